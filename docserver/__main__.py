@@ -1,0 +1,186 @@
+"""The command line: serve (the default), `--worker-only`, `--embedded`, `migrate`; signals; nothing else.
+
+Every OCR process imports this module again when it is started, so what the modes need is imported inside them.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
+
+from docserver import __version__
+from docserver.settings import Settings, SettingsError, load, unknown, variable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from docserver.resources import Resources
+
+    End = Callable[[], Awaitable[None]]
+
+BACKLOG = 1024
+"""Connections that wait to be accepted; a burst of clients should not see resets."""
+
+log = logging.getLogger("docserver.main")
+
+EX_CONFIG = 78
+"""sysexits.h: something is wrong with the settings."""
+
+EX_UNAVAILABLE = 69
+"""sysexits.h: something that the program needs is missing."""
+
+
+def main() -> None:
+    """Run the command line; exits with 0, with 78 on a wrong setting, or with 69 if something needed is missing."""
+    options = _parser().parse_args()
+    try:
+        settings = load()
+        if options.embedded:
+            settings = replace(settings, embedded=True)
+        if not settings.embedded:
+            _require_servers(settings)
+    except SettingsError as error:
+        _end(EX_CONFIG, str(error))
+    if options.command == "migrate":
+        _run(_migrate(settings), settings)
+    else:
+        _run(_serve(settings, api=not options.worker_only), settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="docserver",
+        description="Documents in over HTTP, their text out. Settings are environment variables, see .env.example.",
+    )
+    parser.add_argument("command", nargs="?", choices=["serve", "migrate"], default="serve", help="default: serve")
+    parser.add_argument("--worker-only", action="store_true", help="read pages, but serve no API")
+    parser.add_argument("--embedded", action="store_true", help="run a private MariaDB and Redis in the data directory")
+    parser.add_argument("--version", action="version", version=f"docserver {__version__}")
+    return parser
+
+
+def _require_servers(settings: Settings) -> None:
+    for name in ("mysql_url", "redis_url"):
+        if not getattr(settings, name):
+            raise SettingsError(f"{variable(name)} is not set; set it, or run with --embedded")
+
+
+def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
+    import uvloop
+
+    from docserver import logs
+    from docserver.embedded import EmbeddedError
+    from docserver.migrate import MigrationError
+    from docserver.ocr.engine import EngineMissing
+
+    logs.set_up(settings.log_level)
+    for name in unknown():
+        logging.getLogger("docserver.settings").warning("unknown setting ignored", extra={"name": name})
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work)
+    except (EmbeddedError, EngineMissing, MigrationError) as error:
+        _end(EX_UNAVAILABLE, str(error))
+    except OSError as error:
+        _end(EX_UNAVAILABLE, f"the system refuses: {error.strerror}")
+
+
+async def _migrate(settings: Settings) -> None:
+    from docserver.migrate import migrate
+
+    async with AsyncExitStack() as stack:
+        await migrate(await _with_servers(settings, stack))
+
+
+async def _serve(settings: Settings, *, api: bool) -> None:
+    """Open everything, serve until told to stop, then close it in the opposite order."""
+    from docserver.maintenance import Maintenance
+    from docserver.migrate import migrate
+    from docserver.resources import opened
+
+    stop = _stop_signal()
+    async with AsyncExitStack() as stack:
+        settings = await _with_servers(settings, stack)
+        await migrate(settings)
+        resources = await stack.enter_async_context(opened(settings))
+        stack.push_async_callback(_cancelled, asyncio.create_task(Maintenance(resources).run()))
+        stops = [await _start_worker(resources, stack)]
+        if api:
+            stops.append(await _start_api(resources))
+        log.info("ready", extra={"slots": settings.slot_count})
+        await stop.wait()
+        log.info("stopping")
+        await asyncio.gather(*(end() for end in stops))
+
+
+async def _with_servers(settings: Settings, stack: AsyncExitStack) -> Settings:
+    """The settings, with the embedded servers' addresses where those are wanted."""
+    if not settings.embedded:
+        return settings
+    from docserver.embedded import servers
+
+    endpoints = await stack.enter_async_context(servers(settings.data_dir))
+    return replace(settings, mysql_url=endpoints.mysql_url, redis_url=endpoints.redis_url)
+
+
+async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "End":
+    from docserver.ocr.scratch import private_directory
+    from docserver.pipeline import Pipeline
+    from docserver.worker import Worker
+
+    settings = resources.settings
+    scratch = stack.enter_context(private_directory(settings.data_dir / "scratch"))
+    worker = Worker(
+        Pipeline(resources, scratch=scratch), resources.queue, slots=settings.slot_count, lease_s=settings.lease_s
+    )
+    worker.start()
+    return partial(worker.stop, grace_s=settings.grace_s)
+
+
+async def _start_api(resources: "Resources") -> "End":
+    from aiohttp import web
+
+    from docserver.web.app import make_app, make_runner
+
+    settings = resources.settings
+    runner = make_runner(make_app(resources), shutdown_s=settings.grace_s)
+    await runner.setup()
+    await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+    # Where port 0 was asked for, the system has chosen one.
+    host, port, *_ = runner.addresses[0]
+    log.info("listening", extra={"host": host, "port": port})
+    return runner.cleanup
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; a second one ends the process at once, and its children with it."""
+    stop = asyncio.Event()
+
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+    return stop
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _end(status: int, message: str) -> NoReturn:
+    sys.stderr.write(f"docserver: {message}\n")
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

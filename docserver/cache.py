@@ -1,0 +1,152 @@
+"""Cached reads in Redis: jobs, written through with every change, and rendered results. MySQL is the truth."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
+
+from docserver.errors import RedisUnavailable
+from docserver.model import Job, Status
+from docserver.scripts import FAULTS, Redis, Script
+
+log = logging.getLogger("docserver.cache")
+
+JOB_KEY = "docserver:job:{}"
+RESULT_KEY = "docserver:result:{}"
+CHANGES = "docserver:changes"
+"""Channel on which the id of every job that changed is published."""
+
+FRESH_S = 5
+"""An unfinished job is believed for so long: a change whose write to Redis was lost shows after it at the latest."""
+
+DELETED_S = 60
+"""How long a deleted job's mark stays, so that a reader or writer who was late cannot bring the job back."""
+
+DELETED_VERSION = 2**53 - 1
+"""Later than any version: the largest whole number that Lua compares exactly."""
+
+RECONNECT_S = 1.0
+
+_put_job = Script.load("put_job")
+_put_result = Script.load("put_result")
+
+
+@dataclass(frozen=True, slots=True)
+class CachedJob:
+    """A job as its readers get it."""
+
+    version: int
+    status: Status
+    body: bytes
+    """The JSON of the job."""
+
+    @classmethod
+    def of(cls, job: Job) -> "CachedJob":
+        return cls(job.version, job.status, orjson.dumps(job.as_json()))
+
+
+class Cache:
+    """Jobs and results kept for readers; reads miss and writes pass silently while Redis is away."""
+
+    def __init__(self, redis: Redis, *, ttl_s: int, max_result_bytes: int) -> None:
+        self._redis = redis
+        self._ttl_ms = ttl_s * 1000
+        self._max_result_bytes = max_result_bytes
+
+    async def job(self, job_id: UUID, *, stale: bool = False) -> CachedJob | None:
+        """The job, unless it is not kept or, `stale` aside, unfinished and kept for longer than FRESH_S."""
+        key = JOB_KEY.format(job_id)
+        try:
+            kept = await self._redis.command("GET", key)
+            if kept is None:
+                return None
+            head, _, body = kept.partition(b"\n")
+            version, _, status = head.decode().partition(" ")
+            if status == "deleted":
+                return None
+            job = CachedJob(int(version), Status(status), body)
+            if job.status.final or stale or await self._fresh(key):
+                return job
+        except RedisUnavailable:
+            pass
+        return None
+
+    async def put_job(self, job: CachedJob, *, job_id: UUID) -> None:
+        """Keep a job unless a later version is kept, and wake those who wait for it."""
+        await self._put(job_id, version=job.version, status=job.status.value, body=job.body, keep_ms=self._ttl_ms)
+
+    async def forget(self, job_id: UUID) -> None:
+        """Drop a deleted job with its results."""
+        await self._put(job_id, version=DELETED_VERSION, status="deleted", body=b"", keep_ms=DELETED_S * 1000)
+
+    async def result(self, job_id: UUID, name: str) -> bytes | None:
+        """A rendered result of the job's present version; `name` is its format and pages."""
+        try:
+            kept: bytes | None = await self._redis.command("HGET", RESULT_KEY.format(job_id), name)
+        except RedisUnavailable:
+            return None
+        return kept
+
+    async def put_result(self, job_id: UUID, name: str, *, version: int, body: bytes) -> None:
+        """Keep a rendered result, unless it is too large or the job has changed."""
+        if len(body) > self._max_result_bytes:
+            return
+        keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
+        try:
+            await self._redis.run(_put_result, keys=keys, args=[version, name, body])
+        except RedisUnavailable:
+            log.info("result not cached", extra={"job_id": str(job_id)})
+
+    async def _fresh(self, key: str) -> bool:
+        left_ms = int(await self._redis.command("PTTL", key))
+        return left_ms > self._ttl_ms - FRESH_S * 1000
+
+    async def _put(self, job_id: UUID, *, version: int, status: str, body: bytes, keep_ms: int) -> None:
+        keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
+        try:
+            await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, str(job_id)])
+        except RedisUnavailable:
+            log.info("job not cached", extra={"job_id": str(job_id)})
+
+
+class Changes:
+    """Wakes those who wait for a job to change; a wake-up may be missed, so every wait has its own bound."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+
+    @contextmanager
+    def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set whenever the job changes; the watcher clears it."""
+        changed = asyncio.Event()
+        watchers = self._watchers.setdefault(str(job_id), set())
+        watchers.add(changed)
+        try:
+            yield changed
+        finally:
+            watchers.discard(changed)
+            if not watchers:
+                self._watchers.pop(str(job_id), None)
+
+    async def listen(self) -> None:
+        """Pass published changes on to the watchers, until cancelled."""
+        while True:
+            try:
+                await self._listen_once()
+            except FAULTS as error:
+                log.info("not listening for changes", extra={"fault": type(error).__name__})
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen_once(self) -> None:
+        async with self._redis.subscriber() as subscriber:
+            await subscriber.subscribe(CHANGES)
+            while True:
+                message = await subscriber.get_message(timeout=RECONNECT_S)
+                if message is not None:
+                    for changed in self._watchers.get(message["data"].decode(), ()):
+                        changed.set()

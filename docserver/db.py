@@ -1,0 +1,262 @@
+"""The connection pool and `transaction()`; the only import of aiomysql. Holds no SQL of the tables.
+
+aiomysql's own pool is not used: it leaves its waiters asleep after a cancelled query and may hand out a connection
+with a stale snapshot.
+"""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import aiomysql
+from pymysql.constants import CLIENT
+from pymysql.err import InterfaceError, InternalError, OperationalError
+
+from docserver.errors import DatabaseUnavailable
+
+log = logging.getLogger("docserver.db")
+
+IDLE_CHECK_S = 5.0
+"""A connection idle for longer is asked whether it still lives before it is used."""
+
+CONNECT_TIMEOUT_S = 5.0
+"""A server that is up answers in milliseconds; a caller must learn soon that it is not."""
+
+LOCK_WAIT_S = 5
+"""Row locks are held for a few statements; who waits longer gives up and tries again."""
+
+RETRY_AFTER_S = 5
+"""What a client is told to wait when the database is away."""
+
+Row = Mapping[str, Any]
+Arguments = Sequence[Any] | Mapping[str, Any]
+T = TypeVar("T")
+
+
+class CommitUnknown(DatabaseUnavailable):
+    """The connection broke during COMMIT: whether it took place shows only by reading again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the database is, from `mysql://user:password@host:port/database?unix_socket=…&ssl_ca=…`."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    database: str
+    unix_socket: str | None
+    ssl_ca: str | None
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query))
+        return cls(
+            host=parts.hostname or "localhost",
+            port=parts.port or 3306,
+            user=unquote(parts.username or "root"),
+            password=unquote(parts.password or ""),
+            database=unquote(parts.path.lstrip("/")) or "docserver",
+            unix_socket=query.get("unix_socket"),
+            ssl_ca=query.get("ssl_ca"),
+        )
+
+
+class Cursor:
+    """Statements on one connection, each with a bound on its time; any fault is DatabaseUnavailable."""
+
+    def __init__(self, connection: Any, timeout_s: float) -> None:
+        self._connection = connection
+        self._timeout_s = timeout_s
+        self._rows: list[Row] = []
+
+    async def execute(self, sql: str, arguments: Arguments | None = None) -> int:
+        """Run one statement; returns the number of rows found or matched."""
+        return await self._bounded(self._execute(sql, arguments))
+
+    async def insert_all(self, sql: str, rows: Sequence[Arguments]) -> None:
+        """Run one INSERT with many rows of values."""
+        async with self._connection.cursor() as cursor:
+            await self._bounded(cursor.executemany(sql, rows))
+
+    def row(self) -> Row | None:
+        """The first row of the last statement, if there is one."""
+        return self._rows[0] if self._rows else None
+
+    def rows(self) -> list[Row]:
+        """All rows of the last statement."""
+        return self._rows
+
+    async def _execute(self, sql: str, arguments: Arguments | None) -> int:
+        async with self._connection.cursor() as cursor:
+            count: int = await cursor.execute(sql, arguments)
+            self._rows = list(await cursor.fetchall()) if cursor.description else []
+            return count
+
+    async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await work
+        except FAULTS as error:
+            raise _unavailable(error) from error
+
+
+def each(values: Sequence[Any]) -> str:
+    """Placeholders for the values of an IN list, which has at least one."""
+    return ", ".join(["%s"] * len(values))
+
+
+FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError, asyncio.IncompleteReadError)
+"""What a server that is away, restarting, frozen, full or in a deadlock raises; also any OSError of the socket."""
+
+
+def _unavailable(error: BaseException) -> DatabaseUnavailable:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else None
+    log.warning("database fault", extra={"fault": type(error).__name__, "number": number})
+    return DatabaseUnavailable(
+        "The database does not answer; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
+    )
+
+
+async def connect(address: Address, *, timeout_s: float, database: str | None, script: bool = False) -> Any:
+    """Open one connection in the mode that all our statements expect; `script` allows several statements at once."""
+    connection = await aiomysql.connect(
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        db=database,
+        unix_socket=address.unix_socket,
+        ssl=ssl.create_default_context(cafile=address.ssl_ca) if address.ssl_ca else None,
+        charset="utf8mb4",
+        autocommit=True,
+        connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
+        client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if script else 0),
+        cursorclass=aiomysql.DictCursor,
+    )
+    # A statement that its caller gave up on is ended by the server as well.
+    bound = (
+        f"max_statement_time = {timeout_s}"
+        if "mariadb" in connection.get_server_info().lower()
+        else f"max_execution_time = {int(timeout_s * 1000)}"
+    )
+    try:
+        async with connection.cursor() as cursor:
+            await cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            await cursor.execute(
+                "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO',"
+                f" sql_notes = 0, innodb_lock_wait_timeout = {LOCK_WAIT_S}, {bound}"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class Database:
+    """A pool of at most `size` connections, opened when needed; starts with the server down."""
+
+    def __init__(self, url: str, *, size: int, timeout_s: float) -> None:
+        self.address = Address.parse(url)
+        self._timeout_s = timeout_s
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[tuple[Any, float]] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Cursor]:
+        """A transaction that commits at the end of the block and rolls back when the block raises.
+
+        Raises DatabaseUnavailable; as CommitUnknown when it cannot be said whether the commit took place.
+        """
+        async with self._connection() as connection:
+            cursor = Cursor(connection, self._timeout_s)
+            await cursor.execute("BEGIN")
+            yield cursor
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await connection.commit()
+            except FAULTS as error:
+                raise CommitUnknown(_unavailable(error).detail, headers={"Retry-After": str(RETRY_AFTER_S)}) from error
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Cursor]:
+        """A connection in autocommit mode: for reads, and for single statements that are whole by themselves."""
+        async with self._connection() as connection:
+            yield Cursor(connection, self._timeout_s)
+
+    async def ping(self) -> None:
+        """Raise DatabaseUnavailable unless the server answers."""
+        async with self.session() as cursor:
+            await cursor.execute("SELECT 1")
+
+    async def close(self) -> None:
+        """Close the idle connections; those in use are closed by their users."""
+        while self._idle:
+            connection, _ = self._idle.pop()
+            connection.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise _unavailable(error) from error
+        connection = None
+        try:
+            connection = await self._living()
+            yield connection
+            if connection.get_transaction_status():
+                connection.close()
+        except BaseException as error:
+            if connection is not None:
+                await self._settle(connection, error)
+            raise
+        finally:
+            if connection is not None and not connection.closed:
+                self._idle.append((connection, time.monotonic()))
+            self._free.release()
+
+    async def _living(self) -> Any:
+        while self._idle:
+            connection, since = self._idle.pop()
+            if await self._lives(connection, idle_s=time.monotonic() - since):
+                return connection
+            connection.close()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await connect(self.address, timeout_s=self._timeout_s, database=self.address.database)
+        except FAULTS as error:
+            raise _unavailable(error) from error
+
+    async def _lives(self, connection: Any, *, idle_s: float) -> bool:
+        if connection.closed or connection._reader.at_eof():  # noqa: SLF001 - the driver's own pool asks the same
+            return False
+        if idle_s < IDLE_CHECK_S:
+            return True
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await connection.ping(reconnect=False)
+        except FAULTS:
+            return False
+        return True
+
+    async def _settle(self, connection: Any, error: BaseException) -> None:
+        """Make a connection fit for the next user after an error, or close it when that is not certain."""
+        if isinstance(error, asyncio.CancelledError | DatabaseUnavailable):
+            connection.close()
+            return
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await connection.rollback()
+        except BaseException:
+            connection.close()
+            raise

@@ -1,0 +1,142 @@
+"""All that can go wrong, with its code: errors of a request (status, problem) and of a document (job error)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class DocumentErrorCode(StrEnum):
+    """Why a job or a page failed. This set is closed; `docs/errors.md` explains each to a user."""
+
+    ENCRYPTED = "encrypted"
+    CORRUPT = "corrupt"
+    UNSUPPORTED = "unsupported"
+    EMPTY = "empty"
+    PAGE_OUT_OF_RANGE = "page_out_of_range"
+    TOO_MANY_PAGES = "too_many_pages"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    PAGE_TIMEOUT = "page_timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    ENGINE_CRASHED = "engine_crashed"
+    STORAGE_MISSING = "storage_missing"
+    LOST = "lost"
+
+
+RESOURCE_FAULTS = frozenset(
+    {DocumentErrorCode.PAGE_TIMEOUT, DocumentErrorCode.OUT_OF_MEMORY, DocumentErrorCode.ENGINE_CRASHED}
+)
+"""Faults that another try may not meet again; all others but LOST are the document's own and final at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document or a page that cannot be read: a result, never an exception. `message` is for people."""
+
+    code: DocumentErrorCode
+    message: str
+    page: int | None = None
+
+    @property
+    def retryable(self) -> bool:
+        """Whether sending the same document again could end better."""
+        return self.code in RESOURCE_FAULTS or self.code is DocumentErrorCode.LOST
+
+
+class ServiceError(Exception):
+    """An answer other than success; the web middleware turns it into problem+json (RFC 9457)."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[Mapping[str, Any]] = (),
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`errors` are RFC 9457 items: a detail and a pointer, parameter or header. `extra` goes into the problem."""
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.errors = list(errors)
+        self.extra = dict(extra or {})
+
+
+class BadRequest(ServiceError):
+    status, code, title = 400, "bad_request", "Malformed request"
+
+
+class NotFound(ServiceError):
+    status, code, title = 404, "not_found", "Not found"
+
+
+class MethodNotAllowed(ServiceError):
+    status, code, title = 405, "method_not_allowed", "Method not allowed"
+
+
+class NotAcceptable(ServiceError):
+    status, code, title = 406, "not_acceptable", "No such format"
+
+
+class RequestTimeout(ServiceError):
+    status, code, title = 408, "request_timeout", "The request took too long to arrive"
+
+
+class Conflict(ServiceError):
+    status, code, title = 409, "conflict", "Not in this state"
+
+
+class ResultNotReady(Conflict):
+    code, title = "not_ready", "The result is not ready"
+
+
+class JobFailed(Conflict):
+    code, title = "job_failed", "The job has no result"
+
+
+class Gone(ServiceError):
+    status, code, title = 410, "deleted", "Deleted"
+
+
+class TooLarge(ServiceError):
+    status, code, title = 413, "too_large", "The upload is too large"
+
+
+class UnsupportedMedia(ServiceError):
+    status, code, title = 415, "unsupported_media_type", "Not a supported file"
+
+
+class RangeNotSatisfiable(ServiceError):
+    status, code, title = 416, "range_not_satisfiable", "No such range"
+
+
+class Unprocessable(ServiceError):
+    status, code, title = 422, "invalid", "Understood, but not acceptable"
+
+
+class TooManyRequests(ServiceError):
+    status, code, title = 429, "rate_limited", "Too many requests"
+
+
+class Unavailable(ServiceError):
+    status, code, title = 503, "unavailable", "Temporarily unavailable"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database did not answer; of a commit that fails so it is not known whether it took place."""
+
+    code = "database_unavailable"
+
+
+class RedisUnavailable(Unavailable):
+    """Redis did not answer; every caller has a way without it."""
+
+    code = "redis_unavailable"
+
+
+class StorageFull(ServiceError):
+    status, code, title = 507, "storage_full", "No room to store the upload"

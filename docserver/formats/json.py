@@ -1,0 +1,73 @@
+"""JSON: pages, blocks, lines and words with boxes and confidences; holds no other format."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from docserver.errors import Failure
+from docserver.model import Block, Box, Job, Page, Reading, Word
+
+MEDIA_TYPE = "application/json"
+
+
+def render(job: Job, pages: Sequence[Page]) -> bytes:
+    """UTF-8; the same input gives the same bytes."""
+    return orjson.dumps(
+        {
+            "job_id": str(job.id),
+            "document_id": str(job.document_id),
+            "engine": dict(job.engine) if job.engine is not None else None,
+            "pages": [page_object(page) for page in pages],
+        }
+    )
+
+
+def page_object(page: Page) -> dict[str, Any]:
+    """One page as it stands in the result: its reading, or its error, or its number alone while it waits."""
+    if page.reading:
+        return {"number": page.number, **_reading_object(page.reading)}
+    if page.failure:
+        return {"number": page.number, "error": _error_object(page.failure, number=page.number)}
+    return {"number": page.number}
+
+
+def _reading_object(reading: Reading) -> dict[str, Any]:
+    return {
+        "width": reading.width,
+        "height": reading.height,
+        "dpi": reading.dpi or None,
+        "rotation": reading.rotation,
+        "source": reading.source,
+        "confidence": reading.confidence,
+        "text": reading.text,
+        "blocks": [_block_object(block) for block in reading.blocks],
+    }
+
+
+def _block_object(block: Block) -> dict[str, Any]:
+    return {
+        "box": _box(block.box),
+        "lines": [
+            {"box": _box(line.box), "paragraph": number, "words": [_word_object(word) for word in line.words]}
+            for number, paragraph in enumerate(block.paragraphs, start=1)
+            for line in paragraph.lines
+        ],
+    }
+
+
+def _word_object(word: Word) -> dict[str, Any]:
+    return {"text": word.text, "box": _box(word.box), "confidence": word.confidence}
+
+
+def _error_object(failure: Failure, *, number: int) -> dict[str, Any]:
+    return {
+        "code": failure.code.value,
+        "message": failure.message,
+        "page": number if failure.page is None else failure.page,
+        "retryable": failure.retryable,
+    }
+
+
+def _box(box: Box) -> list[int]:
+    return list(box)

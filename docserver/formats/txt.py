@@ -1,0 +1,12 @@
+"""Plain text: the pages in order, separated by form feeds; a page that could not be read is empty."""
+
+from collections.abc import Sequence
+
+from docserver.model import Job, Page
+
+MEDIA_TYPE = "text/plain"
+
+
+def render(job: Job, pages: Sequence[Page]) -> bytes:  # noqa: ARG001 - all formats have one signature
+    """UTF-8 without a byte order mark."""
+    return "\f".join(page.reading.text if page.reading else "" for page in pages).encode()

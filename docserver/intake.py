@@ -1,0 +1,136 @@
+"""An upload → stored → committed → announced. After `accept` returns, the document will reach a final status."""
+
+import asyncio
+import logging
+import unicodedata
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from uuid import UUID
+
+from docserver.cache import CachedJob
+from docserver.db import CommitUnknown
+from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable, Unprocessable, UnsupportedMedia
+from docserver.model import Document, Job, NewDocument, Options, new_id
+from docserver.resources import Resources
+from docserver.sniff import SUPPORTED, sniff
+from docserver.storage import Received
+from docserver.tables import documents, jobs
+
+log = logging.getLogger("docserver.api")
+
+MAX_FILENAME = 255
+"""Characters kept of a file name: what file systems allow, and what the column holds."""
+
+COMMIT_CHECKS = 3
+"""How often it is asked whether a commit took place whose answer was lost."""
+
+
+async def receive(resources: Resources, chunks: AsyncIterator[bytes]) -> Received:
+    """Take an upload in; raises TooLarge, StorageFull. The caller discards it unless `accept` takes it."""
+    return await resources.storage.receive(chunks, max_bytes=resources.settings.max_upload_bytes)
+
+
+async def accept(
+    resources: Resources, received: Received, *, filename: str, options: Options, request_id: str
+) -> tuple[Document, Job]:
+    """Make a document and its job; raises Unprocessable, UnsupportedMedia, StorageFull, DatabaseUnavailable."""
+    content_type = _told_by_content(received)
+    new = NewDocument(
+        id=new_id(),
+        filename=clean_filename(filename),
+        content_type=content_type,
+        size=received.size,
+        sha256=received.sha256,
+    )
+    await resources.storage.keep(received, new.id)
+    document, job = await _commit(resources, new, job_id=new_id(), options=options, request_id=request_id)
+    await announce(resources, job)
+    log.info(
+        "document accepted",
+        extra={
+            "document_id": str(document.id),
+            "job_id": str(job.id),
+            "content_type": content_type,
+            "bytes": document.size,
+        },
+    )
+    return document, job
+
+
+async def announce(resources: Resources, job: Job) -> None:
+    """Tell the workers and the readers of a new job; a lost announcement is repeated by maintenance."""
+    await resources.cache.put_job(CachedJob.of(job), job_id=job.id)
+    try:
+        await resources.queue.announce(job.id)
+    except RedisUnavailable:
+        log.info("job not announced", extra={"job_id": str(job.id)})
+
+
+async def delete(resources: Resources, document_id: UUID) -> None:
+    """Remove a document with all it left; raises NotFound, Gone, DatabaseUnavailable."""
+    async with resources.db.transaction() as cur:
+        its_jobs = await jobs.of_document(cur, document_id)
+        if not await documents.delete(cur, document_id):
+            if await documents.was_deleted(cur, document_id):
+                raise Gone("The document was deleted.")
+            raise NotFound("There is no such document.")
+        await documents.remember_deleted(cur, document_id)
+    # From here on the row is gone for certain; should this process die now, maintenance removes the file.
+    await resources.storage.delete(document_id)
+    for job in its_jobs:
+        await resources.cache.forget(job.id)
+    with suppress(RedisUnavailable):
+        await resources.queue.remove([job.id for job in its_jobs])
+    log.info("document deleted", extra={"document_id": str(document_id)})
+
+
+def clean_filename(name: str) -> str:
+    """A client's file name made fit for display: its last part, no control or format characters, bounded."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(char for char in last if unicodedata.category(char)[0] != "C").strip()
+    return shown[:MAX_FILENAME] or "unnamed"
+
+
+def _told_by_content(received: Received) -> str:
+    if received.size == 0:
+        raise Unprocessable("The file is empty.", errors=[{"detail": "The file has no bytes.", "pointer": "/file"}])
+    content_type = sniff(received.head)
+    if content_type is None:
+        raise UnsupportedMedia(f"The file's content is none of {', '.join(SUPPORTED.values())}.")
+    return content_type
+
+
+async def _commit(
+    resources: Resources, new: NewDocument, *, job_id: UUID, options: Options, request_id: str
+) -> tuple[Document, Job]:
+    try:
+        async with resources.db.transaction() as cur:
+            await documents.insert(cur, new, job_id=job_id)
+            await jobs.insert(cur, job_id=job_id, document_id=new.id, options=options, request_id=request_id)
+            found = await documents.find(cur, new.id), await jobs.find(cur, job_id)
+    except CommitUnknown:
+        found = await _read_again(resources, new.id, job_id)
+        if found[0] is None:
+            # The server may still carry the commit out, so the file stays until maintenance finds it without a row.
+            raise
+    except DatabaseUnavailable:
+        # No COMMIT was sent: the row cannot appear any more.
+        await resources.storage.delete(new.id)
+        raise
+    stored, job = found
+    if stored is None or job is None:
+        raise AssertionError("a row was not there in the transaction that wrote it")
+    return stored, job
+
+
+async def _read_again(resources: Resources, document_id: UUID, job_id: UUID) -> tuple[Document | None, Job | None]:
+    """What a commit without an answer has left; raises DatabaseUnavailable when that stays unknown."""
+    for remaining in reversed(range(COMMIT_CHECKS)):
+        try:
+            async with resources.db.session() as cur:
+                return await documents.find(cur, document_id), await jobs.find(cur, job_id)
+        except DatabaseUnavailable:
+            if not remaining:
+                raise
+            await asyncio.sleep(1)
+    raise AssertionError("unreachable: the last round returns or raises")

@@ -1,0 +1,63 @@
+"""The token bucket of each client: in Redis for all processes together, in this process while Redis is away."""
+
+import math
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from docserver.errors import RedisUnavailable
+from docserver.scripts import Redis, Script
+from docserver.settings import Rate
+
+KEY = "docserver:bucket:{bucket}:{client}"
+
+LOCAL_CLIENTS = 10_000
+"""Buckets kept without Redis: bounds the memory; who has been away longest starts with a full one again."""
+
+_token_bucket = Script.load("token_bucket")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the bucket says of one request."""
+
+    allowed: bool
+    remaining: int
+    """Whole tokens left."""
+    reset_s: int
+    """Seconds until the next whole token."""
+    retry_after_s: int
+    """Seconds until this request could be allowed."""
+
+
+class Limiter:
+    """Takes tokens from the bucket of a client; never raises."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._local: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+
+    async def take(self, *, bucket: str, client: str, rate: Rate, cost: int) -> Verdict:
+        """Take `cost` tokens if the client has them."""
+        key = KEY.format(bucket=bucket, client=client)
+        try:
+            reply = await self._redis.run(_token_bucket, keys=[key], args=[rate.quota, rate.window_s, cost])
+        except RedisUnavailable:
+            return self._take_locally((bucket, client), rate=rate, cost=cost)
+        taken, remaining, reset_ms, retry_ms = map(int, reply)
+        return Verdict(bool(taken), remaining, -(-reset_ms // 1000), -(-retry_ms // 1000))
+
+    def _take_locally(self, key: tuple[str, str], *, rate: Rate, cost: int) -> Verdict:
+        now = time.monotonic()
+        per_token_s = rate.window_s / rate.quota
+        tokens, since = self._local.pop(key, (float(rate.quota), now))
+        tokens = min(float(rate.quota), tokens + (now - since) / per_token_s)
+        allowed = tokens >= cost
+        if allowed:
+            tokens -= cost
+        self._local[key] = (tokens, now)
+        if len(self._local) > LOCAL_CLIENTS:
+            self._local.popitem(last=False)
+        whole = math.floor(tokens)
+        until_next_s = (whole + 1 - tokens) * per_token_s if whole < rate.quota else 0.0
+        return Verdict(allowed, whole, math.ceil(until_next_s), math.ceil(max(0.0, cost - tokens) * per_token_s))

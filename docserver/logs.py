@@ -1,0 +1,99 @@
+"""Structured logs: one JSON object a line on standard output, with the request, job and page that a line belongs to."""
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+from pythonjsonlogger.orjson import OrjsonFormatter
+
+_facts: ContextVar[Mapping[str, Any]] = ContextVar("facts", default=MappingProxyType({}))
+
+FRAMES_SHOWN = 6
+"""Deepest frames of an exception that are logged: enough to find the place, short enough for one line."""
+
+
+@contextmanager
+def about(**facts: Any) -> Iterator[None]:
+    """Add these facts to every line logged inside."""
+    token = _facts.set({**_facts.get(), **facts})
+    try:
+        yield
+    finally:
+        _facts.reset(token)
+
+
+def set_up(level: str) -> None:
+    """Send all logs of this process to standard output as JSON."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    logging.captureWarnings(capture=True)
+    # A line's module, thread and process are not among its fields: looking them up would cost each line time.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    for noisy in ("asyncio", "aiohttp.access", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class JsonFormatter(OrjsonFormatter):
+    """time, level, service, message, then the facts of the context and of the call.
+
+    The service is the second part of the logger's name (`docserver.api` logs as `api`). Of an exception the type
+    and the places are logged, never its text or source lines: those may hold what a client sent.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("%(message)s", json_default=str)
+
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+        whole, _, part = record.name.partition(".")
+        log_data["time"] = self.formatTime(record)
+        log_data["level"] = record.levelname.lower()
+        log_data["service"] = part.partition(".")[0] if part and whole == "docserver" else record.name
+        log_data["message"] = record.getMessage()
+        log_data.update(_facts.get())
+        given = record.__dict__
+        log_data.update({key: given[key] for key in given.keys() - _STANDARD})
+        if "exc_info" in message_dict:
+            log_data["exception"] = message_dict["exc_info"]
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
+        seconds = int(record.created)
+        if seconds != _clock.second:
+            _clock.second, _clock.text = seconds, super().formatTime(record, "%Y-%m-%dT%H:%M:%S")
+        return f"{_clock.text}.{int((record.created - seconds) * 1_000_000):06d}Z"
+
+    converter = staticmethod(time.gmtime)
+
+    def formatException(  # noqa: N802 - the base class's name
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        kind, error, places = ei
+        if kind is None or error is None:
+            return ""
+        frames = traceback.extract_tb(places)[-FRAMES_SHOWN:]
+        at = " > ".join(f"{_module(frame.filename)}:{frame.lineno}" for frame in frames)
+        cause = f", from {type(error.__cause__).__name__}" if error.__cause__ else ""
+        return f"{kind.__name__}{cause} at {at}"
+
+
+def _module(filename: str) -> str:
+    return ".".join(filename.removesuffix(".py").rsplit("/", 2)[-2:])
+
+
+class _Clock:
+    """The text of the current second, as formatting it anew is half the cost of a line."""
+
+    second = -1
+    text = ""
+
+
+_clock = _Clock()
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}

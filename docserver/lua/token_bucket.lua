@@ -1,0 +1,32 @@
+-- Take tokens from a client's bucket, which refills evenly by Redis's own clock.
+-- KEYS[1]  the bucket, a string "tokens microseconds"
+-- ARGV[1]  quota: the most tokens that it holds, and those it has when new
+-- ARGV[2]  window: seconds in which an empty bucket fills
+-- ARGV[3]  cost: tokens to take
+-- Returns  {1 if taken else 0, whole tokens left, milliseconds until the next whole token,
+--           milliseconds until the cost could be taken}
+local quota, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local per_token = window * 1000000 / quota
+
+local tokens = quota
+local state = redis.call('GET', KEYS[1])
+if state then
+  local left, since = string.match(state, '^(%S+) (%S+)$')
+  -- A clock that went backwards refills nothing.
+  tokens = math.min(quota, tonumber(left) + math.max(0, now - tonumber(since)) / per_token)
+end
+
+local taken = 0
+if tokens >= cost then
+  tokens = tokens - cost
+  taken = 1
+end
+-- A bucket that has filled up again is the same as none.
+redis.call('SET', KEYS[1], string.format('%.6f %.0f', tokens, now), 'PX', math.ceil((quota - tokens) * per_token / 1000) + 1000)
+
+local whole = math.floor(tokens)
+local until_next = whole < quota and (whole + 1 - tokens) * per_token / 1000 or 0
+local until_cost = math.max(0, cost - tokens) * per_token / 1000
+return {taken, whole, math.ceil(until_next), math.ceil(until_cost)}

@@ -1,0 +1,336 @@
+"""The nouns of the service as values: Document, Job, Page, Word, Status and its legal moves. No input or output."""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, overload
+from uuid import UUID
+
+import orjson
+import uuid_utils.compat
+
+from docserver.errors import Failure
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562): ids of later things sort after ids of earlier ones."""
+    return uuid_utils.compat.uuid7()
+
+
+def parse_id(text: str) -> UUID | None:
+    """An id in its canonical text form, or None."""
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        return None
+    return parsed if str(parsed) == text else None
+
+
+class Status(StrEnum):
+    """Where a job stands."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in FINAL
+
+    def to(self, new: "Status") -> "Status":
+        """The new status, if the move there is legal; raises IllegalMove."""
+        if new not in LEGAL_MOVES[self]:
+            raise IllegalMove(f"{self} to {new}")
+        return new
+
+
+class IllegalMove(Exception):
+    """A job cannot go from this status to that one: a fault of the program."""
+
+
+FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+LEGAL_MOVES: Mapping[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.PROCESSING, Status.FAILED, Status.CANCELLED}),
+    Status.PROCESSING: frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
+    Status.COMPLETED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
+}
+
+
+class PageStatus(StrEnum):
+    """Where a page stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+Box = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in pixels of the page's picture, origin at the top left, x1 and y1 exclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    text: str
+    box: Box
+    confidence: float
+    """0 to 100, as the engine gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    box: Box
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    box: Box
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    box: Box
+    paragraphs: tuple[Paragraph, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one page says, as it is stored once and rendered into every format."""
+
+    width: int
+    height: int
+    """Pixels of the page upright, as read."""
+    dpi: int
+    rotation: int
+    """Degrees clockwise by which the stored picture was turned to stand upright."""
+    source: str
+    """`ocr` or `text_layer`."""
+    confidence: float
+    """Mean of the words' confidences, weighted by their length; 0 on an empty page."""
+    text: str
+    layout: bytes
+    """The blocks, as `pack_blocks` makes them."""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return unpack_blocks(self.layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a job: read, failed or still waiting. Pages are counted from 1."""
+
+    number: int
+    status: PageStatus
+    reading: Reading | None
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a document is to be read."""
+
+    languages: str
+    """Tesseract's names joined by `+`, most important first."""
+    pages: str | None = None
+    """A selection such as `1-3,7`, or None for all."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"languages": self.languages, "pages": self.pages}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDocument:
+    """A document before the database has given it its time."""
+
+    id: UUID
+    filename: str
+    """As the client named it, cleaned for display; never a path."""
+    content_type: str
+    """Told by the content."""
+    size: int
+    """Bytes."""
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(NewDocument):
+    created_at: datetime
+    """UTC, as all times of the service."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The document as clients see it."""
+        return {
+            "document_id": str(self.id),
+            "filename": self.filename,
+            "content_type": self.content_type,
+            "size": self.size,
+            "sha256": self.sha256.hex(),
+            "created_at": rfc3339(self.created_at),
+            "links": {"self": f"/v1/documents/{self.id}", "file": f"/v1/documents/{self.id}/file"},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: UUID
+    document_id: UUID
+    status: Status
+    version: int
+    """Grows with every change; a later version is the newer truth."""
+    options: Options
+    request_id: str
+    pages_total: int | None
+    """None until the document was opened."""
+    pages_done: int
+    pages_failed: int
+    eta_s: float | None
+    attempt: int
+    failure: Failure | None
+    engine: Mapping[str, Any] | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def progress(self) -> float:
+        if self.status is Status.COMPLETED:
+            return 1.0
+        if not self.pages_total:
+            return 0.0
+        return round((self.pages_done + self.pages_failed) / self.pages_total, 4)
+
+    def as_json(self) -> dict[str, Any]:
+        """The job as clients see it; `queue_position` is known to the queue alone and left open here."""
+        failure = self.failure
+        return {
+            "job_id": str(self.id),
+            "document_id": str(self.document_id),
+            "status": self.status.value,
+            "pages": {"total": self.pages_total, "done": self.pages_done, "failed": self.pages_failed},
+            "progress": self.progress,
+            "eta_seconds": None if self.eta_s is None else round(self.eta_s, 1),
+            "queue_position": None,
+            "attempt": self.attempt,
+            "options": self.options.as_json(),
+            "error": None if failure is None else failure_json(failure),
+            "engine": self.engine,
+            "created_at": rfc3339(self.created_at),
+            "started_at": rfc3339(self.started_at),
+            "finished_at": rfc3339(self.finished_at),
+            "links": {
+                "self": f"/v1/jobs/{self.id}",
+                "document": f"/v1/documents/{self.document_id}",
+                "result": f"/v1/jobs/{self.id}/result",
+            },
+        }
+
+
+def failure_json(failure: Failure) -> dict[str, Any]:
+    """A failure of a job or page as clients see it."""
+    return {
+        "code": failure.code.value,
+        "message": failure.message,
+        "page": failure.page,
+        "retryable": failure.retryable,
+    }
+
+
+@overload
+def rfc3339(moment: datetime) -> str: ...
+@overload
+def rfc3339(moment: None) -> None: ...
+def rfc3339(moment: datetime | None) -> str | None:
+    """A UTC time without zone, as the database gives it, in RFC 3339 with microseconds."""
+    return None if moment is None else f"{moment.isoformat(timespec='microseconds')}Z"
+
+
+class InvalidPages(ValueError):
+    """A page selection that is not of the form `1-3,7`."""
+
+
+MAX_PAGE_NUMBER = 999_999
+
+
+def parse_pages(selection: str) -> tuple[range, ...]:
+    """Parse `1-3,7` into ranges of page numbers counted from 1; raises InvalidPages."""
+    ranges = []
+    for part in selection.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isascii() and first.isdigit() and (not dash or (last.isascii() and last.isdigit()))):
+            raise InvalidPages(f"{part.strip()[:20]!r} is neither a page nor a range of pages such as 1-3")
+        low, high = int(first[:7]), int((last or first)[:7])
+        if not 1 <= low <= high <= MAX_PAGE_NUMBER:
+            raise InvalidPages(f"{part.strip()[:20]!r} is not a range of pages that counts upwards from 1")
+        ranges.append(range(low, high + 1))
+    return tuple(ranges)
+
+
+def format_pages(ranges: Sequence[range]) -> str:
+    """The inverse of `parse_pages`, without what is said in more than one way."""
+    return ",".join(str(part.start) if len(part) == 1 else f"{part.start}-{part.stop - 1}" for part in ranges)
+
+
+def select_pages(ranges: Sequence[range], *, total: int) -> list[int]:
+    """The chosen page numbers that a document of `total` pages has, ascending and once each."""
+    return sorted({number for chosen in ranges for number in range(chosen.start, min(chosen.stop, total + 1))})
+
+
+def pack_blocks(blocks: Sequence[Block]) -> bytes:
+    """Blocks as compressed JSON: each a [box, parts] down to the words, which are [text, box, confidence]."""
+    return zlib.compress(
+        orjson.dumps(
+            [
+                (
+                    block.box,
+                    [
+                        (
+                            paragraph.box,
+                            [
+                                (line.box, [(word.text, word.box, word.confidence) for word in line.words])
+                                for line in paragraph.lines
+                            ],
+                        )
+                        for paragraph in block.paragraphs
+                    ],
+                )
+                for block in blocks
+            ]
+        ),
+        level=6,
+    )
+
+
+def unpack_blocks(packed: bytes) -> tuple[Block, ...]:
+    """The inverse of `pack_blocks`."""
+    return tuple(
+        Block(
+            tuple(box),
+            tuple(
+                Paragraph(
+                    tuple(paragraph_box),
+                    tuple(
+                        Line(
+                            tuple(line_box), tuple(Word(text, tuple(word_box), conf) for text, word_box, conf in words)
+                        )
+                        for line_box, words in lines
+                    ),
+                )
+                for paragraph_box, lines in paragraphs
+            ),
+        )
+        for box, paragraphs in orjson.loads(zlib.decompress(packed))
+    )
+
+
+def lines_of(blocks: Sequence[Block]) -> Iterator[Line]:
+    """All lines in reading order."""
+    return (line for block in blocks for paragraph in block.paragraphs for line in paragraph.lines)

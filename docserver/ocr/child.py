@@ -1,0 +1,202 @@
+"""Child side: the entry points of an OCR process, and the bounds it puts on itself before it touches a document."""
+
+import ctypes
+import errno
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import connection
+from pathlib import Path
+from typing import TypeVar
+
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import Reading, pack_blocks
+from docserver.ocr import images, pdf, tesseract
+from docserver.ocr.faults import Unreadable
+from docserver.ocr.limits import Limits, Opened, Outcome
+
+T = TypeVar("T")
+
+PDF = "application/pdf"
+
+PASSED_ON = frozenset(
+    {
+        "FONTCONFIG_FILE",
+        "FONTCONFIG_PATH",
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "LD_LIBRARY_PATH",
+        "PATH",
+        "TESSDATA_PREFIX",
+        "XDG_CACHE_HOME",
+    }
+)
+"""The environment that tesseract and poppler need; the rest may hold passwords."""
+
+OPEN_FILES = 256
+"""Python, its pipes and one page need about 20; fontconfig opens some dozens."""
+
+BYTES_PER_PIXEL = 3
+"""The largest file that a page needs is its picture in colour."""
+
+SPARE_FILE_BYTES = 64 * 1024 * 1024
+"""Room for words and text of the fullest page on top of its picture."""
+
+CPU_MARGIN_S = 10
+"""So that the clock of the parent strikes first, and this one only where there is no parent any more."""
+
+PR_SET_PDEATHSIG = 1
+PR_SET_NO_NEW_PRIVS = 38
+
+
+def start(limits: Limits) -> None:
+    """Initializer: an own session, death with the parent, rlimits, a bare environment, the slot's scratch directory."""
+    os.setsid()
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for variable in set(os.environ) - PASSED_ON:
+        del os.environ[variable]
+    # More threads than one make a page cost four times the CPU.
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    os.environ["TMPDIR"] = tempfile.tempdir = limits.scratch
+    os.chdir(limits.scratch)
+    _bound(limits)
+    # Decoders write what they think of a file to standard error, where the server's log is.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def ready() -> int:
+    """The process id; answers once the initializer has run."""
+    return os.getpid()
+
+
+def open_document(source: str, content_type: str, limits: Limits) -> Outcome[Opened]:
+    """Count the pages of a document."""
+
+    def opened() -> Opened:
+        _require_readable(source, content_type)
+        if content_type == PDF:
+            return Opened(pdf.count_pages(source, max_pages=limits.max_pages))
+        pages = images.count_pages(source, content_type, max_pages=limits.max_pages, max_pixels=limits.max_page_pixels)
+        return Opened(pages)
+
+    return _contained(opened, limits)
+
+
+def read_page(source: str, content_type: str, *, page: int, languages: str, limits: Limits) -> Outcome[Reading]:
+    """Read page `page` (from 1) of a document."""
+
+    def read() -> Reading:
+        _require_readable(source, content_type)
+        scratch = Path(limits.scratch)
+        target = scratch / "page"
+        if content_type == PDF:
+            picture = pdf.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels, target=target)
+        else:
+            picture = images.prepare(source, content_type, page=page, max_pixels=limits.max_page_pixels, target=target)
+        found = tesseract.recognise(picture.path, dpi=picture.dpi, languages=languages, scratch=scratch)
+        return Reading(
+            width=picture.width,
+            height=picture.height,
+            dpi=picture.dpi or 0,
+            rotation=picture.rotation,
+            source="ocr",
+            confidence=found.confidence,
+            text=found.text,
+            layout=pack_blocks(found.blocks),
+        )
+
+    outcome = _contained(read, limits)
+    if isinstance(outcome.value, Failure):
+        return Outcome(Failure(outcome.value.code, outcome.value.message, page), outcome.detail)
+    return outcome
+
+
+def _contained(work: Callable[[], T], limits: Limits) -> Outcome[T]:
+    """Run `work`, turn all that it may raise into an Outcome, and leave nothing in the scratch directory."""
+    scratch = Path(limits.scratch)
+    try:
+        _bound_cpu(limits)
+        empty(scratch)
+        return Outcome(work())
+    except Unreadable as unreadable:
+        detail = unreadable.detail or repr(unreadable.__cause__ or "")
+        return Outcome(unreadable.failure, detail)
+    except Exception as error:  # noqa: BLE001 - the boundary of the child: a bad document is a result
+        return Outcome(_unexpected(error), traceback.format_exc())
+    finally:
+        # What cannot be deleted now, as when memory is out, the next call deletes.
+        with suppress(OSError, MemoryError):
+            empty(scratch)
+
+
+def _unexpected(error: Exception) -> Failure:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return Failure(DocumentErrorCode.OUT_OF_MEMORY, "Reading took more memory than is allowed.")
+    return Failure(DocumentErrorCode.ENGINE_CRASHED, "Reading failed unexpectedly.")
+
+
+def _require_readable(source: str, content_type: str) -> None:
+    if not Path(source).is_file():
+        raise Unreadable(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.", detail=source)
+    if content_type != PDF and content_type not in images.PILLOW_FORMATS:
+        raise Unreadable(DocumentErrorCode.UNSUPPORTED, "Files of this type cannot be read.")
+
+
+def empty(directory: Path) -> None:
+    """Delete all that is in a directory."""
+    for entry in directory.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _die_with_parent() -> None:
+    """Two ways, as neither is enough: the kernel kills even a stopped child, but not what the child started."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_guard, args=(parent.sentinel,), name="parent-guard", daemon=True).start()
+
+
+def _guard(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os.killpg(0, signal.SIGKILL)
+
+
+def _bound(limits: Limits) -> None:
+    memory = limits.memory_mb * 1024 * 1024
+    file_size = limits.max_page_pixels * BYTES_PER_PIXEL + SPARE_FILE_BYTES
+    for kind, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, file_size),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+    ):
+        _, hard = resource.getrlimit(kind)
+        bounded = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (bounded, bounded))
+
+
+def _bound_cpu(limits: Limits) -> None:
+    """Programs that outlive this process and its parent come to an end all the same; each inherits the bound."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    # Twice: decoders of this process may have several threads, whose times add up.
+    seconds = int(time.process_time() + 2 * limits.call_s) + CPU_MARGIN_S
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds if hard == resource.RLIM_INFINITY else min(seconds, hard), hard))

@@ -1,0 +1,91 @@
+"""Which OCR engine is installed: its version, its models and their digests; reads no documents."""
+
+import asyncio
+import hashlib
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+PACKAGES: Mapping[str, str] = MappingProxyType(
+    {"tesseract": "tesseract-ocr", "pdftoppm": "poppler-utils", "pdfinfo": "poppler-utils"}
+)
+"""Program → the Debian package that has it."""
+
+TIMEOUT_S = 30.0
+"""Both questions are answered in 20 ms; this bounds a machine that is swapping."""
+
+NOT_LANGUAGES = frozenset({"osd", "equ"})
+"""Models that tell orientation and formulas, and read nothing."""
+
+_LISTED = re.compile(r'in "(?P<directory>[^"\n]+)"')
+
+
+class EngineMissing(Exception):
+    """A program or a model that reading needs is not installed; the message names the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The engine as results name it."""
+
+    name: str
+    version: str
+    models: Mapping[str, str]
+    """Language → digest of its model, as `sha256:…`."""
+
+
+def check_programs() -> None:
+    """Raises EngineMissing, naming every package that is missing."""
+    missing = [program for program in PACKAGES if shutil.which(program) is None]
+    if missing:
+        packages = sorted({PACKAGES[program] for program in missing})
+        raise EngineMissing(f"{' and '.join(missing)} not found; install: apt-get install {' '.join(packages)}")
+
+
+async def describe() -> Engine:
+    """Ask the installed engine. Raises EngineMissing if it is absent, broken or without any language."""
+    check_programs()
+    version = (await _said("--version")).partition("\n")[0].removeprefix("tesseract").strip()
+    first, *names = (await _said("--list-langs")).strip().splitlines()
+    listed = _LISTED.search(first)
+    languages = sorted({name.strip() for name in names} - NOT_LANGUAGES - {""})
+    if not listed or not languages:
+        raise EngineMissing("tesseract has no language installed; install: apt-get install tesseract-ocr-eng")
+    models = await asyncio.to_thread(_digests, Path(listed["directory"]), languages)
+    return Engine("tesseract", version, MappingProxyType(models))
+
+
+async def _said(option: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "tesseract",
+        option,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            output, _ = await process.communicate()
+    except BaseException as error:
+        process.kill()
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            raise EngineMissing(f"tesseract {option} did not answer within {TIMEOUT_S:g} seconds") from error
+        raise
+    if process.returncode:
+        raise EngineMissing(f"tesseract {option} ended with {process.returncode}; reinstall: tesseract-ocr")
+    return output.decode(errors="replace")
+
+
+def _digests(directory: Path, languages: list[str]) -> dict[str, str]:
+    found = {}
+    for language in languages:
+        try:
+            with (directory / f"{language}.traineddata").open("rb") as model:
+                found[language] = f"sha256:{hashlib.file_digest(model, 'sha256').hexdigest()}"
+        except OSError as error:
+            raise EngineMissing(f"the model of the language {language} cannot be read: {error.strerror}") from error
+    return found

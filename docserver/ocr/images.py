@@ -1,0 +1,256 @@
+"""Child side: pictures opened with Pillow and rewritten as PNM files that Tesseract may be given; no recognition."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pi_heif
+from PIL import Image, ImageChops, ImageCms, ImageOps, UnidentifiedImageError
+
+from docserver.errors import DocumentErrorCode
+from docserver.ocr.faults import Unreadable
+
+Image.MAX_IMAGE_PIXELS = None
+"""Pillow's own limit warns on some frames and not at all on others; `check_size` looks at each."""
+
+PILLOW_FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "image/png": ("PNG",),
+        "image/jpeg": ("JPEG",),
+        "image/tiff": ("TIFF",),
+        "image/webp": ("WEBP",),
+        "image/bmp": ("BMP",),
+        "image/gif": ("GIF",),
+        "image/jp2": ("JPEG2000",),
+        "image/heic": ("HEIF",),
+        "image/heif": ("HEIF",),
+        "image/avif": ("AVIF",),
+    }
+)
+"""The one decoder for each type. Pillow left to itself would start Ghostscript for an EPS named .png."""
+
+MAX_SIDE = 32767
+"""Tesseract keeps coordinates in 16 signed bits and refuses longer sides."""
+
+CREDIBLE_DPI = range(70, 2401)
+"""Tesseract's own bounds; it estimates the resolution of a file that claims another."""
+
+QUARTER_TURNS: Mapping[int, int] = MappingProxyType({3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270})
+"""EXIF orientation → degrees clockwise that set the picture upright (mirroring aside)."""
+
+ORIENTATION_TAG = 0x0112
+PHOTOMETRIC_TAG = 262
+
+INVISIBLE_CONTRAST = 24
+"""Grey levels: text that differs less from its background cannot be read, so the other background is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page as a PNM file of ours, upright."""
+
+    path: str
+    width: int
+    height: int
+    dpi: int | None
+    rotation: int
+
+
+def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: int) -> int:
+    """The pages of a picture file: every image of a TIFF, one of any other. Raises Unreadable."""
+    with _opened(source, content_type) as image:
+        if content_type != "image/tiff":
+            check_size(*image.size, max_pixels=max_pixels)
+            return 1
+        pages = 1
+        # n_frames would walk the whole chain of a file whose images are millions.
+        while _seek(image, pages):
+            pages += 1
+            if pages > max_pages:
+                raise Unreadable(
+                    DocumentErrorCode.TOO_MANY_PAGES, f"The file has more than {max_pages} pages, which is the limit."
+                )
+        if pages == 1:
+            image.seek(0)
+            check_size(*image.size, max_pixels=max_pixels)
+        return pages
+
+
+def prepare(source: str, content_type: str, *, page: int, max_pixels: int, target: Path) -> Picture:
+    """Decode page `page` (from 1), set it upright and write it as PNM beside `target`. Raises Unreadable."""
+    with _opened(source, content_type) as image:
+        if page > 1 and (content_type != "image/tiff" or not _seek(image, page - 1)):
+            raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The file has no page {page}.")
+        check_size(*image.size, max_pixels=max_pixels)
+        dpi, orientation = _dpi(image), _orientation(image)
+        image.load()
+        plain = _flat(ImageOps.exif_transpose(image))
+        path = target.with_suffix({"1": ".pbm", "L": ".pgm", "RGB": ".ppm"}[plain.mode])
+        plain.save(path, format="PPM")
+        return Picture(
+            path=str(path),
+            width=plain.width,
+            height=plain.height,
+            dpi=dpi,
+            rotation=QUARTER_TURNS.get(orientation, 0),
+        )
+
+
+def check_size(width: int, height: int, *, max_pixels: int) -> None:
+    """Raises Unreadable if a page of this size must not be decoded."""
+    if width < 1 or height < 1:
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture has no area.")
+    if width * height > max_pixels:
+        raise Unreadable(
+            DocumentErrorCode.TOO_MANY_PIXELS,
+            f"The page has {width} x {height} pixels ({_megapixels(width * height)} megapixels); "
+            f"the limit is {_megapixels(max_pixels)} megapixels.",
+        )
+    if max(width, height) > MAX_SIDE:
+        raise Unreadable(
+            DocumentErrorCode.TOO_MANY_PIXELS,
+            f"The page has {width} x {height} pixels; no side may be longer than {MAX_SIDE}.",
+        )
+
+
+def _megapixels(pixels: int) -> str:
+    return f"{pixels / 1_000_000:.1f}".removesuffix(".0")
+
+
+@contextmanager
+def _opened(source: str, content_type: str) -> Iterator[Image.Image]:
+    """The picture, opened by its one decoder; what a decoder raises on a broken file becomes Unreadable."""
+    formats = PILLOW_FORMATS[content_type]
+    if "HEIF" in formats:
+        pi_heif.register_heif_opener()
+    try:
+        # From a file, not a path: Pillow maps a path into memory, and with it misreads turned TIFFs (seen in 13.0.0).
+        with Path(source).open("rb") as file, Image.open(file, formats=formats) as image:
+            yield image
+    except (Unreadable, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture cannot be opened: its header is broken.") from error
+    # Decoders raise nearly anything on a broken file, and each kind of it means the same.
+    except Exception as error:
+        # A full disk or a lost file is not the document's fault; only the system's own errors have a number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        if "broken data stream" in str(error) or "truncated" in str(error).lower():
+            raise Unreadable(
+                DocumentErrorCode.CORRUPT, "The picture is broken or incomplete.", detail=repr(error)
+            ) from error
+        raise Unreadable(
+            DocumentErrorCode.CORRUPT, "The picture is broken and cannot be decoded.", detail=repr(error)
+        ) from error
+
+
+def _seek(image: Image.Image, frame: int) -> bool:
+    try:
+        image.seek(frame)
+    except EOFError:
+        return False
+    return True
+
+
+def _dpi(image: Image.Image) -> int | None:
+    """The vertical resolution that the file itself claims, if credible.
+
+    Of a JPEG only the JFIF density counts: cameras put a meaningless 72 into EXIF, which Tesseract never sees either.
+    """
+    if "jfif" in image.info:
+        per_unit = {1: 1.0, 2: 2.54}.get(image.info.get("jfif_unit", 0), 0.0)
+        value = image.info["jfif_density"][1] * per_unit
+    elif image.format in ("JPEG", "MPO"):
+        return None
+    else:
+        claimed: Any = image.info.get("dpi")
+        value = claimed[1] if isinstance(claimed, tuple) and len(claimed) == 2 else 0
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return round(number) if round(number) in CREDIBLE_DPI else None
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, also where the decoder has applied it already."""
+    if "original_orientation" in image.info:
+        return int(image.info["original_orientation"] or 1)
+    value = image.getexif().get(ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) else 1
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """The picture in mode 1, L or RGB, without transparency."""
+    if image.has_transparency_data:
+        return _on_background(image.convert("RGBA"))
+    if image.mode in ("1", "L", "RGB"):
+        return image
+    if image.mode == "P":
+        return _from_palette(image)
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _to_eight_bits(image)
+    if image.mode == "LAB":
+        return _from_lab(image)
+    # CMYK, YCbCr, HSV and RGBX
+    return image.convert("RGB")
+
+
+def _on_background(image: Image.Image) -> Image.Image:
+    """Paint on white, as every viewer does; on black where that leaves nothing to see (white text on nothing)."""
+    for colour in ("white", "black"):
+        painted = Image.new("RGBA", image.size, colour)
+        painted.alpha_composite(image)
+        low, high = painted.convert("L").getextrema()  # type: ignore[no-untyped-call]
+        if high - low >= INVISIBLE_CONTRAST:
+            break
+    else:
+        painted = Image.new("RGBA", image.size, "white")
+    return _grey_if_grey(painted.convert("RGB"))
+
+
+def _grey_if_grey(image: Image.Image) -> Image.Image:
+    """One channel where all three are the same: a third of the bytes for Tesseract to read."""
+    red, green, blue = image.split()
+    if ImageChops.difference(red, green).getbbox() or ImageChops.difference(green, blue).getbbox():
+        return image
+    return red
+
+
+def _from_palette(image: Image.Image) -> Image.Image:
+    palette = image.getpalette("RGB") or []
+    used = [palette[3 * index : 3 * index + 3] for _, index in image.getcolors(256) or []]
+    return image.convert("L" if all(len(set(colour)) == 1 for colour in used) else "RGB")
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Deeper grey brought to 8 bits by the range that its numbers use: 8, 10, 12, 16 bits, or from 0.0 to 1.0."""
+    numbers = image.convert("F") if image.mode != "F" else image
+    low, high = (float(bound) for bound in numbers.getextrema())  # type: ignore[no-untyped-call]
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture holds values that are no numbers.")
+    if low < 0:
+        black, white = low, high
+    elif high <= 1:
+        black, white = 0.0, 1.0
+    else:
+        black, white = 0.0, float(2 ** max(8, math.ceil(math.log2(high + 1))) - 1)
+    scale = 255 / ((white - black) or 1)
+    eight = numbers.point(lambda value: value * scale - black * scale).convert("L")
+    # Pillow inverts "white is zero" for 8 bits and fewer only.
+    inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == 0
+    return ImageOps.invert(eight) if inverted else eight
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    transform = ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), inMode="LAB", outMode="RGB"
+    )
+    converted: Image.Image | None = ImageCms.applyTransform(image, transform)
+    if converted is None:
+        raise ValueError("not converted")
+    return converted

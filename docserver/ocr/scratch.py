@@ -1,0 +1,36 @@
+"""A scratch directory for each process that reads pages, removed at its end, or later by another if it was killed."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+LOCK = "lock"
+
+
+@contextmanager
+def private_directory(root: Path) -> Iterator[Path]:
+    """An empty directory below `root` for this process alone; removes what ended processes left there.
+
+    A directory is in use while its lock file is locked, which the system undoes when the process dies.
+    """
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory = root / str(uuid4())
+    directory.mkdir(mode=0o700)
+    with (directory / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _remove_abandoned(root)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _remove_abandoned(root: Path) -> None:
+    for directory in root.iterdir():
+        # Without a lock file it is being made right now, or being removed.
+        with suppress(OSError), (directory / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,181 @@
+"""What clients read: jobs and results by way of the cache, else of the database; documents and lists."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from uuid import UUID
+
+import orjson
+
+from docserver.cache import CachedJob
+from docserver.errors import (
+    DatabaseUnavailable,
+    Gone,
+    JobFailed,
+    NotFound,
+    RedisUnavailable,
+    ResultNotReady,
+    Unprocessable,
+)
+from docserver.formats import Format
+from docserver.model import Document, Job, Page, Status, format_pages, select_pages
+from docserver.resources import Resources
+from docserver.tables import documents, jobs, pages
+from docserver.tables.documents import Filter, Listed, Position
+
+log = logging.getLogger("docserver.api")
+
+RETRY_AFTER_S = 1
+"""What a client is told to wait before it asks for an unfinished job again: most pages take about so long."""
+
+LOOK_S = 1.0
+"""A waiting reader looks so often by itself, should a wake-up be lost."""
+
+PAGES_AT_ONCE = 50
+"""Pages read from the database by one statement: some megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A result in a format."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the list of documents."""
+
+    items: list[Listed]
+    total: int
+
+
+async def job(resources: Resources, job_id: UUID) -> CachedJob:
+    """The job as readers get it; raises NotFound, and DatabaseUnavailable if no cached state is left either."""
+    found = await resources.cache.job(job_id)
+    if found is None:
+        try:
+            found = await _job_from_database(resources, job_id)
+        except DatabaseUnavailable:
+            found = await resources.cache.job(job_id, stale=True)
+            if found is None:
+                raise
+    if found.status is Status.PENDING:
+        return await _with_queue_position(resources, found, job_id)
+    return found
+
+
+async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> CachedJob:
+    """The job, as soon as it is final or the wait is over."""
+    until = time.monotonic() + wait_s
+    with resources.changes.watch(job_id) as changed:
+        while True:
+            changed.clear()
+            found = await job(resources, job_id)
+            left_s = until - time.monotonic()
+            if found.status.final or left_s <= 0:
+                return found
+            try:
+                async with asyncio.timeout(min(left_s, LOOK_S)):
+                    await changed.wait()
+            except TimeoutError:
+                pass
+
+
+async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> Rendered:
+    """A completed job's text in a format; raises NotFound, ResultNotReady, JobFailed, Unprocessable."""
+    state = await job(resources, job_id)
+    _check_completed(state)
+    name = f"{form.name}:{format_pages(selection or ())}"
+    kept = await resources.cache.result(job_id, name)
+    if kept is not None:
+        etag, _, body = kept.partition(b"\n")
+        return Rendered(body, etag.decode())
+    rendered = await _render(resources, job_id, form=form, selection=selection)
+    await resources.cache.put_result(
+        job_id, name, version=state.version, body=rendered.etag.encode() + b"\n" + rendered.body
+    )
+    return rendered
+
+
+async def document(resources: Resources, document_id: UUID) -> tuple[Document, list[Job]]:
+    """A document and its jobs, latest first; raises NotFound and Gone."""
+    async with resources.db.session() as cur:
+        found = await documents.find(cur, document_id)
+        if found is None:
+            if await documents.was_deleted(cur, document_id):
+                raise Gone("The document was deleted.")
+            raise NotFound("There is no such document.")
+        return found, await jobs.of_document(cur, document_id)
+
+
+async def document_list(
+    resources: Resources, narrowed: Filter, *, newest_first: bool, after: Position | None, limit: int, offset: int
+) -> Part:
+    """A part of the list of documents that pass the filter, and how many pass it in all."""
+    of_order = documents.list_newest_first if newest_first else documents.list_oldest_first
+    async with resources.db.session() as cur:
+        total = await documents.count(cur, narrowed)
+        items = await of_order(cur, narrowed, after=after, limit=limit, offset=offset)
+    return Part(items, total)
+
+
+async def _job_from_database(resources: Resources, job_id: UUID) -> CachedJob:
+    async with resources.db.session() as cur:
+        row = await jobs.find(cur, job_id)
+    if row is None:
+        raise NotFound("There is no such job.")
+    found = CachedJob.of(row)
+    await resources.cache.put_job(found, job_id=job_id)
+    return found
+
+
+async def _with_queue_position(resources: Resources, found: CachedJob, job_id: UUID) -> CachedJob:
+    try:
+        position = await resources.queue.position(job_id)
+    except RedisUnavailable:
+        return found
+    return CachedJob(
+        found.version, found.status, orjson.dumps({**orjson.loads(found.body), "queue_position": position})
+    )
+
+
+def _check_completed(state: CachedJob) -> None:
+    if not state.status.final:
+        raise ResultNotReady(
+            f"The job is {state.status}; ask again when it is completed.", headers={"Retry-After": str(RETRY_AFTER_S)}
+        )
+    if state.status is not Status.COMPLETED:
+        raise JobFailed(f"The job is {state.status}.", extra={"job_error": orjson.loads(state.body)["error"]})
+
+
+async def _render(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> Rendered:
+    async with resources.db.session() as cur:
+        row = await jobs.find(cur, job_id)
+        if row is None:
+            raise NotFound("There is no such job.")
+        found: list[Page] = []
+        while batch := await pages.of_job(
+            cur, job_id=job_id, after=found[-1].number if found else 0, limit=PAGES_AT_ONCE
+        ):
+            found.extend(batch)
+    if selection is not None:
+        last = found[-1].number if found else 0
+        numbers = set(select_pages(selection, total=last))
+        found = [page for page in found if page.number in numbers]
+        if not found:
+            raise Unprocessable(
+                "The job has none of these pages.",
+                errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}],
+            )
+    return await asyncio.to_thread(partial(_rendered, form, row, found))
+
+
+def _rendered(form: Format, row: Job, found: Sequence[Page]) -> Rendered:
+    body = form.render(row, found)
+    return Rendered(body, f'"{sha256(body).hexdigest()[:32]}"')

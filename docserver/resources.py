@@ -1,0 +1,62 @@
+"""What a process opens at its start and closes at its end, in one place, for the API and the workers alike."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from docserver.cache import Cache, Changes
+from docserver.db import Database
+from docserver.limits import Limiter
+from docserver.ocr.engine import Engine
+from docserver.ocr.engine import describe as describe_engine
+from docserver.queue import Queue
+from docserver.scripts import Redis
+from docserver.settings import Settings
+from docserver.storage import Storage
+from docserver.storage.local import LocalStorage
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Everything outside the process that it works with."""
+
+    settings: Settings
+    db: Database
+    redis: Redis
+    queue: Queue
+    cache: Cache
+    changes: Changes
+    limiter: Limiter
+    storage: Storage
+    engine: Engine
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Resources]:
+    """Open all resources; the database and Redis may still be away. Raises EngineMissing and OSError."""
+    engine = await describe_engine()
+    storage = LocalStorage(settings.data_dir)
+    await storage.prepare()
+    db = Database(settings.mysql_url, size=settings.mysql_pool_size, timeout_s=settings.mysql_timeout_s)
+    redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
+    changes = Changes(redis)
+    listening = asyncio.create_task(changes.listen())
+    try:
+        yield Resources(
+            settings=settings,
+            db=db,
+            redis=redis,
+            queue=Queue(redis),
+            cache=Cache(redis, ttl_s=settings.cache_ttl_s, max_result_bytes=int(settings.cache_result_mb * 1_000_000)),
+            changes=changes,
+            limiter=Limiter(redis),
+            storage=storage,
+            engine=engine,
+        )
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+        await redis.close()
+        await db.close()

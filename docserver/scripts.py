@@ -1,0 +1,163 @@
+"""The Redis connection and the Lua scripts of `lua/`, loaded once. Holds no key names and no meaning of any reply."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from docserver.errors import RedisUnavailable
+
+log = logging.getLogger("docserver.redis")
+
+PAUSE_S = 1.0
+"""After a fault nobody asks Redis for so long: every caller has a way without it, and waiting for each would add up."""
+
+MAX_CONNECTIONS = 64
+"""Enough for the blocking pops of many slots; commands share connections, see `Redis`."""
+
+FAULTS = (RedisError, OSError, TimeoutError)
+
+Reply = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script: one atomic act. Its file says which KEYS and ARGV it takes and what it returns."""
+
+    source: str
+    sha: str
+
+    @classmethod
+    def load(cls, name: str) -> "Script":
+        source = files("docserver.lua").joinpath(f"{name}.lua").read_text()
+        return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(slots=True)
+class _Call:
+    command: tuple[Any, ...]
+    script: Script | None
+    done: asyncio.Future[Reply] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Redis:
+    """Commands to Redis, each with a bound on its time; any fault is RedisUnavailable.
+
+    Commands that are given in the same turn of the event loop travel together in one pipeline: under load that
+    halves what a command costs this process.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        # redis-py's own retries repeat commands that may have succeeded, so a push could happen twice.
+        def client(*, reply_timeout_s: float | None) -> redis.asyncio.Redis:
+            return redis.asyncio.Redis.from_url(
+                url,
+                socket_timeout=reply_timeout_s,
+                socket_connect_timeout=timeout_s,
+                retry=Retry(NoBackoff(), 0),
+                max_connections=MAX_CONNECTIONS,
+            )
+
+        self._client = client(reply_timeout_s=timeout_s)
+        # For replies that Redis holds back on purpose; their bound is in the calls.
+        self._patient = client(reply_timeout_s=None)
+        self._timeout_s = timeout_s
+        self._waiting: list[_Call] = []
+        self._flushes: set[asyncio.Task[None]] = set()
+        self._paused_until = 0.0
+
+    async def run(self, script: Script, *, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Reply:
+        """Run a Lua script; returns its reply."""
+        return await self._call(("EVALSHA", script.sha, len(keys), *keys, *args), script)
+
+    async def command(self, *command: str | bytes | float) -> Reply:
+        """Run one command; returns its reply as Redis gives it."""
+        return await self._call(command, None)
+
+    async def pop(self, key: str, *, wait_s: float) -> Reply:
+        """Take the first element of a list, waiting up to `wait_s` for one. Do not cancel: an element could be lost."""
+        self._refuse_while_paused()
+        try:
+            async with asyncio.timeout(wait_s + self._timeout_s):
+                reply = await self._patient.blpop([key], wait_s)
+        except FAULTS as error:
+            raise self._unavailable(error) from error
+        element: Reply = reply[1] if reply else None
+        return element
+
+    def subscriber(self) -> PubSub:
+        """A connection of its own for published messages."""
+        return self._patient.pubsub(ignore_subscribe_messages=True)
+
+    async def ping(self) -> None:
+        """Raise RedisUnavailable unless Redis answers now, even in a pause."""
+        self._paused_until = 0.0
+        await self.command("PING")
+
+    async def close(self) -> None:
+        """Let the commands under way end, then close all connections."""
+        if self._flushes:
+            await asyncio.wait(self._flushes, timeout=self._timeout_s)
+        await self._client.aclose()
+        await self._patient.aclose()
+
+    async def _call(self, command: tuple[Any, ...], script: Script | None) -> Reply:
+        self._refuse_while_paused()
+        call = _Call(command, script)
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._start_flush)
+        self._waiting.append(call)
+        return await call.done
+
+    def _start_flush(self) -> None:
+        calls, self._waiting = self._waiting, []
+        task = asyncio.get_running_loop().create_task(self._flush(calls))
+        self._flushes.add(task)
+        task.add_done_callback(self._flushes.discard)
+
+    async def _flush(self, calls: list[_Call]) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                replies = await self._send([call.command for call in calls])
+                for call, reply in zip(calls, replies, strict=True):
+                    if isinstance(reply, NoScriptError) and call.script is not None:
+                        reply = (await self._send([("EVAL", call.script.source, *call.command[2:])]))[0]  # noqa: PLW2901
+                    _settle(call, self._unavailable(reply) if isinstance(reply, RedisError) else reply)
+        except FAULTS as error:
+            fault = self._unavailable(error)
+            for call in calls:
+                _settle(call, fault)
+
+    async def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Reply]:
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        return await pipeline.execute(raise_on_error=False)
+
+    def _refuse_while_paused(self) -> None:
+        if time.monotonic() < self._paused_until:
+            raise RedisUnavailable("Redis does not answer.")
+
+    def _unavailable(self, error: BaseException) -> RedisUnavailable:
+        self._paused_until = time.monotonic() + PAUSE_S
+        log.warning("redis fault", extra={"fault": type(error).__name__})
+        return RedisUnavailable("Redis does not answer.")
+
+
+def _settle(call: _Call, reply: Reply) -> None:
+    if call.done.done():
+        return
+    if isinstance(reply, RedisUnavailable):
+        call.done.set_exception(reply)
+    else:
+        call.done.set_result(reply)

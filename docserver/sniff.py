@@ -1,0 +1,141 @@
+"""The media type of a file by its first bytes, and which types are read at all; opens nothing and decodes nothing."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+SUPPORTED: Mapping[str, str] = MappingProxyType(
+    {
+        "application/pdf": "PDF",
+        "image/png": "PNG",
+        "image/jpeg": "JPEG",
+        "image/tiff": "TIFF",
+        "image/webp": "WebP",
+        "image/bmp": "BMP",
+        "image/gif": "GIF",
+        "image/jp2": "JPEG 2000",
+        "image/heic": "HEIC",
+        "image/heif": "HEIF",
+        "image/avif": "AVIF",
+    }
+)
+"""Media type → the name that people know."""
+
+HEAD_BYTES = 4096
+"""What `sniff` wants to see: a PDF header may begin anywhere in the first 1024 bytes, its first object soon after."""
+
+_MAGICS: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    # BigTIFF
+    (b"II+\x00", "image/tiff"),
+    (b"MM\x00+", "image/tiff"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image/jp2"),
+    # a bare JPEG 2000 codestream: SOC, then SIZ
+    (b"\xff\x4f\xff\x51", "image/jp2"),
+)
+
+_BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+"""Sizes of the second header of a BMP; `BM` alone also begins many a text."""
+
+_BRANDS: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"avif": "image/avif",
+        b"avis": "image/avif",
+        **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "image/heic"),
+    }
+)
+"""ISO/IEC 23008-12 brands that name the coding of the picture."""
+
+_GENERIC_BRANDS = frozenset({b"mif1", b"msf1"})
+"""Brands of the HEIF container alone: the other brands tell what is in it."""
+
+_PDF_HEADER_WITHIN = 1024
+"""ISO 32000-1, annex H: readers accept the header anywhere in the first 1024 bytes."""
+
+_BLANK = b"\x00\t\n\x0b\x0c\r \xef\xbb\xbf\xfe\xff"
+"""White space and byte order marks, which editors and mail programs put in front."""
+
+_PJL = b"\x1b%-12345X"
+"""Printer job language: print spoolers save PDFs with these commands in front."""
+
+_FOREIGN = (
+    b"PK",
+    b"MZ",
+    b"\x7fELF",
+    b"%!",
+    b"<",
+    b"{",
+    b"[",
+    b"#!",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x28\xb5\x2f\xfd",
+    b"\xd0\xcf\x11\xe0",
+    b"\xca\xfe\xba\xbe",
+    b"\xcf\xfa\xed\xfe",
+    b"\x00asm",
+    b"RIFF",
+    b"OggS",
+    b"ID3",
+    b"fLaC",
+    b"SQLite format 3",
+    b"8BPS",
+    b"\xc5\xd0\xd3\xc6",
+)
+"""Beginnings of files that are something else, even where `%PDF-` follows: archives, programs, PostScript, HTML, …"""
+
+_OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
+_TEXT_BYTES = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\n\x0b\x0c\r")
+
+
+def sniff(head: bytes) -> str | None:
+    """The media type of a file that begins with `head` (HEAD_BYTES of it, or all), None if it is none that we read."""
+    for magic, media_type in _MAGICS:
+        if head.startswith(magic):
+            return media_type
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
+        return "image/bmp"
+    if head[4:8] == b"ftyp":
+        return _iso_media(head)
+    return "application/pdf" if _is_pdf(head) else None
+
+
+def _iso_media(head: bytes) -> str | None:
+    """The type of an ISO base media file by its brands; None for videos and camera raws."""
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    major = head[8:12]
+    if major in _BRANDS:
+        return _BRANDS[major]
+    if major not in _GENERIC_BRANDS:
+        return None
+    for start in range(16, size - 3, 4):
+        brand = head[start : start + 4]
+        if brand in _BRANDS:
+            return _BRANDS[brand]
+    return "image/heif"
+
+
+def _is_pdf(head: bytes) -> bool:
+    start = head.find(b"%PDF-", 0, _PDF_HEADER_WITHIN + len(b"%PDF-") - 1)
+    if start < 0:
+        return False
+    before = head[:start].lstrip(_BLANK)
+    if not before or before.startswith(_PJL):
+        return True
+    # The blank bytes may themselves be the beginning of a foreign magic, so both are looked at.
+    if before.startswith(_FOREIGN) or head.startswith(_FOREIGN) or before[4:8] == b"ftyp" or head[4:8] == b"ftyp":
+        return False
+    if any(byte not in _TEXT_BYTES for byte in before):
+        return True
+    # A text that only talks about PDF has no header at the beginning of a line with an object after it.
+    return head[start - 1 : start] in (b"\n", b"\r") and _OBJECT.search(head, start) is not None

@@ -1,0 +1,146 @@
+"""Originals as files below the data directory, named by document id. No client's file name is ever part of a path."""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID, uuid4
+
+from docserver.errors import StorageFull, TooLarge
+from docserver.sniff import HEAD_BYTES
+from docserver.storage import Received
+
+WRITE_BYTES = 1_000_000
+"""Received bytes are hashed and written in pieces of about this size, each in a thread."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class LocalStorage:
+    """A `Storage` in a directory that all processes of the service share."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._originals = data_dir / "originals"
+        self._incoming = data_dir / "incoming"
+
+    async def prepare(self) -> None:
+        await asyncio.to_thread(self._prepare)
+
+    async def receive(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
+        path = self._incoming / f"{uuid4()}.part"
+        try:
+            return await _write(path, chunks, max_bytes=max_bytes)
+        except BaseException as error:
+            await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise StorageFull("There is no room left to store the upload.") from error
+            raise
+
+    async def keep(self, received: Received, document_id: UUID) -> None:
+        try:
+            await asyncio.to_thread(_move, received.path, self._place(document_id))
+        except OSError as error:
+            if error.errno in FULL:
+                raise StorageFull("There is no room left to store the upload.") from error
+            raise
+
+    async def discard(self, received: Received) -> None:
+        await asyncio.to_thread(received.path.unlink, missing_ok=True)
+
+    async def path(self, document_id: UUID) -> Path:
+        path = self._place(document_id)
+        if not await asyncio.to_thread(path.is_file):
+            raise FileNotFoundError(document_id)
+        return path
+
+    async def delete(self, document_id: UUID) -> None:
+        await asyncio.to_thread(self._place(document_id).unlink, missing_ok=True)
+
+    async def kept_before(self, age_s: float) -> Sequence[UUID]:
+        return await asyncio.to_thread(self._kept_before, time.time() - age_s)
+
+    async def discard_abandoned(self, age_s: float) -> int:
+        return await asyncio.to_thread(self._discard_abandoned, time.time() - age_s)
+
+    async def check(self) -> None:
+        await asyncio.to_thread(self._check)
+
+    def _prepare(self) -> None:
+        for directory in (self._originals, self._incoming):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _place(self, document_id: UUID) -> Path:
+        name = str(document_id)
+        # The last characters of a UUIDv7 are random, so the directories fill evenly.
+        return self._originals / name[-2:] / name
+
+    def _kept_before(self, moment: float) -> list[UUID]:
+        return [UUID(path.name) for path in self._originals.glob("*/*") if _older(path, moment)]
+
+    def _discard_abandoned(self, moment: float) -> int:
+        abandoned = [path for path in self._incoming.glob("*.part") if _older(path, moment)]
+        for path in abandoned:
+            path.unlink(missing_ok=True)
+        return len(abandoned)
+
+    def _check(self) -> None:
+        probe = self._incoming / f"{uuid4()}.probe"
+        try:
+            probe.write_bytes(b"ready")
+        finally:
+            probe.unlink(missing_ok=True)
+
+
+async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
+    digest, size, head = sha256(), 0, b""
+    pending: list[bytes] = []
+    waiting = 0
+
+    def flush(file: BinaryIO, data: bytes) -> None:
+        digest.update(data)
+        file.write(data)
+
+    with await asyncio.to_thread(path.open, "xb", buffering=0) as file:
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > max_bytes:
+                raise TooLarge(f"The file is larger than the {max_bytes / 1_000_000:g} MB that are accepted.")
+            if len(head) < HEAD_BYTES:
+                head += chunk[: HEAD_BYTES - len(head)]
+            pending.append(chunk)
+            waiting += len(chunk)
+            if waiting >= WRITE_BYTES:
+                await asyncio.to_thread(flush, file, b"".join(pending))
+                pending.clear()
+                waiting = 0
+        await asyncio.to_thread(flush, file, b"".join(pending))
+        await asyncio.to_thread(os.fsync, file.fileno())
+    return Received(path, size, digest.digest(), head)
+
+
+def _move(source: Path, target: Path) -> None:
+    with suppress(FileExistsError):
+        target.parent.mkdir(mode=0o700)
+        _sync_directory(target.parent.parent)
+    source.rename(target)
+    _sync_directory(target.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _older(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment
+    except FileNotFoundError:
+        return False

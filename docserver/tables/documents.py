@@ -1,0 +1,186 @@
+"""The SQL of `documents` and `deleted_documents`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from docserver.db import Cursor, Row, each
+from docserver.model import Document, NewDocument, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of the list: a document and its latest job."""
+
+    document: Document
+    job_id: UUID
+    status: Status
+    pages_total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to; None means any."""
+
+    filename: str | None = None
+    """A part of the name, in any case."""
+    content_type: str | None = None
+    status: str | None = None
+    created_from: datetime | None = None
+    """Inclusive, UTC."""
+    created_before: datetime | None = None
+    """Exclusive, UTC."""
+
+    def arguments(self) -> dict[str, Any]:
+        name = None if self.filename is None else f"%{_escape(self.filename)}%"
+        return {
+            "filename": name,
+            "content_type": self.content_type,
+            "status": self.status,
+            "created_from": self.created_from,
+            "created_before": self.created_before,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the list: just after the document created then, with this id."""
+
+    created_at: datetime
+    document_id: UUID
+
+
+async def insert(cur: Cursor, document: NewDocument, *, job_id: UUID) -> None:
+    """Add a document whose latest job is `job_id`; its creation time is the database's."""
+    await cur.execute(
+        """
+        INSERT INTO documents (id, job_id, filename, content_type, size, sha256, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))
+        """,
+        (document.id.bytes, job_id.bytes, document.filename, document.content_type, document.size, document.sha256),
+    )
+
+
+async def find(cur: Cursor, document_id: UUID) -> Document | None:
+    """The document, or None."""
+    await cur.execute(
+        "SELECT id, filename, content_type, size, sha256, created_at FROM documents WHERE id = %s", (document_id.bytes,)
+    )
+    row = cur.row()
+    return _document(row) if row else None
+
+
+async def was_deleted(cur: Cursor, document_id: UUID) -> bool:
+    """Whether there was such a document."""
+    return await cur.execute("SELECT id FROM deleted_documents WHERE id = %s", (document_id.bytes,)) > 0
+
+
+async def delete(cur: Cursor, document_id: UUID) -> bool:
+    """Remove a document with its jobs and pages; False if there is none."""
+    return await cur.execute("DELETE FROM documents WHERE id = %s", (document_id.bytes,)) > 0
+
+
+async def remember_deleted(cur: Cursor, document_id: UUID) -> None:
+    """Keep the id of a deleted document, so that its readers learn that it is gone."""
+    await cur.execute(
+        "INSERT INTO deleted_documents (id, deleted_at) VALUES (%s, UTC_TIMESTAMP(6))", (document_id.bytes,)
+    )
+
+
+async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the ids that have a row."""
+    await cur.execute(
+        f"SELECT id FROM documents WHERE id IN ({each(document_ids)})",  # noqa: S608 - placeholders alone
+        [document_id.bytes for document_id in document_ids],
+    )
+    return {UUID(bytes=row["id"]) for row in cur.rows()}
+
+
+async def count(cur: Cursor, narrowed: Filter) -> int:
+    """How many documents pass the filter."""
+    await cur.execute(
+        """
+        SELECT COUNT(*) AS total FROM documents d JOIN jobs j ON j.id = d.job_id
+        WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
+          AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
+          AND (%(status)s IS NULL OR j.status = %(status)s)
+          AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
+          AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
+        """,
+        narrowed.arguments(),
+    )
+    row = cur.row()
+    return int(row["total"]) if row else 0
+
+
+async def list_newest_first(
+    cur: Cursor, narrowed: Filter, *, after: Position | None, limit: int, offset: int
+) -> list[Listed]:
+    """A part of the list, latest creation first."""
+    await cur.execute(
+        """
+        SELECT d.id, d.filename, d.content_type, d.size, d.sha256, d.created_at, d.job_id, j.status, j.pages_total
+        FROM documents d JOIN jobs j ON j.id = d.job_id
+        WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
+          AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
+          AND (%(status)s IS NULL OR j.status = %(status)s)
+          AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
+          AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
+          AND (%(after)s IS NULL OR d.created_at < %(after)s OR (d.created_at = %(after)s AND d.id < %(after_id)s))
+        ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s OFFSET %(offset)s
+        """,
+        _page(narrowed, after=after, limit=limit, offset=offset),
+    )
+    return [_listed(row) for row in cur.rows()]
+
+
+async def list_oldest_first(
+    cur: Cursor, narrowed: Filter, *, after: Position | None, limit: int, offset: int
+) -> list[Listed]:
+    """A part of the list, earliest creation first."""
+    await cur.execute(
+        """
+        SELECT d.id, d.filename, d.content_type, d.size, d.sha256, d.created_at, d.job_id, j.status, j.pages_total
+        FROM documents d JOIN jobs j ON j.id = d.job_id
+        WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
+          AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
+          AND (%(status)s IS NULL OR j.status = %(status)s)
+          AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
+          AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
+          AND (%(after)s IS NULL OR d.created_at > %(after)s OR (d.created_at = %(after)s AND d.id > %(after_id)s))
+        ORDER BY d.created_at, d.id LIMIT %(limit)s OFFSET %(offset)s
+        """,
+        _page(narrowed, after=after, limit=limit, offset=offset),
+    )
+    return [_listed(row) for row in cur.rows()]
+
+
+def _page(narrowed: Filter, *, after: Position | None, limit: int, offset: int) -> dict[str, Any]:
+    return {
+        **narrowed.arguments(),
+        "after": after.created_at if after else None,
+        "after_id": after.document_id.bytes if after else b"",
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def _escape(part: str) -> str:
+    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _document(row: Row) -> Document:
+    return Document(
+        id=UUID(bytes=row["id"]),
+        filename=row["filename"],
+        content_type=row["content_type"],
+        size=row["size"],
+        sha256=row["sha256"],
+        created_at=row["created_at"],
+    )
+
+
+def _listed(row: Row) -> Listed:
+    return Listed(_document(row), UUID(bytes=row["job_id"]), Status(row["status"]), row["pages_total"])

@@ -1,0 +1,216 @@
+"""The SQL of `jobs`. A claim on a job is the right to open its document; claims on pages are in `pages`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from docserver.db import Cursor, Row, each
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import Job, Options, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A document that is to be opened now."""
+
+    tries: int
+    """Times that opening it ran out of time or memory, or crashed."""
+    losses: int
+    """Times that whoever opened it fell silent."""
+
+
+async def insert(cur: Cursor, *, job_id: UUID, document_id: UUID, options: Options, request_id: str) -> None:
+    """Add a pending job."""
+    await cur.execute(
+        """
+        INSERT INTO jobs (id, document_id, status, version, options, request_id, run_after, created_at)
+        VALUES (%s, %s, 'pending', 1, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
+        """,
+        (job_id.bytes, document_id.bytes, orjson.dumps(options.as_json()).decode(), request_id),
+    )
+
+
+async def find(cur: Cursor, job_id: UUID) -> Job | None:
+    """The job, or None."""
+    await cur.execute("SELECT * FROM jobs WHERE id = %s", (job_id.bytes,))
+    row = cur.row()
+    return _job(row) if row else None
+
+
+async def lock(cur: Cursor, job_id: UUID) -> Job | None:
+    """The job, locked until the transaction ends; every transaction over several rows of a job begins so."""
+    await cur.execute("SELECT * FROM jobs WHERE id = %s FOR UPDATE", (job_id.bytes,))
+    row = cur.row()
+    return _job(row) if row else None
+
+
+async def of_document(cur: Cursor, document_id: UUID) -> list[Job]:
+    """All jobs of a document, latest first."""
+    await cur.execute(
+        "SELECT * FROM jobs WHERE document_id = %s ORDER BY created_at DESC, id DESC", (document_id.bytes,)
+    )
+    return [_job(row) for row in cur.rows()]
+
+
+async def claim(cur: Cursor, *, job_id: UUID, claim_id: UUID, lease_s: float, engine: Mapping[str, Any]) -> bool:
+    """Take the right to open a job's document; False if it is opened, taken, not due or final already."""
+    return (
+        await cur.execute(
+            """
+            UPDATE jobs
+            SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, status = 'processing',
+                version = version + 1, started_at = COALESCE(started_at, UTC_TIMESTAMP(6)), engine = %s
+            WHERE id = %s AND status IN ('pending', 'processing') AND pages_total IS NULL AND claim IS NULL
+              AND run_after <= UTC_TIMESTAMP(6)
+            """,
+            (claim_id.bytes, _microseconds(lease_s), orjson.dumps(engine).decode(), job_id.bytes),
+        )
+        > 0
+    )
+
+
+async def opened(cur: Cursor, *, job_id: UUID, claim_id: UUID, pages_total: int) -> bool:
+    """Set how many pages are to be read and give the claim back; False if another worker has taken it over."""
+    return (
+        await cur.execute(
+            """
+            UPDATE jobs SET pages_total = %s, claim = NULL, lease_until = NULL, version = version + 1
+            WHERE id = %s AND claim = %s
+            """,
+            (pages_total, job_id.bytes, claim_id.bytes),
+        )
+        > 0
+    )
+
+
+async def release(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> bool:
+    """Give the right to open back, as if it had not been taken."""
+    return (
+        await cur.execute(
+            "UPDATE jobs SET claim = NULL, lease_until = NULL WHERE id = %s AND claim = %s",
+            (job_id.bytes, claim_id.bytes),
+        )
+        > 0
+    )
+
+
+async def postpone(cur: Cursor, *, job_id: UUID, claim_id: UUID, delay_s: float) -> bool:
+    """Count a try of opening and give the claim back until later; False if another worker has taken it over."""
+    return (
+        await cur.execute(
+            """
+            UPDATE jobs SET claim = NULL, lease_until = NULL, tries = tries + 1,
+                run_after = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND
+            WHERE id = %s AND claim = %s
+            """,
+            (_microseconds(delay_s), job_id.bytes, claim_id.bytes),
+        )
+        > 0
+    )
+
+
+async def count_page(cur: Cursor, *, job_id: UUID, done: int, failed: int) -> None:
+    """Count settled pages of a job that is locked, and estimate from their pace how long the others will take."""
+    await cur.execute(
+        """
+        UPDATE jobs
+        SET pages_done = pages_done + %s, pages_failed = pages_failed + %s, version = version + 1,
+            eta_s = TIMESTAMPDIFF(MICROSECOND, started_at, UTC_TIMESTAMP(6)) / 1000000
+                    / (pages_done + pages_failed) * (pages_total - pages_done - pages_failed)
+        WHERE id = %s
+        """,
+        (done, failed, job_id.bytes),
+    )
+
+
+async def finish(cur: Cursor, *, job_id: UUID, status: Status, failure: Failure | None) -> None:
+    """Give a job that is locked its final status."""
+    await cur.execute(
+        """
+        UPDATE jobs
+        SET status = %s, error_code = %s, error_message = %s, error_page = %s, claim = NULL, lease_until = NULL,
+            eta_s = NULL, finished_at = UTC_TIMESTAMP(6), version = version + 1
+        WHERE id = %s
+        """,
+        (
+            status.value,
+            failure.code.value if failure else None,
+            failure.message if failure else None,
+            failure.page if failure else None,
+            job_id.bytes,
+        ),
+    )
+
+
+async def claimed(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> Claimed | None:
+    """What is known of earlier tries of opening, while the right to open is this claim's."""
+    await cur.execute("SELECT tries, losses FROM jobs WHERE id = %s AND claim = %s", (job_id.bytes, claim_id.bytes))
+    row = cur.row()
+    return Claimed(**row) if row else None
+
+
+async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> None:
+    """Extend the leases of these claims."""
+    await cur.execute(
+        f"""
+        UPDATE jobs SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND WHERE claim IN ({each(claim_ids)})
+        """,  # noqa: S608 - placeholders alone
+        (_microseconds(lease_s), *(claim_id.bytes for claim_id in claim_ids)),
+    )
+
+
+async def expire(cur: Cursor) -> int:
+    """Take the claims back whose leases ran out; returns how many."""
+    return await cur.execute(
+        """
+        UPDATE jobs SET claim = NULL, lease_until = NULL, losses = losses + 1
+        WHERE lease_until < UTC_TIMESTAMP(6)
+        """
+    )
+
+
+async def runnable(cur: Cursor, *, limit: int) -> list[UUID]:
+    """Unfinished jobs that have work which nobody has claimed and which is due, oldest first."""
+    await cur.execute(
+        """
+        SELECT j.id FROM jobs j
+        WHERE j.status IN ('pending', 'processing') AND j.run_after <= UTC_TIMESTAMP(6)
+          AND ((j.pages_total IS NULL AND j.claim IS NULL)
+               OR EXISTS (SELECT 1 FROM pages p WHERE p.job_id = j.id AND p.status = 'pending' AND p.claim IS NULL
+                          AND p.run_after <= UTC_TIMESTAMP(6)))
+        ORDER BY j.id LIMIT %s
+        """,
+        (limit,),
+    )
+    return [UUID(bytes=row["id"]) for row in cur.rows()]
+
+
+def _microseconds(seconds: float) -> int:
+    return int(seconds * 1_000_000)
+
+
+def _job(row: Row) -> Job:
+    failure = None
+    if row["error_code"]:
+        failure = Failure(DocumentErrorCode(row["error_code"]), row["error_message"], row["error_page"])
+    return Job(
+        id=UUID(bytes=row["id"]),
+        document_id=UUID(bytes=row["document_id"]),
+        status=Status(row["status"]),
+        version=row["version"],
+        options=Options(**orjson.loads(row["options"])),
+        request_id=row["request_id"],
+        pages_total=row["pages_total"],
+        pages_done=row["pages_done"],
+        pages_failed=row["pages_failed"],
+        eta_s=row["eta_s"],
+        attempt=row["attempt"],
+        failure=failure,
+        engine=orjson.loads(row["engine"]) if row["engine"] else None,
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+    )

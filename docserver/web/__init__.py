@@ -1,0 +1,1 @@
+"""HTTP: how requests become calls of the layers below, and what they answer as responses."""

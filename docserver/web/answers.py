@@ -1,0 +1,123 @@
+"""The shapes of our JSON answers, for the OpenAPI document; tests hold the real answers against them."""
+
+from marshmallow import Schema, fields
+
+
+class Failure(Schema):
+    """Why a job or page failed."""
+
+    code = fields.String(required=True)
+    message = fields.String(required=True)
+    page = fields.Integer(required=True, allow_none=True)
+    retryable = fields.Boolean(required=True)
+
+
+class Progress(Schema):
+    """Pages of a job."""
+
+    total = fields.Integer(required=True, allow_none=True)
+    done = fields.Integer(required=True)
+    failed = fields.Integer(required=True)
+
+
+class Options(Schema):
+    """How a document is read."""
+
+    languages = fields.String(required=True)
+    pages = fields.String(required=True, allow_none=True)
+
+
+class Engine(Schema):
+    """What read the document."""
+
+    name = fields.String(required=True)
+    version = fields.String(required=True)
+    models = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class Job(Schema):
+    """A job."""
+
+    job_id = fields.UUID(required=True)
+    document_id = fields.UUID(required=True)
+    status = fields.String(
+        required=True, metadata={"enum": ["pending", "processing", "completed", "failed", "cancelled"]}
+    )
+    pages = fields.Nested(Progress, required=True)
+    progress = fields.Float(required=True)
+    eta_seconds = fields.Float(required=True, allow_none=True)
+    queue_position = fields.Integer(required=True, allow_none=True)
+    attempt = fields.Integer(required=True)
+    options = fields.Nested(Options, required=True)
+    error = fields.Nested(Failure, required=True, allow_none=True)
+    engine = fields.Nested(Engine, required=True, allow_none=True)
+    created_at = fields.DateTime(required=True)
+    started_at = fields.DateTime(required=True, allow_none=True)
+    finished_at = fields.DateTime(required=True, allow_none=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class DocumentFacts(Schema):
+    """What is known of a document."""
+
+    document_id = fields.UUID(required=True)
+    filename = fields.String(required=True)
+    content_type = fields.String(required=True)
+    size = fields.Integer(required=True)
+    sha256 = fields.String(required=True)
+    created_at = fields.DateTime(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class Document(DocumentFacts):
+    """A document and its jobs, latest first."""
+
+    jobs = fields.List(fields.Nested(Job), required=True)
+
+
+class ListedDocument(DocumentFacts):
+    """A document in a list, with its latest job."""
+
+    job_id = fields.UUID(required=True)
+    status = fields.String(required=True)
+    pages_total = fields.Integer(required=True, allow_none=True)
+
+
+class DocumentList(Schema):
+    """A part of the list of documents."""
+
+    items = fields.List(fields.Nested(ListedDocument), required=True)
+    total = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+    offset = fields.Integer(required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class Health(Schema):
+    """The state of the service and of its parts."""
+
+    status = fields.String(required=True)
+    checks = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String()))
+
+
+class ProblemItem(Schema):
+    """One of several things that are wrong."""
+
+    detail = fields.String(required=True)
+    pointer = fields.String()
+    parameter = fields.String()
+    header = fields.String()
+
+
+class Problem(Schema):
+    """An error as RFC 9457 has it."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    instance = fields.String(required=True)
+    code = fields.String(required=True)
+    request_id = fields.String(required=True)
+    errors = fields.List(fields.Nested(ProblemItem), required=True)
+    job_error = fields.Nested(Failure)

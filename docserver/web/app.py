@@ -1,0 +1,44 @@
+"""The application: all routes and all wiring of the HTTP side."""
+
+from aiohttp import web
+
+from docserver.resources import Resources
+from docserver.web import openapi
+from docserver.web.handlers import documents, jobs, results, system
+from docserver.web.keys import RESOURCES
+from docserver.web.middleware import AccessLogger, outermost, rate_limit
+
+KEEPALIVE_S = 75.0
+MAX_HEADER_BYTES = 8190
+FORM_BYTES = 1 << 20
+"""Largest body outside the upload, which is streamed and counted by itself."""
+
+
+def make_app(resources: Resources) -> web.Application:
+    """The application over these resources; whoever opened them closes them."""
+    app = web.Application(middlewares=[outermost, rate_limit], client_max_size=FORM_BYTES)
+    app[RESOURCES] = resources
+    router = app.router
+    router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
+    router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
+    router.add_get("/v1/documents/{document_id}", documents.get_document, name="document")
+    router.add_delete("/v1/documents/{document_id}", documents.delete_document, name="delete")
+    router.add_get("/v1/documents/{document_id}/file", documents.get_file, name="file")
+    router.add_get("/v1/jobs/{job_id}", jobs.get_job, name="job")
+    router.add_get("/v1/jobs/{job_id}/result", results.get_result, name="result")
+    router.add_get("/livez", system.livez, name="livez")
+    router.add_get("/readyz", system.readyz, name="readyz")
+    openapi.set_up(app)
+    return app
+
+
+def make_runner(app: web.Application, *, shutdown_s: float) -> web.AppRunner:
+    """What serves the application; requests under way at the end have `shutdown_s` to finish."""
+    return web.AppRunner(
+        app,
+        access_log_class=AccessLogger,
+        keepalive_timeout=KEEPALIVE_S,
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        shutdown_timeout=shutdown_s,
+    )

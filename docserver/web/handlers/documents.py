@@ -1,0 +1,212 @@
+"""Documents: upload, list, one, its original, delete."""
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from aiohttp import web
+
+from docserver import intake, reads
+from docserver.errors import NotFound, RangeNotSatisfiable, Unprocessable
+from docserver.model import Options, format_pages
+from docserver.resources import Resources
+from docserver.sniff import SUPPORTED
+from docserver.tables.documents import Filter, Listed, Position
+from docserver.web import answers, multipart, schemas
+from docserver.web.handlers.common import json_response, path_id, wait_s
+from docserver.web.keys import REQUEST_ID, RESOURCES
+from docserver.web.openapi import operation
+
+
+@operation(
+    summary="Upload a document; its text is read in the background",
+    tag="documents",
+    query=schemas.UploadOptions,
+    upload=True,
+    schema=answers.Job,
+    answers={202: "Accepted: the job, and its address in Location", 200: "With Prefer: wait=N, the job if it finished"},
+    refusals=(400, 408, 413, 415, 422, 429, 503, 507),
+)
+async def upload(request: web.Request) -> web.Response:
+    resources = request.app[RESOURCES]
+    settings = resources.settings
+    prefer_s = wait_s(request, 0.0)
+    schemas.load(schemas.UploadOptions(), request.query)
+    arrived = await multipart.read(
+        request,
+        receive=lambda chunks: intake.receive(resources, chunks),
+        discard=resources.storage.discard,
+        max_bytes=settings.max_upload_bytes,
+        silence_s=settings.body_timeout_s,
+    )
+    try:
+        arrived.fields.extend(request.query)
+        _, job = await intake.accept(
+            resources,
+            arrived.received,
+            filename=arrived.filename,
+            options=_options(resources, schemas.load(schemas.UploadOptions(), arrived.fields, kind="pointer")),
+            request_id=request[REQUEST_ID],
+        )
+    finally:
+        # What was accepted has been moved away; anything else must not stay.
+        await resources.storage.discard(arrived.received)
+    headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(reads.RETRY_AFTER_S)}
+    state = await reads.final_job(resources, job.id, wait_s=prefer_s)
+    if prefer_s and state.status.final:
+        return json_response(state.body, headers={"Location": headers["Location"], "Preference-Applied": "wait"})
+    return json_response(state.body, status=202, headers=headers)
+
+
+@operation(
+    summary="List documents",
+    tag="documents",
+    query=schemas.ListQuery,
+    schema=answers.DocumentList,
+    answers={200: "A part of the list; Link names the next, previous and first part"},
+    refusals=(422, 429, 503),
+)
+async def list_documents(request: web.Request) -> web.Response:
+    query = schemas.load(schemas.ListQuery(), request.query)
+    limit, offset, sort = query["limit"], query["offset"], query["sort"]
+    part = await reads.document_list(
+        request.app[RESOURCES],
+        _filter(query),
+        newest_first=sort == "created_at_desc",
+        after=query["cursor"][1] if "cursor" in query else None,
+        # One more than asked for tells whether there is a next part.
+        limit=limit + 1,
+        offset=offset,
+    )
+    items = part.items[:limit]
+    more = len(part.items) > limit
+    last = items[-1].document if items else None
+    cursor = schemas.cursor(sort, Position(last.created_at, last.id)) if more and last else None
+    body = {
+        "items": [_item(item) for item in items],
+        "total": part.total,
+        "limit": limit,
+        "offset": offset,
+        "next_cursor": cursor,
+    }
+    return json_response(body, headers={"Link": _links(request, limit=limit, offset=offset, cursor=cursor)})
+
+
+@operation(
+    summary="A document's metadata and its jobs",
+    tag="documents",
+    path=["document_id"],
+    schema=answers.Document,
+    answers={200: "The document"},
+    refusals=(404, 410, 429, 503),
+)
+async def get_document(request: web.Request) -> web.Response:
+    document, its_jobs = await reads.document(request.app[RESOURCES], path_id(request, "document_id"))
+    return json_response({**document.as_json(), "jobs": [job.as_json() for job in its_jobs]})
+
+
+@operation(
+    summary="A document's original bytes",
+    tag="documents",
+    path=["document_id"],
+    answers={200: "The file as it was uploaded", 206: "The part that Range asks for"},
+    produces=list(SUPPORTED),
+    refusals=(404, 410, 416, 429, 503),
+)
+async def get_file(request: web.Request) -> web.StreamResponse:
+    resources = request.app[RESOURCES]
+    document, _ = await reads.document(resources, path_id(request, "document_id"))
+    try:
+        path = await resources.storage.path(document.id)
+    except FileNotFoundError as error:
+        raise NotFound("The document's file is not in the storage any more.") from error
+    _check_range(request, document.size)
+    return web.FileResponse(
+        path,
+        headers={
+            "Content-Type": document.content_type,
+            "Content-Disposition": _attachment(document.filename),
+            "X-Content-Type-Options": "nosniff",
+            # An upload is hostile until shown otherwise: even opened in a browser it runs nothing here.
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        },
+    )
+
+
+@operation(
+    summary="Delete a document, its file, jobs and results",
+    tag="documents",
+    path=["document_id"],
+    answers={204: "Deleted"},
+    refusals=(404, 410, 429, 503),
+)
+async def delete_document(request: web.Request) -> web.Response:
+    await intake.delete(request.app[RESOURCES], path_id(request, "document_id"))
+    return web.Response(status=204)
+
+
+def _options(resources: Resources, given: dict[str, Any]) -> Options:
+    languages = given.get("languages", resources.settings.languages)
+    installed = sorted(resources.engine.models)
+    missing = [name for name in languages.split("+") if name not in installed]
+    if missing:
+        raise Unprocessable(
+            f"The language {' and '.join(missing)} is not installed; installed are: {', '.join(installed)}.",
+            errors=[{"detail": f"Not installed: {', '.join(missing)}.", "pointer": "/languages"}],
+        )
+    return Options(languages=languages, pages=format_pages(given["pages"]) if "pages" in given else None)
+
+
+def _filter(query: dict[str, Any]) -> Filter:
+    before = None
+    if "date_to" in query:
+        moment, bare = query["date_to"]
+        before = moment + (schemas.DAY if bare else schemas.MICROSECOND)
+    return Filter(
+        filename=query.get("filename"),
+        content_type=query.get("content_type"),
+        status=query.get("status"),
+        created_from=query["date_from"][0] if "date_from" in query else None,
+        created_before=before,
+    )
+
+
+def _item(listed: Listed) -> dict[str, Any]:
+    return {
+        **listed.document.as_json(),
+        "job_id": str(listed.job_id),
+        "status": listed.status.value,
+        "pages_total": listed.pages_total,
+    }
+
+
+def _links(request: web.Request, *, limit: int, offset: int, cursor: str | None) -> str:
+    """Web links (RFC 8288); they go on as the request began, by cursor or by offset."""
+
+    def link(rel: str, **place: str | int) -> str:
+        kept = {key: value for key, value in request.query.items() if key not in ("offset", "cursor")}
+        query = urlencode({**kept, **place})
+        return f'<{request.path}{"?" if query else ""}{query}>; rel="{rel}"'
+
+    links = [link("first")]
+    if cursor:
+        by_offset = "offset" in request.query
+        links.append(link("next", offset=offset + limit) if by_offset else link("next", cursor=cursor))
+    if offset:
+        links.append(link("prev", offset=max(0, offset - limit)))
+    return ", ".join(links)
+
+
+def _attachment(filename: str) -> str:
+    """RFC 6266: a plain name for old clients, the exact one for the others."""
+    plain = "".join(char if char.isascii() and char not in '"\\%' else "_" for char in filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _check_range(request: web.Request, size: int) -> None:
+    try:
+        start = request.http_range.start
+        satisfiable = start is None or start < size
+    except ValueError:
+        satisfiable = False
+    if not satisfiable:
+        raise RangeNotSatisfiable(f"The file has {size} bytes.", headers={"Content-Range": f"bytes */{size}"})

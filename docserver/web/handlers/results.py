@@ -1,0 +1,44 @@
+"""Results: the text of a completed job in the format that the client wants."""
+
+from aiohttp import web
+
+from docserver import reads
+from docserver.errors import NotAcceptable
+from docserver.formats import FORMATS, Format, negotiate
+from docserver.web import schemas
+from docserver.web.handlers.common import path_id, unchanged
+from docserver.web.keys import RESOURCES
+from docserver.web.openapi import operation
+
+
+@operation(
+    summary="A completed job's text",
+    tag="results",
+    path=["job_id"],
+    query=schemas.ResultQuery,
+    answers={200: "The text", 304: "Unchanged since the version that If-None-Match names"},
+    produces=[form.media_type for form in FORMATS.values()],
+    refusals=(404, 406, 409, 422, 429, 503),
+)
+async def get_result(request: web.Request) -> web.Response:
+    query = schemas.load(schemas.ResultQuery(), request.query)
+    form = FORMATS[query["format"]] if "format" in query else _accepted(request)
+    rendered = await reads.result(
+        request.app[RESOURCES], path_id(request, "job_id"), form=form, selection=query.get("pages")
+    )
+    headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if unchanged(request, rendered.etag):
+        return web.Response(status=304, headers=headers)
+    charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
+    return web.Response(
+        body=rendered.body,
+        headers={**headers, "Content-Type": form.media_type + charset, "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def _accepted(request: web.Request) -> Format:
+    form = negotiate(",".join(request.headers.getall("Accept", ())))
+    if form is None:
+        offered = ", ".join(known.media_type for known in FORMATS.values())
+        raise NotAcceptable(f"None of the formats in the Accept header is offered; offered are: {offered}.")
+    return form

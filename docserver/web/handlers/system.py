@@ -1,0 +1,54 @@
+"""The service itself: alive, ready."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from docserver.errors import ServiceError
+from docserver.ocr.engine import EngineMissing, check_programs
+from docserver.web import answers
+from docserver.web.handlers.common import json_response
+from docserver.web.keys import RESOURCES
+from docserver.web.openapi import operation
+
+CHECK_S = 2.0
+"""A part that takes longer to say that it is there is not ready."""
+
+
+@operation(summary="Whether the process is alive", tag="system", schema=answers.Health, answers={200: "It is"})
+async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
+    return json_response({"status": "ok"})
+
+
+@operation(
+    summary="Whether the service can do its work, and the state of each of its parts",
+    tag="system",
+    schema=answers.Health,
+    answers={200: "It can; without Redis it is slower, and degraded", 503: "It cannot"},
+)
+async def readyz(request: web.Request) -> web.Response:
+    resources = request.app[RESOURCES]
+    checks: dict[str, Callable[[], Awaitable[None]]] = {
+        "mysql": resources.db.ping,
+        "redis": resources.redis.ping,
+        "storage": resources.storage.check,
+        "engine": lambda: asyncio.to_thread(check_programs),
+    }
+    states = dict(zip(checks, await asyncio.gather(*map(_state, checks.values())), strict=True))
+    failed = {name for name, state in states.items() if state != "ok"}
+    status = "ok" if not failed else "degraded" if failed == {"redis"} else "unavailable"
+    return json_response(
+        {"status": status, "checks": {name: {"status": state} for name, state in states.items()}},
+        status=503 if status == "unavailable" else 200,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def _state(check: Callable[[], Awaitable[None]]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_S):
+            await check()
+    except (ServiceError, OSError, TimeoutError, EngineMissing):
+        return "unavailable"
+    return "ok"

@@ -1,0 +1,8 @@
+"""The typed keys under which an application and its requests carry what handlers need."""
+
+from aiohttp import web
+
+from docserver.resources import Resources
+
+RESOURCES: web.AppKey[Resources] = web.AppKey("resources", Resources)
+REQUEST_ID = "request_id"

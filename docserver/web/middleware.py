@@ -1,0 +1,151 @@
+"""What every request passes through: its id, the rate limit, errors as responses, and its line in the log."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv6Address, ip_address
+
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+
+from docserver.errors import BadRequest, ServiceError, TooManyRequests
+from docserver.limits import Verdict
+from docserver.logs import about
+from docserver.model import new_id
+from docserver.settings import Network, Rate, Settings
+from docserver.web import problems
+from docserver.web.keys import REQUEST_ID, RESOURCES
+
+log = logging.getLogger("docserver.api")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+UNLIMITED = frozenset({"livez", "readyz", "metrics", "docs", "docs-asset", "openapi"})
+"""Routes that cost nothing or that operators need in an emergency."""
+
+IPV6_CLIENT_PREFIX = 64
+"""One subscriber usually has a whole /64, so an address alone would be no limit."""
+
+
+class _InternalError(ServiceError):
+    """Something that we did not foresee."""
+
+
+@web.middleware
+async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id, and turn whatever goes wrong into a problem."""
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if _SANE_ID.fullmatch(given) else str(new_id())
+    request[REQUEST_ID] = request_id
+    with about(request_id=request_id):
+        try:
+            response = await handler(request)
+        except ServiceError as error:
+            response = problems.response(request, error)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            response = problems.response(request, problems.of_http_exception(error))
+        except (web.RequestPayloadError, ConnectionResetError) as error:
+            log.info("request broke off", extra={"fault": type(error).__name__})
+            response = problems.response(request, BadRequest("The request broke off or is malformed."))
+        except Exception:
+            log.exception("unexpected fault")
+            response = problems.response(request, _InternalError("Something went wrong here; the log knows more."))
+    headers = response.headers
+    headers["X-Request-ID"] = request_id
+    headers["Server"] = "docserver"
+    return response
+
+
+@web.middleware
+async def rate_limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take tokens from the client's bucket, and say in the headers what is left."""
+    resources = request.app[RESOURCES]
+    settings = resources.settings
+    route = request.match_info.route.name
+    if not settings.rate_limit or route is None or route in UNLIMITED:
+        return await handler(request)
+    bucket, rate = _bucket(request.method, settings)
+    verdict = await resources.limiter.take(
+        bucket=bucket,
+        client=client_of(request, settings.trusted_proxies),
+        rate=rate,
+        cost=settings.cost(route),
+    )
+    headers = _limit_headers(bucket, rate, verdict)
+    if not verdict.allowed:
+        raise TooManyRequests(
+            f"At most {rate.quota} requests in {rate.window_s} seconds; wait {verdict.retry_after_s} s.",
+            headers={**headers, "Retry-After": str(verdict.retry_after_s)},
+        )
+    try:
+        response = await handler(request)
+    except ServiceError as error:
+        error.headers.update(headers)
+        raise
+    response.headers.update(headers)
+    return response
+
+
+def _bucket(method: str, settings: Settings) -> tuple[str, Rate]:
+    if method in ("GET", "HEAD"):
+        return "reads", settings.rate_limit_reads
+    return "default", settings.rate_limit_default
+
+
+def _limit_headers(bucket: str, rate: Rate, verdict: Verdict) -> dict[str, str]:
+    """The fields of draft-ietf-httpapi-ratelimit-headers."""
+    return {
+        "RateLimit-Policy": f'"{bucket}";q={rate.quota};w={rate.window_s}',
+        "RateLimit": f'"{bucket}";r={verdict.remaining};t={verdict.reset_s}',
+    }
+
+
+def client_of(request: web.BaseRequest, trusted: tuple[Network, ...]) -> str:
+    """Who is asking: the peer, or what trusted proxies say of it; an IPv6 address stands for its /64."""
+    address = request.remote or ""
+    if trusted:
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        for hop in reversed([hop.strip() for hop in forwarded if hop.strip()]):
+            if not _trusted(address, trusted) or _parsed(hop) is None:
+                break
+            address = hop
+    parsed = _parsed(address)
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return f"{IPv6Address(int(parsed) >> IPV6_CLIENT_PREFIX << IPV6_CLIENT_PREFIX)}/{IPV6_CLIENT_PREFIX}"
+    return address
+
+
+def _trusted(address: str, trusted: tuple[Network, ...]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def _parsed(address: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - what ip_address returns
+    try:
+        return ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+
+
+class AccessLogger(AbstractAccessLogger):
+    """One line per request, written when its response has been sent."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        route = request.match_info.route.resource if isinstance(request, web.Request) else None
+        log.info(
+            "request",
+            extra={
+                "request_id": request.get(REQUEST_ID, ""),
+                "method": request.method,
+                "route": route.canonical if route else None,
+                "status": response.status,
+                "duration_ms": round(time * 1000, 2),
+                "bytes": response.body_length,
+            },
+        )

@@ -1,0 +1,157 @@
+"""What requests may say, as marshmallow schemas, and how what they say wrongly is told."""
+
+import base64
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from docserver.errors import Unprocessable
+from docserver.formats import FORMATS
+from docserver.model import InvalidPages, Status, parse_pages
+from docserver.sniff import SUPPORTED
+from docserver.tables.documents import Position
+
+MAX_LIMIT = 100
+MAX_OFFSET = 1_000_000
+"""Far beyond what anybody pages through by offset; the database would have to count all of them."""
+
+MAX_TEXT = 255
+T = TypeVar("T")
+
+DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Strict(Schema):
+    """A schema that refuses what it does not know, and a parameter that is given twice."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class Parsed(fields.Field[T]):
+    """A text that stands for something else, which `parse` tells; it raises ValidationError."""
+
+    def __init__(self, parse: Callable[[str], T], *, description: str) -> None:
+        super().__init__(metadata={"type": "string", "description": description})
+        self._parse = parse
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> T:  # noqa: ARG002
+        if len(value) > MAX_TEXT:
+            raise ValidationError(f"At most {MAX_TEXT} characters.")
+        return self._parse(value)
+
+
+def page_ranges(text: str) -> tuple[range, ...]:
+    """A selection such as `1-3,7`."""
+    try:
+        return parse_pages(text)
+    except InvalidPages as error:
+        raise ValidationError(f"{error}.") from error
+
+
+def moment(text: str) -> tuple[datetime, bool]:
+    """An RFC 3339 time or a bare date, as a UTC time without zone, and whether it was a bare date."""
+    try:
+        if len(text) == len("2026-11-23"):
+            day = date.fromisoformat(text)
+            return datetime(day.year, day.month, day.day), True  # noqa: DTZ001 - UTC without zone, as in the tables
+        found = datetime.fromisoformat(text)
+        return (found.astimezone(UTC) if found.tzinfo else found).replace(tzinfo=None), False
+    except (ValueError, OverflowError) as error:
+        raise ValidationError("A time such as 2026-11-23T20:01:02Z, or a date such as 2026-11-23.") from error
+
+
+def parse_cursor(text: str) -> tuple[str, Position]:
+    """The order that a place in the list belongs to, and the place: the inverse of `cursor`."""
+    try:
+        sort, created_at, document_id = base64.urlsafe_b64decode(text.encode()).decode().split("|")
+        return sort, Position(datetime.fromisoformat(created_at), UUID(document_id))
+    except ValueError as error:
+        raise ValidationError("Not a cursor that this service gave out.") from error
+
+
+def cursor(sort: str, position: Position) -> str:
+    """The text form of a place in the list."""
+    return base64.urlsafe_b64encode(
+        f"{sort}|{position.created_at.isoformat()}|{position.document_id}".encode()
+    ).decode()
+
+
+class NoQuery(Strict):
+    """No parameters."""
+
+
+class WaitQuery(Strict):
+    wait = fields.Float(
+        load_default=0.0,
+        validate=validate.Range(min=0, max=3600),
+        metadata={"description": "Seconds to wait for a final status; the service grants at most 60."},
+    )
+
+
+class ResultQuery(Strict):
+    format = fields.String(
+        validate=validate.OneOf(sorted(FORMATS)),
+        metadata={"description": "The format; without it the Accept header decides, and without that it is txt."},
+    )
+    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.")
+
+
+class UploadOptions(Strict):
+    """Options of an upload, as fields of the form or as query parameters."""
+
+    languages = fields.String(
+        validate=validate.Regexp(
+            r"[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}\Z", error="Names such as eng or eng+deu."
+        ),
+        metadata={"description": "Installed languages joined by +, most important first."},
+    )
+    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.")
+
+
+class ListQuery(Strict):
+    limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=MAX_LIMIT))
+    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=MAX_OFFSET))
+    cursor = Parsed(parse_cursor, description="`next_cursor` of the answer before; not together with offset.")
+    filename = fields.String(
+        validate=validate.Length(min=1, max=MAX_TEXT), metadata={"description": "A part of the name, in any case."}
+    )
+    content_type = fields.String(validate=validate.OneOf(list(SUPPORTED)))
+    date_from = Parsed(moment, description="Created then or later.")
+    date_to = Parsed(moment, description="Created then or earlier; a bare date includes that day.")
+    status = fields.String(
+        validate=validate.OneOf([status.value for status in Status]), metadata={"description": "Of the latest job."}
+    )
+    sort = fields.String(load_default="created_at_desc", validate=validate.OneOf(["created_at_desc", "created_at_asc"]))
+
+    @validates_schema
+    def _check_cursor(self, data: Mapping[str, Any], **_: Any) -> None:
+        if "cursor" not in data:
+            return
+        if data["offset"]:
+            raise ValidationError("Either a cursor or an offset.", "offset")
+        if data["cursor"][0] != data["sort"]:
+            raise ValidationError("The cursor belongs to another sort.", "cursor")
+
+
+def load(schema: Schema, given: Any, *, kind: str = "parameter") -> dict[str, Any]:
+    """What was given, checked; raises Unprocessable that names each wrong `kind` (parameter or pointer)."""
+    twice = [key for key in set(given) if len(given.getall(key)) > 1]
+    if twice:
+        raise _refusal({key: ["Given more than once."] for key in twice}, kind)
+    try:
+        loaded: dict[str, Any] = schema.load(dict(given))
+    except ValidationError as error:
+        raise _refusal(error.messages_dict, kind) from error
+    return loaded
+
+
+def _refusal(messages: Mapping[str, list[str]], kind: str) -> Unprocessable:
+    prefix = "/" if kind == "pointer" else ""
+    errors = [{"detail": " ".join(details), kind: prefix + name} for name, details in sorted(messages.items())]
+    told = "; ".join(f"{error[kind].removeprefix('/')}: {error['detail']}" for error in errors)
+    return Unprocessable(f"{told}", errors=errors)

@@ -1,0 +1,51 @@
+"""Services for the tests that speak only HTTP."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.acceptance.service import Service, environment_of
+from tests.conftest import Servers
+
+Start = Callable[..., Awaitable[Service]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def service(running: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """One service for the tests of a module that only look at what they uploaded themselves."""
+    environment = environment_of(
+        mysql_url=running.mysql_url,
+        redis_url=running.redis_url,
+        data_dir=tmp_path_factory.mktemp("service"),
+        rate_limit="off",
+    )
+    found = await Service(environment).start()
+    yield found
+    await found.stop()
+
+
+@pytest.fixture
+async def start(empty_servers: Servers, tmp_path: Path) -> AsyncIterator[Start]:
+    """Start services on the empty servers with a common data directory; they are stopped at the end."""
+    started: list[Service] = []
+
+    async def new(*arguments: str, **more: Any) -> Service:
+        environment = environment_of(
+            **{
+                "mysql_url": empty_servers.mysql_url,
+                "redis_url": empty_servers.redis_url,
+                "data_dir": tmp_path / "data",
+                "rate_limit": "off",
+                **more,
+            }
+        )
+        found = Service(environment, arguments=arguments)
+        started.append(found)
+        return await found.start()
+
+    yield new
+    for found in started:
+        await found.stop()

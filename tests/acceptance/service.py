@@ -1,0 +1,146 @@
+"""The real program as a child process, and a client that speaks HTTP with it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+
+READY_S = 60.0
+EXIT_S = 40.0
+
+
+class Service:
+    """`docserver` with these settings: started, spoken to, stopped or killed. Its log lines are kept."""
+
+    def __init__(self, environment: Mapping[str, str], *, arguments: tuple[str, ...] = ()) -> None:
+        self._environment = {"DOCSERVER_HOST": "127.0.0.1", "DOCSERVER_PORT": "0", **environment}
+        self._arguments = arguments
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._news = asyncio.Event()
+        self.lines: list[dict[str, Any]] = []
+        self.noise: list[str] = []
+
+    async def start(self) -> "Service":
+        """Run it until it says that it is ready."""
+        self.lines.clear()
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "docserver",
+            *self._arguments,
+            env={**inherited, **self._environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 20,
+        )
+        self._reading = asyncio.create_task(self._read(self._process))
+        await self.logged("ready", within_s=READY_S)
+        if listening := self.find("listening"):
+            self._session = aiohttp.ClientSession(f"http://127.0.0.1:{listening['port']}")
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        assert self._session is not None
+        return self._session
+
+    async def stop(self, way: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; returns the exit status, negative for a signal's."""
+        if self._session:
+            await self._session.close()
+            self._session = None
+        if self._process is None:
+            return 0
+        process, self._process = self._process, None
+        if process.returncode is None:
+            process.send_signal(way)
+        async with asyncio.timeout(EXIT_S):
+            status = await process.wait()
+            if self._reading:
+                await self._reading
+        return status
+
+    def find(self, message: str, **facts: Any) -> dict[str, Any] | None:
+        """The first log line with this message and these facts."""
+        for line in self.lines:
+            if line["message"] == message and facts.items() <= line.items():
+                return line
+        return None
+
+    async def logged(self, message: str, *, within_s: float = 30.0, **facts: Any) -> dict[str, Any]:
+        """Wait for a log line."""
+        async with asyncio.timeout(within_s):
+            while True:
+                self._news.clear()
+                if line := self.find(message, **facts):
+                    return line
+                if self._reading and self._reading.done():
+                    raise AssertionError(f"it ended without logging {message!r}: {self.noise} {self.lines[-3:]}")
+                await self._news.wait()
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            try:
+                self.lines.append(orjson.loads(line))
+            except orjson.JSONDecodeError:
+                self.noise.append(line.decode())
+            self._news.set()
+        self._news.set()
+
+    async def upload(self, data: bytes, *, filename: str = "note.png", **fields: str) -> dict[str, Any]:
+        """Upload a document; returns the job as the 202 shows it."""
+        async with self.http.post("/v1/documents/upload-document", data=form(data, filename, **fields)) as response:
+            body: dict[str, Any] = await response.json()
+            assert response.status == 202, body
+            return body
+
+    async def finished(self, job_id: str, *, within_s: float = 60.0) -> dict[str, Any]:
+        """Wait until a job is final."""
+        async with asyncio.timeout(within_s):
+            while True:
+                job = await self.job(job_id, wait=10)
+                if job["status"] in ("completed", "failed", "cancelled"):
+                    return job
+
+    async def job(self, job_id: str, **query: Any) -> dict[str, Any]:
+        """The job now."""
+        async with self.http.get(f"/v1/jobs/{job_id}", params=query) as response:
+            body: dict[str, Any] = await response.json()
+            assert response.status == 200, body
+            return body
+
+    async def text(self, job_id: str, **query: Any) -> str:
+        """A completed job's text."""
+        async with self.http.get(f"/v1/jobs/{job_id}/result", params=query) as response:
+            assert response.status == 200, await response.text()
+            return await response.text()
+
+
+def form(data: bytes, filename: str = "note.png", **fields: str) -> aiohttp.FormData:
+    """A multipart upload."""
+    made = aiohttp.FormData()
+    made.add_field("file", data, filename=filename)
+    for name, value in fields.items():
+        made.add_field(name, value)
+    return made
+
+
+def environment_of(*, mysql_url: str, redis_url: str, data_dir: Path, **more: str) -> dict[str, str]:
+    """The environment for a service on these servers; `more` are settings by their field names."""
+    given = {"mysql_url": mysql_url, "redis_url": redis_url, "data_dir": str(data_dir), "slots": "2", **more}
+    return {f"DOCSERVER_{name.upper()}": value for name, value in given.items()}

@@ -1,0 +1,74 @@
+"""What all tests share: private servers for the whole run, and for each test an empty database, Redis and data directory."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from docserver.db import Address, Database, connect
+from docserver.embedded import servers
+from docserver.migrate import migrate
+from docserver.resources import Resources, opened
+from docserver.scripts import Redis
+from docserver.settings import TEST_MYSQL_URL, Settings
+
+
+@dataclass(frozen=True)
+class Servers:
+    mysql_url: str
+    redis_url: str
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+    """A MariaDB (or the MySQL that the environment names) and a Redis, with the schema in place."""
+    async with servers(tmp_path_factory.mktemp("servers")) as endpoints:
+        mysql_url = os.environ.get(TEST_MYSQL_URL) or endpoints.mysql_url
+        await migrate(replace(Settings(), mysql_url=mysql_url))
+        yield Servers(mysql_url, endpoints.redis_url)
+
+
+@pytest.fixture
+async def empty_servers(running: Servers) -> Servers:
+    """The servers, with nothing left of other tests."""
+    address = Address.parse(running.mysql_url)
+    connection = await connect(address, timeout_s=10, database=address.database)
+    try:
+        async with connection.cursor() as cursor:
+            await cursor.execute("DELETE FROM documents")
+            await cursor.execute("DELETE FROM deleted_documents")
+    finally:
+        connection.close()
+    redis = Redis(running.redis_url, timeout_s=5)
+    await redis.command("FLUSHALL")
+    await redis.close()
+    return running
+
+
+@pytest.fixture
+def settings(empty_servers: Servers, tmp_path: Path) -> Settings:
+    """Settings for the empty servers and an empty data directory, with short waits."""
+    return replace(
+        Settings(),
+        data_dir=tmp_path / "data",
+        mysql_url=empty_servers.mysql_url,
+        redis_url=empty_servers.redis_url,
+        slots=2,
+        maintenance_s=0.2,
+        grace_s=10.0,
+    )
+
+
+@pytest.fixture
+async def resources(settings: Settings) -> AsyncIterator[Resources]:
+    """Everything opened, nothing running."""
+    async with opened(settings) as found:
+        yield found
+
+
+@pytest.fixture
+def db(resources: Resources) -> Database:
+    return resources.db

@@ -1,0 +1,325 @@
+"""A slot outlives whatever happens in its process, and no process outlives a slot."""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from PIL import Image, ImageDraw, ImageFont
+
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import Reading
+from docserver.ocr.pool import Opened, Slot
+from docserver.settings import Settings
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest_asyncio.fixture
+async def make_slot(tmp_path: Path) -> AsyncIterator[Callable[..., Slot]]:
+    slots: list[Slot] = []
+
+    def make(**settings: object) -> Slot:
+        changed = dataclasses.replace(Settings(), **settings)  # type: ignore[arg-type]
+        slots.append(Slot(number=len(slots), settings=changed, scratch=tmp_path / "scratch"))
+        return slots[-1]
+
+    yield make
+    for slot in slots:
+        await slot.close()
+    assert not (tmp_path / "scratch").exists() or list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    image = Image.new("L", (400, 120), 255)
+    ImageDraw.Draw(image).text((20, 30), "Still here", fill=0, font=ImageFont.load_default(size=40))
+    image.save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that comes first on the PATH."""
+    directory = tmp_path / "programs"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    return directory
+
+
+def install(programs: Path, name: str, script: str) -> None:
+    (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+    (programs / name).chmod(0o755)
+
+
+def tesseract_that_sleeps(programs: Path) -> Path:
+    """Never ends, and has a process of its own; returns the file that will hold both their ids."""
+    pids = programs / "pids"
+    install(programs, "tesseract", f"sleep 1000 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait")
+    return pids
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a dead one that nobody has reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - other processes have no events
+            await asyncio.sleep(0.01)
+
+
+async def pids_in(path: Path) -> list[int]:
+    await until(path.exists)
+    return [int(pid) for pid in path.read_text().split()]
+
+
+def child_of(slot: Slot) -> int:
+    assert slot._child is not None
+    assert slot._child.process.pid is not None
+    return slot._child.process.pid
+
+
+async def read(slot: Slot, source: Path) -> Reading | Failure:
+    return await slot.read(source, "image/png", page=1, languages="eng")
+
+
+async def assert_reads(slot: Slot, source: Path) -> None:
+    reading = await read(slot, source)
+    assert isinstance(reading, Reading), reading
+    assert reading.text == "Still here"
+
+
+async def test_a_page_that_takes_too_long_is_killed_with_all_that_it_started(
+    make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    pids = tesseract_that_sleeps(programs)
+    slot = make_slot(page_timeout_s=1.0)
+
+    found = await read(slot, source)
+
+    assert isinstance(found, Failure)
+    assert (found.code, found.page, found.retryable) == (DocumentErrorCode.PAGE_TIMEOUT, 1, True)
+    assert [pid for pid in await pids_in(pids) if alive(pid)] == []
+    (programs / "tesseract").unlink()
+    await assert_reads(slot, source)
+
+
+async def test_a_cancelled_page_is_killed_with_all_that_it_started(
+    make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    pids = tesseract_that_sleeps(programs)
+    slot = make_slot()
+    reading = asyncio.create_task(read(slot, source))
+    started = await pids_in(pids)
+
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+    await until(lambda: not any(alive(pid) for pid in started))
+    (programs / "tesseract").unlink()
+    await assert_reads(slot, source)
+
+
+async def test_closing_a_slot_kills_what_it_runs(
+    make_slot: Callable[..., Slot], source: Path, programs: Path, tmp_path: Path
+) -> None:
+    pids = tesseract_that_sleeps(programs)
+    slot = make_slot()
+    reading = asyncio.create_task(read(slot, source))
+    started = [*await pids_in(pids), child_of(slot)]
+
+    await slot.close()
+
+    assert [pid for pid in started if alive(pid)] == []
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert isinstance(await reading, Failure)
+
+
+async def test_a_stopped_process_is_killed_in_time(make_slot: Callable[..., Slot], source: Path) -> None:
+    slot = make_slot(open_timeout_s=0.5)
+    await slot.open(source, "image/png")
+    stopped = child_of(slot)
+    os.kill(stopped, signal.SIGSTOP)
+
+    found = await slot.open(source, "image/png")
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.PAGE_TIMEOUT
+    assert not alive(stopped)
+    assert await slot.open(source, "image/png") == Opened(1)
+
+
+async def test_a_killed_process_costs_its_own_page_alone(
+    make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    healthy, dying = make_slot(), make_slot()
+    await assert_reads(healthy, source)
+    neighbour = child_of(healthy)
+    pids = tesseract_that_sleeps(programs)
+    reading = asyncio.create_task(read(dying, source))
+    started = await pids_in(pids)
+
+    os.kill(child_of(dying), signal.SIGKILL)
+    found = await reading
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert "memory" in found.message
+    assert [pid for pid in started if alive(pid)] == []
+    (programs / "tesseract").unlink()
+    await assert_reads(dying, source)
+    await assert_reads(healthy, source)
+    assert child_of(healthy) == neighbour
+
+
+async def test_a_killed_idle_process_is_replaced(make_slot: Callable[..., Slot], source: Path) -> None:
+    slot = make_slot()
+    await assert_reads(slot, source)
+    first = child_of(slot)
+    os.kill(first, signal.SIGKILL)
+
+    found = [await read(slot, source), await read(slot, source)]
+
+    assert isinstance(found[-1], Reading)
+    assert child_of(slot) != first
+
+
+async def test_a_process_is_replaced_after_its_pages(make_slot: Callable[..., Slot], source: Path) -> None:
+    slot = make_slot(pages_per_child=2)
+    await assert_reads(slot, source)
+    first = child_of(slot)
+    await assert_reads(slot, source)
+    await assert_reads(slot, source)
+
+    assert child_of(slot) != first
+    assert not alive(first)
+
+
+async def test_a_tesseract_that_crashes_costs_the_page_and_not_the_process(
+    make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    install(programs, "tesseract", "kill -SEGV $$")
+    slot = make_slot()
+
+    found = await read(slot, source)
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    first = child_of(slot)
+    (programs / "tesseract").unlink()
+    await assert_reads(slot, source)
+    assert child_of(slot) == first
+
+
+async def test_a_tesseract_out_of_memory_is_told_from_a_crash(
+    make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    install(programs, "tesseract", 'echo "terminate called: what():  std::bad_alloc" >&2; kill -ABRT $$')
+
+    found = await read(make_slot(), source)
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.OUT_OF_MEMORY
+
+
+async def test_a_program_that_floods_its_errors_runs_into_the_memory_limit(
+    make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    install(programs, "tesseract", "exec yes rubbish >&2")
+    slot = make_slot(child_memory_mb=400)
+
+    found = await read(slot, source)
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.OUT_OF_MEMORY
+    (programs / "tesseract").unlink()
+    await assert_reads(slot, source)
+
+
+@pytest.mark.parametrize("left_behind", ["", "touch $out", "printf 'P5\\n400 400\\n255\\nhalf' > $out"])
+async def test_a_pdftoppm_that_ends_well_without_a_page_is_found_out(
+    left_behind: str, make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    pdf = source.with_suffix(".pdf")
+    with Image.open(source) as image:
+        image.save(pdf)
+    out = 'for last; do case "$last" in */page) out="$last-1.pgm";; esac; done'
+    install(programs, "pdftoppm", f'[ "$1" = -v ] && exit 0\n{out}\n{left_behind}')
+
+    found = await make_slot().read(pdf, "application/pdf", page=1, languages="eng")
+
+    assert isinstance(found, Failure)
+    expected = DocumentErrorCode.ENGINE_CRASHED if left_behind else DocumentErrorCode.CORRUPT
+    assert found.code is expected
+
+
+async def test_programs_do_not_see_the_servers_secrets(
+    make_slot: Callable[..., Slot],
+    source: Path,
+    programs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCSERVER_MYSQL_URL", "mysql://root:hidden@localhost/db")
+    seen = programs / "seen"
+    install(programs, "tesseract", f"env > {seen}; ulimit -c >> {seen}; exit 1")
+
+    await read(make_slot(), source)
+
+    assert "hidden" not in seen.read_text()
+    assert "OMP_THREAD_LIMIT=1" in seen.read_text()
+
+
+@pytest.mark.parametrize("stop_child", [False, True])
+async def test_nothing_outlives_a_server_that_is_killed(
+    stop_child: bool, source: Path, programs: Path, tmp_path: Path
+) -> None:
+    pids = tesseract_that_sleeps(programs)
+    server = tmp_path / "server.py"
+    server.write_text(
+        textwrap.dedent(f"""
+            import asyncio
+            from pathlib import Path
+            from docserver.ocr.pool import Slot
+            from docserver.settings import Settings
+
+            async def main():
+                slot = Slot(number=0, settings=Settings(), scratch=Path({str(tmp_path)!r}))
+                opened = await slot.open(Path({str(source)!r}), "image/png")
+                Path({str(tmp_path / "child")!r}).write_text(str(slot._child.process.pid))
+                await slot.read(Path({str(source)!r}), "image/png", page=1, languages="eng")
+
+            if __name__ == "__main__":
+                asyncio.run(main())
+            """)
+    )
+    process = subprocess.Popen([sys.executable, str(server)], env={**os.environ, "PYTHONPATH": ":".join(sys.path)})
+    programs_started = await pids_in(pids)
+    (child,) = await pids_in(tmp_path / "child")
+    assert all(alive(pid) for pid in [child, *programs_started])
+    if stop_child:
+        os.kill(child, signal.SIGSTOP)
+
+    process.kill()
+    process.wait()
+
+    # A stopped child cannot kill its programs any more; the kernel still ends it, and the programs run out of CPU time.
+    watched = [child] if stop_child else [child, *programs_started]
+    try:
+        await until(lambda: not any(alive(pid) for pid in watched))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)

@@ -1,0 +1,150 @@
+"""Results as text and JSON, and which of them a client gets."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+import pytest
+
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.formats import FORMATS, negotiate
+from docserver.model import (
+    Block,
+    Job,
+    Line,
+    Options,
+    Page,
+    PageStatus,
+    Paragraph,
+    Reading,
+    Status,
+    Word,
+    pack_blocks,
+)
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+JOB = Job(
+    id=UUID(int=1),
+    document_id=UUID(int=2),
+    status=Status.COMPLETED,
+    version=3,
+    options=Options("eng"),
+    request_id="r",
+    pages_total=2,
+    pages_done=1,
+    pages_failed=1,
+    eta_s=None,
+    attempt=1,
+    failure=None,
+    engine={"name": "tesseract", "version": "5.3.0", "models": {"eng": "sha256:00"}},
+    created_at=NOW,
+    started_at=NOW,
+    finished_at=NOW,
+)
+BLOCK = Block(
+    (1, 2, 30, 40),
+    (
+        Paragraph((1, 2, 30, 10), (Line((1, 2, 30, 10), (Word("Größe", (1, 2, 30, 10), 96.5),)),)),
+        Paragraph((1, 20, 30, 40), (Line((1, 20, 30, 40), (Word("two", (1, 20, 30, 40), 90.0),)),)),
+    ),
+)
+READ = Page(
+    1,
+    PageStatus.DONE,
+    Reading(
+        width=100,
+        height=200,
+        dpi=0,
+        rotation=90,
+        source="ocr",
+        confidence=94.1,
+        text="Größe\n\ntwo",
+        layout=pack_blocks([BLOCK]),
+    ),
+    None,
+)
+FAILED = Page(2, PageStatus.FAILED, None, Failure(DocumentErrorCode.PAGE_TIMEOUT, "Too slow."))
+THIRD = Page(3, READ.status, READ.reading, None)
+
+
+def test_text_has_a_form_feed_between_pages_and_nothing_for_a_failed_one() -> None:
+    assert FORMATS["txt"].render(JOB, [READ, FAILED, THIRD]).decode() == "Größe\n\ntwo\f\fGröße\n\ntwo"
+
+
+def test_json_has_every_word_with_its_place_and_confidence() -> None:
+    result = orjson.loads(FORMATS["json"].render(JOB, [READ]))
+
+    assert result["job_id"] == str(JOB.id)
+    assert result["document_id"] == str(JOB.document_id)
+    assert result["engine"] == JOB.engine
+    (page,) = result["pages"]
+    assert {key: page[key] for key in ("number", "width", "height", "rotation", "source", "confidence")} == {
+        "number": 1,
+        "width": 100,
+        "height": 200,
+        "rotation": 90,
+        "source": "ocr",
+        "confidence": 94.1,
+    }
+    (block,) = page["blocks"]
+    assert block["lines"] == [
+        {
+            "box": [1, 2, 30, 10],
+            "paragraph": 1,
+            "words": [{"text": "Größe", "box": [1, 2, 30, 10], "confidence": 96.5}],
+        },
+        {
+            "box": [1, 20, 30, 40],
+            "paragraph": 2,
+            "words": [{"text": "two", "box": [1, 20, 30, 40], "confidence": 90.0}],
+        },
+    ]
+
+
+def test_an_unknown_resolution_is_null_in_json() -> None:
+    assert orjson.loads(FORMATS["json"].render(JOB, [READ]))["pages"][0]["dpi"] is None
+
+
+def test_a_failed_page_is_its_error_in_json() -> None:
+    assert orjson.loads(FORMATS["json"].render(JOB, [FAILED]))["pages"] == [
+        {
+            "number": 2,
+            "error": {"code": "page_timeout", "message": "Too slow.", "page": 2, "retryable": True},
+        }
+    ]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_same_input_renders_to_the_same_bytes(name: str) -> None:
+    assert FORMATS[name].render(JOB, [READ, FAILED]) == FORMATS[name].render(JOB, [READ, FAILED])
+
+
+@pytest.mark.parametrize(
+    ("accept", "name"),
+    [
+        ("", "txt"),
+        ("*/*", "txt"),
+        ("text/*", "txt"),
+        ("text/plain; charset=utf-8", "txt"),
+        ("application/json", "json"),
+        ("APPLICATION/JSON", "json"),
+        ("application/*", "json"),
+        ("application/json, */*", "json"),
+        ("text/plain;q=0.5, application/json", "json"),
+        ("text/plain;q=0.5, application/json;q=0.4", "txt"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "txt"),
+        ("text/plain;q=0, */*", "json"),
+        ("*/*;q=0.1, text/*;q=0, application/json;q=0.001", "json"),
+        ("nonsense, application/json", "json"),
+    ],
+)
+def test_a_client_gets_the_format_that_it_likes_best(accept: str, name: str) -> None:
+    chosen = negotiate(accept)
+
+    assert chosen is not None
+    assert chosen.name == name
+
+
+@pytest.mark.parametrize("accept", ["image/png", "*/*;q=0", "text/plain;q=0", "*/json", "application/json;q=2"])
+def test_a_client_that_takes_none_of_our_formats_gets_none(accept: str) -> None:
+    assert negotiate(accept) is None

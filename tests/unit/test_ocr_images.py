@@ -1,0 +1,264 @@
+"""Pictures of every kind become plain upright PNM files; hostile ones are refused before they are decoded."""
+
+import struct
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from docserver.errors import DocumentErrorCode
+from docserver.ocr import images
+from docserver.ocr.faults import Unreadable
+
+SIZE = (60, 40)
+
+
+def picture(mode: str = "L") -> Image.Image:
+    """White, with a black square at the top left."""
+    image = Image.new("L", SIZE, 255)
+    ImageDraw.Draw(image).rectangle((0, 0, 19, 19), fill=0)
+    return image.convert(mode)
+
+
+def prepared(
+    source: Path, content_type: str, *, page: int = 1, max_pixels: int = 10_000
+) -> tuple[images.Picture, Image.Image]:
+    found = images.prepare(str(source), content_type, page=page, max_pixels=max_pixels, target=source.parent / "page")
+    with Image.open(found.path) as image:
+        image.load()
+        return found, image
+
+
+def is_black_at(image: Image.Image, *, x: int, y: int) -> bool:
+    value = image.convert("L").getpixel((x, y))
+    assert isinstance(value, int)
+    return value < 64
+
+
+def assert_upright(image: Image.Image) -> None:
+    assert image.size == SIZE
+    assert is_black_at(image, x=5, y=5)
+    assert not is_black_at(image, x=50, y=5)
+    assert not is_black_at(image, x=5, y=30)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "content_type", "result"),
+    [
+        ("1", "a.png", "image/png", "1"),
+        ("L", "a.png", "image/png", "L"),
+        ("RGB", "a.png", "image/png", "RGB"),
+        ("P", "a.png", "image/png", "L"),
+        ("RGB", "a.jpg", "image/jpeg", "RGB"),
+        ("CMYK", "a.jpg", "image/jpeg", "RGB"),
+        ("CMYK", "a.tif", "image/tiff", "RGB"),
+        ("LAB", "a.tif", "image/tiff", "RGB"),
+        ("YCbCr", "a.tif", "image/tiff", "RGB"),
+        ("F", "a.tif", "image/tiff", "L"),
+        ("I", "a.tif", "image/tiff", "L"),
+        ("1", "a.tif", "image/tiff", "1"),
+        ("RGB", "a.webp", "image/webp", "RGB"),
+        ("P", "a.gif", "image/gif", "L"),
+        ("1", "a.bmp", "image/bmp", "1"),
+        ("L", "a.jp2", "image/jp2", "L"),
+        ("RGB", "a.avif", "image/avif", "RGB"),
+    ],
+)
+def test_every_kind_of_picture_becomes_plain(
+    mode: str, name: str, content_type: str, result: str, tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    # Pillow does not convert straight to LAB from grey; neutral LAB is L with both colour axes at zero.
+    image = Image.merge("LAB", (picture(), *(Image.new("L", SIZE, 0),) * 2)) if mode == "LAB" else picture(mode)
+    image.save(source)
+
+    found, plain = prepared(source, content_type)
+
+    assert plain.mode == result
+    assert (found.width, found.height, found.rotation) == (*SIZE, 0)
+    assert_upright(plain)
+
+
+@pytest.mark.parametrize("depth", [8, 10, 12, 16])
+def test_sixteen_bit_grey_is_scaled_by_the_bits_it_uses(depth: int, tmp_path: Path) -> None:
+    source = tmp_path / "a.tif"
+    factor = (2**depth - 1) / 255
+    picture("F").point(lambda value: value * factor + 0).convert("I").convert("I;16").save(source)
+
+    _, plain = prepared(source, "image/tiff")
+
+    assert plain.getextrema() == (0, 255)
+    assert_upright(plain)
+
+
+def test_a_transparent_page_is_laid_on_white(tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    ink = picture().point(lambda value: 255 - value)
+    Image.merge("LA", (Image.new("L", SIZE, 0), ink)).save(source)
+
+    _, plain = prepared(source, "image/png")
+
+    assert_upright(plain)
+
+
+def test_white_text_on_nothing_is_laid_on_black(tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    ink = picture().point(lambda value: 255 - value)
+    Image.merge("LA", (Image.new("L", SIZE, 255), ink)).save(source)
+
+    _, plain = prepared(source, "image/png")
+
+    assert plain.getextrema() == (0, 255)
+    assert not is_black_at(plain, x=5, y=5)
+
+
+def test_a_palette_with_a_transparent_colour_loses_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "a.gif"
+    picture("P").save(source, transparency=255)
+
+    _, plain = prepared(source, "image/gif")
+
+    assert_upright(plain)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "method", "rotation"),
+    [
+        (3, Image.Transpose.ROTATE_180, 180),
+        (5, Image.Transpose.TRANSPOSE, 90),
+        (6, Image.Transpose.ROTATE_90, 90),
+        (8, Image.Transpose.ROTATE_270, 270),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "content_type"), [("a.jpg", "image/jpeg"), ("a.png", "image/png"), ("a.tif", "image/tiff")]
+)
+def test_a_turned_picture_is_set_upright(
+    *, orientation: int, method: Image.Transpose, rotation: int, name: str, content_type: str, tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    exif = Image.Exif()
+    exif[images.ORIENTATION_TAG] = orientation
+    picture().transpose(method).save(source, exif=exif)
+
+    found, plain = prepared(source, content_type)
+
+    assert found.rotation == rotation
+    assert_upright(plain)
+
+
+def test_the_resolution_is_the_files_own_if_credible(tmp_path: Path) -> None:
+    for name, content_type in (("a.png", "image/png"), ("a.jpg", "image/jpeg"), ("a.tif", "image/tiff")):
+        picture().save(tmp_path / name, dpi=(200, 200))
+        assert prepared(tmp_path / name, content_type)[0].dpi == 200
+        picture().save(tmp_path / name, dpi=(1, 1))
+        assert prepared(tmp_path / name, content_type)[0].dpi is None
+        picture().save(tmp_path / name)
+        assert prepared(tmp_path / name, content_type)[0].dpi is None
+
+
+def test_every_image_of_a_tiff_is_a_page(tmp_path: Path) -> None:
+    source = tmp_path / "a.tif"
+    picture().save(source, save_all=True, append_images=[picture().transpose(Image.Transpose.ROTATE_180)])
+
+    assert images.count_pages(str(source), "image/tiff", max_pages=2, max_pixels=10_000) == 2
+    assert_upright(prepared(source, "image/tiff")[1])
+    assert is_black_at(prepared(source, "image/tiff", page=2)[1], x=55, y=35)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"), [("a.gif", "image/gif"), ("a.png", "image/png"), ("a.webp", "image/webp")]
+)
+def test_an_animation_is_one_page(name: str, content_type: str, tmp_path: Path) -> None:
+    source = tmp_path / name
+    picture().save(source, save_all=True, append_images=[picture().transpose(Image.Transpose.ROTATE_180)])
+
+    assert images.count_pages(str(source), content_type, max_pages=9, max_pixels=10_000) == 1
+    assert_upright(prepared(source, content_type)[1])
+
+
+def refused(source: Path, content_type: str, *, page: int = 1, max_pages: int = 3) -> DocumentErrorCode:
+    with pytest.raises(Unreadable) as caught:
+        images.count_pages(str(source), content_type, max_pages=max_pages, max_pixels=10_000)
+        prepared(source, content_type, page=page)
+    assert str(source) not in caught.value.failure.message
+    return caught.value.failure.code
+
+
+def test_a_tiff_with_more_pages_than_allowed_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "a.tif"
+    picture().save(source, save_all=True, append_images=[picture()] * 3)
+
+    assert refused(source, "image/tiff") is DocumentErrorCode.TOO_MANY_PAGES
+
+
+def test_a_tiff_whose_page_chain_loops_comes_to_an_end(tmp_path: Path) -> None:
+    source = tmp_path / "a.tif"
+    picture().save(source)
+    data = bytearray(source.read_bytes())
+    (first,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, first)
+    struct.pack_into("<I", data, first + 2 + 12 * entries, first)
+    source.write_bytes(data)
+
+    assert images.count_pages(str(source), "image/tiff", max_pages=3, max_pixels=10_000) == 1
+
+
+def test_a_page_that_a_file_does_not_have_is_out_of_range(tmp_path: Path) -> None:
+    picture().save(tmp_path / "a.tif")
+    picture().save(tmp_path / "a.png")
+
+    assert refused(tmp_path / "a.tif", "image/tiff", page=2) is DocumentErrorCode.PAGE_OUT_OF_RANGE
+    assert refused(tmp_path / "a.png", "image/png", page=2) is DocumentErrorCode.PAGE_OUT_OF_RANGE
+
+
+def test_too_many_pixels_are_refused_with_the_numbers(tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    Image.new("L", (200, 100)).save(source)
+
+    with pytest.raises(Unreadable) as caught:
+        images.count_pages(str(source), "image/png", max_pages=1, max_pixels=10_000)
+
+    assert caught.value.failure.code is DocumentErrorCode.TOO_MANY_PIXELS
+    assert "200 x 100" in caught.value.failure.message
+
+
+def test_the_size_of_a_later_page_is_checked_too(tmp_path: Path) -> None:
+    source = tmp_path / "a.tif"
+    picture().save(source, save_all=True, append_images=[Image.new("L", (200, 100))])
+
+    assert refused(source, "image/tiff", page=2) is DocumentErrorCode.TOO_MANY_PIXELS
+
+
+def test_a_side_longer_than_tesseract_can_count_is_refused() -> None:
+    with pytest.raises(Unreadable) as caught:
+        images.check_size(images.MAX_SIDE + 1, 1, max_pixels=10**9)
+
+    assert caught.value.failure.code is DocumentErrorCode.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.png", "image/png"),
+        ("a.jpg", "image/jpeg"),
+        ("a.tif", "image/tiff"),
+        ("a.webp", "image/webp"),
+        ("a.gif", "image/gif"),
+    ],
+)
+@pytest.mark.parametrize("kept", [0.1, 0.6])
+def test_a_picture_cut_short_is_corrupt(name: str, content_type: str, kept: float, tmp_path: Path) -> None:
+    source = tmp_path / name
+    Image.effect_noise(SIZE, 80).save(source)
+    data = source.read_bytes()
+    source.write_bytes(data[: int(len(data) * kept)])
+
+    assert refused(source, content_type) is DocumentErrorCode.CORRUPT
+
+
+def test_a_file_is_opened_by_the_decoder_of_its_type_alone(tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    source.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+
+    assert refused(source, "image/png") is DocumentErrorCode.CORRUPT
