@@ -23,6 +23,7 @@ CHANGES = "docserver:changes"
 FRESH_S = 5
 """An unfinished job is believed for so long: a change whose write to Redis was lost shows after it at the latest."""
 
+DELETED = "deleted"
 DELETED_S = 60
 """How long a deleted job's mark stays, so that a reader or writer who was late cannot bring the job back."""
 
@@ -61,19 +62,23 @@ class Cache:
         """The job, unless it is not kept or, `stale` aside, unfinished and kept for longer than FRESH_S."""
         key = JOB_KEY.format(job_id)
         try:
-            kept = await self._redis.command("GET", key)
-            if kept is None:
-                return None
-            head, _, body = kept.partition(b"\n")
-            version, _, status = head.decode().partition(" ")
-            if status == "deleted":
-                return None
-            job = CachedJob(int(version), Status(status), body)
-            if job.status.final or stale or await self._fresh(key):
+            job = _parse(await self._redis.command("GET", key))
+            if job is None or job.status.final or stale or await self._fresh(key):
                 return job
         except RedisUnavailable:
             pass
         return None
+
+    async def finished(self, job_id: UUID, name: str) -> tuple[CachedJob | None, bytes | None]:
+        """The job if it is kept and final, and its rendered result if that is kept; `name` is its format and pages."""
+        try:
+            kept, result = await self._redis.commands(
+                ("GET", JOB_KEY.format(job_id)), ("HGET", RESULT_KEY.format(job_id), name)
+            )
+        except RedisUnavailable:
+            return None, None
+        job = _parse(kept)
+        return (job, result) if job and job.status.final else (None, None)
 
     async def put_job(self, job: CachedJob, *, job_id: UUID) -> None:
         """Keep a job unless a later version is kept, and wake those who wait for it."""
@@ -81,15 +86,7 @@ class Cache:
 
     async def forget(self, job_id: UUID) -> None:
         """Drop a deleted job with its results."""
-        await self._put(job_id, version=DELETED_VERSION, status="deleted", body=b"", keep_ms=DELETED_S * 1000)
-
-    async def result(self, job_id: UUID, name: str) -> bytes | None:
-        """A rendered result of the job's present version; `name` is its format and pages."""
-        try:
-            kept: bytes | None = await self._redis.command("HGET", RESULT_KEY.format(job_id), name)
-        except RedisUnavailable:
-            return None
-        return kept
+        await self._put(job_id, version=DELETED_VERSION, status=DELETED, body=b"", keep_ms=DELETED_S * 1000)
 
     async def put_result(self, job_id: UUID, name: str, *, version: int, body: bytes) -> None:
         """Keep a rendered result, unless it is too large or the job has changed."""
@@ -111,6 +108,14 @@ class Cache:
             await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, str(job_id)])
         except RedisUnavailable:
             log.info("job not cached", extra={"job_id": str(job_id)})
+
+
+def _parse(kept: bytes | None) -> CachedJob | None:
+    if kept is None:
+        return None
+    head, _, body = kept.partition(b"\n")
+    version, _, status = head.decode().partition(" ")
+    return None if status == DELETED else CachedJob(int(version), Status(status), body)
 
 
 class Changes:

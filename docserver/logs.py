@@ -36,7 +36,9 @@ def set_up(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    # A line's module, thread and process are not among its fields: looking them up would cost each line time.
+    # A line's place, thread and process are not among its fields: looking them up would cost each line time. These are
+    # the switches that the logging HOWTO names for it.
+    logging._srcfile = None  # noqa: SLF001
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for noisy in ("asyncio", "aiohttp.access", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

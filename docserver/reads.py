@@ -89,10 +89,11 @@ async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> Cac
 
 async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> Rendered:
     """A completed job's text in a format; raises NotFound, ResultNotReady, JobFailed, Unprocessable."""
-    state = await job(resources, job_id)
-    _check_completed(state)
     name = f"{form.name}:{format_pages(selection or ())}"
-    kept = await resources.cache.result(job_id, name)
+    state, kept = await resources.cache.finished(job_id, name)
+    if state is None:
+        state = await job(resources, job_id)
+    _check_completed(state)
     if kept is not None:
         etag, _, body = kept.partition(b"\n")
         return Rendered(body, etag.decode())

@@ -166,9 +166,12 @@ def empty(directory: Path) -> None:
 
 
 def _die_with_parent() -> None:
-    """Two ways, as neither is enough: the kernel kills even a stopped child, but not what the child started."""
+    """End with the parent, and take along what was started here.
+
+    The kernel only wakes this process, should it be stopped: killed at once it could not kill its programs any more.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -39,6 +39,9 @@ MAX_SIDE = 32767
 CREDIBLE_DPI = range(70, 2401)
 """Tesseract's own bounds; it estimates the resolution of a file that claims another."""
 
+TINY_PIXELS = 100
+"""Tesseract takes a file of less than 12 bytes, as a PBM of so few bits may be, for a list of other files."""
+
 QUARTER_TURNS: Mapping[int, int] = MappingProxyType({3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270})
 """EXIF orientation → degrees clockwise that set the picture upright (mirroring aside)."""
 
@@ -89,6 +92,8 @@ def prepare(source: str, content_type: str, *, page: int, max_pixels: int, targe
         dpi, orientation = _dpi(image), _orientation(image)
         image.load()
         plain = _flat(ImageOps.exif_transpose(image))
+        if plain.mode == "1" and plain.width * plain.height < TINY_PIXELS:
+            plain = plain.convert("L")
         path = target.with_suffix({"1": ".pbm", "L": ".pgm", "RGB": ".ppm"}[plain.mode])
         plain.save(path, format="PPM")
         return Picture(
@@ -205,8 +210,8 @@ def _on_background(image: Image.Image) -> Image.Image:
     for colour in ("white", "black"):
         painted = Image.new("RGBA", image.size, colour)
         painted.alpha_composite(image)
-        low, high = painted.convert("L").getextrema()  # type: ignore[no-untyped-call]
-        if high - low >= INVISIBLE_CONTRAST:
+        levels: Any = painted.convert("L").getextrema()
+        if levels[1] - levels[0] >= INVISIBLE_CONTRAST:
             break
     else:
         painted = Image.new("RGBA", image.size, "white")
@@ -223,14 +228,16 @@ def _grey_if_grey(image: Image.Image) -> Image.Image:
 
 def _from_palette(image: Image.Image) -> Image.Image:
     palette = image.getpalette("RGB") or []
-    used = [palette[3 * index : 3 * index + 3] for _, index in image.getcolors(256) or []]
+    colours: Any = image.getcolors(256) or []
+    used = [palette[3 * index : 3 * index + 3] for _, index in colours]
     return image.convert("L" if all(len(set(colour)) == 1 for colour in used) else "RGB")
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
     """Deeper grey brought to 8 bits by the range that its numbers use: 8, 10, 12, 16 bits, or from 0.0 to 1.0."""
     numbers = image.convert("F") if image.mode != "F" else image
-    low, high = (float(bound) for bound in numbers.getextrema())  # type: ignore[no-untyped-call]
+    bounds: Any = numbers.getextrema()
+    low, high = float(bounds[0]), float(bounds[1])
     if not (math.isfinite(low) and math.isfinite(high)):
         raise Unreadable(DocumentErrorCode.CORRUPT, "The picture holds values that are no numbers.")
     if low < 0:

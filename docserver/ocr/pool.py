@@ -156,7 +156,6 @@ class Slot:
                 initializer=child.start,
                 initargs=(self._limits(self._settings.page_timeout_s),),
             )
-            # The child dies with the thread that starts it, so this must be the one that runs the event loop.
             first = executor.submit(child.ready)
             # No public name leads to the process, and only the process tells whom to kill and how it ended.
             (process,) = executor._processes.values()  # noqa: SLF001
@@ -218,7 +217,20 @@ async def _gone(group: int | None) -> bool:
             os.killpg(group, 0)
         except ProcessLookupError:
             return True
+        if not await asyncio.to_thread(_any_alive, group):
+            return True
         await asyncio.sleep(GONE_POLL_S)
+    return False
+
+
+def _any_alive(group: int) -> bool:
+    """Whether a member of the group still runs: in a container without an init, the dead stay on as zombies."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The fields after the command in brackets: state, parent, group (proc(5)).
+            state, _, member_of = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if int(member_of) == group and state not in ("Z", "X"):
+                return True
     return False
 
 

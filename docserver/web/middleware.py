@@ -3,7 +3,8 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv6Address, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
@@ -126,7 +127,8 @@ def _trusted(address: str, trusted: tuple[Network, ...]) -> bool:
     return parsed is not None and any(parsed in network for network in trusted)
 
 
-def _parsed(address: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - what ip_address returns
+@lru_cache(maxsize=4096)
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(address.partition("%")[0])
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from multidict import MultiMapping
 
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
@@ -81,10 +82,6 @@ def cursor(sort: str, position: Position) -> str:
     ).decode()
 
 
-class NoQuery(Strict):
-    """No parameters."""
-
-
 class WaitQuery(Strict):
     wait = fields.Float(
         load_default=0.0,
@@ -138,7 +135,7 @@ class ListQuery(Strict):
             raise ValidationError("The cursor belongs to another sort.", "cursor")
 
 
-def load(schema: Schema, given: Any, *, kind: str = "parameter") -> dict[str, Any]:
+def load(schema: Schema, given: MultiMapping[str], *, kind: str = "parameter") -> dict[str, Any]:
     """What was given, checked; raises Unprocessable that names each wrong `kind` (parameter or pointer)."""
     twice = [key for key in set(given) if len(given.getall(key)) > 1]
     if twice:

@@ -1,6 +1,7 @@
 """The real program as a child process, and a client that speaks HTTP with it."""
 
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -133,8 +134,8 @@ class Service:
 
 def form(data: bytes, filename: str = "note.png", **fields: str) -> aiohttp.FormData:
     """A multipart upload."""
-    made = aiohttp.FormData()
-    made.add_field("file", data, filename=filename)
+    made = aiohttp.FormData(quote_fields=False)
+    made.add_field("file", io.BytesIO(data), filename=filename)
     for name, value in fields.items():
         made.add_field(name, value)
     return made

@@ -16,6 +16,10 @@ from docserver.web.handlers.common import json_response, path_id, wait_s
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
+_UPLOAD_OPTIONS = schemas.UploadOptions()
+
+_LIST_QUERY = schemas.ListQuery()
+
 
 @operation(
     summary="Upload a document; its text is read in the background",
@@ -30,7 +34,7 @@ async def upload(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     settings = resources.settings
     prefer_s = wait_s(request, 0.0)
-    schemas.load(schemas.UploadOptions(), request.query)
+    schemas.load(_UPLOAD_OPTIONS, request.query)
     arrived = await multipart.read(
         request,
         receive=lambda chunks: intake.receive(resources, chunks),
@@ -44,7 +48,7 @@ async def upload(request: web.Request) -> web.Response:
             resources,
             arrived.received,
             filename=arrived.filename,
-            options=_options(resources, schemas.load(schemas.UploadOptions(), arrived.fields, kind="pointer")),
+            options=_options(resources, schemas.load(_UPLOAD_OPTIONS, arrived.fields, kind="pointer")),
             request_id=request[REQUEST_ID],
         )
     finally:
@@ -66,7 +70,7 @@ async def upload(request: web.Request) -> web.Response:
     refusals=(422, 429, 503),
 )
 async def list_documents(request: web.Request) -> web.Response:
-    query = schemas.load(schemas.ListQuery(), request.query)
+    query = schemas.load(_LIST_QUERY, request.query)
     limit, offset, sort = query["limit"], query["offset"], query["sort"]
     part = await reads.document_list(
         request.app[RESOURCES],

@@ -8,6 +8,8 @@ from docserver.web.handlers.common import json_response, path_id, unchanged, wai
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
+_WAIT_QUERY = schemas.WaitQuery()
+
 
 @operation(
     summary="A job's status, at once or as soon as it is final",
@@ -21,7 +23,7 @@ from docserver.web.openapi import operation
 async def get_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
-    asked_s = schemas.load(schemas.WaitQuery(), request.query)["wait"] if request.query_string else 0.0
+    asked_s = schemas.load(_WAIT_QUERY, request.query)["wait"] if request.query_string else 0.0
     patience_s = wait_s(request, asked_s)
     if patience_s:
         job = await reads.final_job(resources, job_id, wait_s=patience_s)

@@ -10,6 +10,8 @@ from docserver.web.handlers.common import path_id, unchanged
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
+_RESULT_QUERY = schemas.ResultQuery()
+
 
 @operation(
     summary="A completed job's text",
@@ -21,7 +23,7 @@ from docserver.web.openapi import operation
     refusals=(404, 406, 409, 422, 429, 503),
 )
 async def get_result(request: web.Request) -> web.Response:
-    query = schemas.load(schemas.ResultQuery(), request.query)
+    query = schemas.load(_RESULT_QUERY, request.query)
     form = FORMATS[query["format"]] if "format" in query else _accepted(request)
     rendered = await reads.result(
         request.app[RESOURCES], path_id(request, "job_id"), form=form, selection=query.get("pages")

@@ -1,0 +1,81 @@
+"""Who may use a data directory: one docserver, once the servers of an earlier one have ended."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from docserver.embedded.failure import EmbeddedError
+from docserver.embedded.server import send
+
+log = logging.getLogger(__name__)
+
+IN_USE_S = 0.5
+"""A docserver that was killed keeps its lock until the kernel has taken it apart, which takes milliseconds."""
+LEFTOVER_S = 15.0
+"""Time for the servers of a docserver that was killed to end in order, which takes them a fraction of a second."""
+POLL_S = 0.02
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open a lock file; what was locked through it is free when the block and all heirs of the descriptor have ended."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise EmbeddedError(f"the data directory {path.parent} cannot be written: {error.strerror}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+async def take(descriptor: int, data_dir: Path) -> None:
+    """Take the lock that one docserver has on its data directory."""
+    if not await _locked(descriptor, within_s=IN_USE_S):
+        raise EmbeddedError(f"the data directory {data_dir} is in use by another docserver")
+
+
+async def wait_for_leftovers(descriptor: int, data_dir: Path) -> None:
+    """Take the lock that servers inherit, when those of an earlier run have ended; they are told to."""
+    if await _locked(descriptor, within_s=0):
+        return
+    for way in (signal.SIGTERM, signal.SIGKILL):
+        pids = holders(descriptor)
+        log.info("servers of an earlier run are still ending", extra={"pids": pids})
+        for pid in pids:
+            send(pid, way)
+        if await _locked(descriptor, within_s=LEFTOVER_S):
+            return
+    raise EmbeddedError(f"the data directory {data_dir} is in use by servers of an earlier run that do not end")
+
+
+def holders(descriptor: int) -> list[int]:
+    """Find the other processes with this lock, by proc_pid_fdinfo(5); one that merely reads the file is none of them."""
+    inode = f":{os.fstat(descriptor).st_ino} "
+    found = set()
+    for facts in Path("/proc").glob("[0-9]*/fdinfo/*"):
+        with suppress(OSError):
+            if any("FLOCK" in line and inode in line for line in facts.read_text().splitlines()):
+                found.add(int(facts.parts[2]))
+    return sorted(found - {os.getpid()})
+
+
+async def _locked(descriptor: int, *, within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(POLL_S)
+        except OSError as error:
+            raise EmbeddedError(f"the data directory cannot be locked: {error.strerror}") from error
+        else:
+            return True

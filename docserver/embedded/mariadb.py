@@ -1,0 +1,116 @@
+"""MariaDB: how its data directory is made, and how it is run small, on a socket alone."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from docserver.embedded.failure import EmbeddedError
+from docserver.embedded.programs import Programs
+from docserver.embedded.server import START_S, Server, kill, last_words, log_file, make_directory, spawn
+
+SYSTEM_TABLES = (
+    "m*_system_tables.sql",
+    "m*_performance_tables.sql",
+    "m*_system_tables_data.sql",
+    "maria_add_gis_sp_bootstrap.sql",
+)
+"""What mariadb-install-db feeds to the server; we do without it, as it needs programs of further packages."""
+BEFORE_THEM = """
+create database if not exists mysql;
+use mysql;
+set @auth_root_socket = null;
+set @skip_auth_anonymous = 1;
+"""
+
+RUN = (
+    "--skip-networking",
+    "--skip-name-resolve",
+    "--skip-log-bin",
+    "--performance-schema=OFF",
+    "--innodb-log-buffer-size=2M",
+    "--key-buffer-size=64K",
+    "--aria-pagecache-buffer-size=1M",
+    "--query-cache-type=0",
+    "--query-cache-size=0",
+    "--table-open-cache=256",
+    "--max-connections=100",
+    # What MySQL allows by default, so that both take the same pages.
+    "--max-allowed-packet=64M",
+    "--character-set-server=utf8mb4",
+    "--collation-server=utf8mb4_unicode_520_ci",
+    "--default-time-zone=+00:00",
+)
+BOOTSTRAP = ("--bootstrap", "--enforce-storage-engine=", "--max-allowed-packet=8M", "--net-buffer-length=16K")
+PROTOCOL = 10
+
+
+def server(programs: Programs, data_dir: Path, runtime: Path, *, held: int) -> Server:
+    """Describe the server; its data directory is made when it first starts."""
+    directory = data_dir / "mysql"
+    socket = runtime / "mysql.sock"
+
+    async def create() -> None:
+        if not directory.exists():
+            await _make(programs, directory, runtime, held=held)
+
+    return Server(
+        name="mariadbd",
+        directory=directory,
+        socket=socket,
+        held=held,
+        command=_command(
+            programs,
+            directory,
+            (f"--socket={socket}", f"--pid-file={directory / 'mariadbd.pid'}", f"--tmpdir={runtime}", *RUN),
+        ),
+        answers=_answers,
+        create=create,
+    )
+
+
+def _command(programs: Programs, directory: Path, options: Sequence[str]) -> list[str]:
+    return [
+        *(programs.setpriv, "--pdeathsig", "TERM", programs.mariadbd),
+        "--no-defaults",
+        f"--datadir={directory}",
+        "--innodb-log-file-size=16M",
+        "--innodb-buffer-pool-size=32M",
+        # It refuses to run as root unless told to.
+        *(["--user=root"] if os.geteuid() == 0 else []),
+        *options,
+    ]
+
+
+async def _answers(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> bool:
+    # Behind four bytes of length and number the greeting opens with its protocol; an error would open with 255.
+    return (await reader.readexactly(5))[4] == PROTOCOL
+
+
+async def _make(programs: Programs, directory: Path, runtime: Path, *, held: int) -> None:
+    """Make a data directory, which gets its name when it is complete."""
+    new = directory.with_name(f"{directory.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    make_directory(new)
+    script = _script(programs, runtime)
+    command = _command(programs, new, BOOTSTRAP)
+    with script.open("rb") as statements, log_file(new) as output:
+        process = await spawn(command, cwd=new, output=output, held=held, statements=statements)
+        try:
+            async with asyncio.timeout(START_S):
+                code = await process.wait()
+        except TimeoutError:
+            raise EmbeddedError(f"mariadbd did not make its data directory within {START_S:g} s") from None
+        finally:
+            await kill(process)
+    if code:
+        raise EmbeddedError(f"mariadbd could not make its data directory: {last_words(new, 0)}")
+    new.rename(directory)
+
+
+def _script(programs: Programs, runtime: Path) -> Path:
+    script = runtime / "bootstrap.sql"
+    files = (path for name in SYSTEM_TABLES for path in sorted(programs.share.glob(name)))
+    script.write_bytes(b"\n".join((BEFORE_THEM.encode(), *(path.read_bytes() for path in files))))
+    return script

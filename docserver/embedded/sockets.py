@@ -1,0 +1,48 @@
+"""The directory of the servers' sockets and other short-lived files: outside the data directory, whose path may be too long."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from docserver.embedded.failure import EmbeddedError
+
+PREFIX = "docserver-"
+LONGEST_NAME = "mysql.sock"
+PATH_BYTES = 107
+"""A socket's address has room for 108 bytes with the final zero, unix(7)."""
+SHORT = "/tmp"
+
+
+@contextmanager
+def directory(data_dir: Path) -> Iterator[Path]:
+    """Make a directory that only we may enter, and `run` in the data directory to lead to it; both go with the block."""
+    link = data_dir / "run"
+    _forget(link)
+    try:
+        path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        if len(os.fsencode(path / LONGEST_NAME)) > PATH_BYTES:
+            path.rmdir()
+            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=SHORT))
+    except OSError as error:
+        raise EmbeddedError(f"no directory for sockets can be made: {error.strerror} ({error.filename})") from error
+    try:
+        # Not every file system of a data directory has links, and only people who look for the sockets need it.
+        with suppress(OSError):
+            link.symlink_to(path)
+        yield path
+    finally:
+        with suppress(OSError):
+            link.unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _forget(link: Path) -> None:
+    """Remove what a docserver that was killed could not."""
+    with suppress(OSError):
+        old = link.readlink()
+        link.unlink()
+        if old.name.startswith(PREFIX) and not old.is_symlink() and old.stat().st_uid == os.geteuid():
+            shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,71 @@
+"""The application and the workers inside the test's own process, on real servers."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from docserver.pipeline import Pipeline
+from docserver.resources import Resources
+from docserver.web.app import make_app
+from docserver.worker import Worker
+from tests.acceptance.service import form
+from tests.samples import png
+
+Client = TestClient[Any, Any]
+MakeClient = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture
+def make_client(resources: Resources, aiohttp_client: Any) -> MakeClient:
+    """A client of the API, whose settings may differ from the resources'."""
+
+    async def make(**settings: Any) -> Client:
+        changed = replace(resources, settings=replace(resources.settings, **settings))
+        made: Client = await aiohttp_client(make_app(changed))
+        return made
+
+    return make
+
+
+@pytest.fixture
+async def client(make_client: MakeClient) -> Client:
+    """A client of an API without workers and without a rate limit."""
+    return await make_client(rate_limit=False)
+
+
+@pytest.fixture
+async def worker(resources: Resources, tmp_path: Path) -> AsyncIterator[Worker]:
+    """Two slots at work."""
+    running = Worker(
+        Pipeline(resources, scratch=tmp_path / "scratch"), resources.queue, slots=2, lease_s=resources.settings.lease_s
+    )
+    running.start()
+    yield running
+    await running.stop(grace_s=10)
+
+
+async def upload(client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str) -> dict[str, Any]:
+    """Upload a document; returns the job."""
+    async with client.post("/v1/documents/upload-document", data=form(data or png(), filename, **fields)) as response:
+        body: dict[str, Any] = await response.json()
+        assert response.status == 202, body
+        return body
+
+
+async def get(client: Client, path: str, **query: Any) -> Any:
+    """The JSON at a path that is there."""
+    async with client.get(path, params=query) as response:
+        body = await response.json()
+        assert response.status == 200, body
+        return body
+
+
+async def completed(client: Client, job_id: str) -> dict[str, Any]:
+    """The job, once it is completed."""
+    job: dict[str, Any] = await get(client, f"/v1/jobs/{job_id}", wait=30)
+    assert job["status"] == "completed", job
+    return job

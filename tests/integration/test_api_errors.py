@@ -1,0 +1,80 @@
+"""Every error has the one shape, also those raised before a handler runs."""
+
+import pytest
+
+from tests.integration.conftest import Client, upload
+
+NO_ID = "01a20ad8-2046-729e-bbd1-5bce8a788392"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", f"/v1/jobs/{NO_ID}", 404, "not_found"),
+        ("GET", "/v1/jobs/not-an-id", 404, "not_found"),
+        ("GET", f"/v1/jobs/{NO_ID}/result", 404, "not_found"),
+        ("GET", f"/v1/documents/{NO_ID}", 404, "not_found"),
+        ("GET", f"/v1/documents/{NO_ID}/file", 404, "not_found"),
+        ("DELETE", f"/v1/documents/{NO_ID}", 404, "not_found"),
+        ("PUT", f"/v1/documents/{NO_ID}", 405, "method_not_allowed"),
+        ("GET", "/v1/documents/list-document?limit=0", 422, "invalid"),
+        ("GET", "/docs/nothing", 404, "not_found"),
+    ],
+)
+async def test_an_error_is_a_problem_with_status_code_detail_and_request_id(
+    client: Client, method: str, path: str, status: int, code: str
+) -> None:
+    async with client.request(method, path, headers={"X-Request-ID": "mine-42"}) as response:
+        problem = await response.json()
+
+    assert response.status == status
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["X-Request-ID"] == "mine-42"
+    assert problem["status"] == status
+    assert problem["code"] == code
+    assert problem["request_id"] == "mine-42"
+    assert problem["instance"] == path.partition("?")[0]
+    assert problem["detail"].endswith(".")
+    assert {"type", "title", "errors"} <= problem.keys()
+
+
+async def test_a_wrong_method_is_told_which_are_right(client: Client) -> None:
+    async with client.put(f"/v1/documents/{NO_ID}") as response:
+        assert set(response.headers["Allow"].replace(" ", "").split(",")) == {"DELETE", "GET", "HEAD"}
+
+
+async def test_a_request_id_that_is_not_sane_is_replaced(client: Client) -> None:
+    async with client.get("/livez", headers={"X-Request-ID": "a b\"c"}) as response:
+        assert response.headers["X-Request-ID"] != "a b\"c"
+
+
+async def test_an_unexpected_fault_tells_the_client_nothing_of_the_inside(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("SELECT secret FROM /var/lib")
+
+    monkeypatch.setattr("docserver.reads.document_list", fail)
+
+    async with client.get("/v1/documents/list-document") as response:
+        body = await response.text()
+
+    assert response.status == 500
+    assert "secret" not in body
+    assert "Traceback" not in body
+
+
+async def test_no_program_and_version_is_told(client: Client) -> None:
+    async with client.get("/livez") as response:
+        assert response.headers["Server"] == "docserver"
+
+
+async def test_a_result_is_not_ready_before_the_job_is_completed(client: Client) -> None:
+    job = await upload(client)
+
+    async with client.get(f"/v1/jobs/{job['job_id']}/result") as response:
+        problem = await response.json()
+
+    assert (response.status, problem["code"]) == (409, "not_ready")
+    assert int(response.headers["Retry-After"]) > 0

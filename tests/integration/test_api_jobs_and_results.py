@@ -1,0 +1,235 @@
+"""Following a job to its result."""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+
+from docserver.resources import Resources
+from docserver.scripts import Redis
+from docserver.web.app import make_app
+from docserver.worker import Worker
+from tests.integration.conftest import Client, MakeClient, completed, get, upload
+from tests.samples import PAGES, TEXT, pdf_pages, pdf_scanned, words
+
+
+async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_engine(client: Client, worker: Worker) -> None:
+    job = await upload(client)
+
+    final = await completed(client, job["job_id"])
+
+    assert final["pages"] == {"total": 1, "done": 1, "failed": 0}
+    assert (final["progress"], final["attempt"], final["error"], final["queue_position"]) == (1.0, 1, None, None)
+    assert final["created_at"] <= final["started_at"] <= final["finished_at"]
+    assert final["engine"]["name"] == "tesseract"
+    assert final["engine"]["models"]["eng"].startswith("sha256:")
+    assert final["options"] == {"languages": "eng", "pages": None}
+
+
+async def test_waiting_for_a_job_ends_as_soon_as_it_is_final(client: Client, worker: Worker) -> None:
+    job = await upload(client)
+
+    waited = await asyncio.gather(*(get(client, f"/v1/jobs/{job['job_id']}", wait=30) for _ in range(5)))
+
+    assert {state["status"] for state in waited} == {"completed"}
+
+
+async def test_waiting_ends_with_the_state_there_is_when_time_is_up(client: Client) -> None:
+    job = await upload(client)
+    began = time.monotonic()
+
+    state = await get(client, f"/v1/jobs/{job['job_id']}", wait=0.2)
+
+    assert state["status"] == "pending"
+    assert 0.2 <= time.monotonic() - began < 5
+
+
+async def test_a_job_that_waits_tells_its_place_in_the_queue(client: Client) -> None:
+    jobs = [await upload(client) for _ in range(3)]
+
+    assert [(await get(client, f"/v1/jobs/{job['job_id']}"))["queue_position"] for job in jobs] == [0, 1, 2]
+
+
+async def test_an_unchanged_job_is_not_sent_again(client: Client, worker: Worker) -> None:
+    job = await upload(client)
+    await completed(client, job["job_id"])
+
+    async with client.get(f"/v1/jobs/{job['job_id']}") as response:
+        etag = response.headers["ETag"]
+    async with client.get(f"/v1/jobs/{job['job_id']}", headers={"If-None-Match": etag}) as response:
+        assert (response.status, await response.read()) == (304, b"")
+    assert etag.startswith('W/"')
+
+
+async def test_the_text_is_given_as_plain_text_by_default(client: Client, worker: Worker) -> None:
+    job = await upload(client)
+    await completed(client, job["job_id"])
+
+    async with client.get(f"/v1/jobs/{job['job_id']}/result") as response:
+        text = await response.text()
+
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert words(text) == words(TEXT)
+
+
+@pytest.mark.parametrize(("query", "headers"), [("?format=json", {}), ("", {"Accept": "application/json"})])
+async def test_the_words_are_given_as_json_with_boxes_and_confidences(
+    client: Client, worker: Worker, query: str, headers: dict[str, str]
+) -> None:
+    job = await upload(client)
+    await completed(client, job["job_id"])
+
+    async with client.get(f"/v1/jobs/{job['job_id']}/result{query}", headers=headers) as response:
+        result = await response.json()
+
+    (page,) = result["pages"]
+    assert words(page["text"]) == words(TEXT)
+    assert (page["number"], page["source"], page["rotation"]) == (1, "ocr", 0)
+    found = [word for block in page["blocks"] for line in block["lines"] for word in line["words"]]
+    assert [word["text"] for word in found] == words(TEXT)
+    for word in found:
+        x0, y0, x1, y1 = word["box"]
+        assert 0 <= x0 < x1 <= page["width"]
+        assert 0 <= y0 < y1 <= page["height"]
+        assert 50 < word["confidence"] <= 100
+
+
+async def test_pages_are_separated_by_a_form_feed_and_can_be_chosen(client: Client, worker: Worker) -> None:
+    job = await upload(client, pdf_scanned(PAGES))
+    await completed(client, job["job_id"])
+    path = f"/v1/jobs/{job['job_id']}/result"
+
+    async def pages(query: str) -> list[list[str]]:
+        async with client.get(path + query) as response:
+            return [words(page) for page in (await response.text()).split("\f")]
+
+    assert await pages("") == [words(text) for text in PAGES]
+    assert await pages("?pages=1,3") == [words(PAGES[0]), words(PAGES[2])]
+    async with client.get(f"{path}?pages=9") as response:
+        assert (response.status, (await response.json())["errors"][0]["parameter"]) == (422, "pages")
+
+
+async def test_only_the_pages_that_an_upload_asks_for_are_read(client: Client, worker: Worker) -> None:
+    job = await upload(client, pdf_scanned(PAGES), pages="2-3")
+
+    final = await completed(client, job["job_id"])
+    result = await get(client, f"/v1/jobs/{job['job_id']}/result", format="json")
+
+    assert final["pages"]["total"] == 2
+    assert [page["number"] for page in result["pages"]] == [2, 3]
+
+
+async def test_pages_that_the_document_does_not_have_fail_the_job(client: Client, worker: Worker) -> None:
+    job = await upload(client, pdf_pages(2), pages="7-9")
+
+    state = await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
+
+    assert state["error"]["code"] == "page_out_of_range"
+    assert state["error"]["message"] == "Pages 7-9 were asked for, but the document has 2."
+
+
+async def test_a_failed_job_has_no_result_and_says_why(client: Client, worker: Worker) -> None:
+    job = await upload(client, pdf_pages(1)[:200])
+    await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
+
+    async with client.get(f"/v1/jobs/{job['job_id']}/result") as response:
+        problem = await response.json()
+
+    assert (response.status, problem["code"], problem["job_error"]["code"]) == (409, "job_failed", "corrupt")
+
+
+async def test_a_result_has_a_strong_etag_and_is_the_same_from_cache_and_from_the_database(
+    client: Client, resources: Resources, worker: Worker
+) -> None:
+    job = await upload(client)
+    await completed(client, job["job_id"])
+    path = f"/v1/jobs/{job['job_id']}/result"
+
+    async def fetch() -> tuple[str, bytes]:
+        async with client.get(path) as response:
+            return response.headers["ETag"], await response.read()
+
+    rendered, cached = await fetch(), await fetch()
+    await resources.redis.command("FLUSHALL")
+    rendered_again = await fetch()
+
+    assert rendered == cached == rendered_again
+    assert not rendered[0].startswith("W/")
+    async with client.get(path, headers={"If-None-Match": rendered[0]}) as response:
+        assert response.status == 304
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status", "code"),
+    [("?format=docx", {}, 422, "invalid"), ("", {"Accept": "image/png"}, 406, "not_acceptable")],
+)
+async def test_a_format_that_is_not_offered_is_refused(
+    client: Client, worker: Worker, query: str, headers: dict[str, str], status: int, code: str
+) -> None:
+    job = await upload(client)
+    await completed(client, job["job_id"])
+
+    async with client.get(f"/v1/jobs/{job['job_id']}/result{query}", headers=headers) as response:
+        assert (response.status, (await response.json())["code"]) == (status, code)
+
+
+async def test_without_redis_documents_are_uploaded_read_and_fetched(resources: Resources, tmp_path: Any) -> None:
+    from docserver.cache import Cache, Changes  # noqa: PLC0415
+    from docserver.limits import Limiter  # noqa: PLC0415
+    from docserver.pipeline import Pipeline  # noqa: PLC0415
+    from docserver.queue import Queue  # noqa: PLC0415
+
+    dead = Redis(f"unix://{tmp_path}/nobody.sock", timeout_s=0.5)
+    lonely = replace(
+        resources,
+        redis=dead,
+        queue=Queue(dead),
+        cache=Cache(dead, ttl_s=60, max_result_bytes=1000),
+        changes=Changes(dead),
+        limiter=Limiter(dead),
+    )
+    running = Worker(Pipeline(lonely, scratch=tmp_path / "scratch"), lonely.queue, slots=1, lease_s=30)
+    running.start()
+    server = TestServer(make_app(lonely))
+    await server.start_server()
+    async with aiohttp.ClientSession(server.make_url("/")) as session:
+        job = await upload(session)  # type: ignore[arg-type]
+        state = await get(session, f"/v1/jobs/{job['job_id']}", wait=30)  # type: ignore[arg-type]
+        async with session.get(f"/v1/jobs/{job['job_id']}/result") as response:
+            text = await response.text()
+            limit = response.headers["RateLimit"]
+        ready = await get(session, "/readyz")  # type: ignore[arg-type]
+    await server.close()
+    await running.stop(grace_s=5)
+    await dead.close()
+
+    assert state["status"] == "completed"
+    assert words(text) == words(TEXT)
+    assert limit.startswith('"reads";r=')
+    assert (ready["status"], ready["checks"]["redis"]["status"]) == ("degraded", "unavailable")
+
+
+async def test_a_request_over_the_limit_is_told_when_to_come_back(make_client: MakeClient, resources: Resources) -> None:
+    from docserver.settings import Rate  # noqa: PLC0415
+
+    client = await make_client(rate_limit=True, rate_limit_reads=Rate(2, 60))
+
+    async def look() -> aiohttp.ClientResponse:
+        async with client.get("/v1/documents/list-document") as response:
+            await response.read()
+            return response
+
+    first, second, third = await look(), await look(), await look()
+
+    assert [response.status for response in (first, second, third)] == [200, 200, 429]
+    assert first.headers["RateLimit-Policy"] == '"reads";q=2;w=60'
+    assert first.headers["RateLimit"].startswith('"reads";r=1;t=')
+    assert 1 <= int(third.headers["Retry-After"]) <= 30
+    assert int(third.headers["Retry-After"]) >= int(third.headers["RateLimit"].rpartition("t=")[2])
+    async with client.get("/livez") as response:
+        assert response.status == 200
+        assert "RateLimit" not in response.headers
