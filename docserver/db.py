@@ -169,6 +169,7 @@ class Database:
         self._timeout_s = timeout_s
         self._free = asyncio.Semaphore(size)
         self._idle: list[tuple[Any, float]] = []
+        self._closed = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Cursor]:
@@ -198,7 +199,8 @@ class Database:
             await cursor.execute("SELECT 1")
 
     async def close(self) -> None:
-        """Close the idle connections; those in use are closed by their users."""
+        """Close the idle connections; those in use are closed when they are given back."""
+        self._closed = True
         while self._idle:
             connection, _ = self._idle.pop()
             connection.close()
@@ -221,6 +223,8 @@ class Database:
                 await self._settle(connection, error)
             raise
         finally:
+            if connection is not None and self._closed:
+                connection.close()
             if connection is not None and not connection.closed:
                 self._idle.append((connection, time.monotonic()))
             self._free.release()
@@ -228,8 +232,12 @@ class Database:
     async def _living(self) -> Any:
         while self._idle:
             connection, since = self._idle.pop()
-            if await self._lives(connection, idle_s=time.monotonic() - since):
-                return connection
+            try:
+                if await self._lives(connection, idle_s=time.monotonic() - since):
+                    return connection
+            except BaseException:
+                connection.close()
+                raise
             connection.close()
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -257,6 +265,9 @@ class Database:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await connection.rollback()
+        except FAULTS:
+            # What the block raised is what its caller needs to know.
+            connection.close()
         except BaseException:
             connection.close()
             raise

@@ -74,6 +74,13 @@ class JsonFormatter(OrjsonFormatter):
 
     converter = staticmethod(time.gmtime)
 
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        try:
+            return super().jsonify_log_record(log_data)
+        except (TypeError, ValueError):
+            # A fact that JSON has no way to write must not cost the line.
+            return super().jsonify_log_record({key: _printable(value) for key, value in log_data.items()})
+
     def formatException(  # noqa: N802 - the base class's name
         self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
     ) -> str:
@@ -84,6 +91,13 @@ class JsonFormatter(OrjsonFormatter):
         at = " > ".join(f"{_module(frame.filename)}:{frame.lineno}" for frame in frames)
         cause = f", from {type(error.__cause__).__name__}" if error.__cause__ else ""
         return f"{kind.__name__}{cause} at {at}"
+
+
+def _printable(value: Any) -> str:
+    try:
+        return str(value).encode("ascii", "backslashreplace").decode()
+    except Exception:  # noqa: BLE001 - whatever an object's own text raises
+        return "unprintable"
 
 
 def _module(filename: str) -> str:

@@ -125,7 +125,8 @@ async def _reach(attempt: Callable[[], Awaitable[T]], *, timeout_s: float) -> T:
     pause_s, longest_s = RETRY_S
     while True:
         try:
-            return await attempt()
+            async with asyncio.timeout(max(pause_s, began + timeout_s - time.monotonic())):
+                return await attempt()
         except FAULTS as error:
             if _number(error) in REFUSED or time.monotonic() - began + pause_s > timeout_s:
                 raise MigrationError(f"the database cannot be used: {_reason(error)}") from error

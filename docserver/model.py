@@ -108,7 +108,8 @@ class Reading:
     width: int
     height: int
     """Pixels of the page upright, as read."""
-    dpi: int
+    dpi: int | None
+    """Of the picture as read; None if the file does not tell, or tells nonsense."""
     rotation: int
     """Degrees clockwise by which the stored picture was turned to stand upright."""
     source: str

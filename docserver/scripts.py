@@ -84,7 +84,12 @@ class Redis:
     async def commands(self, *commands: Sequence[str | bytes | float]) -> list[Reply]:
         """Run commands that do not depend on each other; returns their replies."""
         calls = [self._call(tuple(command), None) for command in commands]
-        return [await call for call in calls]
+        # Each is awaited before the first fault is raised, so that none is left over.
+        replies = await asyncio.gather(*calls, return_exceptions=True)
+        for reply in replies:
+            if isinstance(reply, BaseException):
+                raise reply
+        return replies
 
     async def pop(self, key: str, *, wait_s: float) -> Reply:
         """Take the first element of a list, waiting up to `wait_s` for one. Do not cancel: an element could be lost."""

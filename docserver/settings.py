@@ -1,11 +1,13 @@
 """Every setting with its default, its unit and its meaning; nothing else reads the environment."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
@@ -192,10 +194,21 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"{variable('log_level')} is not usable: it wants one of {', '.join(LOG_LEVELS)}")
     if settings.port > 65535:
         raise SettingsError(f"{variable('port')} is not usable: a port is at most 65535")
-    if settings.mysql_url and not settings.mysql_url.startswith("mysql://"):
-        raise SettingsError(f"{variable('mysql_url')} is not usable: it begins with mysql://")
-    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
-        raise SettingsError(f"{variable('redis_url')} is not usable: it begins with redis://, rediss:// or unix://")
+    _check_url("mysql_url", settings.mysql_url, schemes=("mysql://",))
+    _check_url("redis_url", settings.redis_url, schemes=("redis://", "rediss://", "unix://"))
+
+
+def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:
+    if not url:
+        return
+    try:
+        usable = url.startswith(schemes) and urlsplit(url).port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            f"{variable(name)} is not usable: it begins with {' or '.join(schemes)}, and a port is a number"
+        )
 
 
 def _parse(kind: Any, text: str) -> Any:
@@ -206,12 +219,18 @@ def _parse(kind: Any, text: str) -> Any:
     if kind is Path:
         return Path(text).expanduser()
     if kind in (int, float, str):
-        return kind(text)
+        return _finite(kind(text))
     if kind == tuple[Network, ...]:
         return tuple(ip_network(part.strip()) for part in text.split(","))
     if kind == Costs:
         return tuple(_parse_cost(part) for part in text.split(","))
     raise TypeError(f"no parser for {kind}")
+
+
+def _finite(value: float | str) -> float | str:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(value)
+    return value
 
 
 def _parse_cost(text: str) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""What all tests share: private servers for the whole run, and for each test an empty database, Redis and data directory."""
+"""What all tests share: private servers for the whole run, and an empty database, Redis and directory for each."""
 
 import os
 from collections.abc import AsyncIterator

@@ -78,7 +78,7 @@ def pdf_pages(count: int) -> bytes:
 # Salts and keys are drawn at random, so only the cache makes two calls in one run return the same bytes.
 @cache
 def _pdf_locked(text: str, *, user_password: str, owner_password: str) -> bytes:
-    from pypdf import PdfReader, PdfWriter  # noqa: PLC0415 - slow to import, and most tests need no encrypted PDF
+    from pypdf import PdfReader, PdfWriter
 
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(pdf_text(text))))
     writer.encrypt(user_password, owner_password, algorithm="AES-256")

@@ -1,7 +1,7 @@
-"""A private MariaDB and Redis, as child processes on unix sockets, with their files in a data directory. No SQL of ours.
+"""A private MariaDB and Redis: child processes on unix sockets, with their files in a data directory. No SQL of ours.
 
-Below the data directory: `mysql/` and `redis/`, each with its `err.log`; two lock files; and while the servers run, `run`,
-which leads to their sockets.
+Below the data directory: `mysql/` and `redis/`, each with its `err.log`; two lock files; and while the servers run,
+`run`, which leads to their sockets.
 """
 
 import asyncio

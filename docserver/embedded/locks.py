@@ -24,7 +24,7 @@ POLL_S = 0.02
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a lock file; what was locked through it is free when the block and all heirs of the descriptor have ended."""
+    """Open a lock file; what was locked is free when the block and all heirs of the descriptor have ended."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -56,7 +56,7 @@ async def wait_for_leftovers(descriptor: int, data_dir: Path) -> None:
 
 
 def holders(descriptor: int) -> list[int]:
-    """Find the other processes with this lock, by proc_pid_fdinfo(5); one that merely reads the file is none of them."""
+    """Find the other processes with this lock, by proc_pid_fdinfo(5); who merely reads the file is none of them."""
     inode = f":{os.fstat(descriptor).st_ino} "
     found = set()
     for facts in Path("/proc").glob("[0-9]*/fdinfo/*"):

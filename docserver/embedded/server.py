@@ -26,7 +26,7 @@ PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
 STEADY_S = 60.0
 """After this long the next restart comes without a longer pause."""
 LOG_BYTES = 1_000_000
-"""A log that is longer when its server starts is put aside: years of starts fit, and two such files are the most there are."""
+"""A longer log is put aside when its server starts; years of starts fit, and only one is kept."""
 
 Answers = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
 

@@ -1,4 +1,4 @@
-"""The directory of the servers' sockets and other short-lived files: outside the data directory, whose path may be too long."""
+"""The directory of the servers' sockets: outside the data directory, whose path may be too long for one."""
 
 import os
 import shutil
@@ -13,12 +13,12 @@ PREFIX = "docserver-"
 LONGEST_NAME = "mysql.sock"
 PATH_BYTES = 107
 """A socket's address has room for 108 bytes with the final zero, unix(7)."""
-SHORT = "/tmp"
+SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a name of its own there, for us alone
 
 
 @contextmanager
 def directory(data_dir: Path) -> Iterator[Path]:
-    """Make a directory that only we may enter, and `run` in the data directory to lead to it; both go with the block."""
+    """Make a directory for us alone, and `run` in the data directory leading to it; both go with the block."""
     link = data_dir / "run"
     _forget(link)
     try:

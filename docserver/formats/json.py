@@ -36,7 +36,7 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
     return {
         "width": reading.width,
         "height": reading.height,
-        "dpi": reading.dpi or None,
+        "dpi": reading.dpi,
         "rotation": reading.rotation,
         "source": reading.source,
         "confidence": reading.confidence,

@@ -111,7 +111,7 @@ def read_page(source: str, content_type: str, *, page: int, languages: str, limi
         return Reading(
             width=picture.width,
             height=picture.height,
-            dpi=picture.dpi or 0,
+            dpi=picture.dpi,
             rotation=picture.rotation,
             source="ocr",
             confidence=found.confidence,
@@ -136,7 +136,8 @@ def _contained(work: Callable[[], T], limits: Limits) -> Outcome[T]:
         detail = unreadable.detail or repr(unreadable.__cause__ or "")
         return Outcome(unreadable.failure, detail)
     except Exception as error:  # noqa: BLE001 - the boundary of the child: a bad document is a result
-        return Outcome(_unexpected(error), traceback.format_exc())
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return Outcome(_unexpected(error), f"{type(error).__name__} in {place.name}, line {place.lineno}")
     finally:
         # What cannot be deleted now, as when memory is out, the next call deletes.
         with suppress(OSError, MemoryError):
@@ -151,7 +152,7 @@ def _unexpected(error: Exception) -> Failure:
 
 def _require_readable(source: str, content_type: str) -> None:
     if not Path(source).is_file():
-        raise Unreadable(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.", detail=source)
+        raise Unreadable(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
     if content_type != PDF and content_type not in images.PILLOW_FORMATS:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "Files of this type cannot be read.")
 

@@ -91,7 +91,8 @@ def prepare(source: str, content_type: str, *, page: int, max_pixels: int, targe
         check_size(*image.size, max_pixels=max_pixels)
         dpi, orientation = _dpi(image), _orientation(image)
         image.load()
-        plain = _flat(ImageOps.exif_transpose(image))
+        upright = image if orientation == 1 else ImageOps.exif_transpose(image)
+        plain = _flat(upright)
         if plain.mode == "1" and plain.width * plain.height < TINY_PIXELS:
             plain = plain.convert("L")
         path = target.with_suffix({"1": ".pbm", "L": ".pgm", "RGB": ".ppm"}[plain.mode])

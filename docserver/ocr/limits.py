@@ -31,7 +31,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What a call in a child came to; `detail` is for the log and may name paths, unlike a Failure's message."""
+    """What a call in a child came to; `detail` is for the log: a program's own words, unlike a Failure's message."""
 
     value: T | Failure
     detail: str = ""

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -35,6 +36,9 @@ END_TIMEOUT_S = 5.0
 """A killed process is gone in milliseconds unless the disk it waits for does not answer."""
 
 GONE_POLL_S = 0.005
+
+MOST_SAID = 500
+"""Characters of what a program said that are logged: it may repeat one complaint for every object of a file."""
 
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
 
@@ -141,7 +145,7 @@ class Slot:
                 self._kill()
             log.info(
                 "not readable",
-                extra={"slot": self.number, "code": outcome.value.code.value, "detail": outcome.detail},
+                extra={"slot": self.number, "code": outcome.value.code.value, "detail": _without_paths(outcome.detail)},
             )
         return outcome.value
 
@@ -247,6 +251,11 @@ def _crash(exit_code: int | None, *, slot: int) -> Failure:
             "The process that read the document was killed; the machine may have run out of memory.",
         )
     return _CRASHED
+
+
+def _without_paths(said: str) -> str:
+    """The words of a program or decoder, fit for a log."""
+    return re.sub(r"/\S+", "…", said)[:MOST_SAID]
 
 
 def _make_empty(directory: Path) -> None:

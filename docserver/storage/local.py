@@ -12,6 +12,7 @@ from typing import BinaryIO
 from uuid import UUID, uuid4
 
 from docserver.errors import StorageFull, TooLarge
+from docserver.model import parse_id
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
 
@@ -80,7 +81,11 @@ class LocalStorage:
         return self._originals / name[-2:] / name
 
     def _kept_before(self, moment: float) -> list[UUID]:
-        return [UUID(path.name) for path in self._originals.glob("*/*") if _older(path, moment)]
+        return [
+            document_id
+            for path in self._originals.glob("*/*")
+            if (document_id := parse_id(path.name)) and _older(path, moment)
+        ]
 
     def _discard_abandoned(self, moment: float) -> int:
         abandoned = [path for path in self._incoming.glob("*.part") if _older(path, moment)]
@@ -103,7 +108,10 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) ->
 
     def flush(file: BinaryIO, data: bytes) -> None:
         digest.update(data)
-        file.write(data)
+        # On a disk that is nearly full a write may take only a part.
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
 
     with await asyncio.to_thread(path.open, "xb", buffering=0) as file:
         async for chunk in chunks:

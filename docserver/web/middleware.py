@@ -116,10 +116,8 @@ def client_of(request: web.BaseRequest, trusted: tuple[Network, ...]) -> str:
             address = hop
     parsed = _parsed(address)
     if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
         return f"{IPv6Address(int(parsed) >> IPV6_CLIENT_PREFIX << IPV6_CLIENT_PREFIX)}/{IPV6_CLIENT_PREFIX}"
-    return address
+    return str(parsed or address)
 
 
 def _trusted(address: str, trusted: tuple[Network, ...]) -> bool:
@@ -130,9 +128,11 @@ def _trusted(address: str, trusted: tuple[Network, ...]) -> bool:
 @lru_cache(maxsize=4096)
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(address.partition("%")[0])
+        parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return None
+    # An IPv4 peer of a socket that takes both.
+    return (isinstance(parsed, IPv6Address) and parsed.ipv4_mapped) or parsed
 
 
 class AccessLogger(AbstractAccessLogger):

@@ -1,6 +1,7 @@
 """What requests may say, as marshmallow schemas, and how what they say wrongly is told."""
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ MAX_OFFSET = 1_000_000
 
 MAX_TEXT = 255
 T = TypeVar("T")
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T.+)?", re.ASCII)
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -57,6 +60,8 @@ def page_ranges(text: str) -> tuple[range, ...]:
 def moment(text: str) -> tuple[datetime, bool]:
     """An RFC 3339 time or a bare date, as a UTC time without zone, and whether it was a bare date."""
     try:
+        if not _MOMENT.fullmatch(text):
+            raise ValueError(text)  # noqa: TRY301 - told like any other fault of the text
         if len(text) == len("2026-11-23"):
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day), True  # noqa: DTZ001 - UTC without zone, as in the tables

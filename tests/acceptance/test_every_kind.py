@@ -1,6 +1,7 @@
 """Every kind of document, uploaded over HTTP, to its text; and what becomes of those that cannot be read."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.samples import BROKEN, KINDS, UNSUPPORTED, png, words
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-EXPECTED_CODES = {
+EXPECTED_CODES: Mapping[str, set[str | None]] = {
     "png_truncated": {"corrupt"},
     "png_bomb": {"too_many_pixels"},
     "tiff_looping_pages": {None, "corrupt"},
@@ -37,7 +38,9 @@ async def test_each_kind_of_document_is_told_by_its_content_and_read_to_its_text
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-async def test_a_document_that_cannot_be_read_fails_with_its_own_code_and_a_sentence(service: Service, kind: str) -> None:
+async def test_a_document_that_cannot_be_read_fails_with_its_own_code_and_a_sentence(
+    service: Service, kind: str
+) -> None:
     job = await service.upload(BROKEN[kind].data(), filename=BROKEN[kind].filename)
 
     final = await service.finished(job["job_id"])

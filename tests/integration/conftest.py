@@ -48,7 +48,9 @@ async def worker(resources: Resources, tmp_path: Path) -> AsyncIterator[Worker]:
     await running.stop(grace_s=10)
 
 
-async def upload(client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str) -> dict[str, Any]:
+async def upload(
+    client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str
+) -> dict[str, Any]:
     """Upload a document; returns the job."""
     async with client.post("/v1/documents/upload-document", data=form(data or png(), filename, **fields)) as response:
         body: dict[str, Any] = await response.json()

@@ -26,7 +26,13 @@ def link(headers: Any, rel: str) -> str | None:
 @pytest.fixture
 async def five(client: Client) -> list[dict[str, Any]]:
     """Five documents, in the order of their uploads."""
-    files = [("Alpha.png", png()), ("beta.jpg", jpeg()), ("gamma_1%.png", png()), ("delta.tif", tiff()), ("ALPHA two.png", png())]
+    files = [
+        ("Alpha.png", png()),
+        ("beta.jpg", jpeg()),
+        ("gamma_1%.png", png()),
+        ("delta.tif", tiff()),
+        ("ALPHA two.png", png()),
+    ]
     return [await upload(client, data, filename) for filename, data in files]
 
 
@@ -64,7 +70,9 @@ async def test_the_list_is_narrowed_by_each_filter(
     assert await names(client, **query) == expected
 
 
-async def test_a_bare_date_to_includes_that_day_and_a_time_is_inclusive(client: Client, five: list[dict[str, Any]]) -> None:
+async def test_a_bare_date_to_includes_that_day_and_a_time_is_inclusive(
+    client: Client, five: list[dict[str, Any]]
+) -> None:
     created = (await get(client, f"/v1/documents/{five[0]['document_id']}"))["created_at"]
 
     assert len(await names(client, date_to=created[:10], limit=100)) == 5
@@ -92,7 +100,9 @@ async def test_following_next_links_by_cursor_visits_every_document_once(
     assert visited == expected
 
 
-async def test_a_document_that_comes_in_between_does_not_shift_a_cursor(client: Client, five: list[dict[str, Any]]) -> None:
+async def test_a_document_that_comes_in_between_does_not_shift_a_cursor(
+    client: Client, five: list[dict[str, Any]]
+) -> None:
     first = await get(client, LIST, limit=2)
     await upload(client, filename="late.png")
 
@@ -168,7 +178,9 @@ async def test_a_part_of_the_original_is_given_by_range(client: Client) -> None:
         assert (await response.json())["code"] == "range_not_satisfiable"
 
 
-async def test_a_deleted_document_is_gone_with_all_it_left(client: Client, resources: Resources, worker: Worker) -> None:
+async def test_a_deleted_document_is_gone_with_all_it_left(
+    client: Client, resources: Resources, worker: Worker
+) -> None:
     job = await upload(client)
     await completed(client, job["job_id"])
     async with client.get(f"/v1/jobs/{job['job_id']}/result") as response:

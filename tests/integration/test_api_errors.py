@@ -45,8 +45,8 @@ async def test_a_wrong_method_is_told_which_are_right(client: Client) -> None:
 
 
 async def test_a_request_id_that_is_not_sane_is_replaced(client: Client) -> None:
-    async with client.get("/livez", headers={"X-Request-ID": "a b\"c"}) as response:
-        assert response.headers["X-Request-ID"] != "a b\"c"
+    async with client.get("/livez", headers={"X-Request-ID": 'a b"c'}) as response:
+        assert response.headers["X-Request-ID"] != 'a b"c'
 
 
 async def test_an_unexpected_fault_tells_the_client_nothing_of_the_inside(

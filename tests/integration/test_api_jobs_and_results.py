@@ -17,7 +17,9 @@ from tests.integration.conftest import Client, MakeClient, completed, get, uploa
 from tests.samples import PAGES, TEXT, pdf_pages, pdf_scanned, words
 
 
-async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_engine(client: Client, worker: Worker) -> None:
+async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_engine(
+    client: Client, worker: Worker
+) -> None:
     job = await upload(client)
 
     final = await completed(client, job["job_id"])
@@ -178,10 +180,10 @@ async def test_a_format_that_is_not_offered_is_refused(
 
 
 async def test_without_redis_documents_are_uploaded_read_and_fetched(resources: Resources, tmp_path: Any) -> None:
-    from docserver.cache import Cache, Changes  # noqa: PLC0415
-    from docserver.limits import Limiter  # noqa: PLC0415
-    from docserver.pipeline import Pipeline  # noqa: PLC0415
-    from docserver.queue import Queue  # noqa: PLC0415
+    from docserver.cache import Cache, Changes
+    from docserver.limits import Limiter
+    from docserver.pipeline import Pipeline
+    from docserver.queue import Queue
 
     dead = Redis(f"unix://{tmp_path}/nobody.sock", timeout_s=0.5)
     lonely = replace(
@@ -213,8 +215,10 @@ async def test_without_redis_documents_are_uploaded_read_and_fetched(resources: 
     assert (ready["status"], ready["checks"]["redis"]["status"]) == ("degraded", "unavailable")
 
 
-async def test_a_request_over_the_limit_is_told_when_to_come_back(make_client: MakeClient, resources: Resources) -> None:
-    from docserver.settings import Rate  # noqa: PLC0415
+async def test_a_request_over_the_limit_is_told_when_to_come_back(
+    make_client: MakeClient, resources: Resources
+) -> None:
+    from docserver.settings import Rate
 
     client = await make_client(rate_limit=True, rate_limit_reads=Rate(2, 60))
 

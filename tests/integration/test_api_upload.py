@@ -120,7 +120,11 @@ async def test_an_upload_over_the_limit_is_refused_and_leaves_no_file(
         (b"{}", "application/json", 415),
         (b"no boundary in here", "multipart/form-data; boundary=xyz", 400),
         (b"x", "multipart/form-data", 400),
-        (b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\ncut off', "multipart/form-data; boundary=b", 400),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\ncut off',
+            "multipart/form-data; boundary=b",
+            400,
+        ),
     ],
 )
 async def test_a_body_that_is_no_upload_is_refused(client: Client, body: bytes, content_type: str, status: int) -> None:
@@ -150,7 +154,7 @@ async def test_an_upload_that_cannot_be_announced_is_accepted_all_the_same(
     client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> int:
-        from docserver.errors import RedisUnavailable  # noqa: PLC0415
+        from docserver.errors import RedisUnavailable
 
         raise RedisUnavailable("forced")
 

@@ -76,13 +76,13 @@ def alive(pid: int) -> bool:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - other processes have no events
+        while not condition():
             await asyncio.sleep(0.01)
 
 
 async def pids_in(path: Path) -> list[int]:
     await until(path.exists)
-    return [int(pid) for pid in path.read_text().split()]  # noqa: ASYNC240 - a dozen bytes
+    return [int(pid) for pid in path.read_text().split()]
 
 
 def child_of(slot: Slot) -> int:

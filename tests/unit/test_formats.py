@@ -54,7 +54,7 @@ READ = Page(
     Reading(
         width=100,
         height=200,
-        dpi=0,
+        dpi=None,
         rotation=90,
         source="ocr",
         confidence=94.1,

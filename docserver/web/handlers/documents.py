@@ -1,5 +1,6 @@
 """Documents: upload, list, one, its original, delete."""
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -164,7 +165,9 @@ def _filter(query: dict[str, Any]) -> Filter:
     before = None
     if "date_to" in query:
         moment, bare = query["date_to"]
-        before = moment + (schemas.DAY if bare else schemas.MICROSECOND)
+        # Nothing is created after the last moment that there is.
+        with suppress(OverflowError):
+            before = moment + (schemas.DAY if bare else schemas.MICROSECOND)
     return Filter(
         filename=query.get("filename"),
         content_type=query.get("content_type"),

@@ -1,0 +1,44 @@
+# docserver with all it needs, a private MariaDB and Redis too: `docker run -p 8000:8000 -v docserver:/data docserver`.
+# Runs without root, without capabilities and with a read-only root (`--read-only --tmpfs /tmp`).
+
+FROM debian:trixie-slim AS builder
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3-venv \
+ && python3 -m venv /opt/docserver
+WORKDIR /src
+COPY setup.cfg pyproject.toml README.md LICENSE ./
+COPY docserver docserver
+COPY sql sql
+RUN /opt/docserver/bin/pip install --no-cache-dir --disable-pip-version-check . \
+ && /opt/docserver/bin/pip uninstall --yes pip \
+ && find /opt/docserver -depth -type d -name tests -exec rm -rf {} + \
+ && find /opt/docserver -type f -regex ".*[.]\(c\|pyx\)" -delete \
+ && rm -f /opt/docserver/bin/Activate.ps1 /opt/docserver/bin/activate*
+
+FROM debian:trixie-slim
+LABEL org.opencontainers.image.title="docserver" \
+      org.opencontainers.image.description="Documents go in over HTTP, their text comes out" \
+      org.opencontainers.image.licenses="MIT"
+# tini is process 1: it buries the orphans of OCR processes that were killed.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends \
+      mariadb-server-core poppler-utils python3 redis-tools tesseract-ocr tesseract-ocr-eng tini \
+ && find /usr/share/mariadb -mindepth 1 -maxdepth 1 -type d ! -name charsets ! -name english -exec rm -rf {} + \
+ && rm -f /usr/share/mariadb/fill_help_tables.sql /usr/share/mariadb/mariadb_sys_schema.sql \
+      /usr/bin/redis-benchmark /usr/bin/aria_* \
+ && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/* \
+ && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin docserver \
+ && install -d -o docserver -g docserver -m 700 /data
+COPY --from=builder /opt/docserver /opt/docserver
+ENV PATH=/opt/docserver/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DOCSERVER_DATA_DIR=/data
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('DOCSERVER_PORT') or 8000}/readyz\", timeout=4)"]
+ENTRYPOINT ["tini", "--", "docserver"]
+CMD ["--embedded"]

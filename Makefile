@@ -1,0 +1,116 @@
+# From a bare Debian machine with Python 3.11 or later to a running or tested docserver. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTEST_ARGS ?=
+
+# What docserver runs, and the package that has it; of two names for one program either will do.
+PROGRAMS := \
+	tesseract:tesseract-ocr \
+	pdftoppm:poppler-utils \
+	mariadbd:mariadb-server-core \
+	redis-server,redis-check-rdb:redis-tools \
+	setpriv:util-linux
+
+# mariadbd is where the PATH of an ordinary user does not lead.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+# A virtual environment works only where it was made and while its Python is there; else it is made again.
+define usable
+[ -x .venv/bin/pip ] && [ "$$(cat .venv/made-in 2>/dev/null || pwd)" = "$(CURDIR)" ] \
+	&& .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+endef
+USABLE := $(shell { $(usable); } && echo yes)
+
+ifeq ($(USABLE)$(PYTHON),)
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+endif
+
+.PHONY: help run test lint bench clean system again
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s $$'\t' 2>/dev/null ||
+		sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST))
+
+run: system .venv/for-run ## install what is missing and serve on port 8000; settings are environment variables
+	@# A .env file may turn the private servers off as well; the environment has the first word.
+	if [ -z "$${DOCSERVER_EMBEDDED:-}" ] && ! grep -qs '^\(export \)\? *DOCSERVER_EMBEDDED *=' .env; then
+		export DOCSERVER_EMBEDDED=on
+	fi
+	exec .venv/bin/docserver
+
+test: system lint ## install what is missing, check the style and run all tests; PYTEST_ARGS chooses some
+	@exec .venv/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/for-test ## check style, types and layers
+	@.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: system .venv/for-run ## measure against plain tesseract, and cached reads against a bare handler
+	@.venv/bin/python -m bench.throughput
+	.venv/bin/python -m bench.cached_reads
+
+clean: ## remove what was built; data/ stays
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+system:
+	@missing=() packages=()
+	for pair in $(PROGRAMS); do
+		found=no
+		for name in $$(tr , ' ' <<<"$${pair%:*}"); do
+			if command -v "$$name" >/dev/null; then found=yes; fi
+		done
+		if [ $$found = no ]; then missing+=("$${pair%%[,:]*}"); packages+=("$${pair#*:}"); fi
+	done
+	if ! { command -v tesseract >/dev/null && tesseract --list-langs 2>/dev/null | grep -qx eng; }; then
+		missing+=("tesseract's data for English"); packages+=(tesseract-ocr-eng)
+	fi
+	if [ -z "$(USABLE)" ]; then
+		if [ -z "$(PYTHON)" ]; then echo "docserver needs Python 3.11 or later: apt-get install python3" >&2; exit 1; fi
+		if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then
+			missing+=("$(PYTHON) -m venv"); packages+=("$(notdir $(PYTHON))-venv")
+		fi
+	fi
+	if [ $${#packages[@]} = 0 ]; then exit 0; fi
+	sudo=()
+	if [ "$$(id -u)" != 0 ]; then sudo=(sudo); fi
+	if ! command -v apt-get >/dev/null || ! command -v "$${sudo[@]:-env}" >/dev/null; then
+		printf 'docserver needs these programs, please install them (Debian: %s):\n' "$${packages[*]}" >&2
+		printf '  %s\n' "$${missing[@]}" >&2
+		exit 1
+	fi
+	install() {
+		echo "installing $${packages[*]}"
+		"$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+			apt-get install --yes --quiet=2 --no-install-recommends "$${packages[@]}" >/dev/null
+	}
+	# Package lists may be absent, or too old to find the packages with.
+	if [ -z "$$(find /var/lib/apt/lists -name '*Packages*' -print -quit 2>/dev/null)" ] || ! install; then
+		"$${sudo[@]}" apt-get update --quiet=2
+		install
+	fi
+
+.venv/for-run: setup.cfg pyproject.toml $(if $(USABLE),,again) | system
+	@$(make-venv)
+	echo "installing docserver"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/for-test: setup.cfg pyproject.toml $(if $(USABLE),,again) | system
+	@$(make-venv)
+	echo "installing docserver and what its tests need"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch .venv/for-run $@
+
+define make-venv
+if ! { $(usable); }; then $(PYTHON) -m venv --clear .venv; fi
+pwd >.venv/made-in
+endef

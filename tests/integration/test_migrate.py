@@ -1,0 +1,235 @@
+"""Migrations, each test in a database of its own on the running server."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+from uuid import uuid4
+
+import pytest
+
+from docserver import migrate as module
+from docserver.db import Address, connect
+from docserver.migrate import Migration, MigrationError, migrate, migrations
+from docserver.settings import Settings
+
+ALL = [migration.number for migration in migrations()]
+
+
+@asynccontextmanager
+async def connected(url: str, *, database: str | None = None) -> AsyncIterator[Any]:
+    connection = await connect(Address.parse(url), timeout_s=10, database=database)
+    try:
+        async with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+async def fresh(settings: Settings) -> AsyncIterator[Settings]:
+    """Settings that name a database which is not there yet."""
+    name = f"docserver_migrate_{uuid4().hex[:8]}"
+    url = urlunsplit(urlsplit(settings.mysql_url)._replace(path=f"/{name}"))
+    yield replace(settings, mysql_url=url, startup_timeout_s=5)
+    async with connected(url) as cursor:
+        await cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+
+
+def database(settings: Settings) -> str:
+    return Address.parse(settings.mysql_url).database
+
+
+async def query(settings: Settings, sql: str) -> list[dict[str, Any]]:
+    """Run a statement in the settings' database."""
+    async with connected(settings.mysql_url, database=database(settings)) as cursor:
+        await cursor.execute(sql)
+        rows: list[dict[str, Any]] = list(await cursor.fetchall())
+        return rows
+
+
+async def columns(settings: Settings) -> set[tuple[str, str]]:
+    rows = await query(
+        settings,
+        "SELECT table_name AS t, column_name AS c FROM information_schema.columns WHERE table_schema = DATABASE()",
+    )
+    return {(row["t"], row["c"]) for row in rows}
+
+
+def test_migrations_are_numbered_from_one_without_a_gap() -> None:
+    assert list(range(1, len(ALL) + 1)) == ALL
+    assert all(migration.sql.strip() and migration.name for migration in migrations())
+
+
+async def test_from_nothing_the_database_is_made_and_brought_to_the_present_schema(fresh: Settings) -> None:
+    assert await migrate(fresh) == ALL
+
+    assert {("documents", "sha256"), ("jobs", "claim"), ("pages", "layout")} <= await columns(fresh)
+    rows = await query(fresh, "SELECT number, finished_at FROM migrations ORDER BY number")
+    assert [row["number"] for row in rows] == ALL
+    assert all(row["finished_at"] is not None for row in rows)
+
+
+async def test_a_second_run_does_nothing(fresh: Settings) -> None:
+    await migrate(fresh)
+    before = await query(fresh, "SELECT * FROM migrations")
+
+    assert await migrate(fresh) == []
+
+    assert await query(fresh, "SELECT * FROM migrations") == before
+
+
+async def test_of_several_runs_at_once_one_applies_and_the_others_wait_for_it(fresh: Settings) -> None:
+    applied = await asyncio.gather(*(migrate(fresh) for _ in range(5)))
+
+    assert sorted(applied) == [[], [], [], [], ALL]
+
+
+async def test_a_migration_that_was_interrupted_is_repeated(fresh: Settings) -> None:
+    await migrate(fresh)
+    before = await columns(fresh)
+    await query(fresh, "UPDATE migrations SET finished_at = NULL")
+    await query(fresh, "DROP TABLE pages")
+
+    assert await migrate(fresh) == ALL
+
+    assert await columns(fresh) == before
+    assert await query(fresh, "SELECT number FROM migrations WHERE finished_at IS NULL") == []
+
+
+async def test_a_migration_that_breaks_off_is_told_and_done_whole_by_the_next_run(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = "CREATE TABLE IF NOT EXISTS first (x INT);"
+    known = [Migration(1, "first", f"{table} SIGNAL SQLSTATE '45000'; CREATE TABLE second (x INT);")]
+    monkeypatch.setattr(module, "migrations", lambda: known)
+
+    with pytest.raises(MigrationError, match="did not take a migration"):
+        await migrate(fresh)
+    assert ("second", "x") not in await columns(fresh)
+    known[:] = [Migration(1, "first", f"{table} CREATE TABLE second (x INT);"), Migration(2, "third", "SELECT 1")]
+
+    assert await migrate(fresh) == [1, 2]
+    assert {("first", "x"), ("second", "x")} <= await columns(fresh)
+
+
+async def test_only_what_is_missing_is_applied_in_order(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [Migration(1, "one", "CREATE TABLE one (x INT)")]
+    monkeypatch.setattr(module, "migrations", lambda: known)
+    await migrate(fresh)
+    known += [
+        Migration(2, "two", "ALTER TABLE one ADD y INT"),
+        Migration(3, "three", "ALTER TABLE one ADD z INT AFTER y"),
+    ]
+
+    assert await migrate(fresh) == [2, 3]
+
+    assert {("one", "x"), ("one", "y"), ("one", "z")} <= await columns(fresh)
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(fresh: Settings) -> None:
+    await migrate(fresh)
+    newer = max(ALL) + 7
+    await query(fresh, f"INSERT INTO migrations (number, name, finished_at) VALUES ({newer}, 'x', NOW())")
+    before = await query(fresh, "SELECT * FROM migrations")
+
+    with pytest.raises(MigrationError, match=f"newer version.*migration {newer}"):
+        await migrate(fresh)
+
+    assert await query(fresh, "SELECT * FROM migrations") == before
+
+
+async def test_the_lock_is_free_again_after_a_run_that_failed(fresh: Settings) -> None:
+    await migrate(fresh)
+    await query(fresh, "INSERT INTO migrations (number, name, finished_at) VALUES (9999, 'x', NOW())")
+    with pytest.raises(MigrationError):
+        await migrate(fresh)
+    await query(fresh, "DELETE FROM migrations WHERE number = 9999")
+
+    async with asyncio.timeout(10):
+        assert await migrate(fresh) == []
+
+
+async def test_a_database_that_is_not_there_in_time_is_told_in_one_line(settings: Settings, tmp_path: Path) -> None:
+    url = f"mysql://ann:s3cret@localhost/x?unix_socket={quote(str(tmp_path / 'none'))}"
+    began = time.monotonic()
+
+    with pytest.raises(MigrationError) as refused:
+        await migrate(replace(settings, mysql_url=url, startup_timeout_s=1))
+
+    assert time.monotonic() - began < 3
+    message = str(refused.value)
+    assert "\n" not in message
+    assert "s3cret" not in message
+    assert str(tmp_path) not in message
+
+
+async def test_a_server_that_keeps_silent_is_given_up_in_time(settings: Settings, tmp_path: Path) -> None:
+    async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    socket = tmp_path / "silent"
+    async with await asyncio.start_unix_server(keep_silent, str(socket)):
+        url = f"mysql:///x?unix_socket={quote(str(socket))}"
+        async with asyncio.timeout(10):
+            with pytest.raises(MigrationError):
+                await migrate(replace(settings, mysql_url=url, startup_timeout_s=1))
+
+
+async def test_a_server_that_comes_up_late_is_waited_for(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    async def connect_at_the_third_try(*arguments: Any, **options: Any) -> Any:
+        tries.append(1)
+        if len(tries) < 3:
+            raise ConnectionRefusedError
+        return await connect(*arguments, **options)
+
+    monkeypatch.setattr(module, "connect", connect_at_the_third_try)
+    monkeypatch.setattr(module, "RETRY_S", (0.01, 0.02))
+
+    assert await migrate(fresh) == ALL
+
+
+@pytest.fixture
+async def user(fresh: Settings) -> AsyncIterator[str]:
+    """The url of a user who may use the database of `fresh`, but not make it."""
+    name = f"docserver_{uuid4().hex[:8]}"
+    async with connected(fresh.mysql_url) as cursor:
+        await cursor.execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY 'right'")
+        await cursor.execute(f"CREATE USER '{name}'@'localhost' IDENTIFIED BY 'right'")
+        for host in ("%", "localhost"):
+            await cursor.execute(
+                f"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX, REFERENCES, DROP"
+                f" ON `{database(fresh)}_granted`.* TO '{name}'@'{host}'"
+            )
+    parts = urlsplit(fresh.mysql_url)
+    host = parts.netloc.rpartition("@")[2] or "localhost"
+    yield urlunsplit(parts._replace(netloc=f"{name}:right@{host}", path=f"{parts.path}_granted"))
+    async with connected(fresh.mysql_url) as cursor:
+        await cursor.execute(f"DROP USER '{name}'@'%', '{name}'@'localhost'")
+        await cursor.execute(f"DROP DATABASE IF EXISTS `{database(fresh)}_granted`")
+
+
+async def test_a_user_who_may_not_make_databases_migrates_the_one_that_is_there(fresh: Settings, user: str) -> None:
+    async with connected(fresh.mysql_url) as cursor:
+        await cursor.execute(f"CREATE DATABASE `{database(fresh)}_granted`")
+
+    assert await migrate(replace(fresh, mysql_url=user)) == ALL
+
+
+async def test_a_wrong_password_or_database_is_told_without_waiting(fresh: Settings, user: str) -> None:
+    forbidden = user.replace("_granted", "_forbidden")
+    patient = replace(fresh, startup_timeout_s=60)
+    began = time.monotonic()
+
+    for url in (user.replace("right", "wrong"), forbidden):
+        with pytest.raises(MigrationError, match="refuses this user, password or database"):
+            await migrate(replace(patient, mysql_url=url))
+
+    assert time.monotonic() - began < 5

@@ -1,0 +1,273 @@
+"""Originals in a directory: received, kept, found, deleted; and what a full disk or a broken upload leaves."""
+
+import asyncio
+import os
+import resource
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from docserver.errors import StorageFull, TooLarge
+from docserver.sniff import HEAD_BYTES
+from docserver.storage.local import WRITE_BYTES, LocalStorage
+
+LIMIT = 10_000_000
+
+
+async def chunks(*given: bytes) -> AsyncIterator[bytes]:
+    for chunk in given:
+        yield chunk
+
+
+@pytest.fixture
+async def storage(tmp_path: Path) -> LocalStorage:
+    made = LocalStorage(tmp_path)
+    await made.prepare()
+    return made
+
+
+def files(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
+async def kept(storage: LocalStorage, data: bytes = b"content") -> UUID:
+    document_id = uuid4()
+    await storage.keep(await storage.receive(chunks(data), max_bytes=LIMIT), document_id)
+    return document_id
+
+
+def make_old(path: Path, *, age_s: float) -> None:
+    then = time.time() - age_s
+    os.utime(path, (then, then))
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """What a disk does when it is full: the last write takes a part, the next fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (b"",),
+        (b"one",),
+        (b"a", b"bc", b"def"),
+        (b"x" * WRITE_BYTES,),
+        (b"x" * (WRITE_BYTES - 1), b"y", b"z"),
+        tuple(bytes([number]) * 300_000 for number in range(9)),
+    ],
+)
+async def test_an_upload_arrives_whole_with_its_size_digest_and_head(
+    storage: LocalStorage, parts: tuple[bytes, ...]
+) -> None:
+    whole = b"".join(parts)
+
+    received = await storage.receive(chunks(*parts), max_bytes=LIMIT)
+
+    assert received.path.read_bytes() == whole
+    assert received.size == len(whole)
+    assert received.sha256 == sha256(whole).digest()
+    assert received.head == whole[:HEAD_BYTES]
+
+
+async def test_the_head_is_complete_however_small_the_pieces_are(storage: LocalStorage) -> None:
+    whole = os.urandom(HEAD_BYTES + 100)
+
+    received = await storage.receive(chunks(*(bytes([byte]) for byte in whole)), max_bytes=LIMIT)
+
+    assert received.head == whole[:HEAD_BYTES]
+
+
+async def test_an_upload_of_just_the_limit_is_taken_and_one_byte_more_is_refused_and_leaves_nothing(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    taken = await storage.receive(chunks(b"12", b"345"), max_bytes=5)
+    await storage.discard(taken)
+
+    with pytest.raises(TooLarge):
+        await storage.receive(chunks(b"12", b"345", b"6"), max_bytes=5)
+
+    assert taken.size == 5
+    assert files(tmp_path) == []
+
+
+async def test_an_upload_over_the_limit_is_not_read_further(storage: LocalStorage) -> None:
+    given = []
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            given.append(1)
+            yield b"x" * 1000
+
+    with pytest.raises(TooLarge):
+        await storage.receive(endless(), max_bytes=5000)
+
+    assert len(given) == 6
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(storage: LocalStorage, tmp_path: Path) -> None:
+    async def breaking() -> AsyncIterator[bytes]:
+        yield b"x" * 2 * WRITE_BYTES
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await storage.receive(breaking(), max_bytes=LIMIT)
+
+    assert files(tmp_path) == []
+
+
+async def test_an_upload_that_is_cancelled_leaves_nothing(storage: LocalStorage, tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield b"x" * 2 * WRITE_BYTES
+        begun.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(storage.receive(stalling(), max_bytes=LIMIT))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [WRITE_BYTES // 2, 3 * WRITE_BYTES])
+async def test_without_room_an_upload_is_refused_and_leaves_nothing(
+    storage: LocalStorage, tmp_path: Path, size: int
+) -> None:
+    with no_file_longer_than(WRITE_BYTES // 4), pytest.raises(StorageFull):
+        await storage.receive(chunks(b"x" * size), max_bytes=LIMIT)
+
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("room", [WRITE_BYTES // 4, WRITE_BYTES + 1, 2 * WRITE_BYTES - 1])
+async def test_an_upload_is_never_taken_in_part(storage: LocalStorage, room: int) -> None:
+    with no_file_longer_than(room), pytest.raises(StorageFull):
+        await storage.receive(chunks(b"x" * WRITE_BYTES, b"y" * WRITE_BYTES), max_bytes=LIMIT)
+
+
+async def test_what_is_kept_is_found_by_its_document_and_by_another_process(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    document_id = await kept(storage, b"content")
+
+    path = await LocalStorage(tmp_path).path(document_id)
+
+    assert path.read_bytes() == b"content"
+    assert files(tmp_path) == [path]
+    assert path.is_relative_to(tmp_path / "originals")
+
+
+async def test_originals_can_be_read_by_their_owner_alone(storage: LocalStorage) -> None:
+    path = await storage.path(await kept(storage))
+
+    assert path.parent.stat().st_mode & 0o077 == 0
+    assert path.parent.parent.stat().st_mode & 0o077 == 0
+
+
+async def test_two_documents_in_one_directory_do_not_disturb_each_other(storage: LocalStorage) -> None:
+    first, second = UUID(int=0x1FF), UUID(int=0x2FF)
+    for document_id in (first, second):
+        received = await storage.receive(chunks(document_id.bytes), max_bytes=LIMIT)
+        await storage.keep(received, document_id)
+
+    await storage.delete(first)
+
+    assert (await storage.path(second)).read_bytes() == second.bytes
+
+
+async def test_what_is_deleted_is_gone_and_deleting_it_again_does_no_harm(storage: LocalStorage) -> None:
+    document_id = await kept(storage)
+
+    await storage.delete(document_id)
+    await storage.delete(document_id)
+
+    with pytest.raises(FileNotFoundError):
+        await storage.path(document_id)
+
+
+async def test_a_document_that_was_never_kept_is_not_found(storage: LocalStorage) -> None:
+    with pytest.raises(FileNotFoundError):
+        await storage.path(uuid4())
+
+
+async def test_what_is_discarded_is_gone_and_what_was_kept_stays_when_its_upload_is_discarded(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    dropped = await storage.receive(chunks(b"x"), max_bytes=LIMIT)
+    taken = await storage.receive(chunks(b"y"), max_bytes=LIMIT)
+    document_id = uuid4()
+    await storage.keep(taken, document_id)
+
+    await storage.discard(dropped)
+    await storage.discard(taken)
+
+    assert files(tmp_path) == [await storage.path(document_id)]
+
+
+async def test_only_originals_of_that_age_are_listed(storage: LocalStorage) -> None:
+    old, young = await kept(storage), await kept(storage)
+    make_old(await storage.path(old), age_s=100)
+
+    assert await storage.kept_before(60) == [old]
+    assert set(await storage.kept_before(-60)) == {old, young}
+    assert await storage.kept_before(200) == []
+
+
+async def test_a_foreign_file_among_the_originals_is_left_alone_and_hides_none(storage: LocalStorage) -> None:
+    document_id = await kept(storage)
+    foreign = (await storage.path(document_id)).with_name("notes.txt")
+    foreign.write_text("x")
+    for path in (foreign, await storage.path(document_id)):
+        make_old(path, age_s=100)
+
+    assert await storage.kept_before(60) == [document_id]
+    assert foreign.exists()
+
+
+async def test_uploads_that_nobody_touched_for_long_are_dropped_and_others_are_not(
+    storage: LocalStorage,
+) -> None:
+    old, young = [await storage.receive(chunks(b"x"), max_bytes=LIMIT) for _ in range(2)]
+    document_id = await kept(storage)
+    make_old(old.path, age_s=100)
+    make_old(await storage.path(document_id), age_s=100)
+
+    assert await storage.discard_abandoned(60) == 1
+
+    assert (old.path.exists(), young.path.exists()) == (False, True)
+    assert await storage.path(document_id)
+
+
+async def test_a_check_leaves_nothing_and_fails_where_nothing_can_be_written(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    await storage.check()
+
+    assert files(tmp_path) == []
+    with no_file_longer_than(0), pytest.raises(OSError, match="File too large"):
+        await storage.check()
+    assert files(tmp_path) == []
+
+
+async def test_a_place_that_is_there_already_is_made_ready_without_loss(storage: LocalStorage, tmp_path: Path) -> None:
+    document_id = await kept(storage)
+
+    await LocalStorage(tmp_path).prepare()
+
+    assert (await storage.path(document_id)).read_bytes() == b"content"

@@ -1,0 +1,592 @@
+"""The SQL of documents, jobs and pages: who may claim and write what, and what lists and searches find."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from docserver.db import Database
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import NewDocument, Options, PageStatus, Reading, Status, new_id, pack_blocks
+from docserver.tables import documents, jobs, pages
+from docserver.tables.documents import Filter, Position
+
+ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
+READING = Reading(
+    width=100,
+    height=200,
+    dpi=300,
+    rotation=90,
+    source="ocr",
+    confidence=93.5,
+    text="Größe 😀",
+    layout=pack_blocks(()),
+)
+TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 1)
+LEASE_S = 30.0
+
+
+async def make_job(
+    db: Database, *, total: int | None = None, filename: str = "a.png", content_type: str = "image/png", **options: Any
+) -> tuple[UUID, UUID]:
+    """A document with its job, opened with `total` pages if that is given; returns the ids of both."""
+    document_id, job_id = new_id(), new_id()
+    new = NewDocument(id=document_id, filename=filename, content_type=content_type, size=5, sha256=bytes(32))
+    async with db.transaction() as cur:
+        await documents.insert(cur, new, job_id=job_id)
+        await jobs.insert(
+            cur,
+            job_id=job_id,
+            document_id=document_id,
+            options=Options("eng", options.get("pages")),
+            request_id="request",
+        )
+    if total is not None:
+        claim_id = uuid4()
+        async with db.transaction() as cur:
+            assert await jobs.claim(cur, job_id=job_id, claim_id=claim_id, lease_s=LEASE_S, engine=ENGINE)
+            assert await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=total)
+            await pages.insert(cur, job_id=job_id, numbers=range(1, total + 1))
+    return document_id, job_id
+
+
+async def change(db: Database, sql: str, *arguments: Any) -> None:
+    """A state that the service itself would reach only after a while."""
+    async with db.session() as cur:
+        assert await cur.execute(sql, arguments) > 0
+
+
+async def value(db: Database, sql: str, *arguments: Any) -> Any:
+    """The one value that a query gives."""
+    async with db.session() as cur:
+        await cur.execute(sql, arguments)
+        row = cur.row()
+    assert row
+    (found,) = row.values()
+    return found
+
+
+async def claim_job(db: Database, job_id: UUID, claim_id: UUID | None = None) -> bool:
+    async with db.session() as cur:
+        return await jobs.claim(cur, job_id=job_id, claim_id=claim_id or uuid4(), lease_s=LEASE_S, engine=ENGINE)
+
+
+async def claim_pages(db: Database, job_id: UUID, *, limit: int = 2) -> tuple[UUID, list[int]]:
+    """Claim pages; returns the claim and the numbers of its pages."""
+    claim_id = uuid4()
+    async with db.session() as cur:
+        taken = await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=LEASE_S)
+        numbers = [page.number for page in await pages.claimed(cur, claim_id)]
+    assert taken is bool(numbers)
+    return claim_id, numbers
+
+
+async def runnable(db: Database, *, limit: int = 100) -> list[UUID]:
+    async with db.session() as cur:
+        return await jobs.runnable(cur, limit=limit)
+
+
+async def finish_job(
+    db: Database, job_id: UUID, status: Status = Status.COMPLETED, failure: Failure | None = None
+) -> None:
+    async with db.transaction() as cur:
+        assert await jobs.lock(cur, job_id)
+        await jobs.finish(cur, job_id=job_id, status=status, failure=failure)
+
+
+async def found(db: Database, job_id: UUID) -> Any:
+    async with db.session() as cur:
+        job = await jobs.find(cur, job_id)
+    assert job
+    return job
+
+
+async def test_a_new_job_is_pending_with_the_options_it_was_given(db: Database) -> None:
+    document_id, job_id = await make_job(db, pages="1-3")
+
+    job = await found(db, job_id)
+
+    assert (job.document_id, job.status, job.version) == (document_id, Status.PENDING, 1)
+    assert (job.options, job.request_id) == (Options("eng", "1-3"), "request")
+    assert (job.pages_total, job.pages_done, job.pages_failed, job.attempt) == (None, 0, 0, 1)
+    assert (job.started_at, job.finished_at, job.failure, job.engine) == (None, None, None, None)
+
+
+async def test_times_are_those_of_the_database_in_utc(db: Database) -> None:
+    _, job_id = await make_job(db)
+
+    now = await value(db, "SELECT UTC_TIMESTAMP(6) AS now")
+    created = (await found(db, job_id)).created_at
+
+    assert timedelta(0) <= now - created < timedelta(seconds=5)
+
+
+async def test_a_document_that_does_not_exist_has_no_job(db: Database) -> None:
+    async with db.session() as cur:
+        assert await documents.find(cur, uuid4()) is None
+        assert await jobs.find(cur, uuid4()) is None
+        assert await jobs.of_document(cur, uuid4()) == []
+        assert await documents.was_deleted(cur, uuid4()) is False
+        assert await documents.delete(cur, uuid4()) is False
+
+
+async def test_only_one_of_many_claims_of_a_job_wins(db: Database) -> None:
+    _, job_id = await make_job(db)
+
+    taken = await asyncio.gather(*(claim_job(db, job_id) for _ in range(20)))
+
+    assert sorted(taken) == [False] * 19 + [True]
+
+
+async def test_a_claim_begins_the_job_and_keeps_when_it_began(db: Database) -> None:
+    _, job_id = await make_job(db)
+    claim_id = uuid4()
+    await claim_job(db, job_id, claim_id)
+    begun = await found(db, job_id)
+    async with db.session() as cur:
+        await jobs.release(cur, job_id=job_id, claim_id=claim_id)
+
+    await claim_job(db, job_id)
+    again = await found(db, job_id)
+
+    assert (begun.status, begun.version, begun.engine) == (Status.PROCESSING, 2, ENGINE)
+    assert begun.started_at is not None
+    assert (again.started_at, again.version) == (begun.started_at, 3)
+
+
+@pytest.mark.parametrize(
+    "why", ["run_after = UTC_TIMESTAMP(6) + INTERVAL 60 SECOND", "pages_total = 1", "status = 'failed'", "claim = 'x'"]
+)
+async def test_a_job_that_is_opened_taken_final_or_not_due_cannot_be_claimed(db: Database, why: str) -> None:
+    _, job_id = await make_job(db)
+    await change(db, f"UPDATE jobs SET {why} WHERE id = %s", job_id.bytes)
+
+    assert await claim_job(db, job_id) is False
+
+
+async def test_who_lost_the_right_to_open_a_job_changes_nothing(db: Database) -> None:
+    _, job_id = await make_job(db)
+    mine, stale = uuid4(), uuid4()
+    await claim_job(db, job_id, mine)
+    before = await found(db, job_id)
+
+    async with db.session() as cur:
+        assert await jobs.claimed(cur, job_id=job_id, claim_id=stale) is None
+        assert await jobs.opened(cur, job_id=job_id, claim_id=stale, pages_total=1) is False
+        assert await jobs.release(cur, job_id=job_id, claim_id=stale) is False
+        assert await jobs.postpone(cur, job_id=job_id, claim_id=stale, delay_s=5) is False
+
+    assert await found(db, job_id) == before
+    async with db.session() as cur:
+        assert await jobs.claimed(cur, job_id=job_id, claim_id=mine) == jobs.Claimed(tries=0, losses=0)
+        assert await jobs.opened(cur, job_id=job_id, claim_id=mine, pages_total=1) is True
+
+
+async def test_an_opening_that_is_postponed_counts_a_try_and_is_not_due_at_once(db: Database) -> None:
+    _, job_id = await make_job(db)
+    claim_id = uuid4()
+    await claim_job(db, job_id, claim_id)
+    async with db.session() as cur:
+        assert await jobs.postpone(cur, job_id=job_id, claim_id=claim_id, delay_s=60)
+
+    assert await claim_job(db, job_id) is False
+
+    await change(db, "UPDATE jobs SET run_after = UTC_TIMESTAMP(6) WHERE id = %s", job_id.bytes)
+    assert await claim_job(db, job_id, claim_id) is True
+    async with db.session() as cur:
+        assert await jobs.claimed(cur, job_id=job_id, claim_id=claim_id) == jobs.Claimed(tries=1, losses=0)
+
+
+async def test_a_job_that_is_given_back_can_be_claimed_at_once_and_counts_no_try(db: Database) -> None:
+    _, job_id = await make_job(db)
+    claim_id = uuid4()
+    await claim_job(db, job_id, claim_id)
+    async with db.session() as cur:
+        assert await jobs.release(cur, job_id=job_id, claim_id=claim_id)
+
+    assert await claim_job(db, job_id, claim_id) is True
+    async with db.session() as cur:
+        assert await jobs.claimed(cur, job_id=job_id, claim_id=claim_id) == jobs.Claimed(tries=0, losses=0)
+
+
+async def test_many_claimers_share_the_pages_of_a_job_without_overlap(db: Database) -> None:
+    _, job_id = await make_job(db, total=40)
+
+    chunks = await asyncio.gather(*(claim_pages(db, job_id, limit=2) for _ in range(25)))
+
+    numbers = [number for _, chunk in chunks for number in chunk]
+    assert sorted(numbers) == list(range(1, 41))
+    assert sum(not chunk for _, chunk in chunks) == 5
+
+
+async def test_pages_are_claimed_lowest_first_as_many_as_asked_for(db: Database) -> None:
+    _, job_id = await make_job(db, total=5)
+
+    chunks = [(await claim_pages(db, job_id, limit=limit))[1] for limit in (1, 3, 3, 1)]
+
+    assert chunks == [[1], [2, 3, 4], [5], []]
+
+
+async def test_a_claim_takes_pages_of_its_job_alone(db: Database) -> None:
+    _, one = await make_job(db, total=1)
+    _, other = await make_job(db, total=1)
+
+    assert (await claim_pages(db, one))[1] == [1]
+
+    assert (await claim_pages(db, other))[1] == [1]
+
+
+async def test_a_page_is_stored_with_all_it_says(db: Database) -> None:
+    _, job_id = await make_job(db, total=2)
+    claim_id, _ = await claim_pages(db, job_id)
+
+    async with db.session() as cur:
+        assert await pages.finish(cur, job_id=job_id, number=2, claim_id=claim_id, reading=READING) is True
+        assert await pages.fail(cur, job_id=job_id, number=1, claim_id=claim_id, failure=TIMEOUT) is True
+        first, second = await pages.of_job(cur, job_id=job_id, after=0, limit=10)
+        failure = await pages.first_failure(cur, job_id)
+
+    assert (second.number, second.status, second.reading, second.failure) == (2, PageStatus.DONE, READING, None)
+    assert (first.number, first.status, first.reading, first.failure) == (1, PageStatus.FAILED, None, TIMEOUT)
+    assert failure == TIMEOUT
+
+
+async def test_pages_come_in_order_and_in_parts(db: Database) -> None:
+    _, job_id = await make_job(db, total=5)
+
+    async with db.session() as cur:
+        parts = [await pages.of_job(cur, job_id=job_id, after=after, limit=2) for after in (0, 2, 4, 5)]
+
+    assert [[page.number for page in part] for part in parts] == [[1, 2], [3, 4], [5], []]
+
+
+async def test_a_worker_that_was_thought_dead_overwrites_nothing(db: Database) -> None:
+    _, job_id = await make_job(db, total=1)
+    stale, _ = await claim_pages(db, job_id)
+    await change(
+        db, "UPDATE pages SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE job_id = %s", job_id.bytes
+    )
+    async with db.session() as cur:
+        assert await pages.expire(cur) == 1
+    fresh, _ = await claim_pages(db, job_id)
+
+    async with db.session() as cur:
+        assert await pages.claimed(cur, stale) == []
+        assert await pages.claimed(cur, fresh) == [pages.Claimed(number=1, tries=0, losses=1)]
+        assert await pages.finish(cur, job_id=job_id, number=1, claim_id=stale, reading=READING) is False
+        assert await pages.fail(cur, job_id=job_id, number=1, claim_id=stale, failure=TIMEOUT) is False
+        assert await pages.postpone(cur, job_id=job_id, number=1, claim_id=stale, delay_s=1) is False
+        assert await pages.release(cur, stale) == 0
+        assert await pages.finish(cur, job_id=job_id, number=1, claim_id=fresh, reading=READING) is True
+
+
+async def test_a_page_is_finished_once(db: Database) -> None:
+    _, job_id = await make_job(db, total=1)
+    claim_id, _ = await claim_pages(db, job_id)
+
+    async with db.session() as cur:
+        assert await pages.finish(cur, job_id=job_id, number=1, claim_id=claim_id, reading=READING) is True
+        assert await pages.finish(cur, job_id=job_id, number=1, claim_id=claim_id, reading=READING) is False
+        assert await pages.fail(cur, job_id=job_id, number=1, claim_id=claim_id, failure=TIMEOUT) is False
+
+
+async def test_a_page_that_is_postponed_counts_a_try_and_waits(db: Database) -> None:
+    _, job_id = await make_job(db, total=1)
+    claim_id, _ = await claim_pages(db, job_id)
+    async with db.session() as cur:
+        assert await pages.postpone(cur, job_id=job_id, number=1, claim_id=claim_id, delay_s=60)
+        assert await pages.waiting(cur, job_id) is False
+
+    assert (await claim_pages(db, job_id))[1] == []
+
+    await change(db, "UPDATE pages SET run_after = UTC_TIMESTAMP(6) WHERE job_id = %s", job_id.bytes)
+    again, _ = await claim_pages(db, job_id)
+    async with db.session() as cur:
+        assert await pages.claimed(cur, again) == [pages.Claimed(number=1, tries=1, losses=0)]
+
+
+async def test_pages_that_are_given_back_are_free_and_those_that_were_read_stay_read(db: Database) -> None:
+    _, job_id = await make_job(db, total=3)
+    claim_id, _ = await claim_pages(db, job_id, limit=3)
+    async with db.session() as cur:
+        await pages.finish(cur, job_id=job_id, number=1, claim_id=claim_id, reading=READING)
+
+        assert await pages.waiting(cur, job_id) is False
+        assert await pages.release(cur, claim_id) == 2
+        assert await pages.waiting(cur, job_id) is True
+
+    assert (await claim_pages(db, job_id, limit=3))[1] == [2, 3]
+
+
+async def test_only_leases_that_ran_out_expire_and_those_that_are_extended_do_not(db: Database) -> None:
+    _, read = await make_job(db, total=3)
+    _, opening = await make_job(db)
+    _, kept_opening = await make_job(db)
+    lost, _ = await claim_pages(db, read, limit=1)
+    kept, _ = await claim_pages(db, read, limit=1)
+    lost_job, kept_job = uuid4(), uuid4()
+    await claim_job(db, opening, lost_job)
+    await claim_job(db, kept_opening, kept_job)
+    for table in ("jobs", "pages"):
+        await change(
+            db, f"UPDATE {table} SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE claim IS NOT NULL"
+        )
+
+    async with db.session() as cur:
+        await pages.extend(cur, [kept, kept_job], lease_s=LEASE_S)
+        await jobs.extend(cur, [kept, kept_job], lease_s=LEASE_S)
+        assert await pages.expire(cur) == 1
+        assert await jobs.expire(cur) == 1
+        assert await pages.claimed(cur, lost) == []
+        assert await pages.claimed(cur, kept) == [pages.Claimed(number=2, tries=0, losses=0)]
+        assert await jobs.claimed(cur, job_id=opening, claim_id=lost_job) is None
+        assert await jobs.claimed(cur, job_id=kept_opening, claim_id=kept_job) == jobs.Claimed(tries=0, losses=0)
+        assert (await pages.expire(cur), await jobs.expire(cur)) == (0, 0)
+
+    again = uuid4()
+    assert await claim_job(db, opening, again)
+    async with db.session() as cur:
+        assert await jobs.claimed(cur, job_id=opening, claim_id=again) == jobs.Claimed(tries=0, losses=1)
+
+
+async def test_what_can_be_worked_on_is_what_has_work_that_is_due_and_that_nobody_does(db: Database) -> None:
+    _, new = await make_job(db)
+    _, half_read = await make_job(db, total=3)
+    await claim_pages(db, half_read, limit=1)
+    _, being_opened = await make_job(db)
+    await claim_job(db, being_opened)
+    _, being_read = await make_job(db, total=2)
+    await claim_pages(db, being_read, limit=2)
+    _, postponed = await make_job(db)
+    await change(db, "UPDATE jobs SET run_after = UTC_TIMESTAMP(6) + INTERVAL 60 SECOND WHERE id = %s", postponed.bytes)
+    _, page_postponed = await make_job(db, total=1)
+    claim_id, _ = await claim_pages(db, page_postponed)
+    async with db.session() as cur:
+        await pages.postpone(cur, job_id=page_postponed, number=1, claim_id=claim_id, delay_s=60)
+    for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED):
+        _, final = await make_job(db, total=1)
+        await finish_job(db, final, status)
+        _, final_before_opening = await make_job(db)
+        await finish_job(db, final_before_opening, status)
+    _, last = await make_job(db)
+
+    assert await runnable(db) == [new, half_read, last]
+    assert await runnable(db, limit=1) == [new]
+
+
+async def test_counting_a_page_moves_the_counts_the_version_and_the_estimate(db: Database) -> None:
+    _, job_id = await make_job(db, total=4)
+    await change(db, "UPDATE jobs SET started_at = UTC_TIMESTAMP(6) - INTERVAL 10 SECOND WHERE id = %s", job_id.bytes)
+    before = await found(db, job_id)
+
+    async with db.transaction() as cur:
+        await jobs.lock(cur, job_id)
+        await jobs.count_page(cur, job_id=job_id, done=1, failed=0)
+    first = await found(db, job_id)
+    async with db.transaction() as cur:
+        await jobs.lock(cur, job_id)
+        await jobs.count_page(cur, job_id=job_id, done=0, failed=1)
+    second = await found(db, job_id)
+
+    assert (first.pages_done, first.pages_failed, first.version) == (1, 0, before.version + 1)
+    assert first.eta_s == pytest.approx(30, abs=5)
+    assert (second.pages_done, second.pages_failed, second.version) == (1, 1, before.version + 2)
+    assert second.eta_s == pytest.approx(10, abs=3)
+
+
+async def test_a_finished_job_has_its_status_its_failure_and_nobody_at_work(db: Database) -> None:
+    _, job_id = await make_job(db)
+    await claim_job(db, job_id)
+    before = await found(db, job_id)
+
+    await finish_job(db, job_id, Status.FAILED, replace(TIMEOUT, page=7))
+
+    job = await found(db, job_id)
+    assert (job.status, job.failure, job.version) == (Status.FAILED, replace(TIMEOUT, page=7), before.version + 1)
+    assert (job.eta_s, job.finished_at is not None) == (None, True)
+    assert await value(db, "SELECT claim FROM jobs WHERE id = %s", job_id.bytes) is None
+
+
+async def test_a_locked_job_makes_others_wait_until_its_transaction_is_over(db: Database) -> None:
+    _, job_id = await make_job(db, total=2)
+
+    async def count() -> int:
+        async with db.transaction() as cur:
+            job = await jobs.lock(cur, job_id)
+            assert job
+            await jobs.count_page(cur, job_id=job_id, done=1, failed=0)
+            return job.pages_done
+
+    assert sorted(await asyncio.gather(*(count() for _ in range(8)))) == list(range(8))
+
+
+async def test_deleting_a_document_takes_its_jobs_and_pages_along(db: Database) -> None:
+    document_id, job_id = await make_job(db, total=2)
+    other_document, other_job = await make_job(db, total=1)
+
+    async with db.transaction() as cur:
+        assert await documents.delete(cur, document_id) is True
+        await documents.remember_deleted(cur, document_id)
+
+    async with db.session() as cur:
+        assert await documents.find(cur, document_id) is None
+        assert await jobs.find(cur, job_id) is None
+        assert await pages.of_job(cur, job_id=job_id, after=0, limit=10) == []
+        assert await documents.was_deleted(cur, document_id) is True
+        assert await documents.existing(cur, [document_id, other_document]) == {other_document}
+        assert len(await pages.of_job(cur, job_id=other_job, after=0, limit=10)) == 1
+
+
+async def names(db: Database, narrowed: Filter | None = None) -> list[str]:
+    """The file names that pass the filter, oldest first; `count` must say as many."""
+    narrowed = narrowed or Filter()
+    async with db.session() as cur:
+        items = await documents.list_oldest_first(cur, narrowed, after=None, limit=100, offset=0)
+        reverse = await documents.list_newest_first(cur, narrowed, after=None, limit=100, offset=0)
+        assert await documents.count(cur, narrowed) == len(items)
+    assert reverse == items[::-1]
+    return [item.document.filename for item in items]
+
+
+async def make_documents(db: Database, filenames: Iterable[str]) -> list[UUID]:
+    return [(await make_job(db, filename=filename))[0] for filename in filenames]
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("100%", ["100%.png"]),
+        ("%", ["100%.png"]),
+        ("_", ["a_b.png"]),
+        ("a_b", ["a_b.png"]),
+        ("\\", ["back\\slash.png"]),
+        ("\\slash", ["back\\slash.png"]),
+        ("'", ["it's.png"]),
+        ("AXB", ["axb.png"]),
+        ("übung", ["ÜBUNG.png"]),
+        ("ОТЧЁТ", ["отчёт.png"]),
+        ("😀", ["😀.png"]),
+        ("报告", ["年度报告.png"]),
+        ("nothing like it", []),
+        ("' OR 1=1 -- ", []),
+    ],
+)
+async def test_a_part_of_a_name_is_found_as_it_is_written_in_any_case(
+    db: Database, part: str, expected: list[str]
+) -> None:
+    everything = [
+        "100%.png",
+        "1000.png",
+        "a_b.png",
+        "axb.png",
+        "back\\slash.png",
+        "it's.png",
+        "ÜBUNG.png",
+        "отчёт.png",
+        "😀.png",
+        "😎.png",
+        "年度报告.png",
+    ]
+    await make_documents(db, everything)
+
+    assert await names(db, Filter(filename=part)) == expected
+    assert await names(db) == everything
+
+
+async def test_a_list_is_narrowed_by_kind_and_status_of_the_latest_job(db: Database) -> None:
+    await make_job(db, filename="pending.png")
+    await make_job(db, filename="pending.pdf", content_type="application/pdf")
+    _, done = await make_job(db, filename="done.pdf", content_type="application/pdf", total=0)
+    await finish_job(db, done)
+
+    assert await names(db, Filter(content_type="application/pdf")) == ["pending.pdf", "done.pdf"]
+    assert await names(db, Filter(status="completed")) == ["done.pdf"]
+    assert await names(db, Filter(status="pending", content_type="application/pdf")) == ["pending.pdf"]
+    assert await names(db, Filter(status="failed")) == []
+
+
+async def test_a_list_is_narrowed_by_time_from_and_including_up_to_and_excluding(db: Database) -> None:
+    noon = datetime(2026, 5, 1, 12, 0, 0, 123456)  # noqa: DTZ001 - as the database gives it
+    for document_id, moment in zip(
+        await make_documents(db, ["before", "at", "after"]),
+        (noon - timedelta(microseconds=1), noon, noon + timedelta(microseconds=1)),
+        strict=True,
+    ):
+        await change(db, "UPDATE documents SET created_at = %s WHERE id = %s", moment, document_id.bytes)
+
+    assert await names(db, Filter(created_from=noon)) == ["at", "after"]
+    assert await names(db, Filter(created_before=noon)) == ["before"]
+    assert await names(db, Filter(created_from=noon, created_before=noon + timedelta(microseconds=1))) == ["at"]
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_all_is_seen_once_going_by_cursor_also_among_documents_of_one_moment(
+    db: Database, *, newest_first: bool
+) -> None:
+    ids = await make_documents(db, [f"{number}.png" for number in range(7)])
+    await change(db, "UPDATE documents SET created_at = '2026-05-01 12:00:00.000001'")
+    await change(db, "UPDATE documents SET created_at = '2026-05-01 11:00:00' WHERE id = %s", ids[3].bytes)
+    part_of = documents.list_newest_first if newest_first else documents.list_oldest_first
+    seen: list[UUID] = []
+    after = None
+
+    while len(seen) < 100:
+        async with db.session() as cur:
+            part = await part_of(cur, Filter(), after=after, limit=2, offset=0)
+        if not part:
+            break
+        seen += [item.document.id for item in part]
+        after = Position(part[-1].document.created_at, part[-1].document.id)
+
+    oldest_first = [ids[3], *(document_id for document_id in ids if document_id != ids[3])]
+    assert seen == (oldest_first[::-1] if newest_first else oldest_first)
+
+
+async def test_a_cursor_keeps_its_place_while_documents_come(db: Database) -> None:
+    ids = await make_documents(db, "abcd")
+    async with db.session() as cur:
+        first = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=0)
+    await make_documents(db, "ef")
+
+    async with db.session() as cur:
+        place = Position(first[-1].document.created_at, first[-1].document.id)
+        rest = await documents.list_newest_first(cur, Filter(), after=place, limit=10, offset=0)
+
+    assert [item.document.id for item in rest] == [ids[1], ids[0]]
+
+
+async def test_a_list_is_paged_by_limit_and_offset(db: Database) -> None:
+    ids = await make_documents(db, "abcde")
+
+    async with db.session() as cur:
+        part = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=1)
+        beyond = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=9)
+
+    assert [item.document.id for item in part] == [ids[3], ids[2]]
+    assert beyond == []
+
+
+async def test_a_listed_document_comes_with_its_latest_job(db: Database) -> None:
+    document_id, job_id = await make_job(db, total=3)
+
+    async with db.session() as cur:
+        (item,) = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=0)
+        document = await documents.find(cur, document_id)
+
+    assert item.document == document
+    assert (item.job_id, item.status, item.pages_total) == (job_id, Status.PROCESSING, 3)
+
+
+async def test_the_jobs_of_a_document_come_latest_first(db: Database) -> None:
+    document_id, first = await make_job(db)
+    second = new_id()
+    async with db.session() as cur:
+        await jobs.insert(cur, job_id=second, document_id=document_id, options=Options("deu"), request_id="r")
+
+        found_jobs = await jobs.of_document(cur, document_id)
+
+    assert [job.id for job in found_jobs] == [second, first]

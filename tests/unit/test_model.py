@@ -1,0 +1,314 @@
+"""The values of the service: status and its moves, page selections, packed layouts, and the JSON that clients see."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import (
+    FINAL,
+    MAX_PAGE_NUMBER,
+    Block,
+    Document,
+    IllegalMove,
+    InvalidPages,
+    Job,
+    Line,
+    Options,
+    Paragraph,
+    Status,
+    Word,
+    format_pages,
+    lines_of,
+    new_id,
+    pack_blocks,
+    parse_id,
+    parse_pages,
+    rfc3339,
+    select_pages,
+    unpack_blocks,
+)
+from docserver.web import answers
+
+CREATED = datetime(2026, 11, 23, 20, 1, 2, 123456)  # noqa: DTZ001 - as the database gives it
+JOB = Job(
+    id=UUID("01a20ad8-2046-729e-bbd1-5bce8a788392"),
+    document_id=UUID("01a20ad8-2046-729e-bbd1-5bce8a788393"),
+    status=Status.PROCESSING,
+    version=3,
+    options=Options("eng+deu", "1-3"),
+    request_id="r",
+    pages_total=3,
+    pages_done=1,
+    pages_failed=1,
+    eta_s=11.26,
+    attempt=2,
+    failure=None,
+    engine={"name": "tesseract", "version": "5.3.0", "models": {"eng": "sha256:00"}},
+    created_at=CREATED,
+    started_at=CREATED,
+    finished_at=None,
+)
+DOCUMENT = Document(
+    id=JOB.document_id,
+    filename="übung.pdf",
+    content_type="application/pdf",
+    size=1234,
+    sha256=bytes(range(32)),
+    created_at=CREATED,
+)
+
+MOVES = {
+    ("pending", "processing"),
+    ("pending", "failed"),
+    ("pending", "cancelled"),
+    ("processing", "completed"),
+    ("processing", "failed"),
+    ("processing", "cancelled"),
+}
+
+
+@pytest.mark.parametrize("old", Status)
+@pytest.mark.parametrize("new", Status)
+def test_a_job_moves_only_forward(old: Status, new: Status) -> None:
+    if (old.value, new.value) in MOVES:
+        assert old.to(new) is new
+    else:
+        with pytest.raises(IllegalMove, match=f"{old} to {new}"):
+            old.to(new)
+
+
+def test_a_final_status_is_one_without_a_way_on() -> None:
+    assert {status.value for status in Status if status.final} == {"completed", "failed", "cancelled"} == set(FINAL)
+
+
+ranges = st.lists(
+    st.tuples(st.integers(1, MAX_PAGE_NUMBER), st.integers(0, 500)).map(
+        lambda low_more: range(low_more[0], min(sum(low_more), MAX_PAGE_NUMBER) + 1)
+    ),
+    min_size=1,
+    max_size=8,
+).map(tuple)
+
+
+@given(ranges)
+def test_a_selection_of_pages_survives_its_text_form(selection: tuple[range, ...]) -> None:
+    assert parse_pages(format_pages(selection)) == selection
+
+
+@given(ranges, st.integers(0, 3000))
+def test_the_selected_pages_are_those_that_the_document_has_ascending_and_once(
+    selection: tuple[range, ...], total: int
+) -> None:
+    chosen = select_pages(selection, total=total)
+
+    assert chosen == [number for number in range(1, total + 1) if any(number in part for part in selection)]
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_selection_or_is_refused(text: str) -> None:
+    try:
+        parsed = parse_pages(text)
+    except InvalidPages as error:
+        assert len(str(error)) < 300
+    else:
+        assert parse_pages(format_pages(parsed)) == parsed
+
+
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [
+        ("1", [range(1, 2)]),
+        ("1-3,7", [range(1, 4), range(7, 8)]),
+        (" 2 , 4-5 ", [range(2, 3), range(4, 6)]),
+        ("5-5", [range(5, 6)]),
+        ("999999", [range(999_999, 1_000_000)]),
+    ],
+)
+def test_a_selection_is_numbers_and_ranges_joined_by_commas(text: str, pages: list[range]) -> None:
+    assert list(parse_pages(text)) == pages
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ",",
+        "1,",
+        "0",
+        "0-3",
+        "3-1",
+        "-3",
+        "3-",
+        "1-2-3",
+        "+1",
+        "1.5",
+        "x",
+        "1000000",
+        "10000000000",
+        "1-99999999",
+        "\u0661",
+        "²",
+    ],
+)
+def test_what_is_no_selection_is_refused(text: str) -> None:
+    with pytest.raises(InvalidPages):
+        parse_pages(text)
+
+
+def test_a_selection_far_beyond_the_document_costs_no_more_than_the_document() -> None:
+    assert select_pages(parse_pages("2-999999"), total=3) == [2, 3]
+
+
+boxes = st.tuples(*[st.integers(0, 100_000)] * 4)
+words = st.builds(
+    Word,
+    # What was read is text: no lone surrogates.
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
+    boxes,
+    st.floats(0, 100, allow_nan=False),
+)
+blocks = st.lists(
+    st.builds(
+        Block,
+        boxes,
+        st.lists(
+            st.builds(
+                Paragraph,
+                boxes,
+                st.lists(
+                    st.builds(Line, boxes, st.lists(words, max_size=3).map(tuple)),
+                    max_size=2,
+                ).map(tuple),
+            ),
+            max_size=2,
+        ).map(tuple),
+    ),
+    max_size=2,
+).map(tuple)
+
+
+@given(blocks)
+def test_a_layout_survives_packing_word_by_word(layout: tuple[Block, ...]) -> None:
+    assert unpack_blocks(pack_blocks(layout)) == layout
+
+
+def test_lines_come_in_reading_order() -> None:
+    box = (0, 0, 1, 1)
+    lines = [Line(box, (Word(text, box, 1.0),)) for text in "abcd"]
+    layout = [
+        Block(box, (Paragraph(box, (lines[0], lines[1])), Paragraph(box, (lines[2],)))),
+        Block(box, (Paragraph(box, (lines[3],)),)),
+    ]
+
+    assert list(lines_of(layout)) == lines
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (CREATED, "2026-11-23T20:01:02.123456Z"),
+        (CREATED.replace(microsecond=0), "2026-11-23T20:01:02.000000Z"),
+        (None, None),
+    ],
+)
+def test_a_time_is_told_with_its_microseconds_and_zone(moment: datetime | None, text: str | None) -> None:
+    assert rfc3339(moment) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "total", "done", "failed", "progress"),
+    [
+        (Status.PENDING, None, 0, 0, 0.0),
+        (Status.PROCESSING, None, 0, 0, 0.0),
+        (Status.PROCESSING, 20, 6, 1, 0.35),
+        (Status.PROCESSING, 3, 1, 0, 0.3333),
+        (Status.COMPLETED, 2, 1, 1, 1.0),
+        (Status.FAILED, None, 0, 0, 0.0),
+        (Status.FAILED, 2, 0, 2, 1.0),
+        (Status.CANCELLED, 4, 1, 0, 0.25),
+    ],
+)
+def test_progress_is_the_share_of_pages_that_are_settled(
+    status: Status, total: int | None, done: int, failed: int, progress: float
+) -> None:
+    job = replace(JOB, status=status, pages_total=total, pages_done=done, pages_failed=failed)
+
+    assert job.progress == progress
+
+
+def test_an_id_is_known_by_its_canonical_form_alone() -> None:
+    text = "01a20ad8-2046-729e-bbd1-5bce8a788392"
+
+    assert parse_id(text) == UUID(text)
+    for other in (
+        text.upper(),
+        text.replace("-", ""),
+        f"{{{text}}}",
+        f"urn:uuid:{text}",
+        f" {text}",
+        text[:-1],
+        "",
+        "x",
+    ):
+        assert parse_id(other) is None
+
+
+def test_new_ids_are_of_version_7_and_sort_by_their_making() -> None:
+    ids = [new_id() for _ in range(1000)]
+
+    assert ids == sorted(set(ids))
+    assert {(made.version, made.variant) for made in ids} == {(7, "specified in RFC 4122")}
+
+
+def as_sent(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value))
+
+
+def test_a_job_is_shown_as_the_contract_has_it() -> None:
+    shown = as_sent(JOB.as_json())
+
+    assert answers.Job().validate(shown) == {}
+    assert shown["pages"] == {"total": 3, "done": 1, "failed": 1}
+    assert shown["progress"] == 0.6667
+    assert shown["eta_seconds"] == 11.3
+    assert shown["attempt"] == 2
+    assert shown["options"] == {"languages": "eng+deu", "pages": "1-3"}
+    assert shown["created_at"] == "2026-11-23T20:01:02.123456Z"
+    assert shown["finished_at"] is None
+    assert shown["error"] is None
+    assert shown["links"] == {
+        "self": f"/v1/jobs/{JOB.id}",
+        "document": f"/v1/documents/{JOB.document_id}",
+        "result": f"/v1/jobs/{JOB.id}/result",
+    }
+
+
+def test_a_job_that_has_only_begun_is_shown_as_the_contract_has_it() -> None:
+    begun = replace(JOB, status=Status.PENDING, pages_total=None, engine=None, started_at=None, eta_s=None)
+    shown = as_sent(begun.as_json())
+
+    assert answers.Job().validate(shown) == {}
+    assert (shown["engine"], shown["eta_seconds"], shown["queue_position"]) == (None, None, None)
+
+
+def test_a_failed_job_shows_why() -> None:
+    failure = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 2)
+    shown = as_sent(replace(JOB, status=Status.FAILED, failure=failure).as_json())
+
+    assert answers.Job().validate(shown) == {}
+    assert shown["error"] == {"code": "page_timeout", "message": "It took too long.", "page": 2, "retryable": True}
+
+
+def test_a_document_is_shown_as_the_contract_has_it() -> None:
+    shown = as_sent(DOCUMENT.as_json())
+
+    assert answers.DocumentFacts().validate(shown) == {}
+    assert shown["sha256"] == bytes(range(32)).hex()
+    assert shown["links"] == {"self": f"/v1/documents/{DOCUMENT.id}", "file": f"/v1/documents/{DOCUMENT.id}/file"}

@@ -1,0 +1,116 @@
+"""The OpenAPI document: valid, complete, and the same for every application."""
+
+import re
+from typing import Any
+from unittest.mock import Mock
+
+import orjson
+import pytest
+from aiohttp import web
+from openapi_spec_validator import OpenAPIV30SpecValidator
+
+from docserver import __version__
+from docserver.resources import Resources
+from docserver.sniff import SUPPORTED
+from docserver.web.app import make_app
+from docserver.web.openapi import DOCUMENT
+
+OWN = {"/openapi.json", "/docs", "/docs/{name}"}
+"""Routes about the interface, not of it."""
+
+
+@pytest.fixture
+def app() -> web.Application:
+    # The routes need no resources until they are asked.
+    return make_app(Mock(spec=Resources))
+
+
+@pytest.fixture
+def document(app: web.Application) -> Any:
+    return orjson.loads(orjson.dumps(app[DOCUMENT]))
+
+
+def test_the_document_is_valid_openapi(document: Any) -> None:
+    OpenAPIV30SpecValidator(document).validate()
+
+    assert document["openapi"].startswith("3.0.")
+    assert document["info"]["version"] == __version__
+
+
+def test_two_applications_of_one_process_are_described_alike(document: Any) -> None:
+    second = make_app(Mock(spec=Resources))[DOCUMENT]
+
+    assert orjson.loads(orjson.dumps(second)) == document
+
+
+def test_every_route_is_described_with_its_methods_and_nothing_else_is(app: web.Application, document: Any) -> None:
+    served = {
+        (route.resource.canonical, route.method.lower())
+        for route in app.router.routes()
+        if route.resource and route.resource.canonical not in OWN and route.method != "HEAD"
+    }
+
+    assert {(path, method) for path, item in document["paths"].items() for method in item} == served
+
+
+def test_every_parameter_in_a_path_is_described(document: Any) -> None:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            described = {found["name"] for found in operation["parameters"] if found["in"] == "path"}
+            assert described == set(re.findall(r"{(\w+)}", path)), path
+
+
+def test_every_operation_tells_what_it_answers_and_every_refusal_is_a_problem(document: Any) -> None:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            statuses = operation["responses"]
+            assert any(status.startswith("2") for status in statuses), path
+            assert operation["summary"]
+            for status, answer in statuses.items():
+                if status[0] in "45" and "/readyz" not in path:
+                    assert answer["content"].keys() == {"application/problem+json"}, (path, status)
+
+
+def test_an_upload_has_a_file_and_the_options_that_the_service_takes(document: Any) -> None:
+    operation = document["paths"]["/v1/documents/upload-document"]["post"]
+    body = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+    assert body["required"] == ["file"]
+    assert (body["properties"]["file"]["type"], body["properties"]["file"]["format"]) == ("string", "binary")
+    options = {found["name"] for found in operation["parameters"] if found["in"] == "query"}
+    assert options == body["properties"].keys() - {"file"} == {"languages", "pages"}
+
+
+def test_the_list_describes_all_its_parameters_with_their_bounds(document: Any) -> None:
+    parameters = {
+        found["name"]: found["schema"]
+        for found in document["paths"]["/v1/documents/list-document"]["get"]["parameters"]
+    }
+
+    assert parameters.keys() == {
+        "limit",
+        "offset",
+        "cursor",
+        "filename",
+        "content_type",
+        "date_from",
+        "date_to",
+        "status",
+        "sort",
+    }
+    limit = parameters["limit"]
+    assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 100, 10)
+    assert parameters["sort"]["enum"] == ["created_at_desc", "created_at_asc"]
+
+
+def test_the_file_is_described_in_every_kind_that_it_can_have(document: Any) -> None:
+    answer = document["paths"]["/v1/documents/{document_id}/file"]["get"]["responses"]["200"]
+
+    assert answer["content"].keys() == set(SUPPORTED)
+
+
+def test_the_shapes_of_jobs_and_problems_are_part_of_the_document(document: Any) -> None:
+    shapes = document["components"]["schemas"]
+
+    assert {"job_id", "status", "pages", "progress", "links"} <= shapes["Job"]["properties"].keys()
+    assert {"type", "title", "status", "detail", "code"} <= shapes["Problem"]["properties"].keys()

@@ -1,0 +1,109 @@
+"""What setup.cfg, .env.example and docker-compose.yml say, against what the code has."""
+
+import ast
+import re
+import sys
+from configparser import ConfigParser
+from dataclasses import fields
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from docserver.settings import PREFIX, Settings, load, variable
+
+TOP = Path(__file__).parents[2]
+OWN = {"docserver", "tests", "bench"}
+NAME = re.compile(r"[A-Za-z0-9._-]+")
+ASSIGNMENT = re.compile(r"^#?([A-Z_]+)=(.*)$", re.MULTILINE)
+
+
+@cache
+def setup_cfg() -> ConfigParser:
+    config = ConfigParser()
+    config.read(TOP / "setup.cfg")
+    return config
+
+
+def listed(section: str, option: str) -> list[str]:
+    return [line for line in setup_cfg()[section][option].splitlines() if line and not line.startswith("#")]
+
+
+def distribution(requirement: str) -> str:
+    """The name that a requirement begins with, normalised as PEP 503 says."""
+    name = NAME.match(requirement)
+    assert name is not None
+    return re.sub(r"[-_.]+", "-", name[0]).lower()
+
+
+def imported(directory: str) -> set[str]:
+    """The distributions whose packages the files below this directory import."""
+    names: set[str] = set()
+    for path in (TOP / directory).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add((node.module or "").partition(".")[0])
+    known = packages_distributions()
+    return {distribution(known[name][0]) for name in names - OWN - sys.stdlib_module_names}
+
+
+def examples() -> list[tuple[str, str]]:
+    return ASSIGNMENT.findall((TOP / ".env.example").read_text())
+
+
+def test_every_package_is_listed_once() -> None:
+    found = {
+        ".".join(path.parent.relative_to(TOP).parts)
+        for path in (TOP / "docserver").rglob("*")
+        if path.suffix in (".py", ".lua") and "__pycache__" not in path.parts
+    }
+    assert listed("options", "packages") == sorted(found | {"docserver.sql"})
+
+
+def test_files_that_are_not_python_are_package_data() -> None:
+    patterns = {(package, pattern) for package, pattern in setup_cfg()["options.package_data"].items()}
+    found = {("docserver.lua", f"*{path.suffix}") for path in (TOP / "docserver" / "lua").iterdir() if path.is_file()}
+    found |= {("docserver.sql", f"*{path.suffix}") for path in (TOP / "sql").iterdir() if path.is_file()}
+    assert patterns == {(package, pattern) for package, pattern in found if pattern != "*.py"}
+
+
+def test_what_the_program_imports_is_declared() -> None:
+    declared = {distribution(line) for line in listed("options", "install_requires")}
+    assert imported("docserver") <= declared
+
+
+@pytest.mark.parametrize("directory", ["tests", "bench"])
+def test_what_tests_and_benchmarks_import_is_declared(directory: str) -> None:
+    lines = listed("options", "install_requires") + listed("options.extras_require", "dev")
+    assert imported(directory) <= {distribution(line) for line in lines}
+
+
+def test_no_dependency_is_declared_twice() -> None:
+    lines = listed("options", "install_requires") + listed("options.extras_require", "dev")
+    names = [distribution(line) for line in lines]
+    assert len(names) == len(set(names))
+
+
+def test_every_setting_stands_in_the_example_once() -> None:
+    names = [name for name, _ in examples() if name.startswith(PREFIX)]
+    assert sorted(names) == sorted(variable(setting.name) for setting in fields(Settings))
+
+
+def test_the_values_in_the_example_are_the_defaults() -> None:
+    assert load(dict(examples()), dotenv=None) == Settings()
+    empty = {name for name, value in examples() if not value}
+    assert empty == {variable(s.name) for s in fields(Settings) if s.default in ("", ())}
+
+
+def test_other_names_in_the_example_are_those_of_docker_compose() -> None:
+    others = {name: value for name, value in examples() if not name.startswith(PREFIX)}
+    asked = re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", (TOP / "docker-compose.yml").read_text())
+    assert others == {name: value for name, value in asked if not name.startswith(PREFIX)}
+
+
+def test_docker_compose_passes_on_only_settings_that_exist() -> None:
+    names = re.findall(rf"{PREFIX}[A-Z_]+", (TOP / "docker-compose.yml").read_text() + (TOP / "Dockerfile").read_text())
+    assert set(names) <= {variable(setting.name) for setting in fields(Settings)}

@@ -1,0 +1,277 @@
+"""Settings: what is read, what is refused and how that is told, and the cores that a process may use."""
+
+import os
+from dataclasses import fields
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docserver import settings as module
+from docserver.settings import PREFIX, Rate, Settings, SettingsError, load, unknown, usable_cores, variable
+
+
+def loaded(**given: str) -> Settings:
+    """Settings from an environment that holds only these, by their field names."""
+    return load({variable(name): text for name, text in given.items()}, dotenv=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("host", "127.0.0.1", "127.0.0.1"),
+        ("port", "8123", 8123),
+        ("port", " 8123 ", 8123),
+        ("slots", "0", 0),
+        ("data_dir", "/srv/data", Path("/srv/data")),
+        ("mysql_timeout_s", "2.5", 2.5),
+        ("mysql_timeout_s", "3", 3.0),
+        ("embedded", "on", True),
+        ("embedded", "TRUE", True),
+        ("embedded", "yes", True),
+        ("embedded", "1", True),
+        ("rate_limit", "off", False),
+        ("rate_limit", "False", False),
+        ("rate_limit", "no", False),
+        ("rate_limit", "0", False),
+        ("rate_limit_default", "5/10", Rate(5, 10)),
+        ("rate_limit_costs", "upload=5, list=0", (("upload", 5), ("list", 0))),
+        ("trusted_proxies", "10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1/128"))),
+        ("log_level", "DEBUG", "DEBUG"),
+        ("mysql_url", "mysql:///x?unix_socket=/s", "mysql:///x?unix_socket=/s"),
+        ("redis_url", "rediss://h:1/0", "rediss://h:1/0"),
+        ("redis_url", "unix:///run/redis.sock", "unix:///run/redis.sock"),
+    ],
+)
+def test_each_kind_of_setting_is_read_from_its_text(name: str, text: str, value: Any) -> None:
+    assert getattr(loaded(**{name: text}), name) == value
+
+
+def test_a_home_directory_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+
+    assert loaded(data_dir="~/documents").data_dir == Path("/home/someone/documents")
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    assert loaded(port="", host="  ") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("port", "http", "a whole number"),
+        ("port", "80.5", "a whole number"),
+        ("port", "65536", "at most 65535"),
+        ("lease_s", "soon", "a number"),
+        ("embedded", "perhaps", "on or off"),
+        ("rate_limit_default", "60", "tokens/seconds"),
+        ("rate_limit_default", "0/60", "tokens/seconds"),
+        ("rate_limit_reads", "60/0", "tokens/seconds"),
+        ("rate_limit_reads", "1/2/3", "tokens/seconds"),
+        ("rate_limit_costs", "upload", "upload=5"),
+        ("rate_limit_costs", "nothing=1", "job, result"),
+        ("rate_limit_costs", "upload=-1", "upload=5"),
+        ("trusted_proxies", "10.0.0.1/8", "10.0.0.0/8"),
+        ("trusted_proxies", "localhost", "10.0.0.0/8"),
+        ("log_level", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+        ("mysql_url", "postgres://x", "mysql://"),
+        ("mysql_url", "mysql://u@host:port/x", "mysql://"),
+        ("redis_url", "http://x", "redis://, rediss:// or unix://"),
+        ("redis_url", "redis://host:port", "redis://"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_variable_and_what_would_be_right(name: str, text: str, wanted: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        loaded(**{name: text})
+
+    message = str(refused.value)
+    assert message.startswith(variable(name))
+    assert wanted in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_a_number_of_seconds_is_finite(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DOCSERVER_LEASE_S"):
+        loaded(lease_s=text)
+
+
+LEAST = {
+    setting.name: setting.metadata["least"] for setting in fields(Settings) if setting.metadata["least"] is not None
+}
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_number_below_its_minimum_is_refused_and_the_minimum_taken(name: str) -> None:
+    least = LEAST[name]
+    whole = isinstance(getattr(Settings(), name), int)
+
+    accepted = loaded(**{name: f"{least:g}"})
+    with pytest.raises(SettingsError, match=rf"^{variable(name)} is too small: at least {least:g}"):
+        loaded(**{name: str(least - 1) if whole else f"{least * 0.99 - 0.0001:f}"})
+
+    assert getattr(accepted, name) == least
+
+
+def test_what_must_be_positive_has_a_minimum() -> None:
+    positive = {
+        setting.name
+        for setting in fields(Settings)
+        if isinstance(setting.default, int | float) and not isinstance(setting.default, bool)
+    }
+
+    assert positive == LEAST.keys()
+
+
+def test_the_defaults_are_those_that_others_rely_on() -> None:
+    defaults = load({}, dotenv=None)
+
+    assert (defaults.host, defaults.port, defaults.data_dir) == ("0.0.0.0", 8000, Path("data"))
+    assert (defaults.embedded, defaults.rate_limit, defaults.log_level) == (False, True, "INFO")
+    assert (defaults.mysql_url, defaults.redis_url) == ("", "")
+    assert defaults.rate_limit_default == Rate(60, 60)
+    assert defaults.slot_count == usable_cores() >= 1
+
+
+def test_slots_are_as_many_as_are_asked_for() -> None:
+    assert loaded(slots="0").slot_count == 0
+    assert loaded(slots="7").slot_count == 7
+    assert loaded(slots="-1").slot_count == usable_cores()
+
+
+def test_megabytes_and_megapixels_are_decimal() -> None:
+    settings = loaded(max_upload_mb="0.5", max_page_mp="2")
+
+    assert (settings.max_upload_bytes, settings.max_page_pixels) == (500_000, 2_000_000)
+
+
+def test_a_route_costs_one_token_unless_another_cost_is_set() -> None:
+    settings = loaded(rate_limit_costs="upload=5,result=0")
+
+    assert [settings.cost(route) for route in ("upload", "result", "list")] == [5, 0, 1]
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert all(setting.metadata["meaning"] for setting in fields(Settings))
+
+
+def test_a_dotenv_file_is_read_but_the_environment_wins(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DOCSERVER_PORT=1234\nDOCSERVER_HOST=10.1.1.1\n# DOCSERVER_SLOTS=9\n")
+
+    settings = load({"DOCSERVER_PORT": "4321"}, dotenv=dotenv)
+
+    assert (settings.port, settings.host, settings.slots) == (4321, "10.1.1.1", -1)
+
+
+def test_a_wrong_value_in_the_dotenv_file_is_refused_like_any_other(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DOCSERVER_PORT=x\n")
+
+    with pytest.raises(SettingsError, match=r"^DOCSERVER_PORT"):
+        load({}, dotenv=dotenv)
+
+
+def test_the_dotenv_file_of_the_working_directory_is_read_with_the_process_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("DOCSERVER_PORT=1234\nDOCSERVER_HOST=10.1.1.1\n")
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DOCSERVER_HOST", "10.2.2.2")
+
+    settings = load()
+
+    assert (settings.port, settings.host) == (1234, "10.2.2.2")
+
+
+def test_a_missing_dotenv_file_is_no_fault(tmp_path: Path) -> None:
+    assert load({}, dotenv=tmp_path / "none") == Settings()
+
+
+def test_misspelt_variables_are_found_and_known_ones_are_not() -> None:
+    environ = {
+        "DOCSERVER_PORTT": "1",
+        "DOCSERVER_": "1",
+        "DOCSERVER_PORT": "1",
+        "DOCSERVER_TEST_MYSQL_URL": "x",
+        "PATH": "x",
+    }
+
+    assert unknown(environ) == ["DOCSERVER_", "DOCSERVER_PORTT"]
+
+
+class Machine:
+    """A machine whose files about control groups are what a test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, cores: int) -> None:
+        self.files: dict[str, str] = {}
+        monkeypatch.setattr(module, "_read", lambda path: self.files.get(str(path), ""))
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch, cores=8)
+
+
+def test_without_a_quota_all_cores_of_the_affinity_are_usable(machine: Machine) -> None:
+    machine.files = {"/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "max 100000\n"}
+
+    assert usable_cores() == 8
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("200000 100000", 2), ("250000 100000", 2), ("50000 100000", 1), ("9900000 100000", 8)]
+)
+def test_a_quota_of_the_own_group_narrows_the_cores(machine: Machine, quota: str, cores: int) -> None:
+    machine.files = {
+        "/proc/self/cgroup": "0::/app.slice/docserver\n",
+        "/sys/fs/cgroup/app.slice/docserver/cpu.max": quota,
+    }
+
+    assert usable_cores() == cores
+
+
+def test_a_quota_of_any_ancestor_narrows_the_cores(machine: Machine) -> None:
+    machine.files = {
+        "/proc/self/cgroup": "0::/a/b/c\n",
+        "/sys/fs/cgroup/a/b/c/cpu.max": "600000 100000",
+        "/sys/fs/cgroup/a/cpu.max": "300000 100000",
+    }
+
+    assert usable_cores() == 3
+
+
+def test_a_quota_of_the_root_as_a_container_sees_it_narrows_the_cores(machine: Machine) -> None:
+    machine.files = {"/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "400000 100000"}
+
+    assert usable_cores() == 4
+
+
+def test_a_quota_of_the_old_kind_of_groups_narrows_the_cores(machine: Machine) -> None:
+    machine.files = {
+        "/proc/self/cgroup": "3:cpu,cpuacct:/docker/x\n2:memory:/docker/x\n",
+        "/sys/fs/cgroup/cpu/docker/x/cpu.cfs_quota_us": "500000\n",
+        "/sys/fs/cgroup/cpu/docker/x/cpu.cfs_period_us": "100000\n",
+    }
+
+    assert usable_cores() == 5
+
+
+def test_an_unlimited_quota_of_the_old_kind_of_groups_narrows_nothing(machine: Machine) -> None:
+    machine.files = {
+        "/proc/self/cgroup": "3:cpu:/\n",
+        "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+        "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+    }
+
+    assert usable_cores() == 8
+
+
+def test_a_machine_without_control_groups_uses_its_affinity(machine: Machine) -> None:
+    assert machine.files == {}
+    assert usable_cores() == 8
