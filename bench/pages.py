@@ -116,7 +116,7 @@ def encoded(image: Image.Image, kind: str) -> bytes:
         "tiff": {"compression": "tiff_lzw"},
     }
     file = io.BytesIO()
-    image.save(file, kind.upper(), dpi=(DPI, DPI), **options[kind])  # type: ignore[arg-type]
+    image.save(file, kind.upper(), dpi=(DPI, DPI), **options[kind])
     return file.getvalue()
 
 

@@ -152,7 +152,7 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
         async with connection.cursor() as cursor:
             await cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             await cursor.execute(
-                "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO',"
+                "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL',"
                 f" sql_notes = 0, innodb_lock_wait_timeout = {LOCK_WAIT_S}, {bound}"
             )
     except BaseException:

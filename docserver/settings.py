@@ -206,9 +206,8 @@ def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise SettingsError(
-            f"{variable(name)} is not usable: it begins with {' or '.join(schemes)}, and a port is a number"
-        )
+        wanted = " or ".join(filter(None, (", ".join(schemes[:-1]), schemes[-1])))
+        raise SettingsError(f"{variable(name)} is not usable: it begins with {wanted}, and its port is a number")
 
 
 def _parse(kind: Any, text: str) -> Any:

@@ -1,7 +1,9 @@
 """Every error as problem+json (RFC 9457): the one place that makes such responses."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -43,8 +45,16 @@ def response(request: web.BaseRequest, error: ServiceError) -> web.Response:
         **error.extra,
     }
     return web.Response(
-        body=orjson.dumps(problem), status=error.status, headers={**error.headers, "Content-Type": CONTENT_TYPE}
+        body=_json(problem), status=error.status, headers={**error.headers, "Content-Type": CONTENT_TYPE}
     )
+
+
+def _json(problem: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(problem)
+    except TypeError:
+        # A name in a request may hold bytes that are no text, and the problem quotes it.
+        return json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def of_http_exception(error: web.HTTPException) -> ServiceError:

@@ -408,6 +408,7 @@ class Proxy:
         self._address = address
         self._socket = socket
         self._copying: set[asyncio.Task[None]] = set()
+        self.clients = 0
         self.silent = False
         self.loses_answer_to: bytes | None = None
         self.withholds = False
@@ -434,11 +435,13 @@ class Proxy:
         task = asyncio.current_task()
         assert task
         self._copying.add(task)
+        self.clients += 1
         try:
             await self._connect(reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            self.clients -= 1
             writer.close()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -491,6 +494,7 @@ async def test_a_server_that_keeps_silent_is_unavailable_within_the_timeout(
         await db.ping()
 
     assert 0.2 < time.monotonic() - began < 2
+    await eventually(lambda: asyncio.sleep(0, proxy.clients == 0))
     proxy.silent = False
     await db.ping()
 

@@ -168,17 +168,23 @@ async def test_a_database_that_is_not_there_in_time_is_told_in_one_line(settings
     assert str(tmp_path) not in message
 
 
-async def test_a_server_that_keeps_silent_is_given_up_in_time(settings: Settings, tmp_path: Path) -> None:
+async def test_a_server_that_keeps_silent_is_given_up_in_time_and_left(settings: Settings, tmp_path: Path) -> None:
+    left = asyncio.Queue[None]()
+
     async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
+        try:
+            await reader.read()
+            left.put_nowait(None)
+        finally:
+            writer.close()
 
     socket = tmp_path / "silent"
-    async with await asyncio.start_unix_server(keep_silent, str(socket)):
+    async with await asyncio.start_unix_server(keep_silent, str(socket)), asyncio.timeout(10):
         url = f"mysql:///x?unix_socket={quote(str(socket))}"
-        async with asyncio.timeout(10):
-            with pytest.raises(MigrationError):
-                await migrate(replace(settings, mysql_url=url, startup_timeout_s=1))
+        with pytest.raises(MigrationError):
+            await migrate(replace(settings, mysql_url=url, startup_timeout_s=1))
+
+        await left.get()
 
 
 async def test_a_server_that_comes_up_late_is_waited_for(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,12 @@
 import inspect
 import re
 
+import orjson
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from docserver import errors
-from docserver.errors import DocumentErrorCode, Failure, ServiceError
+from docserver.errors import DocumentErrorCode, Failure, ServiceError, Unprocessable
 from docserver.web import problems
 
 CLASSES = [
@@ -93,3 +95,16 @@ def test_an_error_carries_its_own_copies_of_what_it_was_given() -> None:
 
     assert headers == {"Retry-After": "1"}
     assert (str(error), error.detail, error.errors, error.extra) == ("detail", "detail", [], {})
+
+
+def test_an_error_is_told_though_it_speaks_of_what_is_no_text() -> None:
+    # aiohttp reads a part's name from a header, where bytes that are no UTF-8 become lone surrogates.
+    odd = "colour\udcff"
+    error = Unprocessable(f"{odd}: Unknown field.", errors=[{"detail": "Unknown field.", "pointer": f"/{odd}"}])
+
+    response = problems.response(make_mocked_request("POST", "/"), error)
+
+    assert isinstance(response.body, bytes)
+    problem = orjson.loads(response.body)
+    assert (response.status, problem["code"]) == (422, "invalid")
+    assert problem["errors"][0]["pointer"].startswith("/colour")

@@ -1,0 +1,301 @@
+"""Cached reads: what is kept in which version, what is believed for how long, and who is woken by a change."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from docserver.cache import CHANGES, DELETED_S, FRESH_S, JOB_KEY, RESULT_KEY, Cache, CachedJob, Changes
+from docserver.model import Status
+from docserver.resources import Resources
+from docserver.scripts import Redis
+
+TTL_S = 100
+
+
+@pytest.fixture
+def cache(resources: Resources) -> Cache:
+    return Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
+
+
+@pytest.fixture
+async def without_redis(tmp_path: Path) -> AsyncIterator[Cache]:
+    redis = Redis(f"unix://{tmp_path / 'nothing'}", timeout_s=0.5)
+    yield Cache(redis, ttl_s=TTL_S, max_result_bytes=1000)
+    await redis.close()
+
+
+def job(version: int, status: Status = Status.PROCESSING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:
+    return CachedJob(version, status, body)
+
+
+DONE = job(5, Status.COMPLETED)
+
+
+async def left_ms(resources: Resources, key: str) -> int:
+    return int(await resources.redis.command("PTTL", key))
+
+
+async def test_a_job_is_kept_as_it_was_put(cache: Cache) -> None:
+    job_id = uuid4()
+    assert await cache.job(job_id) is None
+
+    await cache.put_job(job(1, body=b"line\nline \x00\xff"), job_id=job_id)
+
+    assert await cache.job(job_id) == job(1, body=b"line\nline \x00\xff")
+    assert await cache.job(uuid4()) is None
+
+
+async def test_an_older_version_never_takes_the_place_of_a_newer(cache: Cache) -> None:
+    job_id = uuid4()
+
+    for version in (9, 10, 8, 1):
+        await cache.put_job(job(version, body=b"%d" % version), job_id=job_id)
+
+    assert await cache.job(job_id) == job(10, body=b"10")
+
+
+async def test_of_versions_put_at_once_the_latest_stays(cache: Cache) -> None:
+    job_id = uuid4()
+
+    await asyncio.gather(*(cache.put_job(job(version), job_id=job_id) for version in (3, 20, 7, 100, 99)))
+
+    assert await cache.job(job_id) == job(100)
+
+
+async def test_the_same_version_again_is_believed_for_longer(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    key = JOB_KEY.format(job_id)
+    await cache.put_job(job(1), job_id=job_id)
+    await resources.redis.command("PEXPIRE", key, 50_000)
+    assert await cache.job(job_id) is None
+
+    await cache.put_job(job(1), job_id=job_id)
+
+    assert await cache.job(job_id) == job(1)
+    assert await left_ms(resources, key) > TTL_S * 1000 - 2000
+
+
+async def test_a_job_is_kept_for_its_time_and_no_longer(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+
+    await cache.put_job(DONE, job_id=job_id)
+
+    assert TTL_S * 1000 - 2000 < await left_ms(resources, JOB_KEY.format(job_id)) <= TTL_S * 1000
+
+
+@pytest.mark.parametrize(("age_s", "believed"), [(FRESH_S - 2, True), (FRESH_S + 1, False)])
+async def test_an_unfinished_job_is_believed_for_a_moment_alone(
+    cache: Cache, resources: Resources, age_s: int, *, believed: bool
+) -> None:
+    job_id = uuid4()
+    await cache.put_job(job(1), job_id=job_id)
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), (TTL_S - age_s) * 1000)
+
+    assert (await cache.job(job_id) is not None) is believed
+    assert await cache.job(job_id, stale=True) == job(1)
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
+async def test_a_final_job_is_believed_as_long_as_it_is_kept(
+    cache: Cache, resources: Resources, status: Status
+) -> None:
+    job_id = uuid4()
+    await cache.put_job(job(1, status), job_id=job_id)
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 10_000)
+
+    assert await cache.job(job_id) == job(1, status)
+
+
+async def test_a_deleted_job_is_not_brought_back_by_who_is_late(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await cache.put_job(DONE, job_id=job_id)
+    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+
+    await cache.forget(job_id)
+    await cache.put_job(job(10**9, Status.COMPLETED), job_id=job_id)
+    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+
+    assert await cache.job(job_id) is None
+    assert await cache.job(job_id, stale=True) is None
+    assert await cache.finished(job_id, "txt:") == (None, None)
+    assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id)) == 0
+    assert 0 < await left_ms(resources, JOB_KEY.format(job_id)) <= DELETED_S * 1000
+
+
+async def test_a_result_is_kept_with_its_job_under_its_name(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await cache.put_job(DONE, job_id=job_id)
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 50_000)
+
+    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+    await cache.put_result(job_id, "json:1-2", version=5, body=b"\x00json")
+
+    assert await cache.finished(job_id, "txt:") == (DONE, b"text")
+    assert await cache.finished(job_id, "json:1-2") == (DONE, b"\x00json")
+    assert await cache.finished(job_id, "json:") == (DONE, None)
+    assert 0 < await left_ms(resources, RESULT_KEY.format(job_id)) <= 50_000
+
+
+async def test_results_are_dropped_when_their_job_changes_and_kept_when_it_does_not(cache: Cache) -> None:
+    job_id = uuid4()
+    await cache.put_job(DONE, job_id=job_id)
+    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+
+    await cache.put_job(DONE, job_id=job_id)
+    kept = await cache.finished(job_id, "txt:")
+    changed = job(6, Status.COMPLETED)
+    await cache.put_job(changed, job_id=job_id)
+
+    assert kept == (DONE, b"text")
+    assert await cache.finished(job_id, "txt:") == (changed, None)
+
+
+@pytest.mark.parametrize("version", [4, 6, 50])
+async def test_a_result_of_another_version_is_not_kept(cache: Cache, version: int) -> None:
+    job_id = uuid4()
+    await cache.put_job(DONE, job_id=job_id)
+
+    await cache.put_result(job_id, "txt:", version=version, body=b"text")
+
+    assert await cache.finished(job_id, "txt:") == (DONE, None)
+
+
+async def test_a_result_without_its_job_is_not_kept(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+
+    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+
+    assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id)) == 0
+
+
+async def test_a_result_that_is_too_large_is_not_kept(cache: Cache) -> None:
+    job_id = uuid4()
+    await cache.put_job(DONE, job_id=job_id)
+
+    await cache.put_result(job_id, "largest", version=5, body=b"x" * 1000)
+    await cache.put_result(job_id, "larger", version=5, body=b"x" * 1001)
+
+    assert (await cache.finished(job_id, "largest"))[1] == b"x" * 1000
+    assert (await cache.finished(job_id, "larger"))[1] is None
+
+
+async def test_an_unfinished_job_has_no_result_to_be_served(cache: Cache) -> None:
+    job_id = uuid4()
+    await cache.put_job(job(5), job_id=job_id)
+    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+
+    assert await cache.finished(job_id, "txt:") == (None, None)
+
+
+async def test_without_redis_nothing_is_known_and_nothing_raises(
+    without_redis: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = uuid4()
+
+    assert await without_redis.finished(job_id, "txt:") == (None, None)
+    assert await without_redis.job(job_id) is None
+    assert await without_redis.job(job_id, stale=True) is None
+    await without_redis.put_job(DONE, job_id=job_id)
+    await without_redis.put_result(job_id, "txt:", version=5, body=b"text")
+    await without_redis.forget(job_id)
+
+    # A fault that nobody asked about would be reported when it is collected.
+    gc.collect()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_cache_whose_scripts_were_forgotten_goes_on(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await cache.put_job(job(1), job_id=job_id)
+    await resources.redis.command("SCRIPT", "FLUSH")
+
+    await cache.put_job(DONE, job_id=job_id)
+    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+
+    assert await cache.finished(job_id, "txt:") == (DONE, b"text")
+
+
+async def listening(resources: Resources) -> None:
+    """Wait until somebody listens for changes."""
+    async with asyncio.timeout(10):
+        while (await resources.redis.command("PUBSUB", "NUMSUB", CHANGES))[1] == 0:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await listening(resources)
+
+    with (
+        resources.changes.watch(job_id) as first,
+        resources.changes.watch(job_id) as second,
+        resources.changes.watch(uuid4()) as other,
+    ):
+        await cache.put_job(job(1), job_id=job_id)
+        async with asyncio.timeout(5):
+            await asyncio.gather(first.wait(), second.wait())
+
+        assert not other.is_set()
+
+
+async def test_a_write_that_changes_nothing_wakes_nobody(cache: Cache, resources: Resources) -> None:
+    job_id, marker = uuid4(), uuid4()
+    await cache.put_job(job(5), job_id=job_id)
+    await listening(resources)
+
+    with resources.changes.watch(job_id) as changed, resources.changes.watch(marker) as marked:
+        await cache.put_job(job(5), job_id=job_id)
+        await cache.put_job(job(4), job_id=job_id)
+        # Messages come in order: had there been one, it would be here before this.
+        await cache.put_job(job(1), job_id=marker)
+        async with asyncio.timeout(5):
+            await marked.wait()
+
+        assert not changed.is_set()
+
+
+async def test_a_deletion_wakes_who_waits(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await listening(resources)
+
+    with resources.changes.watch(job_id) as changed:
+        await cache.forget(job_id)
+        async with asyncio.timeout(5):
+            await changed.wait()
+
+
+async def test_a_watcher_that_has_gone_leaves_nothing_and_takes_no_other_along(resources: Resources) -> None:
+    job_id = uuid4()
+    changes = Changes(resources.redis)
+
+    with changes.watch(job_id):
+        with pytest.raises(KeyError), changes.watch(job_id):
+            raise KeyError
+        assert len(changes._watchers[str(job_id)]) == 1
+
+    assert changes._watchers == {}
+
+
+async def test_changes_are_heard_again_after_the_connection_was_lost(cache: Cache, resources: Resources) -> None:
+    await listening(resources)
+    await resources.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+    job_id = uuid4()
+
+    await heard(cache, resources, job_id)
+
+
+async def heard(cache: Cache, resources: Resources, job_id: UUID) -> None:
+    """Change a job until its watcher is woken."""
+    with resources.changes.watch(job_id) as changed:
+        async with asyncio.timeout(10):
+            version = 0
+            while not changed.is_set():
+                version += 1
+                await cache.put_job(job(version), job_id=job_id)
+                await asyncio.sleep(0.02)
+    assert changed.is_set()

@@ -1,0 +1,357 @@
+"""Reading jobs and results: from the cache where it can be believed, else from the database; and waiting for them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+
+from docserver import reads
+from docserver.cache import JOB_KEY, RESULT_KEY, Cache, CachedJob
+from docserver.db import Database
+from docserver.errors import (
+    DatabaseUnavailable,
+    DocumentErrorCode,
+    Failure,
+    Gone,
+    JobFailed,
+    NotFound,
+    ResultNotReady,
+    Unprocessable,
+)
+from docserver.formats import FORMATS
+from docserver.limits import Limiter
+from docserver.model import Status
+from docserver.queue import Queue
+from docserver.resources import Resources
+from docserver.scripts import Redis
+from docserver.tables import documents, jobs, pages
+from tests.integration.test_cache import listening
+from tests.integration.test_tables import READING, change, claim_pages, finish_job, found, make_job
+
+TXT = FORMATS["txt"]
+
+
+@pytest.fixture
+async def without_database(resources: Resources, tmp_path: Path) -> AsyncIterator[Resources]:
+    db = Database(f"mysql:///x?unix_socket={quote(str(tmp_path / 'nothing'))}", size=2, timeout_s=1)
+    yield replace(resources, db=db)
+    await db.close()
+
+
+@pytest.fixture
+async def without_redis(resources: Resources, tmp_path: Path) -> AsyncIterator[Resources]:
+    redis = Redis(f"unix://{tmp_path / 'nothing'}", timeout_s=0.5)
+    yield replace(
+        resources,
+        redis=redis,
+        queue=Queue(redis),
+        limiter=Limiter(redis),
+        cache=Cache(redis, ttl_s=resources.settings.cache_ttl_s, max_result_bytes=1_000_000),
+    )
+    await redis.close()
+
+
+async def publish(resources: Resources, job_id: UUID) -> None:
+    """Show the job's state in the database to its readers, as who changed it does."""
+    await resources.cache.put_job(CachedJob.of(await found(resources.db, job_id)), job_id=job_id)
+
+
+async def make_completed(resources: Resources, *texts: str) -> UUID:
+    """A completed job with these pages, of which the cache knows nothing."""
+    _, job_id = await make_job(resources.db, total=len(texts))
+    claim_id, _ = await claim_pages(resources.db, job_id, limit=len(texts))
+    async with resources.db.session() as cur:
+        for number, text in enumerate(texts, start=1):
+            reading = replace(READING, text=text)
+            assert await pages.finish(cur, job_id=job_id, number=number, claim_id=claim_id, reading=reading)
+    await finish_job(resources.db, job_id)
+    return job_id
+
+
+async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:
+    rendered = await reads.result(resources, job_id, form=TXT, selection=selection or None)
+    return rendered.body.decode()
+
+
+async def test_a_job_that_is_not_cached_is_read_from_the_database_and_then_cached(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=2)
+
+    first = await reads.job(resources, job_id)
+    await change(resources.db, "UPDATE jobs SET pages_done = 1 WHERE id = %s", job_id.bytes)
+    second = await reads.job(resources, job_id)
+
+    assert first == second == CachedJob.of(replace(await found(resources.db, job_id), pages_done=0))
+
+
+async def test_a_finished_job_is_read_without_the_database(resources: Resources, without_database: Resources) -> None:
+    job_id = await make_completed(resources, "one")
+    first = await reads.job(resources, job_id)
+
+    assert await reads.job(without_database, job_id) == first
+    assert first.status is Status.COMPLETED
+
+
+async def test_an_unfinished_job_whose_change_was_not_told_is_read_anew_after_a_moment(resources: Resources) -> None:
+    job_id = await make_completed(resources, "one")
+    stale = CachedJob(1, Status.PROCESSING, b"{}")
+    await resources.cache.put_job(stale, job_id=job_id)
+    assert await reads.job(resources, job_id) == stale
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 1000)
+
+    assert (await reads.job(resources, job_id)).status is Status.COMPLETED
+
+
+async def test_without_the_database_the_last_known_state_is_served(
+    resources: Resources, without_database: Resources
+) -> None:
+    _, job_id = await make_job(resources.db, total=2)
+    first = await reads.job(resources, job_id)
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 1000)
+
+    assert await reads.job(without_database, job_id) == first
+    with pytest.raises(DatabaseUnavailable):
+        await reads.job(without_database, uuid4())
+
+
+async def test_without_redis_jobs_and_results_come_from_the_database(without_redis: Resources) -> None:
+    job_id = await make_completed(without_redis, "one", "two")
+    _, pending = await make_job(without_redis.db)
+
+    assert (await reads.job(without_redis, job_id)).status is Status.COMPLETED
+    assert (await reads.job(without_redis, pending)).status is Status.PENDING
+    assert await text_of(without_redis, job_id) == "one\ftwo"
+
+
+async def test_a_job_that_does_not_exist_is_not_found(resources: Resources) -> None:
+    with pytest.raises(NotFound):
+        await reads.job(resources, uuid4())
+    with pytest.raises(NotFound):
+        await reads.final_job(resources, uuid4(), wait_s=5)
+    with pytest.raises(NotFound):
+        await reads.result(resources, uuid4(), form=TXT, selection=None)
+
+
+async def test_a_pending_job_shows_its_place_in_the_queue(resources: Resources) -> None:
+    ids = [(await make_job(resources.db))[1] for _ in range(3)]
+    await resources.queue.announce(*ids[:2])
+
+    positions = [orjson.loads((await reads.job(resources, job_id)).body)["queue_position"] for job_id in ids]
+
+    assert positions == [0, 1, None]
+
+
+async def test_a_wait_for_a_final_job_is_over_at_once(resources: Resources) -> None:
+    job_id = await make_completed(resources, "one")
+    began = time.monotonic()
+
+    assert (await reads.final_job(resources, job_id, wait_s=30)).status is Status.COMPLETED
+
+    assert time.monotonic() - began < reads.LOOK_S
+
+
+async def test_who_waits_is_woken_by_the_change_and_not_by_looking(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "LOOK_S", 30.0)
+    _, job_id = await make_job(resources.db, total=1)
+    await publish(resources, job_id)
+    await listening(resources)
+    waiting = asyncio.create_task(reads.final_job(resources, job_id, wait_s=30))
+    await watched(resources, job_id)
+
+    await finish_job(resources.db, job_id)
+    await publish(resources, job_id)
+
+    async with asyncio.timeout(5):
+        assert (await waiting).status is Status.COMPLETED
+
+
+async def test_who_waits_is_not_sent_away_by_a_change_that_is_not_the_last(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=2)
+    await publish(resources, job_id)
+    await listening(resources)
+    waiting = asyncio.create_task(reads.final_job(resources, job_id, wait_s=30))
+    await watched(resources, job_id)
+
+    for status in (Status.PROCESSING, Status.COMPLETED):
+        assert not waiting.done()
+        await change(
+            resources.db, "UPDATE jobs SET status = %s, version = version + 1 WHERE id = %s", status, job_id.bytes
+        )
+        await publish(resources, job_id)
+
+    async with asyncio.timeout(5):
+        assert (await waiting).status is Status.COMPLETED
+
+
+async def test_who_waits_looks_by_itself_when_no_change_is_told(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "LOOK_S", 0.05)
+    _, job_id = await make_job(resources.db, total=1)
+    await publish(resources, job_id)
+    waiting = asyncio.create_task(reads.final_job(resources, job_id, wait_s=30))
+    await watched(resources, job_id)
+
+    await finish_job(resources.db, job_id)
+    await resources.redis.command("DEL", JOB_KEY.format(job_id))
+
+    async with asyncio.timeout(5):
+        assert (await waiting).status is Status.COMPLETED
+
+
+async def test_a_wait_ends_with_the_job_as_it_is_and_leaves_no_watcher(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    began = time.monotonic()
+
+    state = await reads.final_job(resources, job_id, wait_s=0.1)
+
+    assert state.status is Status.PROCESSING
+    assert 0.1 <= time.monotonic() - began < 1
+    assert resources.changes._watchers == {}
+
+
+async def watched(resources: Resources, job_id: UUID) -> None:
+    """Wait until somebody waits for the job."""
+    async with asyncio.timeout(5):
+        while str(job_id) not in resources.changes._watchers:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_result_is_rendered_once_and_then_served_without_the_database(
+    resources: Resources, without_database: Resources
+) -> None:
+    job_id = await make_completed(resources, "one", "two")
+
+    first = await reads.result(resources, job_id, form=TXT, selection=None)
+
+    assert first.body == b"one\ftwo"
+    assert await reads.result(without_database, job_id, form=TXT, selection=None) == first
+
+
+async def test_a_result_that_is_rendered_again_has_the_same_tag_and_another_one_another(resources: Resources) -> None:
+    job_id = await make_completed(resources, "one", "two")
+    first = await reads.result(resources, job_id, form=TXT, selection=None)
+    await resources.redis.command("DEL", RESULT_KEY.format(job_id))
+
+    again = await reads.result(resources, job_id, form=TXT, selection=None)
+    other = await reads.result(resources, job_id, form=TXT, selection=(range(1, 2),))
+    as_json = await reads.result(resources, job_id, form=FORMATS["json"], selection=None)
+
+    assert again == first
+    assert len({first.etag, other.etag, as_json.etag}) == 3
+    assert first.etag.startswith('"')
+    assert first.etag.endswith('"')
+
+
+async def test_each_format_and_selection_is_cached_by_itself(resources: Resources, without_database: Resources) -> None:
+    job_id = await make_completed(resources, "one", "two", "three")
+    selections = [None, (range(1, 2),), (range(2, 4),)]
+    rendered = [
+        await reads.result(resources, job_id, form=form, selection=selection)
+        for form in FORMATS.values()
+        for selection in selections
+    ]
+
+    cached = [
+        await reads.result(without_database, job_id, form=form, selection=selection)
+        for form in FORMATS.values()
+        for selection in selections
+    ]
+
+    assert cached == rendered
+    assert len({result.body for result in rendered}) == len(rendered)
+
+
+async def test_the_pages_of_a_result_can_be_chosen(resources: Resources) -> None:
+    job_id = await make_completed(resources, "one", "two", "three")
+
+    assert await text_of(resources, job_id, range(3, 4), range(1, 2)) == "one\fthree"
+    assert await text_of(resources, job_id, range(2, 100)) == "two\fthree"
+
+
+async def test_pages_that_the_job_does_not_have_are_refused_and_the_last_is_told(resources: Resources) -> None:
+    job_id = await make_completed(resources, "one", "two")
+
+    with pytest.raises(Unprocessable) as refused:
+        await text_of(resources, job_id, range(3, 9))
+
+    assert refused.value.errors == [{"detail": "The last page is 2.", "parameter": "pages"}]
+
+
+async def test_a_result_of_more_pages_than_are_read_at_once_is_whole(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "PAGES_AT_ONCE", 3)
+    texts = [f"page {number}" for number in range(1, 8)]
+
+    assert await text_of(resources, await make_completed(resources, *texts)) == "\f".join(texts)
+
+
+async def test_a_result_that_is_not_ready_is_refused_with_when_to_come_again(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+
+    with pytest.raises(ResultNotReady) as refused:
+        await text_of(resources, job_id)
+
+    assert int(refused.value.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_a_failed_job_has_no_result_but_its_error(resources: Resources, *, cached: bool) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    await finish_job(resources.db, job_id, Status.FAILED, Failure(DocumentErrorCode.CORRUPT, "It is broken.", 1))
+    if cached:
+        await publish(resources, job_id)
+
+    with pytest.raises(JobFailed) as refused:
+        await text_of(resources, job_id)
+
+    assert refused.value.extra["job_error"]["code"] == "corrupt"
+
+
+async def test_a_document_comes_with_its_jobs_and_a_deleted_one_is_gone(resources: Resources) -> None:
+    document_id, job_id = await make_job(resources.db)
+    document, its_jobs = await reads.document(resources, document_id)
+    async with resources.db.transaction() as cur:
+        await documents.delete(cur, document_id)
+        await documents.remember_deleted(cur, document_id)
+
+    assert (document.id, [job.id for job in its_jobs]) == (document_id, [job_id])
+    with pytest.raises(Gone):
+        await reads.document(resources, document_id)
+    with pytest.raises(NotFound):
+        await reads.document(resources, uuid4())
+
+
+async def test_a_list_says_how_many_there_are_beyond_its_part(resources: Resources) -> None:
+    ids = [(await make_job(resources.db))[0] for _ in range(3)]
+
+    parts = [
+        await reads.document_list(
+            resources, documents.Filter(), newest_first=newest_first, after=None, limit=2, offset=0
+        )
+        for newest_first in (True, False)
+    ]
+
+    assert [[item.document.id for item in part.items] for part in parts] == [[ids[2], ids[1]], [ids[0], ids[1]]]
+    assert [part.total for part in parts] == [3, 3]
+
+
+async def test_a_job_that_was_deleted_is_not_brought_back_by_a_reader_who_was_late(resources: Resources) -> None:
+    document_id, job_id = await make_job(resources.db)
+    async with resources.db.session() as cur:
+        late = await jobs.find(cur, job_id)
+        await documents.delete(cur, document_id)
+    await resources.cache.forget(job_id)
+    assert late
+    await resources.cache.put_job(CachedJob.of(late), job_id=job_id)
+
+    with pytest.raises(NotFound):
+        await reads.job(resources, job_id)
