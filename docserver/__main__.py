@@ -85,6 +85,8 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
+    except asyncio.CancelledError:
+        sys.exit(0)
     except (EmbeddedError, EngineMissing, MigrationError) as error:
         _end(EX_UNAVAILABLE, str(error))
     except OSError as error:
@@ -104,8 +106,9 @@ async def _serve(settings: Settings, *, api: bool) -> None:
     from docserver.migrate import migrate
     from docserver.resources import opened
 
-    stop = _stop_signal()
+    stop, opening = _stop_signal(), asyncio.current_task()
     async with AsyncExitStack() as stack:
+        giving_up = asyncio.create_task(_give_up(stop, opening))
         settings = await _with_servers(settings, stack)
         await migrate(settings)
         resources = await stack.enter_async_context(opened(settings))
@@ -113,6 +116,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         stops = [await _start_worker(resources, stack)]
         if api:
             stops.append(await _start_api(resources))
+        giving_up.cancel()
         log.info("ready", extra={"slots": settings.slot_count})
         await stop.wait()
         log.info("stopping")
@@ -156,6 +160,14 @@ async def _start_api(resources: "Resources") -> "End":
     host, port, *_ = runner.addresses[0]
     log.info("listening", extra={"host": host, "port": port})
     return runner.cleanup
+
+
+async def _give_up(stop: asyncio.Event, opening: "asyncio.Task[None] | None") -> None:
+    """Told to stop while it still waits for a database, for one: there is nothing to drain yet."""
+    await stop.wait()
+    log.info("stopped before it was ready")
+    if opening:
+        opening.cancel()
 
 
 def _stop_signal() -> asyncio.Event:

@@ -297,3 +297,23 @@ def _listening_ports(pids: set[int]) -> set[int]:
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
                 found.add(int(fields[1].rpartition(":")[2], 16))
     return found
+
+
+async def test_told_to_stop_while_it_waits_for_the_database_it_exits_with_0_at_once(tmp_path: Path) -> None:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
+    environment = {
+        "DOCSERVER_MYSQL_URL": f"mysql:///x?unix_socket={tmp_path}/nobody.sock",
+        "DOCSERVER_REDIS_URL": f"unix://{tmp_path}/nobody.sock",
+        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "docserver", env={**clean, **environment}, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        while b"waiting for the database" not in await process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        await process.stdout.read()
+
+        assert await process.wait() == 0
