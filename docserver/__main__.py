@@ -39,6 +39,8 @@ EX_UNAVAILABLE = 69
 def main() -> None:
     """Run the command line; exits with 0, with 78 on a wrong setting, or with 69 if something needed is missing."""
     options = _parser().parse_args()
+    # aiomysql asks for the user's name as it is imported, and a container's user may have none.
+    os.environ.setdefault("LOGNAME", "docserver")
     try:
         settings = load()
         if options.embedded:

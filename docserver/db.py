@@ -126,6 +126,16 @@ def _unavailable(error: BaseException) -> DatabaseUnavailable:
     )
 
 
+class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
+    """aiomysql asks for the server's notes in a statement of its own, and makes Python warnings of them.
+
+    What matters is an error here, by the strict SQL mode; the rest is "table exists already".
+    """
+
+    async def _show_warnings(self, conn: Any) -> None:
+        pass
+
+
 async def connect(address: Address, *, timeout_s: float, database: str | None, script: bool = False) -> Any:
     """Open one connection in the mode that all our statements expect; `script` allows several statements at once."""
     connection = await aiomysql.connect(
@@ -140,7 +150,7 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
         autocommit=True,
         connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
         client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if script else 0),
-        cursorclass=aiomysql.DictCursor,
+        cursorclass=_QuietCursor,
     )
     # A statement that its caller gave up on is ended by the server as well.
     bound = (
@@ -152,8 +162,7 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
         async with connection.cursor() as cursor:
             await cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             await cursor.execute(
-                "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL',"
-                f" sql_notes = 0, innodb_lock_wait_timeout = {LOCK_WAIT_S}, {bound}"
+                f"SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = {LOCK_WAIT_S}, {bound}"
             )
     except BaseException:
         connection.close()

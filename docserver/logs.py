@@ -59,7 +59,9 @@ class JsonFormatter(OrjsonFormatter):
         log_data["time"] = self.formatTime(record)
         log_data["level"] = record.levelname.lower()
         log_data["service"] = part.partition(".")[0] if part and whole == "docserver" else record.name
-        log_data["message"] = record.getMessage()
+        message = record.getMessage()
+        # What asyncio says of a task goes on, in further lines, with the text of its exception.
+        log_data["message"] = message.partition("\n")[0] if record.name == "asyncio" else message
         log_data.update(_facts.get())
         given = record.__dict__
         log_data.update({key: given[key] for key in given.keys() - _STANDARD})

@@ -57,6 +57,7 @@ class Worker:
     async def _serve(self, number: int) -> None:
         slot = self._pipeline.slot(number)
         try:
+            await slot.start()
             while not self._stopping.is_set():
                 try:
                     job_id = await self._next()

@@ -7,8 +7,10 @@ from typing import Any
 
 from pdf2image import convert_from_path, pdfinfo_from_path
 from pdf2image.exceptions import PDFPageCountError
+from PIL import Image
 
 from docserver.errors import DocumentErrorCode
+from docserver.ocr import images
 from docserver.ocr.faults import Unreadable
 from docserver.ocr.images import MAX_SIDE, Picture
 
@@ -51,6 +53,7 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int, target: Path) -> 
         first_page=page,
         last_page=page,
         grayscale=True,
+        # As TIFF pdf2image would have another program draw it, which is why it is rewritten below.
         fmt="ppm",
         output_folder=target.parent,
         output_file=target.name,
@@ -60,8 +63,12 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int, target: Path) -> 
     )
     if len(paths) != 1:
         raise Unreadable(DocumentErrorCode.CORRUPT, f"Page {page} of the PDF is broken and cannot be drawn.")
-    width, height = _checked(Path(str(paths[0])), page=page)
-    return Picture(path=str(paths[0]), width=width, height=height, dpi=used_dpi, rotation=0)
+    drawn = Path(str(paths[0]))
+    _check(drawn, page=page)
+    with Image.open(drawn, formats=["PPM"]) as image:
+        picture = images.save(image, target=target, dpi=used_dpi, rotation=0)
+    drawn.unlink()
+    return picture
 
 
 def _info(source: str, *, page: int = 1) -> dict[str, Any]:
@@ -106,12 +113,12 @@ def _affordable_dpi(info: dict[str, Any], *, page: int, dpi: int, max_pixels: in
     return min(dpi, limit, max(AMPLE_DPI, finest(AMPLE_PIXELS)))
 
 
-def _checked(path: Path, *, page: int) -> tuple[int, int]:
-    """Width and height of a drawn page. pdftoppm may crash after half a file, or leave an empty one and exit with 0."""
+def _check(path: Path, *, page: int) -> None:
+    """Raise Unreadable unless a page is drawn whole: pdftoppm may crash after half a file, or leave an empty one."""
     with path.open("rb") as file:
         header = _HEADER.match(file.read(32))
     if header:
         width, height = int(header[1]), int(header[2])
         if path.stat().st_size == header.end() + width * height:
-            return width, height
+            return
     raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF ended before it was complete.")

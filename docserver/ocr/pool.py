@@ -64,6 +64,14 @@ class Slot:
         self._ending: asyncio.Task[int | None] | None = None
         self._pages_read = 0
 
+    async def start(self) -> None:
+        """Start the process before it is needed, so that the first document need not wait for it."""
+        try:
+            await self._started()
+        except BrokenProcessPool:
+            # The first call tries again, and tells if that fails too.
+            self._kill()
+
     async def open(self, source: Path, content_type: str) -> Opened | Failure:
         """Count the pages of a document; `content_type` as `sniff` told it."""
         timeout_s = self._settings.open_timeout_s

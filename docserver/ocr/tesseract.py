@@ -47,7 +47,7 @@ class _Row:
 
 
 def recognise(picture: str, *, dpi: int | None, languages: str, scratch: Path) -> Recognised:
-    """Read a PNM file written by ourselves, never one from outside. Raises Unreadable."""
+    """Read a picture written by ourselves, never one from outside. Raises Unreadable."""
     if not LANGUAGES.fullmatch(languages):
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The languages are not named as in eng+deu.")
     base = scratch / "recognised"

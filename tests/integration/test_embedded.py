@@ -103,7 +103,9 @@ async def until(condition: Callable[[], bool]) -> None:
 def parent(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that runs the servers on `tmp_path / "data"`."""
     command = [sys.executable, "-c", PARENT, str(tmp_path / "data")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    # What a killed process leaves among the temporary files goes with the test's own.
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
 

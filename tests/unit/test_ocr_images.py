@@ -1,4 +1,4 @@
-"""Pictures of every kind become plain upright PNM files; hostile ones are refused before they are decoded."""
+"""Pictures of every kind become plain upright TIFF files; hostile ones are refused before they are decoded."""
 
 import struct
 from pathlib import Path
