@@ -101,7 +101,7 @@ class Settings:
     slots: int = _setting(
         -1, "pages read at the same time by this process; 0 is an API alone; -1 the usable cores", least=-1
     )
-    chunk_pages: int = _setting(2, "pages of one document that a slot takes before others get their turn", least=1)
+    chunk_pages: int = _setting(1, "pages of one document that a slot takes before others get their turn", least=1)
     page_tries: int = _setting(3, "tries for a page whose reading ran out of time or memory, or crashed", least=1)
     page_timeout_s: float = _setting(120.0, "longest time for reading one page", least=0.1)
     open_timeout_s: float = _setting(60.0, "longest time for counting a document's pages", least=0.1)
