@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
+from docserver.cache import Cache, Changes
+from docserver.limits import Limiter
 from docserver.pipeline import Pipeline
+from docserver.queue import Queue
 from docserver.resources import Resources
+from docserver.scripts import Redis
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.acceptance.service import form
@@ -35,6 +39,27 @@ def make_client(resources: Resources, aiohttp_client: Any) -> MakeClient:
 async def client(make_client: MakeClient) -> Client:
     """A client of an API without workers and without a rate limit."""
     return await make_client(rate_limit=False)
+
+
+@pytest.fixture
+async def dead_redis(tmp_path: Path) -> AsyncIterator[Redis]:
+    """A Redis that is away."""
+    redis = Redis(f"unix://{tmp_path / 'nothing'}", timeout_s=0.5)
+    yield redis
+    await redis.close()
+
+
+@pytest.fixture
+def without_redis(resources: Resources, dead_redis: Redis) -> Resources:
+    """Everything opened, but Redis away."""
+    return replace(
+        resources,
+        redis=dead_redis,
+        queue=Queue(dead_redis),
+        limiter=Limiter(dead_redis),
+        cache=Cache(dead_redis, ttl_s=resources.settings.cache_ttl_s, max_result_bytes=1_000_000),
+        changes=Changes(dead_redis),
+    )
 
 
 @pytest.fixture

@@ -2,15 +2,14 @@
 
 import asyncio
 import time
-from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
+from docserver.pipeline import Pipeline
 from docserver.resources import Resources
-from docserver.scripts import Redis
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.integration.conftest import Client, MakeClient, completed, get, upload
@@ -179,24 +178,10 @@ async def test_a_format_that_is_not_offered_is_refused(
         assert (response.status, (await response.json())["code"]) == (status, code)
 
 
-async def test_without_redis_documents_are_uploaded_read_and_fetched(resources: Resources, tmp_path: Any) -> None:
-    from docserver.cache import Cache, Changes
-    from docserver.limits import Limiter
-    from docserver.pipeline import Pipeline
-    from docserver.queue import Queue
-
-    dead = Redis(f"unix://{tmp_path}/nobody.sock", timeout_s=0.5)
-    lonely = replace(
-        resources,
-        redis=dead,
-        queue=Queue(dead),
-        cache=Cache(dead, ttl_s=60, max_result_bytes=1000),
-        changes=Changes(dead),
-        limiter=Limiter(dead),
-    )
-    running = Worker(Pipeline(lonely, scratch=tmp_path / "scratch"), lonely.queue, slots=1, lease_s=30)
+async def test_without_redis_documents_are_uploaded_read_and_fetched(without_redis: Resources, tmp_path: Path) -> None:
+    running = Worker(Pipeline(without_redis, scratch=tmp_path / "scratch"), without_redis.queue, slots=1, lease_s=30)
     running.start()
-    server = TestServer(make_app(lonely))
+    server = TestServer(make_app(without_redis))
     await server.start_server()
     async with aiohttp.ClientSession(server.make_url("/")) as session:
         job = await upload(session)  # type: ignore[arg-type]
@@ -207,7 +192,6 @@ async def test_without_redis_documents_are_uploaded_read_and_fetched(resources: 
         ready = await get(session, "/readyz")  # type: ignore[arg-type]
     await server.close()
     await running.stop(grace_s=5)
-    await dead.close()
 
     assert state["status"] == "completed"
     assert words(text) == words(TEXT)

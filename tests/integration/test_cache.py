@@ -3,8 +3,6 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,10 +21,8 @@ def cache(resources: Resources) -> Cache:
 
 
 @pytest.fixture
-async def without_redis(tmp_path: Path) -> AsyncIterator[Cache]:
-    redis = Redis(f"unix://{tmp_path / 'nothing'}", timeout_s=0.5)
-    yield Cache(redis, ttl_s=TTL_S, max_result_bytes=1000)
-    await redis.close()
+def without_redis(dead_redis: Redis) -> Cache:
+    return Cache(dead_redis, ttl_s=TTL_S, max_result_bytes=1000)
 
 
 def job(version: int, status: Status = Status.PROCESSING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:

@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -24,11 +22,9 @@ def shared(resources: Resources) -> Limiter:
 
 
 @pytest.fixture
-async def local(tmp_path: Path) -> AsyncIterator[Limiter]:
+def local(dead_redis: Redis) -> Limiter:
     """A limiter whose Redis is away."""
-    redis = Redis(f"unix://{tmp_path / 'nothing'}", timeout_s=0.5)
-    yield Limiter(redis)
-    await redis.close()
+    return Limiter(dead_redis)
 
 
 @pytest.fixture(params=["shared", "local"])

@@ -17,9 +17,8 @@ from docserver import maintenance as module
 from docserver.db import Database
 from docserver.errors import DatabaseUnavailable
 from docserver.maintenance import FILES_EVERY_S, FILES_GRACE_S, Maintenance
-from docserver.queue import KEY, Queue
+from docserver.queue import KEY
 from docserver.resources import Resources
-from docserver.scripts import Redis
 from docserver.tables import jobs, pages
 from tests.integration.test_tables import change, claim_job, claim_pages, finish_job, make_job
 
@@ -109,16 +108,14 @@ async def test_announcements_come_back_after_redis_forgot_everything(
     assert await announced(resources) == [job_id]
 
 
-async def test_without_redis_leases_are_freed_all_the_same(resources: Resources, tmp_path: Path) -> None:
-    redis = Redis(f"unix://{tmp_path / 'nothing'}", timeout_s=0.5)
+async def test_without_redis_leases_are_freed_all_the_same(resources: Resources, without_redis: Resources) -> None:
     _, job_id = await make_job(resources.db, total=1)
     await claim_pages(resources.db, job_id)
     await change(resources.db, f"UPDATE pages SET lease_until = {PAST}")
 
-    await Maintenance(replace(resources, redis=redis, queue=Queue(redis))).round()
+    await Maintenance(without_redis).round()
 
     assert (await claim_pages(resources.db, job_id))[1] == [1]
-    await redis.close()
 
 
 class Files:

@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,13 +15,6 @@ from docserver.scripts import Redis
 @pytest.fixture
 def queue(resources: Resources) -> Queue:
     return resources.queue
-
-
-@pytest.fixture
-async def dead_redis(tmp_path: Path) -> AsyncIterator[Redis]:
-    redis = Redis(f"unix://{tmp_path / 'nothing'}", timeout_s=0.5)
-    yield redis
-    await redis.close()
 
 
 async def taken(queue: Queue) -> list[UUID]:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from docserver import reads
-from docserver.cache import JOB_KEY, RESULT_KEY, Cache, CachedJob
+from docserver.cache import JOB_KEY, RESULT_KEY, CachedJob
 from docserver.db import Database
 from docserver.errors import (
     DatabaseUnavailable,
@@ -25,11 +25,8 @@ from docserver.errors import (
     Unprocessable,
 )
 from docserver.formats import FORMATS
-from docserver.limits import Limiter
 from docserver.model import Status
-from docserver.queue import Queue
 from docserver.resources import Resources
-from docserver.scripts import Redis
 from docserver.tables import documents, jobs, pages
 from tests.integration.test_cache import listening
 from tests.integration.test_tables import READING, change, claim_pages, finish_job, found, make_job
@@ -42,19 +39,6 @@ async def without_database(resources: Resources, tmp_path: Path) -> AsyncIterato
     db = Database(f"mysql:///x?unix_socket={quote(str(tmp_path / 'nothing'))}", size=2, timeout_s=1)
     yield replace(resources, db=db)
     await db.close()
-
-
-@pytest.fixture
-async def without_redis(resources: Resources, tmp_path: Path) -> AsyncIterator[Resources]:
-    redis = Redis(f"unix://{tmp_path / 'nothing'}", timeout_s=0.5)
-    yield replace(
-        resources,
-        redis=redis,
-        queue=Queue(redis),
-        limiter=Limiter(redis),
-        cache=Cache(redis, ttl_s=resources.settings.cache_ttl_s, max_result_bytes=1_000_000),
-    )
-    await redis.close()
 
 
 async def publish(resources: Resources, job_id: UUID) -> None:
