@@ -147,9 +147,7 @@ async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "End":
 
     settings = resources.settings
     scratch = stack.enter_context(private_directory(settings.data_dir / "scratch"))
-    worker = Worker(
-        Pipeline(resources, scratch=scratch), resources.queue, slots=settings.slot_count, lease_s=settings.lease_s
-    )
+    worker = Worker(Pipeline(resources, scratch=scratch), resources.queue, slots=settings.slot_count)
     worker.start()
     return partial(worker.stop, grace_s=settings.grace_s)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -18,7 +18,7 @@ log = logging.getLogger("docserver.cache")
 JOB_KEY = "docserver:job:{}"
 RESULT_KEY = "docserver:result:{}"
 CHANGES = "docserver:changes"
-"""Channel on which the id of every job that changed is published."""
+"""Channel on which the id of every job that changed is published, and its status."""
 
 FRESH_S = 5
 """An unfinished job is believed for so long: a change whose write to Redis was lost shows after it at the latest."""
@@ -105,7 +105,9 @@ class Cache:
     async def _put(self, job_id: UUID, *, version: int, status: str, body: bytes, keep_ms: int) -> None:
         keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
         try:
-            await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, str(job_id)])
+            await self._redis.run(
+                _put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, f"{job_id} {status}"]
+            )
         except RedisUnavailable:
             log.info("job not cached", extra={"job_id": str(job_id)})
 
@@ -124,6 +126,7 @@ class Changes:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._on_end: list[Callable[[UUID], None]] = []
 
     @contextmanager
     def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
@@ -137,6 +140,10 @@ class Changes:
             watchers.discard(changed)
             if not watchers:
                 self._watchers.pop(str(job_id), None)
+
+    def on_end(self, call: Callable[[UUID], None]) -> None:
+        """Call this with the id of every job that is not worked on any more: final, deleted, or to begin anew."""
+        self._on_end.append(call)
 
     async def listen(self) -> None:
         """Pass published changes on to the watchers, until cancelled."""
@@ -153,5 +160,12 @@ class Changes:
             while True:
                 message = await subscriber.get_message(timeout=RECONNECT_S)
                 if message is not None:
-                    for changed in self._watchers.get(message["data"].decode(), ()):
-                        changed.set()
+                    self._tell(message["data"].decode())
+
+    def _tell(self, message: str) -> None:
+        job_id, _, status = message.partition(" ")
+        for changed in self._watchers.get(job_id, ()):
+            changed.set()
+        if status != Status.PROCESSING:
+            for call in self._on_end:
+                call(UUID(job_id))

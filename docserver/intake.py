@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from uuid import UUID
 
-from docserver.cache import CachedJob
+from docserver import news
 from docserver.db import CommitUnknown
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable, Unprocessable, UnsupportedMedia
 from docserver.model import Document, Job, NewDocument, Options, new_id
@@ -44,7 +44,8 @@ async def accept(
     )
     await resources.storage.keep(received, new.id)
     document, job = await _commit(resources, new, job_id=new_id(), options=options, request_id=request_id)
-    await announce(resources, job)
+    await news.publish(resources, job)
+    await news.announce(resources, job.id)
     log.info(
         "document accepted",
         extra={
@@ -55,15 +56,6 @@ async def accept(
         },
     )
     return document, job
-
-
-async def announce(resources: Resources, job: Job) -> None:
-    """Tell the workers and the readers of a new job; a lost announcement is repeated by maintenance."""
-    await resources.cache.put_job(CachedJob.of(job), job_id=job.id)
-    try:
-        await resources.queue.announce(job.id)
-    except RedisUnavailable:
-        log.info("job not announced", extra={"job_id": str(job.id)})
 
 
 async def delete(resources: Resources, document_id: UUID) -> None:

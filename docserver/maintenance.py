@@ -4,14 +4,18 @@ import asyncio
 import logging
 import time
 
+from docserver import moves, news
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
 from docserver.resources import Resources
-from docserver.tables import documents, jobs, pages
+from docserver.tables import claims, documents, jobs
 
 log = logging.getLogger("docserver.maintenance")
 
 ANNOUNCED_AT_ONCE = 1000
 """Lost announcements repeated in one round: bounds the script that compares them with the list."""
+
+EXPIRED_AT_ONCE = 200
+"""Jobs freed in one round; the others are freed in the next."""
 
 FILES_EVERY_S = 300.0
 FILES_GRACE_S = 3600.0
@@ -52,9 +56,12 @@ class Maintenance:
 
     async def _expire_leases(self) -> None:
         async with self._resources.db.session() as cur:
-            freed = await pages.expire(cur) + await jobs.expire(cur)
-        if freed:
-            log.warning("leases ran out", extra={"freed": freed})
+            abandoned = await claims.expired(cur, limit=EXPIRED_AT_ONCE)
+        for job_id in abandoned:
+            job = await moves.reap(self._resources.db, job_id)
+            if job:
+                log.warning("leases ran out", extra={"job_id": str(job_id)})
+                await news.publish(self._resources, job)
 
     async def _announce(self) -> None:
         async with self._resources.db.session() as cur:

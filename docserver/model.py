@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 import uuid_utils.compat
 
-from docserver.errors import Failure
+from docserver.errors import DocumentErrorCode, Failure
 
 
 def new_id() -> UUID:
@@ -57,9 +57,10 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 LEGAL_MOVES: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.PROCESSING, Status.FAILED, Status.CANCELLED}),
     Status.PROCESSING: frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
-    Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
+    # A final job moves only when someone asks for another attempt.
+    Status.COMPLETED: frozenset({Status.PENDING}),
+    Status.FAILED: frozenset({Status.PENDING}),
+    Status.CANCELLED: frozenset({Status.PENDING}),
 }
 
 
@@ -69,6 +70,38 @@ class PageStatus(StrEnum):
     PENDING = "pending"
     DONE = "done"
     FAILED = "failed"
+
+
+class Step(StrEnum):
+    """A part of a job's work that can end by itself."""
+
+    JOB = "job"
+    OPENING = "opening"
+    PAGE = "page"
+
+
+class Outcome(StrEnum):
+    """How a step ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    """Whoever was at it fell silent."""
+
+
+HISTORY_KEPT = 50
+"""Entries of a job's history: they come with every answer about it, and the last tries tell most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A step that ended, for the job's history; a page that was read is none, or there would be too many."""
+
+    step: Step
+    outcome: Outcome
+    page: int | None = None
+    code: DocumentErrorCode | None = None
 
 
 Box = tuple[int, int, int, int]
@@ -200,6 +233,8 @@ class Job:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    history: Sequence[Mapping[str, Any]] = ()
+    """The latest tries, oldest first: attempt, step, page, outcome, code, started_at, ended_at."""
 
     @property
     def progress(self) -> float:
@@ -221,6 +256,7 @@ class Job:
             "eta_seconds": None if self.eta_s is None else round(self.eta_s, 1),
             "queue_position": None,
             "attempt": self.attempt,
+            "history": list(self.history),
             "options": self.options.as_json(),
             "error": None if failure is None else failure_json(failure),
             "engine": self.engine,

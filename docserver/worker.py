@@ -25,11 +25,10 @@ FAULT_PAUSE_S = 1.0
 class Worker:
     """The slots of one process."""
 
-    def __init__(self, pipeline: Pipeline, queue: Queue, *, slots: int, lease_s: float) -> None:
+    def __init__(self, pipeline: Pipeline, queue: Queue, *, slots: int) -> None:
         self._pipeline = pipeline
         self._queue = queue
         self._slots = slots
-        self._beat_s = lease_s / 3
         self._stopping = asyncio.Event()
         self._looked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -37,7 +36,7 @@ class Worker:
 
     def start(self) -> None:
         """Start all slots."""
-        self._beating = asyncio.create_task(self._beat(), name="beat")
+        self._beating = asyncio.create_task(self._pipeline.keep_claims(), name="beat")
         self._tasks = [asyncio.create_task(self._serve(number), name=f"slot {number}") for number in range(self._slots)]
 
     async def stop(self, *, grace_s: float) -> None:
@@ -99,11 +98,3 @@ class Worker:
                 await self._stopping.wait()
         except TimeoutError:
             pass
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._beat_s)
-            try:
-                await self._pipeline.beat()
-            except DatabaseUnavailable:
-                log.warning("leases not extended")

@@ -23,12 +23,15 @@ CREATE TABLE IF NOT EXISTS jobs (
     pages_total   INT          NULL,             -- unknown until the document was opened
     pages_done    INT          NOT NULL DEFAULT 0,
     pages_failed  INT          NOT NULL DEFAULT 0,
+    pages_kept    INT          NOT NULL DEFAULT 0, -- settled by earlier attempts
     eta_s         DOUBLE       NULL,
     attempt       INT          NOT NULL DEFAULT 1,
     claim         BINARY(16)   NULL,             -- who opens the document
     lease_until   DATETIME(6)  NULL,
     tries         INT          NOT NULL DEFAULT 0, -- times that opening ran out of time or memory, or crashed
     losses        INT          NOT NULL DEFAULT 0, -- leases that ran out while opening
+    claimed_at    DATETIME(6)  NULL,
+    history       JSON         NOT NULL,         -- the latest tries and how each ended: see model.Try
     run_after     DATETIME(6)  NOT NULL,
     engine        JSON         NULL,
     error_code    VARCHAR(40)  NULL,
@@ -54,6 +57,7 @@ CREATE TABLE IF NOT EXISTS pages (
     lease_until   DATETIME(6)  NULL,
     tries         INT          NOT NULL DEFAULT 0,
     losses        INT          NOT NULL DEFAULT 0,
+    claimed_at    DATETIME(6)  NULL,
     run_after     DATETIME(6)  NOT NULL,
     width         INT          NULL,             -- pixels, upright
     height        INT          NULL,

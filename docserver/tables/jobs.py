@@ -1,15 +1,15 @@
 """The SQL of `jobs`. A claim on a job is the right to open its document; claims on pages are in `pages`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from docserver.db import Cursor, Row, each
+from docserver.db import Cursor, Row
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Job, Options, Status
+from docserver.model import HISTORY_KEPT, Ended, Job, Options, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ async def insert(cur: Cursor, *, job_id: UUID, document_id: UUID, options: Optio
     """Add a pending job."""
     await cur.execute(
         """
-        INSERT INTO jobs (id, document_id, status, version, options, request_id, run_after, created_at)
-        VALUES (%s, %s, 'pending', 1, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
+        INSERT INTO jobs (id, document_id, status, version, options, history, request_id, run_after, created_at)
+        VALUES (%s, %s, 'pending', 1, %s, '[]', %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
         """,
         (job_id.bytes, document_id.bytes, orjson.dumps(options.as_json()).decode(), request_id),
     )
@@ -62,13 +62,26 @@ async def claim(cur: Cursor, *, job_id: UUID, claim_id: UUID, lease_s: float, en
             """
             UPDATE jobs
             SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, status = 'processing',
-                version = version + 1, started_at = COALESCE(started_at, UTC_TIMESTAMP(6)), engine = %s
+                claimed_at = UTC_TIMESTAMP(6), version = version + 1, engine = %s,
+                started_at = COALESCE(started_at, UTC_TIMESTAMP(6))
             WHERE id = %s AND status IN ('pending', 'processing') AND pages_total IS NULL AND claim IS NULL
               AND run_after <= UTC_TIMESTAMP(6)
             """,
             (claim_id.bytes, _microseconds(lease_s), orjson.dumps(engine).decode(), job_id.bytes),
         )
         > 0
+    )
+
+
+async def begin(cur: Cursor, *, job_id: UUID, engine: Mapping[str, Any]) -> None:
+    """Let a pending job whose pages are known begin."""
+    await cur.execute(
+        """
+        UPDATE jobs
+        SET status = 'processing', version = version + 1, started_at = UTC_TIMESTAMP(6), engine = %s
+        WHERE id = %s AND status = 'pending'
+        """,
+        (orjson.dumps(engine).decode(), job_id.bytes),
     )
 
 
@@ -81,17 +94,6 @@ async def opened(cur: Cursor, *, job_id: UUID, claim_id: UUID, pages_total: int)
             WHERE id = %s AND claim = %s
             """,
             (pages_total, job_id.bytes, claim_id.bytes),
-        )
-        > 0
-    )
-
-
-async def release(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> bool:
-    """Give the right to open back, as if it had not been taken."""
-    return (
-        await cur.execute(
-            "UPDATE jobs SET claim = NULL, lease_until = NULL WHERE id = %s AND claim = %s",
-            (job_id.bytes, claim_id.bytes),
         )
         > 0
     )
@@ -119,7 +121,7 @@ async def count_page(cur: Cursor, *, job_id: UUID, done: int, failed: int) -> No
         UPDATE jobs
         SET pages_done = pages_done + %s, pages_failed = pages_failed + %s, version = version + 1,
             eta_s = TIMESTAMPDIFF(MICROSECOND, started_at, UTC_TIMESTAMP(6)) / 1000000
-                    / (pages_done + pages_failed) * (pages_total - pages_done - pages_failed)
+                    / (pages_done + pages_failed - pages_kept) * (pages_total - pages_done - pages_failed)
         WHERE id = %s
         """,
         (done, failed, job_id.bytes),
@@ -152,23 +154,47 @@ async def claimed(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> Claimed | Non
     return Claimed(**row) if row else None
 
 
-async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> None:
-    """Extend the leases of these claims."""
+async def expired(cur: Cursor, job_id: UUID) -> Claimed | None:
+    """What is known of the tries of opening, when the lease on the right to open has run out."""
     await cur.execute(
-        f"""
-        UPDATE jobs SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND WHERE claim IN ({each(claim_ids)})
-        """,  # noqa: S608 - placeholders alone
-        (_microseconds(lease_s), *(claim_id.bytes for claim_id in claim_ids)),
+        "SELECT tries, losses FROM jobs WHERE id = %s AND lease_until < UTC_TIMESTAMP(6)", (job_id.bytes,)
+    )
+    row = cur.row()
+    return Claimed(**row) if row else None
+
+
+async def lose(cur: Cursor, job_id: UUID) -> None:
+    """Take the right to open back from who let its lease run out, and count that; the job is locked."""
+    await cur.execute(
+        "UPDATE jobs SET claim = NULL, lease_until = NULL, losses = losses + 1 WHERE id = %s", (job_id.bytes,)
     )
 
 
-async def expire(cur: Cursor) -> int:
-    """Take the claims back whose leases ran out; returns how many."""
-    return await cur.execute(
+async def note(cur: Cursor, *, job_id: UUID, ended: Ended) -> None:
+    """Add a try that ended now to the job's history, and drop the oldest when there are too many."""
+    await cur.execute(
         """
-        UPDATE jobs SET claim = NULL, lease_until = NULL, losses = losses + 1
-        WHERE lease_until < UTC_TIMESTAMP(6)
-        """
+        UPDATE jobs
+        SET version = version + 1, history = JSON_ARRAY_APPEND(
+            IF(JSON_LENGTH(history) >= %s, JSON_REMOVE(history, '$[0]'), history), '$',
+            JSON_OBJECT(
+                'attempt', attempt, 'step', %s, 'page', %s, 'outcome', %s, 'code', %s,
+                'started_at', DATE_FORMAT(CASE %s
+                    WHEN 'page' THEN (SELECT p.claimed_at FROM pages p WHERE p.job_id = jobs.id AND p.number = %s)
+                    WHEN 'opening' THEN claimed_at ELSE started_at END, '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ'),
+                'ended_at', DATE_FORMAT(UTC_TIMESTAMP(6), '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ')))
+        WHERE id = %s
+        """,
+        (
+            HISTORY_KEPT,
+            ended.step.value,
+            ended.page,
+            ended.outcome.value,
+            ended.code.value if ended.code else None,
+            ended.step.value,
+            ended.page,
+            job_id.bytes,
+        ),
     )
 
 
@@ -208,6 +234,7 @@ def _job(row: Row) -> Job:
         pages_failed=row["pages_failed"],
         eta_s=row["eta_s"],
         attempt=row["attempt"],
+        history=orjson.loads(row["history"]),
         failure=failure,
         engine=orjson.loads(row["engine"]) if row["engine"] else None,
         created_at=row["created_at"],

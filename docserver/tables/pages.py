@@ -33,7 +33,8 @@ async def claim(cur: Cursor, *, job_id: UUID, claim_id: UUID, limit: int, lease_
     return (
         await cur.execute(
             """
-            UPDATE pages SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND
+            UPDATE pages
+            SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, claimed_at = UTC_TIMESTAMP(6)
             WHERE job_id = %s AND status = 'pending' AND claim IS NULL AND run_after <= UTC_TIMESTAMP(6)
             ORDER BY number LIMIT %s
             """,
@@ -50,6 +51,19 @@ async def claimed(cur: Cursor, claim_id: UUID) -> list[Claimed]:
         (claim_id.bytes,),
     )
     return [Claimed(**row) for row in cur.rows()]
+
+
+async def troubles(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
+    """Of the next waiting pages that are due, lowest first: how often reading each has failed or fallen silent."""
+    await cur.execute(
+        """
+        SELECT tries + losses AS troubles FROM pages
+        WHERE job_id = %s AND status = 'pending' AND claim IS NULL AND run_after <= UTC_TIMESTAMP(6)
+        ORDER BY number LIMIT %s
+        """,
+        (job_id.bytes, limit),
+    )
+    return [int(row["troubles"]) for row in cur.rows()]
 
 
 async def waiting(cur: Cursor, job_id: UUID) -> bool:
@@ -125,27 +139,60 @@ async def postpone(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, de
     )
 
 
-async def release(cur: Cursor, claim_id: UUID) -> int:
-    """Give the unread pages of a claim back, as if they had not been taken; returns how many."""
-    return await cur.execute(
-        "UPDATE pages SET claim = NULL, lease_until = NULL WHERE claim = %s AND status = 'pending'", (claim_id.bytes,)
+async def expired(cur: Cursor, job_id: UUID) -> list[Claimed]:
+    """The pages of a job whose leases have run out."""
+    await cur.execute(
+        "SELECT number, tries, losses FROM pages WHERE job_id = %s AND lease_until < UTC_TIMESTAMP(6) ORDER BY number",
+        (job_id.bytes,),
+    )
+    return [Claimed(**row) for row in cur.rows()]
+
+
+async def lose(cur: Cursor, *, job_id: UUID, number: int) -> None:
+    """Take a page back from who let its lease run out, and count that; the job is locked."""
+    await cur.execute(
+        "UPDATE pages SET claim = NULL, lease_until = NULL, losses = losses + 1 WHERE job_id = %s AND number = %s",
+        (job_id.bytes, number),
     )
 
 
-async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> None:
-    """Extend the leases of these claims."""
+async def give_up(cur: Cursor, *, job_id: UUID, number: int, failure: Failure) -> None:
+    """Mark a page as failed for good, whoever holds it; the job is locked."""
+    await cur.execute(
+        """
+        UPDATE pages
+        SET status = 'failed', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6), error_code = %s,
+            error_message = %s
+        WHERE job_id = %s AND number = %s AND status = 'pending'
+        """,
+        (failure.code.value, failure.message, job_id.bytes, number),
+    )
+
+
+async def free(cur: Cursor, job_id: UUID) -> None:
+    """Take all pages of a job back from whoever reads them; the job is locked."""
+    await cur.execute(
+        "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s AND claim IS NOT NULL", (job_id.bytes,)
+    )
+
+
+async def statuses(cur: Cursor, job_id: UUID) -> dict[int, PageStatus]:
+    """Where each page of a job stands."""
+    await cur.execute("SELECT number, status FROM pages WHERE job_id = %s ORDER BY number", (job_id.bytes,))
+    return {row["number"]: PageStatus(row["status"]) for row in cur.rows()}
+
+
+async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
+    """Let pages wait to be read as if they never had been; the job is locked."""
     await cur.execute(
         f"""
-        UPDATE pages SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND WHERE claim IN ({each(claim_ids)})
+        UPDATE pages
+        SET status = 'pending', claim = NULL, lease_until = NULL, tries = 0, losses = 0, claimed_at = NULL,
+            run_after = UTC_TIMESTAMP(6), width = NULL, height = NULL, dpi = NULL, rotation = NULL, source = NULL,
+            confidence = NULL, text = NULL, layout = NULL, error_code = NULL, error_message = NULL, finished_at = NULL
+        WHERE job_id = %s AND number IN ({each(numbers)})
         """,  # noqa: S608 - placeholders alone
-        (int(lease_s * 1_000_000), *(claim_id.bytes for claim_id in claim_ids)),
-    )
-
-
-async def expire(cur: Cursor) -> int:
-    """Take the claims back whose leases ran out; returns how many pages that frees."""
-    return await cur.execute(
-        "UPDATE pages SET claim = NULL, lease_until = NULL, losses = losses + 1 WHERE lease_until < UTC_TIMESTAMP(6)"
+        (job_id.bytes, *numbers),
     )
 
 

@@ -35,6 +35,18 @@ class Engine(Schema):
     models = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
+class Ended(Schema):
+    """A try that ended."""
+
+    attempt = fields.Integer(required=True)
+    step = fields.String(required=True, metadata={"enum": ["job", "opening", "page"]})
+    page = fields.Integer(required=True, allow_none=True)
+    outcome = fields.String(required=True, metadata={"enum": ["completed", "failed", "cancelled", "lost"]})
+    code = fields.String(required=True, allow_none=True)
+    started_at = fields.DateTime(required=True, allow_none=True)
+    ended_at = fields.DateTime(required=True)
+
+
 class Job(Schema):
     """A job."""
 
@@ -48,6 +60,11 @@ class Job(Schema):
     eta_seconds = fields.Float(required=True, allow_none=True)
     queue_position = fields.Integer(required=True, allow_none=True)
     attempt = fields.Integer(required=True)
+    history = fields.List(
+        fields.Nested(Ended),
+        required=True,
+        metadata={"description": "The last 50 tries that ended, oldest first; a page that was read is not among them."},
+    )
     options = fields.Nested(Options, required=True)
     error = fields.Nested(Failure, required=True, allow_none=True)
     engine = fields.Nested(Engine, required=True, allow_none=True)

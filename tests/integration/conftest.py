@@ -65,9 +65,7 @@ def without_redis(resources: Resources, dead_redis: Redis) -> Resources:
 @pytest.fixture
 async def worker(resources: Resources, tmp_path: Path) -> AsyncIterator[Worker]:
     """Two slots at work."""
-    running = Worker(
-        Pipeline(resources, scratch=tmp_path / "scratch"), resources.queue, slots=2, lease_s=resources.settings.lease_s
-    )
+    running = Worker(Pipeline(resources, scratch=tmp_path / "scratch"), resources.queue, slots=2)
     running.start()
     yield running
     await running.stop(grace_s=10)

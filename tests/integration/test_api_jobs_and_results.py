@@ -179,7 +179,7 @@ async def test_a_format_that_is_not_offered_is_refused(
 
 
 async def test_without_redis_documents_are_uploaded_read_and_fetched(without_redis: Resources, tmp_path: Path) -> None:
-    running = Worker(Pipeline(without_redis, scratch=tmp_path / "scratch"), without_redis.queue, slots=1, lease_s=30)
+    running = Worker(Pipeline(without_redis, scratch=tmp_path / "scratch"), without_redis.queue, slots=1)
     running.start()
     server = TestServer(make_app(without_redis))
     await server.start_server()

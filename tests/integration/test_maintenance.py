@@ -234,6 +234,9 @@ class Faulty:
             raise self.fault
         return self._db.session()
 
+    def transaction(self) -> Any:
+        return self._db.transaction()
+
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):

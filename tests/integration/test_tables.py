@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from docserver import moves
 from docserver.db import Database
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import NewDocument, Options, PageStatus, Reading, Status, new_id, pack_blocks
-from docserver.tables import documents, jobs, pages
+from docserver.tables import claims, documents, jobs, pages
 from docserver.tables.documents import Filter, Position
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
@@ -148,7 +149,7 @@ async def test_a_claim_begins_the_job_and_keeps_when_it_began(db: Database) -> N
     await claim_job(db, job_id, claim_id)
     begun = await found(db, job_id)
     async with db.session() as cur:
-        await jobs.release(cur, job_id=job_id, claim_id=claim_id)
+        assert await claims.release(cur, [claim_id]) == 1
 
     await claim_job(db, job_id)
     again = await found(db, job_id)
@@ -177,7 +178,7 @@ async def test_who_lost_the_right_to_open_a_job_changes_nothing(db: Database) ->
     async with db.session() as cur:
         assert await jobs.claimed(cur, job_id=job_id, claim_id=stale) is None
         assert await jobs.opened(cur, job_id=job_id, claim_id=stale, pages_total=1) is False
-        assert await jobs.release(cur, job_id=job_id, claim_id=stale) is False
+        assert await claims.release(cur, [stale]) == 0
         assert await jobs.postpone(cur, job_id=job_id, claim_id=stale, delay_s=5) is False
 
     assert await found(db, job_id) == before
@@ -206,7 +207,7 @@ async def test_a_job_that_is_given_back_can_be_claimed_at_once_and_counts_no_try
     claim_id = uuid4()
     await claim_job(db, job_id, claim_id)
     async with db.session() as cur:
-        assert await jobs.release(cur, job_id=job_id, claim_id=claim_id)
+        assert await claims.release(cur, [claim_id]) == 1
 
     assert await claim_job(db, job_id, claim_id) is True
     async with db.session() as cur:
@@ -270,8 +271,7 @@ async def test_a_worker_that_was_thought_dead_overwrites_nothing(db: Database) -
     await change(
         db, "UPDATE pages SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE job_id = %s", job_id.bytes
     )
-    async with db.session() as cur:
-        assert await pages.expire(cur) == 1
+    assert await moves.reap(db, job_id) is not None
     fresh, _ = await claim_pages(db, job_id)
 
     async with db.session() as cur:
@@ -280,7 +280,7 @@ async def test_a_worker_that_was_thought_dead_overwrites_nothing(db: Database) -
         assert await pages.finish(cur, job_id=job_id, number=1, claim_id=stale, reading=READING) is False
         assert await pages.fail(cur, job_id=job_id, number=1, claim_id=stale, failure=TIMEOUT) is False
         assert await pages.postpone(cur, job_id=job_id, number=1, claim_id=stale, delay_s=1) is False
-        assert await pages.release(cur, stale) == 0
+        assert await claims.release(cur, [stale]) == 0
         assert await pages.finish(cur, job_id=job_id, number=1, claim_id=fresh, reading=READING) is True
 
 
@@ -316,7 +316,7 @@ async def test_pages_that_are_given_back_are_free_and_those_that_were_read_stay_
         await pages.finish(cur, job_id=job_id, number=1, claim_id=claim_id, reading=READING)
 
         assert await pages.waiting(cur, job_id) is False
-        assert await pages.release(cur, claim_id) == 2
+        assert await claims.release(cur, [claim_id]) == 2
         assert await pages.waiting(cur, job_id) is True
 
     assert (await claim_pages(db, job_id, limit=3))[1] == [2, 3]
@@ -337,15 +337,27 @@ async def test_only_leases_that_ran_out_expire_and_those_that_are_extended_do_no
         )
 
     async with db.session() as cur:
-        await pages.extend(cur, [kept, kept_job], lease_s=LEASE_S)
-        await jobs.extend(cur, [kept, kept_job], lease_s=LEASE_S)
-        assert await pages.expire(cur) == 1
-        assert await jobs.expire(cur) == 1
+        await claims.extend(cur, [kept, kept_job], lease_s=LEASE_S)
+        assert await claims.standing(cur, [lost, kept, lost_job, kept_job, uuid4()]) == {
+            lost,
+            kept,
+            lost_job,
+            kept_job,
+        }
+        assert sorted(await claims.expired(cur, limit=10)) == sorted([read, opening])
+        assert len(await claims.expired(cur, limit=1)) == 1
+    for job_id in (read, opening):
+        assert await moves.reap(db, job_id) is not None
+    for job_id in (read, opening, kept_opening):
+        assert await moves.reap(db, job_id) is None
+
+    async with db.session() as cur:
+        assert await claims.expired(cur, limit=10) == []
+        assert await claims.standing(cur, [lost, kept, lost_job, kept_job]) == {kept, kept_job}
         assert await pages.claimed(cur, lost) == []
         assert await pages.claimed(cur, kept) == [pages.Claimed(number=2, tries=0, losses=0)]
         assert await jobs.claimed(cur, job_id=opening, claim_id=lost_job) is None
         assert await jobs.claimed(cur, job_id=kept_opening, claim_id=kept_job) == jobs.Claimed(tries=0, losses=0)
-        assert (await pages.expire(cur), await jobs.expire(cur)) == (0, 0)
 
     again = uuid4()
     assert await claim_job(db, opening, again)

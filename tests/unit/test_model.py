@@ -71,12 +71,15 @@ MOVES = {
     ("processing", "completed"),
     ("processing", "failed"),
     ("processing", "cancelled"),
+    ("completed", "pending"),
+    ("failed", "pending"),
+    ("cancelled", "pending"),
 }
 
 
 @pytest.mark.parametrize("old", Status)
 @pytest.mark.parametrize("new", Status)
-def test_a_job_moves_only_forward(old: Status, new: Status) -> None:
+def test_a_job_moves_only_forward_or_all_the_way_back_for_another_attempt(old: Status, new: Status) -> None:
     if (old.value, new.value) in MOVES:
         assert old.to(new) is new
     else:
@@ -84,7 +87,7 @@ def test_a_job_moves_only_forward(old: Status, new: Status) -> None:
             old.to(new)
 
 
-def test_a_final_status_is_one_without_a_way_on() -> None:
+def test_a_final_status_is_one_without_a_way_on_but_another_attempt() -> None:
     assert {status.value for status in Status if status.final} == {"completed", "failed", "cancelled"} == set(FINAL)
 
 

@@ -1,0 +1,134 @@
+"""Every move of a job and its pages, each one transaction that begins with the job's lock and names the claim it ends.
+
+A move that another worker or a client has made impossible returns None and changes nothing.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from docserver.db import Cursor, Database
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import Ended, Job, Outcome, Reading, Status, Step
+from docserver.tables import jobs, pages
+
+LOSSES = 3
+"""A page whose reader fell silent so often is given up: something about it takes its worker along."""
+
+
+async def open_pages(
+    db: Database, *, job_id: UUID, claim_id: UUID, numbers: Sequence[int], limit: int, lease_s: float
+) -> Job | None:
+    """Say which pages a document that was opened has to be read; the claim goes over to the first `limit` of them."""
+    async with db.transaction() as cur:
+        job = await jobs.lock(cur, job_id)
+        if job is None or not await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=len(numbers)):
+            return None
+        await pages.insert(cur, job_id=job_id, numbers=numbers)
+        await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=lease_s)
+        return await jobs.find(cur, job_id)
+
+
+async def settle_page(
+    db: Database, *, job_id: UUID, claim_id: UUID, number: int, result: Reading | Failure
+) -> Job | None:
+    """Save what a page says or why it says nothing, and with the last page the end of the job."""
+    async with db.transaction() as cur:
+        job = await jobs.lock(cur, job_id)
+        if job is None:
+            return None
+        if isinstance(result, Failure):
+            saved = await pages.fail(cur, job_id=job_id, number=number, claim_id=claim_id, failure=result)
+        else:
+            saved = await pages.finish(cur, job_id=job_id, number=number, claim_id=claim_id, reading=result)
+        if not saved:
+            return None
+        if isinstance(result, Failure):
+            await _note_page(cur, job_id, number, result.code)
+        return await _count(cur, job_id, failed=isinstance(result, Failure))
+
+
+async def postpone_page(
+    db: Database, *, job_id: UUID, claim_id: UUID, number: int, code: DocumentErrorCode, delay_s: float
+) -> Job | None:
+    """Let a page whose reading failed be read again later."""
+    async with db.transaction() as cur:
+        if await jobs.lock(cur, job_id) is None:
+            return None
+        if not await pages.postpone(cur, job_id=job_id, number=number, claim_id=claim_id, delay_s=delay_s):
+            return None
+        await _note_page(cur, job_id, number, code)
+        return await jobs.find(cur, job_id)
+
+
+async def postpone_opening(
+    db: Database, *, job_id: UUID, claim_id: UUID, code: DocumentErrorCode, delay_s: float
+) -> Job | None:
+    """Let a document whose opening failed be opened again later."""
+    async with db.transaction() as cur:
+        if await jobs.lock(cur, job_id) is None:
+            return None
+        if not await jobs.postpone(cur, job_id=job_id, claim_id=claim_id, delay_s=delay_s):
+            return None
+        await jobs.note(cur, job_id=job_id, ended=Ended(Step.OPENING, Outcome.FAILED, code=code))
+        return await jobs.find(cur, job_id)
+
+
+async def fail_opening(db: Database, *, job_id: UUID, claim_id: UUID, failure: Failure) -> Job | None:
+    """End a job whose document cannot be opened."""
+    async with db.transaction() as cur:
+        job = await jobs.lock(cur, job_id)
+        if job is None or not await jobs.claimed(cur, job_id=job_id, claim_id=claim_id):
+            return None
+        await jobs.note(cur, job_id=job_id, ended=Ended(Step.OPENING, Outcome.FAILED, code=failure.code))
+        return await _end(cur, job, Status.FAILED, failure)
+
+
+async def reap(db: Database, job_id: UUID) -> Job | None:
+    """Take back what whoever let its lease run out has of a job, and give up what was lost too often."""
+    async with db.transaction() as cur:
+        job = await jobs.lock(cur, job_id)
+        if job is None:
+            return None
+        opening = await jobs.expired(cur, job_id)
+        if opening:
+            await jobs.lose(cur, job_id)
+            await jobs.note(cur, job_id=job_id, ended=Ended(Step.OPENING, Outcome.LOST))
+            if opening.losses + 1 >= LOSSES:
+                return await _end(cur, job, Status.FAILED, lost())
+        expired = await pages.expired(cur, job_id)
+        for page in expired:
+            await pages.lose(cur, job_id=job_id, number=page.number)
+            await jobs.note(cur, job_id=job_id, ended=Ended(Step.PAGE, Outcome.LOST, page.number))
+            if page.losses + 1 >= LOSSES:
+                await pages.give_up(cur, job_id=job_id, number=page.number, failure=lost())
+                await _count(cur, job_id, failed=True)
+        return await jobs.find(cur, job_id) if opening or expired else None
+
+
+def lost() -> Failure:
+    """Why a page or a document is given up whose reader fell silent again and again."""
+    return Failure(
+        DocumentErrorCode.LOST, f"Reading it was begun {LOSSES} times, and each time the worker disappeared."
+    )
+
+
+async def _note_page(cur: Cursor, job_id: UUID, number: int, code: DocumentErrorCode) -> None:
+    await jobs.note(cur, job_id=job_id, ended=Ended(Step.PAGE, Outcome.FAILED, number, code))
+
+
+async def _count(cur: Cursor, job_id: UUID, *, failed: bool) -> Job | None:
+    """Count a page that was settled, and end the job if it was the last; the job is locked."""
+    await jobs.count_page(cur, job_id=job_id, done=int(not failed), failed=int(failed))
+    job = await jobs.find(cur, job_id)
+    if job is None or job.pages_done + job.pages_failed != job.pages_total:
+        return job
+    failure = None if job.pages_done else await pages.first_failure(cur, job_id)
+    return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure)
+
+
+async def _end(cur: Cursor, job: Job, status: Status, failure: Failure | None) -> Job | None:
+    """Give a job that is locked its final status."""
+    await jobs.finish(cur, job_id=job.id, status=job.status.to(status), failure=failure)
+    code = failure.code if failure else None
+    await jobs.note(cur, job_id=job.id, ended=Ended(Step.JOB, Outcome(status.value), code=code))
+    return await jobs.find(cur, job.id)

@@ -1,0 +1,398 @@
+"""Claims as one process holds them: kept by beats, lost when taken away or not extended in time, given back."""
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from docserver import moves, news
+from docserver.claims import Claim, ClaimLost, Claims
+from docserver.db import Database
+from docserver.errors import DatabaseUnavailable
+from docserver.model import Status
+from docserver.resources import Resources
+from docserver.tables import jobs, pages
+from tests.integration.test_cache import listening
+from tests.integration.test_tables import READING, TIMEOUT, change, claim_pages, finish_job, found, make_job, value
+
+FOREVER_S = 1000.0
+
+
+class Switch:
+    """A database that can be away."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.away = False
+
+    def session(self) -> Any:
+        self._check()
+        return self._db.session()
+
+    def transaction(self) -> Any:
+        self._check()
+        return self._db.transaction()
+
+    def _check(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("forced")
+
+
+@pytest.fixture
+def switch(resources: Resources) -> Switch:
+    return Switch(resources.db)
+
+
+def claims_of(resources: Resources, *, db: Any = None, **settings: Any) -> Claims:
+    changed = replace(resources.settings, **settings)
+    return Claims(replace(resources, settings=changed, db=db or resources.db))
+
+
+async def held_pages(db: Database, claim_id: UUID) -> list[int]:
+    async with db.session() as cur:
+        return [page.number for page in await pages.claimed(cur, claim_id)]
+
+
+@asynccontextmanager
+async def keeping(claims: Claims) -> Any:
+    task = asyncio.create_task(claims.keep())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+class Work:
+    """Work that never ends by itself."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.cancelled = False
+
+    async def run(self) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+
+
+async def do(claims: Claims, job_id: UUID, work: Work) -> Claim | None:
+    """Work on a job until the claim is lost, as a slot does."""
+    async with claims.taken(job_id) as claim:
+        assert claim is not None
+        await claims.guard(claim, work.run())
+    return claim
+
+
+async def ended(task: asyncio.Task[Any]) -> Any:
+    async with asyncio.timeout(20):
+        return await task
+
+
+async def test_a_claim_that_was_taken_away_interrupts_its_work_at_the_next_beat(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims, work = claims_of(resources), Work()
+    task = asyncio.create_task(do(claims, job_id, work))
+    await work.begun.wait()
+    await claims.beat()
+    still_working = not task.done()
+
+    await change(resources.db, "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s", job_id.bytes)
+    await claims.beat()
+    await ended(task)
+
+    assert (still_working, work.cancelled) == (True, True)
+
+
+async def test_a_job_that_ends_interrupts_who_works_on_it_long_before_the_next_beat(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims, work = claims_of(resources, lease_s=FOREVER_S), Work()
+    await listening(resources)
+    async with keeping(claims):
+        task = asyncio.create_task(do(claims, job_id, work))
+        await work.begun.wait()
+        await change(resources.db, "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s", job_id.bytes)
+        await finish_job(resources.db, job_id, Status.CANCELLED)
+
+        await news.publish(resources, await found(resources.db, job_id))
+
+        await ended(task)
+    assert work.cancelled
+
+
+async def test_a_page_that_others_finish_interrupts_nobody(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=3)
+    claims, work = claims_of(resources), Work()
+    task = asyncio.create_task(do(claims, job_id, work))
+    await work.begun.wait()
+    other, (number,) = await claim_pages(resources.db, job_id, limit=1)
+    await moves.settle_page(resources.db, job_id=job_id, claim_id=other, number=number, result=READING)
+
+    await claims.beat()
+
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_who_cannot_extend_a_lease_ends_the_work_before_the_lease_is_over_and_writes_nothing(
+    resources: Resources, switch: Switch
+) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims, work = claims_of(resources, db=switch, lease_s=1.0), Work()
+    async with keeping(claims):
+        task = asyncio.create_task(do(claims, job_id, work))
+        await work.begun.wait()
+        switch.away = True
+        before = await value(resources.db, "SELECT lease_until FROM pages WHERE job_id = %s", job_id.bytes)
+
+        await ended(task)
+
+        now = await value(resources.db, "SELECT UTC_TIMESTAMP(6)")
+        after = await value(resources.db, "SELECT lease_until FROM pages WHERE job_id = %s", job_id.bytes)
+    assert work.cancelled
+    # A machine under load may be late; the next statement on this claim would still be refused.
+    assert now < before or (now - before).total_seconds() < 5
+    assert after == before
+
+
+async def test_a_claim_whose_beats_get_through_is_kept_far_beyond_its_first_lease(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims, work = claims_of(resources, lease_s=1.0), Work()
+    async with keeping(claims):
+        task = asyncio.create_task(do(claims, job_id, work))
+        await work.begun.wait()
+        first = await value(resources.db, "SELECT lease_until FROM pages WHERE job_id = %s", job_id.bytes)
+        async with asyncio.timeout(20):
+            while await value(resources.db, "SELECT UTC_TIMESTAMP(6)") < first:
+                await asyncio.sleep(0.05)
+
+        assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_nothing_new_is_begun_with_a_lease_that_is_nearly_over(resources: Resources, switch: Switch) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims, work = claims_of(resources, db=switch, lease_s=1.0), Work()
+
+    async with claims.taken(job_id) as claim:
+        assert claim
+        loop = asyncio.get_running_loop()
+        over = loop.time() + 1.0
+        while loop.time() < over:
+            await asyncio.sleep(0.05)
+        await claims.guard(claim, work.run())
+
+    assert not work.begun.is_set()
+
+
+async def test_what_was_read_can_still_be_saved_after_an_outage_while_nobody_took_it_over(
+    resources: Resources, switch: Switch
+) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims = claims_of(resources, db=switch, lease_s=1.0)
+    async with claims.taken(job_id) as claim:
+        assert claim
+        await change(resources.db, "UPDATE pages SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
+
+        job = await moves.settle_page(resources.db, job_id=job_id, claim_id=claim.id, number=1, result=READING)
+
+    assert job
+    assert job.status is Status.COMPLETED
+
+
+async def losses(db: Database, job_id: UUID) -> list[int]:
+    async with db.session() as cur:
+        await cur.execute("SELECT losses FROM pages WHERE job_id = %s ORDER BY number", (job_id.bytes,))
+        return [row["losses"] for row in cur.rows()]
+
+
+async def test_what_could_not_be_given_back_is_given_back_by_a_later_beat_and_counts_no_loss(
+    resources: Resources, switch: Switch
+) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims = claims_of(resources, db=switch)
+    ids = []
+    with pytest.raises(DatabaseUnavailable):
+        async with claims.taken(job_id) as claim:
+            assert claim
+            ids.append(claim.id)
+            switch.away = True
+            raise DatabaseUnavailable("forced")
+    assert await held_pages(resources.db, ids[0]) == [1]
+
+    with pytest.raises(DatabaseUnavailable):
+        await claims.beat()
+    switch.away = False
+    await claims.beat()
+
+    assert await held_pages(resources.db, ids[0]) == []
+    assert await losses(resources.db, job_id) == [0]
+    assert await resources.queue.take(wait_s=0.01) == job_id
+
+
+@pytest.mark.parametrize("fault", [DatabaseUnavailable("forced"), OSError("forced"), asyncio.CancelledError()])
+async def test_infrastructure_that_fails_gives_the_work_back_at_once(
+    resources: Resources, fault: BaseException
+) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims = claims_of(resources)
+
+    with pytest.raises(type(fault)):
+        async with claims.taken(job_id):
+            raise fault
+
+    assert (await claim_pages(resources.db, job_id))[1] == [1]
+    assert await losses(resources.db, job_id) == [0]
+
+
+async def test_a_job_that_is_final_taken_or_gone_gives_no_claim(resources: Resources) -> None:
+    _, final = await make_job(resources.db, total=1)
+    await finish_job(resources.db, final, Status.CANCELLED)
+    _, taken = await make_job(resources.db, total=1)
+    await claim_pages(resources.db, taken)
+    gone_document, gone = await make_job(resources.db, total=1)
+    await change(resources.db, "DELETE FROM documents WHERE id = %s", gone_document.bytes)
+    claims = claims_of(resources)
+
+    for job_id in (final, taken, gone):
+        async with claims.taken(job_id) as claim:
+            assert claim is None
+
+
+async def test_a_page_that_failed_before_is_taken_alone(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=6)
+    await change(resources.db, "UPDATE pages SET tries = 1 WHERE number IN (3, 5)")
+    claims, chunks = claims_of(resources, chunk_pages=4), []
+
+    for _ in range(5):
+        async with claims.taken(job_id) as claim:
+            assert claim
+            numbers = await held_pages(resources.db, claim.id)
+            chunks.append(numbers)
+            for number in numbers:
+                await moves.settle_page(resources.db, job_id=job_id, claim_id=claim.id, number=number, result=READING)
+
+    assert [chunk for chunk in chunks if chunk] == [[1, 2], [3], [4], [5], [6]]
+
+
+async def test_the_work_itself_may_end_and_its_value_comes_through(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claims = claims_of(resources)
+
+    async with claims.taken(job_id) as claim:
+        assert claim
+        assert await claims.guard(claim, asyncio.sleep(0, "value")) == "value"
+
+
+async def expire_and_reap(db: Database, job_id: UUID) -> None:
+    for table, column in (("jobs", "id"), ("pages", "job_id")):
+        async with db.session() as cur:
+            await cur.execute(
+                f"UPDATE {table} SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND "
+                f"WHERE claim IS NOT NULL AND {column} = %s",
+                (job_id.bytes,),
+            )
+    assert await moves.reap(db, job_id)
+
+
+def told(history: Any) -> list[tuple[Any, ...]]:
+    return [tuple(entry[key] for key in ("attempt", "step", "page", "outcome", "code")) for entry in history]
+
+
+async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(resources: Resources) -> None:
+    db = resources.db
+    _, job_id = await make_job(db, total=2)
+    claim_id, _ = await claim_pages(db, job_id, limit=1)
+    await moves.settle_page(db, job_id=job_id, claim_id=claim_id, number=1, result=READING)
+    for _ in range(moves.LOSSES):
+        assert (await claim_pages(db, job_id))[1] == [2]
+        await expire_and_reap(db, job_id)
+
+    job = await found(db, job_id)
+
+    assert (job.status, job.pages_done, job.pages_failed) == (Status.COMPLETED, 1, 1)
+    assert told(job.history) == [(1, "page", 2, "lost", None)] * 3 + [(1, "job", None, "completed", None)]
+    assert all(entry["started_at"] <= entry["ended_at"] for entry in job.history)
+    async with db.session() as cur:
+        _, page = await pages.of_job(cur, job_id=job_id, after=0, limit=2)
+    assert page.failure == replace(moves.lost(), page=2)
+
+
+async def test_a_document_that_three_workers_left_while_opening_it_is_lost(resources: Resources) -> None:
+    db = resources.db
+    _, job_id = await make_job(db)
+    for _ in range(moves.LOSSES):
+        async with claims_of(resources).taken(job_id) as claim:
+            assert claim
+            await expire_and_reap(db, job_id)
+
+    job = await found(db, job_id)
+
+    assert (job.status, job.failure) == (Status.FAILED, moves.lost())
+    assert told(job.history) == [(1, "opening", None, "lost", None)] * 3 + [(1, "job", None, "failed", "lost")]
+
+
+async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resources: Resources) -> None:
+    db = resources.db
+    _, job_id = await make_job(db)
+    async with claims_of(resources).taken(job_id) as claim:
+        assert claim
+        assert await moves.postpone_opening(db, job_id=job_id, claim_id=claim.id, code=TIMEOUT.code, delay_s=0)
+    async with claims_of(resources).taken(job_id) as claim:
+        assert claim
+        key = {"job_id": job_id, "claim_id": claim.id}
+        await moves.open_pages(db, **key, numbers=[4], limit=1, lease_s=30)
+        assert await moves.postpone_page(db, **key, number=4, code=TIMEOUT.code, delay_s=0)
+    async with claims_of(resources).taken(job_id) as claim:
+        assert claim
+        job = await moves.settle_page(db, job_id=job_id, claim_id=claim.id, number=4, result=TIMEOUT)
+
+    assert job
+    assert job.status is Status.FAILED
+    assert told(job.history) == [
+        (1, "opening", None, "failed", "page_timeout"),
+        (1, "page", 4, "failed", "page_timeout"),
+        (1, "page", 4, "failed", "page_timeout"),
+        (1, "job", None, "failed", "page_timeout"),
+    ]
+
+
+async def test_the_history_keeps_the_latest_tries_alone(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "HISTORY_KEPT", 3)
+    db = resources.db
+    _, job_id = await make_job(db, total=5)
+    claim_id, _ = await claim_pages(db, job_id, limit=5)
+
+    for number in range(1, 6):
+        await moves.settle_page(db, job_id=job_id, claim_id=claim_id, number=number, result=TIMEOUT)
+
+    assert [(entry["step"], entry["page"]) for entry in (await found(db, job_id)).history] == [
+        ("page", 4),
+        ("page", 5),
+        ("job", None),
+    ]
+
+
+async def test_a_guarded_work_is_refused_after_its_claim_was_lost(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=2)
+    claims, lost = claims_of(resources), []
+
+    async with claims.taken(job_id) as claim:
+        assert claim
+        await change(resources.db, "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s", job_id.bytes)
+        await claims.beat()
+        try:
+            await claims.guard(claim, Work().run())
+        except ClaimLost:
+            lost.append(claim.id)
+
+    assert lost == [claim.id]
