@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from docserver.resources import Resources
+    from docserver.web.listener import Listener
+    from docserver.web.starting import Progress
 
     End = Callable[[], Awaitable[None]]
 
 COLLECT_AFTER = 10_000
 """Objects more than before the last garbage collection: those of some dozens of requests, a few megabytes at most."""
-
-BACKLOG = 1024
-"""Connections that wait to be accepted; a burst of clients should not see resets."""
 
 log = logging.getLogger("docserver.main")
 
@@ -111,17 +110,23 @@ async def _serve(settings: Settings, *, api: bool) -> None:
     from docserver.maintenance import Maintenance
     from docserver.migrate import migrate
     from docserver.resources import opened
+    from docserver.web.starting import Progress
 
     stop, opening = _stop_signal(), asyncio.current_task()
+    progress = Progress()
     async with AsyncExitStack() as stack:
         giving_up = asyncio.create_task(_give_up(stop, opening))
+        listener = await _listen(settings, progress, stack) if api else None
+        progress.waits_for = "embedded servers"
         settings = await _with_servers(settings, stack)
+        progress.waits_for = "mysql"
         await migrate(settings)
+        progress.waits_for = "engine"
         resources = await stack.enter_async_context(opened(settings))
         stack.push_async_callback(_cancelled, asyncio.create_task(Maintenance(resources).run()))
         stops = [await _start_worker(resources, stack)]
-        if api:
-            stops.append(await _start_api(resources))
+        if listener:
+            stops.append(await _open(listener, resources))
         giving_up.cancel()
         _spare_the_collector()
         log.info("ready", extra={"slots": settings.slot_count})
@@ -152,19 +157,21 @@ async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "End":
     return partial(worker.stop, grace_s=settings.grace_s)
 
 
-async def _start_api(resources: "Resources") -> "End":
-    from aiohttp import web
+async def _listen(settings: Settings, progress: "Progress", stack: AsyncExitStack) -> "Listener":
+    """Listen from now on, and tell who asks for what the start is waiting."""
+    from docserver.web.listener import listening
+    from docserver.web.starting import make_starting_app
 
-    from docserver.web.app import make_app, make_runner
+    listener = await stack.enter_async_context(listening(settings))
+    await listener.serve(make_starting_app(progress))
+    return listener
 
-    settings = resources.settings
-    runner = make_runner(make_app(resources), shutdown_s=settings.grace_s)
-    await runner.setup()
-    await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
-    # Where port 0 was asked for, the system has chosen one.
-    host, port, *_ = runner.addresses[0]
-    log.info("listening", extra={"host": host, "port": port})
-    return runner.cleanup
+
+async def _open(listener: "Listener", resources: "Resources") -> "End":
+    from docserver.web.app import make_app
+
+    await listener.serve(make_app(resources))
+    return listener.close
 
 
 def _spare_the_collector() -> None:

@@ -126,6 +126,10 @@ class Unavailable(ServiceError):
     status, code, title = 503, "unavailable", "Temporarily unavailable"
 
 
+class Starting(Unavailable):
+    code, title = "starting", "The service is starting"
+
+
 class DatabaseUnavailable(Unavailable):
     """The database did not answer; of a commit that fails so it is not known whether it took place."""
 

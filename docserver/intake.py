@@ -80,7 +80,7 @@ def clean_filename(name: str) -> str:
     """A client's file name made fit for display: its last part, no control or format characters, bounded."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     shown = "".join(char for char in last if unicodedata.category(char)[0] != "C").strip()
-    return shown[:MAX_FILENAME] or "unnamed"
+    return shown[:MAX_FILENAME] if shown.strip(".") else "unnamed"
 
 
 def _told_by_content(received: Received) -> str:

@@ -116,7 +116,15 @@ class Settings:
     max_page_mp: float = _setting(150.0, "most megapixels of one page", least=1)
     pdf_dpi: int = _setting(300, "resolution at which PDF pages are drawn for reading", least=72)
     wait_limit_s: float = _setting(60.0, "longest ?wait= that is granted", least=0)
+    max_connections: int = _setting(1000, "connections of clients at the same time", least=1)
+    head_timeout_s: float = _setting(20.0, "longest time from a connection to its first whole request", least=0.1)
+    keepalive_s: float = _setting(75.0, "how long a connection may be idle between two requests", least=0.1)
+    request_timeout_s: float = _setting(30.0, "longest time for answering a request, beside what it waits", least=0.1)
     body_timeout_s: float = _setting(60.0, "longest silence of a client in the middle of its upload", least=0.1)
+    upload_timeout_s: float = _setting(1800.0, "longest time for one upload to arrive", least=0.1)
+    upload_min_kb_s: float = _setting(
+        1.0, "mean kilobytes a second below which an upload is given up after body_timeout_s; 0 is any", least=0
+    )
     cache_ttl_s: int = _setting(3600, "seconds that Redis keeps a job or a result for readers", least=10)
     cache_result_mb: float = _setting(2.0, "largest result kept in Redis, in megabytes", least=0)
     rate_limit: bool = _setting(default=True, meaning="limit requests per client")

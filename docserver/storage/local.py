@@ -16,8 +16,8 @@ from docserver.model import parse_id
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
 
-WRITE_BYTES = 1_000_000
-"""Received bytes are hashed and written in pieces of about this size, each in a thread."""
+WRITE_BYTES = 1 << 18
+"""Received bytes are hashed and written in pieces of about this size, each in a thread; so much every upload holds."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

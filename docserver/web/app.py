@@ -6,10 +6,8 @@ from docserver.resources import Resources
 from docserver.web import openapi
 from docserver.web.handlers import documents, jobs, results, system
 from docserver.web.keys import RESOURCES
-from docserver.web.middleware import AccessLogger, outermost, rate_limit
+from docserver.web.middleware import outermost, rate_limit
 
-KEEPALIVE_S = 75.0
-MAX_HEADER_BYTES = 8190
 FORM_BYTES = 1 << 20
 """Largest body outside the upload, which is streamed and counted by itself."""
 
@@ -30,15 +28,3 @@ def make_app(resources: Resources) -> web.Application:
     router.add_get("/readyz", system.readyz, name="readyz")
     openapi.set_up(app)
     return app
-
-
-def make_runner(app: web.Application, *, shutdown_s: float) -> web.AppRunner:
-    """What serves the application; requests under way at the end have `shutdown_s` to finish."""
-    return web.AppRunner(
-        app,
-        access_log_class=AccessLogger,
-        keepalive_timeout=KEEPALIVE_S,
-        max_line_size=MAX_HEADER_BYTES,
-        max_field_size=MAX_HEADER_BYTES,
-        shutdown_timeout=shutdown_s,
-    )

@@ -30,10 +30,6 @@ IPV6_CLIENT_PREFIX = 64
 """One subscriber usually has a whole /64, so an address alone would be no limit."""
 
 
-class _InternalError(ServiceError):
-    """Something that we did not foresee."""
-
-
 @web.middleware
 async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, and turn whatever goes wrong into a problem."""
@@ -54,11 +50,16 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
             response = problems.response(request, BadRequest("The request broke off or is malformed."))
         except Exception:
             log.exception("unexpected fault")
-            response = problems.response(request, _InternalError("Something went wrong here; the log knows more."))
+            response = problems.response(request, problems.InternalError())
+    sign(response, request_id)
+    return response
+
+
+def sign(response: web.StreamResponse, request_id: str) -> None:
+    """What every response carries."""
     headers = response.headers
     headers["X-Request-ID"] = request_id
-    headers["Server"] = "docserver"
-    return response
+    headers["Server"] = problems.SERVER
 
 
 @web.middleware
@@ -139,7 +140,9 @@ class AccessLogger(AbstractAccessLogger):
     """One line per request, written when its response has been sent."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        route = request.match_info.route.resource if isinstance(request, web.Request) else None
+        # What was no HTTP has no route, and aiohttp's property asserts that there is one.
+        matched = getattr(request, "_match_info", None)
+        route = matched.route.resource if matched is not None else None
         log.info(
             "request",
             extra={

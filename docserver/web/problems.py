@@ -9,9 +9,13 @@ import orjson
 from aiohttp import web
 
 from docserver.errors import MethodNotAllowed, NotFound, ServiceError, TooLarge
+from docserver.model import new_id
 from docserver.web.keys import REQUEST_ID
 
 CONTENT_TYPE = "application/problem+json"
+
+SERVER = "docserver"
+"""All that the Server header says: no version, no library."""
 
 MEANINGS: Mapping[int, str] = {
     400: "Malformed",
@@ -31,21 +35,48 @@ MEANINGS: Mapping[int, str] = {
 """What a status means, for the documentation."""
 
 
+class InternalError(ServiceError):
+    """Something that we did not foresee."""
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong here; the log knows more.")
+
+
 def response(request: web.BaseRequest, error: ServiceError) -> web.Response:
     """The response that tells a client of an error."""
-    problem = {
-        "type": f"urn:docserver:problem:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "instance": request.path,
-        "code": error.code,
-        "request_id": request.get(REQUEST_ID, ""),
-        "errors": error.errors,
-        **error.extra,
+    body = _body(error, instance=request.path, request_id=request.get(REQUEST_ID, ""))
+    return web.Response(body=body, status=error.status, headers={**error.headers, "Content-Type": CONTENT_TYPE})
+
+
+def unasked(error: ServiceError) -> bytes:
+    """The whole answer, head and body, to a client whose request is not even read."""
+    request_id = str(new_id())
+    body = _body(error, instance="", request_id=request_id)
+    headers = {
+        **error.headers,
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        "Server": SERVER,
+        "X-Request-ID": request_id,
     }
-    return web.Response(
-        body=_json(problem), status=error.status, headers={**error.headers, "Content-Type": CONTENT_TYPE}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n{head}\r\n".encode() + body
+
+
+def _body(error: ServiceError, *, instance: str, request_id: str) -> bytes:
+    return _json(
+        {
+            "type": f"urn:docserver:problem:{error.code}",
+            "title": error.title,
+            "status": error.status,
+            "detail": error.detail,
+            "instance": instance,
+            "code": error.code,
+            "request_id": request_id,
+            "errors": error.errors,
+            **error.extra,
+        }
     )
 
 

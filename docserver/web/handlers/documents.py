@@ -40,8 +40,12 @@ async def upload(request: web.Request) -> web.Response:
         request,
         receive=lambda chunks: intake.receive(resources, chunks),
         discard=resources.storage.discard,
-        max_bytes=settings.max_upload_bytes,
-        silence_s=settings.body_timeout_s,
+        bounds=multipart.Bounds(
+            file_bytes=settings.max_upload_bytes,
+            silence_s=settings.body_timeout_s,
+            total_s=settings.upload_timeout_s,
+            bytes_per_s=settings.upload_min_kb_s * 1000,
+        ),
     )
     try:
         arrived.fields.extend(request.query)
