@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from docserver.formats import json, txt
+from docserver.formats import alto, hocr, json, md, tsv, txt
 from docserver.model import Job, Page
 
 
@@ -19,8 +19,15 @@ class Format:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
-        "txt": Format("txt", txt.MEDIA_TYPE, txt.render),
-        "json": Format("json", json.MEDIA_TYPE, json.render),
+        form.name: form
+        for form in (
+            Format("txt", txt.MEDIA_TYPE, txt.render),
+            Format("json", json.MEDIA_TYPE, json.render),
+            Format("tsv", tsv.MEDIA_TYPE, tsv.render),
+            Format("hocr", hocr.MEDIA_TYPE, hocr.render),
+            Format("alto", alto.MEDIA_TYPE, alto.render),
+            Format("md", md.MEDIA_TYPE, md.render),
+        )
     }
 )
 """By name; the first is the default."""

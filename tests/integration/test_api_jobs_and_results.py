@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
+from docserver.formats import FORMATS, Format
 from docserver.pipeline import Pipeline
 from docserver.resources import Resources
 from docserver.web.app import make_app
@@ -97,6 +98,26 @@ async def test_the_words_are_given_as_json_with_boxes_and_confidences(
         assert 0 <= x0 < x1 <= page["width"]
         assert 0 <= y0 < y1 <= page["height"]
         assert 50 < word["confidence"] <= 100
+
+
+@pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
+async def test_each_format_is_given_by_name_and_by_media_type(client: Client, worker: Worker, form: Format) -> None:
+    job = await upload(client)
+    await completed(client, job["job_id"])
+    path = f"/v1/jobs/{job['job_id']}/result"
+
+    async with client.get(path, params={"format": form.name}) as by_name:
+        first = await by_name.read()
+    async with client.get(path, headers={"Accept": form.media_type}) as by_type:
+        second = await by_type.read()
+
+    assert first == second
+    assert by_name.headers["ETag"] == by_type.headers["ETag"]
+    assert by_type.headers["Content-Type"].partition(";")[0] == form.media_type
+    assert by_type.headers["Vary"] == "Accept"
+    assert by_type.headers["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in by_type.headers["Content-Security-Policy"]
+    assert all(word.encode() in first for word in words(TEXT))
 
 
 async def test_pages_are_separated_by_a_form_feed_and_can_be_chosen(client: Client, worker: Worker) -> None:

@@ -236,16 +236,17 @@ async def test_a_result_that_is_rendered_again_has_the_same_tag_and_another_one_
 
 async def test_each_format_and_selection_is_cached_by_itself(resources: Resources, without_database: Resources) -> None:
     job_id = await make_completed(resources, "one", "two", "three")
+    forms = [TXT, FORMATS["json"], FORMATS["tsv"]]
     selections = [None, (range(1, 2),), (range(2, 4),)]
     rendered = [
         await reads.result(resources, job_id, form=form, selection=selection)
-        for form in FORMATS.values()
+        for form in forms
         for selection in selections
     ]
 
     cached = [
         await reads.result(without_database, job_id, form=form, selection=selection)
-        for form in FORMATS.values()
+        for form in forms
         for selection in selections
     ]
 

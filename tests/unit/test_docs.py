@@ -34,14 +34,14 @@ def test_each_refusal_that_a_handler_documents_has_a_meaning() -> None:
     assert answers.Problem.__doc__
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/errors.md", "docs/operation.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/errors.md", "docs/formats.md", "docs/operation.md"])
 def test_each_setting_that_a_page_names_exists(page: str) -> None:
     known = {variable(setting.name) for setting in fields(Settings)}
 
     assert set(re.findall(r"DOCSERVER_[A-Z_]+", (ROOT / page).read_text())) <= known
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/errors.md", "docs/operation.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/errors.md", "docs/formats.md", "docs/operation.md"])
 def test_each_file_that_a_page_links_to_or_names_exists(page: str) -> None:
     text = (ROOT / page).read_text()
     named = set(re.findall(r"\]\((?!http)([^)#]+)\)", text)) | set(

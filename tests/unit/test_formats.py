@@ -1,4 +1,4 @@
-"""Results as text and JSON, and which of them a client gets."""
+"""Results as text and JSON, and which of all formats a client gets."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -132,9 +132,12 @@ def test_the_same_input_renders_to_the_same_bytes(name: str) -> None:
         ("application/json, */*", "json"),
         ("text/plain;q=0.5, application/json", "json"),
         ("text/plain;q=0.5, application/json;q=0.4", "txt"),
-        ("text/html,application/xhtml+xml,*/*;q=0.8", "txt"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "hocr"),
+        ("text/markdown", "md"),
+        ("text/tab-separated-values", "tsv"),
+        ("application/alto+xml, application/json;q=0.9", "alto"),
         ("text/plain;q=0, */*", "json"),
-        ("*/*;q=0.1, text/*;q=0, application/json;q=0.001", "json"),
+        ("*/*;q=0.1, text/*;q=0, application/json;q=0.001", "alto"),
         ("nonsense, application/json", "json"),
     ],
 )

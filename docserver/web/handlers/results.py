@@ -10,6 +10,9 @@ from docserver.web.handlers.common import path_id, unchanged
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
+GUARDS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+"""What a document says is shown by a browser as what it is declared to be, and can do nothing there."""
+
 _RESULT_QUERY = schemas.ResultQuery()
 
 
@@ -28,13 +31,13 @@ async def get_result(request: web.Request) -> web.Response:
     rendered = await reads.result(
         request.app[RESOURCES], path_id(request, "job_id"), form=form, selection=query.get("pages")
     )
-    headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", "Vary": "Accept", **GUARDS}
     if unchanged(request, rendered.etag):
         return web.Response(status=304, headers=headers)
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
     return web.Response(
         body=rendered.body,
-        headers={**headers, "Content-Type": form.media_type + charset, "X-Content-Type-Options": "nosniff"},
+        headers={**headers, "Content-Type": form.media_type + charset},
     )
 
 

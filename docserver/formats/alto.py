@@ -1,0 +1,101 @@
+"""ALTO 4.4 (https://www.loc.gov/standards/alto/): blocks, lines and words in pixels."""
+
+from collections.abc import Iterator, Sequence
+
+from docserver.formats.characters import escaped, text_direction
+from docserver.formats.engine import engine_name
+from docserver.model import Block, Box, Job, Line, Page, Paragraph, Word
+
+MEDIA_TYPE = "application/alto+xml"
+
+
+def render(job: Job, pages: Sequence[Page]) -> bytes:
+    """UTF-8; a page that could not be read is a `Page` without a size."""
+    head = f"""<?xml version="1.0" encoding="UTF-8"?>
+<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"\
+ xsi:schemaLocation="http://www.loc.gov/standards/alto/ns-v4# http://www.loc.gov/standards/alto/v4/alto-4-4.xsd"\
+ SCHEMAVERSION="4.4">
+ <Description>
+  <MeasurementUnit>pixel</MeasurementUnit>
+  <sourceImageInformation>
+   <documentIdentifier>{job.document_id}</documentIdentifier>
+  </sourceImageInformation>
+  <Processing ID="processing_1">
+   <processingSoftware>
+    <softwareName>{escaped(engine_name(job))}</softwareName>
+   </processingSoftware>
+  </Processing>
+ </Description>
+ <Layout>
+"""
+    return "".join([head, *(part for page in pages for part in _page(page)), " </Layout>\n</alto>\n"]).encode()
+
+
+def _page(page: Page) -> Iterator[str]:
+    start = f'  <Page ID="page_{page.number}" PHYSICAL_IMG_NR="{page.number}"'
+    reading = page.reading
+    if reading is None:
+        yield f"{start}/>\n"
+        return
+    # Counted counterclockwise, as the text lies; it is set upright by as many degrees clockwise.
+    rotation = f' ROTATION="{reading.rotation}"' if reading.rotation else ""
+    yield (
+        f'{start} WIDTH="{reading.width}" HEIGHT="{reading.height}" PROCESSING="processing_1"'
+        f' PC="{_share(reading.confidence)}"{rotation}>\n'
+        f"   <PrintSpace {_place((0, 0, reading.width, reading.height))}>\n"
+    )
+    for number, block in enumerate(reading.blocks, start=1):
+        yield from _block(block, f"{page.number}_{number}")
+    yield "   </PrintSpace>\n  </Page>\n"
+
+
+def _block(block: Block, place: str) -> Iterator[str]:
+    yield f'    <ComposedBlock ID="block_{place}" {_place(block.box)}>\n'
+    for number, paragraph in enumerate(block.paragraphs, start=1):
+        yield from _paragraph(paragraph, f"{place}_{number}")
+    yield "    </ComposedBlock>\n"
+
+
+def _paragraph(paragraph: Paragraph, place: str) -> Iterator[str]:
+    direction = text_direction(word for line in paragraph.lines for word in line.words)
+    told = _direction(direction, outside="ltr")
+    yield f'     <TextBlock ID="par_{place}" {_place(paragraph.box)}{told}>\n'
+    for number, line in enumerate(paragraph.lines, start=1):
+        yield from _line(line, f"{place}_{number}", outside=direction)
+    yield "     </TextBlock>\n"
+
+
+def _line(line: Line, place: str, *, outside: str) -> Iterator[str]:
+    direction = text_direction(line.words)
+    told = _direction(direction, outside=outside)
+    yield f'      <TextLine ID="line_{place}" {_place(line.box)}{told}>\n'
+    before: Word | None = None
+    for number, word in enumerate(line.words, start=1):
+        if before:
+            yield f"       <SP {_place(_gap(before.box, word.box))}/>\n"
+        yield (
+            f'       <String ID="word_{place}_{number}" {_place(word.box)}'
+            f' WC="{_share(word.confidence)}" CONTENT="{escaped(word.text)}"/>\n'
+        )
+        before = word
+    yield "      </TextLine>\n"
+
+
+def _direction(direction: str, *, outside: str) -> str:
+    return "" if direction == outside else f' BASEDIRECTION="{direction}"'
+
+
+def _gap(before: Box, after: Box) -> Box:
+    """The space between two words, whichever of them stands on the left; without width where they touch."""
+    left, right = sorted((before, after))
+    return (left[2], min(left[1], right[1]), max(left[2], right[0]), max(left[3], right[3]))
+
+
+def _place(box: Box) -> str:
+    x0, y0, x1, y1 = box
+    return f'HPOS="{x0}" VPOS="{y0}" WIDTH="{x1 - x0}" HEIGHT="{y1 - y0}"'
+
+
+def _share(confidence: float) -> str:
+    """0 to 100 as 0 to 1."""
+    return f"{confidence / 100:.4g}"

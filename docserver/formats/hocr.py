@@ -1,0 +1,76 @@
+"""hOCR 1.2 (https://kba.github.io/hocr-spec/1.2/) in HTML that is well-formed XML at the same time."""
+
+from collections.abc import Iterator, Sequence
+
+from docserver.formats.characters import escaped, text_direction
+from docserver.formats.engine import engine_name
+from docserver.model import Block, Box, Job, Line, Page, Paragraph
+
+MEDIA_TYPE = "text/html"
+
+CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_wconf ocrp_dir"
+
+
+def render(job: Job, pages: Sequence[Page]) -> bytes:
+    """UTF-8; a page that could not be read is an empty `ocr_page` without a box."""
+    head = f"""<!DOCTYPE html>
+<html xmlns="http://www.w3.org/1999/xhtml">
+ <head>
+  <meta charset="utf-8"/>
+  <title>{job.document_id}</title>
+  <meta name="ocr-system" content="{escaped(engine_name(job))}"/>
+  <meta name="ocr-capabilities" content="{CAPABILITIES}"/>
+  <meta name="ocr-number-of-pages" content="{len(pages)}"/>
+ </head>
+ <body>
+"""
+    return "".join([head, *(part for page in pages for part in _page(page)), " </body>\n</html>\n"]).encode()
+
+
+def _page(page: Page) -> Iterator[str]:
+    # The specification counts physical pages from 0.
+    facts = f"ppageno {page.number - 1}"
+    angle, reading = "", page.reading
+    if reading:
+        # Counted counterclockwise, as the text lies; it is set upright by as many degrees clockwise.
+        angle = f"; textangle {reading.rotation}" if reading.rotation else ""
+        facts = f"bbox 0 0 {reading.width} {reading.height}; {facts}"
+        if reading.dpi:
+            facts += f"; scan_res {reading.dpi} {reading.dpi}"
+    yield f'  <div class="ocr_page" id="page_{page.number}" title="{facts}">\n'
+    for number, block in enumerate(reading.blocks if reading else (), start=1):
+        yield from _block(block, f"{page.number}_{number}", angle=angle)
+    yield "  </div>\n"
+
+
+def _block(block: Block, place: str, *, angle: str) -> Iterator[str]:
+    yield f'   <div class="ocr_carea" id="block_{place}" title="{_bbox(block.box)}">\n'
+    for number, paragraph in enumerate(block.paragraphs, start=1):
+        yield from _paragraph(paragraph, f"{place}_{number}", angle=angle)
+    yield "   </div>\n"
+
+
+def _paragraph(paragraph: Paragraph, place: str, *, angle: str) -> Iterator[str]:
+    direction = text_direction(word for line in paragraph.lines for word in line.words)
+    told = _dir(direction, outside="ltr")
+    yield f'    <p class="ocr_par" id="par_{place}"{told} title="{_bbox(paragraph.box)}">\n'
+    for number, line in enumerate(paragraph.lines, start=1):
+        yield from _line(line, f"{place}_{number}", outside=direction, angle=angle)
+    yield "    </p>\n"
+
+
+def _line(line: Line, place: str, *, outside: str, angle: str) -> Iterator[str]:
+    told = _dir(text_direction(line.words), outside=outside)
+    yield f'     <span class="ocr_line" id="line_{place}"{told} title="{_bbox(line.box)}{angle}">\n'
+    for number, word in enumerate(line.words, start=1):
+        facts = f"{_bbox(word.box)}; x_wconf {word.confidence:g}"
+        yield f'      <span class="ocrx_word" id="word_{place}_{number}" title="{facts}">{escaped(word.text)}</span>\n'
+    yield "     </span>\n"
+
+
+def _dir(direction: str, *, outside: str) -> str:
+    return "" if direction == outside else f' dir="{direction}"'
+
+
+def _bbox(box: Box) -> str:
+    return "bbox {} {} {} {}".format(*box)

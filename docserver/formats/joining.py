@@ -1,0 +1,65 @@
+"""The lines of a paragraph as one text, with words put together again that were divided at the end of a line."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from docserver.formats.characters import spaced
+from docserver.model import Paragraph
+
+SOFT_HYPHEN = "\u00ad"
+HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
+
+CONJUNCTIONS = frozenset({"and", "or", "und", "oder", "sowie"})
+"""After "pre- and postwar", "Haupt- und Nebensatz" the hyphen stands for the rest of the word."""
+
+LEAST_PART = 2
+"""Letters: no language divides off a single one."""
+
+_LAST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*(?=[-\u2010\u00ad]$)")
+_FIRST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*(?!\w|[-\u2010\u00ad])")
+
+
+class Vocabulary:
+    """The words of a document that stand undivided in it; they tell how a divided one is written."""
+
+    def __init__(self, of_pages: Iterable[Sequence[Paragraph]]) -> None:
+        self._words = {
+            found.lower()
+            for paragraphs in of_pages
+            for paragraph in paragraphs
+            for line in paragraph.lines
+            for word in line.words
+            for found in _WORD.findall(word.text)
+        }
+
+    def __contains__(self, word: str) -> bool:
+        return word.lower() in self._words
+
+
+def joined(lines: Iterable[Sequence[str]], vocabulary: Vocabulary) -> str:
+    """The words of the lines in one line."""
+    text = ""
+    for words in lines:
+        following = spaced(words).strip()
+        text = _continued(text, following, vocabulary) if text and following else text or following
+    return text.replace(SOFT_HYPHEN, "")
+
+
+def _continued(text: str, following: str, vocabulary: Vocabulary) -> str:
+    if not text.endswith(HYPHENS) or not text[-2:-1].isalnum() or not following[0].isalnum():
+        return spaced((text, following))
+    head, tail = _LAST.search(text), _FIRST.match(following)
+    if text.endswith(SOFT_HYPHEN):
+        return text[:-1] + following
+    # A name, a number or an abbreviation keeps its hyphen.
+    if not head or not tail or not following[0].islower():
+        return text + following
+    whole = head[0] + tail[0]
+    if whole not in vocabulary:
+        if tail[0] in CONJUNCTIONS:
+            return f"{text} {following}"
+        compound = "-" in whole or min(len(head[0]), len(tail[0])) < LEAST_PART
+        if compound or f"{head[0]}-{tail[0]}" in vocabulary:
+            return text + following
+    return text[:-1] + following

@@ -1,0 +1,179 @@
+"""What the layout of a page tells of its paragraphs: which are headings, by the size of their letters, which lists."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from docserver.model import Box, Line, Paragraph, Reading, Word
+
+HEADING_LEVELS = ((1.8, 1), (1.4, 2), (1.2, 3))
+"""How many times larger than the body a heading's letters are, at least. Sizes told from boxes are right within about
+a tenth, so less would make headings of ordinary lines."""
+
+HEADING_LINES = 3
+HEADING_LETTERS = 200
+"""Longer paragraphs are text, however large."""
+
+BODY_LETTERS = 200
+"""A page with fewer, such as a title page, is measured against the body of the whole document."""
+
+X_HEIGHT, ASCENDER, DESCENDER = 0.5, 0.22, 0.22
+"""Of a font's size: the height of small letters, and how far tall ones rise above and hanging ones sink below it."""
+
+_RISING = re.compile(r"[^\Wa-zàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ_]|[bdfhiklt\"'!?àáâãäåèéêëìíîïñòóôõöùúûüÿ]")
+_SINKING = re.compile(r"[gjpqyçQ,;()\[\]/|]")
+
+SIDEWAYS = (90, 270)
+
+BULLET = "•"
+BULLETS = "•◦▪●○■□‣\u2043"
+_BULLET = re.compile(rf"[{BULLETS}]")
+_DASH = re.compile(r"[-*+·\u2013\u2014]")
+_NUMBER = re.compile(r"(\d{1,3})([.)])")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A heading (`level` from 1), an item of a list (`marker` as in Markdown), or neither: a paragraph."""
+
+    lines: list[list[str]]
+    """The words of each line, without the marker."""
+    level: int = 0
+    marker: str = ""
+
+
+class Heights:
+    """How large letters are, on a page and in the whole document."""
+
+    def __init__(self, of_pages: Sequence[Sequence[Paragraph]]) -> None:
+        self._whole = _typical(word for paragraphs in of_pages for word in _words(paragraphs))
+        self._body = 0.0
+
+    def measure(self, paragraphs: Sequence[Paragraph]) -> None:
+        """Take these paragraphs' usual size for the body's, if they are enough to tell it."""
+        letters = sum(len(word.text) for word in _words(paragraphs))
+        self._body = _typical(_words(paragraphs)) if letters >= BODY_LETTERS else self._whole
+
+    def heading_level(self, paragraph: Paragraph) -> int:
+        """1 for the largest headings, 0 for what is none."""
+        text = "".join(word.text for word in _words([paragraph]))
+        if len(paragraph.lines) > HEADING_LINES or len(text) > HEADING_LETTERS or not _has_letter(text):
+            return 0
+        size = _typical(_words([paragraph]))
+        return next((level for times, level in HEADING_LEVELS if size >= times * self._body), 0)
+
+
+def upright_paragraphs(reading: Reading) -> list[Paragraph]:
+    """The paragraphs of a page in their order, with boxes as wide and high as they are once the text is upright."""
+    paragraphs = [paragraph for block in reading.blocks for paragraph in block.paragraphs]
+    if reading.rotation not in SIDEWAYS:
+        return paragraphs
+    return [
+        Paragraph(
+            _across(paragraph.box),
+            tuple(
+                Line(
+                    _across(line.box), tuple(Word(word.text, _across(word.box), word.confidence) for word in line.words)
+                )
+                for line in paragraph.lines
+            ),
+        )
+        for paragraph in paragraphs
+    ]
+
+
+def items(paragraphs: Sequence[Paragraph], heights: Heights) -> Iterator[Item]:
+    """The paragraphs of a page in their order, cut where items of a list begin."""
+    heights.measure(paragraphs)
+    levels = [heights.heading_level(paragraph) for paragraph in paragraphs]
+    body = [paragraph for paragraph, level in zip(paragraphs, levels, strict=True) if not level]
+    markers = _markers([line for paragraph in body for line in paragraph.lines])
+    for paragraph, level in zip(paragraphs, levels, strict=True):
+        if level:
+            yield Item([[word.text for word in line.words] for line in paragraph.lines], level=level)
+        else:
+            yield from _cut(paragraph, markers)
+
+
+def _across(box: Box) -> Box:
+    return (box[1], box[0], box[3], box[2])
+
+
+def _cut(paragraph: Paragraph, markers: dict[int, str]) -> Iterator[Item]:
+    item = Item([])
+    for line in paragraph.lines:
+        marker = markers.get(id(line), "")
+        words = [word.text for word in line.words]
+        if marker:
+            if item.lines:
+                yield item
+            item = Item([], marker=marker)
+            words = _without_marker(words)
+        item.lines.append(words)
+    yield item
+
+
+def _markers(lines: Sequence[Line]) -> dict[int, str]:
+    """By the identity of a line that begins an item, the item's marker.
+
+    A number or a dash at the start of a line may be anything. It counts where the next or the last one goes with it.
+    """
+    found = {id(line): kind for line in lines if (kind := _kind(line))}
+    kinds = list(found.values())
+    pairs = [_goes_on(*pair) for pair in pairwise(kinds)]
+    return {
+        line: kind if _NUMBER.fullmatch(kind) else "-"
+        for index, (line, kind) in enumerate(found.items())
+        if kind == BULLET or any(pairs[max(0, index - 1) : index + 1])
+    }
+
+
+def _kind(line: Line) -> str:
+    """What the line would begin an item with: BULLET for every bullet, a dash, or a number with its point."""
+    first = line.words[0].text if line.words else ""
+    if _BULLET.match(first) and (len(first) > 1 or len(line.words) > 1):
+        return BULLET
+    if len(line.words) > 1 and (_DASH.fullmatch(first) or _NUMBER.fullmatch(first)):
+        return first
+    return ""
+
+
+def _goes_on(first: str, second: str) -> bool:
+    """Whether the second of two markers continues the list of the first."""
+    numbers = _NUMBER.fullmatch(first), _NUMBER.fullmatch(second)
+    if numbers[0] and numbers[1]:
+        return int(numbers[1][1]) == int(numbers[0][1]) + 1 and numbers[0][2] == numbers[1][2]
+    return first == second
+
+
+def _without_marker(words: list[str]) -> list[str]:
+    if _BULLET.match(words[0]) and len(words[0]) > 1:
+        return [words[0][1:], *words[1:]]
+    return words[1:]
+
+
+def _words(paragraphs: Iterable[Paragraph]) -> Iterator[Word]:
+    return (word for paragraph in paragraphs for line in paragraph.lines for word in line.words)
+
+
+def _typical(words: Iterable[Word]) -> float:
+    """The size of the font that most letters have, in pixels, told from the heights of the words; 0 without words."""
+    sizes = sorted((_size(word), len(word.text)) for word in words if _has_letter(word.text))
+    half = sum(letters for _, letters in sizes) / 2
+    for size, letters in sizes:
+        half -= letters
+        if half <= 0:
+            return size
+    return 0.0
+
+
+def _size(word: Word) -> float:
+    """Of the font: a word's box is as high as its letters are, and not all rise and sink."""
+    rising, sinking = _RISING.search(word.text), _SINKING.search(word.text)
+    share = X_HEIGHT + (ASCENDER if rising else 0) + (DESCENDER if sinking else 0)
+    return (word.box[3] - word.box[1]) / share
+
+
+def _has_letter(text: str) -> bool:
+    return any(character.isalnum() for character in text)

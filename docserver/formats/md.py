@@ -1,0 +1,57 @@
+"""Markdown (CommonMark): headings, paragraphs and lists as far as the layout tells, with every character escaped."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from docserver.formats.joining import Vocabulary, joined
+from docserver.formats.layout import Heights, Item, items, upright_paragraphs
+from docserver.model import Job, Page, Paragraph
+
+MEDIA_TYPE = "text/markdown"
+
+_SPECIAL = re.compile(r"[\\`*_\[\]<>~|]|&(?=#?\w+;)")
+"""What means something anywhere in a line, GitHub's tables and strikethrough included."""
+
+_SPECIAL_FIRST = re.compile(r"(?P<sign>[#+=-])|(?P<number>\d{1,9})(?P<dot>[.)])(?=\s|$)")
+"""What means something at the start of a line."""
+
+
+def render(job: Job, pages: Sequence[Page]) -> bytes:  # noqa: ARG001 - all formats have one signature
+    """UTF-8; pages follow each other like paragraphs, and one that could not be read is a comment that says so."""
+    of_pages = [upright_paragraphs(page.reading) if page.reading else [] for page in pages]
+    vocabulary = Vocabulary(of_pages)
+    heights = Heights(of_pages)
+    parts: list[str] = []
+    for page, paragraphs in zip(pages, of_pages, strict=True):
+        if page.failure:
+            parts.append(f"\n<!-- page {page.number} could not be read: {page.failure.code} -->\n")
+        parts.extend(_page(paragraphs, heights, vocabulary))
+    return "".join(parts).removeprefix("\n").encode()
+
+
+def escaped(text: str) -> str:
+    """The text of one block so that it is shown as it is."""
+    inside = _SPECIAL.sub(r"\\\g<0>", text)
+    first = _SPECIAL_FIRST.match(inside)
+    if not first:
+        return inside
+    place = first.start("sign") if first["sign"] else first.start("dot")
+    return f"{inside[:place]}\\{inside[place:]}"
+
+
+def _page(paragraphs: Sequence[Paragraph], heights: Heights, vocabulary: Vocabulary) -> Iterator[str]:
+    in_list = False
+    for item in items(paragraphs, heights):
+        text = escaped(joined(item.lines, vocabulary))
+        if not text:
+            continue
+        # Items of one list stand close together, all else is set apart.
+        close = in_list and item.marker
+        in_list = bool(item.marker)
+        yield f"{'' if close else chr(10)}{_start(item)}{text}\n"
+
+
+def _start(item: Item) -> str:
+    if item.level:
+        return "#" * item.level + " "
+    return f"{item.marker} " if item.marker else ""

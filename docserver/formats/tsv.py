@@ -1,0 +1,56 @@
+"""TSV: the columns and levels of Tesseract's own (page, block, paragraph, line, word), numbered as it numbers them."""
+
+from collections.abc import Iterator, Sequence
+
+from docserver.formats.characters import clean
+from docserver.model import Block, Box, Job, Page, Paragraph
+
+MEDIA_TYPE = "text/tab-separated-values"
+
+HEADER = "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext"
+
+PAGE, BLOCK, PARAGRAPH, LINE, WORD = range(1, 6)
+
+NO_CONFIDENCE = "-1"
+"""On every level but the words'."""
+
+NO_BOX = (0, 0, 0, 0)
+"""Of a page that could not be read."""
+
+
+def render(job: Job, pages: Sequence[Page]) -> bytes:  # noqa: ARG001 - all formats have one signature
+    """UTF-8, one row a line, a header first; what is not a word has an empty text and the confidence -1."""
+    rows = [HEADER, *(row for page in pages for row in _page(page))]
+    return "".join(f"{row}\n" for row in rows).encode()
+
+
+def _page(page: Page) -> Iterator[str]:
+    reading = page.reading
+    box = (0, 0, reading.width, reading.height) if reading else NO_BOX
+    yield _row(PAGE, (page.number, 0, 0, 0, 0), box)
+    for number, block in enumerate(reading.blocks if reading else (), start=1):
+        yield from _block(block, page.number, number)
+
+
+def _block(block: Block, page: int, block_number: int) -> Iterator[str]:
+    yield _row(BLOCK, (page, block_number, 0, 0, 0), block.box)
+    for number, paragraph in enumerate(block.paragraphs, start=1):
+        yield _row(PARAGRAPH, (page, block_number, number, 0, 0), paragraph.box)
+        yield from _lines(paragraph, (page, block_number, number))
+
+
+def _lines(paragraph: Paragraph, place: tuple[int, int, int]) -> Iterator[str]:
+    for line_number, line in enumerate(paragraph.lines, start=1):
+        yield _row(LINE, (*place, line_number, 0), line.box)
+        for number, word in enumerate(line.words, start=1):
+            yield _row(
+                WORD, (*place, line_number, number), word.box, confidence=f"{word.confidence:g}", text=clean(word.text)
+            )
+
+
+def _row(
+    level: int, place: tuple[int, int, int, int, int], box: Box, *, confidence: str = NO_CONFIDENCE, text: str = ""
+) -> str:
+    x0, y0, x1, y1 = box
+    cells = (level, *place, x0, y0, x1 - x0, y1 - y0, confidence, text)
+    return "\t".join(map(str, cells))
