@@ -216,14 +216,15 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
+        until = asyncio.get_running_loop().time() + self._timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout_at(until):
                 await self._free.acquire()
         except TimeoutError as error:
             raise _unavailable(error) from error
         connection = None
         try:
-            connection = await self._living()
+            connection = await self._living(until)
             yield connection
             if connection.get_transaction_status():
                 connection.close()
@@ -238,18 +239,19 @@ class Database:
                 self._idle.append((connection, time.monotonic()))
             self._free.release()
 
-    async def _living(self) -> Any:
-        while self._idle:
-            connection, since = self._idle.pop()
-            try:
-                if await self._lives(connection, idle_s=time.monotonic() - since):
-                    return connection
-            except BaseException:
-                connection.close()
-                raise
-            connection.close()
+    async def _living(self, until: float) -> Any:
+        """An idle connection that lives, or a new one; all that is tried for it together ends in time."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout_at(until):
+                while self._idle:
+                    connection, since = self._idle.pop()
+                    try:
+                        if await self._lives(connection, idle_s=time.monotonic() - since):
+                            return connection
+                    except BaseException:
+                        connection.close()
+                        raise
+                    connection.close()
                 return await connect(self.address, timeout_s=self._timeout_s, database=self.address.database)
         except FAULTS as error:
             raise _unavailable(error) from error

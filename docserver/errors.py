@@ -142,5 +142,11 @@ class RedisUnavailable(Unavailable):
     code = "redis_unavailable"
 
 
+class StorageUnavailable(Unavailable):
+    """The place of the originals cannot be written to."""
+
+    code = "storage_unavailable"
+
+
 class StorageFull(ServiceError):
     status, code, title = 507, "storage_full", "No room to store the upload"

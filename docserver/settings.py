@@ -97,7 +97,7 @@ class Settings:
     mysql_pool_size: int = _setting(10, "database connections of one process, at most", least=2)
     mysql_timeout_s: float = _setting(10.0, "longest wait for one database statement", least=0.1)
     redis_timeout_s: float = _setting(1.0, "longest wait for one Redis command", least=0.05)
-    startup_timeout_s: float = _setting(60.0, "longest wait at start for the database to answer", least=1)
+    startup_timeout_s: float = _setting(600.0, "longest wait at start for the database to answer", least=1)
     slots: int = _setting(
         -1, "pages read at the same time by this process; 0 is an API alone; -1 the usable cores", least=-1
     )

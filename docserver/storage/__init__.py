@@ -25,7 +25,10 @@ class Storage(Protocol):
         """Make the place ready; raises OSError."""
 
     async def receive(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
-        """Take an upload in, never whole in memory; raises TooLarge and StorageFull and leaves nothing then."""
+        """Take an upload in, never whole in memory; leaves nothing if it raises.
+
+        Raises TooLarge, StorageFull and StorageUnavailable, and what the chunks raise.
+        """
 
     async def keep(self, received: Received, document_id: UUID) -> None:
         """Keep an upload for good: after this it survives a crash of the machine."""

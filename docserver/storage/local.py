@@ -2,22 +2,30 @@
 
 import asyncio
 import errno
+import logging
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from uuid import UUID, uuid4
 
-from docserver.errors import StorageFull, TooLarge
+from docserver.errors import StorageFull, StorageUnavailable, TooLarge
 from docserver.model import parse_id
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
 
 WRITE_BYTES = 1 << 18
 """Received bytes are hashed and written in pieces of about this size, each in a thread; so much every upload holds."""
+
+RETRY_AFTER_S = 10
+"""What a client is told to wait when the disk fails: somebody has to see to it."""
+
+log = logging.getLogger("docserver.storage")
+T = TypeVar("T")
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -36,22 +44,15 @@ class LocalStorage:
         path = self._incoming / f"{uuid4()}.part"
         try:
             return await _write(path, chunks, max_bytes=max_bytes)
-        except BaseException as error:
-            await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
-            if isinstance(error, OSError) and error.errno in FULL:
-                raise StorageFull("There is no room left to store the upload.") from error
+        except BaseException:
+            await asyncio.shield(_remove(path))
             raise
 
     async def keep(self, received: Received, document_id: UUID) -> None:
-        try:
-            await asyncio.to_thread(_move, received.path, self._place(document_id))
-        except OSError as error:
-            if error.errno in FULL:
-                raise StorageFull("There is no room left to store the upload.") from error
-            raise
+        await _on_disk(_move, received.path, self._place(document_id))
 
     async def discard(self, received: Received) -> None:
-        await asyncio.to_thread(received.path.unlink, missing_ok=True)
+        await _remove(received.path)
 
     async def path(self, document_id: UUID) -> Path:
         path = self._place(document_id)
@@ -113,7 +114,7 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) ->
         while rest:
             rest = rest[file.write(rest) :]
 
-    with await asyncio.to_thread(path.open, "xb", buffering=0) as file:
+    with await _on_disk(partial(path.open, "xb", buffering=0)) as file:
         async for chunk in chunks:
             size += len(chunk)
             if size > max_bytes:
@@ -123,12 +124,33 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) ->
             pending.append(chunk)
             waiting += len(chunk)
             if waiting >= WRITE_BYTES:
-                await asyncio.to_thread(flush, file, b"".join(pending))
+                await _on_disk(flush, file, b"".join(pending))
                 pending.clear()
                 waiting = 0
-        await asyncio.to_thread(flush, file, b"".join(pending))
-        await asyncio.to_thread(os.fsync, file.fileno())
+        await _on_disk(flush, file, b"".join(pending))
+        await _on_disk(os.fsync, file.fileno())
     return Received(path, size, digest.digest(), head)
+
+
+async def _on_disk(act: Callable[..., T], *arguments: Any) -> T:
+    """Do something with the disk in a thread; raises StorageFull and StorageUnavailable."""
+    try:
+        return await asyncio.to_thread(act, *arguments)
+    except OSError as error:
+        if error.errno in FULL:
+            raise StorageFull("There is no room left to store the upload.") from error
+        log.exception("storage fault", extra={"number": error.errno})
+        raise StorageUnavailable(
+            "The storage cannot be written to; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
+        ) from error
+
+
+async def _remove(path: Path) -> None:
+    """Remove an upload; one that cannot be removed now is found by maintenance."""
+    try:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+    except OSError as error:
+        log.warning("upload not removed", extra={"number": error.errno})
 
 
 def _move(source: Path, target: Path) -> None:

@@ -6,7 +6,7 @@ from docserver.resources import Resources
 from docserver.web import openapi
 from docserver.web.handlers import documents, jobs, results, system
 from docserver.web.keys import RESOURCES
-from docserver.web.middleware import outermost, rate_limit
+from docserver.web.middleware import in_time, outermost, rate_limit
 
 FORM_BYTES = 1 << 20
 """Largest body outside the upload, which is streamed and counted by itself."""
@@ -14,7 +14,7 @@ FORM_BYTES = 1 << 20
 
 def make_app(resources: Resources) -> web.Application:
     """The application over these resources; whoever opened them closes them."""
-    app = web.Application(middlewares=[outermost, rate_limit], client_max_size=FORM_BYTES)
+    app = web.Application(middlewares=[outermost, rate_limit, in_time], client_max_size=FORM_BYTES)
     app[RESOURCES] = resources
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")

@@ -6,3 +6,5 @@ from docserver.resources import Resources
 
 RESOURCES: web.AppKey[Resources] = web.AppKey("resources", Resources)
 REQUEST_ID = "request_id"
+DEADLINE = "deadline"
+"""The `asyncio.Timeout` of a request, see `handlers.common.allow`."""

@@ -1,5 +1,6 @@
 """What every request passes through: its id, the rate limit, errors as responses, and its line in the log."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -9,13 +10,20 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
-from docserver.errors import BadRequest, ServiceError, TooManyRequests
+from docserver.errors import (
+    BadRequest,
+    RequestTimeout,
+    ServiceError,
+    TooManyRequests,
+    Unavailable,
+    UnsupportedMedia,
+)
 from docserver.limits import Verdict
 from docserver.logs import about
 from docserver.model import new_id
 from docserver.settings import Network, Rate, Settings
 from docserver.web import problems
-from docserver.web.keys import REQUEST_ID, RESOURCES
+from docserver.web.keys import DEADLINE, REQUEST_ID, RESOURCES
 
 log = logging.getLogger("docserver.api")
 
@@ -25,6 +33,8 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 UNLIMITED = frozenset({"livez", "readyz", "metrics", "docs", "docs-asset", "openapi"})
 """Routes that cost nothing or that operators need in an emergency."""
+
+RETRY_SOON = {"Retry-After": "5"}
 
 IPV6_CLIENT_PREFIX = 64
 """One subscriber usually has a whole /64, so an address alone would be no limit."""
@@ -60,6 +70,35 @@ def sign(response: web.StreamResponse, request_id: str) -> None:
     headers = response.headers
     headers["X-Request-ID"] = request_id
     headers["Server"] = problems.SERVER
+
+
+@web.middleware
+async def in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Bound what a request may take: its time, which handlers that wait extend, and its body, but for uploads'."""
+    settings = request.app[RESOURCES].settings
+    try:
+        async with asyncio.timeout(settings.request_timeout_s) as deadline:
+            request[DEADLINE] = deadline
+            if request.body_exists and request.match_info.route.name != "upload":
+                await _read_body(request)
+            return await handler(request)
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        log.warning("request took too long")
+        raise Unavailable("This takes too long just now; try again soon.", headers=RETRY_SOON) from error
+
+
+async def _read_body(request: web.Request) -> None:
+    """Read a small body into memory, where `request.json()` finds it."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia("Send the body without Content-Encoding.")
+    silence_s = request.app[RESOURCES].settings.body_timeout_s
+    try:
+        async with asyncio.timeout(silence_s):
+            await request.read()
+    except TimeoutError as error:
+        raise RequestTimeout("The request's body did not arrive in time.") from error
 
 
 @web.middleware

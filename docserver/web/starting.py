@@ -22,7 +22,7 @@ class Progress:
 
 
 def make_starting_app(progress: Progress) -> web.Application:
-    """An application in place of the real one; its connections end with each answer, so that none outlives it."""
+    """An application in place of the real one, whose connections are closed when that takes over."""
 
     async def readyz(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
         return json_response(
@@ -37,11 +37,7 @@ def make_starting_app(progress: Progress) -> web.Application:
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
 
-    async def close(request: web.Request, response: web.StreamResponse) -> None:  # noqa: ARG001 - as aiohttp calls it
-        response.force_close()
-
     app = web.Application(middlewares=[outermost])
-    app.on_response_prepare.append(close)
     app.router.add_get("/livez", system.livez)
     app.router.add_get("/readyz", readyz)
     app.router.add_route("*", "/{path:.*}", anything)

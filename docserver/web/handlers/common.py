@@ -10,7 +10,7 @@ from aiohttp import web
 
 from docserver.errors import NotFound
 from docserver.model import parse_id
-from docserver.web.keys import RESOURCES
+from docserver.web.keys import DEADLINE, RESOURCES
 
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 
@@ -28,7 +28,16 @@ def wait_s(request: web.Request, asked_s: float) -> float:
     if not asked_s:
         preferred = _PREFERRED_WAIT.search(request.headers.get("Prefer", ""))
         asked_s = float(preferred[1]) if preferred else 0.0
-    return min(asked_s, request.app[RESOURCES].settings.wait_limit_s)
+    granted_s = min(asked_s, request.app[RESOURCES].settings.wait_limit_s)
+    if granted_s:
+        allow(request, granted_s)
+    return granted_s
+
+
+def allow(request: web.Request, more_s: float) -> None:
+    """Let a request take that much longer than others; `math.inf` for one that ends with its client."""
+    deadline = request[DEADLINE]
+    deadline.reschedule((deadline.when() or 0.0) + more_s)
 
 
 def json_response(

@@ -13,7 +13,7 @@ from docserver.resources import Resources
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Filter, Listed, Position
 from docserver.web import answers, multipart, schemas
-from docserver.web.handlers.common import json_response, path_id, wait_s
+from docserver.web.handlers.common import allow, json_response, path_id, wait_s
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
@@ -35,6 +35,7 @@ async def upload(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     settings = resources.settings
     prefer_s = wait_s(request, 0.0)
+    allow(request, settings.upload_timeout_s)
     schemas.load(_UPLOAD_OPTIONS, request.query)
     arrived = await multipart.read(
         request,

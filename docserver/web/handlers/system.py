@@ -41,7 +41,7 @@ async def readyz(request: web.Request) -> web.Response:
     return json_response(
         {"status": status, "checks": {name: {"status": state} for name, state in states.items()}},
         status=503 if status == "unavailable" else 200,
-        headers={"Cache-Control": "no-store"},
+        headers={"Cache-Control": "no-store", **({"Retry-After": "5"} if status == "unavailable" else {})},
     )
 
 

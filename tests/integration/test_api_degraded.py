@@ -1,0 +1,277 @@
+"""The API while a part is away, silent, full or not there yet: quick, clear answers, and nothing half done."""
+
+import asyncio
+import io
+import os
+import resource
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docserver.cache import Cache, Changes
+from docserver.db import Database
+from docserver.limits import Limiter
+from docserver.queue import Queue
+from docserver.resources import Resources
+from docserver.scripts import Redis
+from docserver.storage import local
+from docserver.web.app import make_app
+from tests.acceptance.service import form
+from tests.integration.conftest import Client, completed, get, upload
+from tests.integration.raw import UPLOAD, wire
+from tests.samples import png
+
+TIMEOUT_S = 0.3
+SOON_S = 10.0
+"""Far more than the timeouts in these tests add up to, far less than for ever; the machine may be busy."""
+
+
+@asynccontextmanager
+async def silent_server(path: Path) -> AsyncIterator[None]:
+    """A server that is frozen: it accepts, and says nothing."""
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
+        writer.close()
+
+    server = await asyncio.start_unix_server(hold, path)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+def with_redis(resources: Resources, redis: Redis) -> Resources:
+    return replace(
+        resources,
+        redis=redis,
+        queue=Queue(redis),
+        limiter=Limiter(redis),
+        cache=Cache(redis, ttl_s=60, max_result_bytes=1_000_000),
+        changes=Changes(redis),
+    )
+
+
+@pytest.fixture(params=["away", "silent"])
+async def broken(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Path]:
+    """The socket of a server that is away, or that is frozen."""
+    path = tmp_path / "broken.sock"
+    if request.param == "away":
+        yield path
+        return
+    async with silent_server(path):
+        yield path
+
+
+@pytest.fixture
+async def no_redis(resources: Resources, broken: Path) -> AsyncIterator[Resources]:
+    redis = Redis(f"unix://{broken}", timeout_s=TIMEOUT_S)
+    yield with_redis(resources, redis)
+    await redis.close()
+
+
+@pytest.fixture
+async def no_mysql(resources: Resources, broken: Path) -> AsyncIterator[Resources]:
+    db = Database(f"mysql:///docserver?unix_socket={broken}", size=2, timeout_s=TIMEOUT_S)
+    yield replace(resources, db=db)
+    await db.close()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+async def refusal(client: Client, method: str, path: str, **more: Any) -> Any:
+    async with client.request(method, path, **more) as response:
+        problem = await response.json()
+        assert response.status == 503, problem
+        assert int(response.headers["Retry-After"]) > 0
+        return problem
+
+
+def files_below(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
+async def test_without_redis_a_document_is_taken_read_and_told_about(
+    no_redis: Resources, aiohttp_client: Any, worker: object
+) -> None:
+    client = await aiohttp_client(make_app(no_redis))
+
+    with within(60):
+        job = await upload(client)
+        assert (await completed(client, job["job_id"]))["pages"]["done"] == 1
+        assert (await get(client, "/v1/documents/list-document"))["total"] == 1
+        async with client.get(f"/v1/jobs/{job['job_id']}/result") as response:
+            assert response.status == 200
+            assert response.headers["RateLimit"].startswith('"reads";r=')
+        async with client.delete(f"/v1/documents/{job['document_id']}") as response:
+            assert response.status == 204
+
+
+async def test_without_redis_it_is_ready_but_degraded(no_redis: Resources, aiohttp_client: Any) -> None:
+    client = await aiohttp_client(make_app(no_redis))
+
+    assert (await get(client, "/readyz"))["status"] == "degraded"
+
+
+async def test_without_mysql_an_upload_is_refused_soon_and_leaves_nothing(
+    no_mysql: Resources, aiohttp_client: Any
+) -> None:
+    client = await aiohttp_client(make_app(no_mysql))
+
+    with within(SOON_S):
+        problem = await refusal(client, "POST", UPLOAD, data=form(png()))
+
+    assert problem["code"] == "database_unavailable"
+    assert files_below(no_mysql.settings.data_dir) == []
+
+
+NO_ID = "01a20ad8-2046-729e-bbd1-5bce8a788392"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/documents/list-document"),
+        ("GET", f"/v1/documents/{NO_ID}"),
+        ("GET", f"/v1/documents/{NO_ID}/file"),
+        ("DELETE", f"/v1/documents/{NO_ID}"),
+        ("GET", f"/v1/jobs/{NO_ID}"),
+        ("GET", f"/v1/jobs/{NO_ID}?wait=60"),
+        ("GET", f"/v1/jobs/{NO_ID}/result"),
+    ],
+)
+async def test_without_mysql_what_only_it_knows_is_refused_soon(
+    no_mysql: Resources, aiohttp_client: Any, method: str, path: str
+) -> None:
+    client = await aiohttp_client(make_app(no_mysql))
+
+    with within(SOON_S):
+        assert (await refusal(client, method, path))["code"] == "database_unavailable"
+
+
+async def test_without_mysql_many_who_ask_at_once_are_all_refused_soon(
+    no_mysql: Resources, aiohttp_client: Any
+) -> None:
+    client = await aiohttp_client(make_app(no_mysql))
+
+    with within(SOON_S):
+        await asyncio.gather(*(refusal(client, "GET", "/v1/documents/list-document") for _ in range(40)))
+
+
+async def test_without_mysql_it_is_alive_but_not_ready(no_mysql: Resources, aiohttp_client: Any) -> None:
+    client = await aiohttp_client(make_app(no_mysql))
+
+    assert await get(client, "/livez") == {"status": "ok"}
+    async with client.get("/readyz") as response:
+        assert response.status == 503
+        assert (await response.json())["checks"]["mysql"] == {"status": "unavailable"}
+
+
+async def test_without_mysql_and_redis_every_answer_comes_soon(
+    no_mysql: Resources, aiohttp_client: Any, tmp_path: Path
+) -> None:
+    redis = Redis(f"unix://{tmp_path / 'broken.sock'}", timeout_s=TIMEOUT_S)
+    client = await aiohttp_client(make_app(with_redis(no_mysql, redis)))
+
+    with within(2 * SOON_S):
+        await refusal(client, "POST", UPLOAD, data=form(png()))
+        await refusal(client, "GET", f"/v1/jobs/{NO_ID}")
+        await refusal(client, "GET", f"/v1/jobs/{NO_ID}/result")
+        await refusal(client, "GET", "/v1/documents/list-document")
+        async with client.get("/readyz") as response:
+            assert (response.status, response.headers["Retry-After"]) == (503, "5")
+    await redis.close()
+
+
+async def test_a_request_that_takes_too_long_altogether_is_refused(
+    resources: Resources, aiohttp_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("docserver.reads.document_list", hang)
+    settings = replace(resources.settings, request_timeout_s=TIMEOUT_S)
+    client = await aiohttp_client(make_app(replace(resources, settings=settings)))
+
+    with within(SOON_S):
+        problem = await refusal(client, "GET", "/v1/documents/list-document")
+
+    assert problem["code"] == "unavailable"
+
+
+async def test_a_wait_that_was_granted_is_not_cut_short(resources: Resources, aiohttp_client: Any) -> None:
+    settings = replace(resources.settings, request_timeout_s=TIMEOUT_S, rate_limit=False)
+    client = await aiohttp_client(make_app(replace(resources, settings=settings)))
+    job = await upload(client)
+
+    assert (await get(client, f"/v1/jobs/{job['job_id']}", wait=1))["status"] == "pending"
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """What a disk does when it is full: the last write takes a part, the next fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_without_room_an_upload_is_told_so_and_leaves_no_file_and_no_row(
+    client: Client, resources: Resources
+) -> None:
+    with no_file_longer_than(1000):
+        async with client.post(UPLOAD, data=form(png())) as response:
+            problem = await response.json()
+
+    assert (response.status, problem["code"]) == (507, "storage_full")
+    assert files_below(resources.settings.data_dir) == []
+    assert (await get(client, "/v1/documents/list-document"))["total"] == 0
+    await upload(client)
+
+
+@pytest.mark.parametrize("failing", ["fsync", "_move"])
+async def test_a_disk_that_fails_is_a_part_that_is_away(
+    client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "forced")
+
+    monkeypatch.setattr(os if failing == "fsync" else local, failing, fail)
+    problem = await refusal(client, "POST", UPLOAD, data=form(png()))
+    monkeypatch.undo()
+
+    assert problem["code"] == "storage_unavailable"
+    assert files_below(resources.settings.data_dir) == []
+    assert (await get(client, "/v1/documents/list-document"))["total"] == 0
+
+
+@pytest.mark.parametrize("body", ["Content-Length: 50", "Transfer-Encoding: chunked"])
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    resources: Resources, aiohttp_client: Any, body: str
+) -> None:
+    settings = replace(resources.settings, body_timeout_s=TIMEOUT_S)
+    client = await aiohttp_client(make_app(replace(resources, settings=settings)))
+
+    async with wire(client.port) as sender:
+        await sender.send_head(body, method="DELETE", path=f"/v1/documents/{NO_ID}")
+        answer = await sender.answer()
+
+    assert (answer.status, answer.json()["code"]) == (408, "request_timeout")
+
+
+async def test_a_body_that_is_too_large_is_refused_where_none_is_wanted(client: Client) -> None:
+    async with client.delete(f"/v1/documents/{NO_ID}", data=io.BytesIO(bytes(3_000_000))) as response:
+        assert response.status == 413
