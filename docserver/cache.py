@@ -51,7 +51,7 @@ class CachedJob:
 
 
 class Cache:
-    """Jobs and results kept for readers; reads miss and writes pass silently while Redis is away."""
+    """Jobs and results kept for readers; reads miss and writes but `forget` pass silently while Redis is away."""
 
     def __init__(self, redis: Redis, *, ttl_s: int, max_result_bytes: int) -> None:
         self._redis = redis
@@ -82,10 +82,13 @@ class Cache:
 
     async def put_job(self, job: CachedJob, *, job_id: UUID) -> None:
         """Keep a job unless a later version is kept, and wake those who wait for it."""
-        await self._put(job_id, version=job.version, status=job.status.value, body=job.body, keep_ms=self._ttl_ms)
+        try:
+            await self._put(job_id, version=job.version, status=job.status.value, body=job.body, keep_ms=self._ttl_ms)
+        except RedisUnavailable:
+            log.info("job not cached", extra={"job_id": str(job_id)})
 
     async def forget(self, job_id: UUID) -> None:
-        """Drop a deleted job with its results."""
+        """Drop a deleted job with its results; raises RedisUnavailable when it may still be there."""
         await self._put(job_id, version=DELETED_VERSION, status=DELETED, body=b"", keep_ms=DELETED_S * 1000)
 
     async def put_result(self, job_id: UUID, name: str, *, version: int, body: bytes) -> None:
@@ -104,12 +107,8 @@ class Cache:
 
     async def _put(self, job_id: UUID, *, version: int, status: str, body: bytes, keep_ms: int) -> None:
         keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
-        try:
-            await self._redis.run(
-                _put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, f"{job_id} {status}"]
-            )
-        except RedisUnavailable:
-            log.info("job not cached", extra={"job_id": str(job_id)})
+        message = f"{job_id} {status}"
+        await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, message])
 
 
 def _parse(kept: bytes | None) -> CachedJob | None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,6 +31,15 @@ CONNECT_TIMEOUT_S = 5.0
 LOCK_WAIT_S = 5
 """Row locks are held for a few statements; who waits longer gives up and tries again."""
 
+IDLE_END_S = 30
+"""The server ends a connection that says nothing for so long: a process that is frozen or cut off in the middle of a
+transaction holds its locks no longer. An idle connection of the pool is opened again when it is needed."""
+
+CONTENTION = (1205, 1213)
+"""Lock wait timeout, deadlock."""
+
+CONTENDED_TRIES = 5
+
 RETRY_AFTER_S = 5
 """What a client is told to wait when the database is away."""
 
@@ -41,6 +50,10 @@ T = TypeVar("T")
 
 class CommitUnknown(DatabaseUnavailable):
     """The connection broke during COMMIT: whether it took place shows only by reading again."""
+
+
+class Contended(DatabaseUnavailable):
+    """The server ended the transaction in favour of another: it has done nothing, and may do better at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,16 @@ class Cursor:
             raise _unavailable(error) from error
 
 
+async def uncontended(move: Callable[[], Awaitable[T]]) -> T:
+    """Make a transaction, again when the server ends it in favour of another; raises Contended after some tries."""
+    for _ in range(CONTENDED_TRIES - 1):
+        try:
+            return await move()
+        except Contended:
+            continue
+    return await move()
+
+
 def each(values: Sequence[Any]) -> str:
     """Placeholders for the values of an IN list, which has at least one."""
     return ", ".join(["%s"] * len(values))
@@ -121,9 +144,8 @@ FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError
 def _unavailable(error: BaseException) -> DatabaseUnavailable:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     log.warning("database fault", extra={"fault": type(error).__name__, "number": number})
-    return DatabaseUnavailable(
-        "The database does not answer; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
-    )
+    kind = Contended if number in CONTENTION else DatabaseUnavailable
+    return kind("The database does not answer; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
@@ -162,7 +184,8 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
         async with connection.cursor() as cursor:
             await cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             await cursor.execute(
-                f"SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = {LOCK_WAIT_S}, {bound}"
+                f"SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = {LOCK_WAIT_S}, "
+                f"wait_timeout = {IDLE_END_S}, {bound}"
             )
     except BaseException:
         connection.close()

@@ -4,12 +4,11 @@ import asyncio
 import logging
 import unicodedata
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from uuid import UUID
 
 from docserver import news
 from docserver.db import CommitUnknown
-from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable, Unprocessable, UnsupportedMedia
+from docserver.errors import DatabaseUnavailable, Unprocessable, UnsupportedMedia
 from docserver.model import Document, Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
@@ -56,24 +55,6 @@ async def accept(
         },
     )
     return document, job
-
-
-async def delete(resources: Resources, document_id: UUID) -> None:
-    """Remove a document with all it left; raises NotFound, Gone, DatabaseUnavailable."""
-    async with resources.db.transaction() as cur:
-        its_jobs = await jobs.of_document(cur, document_id)
-        if not await documents.delete(cur, document_id):
-            if await documents.was_deleted(cur, document_id):
-                raise Gone("The document was deleted.")
-            raise NotFound("There is no such document.")
-        await documents.remember_deleted(cur, document_id)
-    # From here on the row is gone for certain; should this process die now, maintenance removes the file.
-    await resources.storage.delete(document_id)
-    for job in its_jobs:
-        await resources.cache.forget(job.id)
-    with suppress(RedisUnavailable):
-        await resources.queue.remove([job.id for job in its_jobs])
-    log.info("document deleted", extra={"document_id": str(document_id)})
 
 
 def clean_filename(name: str) -> str:

@@ -1,14 +1,17 @@
 """Every move of a job and its pages, each one transaction that begins with the job's lock and names the claim it ends.
 
-A move that another worker or a client has made impossible returns None and changes nothing.
+A move that another worker or a client has made impossible returns None and changes nothing; those that clients ask for
+raise NotFound or Conflict then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from docserver.db import Cursor, Database
-from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Ended, Job, Outcome, Reading, Status, Step
+from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
+from docserver.model import Ended, Job, Outcome, PageStatus, Reading, Status, Step, format_pages
 from docserver.tables import jobs, pages
 
 LOSSES = 3
@@ -83,6 +86,65 @@ async def fail_opening(db: Database, *, job_id: UUID, claim_id: UUID, failure: F
         return await _end(cur, job, Status.FAILED, failure)
 
 
+async def cancel(db: Database, job_id: UUID) -> Job:
+    """Stop a job: whoever works on it loses its claim. Raises NotFound, Conflict when it is final."""
+    async with db.transaction() as cur:
+        job = await _locked(cur, job_id)
+        if job.status.final:
+            raise Conflict(f"The job is {job.status} already.")
+        await pages.free(cur, job_id)
+        return _there(await _end(cur, job, Status.CANCELLED, None))
+
+
+async def retry(
+    db: Database, job_id: UUID, *, selection: Sequence[range] | None, changes: Mapping[str, Any], request_id: str
+) -> Job:
+    """Let a final job begin anew, with changed options.
+
+    With a selection only its pages are read again; the others keep what they say, and those that were never read are
+    taken out of the job. Without one and with the same options, pages that have a text keep it if others have none.
+    Raises NotFound, Conflict when the job is not final, Unprocessable when it has none of the pages.
+    """
+    async with db.transaction() as cur:
+        job = await _locked(cur, job_id)
+        if not job.status.final:
+            raise Conflict(f"The job is {job.status}; cancel it first, or wait until it is done.")
+        job.status.to(Status.PENDING)
+        options = replace(job.options, **changes)
+        if job.pages_total is None:
+            if selection is not None:
+                options = replace(options, pages=format_pages(selection))
+            done = failed = 0
+        else:
+            stands = await pages.statuses(cur, job_id)
+            again = _to_read_again(stands, selection, same_options=options == job.options)
+            kept = {number: status for number, status in stands.items() if number not in again}
+            if unread := [number for number, status in kept.items() if status is PageStatus.PENDING]:
+                await pages.drop(cur, job_id=job_id, numbers=unread)
+                await jobs.resize(cur, job_id=job_id, pages_total=len(stands) - len(unread))
+            await pages.reset(cur, job_id=job_id, numbers=again)
+            done = sum(status is PageStatus.DONE for status in kept.values())
+            failed = sum(status is PageStatus.FAILED for status in kept.values())
+        await jobs.retry(cur, job_id=job_id, options=options, request_id=request_id, done=done, failed=failed)
+        return _there(await jobs.find(cur, job_id))
+
+
+def _to_read_again(
+    stands: Mapping[int, PageStatus], selection: Sequence[range] | None, *, same_options: bool
+) -> list[int]:
+    """Which of a job's pages another attempt reads."""
+    if selection is not None:
+        chosen = [number for number in stands if any(number in part for part in selection)]
+        if not chosen:
+            raise Unprocessable(
+                "The job has none of these pages.",
+                errors=[{"detail": f"The last page is {max(stands)}.", "parameter": "pages"}],
+            )
+        return chosen
+    without_text = [number for number, status in stands.items() if status is not PageStatus.DONE]
+    return without_text if same_options and without_text else list(stands)
+
+
 async def reap(db: Database, job_id: UUID) -> Job | None:
     """Take back what whoever let its lease run out has of a job, and give up what was lost too often."""
     async with db.transaction() as cur:
@@ -110,6 +172,19 @@ def lost() -> Failure:
     return Failure(
         DocumentErrorCode.LOST, f"Reading it was begun {LOSSES} times, and each time the worker disappeared."
     )
+
+
+async def _locked(cur: Cursor, job_id: UUID) -> Job:
+    job = await jobs.lock(cur, job_id)
+    if job is None:
+        raise NotFound("There is no such job.")
+    return job
+
+
+def _there(job: Job | None) -> Job:
+    if job is None:
+        raise AssertionError("a job was not there in the transaction that has locked it")
+    return job
 
 
 async def _note_page(cur: Cursor, job_id: UUID, number: int, code: DocumentErrorCode) -> None:

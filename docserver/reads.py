@@ -24,7 +24,7 @@ from docserver.errors import (
 from docserver.formats import Format
 from docserver.model import Document, Job, Page, Status, format_pages, select_pages
 from docserver.resources import Resources
-from docserver.tables import documents, jobs, pages
+from docserver.tables import deletions, documents, jobs, pages
 from docserver.tables.documents import Filter, Listed, Position
 
 log = logging.getLogger("docserver.api")
@@ -109,7 +109,7 @@ async def document(resources: Resources, document_id: UUID) -> tuple[Document, l
     async with resources.db.session() as cur:
         found = await documents.find(cur, document_id)
         if found is None:
-            if await documents.was_deleted(cur, document_id):
+            if await deletions.was_deleted(cur, document_id):
                 raise Gone("The document was deleted.")
             raise NotFound("There is no such document.")
         return found, await jobs.of_document(cur, document_id)
@@ -165,6 +165,12 @@ async def _render(resources: Resources, job_id: UUID, *, form: Format, selection
             cur, job_id=job_id, after=found[-1].number if found else 0, limit=PAGES_AT_ONCE
         ):
             found.extend(batch)
+        after = await jobs.find(cur, job_id)
+    # Another attempt may have begun since the job was seen completed, and ended again while its pages were read.
+    if after is None or after.version != row.version or row.status is not Status.COMPLETED:
+        raise ResultNotReady(
+            "The document is being read again; ask again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
+        )
     if selection is not None:
         last = found[-1].number if found else 0
         numbers = set(select_pages(selection, total=last))

@@ -41,7 +41,7 @@ class Rate:
 Network = IPv4Network | IPv6Network
 Costs = tuple[tuple[str, int], ...]
 
-ROUTES = ("upload", "list", "document", "delete", "file", "job", "result")
+ROUTES = ("upload", "list", "document", "delete", "file", "job", "result", "cancel", "retry")
 """The routes that are limited, by the names that `DOCSERVER_RATE_LIMIT_COSTS` gives them."""
 
 
@@ -128,7 +128,9 @@ class Settings:
     cache_ttl_s: int = _setting(3600, "seconds that Redis keeps a job or a result for readers", least=10)
     cache_result_mb: float = _setting(2.0, "largest result kept in Redis, in megabytes", least=0)
     rate_limit: bool = _setting(default=True, meaning="limit requests per client")
-    rate_limit_default: Rate = _setting(Rate(60, 60), "uploads and deletions of one client: tokens/seconds")
+    rate_limit_default: Rate = _setting(
+        Rate(60, 60), "uploads, deletions, cancels and retries of one client: tokens/seconds"
+    )
     rate_limit_reads: Rate = _setting(Rate(1200, 60), "reads of one client: tokens/seconds")
     rate_limit_costs: Costs = _setting((), "tokens of a route where they are not 1, as in upload=5,list=2")
     trusted_proxies: tuple[Network, ...] = _setting(

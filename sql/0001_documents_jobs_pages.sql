@@ -80,6 +80,8 @@ CREATE TABLE IF NOT EXISTS pages (
 CREATE TABLE IF NOT EXISTS deleted_documents (
     id         BINARY(16)  NOT NULL,
     deleted_at DATETIME(6) NOT NULL,
+    job_ids    JSON        NOT NULL,               -- what may still be in caches and lists
+    cleared    BOOLEAN     NOT NULL DEFAULT FALSE, -- nothing of it is left anywhere
     PRIMARY KEY (id),
-    KEY by_deletion (deleted_at)
+    KEY by_deletion (cleared, deleted_at)
 ) ENGINE = InnoDB;

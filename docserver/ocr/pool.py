@@ -185,7 +185,13 @@ class Slot:
             return
         ended, self._child = self._child, None
         _kill_group(ended.process)
-        self._ending = asyncio.get_running_loop().create_task(_end(ended, slot=self.number))
+        self._ending = asyncio.get_running_loop().create_task(self._clear_up(ended))
+
+    async def _clear_up(self, ended: _Child) -> int | None:
+        exit_code = await _end(ended, slot=self.number)
+        # What it had of the page must not lie about until there is another: the document may have been deleted.
+        await asyncio.to_thread(_make_empty, self._directory)
+        return exit_code
 
     async def _ended(self) -> int | None:
         """Wait until the killed child is gone; its exit code as `BaseProcess.exitcode` has it."""

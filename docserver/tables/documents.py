@@ -1,4 +1,4 @@
-"""The SQL of `documents` and `deleted_documents`."""
+"""The SQL of `documents`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,21 +72,14 @@ async def find(cur: Cursor, document_id: UUID) -> Document | None:
     return _document(row) if row else None
 
 
-async def was_deleted(cur: Cursor, document_id: UUID) -> bool:
-    """Whether there was such a document."""
-    return await cur.execute("SELECT id FROM deleted_documents WHERE id = %s", (document_id.bytes,)) > 0
+async def lock(cur: Cursor, document_id: UUID) -> bool:
+    """Lock a document against changes and new jobs until the transaction ends; False if there is none."""
+    return await cur.execute("SELECT id FROM documents WHERE id = %s FOR UPDATE", (document_id.bytes,)) > 0
 
 
 async def delete(cur: Cursor, document_id: UUID) -> bool:
     """Remove a document with its jobs and pages; False if there is none."""
     return await cur.execute("DELETE FROM documents WHERE id = %s", (document_id.bytes,)) > 0
-
-
-async def remember_deleted(cur: Cursor, document_id: UUID) -> None:
-    """Keep the id of a deleted document, so that its readers learn that it is gone."""
-    await cur.execute(
-        "INSERT INTO deleted_documents (id, deleted_at) VALUES (%s, UTC_TIMESTAMP(6))", (document_id.bytes,)
-    )
 
 
 async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:

@@ -147,6 +147,32 @@ async def finish(cur: Cursor, *, job_id: UUID, status: Status, failure: Failure 
     )
 
 
+async def retry(cur: Cursor, *, job_id: UUID, options: Options, request_id: str, done: int, failed: int) -> None:
+    """Let a final job that is locked wait for another attempt, of which `done` and `failed` pages are settled."""
+    await cur.execute(
+        """
+        UPDATE jobs
+        SET status = 'pending', attempt = attempt + 1, version = version + 1, options = %s, request_id = %s,
+            pages_done = %s, pages_failed = %s, pages_kept = %s, tries = 0, losses = 0, run_after = UTC_TIMESTAMP(6),
+            error_code = NULL, error_message = NULL, error_page = NULL, started_at = NULL, finished_at = NULL
+        WHERE id = %s
+        """,
+        (
+            orjson.dumps(options.as_json()).decode(),
+            request_id,
+            done,
+            failed,
+            done + failed,
+            job_id.bytes,
+        ),
+    )
+
+
+async def resize(cur: Cursor, *, job_id: UUID, pages_total: int) -> None:
+    """Set how many pages a job that is locked has."""
+    await cur.execute("UPDATE jobs SET pages_total = %s WHERE id = %s", (pages_total, job_id.bytes))
+
+
 async def claimed(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> Claimed | None:
     """What is known of earlier tries of opening, while the right to open is this claim's."""
     await cur.execute("SELECT tries, losses FROM jobs WHERE id = %s AND claim = %s", (job_id.bytes, claim_id.bytes))

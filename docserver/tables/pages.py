@@ -196,6 +196,14 @@ async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
     )
 
 
+async def drop(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
+    """Take pages out of a job; the job is locked."""
+    await cur.execute(
+        f"DELETE FROM pages WHERE job_id = %s AND number IN ({each(numbers)})",  # noqa: S608 - placeholders alone
+        (job_id.bytes, *numbers),
+    )
+
+
 async def first_failure(cur: Cursor, job_id: UUID) -> Failure | None:
     """Why the first of the failed pages failed."""
     await cur.execute(

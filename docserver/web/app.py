@@ -23,6 +23,8 @@ def make_app(resources: Resources) -> web.Application:
     router.add_delete("/v1/documents/{document_id}", documents.delete_document, name="delete")
     router.add_get("/v1/documents/{document_id}/file", documents.get_file, name="file")
     router.add_get("/v1/jobs/{job_id}", jobs.get_job, name="job")
+    router.add_post("/v1/jobs/{job_id}/cancel", jobs.cancel_job, name="cancel")
+    router.add_post("/v1/jobs/{job_id}/retry", jobs.retry_job, name="retry")
     router.add_get("/v1/jobs/{job_id}/result", results.get_result, name="result")
     router.add_get("/livez", system.livez, name="livez")
     router.add_get("/readyz", system.readyz, name="readyz")

@@ -78,11 +78,15 @@ def operation(
     schema: type[Schema] | None = None,
     produces: Sequence[str] = ("application/json",),
     query: type[Schema] | None = None,
+    body: type[Schema] | None = None,
     path: Iterable[str] = (),
     upload: bool = False,
     refusals: Iterable[int] = (),
 ) -> Callable[[F], F]:
-    """Document a handler: what it answers (status → meaning; JSON of `schema`, or `produces`) and refuses with."""
+    """Document a handler: what it answers (status → meaning; JSON of `schema`, or `produces`) and refuses with.
+
+    `body` is the schema of a JSON object that may be sent.
+    """
     responses: dict[str, Any] = {
         str(status): _answer(status, meaning, schema, produces) for status, meaning in answers.items()
     }
@@ -99,6 +103,8 @@ def operation(
     }
     if upload:
         described["requestBody"] = _UPLOAD
+    elif body:
+        described["requestBody"] = {"required": False, "content": {"application/json": {"schema": body}}}
 
     def document(handler: F) -> F:
         documented: F = docs(**described)(handler)

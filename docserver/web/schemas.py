@@ -44,6 +44,8 @@ class Parsed(fields.Field[T]):
         self._parse = parse
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> T:  # noqa: ARG002
+        if not isinstance(value, str):
+            raise ValidationError("Not a valid string.")
         if len(value) > MAX_TEXT:
             raise ValidationError(f"At most {MAX_TEXT} characters.")
         return self._parse(value)
@@ -103,8 +105,8 @@ class ResultQuery(Strict):
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.")
 
 
-class UploadOptions(Strict):
-    """Options of an upload, as fields of the form or as query parameters."""
+class ReadingOptions(Strict):
+    """How a document is to be read."""
 
     languages = fields.String(
         validate=validate.Regexp(
@@ -113,6 +115,10 @@ class UploadOptions(Strict):
         metadata={"description": "Installed languages joined by +, most important first."},
     )
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.")
+
+
+class UploadOptions(ReadingOptions):
+    """Options of an upload, as fields of the form or as query parameters."""
 
 
 class ListQuery(Strict):

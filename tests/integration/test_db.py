@@ -18,7 +18,7 @@ from docserver import db as module
 from docserver.db import Address, CommitUnknown, Cursor, Database
 from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings
-from docserver.tables import documents
+from docserver.tables import deletions
 
 MakeDatabase = Callable[..., Database]
 
@@ -55,7 +55,7 @@ async def one(cur: Cursor, sql: str) -> Any:
 
 async def remembered(db: Database, document_id: UUID) -> bool:
     async with db.session() as cur:
-        return await documents.was_deleted(cur, document_id)
+        return await deletions.was_deleted(cur, document_id)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], *, within_s: float = 10.0) -> None:
@@ -117,7 +117,7 @@ async def test_a_transaction_is_seen_by_others_once_it_is_over(db: Database) -> 
     document_id = uuid4()
 
     async with db.transaction() as cur:
-        await documents.remember_deleted(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=[])
         before = await remembered(db, document_id)
 
     assert before is False
@@ -134,7 +134,7 @@ async def test_a_transaction_whose_block_raises_leaves_nothing_and_its_connectio
     with pytest.raises(KeyError):
         async with db.transaction() as cur:
             used.append(await connection_id(cur))
-            await documents.remember_deleted(cur, document_id)
+            await deletions.remember(cur, document_id, job_ids=[])
             raise KeyError
 
     async with db.session() as cur:
@@ -146,12 +146,12 @@ async def test_a_transaction_whose_block_raises_leaves_nothing_and_its_connectio
 async def test_a_statement_that_breaks_a_constraint_undoes_its_transaction_and_is_no_outage(db: Database) -> None:
     first, second = uuid4(), uuid4()
     async with db.session() as cur:
-        await documents.remember_deleted(cur, first)
+        await deletions.remember(cur, first, job_ids=[])
 
     with pytest.raises(IntegrityError):
         async with db.transaction() as cur:
-            await documents.remember_deleted(cur, second)
-            await documents.remember_deleted(cur, first)
+            await deletions.remember(cur, second, job_ids=[])
+            await deletions.remember(cur, first, job_ids=[])
 
     assert not await remembered(db, second)
 
@@ -160,10 +160,10 @@ async def test_a_transaction_reads_what_others_committed_meanwhile(db: Database)
     document_id = uuid4()
 
     async with db.transaction() as cur:
-        before = await documents.was_deleted(cur, document_id)
+        before = await deletions.was_deleted(cur, document_id)
         async with db.session() as other:
-            await documents.remember_deleted(other, document_id)
-        after = await documents.was_deleted(cur, document_id)
+            await deletions.remember(other, document_id, job_ids=[])
+        after = await deletions.was_deleted(cur, document_id)
 
     assert (before, after) == (False, True)
 
@@ -174,7 +174,7 @@ async def test_a_connection_that_is_used_again_has_no_stale_view(make_db: MakeDa
     assert not await remembered(reader, document_id)
 
     async with writer.session() as cur:
-        await documents.remember_deleted(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=[])
 
     assert await remembered(reader, document_id)
 
@@ -183,7 +183,7 @@ async def test_a_session_commits_each_statement_by_itself(db: Database) -> None:
     document_id = uuid4()
 
     async with db.session() as cur:
-        await documents.remember_deleted(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=[])
         assert await remembered(db, document_id)
 
 
@@ -193,7 +193,7 @@ async def test_a_transaction_that_a_session_left_open_reaches_nobody_else(make_d
     async with db.session() as cur:
         first = await connection_id(cur)
         await cur.execute("BEGIN")
-        await documents.remember_deleted(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=[])
 
     async with db.session() as cur:
         assert await connection_id(cur) != first
@@ -206,7 +206,7 @@ async def test_a_session_is_strict_in_utc_and_counts_rows_that_it_found_unchange
         assert await one(cur, "SELECT @@session.time_zone") == "+00:00"
         assert "STRICT_ALL_TABLES" in await one(cur, "SELECT @@session.sql_mode")
         assert await one(cur, "SELECT @@session.innodb_lock_wait_timeout") == module.LOCK_WAIT_S
-        await documents.remember_deleted(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=[])
         changed = await cur.execute("UPDATE deleted_documents SET id = id WHERE id = %s", (document_id.bytes,))
 
     assert changed == 1
@@ -285,7 +285,7 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing(db: Database) -> N
 
     async def linger() -> None:
         async with db.transaction() as cur:
-            await documents.remember_deleted(cur, document_id)
+            await deletions.remember(cur, document_id, job_ids=[])
             inside.set()
             await asyncio.Event().wait()
 
@@ -297,7 +297,7 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing(db: Database) -> N
 
     # The row can be written again at once: its lock went with the connection.
     async with db.session() as cur:
-        await documents.remember_deleted(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=[])
 
 
 async def test_who_waits_too_long_for_a_connection_is_told_that_there_is_none(make_db: MakeDatabase) -> None:
@@ -522,7 +522,7 @@ async def test_a_commit_without_an_answer_is_unknown_and_tells_nothing_of_its_ou
 
     with pytest.raises(CommitUnknown) as unknown:
         async with pool.transaction() as cur:
-            await documents.remember_deleted(cur, document_id)
+            await deletions.remember(cur, document_id, job_ids=[])
 
     assert (unknown.value.status, unknown.value.code) == (503, "database_unavailable")
     assert int(unknown.value.headers["Retry-After"]) > 0
@@ -540,7 +540,7 @@ async def test_a_connection_lost_before_the_commit_is_an_outage_of_known_outcome
 
     with pytest.raises(DatabaseUnavailable) as outage:
         async with pool.transaction() as cur:
-            await documents.remember_deleted(cur, document_id)
+            await deletions.remember(cur, document_id, job_ids=[])
 
     assert not isinstance(outage.value, CommitUnknown)
     assert not await remembered(db, document_id)

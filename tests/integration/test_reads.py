@@ -27,7 +27,7 @@ from docserver.errors import (
 from docserver.formats import FORMATS
 from docserver.model import Status
 from docserver.resources import Resources
-from docserver.tables import documents, jobs, pages
+from docserver.tables import deletions, documents, jobs, pages
 from tests.integration.test_cache import listening
 from tests.integration.test_tables import READING, change, claim_pages, finish_job, found, make_job
 
@@ -306,7 +306,7 @@ async def test_a_document_comes_with_its_jobs_and_a_deleted_one_is_gone(resource
     document, its_jobs = await reads.document(resources, document_id)
     async with resources.db.transaction() as cur:
         await documents.delete(cur, document_id)
-        await documents.remember_deleted(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=[])
 
     assert (document.id, [job.id for job in its_jobs]) == (document_id, [job_id])
     with pytest.raises(Gone):

@@ -13,7 +13,7 @@ from docserver import moves
 from docserver.db import Database
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import NewDocument, Options, PageStatus, Reading, Status, new_id, pack_blocks
-from docserver.tables import claims, documents, jobs, pages
+from docserver.tables import claims, deletions, documents, jobs, pages
 from docserver.tables.documents import Filter, Position
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
@@ -131,7 +131,7 @@ async def test_a_document_that_does_not_exist_has_no_job(db: Database) -> None:
         assert await documents.find(cur, uuid4()) is None
         assert await jobs.find(cur, uuid4()) is None
         assert await jobs.of_document(cur, uuid4()) == []
-        assert await documents.was_deleted(cur, uuid4()) is False
+        assert await deletions.was_deleted(cur, uuid4()) is False
         assert await documents.delete(cur, uuid4()) is False
 
 
@@ -442,13 +442,13 @@ async def test_deleting_a_document_takes_its_jobs_and_pages_along(db: Database) 
 
     async with db.transaction() as cur:
         assert await documents.delete(cur, document_id) is True
-        await documents.remember_deleted(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=[])
 
     async with db.session() as cur:
         assert await documents.find(cur, document_id) is None
         assert await jobs.find(cur, job_id) is None
         assert await pages.of_job(cur, job_id=job_id, after=0, limit=10) == []
-        assert await documents.was_deleted(cur, document_id) is True
+        assert await deletions.was_deleted(cur, document_id) is True
         assert await documents.existing(cur, [document_id, other_document]) == {other_document}
         assert len(await pages.of_job(cur, job_id=other_job, after=0, limit=10)) == 1
 

@@ -6,14 +6,15 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from docserver import intake, reads
-from docserver.errors import NotFound, RangeNotSatisfiable, Unprocessable
+from docserver import intake, reads, removal
+from docserver.errors import NotFound, RangeNotSatisfiable
 from docserver.model import Options, format_pages
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Filter, Listed, Position
 from docserver.web import answers, multipart, schemas
 from docserver.web.handlers.common import allow, json_response, path_id, wait_s
+from docserver.web.handlers.options import reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
@@ -150,20 +151,13 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     refusals=(404, 410, 429, 503),
 )
 async def delete_document(request: web.Request) -> web.Response:
-    await intake.delete(request.app[RESOURCES], path_id(request, "document_id"))
+    await removal.delete(request.app[RESOURCES], path_id(request, "document_id"))
     return web.Response(status=204)
 
 
 def _options(resources: Resources, given: dict[str, Any]) -> Options:
-    languages = given.get("languages", resources.settings.languages)
-    installed = sorted(resources.engine.models)
-    missing = [name for name in languages.split("+") if name not in installed]
-    if missing:
-        raise Unprocessable(
-            f"The language {' and '.join(missing)} is not installed; installed are: {', '.join(installed)}.",
-            errors=[{"detail": f"Not installed: {', '.join(missing)}.", "pointer": "/languages"}],
-        )
-    return Options(languages=languages, pages=format_pages(given["pages"]) if "pages" in given else None)
+    reading = reading_options(resources, {"languages": resources.settings.languages, **given}, kind="pointer")
+    return Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None)
 
 
 def _filter(query: dict[str, Any]) -> Filter:

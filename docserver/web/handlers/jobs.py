@@ -1,14 +1,20 @@
-"""Jobs: how far the reading of a document is."""
+"""Jobs: how far the reading of a document is; cancel, retry."""
+
+from collections.abc import Mapping
 
 from aiohttp import web
 
-from docserver import reads
+from docserver import control, reads
+from docserver.model import Job
 from docserver.web import answers, schemas
 from docserver.web.handlers.common import json_response, path_id, unchanged, wait_s
-from docserver.web.keys import RESOURCES
+from docserver.web.handlers.options import json_and_query, reading_options
+from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
 _WAIT_QUERY = schemas.WaitQuery()
+_NOTHING = schemas.Strict()
+_READING_OPTIONS = schemas.ReadingOptions()
 
 
 @operation(
@@ -35,3 +41,50 @@ async def get_job(request: web.Request) -> web.Response:
     if unchanged(request, headers["ETag"]):
         return web.Response(status=304, headers=headers)
     return json_response(job.body, headers=headers)
+
+
+@operation(
+    summary="Stop a job; a page that is being read is given up at once",
+    tag="jobs",
+    path=["job_id"],
+    schema=answers.Job,
+    answers={200: "The job, cancelled"},
+    refusals=(404, 409, 422, 429, 503),
+)
+async def cancel_job(request: web.Request) -> web.Response:
+    schemas.load(_NOTHING, request.query)
+    job = await control.cancel(request.app[RESOURCES], path_id(request, "job_id"))
+    return _answer(job)
+
+
+@operation(
+    summary="Read a document again after its job has ended, with other options or only some of its pages",
+    tag="jobs",
+    path=["job_id"],
+    schema=answers.Job,
+    query=schemas.ReadingOptions,
+    body=schemas.ReadingOptions,
+    answers={202: "The job, which begins anew; pages that are not read again keep their text"},
+    refusals=(400, 404, 408, 409, 413, 415, 422, 429, 503),
+)
+async def retry_job(request: web.Request) -> web.Response:
+    resources = request.app[RESOURCES]
+    job_id = path_id(request, "job_id")
+    given = schemas.load(_READING_OPTIONS, await json_and_query(request))
+    job = await control.retry(
+        resources,
+        job_id,
+        selection=given.get("pages"),
+        changes=reading_options(resources, given, kind="parameter"),
+        request_id=request[REQUEST_ID],
+    )
+    headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(reads.RETRY_AFTER_S)}
+    return _answer(job, status=202, headers=headers)
+
+
+def _answer(job: Job, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return json_response(
+        job.as_json(),
+        status=status,
+        headers={**(headers or {}), "ETag": f'W/"{job.version}"', "Cache-Control": "no-cache"},
+    )

@@ -1,0 +1,65 @@
+"""What clients ask of jobs that are there: cancel, retry. How a job moves is in `moves`."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from docserver import moves, news
+from docserver.db import CommitUnknown, uncontended
+from docserver.errors import RedisUnavailable
+from docserver.model import Job, Status
+from docserver.resources import Resources
+from docserver.tables import jobs
+
+log = logging.getLogger("docserver.api")
+
+
+async def cancel(resources: Resources, job_id: UUID) -> Job:
+    """Stop a job, wherever it is worked on; raises NotFound, Conflict, DatabaseUnavailable."""
+    job = await _moved(
+        resources,
+        job_id,
+        lambda: moves.cancel(resources.db, job_id),
+        done=lambda status: status is Status.CANCELLED,
+    )
+    await news.publish(resources, job)
+    with suppress(RedisUnavailable):
+        await resources.queue.remove([job_id])
+    return job
+
+
+async def retry(
+    resources: Resources,
+    job_id: UUID,
+    *,
+    selection: Sequence[range] | None,
+    changes: Mapping[str, Any],
+    request_id: str,
+) -> Job:
+    """Let a final job begin anew; raises NotFound, Conflict, Unprocessable, DatabaseUnavailable."""
+    job = await _moved(
+        resources,
+        job_id,
+        lambda: moves.retry(resources.db, job_id, selection=selection, changes=changes, request_id=request_id),
+        done=lambda status: not status.final,
+    )
+    log.info("job begins anew", extra={"job_id": str(job_id), "attempt": job.attempt})
+    await news.publish(resources, job)
+    await news.announce(resources, job_id)
+    return job
+
+
+async def _moved(
+    resources: Resources, job_id: UUID, move: Callable[[], Awaitable[Job]], *, done: Callable[[Status], bool]
+) -> Job:
+    """Make a move; where the commit got no answer, the job shows whether it was made."""
+    try:
+        return await uncontended(move)
+    except CommitUnknown:
+        async with resources.db.session() as cur:
+            job = await jobs.find(cur, job_id)
+        if job is None or not done(job.status):
+            raise
+        return job

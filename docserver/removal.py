@@ -1,0 +1,45 @@
+"""Documents removed with all they left: row, file, cached reads, announcements. What fails is repeated later."""
+
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+from docserver.db import uncontended
+from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
+from docserver.resources import Resources
+from docserver.tables import deletions, documents, jobs
+
+log = logging.getLogger("docserver.api")
+
+
+async def delete(resources: Resources, document_id: UUID) -> None:
+    """Remove a document with all it left, whoever works on it; raises NotFound, Gone, DatabaseUnavailable."""
+    job_ids = await uncontended(lambda: _delete_rows(resources, document_id))
+    log.info("document deleted", extra={"document_id": str(document_id)})
+    # From here on it is gone for certain; should this process die now, maintenance clears up.
+    try:
+        await clear(resources, document_id, job_ids)
+    except (RedisUnavailable, DatabaseUnavailable, OSError) as error:
+        log.warning("deletion not cleared yet", extra={"fault": type(error).__name__, "document_id": str(document_id)})
+
+
+async def clear(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
+    """Remove what a deleted document left outside the database; raises when that is not known to have happened."""
+    await resources.storage.delete(document_id)
+    for job_id in job_ids:
+        await resources.cache.forget(job_id)
+    await resources.queue.remove(job_ids)
+    async with resources.db.session() as cur:
+        await deletions.clear(cur, document_id)
+
+
+async def _delete_rows(resources: Resources, document_id: UUID) -> list[UUID]:
+    async with resources.db.transaction() as cur:
+        if not await documents.lock(cur, document_id):
+            if await deletions.was_deleted(cur, document_id):
+                raise Gone("The document was deleted.")
+            raise NotFound("There is no such document.")
+        job_ids = [job.id for job in await jobs.of_document(cur, document_id)]
+        await documents.delete(cur, document_id)
+        await deletions.remember(cur, document_id, job_ids=job_ids)
+        return job_ids

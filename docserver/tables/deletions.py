@@ -1,0 +1,26 @@
+"""The SQL of `deleted_documents`: which there were, and what of them may still be somewhere."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import orjson
+
+from docserver.db import Cursor
+
+
+async def remember(cur: Cursor, document_id: UUID, *, job_ids: Sequence[UUID]) -> None:
+    """Keep the id of a deleted document, so that its readers learn that it is gone and what it left is cleared."""
+    await cur.execute(
+        "INSERT INTO deleted_documents (id, deleted_at, job_ids) VALUES (%s, UTC_TIMESTAMP(6), %s)",
+        (document_id.bytes, orjson.dumps([str(job_id) for job_id in job_ids]).decode()),
+    )
+
+
+async def was_deleted(cur: Cursor, document_id: UUID) -> bool:
+    """Whether there was such a document."""
+    return await cur.execute("SELECT id FROM deleted_documents WHERE id = %s", (document_id.bytes,)) > 0
+
+
+async def clear(cur: Cursor, document_id: UUID) -> None:
+    """Note that nothing of a deleted document is left anywhere."""
+    await cur.execute("UPDATE deleted_documents SET cleared = TRUE WHERE id = %s", (document_id.bytes,))

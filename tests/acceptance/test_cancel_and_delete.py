@@ -1,0 +1,102 @@
+"""Cancel and delete while a page is being read on another instance: it is killed at once and leaves nothing."""
+
+import asyncio
+import random
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from docserver.scripts import Redis
+from tests.acceptance.conftest import Start
+from tests.acceptance.service import Service
+from tests.acceptance.test_processes import alive, children, until_gone
+from tests.conftest import Servers
+from tests.samples import png
+
+KILLED_S = 5.0
+"""Far less than the page takes, and enough for a loaded machine; the promise is one second."""
+
+TICKS = 50
+"""Half a second of CPU: no process needs it to start, so a page is being read."""
+
+
+@cache
+def slow_page() -> bytes:
+    """A page full of small words that takes some ten seconds to read."""
+    draw = random.Random(1)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    lines = [" ".join("".join(draw.choices(letters, k=draw.randint(2, 9))) for _ in range(28)) for _ in range(160)]
+    return png("\n".join(lines))
+
+
+def ticks(pids: set[int]) -> int:
+    """The CPU time that the processes have used, in the kernel's clock ticks: proc(5), utime and stime."""
+    used = 0
+    for pid in alive(pids):
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        used += int(fields[11]) + int(fields[12])
+    return used
+
+
+async def being_read(service: Service, before: int = 0) -> set[int]:
+    """The OCR processes of a worker, as soon as they read."""
+    async with asyncio.timeout(30):
+        while ticks(family := children(service.pid)) < before + TICKS:
+            await asyncio.sleep(0.05)
+    # Python's own helper, which tracks semaphores, outlives every process of the pool.
+    return {pid for pid in family if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()}
+
+
+async def reading(api: Service, worker: Service) -> tuple[dict[str, Any], set[int]]:
+    """A job of which a page is being read, and the processes that read it."""
+    idle = ticks(children(worker.pid))
+    job = await api.upload(slow_page())
+    await worker.logged("job started", job_id=job["job_id"])
+    return job, await being_read(worker, idle)
+
+
+async def test_cancel_kills_the_page_being_read_on_another_instance(start: Start) -> None:
+    api, worker = await start(slots="0"), await start("--worker-only", slots="1")
+    job, family = await reading(api, worker)
+
+    async with api.http.post(f"/v1/jobs/{job['job_id']}/cancel") as response:
+        assert (response.status, (await response.json())["status"]) == (200, "cancelled")
+    await until_gone(family, within_s=KILLED_S)
+
+    assert (await api.job(job["job_id"]))["status"] == "cancelled"
+    second = await api.upload(png())
+    assert (await api.finished(second["job_id"]))["status"] == "completed"
+
+
+async def test_without_redis_cancel_kills_the_page_at_the_next_beat(start: Start, tmp_path: Path) -> None:
+    service = await start(slots="1", redis_url=f"unix://{tmp_path}/nobody.sock", lease_s="6")
+    job, family = await reading(service, service)
+
+    async with service.http.post(f"/v1/jobs/{job['job_id']}/cancel") as response:
+        assert response.status == 200
+
+    await until_gone(family, within_s=KILLED_S)
+
+
+async def test_delete_while_a_page_is_read_leaves_nothing(start: Start, empty_servers: Servers, tmp_path: Path) -> None:
+    api, worker = await start(slots="0"), await start("--worker-only", slots="1")
+    job, family = await reading(api, worker)
+
+    async with api.http.delete(f"/v1/documents/{job['document_id']}") as response:
+        assert response.status == 204
+    await until_gone(family, within_s=KILLED_S)
+    await worker.logged("work forgotten, its claim is lost")
+
+    async with api.http.get(f"/v1/jobs/{job['job_id']}") as response:
+        assert response.status == 404
+    redis = Redis(empty_servers.redis_url, timeout_s=5)
+    assert await redis.command("LLEN", "docserver:queue") == 0
+    assert await redis.command("GET", f"docserver:job:{job['job_id']}") == b"9007199254740991 deleted\n"
+    await redis.close()
+    async with asyncio.timeout(10):
+        while files := [path for path in (tmp_path / "data").rglob("*") if path.is_file() and path.name != "lock"]:
+            await asyncio.sleep(0.05)
+    assert files == []

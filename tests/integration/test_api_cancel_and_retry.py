@@ -1,0 +1,279 @@
+"""Cancel and retry over HTTP: which jobs may, what they become, and what becomes of their pages and results."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from docserver import moves
+from docserver.claims import Claims
+from docserver.model import Status
+from docserver.queue import KEY
+from docserver.resources import Resources
+from docserver.tables import jobs
+from docserver.worker import Worker
+from tests.integration.conftest import Client, completed, get, upload
+from tests.integration.test_claims import told
+from tests.integration.test_tables import READING, change, claim_pages, finish_job, found, make_job, value
+from tests.samples import PAGES, pdf_scanned, png, truncated, words
+
+READ = [words(page) for page in PAGES]
+
+
+async def post(client: Client, path: str, **more: Any) -> tuple[int, Any]:
+    async with client.post(path, **more) as response:
+        return response.status, await response.json()
+
+
+async def pages_of(client: Client, job_id: str) -> list[list[str]]:
+    async with client.get(f"/v1/jobs/{job_id}/result") as response:
+        assert response.status == 200
+        return [words(page) for page in (await response.text()).split("\f")]
+
+
+async def test_a_cancelled_job_is_final_has_no_result_and_is_not_queued(client: Client, resources: Resources) -> None:
+    job = await upload(client)
+    path = f"/v1/jobs/{job['job_id']}"
+
+    status, cancelled = await post(client, f"{path}/cancel")
+
+    assert (status, cancelled["status"], cancelled["error"]) == (200, "cancelled", None)
+    assert cancelled["finished_at"] is not None
+    assert told(cancelled["history"]) == [(1, "job", None, "cancelled", None)]
+    assert (await get(client, path))["status"] == "cancelled"
+    assert await resources.redis.command("LLEN", KEY) == 0
+    async with client.get(f"{path}/result") as response:
+        assert (response.status, (await response.json())["code"]) == (409, "job_failed")
+
+
+async def test_a_job_that_has_ended_cannot_be_cancelled(client: Client, worker: Worker) -> None:
+    job = await upload(client)
+    await completed(client, job["job_id"])
+
+    status, problem = await post(client, f"/v1/jobs/{job['job_id']}/cancel")
+
+    assert (status, problem["code"]) == (409, "conflict")
+    assert (await get(client, f"/v1/jobs/{job['job_id']}"))["status"] == "completed"
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry"])
+async def test_what_is_not_there_is_not_found_and_what_is_not_known_is_refused(client: Client, verb: str) -> None:
+    job = await upload(client)
+
+    assert (await post(client, f"/v1/jobs/{UUID(int=1)}/{verb}"))[0] == 404
+    assert (await post(client, f"/v1/jobs/nonsense/{verb}"))[0] == 404
+    status, problem = await post(client, f"/v1/jobs/{job['job_id']}/{verb}", params={"colour": "red"})
+    assert (status, problem["errors"][0]["parameter"]) == (422, "colour")
+
+
+async def test_a_cancelled_job_can_be_retried_and_then_completes(
+    client: Client, resources: Resources, worker: Worker
+) -> None:
+    _, job_id = await make_job(resources.db)
+    assert (await post(client, f"/v1/jobs/{job_id}/cancel"))[0] == 200
+    job = await upload(client)
+    await completed(client, job["job_id"])
+
+    async with client.post(f"/v1/jobs/{job['job_id']}/retry") as response:
+        again = await response.json()
+        assert response.status == 202
+        assert response.headers["Location"] == f"/v1/jobs/{job['job_id']}"
+        assert int(response.headers["Retry-After"]) >= 1
+    final = await completed(client, job["job_id"])
+
+    assert (again["status"], again["attempt"], again["pages"]["done"]) == ("pending", 2, 0)
+    assert (again["started_at"], again["finished_at"]) == (None, None)
+    assert final["pages"] == {"total": 1, "done": 1, "failed": 0}
+    assert told(final["history"]) == [(attempt, "job", None, "completed", None) for attempt in (1, 2)]
+
+
+async def test_only_the_pages_asked_for_are_read_again_and_the_others_keep_their_text(
+    client: Client, resources: Resources, worker: Worker
+) -> None:
+    job = await upload(client, pdf_scanned(PAGES), "long.pdf")
+    await completed(client, job["job_id"])
+    await change(resources.db, "UPDATE pages SET text = 'as it was'")
+    before = await pages_of(client, job["job_id"])
+
+    status, again = await post(client, f"/v1/jobs/{job['job_id']}/retry", json={"pages": "2", "languages": "eng"})
+    final = await completed(client, job["job_id"])
+
+    assert before == [["as", "it", "was"]] * 3
+    assert (status, again["pages"]) == (202, {"total": 3, "done": 2, "failed": 0})
+    assert (final["attempt"], final["pages"]["done"], final["options"]["pages"]) == (2, 3, None)
+    assert await pages_of(client, job["job_id"]) == [["as", "it", "was"], READ[1], ["as", "it", "was"]]
+
+
+async def test_a_result_is_not_served_from_the_cache_once_its_job_begins_anew(
+    client: Client, resources: Resources
+) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claim_id, _ = await claim_pages(resources.db, job_id)
+    await moves.settle_page(resources.db, job_id=job_id, claim_id=claim_id, number=1, result=READING)
+    path = f"/v1/jobs/{job_id}"
+    tag = (await client.get(path)).headers["ETag"]
+    async with client.get(f"{path}/result") as response:
+        assert response.status == 200
+
+    assert (await post(client, f"{path}/retry"))[0] == 202
+
+    async with client.get(f"{path}/result") as response:
+        assert (response.status, (await response.json())["code"]) == (409, "not_ready")
+    async with client.get(path, headers={"If-None-Match": tag}) as response:
+        assert (response.status, (await response.json())["status"]) == (200, "pending")
+
+
+async def test_a_document_that_could_not_be_opened_is_opened_again_with_the_pages_asked_for(
+    client: Client, worker: Worker
+) -> None:
+    job = await upload(client, pdf_scanned(PAGES), "long.pdf", pages="9")
+    failed = await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
+
+    status, _ = await post(client, f"/v1/jobs/{job['job_id']}/retry?pages=2-3")
+    final = await completed(client, job["job_id"])
+
+    assert (failed["status"], failed["error"]["code"], status) == ("failed", "page_out_of_range", 202)
+    assert (final["error"], final["options"]["pages"], final["pages"]["total"]) == (None, "2-3", 2)
+    assert await pages_of(client, job["job_id"]) == READ[1:]
+
+
+async def test_a_document_that_is_broken_fails_again(client: Client, worker: Worker) -> None:
+    job = await upload(client, truncated(png()))
+    first = await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
+
+    await post(client, f"/v1/jobs/{job['job_id']}/retry")
+    second = await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
+
+    assert (first["status"], second["status"], second["attempt"]) == ("failed", "failed", 2)
+    assert second["error"] == first["error"]
+
+
+async def test_a_job_that_has_not_ended_cannot_be_retried(client: Client) -> None:
+    job = await upload(client)
+
+    status, problem = await post(client, f"/v1/jobs/{job['job_id']}/retry")
+
+    assert (status, problem["code"]) == (409, "conflict")
+    assert (await get(client, f"/v1/jobs/{job['job_id']}"))["attempt"] == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "named"),
+    [
+        ({"json": {"colour": "red"}}, 422, "colour"),
+        ({"json": {"languages": "xyz"}}, 422, "languages"),
+        ({"json": {"languages": None}}, 422, "languages"),
+        ({"json": {"pages": "3-1"}}, 422, "pages"),
+        ({"json": {"pages": 2}}, 422, "pages"),
+        ({"json": {"pages": "7-9"}}, 422, "pages"),
+        ({"json": {"pages": "1"}, "params": {"pages": "2"}}, 422, "pages"),
+        ({"json": ["pages"]}, 422, None),
+        ({"json": 7}, 422, None),
+        ({"data": b"{", "headers": {"Content-Type": "application/json"}}, 400, None),
+        ({"data": {"pages": "1"}}, 415, None),
+    ],
+)
+async def test_a_retry_that_cannot_be_is_refused_and_changes_nothing(
+    client: Client, resources: Resources, sent: dict[str, Any], status: int, named: str | None
+) -> None:
+    _, job_id = await make_job(resources.db, total=2)
+    await finish_job(resources.db, job_id, Status.CANCELLED)
+    before = await found(resources.db, job_id)
+
+    refused, problem = await post(client, f"/v1/jobs/{job_id}/retry", **sent)
+
+    assert (refused, problem["status"]) == (status, status)
+    assert [error["parameter"] for error in problem["errors"]] == ([named] if named else [])
+    assert await found(resources.db, job_id) == before
+
+
+async def make_partly_read(resources: Resources, *, total: int, done: int) -> UUID:
+    """A cancelled job of which the first pages are done."""
+    _, job_id = await make_job(resources.db, total=total)
+    claim_id, _ = await claim_pages(resources.db, job_id, limit=total)
+    for number in range(1, done + 1):
+        await moves.settle_page(resources.db, job_id=job_id, claim_id=claim_id, number=number, result=READING)
+    await moves.cancel(resources.db, job_id)
+    return job_id
+
+
+async def retry(resources: Resources, job_id: UUID, selection: Any = None, **changes: Any) -> Any:
+    return await moves.retry(resources.db, job_id, selection=selection, changes=changes, request_id="again")
+
+
+async def waiting_pages(resources: Resources, job_id: UUID) -> list[int]:
+    return (await claim_pages(resources.db, job_id, limit=99))[1]
+
+
+async def test_a_cancelled_job_goes_on_where_it_stopped(resources: Resources) -> None:
+    job_id = await make_partly_read(resources, total=4, done=2)
+
+    job = await retry(resources, job_id)
+
+    assert (job.pages_total, job.pages_done, job.request_id) == (4, 2, "again")
+    assert await waiting_pages(resources, job_id) == [3, 4]
+
+
+async def test_with_other_options_all_pages_are_read_again(resources: Resources) -> None:
+    job_id = await make_partly_read(resources, total=4, done=2)
+
+    job = await retry(resources, job_id, languages="deu")
+
+    assert (job.pages_done, job.options.languages) == (0, "deu")
+    assert await waiting_pages(resources, job_id) == [1, 2, 3, 4]
+
+
+async def test_pages_that_were_never_read_and_are_not_asked_for_leave_the_job(resources: Resources) -> None:
+    job_id = await make_partly_read(resources, total=5, done=2)
+
+    job = await retry(resources, job_id, selection=[range(2, 4)])
+
+    assert (job.pages_total, job.pages_done) == (3, 1)
+    assert await waiting_pages(resources, job_id) == [2, 3]
+    assert await value(resources.db, "SELECT COUNT(*) FROM pages WHERE job_id = %s", job_id.bytes) == 3
+
+
+async def test_the_time_left_is_reckoned_from_the_pages_of_this_attempt(resources: Resources) -> None:
+    job_id = await make_partly_read(resources, total=100, done=98)
+    await retry(resources, job_id)
+    claims = Claims(resources)
+
+    async with claims.taken(job_id) as claim:
+        assert claim
+        assert claim.job.status is Status.PROCESSING
+        await change(
+            resources.db,
+            "UPDATE jobs SET started_at = UTC_TIMESTAMP(6) - INTERVAL 60 SECOND WHERE id = %s",
+            job_id.bytes,
+        )
+        job = await moves.settle_page(resources.db, job_id=job_id, claim_id=claim.id, number=99, result=READING)
+
+    assert job
+    assert job.eta_s == pytest.approx(60, abs=20)
+
+
+async def test_the_models_of_pages_that_are_kept_stay_named(resources: Resources) -> None:
+    job_id = await make_partly_read(resources, total=2, done=1)
+    await retry(resources, job_id, selection=[range(2, 3)], languages="deu")
+
+    async with Claims(resources).taken(job_id) as claim:
+        assert claim
+        assert claim.job.engine
+        assert set(claim.job.engine["models"]) == {"eng", "deu"}
+
+
+async def test_who_worked_on_a_cancelled_job_can_write_nothing_even_after_a_retry(resources: Resources) -> None:
+    db = resources.db
+    _, job_id = await make_job(db, total=1)
+    zombie, _ = await claim_pages(db, job_id)
+    await moves.cancel(db, job_id)
+    late = await moves.settle_page(db, job_id=job_id, claim_id=zombie, number=1, result=READING)
+    await retry(resources, job_id)
+
+    later = await moves.settle_page(db, job_id=job_id, claim_id=zombie, number=1, result=READING)
+
+    assert (late, later) == (None, None)
+    async with db.session() as cur:
+        job = await jobs.find(cur, job_id)
+    assert job
+    assert (job.status, job.pages_done) == (Status.PENDING, 0)
