@@ -9,7 +9,7 @@ WORKDIR /src
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY docserver docserver
 COPY sql sql
-RUN /opt/docserver/bin/pip install --no-cache-dir --disable-pip-version-check . \
+RUN /opt/docserver/bin/pip install --no-cache-dir --disable-pip-version-check '.[tesserocr]' \
  && /opt/docserver/bin/pip uninstall --yes pip \
  && find /opt/docserver -depth -type d -name tests -exec rm -rf {} + \
  && find /opt/docserver -type f -regex ".*[.]\(c\|pyx\)" -delete \

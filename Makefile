@@ -101,13 +101,13 @@ system:
 .venv/for-run: setup.cfg pyproject.toml $(if $(USABLE),,again) | system
 	@$(make-venv)
 	echo "installing docserver"
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tesserocr]'
 	touch $@
 
 .venv/for-test: setup.cfg pyproject.toml $(if $(USABLE),,again) | system
 	@$(make-venv)
 	echo "installing docserver and what its tests need"
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,tesserocr]'
 	touch .venv/for-run $@
 
 define make-venv

@@ -140,11 +140,11 @@ class Reading:
 
     width: int
     height: int
-    """Pixels of the page upright, as read."""
+    """Pixels of the page as a viewer shows it: EXIF and /Rotate applied. All boxes are in these."""
     dpi: int | None
     """Of the picture as read; None if the file does not tell, or tells nonsense."""
     rotation: int
-    """Degrees clockwise by which the stored picture was turned to stand upright."""
+    """Degrees clockwise by which the page, as a viewer shows it, must be turned for its text to stand upright."""
     source: str
     """`ocr` or `text_layer`."""
     confidence: float

@@ -44,7 +44,7 @@ class Pipeline:
 
     def slot(self, number: int) -> Slot:
         """A place to read pages in; whoever asks for it closes it."""
-        return Slot(number=number, settings=self._settings, scratch=self._scratch)
+        return Slot(number=number, settings=self._settings, engine=self._resources.engine, scratch=self._scratch)
 
     def stop(self) -> None:
         """Let every chunk end behind the page that is being read now; the rest is given back."""

@@ -35,7 +35,7 @@ class Resources:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
     """Open all resources; the database and Redis may still be away. Raises EngineMissing and OSError."""
-    engine = await describe_engine()
+    engine = await describe_engine(settings.engine)
     storage = LocalStorage(settings.data_dir)
     await storage.prepare()
     db = Database(settings.mysql_url, size=settings.mysql_pool_size, timeout_s=settings.mysql_timeout_s)

@@ -15,6 +15,7 @@ PREFIX = "DOCSERVER_"
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Read by the tests alone; named here so that it is not reported as unknown."""
 
+ENGINES = ("auto", "tesserocr", "pytesseract")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -110,6 +111,7 @@ class Settings:
     lease_s: float = _setting(30.0, "how long a silent worker keeps its pages", least=1)
     maintenance_s: float = _setting(5.0, "seconds between two rounds of maintenance", least=0.1)
     grace_s: float = _setting(25.0, "seconds that SIGTERM leaves to finish the pages being read", least=0)
+    engine: str = _setting("auto", "how Tesseract is called: tesserocr, pytesseract, or auto: the first if installed")
     languages: str = _setting("eng", "languages read where an upload names none, as in eng+deu")
     max_upload_mb: float = _setting(100.0, "largest upload in megabytes (10^6 bytes)", least=0.001)
     max_pages: int = _setting(2000, "most pages of one document", least=1)
@@ -202,6 +204,8 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
 def _check(settings: Settings) -> None:
     if settings.log_level not in LOG_LEVELS:
         raise SettingsError(f"{variable('log_level')} is not usable: it wants one of {', '.join(LOG_LEVELS)}")
+    if settings.engine not in ENGINES:
+        raise SettingsError(f"{variable('engine')} is not usable: it wants one of {', '.join(ENGINES)}")
     if settings.port > 65535:
         raise SettingsError(f"{variable('port')} is not usable: a port is at most 65535")
     _check_url("mysql_url", settings.mysql_url, schemes=("mysql://",))

@@ -59,10 +59,10 @@ CREATE TABLE IF NOT EXISTS pages (
     losses        INT          NOT NULL DEFAULT 0,
     claimed_at    DATETIME(6)  NULL,
     run_after     DATETIME(6)  NOT NULL,
-    width         INT          NULL,             -- pixels, upright
+    width         INT          NULL,             -- pixels, as a viewer shows it
     height        INT          NULL,
     dpi           INT          NULL,
-    rotation      INT          NULL,             -- degrees clockwise
+    rotation      INT          NULL,             -- degrees clockwise that set its text upright
     source        VARCHAR(10)  NULL,             -- ocr or text_layer
     confidence    DOUBLE       NULL,             -- 0 to 100
     text          MEDIUMTEXT   NULL,

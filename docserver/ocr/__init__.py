@@ -1,1 +1,1 @@
-"""Recognition: `pool` and `engine` run in the server, `child`, `images`, `pdf` and `tesseract` in its OCR processes."""
+"""Recognition: `pool` and `engine` run in the server, all other modules in its OCR processes."""

@@ -1,4 +1,7 @@
-"""Child side: the entry points of an OCR process, and the bounds it puts on itself before it touches a document."""
+"""Child side: the entry points of an OCR process, and the bounds it puts on itself before it touches a document.
+
+The server imports this module too, to name its functions; so what decodes and reads is imported in the child alone.
+"""
 
 import ctypes
 import errno
@@ -13,19 +16,17 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing import connection
 from pathlib import Path
 from typing import TypeVar
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Reading, pack_blocks
-from docserver.ocr import images, pdf, tesseract
+from docserver.model import Reading
 from docserver.ocr.faults import Unreadable
 from docserver.ocr.limits import Limits, Opened, Outcome
 
 T = TypeVar("T")
-
-PDF = "application/pdf"
 
 PASSED_ON = frozenset(
     {
@@ -78,48 +79,27 @@ def start(limits: Limits) -> None:
     os.close(nowhere)
 
 
-def ready() -> int:
-    """The process id; answers once the initializer has run."""
+def ready(limits: Limits) -> int:
+    """The process id; answers once the initializer has run and all that pages need is loaded."""
+    from docserver.ocr import calls
+
+    calls.load(limits)
     return os.getpid()
 
 
 def open_document(source: str, content_type: str, limits: Limits) -> Outcome[Opened]:
     """Count the pages of a document."""
+    from docserver.ocr import calls
 
-    def opened() -> Opened:
-        _require_readable(source, content_type)
-        if content_type == PDF:
-            return Opened(pdf.count_pages(source, max_pages=limits.max_pages))
-        pages = images.count_pages(source, content_type, max_pages=limits.max_pages, max_pixels=limits.max_page_pixels)
-        return Opened(pages)
-
-    return _contained(opened, limits)
+    return _contained(partial(calls.count_pages, source, content_type, limits), limits)
 
 
 def read_page(source: str, content_type: str, *, page: int, languages: str, limits: Limits) -> Outcome[Reading]:
     """Read page `page` (from 1) of a document."""
+    from docserver.ocr import calls
 
-    def read() -> Reading:
-        _require_readable(source, content_type)
-        scratch = Path(limits.scratch)
-        target = scratch / "page"
-        if content_type == PDF:
-            picture = pdf.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels, target=target)
-        else:
-            picture = images.prepare(source, content_type, page=page, max_pixels=limits.max_page_pixels, target=target)
-        found = tesseract.recognise(picture.path, dpi=picture.dpi, languages=languages, scratch=scratch)
-        return Reading(
-            width=picture.width,
-            height=picture.height,
-            dpi=picture.dpi,
-            rotation=picture.rotation,
-            source="ocr",
-            confidence=found.confidence,
-            text=found.text,
-            layout=pack_blocks(found.blocks),
-        )
-
-    outcome = _contained(read, limits)
+    work = partial(calls.read_page, source, content_type, page=page, languages=languages, limits=limits)
+    outcome = _contained(work, limits)
     if isinstance(outcome.value, Failure):
         return Outcome(Failure(outcome.value.code, outcome.value.message, page), outcome.detail)
     return outcome
@@ -148,13 +128,6 @@ def _unexpected(error: Exception) -> Failure:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return Failure(DocumentErrorCode.OUT_OF_MEMORY, "Reading took more memory than is allowed.")
     return Failure(DocumentErrorCode.ENGINE_CRASHED, "Reading failed unexpectedly.")
-
-
-def _require_readable(source: str, content_type: str) -> None:
-    if not Path(source).is_file():
-        raise Unreadable(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
-    if content_type != PDF and content_type not in images.PILLOW_FORMATS:
-        raise Unreadable(DocumentErrorCode.UNSUPPORTED, "Files of this type cannot be read.")
 
 
 def empty(directory: Path) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import importlib.util
 import re
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +16,16 @@ PACKAGES: Mapping[str, str] = MappingProxyType(
 )
 """Program → the Debian package that has it."""
 
+LIBRARY, PROGRAM = "tesserocr", "pytesseract"
+"""The two ways to call Tesseract, by the packages that do it."""
+
 TIMEOUT_S = 30.0
 """Both questions are answered in 20 ms; this bounds a machine that is swapping."""
 
 NOT_LANGUAGES = frozenset({"osd", "equ"})
 """Models that tell orientation and formulas, and read nothing."""
+
+_LIBRARY_VERSION = f"import {LIBRARY}; print({LIBRARY}.tesseract_version())"
 
 _LISTED = re.compile(r'in "(?P<directory>[^"\n]+)"')
 
@@ -29,12 +36,16 @@ class EngineMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The engine as results name it."""
+    """The engine as results name it, and how it is called."""
 
     name: str
     version: str
     models: Mapping[str, str]
     """Language → digest of its model, as `sha256:…`."""
+    binding: str
+    """LIBRARY or PROGRAM."""
+    tessdata: str
+    """The directory of the models."""
 
 
 def check_programs() -> None:
@@ -45,23 +56,29 @@ def check_programs() -> None:
         raise EngineMissing(f"{' and '.join(missing)} not found; install: apt-get install {' '.join(packages)}")
 
 
-async def describe() -> Engine:
-    """Ask the installed engine. Raises EngineMissing if it is absent, broken or without any language."""
+async def describe(wanted: str) -> Engine:
+    """Ask the installed engine; `wanted` as DOCSERVER_ENGINE has it. Raises EngineMissing if it is absent or broken."""
     check_programs()
-    version = (await _said("--version")).partition("\n")[0].removeprefix("tesseract").strip()
-    first, *names = (await _said("--list-langs")).strip().splitlines()
+    installed = importlib.util.find_spec(LIBRARY) is not None
+    if wanted == LIBRARY and not installed:
+        raise EngineMissing(f"{LIBRARY} not found; install: pip install 'docserver[{LIBRARY}]'")
+    binding = LIBRARY if installed and wanted != PROGRAM else PROGRAM
+    # Asked in a process of its own: the server has no other use for the library.
+    asking = (sys.executable, "-c", _LIBRARY_VERSION) if binding == LIBRARY else ("tesseract", "--version")
+    version = (await _said(*asking)).partition("\n")[0].removeprefix("tesseract").strip()
+    first, *names = (await _said("tesseract", "--list-langs")).strip().splitlines()
     listed = _LISTED.search(first)
     languages = sorted({name.strip() for name in names} - NOT_LANGUAGES - {""})
     if not listed or not languages:
         raise EngineMissing("tesseract has no language installed; install: apt-get install tesseract-ocr-eng")
-    models = await asyncio.to_thread(_digests, Path(listed["directory"]), languages)
-    return Engine("tesseract", version, MappingProxyType(models))
+    tessdata = listed["directory"]
+    models = await asyncio.to_thread(_digests, Path(tessdata), languages)
+    return Engine("tesseract", version, MappingProxyType(models), binding, tessdata)
 
 
-async def _said(option: str) -> str:
+async def _said(*command: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        "tesseract",
-        option,
+        *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -73,10 +90,10 @@ async def _said(option: str) -> str:
         process.kill()
         await process.wait()
         if isinstance(error, TimeoutError):
-            raise EngineMissing(f"tesseract {option} did not answer within {TIMEOUT_S:g} seconds") from error
+            raise EngineMissing(f"tesseract did not answer within {TIMEOUT_S:g} seconds") from error
         raise
     if process.returncode:
-        raise EngineMissing(f"tesseract {option} ended with {process.returncode}; reinstall: tesseract-ocr")
+        raise EngineMissing(f"tesseract ended with {process.returncode}; reinstall: tesseract-ocr")
     return output.decode(errors="replace")
 
 

@@ -1,4 +1,4 @@
-"""Child side: pictures opened with Pillow and rewritten as TIFF files that Tesseract may be given; no recognition."""
+"""Child side: pages of picture files, decoded with Pillow into what Tesseract may be given; no recognition."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -39,9 +39,6 @@ MAX_SIDE = 32767
 CREDIBLE_DPI = range(70, 2401)
 """Tesseract's own bounds; it estimates the resolution of a file that claims another."""
 
-QUARTER_TURNS: Mapping[int, int] = MappingProxyType({3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270})
-"""EXIF orientation → degrees clockwise that set the picture upright (mirroring aside)."""
-
 ORIENTATION_TAG = 0x0112
 PHOTOMETRIC_TAG = 262
 
@@ -51,13 +48,11 @@ INVISIBLE_CONTRAST = 24
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A page as a file of ours, upright."""
+    """A page as a viewer shows it, in mode 1, L or RGB."""
 
-    path: str
-    width: int
-    height: int
+    image: Image.Image
     dpi: int | None
-    rotation: int
+    """What the file itself claims, if that is credible."""
 
 
 def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: int) -> int:
@@ -80,26 +75,17 @@ def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: i
         return pages
 
 
-def prepare(source: str, content_type: str, *, page: int, max_pixels: int, target: Path) -> Picture:
-    """Decode page `page` (from 1), set it upright and write it as TIFF beside `target`. Raises Unreadable."""
+def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Picture:
+    """Page `page` (from 1), turned as its EXIF data says. Raises Unreadable."""
     with _opened(source, content_type) as image:
         if page > 1 and (content_type != "image/tiff" or not _seek(image, page - 1)):
             raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The file has no page {page}.")
         check_size(*image.size, max_pixels=max_pixels)
-        dpi, orientation = _dpi(image), _orientation(image)
+        dpi = _dpi(image)
         image.load()
-        upright = image if orientation == 1 else ImageOps.exif_transpose(image)
-        return save(_flat(upright), target=target, dpi=dpi, rotation=QUARTER_TURNS.get(orientation, 0))
-
-
-def save(plain: Image.Image, *, target: Path, dpi: int | None, rotation: int) -> Picture:
-    """Write a page for Tesseract, as uncompressed TIFF: it reads PNM byte by byte, at a twentieth of a page's cost."""
-    path = target.with_suffix(".tif")
-    # A copy without what the upload said of itself: Pillow would write its compression and its tags again.
-    bare = plain.copy()
-    bare.info = {}
-    bare.save(path, format="TIFF", compression="raw")
-    return Picture(path=str(path), width=plain.width, height=plain.height, dpi=dpi, rotation=rotation)
+        shown = image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+        # A copy, because what Pillow opened is closed here.
+        return Picture(_flat(shown).copy(), dpi)
 
 
 def check_size(width: int, height: int, *, max_pixels: int) -> None:
@@ -179,9 +165,6 @@ def _dpi(image: Image.Image) -> int | None:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, also where the decoder has applied it already."""
-    if "original_orientation" in image.info:
-        return int(image.info["original_orientation"] or 1)
     value = image.getexif().get(ORIENTATION_TAG, 1)
     return value if isinstance(value, int) else 1
 

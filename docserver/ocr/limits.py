@@ -20,6 +20,9 @@ class Limits:
     pdf_dpi: int
     call_s: float
     """The longest that one call may take."""
+    binding: str
+    """How Tesseract is called, see `engine`."""
+    tessdata: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from typing import TypeVar
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Reading
 from docserver.ocr import child
+from docserver.ocr.engine import Engine
 from docserver.ocr.limits import Limits, Opened, Outcome
 from docserver.settings import Settings
 
@@ -55,11 +56,12 @@ class _Child:
 class Slot:
     """One OCR process at a time, started when first needed. Only one call may run at once."""
 
-    def __init__(self, *, number: int, settings: Settings, scratch: Path) -> None:
+    def __init__(self, *, number: int, settings: Settings, engine: Engine, scratch: Path) -> None:
         """`scratch` is a directory for the scratch directories of all slots."""
         self.number = number
         self._directory = (scratch / f"slot-{os.getpid()}-{number}").absolute()
         self._settings = settings
+        self._engine = engine
         self._child: _Child | None = None
         self._ending: asyncio.Task[int | None] | None = None
         self._pages_read = 0
@@ -124,6 +126,8 @@ class Slot:
             max_page_pixels=self._settings.max_page_pixels,
             pdf_dpi=self._settings.pdf_dpi,
             call_s=call_s,
+            binding=self._engine.binding,
+            tessdata=self._engine.tessdata,
         )
 
     async def _run(self, call: Callable[[], Outcome[T]], *, timeout_s: float, late: Failure) -> T | Failure:
@@ -168,7 +172,7 @@ class Slot:
                 initializer=child.start,
                 initargs=(self._limits(self._settings.page_timeout_s),),
             )
-            first = executor.submit(child.ready)
+            first = executor.submit(child.ready, self._limits(START_TIMEOUT_S))
             # No public name leads to the process, and only the process tells whom to kill and how it ended.
             (process,) = executor._processes.values()  # noqa: SLF001
             self._child = _Child(executor, process)

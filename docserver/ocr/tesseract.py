@@ -1,14 +1,13 @@
-"""Child side: the only caller of Tesseract, through pytesseract; one run gives a page's words and its text."""
+"""Child side: what both ways to call Tesseract share: names of languages, the table of words, what it came to."""
 
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from enum import IntEnum
+from typing import Protocol
 
-import pytesseract
-from pytesseract.pytesseract import run_tesseract
+from PIL import Image
 
 from docserver.errors import DocumentErrorCode
 from docserver.model import Block, Box, Line, Paragraph, Word
@@ -17,13 +16,18 @@ from docserver.ocr.faults import Unreadable
 LANGUAGES = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?(\+[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?)*")
 """Names of models such as `deu`, `chi_sim` or `script/Latin`; nothing that could be an option or leave tessdata."""
 
-OUT_OF_MEMORY_SIGNS = ("bad_alloc", "out of memory", "cannot allocate memory", "malloc fail", "calloc fail")
-"""What Tesseract and Leptonica print, in lower case, when an allocation was refused."""
-
-MISSING_MODEL_SIGNS = ("couldn't load any languages", "could not initialize tesseract", "error opening data file")
-
 WORD_LEVEL = 5
 TSV_COLUMNS = 12
+
+
+class Layout(IntEnum):
+    """What the picture is taken for: Tesseract's page segmentation modes, as far as they are used."""
+
+    PAGE = 3
+    COLUMN = 4
+    BLOCK = 6
+    LINE = 7
+    SPARSE = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,18 @@ class Recognised:
     text: str
     blocks: tuple[Block, ...]
     confidence: float
+
+    @property
+    def weight(self) -> float:
+        """How much was read how surely: the better of two readings of one picture has more of it."""
+        return sum(len(word.text) * word.confidence for word in words_of(self.blocks))
+
+
+class Tesseract(Protocol):
+    """A way to call Tesseract."""
+
+    def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+        """Read a picture of mode 1, L or RGB. Raises Unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +62,23 @@ class _Row:
     text: str
 
 
-def recognise(picture: str, *, dpi: int | None, languages: str, scratch: Path) -> Recognised:
-    """Read a picture written by ourselves, never one from outside. Raises Unreadable."""
+def check_languages(languages: str) -> None:
+    """Raise Unreadable unless they are named as models are."""
     if not LANGUAGES.fullmatch(languages):
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The languages are not named as in eng+deu.")
-    base = scratch / "recognised"
-    # Not image_to_data and image_to_string, which would be two runs: here one run leaves both files.
-    config = "-c tessedit_create_txt=1" + (f" --dpi {dpi}" if dpi else "")
-    try:
-        run_tesseract(
-            input_filename=picture,
-            output_filename_base=str(base),
-            extension="tsv",
-            lang=languages,
-            config=f"{config} -c tessedit_create_tsv=1",
-        )
-        text = base.with_suffix(".txt").read_text("utf-8", errors="replace")
-        table = base.with_suffix(".tsv").read_text("utf-8", errors="replace")
-    except pytesseract.TesseractError as error:
-        raise _fault(error.status, error.message, languages) from error
-    except FileNotFoundError as error:
-        raise Unreadable(
-            DocumentErrorCode.ENGINE_CRASHED, "Recognition ended without a result.", detail=repr(error)
-        ) from error
-    finally:
-        for suffix in (".txt", ".tsv"):
-            with suppress(FileNotFoundError):
-                base.with_suffix(suffix).unlink()
+
+
+def not_installed(languages: str, detail: str) -> Unreadable:
+    """The exception for a model that is not there."""
+    return Unreadable(
+        DocumentErrorCode.UNSUPPORTED,
+        f"Not all of the languages {languages} are installed on this server.",
+        detail=detail,
+    )
+
+
+def recognised(text: str, table: str) -> Recognised:
+    """What Tesseract read, of its text and its TSV."""
     blocks = tuple(parse(table))
     return Recognised(text.rstrip(), blocks, mean_confidence(blocks))
 
@@ -110,24 +116,13 @@ def _row(line: str) -> _Row | None:
 
 def mean_confidence(blocks: Iterable[Block]) -> float:
     """The mean of the words' confidences weighted by their length, 0 where there are none."""
-    words = [
-        word for block in blocks for paragraph in block.paragraphs for line in paragraph.lines for word in line.words
-    ]
+    words = list(words_of(blocks))
     length = sum(len(word.text) for word in words)
     return round(sum(word.confidence * len(word.text) for word in words) / length, 2) if length else 0.0
 
 
-def _fault(status: int, message: str, languages: str) -> Unreadable:
-    detail = f"tesseract ended with {status}: {message[-2000:]}"
-    said = message.lower()
-    if any(sign in said for sign in OUT_OF_MEMORY_SIGNS):
-        return Unreadable(
-            DocumentErrorCode.OUT_OF_MEMORY, "Reading the page took more memory than is allowed.", detail=detail
-        )
-    if any(sign in said for sign in MISSING_MODEL_SIGNS):
-        return Unreadable(
-            DocumentErrorCode.UNSUPPORTED,
-            f"Not all of the languages {languages} are installed on this server.",
-            detail=detail,
-        )
-    return Unreadable(DocumentErrorCode.ENGINE_CRASHED, "Recognition of the page crashed.", detail=detail)
+def words_of(blocks: Iterable[Block]) -> Iterator[Word]:
+    """All words in reading order."""
+    return (
+        word for block in blocks for paragraph in block.paragraphs for line in paragraph.lines for word in line.words
+    )

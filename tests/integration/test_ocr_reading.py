@@ -12,19 +12,20 @@ from pypdf import PdfReader, PdfWriter
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Reading, lines_of
-from docserver.ocr.engine import EngineMissing, check_programs, describe
+from docserver.ocr.engine import LIBRARY, PROGRAM, EngineMissing, check_programs, describe
 from docserver.ocr.pool import Opened, Slot
 from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff
+from tests.engines import BINDINGS, engine_of
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=BINDINGS)
+async def slot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
     scratch = tmp_path_factory.mktemp("scratch")
     settings = dataclasses.replace(Settings(), max_pages=5, max_page_mp=20.0)
-    slot = Slot(number=0, settings=settings, scratch=scratch)
+    slot = Slot(number=0, settings=settings, engine=await engine_of(request.param), scratch=scratch)
     yield slot
     await slot.close()
     assert list(scratch.iterdir()) == []
@@ -113,7 +114,7 @@ async def test_a_photo_held_sideways_is_read_upright(slot: Slot, tmp_path: Path)
     reading = await read(slot, tmp_path / "a.jpg")
 
     assert reading.text == "Held sideways"
-    assert reading.rotation == 90
+    assert reading.rotation == 0
     assert (reading.width, reading.height) == (700, 200)
 
 
@@ -220,8 +221,11 @@ async def test_more_pages_than_allowed_are_refused(slot: Slot, tmp_path: Path) -
 
 @in_one_loop
 async def test_a_pdf_without_pages_is_empty(slot: Slot, tmp_path: Path) -> None:
+    encrypted(tmp_path / "secret.pdf", user="secret", owner="owner")
     PdfWriter().write(tmp_path / "a.pdf")
 
+    # PDFium would give the last error for it.
+    await failure(slot, tmp_path / "secret.pdf", "application/pdf")
     assert (await failure(slot, tmp_path / "a.pdf", "application/pdf")).code is DocumentErrorCode.EMPTY
 
 
@@ -266,15 +270,24 @@ async def test_a_language_that_is_not_installed_is_unsupported(slot: Slot, tmp_p
     assert found.code is DocumentErrorCode.UNSUPPORTED
 
 
-@in_one_loop
-async def test_the_engine_tells_its_version_and_its_models() -> None:
-    engine = await describe()
+@pytest.mark.parametrize("binding", BINDINGS)
+async def test_the_engine_tells_its_version_and_its_models(binding: str) -> None:
+    engine = await describe(binding)
 
-    assert engine.name == "tesseract"
+    assert (engine.name, engine.binding) == ("tesseract", binding)
     assert engine.version[0].isdigit()
     assert "osd" not in engine.models
     assert engine.models["eng"].startswith("sha256:")
     assert len(engine.models["eng"]) == len("sha256:") + 64
+
+
+async def test_the_library_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await describe("auto")).binding == LIBRARY
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    assert (await describe("auto")).binding == PROGRAM
+    with pytest.raises(EngineMissing, match="tesserocr not found; install: pip install"):
+        await describe(LIBRARY)
 
 
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

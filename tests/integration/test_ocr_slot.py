@@ -16,8 +16,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Reading
+from docserver.ocr.engine import PROGRAM
 from docserver.ocr.pool import Opened, Slot
 from docserver.settings import Settings
+from tests.engines import engine_of
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -25,10 +27,11 @@ pytestmark = pytest.mark.timeout(60)
 @pytest_asyncio.fixture
 async def make_slot(tmp_path: Path) -> AsyncIterator[Callable[..., Slot]]:
     slots: list[Slot] = []
+    engine = await engine_of(PROGRAM)
 
     def make(**settings: object) -> Slot:
         changed = dataclasses.replace(Settings(), **settings)  # type: ignore[arg-type]
-        slots.append(Slot(number=len(slots), settings=changed, scratch=tmp_path / "scratch"))
+        slots.append(Slot(number=len(slots), settings=changed, engine=engine, scratch=tmp_path / "scratch"))
         return slots[-1]
 
     yield make
@@ -249,6 +252,25 @@ async def test_a_program_that_floods_its_errors_runs_into_the_memory_limit(
     await assert_reads(slot, source)
 
 
+def only_poppler_reads(pdf: Path) -> None:
+    """Put more in front of a PDF than PDFium skips."""
+    pdf.write_bytes(b"\n" * 2000 + pdf.read_bytes())
+
+
+async def test_what_pdfium_refuses_poppler_draws(make_slot: Callable[..., Slot], source: Path) -> None:
+    pdf = source.with_suffix(".pdf")
+    with Image.open(source) as image:
+        image.save(pdf)
+    only_poppler_reads(pdf)
+    slot = make_slot()
+
+    assert await slot.open(pdf, "application/pdf") == Opened(1)
+    found = await slot.read(pdf, "application/pdf", page=1, languages="eng")
+
+    assert isinstance(found, Reading)
+    assert found.text == "Still here"
+
+
 @pytest.mark.parametrize("left_behind", ["", "touch $out", "printf 'P5\\n400 400\\n255\\nhalf' > $out"])
 async def test_a_pdftoppm_that_ends_well_without_a_page_is_found_out(
     left_behind: str, make_slot: Callable[..., Slot], source: Path, programs: Path
@@ -256,6 +278,7 @@ async def test_a_pdftoppm_that_ends_well_without_a_page_is_found_out(
     pdf = source.with_suffix(".pdf")
     with Image.open(source) as image:
         image.save(pdf)
+    only_poppler_reads(pdf)
     out = 'for last; do case "$last" in */page*) out="$last-1.pgm";; esac; done'
     install(programs, "pdftoppm", f'[ "$1" = -v ] && exit 0\n{out}\n{left_behind}')
 
@@ -292,11 +315,13 @@ async def test_nothing_outlives_a_server_that_is_killed(
         textwrap.dedent(f"""
             import asyncio
             from pathlib import Path
+            from docserver.ocr.engine import PROGRAM, Engine
             from docserver.ocr.pool import Slot
             from docserver.settings import Settings
 
             async def main():
-                slot = Slot(number=0, settings=Settings(), scratch=Path({str(tmp_path)!r}))
+                engine = Engine("tesseract", "5", {{}}, PROGRAM, "")
+                slot = Slot(number=0, settings=Settings(), engine=engine, scratch=Path({str(tmp_path)!r}))
                 opened = await slot.open(Path({str(source)!r}), "image/png")
                 Path({str(tmp_path / "child")!r}).write_text(str(slot._child.process.pid))
                 await slot.read(Path({str(source)!r}), "image/png", page=1, languages="eng")

@@ -1,13 +1,20 @@
 """Tesseract's table of words becomes blocks, and its failures become results."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pytesseract import TesseractError
 
 from docserver.errors import DocumentErrorCode
-from docserver.ocr import tesseract
+from docserver.ocr import tesseract, tesseract_program
 from docserver.ocr.faults import Unreadable
+from docserver.ocr.tesseract import Layout, Tesseract
+from docserver.ocr.tesseract_library import TesseractLibrary
+from docserver.ocr.tesseract_program import TesseractProgram
+
+PICTURE = Image.new("L", (20, 20), 255)
 
 HEADER = "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext\n"
 TABLE = (
@@ -46,10 +53,13 @@ def test_long_words_weigh_more_in_the_confidence() -> None:
     assert tesseract.mean_confidence(list(tesseract.parse(TABLE))) == round((90.12 * 3 + 50.0 * 4) / 7, 2)
 
 
+@pytest.mark.parametrize("make", [TesseractProgram, lambda _: TesseractLibrary("/nowhere")])
 @pytest.mark.parametrize("languages", ["", "-c", "eng --psm 0", "../secret", "eng+", "eng+../x", "eng\n"])
-def test_languages_that_are_no_names_never_reach_the_program(languages: str, tmp_path: Path) -> None:
+def test_languages_that_are_no_names_never_reach_tesseract(
+    languages: str, make: Callable[[Path], Tesseract], tmp_path: Path
+) -> None:
     with pytest.raises(Unreadable) as caught:
-        tesseract.recognise("nothing.pgm", dpi=None, languages=languages, scratch=tmp_path)
+        make(tmp_path).recognise(PICTURE, dpi=None, languages=languages, layout=Layout.PAGE)
 
     assert caught.value.failure.code is DocumentErrorCode.UNSUPPORTED
 
@@ -69,10 +79,10 @@ def test_how_the_program_ended_tells_the_failure(
     def crash(**_: object) -> None:
         raise TesseractError(status, said)
 
-    monkeypatch.setattr(tesseract, "run_tesseract", crash)
+    monkeypatch.setattr(tesseract_program, "run_tesseract", crash)
 
     with pytest.raises(Unreadable) as caught:
-        tesseract.recognise("page.pgm", dpi=300, languages="eng", scratch=tmp_path)
+        TesseractProgram(tmp_path).recognise(PICTURE, dpi=300, languages="eng", layout=Layout.PAGE)
 
     assert caught.value.failure.code is code
     assert str(tmp_path) not in caught.value.failure.message

@@ -1,0 +1,109 @@
+"""Child side: pages turned, straightened and scaled for reading, with the way back to the page's own coordinates."""
+
+import math
+from dataclasses import dataclass, replace
+
+from PIL import Image, ImageStat
+
+from docserver.model import Block, Box, Line, Paragraph, Word
+
+Matrix = tuple[float, float, float, float, float, float]
+"""a, b, c, d, e, f: a point (x, y) goes to (a x + b y + c, d x + e y + f)."""
+
+SAME: Matrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+_QUARTERS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A page made easier to read."""
+
+    image: Image.Image
+    dpi: int | None
+    size: tuple[int, int]
+    """Width and height of the page as it came."""
+    back: Matrix = SAME
+    """From places in `image` to places on the page as it came."""
+    rotation: int = 0
+    """Quarter turns clockwise that were made, in degrees."""
+
+
+def turned(page: Prepared, degrees: int) -> Prepared:
+    """The page turned clockwise by 0, 90, 180 or 270 degrees."""
+    if not degrees:
+        return page
+    width, height = page.image.size
+    step: Matrix = {
+        90: (0.0, 1.0, 0.0, -1.0, 0.0, float(height)),
+        180: (-1.0, 0.0, float(width), 0.0, -1.0, float(height)),
+        270: (0.0, -1.0, float(width), 1.0, 0.0, 0.0),
+    }[degrees]
+    return replace(
+        page,
+        image=page.image.transpose(_QUARTERS[degrees]),
+        back=_after(page.back, step),
+        rotation=(page.rotation + degrees) % 360,
+    )
+
+
+def straightened(page: Prepared, skew: float) -> Prepared:
+    """The page turned counterclockwise by `skew` degrees, on paper of its own shade."""
+    before = page.image if page.image.mode != "1" else page.image.convert("L")
+    after = before.rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=_paper(before))
+    cos, sin = math.cos(math.radians(skew)), math.sin(math.radians(skew))
+    # About the middle: a point of the turned picture lay at the place turned back clockwise.
+    (new_x, new_y), (old_x, old_y) = ((size[0] / 2, size[1] / 2) for size in (after.size, before.size))
+    step = (cos, -sin, old_x - cos * new_x + sin * new_y, sin, cos, old_y - sin * new_x - cos * new_y)
+    return replace(page, image=after, back=_after(page.back, step))
+
+
+def scaled(page: Prepared, factor: float) -> Prepared:
+    """The page made larger or smaller."""
+    width, height = page.image.size
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    before = page.image if page.image.mode != "1" else page.image.convert("L")
+    after = before.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    step = (width / size[0], 0.0, 0.0, 0.0, height / size[1], 0.0)
+    return replace(page, image=after, dpi=page.dpi and round(page.dpi * factor), back=_after(page.back, step))
+
+
+def on_page(blocks: tuple[Block, ...], page: Prepared) -> tuple[Block, ...]:
+    """Blocks that were found in the prepared picture, with their boxes on the page as it came."""
+    if page.back == SAME:
+        return blocks
+
+    def back(box: Box) -> Box:
+        return _box(box, page.back, page.size)
+
+    def line_back(line: Line) -> Line:
+        return Line(back(line.box), tuple(Word(word.text, back(word.box), word.confidence) for word in line.words))
+
+    return tuple(
+        Block(
+            back(block.box),
+            tuple(Paragraph(back(part.box), tuple(map(line_back, part.lines))) for part in block.paragraphs),
+        )
+        for block in blocks
+    )
+
+
+def _box(box: Box, matrix: Matrix, size: tuple[int, int]) -> Box:
+    a, b, c, d, e, f = matrix
+    corners = [(x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
+    across = [min(max(a * x + b * y + c, 0), size[0]) for x, y in corners]
+    down = [min(max(d * x + e * y + f, 0), size[1]) for x, y in corners]
+    return round(min(across)), round(min(down)), round(max(across)), round(max(down))
+
+
+def _after(outer: Matrix, inner: Matrix) -> Matrix:
+    """First `inner`, then `outer`."""
+    a, b, c, d, e, f = outer
+    g, h, i, j, k, m = inner
+    return (a * g + b * j, a * h + b * k, a * i + b * m + c, d * g + e * j, d * h + e * k, d * i + e * m + f)
+
+
+def _paper(image: Image.Image) -> int | tuple[int, ...]:
+    """The colour of the paper, so that what comes in at the corners has no edges: the median of each band."""
+    levels = tuple(ImageStat.Stat(image.resize((64, 64))).median)
+    return levels[0] if len(levels) == 1 else levels

@@ -1,0 +1,105 @@
+"""Pages that lie askew, on their side or upside down are read like upright ones, by both ways to call Tesseract."""
+
+import random
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from docserver.model import Reading
+from docserver.ocr import calls
+from docserver.ocr.limits import Limits
+from tests.engines import BINDINGS, engine_of
+
+VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"
+WORDS = VOCABULARY.split()
+LINES = [" ".join(random.Random(line).choices(WORDS, k=6)) for line in range(14)]
+TEXT = "\n".join(LINES)
+
+
+def sheet() -> Image.Image:
+    image = Image.new("L", (1240, 1000), 245)
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(LINES):
+        draw.text((120, 100 + 56 * number), line, fill=25, font=ImageFont.load_default(size=30))
+    return image
+
+
+@pytest.fixture(params=BINDINGS)
+async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
+    engine = await engine_of(request.param)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return Limits(
+        scratch=str(scratch),
+        memory_mb=1000,
+        max_pages=5,
+        max_page_pixels=20_000_000,
+        pdf_dpi=300,
+        call_s=60,
+        binding=engine.binding,
+        tessdata=engine.tessdata,
+    )
+
+
+def read(image: Image.Image, limits: Limits) -> Reading:
+    source = Path(limits.scratch) / "page.png"
+    image.save(source)
+    return calls.read_page(str(source), "image/png", page=1, languages="eng", limits=limits)
+
+
+def word_box(reading: Reading, text: str) -> tuple[int, int, int, int]:
+    """The box of the only word with this text."""
+    (found,) = (
+        word.box
+        for block in reading.blocks
+        for paragraph in block.paragraphs
+        for line in paragraph.lines
+        for word in line.words
+        if word.text == text
+    )
+    return found
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_turned_page_is_read_like_an_upright_one(degrees: int, limits: Limits) -> None:
+    draw = ImageDraw.Draw(page := sheet())
+    draw.text((120, 900), "ONLYONCE", fill=25, font=ImageFont.load_default(size=30))
+
+    # Pillow turns counterclockwise, so by as much it has to be turned clockwise again.
+    reading = read(page.rotate(degrees, expand=True), limits)
+
+    assert reading.text.split() == [*TEXT.split(), "ONLYONCE"]
+    assert reading.rotation == degrees
+    x0, y0, x1, y1 = word_box(reading, "ONLYONCE")
+    middle = {
+        0: (200, 915),
+        90: (915, 1240 - 200),
+        180: (1240 - 200, 1000 - 915),
+        270: (1000 - 915, 200),
+    }[degrees]
+    assert x0 < middle[0] < x1
+    assert y0 < middle[1] < y1
+
+
+@pytest.mark.parametrize("skew", [-6, -2.5, 4])
+def test_a_page_that_lies_askew_is_read_like_a_straight_one(skew: float, limits: Limits) -> None:
+    reading = read(sheet().rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=245), limits)
+
+    assert reading.text.split() == TEXT.split()
+    assert reading.rotation == 0
+
+
+def test_light_letters_on_a_dark_page_are_read(limits: Limits) -> None:
+    assert read(ImageOps.invert(sheet()), limits).text.split() == TEXT.split()
+
+
+def test_a_page_of_twice_the_resolution_is_read_and_keeps_its_coordinates(limits: Limits) -> None:
+    large = sheet().resize((4960, 4000), Image.Resampling.BICUBIC)
+
+    reading = read(large, limits)
+
+    assert reading.text.split() == TEXT.split()
+    assert (reading.width, reading.height) == (4960, 4000)
+    right = max(block.box[2] for block in reading.blocks)
+    assert 2000 < right < 4960

@@ -1,0 +1,100 @@
+"""Whatever is done to a page before it is read, boxes come back to where their words stand on the page as it came."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageOps
+
+from docserver.model import Block, Box, Line, Paragraph, Word
+from docserver.ocr.looks import look
+from docserver.ocr.prepare import Prepared, on_page, scaled, straightened, turned
+
+SIZE = (400, 300)
+
+
+def page_with(box: Box, mode: str = "L") -> Prepared:
+    """White, with one black mark."""
+    image = Image.new("L", SIZE, 255)
+    ImageDraw.Draw(image).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=0)
+    return Prepared(image.convert(mode), 300, SIZE)
+
+
+def marked(image: Image.Image) -> Box:
+    rows, columns = np.nonzero(np.asarray(image.convert("L")) < 128)
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def found_in(page: Prepared) -> Box:
+    """Where a reader of the prepared picture would say that the mark stands on the page."""
+    box = marked(page.image)
+    blocks = (Block(box, (Paragraph(box, (Line(box, (Word("mark", box, 90.0),)),)),)),)
+    (block,) = on_page(blocks, page)
+    word = block.paragraphs[0].lines[0].words[0]
+    assert block.box == block.paragraphs[0].box == block.paragraphs[0].lines[0].box == word.box
+    return word.box
+
+
+@given(
+    x=st.integers(5, 300),
+    y=st.integers(5, 240),
+    degrees=st.sampled_from([0, 90, 180, 270]),
+    more=st.sampled_from([0, 90, 180, 270]),
+    skew=st.sampled_from([-8.0, -3.0, 0.0, 4.5]),
+    factor=st.sampled_from([0.5, 1.0, 1.7]),
+)
+@settings(max_examples=60, deadline=None)
+def test_boxes_come_back_to_the_page_as_it_came(
+    x: int, y: int, degrees: int, more: int, skew: float, factor: float
+) -> None:
+    box = (x, y, x + 60, y + 20)
+    page = scaled(straightened(turned(turned(page_with(box), degrees), more), skew), factor)
+
+    # Turned by some degrees the box of a box is larger than the mark.
+    room = 4 if not skew else 4 + round(60 * abs(np.sin(np.radians(skew))) * 2)
+    assert all(abs(a - b) <= room for a, b in zip(found_in(page), box, strict=True))
+    assert page.rotation == (degrees + more) % 360
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_pictures_of_every_mode_are_straightened_on_paper_of_their_own_shade(mode: str) -> None:
+    page = straightened(page_with((100, 100, 200, 120), mode), 5.0)
+
+    assert page.image.convert("L").getpixel((0, 0)) == 255
+
+
+def lines_of_text(skew: float = 0.0, *, paper: int = 255, ink: int = 0) -> Image.Image:
+    image = Image.new("L", (1200, 900), paper)
+    draw = ImageDraw.Draw(image)
+    for top in range(120, 800, 60):
+        for left in range(100, 1050, 40):
+            draw.rectangle((left, top, left + 28, top + 20), fill=ink)
+    return image.rotate(-skew, Image.Resampling.BICUBIC, fillcolor=paper)
+
+
+@pytest.mark.parametrize("skew", [-7.0, -2.5, 0.0, 1.5, 6.0])
+def test_the_skew_of_lines_is_seen(skew: float) -> None:
+    seen = look(lines_of_text(skew))
+
+    assert seen is not None
+    assert abs(seen.skew - skew) <= 0.3
+    assert seen.clarity > 3
+
+
+def test_a_page_on_its_side_is_seen() -> None:
+    upright, on_its_side = look(lines_of_text()), look(lines_of_text().transpose(Image.Transpose.ROTATE_90))
+
+    assert upright is not None and on_its_side is not None
+    assert upright.upright > 2
+    assert on_its_side.upright < 0.5
+
+
+def test_light_letters_on_a_dark_page_are_seen_alike() -> None:
+    dark, light = look(ImageOps.invert(lines_of_text(3.0))), look(lines_of_text(3.0))
+
+    assert dark is not None and light is not None
+    assert (dark.skew, dark.stroke_px) == (light.skew, light.stroke_px)
+
+
+def test_a_blank_page_has_no_look() -> None:
+    assert look(Image.new("RGB", (500, 700), (250, 250, 240))) is None
