@@ -195,7 +195,7 @@ def main() -> None:
     )
     arguments.add_argument("--workload", choices=("pictures", "pdf"), action="append", help="default: both")
     given = arguments.parse_args()
-    with docserver(RATE_LIMIT="off", SLOTS=given.workers) as server:
+    with docserver(RATE_LIMIT="off", DEDUPLICATE="off", SLOTS=given.workers) as server:
         workloads = given.workload or ("pictures", "pdf")
         wrong = [line for workload in workloads for line in measure(server, workload=workload, given=given)]
     if wrong:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import unicodedata
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from uuid import UUID
 
 from docserver import news
@@ -20,6 +21,9 @@ log = logging.getLogger("docserver.api")
 MAX_FILENAME = 255
 """Characters kept of a file name: what file systems allow, and what the column holds."""
 
+EARLIER_JOBS = 20
+"""Jobs with the same bytes that are looked at; more differ in their options, and reading once more does no harm."""
+
 COMMIT_CHECKS = 3
 """How often it is asked whether a commit took place whose answer was lost."""
 
@@ -29,20 +33,35 @@ async def receive(resources: Resources, chunks: AsyncIterator[bytes]) -> Receive
     return await resources.storage.receive(chunks, max_bytes=resources.settings.max_upload_bytes)
 
 
-async def accept(
-    resources: Resources, received: Received, *, filename: str, options: Options, request_id: str
-) -> tuple[Document, Job]:
-    """Make a document and its job; raises Unprocessable, UnsupportedMedia, StorageFull, DatabaseUnavailable."""
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Who uploads what: beside the bytes themselves."""
+
+    filename: str
+    options: Options
+    client: str
+    """As the rate limit knows it: whose earlier uploads are looked at for the same bytes."""
+    request_id: str
+
+
+async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:
+    """Make a document and its job, or find the job that reads the same already; the job, and whether it was found.
+
+    Raises Unprocessable, UnsupportedMedia, StorageFull, StorageUnavailable, DatabaseUnavailable.
+    """
     content_type = _told_by_content(received)
+    if resources.settings.deduplicate and (earlier := await _earlier(resources, received, upload)):
+        log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
+        return earlier, True
     new = NewDocument(
         id=new_id(),
-        filename=clean_filename(filename),
+        filename=clean_filename(upload.filename),
         content_type=content_type,
         size=received.size,
         sha256=received.sha256,
     )
     await resources.storage.keep(received, new.id)
-    document, job = await _commit(resources, new, job_id=new_id(), options=options, request_id=request_id)
+    document, job = await _commit(resources, new, upload, job_id=new_id())
     await news.publish(resources, job)
     await news.announce(resources, job.id)
     log.info(
@@ -54,7 +73,22 @@ async def accept(
             "bytes": document.size,
         },
     )
-    return document, job
+    return job, False
+
+
+async def _earlier(resources: Resources, received: Received, upload: Upload) -> Job | None:
+    """The latest job with the same bytes, client and options that this engine reads, or has read without a fault."""
+    async with resources.db.session() as cur:
+        found = await jobs.of_content(cur, client=upload.client, sha256=received.sha256, limit=EARLIER_JOBS)
+    return next((job for job in found if job.options == upload.options and _is_as_good(resources, job)), None)
+
+
+def _is_as_good(resources: Resources, job: Job) -> bool:
+    engine = resources.engine
+    models = {name: engine.models.get(name) for name in job.options.languages.split("+")}
+    present = {"name": engine.name, "version": engine.version, "models": models}
+    # A retry may have read some of the pages alone, or with options of their own.
+    return job.attempt == 1 and not job.pages_failed and job.engine in (None, present)
 
 
 def clean_filename(name: str) -> str:
@@ -73,13 +107,13 @@ def _told_by_content(received: Received) -> str:
     return content_type
 
 
-async def _commit(
-    resources: Resources, new: NewDocument, *, job_id: UUID, options: Options, request_id: str
-) -> tuple[Document, Job]:
+async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> tuple[Document, Job]:
     try:
         async with resources.db.transaction() as cur:
-            await documents.insert(cur, new, job_id=job_id)
-            await jobs.insert(cur, job_id=job_id, document_id=new.id, options=options, request_id=request_id)
+            await documents.insert(cur, new, job_id=job_id, client=upload.client)
+            await jobs.insert(
+                cur, job_id=job_id, document_id=new.id, options=upload.options, request_id=upload.request_id
+            )
             found = await documents.find(cur, new.id), await jobs.find(cur, job_id)
     except CommitUnknown:
         found = await _read_again(resources, new.id, job_id)

@@ -245,7 +245,10 @@ class Job:
         return round((self.pages_done + self.pages_failed) / self.pages_total, 4)
 
     def as_json(self) -> dict[str, Any]:
-        """The job as clients see it; `queue_position` is known to the queue alone and left open here."""
+        """The job as clients see it; `queue_position` is known to the queue alone and left open here.
+
+        `deduplicated` is what one upload is told, whose document was known already.
+        """
         failure = self.failure
         return {
             "job_id": str(self.id),
@@ -259,6 +262,7 @@ class Job:
             "history": list(self.history),
             "options": self.options.as_json(),
             "error": None if failure is None else failure_json(failure),
+            "deduplicated": False,
             "engine": self.engine,
             "created_at": rfc3339(self.created_at),
             "started_at": rfc3339(self.started_at),

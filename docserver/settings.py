@@ -42,7 +42,7 @@ class Rate:
 Network = IPv4Network | IPv6Network
 Costs = tuple[tuple[str, int], ...]
 
-ROUTES = ("upload", "list", "document", "delete", "file", "job", "result", "cancel", "retry")
+ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "result", "cancel", "retry")
 """The routes that are limited, by the names that `DOCSERVER_RATE_LIMIT_COSTS` gives them."""
 
 
@@ -113,6 +113,9 @@ class Settings:
     grace_s: float = _setting(25.0, "seconds that SIGTERM leaves to finish the pages being read", least=0)
     engine: str = _setting("auto", "how Tesseract is called: tesserocr, pytesseract, or auto: the first if installed")
     languages: str = _setting("eng", "languages read where an upload names none, as in eng+deu")
+    deduplicate: bool = _setting(
+        default=True, meaning="answer the same bytes and options of the same client with the earlier job"
+    )
     max_upload_mb: float = _setting(100.0, "largest upload in megabytes (10^6 bytes)", least=0.001)
     max_pages: int = _setting(2000, "most pages of one document", least=1)
     max_page_mp: float = _setting(150.0, "most megapixels of one page", least=1)

@@ -8,9 +8,11 @@ CREATE TABLE IF NOT EXISTS documents (
     content_type VARCHAR(100) NOT NULL,          -- told by the content
     size         BIGINT       NOT NULL,          -- bytes
     sha256       BINARY(32)   NOT NULL,
+    client       VARCHAR(64)  NOT NULL,          -- who uploaded it, as the rate limit knows clients
     created_at   DATETIME(6)  NOT NULL,
     PRIMARY KEY (id),
-    KEY by_creation (created_at, id)
+    KEY by_creation (created_at, id),
+    KEY by_content (client, sha256)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci;
 
 CREATE TABLE IF NOT EXISTS jobs (

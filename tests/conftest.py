@@ -59,6 +59,8 @@ def settings(empty_servers: Servers, tmp_path: Path) -> Settings:
         slots=2,
         maintenance_s=0.2,
         grace_s=10.0,
+        # Most tests upload the same few bytes, each as a document of its own.
+        deduplicate=False,
     )
 
 

@@ -52,14 +52,22 @@ class Position:
     document_id: UUID
 
 
-async def insert(cur: Cursor, document: NewDocument, *, job_id: UUID) -> None:
-    """Add a document whose latest job is `job_id`; its creation time is the database's."""
+async def insert(cur: Cursor, document: NewDocument, *, job_id: UUID, client: str) -> None:
+    """Add a document of this client whose latest job is `job_id`; its creation time is the database's."""
     await cur.execute(
         """
-        INSERT INTO documents (id, job_id, filename, content_type, size, sha256, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))
+        INSERT INTO documents (id, job_id, filename, content_type, size, sha256, client, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))
         """,
-        (document.id.bytes, job_id.bytes, document.filename, document.content_type, document.size, document.sha256),
+        (
+            document.id.bytes,
+            job_id.bytes,
+            document.filename,
+            document.content_type,
+            document.size,
+            document.sha256,
+            client,
+        ),
     )
 
 

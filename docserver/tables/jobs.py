@@ -55,6 +55,19 @@ async def of_document(cur: Cursor, document_id: UUID) -> list[Job]:
     return [_job(row) for row in cur.rows()]
 
 
+async def of_content(cur: Cursor, *, client: str, sha256: bytes, limit: int) -> list[Job]:
+    """The jobs that read these bytes for this client, or are to, with whatever options; latest first."""
+    await cur.execute(
+        """
+        SELECT j.* FROM documents d JOIN jobs j ON j.document_id = d.id
+        WHERE d.client = %s AND d.sha256 = %s AND j.status IN ('pending', 'processing', 'completed')
+        ORDER BY j.created_at DESC, j.id DESC LIMIT %s
+        """,
+        (client, sha256, limit),
+    )
+    return [_job(row) for row in cur.rows()]
+
+
 async def claim(cur: Cursor, *, job_id: UUID, claim_id: UUID, lease_s: float, engine: Mapping[str, Any]) -> bool:
     """Take the right to open a job's document; False if it is opened, taken, not due or final already."""
     return (

@@ -67,6 +67,7 @@ class Job(Schema):
     )
     options = fields.Nested(Options, required=True)
     error = fields.Nested(Failure, required=True, allow_none=True)
+    deduplicated = fields.Boolean(required=True)
     engine = fields.Nested(Engine, required=True, allow_none=True)
     created_at = fields.DateTime(required=True)
     started_at = fields.DateTime(required=True, allow_none=True)
@@ -115,6 +116,13 @@ class Health(Schema):
 
     status = fields.String(required=True)
     checks = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String()))
+
+
+class Languages(Schema):
+    """The languages that can be asked for, and what is read without asking."""
+
+    default = fields.String(required=True)
+    installed = fields.List(fields.String(), required=True)
 
 
 class ProblemItem(Schema):

@@ -26,6 +26,7 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post("/v1/jobs/{job_id}/cancel", jobs.cancel_job, name="cancel")
     router.add_post("/v1/jobs/{job_id}/retry", jobs.retry_job, name="retry")
     router.add_get("/v1/jobs/{job_id}/result", results.get_result, name="result")
+    router.add_get("/v1/languages", system.languages, name="languages")
     router.add_get("/livez", system.livez, name="livez")
     router.add_get("/readyz", system.readyz, name="readyz")
     openapi.set_up(app)

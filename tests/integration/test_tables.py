@@ -38,7 +38,7 @@ async def make_job(
     document_id, job_id = new_id(), new_id()
     new = NewDocument(id=document_id, filename=filename, content_type=content_type, size=5, sha256=bytes(32))
     async with db.transaction() as cur:
-        await documents.insert(cur, new, job_id=job_id)
+        await documents.insert(cur, new, job_id=job_id, client="10.0.0.1")
         await jobs.insert(
             cur,
             job_id=job_id,

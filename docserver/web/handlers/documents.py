@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import orjson
 from aiohttp import web
 
 from docserver import intake, reads, removal
@@ -16,6 +17,7 @@ from docserver.web import answers, multipart, schemas
 from docserver.web.handlers.common import allow, json_response, path_id, wait_s
 from docserver.web.handlers.options import reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
+from docserver.web.middleware import client_of
 from docserver.web.openapi import operation
 
 _UPLOAD_OPTIONS = schemas.UploadOptions()
@@ -51,21 +53,22 @@ async def upload(request: web.Request) -> web.Response:
     )
     try:
         arrived.fields.extend(request.query)
-        _, job = await intake.accept(
-            resources,
-            arrived.received,
+        told = intake.Upload(
             filename=arrived.filename,
             options=_options(resources, schemas.load(_UPLOAD_OPTIONS, arrived.fields, kind="pointer")),
+            client=client_of(request, settings.trusted_proxies),
             request_id=request[REQUEST_ID],
         )
+        job, known = await intake.accept(resources, arrived.received, told)
     finally:
         # What was accepted has been moved away; anything else must not stay.
         await resources.storage.discard(arrived.received)
     headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(reads.RETRY_AFTER_S)}
     state = await reads.final_job(resources, job.id, wait_s=prefer_s)
+    body = orjson.dumps({**orjson.loads(state.body), "deduplicated": True}) if known else state.body
     if prefer_s and state.status.final:
-        return json_response(state.body, headers={"Location": headers["Location"], "Preference-Applied": "wait"})
-    return json_response(state.body, status=202, headers=headers)
+        return json_response(body, headers={"Location": headers["Location"], "Preference-Applied": "wait"})
+    return json_response(body, status=202, headers=headers)
 
 
 @operation(

@@ -1,4 +1,4 @@
-"""The service itself: alive, ready."""
+"""The service itself: alive, ready, and what it can read."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,6 +19,18 @@ CHECK_S = 2.0
 @operation(summary="Whether the process is alive", tag="system", schema=answers.Health, answers={200: "It is"})
 async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
     return json_response({"status": "ok"})
+
+
+@operation(
+    summary="The languages that documents can be read in",
+    tag="system",
+    schema=answers.Languages,
+    answers={200: "Those installed, and the default"},
+    refusals=(429, 503),
+)
+async def languages(request: web.Request) -> web.Response:
+    resources = request.app[RESOURCES]
+    return json_response({"default": resources.settings.languages, "installed": sorted(resources.engine.models)})
 
 
 @operation(
