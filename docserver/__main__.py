@@ -83,6 +83,7 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     from docserver.embedded import EmbeddedError
     from docserver.migrate import MigrationError
     from docserver.ocr.engine import EngineMissing
+    from docserver.ocr.sandbox import NotConfined
 
     logs.set_up(settings.log_level)
     for name in unknown():
@@ -92,7 +93,7 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
             runner.run(work)
     except asyncio.CancelledError:
         sys.exit(0)
-    except (EmbeddedError, EngineMissing, MigrationError) as error:
+    except (EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
         _end(EX_UNAVAILABLE, str(error))
     except OSError as error:
         _end(EX_UNAVAILABLE, f"the system refuses: {error.strerror}")

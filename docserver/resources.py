@@ -10,6 +10,8 @@ from docserver.db import Database
 from docserver.limits import Limiter
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
+from docserver.ocr.trial import Sandbox
+from docserver.ocr.trial import sandbox as find_sandbox
 from docserver.queue import Queue
 from docserver.scripts import Redis
 from docserver.settings import Settings
@@ -30,12 +32,14 @@ class Resources:
     limiter: Limiter
     storage: Storage
     engine: Engine
+    sandbox: Sandbox
 
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
-    """Open all resources; the database and Redis may still be away. Raises EngineMissing and OSError."""
+    """Open all resources; the database and Redis may still be away. Raises EngineMissing, NotConfined and OSError."""
     engine = await describe_engine(settings.engine)
+    sandbox = await find_sandbox(settings.sandbox, slots=settings.slot_count)
     storage = LocalStorage(settings.data_dir)
     await storage.prepare()
     db = Database(settings.mysql_url, size=settings.mysql_pool_size, timeout_s=settings.mysql_timeout_s)
@@ -53,6 +57,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
             limiter=Limiter(redis),
             storage=storage,
             engine=engine,
+            sandbox=sandbox,
         )
     finally:
         listening.cancel()

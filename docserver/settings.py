@@ -16,6 +16,8 @@ TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Read by the tests alone; named here so that it is not reported as unknown."""
 
 ENGINES = ("auto", "tesserocr", "pytesseract")
+SANDBOX_MODES = ("prefer", "require", "off")
+
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -108,6 +110,9 @@ class Settings:
     open_timeout_s: float = _setting(60.0, "longest time for counting a document's pages", least=0.1)
     child_memory_mb: int = _setting(2048, "address space of an OCR process and of each program it starts", least=256)
     pages_per_child: int = _setting(200, "pages after which an OCR process is replaced by a fresh one", least=1)
+    sandbox: str = _setting(
+        "prefer", "confine OCR processes by Landlock and seccomp: prefer, require (or refuse to start), off"
+    )
     lease_s: float = _setting(30.0, "how long a silent worker keeps its pages", least=1)
     maintenance_s: float = _setting(5.0, "seconds between two rounds of maintenance", least=0.1)
     grace_s: float = _setting(25.0, "seconds that SIGTERM leaves to finish the pages being read", least=0)
@@ -205,10 +210,9 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
 
 
 def _check(settings: Settings) -> None:
-    if settings.log_level not in LOG_LEVELS:
-        raise SettingsError(f"{variable('log_level')} is not usable: it wants one of {', '.join(LOG_LEVELS)}")
-    if settings.engine not in ENGINES:
-        raise SettingsError(f"{variable('engine')} is not usable: it wants one of {', '.join(ENGINES)}")
+    for name, values in (("log_level", LOG_LEVELS), ("engine", ENGINES), ("sandbox", SANDBOX_MODES)):
+        if getattr(settings, name) not in values:
+            raise SettingsError(f"{variable(name)} is not usable: it wants one of {', '.join(values)}")
     if settings.port > 65535:
         raise SettingsError(f"{variable('port')} is not usable: a port is at most 65535")
     _check_url("mysql_url", settings.mysql_url, schemes=("mysql://",))

@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Reading
+from docserver.ocr import sandbox
 from docserver.ocr.faults import Unreadable
 from docserver.ocr.limits import Limits, Opened, Outcome
 
@@ -47,23 +48,28 @@ PASSED_ON = frozenset(
 OPEN_FILES = 256
 """Python, its pipes and one page need about 20; fontconfig opens some dozens."""
 
-BYTES_PER_PIXEL = 3
-"""The largest file that a page needs is its picture in colour."""
-
-SPARE_FILE_BYTES = 64 * 1024 * 1024
-"""Room for words and text of the fullest page on top of its picture."""
+SPARE_TASKS = 1024
+"""Processes and threads that all of this user's programs may start beside those there are now. Root has no such bound,
+and the server's own is closer (`guard`): this one is for the second in which it does not look."""
 
 CPU_MARGIN_S = 10
 """So that the clock of the parent strikes first, and this one only where there is no parent any more."""
 
 PR_SET_PDEATHSIG = 1
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def start(limits: Limits) -> None:
-    """Initializer: an own session, death with the parent, rlimits, a bare environment, the slot's scratch directory."""
+    """Initializer: an own session, death with the parent, rlimits, a bare environment, and the sandbox.
+
+    Raises NotConfined where a sandbox is required and cannot be had.
+    """
     os.setsid()
-    _die_with_parent()
+    libc = ctypes.CDLL(None)
+    # The kernel only wakes this process, should it be stopped: killed at once it could not kill its programs any more.
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
+    # Orphans come to this process, so that the server finds all that was started below it.
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for variable in set(os.environ) - PASSED_ON:
         del os.environ[variable]
@@ -74,9 +80,17 @@ def start(limits: Limits) -> None:
     _bound(limits)
     # Decoders write what they think of a file to standard error, where the server's log is.
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (1, 2):
+    for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
+    sandbox.confine(
+        mode=limits.sandbox,
+        models=Path(limits.tessdata),
+        scratch=Path(limits.scratch),
+        source=Path(limits.source),
+    )
+    # After the sandbox, which threads that are there already would stay out of.
+    _die_with_parent()
 
 
 def ready(limits: Limits) -> int:
@@ -87,14 +101,14 @@ def ready(limits: Limits) -> int:
     return os.getpid()
 
 
-def open_document(source: str, content_type: str, limits: Limits) -> Outcome[Opened]:
+def open_document(source: str, *, content_type: str, limits: Limits) -> Outcome[Opened]:
     """Count the pages of a document."""
     from docserver.ocr import calls
 
     return _contained(partial(calls.count_pages, source, content_type, limits), limits)
 
 
-def read_page(source: str, content_type: str, *, page: int, languages: str, limits: Limits) -> Outcome[Reading]:
+def read_page(source: str, *, content_type: str, page: int, languages: str, limits: Limits) -> Outcome[Reading]:
     """Read page `page` (from 1) of a document."""
     from docserver.ocr import calls
 
@@ -140,13 +154,7 @@ def empty(directory: Path) -> None:
 
 
 def _die_with_parent() -> None:
-    """End with the parent, and take along what was started here.
-
-    The kernel only wakes this process, should it be stopped: killed at once it could not kill its programs any more.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    """End with the parent, and take along what was started here."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_guard, args=(parent.sentinel,), name="parent-guard", daemon=True).start()
@@ -158,17 +166,27 @@ def _guard(sentinel: int) -> None:
 
 
 def _bound(limits: Limits) -> None:
-    memory = limits.memory_mb * 1024 * 1024
-    file_size = limits.max_page_pixels * BYTES_PER_PIXEL + SPARE_FILE_BYTES
     for kind, value in (
-        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, file_size),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_NPROC, _tasks_of_this_user() + SPARE_TASKS),
     ):
         _, hard = resource.getrlimit(kind)
         bounded = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (bounded, bounded))
+
+
+def _tasks_of_this_user() -> int:
+    """The processes and threads that the limit of processes counts, as far as they can be seen."""
+    tasks = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if process.stat().st_uid == os.getuid():
+                # A directory has two links, and one more for each directory in it.
+                tasks += (process / "task").stat().st_nlink - 2
+    return tasks
 
 
 def _bound_cpu(limits: Limits) -> None:

@@ -7,6 +7,9 @@ from docserver.errors import Failure
 
 T = TypeVar("T")
 
+BYTES_PER_PIXEL = 3
+SPARE_FILE_BYTES = 64 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -14,6 +17,10 @@ class Limits:
 
     scratch: str
     """The directory of this slot alone; everything in it may be deleted between two calls."""
+    source: str
+    """The directory where the document lies while it is read; nothing else is there, and nothing can be written."""
+    sandbox: str
+    """One of `settings.SANDBOX_MODES`."""
     memory_mb: int
     max_pages: int
     max_page_pixels: int
@@ -23,6 +30,15 @@ class Limits:
     binding: str
     """How Tesseract is called, see `engine`."""
     tessdata: str
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.memory_mb * 1024 * 1024
+
+    @property
+    def file_bytes(self) -> int:
+        """The largest file that a page needs: its picture in colour, with room for the words of the fullest page."""
+        return self.max_page_pixels * BYTES_PER_PIXEL + SPARE_FILE_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,13 @@
 import asyncio
 import contextlib
 import logging
-import multiprocessing
 import os
 import re
 import shutil
 import signal
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +18,7 @@ from docserver.model import Reading
 from docserver.ocr import child
 from docserver.ocr.engine import Engine
 from docserver.ocr.limits import Limits, Opened, Outcome
+from docserver.ocr.processes import Child
 from docserver.settings import Settings
 
 __all__ = ["Opened", "Slot"]
@@ -30,27 +27,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-START_TIMEOUT_S = 30.0
-"""A child is there in 0.3 s; a machine that swaps has been seen to take ten."""
-
-END_TIMEOUT_S = 5.0
-"""A killed process is gone in milliseconds unless the disk it waits for does not answer."""
-
-GONE_POLL_S = 0.005
-
 MOST_SAID = 500
 """Characters of what a program said that are logged: it may repeat one complaint for every object of a file."""
 
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
-
-_SPAWN = multiprocessing.get_context("spawn")
-"""A forked child would inherit the server's sockets, connections and locks."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Child:
-    executor: ProcessPoolExecutor
-    process: BaseProcess
 
 
 class Slot:
@@ -62,7 +42,9 @@ class Slot:
         self._directory = (scratch / f"slot-{os.getpid()}-{number}").absolute()
         self._settings = settings
         self._engine = engine
-        self._child: _Child | None = None
+        self._scratch = self._directory / "scratch"
+        self._source = self._directory / "source"
+        self._child: Child | None = None
         self._ending: asyncio.Task[int | None] | None = None
         self._pages_read = 0
 
@@ -77,9 +59,9 @@ class Slot:
     async def open(self, source: Path, content_type: str) -> Opened | Failure:
         """Count the pages of a document; `content_type` as `sniff` told it."""
         timeout_s = self._settings.open_timeout_s
-        call = partial(child.open_document, _address(source), content_type, self._limits(timeout_s))
         return await self._run(
-            call,
+            partial(child.open_document, content_type=content_type, limits=self._limits(timeout_s)),
+            source,
             timeout_s=timeout_s,
             late=Failure(
                 DocumentErrorCode.PAGE_TIMEOUT, f"Opening the document took longer than {timeout_s:g} seconds."
@@ -89,16 +71,15 @@ class Slot:
     async def read(self, source: Path, content_type: str, *, page: int, languages: str) -> Reading | Failure:
         """Read one page, counted from 1."""
         timeout_s = self._settings.page_timeout_s
-        call = partial(
-            child.read_page,
-            _address(source),
-            content_type,
-            page=page,
-            languages=languages,
-            limits=self._limits(timeout_s),
-        )
         result = await self._run(
-            call,
+            partial(
+                child.read_page,
+                content_type=content_type,
+                page=page,
+                languages=languages,
+                limits=self._limits(timeout_s),
+            ),
+            source,
             timeout_s=timeout_s,
             late=Failure(
                 DocumentErrorCode.PAGE_TIMEOUT, f"Reading the page took longer than {timeout_s:g} seconds.", page
@@ -120,7 +101,9 @@ class Slot:
 
     def _limits(self, call_s: float) -> Limits:
         return Limits(
-            scratch=str(self._directory),
+            scratch=str(self._scratch),
+            source=str(self._source),
+            sandbox=self._settings.sandbox,
             memory_mb=self._settings.child_memory_mb,
             max_pages=self._settings.max_pages,
             max_page_pixels=self._settings.max_page_pixels,
@@ -130,12 +113,19 @@ class Slot:
             tessdata=self._engine.tessdata,
         )
 
-    async def _run(self, call: Callable[[], Outcome[T]], *, timeout_s: float, late: Failure) -> T | Failure:
-        """Run a call in the child; whatever interrupts it kills the child, cancellation included."""
+    async def _run(
+        self, call: Callable[[str], Outcome[T]], source: Path, *, timeout_s: float, late: Failure
+    ) -> T | Failure:
+        """Run a call on a document in the child; whatever interrupts it kills the child, cancellation included."""
+        running = None
         try:
             running = await self._started()
-            async with asyncio.timeout(timeout_s):
-                outcome = await asyncio.wrap_future(running.executor.submit(call))
+            shown = await asyncio.to_thread(show, source, self._source)
+            try:
+                async with asyncio.timeout(timeout_s):
+                    outcome = await asyncio.wrap_future(running.executor.submit(call, str(shown)))
+            finally:
+                await asyncio.to_thread(shown.unlink, missing_ok=True)
         except TimeoutError:
             self._kill()
             await self._ended()
@@ -143,7 +133,10 @@ class Slot:
             return late
         except BrokenProcessPool:
             self._kill()
-            return _crash(await self._ended(), slot=self.number)
+            exit_code = await self._ended()
+            if running and running.excess:
+                return Failure(DocumentErrorCode.ENGINE_CRASHED, f"Reading took more {running.excess} than is allowed.")
+            return _crash(exit_code, slot=self.number)
         except Exception:
             self._kill()
             log.exception("OCR process failed", extra={"slot": self.number})
@@ -161,40 +154,36 @@ class Slot:
             )
         return outcome.value
 
-    async def _started(self) -> _Child:
+    async def _started(self) -> Child:
+        """A process that takes calls: one that died since the last call is no fault of the next document."""
+        if self._child and self._child.dead:
+            self._kill()
         await self._ended()
         if self._child is None:
-            await asyncio.to_thread(_make_empty, self._directory)
+            await asyncio.to_thread(self._make_empty)
             self._pages_read = 0
-            executor = ProcessPoolExecutor(
-                max_workers=1,
-                mp_context=_SPAWN,
-                initializer=child.start,
-                initargs=(self._limits(self._settings.page_timeout_s),),
-            )
-            first = executor.submit(child.ready, self._limits(START_TIMEOUT_S))
-            # No public name leads to the process, and only the process tells whom to kill and how it ended.
-            (process,) = executor._processes.values()  # noqa: SLF001
-            self._child = _Child(executor, process)
-            try:
-                async with asyncio.timeout(START_TIMEOUT_S):
-                    await asyncio.wrap_future(first)
-            except TimeoutError as error:
-                raise BrokenProcessPool("the OCR process did not start in time") from error
+            limits = self._limits(self._settings.page_timeout_s)
+            self._child = Child.begin(limits, slot=self.number)
+            await self._child.ready(limits)
         return self._child
+
+    def _make_empty(self) -> None:
+        shutil.rmtree(self._directory, ignore_errors=True)
+        for directory in (self._scratch, self._source):
+            directory.mkdir(parents=True, mode=0o700, exist_ok=True)
 
     def _kill(self) -> None:
         """Kill at once, without waiting; `_ended` waits."""
         if self._child is None:
             return
         ended, self._child = self._child, None
-        _kill_group(ended.process)
+        ended.kill()
         self._ending = asyncio.get_running_loop().create_task(self._clear_up(ended))
 
-    async def _clear_up(self, ended: _Child) -> int | None:
-        exit_code = await _end(ended, slot=self.number)
+    async def _clear_up(self, ended: Child) -> int | None:
+        exit_code = await ended.end()
         # What it had of the page must not lie about until there is another: the document may have been deleted.
-        await asyncio.to_thread(_make_empty, self._directory)
+        await asyncio.to_thread(self._make_empty)
         return exit_code
 
     async def _ended(self) -> int | None:
@@ -207,58 +196,22 @@ class Slot:
         return exit_code
 
 
-def _kill_group(process: BaseProcess) -> None:
-    if process.pid is None:
-        return
-    # Not its own group yet if it is killed while it starts. What it started stays in the group when it is dead.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(ValueError):
-        process.kill()
+def show(source: Path, directory: Path) -> Path:
+    """Put a document where a process that may read nothing else finds it; the path is there only if the source is.
 
-
-async def _end(ended: _Child, *, slot: int) -> int | None:
-    """Wait for a killed child, its group and its executor's thread."""
-    shutdown = asyncio.get_running_loop().create_task(
-        asyncio.to_thread(ended.executor.shutdown, wait=True, cancel_futures=True)
-    )
-    _, late = await asyncio.wait({shutdown}, timeout=END_TIMEOUT_S)
-    if late or not await _gone(ended.process.pid):
-        log.error("OCR process does not end", extra={"slot": slot, "pid": ended.process.pid})
-    with contextlib.suppress(ValueError):
-        return ended.process.exitcode
-    return None
-
-
-async def _gone(group: int | None) -> bool:
-    """Whether nothing is left of a killed process group."""
-    if group is None:
-        return True
-    for _ in range(round(END_TIMEOUT_S / GONE_POLL_S)):
+    As another name of the same file, which costs nothing and cannot be written from there, or as a copy where the
+    storage is on another file system. The name is a plain one, absolute, and cannot look like an option.
+    """
+    shown = directory / source.name
+    shown.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
         try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        if not await asyncio.to_thread(_any_alive, group):
-            return True
-        await asyncio.sleep(GONE_POLL_S)
-    return False
-
-
-def _any_alive(group: int) -> bool:
-    """Whether a member of the group still runs: in a container without an init, the dead stay on as zombies."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            # The fields after the command in brackets: state, parent, group (proc(5)).
-            state, _, member_of = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
-            if int(member_of) == group and state not in ("Z", "X"):
-                return True
-    return False
-
-
-def _address(source: Path) -> str:
-    """Absolute, because the child works in another directory and no name may look like an option."""
-    return str(source.absolute())
+            shown.hardlink_to(source)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            shutil.copyfile(source, shown)
+    return shown
 
 
 def _crash(exit_code: int | None, *, slot: int) -> Failure:
@@ -274,8 +227,3 @@ def _crash(exit_code: int | None, *, slot: int) -> Failure:
 def _without_paths(said: str) -> str:
     """The words of a program or decoder, fit for a log."""
     return re.sub(r"/\S+", "…", said)[:MOST_SAID]
-
-
-def _make_empty(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True, mode=0o700, exist_ok=True)

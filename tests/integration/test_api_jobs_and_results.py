@@ -2,13 +2,16 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
 from docserver.formats import FORMATS, Format
+from docserver.ocr.trial import Sandbox
 from docserver.pipeline import Pipeline
 from docserver.resources import Resources
 from docserver.web.app import make_app
@@ -218,6 +221,15 @@ async def test_without_redis_documents_are_uploaded_read_and_fetched(without_red
     assert words(text) == words(TEXT)
     assert limit.startswith('"reads";r=')
     assert (ready["status"], ready["checks"]["redis"]["status"]) == ("degraded", "unavailable")
+
+
+async def test_without_a_sandbox_it_is_ready_but_says_so(resources: Resources, aiohttp_client: Any) -> None:
+    lesser = replace(resources, sandbox=Sandbox("unavailable", "no Landlock, seccomp"))
+
+    ready = await get(await aiohttp_client(make_app(lesser)), "/readyz")
+
+    assert ready["status"] == "degraded"
+    assert ready["checks"]["sandbox"] == {"status": "unavailable", "detail": "no Landlock, seccomp"}
 
 
 async def test_a_request_over_the_limit_is_told_when_to_come_back(

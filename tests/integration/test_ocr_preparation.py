@@ -32,6 +32,8 @@ async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
     scratch.mkdir()
     return Limits(
         scratch=str(scratch),
+        source=str(scratch),
+        sandbox="off",
         memory_mb=1000,
         max_pages=5,
         max_page_pixels=20_000_000,

@@ -63,10 +63,9 @@ def install(programs: Path, name: str, script: str) -> None:
 
 
 def tesseract_that_sleeps(programs: Path) -> Path:
-    """Never ends, and has a process of its own; returns the file that will hold both their ids."""
-    pids = programs / "pids"
-    install(programs, "tesseract", f"sleep 1000 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait")
-    return pids
+    """Never ends, and has a process of its own; returns the directory where a file will hold both their ids."""
+    install(programs, "tesseract", "sleep 1000 & echo $$ $! > $TMPDIR/new; mv $TMPDIR/new $TMPDIR/pids; wait")
+    return programs.parent
 
 
 def alive(pid: int) -> bool:
@@ -83,9 +82,9 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def pids_in(path: Path) -> list[int]:
-    await until(path.exists)
-    return [int(pid) for pid in path.read_text().split()]
+async def pids_in(directory: Path, name: str = "pids") -> list[int]:
+    await until(lambda: any(directory.rglob(name)))
+    return [int(pid) for pid in next(directory.rglob(name)).read_text().split()]
 
 
 def child_of(slot: Slot) -> int:
@@ -108,13 +107,15 @@ async def test_a_page_that_takes_too_long_is_killed_with_all_that_it_started(
     make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     pids = tesseract_that_sleeps(programs)
-    slot = make_slot(page_timeout_s=1.0)
+    slot = make_slot(page_timeout_s=2.0)
+    reading = asyncio.create_task(read(slot, source))
+    started = await pids_in(pids)
 
-    found = await read(slot, source)
+    found = await reading
 
     assert isinstance(found, Failure)
     assert (found.code, found.page, found.retryable) == (DocumentErrorCode.PAGE_TIMEOUT, 1, True)
-    assert [pid for pid in await pids_in(pids) if alive(pid)] == []
+    assert [pid for pid in started if alive(pid)] == []
     (programs / "tesseract").unlink()
     await assert_reads(slot, source)
 
@@ -296,13 +297,15 @@ async def test_programs_do_not_see_the_servers_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DOCSERVER_MYSQL_URL", "mysql://root:hidden@localhost/db")
-    seen = programs / "seen"
-    install(programs, "tesseract", f"env > {seen}; ulimit -c >> {seen}; exit 1")
+    install(programs, "tesseract", "env > $TMPDIR/new; mv $TMPDIR/new $TMPDIR/seen; sleep 1000")
+    reading = asyncio.create_task(read(make_slot(), source))
+    await until(lambda: any(programs.parent.rglob("seen")))
 
-    await read(make_slot(), source)
+    seen = next(programs.parent.rglob("seen")).read_text()
+    reading.cancel()
 
-    assert "hidden" not in seen.read_text()
-    assert "OMP_THREAD_LIMIT=1" in seen.read_text()
+    assert "hidden" not in seen
+    assert "OMP_THREAD_LIMIT=1" in seen
 
 
 @pytest.mark.parametrize("stop_child", [False, True])
@@ -333,7 +336,7 @@ async def test_nothing_outlives_a_server_that_is_killed(
     environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
     process = await asyncio.create_subprocess_exec(sys.executable, str(server), env=environment)
     programs_started = await pids_in(pids)
-    (child,) = await pids_in(tmp_path / "child")
+    (child,) = await pids_in(tmp_path, "child")
     assert all(alive(pid) for pid in [child, *programs_started])
     if stop_child:
         os.kill(child, signal.SIGSTOP)

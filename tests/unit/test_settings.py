@@ -76,6 +76,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("trusted_proxies", "10.0.0.1/8", "10.0.0.0/8"),
         ("trusted_proxies", "localhost", "10.0.0.0/8"),
         ("log_level", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
+        ("sandbox", "on", "prefer, require, off"),
         ("mysql_url", "postgres://x", "mysql://"),
         ("mysql_url", "mysql://u@host:port/x", "mysql://"),
         ("redis_url", "http://x", "redis://, rediss:// or unix://"),

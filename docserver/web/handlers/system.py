@@ -15,6 +15,9 @@ from docserver.web.openapi import operation
 CHECK_S = 2.0
 """A part that takes longer to say that it is there is not ready."""
 
+DISPENSABLE = {"redis", "sandbox"}
+"""Without these it works, if not as well."""
+
 
 @operation(summary="Whether the process is alive", tag="system", schema=answers.Health, answers={200: "It is"})
 async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
@@ -37,7 +40,7 @@ async def languages(request: web.Request) -> web.Response:
     summary="Whether the service can do its work, and the state of each of its parts",
     tag="system",
     schema=answers.Health,
-    answers={200: "It can; without Redis it is slower, and degraded", 503: "It cannot"},
+    answers={200: "It can; without Redis it is slower, without a sandbox less safe: degraded", 503: "It cannot"},
 )
 async def readyz(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
@@ -47,11 +50,13 @@ async def readyz(request: web.Request) -> web.Response:
         "storage": resources.storage.check,
         "engine": lambda: asyncio.to_thread(check_programs),
     }
-    states = dict(zip(checks, await asyncio.gather(*map(_state, checks.values())), strict=True))
-    failed = {name for name, state in states.items() if state != "ok"}
-    status = "ok" if not failed else "degraded" if failed == {"redis"} else "unavailable"
+    found = dict(zip(checks, await asyncio.gather(*map(_state, checks.values())), strict=True))
+    states = {name: {"status": state} for name, state in found.items()}
+    states["sandbox"] = {"status": resources.sandbox.status, "detail": resources.sandbox.detail}
+    failed = {name for name, state in states.items() if state["status"] == "unavailable"}
+    status = "ok" if not failed else "degraded" if failed <= DISPENSABLE else "unavailable"
     return json_response(
-        {"status": status, "checks": {name: {"status": state} for name, state in states.items()}},
+        {"status": status, "checks": states},
         status=503 if status == "unavailable" else 200,
         headers={"Cache-Control": "no-store", **({"Retry-After": "5"} if status == "unavailable" else {})},
     )

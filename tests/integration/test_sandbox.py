@@ -1,0 +1,394 @@
+"""What code that took over an OCR process could do: each test runs it inside a real slot's process."""
+
+import asyncio
+import contextlib
+import errno
+import multiprocessing
+import os
+import platform
+import signal
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.ocr import landlock, syscalls
+from docserver.ocr.pool import Slot, show
+from docserver.ocr.processes import _any_alive
+from tests.integration.test_ocr_slot import (
+    alive,
+    assert_reads,
+    child_of,
+    install,
+    make_slot,
+    pids_in,
+    programs,
+    read,
+    source,
+    until,
+)
+
+__all__ = ["make_slot", "programs", "source"]
+
+pytestmark = pytest.mark.timeout(90)
+
+ABI = landlock.abi()
+
+NUMBERS = {**syscalls.REFUSED[platform.machine()], **syscalls.JUDGED[platform.machine()]}
+
+
+async def inside(slot: Slot, attack: str) -> Any:
+    """Run statements in a slot's process; returns what they leave in `found`, and raises what they raise."""
+    running = await slot._started()
+    code = f"[names := {{}}, exec({PRELUDE + textwrap.dedent(attack)!r}, names), names.get('found')][2]"
+    return await asyncio.wrap_future(running.executor.submit(eval, code))
+
+
+PRELUDE = textwrap.dedent(f"""
+    import ctypes, os, signal, socket, subprocess, time
+    from pathlib import Path
+    numbers = {NUMBERS}
+    server = os.getppid()
+
+    def call(name, *arguments):
+        result = ctypes.CDLL(None, use_errno=True).syscall(numbers.get(name, name), *arguments)
+        if result < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return result
+""")
+
+FILES = {
+    "read the host's accounts": "open('/etc/passwd').read()",
+    "read another document": "open('{other}').read()",
+    "list other documents": "os.listdir('{originals}')",
+    "read the server's environment": "open(f'/proc/{{server}}/environ').read()",
+    "read the server's memory": "open(f'/proc/{{server}}/mem', 'rb')",
+    "read its own process's environment": "open('/proc/self/environ').read()",
+    "write beside its scratch directory": "open('../planted', 'w')",
+    "write among the documents": "open('{originals}/planted', 'w')",
+    "write into its own code": "open('{code}', 'a')",
+    "append to its own document": "open('{shown}', 'a')",
+    "delete its own document": "os.unlink('{shown}')",
+    "delete another document": "os.unlink('{other}')",
+    "move another document to itself": "os.rename('{other}', 'mine')",
+    "link its document to where it may write": "os.link('{shown}', 'mine')",
+    "leave a link for others to follow": "os.symlink('/etc/passwd', 'link')",
+    "leave a pipe for others to open": "os.mkfifo('pipe')",
+    "run what it wrote": "Path('tool').write_text('#!/bin/sh'); os.execv('tool', ['tool'])",
+}
+"""Refused by Landlock of every version."""
+
+CALLS = {
+    "open a socket to the network": "socket.socket()",
+    "open a socket on this machine": "socket.socket(socket.AF_UNIX)",
+    "open a socket to the kernel": "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+    "open a pair of sockets": "socket.socketpair()",
+    "trace the server": "call('ptrace', 16, server, 0, 0)",
+    "read the server's memory by a call": "call('process_vm_readv', server, 0, 0, 0, 0, 0)",
+    "get a handle of the server": "call('pidfd_open', server, 0)",
+    "bound the server's files": "__import__('resource').prlimit(server, 7)",
+    "signal the server": "os.kill(server, 0)",
+    "signal the server's group": "os.killpg(os.getpgid(server), 0)",
+    "signal everyone": "os.kill(-1, 0)",
+    "leave its session": "os.setsid()",
+    "leave its group": "os.setpgid(0, 0)",
+    "slow the server down": "os.setpriority(os.PRIO_PROCESS, server, 19)",
+    "forget to die with the server": "call('prctl', 1, 0, 0, 0, 0)",
+    "let go of its orphans": "call('prctl', 36, 0, 0, 0, 0)",
+    "hide from the server": "call('prctl', 4, 0, 0, 0, 0)",
+    "make itself root of a namespace": "call('unshare', 0x10000000)",
+    "start a process in a namespace": "call('clone', 0x10000000 | signal.SIGCHLD, 0, 0, 0, 0)",
+    "start a process beside itself": "call('clone', 0x8000 | signal.SIGCHLD, 0, 0, 0, 0)",
+    "mount a file system": "call('mount', b'none', b'/mnt', b'tmpfs', 0, 0)",
+    "change who may read another document": "os.chmod('{other}', 0)",
+    "give another document away": "os.chown('{other}', 1, 1)",
+    "cut off another document": "os.truncate('{other}', 0)",
+    "change another document's time": "os.utime('{other}')",
+    "keep memory without a file": "os.memfd_create('hidden')",
+    "type into a terminal": "__import__('fcntl').ioctl(0, 0x5412, b'x')",
+}
+"""Refused by seccomp."""
+
+ATTACKS = (FILES if ABI else {}) | CALLS
+
+
+@pytest.fixture
+def originals(tmp_path: Path) -> Path:
+    directory = tmp_path / "originals"
+    directory.mkdir()
+    (directory / "other").write_text("of someone else")
+    return directory
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_an_ocr_process_is_refused_to(
+    attack: str, make_slot: Callable[..., Slot], source: Path, originals: Path
+) -> None:
+    slot = make_slot()
+    await slot.start()
+    shown = show(source, slot._source)
+    before = source.read_bytes(), source.stat().st_mtime_ns
+
+    with pytest.raises(OSError) as refusal:
+        await inside(
+            slot,
+            ATTACKS[attack].format(other=originals / "other", originals=originals, shown=shown, code=landlock.__file__),
+        )
+
+    assert refusal.value.errno in (errno.EPERM, errno.EACCES, errno.EXDEV)
+    shown.unlink()
+    assert (source.read_bytes(), source.stat().st_mtime_ns) == before
+    assert [(file.name, file.read_text()) for file in originals.iterdir()] == [("other", "of someone else")]
+    await assert_reads(slot, source)
+
+
+async def test_an_ocr_process_cannot_signal_its_neighbour(make_slot: Callable[..., Slot]) -> None:
+    mine, neighbour = make_slot(), make_slot()
+    await neighbour.start()
+
+    allowed = await inside(
+        mine,
+        f"""
+        try:
+            found = os.kill({child_of(neighbour)}, 0) is None
+        except PermissionError:
+            found = False
+        """,
+    )
+
+    # Landlock has known signals since Linux 6.12; before, only the server is safe.
+    assert allowed == (landlock.SCOPED[0] > ABI)
+
+
+async def test_every_call_of_the_list_is_refused_whatever_its_arguments(make_slot: Callable[..., Slot]) -> None:
+    refused = await inside(
+        make_slot(),
+        f"""
+        found = {{}}
+        for name in {sorted(syscalls.REFUSED[platform.machine()])}:
+            try:
+                found[name] = call(name, -1, -1, -1, -1, -1, -1)
+            except OSError as error:
+                found[name] = error.errno
+        """,
+    )
+
+    assert {name: number for name, number in refused.items() if number != errno.EPERM} == {}
+
+
+@pytest.mark.parametrize("number", [syscalls.LAST + 1, 0x40000000 + 39])
+async def test_calls_that_nobody_knows_yet_and_those_of_another_kind_do_not_exist(
+    number: int, make_slot: Callable[..., Slot]
+) -> None:
+    with pytest.raises(OSError, match="not implemented"):
+        await inside(make_slot(), f"call({number}, 0)")
+
+
+async def test_every_thread_of_an_ocr_process_is_confined(make_slot: Callable[..., Slot]) -> None:
+    child = await inside(make_slot(), "found = os.getpid()")
+
+    states = [status.read_text() for status in Path(f"/proc/{child}/task").glob("*/status")]
+
+    assert len(states) > 1
+    assert all("Seccomp:\t2" in state and "NoNewPrivs:\t1" in state for state in states)
+
+
+async def test_an_ocr_process_has_no_privileges_left(make_slot: Callable[..., Slot]) -> None:
+    child = await inside(make_slot(), "found = os.getpid()")
+
+    status = Path(f"/proc/{child}/status").read_text().splitlines()
+    held = {line.split()[0]: int(line.split()[1], 16) for line in status if line.startswith(("CapPrm", "CapEff"))}
+    assert set(held.values()) <= {0, 1 << 2}
+
+
+async def test_what_forked_twice_and_wants_its_own_session_ends_with_its_slot(make_slot: Callable[..., Slot]) -> None:
+    slot = make_slot()
+    escaped = await inside(
+        slot,
+        """
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            if os.fork() == 0:
+                for leave in (os.setsid, lambda: os.setpgid(0, 0)):
+                    try:
+                        leave()
+                    except PermissionError:
+                        pass
+                os.write(writing, str(os.getpid()).encode())
+                time.sleep(600)
+            os._exit(0)
+        found = int(os.read(reading, 20))
+        """,
+    )
+    assert alive(escaped)
+
+    await slot.close()
+
+    assert not alive(escaped)
+
+
+async def test_what_holds_up_its_own_process_ends_with_the_server_all_the_same(
+    source: Path, programs: Path, tmp_path: Path
+) -> None:
+    server = tmp_path / "server.py"
+    server.write_text(
+        textwrap.dedent(f"""
+            import asyncio
+            from pathlib import Path
+            from docserver.ocr.engine import PROGRAM, Engine
+            from docserver.ocr.pool import Slot
+            from docserver.settings import Settings
+            from tests.integration.test_sandbox import inside
+
+            ATTACK = '''
+            child = os.getpid()
+            if os.fork() == 0:
+                Path("new").write_text(f"{{child}} {{os.getpid()}}")
+                os.rename("new", "pids")
+                while True:
+                    os.kill(child, signal.SIGSTOP)
+            '''
+
+            async def main():
+                engine = Engine("tesseract", "5", {{}}, PROGRAM, "")
+                slot = Slot(number=0, settings=Settings(), engine=engine, scratch=Path({str(tmp_path)!r}))
+                await inside(slot, ATTACK)
+                await asyncio.sleep(600)
+
+            if __name__ == "__main__":
+                asyncio.run(main())
+            """)
+    )
+    environment = {**os.environ, "PYTHONPATH": ":".join([str(Path.cwd()), *sys.path])}
+    process = await asyncio.create_subprocess_exec(sys.executable, str(server), env=environment)
+    pids = await pids_in(tmp_path)
+    assert all(alive(pid) for pid in pids)
+
+    process.kill()
+    await process.wait()
+
+    try:
+        await until(lambda: not any(alive(pid) for pid in pids))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pids[0], signal.SIGKILL)
+
+
+GREED = {
+    "processes": 'i=0; while [ $i -lt 100 ]; do sleep 600 & i=$((i+1)); done; touch "$TMPDIR/done"; wait',
+    "disk": 'i=0; while [ $i -lt 6 ]; do head -c 50000000 /dev/zero >"$TMPDIR/$i"; i=$((i+1)); done; sleep 600',
+    "disk, by files without a name": """
+        for i in 3 4 5 6 7 8; do eval "exec $i>$TMPDIR/$i"; rm "$TMPDIR/$i"; done
+        for i in 3 4 5 6 7 8; do eval "head -c 50000000 /dev/zero >&$i"; done
+        sleep 600
+        """,
+    "disk, by names alone": 'mkdir "$TMPDIR/a"; cd "$TMPDIR/a"; for i in $(seq 1100); do : >$i; done; sleep 600',
+    "memory": f"""
+        for i in $(seq 8); do {sys.executable} -c 'import time; kept = b"x" * 150_000_000; time.sleep(600)' & done
+        wait
+        """,
+}
+
+
+@pytest.mark.parametrize("greed", GREED)
+async def test_a_program_that_takes_too_much_is_killed_with_all_that_it_started(
+    greed: str, make_slot: Callable[..., Slot], source: Path, programs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(programs, "tesseract", GREED[greed])
+    slot = make_slot(max_page_mp=1.0, child_memory_mb=400)
+    await slot.start()
+    group = child_of(slot)
+
+    found = await read(slot, source)
+
+    assert isinstance(found, Failure)
+    assert (found.code, found.retryable) == (DocumentErrorCode.ENGINE_CRASHED, True)
+    assert greed.partition(",")[0] in found.message
+    assert not _any_alive(group)
+    (programs / "tesseract").unlink()
+    await assert_reads(slot, source)
+
+
+@pytest.fixture
+def older_kernel(tmp_path: Path) -> Iterator[None]:
+    """Starts OCR processes as on a kernel with neither Landlock nor seccomp."""
+    python, tests = tmp_path / "python", Path(__file__).parent.parent
+    install(
+        tmp_path,
+        "python",
+        f"export PYTHONPATH={tests.parent}\n"
+        f'exec {sys.executable} {tests / "older_kernel.py"} landlock,seccomp {sys.executable} "$@"',
+    )
+    multiprocessing.set_executable(str(python))
+    yield
+    multiprocessing.set_executable(sys.executable)
+
+
+async def test_on_a_kernel_without_a_sandbox_documents_are_read_all_the_same(
+    older_kernel: None, make_slot: Callable[..., Slot], source: Path
+) -> None:
+    await assert_reads(make_slot(), source)
+
+
+async def test_on_a_kernel_without_the_sandbox_that_is_required_nothing_is_read(
+    older_kernel: None, make_slot: Callable[..., Slot], source: Path
+) -> None:
+    found = await read(make_slot(sandbox="require"), source)
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+
+
+async def test_no_file_may_be_larger_than_a_page(make_slot: Callable[..., Slot]) -> None:
+    with pytest.raises(OSError, match="too large"):
+        await inside(
+            make_slot(max_page_mp=1.0),
+            """
+            with open('large', 'wb', buffering=0) as file:
+                while file.tell() < 100_000_000:
+                    file.write(bytes(1_000_000))
+            """,
+        )
+
+
+async def test_an_idle_process_that_was_killed_for_greed_costs_the_next_document_nothing(
+    make_slot: Callable[..., Slot], source: Path
+) -> None:
+    slot = make_slot()
+    await inside(slot, "for _ in range(64):\n    os.fork() or time.sleep(600)")
+    greedy = child_of(slot)
+    await until(lambda: not alive(greedy))
+
+    await assert_reads(slot, source)
+
+
+async def test_a_document_on_another_file_system_is_copied_to_its_process_and_gone_afterwards(
+    make_slot: Callable[..., Slot], source: Path
+) -> None:
+    slot = make_slot()
+    await assert_reads(slot, source)
+    elsewhere = Path("/dev/shm") / f"docserver-test-{os.getpid()}"
+    elsewhere.write_bytes(source.read_bytes())
+    try:
+        assert elsewhere.stat().st_dev != slot._source.stat().st_dev
+        await assert_reads(slot, elsewhere)
+    finally:
+        elsewhere.unlink()
+
+    assert list(slot._source.iterdir()) == []
+
+
+async def test_a_document_is_in_reach_only_while_it_is_read(
+    make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    install(programs, "tesseract", 'ls "$TMPDIR/../source" >"$TMPDIR/pids"; sleep 600')
+    slot = make_slot(page_timeout_s=1.0)
+
+    await read(slot, source)
+
+    assert list(slot._source.iterdir()) == []
+    assert source.stat().st_nlink == 1

@@ -1,0 +1,107 @@
+"""What the server learns of the sandbox before it starts, on this system and on lesser ones."""
+
+import logging
+import platform
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+from docserver.ocr import seccomp, syscalls
+from docserver.ocr.engine import PACKAGES
+from docserver.ocr.sandbox import PROGRAMS, Confinement, NotConfined
+from docserver.ocr.trial import Sandbox, sandbox
+
+
+@pytest.fixture
+def without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A Python that runs as on a kernel that lacks what its name says; returns that name."""
+    older = Path(__file__).parent.parent / "older_kernel.py"
+    python = tmp_path / "python"
+    root = Path(__file__).parent.parent.parent
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {sys.executable} {older} "$LACKING" {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    return str(python)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "detail"),
+    [
+        ("landlock", "no Landlock, seccomp"),
+        ("landlock,seccomp", "no Landlock, no seccomp"),
+    ],
+)
+async def test_a_lesser_kernel_is_warned_of_once_and_served_all_the_same(
+    lacking: str,
+    detail: str,
+    without: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("LACKING", lacking)
+
+    found = await sandbox("prefer", slots=2)
+
+    assert found == Sandbox("unavailable", detail)
+    assert [record.levelno for record in caplog.records if record.name == "docserver.sandbox"] == [logging.WARNING]
+
+
+async def test_a_lesser_kernel_is_refused_where_the_sandbox_is_required(
+    without: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LACKING", "landlock")
+
+    with pytest.raises(NotConfined, match=r"DOCSERVER_SANDBOX=require, but .* no Landlock, seccomp"):
+        await sandbox("require", slots=2)
+
+
+async def test_a_server_that_reads_nothing_needs_no_sandbox(without: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LACKING", "landlock,seccomp")
+
+    assert (await sandbox("require", slots=0)).status == "unused"
+
+
+async def test_a_trial_that_dies_is_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -KILL $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+    assert (await sandbox("prefer", slots=1)).detail == "no Landlock, no seccomp"
+
+
+async def test_a_sandbox_that_is_switched_off_is_told_as_such() -> None:
+    assert (await sandbox("off", slots=1)).status == "off"
+
+
+def test_only_both_together_are_complete() -> None:
+    assert Confinement(landlock=1, seccomp=True).complete
+    assert not Confinement(landlock=0, seccomp=True).complete
+    assert not Confinement(landlock=7, seccomp=False).complete
+
+
+def test_the_sandbox_knows_all_programs() -> None:
+    assert set(PROGRAMS) == set(PACKAGES)
+
+
+@pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
+def test_a_filter_is_sound(machine: str) -> None:
+    filters = seccomp.assemble(machine, server=4711, group=4711)
+
+    assert filters[-1][0] == seccomp.RETURN
+    assert all(index + 1 + max(true, false) < len(filters) for index, (_, true, false, _) in enumerate(filters[:-1]))
+    assert len(b"".join(struct.pack("=HBBI", *one) for one in filters)) < 8 * 4096
+
+
+@pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
+def test_no_call_is_named_twice_and_none_is_beyond_the_last(machine: str) -> None:
+    numbers = [*syscalls.REFUSED[machine].values(), *syscalls.JUDGED[machine].values()]
+
+    assert len(numbers) == len(set(numbers))
+    assert max(numbers) <= syscalls.LAST
+
+
+def test_this_machine_has_a_filter() -> None:
+    assert seccomp.supported() == (platform.machine() in {"x86_64", "aarch64"})
