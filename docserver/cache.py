@@ -30,6 +30,9 @@ DELETED_S = 60
 DELETED_VERSION = 2**53 - 1
 """Later than any version: the largest whole number that Lua compares exactly."""
 
+MAX_OWED = 1000
+"""Some megabytes at most; of what is forgotten an old state may be told until its time is over."""
+
 RECONNECT_S = 1.0
 
 _put_job = Script.load("put_job")
@@ -57,6 +60,8 @@ class Cache:
         self._redis = redis
         self._ttl_ms = ttl_s * 1000
         self._max_result_bytes = max_result_bytes
+        # States that Redis did not take: should it come back with what it had, an older one could be believed.
+        self._owed: dict[UUID, CachedJob] = {}
 
     async def job(self, job_id: UUID, *, stale: bool = False) -> CachedJob | None:
         """The job, unless it is not kept or, `stale` aside, unfinished and kept for longer than FRESH_S."""
@@ -86,6 +91,22 @@ class Cache:
             await self._put(job_id, version=job.version, status=job.status.value, body=job.body, keep_ms=self._ttl_ms)
         except RedisUnavailable:
             log.info("job not cached", extra={"job_id": str(job_id)})
+            self._owed.pop(job_id, None)
+            self._owed[job_id] = job
+            if len(self._owed) > MAX_OWED:
+                del self._owed[next(iter(self._owed))]
+
+    async def repay(self) -> None:
+        """Put the latest states that could not be put while Redis was away."""
+        for job_id, job in list(self._owed.items()):
+            try:
+                await self._put(
+                    job_id, version=job.version, status=job.status.value, body=job.body, keep_ms=self._ttl_ms
+                )
+            except RedisUnavailable:
+                return
+            if self._owed.get(job_id) is job:
+                del self._owed[job_id]
 
     async def forget(self, job_id: UUID) -> None:
         """Drop a deleted job with its results; raises RedisUnavailable when it may still be there."""

@@ -42,6 +42,8 @@ class Upload:
     client: str
     """As the rate limit knows it: whose earlier uploads are looked at for the same bytes."""
     request_id: str
+    expires_in_s: int | None = None
+    """How long the document is kept; None is for good."""
 
 
 async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:
@@ -80,7 +82,12 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
     """The latest job with the same bytes, client and options that this engine reads, or has read without a fault."""
     async with resources.db.session() as cur:
         found = await jobs.of_content(cur, client=upload.client, sha256=received.sha256, limit=EARLIER_JOBS)
-    return next((job for job in found if job.options == upload.options and _is_as_good(resources, job)), None)
+        for job in found:
+            if job.options == upload.options and _is_as_good(resources, job):
+                # It is kept for as long as either upload asks; False if it was deleted just now.
+                kept = await documents.prolong(cur, job.document_id, expires_in_s=upload.expires_in_s)
+                return job if kept else None
+    return None
 
 
 def _is_as_good(resources: Resources, job: Job) -> bool:
@@ -110,7 +117,7 @@ def _told_by_content(received: Received) -> str:
 async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> tuple[Document, Job]:
     try:
         async with resources.db.transaction() as cur:
-            await documents.insert(cur, new, job_id=job_id, client=upload.client)
+            await documents.insert(cur, new, job_id=job_id, client=upload.client, expires_in_s=upload.expires_in_s)
             await jobs.insert(
                 cur, job_id=job_id, document_id=new.id, options=upload.options, request_id=upload.request_id
             )

@@ -199,6 +199,8 @@ class NewDocument:
 class Document(NewDocument):
     created_at: datetime
     """UTC, as all times of the service."""
+    expires_at: datetime | None = None
+    """When it is removed with all it left; None if it is kept."""
 
     def as_json(self) -> dict[str, Any]:
         """The document as clients see it."""
@@ -209,6 +211,7 @@ class Document(NewDocument):
             "size": self.size,
             "sha256": self.sha256.hex(),
             "created_at": rfc3339(self.created_at),
+            "expires_at": rfc3339(self.expires_at),
             "links": {"self": f"/v1/documents/{self.id}", "file": f"/v1/documents/{self.id}/file"},
         }
 

@@ -30,6 +30,11 @@ class Queue:
         index = await self._redis.command("LPOS", KEY, str(job_id))
         return None if index is None else int(index)
 
+    async def announced(self, *, limit: int) -> list[UUID]:
+        """The first ids in the list."""
+        head = await self._redis.command("LRANGE", KEY, 0, limit - 1)
+        return [UUID(job_id.decode()) for job_id in head]
+
     async def remove(self, job_ids: Sequence[UUID]) -> None:
         """Take ids out of the list, wherever they stand."""
         for job_id in job_ids:

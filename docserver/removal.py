@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-from docserver.db import uncontended
+from docserver.db import Cursor, uncontended
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
 from docserver.resources import Resources
 from docserver.tables import deletions, documents, jobs
@@ -16,6 +16,20 @@ async def delete(resources: Resources, document_id: UUID) -> None:
     """Remove a document with all it left, whoever works on it; raises NotFound, Gone, DatabaseUnavailable."""
     job_ids = await uncontended(lambda: _delete_rows(resources, document_id))
     log.info("document deleted", extra={"document_id": str(document_id)})
+    await _clear_now(resources, document_id, job_ids)
+
+
+async def expire(resources: Resources, document_id: UUID) -> None:
+    """Remove a document that is kept no longer, unless an upload has prolonged it; raises DatabaseUnavailable."""
+    async with resources.db.transaction() as cur:
+        if not await documents.lock_expired(cur, document_id):
+            return
+        job_ids = await _delete_locked(cur, document_id)
+    log.info("document expired", extra={"document_id": str(document_id)})
+    await _clear_now(resources, document_id, job_ids)
+
+
+async def _clear_now(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
     # From here on it is gone for certain; should this process die now, maintenance clears up.
     try:
         await clear(resources, document_id, job_ids)
@@ -39,7 +53,11 @@ async def _delete_rows(resources: Resources, document_id: UUID) -> list[UUID]:
             if await deletions.was_deleted(cur, document_id):
                 raise Gone("The document was deleted.")
             raise NotFound("There is no such document.")
-        job_ids = [job.id for job in await jobs.of_document(cur, document_id)]
-        await documents.delete(cur, document_id)
-        await deletions.remember(cur, document_id, job_ids=job_ids)
-        return job_ids
+        return await _delete_locked(cur, document_id)
+
+
+async def _delete_locked(cur: Cursor, document_id: UUID) -> list[UUID]:
+    job_ids = [job.id for job in await jobs.of_document(cur, document_id)]
+    await documents.delete(cur, document_id)
+    await deletions.remember(cur, document_id, job_ids=job_ids)
+    return job_ids

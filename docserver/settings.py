@@ -117,6 +117,9 @@ class Settings:
     maintenance_s: float = _setting(5.0, "seconds between two rounds of maintenance", least=0.1)
     grace_s: float = _setting(25.0, "seconds that SIGTERM leaves to finish the pages being read", least=0)
     engine: str = _setting("auto", "how Tesseract is called: tesserocr, pytesseract, or auto: the first if installed")
+    retention_s: int = _setting(
+        0, "seconds that documents and results are kept where the upload does not say; 0 keeps them", least=0
+    )
     languages: str = _setting("eng", "languages read where an upload names none, as in eng+deu")
     deduplicate: bool = _setting(
         default=True, meaning="answer the same bytes and options of the same client with the earlier job"

@@ -1,4 +1,4 @@
--- Documents, their jobs, the jobs' pages, and the ids of what was deleted.
+-- Documents, their jobs, the jobs' pages, the ids of what was deleted, and who does the chores.
 -- Every statement can be run again, so that a migration that was interrupted is simply repeated.
 
 CREATE TABLE IF NOT EXISTS documents (
@@ -10,9 +10,11 @@ CREATE TABLE IF NOT EXISTS documents (
     sha256       BINARY(32)   NOT NULL,
     client       VARCHAR(64)  NOT NULL,          -- who uploaded it, as the rate limit knows clients
     created_at   DATETIME(6)  NOT NULL,
+    expires_at   DATETIME(6)  NULL,              -- removed then, with all it left
     PRIMARY KEY (id),
     KEY by_creation (created_at, id),
-    KEY by_content (client, sha256)
+    KEY by_content (client, sha256),
+    KEY by_expiry (expires_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_ci;
 
 CREATE TABLE IF NOT EXISTS jobs (
@@ -86,4 +88,11 @@ CREATE TABLE IF NOT EXISTS deleted_documents (
     cleared    BOOLEAN     NOT NULL DEFAULT FALSE, -- nothing of it is left anywhere
     PRIMARY KEY (id),
     KEY by_deletion (cleared, deleted_at)
+) ENGINE = InnoDB;
+
+CREATE TABLE IF NOT EXISTS chores (
+    name        VARCHAR(40) NOT NULL,
+    holder      BINARY(16)  NOT NULL,              -- the process that does it for all
+    lease_until DATETIME(6) NOT NULL,
+    PRIMARY KEY (name)
 ) ENGINE = InnoDB;

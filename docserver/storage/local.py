@@ -89,7 +89,7 @@ class LocalStorage:
         ]
 
     def _discard_abandoned(self, moment: float) -> int:
-        abandoned = [path for path in self._incoming.glob("*.part") if _older(path, moment)]
+        abandoned = [path for path in self._incoming.iterdir() if _older(path, moment)]
         for path in abandoned:
             path.unlink(missing_ok=True)
         return len(abandoned)

@@ -24,3 +24,22 @@ async def was_deleted(cur: Cursor, document_id: UUID) -> bool:
 async def clear(cur: Cursor, document_id: UUID) -> None:
     """Note that nothing of a deleted document is left anywhere."""
     await cur.execute("UPDATE deleted_documents SET cleared = TRUE WHERE id = %s", (document_id.bytes,))
+
+
+async def uncleared(cur: Cursor, *, limit: int) -> list[tuple[UUID, list[UUID]]]:
+    """Deleted documents of which something may be left, with their jobs."""
+    await cur.execute(
+        "SELECT id, job_ids FROM deleted_documents WHERE cleared = FALSE ORDER BY deleted_at LIMIT %s", (limit,)
+    )
+    return [(UUID(bytes=row["id"]), [UUID(job_id) for job_id in orjson.loads(row["job_ids"])]) for row in cur.rows()]
+
+
+async def forget(cur: Cursor, *, older_than_s: float, limit: int) -> int:
+    """Forget documents whose deletion is older than that and has left nothing; returns how many."""
+    return await cur.execute(
+        """
+        DELETE FROM deleted_documents
+        WHERE cleared = TRUE AND deleted_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND ORDER BY deleted_at LIMIT %s
+        """,
+        (int(older_than_s), limit),
+    )

@@ -52,12 +52,14 @@ class Position:
     document_id: UUID
 
 
-async def insert(cur: Cursor, document: NewDocument, *, job_id: UUID, client: str) -> None:
+async def insert(
+    cur: Cursor, document: NewDocument, *, job_id: UUID, client: str, expires_in_s: int | None = None
+) -> None:
     """Add a document of this client whose latest job is `job_id`; its creation time is the database's."""
     await cur.execute(
         """
-        INSERT INTO documents (id, job_id, filename, content_type, size, sha256, client, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))
+        INSERT INTO documents (id, job_id, filename, content_type, size, sha256, client, created_at, expires_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL %s SECOND)
         """,
         (
             document.id.bytes,
@@ -67,15 +69,14 @@ async def insert(cur: Cursor, document: NewDocument, *, job_id: UUID, client: st
             document.size,
             document.sha256,
             client,
+            expires_in_s,
         ),
     )
 
 
 async def find(cur: Cursor, document_id: UUID) -> Document | None:
     """The document, or None."""
-    await cur.execute(
-        "SELECT id, filename, content_type, size, sha256, created_at FROM documents WHERE id = %s", (document_id.bytes,)
-    )
+    await cur.execute("SELECT * FROM documents WHERE id = %s", (document_id.bytes,))
     row = cur.row()
     return _document(row) if row else None
 
@@ -85,9 +86,43 @@ async def lock(cur: Cursor, document_id: UUID) -> bool:
     return await cur.execute("SELECT id FROM documents WHERE id = %s FOR UPDATE", (document_id.bytes,)) > 0
 
 
+async def lock_expired(cur: Cursor, document_id: UUID) -> bool:
+    """Lock a document that is kept no longer; False if there is none, or if it has been prolonged."""
+    return (
+        await cur.execute(
+            "SELECT id FROM documents WHERE id = %s AND expires_at <= UTC_TIMESTAMP(6) FOR UPDATE", (document_id.bytes,)
+        )
+        > 0
+    )
+
+
+async def prolong(cur: Cursor, document_id: UUID, *, expires_in_s: int | None) -> bool:
+    """Keep a document at least for so long from now on, None being for good; False if there is none."""
+    return (
+        await cur.execute(
+            """
+            UPDATE documents
+            SET expires_at = IF(expires_at IS NULL OR %(s)s IS NULL, NULL,
+                                GREATEST(expires_at, UTC_TIMESTAMP(6) + INTERVAL %(s)s SECOND))
+            WHERE id = %(id)s
+            """,
+            {"s": expires_in_s, "id": document_id.bytes},
+        )
+        > 0
+    )
+
+
 async def delete(cur: Cursor, document_id: UUID) -> bool:
     """Remove a document with its jobs and pages; False if there is none."""
     return await cur.execute("DELETE FROM documents WHERE id = %s", (document_id.bytes,)) > 0
+
+
+async def expired(cur: Cursor, *, limit: int) -> list[UUID]:
+    """Documents that are kept no longer."""
+    await cur.execute(
+        "SELECT id FROM documents WHERE expires_at <= UTC_TIMESTAMP(6) ORDER BY expires_at LIMIT %s", (limit,)
+    )
+    return [UUID(bytes=row["id"]) for row in cur.rows()]
 
 
 async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
@@ -122,7 +157,7 @@ async def list_newest_first(
     """A part of the list, latest creation first."""
     await cur.execute(
         """
-        SELECT d.id, d.filename, d.content_type, d.size, d.sha256, d.created_at, d.job_id, j.status, j.pages_total
+        SELECT d.*, j.status, j.pages_total
         FROM documents d JOIN jobs j ON j.id = d.job_id
         WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
           AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
@@ -143,7 +178,7 @@ async def list_oldest_first(
     """A part of the list, earliest creation first."""
     await cur.execute(
         """
-        SELECT d.id, d.filename, d.content_type, d.size, d.sha256, d.created_at, d.job_id, j.status, j.pages_total
+        SELECT d.*, j.status, j.pages_total
         FROM documents d JOIN jobs j ON j.id = d.job_id
         WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
           AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
@@ -180,6 +215,7 @@ def _document(row: Row) -> Document:
         size=row["size"],
         sha256=row["sha256"],
         created_at=row["created_at"],
+        expires_at=row["expires_at"],
     )
 
 

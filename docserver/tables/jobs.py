@@ -1,13 +1,13 @@
 """The SQL of `jobs`. A claim on a job is the right to open its document; claims on pages are in `pages`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from docserver.db import Cursor, Row
+from docserver.db import Cursor, Row, each
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import HISTORY_KEPT, Ended, Job, Options, Status
 
@@ -235,6 +235,15 @@ async def note(cur: Cursor, *, job_id: UUID, ended: Ended) -> None:
             job_id.bytes,
         ),
     )
+
+
+async def unfinished(cur: Cursor, job_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the jobs that are there and not final."""
+    await cur.execute(
+        f"SELECT id FROM jobs WHERE status IN ('pending', 'processing') AND id IN ({each(job_ids)})",  # noqa: S608 - placeholders alone
+        [job_id.bytes for job_id in job_ids],
+    )
+    return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
 async def runnable(cur: Cursor, *, limit: int) -> list[UUID]:

@@ -84,6 +84,7 @@ class DocumentFacts(Schema):
     size = fields.Integer(required=True)
     sha256 = fields.String(required=True)
     created_at = fields.DateTime(required=True)
+    expires_at = fields.DateTime(required=True, allow_none=True)
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 

@@ -62,6 +62,7 @@ _UPLOAD = {
                         "description": "Installed languages joined by +.",
                     },
                     "pages": {"type": "string", "description": "Only these pages, as in 1-3,7."},
+                    "expires_in": {"type": "integer", "description": "Seconds to keep the document and its results."},
                 },
                 "additionalProperties": False,
             }

@@ -20,6 +20,9 @@ MAX_LIMIT = 100
 MAX_OFFSET = 1_000_000
 """Far beyond what anybody pages through by offset; the database would have to count all of them."""
 
+MAX_EXPIRES_IN_S = 100 * 365 * 86400
+"""A hundred years: longer than anything is kept, and a time that databases can hold."""
+
 MAX_TEXT = 255
 T = TypeVar("T")
 
@@ -119,6 +122,11 @@ class ReadingOptions(Strict):
 
 class UploadOptions(ReadingOptions):
     """Options of an upload, as fields of the form or as query parameters."""
+
+    expires_in = fields.Integer(
+        validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
+        metadata={"description": "Seconds to keep the document and its results; without it the service decides."},
+    )
 
 
 class ListQuery(Strict):

@@ -1,6 +1,7 @@
 """What the API says to an upload."""
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -62,6 +63,11 @@ async def test_options_may_stand_before_or_behind_the_file_or_in_the_query(clien
         ({"languages": "../../etc/passwd"}, "/languages"),
         ({"pages": "3-1"}, "/pages"),
         ({"pages": "x"}, "/pages"),
+        ({"expires_in": "0"}, "/expires_in"),
+        ({"expires_in": "-5"}, "/expires_in"),
+        ({"expires_in": "1.5"}, "/expires_in"),
+        ({"expires_in": "99999999999999"}, "/expires_in"),
+        ({"expires_in": "soon"}, "/expires_in"),
     ],
 )
 async def test_an_option_that_cannot_be_is_refused_and_leaves_no_file(
@@ -177,3 +183,20 @@ async def test_an_upload_that_cannot_be_committed_is_refused_and_leaves_no_file(
         assert response.status == 503
         assert response.headers["Retry-After"] == "5"
     assert files_below(resources.settings.data_dir / "originals") == []
+
+
+async def test_how_long_a_document_is_kept_is_said_by_the_upload_or_else_by_the_setting(
+    make_client: MakeClient,
+) -> None:
+    client = await make_client(rate_limit=False, retention_s=100)
+
+    for job, kept_s in ((await upload(client), 100), (await upload(client, expires_in="7200"), 7200)):
+        document = await get(client, f"/v1/documents/{job['document_id']}")
+        created, expires = (datetime.fromisoformat(document[name]) for name in ("created_at", "expires_at"))
+        assert expires - created == timedelta(seconds=kept_s)
+
+
+async def test_a_document_is_kept_for_good_where_nobody_says_otherwise(client: Client) -> None:
+    job = await upload(client)
+
+    assert (await get(client, f"/v1/documents/{job['document_id']}"))["expires_at"] is None

@@ -297,3 +297,38 @@ async def heard(cache: Cache, resources: Resources, job_id: UUID) -> None:
                 await cache.put_job(job(version), job_id=job_id)
                 await asyncio.sleep(0.02)
     assert changed.is_set()
+
+
+async def test_a_state_that_redis_did_not_take_is_put_once_it_is_back_and_takes_the_place_of_an_older(
+    cache: Cache, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, newer_elsewhere = uuid4(), uuid4()
+    for one in (job_id, newer_elsewhere):
+        await cache.put_job(DONE, job_id=one)
+    with monkeypatch.context() as away:
+        away.setattr(resources.redis, "_paused_until", float("inf"))
+        for version in (6, 7):
+            await cache.put_job(job(version), job_id=job_id)
+        await cache.put_job(job(6), job_id=newer_elsewhere)
+        await cache.repay()
+    believed = await cache.job(job_id)
+    await Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000).put_job(job(8), job_id=newer_elsewhere)
+
+    await cache.repay()
+
+    assert believed == DONE
+    assert await cache.job(job_id) == job(7)
+    assert await cache.job(newer_elsewhere) == job(8)
+    assert cache._owed == {}
+
+
+async def test_only_so_many_states_are_kept_for_a_redis_that_is_away(
+    without_redis: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docserver.cache.MAX_OWED", 2)
+    ids = [uuid4() for _ in range(3)]
+
+    for job_id in ids:
+        await without_redis.put_job(DONE, job_id=job_id)
+
+    assert list(without_redis._owed) == ids[1:]

@@ -53,9 +53,11 @@ async def upload(request: web.Request) -> web.Response:
     )
     try:
         arrived.fields.extend(request.query)
+        given = schemas.load(_UPLOAD_OPTIONS, arrived.fields, kind="pointer")
         told = intake.Upload(
             filename=arrived.filename,
-            options=_options(resources, schemas.load(_UPLOAD_OPTIONS, arrived.fields, kind="pointer")),
+            options=_options(resources, given),
+            expires_in_s=given.get("expires_in", settings.retention_s or None),
             client=client_of(request, settings.trusted_proxies),
             request_id=request[REQUEST_ID],
         )
