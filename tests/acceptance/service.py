@@ -19,9 +19,13 @@ EXIT_S = 40.0
 class Service:
     """`docserver` with these settings: started, spoken to, stopped or killed. Its log lines are kept."""
 
-    def __init__(self, environment: Mapping[str, str], *, arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], *, arguments: tuple[str, ...] = (), module: str = "docserver"
+    ) -> None:
+        """`module` may be a launcher that forces a fault on docserver and then runs it."""
         self._environment = {"DOCSERVER_HOST": "127.0.0.1", "DOCSERVER_PORT": "0", **environment}
         self._arguments = arguments
+        self._module = module
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -36,7 +40,7 @@ class Service:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "docserver",
+            self._module,
             *self._arguments,
             env={**inherited, **self._environment},
             stdout=asyncio.subprocess.PIPE,

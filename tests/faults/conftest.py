@@ -1,0 +1,29 @@
+"""Servers that may be hurt, and a place on them for each test."""
+
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.place import Place
+from tests.faults.servers import Servers, own_servers
+
+_numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def hurt(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+    """A MariaDB and a Redis for the tests that hurt them; each heals what it did."""
+    async with own_servers(tmp_path_factory.mktemp("hurt")) as servers:
+        yield servers
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def place(hurt: Servers, tmp_path: Path) -> AsyncIterator[Place]:
+    """An empty database, Redis and data directory; the services there are killed at the end."""
+    found = Place(hurt, next(_numbers), tmp_path / "data")
+    yield found
+    await found.close()
+    await hurt.heal()

@@ -1,0 +1,50 @@
+"""The OCR processes of a service: found, and held in the middle of a page for as long as a test likes."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from tests.acceptance.service import Service
+from tests.acceptance.test_processes import children
+from tests.faults.place import until
+
+
+async def ocr_processes(service: Service) -> set[int]:
+    """The processes in which documents are opened, once they are there; what they run is below them."""
+    found: set[int] = set()
+
+    async def ready() -> bool:
+        found.clear()
+        found.update(pid for pid in children(service.pid) if _is_ocr(pid))
+        return bool(found) and all(_has_started(pid) for pid in found)
+
+    await until(ready)
+    return found
+
+
+def _is_ocr(pid: int) -> bool:
+    return "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def _has_started(pid: int) -> bool:
+    """Its own session, and the last thing that it does before it is ready: nothing more for the log."""
+    return os.getpgid(pid) == pid and str(Path(f"/proc/{pid}/fd/2").readlink()) == os.devnull
+
+
+def send(pids: set[int], way: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, way)
+
+
+@asynccontextmanager
+async def held(service: Service) -> AsyncIterator[set[int]]:
+    """While the block runs, no page and no document that is opened comes to its end."""
+    found = await ocr_processes(service)
+    send(found, signal.SIGSTOP)
+    try:
+        yield found
+    finally:
+        send(found, signal.SIGCONT)

@@ -1,0 +1,205 @@
+"""A place of its own for each test: database, Redis database, data directory, services; and what was promised there."""
+
+import asyncio
+import itertools
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from docserver.queue import KEY
+from tests.acceptance.service import Service, environment_of, form
+from tests.faults.launcher import MODULE, Fault, arguments
+from tests.faults.servers import Servers, running
+from tests.samples import pdf_scanned, png, words
+
+SETTLED_S = 20.0
+"""All that is left to do for an idle service is done by then, however busy the machine."""
+
+LONG_AGO_S = 7200.0
+"""Older than what maintenance takes for work that may still be under way."""
+
+SHORT_WAITS = {
+    "slots": "1",
+    "mysql_timeout_s": "1",
+    "redis_timeout_s": "0.3",
+    "lease_s": "1.5",
+    "maintenance_s": "0.2",
+    "grace_s": "5",
+    "rate_limit": "off",
+}
+
+THINGS = ("apples", "bread", "candles", "doors", "engines", "flowers", "gardens", "houses", "islands", "jackets")
+OWNERS = ("king", "queen", "prince", "baker", "farmer", "sailor", "doctor", "miller")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A document that got its 202."""
+
+    job_id: str
+    document_id: str
+    texts: tuple[str, ...]
+
+
+@dataclass
+class Place:
+    servers: Servers
+    number: int
+    data_dir: Path
+    services: list[Service] = field(default_factory=list)
+    accepted: list[Accepted] = field(default_factory=list)
+    texts: Any = field(default_factory=lambda: map(" of the ".join, itertools.product(THINGS, OWNERS)))
+
+    @property
+    def database(self) -> str:
+        return f"docserver{self.number}"
+
+    async def start(self, *args: str, faults: Sequence[Fault] = (), **settings: Any) -> Service:
+        """Start a service here; `settings` are those that differ from short waits on one slot."""
+        given = {
+            "mysql_url": self.servers.mysql_url(self.database),
+            "redis_url": self.servers.redis_url(self.number),
+            "data_dir": self.data_dir,
+            **SHORT_WAITS,
+            **settings,
+        }
+        environment = environment_of(**given)
+        if faults:
+            service = Service(environment, arguments=(arguments(*faults), *args), module=MODULE)
+        else:
+            service = Service(environment, arguments=args)
+        self.services.append(service)
+        more = int(given["slots"]) if running(self.servers.store) else 0
+        wanted = more + (await self._free_slots() if more else 0)
+        await service.start()
+        if more:
+            await until(lambda: self._are_free(wanted))
+        return service
+
+    async def _are_free(self, slots: int) -> bool:
+        return await self._free_slots() >= slots
+
+    async def _free_slots(self) -> int:
+        """Slots that wait for work: their OCR processes are ready then."""
+        clients = str(await self.servers.admin("CLIENT", "LIST"))
+        return sum(f" db={self.number} " in client and "cmd=blpop" in client for client in clients.split("\\n"))
+
+    async def kill(self, service: Service) -> None:
+        await service.stop(signal.SIGKILL)
+
+    async def upload(self, service: Service, *, pages: int = 1) -> Accepted | None:
+        """Upload a document like no other; None if it was refused or nobody answered."""
+        texts = tuple(itertools.islice(self.texts, pages))
+        data = png(texts[0]) if pages == 1 else pdf_scanned(texts)
+        try:
+            async with service.http.post("/v1/documents/upload-document", data=form(data, "scan")) as response:
+                body = await response.json()
+                status = response.status
+        except (aiohttp.ClientError, OSError):
+            return None
+        if status != 202:
+            assert status in (503, 507), body
+            assert status == 507 or "Retry-After" in response.headers
+            return None
+        made = Accepted(body["job_id"], body["document_id"], texts)
+        self.accepted.append(made)
+        return made
+
+    async def must_upload(self, service: Service, *, pages: int = 1) -> Accepted:
+        made = await self.upload(service, pages=pages)
+        assert made is not None, "the upload was refused"
+        return made
+
+    async def sql(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
+        return await self.servers.sql(statement.replace("{}", self.database), *arguments)
+
+    async def one(self, statement: str, *arguments: Any) -> Any:
+        """The one value that a statement gives."""
+        (row,) = await self.sql(statement, *arguments)
+        (value,) = row.values()
+        return value
+
+    async def redis(self, *words: str | float) -> Any:
+        return await self.servers.command(*words, number=self.number)
+
+    async def claimed(self) -> None:
+        """Wait until somebody works on something."""
+        await until(self._has_claim)
+
+    async def _has_claim(self) -> bool:
+        return bool(
+            await self.one(
+                "SELECT (SELECT COUNT(*) FROM {}.pages WHERE claim IS NOT NULL)"
+                " + (SELECT COUNT(*) FROM {}.jobs WHERE claim IS NOT NULL)"
+            )
+        )
+
+    async def assert_kept(self, service: Service, *, uncertain: int = 0) -> None:
+        """All that was accepted is completed, right, there once, and nothing else is there but up to `uncertain`.
+
+        Uncertain are uploads whose clients heard neither yes nor no: they may be there, but then whole.
+        """
+        for each in self.accepted:
+            final = await service.finished(each.job_id)
+            assert final["status"] == "completed", final["error"]
+            assert final["pages"] == {"total": len(each.texts), "done": len(each.texts), "failed": 0}
+            text = await service.text(each.job_id)
+            assert [words(page) for page in text.split("\f")] == [words(page) for page in each.texts]
+        await until(self._is_idle)
+        stored = {row["id"].hex() for row in await self.sql("SELECT id FROM {}.documents")}
+        promised = {each.document_id.replace("-", "") for each in self.accepted}
+        assert promised <= stored
+        assert len(stored - promised) <= uncertain
+        assert await self.one("SELECT COUNT(*) FROM {}.jobs") == len(stored)
+        assert await self.one("SELECT COUNT(*) FROM {}.jobs WHERE status <> 'completed'") == 0
+
+    async def _is_idle(self) -> bool:
+        unfinished = await self.one("SELECT COUNT(*) FROM {}.jobs WHERE status IN ('pending', 'processing')")
+        return not (unfinished or await self._has_claim() or await self.redis("LLEN", KEY) or self.scratch())
+
+    def originals(self) -> set[str]:
+        return {path.name for path in (self.data_dir / "originals").glob("*/*")}
+
+    def incoming(self) -> list[Path]:
+        return list((self.data_dir / "incoming").iterdir())
+
+    def scratch(self) -> list[Path]:
+        """What lies in scratch directories."""
+        found = (self.data_dir / "scratch").rglob("*")
+        return [path for path in found if path.is_file() and path.name != "lock"]
+
+    async def assert_clean(self) -> None:
+        """Files and rows match, once maintenance has seen what is older than work under way may be."""
+        for service in self.services:
+            await service.stop()
+        long_ago = time.time() - LONG_AGO_S
+        for path in (*(self.data_dir / "originals").glob("*/*"), *self.incoming()):
+            os.utime(path, (long_ago, long_ago))
+        keeper = await self.start("--worker-only", slots="0")
+        await until(self._files_match)
+        await keeper.stop()
+        left = [path.name for path in (self.data_dir / "scratch").iterdir()]
+        assert left == [], "no process is left, so no scratch directory is"
+
+    async def _files_match(self) -> bool:
+        rows = await self.sql("SELECT id FROM {}.documents")
+        return self.incoming() == [] and {name.replace("-", "") for name in self.originals()} == {
+            row["id"].hex() for row in rows
+        }
+
+    async def close(self) -> None:
+        for service in self.services:
+            await service.stop(signal.SIGKILL)
+
+
+async def until(holds: Callable[[], Awaitable[bool]], *, within_s: float = SETTLED_S, pause_s: float = 0.05) -> None:
+    """Wait for a state."""
+    async with asyncio.timeout(within_s):
+        while not await holds():
+            await asyncio.sleep(pause_s)

@@ -1,0 +1,196 @@
+"""Redis that forgets, freezes, fills up, refuses, lies or dies: documents go on without it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from docserver.queue import KEY
+from tests.acceptance.service import Service
+from tests.faults.place import Place, until
+from tests.faults.servers import Servers, freeze, kill, restart_empty, thaw
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SOON_S = 2.0
+"""An upload while Redis does not answer: its few commands wait 0.3 s at most before all give Redis up."""
+
+
+async def test_flushall_between_announcement_and_claim_loses_no_document(place: Place) -> None:
+    api = await place.start(slots="0")
+    for _ in range(3):
+        await place.must_upload(api)
+    await place.redis("FLUSHALL")
+
+    await place.start("--worker-only")
+
+    await place.assert_kept(api)
+
+
+async def test_flushall_again_and_again_while_documents_flow_loses_none(place: Place) -> None:
+    service = await place.start()
+    for _ in range(5):
+        await place.must_upload(service, pages=2)
+        await place.redis("FLUSHALL")
+
+    await place.assert_kept(service)
+
+
+async def test_a_restart_without_persistence_loses_no_document(place: Place, hurt: Servers) -> None:
+    service = await place.start()
+    for _ in range(3):
+        await place.must_upload(service, pages=2)
+
+    await restart_empty(hurt.store, hurt.directory)
+
+    await place.must_upload(service)
+    await place.assert_kept(service)
+
+
+async def test_while_it_is_dead_documents_are_taken_read_and_shown(place: Place, hurt: Servers) -> None:
+    service = await place.start()
+    await kill(hurt.store)
+
+    for _ in range(3):
+        made = await place.must_upload(service)
+        assert (await service.finished(made.job_id))["status"] == "completed"
+
+    await hurt.store.start()
+    await place.assert_kept(service)
+
+
+async def test_a_start_without_it_is_a_start_all_the_same(place: Place, hurt: Servers) -> None:
+    await kill(hurt.store)
+
+    service = await place.start()
+    await place.must_upload(service)
+    async with service.http.get("/readyz") as response:
+        state = await response.json()
+
+    assert (response.status, state["status"], state["checks"]["redis"]["status"]) == (200, "degraded", "unavailable")
+    await service.finished(place.accepted[0].job_id)
+    await hurt.store.start()
+    await place.assert_kept(service)
+
+
+async def _sleeping(hurt: Servers) -> None:
+    asleep = asyncio.create_task(hurt.admin("DEBUG", "SLEEP", 4))
+    asleep.add_done_callback(lambda task: task.exception())
+
+
+async def _frozen(hurt: Servers) -> None:
+    freeze(hurt.store)
+
+
+async def _swallowed(hurt: Servers) -> None:
+    hurt.redis.swallow()
+
+
+async def _unheard(hurt: Servers) -> None:
+    hurt.redis.swallow(requests=False)
+
+
+async def _slow(hurt: Servers) -> None:
+    hurt.redis.delay(1.0)
+
+
+async def _spoiled(hurt: Servers) -> None:
+    hurt.redis.spoil()
+
+
+async def _refused(hurt: Servers) -> None:
+    hurt.redis.refuse()
+
+
+async def _read_only(hurt: Servers) -> None:
+    await hurt.admin("REPLICAOF", "127.0.0.1", 1)
+
+
+async def _full(hurt: Servers) -> None:
+    await hurt.admin("CONFIG", "SET", "maxmemory", "1")
+
+
+async def _lonely(hurt: Servers) -> None:
+    await hurt.admin("CONFIG", "SET", "min-replicas-to-write", 1)
+
+
+async def _crowded(hurt: Servers) -> None:
+    await hurt.admin("CLIENT", "KILL", "TYPE", "pubsub")
+    await hurt.admin("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    await hurt.admin("CONFIG", "SET", "maxclients", 1)
+
+
+FAULTS: dict[str, Callable[[Servers], Awaitable[None]]] = {
+    "sleeps": _sleeping,
+    "is frozen": _frozen,
+    "hears nothing": _swallowed,
+    "is not heard": _unheard,
+    "is slow": _slow,
+    "talks nonsense": _spoiled,
+    "refuses connections": _refused,
+    "is a replica that cannot be written": _read_only,
+    "is full and may evict nothing": _full,
+    "refuses writes for want of replicas": _lonely,
+    "has no connection left": _crowded,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_uploads_stay_quick_and_are_read_while_redis(place: Place, hurt: Servers, fault: str) -> None:
+    service = await place.start()
+    await place.must_upload(service)
+    await FAULTS[fault](hurt)
+
+    began = time.monotonic()
+    made = await place.must_upload(service)
+    assert time.monotonic() - began < SOON_S
+    assert (await service.finished(made.job_id))["status"] == "completed"
+
+    await hurt.heal()
+    await place.must_upload(service)
+    await place.assert_kept(service)
+    await until(lambda: _announces_again(place, service))
+
+
+async def _announces_again(place: Place, service: Service) -> bool:
+    """Redis is used again: a job is kept there for its readers."""
+    made = await place.must_upload(service)
+    return bool(await place.redis("EXISTS", f"docserver:job:{made.job_id}"))
+
+
+async def test_when_it_kills_all_connections_documents_go_on(place: Place, hurt: Servers) -> None:
+    service = await place.start()
+    for _ in range(4):
+        await place.must_upload(service, pages=2)
+        await hurt.admin("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await hurt.admin("CLIENT", "KILL", "TYPE", "pubsub")
+
+    await place.assert_kept(service)
+
+
+async def test_nonsense_in_its_list_is_dropped_and_keys_of_another_kind_are_gone_around(place: Place) -> None:
+    service = await place.start()
+    await place.redis("RPUSH", KEY, "nonsense", "\xff", "00000000-0000-0000-0000-000000000000")
+    await place.must_upload(service)
+    await place.assert_kept(service)
+
+    await place.redis("SET", KEY, "not a list")
+    made = await place.must_upload(service)
+    assert (await service.finished(made.job_id))["status"] == "completed"
+    await place.redis("DEL", KEY)
+
+    await place.assert_kept(service)
+
+
+async def test_frozen_in_the_middle_and_woken_later_it_repeats_no_page(place: Place, hurt: Servers) -> None:
+    service = await place.start()
+    made = await place.must_upload(service, pages=4)
+    await service.logged("page read", job_id=made.job_id)
+    freeze(hurt.store)
+    await service.finished(made.job_id)
+    thaw(hurt.store)
+
+    await place.assert_kept(service)
+    read = [line["page"] for line in service.lines if line["message"] == "page read"]
+    assert sorted(read) == [1, 2, 3, 4]
