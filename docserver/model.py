@@ -168,6 +168,10 @@ class Page:
     failure: Failure | None
 
 
+AUTO, FORCE = MODES = ("auto", "force")
+"""A PDF page's own text where it is good, else its picture; or always the picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a document is to be read."""
@@ -176,9 +180,11 @@ class Options:
     """Tesseract's names joined by `+`, most important first."""
     pages: str | None = None
     """A selection such as `1-3,7`, or None for all."""
+    mode: str = AUTO
+    """One of MODES."""
 
     def as_json(self) -> dict[str, Any]:
-        return {"languages": self.languages, "pages": self.pages}
+        return {"languages": self.languages, "mode": self.mode, "pages": self.pages}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,9 +129,7 @@ class Pipeline:
         if isinstance(source, Failure):
             result = source
         else:
-            reading = slot.read(
-                source, claim.document.content_type, page=page.number, languages=claim.job.options.languages
-            )
+            reading = slot.read(source, claim.document.content_type, page=page.number, options=claim.job.options)
             result = await self._claims.guard(claim, reading)
         facts = {"duration_ms": round((time.monotonic() - began) * 1000)}
         if isinstance(result, Failure) and self._may_retry(result, page.tries):

@@ -4,8 +4,8 @@ from functools import cache
 from pathlib import Path
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Reading, pack_blocks
-from docserver.ocr import images, pdf, reading
+from docserver.model import AUTO, Options, Reading, pack_blocks
+from docserver.ocr import images, pdf, reading, textlayer
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.faults import Unreadable
 from docserver.ocr.limits import Limits, Opened
@@ -28,16 +28,22 @@ def count_pages(source: str, content_type: str, limits: Limits) -> Opened:
     return Opened(pages)
 
 
-def read_page(source: str, content_type: str, *, page: int, languages: str, limits: Limits) -> Reading:
+def read_page(source: str, content_type: str, *, page: int, options: Options, limits: Limits) -> Reading:
     """Read page `page` (from 1) of a document. Raises Unreadable."""
     _require_readable(source, content_type)
+    if content_type == PDF and options.mode == AUTO:
+        own = next(
+            textlayer.readings(source, pages=[page], dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels), None
+        )
+        if own is not None:
+            return own
     tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
     scratch, most = Path(limits.scratch), limits.max_page_pixels
     if content_type == PDF:
         picture = pdf.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=most, scratch=scratch)
     else:
         picture = images.decode(source, content_type, page=page, max_pixels=most)
-    found, rotation = reading.read(picture, tesseract, languages=languages)
+    found, rotation = reading.read(picture, tesseract, languages=options.languages)
     return Reading(
         width=picture.image.width,
         height=picture.image.height,

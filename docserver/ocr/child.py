@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Reading
+from docserver.model import Options, Reading
 from docserver.ocr import sandbox
 from docserver.ocr.faults import Unreadable
 from docserver.ocr.limits import Limits, Opened, Outcome
@@ -108,11 +108,11 @@ def open_document(source: str, *, content_type: str, limits: Limits) -> Outcome[
     return _contained(partial(calls.count_pages, source, content_type, limits), limits)
 
 
-def read_page(source: str, *, content_type: str, page: int, languages: str, limits: Limits) -> Outcome[Reading]:
+def read_page(source: str, *, content_type: str, page: int, options: Options, limits: Limits) -> Outcome[Reading]:
     """Read page `page` (from 1) of a document."""
     from docserver.ocr import calls
 
-    work = partial(calls.read_page, source, content_type, page=page, languages=languages, limits=limits)
+    work = partial(calls.read_page, source, content_type, page=page, options=options, limits=limits)
     outcome = _contained(work, limits)
     if isinstance(outcome.value, Failure):
         return Outcome(Failure(outcome.value.code, outcome.value.message, page), outcome.detail)

@@ -1,4 +1,4 @@
-"""Child side: the exception that carries a Failure from where it is found to the entry point that returns it."""
+"""Child side: exceptions that carry a verdict from where it is found to where it is acted on."""
 
 from docserver.errors import DocumentErrorCode, Failure
 
@@ -10,3 +10,7 @@ class Unreadable(Exception):
         super().__init__(message)
         self.failure = Failure(code, message)
         self.detail = detail
+
+
+class NoLayer(Exception):
+    """A page's own text is missing or cannot be trusted, as the message says: the picture must be read."""

@@ -1,4 +1,4 @@
-"""Child side: the only caller of PDFium, through pypdfium2, in this process; PDF pages counted, measured and drawn."""
+"""Child side: PDFs opened, counted and drawn by PDFium, through pypdfium2, in this process; their text is elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,33 +21,34 @@ class NotForPdfium(Exception):
 
 def count_pages(source: str) -> int:
     """The number of pages. Raises Unreadable and NotForPdfium."""
-    with _opened(source) as document:
+    with opened(source) as document:
         return len(document)
 
 
 def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
     """Draw page `page` (from 1) in grey, at `dpi` or as finely as it may be. Raises Unreadable and NotForPdfium."""
-    with _opened(source) as document:
+    with opened(source) as document:
         if page > len(document):
             raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The PDF has no page {page}.")
         # What is written into the fields of a form is drawn only then.
         document.init_forms()
-        opened = document[page - 1]
-        used_dpi = affordable_dpi(*opened.get_size(), page=page, dpi=dpi, max_pixels=max_pixels)
-        _check_pictures(opened, max_pixels=max_pixels)
-        drawn = opened.render(scale=used_dpi / POINTS_PER_INCH, grayscale=True)
+        shown = document[page - 1]
+        used_dpi = affordable_dpi(*shown.get_size(), page=page, dpi=dpi, max_pixels=max_pixels)
+        check_pictures(shown, max_pixels=max_pixels)
+        drawn = shown.render(scale=used_dpi / POINTS_PER_INCH, grayscale=True)
         # A copy, because the pixels are PDFium's and go with the page.
         return Picture(drawn.to_pil().copy(), used_dpi)
 
 
-def _check_pictures(page: PdfPage, *, max_pixels: int) -> None:
-    """PDFium leaves out a picture that is too large for it, and the page would seem to be empty."""
+def check_pictures(page: PdfPage, *, max_pixels: int) -> None:
+    """PDFium leaves out a picture that is too large for it, and the page would seem to be empty. Raises Unreadable."""
     for picture in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE], max_depth=NESTING):
         check_size(*picture.get_px_size(), max_pixels=max_pixels)
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[PdfDocument]:
+def opened(source: str) -> Iterator[PdfDocument]:
+    """A PDF, until the block is left. Raises Unreadable and NotForPdfium."""
     document = None
     _forget_last_error()
     try:

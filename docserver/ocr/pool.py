@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Reading
+from docserver.model import Options, Reading
 from docserver.ocr import child
 from docserver.ocr.engine import Engine
 from docserver.ocr.limits import Limits, Opened, Outcome
@@ -68,7 +68,7 @@ class Slot:
             ),
         )
 
-    async def read(self, source: Path, content_type: str, *, page: int, languages: str) -> Reading | Failure:
+    async def read(self, source: Path, content_type: str, *, page: int, options: Options) -> Reading | Failure:
         """Read one page, counted from 1."""
         timeout_s = self._settings.page_timeout_s
         result = await self._run(
@@ -76,7 +76,7 @@ class Slot:
                 child.read_page,
                 content_type=content_type,
                 page=page,
-                languages=languages,
+                options=options,
                 limits=self._limits(timeout_s),
             ),
             source,

@@ -24,6 +24,7 @@ class Options(Schema):
     """How a document is read."""
 
     languages = fields.String(required=True)
+    mode = fields.String(required=True, metadata={"enum": ["auto", "force"]})
     pages = fields.String(required=True, allow_none=True)
 
 

@@ -61,6 +61,11 @@ _UPLOAD = {
                         "example": "eng",
                         "description": "Installed languages joined by +.",
                     },
+                    "mode": {
+                        "type": "string",
+                        "enum": ["auto", "force"],
+                        "description": "auto: a PDF page's own text where it is good, else OCR; force: OCR always.",
+                    },
                     "pages": {"type": "string", "description": "Only these pages, as in 1-3,7."},
                     "expires_in": {"type": "integer", "description": "Seconds to keep the document and its results."},
                 },

@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import InvalidPages, Status, parse_pages
+from docserver.model import MODES, InvalidPages, Status, parse_pages
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Position
 
@@ -116,6 +116,10 @@ class ReadingOptions(Strict):
             r"[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}\Z", error="Names such as eng or eng+deu."
         ),
         metadata={"description": "Installed languages joined by +, most important first."},
+    )
+    mode = fields.String(
+        validate=validate.OneOf(MODES),
+        metadata={"description": "auto: a PDF page's own text where it is good, else OCR; force: OCR always."},
     )
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.")
 

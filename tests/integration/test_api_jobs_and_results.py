@@ -17,7 +17,7 @@ from docserver.resources import Resources
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.integration.conftest import Client, MakeClient, completed, get, upload
-from tests.samples import PAGES, TEXT, pdf_pages, pdf_scanned, words
+from tests.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
 
 
 async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_engine(
@@ -32,7 +32,7 @@ async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_eng
     assert final["created_at"] <= final["started_at"] <= final["finished_at"]
     assert final["engine"]["name"] == "tesseract"
     assert final["engine"]["models"]["eng"].startswith("sha256:")
-    assert final["options"] == {"languages": "eng", "pages": None}
+    assert final["options"] == {"languages": "eng", "mode": "auto", "pages": None}
 
 
 async def test_waiting_for_a_job_ends_as_soon_as_it_is_final(client: Client, worker: Worker) -> None:
@@ -230,6 +230,18 @@ async def test_without_a_sandbox_it_is_ready_but_says_so(resources: Resources, a
 
     assert ready["status"] == "degraded"
     assert ready["checks"]["sandbox"] == {"status": "unavailable", "detail": "no Landlock, seccomp"}
+
+
+async def test_a_page_tells_whether_its_own_text_was_taken(client: Client, worker: Worker) -> None:
+    sources = {}
+    for mode in ("auto", "force"):
+        job = await upload(client, pdf_pages(1), "a.pdf", mode=mode)
+        assert (await completed(client, job["job_id"]))["options"]["mode"] == mode
+        (page,) = (await get(client, f"/v1/jobs/{job['job_id']}/result", format="json"))["pages"]
+        sources[mode] = page["source"]
+        assert words(page["text"]) == words(page_text(1))
+
+    assert sources == {"auto": "text_layer", "force": "ocr"}
 
 
 async def test_a_request_over_the_limit_is_told_when_to_come_back(

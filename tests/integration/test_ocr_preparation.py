@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from docserver.model import Reading
+from docserver.model import Options, Reading
 from docserver.ocr import calls
 from docserver.ocr.limits import Limits
 from tests.engines import BINDINGS, engine_of
@@ -47,7 +47,7 @@ async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
 def read(image: Image.Image, limits: Limits) -> Reading:
     source = Path(limits.scratch) / "page.png"
     image.save(source)
-    return calls.read_page(str(source), "image/png", page=1, languages="eng", limits=limits)
+    return calls.read_page(str(source), "image/png", page=1, options=Options("eng"), limits=limits)
 
 
 def word_box(reading: Reading, text: str) -> tuple[int, int, int, int]:

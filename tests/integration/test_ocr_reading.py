@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from pypdf import PdfReader, PdfWriter
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Reading, lines_of
+from docserver.model import Options, Reading, lines_of
 from docserver.ocr.engine import LIBRARY, PROGRAM, EngineMissing, check_programs, describe
 from docserver.ocr.pool import Opened, Slot
 from docserver.settings import Settings
@@ -50,7 +50,7 @@ def content_type(source: Path) -> str:
 async def read(slot: Slot, source: Path, number: int = 1) -> Reading:
     opened = await slot.open(source, content_type(source))
     assert isinstance(opened, Opened), opened
-    reading = await slot.read(source, content_type(source), page=number, languages="eng")
+    reading = await slot.read(source, content_type(source), page=number, options=Options("eng"))
     assert isinstance(reading, Reading), reading
     return reading
 
@@ -192,7 +192,7 @@ async def test_a_huge_sheet_is_drawn_more_coarsely(slot: Slot, tmp_path: Path) -
 async def failure(slot: Slot, source: Path, media_type: str) -> Failure:
     found: Opened | Reading | Failure = await slot.open(source, media_type)
     if isinstance(found, Opened):
-        found = await slot.read(source, media_type, page=1, languages="eng")
+        found = await slot.read(source, media_type, page=1, options=Options("eng"))
     assert isinstance(found, Failure), found
     assert str(source.parent) not in found.message
     return found
@@ -233,7 +233,7 @@ async def test_a_pdf_without_pages_is_empty(slot: Slot, tmp_path: Path) -> None:
 async def test_a_page_that_does_not_exist_is_out_of_range(slot: Slot, tmp_path: Path) -> None:
     page("Only one").save(tmp_path / "a.pdf")
 
-    found = await slot.read(tmp_path / "a.pdf", "application/pdf", page=2, languages="eng")
+    found = await slot.read(tmp_path / "a.pdf", "application/pdf", page=2, options=Options("eng"))
 
     assert isinstance(found, Failure)
     assert (found.code, found.page) == (DocumentErrorCode.PAGE_OUT_OF_RANGE, 2)
@@ -264,7 +264,7 @@ async def test_a_file_that_is_gone_is_missing(slot: Slot, tmp_path: Path) -> Non
 async def test_a_language_that_is_not_installed_is_unsupported(slot: Slot, tmp_path: Path) -> None:
     page("Text").save(tmp_path / "a.png")
 
-    found = await slot.read(tmp_path / "a.png", "image/png", page=1, languages="xxx")
+    found = await slot.read(tmp_path / "a.png", "image/png", page=1, options=Options("xxx"))
 
     assert isinstance(found, Failure)
     assert found.code is DocumentErrorCode.UNSUPPORTED

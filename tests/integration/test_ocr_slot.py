@@ -15,7 +15,7 @@ import pytest_asyncio
 from PIL import Image, ImageDraw, ImageFont
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Reading
+from docserver.model import Options, Reading
 from docserver.ocr.engine import PROGRAM
 from docserver.ocr.pool import Opened, Slot
 from docserver.settings import Settings
@@ -94,7 +94,7 @@ def child_of(slot: Slot) -> int:
 
 
 async def read(slot: Slot, source: Path) -> Reading | Failure:
-    return await slot.read(source, "image/png", page=1, languages="eng")
+    return await slot.read(source, "image/png", page=1, options=Options("eng"))
 
 
 async def assert_reads(slot: Slot, source: Path) -> None:
@@ -266,7 +266,7 @@ async def test_what_pdfium_refuses_poppler_draws(make_slot: Callable[..., Slot],
     slot = make_slot()
 
     assert await slot.open(pdf, "application/pdf") == Opened(1)
-    found = await slot.read(pdf, "application/pdf", page=1, languages="eng")
+    found = await slot.read(pdf, "application/pdf", page=1, options=Options("eng"))
 
     assert isinstance(found, Reading)
     assert found.text == "Still here"
@@ -283,7 +283,7 @@ async def test_a_pdftoppm_that_ends_well_without_a_page_is_found_out(
     out = 'for last; do case "$last" in */page*) out="$last-1.pgm";; esac; done'
     install(programs, "pdftoppm", f'[ "$1" = -v ] && exit 0\n{out}\n{left_behind}')
 
-    found = await make_slot().read(pdf, "application/pdf", page=1, languages="eng")
+    found = await make_slot().read(pdf, "application/pdf", page=1, options=Options("eng"))
 
     assert isinstance(found, Failure)
     expected = DocumentErrorCode.ENGINE_CRASHED if left_behind else DocumentErrorCode.CORRUPT
@@ -318,6 +318,7 @@ async def test_nothing_outlives_a_server_that_is_killed(
         textwrap.dedent(f"""
             import asyncio
             from pathlib import Path
+            from docserver.model import Options
             from docserver.ocr.engine import PROGRAM, Engine
             from docserver.ocr.pool import Slot
             from docserver.settings import Settings
@@ -327,7 +328,7 @@ async def test_nothing_outlives_a_server_that_is_killed(
                 slot = Slot(number=0, settings=Settings(), engine=engine, scratch=Path({str(tmp_path)!r}))
                 opened = await slot.open(Path({str(source)!r}), "image/png")
                 Path({str(tmp_path / "child")!r}).write_text(str(slot._child.process.pid))
-                await slot.read(Path({str(source)!r}), "image/png", page=1, languages="eng")
+                await slot.read(Path({str(source)!r}), "image/png", page=1, options=Options("eng"))
 
             if __name__ == "__main__":
                 asyncio.run(main())

@@ -1,0 +1,81 @@
+"""A page's own text against what is recognised of its picture, in a real OCR process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from docserver.model import FORCE, Options, Reading, Word, lines_of
+from docserver.ocr.engine import describe
+from docserver.ocr.pool import Slot
+from docserver.settings import Settings
+from tests.samples_layers import PROSE, both, hidden, lines, pdf, rewritten, scan
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
+    settings = Settings()
+    slot = Slot(
+        number=0, settings=settings, engine=await describe(settings.engine), scratch=tmp_path_factory.mktemp("scratch")
+    )
+    yield slot
+    await slot.close()
+
+
+async def read(slot: Slot, path: Path, *, page: int = 1, mode: str = "auto") -> Reading:
+    found = await slot.read(path, "application/pdf", page=page, options=Options("eng", mode=mode))
+    assert isinstance(found, Reading), found
+    return found
+
+
+def words(reading: Reading) -> list[Word]:
+    return [word for line in lines_of(reading.blocks) for word in line.words]
+
+
+@pytest.mark.parametrize("turn", [0, 90])
+async def test_the_layer_and_the_picture_say_the_same_in_the_same_places(turn: int, slot: Slot, tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(rewritten(pdf(lines(PROSE)), lambda writer: writer.pages[0].rotate(turn)))
+
+    own = await read(slot, path)
+    recognised = await read(slot, path, mode=FORCE)
+
+    assert (own.source, recognised.source) == ("text_layer", "ocr")
+    assert own.text == "\n".join(PROSE)
+    assert (own.width, own.height, own.dpi) == (recognised.width, recognised.height, recognised.dpi)
+    told = {word.text: word.box for word in words(own)}
+    same = [word for word in words(recognised) if word.text in told and own.text.split().count(word.text) == 1]
+    assert len(same) > 30
+    for word in same:
+        assert all(abs(mine - theirs) <= 5 for mine, theirs in zip(told[word.text], word.box, strict=True)), word
+
+
+async def test_scans_with_anothers_guess_below_them_are_read_again(slot: Slot, tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(both(scan(PROSE), hidden(["Tne harb0ur vvas quiet"]))))
+
+    found = await read(slot, path)
+
+    assert found.source == "ocr"
+    assert found.text.split() == " ".join(PROSE).split()
+
+
+async def test_each_page_of_a_mixed_document_is_read_in_its_own_way(slot: Slot, tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(lines(PROSE), scan(PROSE), lines(())))
+
+    sources = [(await read(slot, path, page=page)).source for page in (1, 2, 3)]
+
+    assert sources == ["text_layer", "ocr", "text_layer"]
+
+
+async def test_a_blank_page_says_nothing(slot: Slot, tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf(lines(())))
+
+    found = await read(slot, path)
+
+    assert (found.text, found.blocks, found.confidence) == ("", (), 0.0)

@@ -1,0 +1,287 @@
+"""Which text layers are trusted, what is read of them, and where its words stand."""
+
+import io
+import math
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pypdfium2
+import pytest
+from PIL import Image, ImageChops, ImageDraw
+from pypdf import PdfWriter
+from pypdf.generic import RectangleObject
+from reportlab.pdfgen.canvas import Canvas
+
+from docserver.model import lines_of
+from docserver.ocr import glyphs, scene, textlayer
+from docserver.ocr.faults import NoLayer
+from docserver.ocr.textlayer import Layer
+from tests.samples_layers import (
+    HEIGHT,
+    LEFT,
+    PROSE,
+    RIGHT,
+    WIDTH,
+    both,
+    cmap,
+    hidden,
+    image,
+    in_subset_font,
+    lines,
+    outlines,
+    pdf,
+    rewritten,
+    scan,
+    shifted,
+    with_mapping,
+)
+
+DPI = 150
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
+    document = pypdfium2.PdfDocument(io.BytesIO(data))
+    document.init_forms()
+    try:
+        yield document
+    finally:
+        document.close()
+
+
+def layer(data: bytes, page: int = 1) -> Layer:
+    with opened(data) as document:
+        width, height = (math.ceil(side * DPI / 72) for side in document[page - 1].get_size())
+        return textlayer.read(document, page=page, width=width, height=height)
+
+
+def refusal(data: bytes, page: int = 1) -> str:
+    with pytest.raises(NoLayer) as refused:
+        layer(data, page)
+    return str(refused.value)
+
+
+def drawn(data: bytes) -> Image.Image:
+    with opened(data) as document:
+        picture: Image.Image = document[0].render(scale=DPI / 72, grayscale=True).to_pil()
+        return picture.copy()
+
+
+def has_ink(part: Image.Image) -> bool:
+    return any(part.histogram()[:128])
+
+
+def test_a_born_digital_page_gives_its_lines_and_a_certain_confidence() -> None:
+    found = layer(pdf(lines(PROSE)))
+
+    assert found.text == "\n".join(PROSE)
+    words = [word for line in lines_of(found.blocks) for word in line.words]
+    assert [word.text for word in words] == " ".join(PROSE).split()
+    assert {word.confidence for word in words} == {100.0}
+
+
+def turned(data: bytes, degrees: int) -> bytes:
+    return rewritten(data, lambda writer: writer.pages[0].rotate(degrees))
+
+
+def cropped(data: bytes) -> bytes:
+    def crop(writer: PdfWriter) -> None:
+        writer.pages[0].cropbox = RectangleObject((50, 400, 500, 800))
+
+    return rewritten(data, crop)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pdf(lines(PROSE)),
+        *(turned(pdf(lines(PROSE)), degrees) for degrees in (90, 180, 270)),
+        cropped(pdf(lines(PROSE))),
+        turned(cropped(pdf(lines(PROSE))), 90),
+    ],
+    ids=["upright", "90", "180", "270", "cropped", "cropped and 90"],
+)
+def test_every_word_stands_where_the_picture_shows_it(data: bytes) -> None:
+    found = layer(data)
+    picture = drawn(data)
+
+    assert found.text == "\n".join(PROSE)
+    for line in lines_of(found.blocks):
+        for word in line.words:
+            assert has_ink(picture.crop(word.box)), word
+            # Its ink fills the box: a pixel or two remain for what PDFium rounds.
+            ink = ImageChops.invert(picture.crop(word.box)).point(lambda level: 255 * (level > 64)).getbbox()
+            assert ink
+            assert ink[2] - ink[0] >= word.box[2] - word.box[0] - 4, word
+            ImageDraw.Draw(picture).rectangle((word.box[0] - 1, word.box[1] - 1, word.box[2], word.box[3]), fill=255)
+    assert picture.getextrema() == (255, 255), "no ink is outside of the words"
+
+
+def test_columns_are_read_one_after_the_other_however_they_are_drawn() -> None:
+    def across(canvas: Canvas) -> None:
+        canvas.drawString(72, 770, "A heading over both of the columns that follow it here")
+        for number, (left, right) in enumerate(zip(LEFT * 2, RIGHT * 2, strict=True)):
+            canvas.drawString(72, 740 - 14 * number, left)
+            canvas.drawString(310, 740 - 14 * number, right)
+
+    assert layer(pdf(across)).text.split("\n\n") == [
+        "A heading over both of the columns that follow it here",
+        "\n".join(LEFT * 2),
+        "\n".join(RIGHT * 2),
+    ]
+
+
+def test_rows_of_a_table_are_read_across_though_drawn_by_column() -> None:
+    rows = [("Apples", "12", "3.50"), ("Pears", "7", "4.20"), ("Walnuts", "30", "9.90"), ("Honey", "2", "6.00")]
+
+    def table(canvas: Canvas) -> None:
+        for column in range(3):
+            for number, row in enumerate(rows):
+                canvas.drawString(72 + 150 * column, 640 - 16 * number, row[column])
+
+    assert layer(pdf(both(lines(PROSE), table))).text.endswith("\n".join(" ".join(row) for row in rows))
+
+
+def test_text_across_the_page_is_read_in_its_own_direction() -> None:
+    def landscape(canvas: Canvas) -> None:
+        canvas.rotate(90)
+        canvas.translate(0, -WIDTH)
+        lines(PROSE, top=500)(canvas)
+
+    data = pdf(landscape)
+    found = layer(data)
+
+    assert found.text == "\n".join(PROSE)
+    first = next(lines_of(found.blocks)).words[0]
+    assert first.box[3] - first.box[1] > first.box[2] - first.box[0]
+    assert has_ink(drawn(data).crop(first.box))
+
+
+def test_a_hyphen_at_the_end_of_a_line_stays() -> None:
+    found = layer(pdf(lines(["This line ends in the middle of a hyphen-", "ated word, and the text is to tell so."])))
+
+    assert found.text == "This line ends in the middle of a hyphen-\nated word, and the text is to tell so."
+
+
+def test_pages_of_one_document_are_judged_one_by_one() -> None:
+    data = pdf(lines(PROSE), scan(PROSE), lines(()), lines(LEFT))
+
+    assert layer(data, 1).text == "\n".join(PROSE)
+    assert refusal(data, 2) == "a picture without text"
+    assert layer(data, 3) == Layer("", ())
+    assert layer(data, 4).text == "\n".join(LEFT)
+
+
+def test_text_hidden_under_a_scan_is_somebody_elses_guess() -> None:
+    assert refusal(pdf(both(scan(PROSE), hidden(PROSE)))) == "a picture without text"
+
+
+def test_a_stamp_on_a_scan_is_not_the_page() -> None:
+    assert refusal(pdf(both(scan(PROSE), lines(["Exhibit 12, page 3"], top=30)))) == "more to read than the layer has"
+
+
+def test_text_painted_over_by_a_scan_is_not_seen() -> None:
+    assert refusal(pdf(both(lines(PROSE), scan(PROSE, y=600)))) == "a picture without text"
+
+
+def test_a_paragraph_that_is_a_picture_makes_the_page_one_to_be_read() -> None:
+    data = pdf(both(lines(PROSE), scan(PROSE[:3], x=72, y=400, width=400)))
+
+    assert refusal(data) == "more to read than the layer has"
+
+
+def test_a_page_of_outlines_is_read() -> None:
+    assert refusal(pdf(outlines(PROSE, x=72, y=500, width=430))) == "no text"
+
+
+def test_outlines_beside_text_are_read() -> None:
+    data = pdf(both(lines(PROSE), outlines(PROSE, x=72, y=300, width=430)))
+
+    assert refusal(data) == "more to read than the layer has"
+
+
+def test_logos_rules_charts_and_photographs_do_not_matter() -> None:
+    noise = random.Random(1)
+    photograph = Image.frombytes("L", (120, 90), noise.randbytes(120 * 90)).resize((480, 360), Image.Resampling.BICUBIC)
+
+    def chart(canvas: Canvas) -> None:
+        for number in range(8):
+            canvas.line(72, 300 + 20 * number, 300, 300 + 20 * number)
+            canvas.rect(90 + 25 * number, 300, 15, 10 + 15 * number, fill=1)
+        canvas.circle(420, 380, 60)
+
+    data = pdf(both(lines(PROSE), chart, image(photograph, x=72, y=450, width=240, height=180)))
+
+    assert layer(data).text == "\n".join(PROSE)
+
+
+@pytest.mark.parametrize("by", [1, 3, 13, 23])
+def test_letters_that_say_they_are_others_are_no_language(by: int) -> None:
+    assert refusal(with_mapping(pdf(lines(PROSE)), cmap(shifted(by)))) == "no language"
+
+
+def test_letters_for_private_use_mean_nothing() -> None:
+    private = {code: 0xE000 + code for code in range(33, 127)}
+
+    assert refusal(with_mapping(pdf(lines(PROSE)), cmap(private))) == "letters without a meaning"
+
+
+def test_a_font_embedded_in_part_tells_what_its_letters_are() -> None:
+    assert layer(pdf(in_subset_font(PROSE))).text == "\n".join(PROSE)
+
+
+def test_bullets_of_symbol_fonts_do_not_spoil_a_page() -> None:
+    mapping = {code: code for code in range(32, 127)} | {ord("@"): 0xF0B7}
+    data = with_mapping(pdf(lines(["@ " + line for line in PROSE])), cmap(mapping))
+
+    assert layer(data).text == "\n".join("• " + line for line in PROSE)
+
+
+def test_white_words_on_white_are_left_out() -> None:
+    def white(canvas: Canvas) -> None:
+        canvas.setFillGray(1)
+        lines(["secret words"], top=400)(canvas)
+
+    assert layer(pdf(both(lines(PROSE), white))).text == "\n".join(PROSE)
+
+
+def test_white_words_on_black_are_read() -> None:
+    def poster(canvas: Canvas) -> None:
+        canvas.rect(0, 0, WIDTH, HEIGHT, fill=1)
+        canvas.setFillGray(1)
+        lines(PROSE)(canvas)
+
+    assert layer(pdf(poster)).text == "\n".join(PROSE)
+
+
+def test_words_outside_of_the_page_are_left_out() -> None:
+    assert layer(pdf(both(lines(PROSE), lines(["Printer's mark"], top=900)))).text == "\n".join(PROSE)
+
+
+def test_words_drawn_twice_to_be_bold_are_read_once() -> None:
+    assert layer(pdf(both(lines(PROSE), lines(PROSE, x=72.4)))).text == "\n".join(PROSE)
+
+
+def test_what_is_written_into_a_form_is_read() -> None:
+    def form(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.acroForm.textfield(value="Filled in by hand", x=72, y=500, width=200, height=20, fontSize=12)
+
+    assert layer(pdf(form)).text == "\n".join(PROSE) + "\n\nFilled in by hand"
+
+
+def test_text_that_climbs_is_read_from_the_picture() -> None:
+    def slanted(canvas: Canvas) -> None:
+        canvas.rotate(20)
+        lines(PROSE, x=250, top=500)(canvas)
+
+    assert refusal(pdf(slanted)) == "crooked text"
+
+
+def test_a_page_beyond_all_bounds_is_read_from_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glyphs, "MOST_CHARACTERS", 300)
+    assert refusal(pdf(lines(PROSE))) == "too many characters"
+
+    monkeypatch.setattr(scene, "MOST_OBJECTS", 3)
+    assert refusal(pdf(lines(PROSE))) == "too many objects"
