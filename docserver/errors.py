@@ -102,6 +102,10 @@ class Gone(ServiceError):
     status, code, title = 410, "deleted", "Deleted"
 
 
+class PreconditionFailed(ServiceError):
+    status, code, title = 412, "precondition_failed", "Another version"
+
+
 class TooLarge(ServiceError):
     status, code, title = 413, "too_large", "The upload is too large"
 

@@ -2,11 +2,19 @@
 
 from marshmallow import Schema, fields
 
+from docserver.errors import DocumentErrorCode
+from docserver.model import Status
+
+STATUS = {"enum": [status.value for status in Status]}
+COUNT = {"minimum": 0}
+PERCENT = {"minimum": 0, "maximum": 100}
+BOX = {"minItems": 4, "maxItems": 4, "description": "x0, y0, x1, y1 in pixels from the top left."}
+
 
 class Failure(Schema):
     """Why a job or page failed."""
 
-    code = fields.String(required=True)
+    code = fields.String(required=True, metadata={"enum": [code.value for code in DocumentErrorCode]})
     message = fields.String(required=True)
     page = fields.Integer(required=True, allow_none=True)
     retryable = fields.Boolean(required=True)
@@ -15,9 +23,9 @@ class Failure(Schema):
 class Progress(Schema):
     """Pages of a job."""
 
-    total = fields.Integer(required=True, allow_none=True)
-    done = fields.Integer(required=True)
-    failed = fields.Integer(required=True)
+    total = fields.Integer(required=True, allow_none=True, metadata=COUNT)
+    done = fields.Integer(required=True, metadata=COUNT)
+    failed = fields.Integer(required=True, metadata=COUNT)
 
 
 class Options(Schema):
@@ -53,14 +61,12 @@ class Job(Schema):
 
     job_id = fields.UUID(required=True)
     document_id = fields.UUID(required=True)
-    status = fields.String(
-        required=True, metadata={"enum": ["pending", "processing", "completed", "failed", "cancelled"]}
-    )
+    status = fields.String(required=True, metadata=STATUS)
     pages = fields.Nested(Progress, required=True)
-    progress = fields.Float(required=True)
-    eta_seconds = fields.Float(required=True, allow_none=True)
-    queue_position = fields.Integer(required=True, allow_none=True)
-    attempt = fields.Integer(required=True)
+    progress = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    eta_seconds = fields.Float(required=True, allow_none=True, metadata=COUNT)
+    queue_position = fields.Integer(required=True, allow_none=True, metadata=COUNT)
+    attempt = fields.Integer(required=True, metadata={"minimum": 1})
     history = fields.List(
         fields.Nested(Ended),
         required=True,
@@ -76,14 +82,61 @@ class Job(Schema):
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
+class Word(Schema):
+    """A word of the result."""
+
+    text = fields.String(required=True)
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    confidence = fields.Float(required=True, metadata=PERCENT)
+
+
+class Line(Schema):
+    """A line of the result."""
+
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    paragraph = fields.Integer(required=True, metadata={"description": "Which of its block, from 1."})
+    words = fields.List(fields.Nested(Word), required=True)
+
+
+class Block(Schema):
+    """A block of the result."""
+
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    lines = fields.List(fields.Nested(Line), required=True)
+
+
+class Page(Schema):
+    """A page of the result: what it says, or the error that kept it from being read."""
+
+    number = fields.Integer(required=True)
+    width = fields.Integer()
+    height = fields.Integer()
+    dpi = fields.Integer(allow_none=True)
+    rotation = fields.Integer()
+    source = fields.String(metadata={"enum": ["ocr", "text_layer"]})
+    confidence = fields.Float(metadata=PERCENT)
+    text = fields.String()
+    blocks = fields.List(fields.Nested(Block))
+    error = fields.Nested(Failure)
+
+
+class Result(Schema):
+    """A result as JSON."""
+
+    job_id = fields.UUID(required=True)
+    document_id = fields.UUID(required=True)
+    engine = fields.Nested(Engine, required=True, allow_none=True)
+    pages = fields.List(fields.Nested(Page), required=True)
+
+
 class DocumentFacts(Schema):
     """What is known of a document."""
 
     document_id = fields.UUID(required=True)
     filename = fields.String(required=True)
     content_type = fields.String(required=True)
-    size = fields.Integer(required=True)
-    sha256 = fields.String(required=True)
+    size = fields.Integer(required=True, metadata={"minimum": 1})
+    sha256 = fields.String(required=True, metadata={"pattern": "^[0-9a-f]{64}$"})
     created_at = fields.DateTime(required=True)
     expires_at = fields.DateTime(required=True, allow_none=True)
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
@@ -99,7 +152,7 @@ class ListedDocument(DocumentFacts):
     """A document in a list, with its latest job."""
 
     job_id = fields.UUID(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, metadata=STATUS)
     pages_total = fields.Integer(required=True, allow_none=True)
 
 
@@ -107,17 +160,24 @@ class DocumentList(Schema):
     """A part of the list of documents."""
 
     items = fields.List(fields.Nested(ListedDocument), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
+    total = fields.Integer(required=True, metadata=COUNT)
+    limit = fields.Integer(required=True, metadata={"minimum": 1})
+    offset = fields.Integer(required=True, metadata=COUNT)
     next_cursor = fields.String(required=True, allow_none=True)
+
+
+class Check(Schema):
+    """The state of a part."""
+
+    status = fields.String(required=True)
+    detail = fields.String()
 
 
 class Health(Schema):
     """The state of the service and of its parts."""
 
-    status = fields.String(required=True)
-    checks = fields.Dict(keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String()))
+    status = fields.String(required=True, metadata={"enum": ["ok", "degraded", "unavailable", "starting"]})
+    checks = fields.Dict(keys=fields.String(), values=fields.Nested(Check))
 
 
 class Languages(Schema):
@@ -147,4 +207,4 @@ class Problem(Schema):
     code = fields.String(required=True)
     request_id = fields.String(required=True)
     errors = fields.List(fields.Nested(ProblemItem), required=True)
-    job_error = fields.Nested(Failure)
+    job_error = fields.Nested(Failure, allow_none=True)

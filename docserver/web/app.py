@@ -11,6 +11,10 @@ from docserver.web.middleware import in_time, outermost, rate_limit
 FORM_BYTES = 1 << 20
 """Largest body outside the upload, which is streamed and counted by itself."""
 
+DOCUMENT = "/v1/documents/{document_id:[0-9a-f-]{36}}"
+JOB = "/v1/jobs/{job_id:[0-9a-f-]{36}}"
+"""Only what can be an id is one, so that the other names below `documents` know no methods but their own."""
+
 
 def make_app(resources: Resources) -> web.Application:
     """The application over these resources; whoever opened them closes them."""
@@ -19,13 +23,13 @@ def make_app(resources: Resources) -> web.Application:
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
-    router.add_get("/v1/documents/{document_id}", documents.get_document, name="document")
-    router.add_delete("/v1/documents/{document_id}", documents.delete_document, name="delete")
-    router.add_get("/v1/documents/{document_id}/file", documents.get_file, name="file")
-    router.add_get("/v1/jobs/{job_id}", jobs.get_job, name="job")
-    router.add_post("/v1/jobs/{job_id}/cancel", jobs.cancel_job, name="cancel")
-    router.add_post("/v1/jobs/{job_id}/retry", jobs.retry_job, name="retry")
-    router.add_get("/v1/jobs/{job_id}/result", results.get_result, name="result")
+    router.add_get(DOCUMENT, documents.get_document, name="document")
+    router.add_delete(DOCUMENT, documents.delete_document, name="delete")
+    router.add_get(f"{DOCUMENT}/file", documents.get_file, name="file")
+    router.add_get(JOB, jobs.get_job, name="job")
+    router.add_post(f"{JOB}/cancel", jobs.cancel_job, name="cancel")
+    router.add_post(f"{JOB}/retry", jobs.retry_job, name="retry")
+    router.add_get(f"{JOB}/result", results.get_result, name="result")
     router.add_get("/v1/languages", system.languages, name="languages")
     router.add_get("/livez", system.livez, name="livez")
     router.add_get("/readyz", system.readyz, name="readyz")

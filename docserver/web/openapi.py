@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import swagger_ui_bundle
@@ -9,17 +10,21 @@ from aiohttp import web
 from aiohttp_apispec import docs, querystring_schema
 from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec
 from apispec import APISpec
+from apispec.ext.marshmallow import resolver
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 
 from docserver import __version__
 from docserver.errors import NotFound
-from docserver.web import answers as schemas
-from docserver.web import problems
+from docserver.web import described, schemas
 from docserver.web.handlers.common import json_response
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("openapi", dict)
+
+OPENAPI = "3.0.3"
+"""The latest that the plugin writes and the page shows alike."""
 
 ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
 ASSET_NAMES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
@@ -47,33 +52,20 @@ START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinki
 
 _PATH_ID = {"type": "string", "format": "uuid"}
 
-_UPLOAD = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {
-                    "file": {"type": "string", "format": "binary", "description": "A picture or PDF."},
-                    "languages": {
-                        "type": "string",
-                        "example": "eng",
-                        "description": "Installed languages joined by +.",
-                    },
-                    "mode": {
-                        "type": "string",
-                        "enum": ["auto", "force"],
-                        "description": "auto: a PDF page's own text where it is good, else OCR; force: OCR always.",
-                    },
-                    "pages": {"type": "string", "description": "Only these pages, as in 1-3,7."},
-                    "expires_in": {"type": "integer", "description": "Seconds to keep the document and its results."},
-                },
-                "additionalProperties": False,
-            }
-        }
-    },
-}
+
+def _upload_body() -> dict[str, Any]:
+    """The form of an upload: its file, and the options, which may also stand in the query."""
+    spec = APISpec(title="docserver", version=__version__, openapi_version=OPENAPI)
+    converter = OpenAPIConverter(OPENAPI, schema_name_resolver=resolver, spec=spec)
+    options = converter.schema2jsonschema(schemas.UploadOptions())["properties"]  # type: ignore[no-untyped-call]
+    file = {"type": "string", "format": "binary", "description": "A picture or PDF."}
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": file, **options},
+        "additionalProperties": False,
+    }
+    return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
 def operation(
@@ -88,43 +80,37 @@ def operation(
     path: Iterable[str] = (),
     upload: bool = False,
     refusals: Iterable[int] = (),
+    headers: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Document a handler: what it answers (status → meaning; JSON of `schema`, or `produces`) and refuses with.
 
-    `body` is the schema of a JSON object that may be sent.
+    `body` is the schema of a JSON object that may be sent; `headers` are those of answers beside the ones all have.
     """
-    responses: dict[str, Any] = {
-        str(status): _answer(status, meaning, schema, produces) for status, meaning in answers.items()
+    # Who can be told 429 is told with every answer how much is left.
+    limited = ("RateLimit-Policy", "RateLimit") if 429 in refusals else ()
+    told = {
+        status: described.answer(
+            status, meaning, schema=schema, produces=produces, headers=(*limited, *headers.get(status, ()))
+        )
+        for status, meaning in answers.items()
     }
-    for status in refusals:
-        responses[str(status)] = {
-            "description": problems.MEANINGS[status],
-            "content": {problems.CONTENT_TYPE: {"schema": schemas.Problem}},
-        }
-    described: dict[str, Any] = {
+    told |= {status: described.refusal(status, headers=(*limited, *headers.get(status, ()))) for status in refusals}
+    whole: dict[str, Any] = {
         "summary": summary,
         "tags": [tag],
-        "responses": responses,
+        "responses": {str(status): one for status, one in told.items()},
         "parameters": [{"in": "path", "name": name, "required": True, "schema": _PATH_ID} for name in path],
     }
     if upload:
-        described["requestBody"] = _UPLOAD
+        whole["requestBody"] = _upload_body()
     elif body:
-        described["requestBody"] = {"required": False, "content": {"application/json": {"schema": body}}}
+        whole["requestBody"] = {"required": False, "content": {"application/json": {"schema": body}}}
 
     def document(handler: F) -> F:
-        documented: F = docs(**described)(handler)
+        documented: F = docs(operationId=handler.__name__, **whole)(handler)
         return querystring_schema(query)(documented) if query else documented
 
     return document
-
-
-def _answer(status: int, meaning: str, schema: type[Schema] | None, produces: Sequence[str]) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": meaning}
-    if status not in (204, 304):
-        content = {"schema": schema} if schema else {"schema": {"type": "string"}}
-        answer["content"] = dict.fromkeys(produces, content)
-    return answer
 
 
 class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
@@ -135,7 +121,7 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
         self.spec = APISpec(
             title="docserver",
             version=__version__,
-            openapi_version="3.0.3",
+            openapi_version=OPENAPI,
             plugins=[self.plugin],
             info={"description": "Documents in, their text out: every page, every word with its box and confidence."},
         )

@@ -14,6 +14,9 @@ from docserver.web.keys import REQUEST_ID
 
 CONTENT_TYPE = "application/problem+json"
 
+RETRY_AFTER_S = "5"
+"""What a client is told to wait when nothing better is known."""
+
 SERVER = "docserver"
 """All that the Server header says: no version, no library."""
 
@@ -24,6 +27,7 @@ MEANINGS: Mapping[int, str] = {
     408: "The upload fell silent",
     409: "Not in the job's present state",
     410: "The document was deleted",
+    412: "The file is not the version that the request names",
     413: "Too large",
     415: "Not a supported file, by its content",
     416: "The file has no such range",
@@ -44,6 +48,8 @@ class InternalError(ServiceError):
 
 def response(request: web.BaseRequest, error: ServiceError) -> web.Response:
     """The response that tells a client of an error."""
+    if error.status == 503:
+        error.headers.setdefault("Retry-After", RETRY_AFTER_S)
     body = _body(error, instance=request.path, request_id=request.get(REQUEST_ID, ""))
     return web.Response(body=body, status=error.status, headers={**error.headers, "Content-Type": CONTENT_TYPE})
 

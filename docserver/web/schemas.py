@@ -26,7 +26,14 @@ MAX_EXPIRES_IN_S = 100 * 365 * 86400
 MAX_TEXT = 255
 T = TypeVar("T")
 
+LANGUAGES = r"^[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}$"
+
+PAGES = r"^[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?(,[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?)*$"
+"""Page ranges, for the documentation: that each counts upwards is beyond a pattern."""
+
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T.+)?", re.ASCII)
+
+MOMENT = [{"format": "date-time"}, {"format": "date"}]
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -42,8 +49,9 @@ class Strict(Schema):
 class Parsed(fields.Field[T]):
     """A text that stands for something else, which `parse` tells; it raises ValidationError."""
 
-    def __init__(self, parse: Callable[[str], T], *, description: str) -> None:
-        super().__init__(metadata={"type": "string", "description": description})
+    def __init__(self, parse: Callable[[str], T], *, description: str, **shape: Any) -> None:
+        """`shape` is what more OpenAPI can say of the text, such as its pattern."""
+        super().__init__(metadata={"type": "string", "maxLength": MAX_TEXT, "description": description, **shape})
         self._parse = parse
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> T:  # noqa: ARG002
@@ -105,23 +113,21 @@ class ResultQuery(Strict):
         validate=validate.OneOf(sorted(FORMATS)),
         metadata={"description": "The format; without it the Accept header decides, and without that it is txt."},
     )
-    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.")
+    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
 
 
 class ReadingOptions(Strict):
     """How a document is to be read."""
 
     languages = fields.String(
-        validate=validate.Regexp(
-            r"[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}\Z", error="Names such as eng or eng+deu."
-        ),
-        metadata={"description": "Installed languages joined by +, most important first."},
+        validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Names such as eng or eng+deu."),
+        metadata={"pattern": LANGUAGES, "description": "Installed languages joined by +, most important first."},
     )
     mode = fields.String(
         validate=validate.OneOf(MODES),
         metadata={"description": "auto: a PDF page's own text where it is good, else OCR; force: OCR always."},
     )
-    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.")
+    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
 
 
 class UploadOptions(ReadingOptions):
@@ -136,13 +142,17 @@ class UploadOptions(ReadingOptions):
 class ListQuery(Strict):
     limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=MAX_LIMIT))
     offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=MAX_OFFSET))
-    cursor = Parsed(parse_cursor, description="`next_cursor` of the answer before; not together with offset.")
+    cursor = Parsed(
+        parse_cursor,
+        description="`next_cursor` of the answer before; not together with offset.",
+        pattern="^[A-Za-z0-9_=-]+$",
+    )
     filename = fields.String(
         validate=validate.Length(min=1, max=MAX_TEXT), metadata={"description": "A part of the name, in any case."}
     )
     content_type = fields.String(validate=validate.OneOf(list(SUPPORTED)))
-    date_from = Parsed(moment, description="Created then or later.")
-    date_to = Parsed(moment, description="Created then or earlier; a bare date includes that day.")
+    date_from = Parsed(moment, description="Created then or later.", anyOf=MOMENT)
+    date_to = Parsed(moment, description="Created then or earlier; a bare date includes that day.", anyOf=MOMENT)
     status = fields.String(
         validate=validate.OneOf([status.value for status in Status]), metadata={"description": "Of the latest job."}
     )

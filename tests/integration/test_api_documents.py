@@ -210,3 +210,24 @@ async def test_deleting_a_pending_document_takes_it_out_of_the_queue(client: Cli
         assert response.status == 204
 
     assert await resources.queue.take(wait_s=0.01) is None
+
+
+@pytest.mark.parametrize(("header", "known"), [("If-Match", "ETag"), ("If-Unmodified-Since", "Last-Modified")])
+async def test_a_file_is_sent_only_as_the_version_that_the_client_knows(
+    client: Client, header: str, known: str
+) -> None:
+    path = f"/v1/documents/{(await upload(client))['document_id']}/file"
+    other = '"other"' if header == "If-Match" else "Mon, 01 Jan 2001 00:00:00 GMT"
+    async with client.get(path) as response:
+        version = response.headers[known]
+
+    async with client.get(path, headers={header: version}) as response:
+        assert response.status == 200
+    async with client.get(path, headers={header: other}) as response:
+        assert (response.status, (await response.json())["code"]) == (412, "precondition_failed")
+
+
+@pytest.mark.parametrize("name", ["list-document", "upload-document", "not-an-id"])
+async def test_what_cannot_be_an_id_is_no_document(client: Client, name: str) -> None:
+    async with client.delete(f"/v1/documents/{name}") as response:
+        assert response.status == (404 if name == "not-an-id" else 405)

@@ -71,6 +71,39 @@ def test_every_operation_tells_what_it_answers_and_every_refusal_is_a_problem(do
                     assert answer["content"].keys() == {"application/problem+json"}, (path, status)
 
 
+def test_every_answer_names_its_request_and_a_limited_one_what_is_left(document: Any) -> None:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            for status, answer in operation["responses"].items():
+                expected = {"X-Request-ID"}
+                expected |= {"RateLimit", "RateLimit-Policy"} if "429" in operation["responses"] else set()
+                expected |= {"Retry-After"} if status in ("429", "503") else set()
+                assert answer["headers"].keys() >= expected, (path, status)
+
+
+def test_every_operation_has_a_name_of_its_own_and_every_link_leads_to_one(document: Any) -> None:
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    names = [operation["operationId"] for operation in operations]
+    linked = {
+        link["operationId"]
+        for operation in operations
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    }
+
+    assert len(set(names)) == len(names)
+    assert linked
+    assert linked <= set(names)
+
+
+@pytest.mark.parametrize(("text", "possible"), [("1", True), ("1-3,7", True), ("", False), ("0", False), ("a", False)])
+def test_the_pattern_of_page_ranges_is_that_of_the_service(document: Any, text: str, possible: bool) -> None:
+    operation = document["paths"]["/v1/documents/upload-document"]["post"]
+    body = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+    assert bool(re.search(body["properties"]["pages"]["pattern"], text)) is possible
+
+
 def test_an_upload_has_a_file_and_the_options_that_the_service_takes(document: Any) -> None:
     operation = document["paths"]["/v1/documents/upload-document"]["post"]
     body = operation["requestBody"]["content"]["multipart/form-data"]["schema"]

@@ -1,6 +1,8 @@
 """Documents: upload, list, one, its original, delete."""
 
+import asyncio
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -8,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from docserver import intake, reads, removal
-from docserver.errors import NotFound, RangeNotSatisfiable
+from docserver.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
 from docserver.model import Options, format_pages
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED
@@ -33,6 +35,7 @@ _LIST_QUERY = schemas.ListQuery()
     schema=answers.Job,
     answers={202: "Accepted: the job, and its address in Location", 200: "With Prefer: wait=N, the job if it finished"},
     refusals=(400, 408, 413, 415, 422, 429, 503, 507),
+    headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
 )
 async def upload(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
@@ -80,6 +83,7 @@ async def upload(request: web.Request) -> web.Response:
     schema=answers.DocumentList,
     answers={200: "A part of the list; Link names the next, previous and first part"},
     refusals=(422, 429, 503),
+    headers={200: ("Link",)},
 )
 async def list_documents(request: web.Request) -> web.Response:
     query = schemas.load(_LIST_QUERY, request.query)
@@ -124,9 +128,14 @@ async def get_document(request: web.Request) -> web.Response:
     summary="A document's original bytes",
     tag="documents",
     path=["document_id"],
-    answers={200: "The file as it was uploaded", 206: "The part that Range asks for"},
+    answers={
+        200: "The file as it was uploaded",
+        206: "The part that Range asks for",
+        304: "Unchanged since the version or time that the request names",
+    },
     produces=list(SUPPORTED),
-    refusals=(404, 410, 416, 429, 503),
+    refusals=(404, 410, 412, 416, 429, 503),
+    headers={200: ("ETag", "Content-Disposition"), 206: ("ETag", "Content-Range"), 304: ("ETag",)},
 )
 async def get_file(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
@@ -135,6 +144,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
         path = await resources.storage.path(document.id)
     except FileNotFoundError as error:
         raise NotFound("The document's file is not in the storage any more.") from error
+    await _check_preconditions(request, path)
     _check_range(request, document.size)
     return web.FileResponse(
         path,
@@ -211,6 +221,23 @@ def _attachment(filename: str) -> str:
     """RFC 6266: a plain name for old clients, the exact one for the others."""
     plain = "".join(char if char.isascii() and char not in '"\\%' else "_" for char in filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+async def _check_preconditions(request: web.Request, path: Path) -> None:
+    """If-Match and If-Unmodified-Since (RFC 9110, 13.1), for which aiohttp has an answer without a body."""
+    since = request.if_unmodified_since
+    if request.if_match is None and since is None:
+        return
+    stat = await asyncio.to_thread(path.stat)
+    if request.if_match is not None:
+        # As aiohttp makes the tag of a file.
+        unchanged = any(
+            tag.value in ("*", f"{stat.st_mtime_ns:x}-{stat.st_size:x}") and not tag.is_weak for tag in request.if_match
+        )
+    else:
+        unchanged = since is not None and stat.st_mtime <= since.timestamp()
+    if not unchanged:
+        raise PreconditionFailed("The file is not the version that the request names.")
 
 
 def _check_range(request: web.Request, size: int) -> None:

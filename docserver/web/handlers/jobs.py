@@ -25,6 +25,7 @@ _READING_OPTIONS = schemas.ReadingOptions()
     query=schemas.WaitQuery,
     answers={200: "The job, whatever its status", 304: "Unchanged since the version that If-None-Match names"},
     refusals=(404, 422, 429, 503),
+    headers={200: ("ETag", "Retry-After"), 304: ("ETag", "Retry-After")},
 )
 async def get_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
@@ -50,6 +51,7 @@ async def get_job(request: web.Request) -> web.Response:
     schema=answers.Job,
     answers={200: "The job, cancelled"},
     refusals=(404, 409, 422, 429, 503),
+    headers={200: ("ETag",)},
 )
 async def cancel_job(request: web.Request) -> web.Response:
     schemas.load(_NOTHING, request.query)
@@ -66,6 +68,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     body=schemas.ReadingOptions,
     answers={202: "The job, which begins anew; pages that are not read again keep their text"},
     refusals=(400, 404, 408, 409, 413, 415, 422, 429, 503),
+    headers={202: ("Location", "Retry-After", "ETag")},
 )
 async def retry_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]

@@ -5,7 +5,7 @@ from aiohttp import web
 from docserver import reads
 from docserver.errors import NotAcceptable
 from docserver.formats import FORMATS, Format, negotiate
-from docserver.web import schemas
+from docserver.web import answers, schemas
 from docserver.web.handlers.common import path_id, unchanged
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -21,9 +21,11 @@ _RESULT_QUERY = schemas.ResultQuery()
     tag="results",
     path=["job_id"],
     query=schemas.ResultQuery,
+    schema=answers.Result,
     answers={200: "The text", 304: "Unchanged since the version that If-None-Match names"},
     produces=[form.media_type for form in FORMATS.values()],
     refusals=(404, 406, 409, 422, 429, 503),
+    headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
 )
 async def get_result(request: web.Request) -> web.Response:
     query = schemas.load(_RESULT_QUERY, request.query)

@@ -1,0 +1,94 @@
+"""Parts of the OpenAPI document that many operations share: headers, links, answers. Knows no framework."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from marshmallow import Schema
+
+from docserver.web import answers as shapes
+from docserver.web import problems
+
+_SECONDS = {"type": "integer", "minimum": 0}
+
+HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "X-Request-ID": {
+        "description": "Names the request in the log; the caller's own, if that was sane.",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    },
+    "RateLimit-Policy": {
+        "description": "The client's bucket: its name, size q, and the seconds w that fill it.",
+        "schema": {"type": "string", "pattern": '^"[a-z]+";q=[0-9]+;w=[0-9]+$'},
+    },
+    "RateLimit": {
+        "description": "What is left in it: r tokens, and t seconds until the next one.",
+        "schema": {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
+    },
+    "Retry-After": {"description": "Seconds to wait before asking again.", "schema": _SECONDS},
+    "Location": {"description": "Where to follow the job.", "required": True, "schema": {"type": "string"}},
+    "Preference-Applied": {"description": "That the wait was granted.", "schema": {"type": "string"}},
+    "ETag": {"description": "Names this version, for If-None-Match.", "required": True, "schema": {"type": "string"}},
+    "Link": {
+        "description": "The first, next and previous part (RFC 8288).",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Content-Disposition": {
+        "description": "The file's name.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^attachment; "},
+    },
+    "Content-Range": {"description": "Which bytes these are.", "required": True, "schema": {"type": "string"}},
+}
+"""By name; an operation says which come with which of its answers."""
+
+ALWAYS_WITH: Mapping[int, Sequence[str]] = {416: ("Content-Range",), 429: ("Retry-After",), 503: ("Retry-After",)}
+"""Headers that come with a status whatever the operation."""
+
+_DOCUMENT = {"document_id": "$response.body#/document_id"}
+_JOB = {"job_id": "$response.body#/job_id"}
+
+JOB_LINKS = {
+    operation: {"operationId": operation, "parameters": parameters}
+    for parameters, operations in (
+        (_JOB, ("get_job", "get_result", "cancel_job", "retry_job")),
+        (_DOCUMENT, ("get_document", "get_file", "delete_document")),
+    )
+    for operation in operations
+}
+"""What a client can do with a job that it was told of."""
+
+
+def answer(
+    status: int, meaning: str, *, schema: type[Schema] | None, produces: Iterable[str], headers: Sequence[str]
+) -> dict[str, Any]:
+    """An answer that is no refusal: JSON of `schema`, and whatever else is produced."""
+    described: dict[str, Any] = {"description": meaning, "headers": _headers(status, headers)}
+    if status not in (204, 304):
+        described["content"] = {media_type: {"schema": _shape(media_type, schema)} for media_type in produces}
+    if schema is shapes.Job:
+        described["links"] = JOB_LINKS
+    return described
+
+
+def refusal(status: int, *, headers: Sequence[str]) -> dict[str, Any]:
+    """An answer that is a problem."""
+    return {
+        "description": problems.MEANINGS[status],
+        "headers": _headers(status, headers),
+        "content": {problems.CONTENT_TYPE: {"schema": shapes.Problem}},
+    }
+
+
+def _shape(media_type: str, schema: type[Schema] | None) -> Any:
+    if schema and media_type == "application/json":
+        return schema
+    is_text = media_type.startswith("text/") or media_type.endswith(("json", "xml"))
+    return {"type": "string"} if is_text else {"type": "string", "format": "binary"}
+
+
+def _headers(status: int, names: Sequence[str]) -> dict[str, Any]:
+    described = {name: dict(HEADERS[name]) for name in ("X-Request-ID", *names)}
+    for name in ALWAYS_WITH.get(status, ()):
+        described[name] = {**HEADERS[name], "required": True}
+    return described

@@ -1,0 +1,47 @@
+"""The service held against its own OpenAPI document by Schemathesis: right, wrong and connected requests."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import Start
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+EXAMPLES = "40"
+"""For each operation, in each phase: about half a minute altogether."""
+
+SEED = "20"
+RUN_S = 240.0
+
+
+@pytest.mark.timeout(300)
+async def test_every_answer_is_one_that_the_openapi_document_promises_and_none_is_a_fault(
+    start: Start, tmp_path: Path
+) -> None:
+    # The limit is on, for its headers, and out of reach.
+    out_of_reach = {"rate_limit_default": "1000000/60", "rate_limit_reads": "1000000/60"}
+    service = await start(slots="1", rate_limit="on", wait_limit_s="0.5", deduplicate="on", **out_of_reach)
+    listening = await service.logged("listening")
+
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"),
+        *("--seed", SEED, "--max-examples", EXAMPLES, "--request-timeout", "30", "--continue-on-failure"),
+        f"http://127.0.0.1:{listening['port']}/openapi.json",
+        # It leaves notes for its next run, which would make that another one.
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(RUN_S):
+            report, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    assert process.returncode == 0, report.decode()
+    assert [line for line in service.lines if line["level"] == "error"] == []
+    assert [line for line in service.lines if line["message"] == "request" and line["status"] >= 500] == []
