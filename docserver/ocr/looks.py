@@ -17,6 +17,15 @@ CONTRAST = 15
 DARK = 100
 """Grey level; a picture that is mostly darker has light letters on dark paper."""
 
+PAPER_PX = 256
+"""Light changes slowly over a page, so that a small picture shows it."""
+
+OUTER = 0.05
+"""Share of the paper at either end that may be a border or a stain."""
+
+FEW = 0.5
+"""Per cent of the pixels at either end whose colour counts for nothing."""
+
 POINTS = 20_000
 """Points of ink that tell the direction of lines; more change nothing."""
 
@@ -38,6 +47,10 @@ class Look:
     """How much better lines lie along the picture than across it; well below 1 the page lies on its side."""
     stroke_px: float
     """Median thickness of what is drawn, in pixels of the picture; a seventh of the height of small letters."""
+    light: float
+    """The shade of the darker parts of the paper against the lighter ones: 1 is even light."""
+    colour: int
+    """How far colours differ from each other, 0 to 255: tinted paper and a sensor's noise stay below 30."""
 
 
 def look(image: Image.Image) -> Look | None:
@@ -63,7 +76,30 @@ def look(image: Image.Image) -> Look | None:
         clarity=float(along.max() / max(np.median(along), 1e-9)),
         upright=float(along.max() / max(across.max(), 1e-9)),
         stroke_px=_stroke(grey),
+        light=_evenness(paper(small)),
+        colour=_colour(image),
     )
+
+
+def paper(grey: Image.Image) -> Image.Image:
+    """A small picture of the paper alone, as dark as the light that fell on it."""
+    small = grey.reduce(max(1, round(max(grey.size) / PAPER_PX)))
+    lightest = small.filter(ImageFilter.MaxFilter(9)).filter(ImageFilter.MedianFilter(5))
+    return lightest.filter(ImageFilter.BoxBlur(8))
+
+
+def _evenness(shades: Image.Image) -> float:
+    share = np.cumsum(shades.histogram()) / (shades.width * shades.height)
+    dark, light = np.searchsorted(share, [OUTER, 1 - OUTER])
+    return float(dark / max(light, 1))
+
+
+def _colour(image: Image.Image) -> int:
+    if image.mode != "RGB":
+        return 0
+    pixels = np.asarray(image.reduce(max(1, round(max(image.size) / SIDE_PX))), dtype=np.int16)
+    tints = (pixels[..., 0] - pixels[..., 1], pixels[..., 2] - pixels[..., 1])
+    return max(int(np.ptp(np.percentile(tint, [FEW, 100 - FEW]))) for tint in tints)
 
 
 def _marks(grey: Image.Image) -> NDArray[np.bool_]:

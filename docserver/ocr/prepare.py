@@ -3,12 +3,17 @@
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 from PIL import Image, ImageStat
 
 from docserver.model import Block, Box, Line, Paragraph, Word
+from docserver.ocr.looks import paper
 
 Matrix = tuple[float, float, float, float, float, float]
 """a, b, c, d, e, f: a point (x, y) goes to (a x + b y + c, d x + e y + f)."""
+
+WHITE, DARKEST = 245, 24
+"""The shade that paper is brought to, and the one below which there is no paper but a border."""
 
 SAME: Matrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
@@ -66,6 +71,19 @@ def scaled(page: Prepared, factor: float) -> Prepared:
     after = before.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     step = (width / size[0], 0.0, 0.0, 0.0, height / size[1], 0.0)
     return replace(page, image=after, dpi=page.dpi and round(page.dpi * factor), back=_after(page.back, step))
+
+
+def in_grey(page: Prepared) -> Prepared:
+    """The page without its colours."""
+    return replace(page, image=page.image.convert("L"))
+
+
+def evenly_lit(page: Prepared) -> Prepared:
+    """The page in grey, as if the same light had fallen on all of it: each place against the paper around it."""
+    grey = page.image.convert("L")
+    shades = np.asarray(paper(grey).resize(grey.size, Image.Resampling.BICUBIC), dtype=np.float32)
+    even = np.asarray(grey, dtype=np.float32) * (WHITE / np.maximum(shades, DARKEST))
+    return replace(page, image=Image.fromarray(np.minimum(even, 255).astype(np.uint8)))
 
 
 def on_page(blocks: tuple[Block, ...], page: Prepared) -> tuple[Block, ...]:

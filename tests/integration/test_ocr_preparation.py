@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from docserver.model import Options, Reading
 from docserver.ocr import calls
@@ -105,3 +105,36 @@ def test_a_page_of_twice_the_resolution_is_read_and_keeps_its_coordinates(limits
     assert (reading.width, reading.height) == (4960, 4000)
     right = max(block.box[2] for block in reading.blocks)
     assert 2000 < right < 4960
+
+
+def test_a_page_in_uneven_light_is_read(limits: Limits) -> None:
+    light = (
+        Image.linear_gradient("L").rotate(90).resize(sheet().size).point([60 + value * 3 // 4 for value in range(256)])
+    )
+
+    reading = read(ImageChops.multiply(sheet(), light), limits)
+
+    assert reading.text.split() == TEXT.split()
+
+
+def test_letters_that_only_their_colour_shows_are_read(limits: Limits) -> None:
+    ink = ImageOps.invert(sheet()).point(lambda value: 255 if value > 110 else 0)
+    page = Image.new("RGB", ink.size, (60, 160, 60))
+    page.paste((250, 60, 60), mask=ink)
+    darkest, lightest = page.convert("L").getextrema()
+    assert lightest - darkest < 20  # type: ignore[operator]
+
+    assert len(set(read(page, limits).text.split()) & set(WORDS)) > len(set(WORDS)) // 2
+
+
+def test_a_receipt_is_read_line_by_line(limits: Limits) -> None:
+    rows = [f"{word.upper()} {number}.{number:02}" for number, word in enumerate(WORDS, start=11)]
+    image = Image.new("L", (620, 100 * len(rows)), 250)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=28)
+    for number, row in enumerate(rows):
+        what, price = row.split()
+        draw.text((30, 30 + 70 * number), what, fill=30, font=font)
+        draw.text((480, 30 + 70 * number), price, fill=30, font=font)
+
+    assert read(image, limits).text.split("\n") == rows
