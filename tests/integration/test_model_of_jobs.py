@@ -1,0 +1,388 @@
+"""The life of jobs against a model: whatever happens in whatever order, the real thing does what the model does.
+
+Real database, Redis and files; workers and processes are played, so that every order of their acts can come up.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeVar, cast
+from uuid import UUID, uuid4
+
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from docserver import control, intake, moves, news, reads, removal
+from docserver.claims import Claim, Claims
+from docserver.errors import Conflict, Gone, NotFound, Unprocessable
+from docserver.formats import FORMATS
+from docserver.maintenance import Maintenance
+from docserver.model import Job, Options
+from docserver.queue import KEY
+from docserver.resources import Resources, opened
+from docserver.settings import Settings
+from tests import jobs_model as model
+from tests.integration.test_tables import READING, TIMEOUT
+from tests.samples import png
+
+T = TypeVar("T")
+PICTURE = png()
+WORKERS = 2
+EMPTY = ("DELETE FROM documents", "DELETE FROM deleted_documents", "DELETE FROM chores")
+LAPSED = "lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
+chosen_pages = st.none() | st.sets(st.integers(1, 4), min_size=1).map(sorted)
+which = st.integers(0, 11)
+
+
+class Life(RuleBasedStateMachine):
+    """Jobs, the claims of two workers and of those that were thought dead, and all that clients and faults do."""
+
+    def __init__(self, runner: asyncio.Runner, resources: Resources) -> None:
+        super().__init__()
+        self.runner = runner
+        self.resources = replace(resources, settings=replace(resources.settings, chunk_pages=model.CHUNK))
+        self.db = resources.db
+        self.workers = [Claims(self.resources) for _ in range(WORKERS)]
+        self.jobs: dict[UUID, model.Job] = {}
+        self.deleted: dict[UUID, UUID] = {}
+        self.claims: list[tuple[Claims, UUID, UUID]] = []
+        self.at_work: list[AbstractAsyncContextManager[Claim | None]] = []
+        self.seen: list[Job] = []
+        self.run(self._empty())
+
+    def run(self, work: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await work
+
+        return self.runner.run(awaited())
+
+    async def _empty(self) -> None:
+        for document_id in await self.resources.storage.kept_before(-60):
+            await self.resources.storage.delete(document_id)
+        async with self.db.session() as cur:
+            for statement in EMPTY:
+                await cur.execute(statement)
+        await self.resources.redis.command("FLUSHALL")
+
+    def job(self, n: int) -> model.Job:
+        return list(self.jobs.values())[n % len(self.jobs)]
+
+    async def show(self, job: Job | None) -> bool:
+        """Publish as who made a move does; whether there was something to publish."""
+        if job:
+            self.seen.append(job)
+            await news.publish(self.resources, job)
+        return job is not None
+
+    # --- what clients do
+
+    @precondition(lambda self: len(self.jobs) < 3)
+    @rule(total=st.integers(1, 4))
+    def accept(self, total: int) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield PICTURE
+
+        async def upload() -> Job:
+            received = await intake.receive(self.resources, chunks())
+            told = intake.Upload("a.png", Options("eng"), client=str(uuid4()), request_id="r")
+            return (await intake.accept(self.resources, received, told))[0]
+
+        job = self.run(upload())
+        self.jobs[job.id] = model.Job(job.id, job.document_id, list(range(1, total + 1)))
+
+    @precondition(lambda self: self.jobs)
+    @rule(n=which)
+    def cancel(self, n: int) -> None:
+        job = self.job(n)
+        try:
+            self.seen.append(self.run(control.cancel(self.resources, job.id)))
+        except Conflict:
+            assert job.final
+        else:
+            assert not job.final
+            job.cancel()
+
+    @precondition(lambda self: any(job.final for job in self.jobs.values()))
+    @rule(n=which, chosen=chosen_pages, languages=st.sampled_from(["eng", "eng", "osd"]))
+    def retry(self, n: int, chosen: list[int] | None, languages: str) -> None:
+        job = self.job(n)
+        selection = [range(page, page + 1) for page in chosen] if chosen else None
+        move = partial(control.retry, self.resources, job.id, selection=selection, request_id="again")
+        try:
+            self.seen.append(self.run(move(changes={"languages": languages})))
+        except Conflict:
+            assert not job.final
+        except Unprocessable:
+            assert not job.retry(chosen, languages=languages)
+        else:
+            assert job.final
+            assert job.retry(chosen, languages=languages)
+
+    @precondition(lambda self: self.jobs)
+    @rule(n=which)
+    def delete(self, n: int) -> None:
+        job = self.job(n)
+        self.run(removal.delete(self.resources, job.document_id))
+        del self.jobs[job.id]
+        self.deleted[job.id] = job.document_id
+
+    @precondition(lambda self: self.deleted)
+    @rule(n=which)
+    def ask_for_what_is_gone(self, n: int) -> None:
+        job_id = list(self.deleted)[n % len(self.deleted)]
+        retry = control.retry(self.resources, job_id, selection=None, changes={}, request_id="r")
+        for ask in (
+            removal.delete(self.resources, self.deleted[job_id]),
+            control.cancel(self.resources, job_id),
+            retry,
+            reads.job(self.resources, job_id),
+        ):
+            try:
+                self.run(ask)
+            except (Gone, NotFound):
+                continue
+            raise AssertionError("what was deleted is there")
+
+    # --- what workers do
+
+    @precondition(lambda self: self.jobs)
+    @rule(n=which, worker=st.integers(0, WORKERS - 1))
+    def take(self, n: int, worker: int) -> None:
+        self.take_job(self.job(n), self.workers[worker])
+
+    def take_job(self, job: model.Job, worker: Claims) -> bool:
+        context = worker.taken(job.id)
+        claim = self.run(context.__aenter__())
+        assert (claim is not None) == job.runnable
+        if claim is None:
+            self.run(context.__aexit__(None, None, None))
+            return False
+        assert claim.job.options.languages == job.languages
+        job.take(claim.id)
+        self.claims.append((worker, claim.id, job.id))
+        self.at_work.append(context)
+        self.seen.append(claim.job)
+        return True
+
+    def held(self, n: int) -> tuple[model.Job | None, UUID, UUID]:
+        _, claim_id, job_id = self.claims[n % len(self.claims)]
+        return self.jobs.get(job_id), claim_id, job_id
+
+    @precondition(lambda self: self.claims)
+    @rule(n=which)
+    def open(self, n: int) -> None:
+        job, claim_id, job_id = self.held(n)
+        numbers = job.numbers if job else [1]
+        move = moves.open_pages(
+            self.db, job_id=job_id, claim_id=claim_id, numbers=numbers, limit=model.CHUNK, lease_s=30
+        )
+        done = self.run(self.show(self.run(move)))
+        assert done == bool(job and job.opened(claim_id))
+
+    @precondition(lambda self: self.claims)
+    @rule(n=which, number=st.integers(1, 4), good=st.booleans())
+    def settle(self, n: int, number: int, good: bool) -> None:
+        job, claim_id, job_id = self.held(n)
+        text = f"{number} by {claim_id}" if good else None
+        result = replace(READING, text=text) if text else TIMEOUT
+        move = moves.settle_page(self.db, job_id=job_id, claim_id=claim_id, number=number, result=result)
+        done = self.run(self.show(self.run(move)))
+        assert done == bool(job and job.settle(claim_id, number, text=text))
+
+    @precondition(lambda self: self.claims)
+    @rule(n=which, number=st.integers(1, 4))
+    def postpone_page(self, n: int, number: int) -> None:
+        job, claim_id, job_id = self.held(n)
+        move = moves.postpone_page(
+            self.db, job_id=job_id, claim_id=claim_id, number=number, code=TIMEOUT.code, delay_s=0
+        )
+        assert self.run(self.show(self.run(move))) == bool(job and job.postpone(claim_id, number))
+
+    @precondition(lambda self: self.claims)
+    @rule(n=which, for_good=st.booleans())
+    def opening_fails(self, n: int, for_good: bool) -> None:
+        job, claim_id, job_id = self.held(n)
+        if for_good:
+            move = moves.fail_opening(self.db, job_id=job_id, claim_id=claim_id, failure=TIMEOUT)
+            expected = bool(job and job.fail_opening(claim_id))
+        else:
+            move = moves.postpone_opening(self.db, job_id=job_id, claim_id=claim_id, code=TIMEOUT.code, delay_s=0)
+            expected = bool(job and job.postpone(claim_id, None))
+        assert self.run(self.show(self.run(move))) == expected
+
+    @precondition(lambda self: self.claims)
+    @rule(n=which)
+    def give_back(self, n: int) -> None:
+        worker, claim_id, job_id = self.claims[n % len(self.claims)]
+        self.run(worker.give_back(claim_id, job_id))
+        if job_id in self.jobs:
+            self.jobs[job_id].release(claim_id)
+
+    @rule(worker=st.integers(0, WORKERS - 1))
+    def beat(self, worker: int) -> None:
+        held = {claim_id: job_id for one, claim_id, job_id in self.claims if one is self.workers[worker]}
+        before = {claim_id for claim_id in held if self.workers[worker]._held[claim_id].lost}
+        self.run(self.workers[worker].beat())
+        for claim_id, job_id in held.items():
+            if claim_id in before:
+                # It has learned that already, and does not ask again: what it holds no more may lapse.
+                continue
+            stands = job_id in self.jobs and self.jobs[job_id].beat(claim_id)
+            assert self.workers[worker]._held[claim_id].lost == (not stands)
+
+    @precondition(lambda self: self.claims)
+    @rule(n=which)
+    def lapse(self, n: int) -> None:
+        """So much time passes without a beat that the lease is over."""
+        job, claim_id, _ = self.held(n)
+
+        async def pass_time() -> None:
+            async with self.db.session() as cur:
+                for table in ("jobs", "pages"):
+                    await cur.execute(f"UPDATE {table} SET {LAPSED} WHERE claim = %s", (claim_id.bytes,))
+
+        self.run(pass_time())
+        if job:
+            job.lapse(claim_id)
+
+    # --- what maintenance and faults do
+
+    @rule()
+    def reap(self) -> None:
+        self.run(Maintenance(self.resources)._expire_leases())
+        for job in self.jobs.values():
+            job.reap()
+
+    @rule()
+    def announce_again(self) -> None:
+        self.run(Maintenance(self.resources)._announce())
+        queued = self.queued()
+        assert set(queued) >= {job.id for job in self.jobs.values() if job.runnable}
+        assert set(queued) <= {job.id for job in self.jobs.values() if not job.final}
+
+    @rule()
+    def a_worker_dies_with_what_it_took_from_the_list(self) -> None:
+        self.run(self.taken())
+
+    async def taken(self) -> UUID | None:
+        # The queue's own way waits a tenth of a second when the list is empty.
+        head = await self.resources.redis.command("LPOP", KEY)
+        return UUID(head.decode()) if head else None
+
+    @rule()
+    def redis_forgets_everything(self) -> None:
+        self.run(self.resources.redis.command("FLUSHALL"))
+        self.seen.clear()
+
+    @precondition(lambda self: self.seen)
+    @rule(n=which)
+    def a_late_state_is_published(self, n: int) -> None:
+        self.run(news.publish(self.resources, self.seen[n % len(self.seen)]))
+
+    # --- what must hold after each of it
+
+    def queued(self) -> list[UUID]:
+        return [UUID(one.decode()) for one in self.run(self.resources.redis.command("LRANGE", KEY, 0, -1))]
+
+    @invariant()
+    def the_list_names_each_job_once(self) -> None:
+        queued = self.queued()
+        assert len(queued) == len(set(queued))
+        assert set(queued) <= self.jobs.keys() | self.deleted.keys()
+
+    @invariant()
+    def the_database_says_what_the_model_says(self) -> None:
+        self.run(self._compare())
+
+    async def _compare(self) -> None:
+        async with self.db.session() as cur:
+            await cur.execute("SELECT * FROM jobs")
+            rows = {UUID(bytes=row["id"]): row for row in cur.rows()}
+            await cur.execute("SELECT * FROM pages ORDER BY number")
+            page_rows = cur.rows()
+        assert rows.keys() == self.jobs.keys()
+        for job_id, job in self.jobs.items():
+            row = rows[job_id]
+            its = [one for one in page_rows if one["job_id"] == job_id.bytes]
+            assert (row["status"], row["attempt"]) == (job.status, job.attempt)
+            assert _claim(row) == job.opening.claim
+            if job.pages is None:
+                assert (row["pages_total"], its) == (None, [])
+                continue
+            assert [(one["number"], one["status"], one["text"] or "", _claim(one)) for one in its] == [
+                (number, page.status, page.text, page.claim) for number, page in job.pages.items()
+            ]
+            statuses = [page.status for page in job.pages.values()]
+            counts = (len(statuses), statuses.count("done"), statuses.count("failed"))
+            assert (row["pages_total"], row["pages_done"], row["pages_failed"]) == counts
+
+    @invariant()
+    def readers_are_told_no_end_but_the_true_one(self) -> None:
+        for job_id, job in self.jobs.items():
+            kept = self.run(self.resources.cache.job(job_id, stale=True))
+            if kept and kept.status.final:
+                told = (kept.status.value, b'"attempt":%d,' % job.attempt in kept.body)
+                assert told == (job.status, True)
+            if job.status == "completed" and job.pages is not None:
+                result = self.run(reads.result(self.resources, job_id, form=FORMATS["txt"], selection=None))
+                assert result.body.decode() == "\f".join(page.text for page in job.pages.values())
+        for job_id in self.deleted:
+            assert self.run(self.resources.cache.job(job_id, stale=True)) is None
+
+    def teardown(self) -> None:
+        """A healthy worker comes: every job ends, and nothing is left over."""
+        for context in self.at_work:
+            self.run(context.__aexit__(None, None, None))
+        for _, claim_id, job_id in self.claims:
+            if job_id in self.jobs:
+                self.jobs[job_id].lapse(claim_id)
+        self.run(self._lapse_all())
+        self.reap()
+        while any(job.runnable for job in self.jobs.values()):
+            self.announce_again()
+            announced = self.run(self.taken())
+            assert announced
+            job = self.jobs[announced]
+            while self.take_job(job, self.workers[0]):
+                self.open(-1)
+                for number in list(job.pages or ()):
+                    self.settle(-1, number, good=True)
+        self.the_database_says_what_the_model_says()
+        assert all(job.final for job in self.jobs.values())
+        self.announce_again()
+        assert self.queued() == []
+        files = self.run(self.resources.storage.kept_before(-60))
+        assert sorted(files) == sorted(job.document_id for job in self.jobs.values())
+
+    async def _lapse_all(self) -> None:
+        async with self.db.session() as cur:
+            for table in ("jobs", "pages"):
+                await cur.execute(f"UPDATE {table} SET {LAPSED} WHERE claim IS NOT NULL")
+
+
+def _claim(row: Any) -> UUID | None:
+    return UUID(bytes=row["claim"]) if row["claim"] else None
+
+
+def test_whatever_happens_in_whatever_order_jobs_do_what_the_model_does(settings: Settings) -> None:
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        resources = runner.run(stack.enter_async_context(opened(settings)))
+        try:
+            run_state_machine_as_test(
+                # Anything that makes a machine will do.
+                cast("type[Life]", partial(Life, runner, resources)),
+                settings=hypothesis_settings(
+                    max_examples=100,
+                    stateful_step_count=40,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            with suppress(asyncio.CancelledError):
+                runner.run(stack.aclose())
