@@ -98,10 +98,16 @@ def _is_as_good(resources: Resources, job: Job) -> bool:
     return job.attempt == 1 and not job.pages_failed and job.engine in (None, present)
 
 
+def _shown(char: str) -> bool:
+    """Whether a name may hold it: neither control characters (C…) nor breaks of lines and paragraphs (Zl, Zp)."""
+    category = unicodedata.category(char)
+    return category[0] != "C" and category not in ("Zl", "Zp")
+
+
 def clean_filename(name: str) -> str:
     """A client's file name made fit for display: its last part, no control or format characters, bounded."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(char for char in last if unicodedata.category(char)[0] != "C").strip()
+    shown = "".join(char for char in last if _shown(char)).strip()
     return shown[:MAX_FILENAME] if shown.strip(".") else "unnamed"
 
 

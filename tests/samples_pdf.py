@@ -19,7 +19,7 @@ def pdf_scanned(texts: Sequence[str] = (TEXT,)) -> bytes:
     return saved(first, "PDF", resolution=DPI, save_all=True, append_images=rest, creationDate=CREATED, modDate=CREATED)
 
 
-def _pdf(objects: Sequence[bytes]) -> bytes:
+def pdf_of(objects: Sequence[bytes]) -> bytes:
     """A PDF 1.7 of these objects, numbered from 1; the first is the catalogue (ISO 32000-1, 7.5)."""
     file = io.BytesIO()
     file.write(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n")
@@ -57,7 +57,7 @@ def pdf_texts(texts: Sequence[str]) -> bytes:
             b" /Resources << /Font << /F1 3 0 R >> >> >>" % (page + 1),
             _pdf_content(text),
         ]
-    return _pdf(objects)
+    return pdf_of(objects)
 
 
 def pdf_text(text: str = TEXT) -> bytes:
@@ -107,7 +107,7 @@ def pdf_header_only() -> bytes:
 
 def pdf_giant_page(side_pt: int = 14_400) -> bytes:
     """A blank page of 200 inches a side, the largest that ISO 32000-1 (annex C) knows: 3.6 gigapixels at 300 dpi."""
-    return _pdf(
+    return pdf_of(
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
             b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",

@@ -120,11 +120,11 @@ def png_bomb(width: int = 30_000, height: int = 30_000) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     # Every row is a filter byte and its pixels, all zero.
-    pixels = _zeros_compressed(height * (1 + (width + 7) // 8))
+    pixels = zeros_compressed(height * (1 + (width + 7) // 8))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-def _zeros_compressed(count: int) -> bytes:
+def zeros_compressed(count: int) -> bytes:
     """A zlib stream (RFC 1950) of so many zero bytes, without ever holding them."""
     block_bytes = 1 << 20
     blocks, rest = divmod(count, block_bytes)

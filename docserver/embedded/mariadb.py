@@ -94,7 +94,8 @@ async def _make(programs: Programs, directory: Path, runtime: Path, *, held: int
     shutil.rmtree(new, ignore_errors=True)
     make_directory(new)
     script = _script(programs, runtime)
-    command = _command(programs, new, BOOTSTRAP)
+    # Not in /tmp, where every MariaDB that starts deletes the temporary tables of all others.
+    command = _command(programs, new, (f"--tmpdir={runtime}", *BOOTSTRAP))
     with script.open("rb") as statements, log_file(new) as output:
         process = await spawn(command, cwd=new, output=output, held=held, statements=statements)
         try:

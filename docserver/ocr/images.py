@@ -1,5 +1,6 @@
 """Child side: pages of picture files, decoded with Pillow into what Tesseract may be given; no recognition."""
 
+import errno
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -125,8 +126,9 @@ def _opened(source: str, content_type: str) -> Iterator[Image.Image]:
         raise Unreadable(DocumentErrorCode.CORRUPT, "The picture cannot be opened: its header is broken.") from error
     # Decoders raise nearly anything on a broken file, and each kind of it means the same.
     except Exception as error:
-        # A full disk or a lost file is not the document's fault; only the system's own errors have a number.
-        if isinstance(error, OSError) and error.errno is not None:
+        # A full disk or a lost file is not the document's fault; only the system's own errors have a number. This one
+        # does come from the document: it names a place in the file that no file can have.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         if "broken data stream" in str(error) or "truncated" in str(error).lower():
             raise Unreadable(

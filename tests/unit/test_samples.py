@@ -154,7 +154,7 @@ def test_a_bomb_is_far_smaller_than_what_it_declares() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 1 << 20, (5 << 20) + 7])
 def test_compressed_zeros_are_so_many_zeros(count: int) -> None:
-    assert zlib.decompress(samples_pictures._zeros_compressed(count)) == bytes(count)
+    assert zlib.decompress(samples_pictures.zeros_compressed(count)) == bytes(count)
 
 
 def test_the_pages_of_the_looping_tiff_never_end() -> None:

@@ -1,0 +1,231 @@
+"""Whatever a file is made of, its slot comes to an end with it in time, and reads the next one."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
+from docserver.model import FORCE, Options, Reading
+from docserver.ocr.pool import Opened, Slot
+from docserver.settings import Settings
+from docserver.sniff import HEAD_BYTES, sniff
+from tests import hostile, hostile_pdf, samples
+from tests.engines import BINDINGS, engine_of
+from tests.hostile import EXHAUSTING, PDFS, PICTURES, POLYGLOTS, POSING
+
+CALL_S = 40.0
+"""Ample for every file that only lies: a busy machine must not turn one into a timeout."""
+
+SHORT_S = 4.0
+"""For the files that would take any time."""
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+OF_THE_FILE = {
+    DocumentErrorCode.CORRUPT,
+    DocumentErrorCode.EMPTY,
+    DocumentErrorCode.ENCRYPTED,
+    DocumentErrorCode.TOO_MANY_PAGES,
+    DocumentErrorCode.TOO_MANY_PIXELS,
+    DocumentErrorCode.UNSUPPORTED,
+}
+"""What a file can be told to be by looking at it: final, never tried again."""
+
+
+async def slot_of(scratch: Path, *, call_s: float) -> Slot:
+    settings = dataclasses.replace(
+        Settings(), max_page_mp=20.0, max_pages=1_000, open_timeout_s=call_s, page_timeout_s=call_s
+    )
+    return Slot(number=0, settings=settings, engine=await engine_of(), scratch=scratch)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
+    scratch = tmp_path_factory.mktemp("scratch")
+    slot = await slot_of(scratch, call_s=CALL_S)
+    yield slot
+    await slot.close()
+    assert list(scratch.iterdir()) == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hasty_slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
+    slot = await slot_of(tmp_path_factory.mktemp("hasty"), call_s=SHORT_S)
+    yield slot
+    await slot.close()
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = tmp_path_factory.mktemp("healthy") / "page"
+    source.write_bytes(samples.png("Still here"))
+    return source
+
+
+REFUSED = Failure(DocumentErrorCode.UNSUPPORTED, "Refused at its upload.")
+
+
+async def end_of(slot: Slot, source: Path) -> Reading | Failure:
+    """What a file's first page comes to."""
+    with source.open("rb") as file:
+        content_type = sniff(file.read(HEAD_BYTES))
+    if content_type is None:
+        return REFUSED
+    async with asyncio.timeout(3 * CALL_S + 10):
+        opened = await slot.open(source, content_type)
+        if isinstance(opened, Failure):
+            return opened
+        own = await slot.read(source, content_type, page=1, options=Options("eng"))
+        if isinstance(own, Failure) or own.source == "ocr":
+            return own
+        # A page with a text of its own is drawn only if that is asked for.
+        return await slot.read(source, content_type, page=1, options=Options("eng", mode=FORCE))
+
+
+async def assert_unharmed(slot: Slot, healthy: Path) -> None:
+    assert list(slot._source.iterdir()) == []
+    assert list(slot._scratch.iterdir()) == []
+    reading = await slot.read(healthy, "image/png", page=1, options=Options("eng"))
+    assert isinstance(reading, Reading), reading
+    assert reading.text == "Still here"
+
+
+def assert_told(found: Reading | Failure, source: Path) -> None:
+    if isinstance(found, Failure):
+        assert found.message.endswith(".")
+        assert str(source.parent) not in found.message
+
+
+@pytest.mark.parametrize("name", sorted({*PICTURES, *PDFS} - EXHAUSTING))
+async def test_a_hostile_file_is_read_or_told_what_is_wrong_with_it(
+    name: str, slot: Slot, healthy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes({**PICTURES, **PDFS}[name]())
+
+    found = await end_of(slot, tmp_path / "file")
+
+    assert_told(found, tmp_path / "file")
+    assert isinstance(found, Reading) or found.code in OF_THE_FILE, found
+    await assert_unharmed(slot, healthy)
+
+
+@pytest.mark.parametrize("name", sorted(EXHAUSTING))
+async def test_a_file_that_exhausts_its_process_ends_in_time(
+    name: str, hasty_slot: Slot, healthy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes({**PICTURES, **PDFS}[name]())
+
+    found = await end_of(hasty_slot, tmp_path / "file")
+
+    assert_told(found, tmp_path / "file")
+    # A faster machine gets through some of them.
+    assert isinstance(found, Reading) or found.code in RESOURCE_FAULTS, found
+    await assert_unharmed(hasty_slot, healthy)
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+async def test_a_file_of_two_kinds_is_read_as_what_it_begins_with(
+    name: str, slot: Slot, healthy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(POLYGLOTS[name]())
+
+    found = await end_of(slot, tmp_path / "file")
+
+    assert isinstance(found, Reading), found
+    assert samples.words(found.text) == samples.words(samples.TEXT)
+    await assert_unharmed(slot, healthy)
+
+
+@pytest.mark.parametrize("name", POSING)
+@pytest.mark.parametrize("content_type", ["image/png", "image/tiff", "application/pdf"])
+async def test_a_text_that_poses_as_a_document_is_no_more_than_broken(
+    name: str, content_type: str, slot: Slot, healthy: Path, tmp_path: Path
+) -> None:
+    """`sniff` refuses them; should one get past it, the decoders refuse them as well."""
+    assert sniff(POSING[name][:HEAD_BYTES]) is None
+    (tmp_path / "file.png").write_bytes(POSING[name])
+
+    found = await slot.open(tmp_path / "file.png", content_type)
+
+    # PDFium looks for a header further on, and two of these do hold a lawful PDF.
+    assert found == Opened(1) if "pdf_inside" in name and content_type.endswith("pdf") else isinstance(found, Failure)
+    if isinstance(found, Failure):
+        assert found.code is DocumentErrorCode.CORRUPT
+    await assert_unharmed(slot, healthy)
+
+
+@pytest.mark.parametrize("kind", samples.KINDS)
+async def test_a_file_cut_off_at_any_place_is_read_or_told_what_is_wrong_with_it(
+    kind: str, slot: Slot, healthy: Path, tmp_path: Path
+) -> None:
+    for number, data in enumerate(hostile.cut(samples.KINDS[kind].data())):
+        (tmp_path / "file").write_bytes(data)
+        found = await end_of(slot, tmp_path / "file")
+        assert isinstance(found, Reading) or found.code in OF_THE_FILE, (number, found)
+    await assert_unharmed(slot, healthy)
+
+
+@pytest.mark.parametrize("kind", samples.KINDS)
+async def test_a_damaged_file_ends_in_time(kind: str, slot: Slot, healthy: Path, tmp_path: Path) -> None:
+    for data in hostile.damaged(samples.KINDS[kind].data(), seed=kind, times=8):
+        (tmp_path / "file").write_bytes(data)
+        found = await end_of(slot, tmp_path / "file")
+        assert isinstance(found, Reading) or found.code in OF_THE_FILE | RESOURCE_FAULTS, found
+    await assert_unharmed(slot, healthy)
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A picture that every reader could read."""
+    (tmp_path / "secret.jpg").write_bytes(samples.jpeg("Nobody may read this"))
+    return tmp_path / "secret.jpg"
+
+
+@pytest_asyncio.fixture(params=BINDINGS, loop_scope="module")
+async def open_slot(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Slot]:
+    """A slot without a sandbox, which would hide that somebody tries."""
+    settings = dataclasses.replace(Settings(), sandbox="off", page_timeout_s=CALL_S)
+    slot = Slot(number=0, settings=settings, engine=await engine_of(request.param), scratch=tmp_path / "scratch")
+    yield slot
+    await slot.close()
+
+
+@pytest.mark.parametrize("way", sorted(hostile_pdf.outside("")))
+async def test_no_file_is_read_by_way_of_a_pdf_that_names_it(
+    way: str, open_slot: Slot, secret: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(hostile_pdf.outside(str(secret))[way])
+    before = secret.stat().st_atime_ns
+
+    found = await end_of(open_slot, tmp_path / "file")
+
+    assert isinstance(found, Failure) or "Nobody" not in found.text, found
+    assert secret.stat().st_atime_ns == before
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "image/tiff", "image/bmp", "application/pdf"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{secret}\n",
+        "@{secret}",
+        "II*\0{secret}\n",
+        "<image href='file://{secret}'/>",
+        "P6\n{secret}",
+        "file://{secret}",
+    ],
+)
+async def test_no_file_is_read_by_way_of_a_text_that_names_it(
+    text: str, content_type: str, open_slot: Slot, secret: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text(text.format(secret=secret))
+    before = secret.stat().st_atime_ns
+
+    found = await open_slot.open(tmp_path / "file", content_type)
+
+    assert isinstance(found, Failure)
+    assert secret.stat().st_atime_ns == before
