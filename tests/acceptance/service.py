@@ -63,6 +63,12 @@ class Service:
         assert self._session is not None
         return self._session
 
+    async def ended(self, *, within_s: float = 30.0) -> int:
+        """Wait until it ends by itself; returns the exit status, negative for a signal's."""
+        assert self._process is not None
+        async with asyncio.timeout(within_s):
+            return await self._process.wait()
+
     async def stop(self, way: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; returns the exit status, negative for a signal's."""
         if self._session:

@@ -32,6 +32,8 @@ class Fault:
     while_there: str = ""
     shift_s: float = 0.0
     """Added to what the function returns, for clocks; then nothing else happens."""
+    sets: float | None = None
+    """What a number of the module becomes, where waiting for it would take too long; then nothing else happens."""
 
 
 def arguments(*faults: Fault) -> str:
@@ -55,7 +57,7 @@ def _force(fault: Fault) -> None:
     owner: Any = import_module(module)
     for each in owners:
         owner = getattr(owner, each)
-    setattr(owner, name, _wrapped(getattr(owner, name), fault))
+    setattr(owner, name, _wrapped(getattr(owner, name), fault) if fault.sets is None else fault.sets)
 
 
 def _wrapped(original: Callable[..., Any], fault: Fault) -> Callable[..., Any]:

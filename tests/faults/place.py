@@ -24,6 +24,8 @@ SETTLED_S = 20.0
 LONG_AGO_S = 7200.0
 """Older than what maintenance takes for work that may still be under way."""
 
+OFTEN = Fault("docserver.maintenance:FILES_EVERY_S", sets=0.1)
+
 SHORT_WAITS = {
     "slots": "1",
     "mysql_timeout_s": "1",
@@ -75,7 +77,8 @@ class Place:
         else:
             service = Service(environment, arguments=args)
         self.services.append(service)
-        more = int(given["slots"]) if running(self.servers.store) else 0
+        # Who is to be killed somewhere may not live to see its slots free.
+        more = 0 if faults or not running(self.servers.store) else int(given["slots"])
         wanted = more + (await self._free_slots() if more else 0)
         await service.start()
         if more:
@@ -181,7 +184,7 @@ class Place:
         long_ago = time.time() - LONG_AGO_S
         for path in (*(self.data_dir / "originals").glob("*/*"), *self.incoming()):
             os.utime(path, (long_ago, long_ago))
-        keeper = await self.start("--worker-only", slots="0")
+        keeper = await self.start("--worker-only", slots="0", faults=[OFTEN])
         await until(self._files_match)
         await keeper.stop()
         left = [path.name for path in (self.data_dir / "scratch").iterdir()]
