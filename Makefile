@@ -7,6 +7,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 # What docserver runs, and the package that has it; of two names for one program either will do.
 PROGRAMS := \
@@ -53,9 +54,8 @@ lint: .venv/for-test ## check style, types and layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: system .venv/for-run ## measure against plain tesseract, and cached reads against a bare handler
-	@.venv/bin/python -m bench.throughput
-	.venv/bin/python -m bench.cached_reads
+bench: system .venv/for-bench ## measure against what people use instead, in half an hour; BENCH_ARGS=--quick in some minutes
+	@.venv/bin/python -m bench $(BENCH_ARGS)
 
 clean: ## remove what was built; data/ stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -108,6 +108,12 @@ system:
 	@$(make-venv)
 	echo "installing docserver and what its tests need"
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,tesserocr]'
+	touch .venv/for-run $@
+
+.venv/for-bench: setup.cfg pyproject.toml $(if $(USABLE),,again) | system
+	@$(make-venv)
+	echo "installing docserver and what it is compared with"
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench,tesserocr]'
 	touch .venv/for-run $@
 
 define make-venv

@@ -16,8 +16,11 @@ from typing import Any
 import aiohttp
 from redis import Redis
 
-from bench import pages
-from bench.server import TOP, BenchError, Server, cpu_s, docserver, free_port, peer, redis_server
+from bench import workloads
+from bench.server import TOP, BenchError, Server, docserver, free_port, peer, redis_server
+from bench.usage import cpu_s
+
+CONNECTIONS = 32
 
 LIMITER_HEADERS = ("ratelimit", "ratelimit-policy")
 
@@ -51,7 +54,7 @@ def load(server: Server, *, path: str, connections: int, seconds: float) -> Figu
 async def finished_job(server: Server) -> dict[str, bytes]:
     """Have one page read; the paths to read from the cache, with their bodies."""
     form = aiohttp.FormData()
-    form.add_field("file", pages.encoded(pages.page(0).image, "png"), filename="page.png", content_type="image/png")
+    form.add_field("file", workloads.scan(0).data, filename="page.png")
     async with aiohttp.ClientSession(server.url) as session:
         async with session.post("/v1/documents/upload-document", data=form) as response:
             if response.status not in (200, 202):
@@ -68,28 +71,27 @@ async def finished_job(server: Server) -> dict[str, bytes]:
         return bodies
 
 
-def compare(*, ours: Server, bare: Server, paths: Mapping[str, str], given: argparse.Namespace) -> None:
-    """Alternate the two servers, path by path; `paths` maps docserver's to the peer's."""
+def compare(*, ours: Server, bare: Server, paths: Mapping[str, str], rounds: int, seconds: float) -> list[float]:
+    """Alternate the two servers; `paths` maps docserver's to the peer's. Returns the median ratio of each path."""
+    medians = []
     for path, key in paths.items():
         print(f"\n{path}")
         ratios = []
-        for number in range(1, given.rounds + 1):
-            measured = load(ours, path=path, connections=given.connections, seconds=given.seconds)
+        for number in range(1, rounds + 1):
+            measured = load(ours, path=path, connections=CONNECTIONS, seconds=seconds)
             missing = [name for name in LIMITER_HEADERS if f"\r\n{name}:" not in measured.head.lower()]
             if missing:
                 raise BenchError(f"{path} came without {', '.join(missing)}")
-            reference = load(bare, path=key, connections=given.connections, seconds=given.seconds)
+            reference = load(bare, path=key, connections=CONNECTIONS, seconds=seconds)
             ratios.append(measured.per_second / reference.per_second)
             print(f"round {number}: docserver {measured} | bare {reference} | ratio {ratios[-1]:.2f}")
-        print(f"median ratio {median(ratios):.2f} (above 1: docserver answers more than the bare handler)")
+        medians.append(median(ratios))
+        print(f"median ratio {medians[-1]:.2f} (above 1: docserver answers more than the bare handler)")
+    return medians
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--seconds", type=float, default=4.0, help="of each load")
-    arguments.add_argument("--connections", type=int, default=32)
-    given = arguments.parse_args()
+def measure(*, rounds: int, seconds: float) -> list[float]:
+    """Answers per second as a multiple of the bare handler's: of the job, and of its result."""
     settings: dict[str, str | int] = {
         "SLOTS": 1,
         "RATE_LIMIT": "on",
@@ -105,7 +107,15 @@ def main() -> None:
         url = f"http://127.0.0.1:{free_port()}"
         command = ("-m", "bench.bare", "--port", url.rpartition(":")[2], "--redis-url", redis_url)
         with peer(*command, url=url, ready_path="/0") as bare:
-            compare(ours=ours, bare=bare, paths=paths, given=given)
+            return compare(ours=ours, bare=bare, paths=paths, rounds=rounds, seconds=seconds)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--seconds", type=float, default=4.0, help="of each load")
+    given = arguments.parse_args()
+    measure(rounds=given.rounds, seconds=given.seconds)
 
 
 if __name__ == "__main__":

@@ -1,152 +1,115 @@
-"""Scanned pages to measure with: A4 at 300 dpi, about 350 words, skewed, blurred and noisy; the same for one seed."""
+"""Clean pages and the text that stands on them, in several fonts; the same for one seed. Scanners are in `camera`."""
 
-import argparse
-import difflib
-import io
+import importlib.util
 import random
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
-DPI = 300
-A4_PX = (2480, 3508)
-MARGIN_PX = 260
-LETTERS_PX = 46
-"""11 points at 300 dpi."""
+from bench import texts
 
-WORDS_PER_PAGE = 350
-LINE_CHARACTERS = 84
-LINE_PX = 72
+A4_INCHES = (8.27, 11.69)
+POINTS_PER_INCH = 72
+MARGIN_INCHES = 0.9
 
-COMMON_WORDS = """
-the of and to in is that for it as was with be by on not he his but at are this have from or had an they which one
-you were all her she there would their we him been has when who will no more if out so what up said about than into
-them can only other time new some could these two may first then do any like my now over such our man even most made
-after also did many before must through years where much your way well down should because long each just state those
-people too how little good world make very year still see own work men day get here between both being under three
-never know same last another while us off might great go come since against right came take used himself few house
-use place during high without again home around small however found thought went say part once general upon
-school every united does got number until always away something fact water though less public put think almost hand
-enough far took head yet government system set better told nothing night end why called find going look asked later
-point knew next program city business give group toward young days let room president side social given present
-several order national possible rather second face per among form often important things looked early white case
-large big need four within felt along children saw best church ever least power development light thing seemed family
-interest want members mind country area others done turned although open service certain kind problem began different
-door thus help sense means whole matter letter harbour market garden winter bridge journey captain evening village
-"""
-VOCABULARY = COMMON_WORDS.split()
+WORDS = 350
+"""Of a full page."""
 
-FORMATS = ("png", "jpeg", "tiff")
+FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "Pillow")
+"""Grotesque, slab, Times-like (all three come with matplotlib), and Pillow's own, which is humanist."""
+
+MONO = "DejaVuSansMono"
+
+RECEIPT_CHARACTERS = 34
+INK = 20
+
+AnyFont = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A scanned page and the text that stands on it."""
+    """A page and the text that stands on it."""
 
     image: Image.Image
     text: str
+    dpi: int
 
 
-def prose(chance: random.Random, *, words: int) -> list[str]:
-    """Paragraphs of so many words together: sentences with capitals, commas and full stops, without a meaning."""
-    paragraphs: list[list[str]] = [[]]
-    left = words
-    while left > 0:
-        sentence = chance.choices(VOCABULARY, k=min(left, chance.randint(6, 18)))
-        left -= len(sentence)
-        sentence[0] = sentence[0].capitalize()
-        if len(sentence) > 10:
-            sentence[5] += ","
-        sentence[-1] += "."
-        if len(paragraphs[-1]) > 60:
-            paragraphs.append([])
-        paragraphs[-1] += sentence
-    return [" ".join(paragraph) for paragraph in paragraphs]
+@dataclass(slots=True)
+class _Sheet:
+    """Lines are put on it from top to bottom."""
+
+    draw: ImageDraw.ImageDraw
+    left: int
+    top: float
+    lines: list[str]
+
+    def put(self, line: str, font: AnyFont, *, advance: float) -> None:
+        self.draw.text((self.left, self.top), line, fill=INK, font=font)
+        self.lines.append(line)
+        self.top += advance
 
 
-def page(seed: int, *, colour: bool = False) -> Page:
-    """One page as a scanner sees it."""
+def letter(seed: int, *, dpi: int = 300, words: int = WORDS) -> Page:
+    """An A4 page: a heading, a line with a date, paragraphs; 10 to 12 points in one of FONTS."""
     chance = random.Random(seed)
-    paragraphs = prose(chance, words=WORDS_PER_PAGE)
-    clean = _typeset(paragraphs)
-    skewed = clean.rotate(chance.uniform(-0.7, 0.7), Image.Resampling.BICUBIC, fillcolor=255)
-    image = _scanned(skewed.filter(ImageFilter.GaussianBlur(chance.uniform(0.5, 1.1))), chance, colour=colour)
-    return Page(image, "\n".join(paragraphs))
+    name, points = chance.choice(FONTS), chance.choice((10, 11, 12))
+    size, width = round(points * dpi / POINTS_PER_INCH), round(A4_INCHES[0] * dpi)
+    margin = round(MARGIN_INCHES * dpi)
+    image = Image.new("L", (width, round(A4_INCHES[1] * dpi)), 255)
+    body = font(name, size)
+    sheet = _Sheet(ImageDraw.Draw(image), margin, margin, [])
+    sheet.put(texts.title(chance), font(name, round(1.6 * size)), advance=3 * size)
+    sheet.put(f"{texts.date(chance)}  {texts.code(chance)}", body, advance=3 * size)
+    characters = int((width - 2 * margin) / body.getlength("average sample of a text") * 24)
+    for paragraph in texts.prose(chance, words=words):
+        for line in textwrap.wrap(paragraph, characters):
+            sheet.put(line, body, advance=1.45 * size)
+        sheet.top += 0.8 * size
+    return Page(image, "\n".join(sheet.lines), dpi)
 
 
-def _typeset(paragraphs: Sequence[str]) -> Image.Image:
-    font = ImageFont.load_default(size=LETTERS_PX)
-    image = Image.new("L", A4_PX, 255)
-    draw = ImageDraw.Draw(image)
-    top = MARGIN_PX
-    for paragraph in paragraphs:
-        for line in textwrap.wrap(paragraph, LINE_CHARACTERS):
-            draw.text((MARGIN_PX, top), line, fill=20, font=font)
-            top += LINE_PX
-        top += LINE_PX // 2
-    return image
+def receipt(seed: int) -> Page:
+    """A narrow, long picture of few pixels, as from the roll of a till printer seen through a cheap camera."""
+    chance = random.Random(seed)
+    lines = texts.bill(chance, width=RECEIPT_CHARACTERS)
+    size = chance.choice((16, 18, 20))
+    face = font(MONO, size)
+    width = round(face.getlength("x" * RECEIPT_CHARACTERS)) + 3 * size
+    image = Image.new("L", (width, round(1.35 * size * (len(lines) + 3))), 255)
+    sheet = _Sheet(ImageDraw.Draw(image), round(1.5 * size), 1.5 * size, [])
+    for line in lines:
+        sheet.put(line, face, advance=1.35 * size)
+    return Page(image, "\n".join(sheet.lines), 200)
 
 
-def _scanned(ink: Image.Image, chance: random.Random, *, colour: bool) -> Image.Image:
-    """Put the page on paper that is not quite white, darker towards one edge, with the noise of the sensor."""
-    shade = Image.linear_gradient("L").resize(ink.size).point([225 + value // 12 for value in range(256)])
-    grey = ImageChops.multiply(ink, shade)
-    if not colour:
-        return _noisy(grey, chance)
-    paper = ((255, 250, 232), (250, 252, 255), (255, 244, 238))[chance.randrange(3)]
-    bands = [_noisy(grey.point([value * tint // 255 for value in range(256)]), chance) for tint in paper]
-    return Image.merge("RGB", bands)
+def snippet(seed: int) -> Page:
+    """A picture of one line."""
+    chance = random.Random(seed)
+    line, face = texts.line(chance), font(chance.choice(FONTS), chance.choice((28, 32, 38)))
+    left, top, right, bottom = face.getbbox(line)
+    image = Image.new("L", (round(right - left) + 40, round(bottom - top) + 30), 255)
+    ImageDraw.Draw(image).text((20 - left, 15 - top), line, fill=INK, font=face)
+    return Page(image, line, 300)
 
 
-def _noisy(band: Image.Image, chance: random.Random) -> Image.Image:
-    # Pillow's own noise takes no seed. The mean of two even distributions is close enough to a bell.
-    first, second = (Image.frombytes("L", band.size, chance.randbytes(band.width * band.height)) for _ in range(2))
-    noise = ImageChops.add(first, second, scale=2).point([(value - 128) // 8 + 128 for value in range(256)])
-    return ImageChops.add(band, noise, offset=-128)
+def seen(page: Page, image: Image.Image) -> Page:
+    """The same text in another picture."""
+    return replace(page, image=image)
 
 
-def encoded(image: Image.Image, kind: str) -> bytes:
-    """Write the page as one of FORMATS, as scanners write them: the TIFF in LZW, the JPEG in quality 85."""
-    options: dict[str, dict[str, int | str]] = {
-        "png": {"compress_level": 3},
-        "jpeg": {"quality": 85},
-        "tiff": {"compression": "tiff_lzw"},
-    }
-    file = io.BytesIO()
-    image.save(file, kind.upper(), dpi=(DPI, DPI), **options[kind])
-    return file.getvalue()
+@cache
+def font(name: str, size: int) -> AnyFont:
+    """One of FONTS, or MONO."""
+    return ImageFont.load_default(size=size) if name == "Pillow" else ImageFont.truetype(font_file(name), size)
 
 
-def scanned_pdf(images: Sequence[Image.Image]) -> bytes:
-    """Make a PDF of one JPEG per page and no text."""
-    file = io.BytesIO()
-    first, *rest = images
-    first.save(file, "PDF", resolution=DPI, quality=85, save_all=True, append_images=rest)
-    return file.getvalue()
-
-
-def accuracy(truth: str, read: str) -> float:
-    """Tell the share of words in common and in order, 0 to 1: 2 * matches / (words of both)."""
-    return difflib.SequenceMatcher(None, truth.split(), read.split(), autojunk=False).ratio()
-
-
-def main() -> None:
-    """Write pages into a directory, each with its text beside it."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("directory", type=Path)
-    arguments.add_argument("--pages", type=int, default=4)
-    arguments.add_argument("--format", choices=FORMATS, default="png")
-    arguments.add_argument("--colour", action="store_true")
-    given = arguments.parse_args()
-    given.directory.mkdir(parents=True, exist_ok=True)
-    for seed in range(given.pages):
-        made = page(seed, colour=given.colour)
-        (given.directory / f"{seed:03}.{given.format}").write_bytes(encoded(made.image, given.format))
-        (given.directory / f"{seed:03}.txt").write_text(made.text)
-
-
-if __name__ == "__main__":
-    main()
+def font_file(name: str) -> Path:
+    """The file of a font that comes with matplotlib."""
+    spec = importlib.util.find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("matplotlib, whose fonts the pages need, is missing: pip install 'docserver[bench]'")
+    return Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"

@@ -26,8 +26,6 @@ STOP_S = 60.0
 LOG_LINES = 40
 """What is shown of a failed server's log: enough for a traceback at start."""
 
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-
 
 class BenchError(Exception):
     """The measurement cannot be made, or what was measured did wrong."""
@@ -128,33 +126,3 @@ def _stop(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
-
-
-def cpu_s(pid: int) -> float:
-    """Count CPU seconds of one process, without its children."""
-    return sum(_ticks(pid)[:2]) / TICKS_PER_S
-
-
-def cpu_of_tree_s(pid: int) -> float:
-    """Count CPU seconds of a process with all its descendants, also those that have ended."""
-    ticks, found = 0, [pid]
-    while found:
-        one = found.pop()
-        ticks += sum(_ticks(one))
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
-            try:
-                found += map(int, task.read_text().split())
-            except OSError:
-                continue
-    return ticks / TICKS_PER_S
-
-
-def _ticks(pid: int) -> tuple[int, int, int, int]:
-    """Read ticks in user and kernel mode, and the same two of children that have ended (proc(5), fields 14 to 17)."""
-    try:
-        # The name, field 2, stands in brackets and may hold spaces.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0, 0, 0, 0
-    user, system, children_user, children_system = map(int, fields[11:15])
-    return user, system, children_user, children_system

@@ -1,0 +1,81 @@
+"""`python -m bench`: everything on the same pages and cores, and the tables and the picture in docs/."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from statistics import median
+
+from bench import cached_reads, latency, picture, report
+from bench.compare import Table, compare
+from bench.peers import WORKERS, Peer
+from bench.peers.ocrmypdf import OcrMyPdf
+from bench.peers.plain import Plain
+from bench.peers.scripts import Script
+from bench.peers.service import Service
+from bench.server import TOP, docserver
+from bench.workloads import WORKLOADS
+
+DOCS = TOP / "docs"
+
+NAIVE_PAGES = 20
+"""Of each document: the first examples read one page after the other, and hold all pages in memory."""
+
+LATENCIES, QUICK_LATENCIES = 40, 10
+
+LOSS = 0.002
+"""Wrong characters that docserver may have more than the plain program: a few, for chance."""
+
+
+def main() -> None:
+    given = _arguments()
+    chosen = [WORKLOADS[name] for name in given.workload or WORKLOADS]
+    with docserver(RATE_LIMIT="off", DEDUPLICATE="off", SLOTS=WORKERS) as server:
+        service, plain = Service(server), Plain(others=[server.pid])
+        peers = _peers(service, only_docserver=given.only_docserver)
+        table = compare(chosen, plain, peers, quick=given.quick, tell=lambda line: print(line, flush=True))
+        one = latency.measure(server, count=QUICK_LATENCIES if given.quick else LATENCIES)
+    reads = cached_reads.measure(rounds=1 if given.quick else 5, seconds=1.0 if given.quick else 4.0)
+    names = [service.name, plain.name, *(peer.name for peer in peers[1:])]
+    missing = {peer.name: what for peer in peers if (what := peer.missing())}
+    text = "\n\n".join(
+        [
+            report.report(table, peers=names, missing=missing),
+            report.single_lines(one, service.watched, reads=reads),
+            report.workloads(list(table)),
+        ]
+    )
+    print(f"\n{text}")
+    if not given.quick and not given.workload and not given.only_docserver:
+        picture.draw(table, DOCS / "speed.svg", peers=[peer.name for peer in peers])
+        report.write(DOCS / "speed.md", text)
+    sys.exit(_worse(table, service.name, plain.name))
+
+
+def _arguments() -> argparse.Namespace:
+    arguments = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    arguments.add_argument("--quick", action="store_true", help="few pages, one round; docs/ stays as it is")
+    arguments.add_argument("--workload", choices=WORKLOADS, action="append", help="only this; docs/ stays as it is")
+    arguments.add_argument("--only-docserver", action="store_true", help="only docserver and plain tesseract; likewise")
+    return arguments.parse_args()
+
+
+def _peers(service: Service, *, only_docserver: bool) -> Sequence[Peer]:
+    if only_docserver:
+        return [service]
+    return [
+        service,
+        Script("pytesseract + pdf2image", "bench.peers.naive", needs="pytesseract", most_pages=NAIVE_PAGES),
+        OcrMyPdf(others=[service.server.pid]),
+        Script("kreuzberg", "bench.peers.kreuzberg", needs="kreuzberg"),
+    ]
+
+
+def _worse(table: Table, ours: str, theirs: str) -> str | None:
+    """Speed bought with wrong text would be no gain: what docserver reads worse than the plain program."""
+    rates = {name: [median(row[peer].error_rate) for peer in (ours, theirs)] for name, row in table.items()}
+    wrong = [f"{name}: {own:.2%} against {plain:.2%}" for name, (own, plain) in rates.items() if own > plain + LOSS]
+    return "docserver reads worse than the plain program:\n" + "\n".join(wrong) if wrong else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Peers that are Python libraries: each in a process of its own, which has imported them before the clock starts."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench.peers import Outcome
+from bench.server import TOP, BenchError
+from bench.usage import PeakMemory, cpu_of_tree_s, tree
+from bench.workloads import Upload
+
+
+class Script:
+    """A module of this package that prints a line when it is ready, takes a line with the start, reads, and ends."""
+
+    def __init__(self, name: str, module: str, *, needs: str, most_pages: int = sys.maxsize) -> None:
+        """`most_pages` of a document are read at most, where reading more would take too long."""
+        self.name = name
+        self._module = module
+        self._needs = needs
+        self._most_pages = most_pages
+
+    def missing(self) -> str | None:
+        return None if find_spec(self._needs) else self._needs
+
+    def read(self, uploads: Sequence[Upload], directory: Path) -> Outcome:
+        command = [sys.executable, "-m", self._module, str(self._most_pages)]
+        command += [str(directory / upload.filename) for upload in uploads]
+        with subprocess.Popen(
+            command, cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            if process.stdin is None or process.stdout is None or process.stdout.readline() != "ready\n":
+                raise BenchError(f"{self._module} did not start")
+            before_s, began = cpu_of_tree_s(process.pid), time.perf_counter()
+            with PeakMemory(lambda: tree(process.pid)) as memory:
+                process.stdin.write("start\n")
+                process.stdin.flush()
+                if process.stdout.readline() != "done\n":
+                    raise BenchError(f"{self._module} failed")
+                wall_s, used_s = time.perf_counter() - began, cpu_of_tree_s(process.pid) - before_s
+        texts = [(directory / f"{upload.filename}.script").read_text() for upload in uploads]
+        return Outcome(wall_s, used_s, memory.peak_mb, texts, self._most_pages)
+
+
+def serve(read: Callable[[list[Path], int], list[str]]) -> None:
+    """The other side: have `read` called with the paths and the bound on pages once the clock runs."""
+    most_pages, *paths = sys.argv[1:]
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    files = [Path(path) for path in paths]
+    for path, text in zip(files, read(files, int(most_pages)), strict=True):
+        path.with_name(f"{path.name}.script").write_text(text)
+    sys.stdout.write("done\n")
+    sys.stdout.flush()
+    # The one who measures looks at the process before it ends.
+    sys.stdin.readline()
