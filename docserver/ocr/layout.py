@@ -43,6 +43,12 @@ OTHER_SIZE = 1.18
 MAX_DEPTH = 40
 """Columns within columns; real pages have three."""
 
+MOST_PIECES = 3000
+"""A page of numbers has half as many. Columns are looked for in a time that grows with their square."""
+
+MOST_GUTTERS = 50
+"""A table has fewer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -90,6 +96,8 @@ def arrange(words: Sequence[Placed]) -> list[LaidBlock]:
     """Blocks of paragraphs of lines of words in reading order; `words` come as they were drawn."""
     pieces = list(_pieces(words))
     backwards = sum(word.backwards for word in words) * 2 > len(words)
+    if len(pieces) > MOST_PIECES:
+        return [_paragraphs(_lines(pieces))]
     return [_paragraphs(_lines(region)) for region in _regions(pieces, backwards=backwards, depth=0)]
 
 
@@ -207,7 +215,7 @@ def _has_gutter(covered: list[tuple[float, float]], least: float) -> bool:
 def _columns(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]] | None:
     """Left and right of the first gutter that parts columns and not the cells of a table."""
     least = GUTTER * median(piece.size for piece in pieces)
-    for left_of, right_of in itertools.pairwise(_covered(pieces)):
+    for left_of, right_of in itertools.pairwise(_covered(pieces)[: MOST_GUTTERS + 1]):
         if right_of[0] - left_of[1] < least:
             continue
         left = [piece for piece in pieces if piece.x1 <= left_of[1]]

@@ -8,10 +8,13 @@ from typing import Any
 import pypdfium2.raw as pdfium
 
 from docserver.ocr.faults import NoLayer
-from docserver.ocr.glyphs import address_of
+from docserver.ocr.glyphs import Rect, address_of
 
 MOST_OBJECTS = 50_000
 """A dense map has some ten thousand; a page of more is drawn faster than it is understood."""
+
+MOST_PICTURES = 300
+"""Of strips of a scan, or of letters that are pictures, there are more."""
 
 DEEPEST = 12
 """Forms within forms; producers nest three or four."""
@@ -22,9 +25,6 @@ SHOWN_ANNOTATIONS = frozenset((pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREET
 """Kinds of annotations that show text on the page: fields of forms, notes written onto it, stamps."""
 
 MOST_ANNOTATIONS = 5_000
-
-Rect = tuple[float, float, float, float]
-"""Left, bottom, right, top, in points of the page."""
 
 _Matrix = tuple[float, float, float, float, float, float]
 _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -56,6 +56,8 @@ def survey(page: Any) -> Scene:
                 scene.unpainted.add(address)
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
             scene.pictures.append((scene.objects, _bounds(handle, matrix)))
+    if len(scene.pictures) > MOST_PICTURES:
+        raise NoLayer("too many pictures")
     return scene
 
 

@@ -45,15 +45,26 @@ class Sight:
             scale=min(1.0, LONGEST_SIDE / max(*page.get_size(), 1.0)), grayscale=True
         ).to_pil()
         self.width, self.height = self._image.size
+        # How much each pixel differs from the one to its left, and from the one above it.
+        self._steps = [
+            ImageChops.difference(self._image, ImageChops.offset(self._image, *by)) for by in ((1, 0), (0, 1))
+        ]
+        self._marks = ImageChops.lighter(*self._steps).point([255 * (step >= FAINT) for step in range(256)]).tobytes()
 
     @property
     def blank(self) -> bool:
         """Whether there is nothing to see at all."""
-        return self._contrast((0, 0, self.width, self.height)) == 0
+        low, high = self._image.getextrema()
+        return low == high
 
     def sees(self, place: Rectangle) -> bool:
         """Whether something stands out there."""
-        return self._contrast(place) >= FAINT
+        left, top, right, bottom = map(int, place)
+        left, right = max(0, left), min(right + 1, self.width)
+        for row in range(max(0, top), min(bottom + 1, self.height)):
+            if self._marks.find(255, row * self.width + left, row * self.width + right) >= 0:
+                return True
+        return False
 
     def unexplained(self, words: Iterable[Rectangle], pictures: Iterable[Rectangle]) -> float:
         """The share of the page that looks like text and is none of these words, nor a photograph."""
@@ -67,13 +78,6 @@ class Sight:
             if self._is_photograph(picture):
                 draw.rectangle(tuple(int(side / CELL) for side in picture), fill=0)
         return _share(_runs(squares))
-
-    def _contrast(self, place: Rectangle) -> int:
-        part = self._part(place)
-        if part is None:
-            return 0
-        low, high = part.getextrema()
-        return int(high - low)  # type: ignore[operator]
 
     def _part(self, place: Rectangle) -> Image.Image | None:
         left, top = max(0, int(place[0])), max(0, int(place[1]))
@@ -91,10 +95,7 @@ class Sight:
     def _like_text(self) -> Image.Image:
         """White squares where there are edges of both kinds, black ones elsewhere."""
         along, across = (
-            ImageChops.difference(self._image, ImageChops.offset(self._image, *step))
-            .point([255 * (level >= EDGE) for level in range(256)])
-            .reduce(CELL)
-            for step in ((1, 0), (0, 1))
+            step.point([255 * (level >= EDGE) for level in range(256)]).reduce(CELL) for step in self._steps
         )
         return ImageChops.darker(along, across).point([255 * (share >= LIVELY * 255) for share in range(256)])
 

@@ -21,7 +21,7 @@ from docserver.ocr.pdfium import NotForPdfium
 from docserver.ocr.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.scene import Scene, shows_annotations, survey
 from docserver.ocr.sight import Sight
-from docserver.ocr.view import Frame, Rect, View
+from docserver.ocr.view import Frame, Point, Rect, View
 
 CERTAIN = 100.0
 """The confidence of every word: nothing about it was guessed."""
@@ -55,6 +55,8 @@ class _Found:
     rect: Rect
     """In pixels."""
     stance: Stance
+    baseline: Point
+    """Where on its baseline it begins."""
 
 
 def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[Reading]:
@@ -119,31 +121,24 @@ def read(document: Any, *, page: int, width: int, height: int) -> Layer:
 def _seen(page: Any, text: TextPage, scene: Scene, view: View) -> list[_Found]:
     """The words that are seen on a page, if they are all that is. Raises NoLayer."""
     pictures = [(order, view.rect(*rect)) for order, rect in scene.pictures]
-    painted: list[tuple[Glyphs, Rect]] = []
-    earlier: dict[str, list[Rect]] = {}
+    painted = []
+    drawn = _Drawn()
     for glyphs in text.words():
-        rect = view.rect(glyphs.left, glyphs.bottom, glyphs.right, glyphs.top)
-        address = text.address(glyphs)
-        order = scene.texts.get(address, scene.objects)
-        copies = earlier.setdefault(glyphs.text, [])
-        if (
-            address in scene.unpainted
-            or not view.shows(rect)
-            or _covered(rect, order, pictures)
-            or _within(rect, copies)
-        ):
+        rect = view.rect(*glyphs.rect)
+        order = scene.texts.get(glyphs.address, scene.objects)
+        if glyphs.address in scene.unpainted or not view.shows(rect) or _covered(rect, order, pictures):
             continue
-        copies.append(rect)
-        painted.append((glyphs, rect))
+        if not drawn.again(glyphs.text, rect):
+            painted.append((glyphs, rect))
     if not painted and pictures:
         raise NoLayer("a picture without text")
     sight = Sight(page)
     zoom = sight.width / view.width
     found = [
-        _Found(glyphs, rect, text.stance(glyphs))
+        _Found(glyphs, rect, text.stance(glyphs), view.point(*text.origin(glyphs)))
         for glyphs, rect in painted
         # Dots that lead to a page number are too small to stand out.
-        if not any(map(str.isalnum, glyphs.text)) or sight.sees(_scaled(rect, by=zoom))
+        if sight.sees(_scaled(rect, by=zoom)) or not any(map(str.isalnum, glyphs.text)) or text.may_be_undrawn(glyphs)
     ]
     if not found and not sight.blank:
         raise NoLayer("no text")
@@ -165,10 +160,21 @@ def _covered(rect: Rect, order: int, pictures: Sequence[tuple[int, Rect]]) -> bo
     )
 
 
-def _within(rect: Rect, copies: Iterable[Rect]) -> bool:
-    """Whether a word is drawn over itself, a little beside, as a shadow or to be bold."""
-    x, y = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
-    return any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in copies)
+class _Drawn:
+    """The words so far, to tell those that are drawn over themselves, a little beside, as a shadow or to be bold."""
+
+    def __init__(self) -> None:
+        self._places: set[tuple[str, int, int]] = set()
+
+    def again(self, text: str, rect: Rect) -> bool:
+        """Whether the same word was drawn within half its height."""
+        left, top, right, bottom = rect
+        reach = max(bottom - top, right - left, 1.0) / 2 if len(text) == 1 else max(bottom - top, 1.0) / 2
+        x, y = int((left + right) / 2 / reach), int((top + bottom) / 2 / reach)
+        if any((text, x + beside, y + below) in self._places for beside in (-1, 0, 1) for below in (-1, 0, 1)):
+            return True
+        self._places.add((text, x, y))
+        return False
 
 
 def _scaled(rect: Rect, *, by: float) -> Rect:
@@ -190,7 +196,7 @@ def _blocks(found: Sequence[_Found], view: View) -> Iterable[Block]:
 
 def _placed(word: _Found, view: View, frame: Frame) -> Placed:
     x0, y0, x1, y1 = frame.enter(word.rect)
-    _, baseline = frame.enter_point(view.point(word.stance.x, word.stance.y))
+    _, baseline = frame.enter_point(word.baseline)
     return Placed(
         text=word.glyphs.text,
         x0=x0,

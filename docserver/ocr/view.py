@@ -17,11 +17,8 @@ Point = tuple[float, float]
 class View:
     """From points of a page, y upwards, to pixels of its picture, y downwards."""
 
-    left: float
-    bottom: float
-    right: float
-    top: float
-    """What of the page is shown, in points: the crop box."""
+    matrix: tuple[float, float, float, float, float, float]
+    """a, b, c, d, e, f: a point (x, y) goes to (a x + b y + c, d x + e y + f)."""
     turns: int
     """Quarter turns clockwise by which the page is shown."""
     width: int
@@ -30,23 +27,30 @@ class View:
 
     @classmethod
     def of(cls, page: Any, *, width: int, height: int) -> "View":
-        """Raises NoLayer."""
+        """Of what is shown of a page, which is its crop box. Raises NoLayer."""
         box = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, box)
         if not (box.left < box.right and box.bottom < box.top):
             raise NoLayer("the page has no area")
         turns = pdfium.FPDFPage_GetRotation(page)
-        return cls(box.left, box.bottom, box.right, box.top, turns, width, height)
+        across, up = (box.right - box.left, box.top - box.bottom)
+        x_step, y_step = (width / up, height / across) if turns % 2 else (width / across, height / up)
+        matrix = (
+            (x_step, 0.0, -box.left * x_step, 0.0, -y_step, box.top * y_step),
+            (0.0, x_step, -box.bottom * x_step, y_step, 0.0, -box.left * y_step),
+            (-x_step, 0.0, box.right * x_step, 0.0, y_step, -box.bottom * y_step),
+            (0.0, -x_step, box.top * x_step, -y_step, 0.0, box.right * y_step),
+        )[turns]
+        return cls(matrix, turns, width, height)
 
     @property
     def zoom(self) -> float:
         """Pixels per point."""
-        return self.width / (self.top - self.bottom if self.turns % 2 else self.right - self.left)
+        return abs(self.matrix[0] + self.matrix[1])
 
     def point(self, x: float, y: float) -> Point:
-        across, up = (x - self.left) / (self.right - self.left), (y - self.bottom) / (self.top - self.bottom)
-        u, v = ((across, 1 - up), (up, across), (1 - across, up), (1 - up, 1 - across))[self.turns]
-        return u * self.width, v * self.height
+        a, b, c, d, e, f = self.matrix
+        return a * x + b * y + c, d * x + e * y + f
 
     def rect(self, left: float, bottom: float, right: float, top: float) -> Rect:
         return _spanned(self.point(left, bottom), self.point(right, top))
@@ -71,11 +75,15 @@ class Frame:
         return ((x, y), (self.height - y, x), (self.width - x, self.height - y), (y, self.width - x))[self.turns]
 
     def enter(self, rect: Rect) -> Rect:
+        if not self.turns:
+            return rect
         return _spanned(self.enter_point(rect[:2]), self.enter_point(rect[2:]))
 
     def leave(self, rect: Rect) -> Box:
         """Back to the picture, in whole pixels of it."""
-        left, top, right, bottom = _spanned(self._leave_point(rect[:2]), self._leave_point(rect[2:]))
+        if self.turns:
+            rect = _spanned(self._leave_point(rect[:2]), self._leave_point(rect[2:]))
+        left, top, right, bottom = rect
         x0 = min(max(0, math.floor(left)), self.width - 1)
         y0 = min(max(0, math.floor(top)), self.height - 1)
         return x0, y0, max(x0 + 1, min(math.ceil(right), self.width)), max(y0 + 1, min(math.ceil(bottom), self.height))
@@ -87,4 +95,8 @@ class Frame:
 
 def _spanned(first: Point, second: Point) -> Rect:
     (x0, y0), (x1, y1) = first, second
-    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+    if x0 > x1:
+        x0, x1 = x1, x0
+    if y0 > y1:
+        y0, y1 = y1, y0
+    return x0, y0, x1, y1

@@ -3,14 +3,17 @@
 import io
 import math
 import random
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pypdfium2
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 from pypdf import PdfWriter
 from pypdf.generic import RectangleObject
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.model import lines_of
@@ -236,6 +239,30 @@ def test_bullets_of_symbol_fonts_do_not_spoil_a_page() -> None:
     data = with_mapping(pdf(lines(["@ " + line for line in PROSE])), cmap(mapping))
 
     assert layer(data).text == "\n".join("• " + line for line in PROSE)
+
+
+def test_a_font_that_is_not_at_hand_hides_no_text() -> None:
+    def japanese(canvas: Canvas) -> None:
+        pdfmetrics.registerFont(UnicodeCIDFont("HeiseiMin-W3"))
+        canvas.setFont("HeiseiMin-W3", 12)
+        canvas.drawString(72, 700, "日本語の文章です")
+
+    assert layer(pdf(japanese)).text == "日本語の文章です"
+
+
+@pytest.mark.parametrize("text", ["e", "0", "word"])
+def test_a_page_crammed_with_one_word_is_judged_in_a_moment(text: str) -> None:
+    def crammed(canvas: Canvas) -> None:
+        canvas.setFont("Times-Roman", 1)
+        for row in range(120):
+            for column in range(80):
+                canvas.drawString(20 + 7 * column, 20 + 6.5 * row, text)
+
+    began = time.process_time()
+    with suppress(NoLayer):
+        layer(pdf(crammed))
+
+    assert time.process_time() - began < 20
 
 
 def test_white_words_on_white_are_left_out() -> None:
