@@ -98,6 +98,10 @@ class JobFailed(Conflict):
     code, title = "job_failed", "The job has no result"
 
 
+class PageFailed(Conflict):
+    code, title = "page_failed", "The page could not be read"
+
+
 class Gone(ServiceError):
     status, code, title = 410, "deleted", "Deleted"
 
@@ -120,6 +124,10 @@ class RangeNotSatisfiable(ServiceError):
 
 class Unprocessable(ServiceError):
     status, code, title = 422, "invalid", "Understood, but not acceptable"
+
+
+class NotRenderable(ServiceError):
+    status, code, title = 422, "not_renderable", "Not possible in this format"
 
 
 class TooManyRequests(ServiceError):

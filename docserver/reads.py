@@ -1,12 +1,9 @@
-"""What clients read: jobs and results by way of the cache, else of the database; documents and lists."""
+"""What clients read: jobs by way of the cache, else of the database; documents and lists. Results are `results`'."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from hashlib import sha256
 from uuid import UUID
 
 import orjson
@@ -15,16 +12,12 @@ from docserver.cache import CachedJob
 from docserver.errors import (
     DatabaseUnavailable,
     Gone,
-    JobFailed,
     NotFound,
     RedisUnavailable,
-    ResultNotReady,
-    Unprocessable,
 )
-from docserver.formats import Format
-from docserver.model import Document, Job, Page, Status, format_pages, select_pages
+from docserver.model import Document, Job, Status
 from docserver.resources import Resources
-from docserver.tables import deletions, documents, jobs, pages
+from docserver.tables import deletions, documents, jobs
 from docserver.tables.documents import Filter, Listed, Position
 
 log = logging.getLogger("docserver.api")
@@ -34,17 +27,6 @@ RETRY_AFTER_S = 1
 
 LOOK_S = 1.0
 """A waiting reader looks so often by itself, should a wake-up be lost."""
-
-PAGES_AT_ONCE = 50
-"""Pages read from the database by one statement: some megabytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A result in a format."""
-
-    body: bytes
-    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +69,6 @@ async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> Cac
                 pass
 
 
-async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> Rendered:
-    """A completed job's text in a format; raises NotFound, ResultNotReady, JobFailed, Unprocessable."""
-    name = f"{form.name}:{format_pages(selection or ())}"
-    state, kept = await resources.cache.finished(job_id, name)
-    if state is None:
-        state = await job(resources, job_id)
-    _check_completed(state)
-    if kept is not None:
-        etag, _, body = kept.partition(b"\n")
-        return Rendered(body, etag.decode())
-    rendered = await _render(resources, job_id, form=form, selection=selection)
-    await resources.cache.put_result(
-        job_id, name, version=state.version, body=rendered.etag.encode() + b"\n" + rendered.body
-    )
-    return rendered
-
-
 async def document(resources: Resources, document_id: UUID) -> tuple[Document, list[Job]]:
     """A document and its jobs, latest first; raises NotFound and Gone."""
     async with resources.db.session() as cur:
@@ -144,45 +109,3 @@ async def _with_queue_position(resources: Resources, found: CachedJob, job_id: U
     return CachedJob(
         found.version, found.status, orjson.dumps({**orjson.loads(found.body), "queue_position": position})
     )
-
-
-def _check_completed(state: CachedJob) -> None:
-    if not state.status.final:
-        raise ResultNotReady(
-            f"The job is {state.status}; ask again when it is completed.", headers={"Retry-After": str(RETRY_AFTER_S)}
-        )
-    if state.status is not Status.COMPLETED:
-        raise JobFailed(f"The job is {state.status}.", extra={"job_error": orjson.loads(state.body)["error"]})
-
-
-async def _render(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> Rendered:
-    async with resources.db.session() as cur:
-        row = await jobs.find(cur, job_id)
-        if row is None:
-            raise NotFound("There is no such job.")
-        found: list[Page] = []
-        while batch := await pages.of_job(
-            cur, job_id=job_id, after=found[-1].number if found else 0, limit=PAGES_AT_ONCE
-        ):
-            found.extend(batch)
-        after = await jobs.find(cur, job_id)
-    # Another attempt may have begun since the job was seen completed, and ended again while its pages were read.
-    if after is None or after.version != row.version or row.status is not Status.COMPLETED:
-        raise ResultNotReady(
-            "The document is being read again; ask again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
-        )
-    if selection is not None:
-        last = found[-1].number if found else 0
-        numbers = set(select_pages(selection, total=last))
-        found = [page for page in found if page.number in numbers]
-        if not found:
-            raise Unprocessable(
-                "The job has none of these pages.",
-                errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}],
-            )
-    return await asyncio.to_thread(partial(_rendered, form, row, found))
-
-
-def _rendered(form: Format, row: Job, found: Sequence[Page]) -> Rendered:
-    body = form.render(row, found)
-    return Rendered(body, f'"{sha256(body).hexdigest()[:32]}"')

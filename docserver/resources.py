@@ -10,6 +10,8 @@ from docserver.db import Database
 from docserver.limits import Limiter
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
+from docserver.ocr.scratch import private_directory
+from docserver.ocr.searchable.maker import PdfMaker
 from docserver.ocr.trial import Sandbox
 from docserver.ocr.trial import sandbox as find_sandbox
 from docserver.queue import Queue
@@ -33,6 +35,7 @@ class Resources:
     storage: Storage
     engine: Engine
     sandbox: Sandbox
+    pdf_maker: PdfMaker
 
 
 @asynccontextmanager
@@ -47,18 +50,20 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     changes = Changes(redis)
     listening = asyncio.create_task(changes.listen())
     try:
-        yield Resources(
-            settings=settings,
-            db=db,
-            redis=redis,
-            queue=Queue(redis),
-            cache=Cache(redis, ttl_s=settings.cache_ttl_s, max_result_bytes=int(settings.cache_result_mb * 1_000_000)),
-            changes=changes,
-            limiter=Limiter(redis),
-            storage=storage,
-            engine=engine,
-            sandbox=sandbox,
-        )
+        with private_directory(settings.data_dir / "scratch") as scratch:
+            yield Resources(
+                settings=settings,
+                db=db,
+                redis=redis,
+                queue=Queue(redis),
+                cache=Cache(redis, ttl_s=settings.cache_ttl_s, max_result_bytes=settings.cache_result_bytes),
+                changes=changes,
+                limiter=Limiter(redis),
+                storage=storage,
+                engine=engine,
+                sandbox=sandbox,
+                pdf_maker=PdfMaker(settings, engine, scratch=scratch),
+            )
     finally:
         listening.cancel()
         with suppress(asyncio.CancelledError):

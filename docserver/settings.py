@@ -44,7 +44,7 @@ class Rate:
 Network = IPv4Network | IPv6Network
 Costs = tuple[tuple[str, int], ...]
 
-ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "result", "cancel", "retry")
+ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "result", "page", "cancel", "retry")
 """The routes that are limited, by the names that `DOCSERVER_RATE_LIMIT_COSTS` gives them."""
 
 
@@ -108,6 +108,9 @@ class Settings:
     page_tries: int = _setting(3, "tries for a page whose reading ran out of time or memory, or crashed", least=1)
     page_timeout_s: float = _setting(120.0, "longest time for reading one page", least=0.1)
     open_timeout_s: float = _setting(60.0, "longest time for counting a document's pages", least=0.1)
+    pdf_timeout_s: float = _setting(
+        120.0, "longest time for making a searchable PDF, and for waiting to begin", least=0.1
+    )
     child_memory_mb: int = _setting(2048, "address space of an OCR process and of each program it starts", least=256)
     pages_per_child: int = _setting(200, "pages after which an OCR process is replaced by a fresh one", least=1)
     sandbox: str = _setting(
@@ -159,6 +162,10 @@ class Settings:
     def cost(self, route: str) -> int:
         """The tokens that a request of this route takes."""
         return dict(self.rate_limit_costs).get(route, 1)
+
+    @property
+    def cache_result_bytes(self) -> int:
+        return int(self.cache_result_mb * 1_000_000)
 
     @property
     def max_upload_bytes(self) -> int:

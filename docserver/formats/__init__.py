@@ -10,27 +10,42 @@ from docserver.model import Job, Page
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`name` as in `?format=`, `media_type` as in `Accept`, `render` from a job and its pages to bytes."""
+    """`name` as in `?format=`, `media_type` as in `Accept`."""
 
     name: str
     media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering(Format):
+    """A format that is made of the stored words alone, by `render` from a job and its pages to bytes."""
+
     render: Callable[[Job, Sequence[Page]], bytes]
 
 
-FORMATS: Mapping[str, Format] = MappingProxyType(
+RENDERINGS: Mapping[str, Rendering] = MappingProxyType(
     {
         form.name: form
         for form in (
-            Format("txt", txt.MEDIA_TYPE, txt.render),
-            Format("json", json.MEDIA_TYPE, json.render),
-            Format("tsv", tsv.MEDIA_TYPE, tsv.render),
-            Format("hocr", hocr.MEDIA_TYPE, hocr.render),
-            Format("alto", alto.MEDIA_TYPE, alto.render),
-            Format("md", md.MEDIA_TYPE, md.render),
+            Rendering("txt", txt.MEDIA_TYPE, txt.render),
+            Rendering("json", json.MEDIA_TYPE, json.render),
+            Rendering("tsv", tsv.MEDIA_TYPE, tsv.render),
+            Rendering("hocr", hocr.MEDIA_TYPE, hocr.render),
+            Rendering("alto", alto.MEDIA_TYPE, alto.render),
+            Rendering("md", md.MEDIA_TYPE, md.render),
         )
     }
 )
-"""By name; the first is the default."""
+"""By name."""
+
+JSON_PAGE = Rendering("json", json.MEDIA_TYPE, json.render_page)
+"""The JSON of a single page."""
+
+PDF = Format("pdf", "application/pdf")
+"""Made of the document itself and the words, by a process of its own."""
+
+FORMATS: Mapping[str, Format] = MappingProxyType({**RENDERINGS, PDF.name: PDF})
+"""All that clients may ask for, by name."""
 
 _WEIGHT_DIGITS = 3
 """RFC 9110, 12.4.2: a weight has at most three digits after the point."""
@@ -52,18 +67,17 @@ class _Range:
         return 0 if (self.type, self.subtype) == ("*", "*") else -1
 
 
-def negotiate(accept: str) -> Format | None:
+def negotiate(accept: str, *, default: str = "txt") -> Format | None:
     """The format that an Accept header (RFC 9110, 12.5.1) likes best; None if it takes none of ours.
 
-    An empty header takes anything, which is text. The most specific range decides on a format's weight; of formats with
-    the same weight the one named more specifically wins, then the earlier one of FORMATS.
+    An empty header takes anything, which is the default. The most specific range decides on a format's weight; of
+    formats with the same weight the one named more specifically wins, then the default, then the earlier of FORMATS.
     """
-    default = next(iter(FORMATS.values()))
     if not accept.strip():
-        return default
+        return FORMATS[default]
     ranges = [parsed for part in accept.split(",") if (parsed := _parse(part))]
     best, best_rank = None, (0.0, -1)
-    for candidate in FORMATS.values():
+    for candidate in (FORMATS[default], *FORMATS.values()):
         specificity, weight = max(
             ((found.specificity(candidate.media_type), found.weight) for found in ranges), default=(-1, 0.0)
         )

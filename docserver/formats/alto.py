@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.formats.characters import escaped, text_direction
+from docserver.characters import direction, escaped
 from docserver.formats.engine import engine_name
 from docserver.model import Block, Box, Job, Line, Page, Paragraph, Word
 
@@ -57,17 +57,17 @@ def _block(block: Block, place: str) -> Iterator[str]:
 
 
 def _paragraph(paragraph: Paragraph, place: str) -> Iterator[str]:
-    direction = text_direction(word for line in paragraph.lines for word in line.words)
-    told = _direction(direction, outside="ltr")
+    runs = direction(word.text for line in paragraph.lines for word in line.words)
+    told = _direction(runs, outside="ltr")
     yield f'     <TextBlock ID="par_{place}" {_place(paragraph.box)}{told}>\n'
     for number, line in enumerate(paragraph.lines, start=1):
-        yield from _line(line, f"{place}_{number}", outside=direction)
+        yield from _line(line, f"{place}_{number}", outside=runs)
     yield "     </TextBlock>\n"
 
 
 def _line(line: Line, place: str, *, outside: str) -> Iterator[str]:
-    direction = text_direction(line.words)
-    told = _direction(direction, outside=outside)
+    runs = direction(word.text for word in line.words)
+    told = _direction(runs, outside=outside)
     yield f'      <TextLine ID="line_{place}" {_place(line.box)}{told}>\n'
     before: Word | None = None
     for number, word in enumerate(line.words, start=1):
@@ -81,8 +81,8 @@ def _line(line: Line, place: str, *, outside: str) -> Iterator[str]:
     yield "      </TextLine>\n"
 
 
-def _direction(direction: str, *, outside: str) -> str:
-    return "" if direction == outside else f' BASEDIRECTION="{direction}"'
+def _direction(runs: str, *, outside: str) -> str:
+    return "" if runs == outside else f' BASEDIRECTION="{runs}"'
 
 
 def _gap(before: Box, after: Box) -> Box:

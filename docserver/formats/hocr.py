@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.formats.characters import escaped, text_direction
+from docserver.characters import direction, escaped
 from docserver.formats.engine import engine_name
 from docserver.model import Block, Box, Job, Line, Page, Paragraph
 
@@ -51,16 +51,16 @@ def _block(block: Block, place: str, *, angle: str) -> Iterator[str]:
 
 
 def _paragraph(paragraph: Paragraph, place: str, *, angle: str) -> Iterator[str]:
-    direction = text_direction(word for line in paragraph.lines for word in line.words)
-    told = _dir(direction, outside="ltr")
+    runs = direction(word.text for line in paragraph.lines for word in line.words)
+    told = _dir(runs, outside="ltr")
     yield f'    <p class="ocr_par" id="par_{place}"{told} title="{_bbox(paragraph.box)}">\n'
     for number, line in enumerate(paragraph.lines, start=1):
-        yield from _line(line, f"{place}_{number}", outside=direction, angle=angle)
+        yield from _line(line, f"{place}_{number}", outside=runs, angle=angle)
     yield "    </p>\n"
 
 
 def _line(line: Line, place: str, *, outside: str, angle: str) -> Iterator[str]:
-    told = _dir(text_direction(line.words), outside=outside)
+    told = _dir(direction(word.text for word in line.words), outside=outside)
     yield f'     <span class="ocr_line" id="line_{place}"{told} title="{_bbox(line.box)}{angle}">\n'
     for number, word in enumerate(line.words, start=1):
         facts = f"{_bbox(word.box)}; x_wconf {word.confidence:g}"
@@ -68,8 +68,8 @@ def _line(line: Line, place: str, *, outside: str, angle: str) -> Iterator[str]:
     yield "     </span>\n"
 
 
-def _dir(direction: str, *, outside: str) -> str:
-    return "" if direction == outside else f' dir="{direction}"'
+def _dir(runs: str, *, outside: str) -> str:
+    return "" if runs == outside else f' dir="{runs}"'
 
 
 def _bbox(box: Box) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from docserver.formats.characters import spaced
+from docserver.characters import spaced
 from docserver.model import Paragraph
 
 SOFT_HYPHEN = "\u00ad"

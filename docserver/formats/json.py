@@ -23,6 +23,12 @@ def render(job: Job, pages: Sequence[Page]) -> bytes:
     )
 
 
+def render_page(job: Job, pages: Sequence[Page]) -> bytes:  # noqa: ARG001 - all formats have one signature
+    """UTF-8; a single page as it stands in `pages` of a result."""
+    (page,) = pages
+    return orjson.dumps(page_object(page))
+
+
 def page_object(page: Page) -> dict[str, Any]:
     """One page as it stands in the result: its reading, or its error, or its number alone while it waits."""
     if page.reading:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from docserver.characters import rise, sink
 from docserver.model import Box, Line, Paragraph, Reading, Word
 
 HEADING_LEVELS = ((1.8, 1), (1.4, 2), (1.2, 3))
@@ -17,12 +18,6 @@ HEADING_LETTERS = 200
 
 BODY_LETTERS = 200
 """A page with fewer, such as a title page, is measured against the body of the whole document."""
-
-X_HEIGHT, ASCENDER, DESCENDER = 0.5, 0.22, 0.22
-"""Of a font's size: the height of small letters, and how far tall ones rise above and hanging ones sink below it."""
-
-_RISING = re.compile(r"[^\Wa-zàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ_]|[bdfhiklt\"'!?àáâãäåèéêëìíîïñòóôõöùúûüÿ]")
-_SINKING = re.compile(r"[gjpqyçQ,;()\[\]/|]")
 
 SIDEWAYS = (90, 270)
 
@@ -170,9 +165,7 @@ def _typical(words: Iterable[Word]) -> float:
 
 def _size(word: Word) -> float:
     """Of the font: a word's box is as high as its letters are, and not all rise and sink."""
-    rising, sinking = _RISING.search(word.text), _SINKING.search(word.text)
-    share = X_HEIGHT + (ASCENDER if rising else 0) + (DESCENDER if sinking else 0)
-    return (word.box[3] - word.box[1]) / share
+    return (word.box[3] - word.box[1]) / (rise(word.text) + sink(word.text))
 
 
 def _has_letter(text: str) -> bool:

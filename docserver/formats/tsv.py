@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.formats.characters import clean
+from docserver.characters import clean
 from docserver.model import Block, Box, Job, Page, Paragraph
 
 MEDIA_TYPE = "text/tab-separated-values"

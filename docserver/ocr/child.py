@@ -105,7 +105,7 @@ def open_document(source: str, *, content_type: str, limits: Limits) -> Outcome[
     """Count the pages of a document."""
     from docserver.ocr import calls
 
-    return _contained(partial(calls.count_pages, source, content_type, limits), limits)
+    return contained(partial(calls.count_pages, source, content_type, limits), limits)
 
 
 def read_page(source: str, *, content_type: str, page: int, options: Options, limits: Limits) -> Outcome[Reading]:
@@ -113,13 +113,13 @@ def read_page(source: str, *, content_type: str, page: int, options: Options, li
     from docserver.ocr import calls
 
     work = partial(calls.read_page, source, content_type, page=page, options=options, limits=limits)
-    outcome = _contained(work, limits)
+    outcome = contained(work, limits)
     if isinstance(outcome.value, Failure):
         return Outcome(Failure(outcome.value.code, outcome.value.message, page), outcome.detail)
     return outcome
 
 
-def _contained(work: Callable[[], T], limits: Limits) -> Outcome[T]:
+def contained(work: Callable[[], T], limits: Limits) -> Outcome[T]:
     """Run `work`, turn all that it may raise into an Outcome, and leave nothing in the scratch directory."""
     scratch = Path(limits.scratch)
     try:

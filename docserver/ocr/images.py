@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import pi_heif
 from PIL import Image, ImageChops, ImageCms, ImageOps, UnidentifiedImageError
@@ -169,6 +169,13 @@ def _dpi(image: Image.Image) -> int | None:
 def _orientation(image: Image.Image) -> int:
     value = image.getexif().get(ORIENTATION_TAG, 1)
     return value if isinstance(value, int) else 1
+
+
+def stored_orientation(file: BinaryIO) -> int:
+    """The EXIF orientation of a JPEG, 1 to 8; 1 if it does not tell, or is nonsense."""
+    with Image.open(file, formats=["JPEG"]) as image:
+        orientation = _orientation(image)
+    return orientation if orientation in range(1, 9) else 1
 
 
 def _flat(image: Image.Image) -> Image.Image:

@@ -7,18 +7,19 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Options, Reading
+from docserver.model import Options, Page, Reading
 from docserver.ocr import child
 from docserver.ocr.engine import Engine
 from docserver.ocr.limits import Limits, Opened, Outcome
 from docserver.ocr.processes import Child
+from docserver.ocr.searchable import entry
 from docserver.settings import Settings
 
 __all__ = ["Opened", "Slot"]
@@ -92,6 +93,17 @@ class Slot:
         if isinstance(result, Failure) and result.page is None:
             return Failure(result.code, result.message, page)
         return result
+
+    async def make_searchable(self, source: Path, content_type: str, pages: Sequence[Page]) -> Path | Failure:
+        """Make a PDF of these pages and their words; the file is there until the next call, and until `close`."""
+        timeout_s = self._settings.pdf_timeout_s
+        made = await self._run(
+            partial(entry.make, content_type=content_type, pages=pages, limits=self._limits(timeout_s)),
+            source,
+            timeout_s=timeout_s,
+            late=Failure(DocumentErrorCode.PAGE_TIMEOUT, f"Making the PDF took longer than {timeout_s:g} seconds."),
+        )
+        return made if isinstance(made, Failure) else Path(made)
 
     async def close(self) -> None:
         """Kill the child and all that it started, and remove the scratch directory."""

@@ -30,6 +30,7 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post(f"{JOB}/cancel", jobs.cancel_job, name="cancel")
     router.add_post(f"{JOB}/retry", jobs.retry_job, name="retry")
     router.add_get(f"{JOB}/result", results.get_result, name="result")
+    router.add_get(f"{JOB}/pages/{{number:\\d+}}", results.get_page, name="page")
     router.add_get("/v1/languages", system.languages, name="languages")
     router.add_get("/livez", system.livez, name="livez")
     router.add_get("/readyz", system.readyz, name="readyz")

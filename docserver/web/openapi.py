@@ -51,6 +51,8 @@ PAGE = """<!doctype html>
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
 
 _PATH_ID = {"type": "string", "format": "uuid"}
+_PATH_PARTS = {"number": {"type": "integer", "minimum": 1}}
+"""What is no id."""
 
 
 def _upload_body() -> dict[str, Any]:
@@ -99,7 +101,9 @@ def operation(
         "summary": summary,
         "tags": [tag],
         "responses": {str(status): one for status, one in told.items()},
-        "parameters": [{"in": "path", "name": name, "required": True, "schema": _PATH_ID} for name in path],
+        "parameters": [
+            {"in": "path", "name": name, "required": True, "schema": _PATH_PARTS.get(name, _PATH_ID)} for name in path
+        ],
     }
     if upload:
         whole["requestBody"] = _upload_body()

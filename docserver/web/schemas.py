@@ -116,6 +116,13 @@ class ResultQuery(Strict):
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
 
 
+class PageQuery(Strict):
+    format = fields.String(
+        validate=validate.OneOf(sorted(FORMATS)),
+        metadata={"description": "The format; without it the Accept header decides, and without that it is json."},
+    )
+
+
 class ReadingOptions(Strict):
     """How a document is to be read."""
 

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from docserver import control, intake, moves, news, reads, removal
+from docserver import control, intake, moves, news, reads, removal, results
 from docserver.claims import Claim, Claims
 from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.formats import FORMATS
@@ -328,8 +328,11 @@ class Life(RuleBasedStateMachine):
                 told = (kept.status.value, b'"attempt":%d,' % job.attempt in kept.body)
                 assert told == (job.status, True)
             if job.status == "completed" and job.pages is not None:
-                result = self.run(reads.result(self.resources, job_id, form=FORMATS["txt"], selection=None))
-                assert result.body.decode() == "\f".join(page.text for page in job.pages.values())
+                form = FORMATS["txt"]
+                result = self.run(
+                    results.result(self.resources, job_id, form=form, selection=None, known=lambda _: False)
+                )
+                assert result.body == "\f".join(page.text for page in job.pages.values()).encode()
         for job_id in self.deleted:
             assert self.run(self.resources.cache.job(job_id, stale=True)) is None
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from docserver import reads
+from docserver import reads, results
 from docserver.cache import JOB_KEY, RESULT_KEY, CachedJob
 from docserver.db import Database
 from docserver.errors import (
@@ -24,9 +24,10 @@ from docserver.errors import (
     ResultNotReady,
     Unprocessable,
 )
-from docserver.formats import FORMATS
+from docserver.formats import FORMATS, Format
 from docserver.model import Status
 from docserver.resources import Resources
+from docserver.results import Rendered
 from docserver.tables import deletions, documents, jobs, pages
 from tests.integration.test_cache import listening
 from tests.integration.test_tables import READING, change, claim_pages, finish_job, found, make_job
@@ -58,8 +59,14 @@ async def make_completed(resources: Resources, *texts: str) -> UUID:
     return job_id
 
 
+async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> Rendered:
+    """The result as a client gets it that has no version yet."""
+    return await results.result(resources, job_id, form=form, selection=selection, known=lambda _: False)
+
+
 async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:
-    rendered = await reads.result(resources, job_id, form=TXT, selection=selection or None)
+    rendered = await result(resources, job_id, form=TXT, selection=selection or None)
+    assert isinstance(rendered.body, bytes)
     return rendered.body.decode()
 
 
@@ -118,7 +125,7 @@ async def test_a_job_that_does_not_exist_is_not_found(resources: Resources) -> N
     with pytest.raises(NotFound):
         await reads.final_job(resources, uuid4(), wait_s=5)
     with pytest.raises(NotFound):
-        await reads.result(resources, uuid4(), form=TXT, selection=None)
+        await result(resources, uuid4(), form=TXT, selection=None)
 
 
 async def test_a_pending_job_shows_its_place_in_the_queue(resources: Resources) -> None:
@@ -213,20 +220,20 @@ async def test_a_result_is_rendered_once_and_then_served_without_the_database(
 ) -> None:
     job_id = await make_completed(resources, "one", "two")
 
-    first = await reads.result(resources, job_id, form=TXT, selection=None)
+    first = await result(resources, job_id, form=TXT, selection=None)
 
     assert first.body == b"one\ftwo"
-    assert await reads.result(without_database, job_id, form=TXT, selection=None) == first
+    assert await result(without_database, job_id, form=TXT, selection=None) == first
 
 
 async def test_a_result_that_is_rendered_again_has_the_same_tag_and_another_one_another(resources: Resources) -> None:
     job_id = await make_completed(resources, "one", "two")
-    first = await reads.result(resources, job_id, form=TXT, selection=None)
+    first = await result(resources, job_id, form=TXT, selection=None)
     await resources.redis.command("DEL", RESULT_KEY.format(job_id))
 
-    again = await reads.result(resources, job_id, form=TXT, selection=None)
-    other = await reads.result(resources, job_id, form=TXT, selection=(range(1, 2),))
-    as_json = await reads.result(resources, job_id, form=FORMATS["json"], selection=None)
+    again = await result(resources, job_id, form=TXT, selection=None)
+    other = await result(resources, job_id, form=TXT, selection=(range(1, 2),))
+    as_json = await result(resources, job_id, form=FORMATS["json"], selection=None)
 
     assert again == first
     assert len({first.etag, other.etag, as_json.etag}) == 3
@@ -239,13 +246,11 @@ async def test_each_format_and_selection_is_cached_by_itself(resources: Resource
     forms = [TXT, FORMATS["json"], FORMATS["tsv"]]
     selections = [None, (range(1, 2),), (range(2, 4),)]
     rendered = [
-        await reads.result(resources, job_id, form=form, selection=selection)
-        for form in forms
-        for selection in selections
+        await result(resources, job_id, form=form, selection=selection) for form in forms for selection in selections
     ]
 
     cached = [
-        await reads.result(without_database, job_id, form=form, selection=selection)
+        await result(without_database, job_id, form=form, selection=selection)
         for form in forms
         for selection in selections
     ]
@@ -273,7 +278,7 @@ async def test_pages_that_the_job_does_not_have_are_refused_and_the_last_is_told
 async def test_a_result_of_more_pages_than_are_read_at_once_is_whole(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reads, "PAGES_AT_ONCE", 3)
+    monkeypatch.setattr(results, "PAGES_AT_ONCE", 3)
     texts = [f"page {number}" for number in range(1, 8)]
 
     assert await text_of(resources, await make_completed(resources, *texts)) == "\f".join(texts)

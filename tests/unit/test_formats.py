@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.formats import FORMATS, negotiate
+from docserver.formats import RENDERINGS, negotiate
 from docserver.model import (
     Block,
     Job,
@@ -68,11 +68,11 @@ THIRD = Page(3, READ.status, READ.reading, None)
 
 
 def test_text_has_a_form_feed_between_pages_and_nothing_for_a_failed_one() -> None:
-    assert FORMATS["txt"].render(JOB, [READ, FAILED, THIRD]).decode() == "Größe\n\ntwo\f\fGröße\n\ntwo"
+    assert RENDERINGS["txt"].render(JOB, [READ, FAILED, THIRD]).decode() == "Größe\n\ntwo\f\fGröße\n\ntwo"
 
 
 def test_json_has_every_word_with_its_place_and_confidence() -> None:
-    result = orjson.loads(FORMATS["json"].render(JOB, [READ]))
+    result = orjson.loads(RENDERINGS["json"].render(JOB, [READ]))
 
     assert result["job_id"] == str(JOB.id)
     assert result["document_id"] == str(JOB.document_id)
@@ -102,11 +102,11 @@ def test_json_has_every_word_with_its_place_and_confidence() -> None:
 
 
 def test_an_unknown_resolution_is_null_in_json() -> None:
-    assert orjson.loads(FORMATS["json"].render(JOB, [READ]))["pages"][0]["dpi"] is None
+    assert orjson.loads(RENDERINGS["json"].render(JOB, [READ]))["pages"][0]["dpi"] is None
 
 
 def test_a_failed_page_is_its_error_in_json() -> None:
-    assert orjson.loads(FORMATS["json"].render(JOB, [FAILED]))["pages"] == [
+    assert orjson.loads(RENDERINGS["json"].render(JOB, [FAILED]))["pages"] == [
         {
             "number": 2,
             "error": {"code": "page_timeout", "message": "Too slow.", "page": 2, "retryable": True},
@@ -114,9 +114,9 @@ def test_a_failed_page_is_its_error_in_json() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", RENDERINGS)
 def test_the_same_input_renders_to_the_same_bytes(name: str) -> None:
-    assert FORMATS[name].render(JOB, [READ, FAILED]) == FORMATS[name].render(JOB, [READ, FAILED])
+    assert RENDERINGS[name].render(JOB, [READ, FAILED]) == RENDERINGS[name].render(JOB, [READ, FAILED])
 
 
 @pytest.mark.parametrize(

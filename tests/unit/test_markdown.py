@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from docserver.formats import FORMATS
-from docserver.formats.characters import clean
+from docserver.characters import clean
+from docserver.formats import RENDERINGS
 from docserver.formats.md import escaped
 from docserver.model import Line, Page, Paragraph, Word
 from tests.pages import failed, page, paragraph, read
@@ -20,7 +20,7 @@ BODY = "The body of this text goes on and on in letters of one size so that it i
 
 
 def md(*pages: Page) -> str:
-    return FORMATS["md"].render(JOB, pages).decode()
+    return RENDERINGS["md"].render(JOB, pages).decode()
 
 
 def shown(text: str) -> list[tuple[str, str]]:

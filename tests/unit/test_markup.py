@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from docserver.formats import FORMATS
-from docserver.formats.characters import clean, runs_right_to_left, spaced
+from docserver.characters import clean, runs_right_to_left, spaced
+from docserver.formats import RENDERINGS
 from docserver.model import Page
 from docserver.ocr import tesseract
 from tests.pages import failed, page, paragraph, read
@@ -27,7 +27,7 @@ ARABIC = "مرحبا بالعالم"
 
 
 def rendered(name: str, *pages: Page) -> str:
-    return FORMATS[name].render(JOB, pages).decode()
+    return RENDERINGS[name].render(JOB, pages).decode()
 
 
 def hocr(*pages: Page) -> Any:

@@ -1,19 +1,31 @@
-"""Results: the text of a completed job in the format that the client wants."""
+"""Results: the text of a completed job, or of one of its pages, in the format that the client wants."""
+
+import asyncio
+import math
+from typing import BinaryIO
 
 from aiohttp import web
 
-from docserver import reads
-from docserver.errors import NotAcceptable
-from docserver.formats import FORMATS, Format, negotiate
+from docserver import results
+from docserver.errors import NotAcceptable, NotFound
+from docserver.formats import FORMATS, PDF, Format, negotiate
+from docserver.model import MAX_PAGE_NUMBER
+from docserver.results import Rendered
 from docserver.web import answers, schemas
-from docserver.web.handlers.common import path_id, unchanged
+from docserver.web.handlers.common import allow, path_id, unchanged
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
 GUARDS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 """What a document says is shown by a browser as what it is declared to be, and can do nothing there."""
 
+CHUNK_BYTES = 1 << 20
+"""Large results are read from their file and sent in pieces of this size."""
+
 _RESULT_QUERY = schemas.ResultQuery()
+_PAGE_QUERY = schemas.PageQuery()
+
+_MEDIA_TYPES = [form.media_type for form in FORMATS.values()]
 
 
 @operation(
@@ -23,29 +35,87 @@ _RESULT_QUERY = schemas.ResultQuery()
     query=schemas.ResultQuery,
     schema=answers.Result,
     answers={200: "The text", 304: "Unchanged since the version that If-None-Match names"},
-    produces=[form.media_type for form in FORMATS.values()],
+    produces=_MEDIA_TYPES,
     refusals=(404, 406, 409, 422, 429, 503),
     headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
 )
-async def get_result(request: web.Request) -> web.Response:
+async def get_result(request: web.Request) -> web.StreamResponse:
     query = schemas.load(_RESULT_QUERY, request.query)
-    form = FORMATS[query["format"]] if "format" in query else _accepted(request)
-    rendered = await reads.result(
-        request.app[RESOURCES], path_id(request, "job_id"), form=form, selection=query.get("pages")
+    form = _wanted(request, query.get("format"), default="txt")
+    rendered = await results.result(
+        request.app[RESOURCES],
+        path_id(request, "job_id"),
+        form=form,
+        selection=query.get("pages"),
+        known=lambda etag: unchanged(request, etag),
     )
-    headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", "Vary": "Accept", **GUARDS}
-    if unchanged(request, rendered.etag):
+    return await _response(request, rendered, form)
+
+
+@operation(
+    summary="One page of a job, as soon as it is read",
+    tag="results",
+    path=["job_id", "number"],
+    query=schemas.PageQuery,
+    schema=answers.Page,
+    answers={200: "The page", 304: "Unchanged since the version that If-None-Match names"},
+    produces=_MEDIA_TYPES,
+    refusals=(404, 406, 409, 422, 429, 503),
+    headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
+)
+async def get_page(request: web.Request) -> web.StreamResponse:
+    query = schemas.load(_PAGE_QUERY, request.query)
+    form = _wanted(request, query.get("format"), default="json")
+    rendered = await results.page(
+        request.app[RESOURCES],
+        path_id(request, "job_id"),
+        _page_number(request),
+        form=form,
+        known=lambda etag: unchanged(request, etag),
+    )
+    return await _response(request, rendered, form)
+
+
+def _wanted(request: web.Request, name: str | None, *, default: str) -> Format:
+    """The format that the client asks for, and the time that making it may take."""
+    form = FORMATS[name] if name else negotiate(",".join(request.headers.getall("Accept", ())), default=default)
+    if form is None:
+        offered = ", ".join(_MEDIA_TYPES)
+        raise NotAcceptable(f"None of the formats in the Accept header is offered; offered are: {offered}.")
+    if form is PDF:
+        # Its turn, and its making.
+        allow(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s)
+    return form
+
+
+def _page_number(request: web.Request) -> int:
+    text = request.match_info["number"]
+    # Longer ones would be numbers too large for any table.
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE_NUMBER)) and int(text)):
+        raise NotFound("Pages are counted from 1.")
+    return int(text)
+
+
+async def _response(request: web.Request, rendered: Rendered, form: Format) -> web.StreamResponse:
+    headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if rendered.body is None:
         return web.Response(status=304, headers=headers)
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
-    return web.Response(
-        body=rendered.body,
-        headers={**headers, "Content-Type": form.media_type + charset},
-    )
+    headers |= {**GUARDS, "Content-Type": form.media_type + charset}
+    if isinstance(rendered.body, bytes):
+        return web.Response(body=rendered.body, headers=headers)
+    return await _streamed(request, rendered.body, headers)
 
 
-def _accepted(request: web.Request) -> Format:
-    form = negotiate(",".join(request.headers.getall("Accept", ())))
-    if form is None:
-        offered = ", ".join(known.media_type for known in FORMATS.values())
-        raise NotAcceptable(f"None of the formats in the Accept header is offered; offered are: {offered}.")
-    return form
+async def _streamed(request: web.Request, file: BinaryIO, headers: dict[str, str]) -> web.StreamResponse:
+    # The client may be slow; if it is gone, the connection tells.
+    allow(request, math.inf)
+    with file:
+        response = web.StreamResponse(headers=headers)
+        response.content_length = await asyncio.to_thread(file.seek, 0, 2)
+        await response.prepare(request)
+        await asyncio.to_thread(file.seek, 0)
+        while request.method != "HEAD" and (piece := await asyncio.to_thread(file.read, CHUNK_BYTES)):
+            await response.write(piece)
+        await response.write_eof()
+    return response

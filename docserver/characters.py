@@ -1,11 +1,10 @@
-"""What formats must know of characters: which XML may hold, which way they run, which are set without spaces."""
+"""Properties of characters: which XML may hold, which way they run, which rise or sink, which need no spaces."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import pairwise
-
-from docserver.model import Word
 
 _FORBIDDEN = [*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF]
 _WHITE = {0x09: " ", 0x0A: " ", 0x0B: " ", 0x0C: " ", 0x0D: " ", 0x85: " "}
@@ -37,9 +36,26 @@ def runs_right_to_left(text: str) -> bool:
     return right > left
 
 
-def text_direction(words: Iterable[Word]) -> str:
-    """`ltr` or `rtl`: which way the words run, taken together."""
-    return "rtl" if runs_right_to_left("".join(word.text for word in words)) else "ltr"
+def direction(texts: Iterable[str]) -> str:
+    """`ltr` or `rtl`: which way the texts run, taken together."""
+    return "rtl" if runs_right_to_left("".join(texts)) else "ltr"
+
+
+X_HEIGHT, ASCENDER, DESCENDER = 0.5, 0.22, 0.22
+"""Of a font's size: the height of small letters, and how far tall ones rise above and hanging ones sink below it."""
+
+_RISING = re.compile(r"[^\Wa-zàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ_]|[bdfhiklt\"'!?àáâãäåèéêëìíîïñòóôõöùúûüÿ]")
+_SINKING = re.compile(r"[gjpqyçQ,;()\[\]/|]")
+
+
+def rise(text: str) -> float:
+    """How far the text rises above its line, as a share of the font's size."""
+    return X_HEIGHT + ASCENDER if _RISING.search(text) else X_HEIGHT
+
+
+def sink(text: str) -> float:
+    """How far the text sinks below its line, as a share of the font's size."""
+    return DESCENDER if _SINKING.search(text) else 0.0
 
 
 def spaced(words: Iterable[str]) -> str:

@@ -1,0 +1,39 @@
+"""Child side: the entry point that makes a searchable PDF. It is light, because the server imports it to call it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from docserver.errors import DocumentErrorCode
+from docserver.model import Page
+from docserver.ocr import child
+from docserver.ocr.faults import Unreadable
+from docserver.ocr.limits import Limits, Outcome
+
+PDF = "application/pdf"
+
+RESULT = "searchable.pdf"
+WORK = "work"
+
+
+def make(source: str, *, content_type: str, pages: Sequence[Page], limits: Limits) -> Outcome[str]:
+    """Write the PDF into the scratch directory, where it stays until the next call; returns its path."""
+    # What the call leaves in its own directory is deleted at its end, the result is beside it.
+    work = Path(limits.scratch) / WORK
+    work.mkdir(exist_ok=True)
+    target = Path(limits.scratch) / RESULT
+    target.unlink(missing_ok=True)
+
+    def made() -> str:
+        # The libraries for it are for this process alone.
+        from docserver.ocr.searchable import pdfs, pictures  # noqa: PLC0415
+
+        if not Path(source).is_file():
+            raise Unreadable(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
+        if content_type == PDF:
+            pdfs.write(source, pages=pages, target=target)
+        else:
+            pictures.write(source, content_type, pages=pages, target=target, max_pixels=limits.max_page_pixels)
+        return str(target)
+
+    return child.contained(made, replace(limits, scratch=str(work)))

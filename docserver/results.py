@@ -1,0 +1,195 @@
+"""What documents say, in the format that a client wants: rendered from the stored words, or kept from the last time."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from importlib.metadata import version
+from typing import BinaryIO
+from uuid import UUID
+
+import orjson
+
+from docserver import reads
+from docserver.cache import CachedJob
+from docserver.errors import (
+    DocumentErrorCode,
+    Failure,
+    JobFailed,
+    NotFound,
+    NotRenderable,
+    PageFailed,
+    ResultNotReady,
+    Unprocessable,
+)
+from docserver.formats import JSON_PAGE, Format, Rendering
+from docserver.model import Document, Job, Page, PageStatus, Status, failure_json, format_pages, select_pages
+from docserver.resources import Resources
+from docserver.tables import documents, jobs, pages
+
+PAGES_AT_ONCE = 50
+"""Pages read from the database by one statement: some megabytes."""
+
+PDF_EDITION = f"1 {version('pikepdf')}"
+"""Of the PDFs that we make: another one makes other bytes of the same words. The number is ours."""
+
+Known = Callable[[str], bool]
+"""Whether the client has the version with this ETag already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A result in a format."""
+
+    etag: str
+    body: bytes | BinaryIO | None
+    """Large ones are an open file, which is the caller's to close; None if the client has it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What there is to render."""
+
+    job: Job
+    document: Document
+    pages: list[Page]
+
+
+async def result(
+    resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, known: Known
+) -> Rendered:
+    """A completed job's text; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
+    name = f"{form.name}:{format_pages(selection or ())}"
+    state, kept = await resources.cache.finished(job_id, name)
+    if state is None:
+        state = await reads.job(resources, job_id)
+    _check_completed(state)
+    if kept is not None:
+        etag, _, body = kept.partition(b"\n")
+        return Rendered(etag.decode(), None if known(etag.decode()) else body)
+    rendered = await _render(resources, await _content(resources, job_id, selection), form, known=known)
+    if isinstance(rendered.body, bytes):
+        await resources.cache.put_result(
+            job_id, name, version=state.version, body=rendered.etag.encode() + b"\n" + rendered.body
+        )
+    return rendered
+
+
+async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, known: Known) -> Rendered:
+    """One page, as soon as it is read; raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable."""
+    async with resources.db.session() as cur:
+        job = await jobs.find(cur, job_id)
+        found = await pages.of_job(cur, job_id=job_id, after=number - 1, limit=1) if job else []
+        document = await documents.find(cur, job.document_id) if job else None
+    if job is None or document is None:
+        raise NotFound("There is no such job.")
+    if not found or found[0].number != number:
+        if job.pages_total is None:
+            raise _unfinished(job)
+        raise NotFound("The job has no such page.")
+    if found[0].status is PageStatus.PENDING:
+        raise _unfinished(job)
+    if found[0].failure:
+        raise PageFailed(found[0].failure.message, extra={"job_error": failure_json(found[0].failure)})
+    # Of one page, JSON has no more to say than the page.
+    shown = JSON_PAGE if form.name == JSON_PAGE.name else form
+    return await _render(resources, _Content(job, document, found), shown, known=known)
+
+
+def _check_completed(state: CachedJob) -> None:
+    if not state.status.final:
+        raise _not_ready(f"The job is {state.status}; ask again when it is completed.")
+    if state.status is not Status.COMPLETED:
+        raise JobFailed(f"The job is {state.status}.", extra={"job_error": orjson.loads(state.body)["error"]})
+
+
+def _unfinished(job: Job) -> ResultNotReady | JobFailed:
+    if not job.status.final:
+        return _not_ready("The page is not read yet; ask again soon.")
+    error = failure_json(job.failure) if job.failure else None
+    return JobFailed(f"The job is {job.status}, and the page was not read.", extra={"job_error": error})
+
+
+def _not_ready(detail: str) -> ResultNotReady:
+    return ResultNotReady(detail, headers={"Retry-After": str(reads.RETRY_AFTER_S)})
+
+
+async def _content(resources: Resources, job_id: UUID, selection: Sequence[range] | None) -> _Content:
+    async with resources.db.session() as cur:
+        job = await jobs.find(cur, job_id)
+        document = await documents.find(cur, job.document_id) if job else None
+        if job is None or document is None:
+            raise NotFound("There is no such job.")
+        found: list[Page] = []
+        while batch := await pages.of_job(
+            cur, job_id=job_id, after=found[-1].number if found else 0, limit=PAGES_AT_ONCE
+        ):
+            found.extend(batch)
+        after = await jobs.find(cur, job_id)
+    # Another attempt may have begun since the job was seen completed, and ended again while its pages were read.
+    if after is None or after.version != job.version or job.status is not Status.COMPLETED:
+        raise _not_ready("The document is being read again; ask again soon.")
+    return _Content(job, document, found if selection is None else _selected(found, selection))
+
+
+def _selected(found: Sequence[Page], selection: Sequence[range]) -> list[Page]:
+    last = found[-1].number if found else 0
+    numbers = set(select_pages(selection, total=last))
+    selected = [page for page in found if page.number in numbers]
+    if not selected:
+        raise Unprocessable(
+            "The job has none of these pages.", errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}]
+        )
+    return selected
+
+
+async def _render(resources: Resources, content: _Content, form: Format, *, known: Known) -> Rendered:
+    if not isinstance(form, Rendering):
+        return await _searchable_pdf(resources, content, known=known)
+    body = await asyncio.to_thread(form.render, content.job, content.pages)
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    return Rendered(etag, None if known(etag) else body)
+
+
+async def _searchable_pdf(resources: Resources, content: _Content, *, known: Known) -> Rendered:
+    etag = await asyncio.to_thread(_etag_of_pdf, content)
+    if known(etag):
+        return Rendered(etag, None)
+    document = content.document
+    try:
+        source = await resources.storage.path(document.id)
+    except FileNotFoundError as error:
+        missing = Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file is not in the storage any more.")
+        raise _not_renderable(missing) from error
+    made = await resources.pdf_maker.make(source, document.content_type, content.pages)
+    if isinstance(made, Failure):
+        raise _not_renderable(made)
+    return Rendered(
+        etag, await asyncio.to_thread(partial(_small_as_bytes, made, most=resources.settings.cache_result_bytes))
+    )
+
+
+def _not_renderable(failure: Failure) -> NotRenderable:
+    return NotRenderable(failure.message, extra={"job_error": failure_json(failure)})
+
+
+def _small_as_bytes(file: BinaryIO, *, most: int) -> bytes | BinaryIO:
+    """What fits into the cache as bytes, else the file."""
+    if os.fstat(file.fileno()).st_size > most:
+        return file
+    with file:
+        return file.read()
+
+
+def _etag_of_pdf(content: _Content) -> str:
+    """From all that the PDF is made of, as the same words on the same document make the same bytes."""
+    digest = sha256(f"{PDF_EDITION} {content.document.sha256.hex()}".encode())
+    for found in content.pages:
+        digest.update(f" {found.number}".encode())
+        reading = found.reading
+        if reading:
+            facts = (reading.width, reading.height, reading.dpi, reading.rotation, reading.source, len(reading.layout))
+            digest.update(repr(facts).encode() + reading.layout)
+    return f'"{digest.hexdigest()[:32]}"'

@@ -1,0 +1,247 @@
+"""Results in every format, and single pages, over HTTP."""
+
+import asyncio
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pikepdf
+import pytest
+
+from docserver.ocr.searchable.maker import PdfMaker
+from docserver.resources import Resources
+from docserver.worker import Worker
+from tests.integration.conftest import Client, MakeClient, completed, get, upload
+from tests.integration.test_tables import change
+from tests.samples import KINDS, PAGES, Sample, jpeg_turned, pdf_pages, pdf_scanned, png, words
+from tests.unit.test_searchable_pdf import run
+
+
+async def read(client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str) -> str:
+    """Upload a document and wait for it; returns where its job is."""
+    job = await upload(client, data, filename, **fields)
+    await completed(client, job["job_id"])
+    return f"/v1/jobs/{job['job_id']}"
+
+
+async def fetch(client: Client, path: str, **headers: str) -> tuple[int, Mapping[str, str], bytes]:
+    async with client.get(path, headers=headers) as response:
+        return response.status, response.headers, await response.read()
+
+
+async def text_of(pdf: bytes, tmp_path: Path) -> str:
+    (tmp_path / "result.pdf").write_bytes(pdf)
+    return await asyncio.to_thread(run, "pdftotext", tmp_path / "result.pdf", "-")
+
+
+@pytest.mark.parametrize("sample", KINDS.values(), ids=KINDS)
+async def test_every_kind_of_document_becomes_a_searchable_pdf(
+    client: Client, worker: Worker, tmp_path: Path, sample: Sample
+) -> None:
+    path = await read(client, sample.data(), sample.filename)
+
+    status, headers, body = await fetch(client, f"{path}/result", Accept="application/pdf")
+
+    assert (status, headers["Content-Type"]) == (200, "application/pdf")
+    with pikepdf.open(io.BytesIO(body)) as pdf:
+        assert pdf.check_pdf_syntax() == []
+        assert len(pdf.pages) == len(sample.texts)
+    text = await text_of(body, tmp_path)
+    assert [word for word in words(sample.text) if word not in text] == []
+
+
+async def test_chosen_pages_become_a_pdf_of_just_these(client: Client, worker: Worker, tmp_path: Path) -> None:
+    path = await read(client, pdf_scanned(PAGES), "scan.pdf")
+
+    _, _, body = await fetch(client, f"{path}/result?format=pdf&pages=2-3")
+
+    pages = (await text_of(body, tmp_path)).split("\f")
+    assert [words(page) for page in pages[:2]] == [words(PAGES[1]), words(PAGES[2])]
+
+
+async def test_a_pdf_that_did_not_change_is_neither_made_nor_sent_again(
+    client: Client, worker: Worker, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await read(client)
+    _, headers, first = await fetch(client, f"{path}/result?format=pdf")
+    await resources.redis.command("FLUSHALL")
+    _, again, second = await fetch(client, f"{path}/result?format=pdf")
+    await resources.redis.command("FLUSHALL")
+    monkeypatch.setattr(PdfMaker, "make", None)
+
+    status, _, body = await fetch(client, f"{path}/result?format=pdf", **{"If-None-Match": headers["ETag"]})
+
+    assert (first, headers["ETag"]) == (second, again["ETag"])
+    assert not headers["ETag"].startswith("W/")
+    assert (status, body) == (304, b"")
+
+
+async def test_a_large_pdf_is_streamed_and_not_kept_in_redis(
+    make_client: MakeClient, worker: Worker, resources: Resources
+) -> None:
+    small = await make_client(rate_limit=False, cache_result_mb=0.001)
+    path = await read(small)
+
+    status, headers, body = await fetch(small, f"{path}/result?format=pdf")
+    async with small.head(f"{path}/result?format=pdf") as head:
+        assert head.headers["Content-Length"] == headers["Content-Length"]
+
+    assert (status, int(headers["Content-Length"])) == (200, len(body))
+    assert body.startswith(b"%PDF")
+    assert await resources.redis.command("KEYS", "docserver:result:*") == []
+
+
+async def test_a_pdf_whose_document_takes_too_long_is_a_clean_refusal(
+    client: Client, worker: Worker, resources: Resources, tmp_path: Path, make_client: MakeClient
+) -> None:
+    path = await read(client, pdf_pages(1), "report.pdf")
+    hurried = replace(resources.settings, pdf_timeout_s=0.01)
+    maker = PdfMaker(hurried, resources.engine, scratch=tmp_path / "hurried")
+    resources_of(client, pdf_maker=maker)
+
+    status, headers, body = await fetch(client, f"{path}/result?format=pdf")
+
+    assert (status, headers["Content-Type"]) == (422, "application/problem+json")
+    assert b'"code":"not_renderable"' in body
+    assert b'"code":"page_timeout"' in body
+    assert (await fetch(client, f"{path}/result?format=txt"))[0] == 200
+    assert list((tmp_path / "hurried").iterdir()) == []
+
+
+def resources_of(client: Client, **changes: object) -> None:
+    """Change what the client's application works with."""
+    from docserver.web.keys import RESOURCES
+
+    app = client.server.app  # type: ignore[attr-defined]
+    app._state[RESOURCES] = replace(app[RESOURCES], **changes)
+
+
+@pytest.mark.parametrize(("data", "reason"), [(b"%PDF-1.7\nno more", "corrupt"), (None, "storage_missing")])
+async def test_a_document_that_is_not_what_it_was_is_a_clean_refusal(
+    client: Client, worker: Worker, resources: Resources, data: bytes | None, reason: str
+) -> None:
+    path = await read(client, pdf_pages(1), "report.pdf")
+    job = await get(client, path)
+    source = await resources.storage.path(UUID(job["document_id"]))
+    source.unlink()
+    if data:
+        source.write_bytes(data)
+
+    status, _, body = await fetch(client, f"{path}/result?format=pdf")
+
+    assert status == 422
+    assert f'"code":"{reason}"'.encode() in body
+
+
+async def test_pdfs_that_many_clients_want_at_once_are_all_made(client: Client, worker: Worker) -> None:
+    paths = [await read(client, png(f"number {n}")) for n in range(3)]
+
+    answers = await asyncio.gather(*(fetch(client, f"{path}/result?format=pdf") for path in paths))
+
+    assert [status for status, _, _ in answers] == [200] * 3
+    assert len({body for _, _, body in answers}) == 3
+
+
+async def test_who_finds_too_many_before_it_is_told_when_to_come_again(
+    client: Client, worker: Worker, resources: Resources, tmp_path: Path
+) -> None:
+    path = await read(client)
+    maker = PdfMaker(replace(resources.settings, pdf_timeout_s=0.1), resources.engine, scratch=tmp_path)
+    resources_of(client, pdf_maker=maker)
+    await maker._turn.acquire()
+
+    status, headers, body = await fetch(client, f"{path}/result?format=pdf")
+
+    assert status == 503
+    assert int(headers["Retry-After"]) > 0
+    assert b'"code":"unavailable"' in body
+
+
+async def test_a_turned_photo_becomes_an_upright_pdf(client: Client, worker: Worker, tmp_path: Path) -> None:
+    path = await read(client, jpeg_turned(), "turned.jpg")
+
+    _, _, body = await fetch(client, f"{path}/result?format=pdf")
+
+    assert words(await text_of(body, tmp_path)) == words(KINDS["jpeg_turned"].text)
+    assert jpeg_turned() in body
+
+
+async def test_a_page_is_given_as_it_stands_in_the_result(client: Client, worker: Worker) -> None:
+    path = await read(client, pdf_scanned(PAGES), "scan.pdf")
+    whole = await get(client, f"{path}/result", format="json")
+
+    page = await get(client, f"{path}/pages/2")
+    _, headers, text = await fetch(client, f"{path}/pages/2", Accept="text/plain")
+    status, _, _ = await fetch(client, f"{path}/pages/2", Accept="text/plain", **{"If-None-Match": headers["ETag"]})
+
+    assert page == whole["pages"][1]
+    assert words(page["text"]) == words(text.decode()) == words(PAGES[1])
+    assert (headers["Vary"], status) == ("Accept", 304)
+
+
+@pytest.mark.parametrize("form", ["tsv", "hocr", "alto", "md", "pdf"])
+async def test_a_page_is_given_in_any_format(client: Client, worker: Worker, form: str) -> None:
+    path = await read(client, pdf_scanned(PAGES), "scan.pdf")
+
+    status, _, body = await fetch(client, f"{path}/pages/3?format={form}")
+
+    assert status == 200
+    assert b"candles" in body or form == "pdf"
+
+
+async def test_a_page_can_be_read_while_others_are_not(client: Client, worker: Worker, resources: Resources) -> None:
+    path = await read(client, pdf_scanned(PAGES), "scan.pdf")
+    job_id = UUID(path.rpartition("/")[2]).bytes
+    await change(resources.db, "UPDATE pages SET status = 'pending' WHERE number = 3 AND job_id = %s", job_id)
+    await change(resources.db, "UPDATE jobs SET status = 'processing' WHERE id = %s", job_id)
+
+    assert (await fetch(client, f"{path}/pages/2"))[0] == 200
+    status, headers, body = await fetch(client, f"{path}/pages/3")
+    assert (status, b'"code":"not_ready"' in body) == (409, True)
+    assert int(headers["Retry-After"]) > 0
+
+
+async def test_a_page_of_a_job_that_was_not_opened_yet_is_not_ready(client: Client) -> None:
+    job = await upload(client)
+
+    status, headers, _ = await fetch(client, f"/v1/jobs/{job['job_id']}/pages/1")
+
+    assert (status, "Retry-After" in headers) == (409, True)
+
+
+@pytest.mark.parametrize("number", ["0", "4", "x", "-1", "1.0", "99999999999999999999"])
+async def test_a_page_that_the_job_does_not_have_is_not_found(client: Client, worker: Worker, number: str) -> None:
+    path = await read(client, pdf_scanned(PAGES), "scan.pdf")
+
+    assert (await fetch(client, f"{path}/pages/{number}"))[0] == 404
+    assert (await fetch(client, f"/v1/jobs/{UUID(int=0)}/pages/1"))[0] == 404
+
+
+async def test_a_page_that_could_not_be_read_says_why(client: Client, worker: Worker, resources: Resources) -> None:
+    path = await read(client, pdf_scanned(PAGES), "scan.pdf")
+    await change(
+        resources.db,
+        "UPDATE pages SET status = 'failed', error_code = 'page_timeout', error_message = 'Slow.' WHERE number = 1",
+    )
+
+    status, _, body = await fetch(client, f"{path}/pages/1")
+
+    assert status == 409
+    assert b'"code":"page_failed"' in body
+    assert b'"code":"page_timeout"' in body
+
+
+async def test_a_page_of_a_job_that_ended_without_it_is_not_waited_for(
+    client: Client, worker: Worker, resources: Resources
+) -> None:
+    path = await read(client, pdf_scanned(PAGES), "scan.pdf")
+    job_id = UUID(path.rpartition("/")[2]).bytes
+    await change(resources.db, "UPDATE pages SET status = 'pending' WHERE number = 3 AND job_id = %s", job_id)
+    await change(resources.db, "UPDATE jobs SET status = 'cancelled' WHERE id = %s", job_id)
+
+    status, headers, body = await fetch(client, f"{path}/pages/3")
+
+    assert (status, "Retry-After" in headers) == (409, False)
+    assert b'"code":"job_failed"' in body

@@ -1,0 +1,326 @@
+"""Searchable PDFs, looked at with poppler: the words lie where they were read, and the pages look as before."""
+
+import html
+import io
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
+
+from docserver.errors import DocumentErrorCode
+from docserver.model import Block, Box, Line, Page, Paragraph, Word, lines_of, pack_blocks
+from docserver.ocr.faults import Unreadable
+from docserver.ocr.searchable import pdfs
+from docserver.ocr.searchable.blank_font import EM, TRUETYPE
+from docserver.ocr.searchable.overlay import ADVANCE, DEEPEST, HIGHEST, STEPS, in_sight
+from tests.pages import HEIGHT, WIDTH, failed, page, paragraph, read
+from tests.samples import pdf_encrypted, pdf_owner_locked, pdf_pages, pdf_scanned, pdf_text, pdf_texts
+from tests.unit.test_markup import ARABIC, HEBREW
+
+TEXTS = [
+    "The quick brown fox\njumps over the lazy dog",
+    "a line - I know. x\nof a key, once",
+    f"{HEBREW}\n{HEBREW}",
+    f"{ARABIC}\n{ARABIC}",
+    "日本語 文書 です",
+    "한국어 문서",
+    "Привет мир, Ελλάδα",
+    "🙂 \U0001d518\U0001d52b\U0001d526 e\u0301te\u0301 ß",
+]
+
+TOLERANCE_PT = 0.7
+"""Ten-point letters; heights are told in twentieths of their size."""
+
+PT_PER_PX = 595 / WIDTH
+
+Boxes = list[tuple[str, tuple[float, ...]]]
+
+
+def made(data: bytes, pages: Sequence[Page], tmp_path: Path) -> Path:
+    source, target = tmp_path / "source.pdf", tmp_path / "target.pdf"
+    source.write_bytes(data)
+    pdfs.write(str(source), pages=pages, target=target)
+    with pikepdf.open(target) as pdf:
+        assert pdf.check_pdf_syntax() == []
+    return target
+
+
+def sheet(
+    *, rotate: int = 0, crop: Sequence[float] | None = None, media: Sequence[float] = (0, 0, 595, 892.5)
+) -> bytes:
+    """A page that shows a few bars, without any text."""
+    pdf = pikepdf.new()
+    content = b"0.2 0.4 0.8 rg 40 50 200 30 re f 1 0 0 rg 300 600 100 150 re f"
+    fields: dict[str, Any] = {"/Type": pikepdf.Name.Page, "/MediaBox": pikepdf.Array(media), "/Rotate": rotate}
+    if crop:
+        fields["/CropBox"] = pikepdf.Array(crop)
+    pdf.pages.append(
+        pikepdf.Page(pdf.make_indirect(pikepdf.Dictionary({"/Contents": pdf.make_stream(content), **fields})))
+    )
+    file = io.BytesIO()
+    pdf.save(file)
+    return file.getvalue()
+
+
+def seen(path: Path) -> Boxes:
+    """The words of the first page and their places in points, as poppler finds them."""
+    said = run("pdftotext", "-bbox", "-cropbox", "-l", "1", path, "-")
+    found = re.findall(r'<word xMin="(\S+)" yMin="(\S+)" xMax="(\S+)" yMax="(\S+)">(.*?)</word>', said)
+    return [(html.unescape(text), tuple(map(float, box))) for *box, text in found]
+
+
+def run(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.decode()
+
+
+def drawn(path: Path, number: int = 1) -> bytes:
+    return subprocess.run(
+        ["pdftoppm", "-r", "50", "-cropbox", "-f", str(number), "-l", str(number), path],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+
+def words_of(given: Page) -> list[Word]:
+    assert given.reading
+    return [word for line in lines_of(given.reading.blocks) for word in line.words]
+
+
+def assert_words_lie_where_they_were_read(found: Boxes, given: Page, *, scale: float = PT_PER_PX) -> None:
+    wanted = sorted((in_sight(word.text), tuple(side * scale for side in word.box)) for word in words_of(given))
+    assert [text for text, _ in sorted(found)] == [text for text, _ in wanted]
+    for (text, box), (_, place) in zip(sorted(found), wanted, strict=True):
+        assert box == pytest.approx(place, abs=TOLERANCE_PT), text
+
+
+def turned(given: Page, change: Callable[[Box], Box], *, rotation: int, size: tuple[int, int]) -> Page:
+    """The page as it is found when it lies otherwise: every box changed."""
+    assert given.reading
+
+    def line_turned(line: Line) -> Line:
+        return Line(change(line.box), tuple(Word(w.text, change(w.box), w.confidence) for w in line.words))
+
+    blocks = [
+        Block(
+            change(block.box),
+            tuple(Paragraph(change(p.box), tuple(map(line_turned, p.lines))) for p in block.paragraphs),
+        )
+        for block in given.reading.blocks
+    ]
+    reading = replace(given.reading, rotation=rotation, width=size[0], height=size[1], layout=pack_blocks(blocks))
+    return replace(given, reading=reading)
+
+
+TURNS: dict[int, tuple[Callable[[Box], Box], tuple[int, int]]] = {
+    90: (lambda box: (box[1], WIDTH - box[2], box[3], WIDTH - box[0]), (HEIGHT, WIDTH)),
+    180: (lambda box: (WIDTH - box[2], HEIGHT - box[3], WIDTH - box[0], HEIGHT - box[1]), (WIDTH, HEIGHT)),
+    270: (lambda box: (HEIGHT - box[3], box[0], HEIGHT - box[1], box[2]), (HEIGHT, WIDTH)),
+}
+"""How an upright page's boxes lie on one that must be turned clockwise by so much to be upright."""
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_words_of_any_script_lie_where_they_were_read_and_come_back_as_they_are(text: str, tmp_path: Path) -> None:
+    given = read([paragraph(text, rtl=text.startswith(("ש", "م")))])
+
+    target = made(sheet(), [given], tmp_path)
+
+    assert_words_lie_where_they_were_read(seen(target), given)
+    said = re.sub("[\u202a-\u202e]", "", run("pdftotext", target, "-"))
+    assert said.split() == text.split()
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_words_lie_right_on_pages_that_are_shown_turned(rotate: int, tmp_path: Path) -> None:
+    media = (0, 0, 595, 892.5) if rotate in (0, 180) else (0, 0, 892.5, 595)
+    given = page(TEXTS[0], TEXTS[1])
+
+    target = made(sheet(rotate=rotate, media=media), [given], tmp_path)
+
+    assert_words_lie_where_they_were_read(seen(target), given)
+    assert drawn(target) == drawn(tmp_path / "source.pdf")
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+@pytest.mark.parametrize("rotate", [0, 90])
+def test_words_lie_right_on_pages_whose_text_does_not_stand_upright(rotation: int, rotate: int, tmp_path: Path) -> None:
+    change, size = TURNS[rotation]
+    given = turned(page(TEXTS[0], TEXTS[1]), change, rotation=rotation, size=size)
+    shown = (size[0] * PT_PER_PX, size[1] * PT_PER_PX)
+    media = (0, 0, *shown) if not rotate else (0, 0, *reversed(shown))
+
+    target = made(sheet(rotate=rotate, media=media), [given], tmp_path)
+
+    assert_words_lie_where_they_were_read(seen(target), given)
+    assert run("pdftotext", "-raw", target, "-").split() == f"{TEXTS[0]} {TEXTS[1]}".split()
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_words_lie_right_on_a_part_of_a_sheet(rotate: int, tmp_path: Path) -> None:
+    size = (595.0, 892.5) if rotate in (0, 180) else (892.5, 595.0)
+    crop = (-20.0, 30.0, size[0] - 20, size[1] + 30)
+    given = page(TEXTS[0])
+
+    target = made(sheet(rotate=rotate, media=(-100, -50, 1200, 1300), crop=crop), [given], tmp_path)
+
+    assert_words_lie_where_they_were_read(seen(target), given)
+    assert drawn(target) == drawn(tmp_path / "source.pdf")
+
+
+@pytest.mark.parametrize("crop", [(0, 0, 0, 0), (5000, 5000, 6000, 6000), (1, 2), ("a", "b", "c", "d")])
+def test_boxes_that_make_no_sense_are_passed_over(crop: Any, tmp_path: Path) -> None:
+    crop = [pikepdf.Name(f"/{side}") if isinstance(side, str) else side for side in crop]
+    given = page(TEXTS[0])
+
+    target = made(sheet(crop=crop), [given], tmp_path)
+
+    assert_words_lie_where_they_were_read(seen(target), given)
+
+
+def test_the_pages_own_operators_pictures_and_facts_stay_byte_for_byte(tmp_path: Path) -> None:
+    data = pdf_scanned(["one", "two"])
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        before = [(p.Contents.read_raw_bytes(), p.Resources.XObject.image.read_raw_bytes()) for p in pdf.pages]
+        facts = dict(pdf.docinfo)
+
+    target = made(data, [page("one"), page("two", number=2)], tmp_path)
+
+    with pikepdf.open(target) as pdf:
+        after = [(p.Contents[1].read_raw_bytes(), p.Resources.XObject.image.read_raw_bytes()) for p in pdf.pages]
+        assert dict(pdf.docinfo) == facts
+    assert after == before
+    assert [drawn(target, n) for n in (1, 2)] == [drawn(tmp_path / "source.pdf", n) for n in (1, 2)]
+
+
+def test_a_page_with_a_text_of_its_own_gets_no_second_one(tmp_path: Path) -> None:
+    given = page("The quick brown fox")
+    assert given.reading
+    own = replace(given, reading=replace(given.reading, source="text_layer"))
+
+    target = made(pdf_text(), [own], tmp_path)
+
+    assert run("pdftotext", target, "-") == run("pdftotext", tmp_path / "source.pdf", "-")
+    with pikepdf.open(target) as pdf:
+        assert set(pdf.pages[0].Resources.Font.keys()) == {"/F1"}
+
+
+def test_pages_that_share_their_fonts_go_on_sharing_them(tmp_path: Path) -> None:
+    target = made(pdf_pages(2), [page("one"), failed(2)], tmp_path)
+
+    with pikepdf.open(target) as pdf:
+        assert len(pdf.pages[0].Resources.Font) > 1
+        assert set(pdf.pages[1].Resources.Font.keys()) == {"/F1"}
+    assert run("pdftotext", "-f", "2", target, "-") == run("pdftotext", "-f", "2", tmp_path / "source.pdf", "-")
+
+
+def test_a_part_of_the_pages_is_a_document_that_holds_nothing_of_the_others(tmp_path: Path) -> None:
+    data = pdf_texts(["first secret", "second", "third"])
+
+    target = made(data, [page("two", number=2), page("three", number=3)], tmp_path)
+
+    with pikepdf.open(target) as pdf:
+        assert len(pdf.pages) == 2
+        streams = [found.read_bytes() for found in pdf.objects if isinstance(found, pikepdf.Stream)]
+    assert not [stream for stream in streams if b"secret" in stream]
+    assert "second" in run("pdftotext", target, "-")
+
+
+def test_pages_keep_what_they_inherit_when_they_are_taken_out(tmp_path: Path) -> None:
+    with pikepdf.open(io.BytesIO(sheet())) as pdf:
+        pdf.pages.append(pdf.pages[0])
+        for inner in pdf.pages:
+            del inner.obj["/MediaBox"], inner.obj["/Rotate"]
+        pdf.Root.Pages.MediaBox = pikepdf.Array([0, 0, 892.5, 595])
+        pdf.Root.Pages.Rotate = 90
+        file = io.BytesIO()
+        pdf.save(file)
+    given = page(TEXTS[0], number=2)
+
+    target = made(file.getvalue(), [given], tmp_path)
+
+    assert_words_lie_where_they_were_read(seen(target), given)
+
+
+def test_the_same_document_is_made_to_the_same_bytes(tmp_path: Path) -> None:
+    first = made(pdf_scanned(["one"]), [page("one")], tmp_path).read_bytes()
+
+    assert made(pdf_scanned(["one"]), [page("one")], tmp_path).read_bytes() == first
+
+
+def test_a_pdf_that_only_its_owner_may_change_opens_without_a_password(tmp_path: Path) -> None:
+    given = page("one")
+
+    target = made(pdf_owner_locked(), [given], tmp_path)
+
+    assert "one" in run("pdftotext", target, "-").split()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (pdf_encrypted, DocumentErrorCode.ENCRYPTED),
+        (lambda: b"%PDF-1.7\nnothing", DocumentErrorCode.CORRUPT),
+        (lambda: pdf_texts([]), DocumentErrorCode.CORRUPT),
+    ],
+)
+def test_a_pdf_that_cannot_be_extended_says_why(
+    data: Callable[[], bytes], code: DocumentErrorCode, tmp_path: Path
+) -> None:
+    with pytest.raises(Unreadable) as refused:
+        made(data(), [page("one")], tmp_path)
+
+    assert refused.value.failure.code is code
+
+
+def test_the_font_has_a_glyph_for_each_face_that_shows_nothing() -> None:
+    font = TTFont(io.BytesIO(TRUETYPE))
+
+    assert _blank_font() == TRUETYPE
+    assert len(font.getGlyphOrder()) == 1 + HIGHEST * (DEEPEST + 1)
+
+
+def _blank_font() -> bytes:
+    """How the font was made: each glyph is a line without area across its face."""
+    glyphs = {".notdef": TTGlyphPen(None).glyph()}
+    for rise in range(1, HIGHEST + 1):
+        for sink in range(DEEPEST + 1):
+            pen = TTGlyphPen(None)
+            pen.moveTo((0, -sink * EM // STEPS))
+            pen.lineTo((int(EM * ADVANCE), rise * EM // STEPS))
+            pen.closePath()
+            glyphs[f"r{rise}s{sink}"] = pen.glyph()
+    builder = FontBuilder(EM, isTTF=True)
+    builder.setupGlyphOrder(list(glyphs))
+    builder.setupGlyf(glyphs)
+    builder.setupHorizontalMetrics(dict.fromkeys(glyphs, (int(EM * ADVANCE), 0)))
+    builder.setupHorizontalHeader(ascent=HIGHEST * EM // STEPS, descent=-DEEPEST * EM // STEPS)
+    builder.setupMaxp()
+    builder.font["head"].created = builder.font["head"].modified = 0
+    builder.font.recalcTimestamp = False
+    file = io.BytesIO()
+    builder.font.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("abc", "abc"),
+        ("שלום", "םולש"),
+        ("(טוב)", ")בוט("),
+        ("ב-2019", "2019-ב"),
+        ("ש12.5ם", "ם12.5ש"),
+        ("2019", "2019"),
+    ],
+)
+def test_what_runs_from_right_to_left_is_painted_as_it_is_seen(text: str, shown: str) -> None:
+    assert in_sight(text) == shown
