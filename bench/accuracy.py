@@ -6,7 +6,8 @@ from rapidfuzz.distance import Levenshtein
 def errors(truth: str, read: str) -> int:
     """Characters to change, add or leave out, at most as many as there are; how white space is laid out is the same."""
     wanted = " ".join(truth.split())
-    return min(Levenshtein.distance(wanted, " ".join(read.split())), len(wanted))
+    distance: int = Levenshtein.distance(wanted, " ".join(read.split()))
+    return min(distance, len(wanted))
 
 
 def error_rate(truths: list[str], reads: list[str]) -> float:
