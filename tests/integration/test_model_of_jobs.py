@@ -105,6 +105,7 @@ class Life(RuleBasedStateMachine):
         else:
             assert not job.final
             job.cancel()
+            assert job.id not in self.queued()
 
     @precondition(lambda self: any(job.final for job in self.jobs.values()))
     @rule(n=which, chosen=chosen_pages, languages=st.sampled_from(["eng", "eng", "osd"]))
@@ -129,6 +130,7 @@ class Life(RuleBasedStateMachine):
         self.run(removal.delete(self.resources, job.document_id))
         del self.jobs[job.id]
         self.deleted[job.id] = job.document_id
+        assert job.id not in self.queued()
 
     @precondition(lambda self: self.deleted)
     @rule(n=which)
@@ -249,6 +251,33 @@ class Life(RuleBasedStateMachine):
         if job:
             job.lapse(claim_id)
 
+    # --- what would come up too rarely by chance, step by step
+
+    @precondition(lambda self: self.jobs)
+    @rule(n=which, worker=st.integers(0, WORKERS - 1))
+    def a_job_is_read_as_far_as_it_can_be(self, n: int, worker: int) -> None:
+        job = self.job(n)
+        while self.take_job(job, self.workers[worker]):
+            self.open(-1)
+            for number in list(job.pages or ()):
+                self.settle(-1, number, good=True)
+
+    @precondition(lambda self: self.jobs)
+    @rule(n=which, times=st.integers(1, model.LOSSES))
+    def workers_fall_silent_one_after_the_other(self, n: int, times: int) -> None:
+        for _ in range(times):
+            if not self.take_job(self.job(n), self.workers[0]):
+                return
+            self.lapse(-1)
+            self.reap()
+
+    @precondition(lambda self: self.claims)
+    @rule(n=which, worker=st.integers(0, WORKERS - 1))
+    def a_lease_is_over_and_some_worker_beats(self, n: int, worker: int) -> None:
+        self.lapse(n)
+        self.beat(worker)
+        self.reap()
+
     # --- what maintenance and faults do
 
     @rule()
@@ -349,11 +378,7 @@ class Life(RuleBasedStateMachine):
             self.announce_again()
             announced = self.run(self.taken())
             assert announced
-            job = self.jobs[announced]
-            while self.take_job(job, self.workers[0]):
-                self.open(-1)
-                for number in list(job.pages or ()):
-                    self.settle(-1, number, good=True)
+            self.a_job_is_read_as_far_as_it_can_be(list(self.jobs).index(announced), 0)
         self.the_database_says_what_the_model_says()
         assert all(job.final for job in self.jobs.values())
         self.announce_again()

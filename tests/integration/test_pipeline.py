@@ -1,0 +1,230 @@
+"""From a claimed job to its saved pages, while the database fails, commits get no answer, or files vanish."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from docserver import pipeline as module
+from docserver.db import CommitUnknown, Cursor, Database
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import Status
+from docserver.ocr.pool import Slot
+from docserver.pipeline import Pipeline
+from docserver.resources import Resources
+from docserver.worker import Worker
+from tests.integration.conftest import Client, completed, get, upload
+from tests.integration.test_claims import Switch, losses, told
+from tests.integration.test_tables import found
+from tests.samples import PAGES, pdf_scanned, png, words
+
+TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.")
+
+
+class Unanswered:
+    """A database whose commits take place, but the first of them get no answer."""
+
+    def __init__(self, db: Database, *, answers_lost: int) -> None:
+        self._db = db
+        self._left = answers_lost
+
+    def session(self) -> Any:
+        return self._db.session()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Cursor]:
+        async with self._db.transaction() as cur:
+            yield cur
+        self._left -= 1
+        if self._left >= 0:
+            raise CommitUnknown("forced")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SAVE_PAUSE_S", (0.01, 0.05))
+    monkeypatch.setattr(module, "BACKOFF_S", 0.0)
+
+
+@asynccontextmanager
+async def at_work(resources: Resources, tmp_path: Path, *, db: Any = None, **settings: Any) -> AsyncIterator[Pipeline]:
+    """One slot at work, on a database that may misbehave."""
+    changed = replace(resources, settings=replace(resources.settings, **settings), db=db or resources.db)
+    made = Pipeline(changed, scratch=tmp_path / "scratch")
+    worker = Worker(made, resources.queue, slots=1)
+    worker.start()
+    yield made
+    await worker.stop(grace_s=10)
+
+
+async def text_of(client: Client, job_id: str) -> list[list[str]]:
+    async with client.get(f"/v1/jobs/{job_id}/result") as response:
+        assert response.status == 200
+        return [words(page) for page in (await response.text()).split("\f")]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_page_that_was_read_while_the_database_went_away_is_saved_when_it_is_back(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch, reading, real = Switch(resources.db), asyncio.Event(), Slot.read
+
+    async def read(self: Slot, *arguments: Any, **more: Any) -> Any:
+        result = await real(self, *arguments, **more)
+        switch.away = True
+        reading.set()
+        return result
+
+    monkeypatch.setattr(Slot, "read", read)
+    job = await upload(client)
+    async with at_work(resources, tmp_path, db=switch):
+        await reading.wait()
+        during = await found(resources.db, UUID(job["job_id"]))
+        reading.clear()
+        switch.away = False
+
+        final = await completed(client, job["job_id"])
+
+    assert during.pages_done == 0
+    assert told(final["history"]) == [(1, "job", None, "completed", None)]
+    assert not reading.is_set(), "it was read once"
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("answers_lost", [1, 2, 3, 99])
+async def test_a_commit_that_got_no_answer_loses_no_page_and_reads_none_twice(
+    client: Client, resources: Resources, tmp_path: Path, answers_lost: int
+) -> None:
+    job = await upload(client, pdf_scanned(PAGES), "long.pdf")
+    # A claim whose commit got no answer is given back and taken again.
+    async with at_work(resources, tmp_path, db=Unanswered(resources.db, answers_lost=answers_lost)) as made:
+        if answers_lost > 3:
+            async with asyncio.timeout(20):
+                while not made._claims._owed:
+                    await asyncio.sleep(0.01)
+            return
+        final = await completed(client, job["job_id"])
+
+    assert told(final["history"]) == [(1, "job", None, "completed", None)]
+    assert await losses(resources.db, UUID(job["job_id"])) == [0, 0, 0]
+    assert await text_of(client, job["job_id"]) == [words(page) for page in PAGES]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_page_that_ran_out_of_time_is_tried_again_and_the_history_says_so(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, faults = Slot.read, [TIMEOUT, TIMEOUT]
+
+    async def read(self: Slot, *arguments: Any, **more: Any) -> Any:
+        return faults.pop() if faults else await real(self, *arguments, **more)
+
+    monkeypatch.setattr(Slot, "read", read)
+    job = await upload(client)
+    async with at_work(resources, tmp_path):
+        final = await completed(client, job["job_id"])
+
+    assert told(final["history"]) == [
+        (1, "page", 1, "failed", "page_timeout"),
+        (1, "page", 1, "failed", "page_timeout"),
+        (1, "job", None, "completed", None),
+    ]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_page_that_runs_out_of_time_again_and_again_fails(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: Any, **__: Any) -> Any:
+        return TIMEOUT
+
+    monkeypatch.setattr(Slot, "read", read)
+    job = await upload(client)
+    async with at_work(resources, tmp_path, page_tries=2):
+        final = await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
+
+    assert (final["status"], final["error"]["code"]) == ("failed", "page_timeout")
+    assert len(final["history"]) == 2 + 1
+
+
+def test_pauses_between_tries_grow_and_are_drawn_from_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        bounds.append((low, high))
+        return low
+
+    monkeypatch.setattr("random.uniform", uniform)
+
+    for tries in range(3):
+        module._backoff_s(tries)
+
+    assert bounds == [(0, module.BACKOFF_S), (0, 2 * module.BACKOFF_S), (0, 4 * module.BACKOFF_S)]
+
+
+async def test_a_document_whose_file_vanished_fails_and_says_so(
+    client: Client, resources: Resources, tmp_path: Path
+) -> None:
+    job = await upload(client)
+    await resources.storage.delete(UUID(job["document_id"]))
+
+    async with at_work(resources, tmp_path):
+        final = await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
+
+    assert (final["status"], final["error"]["code"]) == ("failed", "storage_missing")
+
+
+async def test_what_was_read_stays_when_the_file_vanishes_in_the_middle(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Slot.read
+
+    async def read(self: Slot, source: Path, *arguments: Any, **more: Any) -> Any:
+        result = await real(self, source, *arguments, **more)
+        source.unlink(missing_ok=True)
+        return result
+
+    monkeypatch.setattr(Slot, "read", read)
+    job = await upload(client, pdf_scanned(PAGES), "long.pdf")
+    async with at_work(resources, tmp_path):
+        final = await completed(client, job["job_id"])
+
+    assert final["pages"] == {"total": 3, "done": 1, "failed": 2}
+    assert await text_of(client, job["job_id"]) == [words(PAGES[0]), [], []]
+
+
+async def test_a_job_that_redis_forgot_is_found_without_maintenance(
+    client: Client, resources: Resources, tmp_path: Path
+) -> None:
+    job = await upload(client)
+    await resources.redis.command("FLUSHALL")
+
+    async with at_work(resources, tmp_path):
+        final = await completed(client, job["job_id"])
+
+    assert final["status"] == Status.COMPLETED
+
+
+async def test_an_unexpected_fault_of_the_program_is_counted_so_that_it_cannot_go_on_for_ever(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: Any, **__: Any) -> Any:
+        raise KeyError("forced")
+
+    monkeypatch.setattr(Slot, "read", read)
+    job = await upload(client, png())
+    made = Pipeline(resources, scratch=tmp_path / "scratch")
+    slot = made.slot(0)
+
+    with pytest.raises(KeyError):
+        await made.work(UUID(job["job_id"]), slot)
+
+    await slot.close()
+    async with resources.db.session() as cur:
+        assert await cur.execute("SELECT number FROM pages WHERE claim IS NOT NULL") == 1
+    assert (await found(resources.db, UUID(job["job_id"]))).status is Status.PROCESSING
