@@ -1,19 +1,24 @@
 """Cancel and retry over HTTP: which jobs may, what they become, and what becomes of their pages and results."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from docserver import moves
+from docserver import control, moves, results
 from docserver.claims import Claims
+from docserver.db import CommitUnknown
+from docserver.errors import ResultNotReady
+from docserver.formats import FORMATS
 from docserver.model import Status
 from docserver.queue import KEY
 from docserver.resources import Resources
-from docserver.tables import jobs
+from docserver.tables import jobs, pages
 from docserver.worker import Worker
 from tests.integration.conftest import Client, completed, get, upload
 from tests.integration.test_claims import told
+from tests.integration.test_pipeline import Unanswered
 from tests.integration.test_tables import READING, change, claim_pages, finish_job, found, make_job, value
 from tests.samples import PAGES, pdf_scanned, png, truncated, words
 
@@ -277,3 +282,44 @@ async def test_who_worked_on_a_cancelled_job_can_write_nothing_even_after_a_retr
         job = await jobs.find(cur, job_id)
     assert job
     assert (job.status, job.pages_done) == (Status.PENDING, 0)
+
+
+async def test_a_move_whose_commit_got_no_answer_is_told_as_what_it_was(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db)
+    db: Any = Unanswered(resources.db, answers_lost=2)
+    unanswered = replace(resources, db=db)
+
+    cancelled = await control.cancel(unanswered, job_id)
+    again = await control.retry(unanswered, job_id, selection=None, changes={}, request_id="r")
+
+    assert (cancelled.status, again.status, again.attempt) == (Status.CANCELLED, Status.PENDING, 2)
+
+
+async def test_a_move_that_did_not_take_place_is_not_told_as_one_that_did(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db)
+    db: Any = Unanswered(resources.db, answers_lost=1, carried_out=False)
+
+    with pytest.raises(CommitUnknown):
+        await control.cancel(replace(resources, db=db), job_id)
+
+    assert (await found(resources.db, job_id)).status is Status.PENDING
+
+
+async def test_no_result_is_made_of_pages_from_two_attempts(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, job_id = await make_job(resources.db, total=1)
+    claim_id, _ = await claim_pages(resources.db, job_id)
+    await moves.settle_page(resources.db, job_id=job_id, claim_id=claim_id, number=1, result=READING)
+    real = pages.of_job
+
+    async def of_job(*arguments: Any, **more: Any) -> Any:
+        read = await real(*arguments, **more)
+        if read:
+            await retry(resources, job_id)
+        return read
+
+    monkeypatch.setattr(pages, "of_job", of_job)
+
+    with pytest.raises(ResultNotReady):
+        await results.result(resources, job_id, form=FORMATS["txt"], selection=None, known=lambda _: False)

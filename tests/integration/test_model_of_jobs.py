@@ -171,8 +171,19 @@ class Life(RuleBasedStateMachine):
         return True
 
     def held(self, n: int) -> tuple[model.Job | None, UUID, UUID]:
-        _, claim_id, job_id = self.claims[n % len(self.claims)]
+        """A claim that was given out: every other time one that stands, if there is one."""
+        _, claim_id, job_id = self.claims[self.index(n)]
         return self.jobs.get(job_id), claim_id, job_id
+
+    def index(self, n: int) -> int:
+        standing = [
+            place
+            for place, (_, claim_id, job_id) in enumerate(self.claims)
+            if job_id in self.jobs and self.jobs[job_id].standing(claim_id)
+        ]
+        if n >= 0 and n % 2 == 0 and standing:
+            return standing[n // 2 % len(standing)]
+        return n % len(self.claims)
 
     @precondition(lambda self: self.claims)
     @rule(n=which)
@@ -219,7 +230,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(n=which)
     def give_back(self, n: int) -> None:
-        worker, claim_id, job_id = self.claims[n % len(self.claims)]
+        worker, claim_id, job_id = self.claims[self.index(n)]
         self.run(worker.give_back(claim_id, job_id))
         if job_id in self.jobs:
             self.jobs[job_id].release(claim_id)
@@ -338,12 +349,20 @@ class Life(RuleBasedStateMachine):
             row = rows[job_id]
             its = [one for one in page_rows if one["job_id"] == job_id.bytes]
             assert (row["status"], row["attempt"]) == (job.status, job.attempt)
-            assert _claim(row) == job.opening.claim
+            assert (_claim(row), row["tries"], row["losses"]) == (
+                job.opening.claim,
+                job.opening.tries,
+                job.opening.losses,
+            )
             if job.pages is None:
                 assert (row["pages_total"], its) == (None, [])
                 continue
-            assert [(one["number"], one["status"], one["text"] or "", _claim(one)) for one in its] == [
-                (number, page.status, page.text, page.claim) for number, page in job.pages.items()
+            assert [
+                (one["number"], one["status"], one["text"] or "", _claim(one), one["tries"], one["losses"])
+                for one in its
+            ] == [
+                (number, page.status, page.text, page.claim, page.tries, page.losses)
+                for number, page in job.pages.items()
             ]
             statuses = [page.status for page in job.pages.values()]
             counts = (len(statuses), statuses.count("done"), statuses.count("failed"))

@@ -27,11 +27,12 @@ TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.")
 
 
 class Unanswered:
-    """A database whose commits take place, but the first of them get no answer."""
+    """A database whose commits take place, or do not, but the first of them get no answer."""
 
-    def __init__(self, db: Database, *, answers_lost: int) -> None:
+    def __init__(self, db: Database, *, answers_lost: int, carried_out: bool = True) -> None:
         self._db = db
         self._left = answers_lost
+        self._carried_out = carried_out
 
     def session(self) -> Any:
         return self._db.session()
@@ -40,7 +41,9 @@ class Unanswered:
     async def transaction(self) -> AsyncIterator[Cursor]:
         async with self._db.transaction() as cur:
             yield cur
-        self._left -= 1
+            self._left -= 1
+            if self._left >= 0 and not self._carried_out:
+                raise CommitUnknown("forced")
         if self._left >= 0:
             raise CommitUnknown("forced")
 
