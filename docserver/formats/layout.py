@@ -16,6 +16,9 @@ HEADING_LINES = 3
 HEADING_LETTERS = 200
 """Longer paragraphs are text, however large."""
 
+OPENINGS = "\"'([\u00ab\u00bf\u00a1\u2018\u201a\u201c\u201e"
+UNFINISHED = (".", ",", ";", ":", "\u3002")
+
 BODY_LETTERS = 200
 """A page with fewer, such as a title page, is measured against the body of the whole document."""
 
@@ -53,7 +56,7 @@ class Heights:
     def heading_level(self, paragraph: Paragraph) -> int:
         """1 for the largest headings, 0 for what is none."""
         text = "".join(word.text for word in _words([paragraph]))
-        if len(paragraph.lines) > HEADING_LINES or len(text) > HEADING_LETTERS or not _has_letter(text):
+        if len(paragraph.lines) > HEADING_LINES or len(text) > HEADING_LETTERS or not _reads_like_heading(text):
             return 0
         size = _typical(_words([paragraph]))
         return next((level for times, level in HEADING_LEVELS if size >= times * self._body), 0)
@@ -166,6 +169,12 @@ def _typical(words: Iterable[Word]) -> float:
 def _size(word: Word) -> float:
     """Of the font: a word's box is as high as its letters are, and not all rise and sink."""
     return (word.box[3] - word.box[1]) / (rise(word.text) + sink(word.text))
+
+
+def _reads_like_heading(text: str) -> bool:
+    """Not the end of a sentence, nor the rest of one, nor an item whose bullet was read as something else."""
+    first = text.lstrip(OPENINGS)[:1]
+    return first.isalnum() and not first.islower() and not text.endswith(UNFINISHED)
 
 
 def _has_letter(text: str) -> bool:

@@ -48,7 +48,7 @@ def test_short_paragraphs_in_larger_letters_are_headings(size: int, level: int) 
     assert md(given).startswith(f"{'#' * level} Summary of all\n\n" if level else "Summary of all\n\n")
 
 
-@pytest.mark.parametrize("heading", ["Sum", "sea", "gyp", "SUMMARY", "1. Quay", "on a"])
+@pytest.mark.parametrize("heading", ["Sum", "Sea", "Gyp", "SUMMARY", "1. Quay", "On a"])
 def test_letters_that_rise_or_sink_do_not_make_a_heading(heading: str) -> None:
     assert not md(read([paragraph(heading), paragraph(BODY, top=300)])).startswith("#")
 
@@ -77,6 +77,26 @@ def across(line: Line) -> Line:
         Word(word.text, (word.box[1], word.box[0], word.box[3], word.box[2]), word.confidence) for word in line.words
     )
     return Line(line.box, tuple(words))
+
+
+@pytest.mark.parametrize(
+    ("text", "heading"),
+    [
+        ("Summary", True),
+        ("1 Summary", True),
+        ("“Quotes”", True),
+        ("Really?", True),
+        ("It was so.", False),
+        ("They are:", False),
+        ("and so on", False),
+        ("¢ An item", False),
+        ("***", False),
+    ],
+)
+def test_large_letters_alone_do_not_make_a_heading(text: str, heading: bool) -> None:
+    given = read([paragraph(text, size=80), paragraph(BODY, top=300)])
+
+    assert md(given).startswith("#") is heading
 
 
 def test_long_text_in_large_letters_is_no_heading() -> None:
