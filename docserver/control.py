@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from docserver import moves, news
-from docserver.db import CommitUnknown, uncontended
+from docserver.db import CommitUnknown
 from docserver.errors import RedisUnavailable
 from docserver.model import Job, Status
 from docserver.resources import Resources
@@ -56,7 +56,7 @@ async def _moved(
 ) -> Job:
     """Make a move; where the commit got no answer, the job shows whether it was made."""
     try:
-        return await uncontended(move)
+        return await moves.uncontended(move)
     except CommitUnknown:
         async with resources.db.session() as cur:
             job = await jobs.find(cur, job_id)

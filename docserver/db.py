@@ -8,7 +8,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -37,8 +37,6 @@ transaction holds its locks no longer. An idle connection of the pool is opened 
 
 CONTENTION = (1205, 1213)
 """Lock wait timeout, deadlock."""
-
-CONTENDED_TRIES = 5
 
 RETRY_AFTER_S = 5
 """What a client is told to wait when the database is away."""
@@ -120,16 +118,6 @@ class Cursor:
                 return await work
         except FAULTS as error:
             raise _unavailable(error) from error
-
-
-async def uncontended(move: Callable[[], Awaitable[T]]) -> T:
-    """Make a transaction, again when the server ends it in favour of another; raises Contended after some tries."""
-    for _ in range(CONTENDED_TRIES - 1):
-        try:
-            return await move()
-        except Contended:
-            continue
-    return await move()
 
 
 def each(values: Sequence[Any]) -> str:

@@ -4,18 +4,33 @@ A move that another worker or a client has made impossible returns None and chan
 raise NotFound or Conflict then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from docserver.db import Cursor, Database
+from docserver.db import Contended, Cursor, Database
 from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
 from docserver.model import Ended, Job, Outcome, PageStatus, Reading, Status, Step, format_pages
 from docserver.tables import jobs, pages
 
+T = TypeVar("T")
+
+CONTENDED_TRIES = 5
+"""Two transactions that hinder each other once seldom do so again."""
+
 LOSSES = 3
 """A page whose reader fell silent so often is given up: something about it takes its worker along."""
+
+
+async def uncontended(move: Callable[[], Awaitable[T]]) -> T:
+    """Make a transaction, again when the server ends it in favour of another; raises Contended after some tries."""
+    for _ in range(CONTENDED_TRIES - 1):
+        try:
+            return await move()
+        except Contended:
+            continue
+    return await move()
 
 
 async def open_pages(

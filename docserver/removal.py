@@ -4,8 +4,9 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-from docserver.db import Cursor, uncontended
+from docserver.db import Cursor
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
+from docserver.moves import uncontended
 from docserver.resources import Resources
 from docserver.tables import deletions, documents, jobs
 
