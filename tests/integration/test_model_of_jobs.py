@@ -14,7 +14,14 @@ from uuid import UUID, uuid4
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from docserver import control, intake, moves, news, reads, removal, results
 from docserver.claims import Claim, Claims
@@ -77,6 +84,14 @@ class Life(RuleBasedStateMachine):
             self.seen.append(job)
             await news.publish(self.resources, job)
         return job is not None
+
+    @initialize(total=st.integers(3, 4))
+    def two_workers_share_a_document(self, total: int) -> None:
+        """Most of what can go wrong needs that to have happened; from an empty service it would seldom come up."""
+        self.accept(total)
+        for worker in range(WORKERS):
+            self.take(0, worker)
+            self.open(-1)
 
     # --- what clients do
 
