@@ -32,7 +32,7 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help run test lint bench clean system again
+.PHONY: help run test lint bench soak clean system again
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s $$'\t' 2>/dev/null ||
@@ -56,6 +56,9 @@ lint: .venv/for-test ## check style, types and layers
 
 bench: system .venv/for-bench ## measure against what people use instead, in half an hour; BENCH_ARGS=--quick in some minutes
 	@.venv/bin/python -m bench $(BENCH_ARGS)
+
+soak: system .venv/for-test ## let faults strike for MINUTES (5) while documents flow, then check everything; SEED repeats a run
+	@exec .venv/bin/python -m tests.soak --minutes $(or $(MINUTES),5) $(addprefix --seed ,$(SEED))
 
 clean: ## remove what was built; data/ stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from docserver.errors import DocumentErrorCode, Failure
+from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Options, Page, Reading
 from docserver.ocr import child
 from docserver.ocr.engine import Engine
@@ -157,8 +157,8 @@ class Slot:
             self._kill()
             raise
         if isinstance(outcome.value, Failure):
-            if outcome.value.code is DocumentErrorCode.OUT_OF_MEMORY:
-                # What the page has left of its address space may not be enough for the next.
+            if outcome.value.code in RESOURCE_FAULTS:
+                # What is left of its memory, or of its scratch directory, may not be enough for the next page.
                 self._kill()
             log.info(
                 "not readable",
