@@ -7,6 +7,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTEST_ARGS ?=
+# Tests wait more than they work; each process has servers of its own.
+TEST_PROCESSES ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? 2 * cores : 8)))
 BENCH_ARGS ?=
 
 # What docserver runs, and the package that has it; of two names for one program either will do.
@@ -46,7 +48,7 @@ run: system .venv/for-run ## install what is missing and serve on port 8000; set
 	exec .venv/bin/docserver
 
 test: system lint ## install what is missing, check the style and run all tests; PYTEST_ARGS chooses some
-	@exec .venv/bin/python -m pytest $(PYTEST_ARGS)
+	@exec .venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 lint: .venv/for-test ## check style, types and layers
 	@.venv/bin/ruff check .

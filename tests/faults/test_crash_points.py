@@ -1,29 +1,19 @@
 """The process killed at each step of accept, claim, save, finish, cancel and delete, and started again."""
 
-import asyncio
-import itertools
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from tests.acceptance.service import Service
 from tests.faults.launcher import Fault
 from tests.faults.place import Place
-from tests.faults.servers import Servers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-AT_ONCE = 3
-"""Places that are tried side by side: each waits most of the time."""
-
-FIRST_NUMBER = 100
-"""Of the places; those of other tests have lower ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,35 +159,7 @@ POINTS: Mapping[str, Point] = MappingProxyType(
 )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def outcomes(
-    hurt: Servers, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> AsyncIterator[Mapping[str, asyncio.Task[None]]]:
-    """The points of the chosen tests, tried side by side, each in its own place."""
-    numbers, free = itertools.count(FIRST_NUMBER), asyncio.Semaphore(AT_ONCE)
-
-    async def tried(point: Point) -> None:
-        async with free:
-            number = next(numbers)
-            place = Place(hurt, number, tmp_path_factory.mktemp(f"point{number}"))
-            try:
-                await point.run(place, point)
-            finally:
-                await place.close()
-
-    here = [
-        item for item in request.session.items if isinstance(item, pytest.Function) and item.module is request.module
-    ]
-    chosen = [str(item.callspec.params["name"]) for item in here]
-    tasks = {name: asyncio.create_task(tried(POINTS[name])) for name in chosen}
-    yield tasks
-    for task in tasks.values():
-        task.cancel()
-    await asyncio.gather(*tasks.values(), return_exceptions=True)
-
-
 @pytest.mark.parametrize("name", POINTS)
-async def test_a_kill_loses_nothing_accepted_and_leaves_nothing_half_done(
-    outcomes: Mapping[str, asyncio.Task[None]], name: str
-) -> None:
-    await outcomes[name]
+async def test_a_kill_loses_nothing_accepted_and_leaves_nothing_half_done(place: Place, name: str) -> None:
+    point = POINTS[name]
+    await point.run(place, point)

@@ -89,6 +89,16 @@ async def get(client: Client, path: str, **query: Any) -> Any:
         return body
 
 
+def kept_files(resources: Resources, *directories: str) -> list[Path]:
+    """The files of finished and of half-received uploads, or those in some of the storage's directories."""
+    return [
+        path
+        for directory in directories or ("originals", "incoming")
+        for path in (resources.settings.data_dir / directory).rglob("*")
+        if path.is_file()
+    ]
+
+
 async def completed(client: Client, job_id: str) -> dict[str, Any]:
     """The job, once it is completed."""
     job: dict[str, Any] = await get(client, f"/v1/jobs/{job_id}", wait=30)

@@ -11,7 +11,7 @@ from docserver.resources import Resources
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.acceptance.service import form
-from tests.integration.conftest import Client, MakeClient, completed, get, upload
+from tests.integration.conftest import Client, MakeClient, completed, get, kept_files, upload
 from tests.integration.raw import UPLOAD
 from tests.samples import png
 
@@ -29,7 +29,7 @@ async def total(client: Client) -> int:
 
 
 def originals(resources: Resources) -> list[Path]:
-    return [path for path in resources.settings.data_dir.rglob("*") if path.is_file()]
+    return kept_files(resources, "originals")
 
 
 async def test_the_same_document_again_is_answered_with_the_finished_job(

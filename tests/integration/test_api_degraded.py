@@ -22,7 +22,7 @@ from docserver.scripts import Redis
 from docserver.storage import local
 from docserver.web.app import make_app
 from tests.acceptance.service import form
-from tests.integration.conftest import Client, completed, get, upload
+from tests.integration.conftest import Client, completed, get, kept_files, upload
 from tests.integration.raw import UPLOAD, wire
 from tests.samples import png
 
@@ -98,10 +98,6 @@ async def refusal(client: Client, method: str, path: str, **more: Any) -> Any:
         return problem
 
 
-def files_below(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*") if path.is_file()]
-
-
 async def test_without_redis_a_document_is_taken_read_and_told_about(
     no_redis: Resources, aiohttp_client: Any, worker: object
 ) -> None:
@@ -133,7 +129,7 @@ async def test_without_mysql_an_upload_is_refused_soon_and_leaves_nothing(
         problem = await refusal(client, "POST", UPLOAD, data=form(png()))
 
     assert problem["code"] == "database_unavailable"
-    assert files_below(no_mysql.settings.data_dir) == []
+    assert kept_files(no_mysql) == []
 
 
 NO_ID = "01a20ad8-2046-729e-bbd1-5bce8a788392"
@@ -237,7 +233,7 @@ async def test_without_room_an_upload_is_told_so_and_leaves_no_file_and_no_row(
             problem = await response.json()
 
     assert (response.status, problem["code"]) == (507, "storage_full")
-    assert files_below(resources.settings.data_dir) == []
+    assert kept_files(resources) == []
     assert (await get(client, "/v1/documents/list-document"))["total"] == 0
     await upload(client)
 
@@ -254,7 +250,7 @@ async def test_a_disk_that_fails_is_a_part_that_is_away(
     monkeypatch.undo()
 
     assert problem["code"] == "storage_unavailable"
-    assert files_below(resources.settings.data_dir) == []
+    assert kept_files(resources) == []
     assert (await get(client, "/v1/documents/list-document"))["total"] == 0
 
 

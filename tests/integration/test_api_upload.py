@@ -2,7 +2,6 @@
 
 import re
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -12,15 +11,11 @@ from docserver.resources import Resources
 from docserver.tables import documents
 from docserver.worker import Worker
 from tests.acceptance.service import form
-from tests.integration.conftest import Client, MakeClient, get, upload
+from tests.integration.conftest import Client, MakeClient, get, kept_files, upload
 from tests.samples import png
 
 UPLOAD = "/v1/documents/upload-document"
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-
-
-def files_below(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*") if path.is_file()]
 
 
 async def test_an_upload_is_answered_with_its_job_and_where_to_follow_it(client: Client) -> None:
@@ -79,7 +74,7 @@ async def test_an_option_that_cannot_be_is_refused_and_leaves_no_file(
 
     assert response.status == 422
     assert problem["errors"][0]["pointer"] == pointer
-    assert files_below(resources.settings.data_dir) == []
+    assert kept_files(resources) == []
 
 
 async def test_a_missing_language_is_refused_with_the_list_of_installed_ones(client: Client) -> None:
@@ -103,7 +98,7 @@ async def test_a_second_file_is_refused_and_neither_is_kept(client: Client, reso
 
     async with client.post(UPLOAD, data=data) as response:
         assert response.status == 422
-    assert files_below(resources.settings.data_dir) == []
+    assert kept_files(resources) == []
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -118,7 +113,7 @@ async def test_an_upload_over_the_limit_is_refused_and_leaves_no_file(
 
     assert (response.status, problem["code"]) == (413, "too_large")
     assert "0.1 MB" in problem["detail"]
-    assert files_below(resources.settings.data_dir) == []
+    assert kept_files(resources) == []
 
 
 @pytest.mark.parametrize(
@@ -183,7 +178,7 @@ async def test_an_upload_that_cannot_be_committed_is_refused_and_leaves_no_file(
     async with client.post(UPLOAD, data=form(png())) as response:
         assert response.status == 503
         assert response.headers["Retry-After"] == "5"
-    assert files_below(resources.settings.data_dir / "originals") == []
+    assert kept_files(resources, "originals") == []
 
 
 async def test_how_long_a_document_is_kept_is_said_by_the_upload_or_else_by_the_setting(

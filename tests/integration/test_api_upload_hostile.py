@@ -3,13 +3,12 @@
 import asyncio
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from docserver.resources import Resources
 from tests.acceptance.service import form
-from tests.integration.conftest import Client, MakeClient, get
+from tests.integration.conftest import Client, MakeClient, get, kept_files
 from tests.integration.raw import UPLOAD, Wire, part, wire
 from tests.samples import png
 
@@ -68,20 +67,16 @@ HARMLESS: dict[str, bytes] = {
 }
 
 
-def files_below(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*") if path.is_file()]
-
-
 async def until_empty(resources: Resources) -> None:
     async with asyncio.timeout(20):
-        while files_below(resources.settings.data_dir):
+        while kept_files(resources):
             await asyncio.sleep(0.02)
 
 
 async def until_arriving(resources: Resources) -> None:
     """Wait until the server has begun to store an upload."""
     async with asyncio.timeout(20):
-        while not files_below(resources.settings.data_dir / "incoming"):
+        while not kept_files(resources, "incoming"):
             await asyncio.sleep(0.02)
 
 
@@ -321,7 +316,7 @@ async def test_a_file_name_is_made_fit_for_display_and_is_no_path(
     document = await get(client, f"/v1/documents/{answer.json()['document_id']}")
 
     assert document["filename"] == shown
-    assert [path.name for path in files_below(resources.settings.data_dir)] == [document["document_id"]]
+    assert [path.name for path in kept_files(resources)] == [document["document_id"]]
 
 
 async def test_a_file_name_that_is_given_encoded_as_well_is_the_encoded_one(client: Client) -> None:
