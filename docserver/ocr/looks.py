@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, ImageStat
 
 Numbers = NDArray[np.float64]
+Shades = NDArray[np.uint8]
 
 SIDE_PX = 1000
 """Pages are looked at with about so many pixels a side: enough to tell lines apart, a hundredth of a second to do."""
@@ -19,6 +21,9 @@ DARK = 100
 
 PAPER_PX = 256
 """Light changes slowly over a page, so that a small picture shows it."""
+
+AROUND_PX = 4
+"""Of that picture: letters are narrower than twice this, and the paper beside them shows."""
 
 OUTER = 0.05
 """Share of the paper at either end that may be a border or a stain."""
@@ -84,8 +89,16 @@ def look(image: Image.Image) -> Look | None:
 def paper(grey: Image.Image) -> Image.Image:
     """A small picture of the paper alone, as dark as the light that fell on it."""
     small = grey.reduce(max(1, round(max(grey.size) / PAPER_PX)))
-    lightest = small.filter(ImageFilter.MaxFilter(9)).filter(ImageFilter.MedianFilter(5))
-    return lightest.filter(ImageFilter.BoxBlur(8))
+    lightest = _lightest(np.asarray(small))
+    return Image.fromarray(lightest).reduce(2).filter(ImageFilter.MedianFilter(3)).filter(ImageFilter.BoxBlur(4))
+
+
+def _lightest(shades: Shades) -> Shades:
+    """Around each place the lightest shade."""
+    for axis in (0, 1):
+        around = [(AROUND_PX, AROUND_PX) if axis == each else (0, 0) for each in (0, 1)]
+        shades = sliding_window_view(np.pad(shades, around, mode="edge"), 2 * AROUND_PX + 1, axis).max(axis=-1)
+    return shades
 
 
 def _evenness(shades: Image.Image) -> float:
@@ -111,12 +124,13 @@ def _marks(grey: Image.Image) -> NDArray[np.bool_]:
 
 def _sharpness(rows: NDArray[np.int64], columns: NDArray[np.int64], angles: Numbers) -> Numbers:
     """For each direction how sharply ink and gaps alternate across it: highest along the lines of a text."""
-    found = []
-    for radians in np.radians(angles):
-        across = (rows * np.cos(radians) - columns * np.sin(radians)).astype(np.int32)
-        profile = np.bincount(across - across.min())
-        found.append(float(np.square(np.diff(profile)).sum()) / rows.size)
-    return np.array(found)
+    radians = np.radians(angles)[:, np.newaxis]
+    across = (rows * np.cos(radians) - columns * np.sin(radians)).astype(np.int32)
+    across -= across.min()
+    width = int(across.max()) + 1
+    across += np.arange(len(angles), dtype=np.int32)[:, np.newaxis] * width
+    profiles = np.bincount(across.ravel(), minlength=len(angles) * width).reshape(len(angles), width)
+    return np.asarray(np.square(np.diff(profiles)).sum(axis=1) / rows.size, dtype=np.float64)
 
 
 def _stroke(grey: Image.Image) -> float:

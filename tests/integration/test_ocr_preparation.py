@@ -117,6 +117,19 @@ def test_a_page_in_uneven_light_is_read(limits: Limits) -> None:
     assert reading.text.split() == TEXT.split()
 
 
+def test_a_page_seen_aslant_on_a_dark_table_is_read(limits: Limits) -> None:
+    page = ImageOps.expand(sheet(), 250, fill=40)
+    width, height = page.size
+    # The lines fall by less than a degree at the top and by four at the bottom.
+    aslant = (0, 0, 0, height, width, height - 100, width, 0)
+    photo = page.transform(page.size, Image.Transform.QUAD, aslant, Image.Resampling.BICUBIC)
+    light = Image.linear_gradient("L").rotate(90).resize(page.size).point([90 + value * 5 // 8 for value in range(256)])
+
+    reading = read(ImageChops.multiply(photo, light), limits)
+
+    assert reading.text.split() == TEXT.split()
+
+
 def test_letters_that_only_their_colour_shows_are_read(limits: Limits) -> None:
     ink = ImageOps.invert(sheet()).point(lambda value: 255 if value > 110 else 0)
     page = Image.new("RGB", ink.size, (60, 160, 60))
