@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 from docserver import news
 from docserver.db import Cursor
 from docserver.errors import DatabaseUnavailable
-from docserver.model import Document, Job, Status
+from docserver.model import AUTO, Document, Job, Status
+from docserver.ocr.limits import PAGES_AT_ONCE
 from docserver.resources import Resources
 from docserver.tables import claims, documents, jobs, pages
 
@@ -153,7 +154,7 @@ class Claims:
             if job.pages_total is None:
                 taken = await jobs.claim(cur, job_id=job_id, claim_id=claim_id, lease_s=self._lease_s, engine=engine)
             else:
-                taken = await self._take_pages(cur, job_id, claim_id)
+                taken = await self._take_pages(cur, job, claim_id)
                 if taken and job.status is Status.PENDING:
                     job.status.to(Status.PROCESSING)
                     await jobs.begin(cur, job_id=job_id, engine=engine)
@@ -162,8 +163,12 @@ class Claims:
             document, job = await documents.find(cur, job.document_id), await jobs.find(cur, job_id)
         return Claim(claim_id, job, document) if job and document else None
 
-    async def _take_pages(self, cur: Cursor, job_id: UUID, claim_id: UUID) -> bool:
+    async def _take_pages(self, cur: Cursor, job: Job, claim_id: UUID) -> bool:
+        job_id = job.id
         limit = self._resources.settings.chunk_pages
+        if job.options.mode == AUTO and await pages.have_own_text(cur, job_id):
+            # So may the next ones.
+            limit = max(limit, PAGES_AT_ONCE)
         if limit > 1:
             # A page that failed before is read alone, so that it takes no other along.
             troubles = await pages.troubles(cur, job_id=job_id, limit=limit)

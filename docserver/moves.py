@@ -16,6 +16,9 @@ from docserver.tables import jobs, pages
 
 T = TypeVar("T")
 
+Results = Mapping[int, Reading | Failure]
+"""What pages say or why they say nothing, by page number."""
+
 CONTENDED_TRIES = 5
 """Two transactions that hinder each other once seldom do so again."""
 
@@ -34,35 +37,27 @@ async def uncontended(move: Callable[[], Awaitable[T]]) -> T:
 
 
 async def open_pages(
-    db: Database, *, job_id: UUID, claim_id: UUID, numbers: Sequence[int], limit: int, lease_s: float
+    db: Database, *, job_id: UUID, claim_id: UUID, numbers: Sequence[int], limit: int, lease_s: float, read: Results
 ) -> Job | None:
-    """Say which pages a document that was opened has to be read; the claim goes over to the first `limit` of them."""
+    """Say which pages a document that was opened has to be read, and save what some say that were read on the way.
+
+    The claim goes over to the first `limit` of the pages, or to those that were read.
+    """
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         if job is None or not await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=len(numbers)):
             return None
         await pages.insert(cur, job_id=job_id, numbers=numbers)
-        await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=lease_s)
-        return await jobs.find(cur, job_id)
+        await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=max(limit, len(read)), lease_s=lease_s)
+        return await _settle(cur, job_id, claim_id, read) if read else await jobs.find(cur, job_id)
 
 
-async def settle_page(
-    db: Database, *, job_id: UUID, claim_id: UUID, number: int, result: Reading | Failure
-) -> Job | None:
-    """Save what a page says or why it says nothing, and with the last page the end of the job."""
+async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
+    """Save what pages say or why they say nothing, and with the last page the end of the job."""
     async with db.transaction() as cur:
-        job = await jobs.lock(cur, job_id)
-        if job is None:
+        if await jobs.lock(cur, job_id) is None:
             return None
-        if isinstance(result, Failure):
-            saved = await pages.fail(cur, job_id=job_id, number=number, claim_id=claim_id, failure=result)
-        else:
-            saved = await pages.finish(cur, job_id=job_id, number=number, claim_id=claim_id, reading=result)
-        if not saved:
-            return None
-        if isinstance(result, Failure):
-            await _note_page(cur, job_id, number, result.code)
-        return await _count(cur, job_id, failed=isinstance(result, Failure))
+        return await _settle(cur, job_id, claim_id, results)
 
 
 async def postpone_page(
@@ -178,7 +173,7 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
             await jobs.note(cur, job_id=job_id, ended=Ended(Step.PAGE, Outcome.LOST, page.number))
             if page.losses + 1 >= LOSSES:
                 await pages.give_up(cur, job_id=job_id, number=page.number, failure=lost())
-                await _count(cur, job_id, failed=True)
+                await _count(cur, job_id, done=0, failed=1)
         return await jobs.find(cur, job_id) if opening or expired else None
 
 
@@ -206,9 +201,20 @@ async def _note_page(cur: Cursor, job_id: UUID, number: int, code: DocumentError
     await jobs.note(cur, job_id=job_id, ended=Ended(Step.PAGE, Outcome.FAILED, number, code))
 
 
-async def _count(cur: Cursor, job_id: UUID, *, failed: bool) -> Job | None:
-    """Count a page that was settled, and end the job if it was the last; the job is locked."""
-    await jobs.count_page(cur, job_id=job_id, done=int(not failed), failed=int(failed))
+async def _settle(cur: Cursor, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
+    done = failed = 0
+    for number, result in results.items():
+        if not isinstance(result, Failure):
+            done += await pages.finish(cur, job_id=job_id, number=number, claim_id=claim_id, reading=result)
+        elif await pages.fail(cur, job_id=job_id, number=number, claim_id=claim_id, failure=result):
+            failed += 1
+            await _note_page(cur, job_id, number, result.code)
+    return await _count(cur, job_id, done=done, failed=failed) if done or failed else None
+
+
+async def _count(cur: Cursor, job_id: UUID, *, done: int, failed: int) -> Job | None:
+    """Count pages that were settled, and end the job if they were the last; the job is locked."""
+    await jobs.count_pages(cur, job_id=job_id, done=done, failed=failed)
     job = await jobs.find(cur, job_id)
     if job is None or job.pages_done + job.pages_failed != job.pages_total:
         return job

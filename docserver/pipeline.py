@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -89,17 +89,33 @@ class Pipeline:
             earlier = await jobs.claimed(cur, job_id=claim.job.id, claim_id=claim.id)
         if earlier is None:
             return False
+        began = time.monotonic()
         opened: Opened | Failure
         if isinstance(source, Failure):
             opened = source
         else:
-            opened = await self._claims.guard(claim, slot.open(source, claim.document.content_type))
-        numbers = opened if isinstance(opened, Failure) else _chosen(claim.job, total=opened.pages)
+            opened = await self._opened(claim, slot, source, calm=not (earlier.tries or earlier.losses))
+        numbers = _chosen(claim.job, total=opened.pages) if isinstance(opened, Opened) else opened
         if isinstance(numbers, Failure):
             await self._opening_failed(claim, numbers, tries=earlier.tries)
             return False
+        read = dict(zip(numbers, opened.read if isinstance(opened, Opened) else (), strict=False))
         limit, lease_s = self._settings.chunk_pages, self._settings.lease_s
-        return await self._persist(claim, partial(moves.open_pages, numbers=numbers, limit=limit, lease_s=lease_s))
+        move = partial(moves.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
+        if not await self._persist(claim, move):
+            return False
+        _tell(read, began)
+        return len(read) < len(numbers)
+
+    async def _opened(self, claim: Claim, slot: Slot, source: Path, *, calm: bool) -> Opened | Failure:
+        """Open a document, and unless there has been trouble read on the way what costs little more."""
+        content_type = claim.document.content_type
+        if calm and claim.job.options.pages is None:
+            opened = await self._claims.guard(claim, slot.open(source, content_type, reading=claim.job.options))
+            if isinstance(opened, Opened) or opened.code not in RESOURCE_FAULTS:
+                return opened
+            # It may be a page that does harm, which shows when each is read by itself.
+        return await self._claims.guard(claim, slot.open(source, content_type))
 
     async def _opening_failed(self, claim: Claim, failure: Failure, *, tries: int) -> None:
         if self._may_retry(failure, tries):
@@ -114,6 +130,13 @@ class Pipeline:
             more = await pages.waiting(cur, claim.job.id)
         if more:
             await news.announce(self._resources, claim.job.id)
+        chunk = chunk[await self._own_texts(claim, slot, source, chunk) :]
+        if len(chunk) > self._settings.chunk_pages:
+            # More were taken only in the hope that they have a text of their own.
+            chunk, others = chunk[: self._settings.chunk_pages], chunk[self._settings.chunk_pages :]
+            async with self._resources.db.session() as cur:
+                await pages.release(cur, claim_id=claim.id, first=others[0].number)
+            await news.announce(self._resources, claim.job.id)
         for page in chunk:
             if self._stopping.is_set():
                 await self._claims.give_back(claim.id, claim.job.id)
@@ -121,6 +144,25 @@ class Pipeline:
             with about(page=page.number):
                 if not await self._read(claim, slot, source, page):
                     return
+
+    async def _own_texts(self, claim: Claim, slot: Slot, source: Path | Failure, chunk: Sequence[pages.Claimed]) -> int:
+        """Save what pages of a chunk say of themselves, up to the first whose picture must be read; how many these are.
+
+        A chunk of one page is left to `_read`, which looks for its own text too.
+        """
+        if isinstance(source, Failure) or len(chunk) < 2 or self._stopping.is_set():
+            return 0
+        began = time.monotonic()
+        numbers = [page.number for page in chunk]
+        content_type, options = claim.document.content_type, claim.job.options
+        found = await self._claims.guard(claim, slot.own_texts(source, content_type, pages=numbers, options=options))
+        if isinstance(found, Failure) or not found:
+            # What fails here is told by the page that it belongs to.
+            return 0
+        read = dict(zip(numbers, found, strict=False))
+        if await self._persist(claim, partial(moves.settle_pages, results=read)):
+            _tell(read, began)
+        return len(read)
 
     async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: pages.Claimed) -> bool:
         """Read one page and save what it says; False if the claim is lost."""
@@ -131,20 +173,16 @@ class Pipeline:
         else:
             reading = slot.read(source, claim.document.content_type, page=page.number, options=claim.job.options)
             result = await self._claims.guard(claim, reading)
-        facts = {"duration_ms": round((time.monotonic() - began) * 1000)}
         if isinstance(result, Failure) and self._may_retry(result, page.tries):
-            log.warning("page will be tried again", extra={"code": result.code, "tries": page.tries + 1, **facts})
+            log.warning("page will be tried again", extra={"code": result.code, "tries": page.tries + 1})
             delay_s = _backoff_s(page.tries)
             return await self._persist(
                 claim, partial(moves.postpone_page, number=page.number, code=result.code, delay_s=delay_s)
             )
-        if not await self._persist(claim, partial(moves.settle_page, number=page.number, result=result)):
-            log.warning("page taken over by another worker", extra=facts)
+        if not await self._persist(claim, partial(moves.settle_pages, results={page.number: result})):
+            log.warning("page taken over by another worker")
             return False
-        if isinstance(result, Failure):
-            log.warning("page failed", extra={"code": result.code, **facts})
-        else:
-            log.info("page read", extra={"confidence": round(result.confidence, 1), **facts})
+        _tell({page.number: result}, began)
         return True
 
     def _may_retry(self, failure: Failure, tries: int) -> bool:
@@ -179,6 +217,18 @@ class Pipeline:
     async def _job(self, claim: Claim) -> Job | None:
         async with self._resources.db.session() as cur:
             return await jobs.find(cur, claim.job.id)
+
+
+def _tell(results: moves.Results, began: float) -> None:
+    """Log what was read since `began`."""
+    duration_ms = round((time.monotonic() - began) * 1000 / max(1, len(results)))
+    for number, result in results.items():
+        with about(page=number):
+            if isinstance(result, Failure):
+                log.warning("page failed", extra={"code": result.code, "duration_ms": duration_ms})
+            else:
+                facts = {"confidence": round(result.confidence, 1), "source": result.source}
+                log.info("page read", extra={**facts, "duration_ms": duration_ms})
 
 
 def _chosen(job: Job, *, total: int) -> list[int] | Failure:

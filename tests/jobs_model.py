@@ -1,5 +1,6 @@
 """What jobs should become, without database, queue or time: the model that the real thing is held against."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -71,13 +72,16 @@ class Job:
         for number in self.chunk():
             self.pages[number].claim = claim
 
-    def opened(self, claim: UUID) -> bool:
+    def opened(self, claim: UUID, texts: Mapping[int, str]) -> bool:
+        """The document was opened, and some of its pages were read on the way."""
         if self.opening.claim != claim:
             return False
         self.opening.free()
         self.pages = {number: Page() for number in self.numbers}
-        for number in self.numbers[:CHUNK]:
+        for number in self.numbers[: max(CHUNK, len(texts))]:
             self.pages[number].claim = claim
+        for number, text in texts.items():
+            self.settle(claim, number, text=text)
         return True
 
     def settle(self, claim: UUID, number: int, *, text: str | None) -> bool:

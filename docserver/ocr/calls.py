@@ -1,17 +1,25 @@
 """Child side: what an OCR process is asked to do with a document, once it is bounded."""
 
+import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from docserver.errors import DocumentErrorCode
+from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import AUTO, Options, Reading, pack_blocks
 from docserver.ocr import images, pdf, reading, textlayer
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.faults import Unreadable
-from docserver.ocr.limits import Limits, Opened
+from docserver.ocr.limits import PAGES_AT_ONCE, Limits, Opened
 from docserver.ocr.tesseract import Tesseract
 
 PDF = "application/pdf"
+
+FIRST_PAGES = PAGES_AT_ONCE // 2
+"""Of these, read when a document is opened: fewer, because no other slot can help as long as it is not."""
+
+OWN_TEXTS_S = 1.0
+"""No more are begun after this; pages are rarely so full that these take longer."""
 
 
 def load(limits: Limits) -> None:
@@ -19,24 +27,48 @@ def load(limits: Limits) -> None:
     _tesseract(limits.binding, limits.tessdata, limits.scratch)
 
 
-def count_pages(source: str, content_type: str, limits: Limits) -> Opened:
-    """Count the pages of a document. Raises Unreadable."""
+def open_document(source: str, content_type: str, *, reading: Options | None, limits: Limits) -> Opened:
+    """Count the pages of a document, and with `reading` read what costs little more. Raises Unreadable.
+
+    That is its only page, or its first pages as far as they have a text of their own.
+    """
     _require_readable(source, content_type)
     if content_type == PDF:
-        return Opened(pdf.count_pages(source, max_pages=limits.max_pages))
-    pages = images.count_pages(source, content_type, max_pages=limits.max_pages, max_pixels=limits.max_page_pixels)
-    return Opened(pages)
+        pages = pdf.count_pages(source, max_pages=limits.max_pages)
+    else:
+        pages = images.count_pages(source, content_type, max_pages=limits.max_pages, max_pixels=limits.max_page_pixels)
+    if reading is None:
+        return Opened(pages)
+    if pages > 1:
+        first = range(1, min(pages, FIRST_PAGES) + 1)
+        return Opened(pages, tuple(own_texts(source, content_type, pages=first, options=reading, limits=limits)))
+    try:
+        return Opened(pages, (read_page(source, content_type, page=1, options=reading, limits=limits),))
+    except Unreadable as unreadable:
+        failure = unreadable.failure
+        return Opened(pages, (Failure(failure.code, failure.message, 1),))
+
+
+def own_texts(
+    source: str, content_type: str, *, pages: Sequence[int], options: Options, limits: Limits
+) -> list[Reading]:
+    """What these pages say of themselves, up to the first whose picture must be read, or until time is up."""
+    if content_type != PDF or options.mode != AUTO:
+        return []
+    until = time.monotonic() + OWN_TEXTS_S
+    read: list[Reading] = []
+    for own in textlayer.readings(source, pages=pages, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels):
+        read.append(own)
+        if time.monotonic() > until:
+            break
+    return read
 
 
 def read_page(source: str, content_type: str, *, page: int, options: Options, limits: Limits) -> Reading:
     """Read page `page` (from 1) of a document. Raises Unreadable."""
     _require_readable(source, content_type)
-    if content_type == PDF and options.mode == AUTO:
-        own = next(
-            textlayer.readings(source, pages=[page], dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels), None
-        )
-        if own is not None:
-            return own
+    if own := own_texts(source, content_type, pages=[page], options=options, limits=limits):
+        return own[0]
     tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
     scratch, most = Path(limits.scratch), limits.max_page_pixels
     if content_type == PDF:

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing import connection
@@ -101,11 +101,21 @@ def ready(limits: Limits) -> int:
     return os.getpid()
 
 
-def open_document(source: str, *, content_type: str, limits: Limits) -> Outcome[Opened]:
-    """Count the pages of a document."""
+def open_document(source: str, *, content_type: str, reading: Options | None, limits: Limits) -> Outcome[Opened]:
+    """Count the pages of a document, and with `reading` read what costs little more."""
     from docserver.ocr import calls
 
-    return contained(partial(calls.count_pages, source, content_type, limits), limits)
+    return contained(partial(calls.open_document, source, content_type, reading=reading, limits=limits), limits)
+
+
+def own_texts(
+    source: str, *, content_type: str, pages: Sequence[int], options: Options, limits: Limits
+) -> Outcome[list[Reading]]:
+    """What these pages say of themselves, up to the first whose picture must be read."""
+    from docserver.ocr import calls
+
+    work = partial(calls.own_texts, source, content_type, pages=pages, options=options, limits=limits)
+    return contained(work, limits)
 
 
 def read_page(source: str, *, content_type: str, page: int, options: Options, limits: Limits) -> Outcome[Reading]:

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from docserver.errors import Failure
+from docserver.model import Reading
 
 T = TypeVar("T")
+
+PAGES_AT_ONCE = 8
+"""Pages with a text of their own that one call reads: telling of each alone would cost as much as reading it."""
 
 BYTES_PER_PIXEL = 3
 SPARE_FILE_BYTES = 64 * 1024 * 1024
@@ -46,6 +50,8 @@ class Opened:
     """A document that can be read."""
 
     pages: int
+    read: tuple[Reading | Failure, ...] = ()
+    """What the first pages say, as far as that was found out on the way."""
 
 
 @dataclass(frozen=True, slots=True)

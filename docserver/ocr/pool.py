@@ -57,17 +57,40 @@ class Slot:
             # The first call tries again, and tells if that fails too.
             self._kill()
 
-    async def open(self, source: Path, content_type: str) -> Opened | Failure:
-        """Count the pages of a document; `content_type` as `sniff` told it."""
-        timeout_s = self._settings.open_timeout_s
-        return await self._run(
-            partial(child.open_document, content_type=content_type, limits=self._limits(timeout_s)),
+    async def open(self, source: Path, content_type: str, *, reading: Options | None = None) -> Opened | Failure:
+        """Count the pages of a document; `content_type` as `sniff` told it.
+
+        With `reading` its only page is read too, or its first pages as far as they have a text of their own.
+        """
+        timeout_s = self._settings.open_timeout_s if reading is None else self._settings.page_timeout_s
+        opened = await self._run(
+            partial(child.open_document, content_type=content_type, reading=reading, limits=self._limits(timeout_s)),
             source,
             timeout_s=timeout_s,
             late=Failure(
                 DocumentErrorCode.PAGE_TIMEOUT, f"Opening the document took longer than {timeout_s:g} seconds."
             ),
         )
+        if isinstance(opened, Opened):
+            self._count(len(opened.read))
+        return opened
+
+    async def own_texts(
+        self, source: Path, content_type: str, *, pages: Sequence[int], options: Options
+    ) -> Sequence[Reading] | Failure:
+        """What these pages say of themselves, up to the first whose picture must be read."""
+        timeout_s = self._settings.page_timeout_s
+        limits = self._limits(timeout_s)
+        read = await self._run(
+            partial(child.own_texts, content_type=content_type, pages=pages, options=options, limits=limits),
+            source,
+            timeout_s=timeout_s,
+            late=Failure(
+                DocumentErrorCode.PAGE_TIMEOUT, f"Looking for the pages' text took longer than {timeout_s:g} seconds."
+            ),
+        )
+        self._count(0 if isinstance(read, Failure) else len(read))
+        return read
 
     async def read(self, source: Path, content_type: str, *, page: int, options: Options) -> Reading | Failure:
         """Read one page, counted from 1."""
@@ -86,10 +109,7 @@ class Slot:
                 DocumentErrorCode.PAGE_TIMEOUT, f"Reading the page took longer than {timeout_s:g} seconds.", page
             ),
         )
-        self._pages_read += 1
-        if self._pages_read >= self._settings.pages_per_child:
-            # It is idle, so there is nothing that it could lose.
-            self._kill()
+        self._count(1)
         if isinstance(result, Failure) and result.page is None:
             return Failure(result.code, result.message, page)
         return result
@@ -104,6 +124,12 @@ class Slot:
             late=Failure(DocumentErrorCode.PAGE_TIMEOUT, f"Making the PDF took longer than {timeout_s:g} seconds."),
         )
         return made if isinstance(made, Failure) else Path(made)
+
+    def _count(self, pages: int) -> None:
+        """Count pages that were read, and replace the process when they are many; it is idle and loses nothing."""
+        self._pages_read += pages
+        if self._pages_read >= self._settings.pages_per_child:
+            self._kill()
 
     async def close(self) -> None:
         """Kill the child and all that it started, and remove the scratch directory."""

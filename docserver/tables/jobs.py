@@ -127,7 +127,7 @@ async def postpone(cur: Cursor, *, job_id: UUID, claim_id: UUID, delay_s: float)
     )
 
 
-async def count_page(cur: Cursor, *, job_id: UUID, done: int, failed: int) -> None:
+async def count_pages(cur: Cursor, *, job_id: UUID, done: int, failed: int) -> None:
     """Count settled pages of a job that is locked, and estimate from their pace how long the others will take."""
     await cur.execute(
         """

@@ -44,6 +44,15 @@ async def claim(cur: Cursor, *, job_id: UUID, claim_id: UUID, limit: int, lease_
     )
 
 
+async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
+    """Whether the last of the job's pages that were read gave its own text."""
+    await cur.execute(
+        "SELECT source FROM pages WHERE job_id = %s AND status = 'done' ORDER BY number DESC LIMIT 1", (job_id.bytes,)
+    )
+    row = cur.row()
+    return row is not None and row["source"] == "text_layer"
+
+
 async def claimed(cur: Cursor, claim_id: UUID) -> list[Claimed]:
     """The pages that a claim holds, lowest first."""
     await cur.execute(
@@ -136,6 +145,13 @@ async def postpone(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, de
             (int(delay_s * 1_000_000), job_id.bytes, number, claim_id.bytes),
         )
         > 0
+    )
+
+
+async def release(cur: Cursor, *, claim_id: UUID, first: int) -> None:
+    """Give back the pages that a claim holds from `first` on, as if they had not been taken."""
+    await cur.execute(
+        "UPDATE pages SET claim = NULL, lease_until = NULL WHERE claim = %s AND number >= %s", (claim_id.bytes, first)
     )
 
 

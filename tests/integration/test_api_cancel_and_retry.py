@@ -114,7 +114,7 @@ async def test_a_result_is_not_served_from_the_cache_once_its_job_begins_anew(
 ) -> None:
     _, job_id = await make_job(resources.db, total=1)
     claim_id, _ = await claim_pages(resources.db, job_id)
-    await moves.settle_page(resources.db, job_id=job_id, claim_id=claim_id, number=1, result=READING)
+    await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={1: READING})
     path = f"/v1/jobs/{job_id}"
     tag = (await client.get(path)).headers["ETag"]
     async with client.get(f"{path}/result") as response:
@@ -197,7 +197,7 @@ async def make_partly_read(resources: Resources, *, total: int, done: int) -> UU
     _, job_id = await make_job(resources.db, total=total)
     claim_id, _ = await claim_pages(resources.db, job_id, limit=total)
     for number in range(1, done + 1):
-        await moves.settle_page(resources.db, job_id=job_id, claim_id=claim_id, number=number, result=READING)
+        await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={number: READING})
     await moves.cancel(resources.db, job_id)
     return job_id
 
@@ -251,7 +251,7 @@ async def test_the_time_left_is_reckoned_from_the_pages_of_this_attempt(resource
             "UPDATE jobs SET started_at = UTC_TIMESTAMP(6) - INTERVAL 60 SECOND WHERE id = %s",
             job_id.bytes,
         )
-        job = await moves.settle_page(resources.db, job_id=job_id, claim_id=claim.id, number=99, result=READING)
+        job = await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim.id, results={99: READING})
 
     assert job
     assert job.eta_s == pytest.approx(60, abs=20)
@@ -272,10 +272,10 @@ async def test_who_worked_on_a_cancelled_job_can_write_nothing_even_after_a_retr
     _, job_id = await make_job(db, total=1)
     zombie, _ = await claim_pages(db, job_id)
     await moves.cancel(db, job_id)
-    late = await moves.settle_page(db, job_id=job_id, claim_id=zombie, number=1, result=READING)
+    late = await moves.settle_pages(db, job_id=job_id, claim_id=zombie, results={1: READING})
     await retry(resources, job_id)
 
-    later = await moves.settle_page(db, job_id=job_id, claim_id=zombie, number=1, result=READING)
+    later = await moves.settle_pages(db, job_id=job_id, claim_id=zombie, results={1: READING})
 
     assert (late, later) == (None, None)
     async with db.session() as cur:
@@ -310,7 +310,7 @@ async def test_no_result_is_made_of_pages_from_two_attempts(
 ) -> None:
     _, job_id = await make_job(resources.db, total=1)
     claim_id, _ = await claim_pages(resources.db, job_id)
-    await moves.settle_page(resources.db, job_id=job_id, claim_id=claim_id, number=1, result=READING)
+    await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={1: READING})
     real = pages.of_job
 
     async def of_job(*arguments: Any, **more: Any) -> Any:

@@ -131,7 +131,7 @@ async def test_a_page_that_others_finish_interrupts_nobody(resources: Resources)
     task = asyncio.create_task(do(claims, job_id, work))
     await work.begun.wait()
     other, (number,) = await claim_pages(resources.db, job_id, limit=1)
-    await moves.settle_page(resources.db, job_id=job_id, claim_id=other, number=number, result=READING)
+    await moves.settle_pages(resources.db, job_id=job_id, claim_id=other, results={number: READING})
 
     await claims.beat()
 
@@ -203,7 +203,7 @@ async def test_what_was_read_can_still_be_saved_after_an_outage_while_nobody_too
         assert claim
         await change(resources.db, "UPDATE pages SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
 
-        job = await moves.settle_page(resources.db, job_id=job_id, claim_id=claim.id, number=1, result=READING)
+        job = await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim.id, results={1: READING})
 
     assert job
     assert job.status is Status.COMPLETED
@@ -279,7 +279,7 @@ async def test_a_page_that_failed_before_is_taken_alone(resources: Resources) ->
             numbers = await held_pages(resources.db, claim.id)
             chunks.append(numbers)
             for number in numbers:
-                await moves.settle_page(resources.db, job_id=job_id, claim_id=claim.id, number=number, result=READING)
+                await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim.id, results={number: READING})
 
     assert [chunk for chunk in chunks if chunk] == [[1, 2], [3], [4], [5], [6]]
 
@@ -312,7 +312,7 @@ async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(re
     db = resources.db
     _, job_id = await make_job(db, total=2)
     claim_id, _ = await claim_pages(db, job_id, limit=1)
-    await moves.settle_page(db, job_id=job_id, claim_id=claim_id, number=1, result=READING)
+    await moves.settle_pages(db, job_id=job_id, claim_id=claim_id, results={1: READING})
     for _ in range(moves.LOSSES):
         assert (await claim_pages(db, job_id))[1] == [2]
         await expire_and_reap(db, job_id)
@@ -350,11 +350,11 @@ async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resou
     async with claims_of(resources).taken(job_id) as claim:
         assert claim
         key = {"job_id": job_id, "claim_id": claim.id}
-        await moves.open_pages(db, **key, numbers=[4], limit=1, lease_s=30)
+        await moves.open_pages(db, **key, numbers=[4], limit=1, lease_s=30, read={})
         assert await moves.postpone_page(db, **key, number=4, code=TIMEOUT.code, delay_s=0)
     async with claims_of(resources).taken(job_id) as claim:
         assert claim
-        job = await moves.settle_page(db, job_id=job_id, claim_id=claim.id, number=4, result=TIMEOUT)
+        job = await moves.settle_pages(db, job_id=job_id, claim_id=claim.id, results={4: TIMEOUT})
 
     assert job
     assert job.status is Status.FAILED
@@ -373,7 +373,7 @@ async def test_the_history_keeps_the_latest_tries_alone(resources: Resources, mo
     claim_id, _ = await claim_pages(db, job_id, limit=5)
 
     for number in range(1, 6):
-        await moves.settle_page(db, job_id=job_id, claim_id=claim_id, number=number, result=TIMEOUT)
+        await moves.settle_pages(db, job_id=job_id, claim_id=claim_id, results={number: TIMEOUT})
 
     assert [(entry["step"], entry["page"]) for entry in (await found(db, job_id)).history] == [
         ("page", 4),

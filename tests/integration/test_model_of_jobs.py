@@ -201,15 +201,23 @@ class Life(RuleBasedStateMachine):
         return n % len(self.claims)
 
     @precondition(lambda self: self.claims)
-    @rule(n=which)
-    def open(self, n: int) -> None:
+    @rule(n=which, reads=st.integers(0, 3))
+    def open(self, n: int, reads: int = 0) -> None:
+        """Open a document, and perhaps read its first pages on the way."""
         job, claim_id, job_id = self.held(n)
         numbers = job.numbers if job else [1]
+        texts = {number: f"{number} by {claim_id}" for number in numbers[:reads]}
         move = moves.open_pages(
-            self.db, job_id=job_id, claim_id=claim_id, numbers=numbers, limit=model.CHUNK, lease_s=30
+            self.db,
+            job_id=job_id,
+            claim_id=claim_id,
+            numbers=numbers,
+            limit=model.CHUNK,
+            lease_s=30,
+            read={number: replace(READING, text=text) for number, text in texts.items()},
         )
         done = self.run(self.show(self.run(move)))
-        assert done == bool(job and job.opened(claim_id))
+        assert done == bool(job and job.opened(claim_id, texts))
 
     @precondition(lambda self: self.claims)
     @rule(n=which, number=st.integers(1, 4), good=st.booleans())
@@ -217,7 +225,7 @@ class Life(RuleBasedStateMachine):
         job, claim_id, job_id = self.held(n)
         text = f"{number} by {claim_id}" if good else None
         result = replace(READING, text=text) if text else TIMEOUT
-        move = moves.settle_page(self.db, job_id=job_id, claim_id=claim_id, number=number, result=result)
+        move = moves.settle_pages(self.db, job_id=job_id, claim_id=claim_id, results={number: result})
         done = self.run(self.show(self.run(move)))
         assert done == bool(job and job.settle(claim_id, number, text=text))
 

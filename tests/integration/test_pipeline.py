@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 
+from docserver import moves
 from docserver import pipeline as module
 from docserver.db import CommitUnknown, Cursor, Database
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Status
+from docserver.model import Options, Reading, Status
 from docserver.ocr.pool import Slot
 from docserver.pipeline import Pipeline
 from docserver.resources import Resources
@@ -22,6 +23,7 @@ from tests.integration.conftest import Client, completed, get, upload
 from tests.integration.test_claims import Switch, losses, told
 from tests.integration.test_tables import found
 from tests.samples import PAGES, pdf_scanned, png, words
+from tests.samples_layers import PROSE, lines, pdf, scan
 
 TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.")
 
@@ -84,7 +86,7 @@ async def test_a_page_that_was_read_while_the_database_went_away_is_saved_when_i
         return result
 
     monkeypatch.setattr(Slot, "read", read)
-    job = await upload(client)
+    job = await upload(client, pages="1")
     async with at_work(resources, tmp_path, db=switch):
         await reading.wait()
         during = await found(resources.db, UUID(job["job_id"]))
@@ -128,7 +130,7 @@ async def test_a_page_that_ran_out_of_time_is_tried_again_and_the_history_says_s
         return faults.pop() if faults else await real(self, *arguments, **more)
 
     monkeypatch.setattr(Slot, "read", read)
-    job = await upload(client)
+    job = await upload(client, pages="1")
     async with at_work(resources, tmp_path):
         final = await completed(client, job["job_id"])
 
@@ -140,6 +142,50 @@ async def test_a_page_that_ran_out_of_time_is_tried_again_and_the_history_says_s
 
 
 @pytest.mark.usefixtures("quick")
+async def test_a_picture_that_cannot_be_read_while_it_is_opened_is_read_by_itself(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, opened = Slot.open, []
+
+    async def open_(self: Slot, *arguments: Any, reading: Options | None = None) -> Any:
+        opened.append(reading)
+        return TIMEOUT if reading else await real(self, *arguments)
+
+    monkeypatch.setattr(Slot, "open", open_)
+    job = await upload(client)
+    async with at_work(resources, tmp_path):
+        final = await completed(client, job["job_id"])
+
+    assert opened == [Options("eng"), None]
+    assert told(final["history"]) == [(1, "job", None, "completed", None)]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_pages_with_their_own_text_are_saved_together_and_those_between_are_read(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, real = [], moves.settle_pages
+
+    async def settle_pages(db: Database, *, results: moves.Results, **more: Any) -> Any:
+        saved.append({number: result.source for number, result in results.items() if isinstance(result, Reading)})
+        return await real(db, results=results, **more)
+
+    monkeypatch.setattr(moves, "settle_pages", settle_pages)
+    document = pdf(*[lines(PROSE)] * 7, scan(PROSE[:2]), lines(PROSE), lines(PROSE))
+    job = await upload(client, document, "mixed.pdf")
+    async with at_work(resources, tmp_path):
+        final = await completed(client, job["job_id"])
+
+    assert final["pages"] == {"total": 10, "done": 10, "failed": 0}
+    own, read = "text_layer", "ocr"
+    # Four were read when the document was opened. Behind a page that was read each is looked at by itself.
+    assert saved == [{5: own, 6: own, 7: own}, {8: read}, {9: own}, {10: own}]
+    assert await text_of(client, job["job_id"]) == [
+        words(" ".join(PROSE[:2] if number == 8 else PROSE)) for number in range(1, 11)
+    ]
+
+
+@pytest.mark.usefixtures("quick")
 async def test_a_page_that_runs_out_of_time_again_and_again_fails(
     client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +193,7 @@ async def test_a_page_that_runs_out_of_time_again_and_again_fails(
         return TIMEOUT
 
     monkeypatch.setattr(Slot, "read", read)
-    job = await upload(client)
+    job = await upload(client, pages="1")
     async with at_work(resources, tmp_path, page_tries=2):
         final = await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
 
@@ -220,7 +266,7 @@ async def test_an_unexpected_fault_of_the_program_is_counted_so_that_it_cannot_g
         raise KeyError("forced")
 
     monkeypatch.setattr(Slot, "read", read)
-    job = await upload(client, png())
+    job = await upload(client, png(), pages="1")
     made = Pipeline(resources, scratch=tmp_path / "scratch")
     slot = made.slot(0)
 

@@ -397,11 +397,11 @@ async def test_counting_a_page_moves_the_counts_the_version_and_the_estimate(db:
 
     async with db.transaction() as cur:
         await jobs.lock(cur, job_id)
-        await jobs.count_page(cur, job_id=job_id, done=1, failed=0)
+        await jobs.count_pages(cur, job_id=job_id, done=1, failed=0)
     first = await found(db, job_id)
     async with db.transaction() as cur:
         await jobs.lock(cur, job_id)
-        await jobs.count_page(cur, job_id=job_id, done=0, failed=1)
+        await jobs.count_pages(cur, job_id=job_id, done=0, failed=1)
     second = await found(db, job_id)
 
     assert (first.pages_done, first.pages_failed, first.version) == (1, 0, before.version + 1)
@@ -430,7 +430,7 @@ async def test_a_locked_job_makes_others_wait_until_its_transaction_is_over(db: 
         async with db.transaction() as cur:
             job = await jobs.lock(cur, job_id)
             assert job
-            await jobs.count_page(cur, job_id=job_id, done=1, failed=0)
+            await jobs.count_pages(cur, job_id=job_id, done=1, failed=0)
             return job.pages_done
 
     assert sorted(await asyncio.gather(*(count() for _ in range(8)))) == list(range(8))
