@@ -49,15 +49,18 @@ async def open_pages(
             return None
         await pages.insert(cur, job_id=job_id, numbers=numbers)
         await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=max(limit, len(read)), lease_s=lease_s)
-        return await _settle(cur, job_id, claim_id, read) if read else await jobs.find(cur, job_id)
+        return (
+            await _settle(cur, replace(job, pages_total=len(numbers)), claim_id, read)
+            if read
+            else await jobs.find(cur, job_id)
+        )
 
 
 async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
     """Save what pages say or why they say nothing, and with the last page the end of the job."""
     async with db.transaction() as cur:
-        if await jobs.lock(cur, job_id) is None:
-            return None
-        return await _settle(cur, job_id, claim_id, results)
+        job = await jobs.lock(cur, job_id)
+        return await _settle(cur, job, claim_id, results) if job else None
 
 
 async def postpone_page(
@@ -167,13 +170,15 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
             await jobs.note(cur, job_id=job_id, ended=Ended(Step.OPENING, Outcome.LOST))
             if opening.losses + 1 >= LOSSES:
                 return await _end(cur, job, Status.FAILED, lost())
-        expired = await pages.expired(cur, job_id)
+        expired, given_up = await pages.expired(cur, job_id), 0
         for page in expired:
             await pages.lose(cur, job_id=job_id, number=page.number)
             await jobs.note(cur, job_id=job_id, ended=Ended(Step.PAGE, Outcome.LOST, page.number))
             if page.losses + 1 >= LOSSES:
                 await pages.give_up(cur, job_id=job_id, number=page.number, failure=lost())
-                await _count(cur, job_id, done=0, failed=1)
+                given_up += 1
+        if given_up:
+            return await _count(cur, job, done=0, failed=given_up)
         return await jobs.find(cur, job_id) if opening or expired else None
 
 
@@ -201,24 +206,23 @@ async def _note_page(cur: Cursor, job_id: UUID, number: int, code: DocumentError
     await jobs.note(cur, job_id=job_id, ended=Ended(Step.PAGE, Outcome.FAILED, number, code))
 
 
-async def _settle(cur: Cursor, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
+async def _settle(cur: Cursor, job: Job, claim_id: UUID, results: Results) -> Job | None:
     done = failed = 0
     for number, result in results.items():
         if not isinstance(result, Failure):
-            done += await pages.finish(cur, job_id=job_id, number=number, claim_id=claim_id, reading=result)
-        elif await pages.fail(cur, job_id=job_id, number=number, claim_id=claim_id, failure=result):
+            done += await pages.finish(cur, job_id=job.id, number=number, claim_id=claim_id, reading=result)
+        elif await pages.fail(cur, job_id=job.id, number=number, claim_id=claim_id, failure=result):
             failed += 1
-            await _note_page(cur, job_id, number, result.code)
-    return await _count(cur, job_id, done=done, failed=failed) if done or failed else None
+            await _note_page(cur, job.id, number, result.code)
+    return await _count(cur, job, done=done, failed=failed) if done or failed else None
 
 
-async def _count(cur: Cursor, job_id: UUID, *, done: int, failed: int) -> Job | None:
-    """Count pages that were settled, and end the job if they were the last; the job is locked."""
-    await jobs.count_pages(cur, job_id=job_id, done=done, failed=failed)
-    job = await jobs.find(cur, job_id)
-    if job is None or job.pages_done + job.pages_failed != job.pages_total:
-        return job
-    failure = None if job.pages_done else await pages.first_failure(cur, job_id)
+async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job | None:
+    """Count pages that were settled, and end the job if they were the last; `job` as it was when it was locked."""
+    await jobs.count_pages(cur, job_id=job.id, done=done, failed=failed)
+    if job.pages_done + job.pages_failed + done + failed != job.pages_total:
+        return await jobs.find(cur, job.id)
+    failure = None if job.pages_done + done else await pages.first_failure(cur, job.id)
     return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure)
 
 

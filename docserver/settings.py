@@ -112,7 +112,7 @@ class Settings:
         120.0, "longest time for making a searchable PDF, and for waiting to begin", least=0.1
     )
     child_memory_mb: int = _setting(2048, "address space of an OCR process and of each program it starts", least=256)
-    pages_per_child: int = _setting(200, "pages after which an OCR process is replaced by a fresh one", least=1)
+    pages_per_child: int = _setting(1000, "pages after which an OCR process is replaced by a fresh one", least=1)
     sandbox: str = _setting(
         "prefer", "confine OCR processes by Landlock and seccomp: prefer, require (or refuse to start), off"
     )

@@ -9,6 +9,10 @@ from PIL import Image, ImageFilter, ImageOps, ImageStat
 
 Numbers = NDArray[np.float64]
 Shades = NDArray[np.uint8]
+Places = NDArray[np.int64]
+
+SMALL_PX = 300
+"""Pixels: a snippet of a page."""
 
 SIDE_PX = 1000
 """Pages are looked at with about so many pixels a side: enough to tell lines apart, a hundredth of a second to do."""
@@ -49,7 +53,10 @@ class Look:
     clarity: float
     """How much better the best direction fits than any: above 3 there are lines of text or rules, near 1 none."""
     upright: float
-    """How much better lines lie along the picture than across it; well below 1 the page lies on its side."""
+    """How much better lines lie along the picture than across it; well below 1 the page lies on its side.
+
+    1 for a picture with a side below SMALL_PX, which holds too few letters to tell.
+    """
     stroke_px: float
     """Median thickness of what is drawn, in pixels of the picture; a seventh of the height of small letters."""
     light: float
@@ -73,17 +80,22 @@ def look(image: Image.Image) -> Look | None:
         chosen = np.random.default_rng(0).choice(rows.size, POINTS, replace=False)
         rows, columns = rows[chosen], columns[chosen]
     angles = np.arange(-WIDEST_SKEW, WIDEST_SKEW + COARSE_STEP / 2, COARSE_STEP)
-    along, across = _sharpness(rows, columns, angles), _sharpness(columns, -rows, angles)
+    along = _sharpness(rows, columns, angles)
     coarse = float(angles[along.argmax()])
     near = coarse + np.arange(-COARSE_STEP, COARSE_STEP + FINE_STEP / 2, FINE_STEP)
     return Look(
         skew=round(float(near[_sharpness(rows, columns, near).argmax()]), 1),
         clarity=float(along.max() / max(np.median(along), 1e-9)),
-        upright=float(along.max() / max(across.max(), 1e-9)),
+        upright=_upright(rows, columns, angles, along) if min(image.size) >= SMALL_PX else 1.0,
         stroke_px=_stroke(grey),
         light=_evenness(paper(small)),
         colour=_colour(image),
     )
+
+
+def _upright(rows: Places, columns: Places, angles: Numbers, along: Numbers) -> float:
+    across = _sharpness(columns, -rows, angles)
+    return float(along.max() / max(across.max(), 1e-9))
 
 
 def paper(grey: Image.Image) -> Image.Image:
@@ -122,7 +134,7 @@ def _marks(grey: Image.Image) -> NDArray[np.bool_]:
     return marks
 
 
-def _sharpness(rows: NDArray[np.int64], columns: NDArray[np.int64], angles: Numbers) -> Numbers:
+def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:
     """For each direction how sharply ink and gaps alternate across it: highest along the lines of a text."""
     radians = np.radians(angles)[:, np.newaxis]
     across = (rows * np.cos(radians) - columns * np.sin(radians)).astype(np.int32)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from docserver.ocr.images import Picture
-from docserver.ocr.looks import Look, look
+from docserver.ocr.looks import SMALL_PX, Look, look
 from docserver.ocr.prepare import Prepared, evenly_lit, in_grey, on_page, scaled, straightened, turned
 from docserver.ocr.tesseract import Layout, Recognised, Tesseract, words_of
 
@@ -19,9 +19,6 @@ CLEAR = 1.7
 
 ON_ITS_SIDE = 0.4
 """Lines that lie across so much better than along: the page lies on its side."""
-
-SMALL_PX = 300
-"""A picture with a side below this holds too few letters to tell how they lie."""
 
 THICK_PX = 8.0
 """Strokes of 10-point letters at 400 dpi; thicker ones are read as well at half the size, in half the time."""
@@ -74,7 +71,7 @@ def _candidates(page: Prepared, seen: Look) -> Iterator[Prepared]:
     """What the page may be, the likeliest first."""
     small = min(page.image.size) < SMALL_PX
     directions: tuple[int, ...]
-    if seen.upright < ON_ITS_SIDE and not small:
+    if seen.upright < ON_ITS_SIDE:
         directions = (90, 270, 0)
     elif small or _narrow(page):
         directions = (0, 180, 90)
