@@ -143,10 +143,18 @@ class Place:
             )
         )
 
-    async def assert_kept(self, service: Service, *, uncertain: int = 0) -> None:
+    async def handed_over(self) -> None:
+        """Wait until an OCR process has a document before it."""
+        await until(self._has_scratch)
+
+    async def _has_scratch(self) -> bool:
+        return bool(self.scratch())
+
+    async def assert_kept(self, service: Service, *, uncertain: int = 0, scratch: int = 0) -> None:
         """All that was accepted is completed, right, there once, and nothing else is there but up to `uncertain`.
 
-        Uncertain are uploads whose clients heard neither yes nor no: they may be there, but then whole.
+        Uncertain are uploads whose clients heard neither yes nor no: they may be there, but then whole. `scratch` are
+        the documents before OCR processes of workers that are frozen.
         """
         for each in self.accepted:
             final = await service.finished(each.job_id)
@@ -154,7 +162,7 @@ class Place:
             assert final["pages"] == {"total": len(each.texts), "done": len(each.texts), "failed": 0}
             text = await service.text(each.job_id)
             assert [words(page) for page in text.split("\f")] == [words(page) for page in each.texts]
-        await until(self._is_idle)
+        await until(lambda: self._is_idle(scratch))
         stored = {row["id"].hex() for row in await self.sql("SELECT id FROM {}.documents")}
         promised = {each.document_id.replace("-", "") for each in self.accepted}
         assert promised <= stored
@@ -162,9 +170,10 @@ class Place:
         assert await self.one("SELECT COUNT(*) FROM {}.jobs") == len(stored)
         assert await self.one("SELECT COUNT(*) FROM {}.jobs WHERE status <> 'completed'") == 0
 
-    async def _is_idle(self) -> bool:
+    async def _is_idle(self, scratch: int) -> bool:
         unfinished = await self.one("SELECT COUNT(*) FROM {}.jobs WHERE status IN ('pending', 'processing')")
-        return not (unfinished or await self._has_claim() or await self.redis("LLEN", KEY) or self.scratch())
+        waiting = unfinished or await self._has_claim() or await self.redis("LLEN", KEY)
+        return not waiting and len(self.scratch()) == scratch
 
     def originals(self) -> set[str]:
         return {path.name for path in (self.data_dir / "originals").glob("*/*")}

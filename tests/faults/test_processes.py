@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 
 from tests.acceptance.test_processes import children, until_gone
+from tests.faults.launcher import Fault
 from tests.faults.ocr import ocr_processes, send
 from tests.faults.place import Place, until
 
@@ -47,7 +48,7 @@ async def test_kill_9_of_an_ocr_process_costs_a_try_and_no_document(place: Place
     stopped = await ocr_processes(service)
     send(stopped, signal.SIGSTOP)
     await place.must_upload(service, pages=2)
-    await place.claimed()
+    await place.handed_over()
 
     send(stopped, signal.SIGKILL)
 
@@ -100,10 +101,10 @@ async def test_a_frozen_worker_that_wakes_after_its_lease_overwrites_nothing(pla
     held = await ocr_processes(zombie)
     send(held, signal.SIGSTOP)
     await place.must_upload(api)
-    await place.claimed()
+    await place.handed_over()
     os.kill(zombie.pid, signal.SIGSTOP)
     other = await place.start("--worker-only")
-    await place.assert_kept(api)
+    await place.assert_kept(api, scratch=1)
     await other.stop()
     pages = await place.sql("SELECT * FROM {}.pages")
     jobs = await place.sql("SELECT * FROM {}.jobs")
@@ -119,7 +120,8 @@ async def test_a_frozen_worker_that_wakes_after_its_lease_overwrites_nothing(pla
 
 
 async def test_a_frozen_api_goes_on_where_it_was_when_it_wakes(place: Place) -> None:
-    api = await place.start()
+    # Should it freeze in the middle of a transaction, its locks go with the connection that falls silent.
+    api = await place.start(faults=[Fault("docserver.db:IDLE_END_S", sets=2)])
     await place.must_upload(api, pages=3)
     await place.claimed()
 

@@ -278,6 +278,42 @@ async def test_what_holds_up_its_own_process_ends_with_the_server_all_the_same(
             os.killpg(pids[0], signal.SIGKILL)
 
 
+async def test_an_ocr_process_whose_server_is_killed_while_it_starts_ends_too(tmp_path: Path, programs: Path) -> None:
+    server = tmp_path / "server.py"
+    server.write_text(
+        textwrap.dedent(f"""
+            import os, signal
+            from pathlib import Path
+            from docserver.ocr.engine import PROGRAM, Engine
+            from docserver.ocr.pool import Slot
+            from docserver.ocr.processes import Child
+            from docserver.settings import Settings
+
+            if __name__ == "__main__":
+                engine = Engine("tesseract", "5", {{}}, PROGRAM, "")
+                slot = Slot(number=0, settings=Settings(), engine=engine, scratch=Path({str(tmp_path)!r}))
+                slot._make_empty()
+                pid = Child.begin(slot._limits(60), slot=0).process.pid
+                os.kill(pid, signal.SIGSTOP)
+                Path({str(tmp_path / "pids")!r}).write_text(str(pid))
+                os.kill(os.getpid(), signal.SIGKILL)
+            """)
+    )
+    environment = {**os.environ, "PYTHONPATH": ":".join([str(Path.cwd()), *sys.path])}
+    process = await asyncio.create_subprocess_exec(sys.executable, str(server), env=environment)
+    await process.wait()
+    (orphan,) = await pids_in(tmp_path)
+    assert alive(orphan)
+
+    os.kill(orphan, signal.SIGCONT)
+
+    try:
+        await until(lambda: not alive(orphan))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
+
+
 GREED = {
     "processes": 'i=0; while [ $i -lt 100 ]; do sleep 600 & i=$((i+1)); done; touch "$TMPDIR/done"; wait',
     "disk": 'i=0; while [ $i -lt 6 ]; do head -c 50000000 /dev/zero >"$TMPDIR/$i"; i=$((i+1)); done; sleep 600',
