@@ -34,7 +34,7 @@ async def retry(
     resources: Resources,
     job_id: UUID,
     *,
-    selection: Sequence[range] | None,
+    selection: Sequence[range] | str | None,
     changes: Mapping[str, Any],
     request_id: str,
 ) -> Job:

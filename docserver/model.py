@@ -1,7 +1,7 @@
 """The nouns of the service as values: Document, Job, Page, Word, Status and its legal moves. No input or output."""
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -116,10 +116,21 @@ class Word:
     """0 to 100, as the engine gives it."""
 
 
+def confidence_of(words: Iterable[Word]) -> float:
+    """The mean of the words' confidences weighted by their length, 0 to 100; 0 where there are none."""
+    found = [(len(word.text), word.confidence) for word in words]
+    length = sum(letters for letters, _ in found)
+    return round(sum(letters * confidence for letters, confidence in found) / length, 2) if length else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     box: Box
     words: tuple[Word, ...]
+
+    @property
+    def confidence(self) -> float:
+        return confidence_of(self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +159,12 @@ class Reading:
     source: str
     """`ocr` or `text_layer`."""
     confidence: float
-    """Mean of the words' confidences, weighted by their length; 0 on an empty page."""
+    """As `confidence_of` its words; 0 on an empty page."""
     text: str
     layout: bytes
     """The blocks, as `pack_blocks` makes them."""
+    needs_review: bool = False
+    """Read so unsurely that somebody should look at it, or nothing although something is drawn there."""
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -223,6 +236,20 @@ class Document(NewDocument):
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """How well the pages of a completed job were read."""
+
+    confidence: float | None
+    """Mean over the pages that have a text; None if none has."""
+    needs_review: Sequence[int]
+    """The pages that somebody should look at, ascending, at most REVIEW_LISTED."""
+
+
+REVIEW_LISTED = 100
+"""Pages to be looked at that a job lists: it comes with every answer, and who has more looks at the whole."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     id: UUID
     document_id: UUID
@@ -244,6 +271,8 @@ class Job:
     finished_at: datetime | None
     history: Sequence[Mapping[str, Any]] = ()
     """The latest tries, oldest first: attempt, step, page, outcome, code, started_at, ended_at."""
+    quality: Quality | None = None
+    """None until the job is completed."""
 
     @property
     def progress(self) -> float:
@@ -265,6 +294,8 @@ class Job:
             "status": self.status.value,
             "pages": {"total": self.pages_total, "done": self.pages_done, "failed": self.pages_failed},
             "progress": self.progress,
+            "confidence": self.quality.confidence if self.quality else None,
+            "needs_review": list(self.quality.needs_review) if self.quality else [],
             "eta_seconds": None if self.eta_s is None else round(self.eta_s, 1),
             "queue_position": None,
             "attempt": self.attempt,
@@ -308,6 +339,9 @@ class InvalidPages(ValueError):
 
 
 MAX_PAGE_NUMBER = 999_999
+
+NEEDS_REVIEW = "needs_review"
+"""In place of a selection: the pages of which a job says so."""
 
 
 def parse_pages(selection: str) -> tuple[range, ...]:

@@ -110,13 +110,14 @@ async def cancel(db: Database, job_id: UUID) -> Job:
 
 
 async def retry(
-    db: Database, job_id: UUID, *, selection: Sequence[range] | None, changes: Mapping[str, Any], request_id: str
+    db: Database, job_id: UUID, *, selection: Sequence[range] | str | None, changes: Mapping[str, Any], request_id: str
 ) -> Job:
     """Let a final job begin anew, with changed options.
 
-    With a selection only its pages are read again; the others keep what they say, and those that were never read are
-    taken out of the job. Without one and with the same options, pages that have a text keep it if others have none.
-    Raises NotFound, Conflict when the job is not final, Unprocessable when it has none of the pages.
+    With a selection, or NEEDS_REVIEW in its place, only its pages are read again; the others keep what they say, and
+    those that were never read are taken out of the job. Without one and with the same options, pages that have a text
+    keep it if others have none. Raises NotFound, Conflict when the job is not final, Unprocessable when it has none of
+    the pages.
     """
     async with db.transaction() as cur:
         job = await _locked(cur, job_id)
@@ -124,6 +125,8 @@ async def retry(
             raise Conflict(f"The job is {job.status}; cancel it first, or wait until it is done.")
         job.status.to(Status.PENDING)
         options = replace(job.options, **changes)
+        if isinstance(selection, str):
+            selection = await _to_review(cur, job)
         if job.pages_total is None:
             if selection is not None:
                 options = replace(options, pages=format_pages(selection))
@@ -140,6 +143,16 @@ async def retry(
             failed = sum(status is PageStatus.FAILED for status in kept.values())
         await jobs.retry(cur, job_id=job_id, options=options, request_id=request_id, done=done, failed=failed)
         return _there(await jobs.find(cur, job_id))
+
+
+async def _to_review(cur: Cursor, job: Job) -> list[range]:
+    numbers = await pages.to_review(cur, job_id=job.id, limit=job.pages_total or 0)
+    if not numbers:
+        raise Unprocessable(
+            "No page of the job needs review.",
+            errors=[{"detail": "No page was read unsurely.", "parameter": "pages"}],
+        )
+    return [range(number, number + 1) for number in numbers]
 
 
 def _to_read_again(
@@ -228,7 +241,8 @@ async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job | None
 
 async def _end(cur: Cursor, job: Job, status: Status, failure: Failure | None) -> Job | None:
     """Give a job that is locked its final status."""
-    await jobs.finish(cur, job_id=job.id, status=job.status.to(status), failure=failure)
+    quality = await pages.quality(cur, job.id) if status is Status.COMPLETED else None
+    await jobs.finish(cur, job_id=job.id, status=job.status.to(status), failure=failure, quality=quality)
     code = failure.code if failure else None
     await jobs.note(cur, job_id=job.id, ended=Ended(Step.JOB, Outcome(status.value), code=code))
     return await jobs.find(cur, job.id)

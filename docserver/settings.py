@@ -120,6 +120,9 @@ class Settings:
     maintenance_s: float = _setting(5.0, "seconds between two rounds of maintenance", least=0.1)
     grace_s: float = _setting(25.0, "seconds that SIGTERM leaves to finish the pages being read", least=0)
     engine: str = _setting("auto", "how Tesseract is called: tesserocr, pytesseract, or auto: the first if installed")
+    review_below: float = _setting(
+        80.0, "confidence, 0 to 100, below which a page is listed in needs_review; 0 lists empty ones alone", least=0
+    )
     retention_s: int = _setting(
         0, "seconds that documents and results are kept where the upload does not say; 0 keeps them", least=0
     )

@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     history       JSON         NOT NULL,         -- the latest tries and how each ended: see model.Try
     run_after     DATETIME(6)  NOT NULL,
     engine        JSON         NULL,
+    confidence    DOUBLE       NULL,             -- mean of the pages with a text, once completed
+    needs_review  JSON         NULL,             -- the first pages to be looked at, once completed
     error_code    VARCHAR(40)  NULL,
     error_message VARCHAR(500) NULL,
     error_page    INT          NULL,
@@ -69,6 +71,7 @@ CREATE TABLE IF NOT EXISTS pages (
     rotation      INT          NULL,             -- degrees clockwise that set its text upright
     source        VARCHAR(10)  NULL,             -- ocr or text_layer
     confidence    DOUBLE       NULL,             -- 0 to 100
+    needs_review  BOOLEAN      NULL,             -- read unsurely, or nothing although something is drawn
     text          MEDIUMTEXT   NULL,
     layout        MEDIUMBLOB   NULL,             -- blocks, paragraphs, lines, words: see model.pack_blocks
     error_code    VARCHAR(40)  NULL,

@@ -46,6 +46,7 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
         "rotation": reading.rotation,
         "source": reading.source,
         "confidence": reading.confidence,
+        "needs_review": reading.needs_review,
         "text": reading.text,
         "blocks": [_block_object(block) for block in reading.blocks],
     }
@@ -55,7 +56,12 @@ def _block_object(block: Block) -> dict[str, Any]:
     return {
         "box": _box(block.box),
         "lines": [
-            {"box": _box(line.box), "paragraph": number, "words": [_word_object(word) for word in line.words]}
+            {
+                "box": _box(line.box),
+                "paragraph": number,
+                "confidence": line.confidence,
+                "words": [_word_object(word) for word in line.words],
+            }
             for number, paragraph in enumerate(block.paragraphs, start=1)
             for line in paragraph.lines
         ],

@@ -10,8 +10,10 @@ from docserver.model import AUTO, Options, Reading, pack_blocks
 from docserver.ocr import images, pdf, reading, textlayer
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.faults import Unreadable
+from docserver.ocr.images import Picture
 from docserver.ocr.limits import PAGES_AT_ONCE, Limits, Opened
-from docserver.ocr.tesseract import Tesseract
+from docserver.ocr.looks import look
+from docserver.ocr.tesseract import Recognised, Tesseract
 
 PDF = "application/pdf"
 
@@ -85,7 +87,15 @@ def read_page(source: str, content_type: str, *, page: int, options: Options, li
         confidence=found.confidence,
         text=found.text,
         layout=pack_blocks(found.blocks),
+        needs_review=_needs_review(found, picture, below=limits.review_below),
     )
+
+
+def _needs_review(found: Recognised, picture: Picture, *, below: float) -> bool:
+    if found.text:
+        return found.confidence < below
+    # A blank page says nothing; one that is not may have said something.
+    return look(picture.image) is not None
 
 
 @cache

@@ -34,6 +34,8 @@ class Limits:
     binding: str
     """How Tesseract is called, see `engine`."""
     tessdata: str
+    review_below: float
+    """The confidence below which a page needs review."""
 
     @property
     def memory_bytes(self) -> int:

@@ -149,6 +149,7 @@ class Slot:
             call_s=call_s,
             binding=self._engine.binding,
             tessdata=self._engine.tessdata,
+            review_below=self._settings.review_below,
         )
 
     async def _run(

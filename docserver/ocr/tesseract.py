@@ -10,7 +10,7 @@ from typing import Protocol
 from PIL import Image
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Block, Box, Line, Paragraph, Word
+from docserver.model import Block, Box, Line, Paragraph, Word, confidence_of
 from docserver.ocr.faults import Unreadable
 
 LANGUAGES = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?(\+[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?)*")
@@ -80,7 +80,7 @@ def not_installed(languages: str, detail: str) -> Unreadable:
 def recognised(text: str, table: str) -> Recognised:
     """What Tesseract read, of its text and its TSV."""
     blocks = tuple(parse(table))
-    return Recognised(text.rstrip(), blocks, mean_confidence(blocks))
+    return Recognised(text.rstrip(), blocks, confidence_of(words_of(blocks)))
 
 
 def parse(table: str) -> Iterator[Block]:
@@ -112,13 +112,6 @@ def _row(line: str) -> _Row | None:
         confidence=round(min(100.0, max(0.0, float(cells[10]))), 2),
         text=cells[11] if len(cells) == TSV_COLUMNS else "",
     )
-
-
-def mean_confidence(blocks: Iterable[Block]) -> float:
-    """The mean of the words' confidences weighted by their length, 0 where there are none."""
-    words = list(words_of(blocks))
-    length = sum(len(word.text) for word in words)
-    return round(sum(word.confidence * len(word.text) for word in words) / length, 2) if length else 0.0
 
 
 def words_of(blocks: Iterable[Block]) -> Iterator[Word]:

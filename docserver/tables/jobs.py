@@ -9,7 +9,7 @@ import orjson
 
 from docserver.db import Cursor, Row, each
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import HISTORY_KEPT, Ended, Job, Options, Status
+from docserver.model import HISTORY_KEPT, Ended, Job, Options, Quality, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,15 @@ async def count_pages(cur: Cursor, *, job_id: UUID, done: int, failed: int) -> N
     )
 
 
-async def finish(cur: Cursor, *, job_id: UUID, status: Status, failure: Failure | None) -> None:
+async def finish(
+    cur: Cursor, *, job_id: UUID, status: Status, failure: Failure | None, quality: Quality | None
+) -> None:
     """Give a job that is locked its final status."""
     await cur.execute(
         """
         UPDATE jobs
-        SET status = %s, error_code = %s, error_message = %s, error_page = %s, claim = NULL, lease_until = NULL,
-            eta_s = NULL, finished_at = UTC_TIMESTAMP(6), version = version + 1
+        SET status = %s, error_code = %s, error_message = %s, error_page = %s, confidence = %s, needs_review = %s,
+            claim = NULL, lease_until = NULL, eta_s = NULL, finished_at = UTC_TIMESTAMP(6), version = version + 1
         WHERE id = %s
         """,
         (
@@ -155,6 +157,8 @@ async def finish(cur: Cursor, *, job_id: UUID, status: Status, failure: Failure 
             failure.code.value if failure else None,
             failure.message if failure else None,
             failure.page if failure else None,
+            quality.confidence if quality else None,
+            orjson.dumps(quality.needs_review).decode() if quality else None,
             job_id.bytes,
         ),
     )
@@ -167,7 +171,8 @@ async def retry(cur: Cursor, *, job_id: UUID, options: Options, request_id: str,
         UPDATE jobs
         SET status = 'pending', attempt = attempt + 1, version = version + 1, options = %s, request_id = %s,
             pages_done = %s, pages_failed = %s, pages_kept = %s, tries = 0, losses = 0, run_after = UTC_TIMESTAMP(6),
-            error_code = NULL, error_message = NULL, error_page = NULL, started_at = NULL, finished_at = NULL
+            error_code = NULL, error_message = NULL, error_page = NULL, confidence = NULL, needs_review = NULL,
+            started_at = NULL, finished_at = NULL
         WHERE id = %s
         """,
         (
@@ -283,6 +288,7 @@ def _job(row: Row) -> Job:
         eta_s=row["eta_s"],
         attempt=row["attempt"],
         history=orjson.loads(row["history"]),
+        quality=Quality(row["confidence"], orjson.loads(row["needs_review"])) if row["needs_review"] else None,
         failure=failure,
         engine=orjson.loads(row["engine"]) if row["engine"] else None,
         created_at=row["created_at"],

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from docserver.db import Cursor, Row, each
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Page, PageStatus, Reading
+from docserver.model import REVIEW_LISTED, Page, PageStatus, Quality, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, read
             """
             UPDATE pages
             SET status = 'done', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6), width = %s,
-                height = %s, dpi = %s, rotation = %s, source = %s, confidence = %s, text = %s, layout = %s
+                height = %s, dpi = %s, rotation = %s, source = %s, confidence = %s, needs_review = %s, text = %s,
+                layout = %s
             WHERE job_id = %s AND number = %s AND claim = %s AND status = 'pending'
             """,
             (
@@ -106,6 +107,7 @@ async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, read
                 reading.rotation,
                 reading.source,
                 reading.confidence,
+                reading.needs_review,
                 reading.text,
                 reading.layout,
                 job_id.bytes,
@@ -205,7 +207,8 @@ async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
         UPDATE pages
         SET status = 'pending', claim = NULL, lease_until = NULL, tries = 0, losses = 0, claimed_at = NULL,
             run_after = UTC_TIMESTAMP(6), width = NULL, height = NULL, dpi = NULL, rotation = NULL, source = NULL,
-            confidence = NULL, text = NULL, layout = NULL, error_code = NULL, error_message = NULL, finished_at = NULL
+            confidence = NULL, needs_review = NULL, text = NULL, layout = NULL, error_code = NULL,
+            error_message = NULL, finished_at = NULL
         WHERE job_id = %s AND number IN ({each(numbers)})
         """,  # noqa: S608 - placeholders alone
         (job_id.bytes, *numbers),
@@ -233,6 +236,26 @@ async def first_failure(cur: Cursor, job_id: UUID) -> Failure | None:
     return _failure(row) if row else None
 
 
+async def quality(cur: Cursor, job_id: UUID) -> Quality:
+    """How well the pages of a job were read."""
+    await cur.execute(
+        "SELECT AVG(confidence) AS confidence FROM pages WHERE job_id = %s AND status = 'done' AND text <> ''",
+        (job_id.bytes,),
+    )
+    row = cur.row()
+    mean = row["confidence"] if row else None
+    numbers = await to_review(cur, job_id=job_id, limit=REVIEW_LISTED)
+    return Quality(None if mean is None else round(mean, 2), numbers)
+
+
+async def to_review(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
+    """The first pages of a job that need review."""
+    await cur.execute(
+        "SELECT number FROM pages WHERE job_id = %s AND needs_review ORDER BY number LIMIT %s", (job_id.bytes, limit)
+    )
+    return [row["number"] for row in cur.rows()]
+
+
 async def of_job(cur: Cursor, *, job_id: UUID, after: int, limit: int) -> list[Page]:
     """The next pages of a job behind page `after`, with all they say."""
     await cur.execute(
@@ -254,6 +277,7 @@ def _page(row: Row) -> Page:
             confidence=row["confidence"],
             text=row["text"],
             layout=row["layout"],
+            needs_review=bool(row["needs_review"]),
         )
     return Page(row["number"], status, reading, _failure(row) if row["error_code"] else None)
 

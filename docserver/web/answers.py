@@ -64,6 +64,14 @@ class Job(Schema):
     status = fields.String(required=True, metadata=STATUS)
     pages = fields.Nested(Progress, required=True)
     progress = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    confidence = fields.Float(
+        required=True, allow_none=True, metadata={**PERCENT, "description": "Of a completed job's pages with a text."}
+    )
+    needs_review = fields.List(
+        fields.Integer(),
+        required=True,
+        metadata={"description": "Pages of a completed job that were read unsurely; the first 100."},
+    )
     eta_seconds = fields.Float(required=True, allow_none=True, metadata=COUNT)
     queue_position = fields.Integer(required=True, allow_none=True, metadata=COUNT)
     attempt = fields.Integer(required=True, metadata={"minimum": 1})
@@ -95,6 +103,7 @@ class Line(Schema):
 
     box = fields.List(fields.Integer(), required=True, metadata=BOX)
     paragraph = fields.Integer(required=True, metadata={"description": "Which of its block, from 1."})
+    confidence = fields.Float(required=True, metadata=PERCENT)
     words = fields.List(fields.Nested(Word), required=True)
 
 
@@ -115,6 +124,7 @@ class Page(Schema):
     rotation = fields.Integer()
     source = fields.String(metadata={"enum": ["ocr", "text_layer"]})
     confidence = fields.Float(metadata=PERCENT)
+    needs_review = fields.Boolean()
     text = fields.String()
     blocks = fields.List(fields.Nested(Block))
     error = fields.Nested(Failure)

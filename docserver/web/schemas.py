@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import MODES, InvalidPages, Status, parse_pages
+from docserver.model import MODES, NEEDS_REVIEW, InvalidPages, Status, parse_pages
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Position
 
@@ -68,6 +68,11 @@ def page_ranges(text: str) -> tuple[range, ...]:
         return parse_pages(text)
     except InvalidPages as error:
         raise ValidationError(f"{error}.") from error
+
+
+def pages_to_read_again(text: str) -> tuple[range, ...] | str:
+    """A selection, or the word for the pages that need review."""
+    return text if text == NEEDS_REVIEW else page_ranges(text)
 
 
 def moment(text: str) -> tuple[datetime, bool]:
@@ -134,12 +139,22 @@ class ReadingOptions(Strict):
         validate=validate.OneOf(MODES),
         metadata={"description": "auto: a PDF page's own text where it is good, else OCR; force: OCR always."},
     )
-    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
+
+
+class RetryOptions(ReadingOptions):
+    """What is to be read again, and how."""
+
+    pages = Parsed(
+        pages_to_read_again,
+        description="Only these pages, as in 1-3,7, or needs_review: those that were read unsurely.",
+        pattern=f"{PAGES[:-1]}$|^{NEEDS_REVIEW}$",
+    )
 
 
 class UploadOptions(ReadingOptions):
     """Options of an upload, as fields of the form or as query parameters."""
 
+    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
     expires_in = fields.Integer(
         validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
         metadata={"description": "Seconds to keep the document and its results; without it the service decides."},

@@ -41,6 +41,7 @@ async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
         call_s=60,
         binding=engine.binding,
         tessdata=engine.tessdata,
+        review_below=80,
     )
 
 

@@ -96,7 +96,7 @@ async def finish_job(
 ) -> None:
     async with db.transaction() as cur:
         assert await jobs.lock(cur, job_id)
-        await jobs.finish(cur, job_id=job_id, status=status, failure=failure)
+        await jobs.finish(cur, job_id=job_id, status=status, failure=failure, quality=None)
 
 
 async def found(db: Database, job_id: UUID) -> Any:

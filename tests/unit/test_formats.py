@@ -91,11 +91,13 @@ def test_json_has_every_word_with_its_place_and_confidence() -> None:
         {
             "box": [1, 2, 30, 10],
             "paragraph": 1,
+            "confidence": 96.5,
             "words": [{"text": "Größe", "box": [1, 2, 30, 10], "confidence": 96.5}],
         },
         {
             "box": [1, 20, 30, 40],
             "paragraph": 2,
+            "confidence": 90.0,
             "words": [{"text": "two", "box": [1, 20, 30, 40], "confidence": 90.0}],
         },
     ]

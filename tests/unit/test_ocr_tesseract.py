@@ -46,11 +46,11 @@ def test_words_keep_their_boxes_and_what_is_empty_is_left_out() -> None:
 
 def test_a_table_without_words_is_an_empty_page() -> None:
     assert list(tesseract.parse(HEADER)) == []
-    assert tesseract.mean_confidence([]) == 0.0
+    assert tesseract.recognised("", HEADER).confidence == 0.0
 
 
 def test_long_words_weigh_more_in_the_confidence() -> None:
-    assert tesseract.mean_confidence(list(tesseract.parse(TABLE))) == round((90.12 * 3 + 50.0 * 4) / 7, 2)
+    assert tesseract.recognised("one", TABLE).confidence == round((90.12 * 3 + 50.0 * 4) / 7, 2)
 
 
 @pytest.mark.parametrize("make", [TesseractProgram, lambda _: TesseractLibrary("/nowhere")])

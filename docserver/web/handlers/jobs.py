@@ -14,7 +14,7 @@ from docserver.web.openapi import operation
 
 _WAIT_QUERY = schemas.WaitQuery()
 _NOTHING = schemas.Strict()
-_READING_OPTIONS = schemas.ReadingOptions()
+_RETRY_OPTIONS = schemas.RetryOptions()
 
 
 @operation(
@@ -64,8 +64,8 @@ async def cancel_job(request: web.Request) -> web.Response:
     tag="jobs",
     path=["job_id"],
     schema=answers.Job,
-    query=schemas.ReadingOptions,
-    body=schemas.ReadingOptions,
+    query=schemas.RetryOptions,
+    body=schemas.RetryOptions,
     answers={202: "The job, which begins anew; pages that are not read again keep their text"},
     refusals=(400, 404, 408, 409, 413, 415, 422, 429, 503),
     headers={202: ("Location", "Retry-After", "ETag")},
@@ -73,7 +73,7 @@ async def cancel_job(request: web.Request) -> web.Response:
 async def retry_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
-    given = schemas.load(_READING_OPTIONS, await json_and_query(request))
+    given = schemas.load(_RETRY_OPTIONS, await json_and_query(request))
     job = await control.retry(
         resources,
         job_id,
