@@ -7,6 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, ImageStat
 
+from docserver.ocr.rules import rules
+
 Numbers = NDArray[np.float64]
 Shades = NDArray[np.uint8]
 Places = NDArray[np.int64]
@@ -61,6 +63,8 @@ class Look:
     """Median thickness of what is drawn, in pixels of the picture; a seventh of the height of small letters."""
     light: float
     """The shade of the darker parts of the paper against the lighter ones: 1 is even light."""
+    rules: float
+    """How many ruled lines there are: their area, in pixels that are shrunk as SIDE_PX says, over the longer side."""
     colour: int
     """How far colours differ from each other, 0 to 255: tinted paper and a sensor's noise stay below 30."""
 
@@ -69,10 +73,10 @@ def look(image: Image.Image) -> Look | None:
     """Look at a picture of mode 1, L or RGB; None if it is blank."""
     grey = image if image.mode == "L" else image.convert("L")
     small = grey.reduce(max(1, round(max(grey.size) / SIDE_PX)))
-    if ImageStat.Stat(small).median[0] < DARK:
+    if mostly_dark(small):
         grey, small = ImageOps.invert(grey), ImageOps.invert(small)
-    marks = _marks(small)
-    rows, columns = np.nonzero(marks)
+    ink = marks(small)
+    rows, columns = np.nonzero(ink)
     if not rows.size:
         return None
     if rows.size > POINTS:
@@ -89,6 +93,7 @@ def look(image: Image.Image) -> Look | None:
         upright=_upright(rows, columns, angles, along) if min(image.size) >= SMALL_PX else 1.0,
         stroke_px=_stroke(grey),
         light=_evenness(paper(small)),
+        rules=float(rules(ink).sum() / max(ink.shape)),
         colour=_colour(image),
     )
 
@@ -96,6 +101,11 @@ def look(image: Image.Image) -> Look | None:
 def _upright(rows: Places, columns: Places, angles: Numbers, along: Numbers) -> float:
     across = _sharpness(columns, -rows, angles)
     return float(along.max() / max(across.max(), 1e-9))
+
+
+def mostly_dark(grey: Image.Image) -> bool:
+    """Whether letters must be light on it."""
+    return bool(ImageStat.Stat(grey).median[0] < DARK)
 
 
 def paper(grey: Image.Image) -> Image.Image:
@@ -127,11 +137,11 @@ def _colour(image: Image.Image) -> int:
     return max(int(np.ptp(np.percentile(tint, [FEW, 100 - FEW]))) for tint in tints)
 
 
-def _marks(grey: Image.Image) -> NDArray[np.bool_]:
+def marks(grey: Image.Image) -> NDArray[np.bool_]:
     """Where a picture is darker than what is around: shadows and dark borders have no marks inside."""
     around = grey.filter(ImageFilter.BoxBlur(max(4, max(grey.size) // 40)))
-    marks: NDArray[np.bool_] = np.asarray(around, dtype=np.int16) - np.asarray(grey, dtype=np.int16) > CONTRAST
-    return marks
+    darker: NDArray[np.bool_] = np.asarray(around, dtype=np.int16) - np.asarray(grey, dtype=np.int16) > CONTRAST
+    return darker
 
 
 def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:

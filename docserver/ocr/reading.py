@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from docserver.ocr.images import Picture
 from docserver.ocr.looks import SMALL_PX, Look, look
-from docserver.ocr.prepare import Prepared, evenly_lit, in_grey, on_page, scaled, straightened, turned
+from docserver.ocr.prepare import Prepared, evenly_lit, framed, in_grey, on_page, scaled, straightened, turned, unruled
 from docserver.ocr.tesseract import Layout, Recognised, Tesseract, words_of
 
 LEAST_SKEW = 1.5
@@ -17,8 +17,14 @@ LEAST_SKEW_OF_PHOTOS = 0.5
 CLEAR = 1.7
 """A direction less clear than this is that of a picture or of noise; lines on photos, not quite parallel, have 2."""
 
+CLEAR_IF_SMALL = 5.0
+"""The slope of a few letters is that of their tops: only a long line is clearer than this."""
+
 ON_ITS_SIDE = 0.4
 """Lines that lie across so much better than along: the page lies on its side."""
+
+MARGIN_PX = 40
+"""Tesseract misses letters that touch the edge of a picture, and reads them with some paper around."""
 
 THICK_PX = 8.0
 """Strokes of 10-point letters at 400 dpi; thicker ones are read as well at half the size, in half the time."""
@@ -26,8 +32,20 @@ THICK_PX = 8.0
 LARGE_PX = 4000
 """A4 at 300 dpi is smaller; a page that is not cannot cost much."""
 
+THIN_PX, THIN_IN_FORMS_PX = 1.0, 2.0
+"""Strokes of 10-point letters at 75 dpi, and at 150: so thin, they are read better at twice the size."""
+
+LITTLE_PX = 2000
+"""A4 at 150 dpi is smaller; at twice the size such a page costs no more than others do."""
+
+RULED = 8.0
+"""A page of more rules is a form or a table: Tesseract takes cells for pictures, and their columns for columns."""
+
 NARROW = 1.75
 """A page so much higher than wide is a receipt or a column: one block of lines, whatever gaps there are in them."""
+
+LOW_PX = 150
+"""A picture lower than this holds a line or a few, and one narrower a line on end: there are no columns to look for."""
 
 UNEVEN = 0.7
 """Light so uneven hides letters from a threshold that is the same for the whole page."""
@@ -57,24 +75,23 @@ def read(picture: Picture, tesseract: Tesseract, *, languages: str) -> tuple[Rec
     page = Prepared(picture.image, picture.dpi, picture.image.size)
     seen = look(page.image)
     if seen is None:
-        return _read(page, tesseract, languages)
-    page = _sized(_lit(page, seen), seen)
-    candidates = _candidates(page, seen)
-    best = _read(_straight(next(candidates), seen), tesseract, languages)
+        return _read(page, tesseract, languages=languages, layout=Layout.PAGE)
+    candidates = _candidates(_sized(_cleared(_lit(page, seen), seen), seen), seen)
+    best = _tried(next(candidates), seen, tesseract, languages)
     while best[0].confidence < SURE and (candidate := next(candidates, None)):
-        again = _read(_straight(candidate, seen), tesseract, languages)
+        again = _tried(candidate, seen, tesseract, languages)
         best = max(best, again, key=lambda reading: reading[0].weight)
     return best
 
 
 def _candidates(page: Prepared, seen: Look) -> Iterator[Prepared]:
     """What the page may be, the likeliest first."""
-    small = min(page.image.size) < SMALL_PX
     directions: tuple[int, ...]
-    if seen.upright < ON_ITS_SIDE:
-        directions = (90, 270, 0)
-    elif small or _narrow(page):
+    if _small(page) or _narrow(page):
+        # The columns of a receipt may stand out more than its lines.
         directions = (0, 180, 90)
+    elif seen.upright < ON_ITS_SIDE:
+        directions = (90, 270, 0)
     else:
         directions = (0, 180)
     yield turned(page, directions[0])
@@ -87,9 +104,17 @@ def _candidates(page: Prepared, seen: Look) -> Iterator[Prepared]:
         yield turned(grey, degrees)
 
 
+def _small(page: Prepared) -> bool:
+    return min(page.size) < SMALL_PX
+
+
 def _narrow(page: Prepared) -> bool:
     width, height = page.image.size
     return height > NARROW * width
+
+
+def _ruled(seen: Look) -> bool:
+    return seen.rules > RULED
 
 
 def _lit(page: Prepared, seen: Look) -> Prepared:
@@ -98,9 +123,20 @@ def _lit(page: Prepared, seen: Look) -> Prepared:
     return page if seen.colour > COLOURED else in_grey(page)
 
 
+def _cleared(page: Prepared, seen: Look) -> Prepared:
+    """The page with nothing that letters could touch: neither rules nor the edge of the picture."""
+    if _small(page):
+        return framed(page, MARGIN_PX)
+    return unruled(page) if _ruled(seen) else page
+
+
 def _sized(page: Prepared, seen: Look) -> Prepared:
-    if seen.stroke_px >= THICK_PX and max(page.image.size) > LARGE_PX:
+    longer = max(page.image.size)
+    if seen.stroke_px >= THICK_PX and longer > LARGE_PX:
         return scaled(page, 0.5)
+    thin = seen.stroke_px <= (THIN_IN_FORMS_PX if _ruled(seen) else THIN_PX)
+    if thin and longer < LITTLE_PX and not _narrow(page):
+        return scaled(page, 2.0)
     return page
 
 
@@ -111,13 +147,24 @@ def _straight(page: Prepared, seen: Look | None) -> Prepared:
     if seen is None:
         return page
     least = LEAST_SKEW_OF_PHOTOS if seen.light < UNEVEN else LEAST_SKEW
-    if abs(seen.skew) >= least and seen.clarity >= CLEAR:
+    if abs(seen.skew) >= least and seen.clarity >= (CLEAR_IF_SMALL if _small(page) else CLEAR):
         return straightened(page, seen.skew)
     return page
 
 
-def _read(page: Prepared, tesseract: Tesseract, languages: str) -> tuple[Recognised, int]:
-    layout = Layout.BLOCK if _narrow(page) else Layout.PAGE
+def _layout(page: Prepared, seen: Look) -> Layout:
+    width, height = page.image.size
+    if height < LOW_PX or (_narrow(page) and width >= LOW_PX):
+        return Layout.BLOCK
+    return Layout.COLUMN if _ruled(seen) else Layout.PAGE
+
+
+def _tried(page: Prepared, seen: Look, tesseract: Tesseract, languages: str) -> tuple[Recognised, int]:
+    straight = _straight(page, seen)
+    return _read(straight, tesseract, languages=languages, layout=_layout(straight, seen))
+
+
+def _read(page: Prepared, tesseract: Tesseract, *, languages: str, layout: Layout) -> tuple[Recognised, int]:
     found = tesseract.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
     rotation = page.rotation + (DOWNWARDS if _runs_downwards(found) else 0)
     return replace(found, blocks=on_page(found.blocks, page)), rotation % 360

@@ -152,3 +152,73 @@ def test_a_receipt_is_read_line_by_line(limits: Limits) -> None:
         draw.text((480, 30 + 70 * number), price, fill=30, font=font)
 
     assert read(image, limits).text.split("\n") == rows
+
+
+def test_a_receipt_whose_columns_stand_out_is_read_line_by_line(limits: Limits) -> None:
+    rows = [f"{number % 9 + 1} {word:<10} {number}.{number:02}" for number, word in enumerate(WORDS * 2, start=11)]
+    image = Image.new("L", (440, 40 * len(rows) + 40), 250)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=26)
+    for number, row in enumerate(rows):
+        for column, letter in enumerate(row):
+            draw.text((40 + 20 * column, 30 + 40 * number), letter, fill=30, font=font, anchor="mt")
+
+    reading = read(image, limits)
+
+    lines = reading.text.split("\n")
+    assert len(lines) == len(rows)
+    assert sum(row.split()[1] in line for line, row in zip(lines, rows, strict=True)) > len(rows) // 2
+
+
+@pytest.mark.parametrize("turn", [0, 90, 270])
+def test_a_line_without_a_margin_is_read(turn: int, limits: Limits) -> None:
+    font = ImageFont.load_default(size=30)
+    left, top, right, bottom = (round(side) for side in font.getbbox("evening harbour 27"))
+    line = Image.new("L", (right - left, bottom - top), 255)
+    ImageDraw.Draw(line).text((-left, -top), "evening harbour 27", fill=20, font=font)
+
+    reading = read(line.rotate(turn, expand=True), limits)
+
+    assert reading.text == "evening harbour 27"
+    assert reading.rotation == turn
+    box = word_box(reading, "evening")
+    assert min(box) <= 3
+    assert max(box[2] - box[0], box[3] - box[1]) < max(line.size) // 2
+
+
+def test_one_word_without_a_margin_is_read(limits: Limits) -> None:
+    font = ImageFont.load_default(size=30)
+    for word in ("letter", "7.50", "No"):
+        left, top, right, bottom = (round(side) for side in font.getbbox(word))
+        image = Image.new("L", (right - left, bottom - top), 255)
+        ImageDraw.Draw(image).text((-left, -top), word, fill=20, font=font)
+
+        assert read(image, limits).text == word
+
+
+def test_a_form_is_read_row_by_row(limits: Limits) -> None:
+    rows = [f"{WORDS[number].capitalize()} {WORDS[-number]} 4{number}.{number}7" for number in range(12)]
+    image = Image.new("L", (827, 600), 240)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=12)
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row.split()):
+            left, top = 60 + 235 * column, 60 + 24 * number
+            draw.rectangle((left, top, left + 235, top + 24), outline=40)
+            draw.text((left + 6, top + 4), text, fill=25, font=font)
+
+    reading = read(image, limits)
+
+    lines = list(filter(None, reading.text.split("\n")))
+    assert sum(line == row for line, row in zip(lines, rows, strict=True)) >= len(rows) - 4
+    assert 60 < word_box(reading, WORDS[-5])[0] - 235 < 80
+
+
+def test_letters_of_nine_pixels_are_read(limits: Limits) -> None:
+    small = sheet().resize((413, 333), Image.Resampling.LANCZOS)
+
+    reading = read(small, limits)
+
+    words = zip(reading.text.split(), TEXT.split(), strict=True)
+    assert sum(read != word for read, word in words) <= 2
+    assert (reading.width, reading.height) == (413, 333)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from docserver.model import Block, Box, Line, Paragraph, Word
 from docserver.ocr.looks import look
-from docserver.ocr.prepare import Prepared, on_page, scaled, straightened, turned
+from docserver.ocr.prepare import Prepared, framed, on_page, scaled, straightened, turned, unruled
 
 SIZE = (400, 300)
 
@@ -42,13 +42,14 @@ def found_in(page: Prepared) -> Box:
     more=st.sampled_from([0, 90, 180, 270]),
     skew=st.sampled_from([-8.0, -3.0, 0.0, 4.5]),
     factor=st.sampled_from([0.5, 1.0, 1.7]),
+    margin=st.sampled_from([0, 40]),
 )
 @settings(max_examples=60, deadline=None)
 def test_boxes_come_back_to_the_page_as_it_came(
-    x: int, y: int, degrees: int, more: int, skew: float, factor: float
+    x: int, y: int, degrees: int, more: int, skew: float, factor: float, margin: int
 ) -> None:
     box = (x, y, x + 60, y + 20)
-    page = scaled(straightened(turned(turned(page_with(box), degrees), more), skew), factor)
+    page = scaled(straightened(turned(turned(framed(page_with(box), margin), degrees), more), skew), factor)
 
     # Turned by some degrees the box of a box is larger than the mark.
     room = 4 if not skew else 4 + round(60 * abs(np.sin(np.radians(skew))) * 2)
@@ -61,6 +62,49 @@ def test_pictures_of_every_mode_are_straightened_on_paper_of_their_own_shade(mod
     page = straightened(page_with((100, 100, 200, 120), mode), 5.0)
 
     assert page.image.convert("L").getpixel((0, 0)) == 255
+
+
+@pytest.mark.parametrize(("mode", "shade"), [("1", 255), ("L", 255), ("RGB", (255, 255, 255))])
+def test_a_margin_is_of_the_same_paper(mode: str, shade: object) -> None:
+    page = framed(page_with((0, 0, 200, 20), mode), 40)
+
+    assert page.image.size == (480, 380)
+    assert page.image.getpixel((20, 20)) == shade
+
+
+def ruled_sheet() -> Image.Image:
+    """Ten cells with a stroke in each, one more stroke across a rule, and a bar."""
+    image = Image.new("L", (1000, 700), 240)
+    draw = ImageDraw.Draw(image)
+    for number in range(10):
+        top = 50 + 60 * number
+        draw.rectangle((100, top, 900, top + 60), outline=30, width=2)
+        draw.rectangle((200, top + 20, 204, top + 40), fill=30)
+    draw.rectangle((200, 95, 204, 125), fill=30)
+    draw.rectangle((300, 660, 900, 690), fill=30)
+    return image
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_rules_are_taken_off_and_letters_and_bars_stay(dark: bool) -> None:
+    sheet = ImageOps.invert(ruled_sheet()) if dark else ruled_sheet()
+
+    bare = np.asarray(unruled(Prepared(sheet, None, sheet.size)).image)
+
+    assert bare[40:655, 205:].min() > 200
+    assert bare[40:655, :200].min() > 200
+    for number in range(10):
+        assert (bare[50 + 60 * number + 20 : 50 + 60 * number + 40, 202] < 40).all()
+    assert (bare[95:125, 202] < 40).all()
+    assert (bare[661:689, 301:899] < 40).all()
+
+
+def test_rules_are_seen_and_lines_of_text_are_none() -> None:
+    form, text = look(ruled_sheet()), look(lines_of_text())
+
+    assert form is not None and text is not None
+    assert form.rules > 8
+    assert text.rules < 0.5
 
 
 def lines_of_text(skew: float = 0.0, *, paper: int = 255, ink: int = 0) -> Image.Image:
