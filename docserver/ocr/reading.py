@@ -44,6 +44,9 @@ RULED = 8.0
 NARROW = 1.75
 """A page so much higher than wide is a receipt or a column: one block of lines, whatever gaps there are in them."""
 
+NARROW_IF_SLIM, SLIM_PX = 1.5, 600
+"""The same of a picture of so few pixels across that it could hardly be legible if it were a page of a letter."""
+
 LOW_PX = 150
 """A picture lower than this holds a line or a few, and one narrower a line on end: there are no columns to look for."""
 
@@ -110,7 +113,7 @@ def _small(page: Prepared) -> bool:
 
 def _narrow(page: Prepared) -> bool:
     width, height = page.image.size
-    return height > NARROW * width
+    return height > (NARROW_IF_SLIM if width < SLIM_PX else NARROW) * width
 
 
 def _ruled(seen: Look) -> bool:
@@ -161,7 +164,12 @@ def _layout(page: Prepared, seen: Look) -> Layout:
 
 def _tried(page: Prepared, seen: Look, tesseract: Tesseract, languages: str) -> tuple[Recognised, int]:
     straight = _straight(page, seen)
-    return _read(straight, tesseract, languages=languages, layout=_layout(straight, seen))
+    reading = _read(straight, tesseract, languages=languages, layout=_layout(straight, seen))
+    upright = turned(straight, DOWNWARDS)
+    if reading[1] == upright.rotation and _narrow(upright):
+        # A receipt on its side, of which Tesseract reads names and prices apart.
+        return _read(upright, tesseract, languages=languages, layout=_layout(upright, seen))
+    return reading
 
 
 def _read(page: Prepared, tesseract: Tesseract, *, languages: str, layout: Layout) -> tuple[Recognised, int]:

@@ -141,7 +141,8 @@ def test_letters_that_only_their_colour_shows_are_read(limits: Limits) -> None:
     assert len(set(read(page, limits).text.split()) & set(WORDS)) > len(set(WORDS)) // 2
 
 
-def test_a_receipt_is_read_line_by_line(limits: Limits) -> None:
+@pytest.mark.parametrize("turn", [0, 90, 270])
+def test_a_receipt_is_read_line_by_line(turn: int, limits: Limits) -> None:
     rows = [f"{word.upper()} {number}.{number:02}" for number, word in enumerate(WORDS, start=11)]
     image = Image.new("L", (620, 100 * len(rows)), 250)
     draw = ImageDraw.Draw(image)
@@ -151,11 +152,13 @@ def test_a_receipt_is_read_line_by_line(limits: Limits) -> None:
         draw.text((30, 30 + 70 * number), what, fill=30, font=font)
         draw.text((480, 30 + 70 * number), price, fill=30, font=font)
 
-    assert read(image, limits).text.split("\n") == rows
+    assert read(image.rotate(turn, expand=True), limits).text.split("\n") == rows
 
 
-def test_a_receipt_whose_columns_stand_out_is_read_line_by_line(limits: Limits) -> None:
-    rows = [f"{number % 9 + 1} {word:<10} {number}.{number:02}" for number, word in enumerate(WORDS * 2, start=11)]
+@pytest.mark.parametrize("count", [16, 26])
+def test_a_receipt_whose_columns_stand_out_is_read_line_by_line(count: int, limits: Limits) -> None:
+    words = (WORDS * 2)[:count]
+    rows = [f"{number % 9 + 1} {word:<10} {number}.{number:02}" for number, word in enumerate(words, start=11)]
     image = Image.new("L", (440, 40 * len(rows) + 40), 250)
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(size=26)
