@@ -40,6 +40,9 @@ MAX_SIDE = 32767
 CREDIBLE_DPI = range(70, 2401)
 """Tesseract's own bounds; it estimates the resolution of a file that claims another."""
 
+FAX_PIXEL = (1.5, 2.5)
+"""How much higher than wide the pixels of faxes are: 204 by 98 dots an inch, 200 by 100."""
+
 ORIENTATION_TAG = 0x0112
 PHOTOMETRIC_TAG = 262
 
@@ -54,6 +57,8 @@ class Picture:
     image: Image.Image
     dpi: int | None
     """What the file itself claims, if that is credible."""
+    pixel_height: float = 1.0
+    """How much higher than wide a pixel is: 2 on a fax of standard resolution."""
 
 
 def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: int) -> int:
@@ -86,7 +91,7 @@ def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Pic
         image.load()
         shown = image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
         # A copy, because what Pillow opened is closed here.
-        return Picture(_flat(shown).copy(), dpi)
+        return Picture(_flat(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
 
 
 def check_size(width: int, height: int, *, max_pixels: int) -> None:
@@ -164,6 +169,15 @@ def _dpi(image: Image.Image) -> int | None:
     if not math.isfinite(number):
         return None
     return round(number) if round(number) in CREDIBLE_DPI else None
+
+
+def _pixel_height(image: Image.Image) -> float:
+    """Of faxes alone, whose lines are coarser than their rows are fine; other files that claim it are mostly wrong."""
+    claimed: Any = image.info.get("dpi")
+    if image.mode != "1" or not isinstance(claimed, tuple) or len(claimed) != 2:
+        return 1.0
+    across, down = float(claimed[0]), float(claimed[1])
+    return across / down if down > 0 and FAX_PIXEL[0] < across / down < FAX_PIXEL[1] else 1.0
 
 
 def _orientation(image: Image.Image) -> int:

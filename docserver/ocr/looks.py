@@ -43,6 +43,9 @@ POINTS = 20_000
 WIDEST_SKEW = 10.0
 """Degrees. Pages that lie more askew than this are rare, and turning pictures and tables by more would be a guess."""
 
+SPECKS_BAND_PX = 200
+"""Specks are all over a page, so a part of it shows them."""
+
 COARSE_STEP, FINE_STEP = 0.5, 0.1
 
 
@@ -61,6 +64,8 @@ class Look:
     """
     stroke_px: float
     """Median thickness of what is drawn, in pixels of the picture; a seventh of the height of small letters."""
+    specks: float
+    """The share of single pixels in what is drawn: below 0.15 but where a sensor or a line has made salt and pepper."""
     light: float
     """The shade of the darker parts of the paper against the lighter ones: 1 is even light."""
     rules: float
@@ -92,6 +97,7 @@ def look(image: Image.Image) -> Look | None:
         clarity=float(along.max() / max(np.median(along), 1e-9)),
         upright=_upright(rows, columns, angles, along) if min(image.size) >= SMALL_PX else 1.0,
         stroke_px=_stroke(grey),
+        specks=_specks(grey),
         light=_evenness(paper(small)),
         rules=float(rules(ink).sum() / max(ink.shape)),
         colour=_colour(image),
@@ -153,6 +159,19 @@ def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:
     across += np.arange(len(angles), dtype=np.int32)[:, np.newaxis] * width
     profiles = np.bincount(across.ravel(), minlength=len(angles) * width).reshape(len(angles), width)
     return np.asarray(np.square(np.diff(profiles)).sum(axis=1) / rows.size, dtype=np.float64)
+
+
+def _specks(grey: Image.Image) -> float:
+    """Dark pixels with light ones on all sides against all runs of ink, in a band across the middle."""
+    width, height = grey.size
+    middle, half = height // 2, min(height // 2, SPECKS_BAND_PX // 2)
+    band = np.asarray(grey.crop((0, middle - half, width, middle + half)))
+    dark = np.pad(band < (int(band.max()) + int(band.min())) // 2, 1)
+    across = dark[:, :-2] | dark[:, 1:-1] | dark[:, 2:]
+    beside = dark[1:-1, :-2] | dark[1:-1, 2:]
+    alone = dark[1:-1, 1:-1] & ~(across[:-2] | across[2:] | beside)
+    starts = dark[1:-1, 1:-1] & ~dark[1:-1, :-2]
+    return float(alone.sum() / max(1, int(starts.sum())))
 
 
 def _stroke(grey: Image.Image) -> float:

@@ -71,10 +71,16 @@ def scaled(page: Prepared, factor: float) -> Prepared:
     """The page made larger or smaller."""
     width, height = page.image.size
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    before = page.image if page.image.mode != "1" else page.image.convert("L")
-    after = before.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    step = (width / size[0], 0.0, 0.0, 0.0, height / size[1], 0.0)
-    return replace(page, image=after, dpi=page.dpi and round(page.dpi * factor), back=_after(page.back, step))
+    return replace(_resized(page, size, Image.Resampling.LANCZOS), dpi=page.dpi and round(page.dpi * factor))
+
+
+def stretched(page: Prepared, pixel_height: float) -> Prepared:
+    """The page with square pixels; they come so much higher than wide. Anything smoother than boxes is read worse."""
+    if pixel_height == 1:
+        return page
+    width, height = page.image.size
+    size = (width, max(1, round(height * pixel_height)))
+    return replace(_resized(page, size, Image.Resampling.BOX), dpi=page.dpi and round(page.dpi * pixel_height))
 
 
 def framed(page: Prepared, margin_px: int) -> Prepared:
@@ -96,6 +102,11 @@ def evenly_lit(page: Prepared) -> Prepared:
     shades = np.asarray(paper(grey).resize(grey.size, Image.Resampling.BICUBIC), dtype=np.float32)
     even = np.asarray(grey, dtype=np.float32) * (WHITE / np.maximum(shades, DARKEST))
     return replace(page, image=Image.fromarray(np.minimum(even, 255).astype(np.uint8)))
+
+
+def despeckled(page: Prepared) -> Prepared:
+    """The page in grey, without specks of a pixel or two."""
+    return replace(page, image=page.image.convert("L").filter(ImageFilter.MedianFilter(3)))
 
 
 def unruled(page: Prepared) -> Prepared:
@@ -136,6 +147,13 @@ def _box(box: Box, matrix: Matrix, size: tuple[int, int]) -> Box:
     across = [min(max(a * x + b * y + c, 0), size[0]) for x, y in corners]
     down = [min(max(d * x + e * y + f, 0), size[1]) for x, y in corners]
     return round(min(across)), round(min(down)), round(max(across)), round(max(down))
+
+
+def _resized(page: Prepared, size: tuple[int, int], resampling: Image.Resampling) -> Prepared:
+    before = page.image if page.image.mode != "1" else page.image.convert("L")
+    after = before.resize(size, resampling, reducing_gap=2.0)
+    step = (before.width / size[0], 0.0, 0.0, 0.0, before.height / size[1], 0.0)
+    return replace(page, image=after, back=_after(page.back, step))
 
 
 def _after(outer: Matrix, inner: Matrix) -> Matrix:

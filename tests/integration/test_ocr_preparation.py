@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
@@ -225,3 +226,24 @@ def test_letters_of_nine_pixels_are_read(limits: Limits) -> None:
     words = zip(reading.text.split(), TEXT.split(), strict=True)
     assert sum(read != word for read, word in words) <= 2
     assert (reading.width, reading.height) == (413, 333)
+
+
+def test_a_speckled_page_is_read(limits: Limits) -> None:
+    levels = np.array(sheet())
+    noise = np.random.default_rng(0).random(levels.shape)
+    levels[noise < 0.02] = 0
+    levels[noise > 0.98] = 255
+
+    assert read(Image.fromarray(levels), limits).text.split() == TEXT.split()
+
+
+def test_the_words_of_a_fax_lie_where_its_flat_lines_are(limits: Limits) -> None:
+    fax = sheet().resize((1240, 500), Image.Resampling.BOX).point(lambda value: 255 if value > 160 else 0)
+    source = Path(limits.scratch) / "fax.tif"
+    fax.convert("1").save(source, compression="group4", dpi=(204, 102))
+
+    reading = calls.read_page(str(source), "image/tiff", page=1, options=Options("eng"), limits=limits)
+
+    assert (reading.width, reading.height) == (1240, 500)
+    assert len(set(reading.text.split()) & set(WORDS)) > len(set(WORDS)) - 3
+    assert 420 < max(block.box[3] for block in reading.blocks) < 440

@@ -258,3 +258,17 @@ def test_a_file_is_opened_by_the_decoder_of_its_type_alone(tmp_path: Path) -> No
     source.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
 
     assert refused(source, "image/png") is DocumentErrorCode.CORRUPT
+
+
+@pytest.mark.parametrize(
+    ("mode", "dpi", "height"),
+    [("1", (204, 98), 2.08), ("1", (200, 200), 1.0), ("1", (300, 30), 1.0), ("L", (204, 98), 1.0)],
+)
+def test_the_pixels_of_a_fax_are_higher_than_wide(
+    mode: str, dpi: tuple[int, int], height: float, tmp_path: Path
+) -> None:
+    picture(mode).save(tmp_path / "a.tif", dpi=dpi)
+
+    found, _ = decoded(tmp_path / "a.tif", "image/tiff")
+
+    assert found.pixel_height == pytest.approx(height, abs=0.01)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from docserver.model import Block, Box, Line, Paragraph, Word
 from docserver.ocr.looks import look
-from docserver.ocr.prepare import Prepared, framed, on_page, scaled, straightened, turned, unruled
+from docserver.ocr.prepare import Prepared, framed, on_page, scaled, straightened, stretched, turned, unruled
 
 SIZE = (400, 300)
 
@@ -43,13 +43,15 @@ def found_in(page: Prepared) -> Box:
     skew=st.sampled_from([-8.0, -3.0, 0.0, 4.5]),
     factor=st.sampled_from([0.5, 1.0, 1.7]),
     margin=st.sampled_from([0, 40]),
+    pixel_height=st.sampled_from([1.0, 2.08]),
 )
 @settings(max_examples=60, deadline=None)
 def test_boxes_come_back_to_the_page_as_it_came(
-    x: int, y: int, degrees: int, more: int, skew: float, factor: float, margin: int
+    x: int, y: int, degrees: int, more: int, skew: float, factor: float, margin: int, pixel_height: float
 ) -> None:
     box = (x, y, x + 60, y + 20)
-    page = scaled(straightened(turned(turned(framed(page_with(box), margin), degrees), more), skew), factor)
+    page = framed(stretched(page_with(box), pixel_height), margin)
+    page = scaled(straightened(turned(turned(page, degrees), more), skew), factor)
 
     # Turned by some degrees the box of a box is larger than the mark.
     room = 4 if not skew else 4 + round(60 * abs(np.sin(np.radians(skew))) * 2)
@@ -123,6 +125,17 @@ def test_the_skew_of_lines_is_seen(skew: float) -> None:
     assert seen is not None
     assert abs(seen.skew - skew) <= 0.3
     assert seen.clarity > 3
+
+
+def test_specks_are_seen_and_letters_are_none() -> None:
+    page = np.array(lines_of_text())
+    clean = look(Image.fromarray(page))
+    page[np.random.default_rng(0).random(page.shape) < 0.02] = 0
+    speckled = look(Image.fromarray(page))
+
+    assert clean is not None and speckled is not None
+    assert clean.specks < 0.1
+    assert speckled.specks > 0.4
 
 
 def test_a_page_on_its_side_is_seen() -> None:
