@@ -177,7 +177,8 @@ def _pixel_height(image: Image.Image) -> float:
     if image.mode != "1" or not isinstance(claimed, tuple) or len(claimed) != 2:
         return 1.0
     across, down = float(claimed[0]), float(claimed[1])
-    return across / down if down > 0 and FAX_PIXEL[0] < across / down < FAX_PIXEL[1] else 1.0
+    ratio = across / down if down > 0 else 1.0
+    return ratio if FAX_PIXEL[0] < ratio < FAX_PIXEL[1] and image.height * ratio <= MAX_SIDE else 1.0
 
 
 def _orientation(image: Image.Image) -> int:

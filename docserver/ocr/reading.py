@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from docserver.ocr.images import Picture
+from docserver.ocr.images import MAX_SIDE, Picture
 from docserver.ocr.looks import SMALL_PX, Look, look
 from docserver.ocr.prepare import (
     Prepared,
@@ -148,7 +148,7 @@ def _cleared(page: Prepared, seen: Look) -> Prepared:
     """The page with nothing that letters could touch: neither specks, nor rules, nor the edge of the picture."""
     if seen.specks > SPECKLED:
         page = despeckled(page)
-    if _small(page):
+    if _small(page) and max(page.image.size) + 2 * MARGIN_PX <= MAX_SIDE:
         return framed(page, MARGIN_PX)
     return unruled(page) if _ruled(seen) else page
 

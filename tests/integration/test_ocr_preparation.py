@@ -247,3 +247,10 @@ def test_the_words_of_a_fax_lie_where_its_flat_lines_are(limits: Limits) -> None
     assert (reading.width, reading.height) == (1240, 500)
     assert len(set(reading.text.split()) & set(WORDS)) > len(set(WORDS)) - 3
     assert 420 < max(block.box[3] for block in reading.blocks) < 440
+
+
+def test_a_strip_as_long_as_a_picture_may_be_is_read(limits: Limits) -> None:
+    strip = Image.new("L", (32_767, 60), 250)
+    ImageDraw.Draw(strip).text((1000, 10), "evening harbour", fill=20, font=ImageFont.load_default(size=30))
+
+    assert "harbour" in read(strip, limits).text

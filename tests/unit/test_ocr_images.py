@@ -272,3 +272,11 @@ def test_the_pixels_of_a_fax_are_higher_than_wide(
     found, _ = decoded(tmp_path / "a.tif", "image/tiff")
 
     assert found.pixel_height == pytest.approx(height, abs=0.01)
+
+
+def test_a_fax_that_would_be_too_long_keeps_its_pixels(tmp_path: Path) -> None:
+    Image.new("1", (10, 20_000), 1).save(tmp_path / "a.tif", dpi=(204, 98))
+
+    found, _ = decoded(tmp_path / "a.tif", "image/tiff", max_pixels=1_000_000)
+
+    assert found.pixel_height == 1.0
