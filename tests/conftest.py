@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import pytest_asyncio
@@ -23,12 +24,19 @@ class Servers:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
+async def running(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> AsyncIterator[Servers]:
     """A MariaDB (or the MySQL that the environment names) and a Redis, with the schema in place."""
     async with servers(tmp_path_factory.mktemp("servers")) as endpoints:
-        mysql_url = os.environ.get(TEST_MYSQL_URL) or endpoints.mysql_url
+        given = os.environ.get(TEST_MYSQL_URL)
+        mysql_url = _own_database(given, worker_id) if given else endpoints.mysql_url
         await migrate(replace(Settings(), mysql_url=mysql_url))
         yield Servers(mysql_url, endpoints.redis_url)
+
+
+def _own_database(url: str, worker_id: str) -> str:
+    """Tests that run side by side must not share one."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path}_{worker_id}"))
 
 
 @pytest.fixture

@@ -1,24 +1,26 @@
 """The program started before its servers: it listens, says for what it waits, and serves once they are there."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 
+from docserver.db import Address
 from tests.acceptance.service import Service, environment_of, form
 from tests.conftest import Servers
 from tests.samples import png
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 pytestmark = pytest.mark.timeout(180)
 
 
 @asynccontextmanager
-async def server_at(path: Path, real: str) -> AsyncIterator[None]:
-    """A server that appears at this socket: in truth the one at the other socket."""
+async def server_at(path: Path, real: Callable[[], Awaitable[Streams]]) -> AsyncIterator[None]:
+    """A server that appears at this socket: in truth the one that `real` connects with."""
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -28,7 +30,7 @@ async def server_at(path: Path, real: str) -> AsyncIterator[None]:
         writer.close()
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await asyncio.open_unix_connection(real)
+        there = await real()
         await asyncio.gather(pass_on(reader, there[1]), pass_on(there[0], writer))
 
     server = await asyncio.start_unix_server(connect, path)
@@ -36,6 +38,12 @@ async def server_at(path: Path, real: str) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
+
+
+async def connected(address: Address) -> Streams:
+    if address.unix_socket:
+        return await asyncio.open_unix_connection(address.unix_socket)
+    return await asyncio.open_connection(address.host, address.port)
 
 
 async def state(http: aiohttp.ClientSession) -> str:
@@ -59,13 +67,13 @@ async def test_it_serves_as_soon_as_its_servers_are_there(empty_servers: Servers
         port = (await until_listening(service))["port"]
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
             await says_that_it_waits(http)
-            query = parse_qs(urlsplit(empty_servers.mysql_url).query)
-            async with server_at(mysql, query["unix_socket"][0]):
+            async with server_at(mysql, lambda: connected(Address.parse(empty_servers.mysql_url))):
                 await starting
                 assert await state(http) == "degraded"
                 job = await service.upload(png())
                 assert (await service.finished(job["job_id"]))["status"] == "completed"
-                async with server_at(redis, empty_servers.redis_url.removeprefix("unix://")):
+                socket = empty_servers.redis_url.removeprefix("unix://")
+                async with server_at(redis, lambda: asyncio.open_unix_connection(socket)):
                     async with asyncio.timeout(30):
                         while await state(http) != "ok":
                             await asyncio.sleep(0.1)
