@@ -11,6 +11,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pymysql.err import InternalError, OperationalError
+
 import docserver
 from docserver.db import FAULTS, Address, connect
 from docserver.settings import Settings
@@ -29,6 +31,11 @@ RETRY_S = (0.2, 3.0)
 
 REFUSED = frozenset({1044, 1045, 1049, 1698})
 """Access denied or unknown database: waiting does not help."""
+
+PASSING = frozenset({1053, 1205, 1213, 1290, 1317, 1792, 1836, 1927, 2006, 2013})
+"""Shutdown, lock wait timeout, deadlock, read-only, query or connection killed, connection lost."""
+
+AGAIN_S = 1.0
 
 T = TypeVar("T")
 
@@ -57,13 +64,26 @@ def migrations() -> list[Migration]:
 async def migrate(settings: Settings) -> list[int]:
     """Create the database if need be and apply what is missing; returns the numbers applied.
 
-    Waits for a database that does not answer yet, at most `startup_timeout_s`. Raises MigrationError.
+    Waits for a database that does not answer or cannot be written yet, at most `startup_timeout_s`. Raises
+    MigrationError.
     """
     address = Address.parse(settings.mysql_url)
-    await _create_database(address, timeout_s=settings.startup_timeout_s)
+    until = time.monotonic() + settings.startup_timeout_s
+    while True:
+        left_s = until - time.monotonic()
+        try:
+            return await _migrate(address, timeout_s=left_s)
+        except FAULTS as error:
+            if not _passes(error) or left_s < AGAIN_S:
+                raise MigrationError(f"the database did not take a migration: {_reason(error)}") from error
+            log.info("waiting for the database", extra={"fault": type(error).__name__, "number": _number(error)})
+        await asyncio.sleep(AGAIN_S)
+
+
+async def _migrate(address: Address, *, timeout_s: float) -> list[int]:
+    await _create_database(address, timeout_s=timeout_s)
     connection = await _reach(
-        lambda: connect(address, timeout_s=STATEMENT_S, database=address.database, script=True),
-        timeout_s=settings.startup_timeout_s,
+        lambda: connect(address, timeout_s=STATEMENT_S, database=address.database, script=True), timeout_s=timeout_s
     )
     try:
         async with connection.cursor() as cursor:
@@ -71,8 +91,6 @@ async def migrate(settings: Settings) -> list[int]:
             if not (await cursor.fetchone())["locked"]:
                 raise MigrationError("another process has been migrating the database for a minute; try again later")
             return await _apply_missing(cursor)
-    except FAULTS as error:
-        raise MigrationError(f"the database did not take a migration: {_reason(error)}") from error
     finally:
         # Closing the connection releases the lock.
         connection.close()
@@ -133,6 +151,11 @@ async def _reach(attempt: Callable[[], Awaitable[T]], *, timeout_s: float) -> T:
             log.info("waiting for the database", extra={"fault": type(error).__name__})
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, longest_s)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether it may do better by itself: the connection broke, or the server is not its usual self yet."""
+    return not isinstance(error, OperationalError | InternalError) or _number(error) in PASSING
 
 
 def _reason(error: BaseException) -> str:

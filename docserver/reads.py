@@ -69,6 +69,14 @@ async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> Cac
                 pass
 
 
+async def accepted(resources: Resources, known: Job, *, wait_s: float) -> CachedJob:
+    """The job of an upload as `final_job` tells it, or as it was committed if nobody is there to be asked."""
+    try:
+        return await final_job(resources, known.id, wait_s=wait_s)
+    except DatabaseUnavailable:
+        return CachedJob.of(known)
+
+
 async def document(resources: Resources, document_id: UUID) -> tuple[Document, list[Job]]:
     """A document and its jobs, latest first; raises NotFound and Gone."""
     async with resources.db.session() as cur:

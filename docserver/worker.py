@@ -64,6 +64,9 @@ class Worker:
                         await self._pipeline.work(job_id, slot)
                 except DatabaseUnavailable:
                     await self._rest(FAULT_PAUSE_S)
+                except OSError as error:
+                    log.warning("slot rests, the machine is short of something", extra=_facts(number, error))
+                    await self._rest(FAULT_PAUSE_S)
                 except Exception:
                     log.exception("slot met an unexpected fault", extra={"slot": number})
                     await self._rest(FAULT_PAUSE_S)
@@ -98,3 +101,7 @@ class Worker:
                 await self._stopping.wait()
         except TimeoutError:
             pass
+
+
+def _facts(number: int, error: OSError) -> dict[str, int | str | None]:
+    return {"slot": number, "number": error.errno, "fault": type(error).__name__}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from docserver.errors import DocumentErrorCode, Failure
+from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import AUTO, Options, Reading, pack_blocks
 from docserver.ocr import images, pdf, reading, textlayer
 from docserver.ocr.engine import LIBRARY
@@ -48,6 +48,9 @@ def open_document(source: str, content_type: str, *, reading: Options | None, li
         return Opened(pages, (read_page(source, content_type, page=1, options=reading, limits=limits),))
     except Unreadable as unreadable:
         failure = unreadable.failure
+        if failure.code in RESOURCE_FAULTS:
+            # It has more tries, each of which counts.
+            raise
         return Opened(pages, (Failure(failure.code, failure.message, 1),))
 
 

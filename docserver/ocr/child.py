@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from multiprocessing import connection
 from pathlib import Path
@@ -54,6 +55,9 @@ and the server's own is closer (`guard`): this one is for the second in which it
 
 CPU_MARGIN_S = 10
 """So that the clock of the parent strikes first, and this one only where there is no parent any more."""
+
+LAST_BYTES = 1 << 16
+"""A program that fails because the disk is full has written as much as there was room for."""
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -125,7 +129,7 @@ def read_page(source: str, *, content_type: str, page: int, options: Options, li
     work = partial(calls.read_page, source, content_type, page=page, options=options, limits=limits)
     outcome = contained(work, limits)
     if isinstance(outcome.value, Failure):
-        return Outcome(Failure(outcome.value.code, outcome.value.message, page), outcome.detail)
+        return replace(outcome, value=replace(outcome.value, page=page))
     return outcome
 
 
@@ -138,10 +142,11 @@ def contained(work: Callable[[], T], limits: Limits) -> Outcome[T]:
         return Outcome(work())
     except Unreadable as unreadable:
         detail = unreadable.detail or repr(unreadable.__cause__ or "")
-        return Outcome(unreadable.failure, detail)
+        return Outcome(unreadable.failure, detail, _is_full(scratch, unreadable))
     except Exception as error:  # noqa: BLE001 - the boundary of the child: a bad document is a result
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return Outcome(_unexpected(error), f"{type(error).__name__} in {place.name}, line {place.lineno}")
+        detail = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+        return Outcome(_unexpected(error), detail, _is_full(scratch, error))
     finally:
         # What cannot be deleted now, as when memory is out, the next call deletes.
         with suppress(OSError, MemoryError):
@@ -152,6 +157,17 @@ def _unexpected(error: Exception) -> Failure:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return Failure(DocumentErrorCode.OUT_OF_MEMORY, "Reading took more memory than is allowed.")
     return Failure(DocumentErrorCode.ENGINE_CRASHED, "Reading failed unexpectedly.")
+
+
+def _is_full(scratch: Path, error: BaseException | None) -> bool:
+    """Whether an error may come of a full disk: it says so, or what a program wrote has taken the last of it."""
+    while error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    with suppress(OSError):
+        return shutil.disk_usage(scratch).free < LAST_BYTES
+    return False
 
 
 def empty(directory: Path) -> None:

@@ -62,3 +62,5 @@ class Outcome(Generic[T]):
 
     value: T | Failure
     detail: str = ""
+    full: bool = False
+    """Whether there was no room left in the scratch directory when it failed."""

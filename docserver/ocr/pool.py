@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Options, Page, Reading
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 MOST_SAID = 500
 """Characters of what a program said that are logged: it may repeat one complaint for every object of a file."""
+
+SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
+"""Room, open files, processes, memory: what this process lacks when it starts another or shows it a document."""
 
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
 
@@ -53,8 +57,8 @@ class Slot:
         """Start the process before it is needed, so that the first document need not wait for it."""
         try:
             await self._started()
-        except BrokenProcessPool:
-            # The first call tries again, and tells if that fails too.
+        except Exception as error:  # noqa: BLE001 - whatever it is, the first call tries again, and tells if that fails too
+            log.warning("OCR process not started yet", extra={"slot": self.number, "fault": type(error).__name__})
             self._kill()
 
     async def open(self, source: Path, content_type: str, *, reading: Options | None = None) -> Opened | Failure:
@@ -155,7 +159,10 @@ class Slot:
     async def _run(
         self, call: Callable[[str], Outcome[T]], source: Path, *, timeout_s: float, late: Failure
     ) -> T | Failure:
-        """Run a call on a document in the child; whatever interrupts it kills the child, cancellation included."""
+        """Run a call on a document in the child; whatever interrupts it kills the child, cancellation included.
+
+        Raises OSError where the machine is short of something, for which no document can be blamed.
+        """
         running = None
         try:
             running = await self._started()
@@ -176,22 +183,37 @@ class Slot:
             if running and running.excess:
                 return Failure(DocumentErrorCode.ENGINE_CRASHED, f"Reading took more {running.excess} than is allowed.")
             return _crash(exit_code, slot=self.number)
-        except Exception:
+        except Exception as error:
             self._kill()
+            if isinstance(error, OSError) and error.errno in SHORTAGES:
+                raise
             log.exception("OCR process failed", extra={"slot": self.number})
             return _CRASHED
         except BaseException:
             self._kill()
             raise
         if isinstance(outcome.value, Failure):
-            if outcome.value.code in RESOURCE_FAULTS:
-                # What is left of its memory, or of its scratch directory, may not be enough for the next page.
-                self._kill()
-            log.info(
-                "not readable",
-                extra={"slot": self.number, "code": outcome.value.code.value, "detail": _without_paths(outcome.detail)},
-            )
+            await self._failed(outcome.value, outcome)
         return outcome.value
+
+    async def _failed(self, failure: Failure, outcome: Outcome[Any]) -> None:
+        """Look after a call that came to nothing. Raises OSError if the scratch directory's disk is to blame."""
+        log.info(
+            "not readable",
+            extra={"slot": self.number, "code": failure.code.value, "detail": _without_paths(outcome.detail)},
+        )
+        if failure.code not in RESOURCE_FAULTS:
+            return
+        # What is left of its memory, or of its scratch directory, may not be enough for the next page.
+        self._kill()
+        await self._ended()
+        if outcome.full and await asyncio.to_thread(self._others_fill_the_disk):
+            raise OSError(errno.ENOSPC, "The scratch directory's disk is full.")
+
+    def _others_fill_the_disk(self) -> bool:
+        """Whether a page lacks room also now that all is gone which the last one has written."""
+        disk = shutil.disk_usage(self._directory.parent)
+        return disk.free < min(self._limits(0).file_bytes, disk.total // 2)
 
     async def _started(self) -> Child:
         """A process that takes calls: one that died since the last call is no fault of the next document."""
@@ -222,17 +244,21 @@ class Slot:
     async def _clear_up(self, ended: Child) -> int | None:
         exit_code = await ended.end()
         # What it had of the page must not lie about until there is another: the document may have been deleted.
-        await asyncio.to_thread(self._make_empty)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._make_empty)
         return exit_code
 
     async def _ended(self) -> int | None:
         """Wait until the killed child is gone; its exit code as `BaseProcess.exitcode` has it."""
-        if self._ending is None:
+        ending = self._ending
+        if ending is None:
             return None
-        # A cancelled caller must not leave a child behind that nobody waits for.
-        exit_code = await asyncio.shield(self._ending)
-        self._ending = None
-        return exit_code
+        try:
+            # A cancelled caller must not leave a child behind that nobody waits for.
+            return await asyncio.shield(ending)
+        finally:
+            if self._ending is ending and ending.done():
+                self._ending = None
 
 
 def show(source: Path, directory: Path) -> Path:

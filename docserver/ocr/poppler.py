@@ -1,6 +1,7 @@
 """Child side: the only caller of poppler's programs, through pdf2image; counts and draws what PDFium cannot."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from docserver.ocr.resolution import affordable_dpi
 
 _SIZE = re.compile(r"([0-9.]+(?:e\+?[0-9]+)?) x ([0-9.]+(?:e\+?[0-9]+)?) pts")
 _AFTER_LAST = re.compile(r"can not be after the last page \((\d+)\)")
+REFUSED = 1
+"""How pdfinfo ends when it cannot open a file (pdfinfo(1), "Exit codes")."""
+
 _HEADER = re.compile(rb"P5\s(\d{1,6})\s(\d{1,6})\s255\s")
 
 
@@ -41,7 +45,8 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) ->
         use_cropbox=True,
     )
     if len(paths) != 1:
-        raise Unreadable(DocumentErrorCode.CORRUPT, f"Page {page} of the PDF is broken and cannot be drawn.")
+        # Its size is known, so this is no broken file but a program that has died.
+        raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF ended before it began.")
     drawn = Path(str(paths[0]))
     _check(drawn, page=page)
     with Image.open(drawn, formats=["PPM"]) as image:
@@ -65,9 +70,19 @@ def _info(source: str, *, page: int = 1) -> dict[str, Any]:
             raise Unreadable(
                 DocumentErrorCode.ENCRYPTED, "The PDF is protected in a way that cannot be opened.", detail=said[-2000:]
             ) from error
+        if _refuses(source):
+            raise Unreadable(
+                DocumentErrorCode.CORRUPT, "The PDF is broken and cannot be opened.", detail=said[-2000:]
+            ) from error
         raise Unreadable(
-            DocumentErrorCode.CORRUPT, "The PDF is broken and cannot be opened.", detail=said[-2000:]
+            DocumentErrorCode.ENGINE_CRASHED, "Opening the PDF ended before it was complete.", detail=said[-2000:]
         ) from error
+
+
+def _refuses(source: str) -> bool:
+    """Whether pdfinfo says itself that it cannot open a file: how it ended pdf2image does not tell."""
+    again = subprocess.run(["pdfinfo", source], capture_output=True, check=False)  # noqa: S607 - as pdf2image does
+    return again.returncode == REFUSED
 
 
 def _size(info: dict[str, Any], *, page: int) -> tuple[float, float]:

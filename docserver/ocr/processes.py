@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import multiprocessing
 import os
@@ -48,9 +49,18 @@ class Child:
 
     @classmethod
     def begin(cls, limits: Limits, *, slot: int) -> "Child":
-        """Start a process; it takes calls once it is `ready`."""
+        """Start a process; it takes calls once it is `ready`. Raises OSError."""
         executor = ProcessPoolExecutor(max_workers=1, mp_context=_SPAWN, initializer=child.start, initargs=(limits,))
-        first = executor.submit(child.ready, replace(limits, call_s=START_TIMEOUT_S))
+        try:
+            first = executor.submit(child.ready, replace(limits, call_s=START_TIMEOUT_S))
+        except BaseException as error:
+            # Its process may be there without the thread that would look after it.
+            for started in executor._processes.values():  # noqa: SLF001
+                started.kill()
+            executor.shutdown(wait=False)
+            if isinstance(error, RuntimeError):
+                raise OSError(errno.EAGAIN, "There is no room for another thread.") from error
+            raise
         # No public name leads to the process, and only the process tells whom to kill and how it ended.
         (process,) = executor._processes.values()  # noqa: SLF001
         return cls(executor, process, first, slot)

@@ -49,7 +49,11 @@ class TesseractProgram:
             for path in (source, base.with_suffix(".txt"), base.with_suffix(".tsv")):
                 with suppress(FileNotFoundError):
                     path.unlink()
-        return recognised(text, table)
+        found = recognised(text, table)
+        # Tesseract ends well on a full disk too, with whatever found room there.
+        if not table.endswith("\n") or (found.blocks and not found.text):
+            raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, "Recognition ended before its result was complete.")
+        return found
 
 
 def _written(picture: Image.Image, path: Path) -> Path:

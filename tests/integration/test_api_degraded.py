@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from docserver import reads
 from docserver.cache import Cache, Changes
 from docserver.db import Database
+from docserver.errors import DatabaseUnavailable
 from docserver.limits import Limiter
 from docserver.queue import Queue
 from docserver.resources import Resources
@@ -236,6 +238,20 @@ async def test_without_room_an_upload_is_told_so_and_leaves_no_file_and_no_row(
     assert kept_files(resources) == []
     assert (await get(client, "/v1/documents/list-document"))["total"] == 0
     await upload(client)
+
+
+async def test_what_was_committed_is_answered_with_202_when_nobody_can_be_asked_any_more(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("forced")
+
+    monkeypatch.setattr(reads, "final_job", away)
+    job = await upload(client)
+    monkeypatch.undo()
+
+    assert (job["status"], job["deduplicated"]) == ("pending", False)
+    assert (await get(client, f"/v1/jobs/{job['job_id']}"))["status"] == "pending"
 
 
 @pytest.mark.parametrize("failing", ["fsync", "_move"])

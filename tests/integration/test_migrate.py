@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
+from pymysql.err import OperationalError
 
 from docserver import migrate as module
 from docserver.db import Address, connect
@@ -141,6 +142,22 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(fresh:
         await migrate(fresh)
 
     assert await query(fresh, "SELECT * FROM migrations") == before
+
+
+async def test_a_server_that_cannot_be_written_for_a_while_is_waited_for(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    real, faults = module._migrate, [OperationalError(1290, "read-only"), OperationalError(2013, "lost")]
+
+    async def once(address: Address, *, timeout_s: float) -> list[int]:
+        if faults:
+            raise faults.pop()
+        return await real(address, timeout_s=timeout_s)
+
+    monkeypatch.setattr(module, "_migrate", once)
+
+    assert await migrate(fresh) == ALL
 
 
 async def test_the_lock_is_free_again_after_a_run_that_failed(fresh: Settings) -> None:

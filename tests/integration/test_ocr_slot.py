@@ -284,8 +284,42 @@ async def test_a_pdftoppm_that_ends_well_without_a_page_is_found_out(
     found = await make_slot().read(pdf, "application/pdf", page=1, options=Options("eng"))
 
     assert isinstance(found, Failure)
-    expected = DocumentErrorCode.ENGINE_CRASHED if left_behind else DocumentErrorCode.CORRUPT
-    assert found.code is expected
+    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+
+
+@pytest.mark.parametrize("ends", ["kill -KILL $$", "exit 0"])
+async def test_a_pdfinfo_that_is_killed_is_told_from_one_that_refuses_the_file(
+    ends: str, make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    broken = source.with_suffix(".pdf")
+    broken.write_bytes(b"%PDF-1.4 and no more")
+
+    refused = await make_slot().open(broken, "application/pdf")
+    install(programs, "pdfinfo", ends)
+    died = await make_slot().open(broken, "application/pdf")
+
+    assert isinstance(refused, Failure)
+    assert isinstance(died, Failure)
+    assert (refused.code, died.code) == (DocumentErrorCode.CORRUPT, DocumentErrorCode.ENGINE_CRASHED)
+
+
+@pytest.mark.parametrize("left", ["", "printf 'level' >$2.tsv; printf text >$2.txt", "printf '' >$2.txt; $more"])
+async def test_a_tesseract_that_ends_well_with_half_a_result_is_found_out(
+    left: str, make_slot: Callable[..., Slot], source: Path, programs: Path
+) -> None:
+    rows = (
+        "2 1 1 0 0 0 7 7 9 9 -1 ",
+        "3 1 1 1 0 0 7 7 9 9 -1 ",
+        "4 1 1 1 1 0 7 7 9 9 -1 ",
+        "5 1 1 1 1 1 7 7 9 9 95.5 word",
+    )
+    table = "level\\n" + "".join(row.replace(" ", "\\t") + "\\n" for row in rows)
+    install(programs, "tesseract", left.replace("$more", f"printf '{table}' >$2.tsv"))
+
+    found = await read(make_slot(), source)
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.ENGINE_CRASHED
 
 
 async def test_programs_do_not_see_the_servers_secrets(

@@ -1,6 +1,8 @@
 """From a claimed job to its saved pages, while the database fails, commits get no answer, or files vanish."""
 
 import asyncio
+import errno
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,10 +14,14 @@ import pytest
 
 from docserver import moves
 from docserver import pipeline as module
+from docserver import worker as worker_module
 from docserver.db import CommitUnknown, Cursor, Database
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading, Status
+from docserver.ocr import child
+from docserver.ocr.limits import Limits, Outcome
 from docserver.ocr.pool import Slot
+from docserver.ocr.processes import Child
 from docserver.pipeline import Pipeline
 from docserver.resources import Resources
 from docserver.worker import Worker
@@ -214,6 +220,70 @@ def test_pauses_between_tries_grow_and_are_drawn_from_nothing_up(monkeypatch: py
         module._backoff_s(tries)
 
     assert bounds == [(0, module.BACKOFF_S), (0, 2 * module.BACKOFF_S), (0, 4 * module.BACKOFF_S)]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN])
+async def test_where_no_process_can_be_started_a_slot_rests_and_no_document_is_blamed(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(worker_module, "FAULT_PAUSE_S", 0.05)
+    real, faults = Child.begin, [number] * 3
+
+    def begin(limits: Limits, *, slot: int) -> Child:
+        if faults:
+            raise OSError(faults.pop(), "forced")
+        return real(limits, slot=slot)
+
+    monkeypatch.setattr(Child, "begin", begin)
+    job = await upload(client)
+    async with at_work(resources, tmp_path):
+        final = await completed(client, job["job_id"])
+
+    assert told(final["history"]) == [(1, "job", None, "completed", None)]
+    assert faults == []
+
+
+async def test_a_page_that_fails_on_a_full_disk_is_read_when_there_is_room_and_not_blamed(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "FAULT_PAUSE_S", 0.05)
+    real, full = Slot._failed, [True, True]
+
+    async def ran(self: Slot, *arguments: Any, **more: Any) -> Any:
+        if not full:
+            return await real_run(self, *arguments, **more)
+        outcome: Outcome[Any] = Outcome(Failure(DocumentErrorCode.ENGINE_CRASHED, "No room."), full=full.pop())
+        assert isinstance(outcome.value, Failure)
+        await real(self, outcome.value, outcome)
+        return outcome.value
+
+    real_run = Slot._run
+    monkeypatch.setattr(Slot, "_run", ran)
+    monkeypatch.setattr(Slot, "_others_fill_the_disk", lambda _: True)
+    job = await upload(client, pages="1")
+    async with at_work(resources, tmp_path):
+        final = await completed(client, job["job_id"])
+
+    assert told(final["history"]) == [(1, "job", None, "completed", None)]
+    assert full == []
+
+
+def test_an_ocr_process_tells_of_a_full_disk(tmp_path: Path, resources: Resources) -> None:
+    limits = Slot(number=0, settings=resources.settings, engine=resources.engine, scratch=tmp_path)._limits(5)
+    limits = replace(limits, scratch=str(tmp_path))
+
+    def write() -> None:
+        raise OSError(errno.ENOSPC, "forced")
+
+    def fail() -> None:
+        raise ValueError("forced")
+
+    # The bound on this process's own CPU time is none of the test's.
+    bounds = resource.getrlimit(resource.RLIMIT_CPU)
+    try:
+        assert [child.contained(work, limits).full for work in (write, fail)] == [True, False]
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, bounds)
 
 
 async def test_a_document_whose_file_vanished_fails_and_says_so(

@@ -69,7 +69,7 @@ async def upload(request: web.Request) -> web.Response:
         # What was accepted has been moved away; anything else must not stay.
         await resources.storage.discard(arrived.received)
     headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(reads.RETRY_AFTER_S)}
-    state = await reads.final_job(resources, job.id, wait_s=prefer_s)
+    state = await reads.accepted(resources, job, wait_s=prefer_s)
     body = orjson.dumps({**orjson.loads(state.body), "deduplicated": True}) if known else state.body
     if prefer_s and state.status.final:
         return json_response(body, headers={"Location": headers["Location"], "Preference-Applied": "wait"})
