@@ -8,17 +8,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from docserver import news
 from docserver.db import Cursor
 from docserver.errors import DatabaseUnavailable
-from docserver.model import AUTO, Document, Job, Status
+from docserver.model import AUTO, Job, Status
 from docserver.ocr.limits import PAGES_AT_ONCE
 from docserver.resources import Resources
-from docserver.tables import claims, documents, jobs, pages
+from docserver.tables import claims, jobs, pages
+from docserver.tables.jobs import Work
 
 log = logging.getLogger("docserver.worker")
 
@@ -38,7 +39,7 @@ class Claim:
 
     id: UUID
     job: Job
-    document: Document
+    work: Work
 
 
 @dataclass(eq=False, slots=True)
@@ -83,9 +84,11 @@ class Claims:
             await self.give_back(claim_id, job_id)
             raise
         finally:
-            held = self._held.pop(claim_id, None)
-            if held and held.watch:
-                held.watch.cancel()
+            self._forget(claim_id)
+
+    def end(self, claim: Claim) -> None:
+        """The job has ended by this claim's own work: nothing is left to be kept or interrupted."""
+        self._forget(claim.id)
 
     async def guard(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
         """Do work that writes nothing; as soon as the claim is lost it is cancelled, and ClaimLost is raised."""
@@ -152,16 +155,22 @@ class Claims:
                 return None
             engine = self._engine_for(job)
             if job.pages_total is None:
-                taken = await jobs.claim(cur, job_id=job_id, claim_id=claim_id, lease_s=self._lease_s, engine=engine)
+                taken = changed = await jobs.claim(
+                    cur, job_id=job_id, claim_id=claim_id, lease_s=self._lease_s, engine=engine
+                )
             else:
                 taken = await self._take_pages(cur, job, claim_id)
-                if taken and job.status is Status.PENDING:
+                changed = taken and job.status is Status.PENDING
+                if changed:
                     job.status.to(Status.PROCESSING)
                     await jobs.begin(cur, job_id=job_id, engine=engine)
             if not taken:
                 return None
-            document, job = await documents.find(cur, job.document_id), await jobs.find(cur, job_id)
-        return Claim(claim_id, job, document) if job and document else None
+            work = await jobs.work(cur, job_id)
+        if changed:
+            version = job.version + 1
+            job = replace(job, status=Status.PROCESSING, version=version, engine=engine, started_at=work.started_at)
+        return Claim(claim_id, job, work)
 
     async def _take_pages(self, cur: Cursor, job: Job, claim_id: UUID) -> bool:
         job_id = job.id
@@ -199,6 +208,11 @@ class Claims:
         held.lost = True
         if held.work:
             held.work.cancel()
+
+    def _forget(self, claim_id: UUID) -> None:
+        held = self._held.pop(claim_id, None)
+        if held and held.watch:
+            held.watch.cancel()
 
     def _look_after(self, job_id: UUID) -> None:
         """A job has ended, or begins anew: whoever works on it has probably lost its claim."""

@@ -94,13 +94,18 @@ class Cursor:
         return await self._bounded(self._execute(sql, arguments))
 
     async def insert_all(self, sql: str, rows: Sequence[Arguments]) -> None:
-        """Run one INSERT with many rows of values."""
+        """Run one INSERT with many rows of values, or none."""
         async with self._connection.cursor() as cursor:
             await self._bounded(cursor.executemany(sql, rows))
 
     def row(self) -> Row | None:
         """The first row of the last statement, if there is one."""
         return self._rows[0] if self._rows else None
+
+    def only_row(self) -> Row:
+        """The row of a statement that cannot but find one."""
+        (found,) = self._rows
+        return found
 
     def rows(self) -> list[Row]:
         """All rows of the last statement."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from docserver import news
 from docserver.db import CommitUnknown
 from docserver.errors import DatabaseUnavailable, Unprocessable, UnsupportedMedia
-from docserver.model import Document, Job, NewDocument, Options, new_id
+from docserver.model import Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
 from docserver.storage import Received
@@ -63,16 +63,16 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
         sha256=received.sha256,
     )
     await resources.storage.keep(received, new.id)
-    document, job = await _commit(resources, new, upload, job_id=new_id())
+    job = await _commit(resources, new, upload, job_id=new_id())
     await news.publish(resources, job)
     await news.announce(resources, job.id)
     log.info(
         "document accepted",
         extra={
-            "document_id": str(document.id),
+            "document_id": str(new.id),
             "job_id": str(job.id),
             "content_type": content_type,
-            "bytes": document.size,
+            "bytes": new.size,
         },
     )
     return job, False
@@ -120,35 +120,31 @@ def _told_by_content(received: Received) -> str:
     return content_type
 
 
-async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> tuple[Document, Job]:
+async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> Job:
     try:
         async with resources.db.transaction() as cur:
             await documents.insert(cur, new, job_id=job_id, client=upload.client, expires_in_s=upload.expires_in_s)
-            await jobs.insert(
+            return await jobs.insert(
                 cur, job_id=job_id, document_id=new.id, options=upload.options, request_id=upload.request_id
             )
-            found = await documents.find(cur, new.id), await jobs.find(cur, job_id)
     except CommitUnknown:
-        found = await _read_again(resources, new.id, job_id)
-        if found[0] is None:
+        job = await _read_again(resources, job_id)
+        if job is None:
             # The server may still carry the commit out, so the file stays until maintenance finds it without a row.
             raise
+        return job
     except DatabaseUnavailable:
         # No COMMIT was sent: the row cannot appear any more.
         await resources.storage.delete(new.id)
         raise
-    stored, job = found
-    if stored is None or job is None:
-        raise AssertionError("a row was not there in the transaction that wrote it")
-    return stored, job
 
 
-async def _read_again(resources: Resources, document_id: UUID, job_id: UUID) -> tuple[Document | None, Job | None]:
+async def _read_again(resources: Resources, job_id: UUID) -> Job | None:
     """What a commit without an answer has left; raises DatabaseUnavailable when that stays unknown."""
     for remaining in reversed(range(COMMIT_CHECKS)):
         try:
             async with resources.db.session() as cur:
-                return await documents.find(cur, document_id), await jobs.find(cur, job_id)
+                return await jobs.find(cur, job_id)
         except DatabaseUnavailable:
             if not remaining:
                 raise

@@ -258,17 +258,17 @@ class Job:
     """Grows with every change; a later version is the newer truth."""
     options: Options
     request_id: str
-    pages_total: int | None
-    """None until the document was opened."""
-    pages_done: int
-    pages_failed: int
-    eta_s: float | None
-    attempt: int
-    failure: Failure | None
-    engine: Mapping[str, Any] | None
     created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    pages_total: int | None = None
+    """None until the document was opened."""
+    pages_done: int = 0
+    pages_failed: int = 0
+    eta_s: float | None = None
+    attempt: int = 1
+    failure: Failure | None = None
+    engine: Mapping[str, Any] | None = None
     history: Sequence[Mapping[str, Any]] = ()
     """The latest tries, oldest first: attempt, step, page, outcome, code, started_at, ended_at."""
     quality: Quality | None = None

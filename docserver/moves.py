@@ -37,23 +37,37 @@ async def uncontended(move: Callable[[], Awaitable[T]]) -> T:
 
 
 async def open_pages(
-    db: Database, *, job_id: UUID, claim_id: UUID, numbers: Sequence[int], limit: int, lease_s: float, read: Results
+    db: Database,
+    *,
+    job_id: UUID,
+    claim_id: UUID,
+    numbers: Sequence[int],
+    limit: int,
+    lease_s: float,
+    read: Results,
 ) -> Job | None:
     """Say which pages a document that was opened has to be read, and save what some say that were read on the way.
 
-    The claim goes over to the first `limit` of the pages, or to those that were read.
+    Of the first `limit` pages the claim goes over to those that were not read.
     """
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         if job is None or not await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=len(numbers)):
             return None
-        await pages.insert(cur, job_id=job_id, numbers=numbers)
-        await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=max(limit, len(read)), lease_s=lease_s)
-        return (
-            await _settle(cur, replace(job, pages_total=len(numbers)), claim_id, read)
-            if read
-            else await jobs.find(cur, job_id)
-        )
+        job = replace(job, pages_total=len(numbers))
+        if waiting := [number for number in numbers if number not in read]:
+            await pages.insert(cur, job_id=job_id, numbers=waiting)
+            if limit > len(read):
+                await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit - len(read), lease_s=lease_s)
+        if not read:
+            return await jobs.reckoned(cur, job)
+        failures = {number: result for number, result in read.items() if isinstance(result, Failure)}
+        readings = {number: result for number, result in read.items() if not isinstance(result, Failure)}
+        await pages.insert_read(cur, job_id=job_id, readings=readings)
+        await pages.insert_failed(cur, job_id=job_id, failures=failures)
+        for number, failure in failures.items():
+            await _note_page(cur, job_id, number, failure.code)
+        return await _count(cur, job, done=len(readings), failed=len(failures))
 
 
 async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
@@ -106,7 +120,7 @@ async def cancel(db: Database, job_id: UUID) -> Job:
         if job.status.final:
             raise Conflict(f"The job is {job.status} already.")
         await pages.free(cur, job_id)
-        return _there(await _end(cur, job, Status.CANCELLED, None))
+        return await _end(cur, job, Status.CANCELLED, None)
 
 
 async def retry(
@@ -178,10 +192,10 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
         if job is None:
             return None
         opening = await jobs.expired(cur, job_id)
-        if opening:
+        if opening is not None:
             await jobs.lose(cur, job_id)
             await jobs.note(cur, job_id=job_id, ended=Ended(Step.OPENING, Outcome.LOST))
-            if opening.losses + 1 >= LOSSES:
+            if opening + 1 >= LOSSES:
                 return await _end(cur, job, Status.FAILED, lost())
         expired, given_up = await pages.expired(cur, job_id), 0
         for page in expired:
@@ -192,7 +206,7 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
                 given_up += 1
         if given_up:
             return await _count(cur, job, done=0, failed=given_up)
-        return await jobs.find(cur, job_id) if opening or expired else None
+        return await jobs.find(cur, job_id) if opening is not None or expired else None
 
 
 def lost() -> Failure:
@@ -230,19 +244,32 @@ async def _settle(cur: Cursor, job: Job, claim_id: UUID, results: Results) -> Jo
     return await _count(cur, job, done=done, failed=failed) if done or failed else None
 
 
-async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job | None:
+async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job:
     """Count pages that were settled, and end the job if they were the last; `job` as it was when it was locked."""
+    if job.pages_done + job.pages_failed + done + failed == job.pages_total:
+        failure = None if job.pages_done + done else await pages.first_failure(cur, job.id)
+        return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)
     await jobs.count_pages(cur, job_id=job.id, done=done, failed=failed)
-    if job.pages_done + job.pages_failed + done + failed != job.pages_total:
-        return await jobs.find(cur, job.id)
-    failure = None if job.pages_done + done else await pages.first_failure(cur, job.id)
-    return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure)
+    counted = replace(job, pages_done=job.pages_done + done, pages_failed=job.pages_failed + failed)
+    return await jobs.reckoned(cur, counted)
 
 
-async def _end(cur: Cursor, job: Job, status: Status, failure: Failure | None) -> Job | None:
+async def _end(
+    cur: Cursor, job: Job, status: Status, failure: Failure | None, *, done: int = 0, failed: int = 0
+) -> Job:
     """Give a job that is locked its final status."""
     quality = await pages.quality(cur, job.id) if status is Status.COMPLETED else None
-    await jobs.finish(cur, job_id=job.id, status=job.status.to(status), failure=failure, quality=quality)
-    code = failure.code if failure else None
-    await jobs.note(cur, job_id=job.id, ended=Ended(Step.JOB, Outcome(status.value), code=code))
-    return await jobs.find(cur, job.id)
+    await jobs.finish(
+        cur, job_id=job.id, status=job.status.to(status), failure=failure, quality=quality, done=done, failed=failed
+    )
+    return await jobs.reckoned(
+        cur,
+        replace(
+            job,
+            status=status,
+            failure=failure,
+            quality=quality,
+            pages_done=job.pages_done + done,
+            pages_failed=job.pages_failed + failed,
+        ),
+    )

@@ -77,27 +77,23 @@ class Pipeline:
 
     async def _source(self, claim: Claim) -> Path | Failure:
         try:
-            return await self._resources.storage.path(claim.document.id)
+            return await self._resources.storage.path(claim.job.document_id)
         except FileNotFoundError:
             return Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file is not in the storage any more.")
 
     async def _open(self, claim: Claim, slot: Slot, source: Path | Failure) -> bool:
         """Find out which pages are to be read, and take the first of them; False if it ends here."""
         await news.publish(self._resources, claim.job)
-        log.info("job started", extra={"document_id": str(claim.document.id), "attempt": claim.job.attempt})
-        async with self._resources.db.session() as cur:
-            earlier = await jobs.claimed(cur, job_id=claim.job.id, claim_id=claim.id)
-        if earlier is None:
-            return False
+        log.info("job started", extra={"document_id": str(claim.job.document_id), "attempt": claim.job.attempt})
         began = time.monotonic()
         opened: Opened | Failure
         if isinstance(source, Failure):
             opened = source
         else:
-            opened = await self._opened(claim, slot, source, calm=not (earlier.tries or earlier.losses))
+            opened = await self._opened(claim, slot, source, calm=not (claim.work.tries or claim.work.losses))
         numbers = _chosen(claim.job, total=opened.pages) if isinstance(opened, Opened) else opened
         if isinstance(numbers, Failure):
-            await self._opening_failed(claim, numbers, tries=earlier.tries)
+            await self._opening_failed(claim, numbers, tries=claim.work.tries)
             return False
         read = dict(zip(numbers, opened.read if isinstance(opened, Opened) else (), strict=False))
         limit, lease_s = self._settings.chunk_pages, self._settings.lease_s
@@ -109,7 +105,7 @@ class Pipeline:
 
     async def _opened(self, claim: Claim, slot: Slot, source: Path, *, calm: bool) -> Opened | Failure:
         """Open a document, and unless there has been trouble read on the way what costs little more."""
-        content_type = claim.document.content_type
+        content_type = claim.work.content_type
         if calm and claim.job.options.pages is None:
             opened = await self._claims.guard(claim, slot.open(source, content_type, reading=claim.job.options))
             if isinstance(opened, Opened) or opened.code not in RESOURCE_FAULTS:
@@ -154,7 +150,7 @@ class Pipeline:
             return 0
         began = time.monotonic()
         numbers = [page.number for page in chunk]
-        content_type, options = claim.document.content_type, claim.job.options
+        content_type, options = claim.work.content_type, claim.job.options
         found = await self._claims.guard(claim, slot.own_texts(source, content_type, pages=numbers, options=options))
         if isinstance(found, Failure) or not found:
             # What fails here is told by the page that it belongs to.
@@ -171,7 +167,7 @@ class Pipeline:
         if isinstance(source, Failure):
             result = source
         else:
-            reading = slot.read(source, claim.document.content_type, page=page.number, options=claim.job.options)
+            reading = slot.read(source, claim.work.content_type, page=page.number, options=claim.job.options)
             result = await self._claims.guard(claim, reading)
         if isinstance(result, Failure) and self._may_retry(result, page.tries):
             log.warning("page will be tried again", extra={"code": result.code, "tries": page.tries + 1})
@@ -211,6 +207,8 @@ class Pipeline:
             pause_s = min(2 * pause_s, longest_s)
         if job is None:
             return False
+        if job.status.final:
+            self._claims.end(claim)
         await news.publish(self._resources, job)
         return True
 

@@ -1,7 +1,8 @@
 """The SQL of `jobs`. A claim on a job is the right to open its document; claims on pages are in `pages`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,27 +10,39 @@ import orjson
 
 from docserver.db import Cursor, Row, each
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import HISTORY_KEPT, Ended, Job, Options, Quality, Status
+from docserver.model import HISTORY_KEPT, Ended, Job, Options, Outcome, Quality, Status, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A document that is to be opened now."""
+class Work:
+    """What whoever takes a job up needs to know beside the job."""
 
+    started_at: datetime
+    content_type: str
     tries: int
-    """Times that opening it ran out of time or memory, or crashed."""
+    """Times that opening the document ran out of time or memory, or crashed."""
     losses: int
     """Times that whoever opened it fell silent."""
 
 
-async def insert(cur: Cursor, *, job_id: UUID, document_id: UUID, options: Options, request_id: str) -> None:
-    """Add a pending job."""
+async def insert(cur: Cursor, *, job_id: UUID, document_id: UUID, options: Options, request_id: str) -> Job:
+    """Add a pending job; its creation time is the database's."""
     await cur.execute(
         """
         INSERT INTO jobs (id, document_id, status, version, options, history, request_id, run_after, created_at)
         VALUES (%s, %s, 'pending', 1, %s, '[]', %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
         """,
         (job_id.bytes, document_id.bytes, orjson.dumps(options.as_json()).decode(), request_id),
+    )
+    await cur.execute("SELECT created_at FROM jobs WHERE id = %s", (job_id.bytes,))
+    return Job(
+        id=job_id,
+        document_id=document_id,
+        status=Status.PENDING,
+        version=1,
+        options=options,
+        request_id=request_id,
+        **cur.only_row(),
     )
 
 
@@ -142,17 +155,29 @@ async def count_pages(cur: Cursor, *, job_id: UUID, done: int, failed: int) -> N
 
 
 async def finish(
-    cur: Cursor, *, job_id: UUID, status: Status, failure: Failure | None, quality: Quality | None
+    cur: Cursor,
+    *,
+    job_id: UUID,
+    status: Status,
+    failure: Failure | None = None,
+    quality: Quality | None = None,
+    done: int = 0,
+    failed: int = 0,
 ) -> None:
-    """Give a job that is locked its final status."""
+    """Give a job that is locked its final status, count the pages that were settled last, and note how it ended."""
     await cur.execute(
-        """
+        f"""
         UPDATE jobs
-        SET status = %s, error_code = %s, error_message = %s, error_page = %s, confidence = %s, needs_review = %s,
-            claim = NULL, lease_until = NULL, eta_s = NULL, finished_at = UTC_TIMESTAMP(6), version = version + 1
+        SET {_NOTED}, pages_done = pages_done + %s, pages_failed = pages_failed + %s,
+            status = %s, error_code = %s, error_message = %s, error_page = %s, confidence = %s,
+            needs_review = %s, claim = NULL, lease_until = NULL, eta_s = NULL, finished_at = UTC_TIMESTAMP(6),
+            version = version + 1
         WHERE id = %s
-        """,
+        """,  # noqa: S608 - a constant
         (
+            *_noted(Ended(Step.JOB, Outcome(status.value), code=failure.code if failure else None)),
+            done,
+            failed,
             status.value,
             failure.code.value if failure else None,
             failure.message if failure else None,
@@ -191,20 +216,28 @@ async def resize(cur: Cursor, *, job_id: UUID, pages_total: int) -> None:
     await cur.execute("UPDATE jobs SET pages_total = %s WHERE id = %s", (pages_total, job_id.bytes))
 
 
-async def claimed(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> Claimed | None:
-    """What is known of earlier tries of opening, while the right to open is this claim's."""
-    await cur.execute("SELECT tries, losses FROM jobs WHERE id = %s AND claim = %s", (job_id.bytes, claim_id.bytes))
-    row = cur.row()
-    return Claimed(**row) if row else None
-
-
-async def expired(cur: Cursor, job_id: UUID) -> Claimed | None:
-    """What is known of the tries of opening, when the lease on the right to open has run out."""
+async def work(cur: Cursor, job_id: UUID) -> Work:
+    """What is to be known of a job that was taken up in this transaction."""
     await cur.execute(
-        "SELECT tries, losses FROM jobs WHERE id = %s AND lease_until < UTC_TIMESTAMP(6)", (job_id.bytes,)
+        """
+        SELECT j.started_at, d.content_type, j.tries, j.losses
+        FROM jobs j JOIN documents d ON d.id = j.document_id WHERE j.id = %s
+        """,
+        (job_id.bytes,),
     )
+    return Work(**cur.only_row())
+
+
+async def claimed(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> bool:
+    """Whether the right to open a job's document is this claim's."""
+    return await cur.execute("SELECT 1 FROM jobs WHERE id = %s AND claim = %s", (job_id.bytes, claim_id.bytes)) > 0
+
+
+async def expired(cur: Cursor, job_id: UUID) -> int | None:
+    """How often whoever opened the document had fallen silent, when the lease on the right to open has run out."""
+    await cur.execute("SELECT losses FROM jobs WHERE id = %s AND lease_until < UTC_TIMESTAMP(6)", (job_id.bytes,))
     row = cur.row()
-    return Claimed(**row) if row else None
+    return row["losses"] if row else None
 
 
 async def lose(cur: Cursor, job_id: UUID) -> None:
@@ -214,32 +247,38 @@ async def lose(cur: Cursor, job_id: UUID) -> None:
     )
 
 
+_NOTED = """
+    history = JSON_ARRAY_APPEND(
+        IF(JSON_LENGTH(history) >= %s, JSON_REMOVE(history, '$[0]'), history), '$',
+        JSON_OBJECT(
+            'attempt', attempt, 'step', %s, 'page', %s, 'outcome', %s, 'code', %s,
+            'started_at', DATE_FORMAT(CASE %s
+                WHEN 'page' THEN COALESCE(
+                    (SELECT p.claimed_at FROM pages p WHERE p.job_id = jobs.id AND p.number = %s), claimed_at)
+                WHEN 'opening' THEN claimed_at ELSE started_at END, '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ'),
+            'ended_at', DATE_FORMAT(UTC_TIMESTAMP(6), '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ')))
+"""
+"""Adds a step that ended now to the history, and drops the oldest of too many; `_noted` gives the values."""
+
+
+def _noted(ended: Ended) -> tuple[str | int | None, ...]:
+    step, code = ended.step.value, ended.code.value if ended.code else None
+    return HISTORY_KEPT, step, ended.page, ended.outcome.value, code, step, ended.page
+
+
 async def note(cur: Cursor, *, job_id: UUID, ended: Ended) -> None:
-    """Add a try that ended now to the job's history, and drop the oldest when there are too many."""
+    """Add a step that ended now to the job's history."""
     await cur.execute(
-        """
-        UPDATE jobs
-        SET version = version + 1, history = JSON_ARRAY_APPEND(
-            IF(JSON_LENGTH(history) >= %s, JSON_REMOVE(history, '$[0]'), history), '$',
-            JSON_OBJECT(
-                'attempt', attempt, 'step', %s, 'page', %s, 'outcome', %s, 'code', %s,
-                'started_at', DATE_FORMAT(CASE %s
-                    WHEN 'page' THEN (SELECT p.claimed_at FROM pages p WHERE p.job_id = jobs.id AND p.number = %s)
-                    WHEN 'opening' THEN claimed_at ELSE started_at END, '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ'),
-                'ended_at', DATE_FORMAT(UTC_TIMESTAMP(6), '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ')))
-        WHERE id = %s
-        """,
-        (
-            HISTORY_KEPT,
-            ended.step.value,
-            ended.page,
-            ended.outcome.value,
-            ended.code.value if ended.code else None,
-            ended.step.value,
-            ended.page,
-            job_id.bytes,
-        ),
+        f"UPDATE jobs SET {_NOTED}, version = version + 1 WHERE id = %s",  # noqa: S608 - a constant
+        (*_noted(ended), job_id.bytes),
     )
+
+
+async def reckoned(cur: Cursor, job: Job) -> Job:
+    """The job as it was just changed, with what the database itself has reckoned."""
+    await cur.execute("SELECT version, eta_s, history, finished_at FROM jobs WHERE id = %s", (job.id.bytes,))
+    row = cur.only_row()
+    return replace(job, **{**row, "history": tuple(orjson.loads(row["history"]))})
 
 
 async def unfinished(cur: Cursor, job_ids: Sequence[UUID]) -> set[UUID]:
@@ -287,7 +326,7 @@ def _job(row: Row) -> Job:
         pages_failed=row["pages_failed"],
         eta_s=row["eta_s"],
         attempt=row["attempt"],
-        history=orjson.loads(row["history"]),
+        history=tuple(orjson.loads(row["history"])),
         quality=Quality(row["confidence"], orjson.loads(row["needs_review"])) if row["needs_review"] else None,
         failure=failure,
         engine=orjson.loads(row["engine"]) if row["engine"] else None,

@@ -1,6 +1,6 @@
 """The SQL of `pages`: one row per page that is to be read, with what it says once it was."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -25,6 +25,29 @@ async def insert(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
     await cur.insert_all(
         "INSERT INTO pages (job_id, number, run_after) VALUES (%s, %s, UTC_TIMESTAMP(6))",
         [(job_id.bytes, number) for number in numbers],
+    )
+
+
+async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Reading]) -> None:
+    """Add pages with what they say, by page number."""
+    await cur.insert_all(
+        """
+        INSERT INTO pages (job_id, number, status, run_after, finished_at, width, height, dpi, rotation, source,
+                           confidence, needs_review, text, layout)
+        VALUES (%s, %s, 'done', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        [(job_id.bytes, number, *_values(reading)) for number, reading in readings.items()],
+    )
+
+
+async def insert_failed(cur: Cursor, *, job_id: UUID, failures: Mapping[int, Failure]) -> None:
+    """Add pages that cannot be read, by page number."""
+    await cur.insert_all(
+        """
+        INSERT INTO pages (job_id, number, status, run_after, finished_at, error_code, error_message)
+        VALUES (%s, %s, 'failed', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s)
+        """,
+        [(job_id.bytes, number, failure.code.value, failure.message) for number, failure in failures.items()],
     )
 
 
@@ -100,20 +123,7 @@ async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, read
                 layout = %s
             WHERE job_id = %s AND number = %s AND claim = %s AND status = 'pending'
             """,
-            (
-                reading.width,
-                reading.height,
-                reading.dpi,
-                reading.rotation,
-                reading.source,
-                reading.confidence,
-                reading.needs_review,
-                reading.text,
-                reading.layout,
-                job_id.bytes,
-                number,
-                claim_id.bytes,
-            ),
+            (*_values(reading), job_id.bytes, number, claim_id.bytes),
         )
         > 0
     )
@@ -239,12 +249,15 @@ async def first_failure(cur: Cursor, job_id: UUID) -> Failure | None:
 async def quality(cur: Cursor, job_id: UUID) -> Quality:
     """How well the pages of a job were read."""
     await cur.execute(
-        "SELECT AVG(confidence) AS confidence FROM pages WHERE job_id = %s AND status = 'done' AND text <> ''",
+        """
+        SELECT AVG(CASE WHEN text <> '' THEN confidence END) AS confidence, SUM(needs_review) AS doubtful
+        FROM pages WHERE job_id = %s AND status = 'done'
+        """,
         (job_id.bytes,),
     )
-    row = cur.row()
-    mean = row["confidence"] if row else None
-    numbers = await to_review(cur, job_id=job_id, limit=REVIEW_LISTED)
+    row = cur.only_row()
+    mean = row["confidence"]
+    numbers = await to_review(cur, job_id=job_id, limit=REVIEW_LISTED) if row["doubtful"] else []
     return Quality(None if mean is None else round(mean, 2), numbers)
 
 
@@ -262,6 +275,20 @@ async def of_job(cur: Cursor, *, job_id: UUID, after: int, limit: int) -> list[P
         "SELECT * FROM pages WHERE job_id = %s AND number > %s ORDER BY number LIMIT %s", (job_id.bytes, after, limit)
     )
     return [_page(row) for row in cur.rows()]
+
+
+def _values(reading: Reading) -> tuple[int | float | str | bytes | None, ...]:
+    return (
+        reading.width,
+        reading.height,
+        reading.dpi,
+        reading.rotation,
+        reading.source,
+        reading.confidence,
+        reading.needs_review,
+        reading.text,
+        reading.layout,
+    )
 
 
 def _page(row: Row) -> Page:

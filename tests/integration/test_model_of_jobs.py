@@ -32,6 +32,7 @@ from docserver.model import Job, Options
 from docserver.queue import KEY
 from docserver.resources import Resources, opened
 from docserver.settings import Settings
+from docserver.tables import jobs
 from tests import jobs_model as model
 from tests.integration.test_tables import READING, TIMEOUT
 from tests.samples import png
@@ -81,9 +82,19 @@ class Life(RuleBasedStateMachine):
     async def show(self, job: Job | None) -> bool:
         """Publish as who made a move does; whether there was something to publish."""
         if job:
+            await self.check(job)
             self.seen.append(job)
             await news.publish(self.resources, job)
         return job is not None
+
+    def see(self, job: Job) -> None:
+        """Remember a job as it was told, which is as it stands in the database."""
+        self.run(self.check(job))
+        self.seen.append(job)
+
+    async def check(self, job: Job) -> None:
+        async with self.db.session() as cur:
+            assert job == await jobs.find(cur, job.id)
 
     @initialize(total=st.integers(3, 4))
     def two_workers_share_a_document(self, total: int) -> None:
@@ -107,6 +118,7 @@ class Life(RuleBasedStateMachine):
             return (await intake.accept(self.resources, received, told))[0]
 
         job = self.run(upload())
+        self.run(self.check(job))
         self.jobs[job.id] = model.Job(job.id, job.document_id, list(range(1, total + 1)))
 
     @precondition(lambda self: self.jobs)
@@ -114,7 +126,7 @@ class Life(RuleBasedStateMachine):
     def cancel(self, n: int) -> None:
         job = self.job(n)
         try:
-            self.seen.append(self.run(control.cancel(self.resources, job.id)))
+            self.see(self.run(control.cancel(self.resources, job.id)))
         except Conflict:
             assert job.final
         else:
@@ -129,7 +141,7 @@ class Life(RuleBasedStateMachine):
         selection = [range(page, page + 1) for page in chosen] if chosen else None
         move = partial(control.retry, self.resources, job.id, selection=selection, request_id="again")
         try:
-            self.seen.append(self.run(move(changes={"languages": languages})))
+            self.see(self.run(move(changes={"languages": languages})))
         except Conflict:
             assert not job.final
         except Unprocessable:
@@ -182,7 +194,7 @@ class Life(RuleBasedStateMachine):
         job.take(claim.id)
         self.claims.append((worker, claim.id, job.id))
         self.at_work.append(context)
-        self.seen.append(claim.job)
+        self.see(claim.job)
         return True
 
     def held(self, n: int) -> tuple[model.Job | None, UUID, UUID]:

@@ -56,6 +56,29 @@ class Unanswered:
             raise CommitUnknown("forced")
 
 
+class Counted:
+    """A database that keeps the statements of its transactions."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.statements: list[str] = []
+
+    def session(self) -> Any:
+        return self._db.session()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Cursor]:
+        async with self._db.transaction() as cur:
+            execute = cur._execute
+
+            async def counted(sql: str, arguments: Any) -> int:
+                self.statements.append(sql)
+                return await execute(sql, arguments)
+
+            cur._execute = counted  # type: ignore[method-assign]
+            yield cur
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SAVE_PAUSE_S", (0.01, 0.05))
@@ -347,3 +370,15 @@ async def test_an_unexpected_fault_of_the_program_is_counted_so_that_it_cannot_g
     async with resources.db.session() as cur:
         assert await cur.execute("SELECT number FROM pages WHERE claim IS NOT NULL") == 1
     assert (await found(resources.db, UUID(job["job_id"]))).status is Status.PROCESSING
+
+
+async def test_a_page_that_is_read_on_opening_takes_two_short_transactions(
+    client: Client, resources: Resources, tmp_path: Path
+) -> None:
+    job, db = await upload(client), Counted(resources.db)
+
+    async with at_work(resources, tmp_path, db=db):
+        await completed(client, job["job_id"])
+
+    # Beside the INSERT of the page: the job is looked at, taken, looked at, opened, looked at, and ended.
+    assert len(db.statements) == 8
