@@ -141,7 +141,7 @@ def _parse(kept: bytes | None) -> CachedJob | None:
 
 
 class Changes:
-    """Wakes those who wait for a job to change; a wake-up may be missed, so every wait has its own bound."""
+    """Wakes those who wait for a job to end; a wake-up may be missed, so every wait has its own bound."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -150,14 +150,14 @@ class Changes:
 
     @contextmanager
     def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the job changes; the watcher clears it."""
-        changed = asyncio.Event()
+        """An event that is set when the job is not worked on any more, as `on_end` has it; the watcher clears it."""
+        ended = asyncio.Event()
         watchers = self._watchers.setdefault(str(job_id), set())
-        watchers.add(changed)
+        watchers.add(ended)
         try:
-            yield changed
+            yield ended
         finally:
-            watchers.discard(changed)
+            watchers.discard(ended)
             if not watchers:
                 self._watchers.pop(str(job_id), None)
 
@@ -184,8 +184,10 @@ class Changes:
 
     def _tell(self, message: str) -> None:
         job_id, _, status = message.partition(" ")
-        for changed in self._watchers.get(job_id, ()):
-            changed.set()
-        if status != Status.PROCESSING:
-            for call in self._on_end:
-                call(UUID(job_id))
+        if status == Status.PROCESSING:
+            # How far a job has come is seen by who asks; nobody waits for that.
+            return
+        for ended in self._watchers.get(job_id, ()):
+            ended.set()
+        for call in self._on_end:
+            call(UUID(job_id))

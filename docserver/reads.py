@@ -55,16 +55,16 @@ async def job(resources: Resources, job_id: UUID) -> CachedJob:
 async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> CachedJob:
     """The job, as soon as it is final or the wait is over."""
     until = time.monotonic() + wait_s
-    with resources.changes.watch(job_id) as changed:
+    with resources.changes.watch(job_id) as ended:
         while True:
-            changed.clear()
+            ended.clear()
             found = await job(resources, job_id)
             left_s = until - time.monotonic()
             if found.status.final or left_s <= 0:
                 return found
             try:
                 async with asyncio.timeout(min(left_s, LOOK_S)):
-                    await changed.wait()
+                    await ended.wait()
             except TimeoutError:
                 pass
 

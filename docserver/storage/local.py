@@ -114,6 +114,10 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) ->
         while rest:
             rest = rest[file.write(rest) :]
 
+    def finish(file: BinaryIO, data: bytes) -> None:
+        flush(file, data)
+        os.fsync(file.fileno())
+
     with await _on_disk(partial(path.open, "xb", buffering=0)) as file:
         async for chunk in chunks:
             size += len(chunk)
@@ -127,8 +131,7 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) ->
                 await _on_disk(flush, file, b"".join(pending))
                 pending.clear()
                 waiting = 0
-        await _on_disk(flush, file, b"".join(pending))
-        await _on_disk(os.fsync, file.fileno())
+        await _on_disk(finish, file, b"".join(pending))
     return Received(path, size, digest.digest(), head)
 
 

@@ -26,7 +26,7 @@ def without_redis(dead_redis: Redis) -> Cache:
     return Cache(dead_redis, ttl_s=TTL_S, max_result_bytes=1000)
 
 
-def job(version: int, status: Status = Status.PROCESSING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:
+def job(version: int, status: Status = Status.PENDING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:
     return CachedJob(version, status, body)
 
 
@@ -223,6 +223,20 @@ async def listening(resources: Resources) -> None:
     async with asyncio.timeout(10):
         while (await resources.redis.command("PUBSUB", "NUMSUB", CHANGES))[1] == 0:
             await asyncio.sleep(0.01)
+
+
+async def test_how_far_a_job_has_come_wakes_nobody(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await listening(resources)
+
+    with resources.changes.watch(job_id) as ended:
+        await cache.put_job(job(1, Status.PROCESSING), job_id=job_id)
+        await heard(cache, resources, uuid4())
+
+        assert not ended.is_set()
+        await cache.put_job(job(2, Status.COMPLETED), job_id=job_id)
+        async with asyncio.timeout(5):
+            await ended.wait()
 
 
 async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: Cache, resources: Resources) -> None:
