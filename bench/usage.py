@@ -13,7 +13,7 @@ SAMPLE_S = 0.1
 """Recognising a line takes about so long, a page ten times that."""
 
 SHARE = 0.02
-"""Of a core, for looking: to add up the memory of eight processes takes ten milliseconds, of those that are measured."""
+"""Of a core, for looking: adding up the memory of eight processes takes ten milliseconds from what is measured."""
 
 
 def cpu_s(pid: int) -> float:
