@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 MOST_SAID = 500
 """Characters of what a program said that are logged: it may repeat one complaint for every object of a file."""
 
-SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
+SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 """Room, open files, processes, memory: what this process lacks when it starts another or shows it a document."""
 
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")

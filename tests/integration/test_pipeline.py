@@ -245,7 +245,7 @@ def test_pauses_between_tries_grow_and_are_drawn_from_nothing_up(monkeypatch: py
     assert bounds == [(0, module.BACKOFF_S), (0, 2 * module.BACKOFF_S), (0, 4 * module.BACKOFF_S)]
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN, errno.EFBIG])
 async def test_where_no_process_can_be_started_a_slot_rests_and_no_document_is_blamed(
     client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

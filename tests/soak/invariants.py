@@ -69,6 +69,7 @@ class Invariants:
             if state not in promise.may_be or (state == COMPLETED and text != self._book.texts[promise.sample]):
                 broken.append(
                     f"{promise.job_id} {promise.sample} is {state}, not {'/'.join(promise.may_be)}: {text!r:.60}"
+                    f" after {await self._history(promise)}"
                 )
         self.report.add("promises", len(self._book.promises), holds=True)
         self.report.add("promises that were not kept", broken[:5] or 0, holds=not broken)
@@ -84,6 +85,12 @@ class Invariants:
             return job["status"], str(job["error"])
         _, text = await self._client.text(promise.job_id)
         return COMPLETED, text
+
+    async def _history(self, promise: Promise) -> object:
+        rows = await self._scene.sql(
+            "SELECT history FROM {}.jobs WHERE id = UNHEX(REPLACE(%s, '-', ''))", promise.job_id
+        )
+        return rows and orjson.loads(str(rows[0]["history"]))
 
     async def _nothing_waits(self) -> None:
         async def settled() -> bool:

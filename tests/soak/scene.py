@@ -26,6 +26,8 @@ SETTINGS = {
     "lease_s": "3",
     "maintenance_s": "0.5",
     "page_timeout_s": "20",
+    # Within minutes a page may be struck as often as elsewhere in years.
+    "page_tries": "10",
     "grace_s": "3",
     "rate_limit": "off",
     "deduplicate": "off",
