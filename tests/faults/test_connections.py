@@ -1,0 +1,126 @@
+"""Connections cut at the worst moment: a commit under way, an upload half sent, one worker's way to a server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+
+import pytest
+
+from tests.acceptance.service import Service
+from tests.faults.ocr import held
+from tests.faults.place import Place, until
+from tests.faults.proxy import Cut, Proxy
+from tests.faults.servers import PASSWORD, USER, Servers
+from tests.samples import png
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+COMMIT = b"COMMIT"
+
+SELDOM_S = "300"
+"""Nobody but the upload or the worker commits anything meanwhile."""
+
+
+@pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.name.lower())
+async def test_an_upload_whose_commit_is_cut_off_is_there_if_and_only_if_it_got_its_202(
+    place: Place, hurt: Servers, cut: Cut
+) -> None:
+    service = await place.start(maintenance_s=SELDOM_S, lease_s=SELDOM_S)
+    trap = hurt.mysql.trap(COMMIT, cut)
+
+    made = await place.upload(service)
+
+    assert trap.sprung.is_set()
+    assert (made is not None) == (cut is Cut.AFTER)
+    await place.must_upload(service)
+    await place.assert_kept(service)
+    await place.assert_clean()
+
+
+@pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.name.lower())
+async def test_a_page_whose_commit_is_cut_off_is_saved_and_counted_once(place: Place, hurt: Servers, cut: Cut) -> None:
+    service = await place.start(maintenance_s=SELDOM_S, lease_s=SELDOM_S)
+    async with held(service):
+        await place.must_upload(service, pages=2)
+        await place.handed_over()
+        trap = hurt.mysql.trap(COMMIT, cut)
+
+    await place.assert_kept(service)
+    assert trap.sprung.is_set()
+
+
+async def test_a_client_that_hangs_up_in_the_middle_of_its_upload_leaves_nothing(place: Place) -> None:
+    service = await place.start()
+    _, writer = await asyncio.open_connection("127.0.0.1", service.http._base_url.port)  # type: ignore[union-attr]
+    with closing(writer):
+        part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+        writer.write(
+            b"POST /v1/documents/upload-document HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n" + part + png()
+        )
+        await writer.drain()
+        await until(lambda: _arrives(place))
+
+    await until(lambda: _is_gone(place))
+
+    assert place.originals() == set()
+    await place.must_upload(service)
+    await place.assert_kept(service)
+
+
+async def _arrives(place: Place) -> bool:
+    return bool(place.incoming())
+
+
+async def _is_gone(place: Place) -> bool:
+    return place.incoming() == []
+
+
+@asynccontextmanager
+async def way(hurt: Servers, server: str) -> AsyncIterator[Proxy]:
+    """A way to a server that one worker alone takes."""
+    made = Proxy((hurt.database if server == "MySQL" else hurt.store).socket)
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def worker_on(place: Place, server: str, proxy: Proxy) -> Service:
+    if server == "MySQL":
+        return await place.start(
+            "--worker-only", mysql_url=f"mysql://{USER}:{PASSWORD}@127.0.0.1:{proxy.port}/{place.database}"
+        )
+    return await place.start("--worker-only", redis_url=f"redis://127.0.0.1:{proxy.port}/{place.number}")
+
+
+CUTS: dict[str, Callable[[Proxy], None]] = {
+    "hears nothing from": lambda proxy: proxy.swallow(requests=False),
+    "cannot reach": lambda proxy: proxy.swallow(replies=False),
+}
+
+
+@pytest.mark.parametrize("server", ["MySQL", "Redis"])
+@pytest.mark.parametrize("cut", CUTS)
+async def test_of_two_workers_one_does_the_work_while_the_other(
+    place: Place, hurt: Servers, cut: str, server: str
+) -> None:
+    api = await place.start(slots="0")
+    async with way(hurt, server) as proxy:
+        lonely = await worker_on(place, server, proxy)
+        async with held(lonely):
+            await place.must_upload(api, pages=3)
+            await place.handed_over()
+            CUTS[cut](proxy)
+        other = await place.start("--worker-only")
+        await place.must_upload(api, pages=2)
+
+        for each in place.accepted:
+            assert (await api.finished(each.job_id))["status"] == "completed"
+
+        await other.stop()
+        proxy.heal()
+        await place.must_upload(api, pages=2)
+        await place.assert_kept(api)
+        await place.assert_clean()

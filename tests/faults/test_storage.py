@@ -1,0 +1,144 @@
+"""A full or broken disk, no descriptors, files that vanish: uploads are told so, and nothing accepted is lost."""
+
+import asyncio
+import errno
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.service import Service, form
+from tests.faults.launcher import Fault
+from tests.faults.ocr import held
+from tests.faults.place import Place, until
+from tests.samples import png
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+DISK_BYTES = 16 << 20
+
+FREE_DESCRIPTORS = 3
+"""Too few to take a connection, keep a file and ask the database at once."""
+
+
+@contextmanager
+def small_disk(directory: Path) -> Iterator[bool]:
+    """Make the directory a file system of its own, if this process may; whether it may."""
+    directory.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(directory)]
+    mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+async def answer(service: Service, data: bytes | None = None) -> tuple[int, dict[str, Any]]:
+    async with service.http.post("/v1/documents/upload-document", data=form(data or png())) as response:
+        return response.status, await response.json()
+
+
+async def test_on_a_full_disk_uploads_get_507_and_what_was_accepted_is_read(place: Place, tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    with small_disk(place.data_dir) as mounted:
+        # Where none can be made, the disk is full for whoever asks it to open or write a file.
+        forced = [] if mounted else [_fails("docserver.storage.local:Path.open", errno.ENOSPC, full)]
+        service = await place.start(faults=forced)
+        async with held(service):
+            await place.must_upload(service, pages=3)
+            await place.handed_over()
+            _fill(place.data_dir if mounted else None, full)
+            status, problem = await answer(service)
+        assert (status, problem["code"]) == (507, "storage_full")
+        await service.logged("page read")
+
+        _free(place.data_dir, full)
+
+        await place.must_upload(service)
+        await place.assert_kept(service)
+        await place.assert_clean()
+        await place.close()
+
+
+def _fill(directory: Path | None, flag: Path) -> None:
+    if directory is None:
+        flag.touch()
+        return
+    with (directory / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(1 << 16))
+
+
+def _free(directory: Path, flag: Path) -> None:
+    (directory / "filler").unlink(missing_ok=True)
+    flag.unlink(missing_ok=True)
+
+
+def _fails(place: str, number: int, while_there: Path) -> Fault:
+    return Fault(place, errno=number, while_there=str(while_there))
+
+
+async def test_a_disk_that_does_not_keep_what_it_took_gives_503_and_no_document(place: Place, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.touch()
+    service = await place.start(faults=[_fails("os:fsync", errno.EIO, broken)])
+
+    status, problem = await answer(service)
+
+    assert (status, problem["code"]) == (503, "storage_unavailable")
+    assert service.find("storage fault", number=errno.EIO)
+    assert place.incoming() == []
+    assert place.originals() == set()
+    broken.unlink()
+    await place.must_upload(service)
+    await place.assert_kept(service)
+
+
+async def test_without_descriptors_uploads_are_refused_and_what_was_accepted_is_read(place: Place) -> None:
+    service = await place.start()
+    async with held(service):
+        await place.must_upload(service, pages=2)
+        await place.handed_over()
+        used = len(list(Path(f"/proc/{service.pid}/fd").iterdir()))
+        before = resource.prlimit(service.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (used + FREE_DESCRIPTORS, before[1]))
+        refused = await asyncio.gather(*(place.upload(service) for _ in range(5)))
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, before)
+
+    assert None in refused
+    await until(lambda: _accepts(place, service))
+    await place.assert_kept(service)
+
+
+async def _accepts(place: Place, service: Service) -> bool:
+    return await place.upload(service) is not None
+
+
+@pytest.mark.parametrize("when", ["pending", "being opened"])
+async def test_a_job_whose_original_was_deleted_fails_and_says_so_and_no_other_does(place: Place, when: str) -> None:
+    api = await place.start(slots="0")
+    if when == "being opened":
+        worker = await place.start("--worker-only")
+        async with held(worker):
+            doomed = await place.must_upload(api, pages=3)
+            await place.handed_over()
+            _delete_original(place, doomed.document_id)
+    else:
+        doomed = await place.must_upload(api, pages=3)
+        _delete_original(place, doomed.document_id)
+        await place.start("--worker-only")
+
+    final = await api.finished(doomed.job_id)
+
+    healthy = await place.must_upload(api)
+    assert (final["status"], final["error"]["code"]) == ("failed", "storage_missing")
+    assert (await api.finished(healthy.job_id))["status"] == "completed"
+
+
+def _delete_original(place: Place, document_id: str) -> None:
+    (place.data_dir / "originals" / document_id[-2:] / document_id).unlink()
