@@ -104,6 +104,8 @@ class Child:
         """Wait for the killed process, its group and its executor's thread; its exit code as BaseProcess has it."""
         if self.watching:
             self.watching.cancel()
+            # A cancelled task holds its frame and that this child: its pipes would stay open until they are collected.
+            self.watching = None
         shutdown = asyncio.get_running_loop().create_task(
             asyncio.to_thread(self.executor.shutdown, wait=True, cancel_futures=True)
         )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import os
 import signal
 import sys
@@ -382,3 +383,20 @@ async def test_nothing_outlives_a_server_that_is_killed(
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
+
+
+async def test_a_process_that_is_gone_holds_no_descriptor(make_slot: Callable[..., Slot]) -> None:
+    await _start_and_end(make_slot())
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        await _start_and_end(make_slot())
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    finally:
+        gc.enable()
+
+
+async def _start_and_end(slot: Slot) -> None:
+    await slot.start()
+    await slot.close()

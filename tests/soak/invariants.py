@@ -173,7 +173,7 @@ class Invariants:
     def _grown(self, name: str) -> str:
         now, then = usage(self._scene.running[name]), self._baseline[name]
         grown = (
-            now.descriptors > then.descriptors + MORE_DESCRIPTORS
+            now.descriptors.total() > then.descriptors.total() + MORE_DESCRIPTORS
             # Fewer is an OCR process that was killed while idle: it is replaced when it is needed.
             or now.children > then.children
             or now.memory_mb > then.memory_mb + MORE_MEMORY_MB

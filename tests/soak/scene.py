@@ -1,8 +1,11 @@
 """What the faults of a soak strike: an API with a slot and two workers, on servers and a directory of their own."""
 
 import asyncio
+import re
 import signal
 import socket
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,7 +98,8 @@ class Scene:
 class Usage:
     """What a process holds."""
 
-    descriptors: int
+    descriptors: Counter[str]
+    """How many, by what they lead to."""
     children: int
     memory_mb: float
 
@@ -104,10 +108,19 @@ def usage(service: Service) -> Usage:
     process = Path(f"/proc/{service.pid}")
     resident = next(line for line in (process / "status").read_text().splitlines() if line.startswith("VmRSS"))
     return Usage(
-        descriptors=len(list((process / "fd").iterdir())),
+        descriptors=_descriptors(process),
         children=len(children(service.pid)),
         memory_mb=int(resident.split()[1]) / 1000,
     )
+
+
+def _descriptors(process: Path) -> Counter[str]:
+    held: Counter[str] = Counter()
+    for descriptor in (process / "fd").iterdir():
+        # One that was closed meanwhile leads nowhere.
+        with suppress(FileNotFoundError):
+            held[re.sub(r"[:/]?\[?[0-9]+\]?$", "", str(descriptor.readlink()))] += 1
+    return held
 
 
 def free_port() -> int:
