@@ -4,7 +4,6 @@ import asyncio
 import errno
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -64,10 +63,10 @@ class LocalStorage:
         await asyncio.to_thread(self._place(document_id).unlink, missing_ok=True)
 
     async def kept_before(self, age_s: float) -> Sequence[UUID]:
-        return await asyncio.to_thread(self._kept_before, time.time() - age_s)
+        return await asyncio.to_thread(self._kept_before, age_s)
 
     async def discard_abandoned(self, age_s: float) -> int:
-        return await asyncio.to_thread(self._discard_abandoned, time.time() - age_s)
+        return await asyncio.to_thread(self._discard_abandoned, age_s)
 
     async def check(self) -> None:
         await asyncio.to_thread(self._check)
@@ -81,23 +80,30 @@ class LocalStorage:
         # The last characters of a UUIDv7 are random, so the directories fill evenly.
         return self._originals / name[-2:] / name
 
-    def _kept_before(self, moment: float) -> list[UUID]:
+    def _kept_before(self, age_s: float) -> list[UUID]:
+        moment = self._now() - age_s
         return [
             document_id
             for path in self._originals.glob("*/*")
             if (document_id := parse_id(path.name)) and _older(path, moment)
         ]
 
-    def _discard_abandoned(self, moment: float) -> int:
+    def _discard_abandoned(self, age_s: float) -> int:
+        moment = self._now() - age_s
         abandoned = [path for path in self._incoming.iterdir() if _older(path, moment)]
         for path in abandoned:
             path.unlink(missing_ok=True)
         return len(abandoned)
 
     def _check(self) -> None:
+        self._now()
+
+    def _now(self) -> float:
+        """The time as the disk tells it, which this machine's clock may differ from; raises OSError."""
         probe = self._incoming / f"{uuid4()}.probe"
         try:
             probe.write_bytes(b"ready")
+            return probe.stat().st_mtime
         finally:
             probe.unlink(missing_ok=True)
 

@@ -1,8 +1,7 @@
 """Connections cut at the worst moment: a commit under way, an upload half sent, one worker's way to a server."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.faults.ocr import held
 from tests.faults.place import Place, until
 from tests.faults.proxy import Cut, Proxy
 from tests.faults.servers import PASSWORD, USER, Servers
-from tests.samples import png
+from tests.faults.uploads import half_an_upload
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -51,25 +50,14 @@ async def test_a_page_whose_commit_is_cut_off_is_saved_and_counted_once(place: P
 
 async def test_a_client_that_hangs_up_in_the_middle_of_its_upload_leaves_nothing(place: Place) -> None:
     service = await place.start()
-    _, writer = await asyncio.open_connection("127.0.0.1", service.http._base_url.port)  # type: ignore[union-attr]
-    with closing(writer):
-        part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
-        writer.write(
-            b"POST /v1/documents/upload-document HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
-            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n" + part + png()
-        )
-        await writer.drain()
-        await until(lambda: _arrives(place))
+    async with half_an_upload(place, service):
+        pass
 
     await until(lambda: _is_gone(place))
 
     assert place.originals() == set()
     await place.must_upload(service)
     await place.assert_kept(service)
-
-
-async def _arrives(place: Place) -> bool:
-    return bool(place.incoming())
 
 
 async def _is_gone(place: Place) -> bool:
