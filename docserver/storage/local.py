@@ -96,16 +96,16 @@ class LocalStorage:
         return len(abandoned)
 
     def _check(self) -> None:
-        self._now()
-
-    def _now(self) -> float:
-        """The time as the disk tells it, which this machine's clock may differ from; raises OSError."""
         probe = self._incoming / f"{uuid4()}.probe"
         try:
             probe.write_bytes(b"ready")
-            return probe.stat().st_mtime
         finally:
             probe.unlink(missing_ok=True)
+
+    def _now(self) -> float:
+        """The time as the disk tells it, which this machine's clock may differ from, also if the disk is full."""
+        os.utime(self._incoming)
+        return self._incoming.stat().st_mtime
 
 
 async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:

@@ -1,6 +1,7 @@
 """Originals in a directory: received, kept, found, deleted; and what a full disk or a broken upload leaves."""
 
 import asyncio
+import errno
 import os
 import resource
 import time
@@ -252,6 +253,21 @@ async def test_uploads_that_nobody_touched_for_long_are_dropped_and_others_are_n
 
     assert (old.path.exists(), young.path.exists()) == (False, True)
     assert await storage.path(document_id)
+
+
+async def test_a_full_disk_gets_room_by_what_is_old(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, orphan = await storage.receive(chunks(b"x"), max_bytes=LIMIT), await kept(storage)
+    make_old(old.path, age_s=100)
+    make_old(await storage.path(orphan), age_s=100)
+
+    def is_full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", is_full)
+
+    assert await storage.kept_before(60) == [orphan]
+    assert await storage.discard_abandoned(60) == 1
+    assert not old.path.exists()
 
 
 async def test_a_check_leaves_nothing_and_fails_where_nothing_can_be_written(
