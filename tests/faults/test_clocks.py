@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -31,13 +32,13 @@ async def test_a_clock_that_is_wrong_by_a_day_collects_what_is_old_and_nothing_e
         long_ago = time.time() - LONG_AGO_S
         os.utime(abandoned, (long_ago, long_ago))
 
-        await until(lambda: _is_gone(abandoned))
+        await until(lambda: _is_gone(place, abandoned))
 
         assert await finish() == 202
 
 
-async def _is_gone(path: os.PathLike[str]) -> bool:
-    return not await asyncio.to_thread(os.path.exists, path)
+async def _is_gone(place: Place, upload: Path) -> bool:
+    return upload not in place.incoming()
 
 
 async def test_workers_whose_clocks_disagree_read_each_page_once(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.acceptance.service import Service
 from tests.faults.ocr import held
 from tests.faults.place import Place, until
 from tests.faults.proxy import Cut, Proxy
-from tests.faults.servers import PASSWORD, USER, Servers
+from tests.faults.servers import Servers
 from tests.faults.uploads import half_an_upload
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -75,12 +76,10 @@ async def way(hurt: Servers, server: str) -> AsyncIterator[Proxy]:
         await made.close()
 
 
-async def worker_on(place: Place, server: str, proxy: Proxy) -> Service:
+async def worker_on(place: Place, hurt: Servers, server: str, proxy: Proxy) -> Service:
     if server == "MySQL":
-        return await place.start(
-            "--worker-only", mysql_url=f"mysql://{USER}:{PASSWORD}@127.0.0.1:{proxy.port}/{place.database}"
-        )
-    return await place.start("--worker-only", redis_url=f"redis://127.0.0.1:{proxy.port}/{place.number}")
+        return await place.start("--worker-only", mysql_url=replace(hurt, mysql=proxy).mysql_url(place.database))
+    return await place.start("--worker-only", redis_url=replace(hurt, redis=proxy).redis_url(place.number))
 
 
 CUTS: dict[str, Callable[[Proxy], None]] = {
@@ -96,7 +95,7 @@ async def test_of_two_workers_one_does_the_work_while_the_other(
 ) -> None:
     api = await place.start(slots="0")
     async with way(hurt, server) as proxy:
-        lonely = await worker_on(place, server, proxy)
+        lonely = await worker_on(place, hurt, server, proxy)
         async with held(lonely):
             await place.must_upload(api, pages=3)
             await place.handed_over()

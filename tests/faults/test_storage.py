@@ -38,8 +38,8 @@ def small_disk(directory: Path) -> Iterator[bool]:
             subprocess.run(["umount", "--lazy", directory], check=True)
 
 
-async def answer(service: Service, data: bytes | None = None) -> tuple[int, dict[str, Any]]:
-    async with service.http.post("/v1/documents/upload-document", data=form(data or png())) as response:
+async def answer(service: Service) -> tuple[int, dict[str, Any]]:
+    async with service.http.post("/v1/documents/upload-document", data=form(png())) as response:
         return response.status, await response.json()
 
 
@@ -47,7 +47,9 @@ async def test_on_a_full_disk_uploads_get_507_and_what_was_accepted_is_read(plac
     full = tmp_path / "full"
     with small_disk(place.data_dir) as mounted:
         # Where none can be made, the disk is full for whoever asks it to open or write a file.
-        forced = [] if mounted else [_fails("docserver.storage.local:Path.open", errno.ENOSPC, full)]
+        forced = (
+            [] if mounted else [Fault("docserver.storage.local:Path.open", errno=errno.ENOSPC, while_there=str(full))]
+        )
         service = await place.start(faults=forced)
         async with held(service):
             await place.must_upload(service, pages=3)
@@ -79,14 +81,10 @@ def _free(directory: Path, flag: Path) -> None:
     flag.unlink(missing_ok=True)
 
 
-def _fails(place: str, number: int, while_there: Path) -> Fault:
-    return Fault(place, errno=number, while_there=str(while_there))
-
-
 async def test_a_disk_that_does_not_keep_what_it_took_gives_503_and_no_document(place: Place, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.touch()
-    service = await place.start(faults=[_fails("os:fsync", errno.EIO, broken)])
+    service = await place.start(faults=[Fault("os:fsync", errno=errno.EIO, while_there=str(broken))])
 
     status, problem = await answer(service)
 

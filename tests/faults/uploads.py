@@ -1,15 +1,12 @@
 """Uploads of which the server has a half."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 
 from tests.acceptance.service import Service
 from tests.faults.place import Place, until
+from tests.integration.raw import part, wire
 from tests.samples import png
-
-HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
-TAIL = b"\r\n--b--\r\n"
 
 
 @asynccontextmanager
@@ -18,22 +15,18 @@ async def half_an_upload(place: Place, service: Service) -> AsyncIterator[Callab
 
     Where the block does not ask for that, the client hangs up.
     """
-    body = HEAD + png() + TAIL
+    body = part("file", png(), filename="a.png") + b"--b--\r\n"
     half = len(body) // 2
     assert service.http._base_url is not None
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.http._base_url.port)
+    assert service.http._base_url.port is not None
+    async with wire(service.http._base_url.port) as connection:
 
-    async def finish() -> int:
-        writer.write(body[half:])
-        async with asyncio.timeout(10):
-            return int((await reader.readline()).split()[1])
+        async def finish() -> int:
+            await connection.send(body[half:])
+            return (await connection.answer()).status
 
-    with closing(writer):
-        writer.write(
-            b"POST /v1/documents/upload-document HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n"
-            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n" % len(body) + body[:half]
-        )
-        await writer.drain()
+        await connection.send_head(f"Content-Length: {len(body)}", "Content-Type: multipart/form-data; boundary=b")
+        await connection.send(body[:half])
         await until(lambda: _arrives(place))
         yield finish
 
