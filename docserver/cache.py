@@ -21,7 +21,9 @@ CHANGES = "docserver:changes"
 """Channel on which the id of every job that changed is published, and its status."""
 
 FRESH_S = 5
-"""An unfinished job is believed for so long: a change whose write to Redis was lost shows after it at the latest."""
+FINAL_FRESH_S = 60
+"""A job is believed for so long, unfinished and final: a change whose write to Redis was lost shows after it at the
+latest, even where whoever owed the write is dead."""
 
 DELETED = "deleted"
 DELETED_S = 60
@@ -53,6 +55,17 @@ class CachedJob:
         return cls(job.version, job.status, orjson.dumps(job.as_json()))
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of a job."""
+
+    job: CachedJob
+    fresh: bool
+    """Whether it may be told without asking the database."""
+    result: bytes | None = None
+    """Of this version of the job."""
+
+
 class Cache:
     """Jobs and results kept for readers; reads miss and writes but `forget` pass silently while Redis is away."""
 
@@ -60,57 +73,69 @@ class Cache:
         self._redis = redis
         self._ttl_ms = ttl_s * 1000
         self._max_result_bytes = max_result_bytes
-        # States that Redis did not take: should it come back with what it had, an older one could be believed.
-        self._owed: dict[UUID, CachedJob] = {}
+        # What Redis did not take, None for a deletion: it may come back with an older state, which nobody must be told.
+        self._owed: dict[UUID, CachedJob | None] = {}
 
     async def job(self, job_id: UUID, *, stale: bool = False) -> CachedJob | None:
-        """The job, unless it is not kept or, `stale` aside, unfinished and kept for longer than FRESH_S."""
+        """The job, unless it is not kept or, `stale` aside, kept for too long to be believed."""
+        kept = await self._kept(job_id)
+        return kept.job if kept and (stale or kept.fresh) else None
+
+    async def result(self, job_id: UUID, name: str) -> Kept | None:
+        """The job and its rendered result, as far as they are kept; `name` is the result's format and pages."""
+        return await self._kept(job_id, ("HGET", RESULT_KEY.format(job_id), name))
+
+    async def _kept(self, job_id: UUID, *more: tuple[str, ...]) -> Kept | None:
         key = JOB_KEY.format(job_id)
         try:
-            job = _parse(await self._redis.command("GET", key))
-            if job is None or job.status.final or stale or await self._fresh(key):
-                return job
+            found, left_ms, *results = await self._redis.commands(("GET", key), ("PTTL", key), *more)
         except RedisUnavailable:
-            pass
-        return None
-
-    async def finished(self, job_id: UUID, name: str) -> tuple[CachedJob | None, bytes | None]:
-        """The job if it is kept and final, and its rendered result if that is kept; `name` is its format and pages."""
-        try:
-            kept, result = await self._redis.commands(
-                ("GET", JOB_KEY.format(job_id)), ("HGET", RESULT_KEY.format(job_id), name)
-            )
-        except RedisUnavailable:
-            return None, None
-        job = _parse(kept)
-        return (job, result) if job and job.status.final else (None, None)
+            return None
+        job = _parse(found)
+        if job is None:
+            return None
+        fresh_s = FINAL_FRESH_S if job.status.final else FRESH_S
+        fresh = int(left_ms) > self._ttl_ms - fresh_s * 1000
+        if job_id in self._owed:
+            owed = self._owed[job_id]
+            if owed is None:
+                return None
+            if owed.version > job.version:
+                return Kept(owed, fresh)
+        return Kept(job, fresh, *results)
 
     async def put_job(self, job: CachedJob, *, job_id: UUID) -> None:
         """Keep a job unless a later version is kept, and wake those who wait for it."""
         try:
-            await self._put(job_id, version=job.version, status=job.status.value, body=job.body, keep_ms=self._ttl_ms)
+            await self._put(job_id, job)
         except RedisUnavailable:
             log.info("job not cached", extra={"job_id": str(job_id)})
-            self._owed.pop(job_id, None)
-            self._owed[job_id] = job
-            if len(self._owed) > MAX_OWED:
-                del self._owed[next(iter(self._owed))]
-
-    async def repay(self) -> None:
-        """Put the latest states that could not be put while Redis was away."""
-        for job_id, job in list(self._owed.items()):
-            try:
-                await self._put(
-                    job_id, version=job.version, status=job.status.value, body=job.body, keep_ms=self._ttl_ms
-                )
-            except RedisUnavailable:
-                return
-            if self._owed.get(job_id) is job:
-                del self._owed[job_id]
+            self._owe(job_id, job)
 
     async def forget(self, job_id: UUID) -> None:
         """Drop a deleted job with its results; raises RedisUnavailable when it may still be there."""
-        await self._put(job_id, version=DELETED_VERSION, status=DELETED, body=b"", keep_ms=DELETED_S * 1000)
+        try:
+            await self._put(job_id, None)
+        except RedisUnavailable:
+            self._owe(job_id, None)
+            raise
+
+    async def repay(self) -> None:
+        """Put what could not be put while Redis was away."""
+        for job_id, state in list(self._owed.items()):
+            try:
+                await self._put(job_id, state)
+            except RedisUnavailable:
+                return
+            if job_id in self._owed and self._owed[job_id] is state:
+                del self._owed[job_id]
+
+    def _owe(self, job_id: UUID, state: CachedJob | None) -> None:
+        owed = self._owed.pop(job_id, state)
+        later = owed is not None and (state is None or state.version > owed.version)
+        self._owed[job_id] = state if later else owed
+        if len(self._owed) > MAX_OWED:
+            del self._owed[next(iter(self._owed))]
 
     async def put_result(self, job_id: UUID, name: str, *, version: int, body: bytes) -> None:
         """Keep a rendered result, unless it is too large or the job has changed."""
@@ -122,14 +147,13 @@ class Cache:
         except RedisUnavailable:
             log.info("result not cached", extra={"job_id": str(job_id)})
 
-    async def _fresh(self, key: str) -> bool:
-        left_ms = int(await self._redis.command("PTTL", key))
-        return left_ms > self._ttl_ms - FRESH_S * 1000
-
-    async def _put(self, job_id: UUID, *, version: int, status: str, body: bytes, keep_ms: int) -> None:
+    async def _put(self, job_id: UUID, state: CachedJob | None) -> None:
         keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
-        message = f"{job_id} {status}"
-        await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, message])
+        if state is None:
+            version, status, body, keep_ms = DELETED_VERSION, DELETED, b"", DELETED_S * 1000
+        else:
+            version, status, body, keep_ms = state.version, state.status.value, state.body, self._ttl_ms
+        await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, f"{job_id} {status}"])
 
 
 def _parse(kept: bytes | None) -> CachedJob | None:

@@ -62,12 +62,12 @@ async def result(
 ) -> Rendered:
     """A completed job's text; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
     name = f"{form.name}:{format_pages(selection or ())}"
-    state, kept = await resources.cache.finished(job_id, name)
-    if state is None:
-        state = await reads.job(resources, job_id)
+    kept = await resources.cache.result(job_id, name)
+    believed = kept is not None and kept.fresh and kept.job.status.final
+    state = kept.job if kept and believed else await reads.job(resources, job_id)
     _check_completed(state)
-    if kept is not None:
-        etag, _, body = kept.partition(b"\n")
+    if kept and kept.result is not None and kept.job.version == state.version:
+        etag, _, body = kept.result.partition(b"\n")
         return Rendered(etag.decode(), None if known(etag.decode()) else body)
     rendered = await _render(resources, await _content(resources, job_id, selection), form, known=known)
     if isinstance(rendered.body, bytes):

@@ -153,6 +153,34 @@ async def test_uploads_stay_quick_and_are_read_while_redis(place: Place, hurt: S
     await until(lambda: _announces_again(place, service))
 
 
+@pytest.mark.parametrize("fault", ["refuses connections", "is a replica that cannot be written"])
+async def test_what_was_seen_is_not_taken_back_by_what_redis_still_has_when_it(
+    place: Place, hurt: Servers, fault: str
+) -> None:
+    # No round of maintenance puts right here what the cache was not told.
+    service = await place.start(maintenance_s="60")
+    deleted = await place.must_upload(service)
+    place.accepted.remove(deleted)
+    await service.finished(deleted.job_id)
+    read = await place.must_upload(service, pages=4)
+    await service.logged("page read", job_id=read.job_id)
+    await FAULTS[fault](hurt)
+    async with service.http.delete(f"/v1/documents/{deleted.document_id}") as response:
+        assert response.status == 204
+    await service.finished(read.job_id)
+
+    await hurt.heal()
+
+    until_s = time.monotonic() + 2.5
+    while time.monotonic() < until_s:
+        assert (await service.job(read.job_id))["status"] == "completed"
+        await service.text(read.job_id)
+        async with service.http.get(f"/v1/jobs/{deleted.job_id}") as response:
+            assert response.status == 404
+        await asyncio.sleep(0.05)
+    assert await place.redis("EXISTS", f"docserver:job:{deleted.job_id}") == 1
+
+
 async def _announces_again(place: Place, service: Service) -> bool:
     """Redis is used again: a job is kept there for its readers."""
     made = await place.must_upload(service)

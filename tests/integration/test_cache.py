@@ -3,11 +3,24 @@
 import asyncio
 import gc
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from uuid import UUID, uuid4
 
 import pytest
 
-from docserver.cache import CHANGES, DELETED_S, FRESH_S, JOB_KEY, RESULT_KEY, Cache, CachedJob, Changes
+from docserver.cache import (
+    CHANGES,
+    DELETED_S,
+    FINAL_FRESH_S,
+    FRESH_S,
+    JOB_KEY,
+    RESULT_KEY,
+    Cache,
+    CachedJob,
+    Changes,
+    Kept,
+)
 from docserver.errors import RedisUnavailable
 from docserver.model import Status
 from docserver.resources import Resources
@@ -31,6 +44,11 @@ def job(version: int, status: Status = Status.PENDING, body: bytes = b'{"a": "\x
 
 
 DONE = job(5, Status.COMPLETED)
+
+
+def kept(state: CachedJob, result: bytes | None) -> Kept:
+    """What a reader is told without the database being asked."""
+    return Kept(state, fresh=True, result=result)
 
 
 async def left_ms(resources: Resources, key: str) -> int:
@@ -85,27 +103,28 @@ async def test_a_job_is_kept_for_its_time_and_no_longer(cache: Cache, resources:
     assert TTL_S * 1000 - 2000 < await left_ms(resources, JOB_KEY.format(job_id)) <= TTL_S * 1000
 
 
-@pytest.mark.parametrize(("age_s", "believed"), [(FRESH_S - 2, True), (FRESH_S + 1, False)])
-async def test_an_unfinished_job_is_believed_for_a_moment_alone(
-    cache: Cache, resources: Resources, age_s: int, *, believed: bool
+@pytest.mark.parametrize(
+    ("status", "age_s", "believed"),
+    [
+        (Status.PENDING, FRESH_S - 2, True),
+        (Status.PROCESSING, FRESH_S + 1, False),
+        (Status.COMPLETED, FINAL_FRESH_S - 2, True),
+        (Status.COMPLETED, FINAL_FRESH_S + 1, False),
+        (Status.FAILED, FINAL_FRESH_S + 1, False),
+        (Status.CANCELLED, FINAL_FRESH_S - 2, True),
+    ],
+)
+async def test_a_job_is_believed_for_its_time_alone(
+    cache: Cache, resources: Resources, status: Status, age_s: int, *, believed: bool
 ) -> None:
     job_id = uuid4()
-    await cache.put_job(job(1), job_id=job_id)
+    state = job(1, status)
+    await cache.put_job(state, job_id=job_id)
     await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), (TTL_S - age_s) * 1000)
 
-    assert (await cache.job(job_id) is not None) is believed
-    assert await cache.job(job_id, stale=True) == job(1)
-
-
-@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.CANCELLED])
-async def test_a_final_job_is_believed_as_long_as_it_is_kept(
-    cache: Cache, resources: Resources, status: Status
-) -> None:
-    job_id = uuid4()
-    await cache.put_job(job(1, status), job_id=job_id)
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 10_000)
-
-    assert await cache.job(job_id) == job(1, status)
+    assert await cache.job(job_id) == (state if believed else None)
+    assert await cache.job(job_id, stale=True) == state
+    assert await cache.result(job_id, "txt:") == Kept(state, fresh=believed)
 
 
 async def test_a_deleted_job_is_not_brought_back_by_who_is_late(cache: Cache, resources: Resources) -> None:
@@ -119,7 +138,7 @@ async def test_a_deleted_job_is_not_brought_back_by_who_is_late(cache: Cache, re
 
     assert await cache.job(job_id) is None
     assert await cache.job(job_id, stale=True) is None
-    assert await cache.finished(job_id, "txt:") == (None, None)
+    assert await cache.result(job_id, "txt:") is None
     assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id)) == 0
     assert 0 < await left_ms(resources, JOB_KEY.format(job_id)) <= DELETED_S * 1000
 
@@ -132,9 +151,9 @@ async def test_a_result_is_kept_with_its_job_under_its_name(cache: Cache, resour
     await cache.put_result(job_id, "txt:", version=5, body=b"text")
     await cache.put_result(job_id, "json:1-2", version=5, body=b"\x00json")
 
-    assert await cache.finished(job_id, "txt:") == (DONE, b"text")
-    assert await cache.finished(job_id, "json:1-2") == (DONE, b"\x00json")
-    assert await cache.finished(job_id, "json:") == (DONE, None)
+    assert await cache.result(job_id, "txt:") == kept(DONE, b"text")
+    assert await cache.result(job_id, "json:1-2") == kept(DONE, b"\x00json")
+    assert await cache.result(job_id, "json:") == kept(DONE, None)
     assert 0 < await left_ms(resources, RESULT_KEY.format(job_id)) <= 50_000
 
 
@@ -144,12 +163,12 @@ async def test_results_are_dropped_when_their_job_changes_and_kept_when_it_does_
     await cache.put_result(job_id, "txt:", version=5, body=b"text")
 
     await cache.put_job(DONE, job_id=job_id)
-    kept = await cache.finished(job_id, "txt:")
+    unchanged = await cache.result(job_id, "txt:")
     changed = job(6, Status.COMPLETED)
     await cache.put_job(changed, job_id=job_id)
 
-    assert kept == (DONE, b"text")
-    assert await cache.finished(job_id, "txt:") == (changed, None)
+    assert unchanged == kept(DONE, b"text")
+    assert await cache.result(job_id, "txt:") == kept(changed, None)
 
 
 @pytest.mark.parametrize("version", [4, 6, 50])
@@ -159,7 +178,7 @@ async def test_a_result_of_another_version_is_not_kept(cache: Cache, version: in
 
     await cache.put_result(job_id, "txt:", version=version, body=b"text")
 
-    assert await cache.finished(job_id, "txt:") == (DONE, None)
+    assert await cache.result(job_id, "txt:") == kept(DONE, None)
 
 
 async def test_a_result_without_its_job_is_not_kept(cache: Cache, resources: Resources) -> None:
@@ -177,16 +196,8 @@ async def test_a_result_that_is_too_large_is_not_kept(cache: Cache) -> None:
     await cache.put_result(job_id, "largest", version=5, body=b"x" * 1000)
     await cache.put_result(job_id, "larger", version=5, body=b"x" * 1001)
 
-    assert (await cache.finished(job_id, "largest"))[1] == b"x" * 1000
-    assert (await cache.finished(job_id, "larger"))[1] is None
-
-
-async def test_an_unfinished_job_has_no_result_to_be_served(cache: Cache) -> None:
-    job_id = uuid4()
-    await cache.put_job(job(5), job_id=job_id)
-    await cache.put_result(job_id, "txt:", version=5, body=b"text")
-
-    assert await cache.finished(job_id, "txt:") == (None, None)
+    assert await cache.result(job_id, "largest") == kept(DONE, b"x" * 1000)
+    assert await cache.result(job_id, "larger") == kept(DONE, None)
 
 
 async def test_without_redis_nothing_is_known_and_nothing_raises_but_what_must_be_repeated(
@@ -194,7 +205,7 @@ async def test_without_redis_nothing_is_known_and_nothing_raises_but_what_must_b
 ) -> None:
     job_id = uuid4()
 
-    assert await without_redis.finished(job_id, "txt:") == (None, None)
+    assert await without_redis.result(job_id, "txt:") is None
     assert await without_redis.job(job_id) is None
     assert await without_redis.job(job_id, stale=True) is None
     await without_redis.put_job(DONE, job_id=job_id)
@@ -215,7 +226,7 @@ async def test_a_cache_whose_scripts_were_forgotten_goes_on(cache: Cache, resour
     await cache.put_job(DONE, job_id=job_id)
     await cache.put_result(job_id, "txt:", version=5, body=b"text")
 
-    assert await cache.finished(job_id, "txt:") == (DONE, b"text")
+    assert await cache.result(job_id, "txt:") == kept(DONE, b"text")
 
 
 async def listening(resources: Resources) -> None:
@@ -313,26 +324,64 @@ async def heard(cache: Cache, resources: Resources, job_id: UUID) -> None:
     assert changed.is_set()
 
 
-async def test_a_state_that_redis_did_not_take_is_put_once_it_is_back_and_takes_the_place_of_an_older(
-    cache: Cache, resources: Resources, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def away(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Redis does not answer meanwhile, and keeps what it has."""
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        with monkeypatch.context() as broken:
+            broken.setattr(resources.redis, "_paused_until", float("inf"))
+            yield
+
+    return away
+
+
+async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_back(
+    cache: Cache, resources: Resources, away: Callable[[], AbstractContextManager[None]]
 ) -> None:
+    other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
     job_id, newer_elsewhere = uuid4(), uuid4()
     for one in (job_id, newer_elsewhere):
         await cache.put_job(DONE, job_id=one)
-    with monkeypatch.context() as away:
-        away.setattr(resources.redis, "_paused_until", float("inf"))
-        for version in (6, 7):
+        await cache.put_result(one, "txt:", version=5, body=b"text")
+    with away():
+        for version in (6, 8, 7):
             await cache.put_job(job(version), job_id=job_id)
         await cache.put_job(job(6), job_id=newer_elsewhere)
         await cache.repay()
-    believed = await cache.job(job_id)
-    await Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000).put_job(job(8), job_id=newer_elsewhere)
+    await other.put_job(job(9), job_id=newer_elsewhere)
 
+    assert await other.job(job_id) == DONE
+    assert await cache.job(job_id) == job(8)
+    assert await cache.result(job_id, "txt:") == kept(job(8), None)
+    assert await cache.job(newer_elsewhere) == job(9)
     await cache.repay()
 
-    assert believed == DONE
-    assert await cache.job(job_id) == job(7)
-    assert await cache.job(newer_elsewhere) == job(8)
+    assert await other.job(job_id) == job(8)
+    assert await other.job(newer_elsewhere) == job(9)
+    assert cache._owed == {}
+
+
+async def test_a_deletion_that_redis_did_not_take_is_not_undone_by_what_it_has(
+    cache: Cache, resources: Resources, away: Callable[[], AbstractContextManager[None]]
+) -> None:
+    other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
+    job_id = uuid4()
+    await cache.put_job(DONE, job_id=job_id)
+    with away():
+        await cache.put_job(job(6), job_id=job_id)
+        with pytest.raises(RedisUnavailable):
+            await cache.forget(job_id)
+        await cache.put_job(job(7), job_id=job_id)
+
+    assert await other.job(job_id) == DONE
+    assert await cache.job(job_id) is None
+    assert await cache.job(job_id, stale=True) is None
+    assert await cache.result(job_id, "txt:") is None
+    await cache.repay()
+
+    assert await other.job(job_id, stale=True) is None
     assert cache._owed == {}
 
 
