@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
+from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.model import AUTO, Options, Reading, pack_blocks
 from docserver.ocr import images, pdf, reading, textlayer
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.faults import Unreadable
 from docserver.ocr.images import Picture
-from docserver.ocr.limits import PAGES_AT_ONCE, Limits, Opened
+from docserver.ocr.limits import MAX_TEXT, PAGES_AT_ONCE, Limits, Outcome
 from docserver.ocr.looks import look
 from docserver.ocr.tesseract import Recognised, Tesseract
 
@@ -29,7 +29,7 @@ def load(limits: Limits) -> None:
     _tesseract(limits.binding, limits.tessdata, limits.scratch)
 
 
-def open_document(source: str, content_type: str, *, reading: Options | None, limits: Limits) -> Opened:
+def open_document(source: str, content_type: str, *, reading: Options | None, limits: Limits) -> Outcome:
     """Count the pages of a document, and with `reading` read what costs little more. Raises Unreadable.
 
     That is its only page, or its first pages as far as they have a text of their own.
@@ -40,33 +40,34 @@ def open_document(source: str, content_type: str, *, reading: Options | None, li
     else:
         pages = images.count_pages(source, content_type, max_pages=limits.max_pages, max_pixels=limits.max_page_pixels)
     if reading is None:
-        return Opened(pages)
+        return Outcome(pages=pages)
     if pages > 1:
         first = range(1, min(pages, FIRST_PAGES) + 1)
-        return Opened(pages, tuple(own_texts(source, content_type, pages=first, options=reading, limits=limits)))
+        return Outcome(
+            pages=pages, readings=own_texts(source, content_type, pages=first, options=reading, limits=limits)
+        )
     try:
-        return Opened(pages, (read_page(source, content_type, page=1, options=reading, limits=limits),))
+        return Outcome(pages=pages, readings=(read_page(source, content_type, page=1, options=reading, limits=limits),))
     except Unreadable as unreadable:
-        failure = unreadable.failure
-        if failure.code in RESOURCE_FAULTS:
+        if unreadable.failure.code in RESOURCE_FAULTS:
             # It has more tries, each of which counts.
             raise
-        return Opened(pages, (Failure(failure.code, failure.message, 1),))
+        return Outcome(unreadable.failure, pages=pages)
 
 
 def own_texts(
     source: str, content_type: str, *, pages: Sequence[int], options: Options, limits: Limits
-) -> list[Reading]:
+) -> tuple[Reading, ...]:
     """What these pages say of themselves, up to the first whose picture must be read, or until time is up."""
     if content_type != PDF or options.mode != AUTO:
-        return []
+        return ()
     until = time.monotonic() + OWN_TEXTS_S
     read: list[Reading] = []
     for own in textlayer.readings(source, pages=pages, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels):
         read.append(own)
         if time.monotonic() > until:
             break
-    return read
+    return tuple(read)
 
 
 def read_page(source: str, content_type: str, *, page: int, options: Options, limits: Limits) -> Reading:
@@ -81,6 +82,8 @@ def read_page(source: str, content_type: str, *, page: int, options: Options, li
     else:
         picture = images.decode(source, content_type, page=page, max_pixels=most)
     found, rotation = reading.read(picture, tesseract, languages=options.languages)
+    if len(found.text) > MAX_TEXT:
+        raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     return Reading(
         width=picture.image.width,
         height=picture.image.height,

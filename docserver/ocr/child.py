@@ -16,19 +16,15 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from multiprocessing import connection
 from pathlib import Path
-from typing import TypeVar
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Options, Reading
+from docserver.model import Options
 from docserver.ocr import sandbox
 from docserver.ocr.faults import Unreadable
-from docserver.ocr.limits import Limits, Opened, Outcome
-
-T = TypeVar("T")
+from docserver.ocr.limits import Limits, Outcome
 
 PASSED_ON = frozenset(
     {
@@ -97,56 +93,56 @@ def start(limits: Limits) -> None:
     _die_with_parent()
 
 
-def ready(limits: Limits) -> int:
-    """The process id; answers once the initializer has run and all that pages need is loaded."""
+def ready(limits: Limits) -> Outcome:
+    """Answers once the initializer has run and all that pages need is loaded."""
     from docserver.ocr import calls
 
     calls.load(limits)
-    return os.getpid()
+    return Outcome()
 
 
-def open_document(source: str, *, content_type: str, reading: Options | None, limits: Limits) -> Outcome[Opened]:
+def open_document(source: str, *, content_type: str, reading: Options | None, limits: Limits) -> Outcome:
     """Count the pages of a document, and with `reading` read what costs little more."""
     from docserver.ocr import calls
 
     return contained(partial(calls.open_document, source, content_type, reading=reading, limits=limits), limits)
 
 
-def own_texts(
-    source: str, *, content_type: str, pages: Sequence[int], options: Options, limits: Limits
-) -> Outcome[list[Reading]]:
+def own_texts(source: str, *, content_type: str, pages: Sequence[int], options: Options, limits: Limits) -> Outcome:
     """What these pages say of themselves, up to the first whose picture must be read."""
     from docserver.ocr import calls
 
-    work = partial(calls.own_texts, source, content_type, pages=pages, options=options, limits=limits)
+    def work() -> Outcome:
+        return Outcome(readings=calls.own_texts(source, content_type, pages=pages, options=options, limits=limits))
+
     return contained(work, limits)
 
 
-def read_page(source: str, *, content_type: str, page: int, options: Options, limits: Limits) -> Outcome[Reading]:
+def read_page(source: str, *, content_type: str, page: int, options: Options, limits: Limits) -> Outcome:
     """Read page `page` (from 1) of a document."""
     from docserver.ocr import calls
 
-    work = partial(calls.read_page, source, content_type, page=page, options=options, limits=limits)
-    outcome = contained(work, limits)
-    if isinstance(outcome.value, Failure):
-        return replace(outcome, value=replace(outcome.value, page=page))
-    return outcome
+    def work() -> Outcome:
+        return Outcome(readings=(calls.read_page(source, content_type, page=page, options=options, limits=limits),))
+
+    return contained(work, limits)
 
 
-def contained(work: Callable[[], T], limits: Limits) -> Outcome[T]:
+def contained(work: Callable[[], Outcome], limits: Limits) -> Outcome:
     """Run `work`, turn all that it may raise into an Outcome, and leave nothing in the scratch directory."""
     scratch = Path(limits.scratch)
     try:
         _bound_cpu(limits)
+        scratch.mkdir(exist_ok=True)
         empty(scratch)
-        return Outcome(work())
+        return work()
     except Unreadable as unreadable:
         detail = unreadable.detail or repr(unreadable.__cause__ or "")
-        return Outcome(unreadable.failure, detail, _is_full(scratch, unreadable))
+        return Outcome(unreadable.failure, detail=detail, full=_is_full(scratch, unreadable))
     except Exception as error:  # noqa: BLE001 - the boundary of the child: a bad document is a result
         place = traceback.extract_tb(error.__traceback__)[-1]
         detail = f"{type(error).__name__} in {place.name}, line {place.lineno}"
-        return Outcome(_unexpected(error), detail, _is_full(scratch, error))
+        return Outcome(_unexpected(error), detail=detail, full=_is_full(scratch, error))
     finally:
         # What cannot be deleted now, as when memory is out, the next call deletes.
         with suppress(OSError, MemoryError):

@@ -1,15 +1,15 @@
 """Both sides: what an OCR process may use and where it may write, and what its calls return; no behaviour."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from docserver.errors import Failure
 from docserver.model import Reading
 
-T = TypeVar("T")
-
 PAGES_AT_ONCE = 8
 """Pages with a text of their own that one call reads: telling of each alone would cost as much as reading it."""
+
+MAX_TEXT = 250_000
+"""Characters of a page: some times as many as the fullest page of a newspaper has."""
 
 BYTES_PER_PIXEL = 3
 SPARE_FILE_BYTES = 64 * 1024 * 1024
@@ -48,19 +48,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A document that can be read."""
+class Outcome:
+    """What a call in a child came to. Its server believes of it what `replies` lets through."""
 
-    pages: int
-    read: tuple[Reading | Failure, ...] = ()
-    """What the first pages say, as far as that was found out on the way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """What a call in a child came to; `detail` is for the log: a program's own words, unlike a Failure's message."""
-
-    value: T | Failure
+    failure: Failure | None = None
+    """Why it came to nothing; of an opened document, why its only page did."""
+    pages: int | None = None
+    """How many an opened document has."""
+    readings: tuple[Reading, ...] = ()
     detail: str = ""
+    """For the log: a program's own words, unlike a Failure's message."""
     full: bool = False
     """Whether there was no room left in the scratch directory when it failed."""

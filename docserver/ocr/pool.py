@@ -8,24 +8,22 @@ import os
 import re
 import shutil
 import signal
+import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import BinaryIO
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Options, Page, Reading
 from docserver.ocr import child
 from docserver.ocr.engine import Engine
-from docserver.ocr.limits import Limits, Opened, Outcome
+from docserver.ocr.limits import Limits, Outcome
 from docserver.ocr.processes import Child
 from docserver.ocr.searchable import entry
 from docserver.settings import Settings
-
-__all__ = ["Opened", "Slot"]
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +34,15 @@ SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, er
 """Room, open files, processes, memory: what this process lacks when it starts another or shows it a document."""
 
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A document that can be read."""
+
+    pages: int
+    read: tuple[Reading | Failure, ...] = ()
+    """What the first pages say, as far as that was found out on the way."""
 
 
 class Slot:
@@ -67,17 +74,25 @@ class Slot:
         With `reading` its only page is read too, or its first pages as far as they have a text of their own.
         """
         timeout_s = self._settings.open_timeout_s if reading is None else self._settings.page_timeout_s
-        opened = await self._run(
+        outcome = await self._run(
             partial(child.open_document, content_type=content_type, reading=reading, limits=self._limits(timeout_s)),
             source,
             timeout_s=timeout_s,
-            late=Failure(
-                DocumentErrorCode.PAGE_TIMEOUT, f"Opening the document took longer than {timeout_s:g} seconds."
-            ),
+            late="Opening the document",
+            fits=self._is_opened,
         )
-        if isinstance(opened, Opened):
-            self._count(len(opened.read))
+        if isinstance(outcome, Failure):
+            return outcome
+        assert outcome.pages is not None
+        failed = () if outcome.failure is None else (replace(outcome.failure, page=1),)
+        opened = Opened(outcome.pages, (*outcome.readings, *failed))
+        self._count(len(opened.read))
         return opened
+
+    def _is_opened(self, outcome: Outcome) -> bool:
+        if outcome.pages is None or not 1 <= outcome.pages <= self._settings.max_pages:
+            return False
+        return len(outcome.readings) <= (0 if outcome.failure else outcome.pages)
 
     async def own_texts(
         self, source: Path, content_type: str, *, pages: Sequence[int], options: Options
@@ -85,49 +100,49 @@ class Slot:
         """What these pages say of themselves, up to the first whose picture must be read."""
         timeout_s = self._settings.page_timeout_s
         limits = self._limits(timeout_s)
-        read = await self._run(
+        outcome = await self._run(
             partial(child.own_texts, content_type=content_type, pages=pages, options=options, limits=limits),
             source,
             timeout_s=timeout_s,
-            late=Failure(
-                DocumentErrorCode.PAGE_TIMEOUT, f"Looking for the pages' text took longer than {timeout_s:g} seconds."
-            ),
+            late="Looking for the pages' text",
+            fits=lambda outcome: len(outcome.readings) <= len(pages),
         )
-        self._count(0 if isinstance(read, Failure) else len(read))
-        return read
+        if isinstance(outcome, Failure):
+            return outcome
+        self._count(len(outcome.readings))
+        return outcome.readings
 
     async def read(self, source: Path, content_type: str, *, page: int, options: Options) -> Reading | Failure:
         """Read one page, counted from 1."""
         timeout_s = self._settings.page_timeout_s
-        result = await self._run(
-            partial(
-                child.read_page,
-                content_type=content_type,
-                page=page,
-                options=options,
-                limits=self._limits(timeout_s),
-            ),
+        limits = self._limits(timeout_s)
+        outcome = await self._run(
+            partial(child.read_page, content_type=content_type, page=page, options=options, limits=limits),
             source,
             timeout_s=timeout_s,
-            late=Failure(
-                DocumentErrorCode.PAGE_TIMEOUT, f"Reading the page took longer than {timeout_s:g} seconds.", page
-            ),
+            late="Reading the page",
+            fits=lambda outcome: len(outcome.readings) == 1,
         )
         self._count(1)
-        if isinstance(result, Failure) and result.page is None:
-            return Failure(result.code, result.message, page)
-        return result
+        return replace(outcome, page=page) if isinstance(outcome, Failure) else outcome.readings[0]
 
-    async def make_searchable(self, source: Path, content_type: str, pages: Sequence[Page]) -> Path | Failure:
-        """Make a PDF of these pages and their words; the file is there until the next call, and until `close`."""
+    async def make_searchable(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
+        """A PDF of these pages and their words, as an open file, which is the caller's to close."""
         timeout_s = self._settings.pdf_timeout_s
-        made = await self._run(
+        outcome = await self._run(
             partial(entry.make, content_type=content_type, pages=pages, limits=self._limits(timeout_s)),
             source,
             timeout_s=timeout_s,
-            late=Failure(DocumentErrorCode.PAGE_TIMEOUT, f"Making the PDF took longer than {timeout_s:g} seconds."),
+            late="Making the PDF",
+            fits=lambda outcome: not outcome.readings,
         )
-        return made if isinstance(made, Failure) else Path(made)
+        if isinstance(outcome, Failure):
+            return outcome
+        try:
+            return await asyncio.to_thread(_open_made, self._scratch / entry.RESULT)
+        except OSError as error:
+            log.warning("no PDF was made", extra={"slot": self.number, "fault": type(error).__name__})
+            return _CRASHED
 
     def _count(self, pages: int) -> None:
         """Count pages that were read, and replace the process when they are many; it is idle and loses nothing."""
@@ -157,11 +172,36 @@ class Slot:
         )
 
     async def _run(
-        self, call: Callable[[str], Outcome[T]], source: Path, *, timeout_s: float, late: Failure
-    ) -> T | Failure:
-        """Run a call on a document in the child; whatever interrupts it kills the child, cancellation included.
+        self,
+        call: Callable[[str], Outcome],
+        source: Path,
+        *,
+        timeout_s: float,
+        late: str,
+        fits: Callable[[Outcome], bool],
+    ) -> Outcome | Failure:
+        """Run a call on a document in the child. `fits` says whether an outcome can be one of this call.
 
         Raises OSError where the machine is short of something, for which no document can be blamed.
+        """
+        outcome = await self._called(call, source, timeout_s=timeout_s, late=late)
+        if isinstance(outcome, Failure):
+            return outcome
+        if outcome.failure and outcome.pages is None:
+            await self._failed(outcome.failure, outcome)
+            return outcome.failure
+        if not fits(outcome):
+            log.warning("OCR process answered nonsense", extra={"slot": self.number})
+            self._kill()
+            return _CRASHED
+        return outcome
+
+    async def _called(
+        self, call: Callable[[str], Outcome], source: Path, *, timeout_s: float, late: str
+    ) -> Outcome | Failure:
+        """What the child answers; whatever interrupts it kills the child, cancellation included.
+
+        `late` is what took too long, if it does.
         """
         running = None
         try:
@@ -169,14 +209,14 @@ class Slot:
             shown = await asyncio.to_thread(show, source, self._source)
             try:
                 async with asyncio.timeout(timeout_s):
-                    outcome = await asyncio.wrap_future(running.executor.submit(call, str(shown)))
+                    return await running.call(call, str(shown))
             finally:
                 await asyncio.to_thread(shown.unlink, missing_ok=True)
         except TimeoutError:
             self._kill()
             await self._ended()
             log.warning("OCR process killed: out of time", extra={"slot": self.number, "timeout_s": timeout_s})
-            return late
+            return Failure(DocumentErrorCode.PAGE_TIMEOUT, f"{late} took longer than {timeout_s:g} seconds.")
         except BrokenProcessPool:
             self._kill()
             exit_code = await self._ended()
@@ -192,11 +232,8 @@ class Slot:
         except BaseException:
             self._kill()
             raise
-        if isinstance(outcome.value, Failure):
-            await self._failed(outcome.value, outcome)
-        return outcome.value
 
-    async def _failed(self, failure: Failure, outcome: Outcome[Any]) -> None:
+    async def _failed(self, failure: Failure, outcome: Outcome) -> None:
         """Look after a call that came to nothing. Raises OSError if the scratch directory's disk is to blame."""
         log.info(
             "not readable",
@@ -277,6 +314,18 @@ def show(source: Path, directory: Path) -> Path:
         except OSError:
             shutil.copyfile(source, shown)
     return shown
+
+
+def _open_made(path: Path) -> BinaryIO:
+    """What an OCR process has made under this name, if it is a file of its own."""
+    # Not a link to elsewhere, nor a pipe, which would be waited for.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    made = os.fdopen(descriptor, "rb")
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        made.close()
+        raise OSError(errno.EINVAL, "That is no file of its own.")
+    return made
 
 
 def _crash(exit_code: int | None, *, slot: int) -> Failure:

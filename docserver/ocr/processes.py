@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import errno
 import logging
-import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from docserver.ocr import child, guard
 from docserver.ocr.guard import Watchdog
-from docserver.ocr.limits import Limits
+from docserver.ocr.limits import Limits, Outcome
+from docserver.ocr.replies import Alone, ChildFault, Replies
 
 log = logging.getLogger(__name__)
 
@@ -30,17 +31,15 @@ GONE_POLL_S = 0.005
 LOOK_S = 1.0
 """How often it is looked at what a process uses; a look takes 0.3 ms."""
 
-_SPAWN = multiprocessing.get_context("spawn")
-"""A forked child would inherit the server's sockets, connections and locks."""
-
 
 @dataclass(slots=True)
 class Child:
     """A running OCR process."""
 
     executor: ProcessPoolExecutor
+    replies: Replies
     process: BaseProcess
-    first: Future[int]
+    first: Future[Outcome]
     slot: int
     watchdog: Watchdog | None = None
     watching: asyncio.Task[None] | None = None
@@ -50,7 +49,11 @@ class Child:
     @classmethod
     def begin(cls, limits: Limits, *, slot: int) -> "Child":
         """Start a process; it takes calls once it is `ready`. Raises OSError."""
-        executor = ProcessPoolExecutor(max_workers=1, mp_context=_SPAWN, initializer=child.start, initargs=(limits,))
+        # Not forked: such a process would inherit the server's sockets, connections and locks.
+        executor = ProcessPoolExecutor(max_workers=1, mp_context=Alone(), initializer=child.start, initargs=(limits,))
+        # No public name leads to the queue and the process, and only the process tells whom to kill and how it ended.
+        replies: Replies = executor._result_queue  # type: ignore[assignment]  # noqa: SLF001
+        replies.expect()
         try:
             first = executor.submit(child.ready, replace(limits, call_s=START_TIMEOUT_S))
         except BaseException as error:
@@ -61,12 +64,20 @@ class Child:
             if isinstance(error, RuntimeError):
                 raise OSError(errno.EAGAIN, "There is no room for another thread.") from error
             raise
-        # No public name leads to the process, and only the process tells whom to kill and how it ended.
+        replies.started()
         (process,) = executor._processes.values()  # noqa: SLF001
-        return cls(executor, process, first, slot)
+        return cls(executor, replies, process, first, slot)
+
+    async def call(self, call: Callable[[str], Outcome], source: str) -> Outcome:
+        """Run a call on a document in the process. Raises BrokenProcessPool and ChildFault."""
+        self.replies.expect()
+        return await asyncio.wrap_future(self.executor.submit(call, source))
 
     async def ready(self, limits: Limits) -> None:
-        """Wait until it has confined itself, and watch it from then on. Raises BrokenProcessPool."""
+        """Wait until it has confined itself, and watch it from then on.
+
+        Raises BrokenProcessPool, ChildFault, and OSError where the machine is short of something.
+        """
         assert self.process.pid is not None
         self.watchdog = await Watchdog.start(self.process.pid)
         try:
@@ -74,6 +85,11 @@ class Child:
                 await asyncio.wrap_future(self.first)
         except TimeoutError as error:
             raise BrokenProcessPool("the OCR process did not start in time") from error
+        except ChildFault as fault:
+            # It has met no document yet that could have made it say so.
+            if fault.errno is not None:
+                raise OSError(fault.errno, str(fault)) from fault
+            raise
         self.watching = asyncio.create_task(self._watch(limits))
 
     @property

@@ -275,10 +275,9 @@ async def test_a_page_that_fails_on_a_full_disk_is_read_when_there_is_room_and_n
     async def ran(self: Slot, *arguments: Any, **more: Any) -> Any:
         if not full:
             return await real_run(self, *arguments, **more)
-        outcome: Outcome[Any] = Outcome(Failure(DocumentErrorCode.ENGINE_CRASHED, "No room."), full=full.pop())
-        assert isinstance(outcome.value, Failure)
-        await real(self, outcome.value, outcome)
-        return outcome.value
+        failure = Failure(DocumentErrorCode.ENGINE_CRASHED, "No room.")
+        await real(self, failure, Outcome(failure, full=full.pop()))
+        return failure
 
     real_run = Slot._run
     monkeypatch.setattr(Slot, "_run", ran)
@@ -295,10 +294,10 @@ def test_an_ocr_process_tells_of_a_full_disk(tmp_path: Path, resources: Resource
     limits = Slot(number=0, settings=resources.settings, engine=resources.engine, scratch=tmp_path)._limits(5)
     limits = replace(limits, scratch=str(tmp_path))
 
-    def write() -> None:
+    def write() -> Outcome:
         raise OSError(errno.ENOSPC, "forced")
 
-    def fail() -> None:
+    def fail() -> Outcome:
         raise ValueError("forced")
 
     # The bound on this process's own CPU time is none of the test's.

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import json
 import multiprocessing
 import os
 import platform
@@ -42,11 +43,29 @@ NUMBERS = {**syscalls.REFUSED[platform.machine()], **syscalls.JUDGED[platform.ma
 
 
 async def inside(slot: Slot, attack: str) -> Any:
-    """Run statements in a slot's process; returns what they leave in `found`, and raises what they raise."""
+    """Run statements in a slot's process; returns what they leave in `found`, and raises their OSErrors."""
     running = await slot._started()
-    code = f"[names := {{}}, exec({PRELUDE + textwrap.dedent(attack)!r}, names), names.get('found')][2]"
-    return await asyncio.wrap_future(running.executor.submit(eval, code))
+    code = f"[names := {{}}, exec({ATTACK!r}, names), names['answer']({PRELUDE + textwrap.dedent(attack)!r})][2]"
+    running.replies.expect()
+    outcome = await asyncio.wrap_future(running.executor.submit(eval, code))
+    answer = json.loads(outcome.detail)
+    if "errno" in answer:
+        raise OSError(answer["errno"], os.strerror(answer["errno"]))
+    return answer["found"]
 
+
+ATTACK = """
+import json
+from docserver.ocr.limits import Outcome
+
+def answer(attack):
+    names = {}
+    try:
+        exec(attack, names)
+    except OSError as error:
+        return Outcome(detail=json.dumps({"errno": error.errno}))
+    return Outcome(detail=json.dumps({"found": names.get("found")}))
+"""
 
 PRELUDE = textwrap.dedent(f"""
     import ctypes, os, signal, socket, subprocess, time

@@ -16,24 +16,23 @@ RESULT = "searchable.pdf"
 WORK = "work"
 
 
-def make(source: str, *, content_type: str, pages: Sequence[Page], limits: Limits) -> Outcome[str]:
-    """Write the PDF into the scratch directory, where it stays until the next call; returns its path."""
+def make(source: str, *, content_type: str, pages: Sequence[Page], limits: Limits) -> Outcome:
+    """Write the PDF into the scratch directory as RESULT, where it stays until the next call."""
     # What the call leaves in its own directory is deleted at its end, the result is beside it.
-    work = Path(limits.scratch) / WORK
-    work.mkdir(exist_ok=True)
-    target = Path(limits.scratch) / RESULT
-    target.unlink(missing_ok=True)
+    scratch = Path(limits.scratch)
 
-    def made() -> str:
+    def made() -> Outcome:
         # The libraries for it are for this process alone.
         from docserver.ocr.searchable import pdfs, pictures  # noqa: PLC0415
 
+        target = scratch / RESULT
+        target.unlink(missing_ok=True)
         if not Path(source).is_file():
             raise Unreadable(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
         if content_type == PDF:
             pdfs.write(source, pages=pages, target=target)
         else:
             pictures.write(source, content_type, pages=pages, target=target, max_pixels=limits.max_page_pixels)
-        return str(target)
+        return Outcome()
 
-    return child.contained(made, replace(limits, scratch=str(work)))
+    return child.contained(made, replace(limits, scratch=str(scratch / WORK)))

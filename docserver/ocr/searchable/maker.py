@@ -42,8 +42,7 @@ class PdfMaker:
             number=self._settings.slot_count, settings=self._settings, engine=self._engine, scratch=self._scratch
         )
         try:
-            made = await slot.make_searchable(source, content_type, pages)
-            return made if isinstance(made, Failure) else await asyncio.to_thread(made.open, "rb")
+            return await slot.make_searchable(source, content_type, pages)
         finally:
             try:
                 await slot.close()

@@ -1,0 +1,225 @@
+"""What an OCR process that was taken over may answer: nothing of it runs in the server, fills it or holds it up."""
+
+import threading
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import Options, Reading
+from docserver.ocr.pool import Opened, Slot
+from docserver.ocr.replies import MAX_LAYOUT_BYTES, MAX_REPLY_BYTES
+from tests.integration.test_ocr_slot import alive, assert_reads, child_of, make_slot, programs, read, source, until
+from tests.integration.test_sandbox import inside
+
+__all__ = ["make_slot", "programs", "source"]
+
+pytestmark = pytest.mark.timeout(90)
+
+TAKE_OVER = """
+import dataclasses, pickle, struct, sys, time, zlib
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import Reading, pack_blocks
+from docserver.ocr import calls
+from docserver.ocr.limits import Outcome
+
+GOOD = Reading(
+    width=10, height=10, dpi=None, rotation=0, source="ocr", confidence=50.0, text="forged", layout=pack_blocks(())
+)
+
+def pipe():
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals:
+        frame = frame.f_back
+    return frame.f_locals["result_queue"]._sending
+
+class Run:
+    def __reduce__(self):
+        return exec, ("open({marker!r}, 'w')",)
+
+def forged(**changes):
+    return lambda *_, **__: dataclasses.replace(GOOD, **changes)
+
+def packed(layout):
+    return forged(layout=zlib.compress(layout))
+
+def sent(*bodies):
+    def answer(*_, **__):
+        for body in bodies:
+            pipe().send_bytes(body)
+        time.sleep(600)
+    return answer
+
+def written(body):
+    def answer(*_, **__):
+        import os
+        os.write(pipe().fileno(), body)
+        time.sleep(600)
+    return answer
+
+calls.read_page = {answer}
+"""
+
+BOX = b"[0,0,1,1]"
+WORD = b'["a",' + BOX + b",90.0]"
+LAYOUT = b"[[%b,[[%b,[[%b,[%b]]]]]]]" % (BOX, BOX, BOX, WORD)
+
+HALF = b"\\ud800"
+
+ANSWERS = {
+    "a pickle that runs when it is read": "sent(pickle.dumps(Run()))",
+    "a fault that runs when it is read": "sent(pickle.dumps((1, Run())))",
+    "bytes that are nothing": "sent(bytes(range(256)))",
+    "nothing at all": "sent(b'')",
+    "the end of a process": "sent(pickle.dumps(1))",
+    "more than may be answered": f"sent(bytes({MAX_REPLY_BYTES + 1}))",
+    "a length that nobody has room for": "written(struct.pack('!i', 2**31 - 1))",
+    "a length below zero": "written(struct.pack('!i', -2))",
+    "a list that says it is endless": "sent(b'\\xdd\\xff\\xff\\xff\\xff')",
+    "lists in lists in lists": "sent(b'\\x91' * 1_000_000)",
+    "a page without a size": "forged(width=0)",
+    "a page that no column holds": "forged(height=2**31)",
+    "a resolution below zero": "forged(dpi=-1)",
+    "a page that stands aslant": "forged(rotation=45)",
+    "a source that nobody knows": "forged(source='magic')",
+    "a confidence that is no number": "forged(confidence=float('nan'))",
+    "a confidence above all": "forged(confidence=101.0)",
+    "a text of another kind": "forged(text=7)",
+    "a text without an end": "forged(text='x' * 300_000)",
+    "a layout that is not compressed": "forged(layout=b'[]')",
+    "half a layout": "forged(layout=GOOD.layout[:-5])",
+    "a layout that explodes": f"packed(b' ' * {MAX_LAYOUT_BYTES} + b'[]')",
+    "a layout that is no JSON": "packed(b'words')",
+    "a layout of another shape": "packed(b'[[1, 2]]')",
+    "a line without words": f"packed({LAYOUT.replace(WORD, b'')!r})",
+    "half a character": f"packed({LAYOUT.replace(b'a', HALF)!r})",
+    "no page": "lambda *_, **__: None",
+}
+
+
+async def take_over(slot: Slot, answer: str, *, marker: Path) -> None:
+    await inside(slot, TAKE_OVER.replace("{marker!r}", repr(str(marker))).replace("{answer}", answer))
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_an_answer_costs_its_own_page_alone_that_is(
+    answer: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot()
+    threads = threading.active_count()
+    await take_over(slot, ANSWERS[answer], marker=tmp_path / "marker")
+
+    found = await read(slot, source)
+
+    assert isinstance(found, Failure), found
+    assert (found.code, found.page) == (DocumentErrorCode.ENGINE_CRASHED, 1)
+    assert not (tmp_path / "marker").exists()
+    await assert_reads(slot, source)
+    await slot.close()
+    assert threading.active_count() <= threads + 1
+
+
+async def test_a_forged_answer_that_could_be_true_is_one(
+    make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot()
+    await take_over(slot, f"packed({LAYOUT!r})", marker=tmp_path)
+
+    found = await read(slot, source)
+
+    assert isinstance(found, Reading)
+    assert (found.text, found.layout) == ("forged", zlib.compress(LAYOUT))
+
+
+async def test_half_an_answer_is_waited_for_no_longer_than_a_page(
+    make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot(page_timeout_s=1.0)
+    threads = threading.active_count()
+    await take_over(slot, "written(struct.pack('!i', 1000) + b'half')", marker=tmp_path)
+
+    found = await read(slot, source)
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.PAGE_TIMEOUT
+    await assert_reads(slot, source)
+    await slot.close()
+    assert threading.active_count() <= threads + 1
+
+
+async def test_who_answers_without_being_asked_is_replaced(
+    make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot()
+    # The third call: one to be ready, one to be taken over.
+    body = "__import__('msgspec').msgpack.encode([2, Outcome(readings=(GOOD,))])"
+    await take_over(slot, f"lambda *_, **__: (pipe().send_bytes({body}), GOOD)[1]", marker=tmp_path)
+    first = child_of(slot)
+
+    forged = await read(slot, source)
+    await until(lambda: not alive(first))
+
+    assert isinstance(forged, Reading)
+    await assert_reads(slot, source)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        "Outcome(pages=0)",
+        "Outcome(pages=-1)",
+        "Outcome(pages=21)",
+        "Outcome(pages=2**40)",
+        "Outcome()",
+        "Outcome(pages=1, readings=(GOOD, GOOD))",
+        "Outcome(Failure(DocumentErrorCode.CORRUPT, 'x' * 600))",
+        "Outcome(Failure('unheard of', 'x'))",
+        "Outcome(Failure(DocumentErrorCode.CORRUPT, 'x'), pages=1, readings=(GOOD,))",
+    ],
+)
+async def test_an_opened_document_has_no_other_number_of_pages_than_it_may(
+    outcome: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot(max_pages=20)
+    await take_over(slot, f"None; calls.open_document = lambda *_, **__: {outcome}", marker=tmp_path)
+
+    found = await slot.open(source, "image/png")
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert await slot.open(source, "image/png") == Opened(1)
+
+
+async def test_no_more_pages_have_a_text_of_their_own_than_were_asked_for(
+    make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot()
+    await take_over(slot, "None; calls.own_texts = lambda *_, **__: (GOOD,) * 3", marker=tmp_path)
+
+    found = await slot.own_texts(source, "application/pdf", pages=[1, 2], options=Options("eng"))
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+
+
+@pytest.mark.parametrize("made", ["symlink({!r}, target)", "link({!r}, target)", "mkfifo(target)", "getpid()"])
+async def test_a_searchable_pdf_is_a_file_that_was_made_for_it(
+    made: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.write_text("of someone else")
+    slot = make_slot(sandbox="off")
+    await inside(
+        slot,
+        f"""
+        from docserver.ocr.searchable import pictures
+        pictures.write = lambda *_, target, **__: os.{made.format(str(other))}
+        """,
+    )
+
+    found = await slot.make_searchable(source, "image/png", [])
+
+    assert isinstance(found, Failure)
+    assert found.code is DocumentErrorCode.ENGINE_CRASHED
