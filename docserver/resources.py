@@ -15,6 +15,7 @@ from docserver.ocr.searchable.maker import PdfMaker
 from docserver.ocr.trial import Sandbox
 from docserver.ocr.trial import sandbox as find_sandbox
 from docserver.queue import Queue
+from docserver.renderer import Renderer
 from docserver.scripts import Redis
 from docserver.settings import Settings
 from docserver.storage import Storage
@@ -36,6 +37,7 @@ class Resources:
     engine: Engine
     sandbox: Sandbox
     pdf_maker: PdfMaker
+    renderer: Renderer
 
 
 @asynccontextmanager
@@ -63,6 +65,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
                 engine=engine,
                 sandbox=sandbox,
                 pdf_maker=PdfMaker(settings, engine, scratch=scratch),
+                renderer=Renderer(scratch=scratch, most_bytes=settings.cache_result_bytes),
             )
     finally:
         listening.cancel()

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
-from typing import BinaryIO
+from typing import IO
 from uuid import UUID
 
 import orjson
 
 from docserver import reads
 from docserver.cache import CachedJob
+from docserver.db import Cursor
 from docserver.errors import (
     DocumentErrorCode,
     Failure,
@@ -25,12 +26,15 @@ from docserver.errors import (
     Unprocessable,
 )
 from docserver.formats import JSON_PAGE, Format, Rendering
-from docserver.model import Document, Job, Page, PageStatus, Status, failure_json, format_pages, select_pages
+from docserver.model import Document, Job, Page, PageStatus, Status, failure_json, format_pages
 from docserver.resources import Resources
 from docserver.tables import documents, jobs, pages
 
 PAGES_AT_ONCE = 50
 """Pages read from the database by one statement: some megabytes."""
+
+MAX_STORED_BYTES = 64 * 1024 * 1024
+"""Of the pages of one result, as they are stored: 2000 full pages, which make some hundred megabytes of JSON."""
 
 PDF_EDITION = f"1 {version('pikepdf')}"
 """Of the PDFs that we make: another one makes other bytes of the same words. The number is ours."""
@@ -44,7 +48,7 @@ class Rendered:
     """A result in a format."""
 
     etag: str
-    body: bytes | BinaryIO | None
+    body: bytes | IO[bytes] | None
     """Large ones are an open file, which is the caller's to close; None if the client has it already."""
 
 
@@ -122,35 +126,44 @@ async def _content(resources: Resources, job_id: UUID, selection: Sequence[range
         document = await documents.find(cur, job.document_id) if job else None
         if job is None or document is None:
             raise NotFound("There is no such job.")
-        found: list[Page] = []
-        while batch := await pages.of_job(
-            cur, job_id=job_id, after=found[-1].number if found else 0, limit=PAGES_AT_ONCE
-        ):
-            found.extend(batch)
+        found, last = await _pages(cur, job_id, selection)
         after = await jobs.find(cur, job_id)
     # Another attempt may have begun since the job was seen completed, and ended again while its pages were read.
     if after is None or after.version != job.version or job.status is not Status.COMPLETED:
         raise _not_ready("The document is being read again; ask again soon.")
-    return _Content(job, document, found if selection is None else _selected(found, selection))
-
-
-def _selected(found: Sequence[Page], selection: Sequence[range]) -> list[Page]:
-    last = found[-1].number if found else 0
-    numbers = set(select_pages(selection, total=last))
-    selected = [page for page in found if page.number in numbers]
-    if not selected:
+    if not found:
         raise Unprocessable(
             "The job has none of these pages.", errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}]
         )
-    return selected
+    return _Content(job, document, found)
+
+
+async def _pages(cur: Cursor, job_id: UUID, selection: Sequence[range] | None) -> tuple[list[Page], int]:
+    """The selected pages of a job, and the number of its last page."""
+    found: list[Page] = []
+    last = stored = 0
+    while batch := await pages.of_job(cur, job_id=job_id, after=last, limit=PAGES_AT_ONCE):
+        last = batch[-1].number
+        chosen = [page for page in batch if selection is None or any(page.number in part for part in selection)]
+        found += chosen
+        stored += sum(len(page.reading.text) + len(page.reading.layout) for page in chosen if page.reading)
+        if stored > MAX_STORED_BYTES:
+            raise Unprocessable(
+                "The job says too much for one result; ask for some of its pages at a time.",
+                errors=[{"detail": f"Ask for the pages up to {found[-2].number} first, say.", "parameter": "pages"}],
+            )
+    return found, last
 
 
 async def _render(resources: Resources, content: _Content, form: Format, *, known: Known) -> Rendered:
     if not isinstance(form, Rendering):
         return await _searchable_pdf(resources, content, known=known)
-    body = await asyncio.to_thread(form.render, content.job, content.pages)
-    etag = f'"{sha256(body).hexdigest()[:32]}"'
-    return Rendered(etag, None if known(etag) else body)
+    etag, body = await resources.renderer.render(form, content.job, content.pages)
+    if not known(etag):
+        return Rendered(etag, body)
+    if not isinstance(body, bytes):
+        body.close()
+    return Rendered(etag, None)
 
 
 async def _searchable_pdf(resources: Resources, content: _Content, *, known: Known) -> Rendered:
@@ -175,7 +188,7 @@ def _not_renderable(failure: Failure) -> NotRenderable:
     return NotRenderable(failure.message, extra={"job_error": failure_json(failure)})
 
 
-def _small_as_bytes(file: BinaryIO, *, most: int) -> bytes | BinaryIO:
+def _small_as_bytes(file: IO[bytes], *, most: int) -> bytes | IO[bytes]:
     """What fits into the cache as bytes, else the file."""
     if os.fstat(file.fileno()).st_size > most:
         return file

@@ -1,6 +1,6 @@
 """The formats that a result can have, and which of them a client accepts; each is rendered in a module of its own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -18,9 +18,10 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class Rendering(Format):
-    """A format that is made of the stored words alone, by `render` from a job and its pages to bytes."""
+    """A format that is made of the stored words alone."""
 
-    render: Callable[[Job, Sequence[Page]], bytes]
+    render: Callable[[Job, Sequence[Page]], Iterator[bytes]]
+    """From a job and its pages to the result, in pieces of a page each: a whole document's words need much room."""
 
 
 RENDERINGS: Mapping[str, Rendering] = MappingProxyType(

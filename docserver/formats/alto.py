@@ -9,9 +9,9 @@ from docserver.model import Block, Box, Job, Line, Page, Paragraph, Word
 MEDIA_TYPE = "application/alto+xml"
 
 
-def render(job: Job, pages: Sequence[Page]) -> bytes:
+def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
     """UTF-8; a page that could not be read is a `Page` without a size."""
-    head = f"""<?xml version="1.0" encoding="UTF-8"?>
+    yield f"""<?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"\
  xsi:schemaLocation="http://www.loc.gov/standards/alto/ns-v4# http://www.loc.gov/standards/alto/v4/alto-4-4.xsd"\
  SCHEMAVERSION="4.4">
@@ -27,8 +27,10 @@ def render(job: Job, pages: Sequence[Page]) -> bytes:
   </Processing>
  </Description>
  <Layout>
-"""
-    return "".join([head, *(part for page in pages for part in _page(page)), " </Layout>\n</alto>\n"]).encode()
+""".encode()
+    for page in pages:
+        yield "".join(_page(page)).encode()
+    yield b" </Layout>\n</alto>\n"
 
 
 def _page(page: Page) -> Iterator[str]:

@@ -11,9 +11,9 @@ MEDIA_TYPE = "text/html"
 CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_wconf ocrp_dir"
 
 
-def render(job: Job, pages: Sequence[Page]) -> bytes:
+def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
     """UTF-8; a page that could not be read is an empty `ocr_page` without a box."""
-    head = f"""<!DOCTYPE html>
+    yield f"""<!DOCTYPE html>
 <html xmlns="http://www.w3.org/1999/xhtml">
  <head>
   <meta charset="utf-8"/>
@@ -23,8 +23,10 @@ def render(job: Job, pages: Sequence[Page]) -> bytes:
   <meta name="ocr-number-of-pages" content="{len(pages)}"/>
  </head>
  <body>
-"""
-    return "".join([head, *(part for page in pages for part in _page(page)), " </body>\n</html>\n"]).encode()
+""".encode()
+    for page in pages:
+        yield "".join(_page(page)).encode()
+    yield b" </body>\n</html>\n"
 
 
 def _page(page: Page) -> Iterator[str]:

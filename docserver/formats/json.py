@@ -1,6 +1,6 @@
 """JSON: pages, blocks, lines and words with boxes and confidences; holds no other format."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -11,22 +11,23 @@ from docserver.model import Block, Box, Job, Page, Reading, Word
 MEDIA_TYPE = "application/json"
 
 
-def render(job: Job, pages: Sequence[Page]) -> bytes:
+def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
     """UTF-8; the same input gives the same bytes."""
-    return orjson.dumps(
-        {
-            "job_id": str(job.id),
-            "document_id": str(job.document_id),
-            "engine": dict(job.engine) if job.engine is not None else None,
-            "pages": [page_object(page) for page in pages],
-        }
-    )
+    head = {
+        "job_id": str(job.id),
+        "document_id": str(job.document_id),
+        "engine": dict(job.engine) if job.engine is not None else None,
+    }
+    yield orjson.dumps(head).removesuffix(b"}") + b',"pages":['
+    for place, page in enumerate(pages):
+        yield (b"," if place else b"") + orjson.dumps(page_object(page))
+    yield b"]}"
 
 
-def render_page(job: Job, pages: Sequence[Page]) -> bytes:  # noqa: ARG001 - all formats have one signature
+def render_page(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
     """UTF-8; a single page as it stands in `pages` of a result."""
     (page,) = pages
-    return orjson.dumps(page_object(page))
+    yield orjson.dumps(page_object(page))
 
 
 def page_object(page: Page) -> dict[str, Any]:

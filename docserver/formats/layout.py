@@ -44,7 +44,7 @@ class Item:
 class Heights:
     """How large letters are, on a page and in the whole document."""
 
-    def __init__(self, of_pages: Sequence[Sequence[Paragraph]]) -> None:
+    def __init__(self, of_pages: Iterable[Sequence[Paragraph]]) -> None:
         self._whole = _typical(word for paragraphs in of_pages for word in _words(paragraphs))
         self._body = 0.0
 

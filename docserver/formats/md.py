@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from docserver.formats.joining import Vocabulary, joined
 from docserver.formats.layout import Heights, Item, items, upright_paragraphs
@@ -16,17 +17,28 @@ _SPECIAL_FIRST = re.compile(r"(?P<sign>[#+=-])|(?P<number>\d{1,9})(?P<dot>[.)])(
 """What means something at the start of a line."""
 
 
-def render(job: Job, pages: Sequence[Page]) -> bytes:  # noqa: ARG001 - all formats have one signature
+def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
     """UTF-8; pages follow each other like paragraphs, and one that could not be read is a comment that says so."""
-    of_pages = [upright_paragraphs(page.reading) if page.reading else [] for page in pages]
+    of_pages = _Upright(pages)
     vocabulary = Vocabulary(of_pages)
     heights = Heights(of_pages)
-    parts: list[str] = []
+    begun = False
     for page, paragraphs in zip(pages, of_pages, strict=True):
+        text = "".join(_page(paragraphs, heights, vocabulary))
         if page.failure:
-            parts.append(f"\n<!-- page {page.number} could not be read: {page.failure.code} -->\n")
-        parts.extend(_page(paragraphs, heights, vocabulary))
-    return "".join(parts).removeprefix("\n").encode()
+            text = f"\n<!-- page {page.number} could not be read: {page.failure.code} -->\n{text}"
+        yield (text if begun else text.removeprefix("\n")).encode()
+        begun = begun or bool(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Upright:
+    """The paragraphs of each page, unpacked anew whenever they are looked at: those of all would need much room."""
+
+    pages: Sequence[Page]
+
+    def __iter__(self) -> Iterator[Sequence[Paragraph]]:
+        return (upright_paragraphs(page.reading) if page.reading else [] for page in self.pages)
 
 
 def escaped(text: str) -> str:

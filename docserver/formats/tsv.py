@@ -18,10 +18,11 @@ NO_BOX = (0, 0, 0, 0)
 """Of a page that could not be read."""
 
 
-def render(job: Job, pages: Sequence[Page]) -> bytes:  # noqa: ARG001 - all formats have one signature
+def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
     """UTF-8, one row a line, a header first; what is not a word has an empty text and the confidence -1."""
-    rows = [HEADER, *(row for page in pages for row in _page(page))]
-    return "".join(f"{row}\n" for row in rows).encode()
+    yield f"{HEADER}\n".encode()
+    for page in pages:
+        yield "".join(f"{row}\n" for row in _page(page)).encode()
 
 
 def _page(page: Page) -> Iterator[str]:

@@ -1,12 +1,13 @@
 """Plain text: the pages in order, separated by form feeds; a page that could not be read is empty."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from docserver.model import Job, Page
 
 MEDIA_TYPE = "text/plain"
 
 
-def render(job: Job, pages: Sequence[Page]) -> bytes:  # noqa: ARG001 - all formats have one signature
+def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
     """UTF-8 without a byte order mark."""
-    return "\f".join(page.reading.text if page.reading else "" for page in pages).encode()
+    for place, page in enumerate(pages):
+        yield (("\f" if place else "") + (page.reading.text if page.reading else "")).encode()

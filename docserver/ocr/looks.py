@@ -164,8 +164,9 @@ def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:
 def _specks(grey: Image.Image) -> float:
     """Dark pixels with light ones on all sides against all runs of ink, in a band across the middle."""
     width, height = grey.size
-    middle, half = height // 2, min(height // 2, SPECKS_BAND_PX // 2)
-    band = np.asarray(grey.crop((0, middle - half, width, middle + half)))
+    rows = min(height, SPECKS_BAND_PX)
+    top = (height - rows) // 2
+    band = np.asarray(grey.crop((0, top, width, top + rows)))
     dark = np.pad(band < (int(band.max()) + int(band.min())) // 2, 1)
     across = dark[:, :-2] | dark[:, 1:-1] | dark[:, 2:]
     beside = dark[1:-1, :-2] | dark[1:-1, 2:]

@@ -1,5 +1,6 @@
 """Results as text and JSON, and which of all formats a client gets."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -67,12 +68,16 @@ FAILED = Page(2, PageStatus.FAILED, None, Failure(DocumentErrorCode.PAGE_TIMEOUT
 THIRD = Page(3, READ.status, READ.reading, None)
 
 
+def rendered(name: str, pages: Sequence[Page]) -> bytes:
+    return b"".join(RENDERINGS[name].render(JOB, pages))
+
+
 def test_text_has_a_form_feed_between_pages_and_nothing_for_a_failed_one() -> None:
-    assert RENDERINGS["txt"].render(JOB, [READ, FAILED, THIRD]).decode() == "Größe\n\ntwo\f\fGröße\n\ntwo"
+    assert rendered("txt", [READ, FAILED, THIRD]).decode() == "Größe\n\ntwo\f\fGröße\n\ntwo"
 
 
 def test_json_has_every_word_with_its_place_and_confidence() -> None:
-    result = orjson.loads(RENDERINGS["json"].render(JOB, [READ]))
+    result = orjson.loads(rendered("json", [READ]))
 
     assert result["job_id"] == str(JOB.id)
     assert result["document_id"] == str(JOB.document_id)
@@ -104,11 +109,11 @@ def test_json_has_every_word_with_its_place_and_confidence() -> None:
 
 
 def test_an_unknown_resolution_is_null_in_json() -> None:
-    assert orjson.loads(RENDERINGS["json"].render(JOB, [READ]))["pages"][0]["dpi"] is None
+    assert orjson.loads(rendered("json", [READ]))["pages"][0]["dpi"] is None
 
 
 def test_a_failed_page_is_its_error_in_json() -> None:
-    assert orjson.loads(RENDERINGS["json"].render(JOB, [FAILED]))["pages"] == [
+    assert orjson.loads(rendered("json", [FAILED]))["pages"] == [
         {
             "number": 2,
             "error": {"code": "page_timeout", "message": "Too slow.", "page": 2, "retryable": True},
@@ -118,7 +123,7 @@ def test_a_failed_page_is_its_error_in_json() -> None:
 
 @pytest.mark.parametrize("name", RENDERINGS)
 def test_the_same_input_renders_to_the_same_bytes(name: str) -> None:
-    assert RENDERINGS[name].render(JOB, [READ, FAILED]) == RENDERINGS[name].render(JOB, [READ, FAILED])
+    assert rendered(name, [READ, FAILED]) == rendered(name, [READ, FAILED])
 
 
 @pytest.mark.parametrize(

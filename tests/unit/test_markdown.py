@@ -20,7 +20,7 @@ BODY = "The body of this text goes on and on in letters of one size so that it i
 
 
 def md(*pages: Page) -> str:
-    return RENDERINGS["md"].render(JOB, pages).decode()
+    return b"".join(RENDERINGS["md"].render(JOB, pages)).decode()
 
 
 def shown(text: str) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ ARABIC = "مرحبا بالعالم"
 
 
 def rendered(name: str, *pages: Page) -> str:
-    return RENDERINGS[name].render(JOB, pages).decode()
+    return b"".join(RENDERINGS[name].render(JOB, pages)).decode()
 
 
 def hocr(*pages: Page) -> Any:

@@ -155,3 +155,13 @@ def test_light_letters_on_a_dark_page_are_seen_alike() -> None:
 
 def test_a_blank_page_has_no_look() -> None:
     assert look(Image.new("RGB", (500, 700), (250, 250, 240))) is None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 2), (3, 2), (300, 1), (1, 300)])
+def test_a_picture_of_a_few_pixels_can_be_looked_at(size: tuple[int, int]) -> None:
+    picture = Image.new("L", size, 255)
+    picture.putpixel((0, 0), 0)
+
+    seen = look(picture)
+
+    assert seen is None or 0 <= seen.specks <= 1

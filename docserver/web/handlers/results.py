@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from typing import BinaryIO
+from typing import IO
 
 from aiohttp import web
 
@@ -107,7 +107,7 @@ async def _response(request: web.Request, rendered: Rendered, form: Format) -> w
     return await _streamed(request, rendered.body, headers)
 
 
-async def _streamed(request: web.Request, file: BinaryIO, headers: dict[str, str]) -> web.StreamResponse:
+async def _streamed(request: web.Request, file: IO[bytes], headers: dict[str, str]) -> web.StreamResponse:
     # The client may be slow; if it is gone, the connection tells.
     allow(request, math.inf)
     with file:

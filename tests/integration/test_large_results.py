@@ -1,0 +1,122 @@
+"""Results that are too large to be held: made a page at a time, one of them at once, kept in a file, or refused."""
+
+import asyncio
+import errno
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from docserver import renderer as renderer_module
+from docserver import results as results_module
+from docserver.errors import Unavailable, Unprocessable
+from docserver.formats import RENDERINGS, Rendering
+from docserver.model import Job, Page
+from docserver.renderer import Renderer
+from docserver.resources import Resources
+from tests.integration.conftest import Client
+from tests.integration.test_reads import make_completed, result, text_of
+from tests.pages import paragraph, read
+from tests.unit.test_formats import JOB
+
+PAGES = [read([paragraph("words")], number=number) for number in range(1, 5)]
+
+
+async def test_a_large_result_is_sent_from_a_file_as_a_small_one_is_from_memory(
+    client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await make_completed(resources, *("many words " * 20 for _ in range(3)))
+    urls = [f"/v1/jobs/{job_id}/result?format={name}" for name in RENDERINGS]
+    small = []
+    for url in urls:
+        async with client.get(url) as response:
+            small.append((await response.read(), response.headers["ETag"]))
+    await resources.redis.command("FLUSHALL")
+    monkeypatch.setattr(resources.renderer, "_most_bytes", 100)
+
+    for url, (body, etag) in zip(urls, small, strict=True):
+        async with client.get(url) as response:
+            assert response.status == 200
+            assert int(response.headers["Content-Length"]) == len(body)
+            assert await response.read() == body
+            assert response.headers["ETag"] == etag
+        async with client.get(url, headers={"If-None-Match": etag}) as response:
+            assert response.status == 304
+
+
+async def test_who_asks_for_too_much_at_once_is_told_to_ask_for_less(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await make_completed(resources, *("x" * 1000 for _ in range(4)))
+    monkeypatch.setattr(results_module, "MAX_STORED_BYTES", 3500)
+
+    with pytest.raises(Unprocessable) as refusal:
+        await result(resources, job_id, form=RENDERINGS["txt"], selection=None)
+
+    assert refusal.value.errors == [{"detail": "Ask for the pages up to 3 first, say.", "parameter": "pages"}]
+    assert await text_of(resources, job_id, range(1, 4)) == "\f".join(["x" * 1000] * 3)
+    assert await text_of(resources, job_id, range(4, 5)) == "x" * 1000
+
+
+class Slow:
+    """A format that waits in the middle until it may go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.pieces = 0
+        self.format = Rendering("slow", "text/plain", self.render)
+
+    def render(self, _: Job, pages: Sequence[Page]) -> Iterator[bytes]:
+        for _page in pages:
+            self.pieces += 1
+            yield b"piece"
+            self.begun.set()
+            assert self.go.wait(20)
+
+
+async def test_of_large_results_one_is_made_at_a_time_and_small_ones_do_not_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renderer_module, "LARGE_PAGES", 3)
+    monkeypatch.setattr(renderer_module, "TURN_S", 0.2)
+    renderer, slow, text = Renderer(scratch=tmp_path, most_bytes=1000), Slow(), RENDERINGS["txt"]
+    first = asyncio.create_task(renderer.render(slow.format, JOB, PAGES))
+    await asyncio.to_thread(slow.begun.wait, 20)
+
+    with pytest.raises(Unavailable) as refusal:
+        await renderer.render(text, JOB, PAGES)
+    _, small = await renderer.render(text, JOB, PAGES[:3])
+    slow.go.set()
+
+    assert "Retry-After" in refusal.value.headers
+    assert isinstance(small, bytes)
+    assert (await first)[1] == b"piece" * 4
+    assert isinstance((await renderer.render(text, JOB, PAGES))[1], bytes)
+
+
+async def test_a_result_that_nobody_waits_for_any_more_is_made_no_further(tmp_path: Path) -> None:
+    renderer, slow = Renderer(scratch=tmp_path, most_bytes=1), Slow()
+    unwanted = asyncio.create_task(renderer.render(slow.format, JOB, PAGES))
+    await asyncio.to_thread(slow.begun.wait, 20)
+
+    unwanted.cancel()
+    await asyncio.sleep(0.05)
+    slow.go.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await unwanted
+    assert slow.pieces == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_result_for_which_there_is_no_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> IO[bytes]:
+        raise OSError(errno.ENOSPC, "forced")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+
+    with pytest.raises(Unavailable, match="no room"):
+        await Renderer(scratch=tmp_path, most_bytes=1).render(RENDERINGS["json"], JOB, PAGES)
