@@ -14,9 +14,10 @@ from docserver.claims import Claim, Claims
 from docserver.db import CommitUnknown
 from docserver.errors import RESOURCE_FAULTS, DatabaseUnavailable, DocumentErrorCode, Failure
 from docserver.logs import about
-from docserver.model import Job, Reading, parse_pages, select_pages
+from docserver.model import Job, Reading
 from docserver.ocr.pool import Opened, Slot
 from docserver.resources import Resources
+from docserver.selection import parse_pages, select_pages
 from docserver.tables import jobs, pages
 
 log = logging.getLogger("docserver.worker")

@@ -26,8 +26,9 @@ from docserver.errors import (
     Unprocessable,
 )
 from docserver.formats import JSON_PAGE, Format, Rendering
-from docserver.model import Document, Job, Page, PageStatus, Status, failure_json, format_pages
+from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
 from docserver.resources import Resources
+from docserver.selection import format_pages
 from docserver.tables import documents, jobs, pages
 
 PAGES_AT_ONCE = 50

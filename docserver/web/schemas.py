@@ -12,7 +12,8 @@ from multidict import MultiMapping
 
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import MODES, NEEDS_REVIEW, InvalidPages, Status, parse_pages
+from docserver.model import MODES, Status
+from docserver.selection import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Position
 

@@ -11,8 +11,9 @@ from aiohttp import web
 
 from docserver import intake, reads, removal
 from docserver.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
-from docserver.model import Options, format_pages
+from docserver.model import Options
 from docserver.resources import Resources
+from docserver.selection import format_pages
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Filter, Listed, Position
 from docserver.web import answers, multipart, schemas
