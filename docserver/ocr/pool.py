@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Options, Page, Reading
 from docserver.ocr import child
 from docserver.ocr.engine import Engine
+from docserver.ocr.handover import open_made, show
 from docserver.ocr.limits import Limits, Outcome
 from docserver.ocr.processes import Child
 from docserver.ocr.searchable import entry
@@ -139,7 +139,7 @@ class Slot:
         if isinstance(outcome, Failure):
             return outcome
         try:
-            return await asyncio.to_thread(_open_made, self._scratch / entry.RESULT)
+            return await asyncio.to_thread(open_made, self._scratch / entry.RESULT)
         except OSError as error:
             log.warning("no PDF was made", extra={"slot": self.number, "fault": type(error).__name__})
             return _CRASHED
@@ -296,36 +296,6 @@ class Slot:
         finally:
             if self._ending is ending and ending.done():
                 self._ending = None
-
-
-def show(source: Path, directory: Path) -> Path:
-    """Put a document where a process that may read nothing else finds it; the path is there only if the source is.
-
-    As another name of the same file, which costs nothing and cannot be written from there, or as a copy where the
-    storage is on another file system. The name is a plain one, absolute, and cannot look like an option.
-    """
-    shown = directory / source.name
-    shown.unlink(missing_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            shown.hardlink_to(source)
-        except FileNotFoundError:
-            raise
-        except OSError:
-            shutil.copyfile(source, shown)
-    return shown
-
-
-def _open_made(path: Path) -> BinaryIO:
-    """What an OCR process has made under this name, if it is a file of its own."""
-    # Not a link to elsewhere, nor a pipe, which would be waited for.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    made = os.fdopen(descriptor, "rb")
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        made.close()
-        raise OSError(errno.EINVAL, "That is no file of its own.")
-    return made
 
 
 def _crash(exit_code: int | None, *, slot: int) -> Failure:

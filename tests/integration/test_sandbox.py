@@ -18,7 +18,8 @@ import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.ocr import landlock, syscalls
-from docserver.ocr.pool import Slot, show
+from docserver.ocr.handover import show
+from docserver.ocr.pool import Slot
 from docserver.ocr.processes import _any_alive
 from tests.integration.test_ocr_slot import (
     alive,
