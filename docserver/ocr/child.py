@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from pathlib import Path
 
 from docserver.errors import DocumentErrorCode, Failure
@@ -80,7 +80,10 @@ def start(limits: Limits) -> None:
     _bound(limits)
     # Decoders write what they think of a file to standard error, where the server's log is.
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
+    # And what is written to Python's own helper makes that delete shared memory, out of the sandbox.
+    helper = resource_tracker.getfd()
+    assert helper is not None
+    for descriptor in (0, 1, 2, helper):
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
     sandbox.confine(

@@ -1,10 +1,20 @@
 """Child side: PDFs opened, counted and drawn by PDFium, through pypdfium2, in this process; their text is elsewhere."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from pypdfium2 import PdfDocument, PdfiumError, PdfPage
-from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY, FPDF_PAGEOBJ_IMAGE
+from pypdfium2.raw import (
+    FPDF_ERR_PASSWORD,
+    FPDF_ERR_SECURITY,
+    FPDF_PAGEOBJ_IMAGE,
+    FPDF_CloseDocument,
+    FPDF_GetLastError,
+    FPDF_GetPageCount,
+    FPDF_LoadDocument,
+)
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.faults import Unreadable
@@ -50,21 +60,31 @@ def check_pictures(page: PdfPage, *, max_pixels: int) -> None:
 def opened(source: str) -> Iterator[PdfDocument]:
     """A PDF, until the block is left. Raises Unreadable and NotForPdfium."""
     document = None
-    _forget_last_error()
     try:
-        document = PdfDocument(source)
+        document = PdfDocument(_loaded(source))
         yield document
     except PdfiumError as error:
-        if error.err_code == FPDF_ERR_PASSWORD:
-            raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.") from error
-        if error.err_code == FPDF_ERR_SECURITY:
-            raise Unreadable(
-                DocumentErrorCode.ENCRYPTED, "The PDF is protected in a way that cannot be opened."
-            ) from error
         raise NotForPdfium(str(error)) from error
     finally:
         if document is not None:
             document.close()
+
+
+def _loaded(source: str) -> Any:
+    """PDFium's own handle of a document that has pages. Raises Unreadable and NotForPdfium."""
+    _forget_last_error()
+    handle = FPDF_LoadDocument(os.fsencode(source) + b"\0", None)
+    if FPDF_GetPageCount(handle) > 0:
+        return handle
+    reason = FPDF_GetLastError()
+    if handle:
+        # The binding leaves those open that have no page: each would hold its file until this process ends.
+        FPDF_CloseDocument(handle)
+    if reason == FPDF_ERR_PASSWORD:
+        raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.")
+    if reason == FPDF_ERR_SECURITY:
+        raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF is protected in a way that cannot be opened.")
+    raise NotForPdfium(f"it was not loaded, for the reason {reason}")
 
 
 def _forget_last_error() -> None:

@@ -185,13 +185,13 @@ async def lose(cur: Cursor, *, job_id: UUID, number: int) -> None:
 
 
 async def give_up(cur: Cursor, *, job_id: UUID, number: int, failure: Failure) -> None:
-    """Mark a page as failed for good, whoever holds it; the job is locked."""
+    """Mark a page that waits as failed for good; the job is locked."""
     await cur.execute(
         """
         UPDATE pages
         SET status = 'failed', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6), error_code = %s,
             error_message = %s
-        WHERE job_id = %s AND number = %s AND status = 'pending'
+        WHERE job_id = %s AND number = %s
         """,
         (failure.code.value, failure.message, job_id.bytes, number),
     )

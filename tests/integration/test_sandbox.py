@@ -11,6 +11,7 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from docserver.ocr import landlock, syscalls
 from docserver.ocr.handover import show
 from docserver.ocr.pool import Slot
 from docserver.ocr.processes import _any_alive
+from tests import samples
 from tests.integration.test_ocr_slot import (
     alive,
     assert_reads,
@@ -215,6 +217,33 @@ async def test_every_thread_of_an_ocr_process_is_confined(make_slot: Callable[..
 
     assert len(states) > 1
     assert all("Seccomp:\t2" in state and "NoNewPrivs:\t1" in state for state in states)
+
+
+async def test_an_ocr_process_holds_its_own_pipes_alone(make_slot: Callable[..., Slot]) -> None:
+    slot = make_slot()
+    await slot.start()
+    held = [descriptor.readlink() for descriptor in Path(f"/proc/{child_of(slot)}/fd").iterdir()]
+    helper = Path(f"/proc/self/fd/{resource_tracker.getfd()}").readlink()
+
+    assert {str(path).partition(":")[0] for path in held} == {os.devnull, "pipe"}
+    assert helper not in held
+
+
+async def test_an_ocr_process_holds_no_document_any_more_that_was_opened(
+    make_slot: Callable[..., Slot], tmp_path: Path
+) -> None:
+    slot = make_slot()
+    document = tmp_path / "document"
+    await slot.start()
+    child = child_of(slot)
+
+    for sample in (*samples.KINDS.values(), *samples.BROKEN.values()):
+        document.write_bytes(sample.data())
+        await slot.open(document, sample.content_type)
+        held = [descriptor.readlink() for descriptor in Path(f"/proc/{child}/fd").iterdir()]
+        assert [path for path in held if slot._source in path.parents] == [], sample.filename
+
+    assert child_of(slot) == child
 
 
 async def test_an_ocr_process_has_no_privileges_left(make_slot: Callable[..., Slot]) -> None:
