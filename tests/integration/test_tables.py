@@ -97,6 +97,31 @@ async def runnable(db: Database, *, limit: int = 100) -> list[UUID]:
         return await jobs.runnable(cur, limit=limit)
 
 
+async def test_pages_are_given_back_from_one_on_and_those_of_other_claims_are_not(db: Database) -> None:
+    _, job_id = await make_job(db, total=5)
+    mine, _ = await claim_pages(db, job_id, limit=3)
+    other, theirs = await claim_pages(db, job_id, limit=2)
+
+    async with db.session() as cur:
+        await pages.release(cur, claim_id=mine, first=2)
+
+        assert [page.number for page in await pages.claimed(cur, mine)] == [1]
+        assert [page.number for page in await pages.claimed(cur, other)] == theirs == [4, 5]
+    assert (await claim_pages(db, job_id, limit=5))[1] == [2, 3]
+
+
+async def test_a_page_that_is_to_be_read_again_says_nothing_until_then(db: Database) -> None:
+    _, job_id = await make_job(db, total=1)
+    claim_id, _ = await claim_pages(db, job_id)
+    async with db.session() as cur:
+        await pages.finish(cur, job_id=job_id, number=1, claim_id=claim_id, reading=READING)
+
+        await pages.reset(cur, job_id=job_id, numbers=[1])
+
+        await cur.execute("SELECT text, layout, width, confidence, finished_at FROM pages")
+        assert set(cur.only_row().values()) == {None}
+
+
 async def finish_job(
     db: Database, job_id: UUID, status: Status = Status.COMPLETED, failure: Failure | None = None
 ) -> None:
