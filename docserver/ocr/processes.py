@@ -95,7 +95,7 @@ class Child:
     @property
     def dead(self) -> bool:
         """Whether it has ended, as far as is known; what is left of its group is for `kill`."""
-        return self.excess is not None or self.process.exitcode is not None
+        return self.excess is not None or self.replies.over or self.process.exitcode is not None
 
     async def _watch(self, limits: Limits) -> None:
         """Kill the process if it, with all that it started, takes too much of what no limit of the system counts."""

@@ -138,6 +138,11 @@ class Replies:
         """Take one more answer."""
         self._reader.expected += 1
 
+    @property
+    def over(self) -> bool:
+        """Whether no answer can come any more."""
+        return self._reader.over
+
     def started(self) -> None:
         """The process has its end by now; the pipe breaks when it is gone, and all that it has started."""
         self._sending.close()
@@ -160,6 +165,7 @@ class _Reader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.expected = 0
+        self.over = False
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -170,10 +176,10 @@ class _Reader:
     def recv(self) -> Done:
         try:
             return self._done(self._connection.recv_bytes(MAX_REPLY_BYTES))
-        except EOFError:
-            raise
         except Exception as error:
-            log.warning("OCR process answered nonsense", extra={"fault": type(error).__name__})
+            self.over = True
+            if not isinstance(error, EOFError):
+                log.warning("OCR process answered nonsense", extra={"fault": type(error).__name__})
             raise
 
     def _done(self, body: bytes) -> Done:

@@ -89,7 +89,7 @@ async def test_a_disk_that_does_not_keep_what_it_took_gives_503_and_no_document(
     status, problem = await answer(service)
 
     assert (status, problem["code"]) == (503, "storage_unavailable")
-    assert service.find("storage fault", number=errno.EIO)
+    await service.logged("storage fault", number=errno.EIO)
     assert place.incoming() == []
     assert place.originals() == set()
     broken.unlink()
