@@ -34,6 +34,9 @@ from docserver.tables import documents, jobs, pages
 PAGES_AT_ONCE = 50
 """Pages read from the database by one statement: some megabytes."""
 
+CONTENT_TRIES = 2
+"""A job that is read anew while its pages are fetched is seldom read anew twice."""
+
 MAX_STORED_BYTES = 64 * 1024 * 1024
 """Of the pages of one result, as they are stored: 2000 full pages, which make some hundred megabytes of JSON."""
 
@@ -58,7 +61,6 @@ class _Content:
     """What there is to render."""
 
     job: Job
-    document: Document
     pages: list[Page]
 
 
@@ -74,10 +76,11 @@ async def result(
     if kept and kept.result is not None and kept.job.version == state.version:
         etag, _, body = kept.result.partition(b"\n")
         return Rendered(etag.decode(), None if known(etag.decode()) else body)
-    rendered = await _render(resources, await _content(resources, job_id, selection), form, known=known)
+    content = await _content(resources, job_id, selection, version=state.version)
+    rendered = await _render(resources, content, form, known=known)
     if isinstance(rendered.body, bytes):
         await resources.cache.put_result(
-            job_id, name, version=state.version, body=rendered.etag.encode() + b"\n" + rendered.body
+            job_id, name, version=content.job.version, body=rendered.etag.encode() + b"\n" + rendered.body
         )
     return rendered
 
@@ -87,8 +90,7 @@ async def page(resources: Resources, job_id: UUID, number: int, *, form: Format,
     async with resources.db.session() as cur:
         job = await jobs.find(cur, job_id)
         found = await pages.of_job(cur, job_id=job_id, after=number - 1, limit=1) if job else []
-        document = await documents.find(cur, job.document_id) if job else None
-    if job is None or document is None:
+    if job is None:
         raise NotFound("There is no such job.")
     if not found or found[0].number != number:
         if job.pages_total is None:
@@ -100,7 +102,7 @@ async def page(resources: Resources, job_id: UUID, number: int, *, form: Format,
         raise PageFailed(found[0].failure.message, extra={"job_error": failure_json(found[0].failure)})
     # Of one page, JSON has no more to say than the page.
     shown = JSON_PAGE if form.name == JSON_PAGE.name else form
-    return await _render(resources, _Content(job, document, found), shown, known=known)
+    return await _render(resources, _Content(job, found), shown, known=known)
 
 
 def _check_completed(state: CachedJob) -> None:
@@ -121,38 +123,47 @@ def _not_ready(detail: str) -> ResultNotReady:
     return ResultNotReady(detail, headers={"Retry-After": str(reads.RETRY_AFTER_S)})
 
 
-async def _content(resources: Resources, job_id: UUID, selection: Sequence[range] | None) -> _Content:
-    async with resources.db.session() as cur:
-        job = await jobs.find(cur, job_id)
-        document = await documents.find(cur, job.document_id) if job else None
-        if job is None or document is None:
+async def _content(resources: Resources, job_id: UUID, selection: Sequence[range] | None, *, version: int) -> _Content:
+    """The selected pages of the job, which was seen completed in this version, and the job as it was after them."""
+    for _ in range(CONTENT_TRIES):
+        async with resources.db.session() as cur:
+            found, last = await _pages(cur, job_id, selection)
+            job = await jobs.find(cur, job_id)
+        if job is None:
             raise NotFound("There is no such job.")
-        found, last = await _pages(cur, job_id, selection)
-        after = await jobs.find(cur, job_id)
-    # Another attempt may have begun since the job was seen completed, and ended again while its pages were read.
-    if after is None or after.version != job.version or job.status is not Status.COMPLETED:
-        raise _not_ready("The document is being read again; ask again soon.")
-    if not found:
-        raise Unprocessable(
-            "The job has none of these pages.", errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}]
-        )
-    return _Content(job, document, found)
+        if job.status is not Status.COMPLETED:
+            break
+        if job.version == version:
+            if not found:
+                raise Unprocessable(
+                    "The job has none of these pages.",
+                    errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}],
+                )
+            return _Content(job, found)
+        # It was read anew, and some of the pages may be from before that.
+        version = job.version
+    raise _not_ready("The document is being read again; ask again soon.")
 
 
 async def _pages(cur: Cursor, job_id: UUID, selection: Sequence[range] | None) -> tuple[list[Page], int]:
-    """The selected pages of a job, and the number of its last page."""
+    """The selected pages of a job, and the number of its last page. Raises Unprocessable if they say too much."""
     found: list[Page] = []
     last = stored = 0
-    while batch := await pages.of_job(cur, job_id=job_id, after=last, limit=PAGES_AT_ONCE):
-        last = batch[-1].number
-        chosen = [page for page in batch if selection is None or any(page.number in part for part in selection)]
-        found += chosen
-        stored += sum(len(page.reading.text) + len(page.reading.layout) for page in chosen if page.reading)
-        if stored > MAX_STORED_BYTES:
-            raise Unprocessable(
-                "The job says too much for one result; ask for some of its pages at a time.",
-                errors=[{"detail": f"Ask for the pages up to {found[-2].number} first, say.", "parameter": "pages"}],
-            )
+    more = True
+    while more:
+        batch = await pages.of_job(cur, job_id=job_id, after=last, limit=PAGES_AT_ONCE)
+        more = len(batch) == PAGES_AT_ONCE
+        for page in batch:
+            last = page.number
+            if selection is not None and not any(last in part for part in selection):
+                continue
+            stored += len(page.reading.text) + len(page.reading.layout) if page.reading else 0
+            if stored > MAX_STORED_BYTES:
+                raise Unprocessable(
+                    "The job says too much for one result; ask for some of its pages at a time.",
+                    errors=[{"detail": f"The pages before {last} can be had at once.", "parameter": "pages"}],
+                )
+            found.append(page)
     return found, last
 
 
@@ -168,10 +179,13 @@ async def _render(resources: Resources, content: _Content, form: Format, *, know
 
 
 async def _searchable_pdf(resources: Resources, content: _Content, *, known: Known) -> Rendered:
-    etag = await asyncio.to_thread(_etag_of_pdf, content)
+    async with resources.db.session() as cur:
+        document = await documents.find(cur, content.job.document_id)
+    if document is None:
+        raise NotFound("There is no such job.")
+    etag = await asyncio.to_thread(_etag_of_pdf, document, content.pages)
     if known(etag):
         return Rendered(etag, None)
-    document = content.document
     try:
         source = await resources.storage.path(document.id)
     except FileNotFoundError as error:
@@ -197,10 +211,10 @@ def _small_as_bytes(file: IO[bytes], *, most: int) -> bytes | IO[bytes]:
         return file.read()
 
 
-def _etag_of_pdf(content: _Content) -> str:
+def _etag_of_pdf(document: Document, of_pages: Sequence[Page]) -> str:
     """From all that the PDF is made of, as the same words on the same document make the same bytes."""
-    digest = sha256(f"{PDF_EDITION} {content.document.sha256.hex()}".encode())
-    for found in content.pages:
+    digest = sha256(f"{PDF_EDITION} {document.sha256.hex()}".encode())
+    for found in of_pages:
         digest.update(f" {found.number}".encode())
         reading = found.reading
         if reading:

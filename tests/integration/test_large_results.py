@@ -56,7 +56,7 @@ async def test_who_asks_for_too_much_at_once_is_told_to_ask_for_less(
     with pytest.raises(Unprocessable) as refusal:
         await result(resources, job_id, form=RENDERINGS["txt"], selection=None)
 
-    assert refusal.value.errors == [{"detail": "Ask for the pages up to 3 first, say.", "parameter": "pages"}]
+    assert refusal.value.errors == [{"detail": "The pages before 4 can be had at once.", "parameter": "pages"}]
     assert await text_of(resources, job_id, range(1, 4)) == "\f".join(["x" * 1000] * 3)
     assert await text_of(resources, job_id, range(4, 5)) == "x" * 1000
 

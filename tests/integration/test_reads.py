@@ -98,6 +98,15 @@ async def test_an_unfinished_job_whose_change_was_not_told_is_read_anew_after_a_
     assert (await reads.job(resources, job_id)).status is Status.COMPLETED
 
 
+async def test_a_result_is_of_the_present_attempt_also_where_an_earlier_one_is_believed(resources: Resources) -> None:
+    job_id = await make_completed(resources, "one")
+    earlier = replace(CachedJob.of(await found(resources.db, job_id)), version=1)
+    await resources.cache.put_job(earlier, job_id=job_id)
+    assert await reads.job(resources, job_id) == earlier
+
+    assert await text_of(resources, job_id) == "one"
+
+
 async def test_without_the_database_the_last_known_state_is_served(
     resources: Resources, without_database: Resources
 ) -> None:
