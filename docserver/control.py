@@ -46,8 +46,7 @@ async def retry(
         done=lambda status: not status.final,
     )
     log.info("job begins anew", extra={"job_id": str(job_id), "attempt": job.attempt})
-    await news.publish(resources, job)
-    await news.announce(resources, job_id)
+    await news.offer(resources, job)
     return job
 
 

@@ -64,8 +64,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     )
     await resources.storage.keep(received, new.id)
     job = await _commit(resources, new, upload, job_id=new_id())
-    await news.publish(resources, job)
-    await news.announce(resources, job.id)
+    await news.offer(resources, job)
     log.info(
         "document accepted",
         extra={

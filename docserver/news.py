@@ -1,5 +1,6 @@
 """What is told of a job: its state to readers, its work to free slots. A hint; the truth is in the database."""
 
+import asyncio
 import logging
 from dataclasses import asdict
 from uuid import UUID
@@ -10,6 +11,11 @@ from docserver.model import Job
 from docserver.resources import Resources
 
 log = logging.getLogger("docserver.worker")
+
+
+async def offer(resources: Resources, job: Job) -> None:
+    """Show a job that waits to its readers and tell free slots of it, in one go."""
+    await asyncio.gather(publish(resources, job), announce(resources, job.id))
 
 
 async def publish(resources: Resources, job: Job) -> None:
