@@ -34,7 +34,7 @@ def open_document(source: str, content_type: str, *, reading: Options | None, li
 
     That is its only page, or its first pages as far as they have a text of their own.
     """
-    _require_readable(source, content_type)
+    _require_readable(content_type)
     if content_type == PDF:
         pages = pdf.count_pages(source, max_pages=limits.max_pages)
     else:
@@ -72,7 +72,7 @@ def own_texts(
 
 def read_page(source: str, content_type: str, *, page: int, options: Options, limits: Limits) -> Reading:
     """Read page `page` (from 1) of a document. Raises Unreadable."""
-    _require_readable(source, content_type)
+    _require_readable(content_type)
     if own := own_texts(source, content_type, pages=[page], options=options, limits=limits):
         return own[0]
     tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
@@ -116,8 +116,6 @@ def _tesseract(binding: str, tessdata: str, scratch: str) -> Tesseract:
     return TesseractProgram(Path(scratch))
 
 
-def _require_readable(source: str, content_type: str) -> None:
-    if not Path(source).is_file():
-        raise Unreadable(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
+def _require_readable(content_type: str) -> None:
     if content_type != PDF and content_type not in images.PILLOW_FORMATS:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "Files of this type cannot be read.")

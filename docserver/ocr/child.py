@@ -20,7 +20,7 @@ from functools import partial
 from multiprocessing import connection, resource_tracker
 from pathlib import Path
 
-from docserver.errors import DocumentErrorCode, Failure
+from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Options
 from docserver.ocr import sandbox
 from docserver.ocr.faults import Unreadable
@@ -108,7 +108,8 @@ def open_document(source: str, *, content_type: str, reading: Options | None, li
     """Count the pages of a document, and with `reading` read what costs little more."""
     from docserver.ocr import calls
 
-    return contained(partial(calls.open_document, source, content_type, reading=reading, limits=limits), limits)
+    work = partial(calls.open_document, source, content_type, reading=reading, limits=limits)
+    return contained(work, source, limits)
 
 
 def own_texts(source: str, *, content_type: str, pages: Sequence[int], options: Options, limits: Limits) -> Outcome:
@@ -118,7 +119,7 @@ def own_texts(source: str, *, content_type: str, pages: Sequence[int], options: 
     def work() -> Outcome:
         return Outcome(readings=calls.own_texts(source, content_type, pages=pages, options=options, limits=limits))
 
-    return contained(work, limits)
+    return contained(work, source, limits)
 
 
 def read_page(source: str, *, content_type: str, page: int, options: Options, limits: Limits) -> Outcome:
@@ -128,28 +129,33 @@ def read_page(source: str, *, content_type: str, page: int, options: Options, li
     def work() -> Outcome:
         return Outcome(readings=(calls.read_page(source, content_type, page=page, options=options, limits=limits),))
 
-    return contained(work, limits)
+    return contained(work, source, limits)
 
 
-def contained(work: Callable[[], Outcome], limits: Limits) -> Outcome:
-    """Run `work`, turn all that it may raise into an Outcome, and leave nothing in the scratch directory."""
+def contained(work: Callable[[], Outcome], source: str, limits: Limits) -> Outcome:
+    """Run `work` on a document, turn what it may raise into an Outcome, and leave nothing in the scratch directory."""
     scratch = Path(limits.scratch)
     try:
         _bound_cpu(limits)
         scratch.mkdir(exist_ok=True)
         empty(scratch)
-        return work()
+        outcome = work()
     except Unreadable as unreadable:
         detail = unreadable.detail or repr(unreadable.__cause__ or "")
-        return Outcome(unreadable.failure, detail=detail, full=_is_full(scratch, unreadable))
+        outcome = Outcome(unreadable.failure, detail=detail, full=_is_full(scratch, unreadable))
     except Exception as error:  # noqa: BLE001 - the boundary of the child: a bad document is a result
         place = traceback.extract_tb(error.__traceback__)[-1]
         detail = f"{type(error).__name__} in {place.name}, line {place.lineno}"
-        return Outcome(_unexpected(error), detail=detail, full=_is_full(scratch, error))
+        outcome = Outcome(_unexpected(error), detail=detail, full=_is_full(scratch, error))
     finally:
         # What cannot be deleted now, as when memory is out, the next call deletes.
         with suppress(OSError, MemoryError):
             empty(scratch)
+    if outcome.failure and outcome.failure.code not in RESOURCE_FAULTS and not Path(source).is_file():
+        # Who deletes it in the middle makes decoders say what they like of it.
+        failure = Failure(DocumentErrorCode.ENGINE_CRASHED, "The document vanished while it was read.")
+        return Outcome(failure, detail=outcome.failure.code.value)
+    return outcome
 
 
 def _unexpected(error: Exception) -> Failure:

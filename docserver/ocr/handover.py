@@ -1,6 +1,5 @@
 """Server side: how a document comes before an OCR process, and what that has made comes back, as files."""
 
-import contextlib
 import errno
 import os
 import shutil
@@ -10,20 +9,19 @@ from typing import BinaryIO
 
 
 def show(source: Path, directory: Path) -> Path:
-    """Put a document where a process that may read nothing else finds it; the path is there only if the source is.
+    """Put a document where a process that may read nothing else finds it; raises FileNotFoundError if either is gone.
 
     As another name of the same file, which costs nothing and cannot be written from there, or as a copy where the
     storage is on another file system. The name is a plain one, absolute, and cannot look like an option.
     """
     shown = directory / source.name
     shown.unlink(missing_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            shown.hardlink_to(source)
-        except FileNotFoundError:
-            raise
-        except OSError:
-            shutil.copyfile(source, shown)
+    try:
+        shown.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, shown)
     return shown
 
 

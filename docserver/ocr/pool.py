@@ -33,6 +33,7 @@ MOST_SAID = 500
 SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 """Room, open files, processes, memory: what this process lacks when it starts another or shows it a document."""
 
+_MISSING = Failure(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
 
 
@@ -223,6 +224,12 @@ class Slot:
             if running and running.excess:
                 return Failure(DocumentErrorCode.ENGINE_CRASHED, f"Reading took more {running.excess} than is allowed.")
             return _crash(exit_code, slot=self.number)
+        except FileNotFoundError:
+            is_there = await asyncio.to_thread(source.exists)
+            if is_there:
+                self._kill()
+                log.warning("scratch directory is gone", extra={"slot": self.number})
+            return _CRASHED if is_there else _MISSING
         except Exception as error:
             self._kill()
             if isinstance(error, OSError) and error.errno in SHORTAGES:

@@ -303,7 +303,7 @@ def test_an_ocr_process_tells_of_a_full_disk(tmp_path: Path, resources: Resource
     # The bound on this process's own CPU time is none of the test's.
     bounds = resource.getrlimit(resource.RLIMIT_CPU)
     try:
-        assert [child.contained(work, limits).full for work in (write, fail)] == [True, False]
+        assert [child.contained(work, __file__, limits).full for work in (write, fail)] == [True, False]
     finally:
         resource.setrlimit(resource.RLIMIT_CPU, bounds)
 

@@ -7,10 +7,11 @@ import json
 import multiprocessing
 import os
 import platform
+import shutil
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import Options
 from docserver.ocr import landlock, syscalls
 from docserver.ocr.handover import show
 from docserver.ocr.pool import Slot
@@ -477,3 +479,55 @@ async def test_a_document_is_in_reach_only_while_it_is_read(
 
     assert list(slot._source.iterdir()) == []
     assert source.stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("call", ["open_document", "own_texts", "read_page"])
+async def test_a_document_that_vanishes_while_it_is_read_is_not_blamed_for_what_decoders_say(
+    call: str, make_slot: Callable[..., Slot], source: Path
+) -> None:
+    slot = make_slot()
+    await inside(
+        slot,
+        f"""
+        from docserver.errors import DocumentErrorCode
+        from docserver.ocr import calls
+        from docserver.ocr.faults import Unreadable
+
+        def call(*_, **__):
+            for _ in range(1000):
+                time.sleep(0.01)
+                if not Path({str(slot._source / source.name)!r}).exists():
+                    raise Unreadable(DocumentErrorCode.CORRUPT, "It is broken.")
+
+        calls.{call} = call
+        """,
+    )
+    calls: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
+        "open_document": lambda: slot.open(source, "image/png"),
+        "own_texts": lambda: slot.own_texts(source, "image/png", pages=[1], options=Options("eng")),
+        "read_page": lambda: read(slot, source),
+    }
+    reading = asyncio.create_task(calls[call]())
+    await until(lambda: any(slot._source.iterdir()))
+    shutil.rmtree(slot._source)
+
+    found = await reading
+
+    assert isinstance(found, Failure)
+    assert (found.code, found.retryable) == (DocumentErrorCode.ENGINE_CRASHED, True)
+    await assert_reads(slot, source)
+
+
+async def test_what_is_not_stored_any_more_is_told_from_a_directory_that_is_gone(
+    make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot()
+    await assert_reads(slot, source)
+    missing = await read(slot, tmp_path / "missing")
+    shutil.rmtree(slot._source)
+    gone = await read(slot, source)
+
+    assert isinstance(missing, Failure)
+    assert isinstance(gone, Failure)
+    assert (missing.code, gone.code) == (DocumentErrorCode.STORAGE_MISSING, DocumentErrorCode.ENGINE_CRASHED)
+    await assert_reads(slot, source)

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from docserver.errors import DocumentErrorCode
 from docserver.model import Page
 from docserver.ocr import child
-from docserver.ocr.faults import Unreadable
 from docserver.ocr.limits import Limits, Outcome
 
 PDF = "application/pdf"
@@ -27,12 +25,10 @@ def make(source: str, *, content_type: str, pages: Sequence[Page], limits: Limit
 
         target = scratch / RESULT
         target.unlink(missing_ok=True)
-        if not Path(source).is_file():
-            raise Unreadable(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
         if content_type == PDF:
             pdfs.write(source, pages=pages, target=target)
         else:
             pictures.write(source, content_type, pages=pages, target=target, max_pixels=limits.max_page_pixels)
         return Outcome()
 
-    return child.contained(made, replace(limits, scratch=str(scratch / WORK)))
+    return child.contained(made, source, replace(limits, scratch=str(scratch / WORK)))
