@@ -17,8 +17,10 @@ LARGE_PAGES = 50
 """More are rendered for one client at a time: that takes a second of a core, and a thread for as long."""
 
 TURN_S = 30.0
-RETRY_AFTER_S = 5
+RENDERING_S = 60.0
+"""What its turn and its making may take together: 2000 full pages take ten seconds as Markdown."""
 
+RETRY_AFTER_S = 5
 
 Made = tuple[str, bytes | IO[bytes]]
 """ETag and result; a file is the caller's to close."""

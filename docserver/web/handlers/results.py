@@ -9,6 +9,7 @@ from aiohttp import web
 from docserver import results
 from docserver.errors import NotAcceptable, NotFound
 from docserver.formats import FORMATS, PDF, Format, negotiate
+from docserver.renderer import RENDERING_S
 from docserver.results import Rendered
 from docserver.selection import MAX_PAGE_NUMBER
 from docserver.web import answers, schemas
@@ -82,9 +83,8 @@ def _wanted(request: web.Request, name: str | None, *, default: str) -> Format:
     if form is None:
         offered = ", ".join(_MEDIA_TYPES)
         raise NotAcceptable(f"None of the formats in the Accept header is offered; offered are: {offered}.")
-    if form is PDF:
-        # Its turn, and its making.
-        allow(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s)
+    # Its turn, and its making.
+    allow(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else RENDERING_S)
     return form
 
 
