@@ -20,6 +20,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES = 32 * 1024 * 1024
+"""Of an answer; eight of the fullest pages, compressed, take some megabytes."""
 
 MAX_LAYOUT_BYTES = 32 * 1024 * 1024
 """Of a page, before it is compressed: as many words as MAX_TEXT allows, each in a block of its own."""
