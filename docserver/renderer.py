@@ -3,12 +3,13 @@
 import asyncio
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from docserver import turns
 from docserver.errors import Unavailable
 from docserver.formats import Rendering
 from docserver.model import Job, Page
@@ -37,7 +38,7 @@ class Renderer:
 
     async def render(self, form: Rendering, job: Job, pages: Sequence[Page]) -> Made:
         """Render a result; raises Unavailable."""
-        async with self._its_turn(len(pages)):
+        async with self._its_turn() if len(pages) > LARGE_PAGES else nullcontext():
             stop = threading.Event()
             work = asyncio.ensure_future(asyncio.to_thread(self._rendered, form, job, pages, stop))
             try:
@@ -49,23 +50,9 @@ class Renderer:
                 _close(work)
                 raise
 
-    @asynccontextmanager
-    async def _its_turn(self, pages: int) -> AsyncIterator[None]:
-        if pages <= LARGE_PAGES:
-            yield
-            return
-        try:
-            async with asyncio.timeout(TURN_S):
-                await self._turn.acquire()
-        except TimeoutError as error:
-            raise Unavailable(
-                "Too many large results are being made; ask again soon, or for fewer pages.",
-                headers={"Retry-After": str(RETRY_AFTER_S)},
-            ) from error
-        try:
-            yield
-        finally:
-            self._turn.release()
+    def _its_turn(self) -> AbstractAsyncContextManager[None]:
+        refusal = "Too many large results are being made; ask again soon, or for fewer pages."
+        return turns.taken(self._turn, within_s=TURN_S, refusal=refusal, retry_after_s=RETRY_AFTER_S)
 
     def _rendered(self, form: Rendering, job: Job, pages: Sequence[Page], stop: threading.Event) -> Made:
         digest = sha256()

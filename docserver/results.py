@@ -70,8 +70,8 @@ async def result(
     """A completed job's text; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
     name = f"{form.name}:{format_pages(selection or ())}"
     kept = await resources.cache.result(job_id, name)
-    believed = kept is not None and kept.fresh and kept.job.status.final
-    state = kept.job if kept and believed else await reads.job(resources, job_id)
+    believed = kept.job if kept and kept.fresh and kept.job.status.final else None
+    state = believed or await reads.job(resources, job_id)
     _check_completed(state)
     if kept and kept.result is not None and kept.job.version == state.version:
         etag, _, body = kept.result.partition(b"\n")

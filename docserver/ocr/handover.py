@@ -18,8 +18,6 @@ def show(source: Path, directory: Path) -> Path:
     shown.unlink(missing_ok=True)
     try:
         shown.hardlink_to(source)
-    except FileNotFoundError:
-        raise
     except OSError:
         shutil.copyfile(source, shown)
     return shown

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from docserver.errors import Failure, Unavailable
+from docserver import turns
+from docserver.errors import Failure
 from docserver.model import Page
 from docserver.ocr.engine import PROGRAM, Engine
 from docserver.ocr.pool import Slot
@@ -30,21 +31,17 @@ class PdfMaker:
 
     async def make(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
         """The PDF as an open file without a name, which is the caller's to close; raises Unavailable."""
-        try:
-            async with asyncio.timeout(self._settings.pdf_timeout_s):
-                await self._turn.acquire()
-        except TimeoutError as error:
-            raise Unavailable(
-                "Too many searchable PDFs are being made.", headers={"Retry-After": str(RETRY_AFTER_S)}
-            ) from error
-        # Nothing that one document has done to its process can reach the next.
-        slot = Slot(
-            number=self._settings.slot_count, settings=self._settings, engine=self._engine, scratch=self._scratch
-        )
-        try:
-            return await slot.make_searchable(source, content_type, pages)
-        finally:
+        async with turns.taken(
+            self._turn,
+            within_s=self._settings.pdf_timeout_s,
+            refusal="Too many searchable PDFs are being made.",
+            retry_after_s=RETRY_AFTER_S,
+        ):
+            # Nothing that one document has done to its process can reach the next.
+            slot = Slot(
+                number=self._settings.slot_count, settings=self._settings, engine=self._engine, scratch=self._scratch
+            )
             try:
-                await slot.close()
+                return await slot.make_searchable(source, content_type, pages)
             finally:
-                self._turn.release()
+                await slot.close()
