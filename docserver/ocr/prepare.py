@@ -71,7 +71,9 @@ def scaled(page: Prepared, factor: float) -> Prepared:
     """The page made larger or smaller."""
     width, height = page.image.size
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return replace(_resized(page, size, Image.Resampling.LANCZOS), dpi=page.dpi and round(page.dpi * factor))
+    # Of larger pictures that are made smaller, letters are read as well after the fastest that is smooth.
+    resampling = Image.Resampling.LANCZOS if factor > 1 else Image.Resampling.HAMMING
+    return replace(_resized(page, size, resampling), dpi=page.dpi and round(page.dpi * factor))
 
 
 def stretched(page: Prepared, pixel_height: float) -> Prepared:

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 from docserver.model import Options, Reading
 from docserver.ocr import calls
 from docserver.ocr.limits import Limits
+from docserver.ocr.tesseract import Recognised
+from docserver.ocr.tesseract_library import TesseractLibrary
+from docserver.ocr.tesseract_program import TesseractProgram
 from tests.engines import BINDINGS, engine_of
 
 VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"
@@ -50,6 +54,27 @@ def read(image: Image.Image, limits: Limits) -> Reading:
     source = Path(limits.scratch) / "page.png"
     image.save(source)
     return calls.read_page(str(source), "image/png", page=1, options=Options("eng"), limits=limits)
+
+
+def watch(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The sizes of the pictures that Tesseract is shown from now on."""
+    shown: list[tuple[int, int]] = []
+    for tesseract in (TesseractLibrary, TesseractProgram):
+        recognise = tesseract.recognise
+
+        def watched(self: Any, picture: Image.Image, *, recognise: Any = recognise, **given: Any) -> Recognised:
+            shown.append(picture.size)
+            found: Recognised = recognise(self, picture, **given)
+            return found
+
+        monkeypatch.setattr(tesseract, "recognise", watched)
+    return shown
+
+
+def around(reading: Reading) -> tuple[int, int, int, int]:
+    """The box of all that was read."""
+    lefts, tops, rights, bottoms = zip(*(block.box for block in reading.blocks), strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def word_box(reading: Reading, text: str) -> tuple[int, int, int, int]:
@@ -98,15 +123,36 @@ def test_light_letters_on_a_dark_page_are_read(limits: Limits) -> None:
     assert read(ImageOps.invert(sheet()), limits).text.split() == TEXT.split()
 
 
-def test_a_page_of_twice_the_resolution_is_read_and_keeps_its_coordinates(limits: Limits) -> None:
-    large = sheet().resize((4960, 4000), Image.Resampling.BICUBIC)
+@pytest.mark.parametrize("times", [3, 4])
+def test_large_letters_are_made_smaller_for_reading_and_lie_where_they_are(
+    times: int, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = watch(monkeypatch)
+    large = sheet().resize((1240 * times, 1000 * times), Image.Resampling.BICUBIC)
 
     reading = read(large, limits)
 
+    ((width, height),) = shown
+    assert 2 * 1000 < width <= 0.8 * large.width
+    assert width / height == pytest.approx(1.24, rel=0.01)
     assert reading.text.split() == TEXT.split()
-    assert (reading.width, reading.height) == (4960, 4000)
-    right = max(block.box[2] for block in reading.blocks)
-    assert 2000 < right < 4960
+    assert (reading.width, reading.height) == large.size
+    left, top, right, bottom = (side / times for side in around(reading))
+    assert left == pytest.approx(120, abs=6)
+    assert top == pytest.approx(106, abs=12)
+    assert 500 < right < 1240
+    assert bottom == pytest.approx(100 + 56 * 13 + 30, abs=12)
+
+
+def test_small_letters_below_bold_ones_are_read(limits: Limits) -> None:
+    page = Image.new("L", (2480, 3508), 250)
+    draw = ImageDraw.Draw(page)
+    for number, line in enumerate(LINES):
+        draw.text((200, 200 + 90 * number), line, fill=20, font=ImageFont.load_default(size=52), stroke_width=2)
+    footnote = " ".join(LINES[:2])
+    draw.text((200, 3200), footnote, fill=20, font=ImageFont.load_default(size=25))
+
+    assert read(page, limits).text.lower().split() == [*TEXT.split(), *footnote.split()]
 
 
 def test_a_page_in_uneven_light_is_read(limits: Limits) -> None:
