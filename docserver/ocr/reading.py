@@ -20,14 +20,11 @@ from docserver.ocr.prepare import (
 )
 from docserver.ocr.tesseract import Layout, Recognised, Tesseract, words_of
 
-LEAST_SKEW = 1.5
-"""Degrees. Tesseract follows lines that lie less askew by itself."""
+LEAST_SKEW, LEAST_SKEW_ON_PHOTOS = 1.5, 0.5
+"""Degrees. Tesseract follows lines that lie less askew by itself; on photos some fall by more than others."""
 
-LEAST_SKEW_OF_PHOTOS = 0.5
-"""Degrees. On photos lines fall by more at one end of the page than at the other."""
-
-CLEAR = 1.7
-"""A direction less clear than this is that of a picture or of noise; lines on photos, not quite parallel, have 2."""
+CLEAR, CLEAR_ON_PHOTOS = 1.7, 1.45
+"""A direction less clear than this is that of a picture or of noise; lines on photos are not quite parallel."""
 
 CLEAR_IF_SMALL = 5.0
 """The slope of a few letters is that of their tops: only a long line is clearer than this."""
@@ -174,10 +171,10 @@ def _straight(page: Prepared, seen: Look | None) -> Prepared:
         seen = look(page.image)
     if seen is None:
         return page
-    least = LEAST_SKEW_OF_PHOTOS if seen.light < UNEVEN else LEAST_SKEW
-    if abs(seen.skew) >= least and seen.clarity >= (CLEAR_IF_SMALL if _small(page) else CLEAR):
-        return straightened(page, seen.skew)
-    return page
+    least, clear = (LEAST_SKEW_ON_PHOTOS, CLEAR_ON_PHOTOS) if seen.light < UNEVEN else (LEAST_SKEW, CLEAR)
+    if _small(page):
+        clear = CLEAR_IF_SMALL
+    return straightened(page, seen.skew) if abs(seen.skew) >= least and seen.clarity >= clear else page
 
 
 def _layout(page: Prepared, seen: Look) -> Layout:
@@ -189,7 +186,11 @@ def _layout(page: Prepared, seen: Look) -> Layout:
 
 def _tried(page: Prepared, seen: Look, tesseract: Tesseract, languages: str) -> tuple[Recognised, int]:
     straight = _straight(page, seen)
-    reading = _read(straight, tesseract, languages=languages, layout=_layout(straight, seen))
+    layout = _layout(straight, seen)
+    reading = _read(straight, tesseract, languages=languages, layout=layout)
+    if not reading[0].text and layout is Layout.PAGE:
+        # It took all of it for one picture, perhaps for the sake of a dark edge around.
+        reading = _read(straight, tesseract, languages=languages, layout=Layout.COLUMN)
     upright = turned(straight, DOWNWARDS)
     if reading[1] == upright.rotation and _narrow(upright):
         # A receipt on its side, of which Tesseract reads names and prices apart.

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
+from bench import camera
 from docserver.model import Options, Reading
 from docserver.ocr import calls
 from docserver.ocr.limits import Limits
-from docserver.ocr.tesseract import Recognised
+from docserver.ocr.tesseract import Layout, Recognised
 from docserver.ocr.tesseract_library import TesseractLibrary
 from docserver.ocr.tesseract_program import TesseractProgram
 from tests.engines import BINDINGS, engine_of
@@ -56,14 +57,16 @@ def read(image: Image.Image, limits: Limits) -> Reading:
     return calls.read_page(str(source), "image/png", page=1, options=Options("eng"), limits=limits)
 
 
-def watch(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """The sizes of the pictures that Tesseract is shown from now on."""
+def watch(monkeypatch: pytest.MonkeyPatch, *, blind_to: Layout | None = None) -> list[tuple[int, int]]:
+    """The sizes of the pictures that Tesseract is shown from now on, of which it sees nothing in one layout."""
     shown: list[tuple[int, int]] = []
     for tesseract in (TesseractLibrary, TesseractProgram):
         recognise = tesseract.recognise
 
         def watched(self: Any, picture: Image.Image, *, recognise: Any = recognise, **given: Any) -> Recognised:
             shown.append(picture.size)
+            if given["layout"] is blind_to:
+                return Recognised("", (), 0.0)
             found: Recognised = recognise(self, picture, **given)
             return found
 
@@ -176,6 +179,23 @@ def test_a_page_seen_aslant_on_a_dark_table_is_read(limits: Limits) -> None:
     reading = read(ImageChops.multiply(photo, light), limits)
 
     assert reading.text.split() == TEXT.split()
+
+
+def test_a_photo_whose_lines_are_not_parallel_is_read(limits: Limits) -> None:
+    page = Image.new("L", (1240, 1754), 250)
+    page.paste(sheet().crop((100, 80, 1240, 900)), (100, 100))
+    photo = camera.photographed(page.resize((2067, 2923), Image.Resampling.BICUBIC), 5139)
+
+    assert read(photo, limits).text.lower().split() == TEXT.split()
+
+
+def test_a_page_that_is_taken_for_a_picture_is_read_as_a_column(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = watch(monkeypatch, blind_to=Layout.PAGE)
+
+    assert read(sheet(), limits).text.split() == TEXT.split()
+    assert len(shown) == 2
 
 
 def test_letters_that_only_their_colour_shows_are_read(limits: Limits) -> None:
