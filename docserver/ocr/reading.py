@@ -39,7 +39,8 @@ STROKE_PX = 2.7
 """Strokes of 10-point letters at 200 dpi; thicker ones are read as well, and a fifth faster, if they are no larger."""
 
 ENOUGH_PX = 2100
-"""A4 at 180 dpi; of a page that is no larger also those letters can be read whose strokes are thinner than most."""
+"""A4 at 180 dpi; of a page that is no smaller also those letters can be read whose strokes are thinner than most. A
+picture of a line has letters of one size."""
 
 LESS = 0.8
 """Scaling costs about what a page of so much the size saves."""
@@ -155,9 +156,10 @@ def _cleared(page: Prepared, seen: Look) -> Prepared:
 
 def _sized(page: Prepared, seen: Look) -> Prepared:
     longer = max(page.image.size)
-    needed = max(STROKE_PX / max(seen.stroke_px, 1.0), ENOUGH_PX / longer)
-    if needed <= LESS:
-        return scaled(page, needed)
+    least = 0.0 if _small(page) else ENOUGH_PX / longer
+    enough = max(STROKE_PX / max(seen.stroke_px, 1.0), least)
+    if enough <= LESS:
+        return scaled(page, enough)
     little = longer < (LITTLE_FORM_PX if _ruled(seen) else LITTLE_PX)
     thin = seen.stroke_px <= (THIN_IF_SMALL_PX if _small(page) else THIN_PX)
     if thin and little and not _narrow(page):

@@ -147,6 +147,18 @@ def test_large_letters_are_made_smaller_for_reading_and_lie_where_they_are(
     assert bottom == pytest.approx(100 + 56 * 13 + 30, abs=12)
 
 
+def test_a_line_of_huge_letters_is_made_smaller(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = watch(monkeypatch)
+    line = Image.new("L", (2200, 180), 250)
+    ImageDraw.Draw(line).text((40, 20), "Harbour 2417 evening", fill=20, font=ImageFont.load_default(size=120))
+
+    reading = read(line, limits)
+
+    assert reading.text == "Harbour 2417 evening"
+    assert shown[0][1] < 0.5 * 180
+    assert around(reading)[3] - around(reading)[1] > 70
+
+
 def test_small_letters_below_bold_ones_are_read(limits: Limits) -> None:
     page = Image.new("L", (2480, 3508), 250)
     draw = ImageDraw.Draw(page)
