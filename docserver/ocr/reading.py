@@ -39,8 +39,10 @@ STROKE_PX = 2.7
 """Strokes of 10-point letters at 200 dpi; thicker ones are read as well, and a fifth faster, if they are no larger."""
 
 ENOUGH_PX = 2100
-"""A4 at 180 dpi; of a page that is no smaller also those letters can be read whose strokes are thinner than most. A
-picture of a line has letters of one size."""
+"""A4 at 180 dpi; of a page that is no smaller also those letters can be read whose strokes are thinner than most."""
+
+LEAST_SCALE = 0.25
+"""Of a small picture: what is too thick even then is no letter, and there may be some beside it."""
 
 LESS = 0.8
 """Scaling costs about what a page of so much the size saves."""
@@ -156,7 +158,7 @@ def _cleared(page: Prepared, seen: Look) -> Prepared:
 
 def _sized(page: Prepared, seen: Look) -> Prepared:
     longer = max(page.image.size)
-    least = 0.0 if _small(page) else ENOUGH_PX / longer
+    least = LEAST_SCALE if _small(page) else ENOUGH_PX / longer
     enough = max(STROKE_PX / max(seen.stroke_px, 1.0), least)
     if enough <= LESS:
         return scaled(page, enough)

@@ -159,6 +159,16 @@ def test_a_line_of_huge_letters_is_made_smaller(limits: Limits, monkeypatch: pyt
     assert around(reading)[3] - around(reading)[1] > 70
 
 
+def test_letters_beside_thick_bars_are_read(limits: Limits) -> None:
+    picture = Image.new("L", (900, 290), 250)
+    draw = ImageDraw.Draw(picture)
+    for left in range(30, 430, 50):
+        draw.rectangle((left, 30, left + 26, 260), fill=20)
+    draw.text((480, 200), "evening harbour", fill=20, font=ImageFont.load_default(size=44))
+
+    assert "evening harbour" in read(picture, limits).text
+
+
 def test_small_letters_below_bold_ones_are_read(limits: Limits) -> None:
     page = Image.new("L", (2480, 3508), 250)
     draw = ImageDraw.Draw(page)
