@@ -17,9 +17,9 @@ from docserver.resources import Resources
 from docserver.tables import jobs, pages
 from docserver.worker import Worker
 from tests.integration.conftest import Client, completed, get, upload
+from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job, value
 from tests.integration.test_claims import told
 from tests.integration.test_pipeline import Unanswered
-from tests.integration.test_tables import READING, change, claim_pages, finish_job, found, make_job, value
 from tests.samples import PAGES, pdf_scanned, png, truncated, words
 
 READ = [words(page) for page in PAGES]

@@ -14,7 +14,7 @@ from docserver.ocr.searchable.maker import PdfMaker
 from docserver.resources import Resources
 from docserver.worker import Worker
 from tests.integration.conftest import Client, MakeClient, completed, get, upload
-from tests.integration.test_tables import change
+from tests.integration.rows import change
 from tests.samples import KINDS, PAGES, Sample, jpeg_turned, pdf_pages, pdf_scanned, png, words
 from tests.unit.test_searchable_pdf import run
 

@@ -15,8 +15,8 @@ from docserver.errors import DatabaseUnavailable
 from docserver.model import Status
 from docserver.resources import Resources
 from docserver.tables import jobs, pages
+from tests.integration.rows import READING, TIMEOUT, change, claim_pages, finish_job, found, make_job, value
 from tests.integration.test_cache import listening
-from tests.integration.test_tables import READING, TIMEOUT, change, claim_pages, finish_job, found, make_job, value
 
 FOREVER_S = 1000.0
 

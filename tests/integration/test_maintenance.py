@@ -22,7 +22,7 @@ from docserver.model import NewDocument, Options, new_id
 from docserver.queue import KEY
 from docserver.resources import Resources
 from docserver.tables import deletions, documents, jobs, pages
-from tests.integration.test_tables import change, claim_job, claim_pages, finish_job, make_job, troubles, value
+from tests.integration.rows import change, claim_job, claim_pages, finish_job, make_job, troubles, value
 from tests.samples import png
 
 PAST = "UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"

@@ -34,7 +34,7 @@ from docserver.resources import Resources, opened
 from docserver.settings import Settings
 from docserver.tables import jobs
 from tests import jobs_model as model
-from tests.integration.test_tables import READING, TIMEOUT
+from tests.integration.rows import READING, TIMEOUT
 from tests.samples import png
 
 T = TypeVar("T")

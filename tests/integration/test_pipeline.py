@@ -26,8 +26,8 @@ from docserver.pipeline import Pipeline
 from docserver.resources import Resources
 from docserver.worker import Worker
 from tests.integration.conftest import Client, completed, get, upload
+from tests.integration.rows import found
 from tests.integration.test_claims import Switch, losses, told
-from tests.integration.test_tables import found
 from tests.samples import PAGES, pdf_scanned, png, words
 from tests.samples_layers import PROSE, lines, pdf, scan
 

@@ -29,8 +29,8 @@ from docserver.model import Status
 from docserver.resources import Resources
 from docserver.results import Rendered
 from docserver.tables import deletions, documents, jobs, pages
+from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job
 from tests.integration.test_cache import listening
-from tests.integration.test_tables import READING, change, claim_pages, finish_job, found, make_job
 
 TXT = FORMATS["txt"]
 

@@ -1,95 +1,30 @@
-"""The SQL of documents, jobs and pages: who may claim and write what, and what lists and searches find."""
+"""The SQL of documents, jobs and pages: who may claim and write what."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from docserver import moves
-from docserver.db import Cursor, Database
-from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import NewDocument, Options, PageStatus, Reading, Status, new_id, pack_blocks
+from docserver.db import Database
+from docserver.model import Options, PageStatus, Status
 from docserver.tables import claims, deletions, documents, jobs, pages
-from docserver.tables.documents import Filter, Position
-
-ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
-READING = Reading(
-    width=100,
-    height=200,
-    dpi=300,
-    rotation=90,
-    source="ocr",
-    confidence=93.5,
-    text="Größe 😀",
-    layout=pack_blocks(()),
+from tests.integration.rows import (
+    ENGINE,
+    LEASE_S,
+    READING,
+    TIMEOUT,
+    change,
+    claim_job,
+    claim_pages,
+    finish_job,
+    found,
+    make_job,
+    troubles,
+    value,
 )
-TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 1)
-LEASE_S = 30.0
-
-
-async def make_job(
-    db: Database, *, total: int | None = None, filename: str = "a.png", content_type: str = "image/png", **options: Any
-) -> tuple[UUID, UUID]:
-    """A document with its job, opened with `total` pages if that is given; returns the ids of both."""
-    document_id, job_id = new_id(), new_id()
-    new = NewDocument(id=document_id, filename=filename, content_type=content_type, size=5, sha256=bytes(32))
-    async with db.transaction() as cur:
-        await documents.insert(cur, new, job_id=job_id, client="10.0.0.1")
-        await jobs.insert(
-            cur,
-            job_id=job_id,
-            document_id=document_id,
-            options=Options("eng", options.get("pages")),
-            request_id="request",
-        )
-    if total is not None:
-        claim_id = uuid4()
-        async with db.transaction() as cur:
-            assert await jobs.claim(cur, job_id=job_id, claim_id=claim_id, lease_s=LEASE_S, engine=ENGINE)
-            assert await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=total)
-            await pages.insert(cur, job_id=job_id, numbers=range(1, total + 1))
-    return document_id, job_id
-
-
-async def change(db: Database, sql: str, *arguments: Any) -> None:
-    """A state that the service itself would reach only after a while."""
-    async with db.session() as cur:
-        assert await cur.execute(sql, arguments) > 0
-
-
-async def value(db: Database, sql: str, *arguments: Any) -> Any:
-    """The one value that a query gives."""
-    async with db.session() as cur:
-        await cur.execute(sql, arguments)
-        row = cur.row()
-    assert row
-    (found,) = row.values()
-    return found
-
-
-async def claim_job(db: Database, job_id: UUID, claim_id: UUID | None = None) -> bool:
-    async with db.session() as cur:
-        return await jobs.claim(cur, job_id=job_id, claim_id=claim_id or uuid4(), lease_s=LEASE_S, engine=ENGINE)
-
-
-async def troubles(cur: Cursor, job_id: UUID) -> tuple[int, int]:
-    """How often opening a claimed job's document has failed, and how often its opener has fallen silent."""
-    work = await jobs.work(cur, job_id)
-    return work.tries, work.losses
-
-
-async def claim_pages(db: Database, job_id: UUID, *, limit: int = 2) -> tuple[UUID, list[int]]:
-    """Claim pages; returns the claim and the numbers of its pages."""
-    claim_id = uuid4()
-    async with db.session() as cur:
-        taken = await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=LEASE_S)
-        numbers = [page.number for page in await pages.claimed(cur, claim_id)]
-    assert taken is bool(numbers)
-    return claim_id, numbers
 
 
 async def runnable(db: Database, *, limit: int = 100) -> list[UUID]:
@@ -120,21 +55,6 @@ async def test_a_page_that_is_to_be_read_again_says_nothing_until_then(db: Datab
 
         await cur.execute("SELECT text, layout, width, confidence, finished_at FROM pages")
         assert set(cur.only_row().values()) == {None}
-
-
-async def finish_job(
-    db: Database, job_id: UUID, status: Status = Status.COMPLETED, failure: Failure | None = None
-) -> None:
-    async with db.transaction() as cur:
-        assert await jobs.lock(cur, job_id)
-        await jobs.finish(cur, job_id=job_id, status=status, failure=failure)
-
-
-async def found(db: Database, job_id: UUID) -> Any:
-    async with db.session() as cur:
-        job = await jobs.find(cur, job_id)
-    assert job
-    return job
 
 
 async def test_a_new_job_is_pending_with_the_options_it_was_given(db: Database) -> None:
@@ -487,154 +407,3 @@ async def test_deleting_a_document_takes_its_jobs_and_pages_along(db: Database) 
         assert await deletions.was_deleted(cur, document_id) is True
         assert await documents.existing(cur, [document_id, other_document]) == {other_document}
         assert len(await pages.of_job(cur, job_id=other_job, after=0, limit=10)) == 1
-
-
-async def names(db: Database, narrowed: Filter | None = None) -> list[str]:
-    """The file names that pass the filter, oldest first; `count` must say as many."""
-    narrowed = narrowed or Filter()
-    async with db.session() as cur:
-        items = await documents.list_oldest_first(cur, narrowed, after=None, limit=100, offset=0)
-        reverse = await documents.list_newest_first(cur, narrowed, after=None, limit=100, offset=0)
-        assert await documents.count(cur, narrowed) == len(items)
-    assert reverse == items[::-1]
-    return [item.document.filename for item in items]
-
-
-async def make_documents(db: Database, filenames: Iterable[str]) -> list[UUID]:
-    return [(await make_job(db, filename=filename))[0] for filename in filenames]
-
-
-@pytest.mark.parametrize(
-    ("part", "expected"),
-    [
-        ("100%", ["100%.png"]),
-        ("%", ["100%.png"]),
-        ("_", ["a_b.png"]),
-        ("a_b", ["a_b.png"]),
-        ("\\", ["back\\slash.png"]),
-        ("\\slash", ["back\\slash.png"]),
-        ("'", ["it's.png"]),
-        ("AXB", ["axb.png"]),
-        ("übung", ["ÜBUNG.png"]),
-        ("ОТЧЁТ", ["отчёт.png"]),
-        ("😀", ["😀.png"]),
-        ("报告", ["年度报告.png"]),
-        ("nothing like it", []),
-        ("' OR 1=1 -- ", []),
-    ],
-)
-async def test_a_part_of_a_name_is_found_as_it_is_written_in_any_case(
-    db: Database, part: str, expected: list[str]
-) -> None:
-    everything = [
-        "100%.png",
-        "1000.png",
-        "a_b.png",
-        "axb.png",
-        "back\\slash.png",
-        "it's.png",
-        "ÜBUNG.png",
-        "отчёт.png",
-        "😀.png",
-        "😎.png",
-        "年度报告.png",
-    ]
-    await make_documents(db, everything)
-
-    assert await names(db, Filter(filename=part)) == expected
-    assert await names(db) == everything
-
-
-async def test_a_list_is_narrowed_by_kind_and_status_of_the_latest_job(db: Database) -> None:
-    await make_job(db, filename="pending.png")
-    await make_job(db, filename="pending.pdf", content_type="application/pdf")
-    _, done = await make_job(db, filename="done.pdf", content_type="application/pdf", total=0)
-    await finish_job(db, done)
-
-    assert await names(db, Filter(content_type="application/pdf")) == ["pending.pdf", "done.pdf"]
-    assert await names(db, Filter(status="completed")) == ["done.pdf"]
-    assert await names(db, Filter(status="pending", content_type="application/pdf")) == ["pending.pdf"]
-    assert await names(db, Filter(status="failed")) == []
-
-
-async def test_a_list_is_narrowed_by_time_from_and_including_up_to_and_excluding(db: Database) -> None:
-    noon = datetime(2026, 5, 1, 12, 0, 0, 123456)  # noqa: DTZ001 - as the database gives it
-    for document_id, moment in zip(
-        await make_documents(db, ["before", "at", "after"]),
-        (noon - timedelta(microseconds=1), noon, noon + timedelta(microseconds=1)),
-        strict=True,
-    ):
-        await change(db, "UPDATE documents SET created_at = %s WHERE id = %s", moment, document_id.bytes)
-
-    assert await names(db, Filter(created_from=noon)) == ["at", "after"]
-    assert await names(db, Filter(created_before=noon)) == ["before"]
-    assert await names(db, Filter(created_from=noon, created_before=noon + timedelta(microseconds=1))) == ["at"]
-
-
-@pytest.mark.parametrize("newest_first", [True, False])
-async def test_all_is_seen_once_going_by_cursor_also_among_documents_of_one_moment(
-    db: Database, *, newest_first: bool
-) -> None:
-    ids = await make_documents(db, [f"{number}.png" for number in range(7)])
-    await change(db, "UPDATE documents SET created_at = '2026-05-01 12:00:00.000001'")
-    await change(db, "UPDATE documents SET created_at = '2026-05-01 11:00:00' WHERE id = %s", ids[3].bytes)
-    part_of = documents.list_newest_first if newest_first else documents.list_oldest_first
-    seen: list[UUID] = []
-    after = None
-
-    while len(seen) < 100:
-        async with db.session() as cur:
-            part = await part_of(cur, Filter(), after=after, limit=2, offset=0)
-        if not part:
-            break
-        seen += [item.document.id for item in part]
-        after = Position(part[-1].document.created_at, part[-1].document.id)
-
-    oldest_first = [ids[3], *(document_id for document_id in ids if document_id != ids[3])]
-    assert seen == (oldest_first[::-1] if newest_first else oldest_first)
-
-
-async def test_a_cursor_keeps_its_place_while_documents_come(db: Database) -> None:
-    ids = await make_documents(db, "abcd")
-    async with db.session() as cur:
-        first = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=0)
-    await make_documents(db, "ef")
-
-    async with db.session() as cur:
-        place = Position(first[-1].document.created_at, first[-1].document.id)
-        rest = await documents.list_newest_first(cur, Filter(), after=place, limit=10, offset=0)
-
-    assert [item.document.id for item in rest] == [ids[1], ids[0]]
-
-
-async def test_a_list_is_paged_by_limit_and_offset(db: Database) -> None:
-    ids = await make_documents(db, "abcde")
-
-    async with db.session() as cur:
-        part = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=1)
-        beyond = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=9)
-
-    assert [item.document.id for item in part] == [ids[3], ids[2]]
-    assert beyond == []
-
-
-async def test_a_listed_document_comes_with_its_latest_job(db: Database) -> None:
-    document_id, job_id = await make_job(db, total=3)
-
-    async with db.session() as cur:
-        (item,) = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=0)
-        document = await documents.find(cur, document_id)
-
-    assert item.document == document
-    assert (item.job_id, item.status, item.pages_total) == (job_id, Status.PROCESSING, 3)
-
-
-async def test_the_jobs_of_a_document_come_latest_first(db: Database) -> None:
-    document_id, first = await make_job(db)
-    second = new_id()
-    async with db.session() as cur:
-        await jobs.insert(cur, job_id=second, document_id=document_id, options=Options("deu"), request_id="r")
-
-        found_jobs = await jobs.of_document(cur, document_id)
-
-    assert [job.id for job in found_jobs] == [second, first]

@@ -1,0 +1,99 @@
+"""Rows as tests need them, and steps that are made of several statements."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from docserver.db import Cursor, Database
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.model import NewDocument, Options, Reading, Status, new_id, pack_blocks
+from docserver.tables import documents, jobs, pages
+
+ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
+READING = Reading(
+    width=100,
+    height=200,
+    dpi=300,
+    rotation=90,
+    source="ocr",
+    confidence=93.5,
+    text="Größe 😀",
+    layout=pack_blocks(()),
+)
+TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 1)
+LEASE_S = 30.0
+
+
+async def make_job(
+    db: Database, *, total: int | None = None, filename: str = "a.png", content_type: str = "image/png", **options: Any
+) -> tuple[UUID, UUID]:
+    """A document with its job, opened with `total` pages if that is given; returns the ids of both."""
+    document_id, job_id = new_id(), new_id()
+    new = NewDocument(id=document_id, filename=filename, content_type=content_type, size=5, sha256=bytes(32))
+    async with db.transaction() as cur:
+        await documents.insert(cur, new, job_id=job_id, client="10.0.0.1")
+        await jobs.insert(
+            cur,
+            job_id=job_id,
+            document_id=document_id,
+            options=Options("eng", options.get("pages")),
+            request_id="request",
+        )
+    if total is not None:
+        claim_id = uuid4()
+        async with db.transaction() as cur:
+            assert await jobs.claim(cur, job_id=job_id, claim_id=claim_id, lease_s=LEASE_S, engine=ENGINE)
+            assert await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=total)
+            await pages.insert(cur, job_id=job_id, numbers=range(1, total + 1))
+    return document_id, job_id
+
+
+async def change(db: Database, sql: str, *arguments: Any) -> None:
+    """A state that the service itself would reach only after a while."""
+    async with db.session() as cur:
+        assert await cur.execute(sql, arguments) > 0
+
+
+async def value(db: Database, sql: str, *arguments: Any) -> Any:
+    """The one value that a query gives."""
+    async with db.session() as cur:
+        await cur.execute(sql, arguments)
+        row = cur.row()
+    assert row
+    (found,) = row.values()
+    return found
+
+
+async def claim_job(db: Database, job_id: UUID, claim_id: UUID | None = None) -> bool:
+    async with db.session() as cur:
+        return await jobs.claim(cur, job_id=job_id, claim_id=claim_id or uuid4(), lease_s=LEASE_S, engine=ENGINE)
+
+
+async def troubles(cur: Cursor, job_id: UUID) -> tuple[int, int]:
+    """How often opening a claimed job's document has failed, and how often its opener has fallen silent."""
+    work = await jobs.work(cur, job_id)
+    return work.tries, work.losses
+
+
+async def claim_pages(db: Database, job_id: UUID, *, limit: int = 2) -> tuple[UUID, list[int]]:
+    """Claim pages; returns the claim and the numbers of its pages."""
+    claim_id = uuid4()
+    async with db.session() as cur:
+        taken = await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=LEASE_S)
+        numbers = [page.number for page in await pages.claimed(cur, claim_id)]
+    assert taken is bool(numbers)
+    return claim_id, numbers
+
+
+async def finish_job(
+    db: Database, job_id: UUID, status: Status = Status.COMPLETED, failure: Failure | None = None
+) -> None:
+    async with db.transaction() as cur:
+        assert await jobs.lock(cur, job_id)
+        await jobs.finish(cur, job_id=job_id, status=status, failure=failure)
+
+
+async def found(db: Database, job_id: UUID) -> Any:
+    async with db.session() as cur:
+        job = await jobs.find(cur, job_id)
+    assert job
+    return job
