@@ -184,6 +184,10 @@ class Page:
 AUTO, FORCE = MODES = ("auto", "force")
 """A PDF page's own text where it is good, else its picture; or always the picture."""
 
+OFF = "off"
+ROTATE = (AUTO, OFF)
+"""Pages that lie on their side or upside down are set upright; or each is read as it lies."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -195,9 +199,11 @@ class Options:
     """A selection such as `1-3,7`, or None for all."""
     mode: str = AUTO
     """One of MODES."""
+    rotate: str = AUTO
+    """One of ROTATE."""
 
     def as_json(self) -> dict[str, Any]:
-        return {"languages": self.languages, "mode": self.mode, "pages": self.pages}
+        return {"languages": self.languages, "mode": self.mode, "pages": self.pages, "rotate": self.rotate}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,28 +90,38 @@ DOWNWARDS = 270
 """The turn that sets lines which run downwards upright, in degrees clockwise."""
 
 
-def read(picture: Picture, tesseract: Tesseract, *, languages: str) -> tuple[Recognised, int]:
+def read(picture: Picture, tesseract: Tesseract, *, languages: str, turning: bool) -> tuple[Recognised, int]:
     """What stands on the page, and the degrees clockwise by which it must be turned to be upright. Raises Unreadable.
 
-    Tesseract reads lines that run downwards by itself, unless it is told that all is one block; so of the four ways
-    that a page may lie two or three are tried, and only while none is read surely.
+    Without `turning` the page is taken for upright, and only straightened. Else, as Tesseract reads lines that run
+    downwards by itself unless it is told that all is one block, of the four ways that a page may lie two or three are
+    tried, and only while none is read surely.
     """
     page = stretched(Prepared(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
     seen = look(page.image)
     if seen is None:
-        return _read(page, tesseract, languages=languages, layout=Layout.PAGE)
-    candidates = _candidates(_sized(_cleared(_lit(page, seen), seen), seen), seen)
-    best = _tried(next(candidates), seen, tesseract, languages)
+        found, rotation = _read(page, tesseract, languages=languages, layout=Layout.PAGE)
+    else:
+        page = _sized(_cleared(_lit(page, seen), seen), seen)
+        found, rotation = _best(page, seen, tesseract, languages=languages, turning=turning)
+    return found, rotation if turning else 0
+
+
+def _best(page: Prepared, seen: Look, tesseract: Tesseract, *, languages: str, turning: bool) -> tuple[Recognised, int]:
+    candidates = _candidates(page, seen, turning=turning)
+    best = _tried(next(candidates), seen, tesseract, languages=languages, turning=turning)
     while best[0].confidence < SURE and (candidate := next(candidates, None)):
-        again = _tried(candidate, seen, tesseract, languages)
+        again = _tried(candidate, seen, tesseract, languages=languages, turning=turning)
         best = max(best, again, key=lambda reading: reading[0].weight)
     return best
 
 
-def _candidates(page: Prepared, seen: Look) -> Iterator[Prepared]:
+def _candidates(page: Prepared, seen: Look, *, turning: bool) -> Iterator[Prepared]:
     """What the page may be, the likeliest first."""
     directions: tuple[int, ...]
-    if _small(page) or _narrow(page):
+    if not turning:
+        directions = (0,)
+    elif _small(page) or _narrow(page):
         # The columns of a receipt may stand out more than its lines.
         directions = (0, 180, 90)
     elif seen.upright < ON_ITS_SIDE:
@@ -188,7 +198,9 @@ def _layout(page: Prepared, seen: Look) -> Layout:
     return Layout.COLUMN if _ruled(seen) else Layout.PAGE
 
 
-def _tried(page: Prepared, seen: Look, tesseract: Tesseract, languages: str) -> tuple[Recognised, int]:
+def _tried(
+    page: Prepared, seen: Look, tesseract: Tesseract, *, languages: str, turning: bool
+) -> tuple[Recognised, int]:
     straight = _straight(page, seen)
     layout = _layout(straight, seen)
     reading = _read(straight, tesseract, languages=languages, layout=layout)
@@ -196,7 +208,7 @@ def _tried(page: Prepared, seen: Look, tesseract: Tesseract, languages: str) -> 
         # It took all of it for one picture, perhaps for the sake of a dark edge around.
         reading = _read(straight, tesseract, languages=languages, layout=Layout.COLUMN)
     upright = turned(straight, DOWNWARDS)
-    if reading[1] == upright.rotation and _narrow(upright):
+    if turning and reading[1] == upright.rotation and _narrow(upright):
         # A receipt on its side, of which Tesseract reads names and prices apart.
         return _read(upright, tesseract, languages=languages, layout=_layout(upright, seen))
     return reading

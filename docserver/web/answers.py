@@ -33,6 +33,7 @@ class Options(Schema):
 
     languages = fields.String(required=True)
     mode = fields.String(required=True, metadata={"enum": ["auto", "force"]})
+    rotate = fields.String(required=True, metadata={"enum": ["auto", "off"]})
     pages = fields.String(required=True, allow_none=True)
 
 

@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import MODES, Status
+from docserver.model import MODES, ROTATE, Status
 from docserver.selection import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Position
@@ -139,6 +139,10 @@ class ReadingOptions(Strict):
     mode = fields.String(
         validate=validate.OneOf(MODES),
         metadata={"description": "auto: a PDF page's own text where it is good, else OCR; force: OCR always."},
+    )
+    rotate = fields.String(
+        validate=validate.OneOf(ROTATE),
+        metadata={"description": "auto: pages that lie on their side or upside down are set upright; off: none is."},
     )
 
 

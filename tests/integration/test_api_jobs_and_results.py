@@ -1,6 +1,7 @@
 """Following a job to its result."""
 
 import asyncio
+import io
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
+from PIL import Image
 
 from docserver.formats import FORMATS, PDF, Format
 from docserver.ocr.trial import Sandbox
@@ -17,7 +19,7 @@ from docserver.resources import Resources
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.integration.conftest import Client, MakeClient, completed, get, upload
-from tests.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
+from tests.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, png, words
 
 
 async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_engine(
@@ -32,7 +34,7 @@ async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_eng
     assert final["created_at"] <= final["started_at"] <= final["finished_at"]
     assert final["engine"]["name"] == "tesseract"
     assert final["engine"]["models"]["eng"].startswith("sha256:")
-    assert final["options"] == {"languages": "eng", "mode": "auto", "pages": None}
+    assert final["options"] == {"languages": "eng", "mode": "auto", "pages": None, "rotate": "auto"}
 
 
 async def test_waiting_for_a_job_ends_as_soon_as_it_is_final(client: Client, worker: Worker) -> None:
@@ -231,6 +233,23 @@ async def test_without_a_sandbox_it_is_ready_but_says_so(resources: Resources, a
 
     assert ready["status"] == "degraded"
     assert ready["checks"]["sandbox"] == {"status": "unavailable", "detail": "no Landlock, seccomp"}
+
+
+async def test_a_page_is_not_turned_where_that_is_switched_off(client: Client, worker: Worker) -> None:
+    upside_down = io.BytesIO()
+    Image.open(io.BytesIO(png())).transpose(Image.Transpose.ROTATE_180).save(upside_down, "PNG")
+    job = await upload(client, upside_down.getvalue(), rotate="off")
+    path = f"/v1/jobs/{job['job_id']}"
+    assert (await completed(client, job["job_id"]))["options"]["rotate"] == "off"
+    (lying,) = (await get(client, f"{path}/result", format="json"))["pages"]
+
+    async with client.post(f"{path}/retry", json={"rotate": "auto"}) as response:
+        assert response.status == 202
+    assert (await completed(client, job["job_id"]))["options"]["rotate"] == "auto"
+    (turned,) = (await get(client, f"{path}/result", format="json"))["pages"]
+
+    assert (lying["rotation"], turned["rotation"]) == (0, 180)
+    assert words(turned["text"]) == words(TEXT) != words(lying["text"])
 
 
 async def test_a_page_tells_whether_its_own_text_was_taken(client: Client, worker: Worker) -> None:

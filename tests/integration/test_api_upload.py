@@ -57,6 +57,7 @@ async def test_options_may_stand_before_or_behind_the_file_or_in_the_query(clien
         ({"languages": "eng;rm -rf"}, "/languages"),
         ({"languages": "../../etc/passwd"}, "/languages"),
         ({"mode": "fast"}, "/mode"),
+        ({"rotate": "left"}, "/rotate"),
         ({"pages": "3-1"}, "/pages"),
         ({"pages": "x"}, "/pages"),
         ({"expires_in": "0"}, "/expires_in"),

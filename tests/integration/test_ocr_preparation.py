@@ -51,10 +51,10 @@ async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
     )
 
 
-def read(image: Image.Image, limits: Limits) -> Reading:
+def read(image: Image.Image, limits: Limits, *, rotate: str = "auto") -> Reading:
     source = Path(limits.scratch) / "page.png"
     image.save(source)
-    return calls.read_page(str(source), "image/png", page=1, options=Options("eng"), limits=limits)
+    return calls.read_page(str(source), "image/png", page=1, options=Options("eng", rotate=rotate), limits=limits)
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, *, blind_to: Layout | None = None) -> list[tuple[int, int]]:
@@ -112,6 +112,28 @@ def test_a_turned_page_is_read_like_an_upright_one(degrees: int, limits: Limits)
     }[degrees]
     assert x0 < middle[0] < x1
     assert y0 < middle[1] < y1
+
+
+@pytest.mark.parametrize(
+    ("degrees", "is_read"),
+    [(0, True), (180, False), pytest.param(270, True, id="lines that run downwards, which Tesseract reads by itself")],
+)
+def test_a_page_is_read_once_and_as_it_lies_where_turning_is_off(
+    degrees: int, is_read: bool, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = watch(monkeypatch)
+
+    reading = read(sheet().rotate(degrees, expand=True), limits, rotate="off")
+
+    assert len(shown) == 1
+    assert reading.rotation == 0
+    assert (reading.text.split() == TEXT.split()) is is_read
+
+
+def test_a_page_that_lies_askew_is_straightened_where_turning_is_off(limits: Limits) -> None:
+    askew = sheet().rotate(6, Image.Resampling.BICUBIC, expand=True, fillcolor=245)
+
+    assert read(askew, limits, rotate="off").text.split() == TEXT.split()
 
 
 @pytest.mark.parametrize("skew", [-6, -2.5, 4])

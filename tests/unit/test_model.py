@@ -199,7 +199,7 @@ def test_a_job_is_shown_as_the_contract_has_it() -> None:
     assert shown["progress"] == 0.6667
     assert shown["eta_seconds"] == 11.3
     assert shown["attempt"] == 2
-    assert shown["options"] == {"languages": "eng+deu", "mode": "auto", "pages": "1-3"}
+    assert shown["options"] == {"languages": "eng+deu", "mode": "auto", "pages": "1-3", "rotate": "auto"}
     assert shown["created_at"] == "2026-11-23T20:01:02.123456Z"
     assert shown["finished_at"] is None
     assert shown["error"] is None

@@ -111,7 +111,7 @@ def test_an_upload_has_a_file_and_the_options_that_the_service_takes(document: A
     assert body["required"] == ["file"]
     assert (body["properties"]["file"]["type"], body["properties"]["file"]["format"]) == ("string", "binary")
     options = {found["name"] for found in operation["parameters"] if found["in"] == "query"}
-    assert options == body["properties"].keys() - {"file"} == {"languages", "mode", "pages", "expires_in"}
+    assert options == body["properties"].keys() - {"file"} == {"languages", "mode", "rotate", "pages", "expires_in"}
 
 
 def test_the_list_describes_all_its_parameters_with_their_bounds(document: Any) -> None:

@@ -9,7 +9,7 @@ from multidict import MultiDict
 from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
 from docserver.resources import Resources
 
-READING = ("languages", "mode")
+READING = ("languages", "mode", "rotate")
 """The fields of `model.Options` that are taken over as they are given."""
 
 
