@@ -130,12 +130,13 @@ async def test_an_api_without_slots_and_workers_beside_it_share_a_long_document(
 
     workers = [await start("--worker-only", slots="1") for _ in range(2)]
     assert (await api.finished(job["job_id"]))["status"] == "completed"
-    # The first of them may have read it all before the second was ready.
-    job = await api.upload(pdf_scanned(MANY_PAGES[::-1]), filename="second.pdf")
+    # The first of them may have read it all before the second had an OCR process.
+    second = MANY_PAGES[::-1] * 6
+    job = await api.upload(pdf_scanned(second), filename="second.pdf")
     assert (await api.finished(job["job_id"]))["status"] == "completed"
 
     text = await api.text(job["job_id"])
-    assert [words(page) for page in text.split("\f")] == [words(page) for page in MANY_PAGES[::-1]]
+    assert [words(page) for page in text.split("\f")] == [words(page) for page in second]
     read = [
         {line["page"] for line in worker.lines if line["message"] == "page read" and line["job_id"] == job["job_id"]}
         for worker in workers
