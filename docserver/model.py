@@ -184,8 +184,7 @@ class Page:
 AUTO, FORCE = MODES = ("auto", "force")
 """A PDF page's own text where it is good, else its picture; or always the picture."""
 
-OFF = "off"
-ROTATE = (AUTO, OFF)
+ROTATE = (AUTO, "off")
 """Pages that lie on their side or upside down are set upright; or each is read as it lies."""
 
 

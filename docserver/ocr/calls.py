@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.model import AUTO, OFF, Options, Reading, pack_blocks
+from docserver.model import AUTO, Options, Reading, pack_blocks
 from docserver.ocr import images, pdf, reading, textlayer
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.faults import Unreadable
@@ -81,7 +81,7 @@ def read_page(source: str, content_type: str, *, page: int, options: Options, li
         picture = pdf.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=most, scratch=scratch)
     else:
         picture = images.decode(source, content_type, page=page, max_pixels=most)
-    found, rotation = reading.read(picture, tesseract, languages=options.languages, turning=options.rotate != OFF)
+    found, rotation = reading.read(picture, tesseract, languages=options.languages, turning=options.rotate == AUTO)
     if len(found.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     return Reading(

@@ -207,10 +207,11 @@ def _tried(
     if not reading[0].text and layout is Layout.PAGE:
         # It took all of it for one picture, perhaps for the sake of a dark edge around.
         reading = _read(straight, tesseract, languages=languages, layout=Layout.COLUMN)
-    upright = turned(straight, DOWNWARDS)
-    if turning and reading[1] == upright.rotation and _narrow(upright):
-        # A receipt on its side, of which Tesseract reads names and prices apart.
-        return _read(upright, tesseract, languages=languages, layout=_layout(upright, seen))
+    if turning and reading[1] == (straight.rotation + DOWNWARDS) % 360:
+        upright = turned(straight, DOWNWARDS)
+        if _narrow(upright):
+            # A receipt on its side, of which Tesseract reads names and prices apart.
+            return _read(upright, tesseract, languages=languages, layout=_layout(upright, seen))
     return reading
 
 

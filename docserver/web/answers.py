@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Status
+from docserver.model import MODES, ROTATE, Status
 
 STATUS = {"enum": [status.value for status in Status]}
 COUNT = {"minimum": 0}
@@ -32,8 +32,8 @@ class Options(Schema):
     """How a document is read."""
 
     languages = fields.String(required=True)
-    mode = fields.String(required=True, metadata={"enum": ["auto", "force"]})
-    rotate = fields.String(required=True, metadata={"enum": ["auto", "off"]})
+    mode = fields.String(required=True, metadata={"enum": list(MODES)})
+    rotate = fields.String(required=True, metadata={"enum": list(ROTATE)})
     pages = fields.String(required=True, allow_none=True)
 
 

@@ -1,7 +1,6 @@
 """Documents that hang, crash or eat memory at every try: others are read meanwhile as if they were not there."""
 
 import asyncio
-import io
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from PIL import Image
 
 from tests.acceptance.service import Service
 from tests.faults.place import Place
-from tests.samples import png
+from tests.samples_pictures import picture, saved
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -51,11 +50,9 @@ def _tesseract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def with_dpi(dpi: int, text: str) -> bytes:
     """A picture whose letters are of a size that is read as it is: with another one the resolution would change."""
-    made = io.BytesIO()
-    with Image.open(io.BytesIO(png(text))) as picture:
-        smaller = (picture.width * 3 // 5, picture.height * 3 // 5)
-        picture.resize(smaller, Image.Resampling.BICUBIC).save(made, "PNG", dpi=(dpi, dpi))
-    return made.getvalue()
+    large = picture(text)
+    smaller = large.resize((large.width * 3 // 5, large.height * 3 // 5), Image.Resampling.BICUBIC)
+    return saved(smaller, "PNG", dpi=(dpi, dpi))
 
 
 async def seconds_for_the_healthy(service: Service) -> float:

@@ -1,7 +1,6 @@
 """Following a job to its result."""
 
 import asyncio
-import io
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from docserver.resources import Resources
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.integration.conftest import Client, MakeClient, completed, get, upload
-from tests.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, png, words
+from tests.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
+from tests.samples_pictures import picture, saved
 
 
 async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_engine(
@@ -236,9 +236,8 @@ async def test_without_a_sandbox_it_is_ready_but_says_so(resources: Resources, a
 
 
 async def test_a_page_is_not_turned_where_that_is_switched_off(client: Client, worker: Worker) -> None:
-    upside_down = io.BytesIO()
-    Image.open(io.BytesIO(png())).transpose(Image.Transpose.ROTATE_180).save(upside_down, "PNG")
-    job = await upload(client, upside_down.getvalue(), rotate="off")
+    upside_down = saved(picture(TEXT).transpose(Image.Transpose.ROTATE_180), "PNG")
+    job = await upload(client, upside_down, rotate="off")
     path = f"/v1/jobs/{job['job_id']}"
     assert (await completed(client, job["job_id"]))["options"]["rotate"] == "off"
     (lying,) = (await get(client, f"{path}/result", format="json"))["pages"]
