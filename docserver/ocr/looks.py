@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, ImageStat
 
 from docserver.ocr.rules import rules
+from docserver.ocr.specks import Mask, density
 
 Numbers = NDArray[np.float64]
 Shades = NDArray[np.uint8]
@@ -23,7 +24,7 @@ CONTRAST = 15
 """Grey levels by which ink differs from the paper around it, after shrinking."""
 
 DARK = 100
-"""Grey level; a picture that is mostly darker has light letters on dark paper."""
+"""Grey level; light letters stand only on pictures that are mostly darker."""
 
 PAPER_PX = 256
 """Light changes slowly over a page, so that a small picture shows it."""
@@ -65,7 +66,10 @@ class Look:
     stroke_px: float
     """Median thickness of what is drawn, in pixels of the picture; a seventh of the height of small letters."""
     specks: float
-    """The share of single pixels in what is drawn: below 0.15 but where a sensor or a line has made salt and pepper."""
+    """Specks of a pixel or two in ten thousand pixels of bare paper: below 6 but where a sensor, a line or dust has
+    made salt and pepper."""
+    dark: bool
+    """Whether the letters are light on dark paper."""
     light: float
     """The shade of the darker parts of the paper against the lighter ones: 1 is even light."""
     rules: float
@@ -78,7 +82,8 @@ def look(image: Image.Image) -> Look | None:
     """Look at a picture of mode 1, L or RGB; None if it is blank."""
     grey = image if image.mode == "L" else image.convert("L")
     small = grey.reduce(max(1, round(max(grey.size) / SIDE_PX)))
-    if mostly_dark(small):
+    dark = light_on_dark(small)
+    if dark:
         grey, small = ImageOps.invert(grey), ImageOps.invert(small)
     ink = marks(small)
     rows, columns = np.nonzero(ink)
@@ -98,6 +103,7 @@ def look(image: Image.Image) -> Look | None:
         upright=_upright(rows, columns, angles, along) if min(image.size) >= SMALL_PX else 1.0,
         stroke_px=_stroke(grey),
         specks=_specks(grey),
+        dark=dark,
         light=_evenness(paper(small)),
         rules=float(rules(ink).sum() / max(ink.shape)),
         colour=_colour(image),
@@ -109,9 +115,12 @@ def _upright(rows: Places, columns: Places, angles: Numbers, along: Numbers) -> 
     return float(along.max() / max(across.max(), 1e-9))
 
 
-def mostly_dark(grey: Image.Image) -> bool:
-    """Whether letters must be light on it."""
-    return bool(ImageStat.Stat(grey).median[0] < DARK)
+def light_on_dark(grey: Image.Image) -> bool:
+    """Whether letters are light on dark paper; on a photo of a page with a dark table around they are not."""
+    if ImageStat.Stat(grey).median[0] >= DARK:
+        return False
+    # Letters are fewer pixels than the paper around them, and differ more from the mean of both than the paper does.
+    return bool((_darker_than_around(grey).astype(np.float64) ** 3).sum() < 0)
 
 
 def paper(grey: Image.Image) -> Image.Image:
@@ -143,10 +152,14 @@ def _colour(image: Image.Image) -> int:
     return max(int(np.ptp(np.percentile(tint, [FEW, 100 - FEW]))) for tint in tints)
 
 
-def marks(grey: Image.Image) -> NDArray[np.bool_]:
+def marks(grey: Image.Image) -> Mask:
     """Where a picture is darker than what is around: shadows and dark borders have no marks inside."""
+    return _darker_than_around(grey) > CONTRAST
+
+
+def _darker_than_around(grey: Image.Image) -> NDArray[np.int16]:
     around = grey.filter(ImageFilter.BoxBlur(max(4, max(grey.size) // 40)))
-    darker: NDArray[np.bool_] = np.asarray(around, dtype=np.int16) - np.asarray(grey, dtype=np.int16) > CONTRAST
+    darker: NDArray[np.int16] = np.asarray(around, dtype=np.int16) - np.asarray(grey, dtype=np.int16)
     return darker
 
 
@@ -162,17 +175,9 @@ def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:
 
 
 def _specks(grey: Image.Image) -> float:
-    """Dark pixels with light ones on all sides against all runs of ink, in a band across the middle."""
-    width, height = grey.size
-    rows = min(height, SPECKS_BAND_PX)
-    top = (height - rows) // 2
-    band = np.asarray(grey.crop((0, top, width, top + rows)))
-    dark = np.pad(band < (int(band.max()) + int(band.min())) // 2, 1)
-    across = dark[:, :-2] | dark[:, 1:-1] | dark[:, 2:]
-    beside = dark[1:-1, :-2] | dark[1:-1, 2:]
-    alone = dark[1:-1, 1:-1] & ~(across[:-2] | across[2:] | beside)
-    starts = dark[1:-1, 1:-1] & ~dark[1:-1, :-2]
-    return float(alone.sum() / max(1, int(starts.sum())))
+    """Counted in a band across the middle."""
+    rows = min(grey.height, SPECKS_BAND_PX)
+    return 1e4 * density(grey, top=(grey.height - rows) // 2, rows=rows)
 
 
 def _stroke(grey: Image.Image) -> float:

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps, ImageStat
 
 from docserver.model import Block, Box, Line, Paragraph, Word
-from docserver.ocr.looks import marks, mostly_dark, paper
+from docserver.ocr import specks
+from docserver.ocr.looks import marks, paper
 from docserver.ocr.rules import rules
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -106,17 +107,26 @@ def evenly_lit(page: Prepared) -> Prepared:
     return replace(page, image=Image.fromarray(np.minimum(even, 255).astype(np.uint8)))
 
 
+def inverted(page: Prepared) -> Prepared:
+    """The page with dark for light."""
+    before = page.image if page.image.mode != "1" else page.image.convert("L")
+    return replace(page, image=ImageOps.invert(before))
+
+
 def despeckled(page: Prepared) -> Prepared:
-    """The page in grey, without specks of a pixel or two."""
-    return replace(page, image=page.image.convert("L").filter(ImageFilter.MedianFilter(3)))
+    """The page, dark on light, in grey and without specks of a pixel or two."""
+    return replace(page, image=specks.despeckled(page.image.convert("L")))
+
+
+def ungrained(page: Prepared) -> Prepared:
+    """The page, if it is grey and dark on light, with paper that no threshold parts from itself."""
+    return replace(page, image=specks.ungrained(page.image)) if page.image.mode == "L" else page
 
 
 def unruled(page: Prepared) -> Prepared:
-    """The page in grey, dark on light, without its ruled lines."""
+    """The page, dark on light, in grey and without its ruled lines."""
     bare = page.image.convert("L")
     small = bare.reduce(max(1, round(max(bare.size) / RULES_PX)))
-    if mostly_dark(small):
-        bare, small = ImageOps.invert(bare), ImageOps.invert(small)
     # One pixel more on each side, for the soft edges of the lines.
     ruled = Image.fromarray(rules(marks(small))).convert("L").filter(ImageFilter.MaxFilter(3))
     bare.paste(paper(bare).resize(bare.size, Image.Resampling.BICUBIC), mask=ruled.resize(bare.size))

@@ -11,11 +11,13 @@ from docserver.ocr.prepare import (
     evenly_lit,
     framed,
     in_grey,
+    inverted,
     on_page,
     scaled,
     straightened,
     stretched,
     turned,
+    ungrained,
     unruled,
 )
 from docserver.ocr.tesseract import Layout, Recognised, Tesseract, words_of
@@ -56,8 +58,8 @@ LITTLE_PX, LITTLE_FORM_PX = 1300, 2000
 TINY_PX = 900
 """A4 at 75 dpi is smaller: read better yet at three times the size."""
 
-SPECKLED = 0.25
-"""On clean pages, also in small letters, less than an eighth of what is drawn is single pixels."""
+SPECKLED = 12.0
+"""In ten thousand pixels; around small or faintly printed letters there are up to 6, which are parts of them."""
 
 RULED = 8.0
 """A page of more rules is a form or a table: Tesseract takes cells for pictures, and their columns for columns."""
@@ -152,6 +154,8 @@ def _ruled(seen: Look) -> bool:
 
 
 def _lit(page: Prepared, seen: Look) -> Prepared:
+    if seen.dark:
+        page = inverted(page)
     if seen.light < UNEVEN:
         return evenly_lit(page)
     return page if seen.colour > COLOURED else in_grey(page)
@@ -161,6 +165,7 @@ def _cleared(page: Prepared, seen: Look) -> Prepared:
     """The page with nothing that letters could touch: neither specks, nor rules, nor the edge of the picture."""
     if seen.specks > SPECKLED:
         page = despeckled(page)
+    page = ungrained(page)
     if _small(page) and max(page.image.size) + 2 * MARGIN_PX <= MAX_SIDE:
         return framed(page, MARGIN_PX)
     return unruled(page) if _ruled(seen) else page

@@ -1,12 +1,13 @@
 """Pages that lie askew, on their side or upside down are read like upright ones, by both ways to call Tesseract."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps, ImageStat
 
 from bench import camera
 from docserver.model import Options, Reading
@@ -57,14 +58,20 @@ def read(image: Image.Image, limits: Limits, *, rotate: str = "auto") -> Reading
     return calls.read_page(str(source), "image/png", page=1, options=Options("eng", rotate=rotate), limits=limits)
 
 
-def watch(monkeypatch: pytest.MonkeyPatch, *, blind_to: Layout | None = None) -> list[tuple[int, int]]:
-    """The sizes of the pictures that Tesseract is shown from now on, of which it sees nothing in one layout."""
-    shown: list[tuple[int, int]] = []
+def size_of(picture: Image.Image) -> tuple[int, int]:
+    return picture.size
+
+
+def watch(
+    monkeypatch: pytest.MonkeyPatch, *, blind_to: Layout | None = None, of: Callable[[Image.Image], Any] = size_of
+) -> list[Any]:
+    """What `of` tells of the pictures that Tesseract is shown from now on, of which it sees nothing in one layout."""
+    shown: list[Any] = []
     for tesseract in (TesseractLibrary, TesseractProgram):
         recognise = tesseract.recognise
 
         def watched(self: Any, picture: Image.Image, *, recognise: Any = recognise, **given: Any) -> Recognised:
-            shown.append(picture.size)
+            shown.append(of(picture))
             if given["layout"] is blind_to:
                 return Recognised("", (), 0.0)
             found: Recognised = recognise(self, picture, **given)
@@ -144,8 +151,12 @@ def test_a_page_that_lies_askew_is_read_like_a_straight_one(skew: float, limits:
     assert reading.rotation == 0
 
 
-def test_light_letters_on_a_dark_page_are_read(limits: Limits) -> None:
+def test_light_letters_on_a_dark_page_are_read(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    shades = watch(monkeypatch, of=lambda picture: ImageStat.Stat(picture.convert("L")).median[0])
+
     assert read(ImageOps.invert(sheet()), limits).text.split() == TEXT.split()
+    # Tesseract would read each line twice.
+    assert shades == [245]
 
 
 @pytest.mark.parametrize("times", [3, 4])
@@ -345,6 +356,29 @@ def test_a_speckled_page_is_read(limits: Limits) -> None:
     levels[noise > 0.98] = 255
 
     assert read(Image.fromarray(levels), limits).text.split() == TEXT.split()
+
+
+def test_thin_letters_among_specks_are_read(limits: Limits) -> None:
+    levels = np.array(sheet().resize((620, 500), Image.Resampling.LANCZOS))
+    noise = np.random.default_rng(0).random(levels.shape)
+    levels[noise < 0.004] = 0
+    levels[noise > 0.996] = 255
+
+    found = read(Image.fromarray(levels), limits).text.split()
+
+    assert [word in WORDS for word in found].count(True) >= 0.95 * len(TEXT.split())
+
+
+def test_a_few_lines_on_grainy_paper_are_read(limits: Limits) -> None:
+    page = Image.new("L", (1654, 2339), 245)
+    page.paste(sheet().crop((0, 0, 1240, 205)))
+    levels = np.asarray(page) * 0.8 + np.random.default_rng(0).normal(0, 18, (2339, 1654))
+    grainy = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+    found = read(grainy, limits).text.split()
+
+    assert [word in WORDS for word in found].count(True) >= 11
+    assert len(found) == 12
 
 
 def test_the_words_of_a_fax_lie_where_its_flat_lines_are(limits: Limits) -> None:
