@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, ImageStat
 
 from docserver.ocr.rules import rules
-from docserver.ocr.specks import Mask, density
+from docserver.ocr.specks import Mask, density, threshold
 
 Numbers = NDArray[np.float64]
 Shades = NDArray[np.uint8]
@@ -72,6 +72,8 @@ class Look:
     """Whether the letters are light on dark paper."""
     light: float
     """The shade of the darker parts of the paper against the lighter ones: 1 is even light."""
+    hidden: float
+    """The share of the paper that is on the dark side of a threshold for the whole picture."""
     rules: float
     """How many ruled lines there are: their area, in pixels that are shrunk as SIDE_PX says, over the longer side."""
     colour: int
@@ -96,6 +98,7 @@ def look(image: Image.Image) -> Look | None:
     angles = np.arange(-WIDEST_SKEW, WIDEST_SKEW + COARSE_STEP / 2, COARSE_STEP)
     along = _sharpness(rows, columns, angles)
     coarse = float(angles[along.argmax()])
+    shades = paper(small)
     near = coarse + np.arange(-COARSE_STEP, COARSE_STEP + FINE_STEP / 2, FINE_STEP)
     return Look(
         skew=round(float(near[_sharpness(rows, columns, near).argmax()]), 1),
@@ -104,7 +107,8 @@ def look(image: Image.Image) -> Look | None:
         stroke_px=_stroke(grey),
         specks=_specks(grey),
         dark=dark,
-        light=_evenness(paper(small)),
+        light=_evenness(shades),
+        hidden=float((np.asarray(shades) <= threshold(grey)).mean()),
         rules=float(rules(ink).sum() / max(ink.shape)),
         colour=_colour(image),
     )

@@ -76,6 +76,9 @@ LOW_PX = 150
 UNEVEN = 0.7
 """Light so uneven hides letters from a threshold that is the same for the whole page."""
 
+HIDDEN = 0.035
+"""Light less uneven than that hides them where so much of the paper is on the dark side of such a threshold."""
+
 COLOURED = 64
 """Colours that differ more may tell letters from paper of the same shade; else grey is read as well, a third faster."""
 
@@ -156,7 +159,7 @@ def _ruled(seen: Look) -> bool:
 def _lit(page: Prepared, seen: Look) -> Prepared:
     if seen.dark:
         page = inverted(page)
-    if seen.light < UNEVEN:
+    if seen.light < UNEVEN or seen.hidden > HIDDEN:
         return evenly_lit(page)
     return page if seen.colour > COLOURED else in_grey(page)
 

@@ -38,6 +38,11 @@ GRAIN_PX = 4.0
 """Mean length of what is dark along the rows: pictures and shaded boxes are far longer."""
 
 
+def threshold(grey: Image.Image) -> int:
+    """The level up to which all is dark: Otsu's, which parts the pixels best, as Tesseract does."""
+    return _shares(grey).threshold
+
+
 def lone(dark: Mask) -> Mask:
     """The pixels, and pairs of pixels, that have nothing dark on any side."""
     around = _around(dark)
@@ -60,7 +65,7 @@ def density(grey: Image.Image, *, top: int, rows: int) -> float:
     Those beside letters are parts of them, where print is faint or small.
     """
     bare = ungrained(grey)
-    dark = np.asarray(bare.crop((0, top, grey.width, top + rows))) <= _threshold(_shares(bare))
+    dark = np.asarray(bare.crop((0, top, grey.width, top + rows))) <= threshold(bare)
     specks = lone(dark)
     open_cells = _in_cells(dark & ~specks) == 0
     return float(_in_cells(specks)[open_cells].sum() / max(1, CELL_PX**2 * open_cells.sum()))
@@ -81,20 +86,20 @@ def despeckled(grey: Image.Image) -> Image.Image:
     grey = ungrained(grey)
     smooth = grey.filter(ImageFilter.MedianFilter(3))
     before, after = np.asarray(grey), np.asarray(smooth)
-    threshold = _threshold(_shares(grey))
+    most = threshold(grey)
     bare, lonely, letters, surviving = np.empty_like(before), 0, 0, 0
     for top in range(0, grey.height, ROWS):
         # Two rows more on either side, as far as a pair and its neighbours reach.
         first, last = max(0, top - 2), min(grey.height, top + ROWS + 2)
         within = slice(top - first, min(grey.height, top + ROWS) - first)
-        dark = before[first:last] <= threshold
+        dark = before[first:last] <= most
         specks = (lone(dark) | lone(~dark))[within]
         lonely += int(specks.sum())
         rows = slice(top, min(grey.height, top + ROWS))
         bare[rows] = np.where(specks, after[rows], before[rows])
-        ink = bare[rows] <= threshold
+        ink = bare[rows] <= most
         letters += int(ink.sum())
-        surviving += int((ink & (after[rows] <= threshold)).sum())
+        surviving += int((ink & (after[rows] <= most)).sum())
     least = SURVIVING_AMONG_MANY if lonely > MANY * before.size else SURVIVING
     return ungrained(smooth if surviving >= least * letters else Image.fromarray(bare))
 
@@ -102,10 +107,10 @@ def despeckled(grey: Image.Image) -> Image.Image:
 def ungrained(grey: Image.Image) -> Image.Image:
     """The picture with all paper as dark as its darker parts, if a threshold would part it from itself."""
     shares = _shares(grey)
-    threshold = _threshold(shares)
-    if shares.below[threshold] <= GRAINY or shares.between[threshold] >= TWO_SHADES * shares.variance:
+    most = shares.threshold
+    if shares.below[most] <= GRAINY or shares.between[most] >= TWO_SHADES * shares.variance:
         return grey
-    dark = np.asarray(grey)[:: max(1, grey.height // ROWS)] <= threshold
+    dark = np.asarray(grey)[:: max(1, grey.height // ROWS)] <= most
     starts = dark & ~np.pad(dark, ((0, 0), (1, 0)))[:, :-1]
     if dark.sum() >= GRAIN_PX * starts.sum():
         return grey
@@ -124,6 +129,10 @@ class _Shares:
     variance: float
     """That of all pixels."""
 
+    @property
+    def threshold(self) -> int:
+        return int(self.between.argmax())
+
 
 def _shares(grey: Image.Image) -> _Shares:
     step = max(1, round(max(grey.size) / SAMPLE_PX))
@@ -134,8 +143,3 @@ def _shares(grey: Image.Image) -> _Shares:
     mean = shade[-1]
     between = (mean * below - shade) ** 2 / np.maximum(below * (1 - below), 1e-9)
     return _Shares(below, between, float((pixels * (levels - mean) ** 2).sum()))
-
-
-def _threshold(shares: _Shares) -> int:
-    """Otsu's: the level that parts the pixels best, as Tesseract does."""
-    return int(shares.between.argmax())

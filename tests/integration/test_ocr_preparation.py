@@ -223,6 +223,16 @@ def test_a_page_in_uneven_light_is_read(limits: Limits) -> None:
     assert reading.text.split() == TEXT.split()
 
 
+def test_a_few_lines_on_a_page_that_darkens_to_one_side_are_read(limits: Limits) -> None:
+    page = Image.new("L", (2480, 3508), 245)
+    page.paste(sheet().crop((0, 0, 1240, 205)))
+    light = np.linspace(1, 0.85, 2480)
+    levels = np.asarray(page) * light + np.random.default_rng(0).normal(0, 6, (3508, 2480))
+    shaded = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+    assert read(shaded, limits).text.split() == "\n".join(LINES[:2]).split()
+
+
 def test_a_page_seen_aslant_on_a_dark_table_is_read(limits: Limits) -> None:
     page = ImageOps.expand(sheet(), 250, fill=40)
     width, height = page.size

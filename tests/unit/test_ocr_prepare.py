@@ -140,6 +140,17 @@ def test_specks_are_seen_and_letters_are_none() -> None:
     assert speckled.specks > 100
 
 
+def test_paper_is_hidden_where_it_is_darker_than_the_threshold() -> None:
+    full, few = lines_of_text(), Image.new("L", (1200, 900), 255)
+    few.paste(lines_of_text().crop((0, 100, 400, 150)), (0, 100))
+    light = np.linspace(1, 0.75, 1200)
+    shaded = [Image.fromarray((np.asarray(page) * light).astype(np.uint8)) for page in (full, few)]
+
+    seen = [look(page) for page in (full, few, *shaded)]
+
+    assert [found is not None and found.hidden > 0.1 for found in seen] == [False, False, False, True]
+
+
 def test_a_page_on_its_side_is_seen() -> None:
     upright, on_its_side = look(lines_of_text()), look(lines_of_text().transpose(Image.Transpose.ROTATE_90))
 
