@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageFilter, ImageOps, ImageStat
 
 from docserver.model import Block, Box, Line, Paragraph, Word
 from docserver.ocr import specks
 from docserver.ocr.looks import marks, paper
 from docserver.ocr.rules import rules
+from docserver.ocr.specks import threshold
 
 Matrix = tuple[float, float, float, float, float, float]
 """a, b, c, d, e, f: a point (x, y) goes to (a x + b y + c, d x + e y + f)."""
@@ -19,6 +20,9 @@ WHITE, DARKEST = 245, 24
 
 RULES_PX = 2000
 """Ruled lines are looked for with about so many pixels a side, which shows hairlines and takes a tenth of a second."""
+
+PALE = 128
+"""Of 255: where more of the ruled lines is on the light side of the page's threshold."""
 
 SAME: Matrix = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
@@ -126,10 +130,17 @@ def ungrained(page: Prepared) -> Prepared:
 def unruled(page: Prepared) -> Prepared:
     """The page, dark on light, in grey and without its ruled lines."""
     bare = page.image.convert("L")
-    small = bare.reduce(max(1, round(max(bare.size) / RULES_PX)))
+    step, most = max(1, round(max(bare.size) / RULES_PX)), threshold(bare)
+    lines = rules(marks(bare.reduce(step)))
+    if not lines.any():
+        return replace(page, image=bare)
     # One pixel more on each side, for the soft edges of the lines.
-    ruled = Image.fromarray(rules(marks(small))).convert("L").filter(ImageFilter.MaxFilter(3))
-    bare.paste(paper(bare).resize(bare.size, Image.Resampling.BICUBIC), mask=ruled.resize(bare.size))
+    mask = Image.fromarray(lines).convert("L").filter(ImageFilter.MaxFilter(3)).resize(bare.size)
+    pale = bare.point([255 * (level > most) for level in range(256)])
+    if np.asarray(pale.reduce(step).filter(ImageFilter.MinFilter(3)))[lines].mean() > PALE:
+        # What is darker than the lines of writing paper are letters on them; of dark lines none can be told apart.
+        mask = ImageChops.darker(mask, pale)
+    bare.paste(paper(bare).resize(bare.size, Image.Resampling.BICUBIC), mask=mask)
     return replace(page, image=bare)
 
 

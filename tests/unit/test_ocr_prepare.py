@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from docserver.model import Block, Box, Line, Paragraph, Word
 from docserver.ocr.looks import look
@@ -101,6 +101,28 @@ def test_rules_are_taken_off_and_letters_and_bars_stay() -> None:
         assert (bare[50 + 60 * number + 20 : 50 + 60 * number + 40, 202] < 40).all()
     assert (bare[95:125, 202] < 40).all()
     assert (bare[661:689, 301:899] < 40).all()
+
+
+def test_letters_on_the_pale_lines_of_writing_paper_keep_what_covers_these() -> None:
+    letters, paper = Image.new("L", (1200, 900), 255), Image.new("L", (1200, 900), 255)
+    for top in range(60, 860, 60):
+        ImageDraw.Draw(paper).line((0, top, 1200, top), fill=200, width=2)
+        for left in range(100, 1100, 30):
+            # The middle bar of an e, which lies on the line.
+            ImageDraw.Draw(letters).rectangle((left, top - 1, left + 12, top + 2), fill=30)
+    page = ImageChops.darker(letters, paper)
+
+    bare = np.asarray(unruled(Prepared(page, None, page.size)).image)
+
+    drawn = np.asarray(letters) == 30
+    assert (bare[drawn] == 30).all()
+    assert np.mean(bare[~drawn] > 240) > 0.99
+
+
+def test_a_page_without_rules_is_left_as_it_is() -> None:
+    blank = Image.new("L", (900, 1200), 250)
+
+    assert unruled(Prepared(blank, None, blank.size)).image.tobytes() == blank.tobytes()
 
 
 def test_rules_are_seen_and_lines_of_text_are_none() -> None:
