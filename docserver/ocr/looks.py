@@ -23,8 +23,8 @@ SIDE_PX = 1000
 CONTRAST = 15
 """Grey levels by which ink differs from the paper around it, after shrinking."""
 
-DARK = 100
-"""Grey level; light letters stand only on pictures that are mostly darker."""
+DARK = 170
+"""Grey level; light letters stand only on pictures that are mostly darker, as white ones on red or blue do."""
 
 PAPER_PX = 256
 """Light changes slowly over a page, so that a small picture shows it."""

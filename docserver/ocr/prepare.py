@@ -112,9 +112,8 @@ def evenly_lit(page: Prepared) -> Prepared:
 
 
 def inverted(page: Prepared) -> Prepared:
-    """The page with dark for light."""
-    before = page.image if page.image.mode != "1" else page.image.convert("L")
-    return replace(page, image=ImageOps.invert(before))
+    """The page in grey, with dark for light: a threshold for each colour would find paper as dark as its letters."""
+    return replace(page, image=ImageOps.invert(page.image.convert("L")))
 
 
 def despeckled(page: Prepared) -> Prepared:

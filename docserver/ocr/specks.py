@@ -18,6 +18,9 @@ ROWS = 512
 CELL_PX = 8
 """The side of squares: smaller than the gaps between lines, large enough to show specks of one in a thousand."""
 
+LEAST_CELLS = 100
+"""Of bare paper: one speck in fewer would be as many as on a speckled page."""
+
 SURVIVING, SURVIVING_AMONG_MANY = 0.88, 0.6
 """Where a median leaves so much of what is no speck, the letters are thick enough for it. Of many specks a good part
 touch each other, and only the median takes those off."""
@@ -62,13 +65,15 @@ def _around(dark: Mask) -> NDArray[np.uint8]:
 def density(grey: Image.Image, *, top: int, rows: int) -> float:
     """The share of pixels that are specks, in some rows of a picture of dark letters, where nothing else is drawn.
 
-    Those beside letters are parts of them, where print is faint or small.
+    Those beside letters are parts of them, where print is faint or small; a snippet has too little bare paper to tell.
     """
     bare = ungrained(grey)
     dark = np.asarray(bare.crop((0, top, grey.width, top + rows))) <= threshold(bare)
     specks = lone(dark)
     open_cells = _in_cells(dark & ~specks) == 0
-    return float(_in_cells(specks)[open_cells].sum() / max(1, CELL_PX**2 * open_cells.sum()))
+    if open_cells.sum() < LEAST_CELLS:
+        return 0.0
+    return float(_in_cells(specks)[open_cells].sum() / (CELL_PX**2 * open_cells.sum()))
 
 
 def _in_cells(mask: Mask) -> NDArray[np.int64]:

@@ -159,6 +159,15 @@ def test_light_letters_on_a_dark_page_are_read(limits: Limits, monkeypatch: pyte
     assert shades == [245]
 
 
+@pytest.mark.parametrize("paper", [(220, 50, 50), (0, 90, 200), (40, 140, 90)])
+def test_light_letters_on_colours_are_read(paper: tuple[int, int, int], limits: Limits) -> None:
+    page = Image.new("RGB", (900, 600), paper)
+    for number, line in enumerate(LINES[:9]):
+        ImageDraw.Draw(page).text((40, 40 + 34 * number), line, fill="white", font=ImageFont.load_default(size=15))
+
+    assert read(page, limits).text.split() == "\n".join(LINES[:9]).split()
+
+
 @pytest.mark.parametrize("times", [3, 4])
 def test_large_letters_are_made_smaller_for_reading_and_lie_where_they_are(
     times: int, limits: Limits, monkeypatch: pytest.MonkeyPatch

@@ -79,6 +79,13 @@ def test_specks_are_counted_in_the_open_alone() -> None:
     assert 0.004 < density_in(speckled(strokes(1), 0.01)) < 0.006
 
 
+def test_a_dot_on_a_snippet_is_no_speck() -> None:
+    snippet = np.full((20, 60), 250, dtype=np.uint8)
+    snippet[4:16, 10:12] = snippet[4, 30] = 20
+
+    assert density_in(snippet) == 0
+
+
 def test_specks_are_counted_on_noisy_paper_too() -> None:
     noise = np.random.default_rng(2).normal(0, 20, (900, 700))
     noisy = np.clip(strokes(3) * 0.9 + noise, 0, 255).astype(np.uint8)
