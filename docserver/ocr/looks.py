@@ -23,6 +23,9 @@ SIDE_PX = 1000
 CONTRAST = 15
 """Grey levels by which ink differs from the paper around it, after shrinking."""
 
+IN_THE_LIGHT = 0.6
+"""Of the shade of the paper: what is around the lines of a form, be they ever so dense, is lighter."""
+
 DARK = 170
 """Grey level; light letters stand only on pictures that are mostly darker, as white ones on red or blue do."""
 
@@ -87,8 +90,8 @@ def look(image: Image.Image) -> Look | None:
     dark = light_on_dark(small)
     if dark:
         grey, small = ImageOps.invert(grey), ImageOps.invert(small)
-    ink = marks(small)
-    rows, columns = np.nonzero(ink)
+    darker = _darker_than_around(small)
+    rows, columns = np.nonzero(darker > CONTRAST)
     if not rows.size:
         return None
     if rows.size > POINTS:
@@ -109,7 +112,7 @@ def look(image: Image.Image) -> Look | None:
         dark=dark,
         light=_evenness(shades),
         hidden=float((np.asarray(shades) <= threshold(grey)).mean()),
-        rules=float(rules(ink).sum() / max(ink.shape)),
+        rules=float(_lines(small, darker).sum() / max(small.size)),
         colour=_colour(image),
     )
 
@@ -156,12 +159,21 @@ def _colour(image: Image.Image) -> int:
     return max(int(np.ptp(np.percentile(tint, [FEW, 100 - FEW]))) for tint in tints)
 
 
-def marks(grey: Image.Image) -> Mask:
-    """Where a picture is darker than what is around: shadows and dark borders have no marks inside."""
-    return _darker_than_around(grey) > CONTRAST
+def ruled_lines(grey: Image.Image) -> Mask:
+    """Where there are thin dark lines on light paper; the dark gaps between light letters in a dark box are none."""
+    return _lines(grey, _darker_than_around(grey))
+
+
+def _lines(grey: Image.Image, darker: NDArray[np.int16]) -> Mask:
+    lines = rules(darker > CONTRAST)
+    if lines.any():
+        shades = np.asarray(paper(grey).resize(grey.size, Image.Resampling.BICUBIC))
+        lines &= darker + np.asarray(grey) > IN_THE_LIGHT * shades
+    return lines
 
 
 def _darker_than_around(grey: Image.Image) -> NDArray[np.int16]:
+    """By how much a picture is darker than what is around: shadows and dark borders are only at their edges."""
     around = grey.filter(ImageFilter.BoxBlur(max(4, max(grey.size) // 40)))
     darker: NDArray[np.int16] = np.asarray(around, dtype=np.int16) - np.asarray(grey, dtype=np.int16)
     return darker

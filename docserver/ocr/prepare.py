@@ -8,8 +8,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageOps, ImageStat
 
 from docserver.model import Block, Box, Line, Paragraph, Word
 from docserver.ocr import specks
-from docserver.ocr.looks import marks, paper
-from docserver.ocr.rules import rules
+from docserver.ocr.looks import paper, ruled_lines
 from docserver.ocr.specks import threshold
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -130,7 +129,7 @@ def unruled(page: Prepared) -> Prepared:
     """The page, dark on light, in grey and without its ruled lines."""
     bare = page.image.convert("L")
     step, most = max(1, round(max(bare.size) / RULES_PX)), threshold(bare)
-    lines = rules(marks(bare.reduce(step)))
+    lines = ruled_lines(bare.reduce(step))
     if not lines.any():
         return replace(page, image=bare)
     # One pixel more on each side, for the soft edges of the lines.

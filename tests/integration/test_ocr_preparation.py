@@ -358,6 +358,20 @@ def test_a_form_is_read_row_by_row(limits: Limits) -> None:
     assert 60 < word_box(reading, WORDS[-5])[0] - 235 < 80
 
 
+def test_white_letters_in_dark_boxes_beside_rules_are_read(limits: Limits) -> None:
+    page = Image.new("L", (1240, 1000), 255)
+    draw = ImageDraw.Draw(page)
+    for number, line in enumerate(LINES):
+        top = 40 + 50 * number + 60 * (number // 5)
+        if number // 5 == 1:
+            draw.rectangle((60, top - 8, 1180, top + 50), fill=30)
+        else:
+            draw.rectangle((60, top - 8, 1180, top + 42), outline=0, width=2)
+        draw.text((90, top), line, fill=255 if number // 5 == 1 else 0, font=ImageFont.load_default(size=26))
+
+    assert read(page, limits).text.split() == TEXT.split()
+
+
 def test_letters_of_nine_pixels_are_read(limits: Limits) -> None:
     small = sheet().resize((413, 333), Image.Resampling.LANCZOS)
 

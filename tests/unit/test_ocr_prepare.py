@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from docserver.model import Block, Box, Line, Paragraph, Word
-from docserver.ocr.looks import look
+from docserver.ocr.looks import look, ruled_lines
 from docserver.ocr.prepare import Prepared, framed, inverted, on_page, scaled, straightened, stretched, turned, unruled
 
 SIZE = (400, 300)
@@ -101,6 +101,17 @@ def test_rules_are_taken_off_and_letters_and_bars_stay() -> None:
         assert (bare[50 + 60 * number + 20 : 50 + 60 * number + 40, 202] < 40).all()
     assert (bare[95:125, 202] < 40).all()
     assert (bare[661:689, 301:899] < 40).all()
+
+
+def test_between_light_letters_in_a_dark_box_there_are_no_rules() -> None:
+    page = ruled_sheet()
+    boxed = page.copy()
+    boxed.paste(ImageOps.invert(lines_of_text()).resize((600, 300)), (200, 200))
+
+    seen = np.asarray(ruled_lines(boxed))
+
+    assert (seen[:200] == np.asarray(ruled_lines(page))[:200]).all()
+    assert not seen[230:470, 230:770].any()
 
 
 def test_letters_on_the_pale_lines_of_writing_paper_keep_what_covers_these() -> None:
