@@ -7,12 +7,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps, ImageStat
 
-from docserver.ocr.rules import rules
-from docserver.ocr.specks import Mask, density, threshold
+from docserver.ocr.rules import Mask, rules
+from docserver.ocr.specks import Numbers, density, threshold
 
-Numbers = NDArray[np.float64]
 Shades = NDArray[np.uint8]
 Places = NDArray[np.int64]
+Contrasts = NDArray[np.int16]
 
 SMALL_PX = 300
 """Pixels: a snippet of a page."""
@@ -87,10 +87,10 @@ def look(image: Image.Image) -> Look | None:
     """Look at a picture of mode 1, L or RGB; None if it is blank."""
     grey = image if image.mode == "L" else image.convert("L")
     small = grey.reduce(max(1, round(max(grey.size) / SIDE_PX)))
-    dark = light_on_dark(small)
-    if dark:
-        grey, small = ImageOps.invert(grey), ImageOps.invert(small)
     darker = _darker_than_around(small)
+    dark = _light_on_dark(small, darker)
+    if dark:
+        grey, small, darker = ImageOps.invert(grey), ImageOps.invert(small), -darker
     rows, columns = np.nonzero(darker > CONTRAST)
     if not rows.size:
         return None
@@ -122,12 +122,10 @@ def _upright(rows: Places, columns: Places, angles: Numbers, along: Numbers) -> 
     return float(along.max() / max(across.max(), 1e-9))
 
 
-def light_on_dark(grey: Image.Image) -> bool:
+def _light_on_dark(grey: Image.Image, darker: Contrasts) -> bool:
     """Whether letters are light on dark paper; on a photo of a page with a dark table around they are not."""
-    if ImageStat.Stat(grey).median[0] >= DARK:
-        return False
     # Letters are fewer pixels than the paper around them, and differ more from the mean of both than the paper does.
-    return bool((_darker_than_around(grey).astype(np.float64) ** 3).sum() < 0)
+    return bool(ImageStat.Stat(grey).median[0] < DARK and (darker.astype(np.float64) ** 3).sum() < 0)
 
 
 def paper(grey: Image.Image) -> Image.Image:
@@ -164,7 +162,7 @@ def ruled_lines(grey: Image.Image) -> Mask:
     return _lines(grey, _darker_than_around(grey))
 
 
-def _lines(grey: Image.Image, darker: NDArray[np.int16]) -> Mask:
+def _lines(grey: Image.Image, darker: Contrasts) -> Mask:
     lines = rules(darker > CONTRAST)
     if lines.any():
         shades = np.asarray(paper(grey).resize(grey.size, Image.Resampling.BICUBIC))
@@ -172,10 +170,10 @@ def _lines(grey: Image.Image, darker: NDArray[np.int16]) -> Mask:
     return lines
 
 
-def _darker_than_around(grey: Image.Image) -> NDArray[np.int16]:
+def _darker_than_around(grey: Image.Image) -> Contrasts:
     """By how much a picture is darker than what is around: shadows and dark borders are only at their edges."""
     around = grey.filter(ImageFilter.BoxBlur(max(4, max(grey.size) // 40)))
-    darker: NDArray[np.int16] = np.asarray(around, dtype=np.int16) - np.asarray(grey, dtype=np.int16)
+    darker: Contrasts = np.asarray(around, dtype=np.int16) - np.asarray(grey, dtype=np.int16)
     return darker
 
 

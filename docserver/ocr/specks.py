@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-Mask = NDArray[np.bool_]
+from docserver.ocr.rules import Mask
+
 Numbers = NDArray[np.float64]
 
 SAMPLE_PX = 1000
@@ -106,7 +107,7 @@ def despeckled(grey: Image.Image) -> Image.Image:
         letters += int(ink.sum())
         surviving += int((ink & (after[rows] <= most)).sum())
     least = SURVIVING_AMONG_MANY if lonely > MANY * before.size else SURVIVING
-    return ungrained(smooth if surviving >= least * letters else Image.fromarray(bare))
+    return smooth if surviving >= least * letters else Image.fromarray(bare)
 
 
 def ungrained(grey: Image.Image) -> Image.Image:

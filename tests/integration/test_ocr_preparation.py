@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps, ImageStat
 
 from bench import camera
@@ -30,6 +31,11 @@ def sheet() -> Image.Image:
     for number, line in enumerate(LINES):
         draw.text((120, 100 + 56 * number), line, fill=25, font=ImageFont.load_default(size=30))
     return image
+
+
+def noisy(levels: NDArray[np.float64], *, deviation: float) -> Image.Image:
+    noise = np.random.default_rng(0).normal(0, deviation, levels.shape)
+    return Image.fromarray(np.clip(levels + noise, 0, 255).astype(np.uint8))
 
 
 @pytest.fixture(params=BINDINGS)
@@ -235,9 +241,7 @@ def test_a_page_in_uneven_light_is_read(limits: Limits) -> None:
 def test_a_few_lines_on_a_page_that_darkens_to_one_side_are_read(limits: Limits) -> None:
     page = Image.new("L", (2480, 3508), 245)
     page.paste(sheet().crop((0, 0, 1240, 205)))
-    light = np.linspace(1, 0.85, 2480)
-    levels = np.asarray(page) * light + np.random.default_rng(0).normal(0, 6, (3508, 2480))
-    shaded = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+    shaded = noisy(np.asarray(page) * np.linspace(1, 0.85, 2480), deviation=6)
 
     assert read(shaded, limits).text.split() == "\n".join(LINES[:2]).split()
 
@@ -405,10 +409,8 @@ def test_thin_letters_among_specks_are_read(limits: Limits) -> None:
 def test_a_few_lines_on_grainy_paper_are_read(limits: Limits) -> None:
     page = Image.new("L", (1654, 2339), 245)
     page.paste(sheet().crop((0, 0, 1240, 205)))
-    levels = np.asarray(page) * 0.8 + np.random.default_rng(0).normal(0, 18, (2339, 1654))
-    grainy = Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
 
-    found = read(grainy, limits).text.split()
+    found = read(noisy(np.asarray(page) * 0.8, deviation=18), limits).text.split()
 
     assert [word in WORDS for word in found].count(True) >= 11
     assert len(found) == 12

@@ -1,5 +1,7 @@
 """Specks come off the picture and letters stay, however thin; noisy paper stays on one side of a threshold."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis.extra import numpy as arrays
@@ -23,6 +25,11 @@ def strokes(width: int) -> Shades:
 def speckled(paper: Shades, share: float) -> Shades:
     chance = np.random.default_rng(1).random(paper.shape)
     return np.where(chance < share / 2, 0, np.where(chance > 1 - share / 2, 255, paper)).astype(np.uint8)
+
+
+def noisy(levels: NDArray[np.floating[Any]]) -> Shades:
+    noise = np.random.default_rng(2).normal(0, 20, levels.shape)
+    return np.clip(levels + noise, 0, 255).astype(np.uint8)
 
 
 def density_in(picture: Shades) -> float:
@@ -87,25 +94,22 @@ def test_a_dot_on_a_snippet_is_no_speck() -> None:
 
 
 def test_specks_are_counted_on_noisy_paper_too() -> None:
-    noise = np.random.default_rng(2).normal(0, 20, (900, 700))
-    noisy = np.clip(strokes(3) * 0.9 + noise, 0, 255).astype(np.uint8)
+    picture = noisy(strokes(3) * 0.9)
 
-    assert density_in(noisy) < 0.0005
-    assert density_in(speckled(noisy, 0.02)) > 0.005
+    assert density_in(picture) < 0.0005
+    assert density_in(speckled(picture, 0.02)) > 0.005
 
 
 def test_noisy_paper_is_parted_from_the_letters_and_not_from_itself() -> None:
     few = strokes(3)
     few[100:] = 240
-    noisy = Image.fromarray(
-        np.clip(few * 0.8 + np.random.default_rng(3).normal(0, 20, few.shape), 0, 255).astype(np.uint8)
-    )
+    picture = noisy(few * 0.8)
 
-    even = ungrained(noisy)
+    even = ungrained(Image.fromarray(picture))
 
-    darkest_paper = np.asarray(noisy)[few == 240].min()
-    assert np.asarray(even).max() < np.median(np.asarray(noisy))
-    assert np.asarray(even).min() == np.asarray(noisy).min() < darkest_paper
+    darkest_paper = picture[few == 240].min()
+    assert np.asarray(even).max() < np.median(picture)
+    assert np.asarray(even).min() == picture.min() < darkest_paper
     assert ungrained(even) is even
 
 
