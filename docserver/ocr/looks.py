@@ -52,6 +52,8 @@ SPECKS_BAND_PX = 200
 
 COARSE_STEP, FINE_STEP = 0.5, 0.1
 
+ANGLES = np.arange(-WIDEST_SKEW, WIDEST_SKEW + COARSE_STEP / 2, COARSE_STEP)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -64,7 +66,7 @@ class Look:
     upright: float
     """How much better lines lie along the picture than across it; well below 1 the page lies on its side.
 
-    1 for a picture with a side below SMALL_PX, which holds too few letters to tell.
+    1 where rules tell otherwise than letters, and for a picture with a side below SMALL_PX, which holds too few.
     """
     stroke_px: float
     """Median thickness of what is drawn, in pixels of the picture; a seventh of the height of small letters."""
@@ -91,35 +93,56 @@ def look(image: Image.Image) -> Look | None:
     dark = _light_on_dark(small, darker)
     if dark:
         grey, small, darker = ImageOps.invert(grey), ImageOps.invert(small), -darker
-    rows, columns = np.nonzero(darker > CONTRAST)
-    if not rows.size:
+    ink = darker > CONTRAST
+    if not ink.any():
         return None
-    if rows.size > POINTS:
-        # Evenly spaced points would fall in step with the lines.
-        chosen = np.random.default_rng(0).choice(rows.size, POINTS, replace=False)
-        rows, columns = rows[chosen], columns[chosen]
-    angles = np.arange(-WIDEST_SKEW, WIDEST_SKEW + COARSE_STEP / 2, COARSE_STEP)
-    along = _sharpness(rows, columns, angles)
-    coarse = float(angles[along.argmax()])
+    rows, columns = _points(ink)
+    along = _sharpness(rows, columns, ANGLES)
+    coarse = float(ANGLES[along.argmax()])
     shades = paper(small)
     near = coarse + np.arange(-COARSE_STEP, COARSE_STEP + FINE_STEP / 2, FINE_STEP)
+    lines = _lines(small, darker)
+    upright = _upright(ink, lines) if min(image.size) >= SMALL_PX else 1.0
     return Look(
         skew=round(float(near[_sharpness(rows, columns, near).argmax()]), 1),
         clarity=float(along.max() / max(np.median(along), 1e-9)),
-        upright=_upright(rows, columns, angles, along) if min(image.size) >= SMALL_PX else 1.0,
-        stroke_px=_stroke(grey),
+        upright=upright,
+        stroke_px=_stroke(grey.transpose(Image.Transpose.ROTATE_90) if upright < 1 else grey),
         specks=_specks(grey),
         dark=dark,
         light=_evenness(shades),
         hidden=float((np.asarray(shades) <= threshold(grey)).mean()),
-        rules=float(_lines(small, darker).sum() / max(small.size)),
+        rules=float(lines.sum() / max(small.size)),
         colour=_colour(image),
     )
 
 
-def _upright(rows: Places, columns: Places, angles: Numbers, along: Numbers) -> float:
-    across = _sharpness(columns, -rows, angles)
-    return float(along.max() / max(across.max(), 1e-9))
+def _points(ink: Mask) -> tuple[Places, Places]:
+    """The rows and columns of some points of ink."""
+    rows, columns = np.nonzero(ink)
+    if rows.size > POINTS:
+        # Evenly spaced points would fall in step with the lines.
+        chosen = np.random.default_rng(0).choice(rows.size, POINTS, replace=False)
+        rows, columns = rows[chosen], columns[chosen]
+    return rows, columns
+
+
+def _upright(ink: Mask, lines: Mask) -> float:
+    """How much better lines lie along than across; rules tell it too, but of a form with columns not the truth."""
+    of_all = _along_to_across(ink)
+    if not lines.any():
+        return of_all
+    letters = ink & ~lines
+    of_letters = _along_to_across(letters) if letters.any() else 1.0
+    if (of_all < 1) != (of_letters < 1):
+        return 1.0
+    return max(of_all, of_letters) if of_all < 1 else min(of_all, of_letters)
+
+
+def _along_to_across(ink: Mask) -> float:
+    rows, columns = _points(ink)
+    across = _sharpness(columns, -rows, ANGLES).max()
+    return float(_sharpness(rows, columns, ANGLES).max() / max(across, 1e-9))
 
 
 def _light_on_dark(grey: Image.Image, darker: Contrasts) -> bool:
@@ -195,7 +218,7 @@ def _specks(grey: Image.Image) -> float:
 
 
 def _stroke(grey: Image.Image) -> float:
-    """The median length of horizontal runs of ink, in the middle rows of the picture."""
+    """The median length of runs of ink along the lines, which are the rows, in the middle of the picture."""
     width, height = grey.size
     band = np.asarray(grey.crop((0, height // 4, width, height - height // 4)))[:: max(1, height // 400)]
     dark = band < (int(band.max()) + int(band.min())) // 2

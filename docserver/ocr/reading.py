@@ -31,8 +31,12 @@ CLEAR, CLEAR_ON_PHOTOS = 1.7, 1.45
 CLEAR_IF_SMALL = 5.0
 """The slope of a few letters is that of their tops: only a long line is clearer than this."""
 
-ON_ITS_SIDE = 0.4
-"""Lines that lie across so much better than along: the page lies on its side."""
+ON_ITS_SIDE, NOT_ON_ITS_SIDE = 0.4, 2.5
+"""Lines that lie so much better along than across: below the one the page lies on its side, above the other it does
+not, and between them the rules and columns of a form may stand out more than its lines."""
+
+MUCH = 1000.0
+"""Weight of a dozen letters: on a page that lies on its side Tesseract may still read a stamp or a number."""
 
 MARGIN_PX = 40
 """Tesseract misses letters that touch the edge of a picture, and reads them with some paper around."""
@@ -49,8 +53,9 @@ LEAST_SCALE = 0.25
 LESS = 0.8
 """Scaling costs about what a page of so much the size saves."""
 
-THIN_PX, THIN_IF_SMALL_PX = 2.0, 1.0
-"""Strokes of 10-point letters at 150 dpi and below, and at 75; single words are read worse if they are enlarged."""
+THIN_IF_SMALL_PX, THIN_IF_LITTLE_PX, THIN_PX = 1.0, 3.0, 2.0
+"""Strokes of 10-point letters at 75 dpi, of bold or blurred ones at 100, and of plain ones at 150 and below; single
+words are read worse if they are enlarged."""
 
 LITTLE_PX, LITTLE_FORM_PX = 1300, 2000
 """A4 at 110 dpi, and at 170: of smaller pages thin letters are read better at twice the size, at the cost of others."""
@@ -82,8 +87,12 @@ HIDDEN = 0.035
 COLOURED = 64
 """Colours that differ more may tell letters from paper of the same shade; else grey is read as well, a third faster."""
 
-SURE = 50.0
-"""Confidence of an upright text, however badly printed; one that is upside down is read with 20 to 40."""
+SURE, SURE_IF_UNCLEAR = 60.0, 70.0
+"""Confidence of an upright text, however badly printed; one that is upside down is read with 20 to 40, a line of it
+with up to 55, and some words with more. The other where the looks do not tell how the page lies."""
+
+NEARLY = 0.9
+"""Of a page turned upright as much is read as of the same on its side, which may come by a few letters more."""
 
 TALL = 0.5
 """Share of the longer words that stand on end where Tesseract has found by itself that lines run downwards."""
@@ -98,9 +107,8 @@ DOWNWARDS = 270
 def read(picture: Picture, tesseract: Tesseract, *, languages: str, turning: bool) -> tuple[Recognised, int]:
     """What stands on the page, and the degrees clockwise by which it must be turned to be upright. Raises Unreadable.
 
-    Without `turning` the page is taken for upright, and only straightened. Else, as Tesseract reads lines that run
-    downwards by itself unless it is told that all is one block, of the four ways that a page may lie two or three are
-    tried, and only while none is read surely.
+    Without `turning` the page is taken for upright, and only straightened. Else, of the four ways that a page may lie,
+    those that its looks allow are tried, while none is read surely.
     """
     page = stretched(Prepared(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
     seen = look(page.image)
@@ -114,8 +122,11 @@ def read(picture: Picture, tesseract: Tesseract, *, languages: str, turning: boo
 
 def _best(page: Prepared, seen: Look, tesseract: Tesseract, *, languages: str, turning: bool) -> tuple[Recognised, int]:
     candidates = _candidates(page, seen, turning=turning)
+    clear = not ON_ITS_SIDE <= seen.upright < NOT_ON_ITS_SIDE
+    sure = SURE if clear else SURE_IF_UNCLEAR
+    much = 0.0 if _small(page) or seen.upright >= NOT_ON_ITS_SIDE else MUCH
     best = _tried(next(candidates), seen, tesseract, languages=languages, turning=turning)
-    while best[0].confidence < SURE and (candidate := next(candidates, None)):
+    while (best[0].confidence < sure or best[0].weight < much) and (candidate := next(candidates, None)):
         again = _tried(candidate, seen, tesseract, languages=languages, turning=turning)
         best = max(best, again, key=lambda reading: reading[0].weight)
     return best
@@ -123,16 +134,7 @@ def _best(page: Prepared, seen: Look, tesseract: Tesseract, *, languages: str, t
 
 def _candidates(page: Prepared, seen: Look, *, turning: bool) -> Iterator[Prepared]:
     """What the page may be, the likeliest first."""
-    directions: tuple[int, ...]
-    if not turning:
-        directions = (0,)
-    elif _small(page) or _narrow(page):
-        # The columns of a receipt may stand out more than its lines.
-        directions = (0, 180, 90)
-    elif seen.upright < ON_ITS_SIDE:
-        directions = (90, 270, 0)
-    else:
-        directions = (0, 180)
+    directions = _directions(page, seen) if turning else (0,)
     yield turned(page, directions[0])
     grey = page
     if page.image.mode == "RGB":
@@ -141,6 +143,16 @@ def _candidates(page: Prepared, seen: Look, *, turning: bool) -> Iterator[Prepar
         yield turned(grey, directions[0])
     for degrees in directions[1:]:
         yield turned(grey, degrees)
+
+
+def _directions(page: Prepared, seen: Look) -> tuple[int, ...]:
+    """By how many degrees clockwise the page may have to be turned, the likeliest first."""
+    if _small(page) or _narrow(page):
+        # The columns of a receipt may stand out more than its lines.
+        return (0, 180, 90, 270)
+    if seen.upright < ON_ITS_SIDE:
+        return (90, 270, 0)
+    return (0, 180, 90, 270) if seen.upright < NOT_ON_ITS_SIDE else (0, 180)
 
 
 def _small(page: Prepared) -> bool:
@@ -180,10 +192,15 @@ def _sized(page: Prepared, seen: Look) -> Prepared:
     enough = max(STROKE_PX / max(seen.stroke_px, 1.0), least)
     if enough <= LESS:
         return scaled(page, enough)
-    little = longer < (LITTLE_FORM_PX if _ruled(seen) else LITTLE_PX)
-    thin = seen.stroke_px <= (THIN_IF_SMALL_PX if _small(page) else THIN_PX)
-    if thin and little and not _narrow(page):
-        return scaled(page, 3.0 if longer < TINY_PX and not _small(page) else 2.0)
+    if longer >= (LITTLE_FORM_PX if _ruled(seen) else LITTLE_PX) or _narrow(page):
+        return page
+    if _small(page):
+        return scaled(page, 2.0) if seen.stroke_px <= THIN_IF_SMALL_PX else page
+    if seen.upright < NOT_ON_ITS_SIDE and _narrow(turned(page, 90)):
+        # It may be one that lies on its side.
+        return page
+    if seen.stroke_px <= (THIN_IF_LITTLE_PX if longer < LITTLE_PX else THIN_PX):
+        return scaled(page, 3.0 if longer < TINY_PX else 2.0)
     return page
 
 
@@ -217,9 +234,9 @@ def _tried(
         reading = _read(straight, tesseract, languages=languages, layout=Layout.COLUMN)
     if turning and reading[1] == (straight.rotation + DOWNWARDS) % 360:
         upright = turned(straight, DOWNWARDS)
-        if _narrow(upright):
-            # A receipt on its side, of which Tesseract reads names and prices apart.
-            return _read(upright, tesseract, languages=languages, layout=_layout(upright, seen))
+        again = _read(upright, tesseract, languages=languages, layout=_layout(upright, seen))
+        # Of lines that run downwards it reads, for one, a receipt's names and prices apart.
+        return again if again[0].weight >= NEARLY * reading[0].weight else reading
     return reading
 
 

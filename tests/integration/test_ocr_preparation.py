@@ -1,6 +1,7 @@
 """Pages that lie askew, on their side or upside down are read like upright ones, by both ways to call Tesseract."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps, ImageStat
 
 from bench import camera
 from docserver.model import Options, Reading
@@ -125,6 +126,45 @@ def test_a_turned_page_is_read_like_an_upright_one(degrees: int, limits: Limits)
     }[degrees]
     assert x0 < middle[0] < x1
     assert y0 < middle[1] < y1
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+@pytest.mark.parametrize("lines", [4, 7])
+def test_a_turned_part_of_a_page_is_read_like_an_upright_one(lines: int, degrees: int, limits: Limits) -> None:
+    part = sheet().crop((100, 80, 1140, 100 + 56 * lines))
+
+    reading = read(part.rotate(degrees, expand=True), limits)
+
+    assert reading.text.split() == "\n".join(LINES[:lines]).split()
+    assert reading.rotation == degrees
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_form_is_read_however_it_lies(degrees: int, limits: Limits) -> None:
+    """Its rules and columns stand out more than its lines, and the number at its edge is read where it lies wrong."""
+    font = ImageFont.load_default(size=30)
+    draw = ImageDraw.Draw(form := Image.new("L", (1240, 1000), 245))
+    words = [word for line in LINES[:9] for word in line.split()[:2]]
+    for number, word in enumerate(words):
+        draw.text((130 + number % 2 * 600, 108 + number // 2 * 90), word, fill=25, font=font)
+    for x in range(100, 1101, 200):
+        draw.line((x, 90, x, 900), fill=25, width=3)
+    ImageDraw.Draw(stamp := Image.new("L", (200, 40), 245)).text((5, 2), "81310636", fill=25, font=font)
+    form.paste(stamp.rotate(90, expand=True), (1170, 700))
+
+    reading = read(form.rotate(degrees, expand=True), limits)
+
+    assert not Counter(words) - Counter(reading.text.split())
+    assert reading.rotation == degrees
+
+
+def test_blurred_letters_on_a_little_page_are_read(limits: Limits) -> None:
+    """Blur makes their strokes as thick as those of larger letters."""
+    draw = ImageDraw.Draw(page := Image.new("L", (1000, 600), 245))
+    for number, line in enumerate(LINES):
+        draw.text((40, 40 + 34 * number), line, fill=25, font=ImageFont.load_default(size=15))
+
+    assert read(page.filter(ImageFilter.GaussianBlur(1)), limits).text.split() == TEXT.split()
 
 
 @pytest.mark.parametrize(

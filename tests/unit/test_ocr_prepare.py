@@ -190,6 +190,7 @@ def test_a_page_on_its_side_is_seen() -> None:
     assert upright is not None and on_its_side is not None
     assert upright.upright > 2
     assert on_its_side.upright < 0.5
+    assert on_its_side.stroke_px == upright.stroke_px
 
 
 def test_light_letters_on_a_dark_page_are_seen_alike() -> None:
