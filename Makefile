@@ -19,6 +19,11 @@ PROGRAMS := \
 	redis-server,redis-check-rdb:redis-tools \
 	setpriv:util-linux
 
+# Languages that Tesseract has models for; the tests read Russian too, drawn in a font that has its letters.
+LANGUAGES := eng
+test: LANGUAGES := eng deu rus
+test: FONT := DejaVuSans.ttf
+
 # mariadbd is where the PATH of an ordinary user does not lead.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
@@ -75,8 +80,13 @@ system:
 		done
 		if [ $$found = no ]; then missing+=("$${pair%%[,:]*}"); packages+=("$${pair#*:}"); fi
 	done
-	if ! { command -v tesseract >/dev/null && tesseract --list-langs 2>/dev/null | grep -qx eng; }; then
-		missing+=("tesseract's data for English"); packages+=(tesseract-ocr-eng)
+	for language in $(LANGUAGES); do
+		if ! { command -v tesseract >/dev/null && tesseract --list-langs 2>/dev/null | grep -qx $$language; }; then
+			missing+=("tesseract's data for $$language"); packages+=("tesseract-ocr-$$language")
+		fi
+	done
+	if [ -n "$(FONT)" ] && [ -z "$$(find /usr/share/fonts -name "$(FONT)" -print -quit 2>/dev/null)" ]; then
+		missing+=("the font $(FONT)"); packages+=(fonts-dejavu-core)
 	fi
 	if [ -z "$(USABLE)" ]; then
 		if [ -z "$(PYTHON)" ]; then echo "docserver needs Python 3.11 or later: apt-get install python3" >&2; exit 1; fi

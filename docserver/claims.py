@@ -187,7 +187,7 @@ class Claims:
 
     def _engine_for(self, job: Job) -> dict[str, Any]:
         engine = self._resources.engine
-        models = {name: engine.models.get(name) for name in job.options.languages.split("+")}
+        models = engine.models_of(job.options.languages)
         # Pages that an earlier attempt has read were read with its models.
         earlier = job.engine["models"] if job.engine and job.pages_done else {}
         return {"name": engine.name, "version": engine.version, "models": {**earlier, **models}}

@@ -91,7 +91,7 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
 
 def _is_as_good(resources: Resources, job: Job) -> bool:
     engine = resources.engine
-    models = {name: engine.models.get(name) for name in job.options.languages.split("+")}
+    models = engine.models_of(job.options.languages)
     present = {"name": engine.name, "version": engine.version, "models": models}
     # A retry may have read some of the pages alone, or with options of their own.
     return job.attempt == 1 and not job.pages_failed and job.engine in (None, present)

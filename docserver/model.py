@@ -163,6 +163,8 @@ class Reading:
     text: str
     layout: bytes
     """The blocks, as `pack_blocks` makes them."""
+    languages: str | None = None
+    """What it was read with, as Options has it, but never AUTO; None for a page's own text."""
     needs_review: bool = False
     """Read so unsurely that somebody should look at it, or nothing although something is drawn there."""
 
@@ -193,7 +195,7 @@ class Options:
     """How a document is to be read."""
 
     languages: str
-    """Tesseract's names joined by `+`, most important first."""
+    """Tesseract's names joined by `+`, most important first; or AUTO: for each page the one that fits."""
     pages: str | None = None
     """A selection such as `1-3,7`, or None for all."""
     mode: str = AUTO

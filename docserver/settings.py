@@ -126,7 +126,7 @@ class Settings:
     retention_s: int = _setting(
         0, "seconds that documents and results are kept where the upload does not say; 0 keeps them", least=0
     )
-    languages: str = _setting("eng", "languages read where an upload names none, as in eng+deu")
+    languages: str = _setting("eng", "languages read where an upload names none, as in eng+deu, or auto")
     deduplicate: bool = _setting(
         default=True, meaning="answer the same bytes and options of the same client with the earlier job"
     )

@@ -46,6 +46,7 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
         "dpi": reading.dpi,
         "rotation": reading.rotation,
         "source": reading.source,
+        "languages": reading.languages,
         "confidence": reading.confidence,
         "needs_review": reading.needs_review,
         "text": reading.text,

@@ -8,6 +8,7 @@ from pathlib import Path
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.model import AUTO, Options, Reading, pack_blocks
 from docserver.ocr import images, pdf, reading, textlayer
+from docserver.ocr.choice import Choice
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.faults import Unreadable
 from docserver.ocr.images import Picture
@@ -81,7 +82,14 @@ def read_page(source: str, content_type: str, *, page: int, options: Options, li
         picture = pdf.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=most, scratch=scratch)
     else:
         picture = images.decode(source, content_type, page=page, max_pixels=most)
-    found, rotation = reading.read(picture, tesseract, languages=options.languages, turning=options.rotate == AUTO)
+    languages, turning = options.languages, options.rotate == AUTO
+    if languages == AUTO and len(limits.candidates) == 1:
+        (languages,) = limits.candidates
+    if languages == AUTO:
+        choice = _choice(limits.candidates)
+        found, rotation, languages = reading.read_in_any(picture, tesseract, choice=choice, turning=turning)
+    else:
+        found, rotation = reading.read(picture, tesseract, languages=languages, turning=turning)
     if len(found.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     return Reading(
@@ -93,6 +101,7 @@ def read_page(source: str, content_type: str, *, page: int, options: Options, li
         confidence=found.confidence,
         text=found.text,
         layout=pack_blocks(found.blocks),
+        languages=languages,
         needs_review=_needs_review(found, picture, below=limits.review_below),
     )
 
@@ -114,6 +123,12 @@ def _tesseract(binding: str, tessdata: str, scratch: str) -> Tesseract:
     from docserver.ocr.tesseract_program import TesseractProgram
 
     return TesseractProgram(Path(scratch))
+
+
+@cache
+def _choice(candidates: tuple[str, ...]) -> Choice:
+    # It remembers what the last page came to.
+    return Choice(candidates)
 
 
 def _require_readable(content_type: str) -> None:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from docserver.model import AUTO
+from docserver.ocr.models import candidates
+
 PACKAGES: Mapping[str, str] = MappingProxyType(
     {"tesseract": "tesseract-ocr", "pdftoppm": "poppler-utils", "pdfinfo": "poppler-utils"}
 )
@@ -46,6 +49,11 @@ class Engine:
     """LIBRARY or PROGRAM."""
     tessdata: str
     """The directory of the models."""
+
+    def models_of(self, languages: str) -> dict[str, str | None]:
+        """The digests of the models that a page in these languages may be read with; None where one is missing."""
+        names = candidates(self.models) if languages == AUTO else languages.split("+")
+        return {name: self.models.get(name) for name in names}
 
 
 def check_programs() -> None:

@@ -34,6 +34,8 @@ class Limits:
     binding: str
     """How Tesseract is called, see `engine`."""
     tessdata: str
+    candidates: tuple[str, ...]
+    """The models that `auto` chooses from, see `models`."""
     review_below: float
     """The confidence below which a page needs review."""
 

@@ -50,6 +50,12 @@ WIDEST_SKEW = 10.0
 SPECKS_BAND_PX = 200
 """Specks are all over a page, so a part of it shows them."""
 
+SAMPLE = 4000
+"""Pixels of ink by which rows differ from the next, after shrinking: three full lines come to so many, or ten short."""
+
+GAP = 0.05
+"""Of the ink in the fullest row: between lines there is less, but for specks and what hangs far below a line."""
+
 COARSE_STEP, FINE_STEP = 0.5, 0.1
 
 ANGLES = np.arange(-WIDEST_SKEW, WIDEST_SKEW + COARSE_STEP / 2, COARSE_STEP)
@@ -115,6 +121,22 @@ def look(image: Image.Image) -> Look | None:
         rules=float(lines.sum() / max(small.size)),
         colour=_colour(image),
     )
+
+
+def sample(image: Image.Image) -> tuple[int, int]:
+    """The fewest rows in which some whole lines of dark letters are: the first, and the one behind the last."""
+    shrunk = max(1, round(max(image.size) / SIDE_PX))
+    ink = (_darker_than_around(image.convert("L").reduce(shrunk)) > CONTRAST).sum(axis=1)
+    # From line to line ink comes and goes; in pictures it stays.
+    changes = np.abs(np.diff(ink, prepend=0)).cumsum()
+    behind = np.searchsorted(changes, changes + SAMPLE)
+    if behind[0] == len(ink):
+        return 0, image.height
+    rows = np.where(behind < len(ink), behind - np.arange(len(ink)), len(ink))
+    top, bottom = int(rows.argmin()), int(behind[rows.argmin()])
+    gaps = np.flatnonzero(ink <= GAP * ink[top:bottom].max())
+    first, last = gaps[gaps < top].max(initial=0), gaps[gaps > bottom].min(initial=len(ink))
+    return int(first) * shrunk, min((int(last) + 1) * shrunk, image.height)
 
 
 def _points(ink: Mask) -> tuple[Places, Places]:

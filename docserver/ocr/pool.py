@@ -21,6 +21,7 @@ from docserver.ocr import child
 from docserver.ocr.engine import Engine
 from docserver.ocr.handover import open_made, show
 from docserver.ocr.limits import Limits, Outcome
+from docserver.ocr.models import candidates
 from docserver.ocr.processes import Child
 from docserver.ocr.searchable import entry
 from docserver.settings import Settings
@@ -55,6 +56,7 @@ class Slot:
         self._directory = (scratch / f"slot-{os.getpid()}-{number}").absolute()
         self._settings = settings
         self._engine = engine
+        self._candidates = candidates(engine.models, preferred=settings.languages.split("+"))
         self._scratch = self._directory / "scratch"
         self._source = self._directory / "source"
         self._child: Child | None = None
@@ -169,6 +171,7 @@ class Slot:
             call_s=call_s,
             binding=self._engine.binding,
             tessdata=self._engine.tessdata,
+            candidates=self._candidates,
             review_below=self._settings.review_below,
         )
 

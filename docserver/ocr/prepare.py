@@ -97,6 +97,12 @@ def framed(page: Prepared, margin_px: int) -> Prepared:
     return replace(page, image=after, back=_after(page.back, step))
 
 
+def cut(page: Prepared, *, top: int, bottom: int) -> Prepared:
+    """Some rows of the page."""
+    after = page.image.crop((0, top, page.image.width, bottom))
+    return replace(page, image=after, back=_after(page.back, (1.0, 0.0, 0.0, 0.0, 1.0, float(top))))
+
+
 def in_grey(page: Prepared) -> Prepared:
     """The page without its colours."""
     return replace(page, image=page.image.convert("L"))

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from docserver.ocr.choice import Choice
 from docserver.ocr.images import MAX_SIDE, Picture
-from docserver.ocr.looks import SMALL_PX, Look, look
+from docserver.ocr.looks import SMALL_PX, Look, look, sample
 from docserver.ocr.prepare import (
     Prepared,
+    cut,
     despeckled,
     evenly_lit,
     framed,
@@ -110,14 +112,51 @@ def read(picture: Picture, tesseract: Tesseract, *, languages: str, turning: boo
     Without `turning` the page is taken for upright, and only straightened. Else, of the four ways that a page may lie,
     those that its looks allow are tried, while none is read surely.
     """
+    page, seen = _prepared(picture)
+    return _found(page, seen, tesseract, languages=languages, turning=turning)
+
+
+def read_in_any(
+    picture: Picture, tesseract: Tesseract, *, choice: Choice, turning: bool
+) -> tuple[Recognised, int, str]:
+    """What `read` gives, with the model that was chosen for it. Raises Unreadable.
+
+    The model is chosen by a few lines; where all that was read tells another one, the better of both readings is taken.
+    """
+    page, seen = _prepared(picture)
+    model = choice.by_samples(_samples(page, seen, turning=turning), tesseract) if seen else choice.preferred
+    found, rotation = _found(page, seen, tesseract, languages=model, turning=turning)
+    other = choice.by_text(found.text, model)
+    if other != model:
+        again = _found(page, seen, tesseract, languages=other, turning=turning)
+        if again[0].weight > found.weight:
+            return *again, other
+    return found, rotation, model
+
+
+def _prepared(picture: Picture) -> tuple[Prepared, Look | None]:
+    """The page as it is read, and as it looked; None if it is blank."""
     page = stretched(Prepared(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
     seen = look(page.image)
+    return (_sized(_cleared(_lit(page, seen), seen), seen) if seen else page), seen
+
+
+def _found(
+    page: Prepared, seen: Look | None, tesseract: Tesseract, *, languages: str, turning: bool
+) -> tuple[Recognised, int]:
     if seen is None:
         found, rotation = _read(page, tesseract, languages=languages, layout=Layout.PAGE)
     else:
-        page = _sized(_cleared(_lit(page, seen), seen), seen)
         found, rotation = _best(page, seen, tesseract, languages=languages, turning=turning)
     return found, rotation if turning else 0
+
+
+def _samples(page: Prepared, seen: Look, *, turning: bool) -> Iterator[Prepared]:
+    """Some lines of the page, in each of the directions that it may have, the likeliest first."""
+    for degrees in _directions(page, seen, turning=turning):
+        straight = _straight(turned(page, degrees), seen)
+        top, bottom = sample(straight.image)
+        yield cut(straight, top=top, bottom=bottom)
 
 
 def _best(page: Prepared, seen: Look, tesseract: Tesseract, *, languages: str, turning: bool) -> tuple[Recognised, int]:
@@ -134,7 +173,7 @@ def _best(page: Prepared, seen: Look, tesseract: Tesseract, *, languages: str, t
 
 def _candidates(page: Prepared, seen: Look, *, turning: bool) -> Iterator[Prepared]:
     """What the page may be, the likeliest first."""
-    directions = _directions(page, seen) if turning else (0,)
+    directions = _directions(page, seen, turning=turning)
     yield turned(page, directions[0])
     grey = page
     if page.image.mode == "RGB":
@@ -145,8 +184,10 @@ def _candidates(page: Prepared, seen: Look, *, turning: bool) -> Iterator[Prepar
         yield turned(grey, degrees)
 
 
-def _directions(page: Prepared, seen: Look) -> tuple[int, ...]:
+def _directions(page: Prepared, seen: Look, *, turning: bool) -> tuple[int, ...]:
     """By how many degrees clockwise the page may have to be turned, the likeliest first."""
+    if not turning:
+        return (0,)
     if _small(page) or _narrow(page):
         # The columns of a receipt may stand out more than its lines.
         return (0, 180, 90, 270)

@@ -14,6 +14,7 @@ import msgspec
 
 from docserver.model import Box, Reading
 from docserver.ocr.limits import MAX_TEXT, Outcome
+from docserver.ocr.models import MAX_NAMES, NAMES
 
 T = TypeVar("T")
 
@@ -212,6 +213,7 @@ def _check_reading(reading: Reading) -> None:
         and reading.source in SOURCES
         and 0 <= reading.confidence <= 100
         and len(reading.text) <= MAX_TEXT
+        and (reading.languages is None or _are_names(reading.languages))
     ):
         raise Nonsense("no page is like that")
     inflater = zlib.decompressobj()
@@ -219,3 +221,7 @@ def _check_reading(reading: Reading) -> None:
     if not inflater.eof:
         raise Nonsense("the layout is too long or incomplete")
     _layout.decode(layout)
+
+
+def _are_names(languages: str) -> bool:
+    return len(languages) <= MAX_NAMES and NAMES.fullmatch(languages) is not None

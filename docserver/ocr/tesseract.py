@@ -1,7 +1,6 @@
 """Child side: what both ways to call Tesseract share: names of languages, the table of words, what it came to."""
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,10 +10,8 @@ from PIL import Image
 
 from docserver.errors import DocumentErrorCode
 from docserver.model import Block, Box, Line, Paragraph, Word, confidence_of
+from docserver.ocr import models
 from docserver.ocr.faults import Unreadable
-
-LANGUAGES = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?(\+[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?)*")
-"""Names of models such as `deu`, `chi_sim` or `script/Latin`; nothing that could be an option or leave tessdata."""
 
 WORD_LEVEL = 5
 TSV_COLUMNS = 12
@@ -64,7 +61,7 @@ class _Row:
 
 def check_languages(languages: str) -> None:
     """Raise Unreadable unless they are named as models are."""
-    if not LANGUAGES.fullmatch(languages):
+    if not models.NAMES.fullmatch(languages):
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The languages are not named as in eng+deu.")
 
 

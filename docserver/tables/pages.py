@@ -33,8 +33,8 @@ async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Readi
     await cur.insert_all(
         """
         INSERT INTO pages (job_id, number, status, run_after, finished_at, width, height, dpi, rotation, source,
-                           confidence, needs_review, text, layout)
-        VALUES (%s, %s, 'done', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                           confidence, needs_review, text, layout, languages)
+        VALUES (%s, %s, 'done', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         [(job_id.bytes, number, *_values(reading)) for number, reading in readings.items()],
     )
@@ -120,7 +120,7 @@ async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, read
             UPDATE pages
             SET status = 'done', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6), width = %s,
                 height = %s, dpi = %s, rotation = %s, source = %s, confidence = %s, needs_review = %s, text = %s,
-                layout = %s
+                layout = %s, languages = %s
             WHERE job_id = %s AND number = %s AND claim = %s AND status = 'pending'
             """,
             (*_values(reading), job_id.bytes, number, claim_id.bytes),
@@ -217,8 +217,8 @@ async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
         UPDATE pages
         SET status = 'pending', claim = NULL, lease_until = NULL, tries = 0, losses = 0, claimed_at = NULL,
             run_after = UTC_TIMESTAMP(6), width = NULL, height = NULL, dpi = NULL, rotation = NULL, source = NULL,
-            confidence = NULL, needs_review = NULL, text = NULL, layout = NULL, error_code = NULL,
-            error_message = NULL, finished_at = NULL
+            confidence = NULL, needs_review = NULL, text = NULL, layout = NULL, languages = NULL,
+            error_code = NULL, error_message = NULL, finished_at = NULL
         WHERE job_id = %s AND number IN ({each(numbers)})
         """,  # noqa: S608 - placeholders alone
         (job_id.bytes, *numbers),
@@ -288,6 +288,7 @@ def _values(reading: Reading) -> tuple[int | float | str | bytes | None, ...]:
         reading.needs_review,
         reading.text,
         reading.layout,
+        reading.languages,
     )
 
 
@@ -305,6 +306,7 @@ def _page(row: Row) -> Page:
             text=row["text"],
             layout=row["layout"],
             needs_review=bool(row["needs_review"]),
+            languages=row["languages"],
         )
     return Page(row["number"], status, reading, _failure(row) if row["error_code"] else None)
 

@@ -124,6 +124,9 @@ class Page(Schema):
     dpi = fields.Integer(allow_none=True)
     rotation = fields.Integer()
     source = fields.String(metadata={"enum": ["ocr", "text_layer"]})
+    languages = fields.String(
+        allow_none=True, metadata={"description": "What the page was read with, as in eng+deu; null for its own text."}
+    )
     confidence = fields.Float(metadata=PERCENT)
     needs_review = fields.Boolean()
     text = fields.String()
@@ -196,6 +199,11 @@ class Languages(Schema):
 
     default = fields.String(required=True)
     installed = fields.List(fields.String(), required=True)
+    auto = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Those that languages=auto chooses from."},
+    )
 
 
 class ProblemItem(Schema):

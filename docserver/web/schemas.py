@@ -134,7 +134,10 @@ class ReadingOptions(Strict):
 
     languages = fields.String(
         validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Names such as eng or eng+deu."),
-        metadata={"pattern": LANGUAGES, "description": "Installed languages joined by +, most important first."},
+        metadata={
+            "pattern": LANGUAGES,
+            "description": "Installed languages joined by +, most important first; auto: of all, the one of each page.",
+        },
     )
     mode = fields.String(
         validate=validate.OneOf(MODES),

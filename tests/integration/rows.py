@@ -18,6 +18,7 @@ READING = Reading(
     confidence=93.5,
     text="Größe 😀",
     layout=pack_blocks(()),
+    languages="eng+deu",
 )
 TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 1)
 LEASE_S = 30.0

@@ -55,6 +55,7 @@ async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
         call_s=60,
         binding=engine.binding,
         tessdata=engine.tessdata,
+        candidates=("eng",),
         review_below=80,
     )
 

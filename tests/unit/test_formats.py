@@ -61,6 +61,7 @@ READ = Page(
         confidence=94.1,
         text="Größe\n\ntwo",
         layout=pack_blocks([BLOCK]),
+        languages="deu",
     ),
     None,
 )
@@ -83,12 +84,14 @@ def test_json_has_every_word_with_its_place_and_confidence() -> None:
     assert result["document_id"] == str(JOB.document_id)
     assert result["engine"] == JOB.engine
     (page,) = result["pages"]
-    assert {key: page[key] for key in ("number", "width", "height", "rotation", "source", "confidence")} == {
+    told = ("number", "width", "height", "rotation", "source", "languages", "confidence")
+    assert {key: page[key] for key in told} == {
         "number": 1,
         "width": 100,
         "height": 200,
         "rotation": 90,
         "source": "ocr",
+        "languages": "deu",
         "confidence": 94.1,
     }
     (block,) = page["blocks"]

@@ -7,6 +7,7 @@ from aiohttp import web
 from multidict import MultiDict
 
 from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
+from docserver.model import AUTO
 from docserver.resources import Resources
 
 READING = ("languages", "mode", "rotate")
@@ -42,15 +43,18 @@ def reading_options(resources: Resources, loaded: dict[str, Any], *, kind: str) 
 
 
 def _require_installed(resources: Resources, languages: str, *, kind: str) -> None:
-    installed = sorted(resources.engine.models)
-    missing = [name for name in languages.split("+") if name not in installed]
+    if languages == AUTO:
+        return
+    place = {kind: "/languages" if kind == "pointer" else "languages"}
+    names, installed = languages.split("+"), sorted(resources.engine.models)
+    if AUTO in names:
+        raise Unprocessable(
+            f"The language {AUTO} stands alone: it chooses among those installed, {', '.join(installed)}.",
+            errors=[{"detail": f"{AUTO} stands alone.", **place}],
+        )
+    missing = [name for name in names if name not in installed]
     if missing:
         raise Unprocessable(
             f"The language {' and '.join(missing)} is not installed; installed are: {', '.join(installed)}.",
-            errors=[
-                {
-                    "detail": f"Not installed: {', '.join(missing)}.",
-                    kind: "/languages" if kind == "pointer" else "languages",
-                }
-            ],
+            errors=[{"detail": f"Not installed: {', '.join(missing)}.", **place}],
         )

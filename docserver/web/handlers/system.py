@@ -7,6 +7,7 @@ from aiohttp import web
 
 from docserver.errors import ServiceError
 from docserver.ocr.engine import EngineMissing, check_programs
+from docserver.ocr.models import candidates
 from docserver.web import answers
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import RESOURCES
@@ -33,7 +34,10 @@ async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the ans
 )
 async def languages(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
-    return json_response({"default": resources.settings.languages, "installed": sorted(resources.engine.models)})
+    installed = sorted(resources.engine.models)
+    return json_response(
+        {"default": resources.settings.languages, "installed": installed, "auto": sorted(candidates(installed))}
+    )
 
 
 @operation(

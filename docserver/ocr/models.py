@@ -1,0 +1,82 @@
+"""Both sides: how models are named, and those whose script and language are known, which `auto` chooses from."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+NAMES = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?(\+[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?)*")
+"""Names of models such as `deu`, `chi_sim` or `script/Latin`; nothing that could be an option or leave tessdata."""
+
+MAX_NAMES = 409
+"""Characters: ten names of forty, joined."""
+
+LATIN = "Latin"
+
+_KNOWN = {
+    LATIN: "eng:en spa:es fra:fr deu:de por:pt ita:it nld:nl pol:pl ron:ro ces:cs hun:hu swe:sv dan:da nor:no fin:fi "
+    "tur:tr vie:vi ind:id msa:ms fil:tl tgl:tl cat:ca glg:gl eus:eu hrv:hr bos:bs srp_latn:sr slk:sk slv:sl est:et "
+    "lav:lv lit:lt sqi:sq isl:is fao:fo gle:ga gla:gd cym:cy bre:br mlt:mt ltz:lb fry:fy afr:af oci:oc lat:la epo:eo "
+    "aze:az uzb:uz kmr:ku swa:sw yor:yo hat:ht que:qu jav:jv",
+    "Cyrillic": "rus:ru ukr:uk bul:bg srp:sr bel:be mkd:mk kaz:kk kir:ky tgk:tg tat:tt mon:mn",
+    "Han": "chi_sim chi_tra jpn",
+    "Arabic": "ara:ar fas:fa urd:ur pus:ps uig:ug",
+    "Devanagari": "hin:hi mar:mr nep:ne san:sa",
+    "Hangul": "kor",
+    "Bengali": "ben:bn asm:as",
+    "Greek": "ell",
+    "Hebrew": "heb",
+    "Thai": "tha",
+    "Tamil": "tam",
+    "Telugu": "tel",
+    "Kannada": "kan",
+    "Malayalam": "mal",
+    "Gujarati": "guj",
+    "Gurmukhi": "pan",
+    "Oriya": "ori",
+    "Sinhala": "sin",
+    "Myanmar": "mya",
+    "Khmer": "khm",
+    "Lao": "lao",
+    "Tibetan": "bod",
+    "Georgian": "kat",
+    "Armenian": "hye",
+    "Ethiopic": "amh",
+    "Syriac": "syr",
+    "Thaana": "div",
+    "Cherokee": "chr",
+    "Canadian Aboriginal": "iku",
+}
+"""Script → its models, each with its language in ISO 639-1 where the words of a text tell that language. Scripts and
+languages that are written more stand first. Left out are models of old print, of vertical lines and of whole scripts,
+and those of languages that no text is told to be of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of one language."""
+
+    name: str
+    script: str
+    language: str | None
+    """In ISO 639-1; None where not the words tell it, but how surely the model reads them."""
+
+
+def _model(entry: str, script: str) -> Model:
+    name, _, language = entry.partition(":")
+    return Model(name, script, language or None)
+
+
+MODELS: Mapping[str, Model] = MappingProxyType(
+    {model.name: model for script, listed in _KNOWN.items() for model in (_model(e, script) for e in listed.split())}
+)
+"""Name → model, those that are written more in front."""
+
+
+def candidates(installed: Collection[str], *, preferred: Iterable[str] = ()) -> tuple[str, ...]:
+    """The models that `auto` chooses from, those in front that it takes where a page does not tell.
+
+    If nothing is known of those that are installed, it is the first of them.
+    """
+    ordered = dict.fromkeys([*preferred, *MODELS])
+    return tuple(name for name in ordered if name in MODELS and name in installed) or tuple(sorted(installed)[:1])
