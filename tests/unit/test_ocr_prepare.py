@@ -4,11 +4,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageDraw, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from docserver.model import Block, Box, Line, Paragraph, Word
-from docserver.ocr.looks import look, ruled_lines
-from docserver.ocr.prepare import Prepared, framed, inverted, on_page, scaled, straightened, stretched, turned, unruled
+from docserver.ocr.looks import look, ruled_lines, sample
+from docserver.ocr.prepare import (
+    Prepared,
+    cut,
+    framed,
+    inverted,
+    on_page,
+    scaled,
+    straightened,
+    stretched,
+    turned,
+    unruled,
+)
 
 SIZE = (400, 300)
 
@@ -223,3 +234,26 @@ def test_a_picture_of_a_few_pixels_can_be_looked_at(size: tuple[int, int]) -> No
     seen = look(picture)
 
     assert seen is None or 0 <= seen.specks <= 1
+
+
+def test_rows_that_are_cut_out_stay_where_they_are_on_the_page() -> None:
+    box = (120, 140, 180, 170)
+
+    assert found_in(cut(page_with(box), top=100, bottom=200)) == box
+
+
+def test_a_sample_is_some_whole_lines_and_no_picture() -> None:
+    image = Image.new("L", (1000, 1400), 255)
+    shades = np.random.default_rng(0).normal(128, 60, (50, 100)).clip(0, 255).astype(np.uint8)
+    image.paste(Image.fromarray(shades).resize((900, 450), Image.Resampling.BICUBIC), (50, 50))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=24)
+    for number in range(14):
+        draw.text((60, 600 + 50 * number), "The quick brown fox jumps over the lazy dog, again and again.", 0, font)
+
+    top, bottom = sample(image)
+
+    assert 570 <= top < bottom <= 1400
+    assert bottom - top < 450
+    # But for the tips of letters that hang below their line.
+    cut_through = (np.asarray(image)[[top, bottom - 1]] < 128).mean(axis=1)
+    assert cut_through.max() < 0.02
