@@ -55,12 +55,17 @@ LEAST_SCALE = 0.25
 LESS = 0.8
 """Scaling costs about what a page of so much the size saves."""
 
-THIN_IF_SMALL_PX, THIN_IF_LITTLE_PX, THIN_PX = 1.0, 3.0, 2.0
-"""Strokes of 10-point letters at 75 dpi, of bold or blurred ones at 100, and of plain ones at 150 and below; single
-words are read worse if they are enlarged."""
+THIN_PX, THIN_IF_SMALL_PX = 2.0, 1.0
+"""Strokes of 10-point letters at 150 dpi and below, and at 75; single words are read worse if they are enlarged."""
 
 LITTLE_PX, LITTLE_FORM_PX = 1300, 2000
 """A4 at 110 dpi, and at 170: of smaller pages thin letters are read better at twice the size, at the cost of others."""
+
+BLURRED_PX = 3.0
+"""Blur makes strokes so much thicker than THIN_PX that the letters on little pages look larger than they are."""
+
+BARELY, WELL = 40.0, 92.0
+"""Confidence of a text that may be read better, and of one that cannot be read much better."""
 
 TINY_PX = 900
 """A4 at 75 dpi is smaller: read better yet at three times the size."""
@@ -205,6 +210,13 @@ def _narrow(page: Prepared) -> bool:
     return height > (NARROW_IF_SLIM if width < SLIM_PX else NARROW) * width
 
 
+def _may_be_narrow(page: Prepared, seen: Look) -> bool:
+    """Whether the page is narrow as it lies, or may be so when it is turned."""
+    if _narrow(page):
+        return True
+    return not _small(page) and seen.upright < NOT_ON_ITS_SIDE and _narrow(turned(page, 90))
+
+
 def _ruled(seen: Look) -> bool:
     return seen.rules > RULED
 
@@ -233,15 +245,10 @@ def _sized(page: Prepared, seen: Look) -> Prepared:
     enough = max(STROKE_PX / max(seen.stroke_px, 1.0), least)
     if enough <= LESS:
         return scaled(page, enough)
-    if longer >= (LITTLE_FORM_PX if _ruled(seen) else LITTLE_PX) or _narrow(page):
-        return page
-    if _small(page):
-        return scaled(page, 2.0) if seen.stroke_px <= THIN_IF_SMALL_PX else page
-    if seen.upright < NOT_ON_ITS_SIDE and _narrow(turned(page, 90)):
-        # It may be one that lies on its side.
-        return page
-    if seen.stroke_px <= (THIN_IF_LITTLE_PX if longer < LITTLE_PX else THIN_PX):
-        return scaled(page, 3.0 if longer < TINY_PX else 2.0)
+    little = longer < (LITTLE_FORM_PX if _ruled(seen) else LITTLE_PX)
+    thin = seen.stroke_px <= (THIN_IF_SMALL_PX if _small(page) else THIN_PX)
+    if thin and little and not _may_be_narrow(page, seen):
+        return scaled(page, 3.0 if longer < TINY_PX and not _small(page) else 2.0)
     return page
 
 
@@ -264,6 +271,11 @@ def _layout(page: Prepared, seen: Look) -> Layout:
     return Layout.COLUMN if _ruled(seen) else Layout.PAGE
 
 
+def _may_be_blurred(page: Prepared, seen: Look) -> bool:
+    little = max(page.image.size) < LITTLE_PX and not (_small(page) or _may_be_narrow(page, seen))
+    return little and THIN_PX < seen.stroke_px <= BLURRED_PX
+
+
 def _tried(
     page: Prepared, seen: Look, tesseract: Tesseract, *, languages: str, turning: bool
 ) -> tuple[Recognised, int]:
@@ -273,6 +285,9 @@ def _tried(
     if not reading[0].text and layout is Layout.PAGE:
         # It took all of it for one picture, perhaps for the sake of a dark edge around.
         reading = _read(straight, tesseract, languages=languages, layout=Layout.COLUMN)
+    if _may_be_blurred(straight, seen) and BARELY <= reading[0].confidence < WELL:
+        again = _read(scaled(straight, 2.0), tesseract, languages=languages, layout=layout)
+        reading = max(reading, again, key=lambda one: one[0].weight)
     if turning and reading[1] == (straight.rotation + DOWNWARDS) % 360:
         upright = turned(straight, DOWNWARDS)
         again = _read(upright, tesseract, languages=languages, layout=_layout(upright, seen))
