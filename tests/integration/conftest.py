@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient
 
 from docserver.cache import Cache, Changes
 from docserver.limits import Limiter
+from docserver.ocr.limits import Limits
 from docserver.pipeline import Pipeline
 from docserver.queue import Queue
 from docserver.resources import Resources
@@ -17,6 +18,7 @@ from docserver.scripts import Redis
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.acceptance.service import form
+from tests.engines import BINDINGS, engine_of
 from tests.samples import png
 
 Client = TestClient[Any, Any]
@@ -104,3 +106,25 @@ async def completed(client: Client, job_id: str) -> dict[str, Any]:
     job: dict[str, Any] = await get(client, f"/v1/jobs/{job_id}", wait=30)
     assert job["status"] == "completed", job
     return job
+
+
+@pytest.fixture(params=BINDINGS)
+async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
+    """Those of an OCR process, for each way to call Tesseract."""
+    engine = await engine_of(request.param)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return Limits(
+        scratch=str(scratch),
+        source=str(scratch),
+        sandbox="off",
+        memory_mb=1000,
+        max_pages=5,
+        max_page_pixels=20_000_000,
+        pdf_dpi=300,
+        call_s=60,
+        binding=engine.binding,
+        tessdata=engine.tessdata,
+        candidates=("eng",),
+        review_below=80,
+    )

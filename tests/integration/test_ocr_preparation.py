@@ -1,37 +1,15 @@
-"""Pages that lie askew, on their side or upside down are read like upright ones, by both ways to call Tesseract."""
-
-import random
-from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+"""What hides letters on a page is done away with before it is read, by both ways to call Tesseract."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps, ImageStat
 
-from bench import camera
-from docserver.model import Options, Reading
-from docserver.ocr import calls
+from docserver.model import Reading
 from docserver.ocr.limits import Limits
-from docserver.ocr.tesseract import Layout, Recognised
-from docserver.ocr.tesseract_library import TesseractLibrary
-from docserver.ocr.tesseract_program import TesseractProgram
-from tests.engines import BINDINGS, engine_of
-
-VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"
-WORDS = VOCABULARY.split()
-LINES = [" ".join(random.Random(line).choices(WORDS, k=6)) for line in range(14)]
-TEXT = "\n".join(LINES)
-
-
-def sheet() -> Image.Image:
-    image = Image.new("L", (1240, 1000), 245)
-    draw = ImageDraw.Draw(image)
-    for number, line in enumerate(LINES):
-        draw.text((120, 100 + 56 * number), line, fill=25, font=ImageFont.load_default(size=30))
-    return image
+from docserver.ocr.tesseract import Layout
+from tests.reading import LINES, TEXT, WORDS, read, sheet, watch, word_box
+from tests.samples_pictures import saved
 
 
 def noisy(levels: NDArray[np.float64], *, deviation: float) -> Image.Image:
@@ -39,124 +17,10 @@ def noisy(levels: NDArray[np.float64], *, deviation: float) -> Image.Image:
     return Image.fromarray(np.clip(levels + noise, 0, 255).astype(np.uint8))
 
 
-@pytest.fixture(params=BINDINGS)
-async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
-    engine = await engine_of(request.param)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    return Limits(
-        scratch=str(scratch),
-        source=str(scratch),
-        sandbox="off",
-        memory_mb=1000,
-        max_pages=5,
-        max_page_pixels=20_000_000,
-        pdf_dpi=300,
-        call_s=60,
-        binding=engine.binding,
-        tessdata=engine.tessdata,
-        candidates=("eng",),
-        review_below=80,
-    )
-
-
-def read(image: Image.Image, limits: Limits, *, rotate: str = "auto") -> Reading:
-    source = Path(limits.scratch) / "page.png"
-    image.save(source)
-    return calls.read_page(str(source), "image/png", page=1, options=Options("eng", rotate=rotate), limits=limits)
-
-
-def size_of(picture: Image.Image) -> tuple[int, int]:
-    return picture.size
-
-
-def watch(
-    monkeypatch: pytest.MonkeyPatch, *, blind_to: Layout | None = None, of: Callable[[Image.Image], Any] = size_of
-) -> list[Any]:
-    """What `of` tells of the pictures that Tesseract is shown from now on, of which it sees nothing in one layout."""
-    shown: list[Any] = []
-    for tesseract in (TesseractLibrary, TesseractProgram):
-        recognise = tesseract.recognise
-
-        def watched(self: Any, picture: Image.Image, *, recognise: Any = recognise, **given: Any) -> Recognised:
-            shown.append(of(picture))
-            if given["layout"] is blind_to:
-                return Recognised("", (), 0.0)
-            found: Recognised = recognise(self, picture, **given)
-            return found
-
-        monkeypatch.setattr(tesseract, "recognise", watched)
-    return shown
-
-
 def around(reading: Reading) -> tuple[int, int, int, int]:
     """The box of all that was read."""
     lefts, tops, rights, bottoms = zip(*(block.box for block in reading.blocks), strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
-
-
-def word_box(reading: Reading, text: str) -> tuple[int, int, int, int]:
-    """The box of the only word with this text."""
-    (found,) = (
-        word.box
-        for block in reading.blocks
-        for paragraph in block.paragraphs
-        for line in paragraph.lines
-        for word in line.words
-        if word.text == text
-    )
-    return found
-
-
-@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_a_turned_page_is_read_like_an_upright_one(degrees: int, limits: Limits) -> None:
-    draw = ImageDraw.Draw(page := sheet())
-    draw.text((120, 900), "ONLYONCE", fill=25, font=ImageFont.load_default(size=30))
-
-    # Pillow turns counterclockwise, so by as much it has to be turned clockwise again.
-    reading = read(page.rotate(degrees, expand=True), limits)
-
-    assert reading.text.split() == [*TEXT.split(), "ONLYONCE"]
-    assert reading.rotation == degrees
-    x0, y0, x1, y1 = word_box(reading, "ONLYONCE")
-    middle = {
-        0: (200, 915),
-        90: (915, 1240 - 200),
-        180: (1240 - 200, 1000 - 915),
-        270: (1000 - 915, 200),
-    }[degrees]
-    assert x0 < middle[0] < x1
-    assert y0 < middle[1] < y1
-
-
-@pytest.mark.parametrize("degrees", [90, 180, 270])
-@pytest.mark.parametrize("lines", [4, 7])
-def test_a_turned_part_of_a_page_is_read_like_an_upright_one(lines: int, degrees: int, limits: Limits) -> None:
-    part = sheet().crop((100, 80, 1140, 100 + 56 * lines))
-
-    reading = read(part.rotate(degrees, expand=True), limits)
-
-    assert reading.text.split() == "\n".join(LINES[:lines]).split()
-    assert reading.rotation == degrees
-
-
-@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_a_form_is_read_however_it_lies(degrees: int, limits: Limits) -> None:
-    """Its rules and columns stand out more than its lines, and the number at its edge is read where it lies wrong."""
-    font = ImageFont.load_default(size=30)
-    draw = ImageDraw.Draw(form := Image.new("L", (1240, 1000), 245))
-    words = [word for line in LINES[:9] for word in line.split()[:2]]
-    for number, word in enumerate(words):
-        draw.text((130 + number % 2 * 600, 108 + number // 2 * 90), word, fill=25, font=font)
-    for x in range(100, 1101, 200):
-        draw.line((x, 90, x, 900), fill=25, width=3)
-    ImageDraw.Draw(stamp := Image.new("L", (200, 40), 245)).text((5, 2), "81310636", fill=25, font=font)
-    form.paste(stamp.rotate(90, expand=True), (1170, 700))
-
-    reading = read(form.rotate(degrees, expand=True), limits)
-
-    assert not Counter(words) - Counter(reading.text.split())
-    assert reading.rotation == degrees
 
 
 def test_blurred_letters_on_a_little_page_are_read(limits: Limits) -> None:
@@ -168,38 +32,8 @@ def test_blurred_letters_on_a_little_page_are_read(limits: Limits) -> None:
     assert read(page.filter(ImageFilter.GaussianBlur(1)), limits).text.split() == TEXT.split()
 
 
-@pytest.mark.parametrize(
-    ("degrees", "is_read"),
-    [(0, True), (180, False), pytest.param(270, True, id="lines that run downwards, which Tesseract reads by itself")],
-)
-def test_a_page_is_read_once_and_as_it_lies_where_turning_is_off(
-    degrees: int, is_read: bool, limits: Limits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shown = watch(monkeypatch)
-
-    reading = read(sheet().rotate(degrees, expand=True), limits, rotate="off")
-
-    assert len(shown) == 1
-    assert reading.rotation == 0
-    assert (reading.text.split() == TEXT.split()) is is_read
-
-
-def test_a_page_that_lies_askew_is_straightened_where_turning_is_off(limits: Limits) -> None:
-    askew = sheet().rotate(6, Image.Resampling.BICUBIC, expand=True, fillcolor=245)
-
-    assert read(askew, limits, rotate="off").text.split() == TEXT.split()
-
-
-@pytest.mark.parametrize("skew", [-6, -2.5, 4])
-def test_a_page_that_lies_askew_is_read_like_a_straight_one(skew: float, limits: Limits) -> None:
-    reading = read(sheet().rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=245), limits)
-
-    assert reading.text.split() == TEXT.split()
-    assert reading.rotation == 0
-
-
 def test_light_letters_on_a_dark_page_are_read(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
-    shades = watch(monkeypatch, of=lambda picture: ImageStat.Stat(picture.convert("L")).median[0])
+    shades = watch(monkeypatch, of=lambda picture, **_: ImageStat.Stat(picture.convert("L")).median[0])
 
     assert read(ImageOps.invert(sheet()), limits).text.split() == TEXT.split()
     # Tesseract would read each line twice.
@@ -287,27 +121,6 @@ def test_a_few_lines_on_a_page_that_darkens_to_one_side_are_read(limits: Limits)
     assert read(shaded, limits).text.split() == "\n".join(LINES[:2]).split()
 
 
-def test_a_page_seen_aslant_on_a_dark_table_is_read(limits: Limits) -> None:
-    page = ImageOps.expand(sheet(), 250, fill=40)
-    width, height = page.size
-    # The lines fall by less than a degree at the top and by four at the bottom.
-    aslant = (0, 0, 0, height, width, height - 100, width, 0)
-    photo = page.transform(page.size, Image.Transform.QUAD, aslant, Image.Resampling.BICUBIC)
-    light = Image.linear_gradient("L").rotate(90).resize(page.size).point([90 + value * 5 // 8 for value in range(256)])
-
-    reading = read(ImageChops.multiply(photo, light), limits)
-
-    assert reading.text.split() == TEXT.split()
-
-
-def test_a_photo_whose_lines_are_not_parallel_is_read(limits: Limits) -> None:
-    page = Image.new("L", (1240, 1754), 250)
-    page.paste(sheet().crop((100, 80, 1240, 900)), (100, 100))
-    photo = camera.photographed(page.resize((2067, 2923), Image.Resampling.BICUBIC), 5139)
-
-    assert read(photo, limits).text.lower().split() == TEXT.split()
-
-
 def test_a_page_that_is_taken_for_a_picture_is_read_as_a_column(
     limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,20 +140,6 @@ def test_letters_that_only_their_colour_shows_are_read(limits: Limits) -> None:
     assert len(set(read(page, limits).text.split()) & set(WORDS)) > len(set(WORDS)) // 2
 
 
-@pytest.mark.parametrize("turn", [0, 90, 270])
-def test_a_receipt_is_read_line_by_line(turn: int, limits: Limits) -> None:
-    rows = [f"{word.upper()} {number}.{number:02}" for number, word in enumerate(WORDS, start=11)]
-    image = Image.new("L", (620, 100 * len(rows)), 250)
-    draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(size=28)
-    for number, row in enumerate(rows):
-        what, price = row.split()
-        draw.text((30, 30 + 70 * number), what, fill=30, font=font)
-        draw.text((480, 30 + 70 * number), price, fill=30, font=font)
-
-    assert read(image.rotate(turn, expand=True), limits).text.split("\n") == rows
-
-
 @pytest.mark.parametrize("count", [16, 26])
 def test_a_receipt_whose_columns_stand_out_is_read_line_by_line(count: int, limits: Limits) -> None:
     words = (WORDS * 2)[:count]
@@ -357,22 +156,6 @@ def test_a_receipt_whose_columns_stand_out_is_read_line_by_line(count: int, limi
     lines = reading.text.split("\n")
     assert len(lines) == len(rows)
     assert sum(row.split()[1] in line for line, row in zip(lines, rows, strict=True)) > len(rows) // 2
-
-
-@pytest.mark.parametrize("turn", [0, 90, 270])
-def test_a_line_without_a_margin_is_read(turn: int, limits: Limits) -> None:
-    font = ImageFont.load_default(size=30)
-    left, top, right, bottom = (round(side) for side in font.getbbox("evening harbour 27"))
-    line = Image.new("L", (right - left, bottom - top), 255)
-    ImageDraw.Draw(line).text((-left, -top), "evening harbour 27", fill=20, font=font)
-
-    reading = read(line.rotate(turn, expand=True), limits)
-
-    assert reading.text == "evening harbour 27"
-    assert reading.rotation == turn
-    box = word_box(reading, "evening")
-    assert min(box) <= 3
-    assert max(box[2] - box[0], box[3] - box[1]) < max(line.size) // 2
 
 
 def test_one_word_without_a_margin_is_read(limits: Limits) -> None:
@@ -459,10 +242,9 @@ def test_a_few_lines_on_grainy_paper_are_read(limits: Limits) -> None:
 
 def test_the_words_of_a_fax_lie_where_its_flat_lines_are(limits: Limits) -> None:
     fax = sheet().resize((1240, 500), Image.Resampling.BOX).point(lambda value: 255 if value > 160 else 0)
-    source = Path(limits.scratch) / "fax.tif"
-    fax.convert("1").save(source, compression="group4", dpi=(204, 102))
+    file = saved(fax.convert("1"), "TIFF", compression="group4", dpi=(204, 102))
 
-    reading = calls.read_page(str(source), "image/tiff", page=1, options=Options("eng"), limits=limits)
+    reading = read(file, limits, content_type="image/tiff")
 
     assert (reading.width, reading.height) == (1240, 500)
     assert len(set(reading.text.split()) & set(WORDS)) > len(set(WORDS)) - 3

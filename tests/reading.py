@@ -1,0 +1,81 @@
+"""A page of known text, what pages are read as in this process, and what Tesseract is shown of them meanwhile."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from docserver.model import Options, Reading
+from docserver.ocr import calls
+from docserver.ocr.limits import Limits
+from docserver.ocr.tesseract import Layout, Recognised
+from docserver.ocr.tesseract_library import TesseractLibrary
+from docserver.ocr.tesseract_program import TesseractProgram
+from tests.samples_pictures import saved
+
+VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"
+WORDS = VOCABULARY.split()
+LINES = [" ".join(random.Random(line).choices(WORDS, k=6)) for line in range(14)]
+TEXT = "\n".join(LINES)
+
+
+def sheet() -> Image.Image:
+    image = Image.new("L", (1240, 1000), 245)
+    draw = ImageDraw.Draw(image)
+    for number, line in enumerate(LINES):
+        draw.text((120, 100 + 56 * number), line, fill=25, font=ImageFont.load_default(size=30))
+    return image
+
+
+def read(
+    page: Image.Image | bytes,
+    limits: Limits,
+    *,
+    content_type: str = "image/png",
+    languages: str = "eng",
+    rotate: str = "auto",
+) -> Reading:
+    """What a picture, or the first page of a file, says."""
+    source = Path(limits.scratch) / "page"
+    source.write_bytes(page if isinstance(page, bytes) else saved(page, "PNG"))
+    options = Options(languages, rotate=rotate)
+    return calls.read_page(str(source), content_type, page=1, options=options, limits=limits)
+
+
+def size_of(picture: Image.Image, **_: Any) -> tuple[int, int]:
+    return picture.size
+
+
+def watch(
+    monkeypatch: pytest.MonkeyPatch, *, blind_to: Layout | None = None, of: Callable[..., Any] = size_of
+) -> list[Any]:
+    """What `of` tells of the pictures that Tesseract is shown from now on, of which it sees nothing in one layout."""
+    shown: list[Any] = []
+    for tesseract in (TesseractLibrary, TesseractProgram):
+        recognise = tesseract.recognise
+
+        def watched(self: Any, picture: Image.Image, *, recognise: Any = recognise, **given: Any) -> Recognised:
+            shown.append(of(picture, **given))
+            if given["layout"] is blind_to:
+                return Recognised("", (), 0.0)
+            found: Recognised = recognise(self, picture, **given)
+            return found
+
+        monkeypatch.setattr(tesseract, "recognise", watched)
+    return shown
+
+
+def word_box(reading: Reading, text: str) -> tuple[int, int, int, int]:
+    """The box of the only word with this text."""
+    (found,) = (
+        word.box
+        for block in reading.blocks
+        for paragraph in block.paragraphs
+        for line in paragraph.lines
+        for word in line.words
+        if word.text == text
+    )
+    return found
