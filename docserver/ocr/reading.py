@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from docserver.model import lines_of
 from docserver.ocr.choice import Choice
 from docserver.ocr.images import MAX_SIDE, Picture
 from docserver.ocr.looks import SMALL_PX, Look, look, sample
@@ -22,7 +23,7 @@ from docserver.ocr.prepare import (
     ungrained,
     unruled,
 )
-from docserver.ocr.tesseract import Layout, Recognised, Tesseract, words_of
+from docserver.ocr.tesseract import Layout, Recognised, Tesseract
 
 LEAST_SKEW, LEAST_SKEW_ON_PHOTOS = 1.5, 0.5
 """Degrees. Tesseract follows lines that lie less askew by itself; on photos some fall by more than others."""
@@ -102,10 +103,10 @@ NEARLY = 0.9
 """Of a page turned upright as much is read as of the same on its side, which may come by a few letters more."""
 
 TALL = 0.5
-"""Share of the longer words that stand on end where Tesseract has found by itself that lines run downwards."""
+"""Share of the longer lines that stand on end where Tesseract has found by itself that they run downwards."""
 
-LONG_WORD = 4
-"""Letters of a word that is surely wider than it is high."""
+LONG_LINE = 4
+"""Letters of a line that is surely wider than it is high."""
 
 DOWNWARDS = 270
 """The turn that sets lines which run downwards upright, in degrees clockwise."""
@@ -288,11 +289,12 @@ def _tried(
     if _may_be_blurred(straight, seen) and BARELY <= reading[0].confidence < WELL:
         again = _read(scaled(straight, 2.0), tesseract, languages=languages, layout=layout)
         reading = max(reading, again, key=lambda one: one[0].weight)
-    if turning and reading[1] == (straight.rotation + DOWNWARDS) % 360:
+    if turning and reading[1] != straight.rotation:
         upright = turned(straight, DOWNWARDS)
         again = _read(upright, tesseract, languages=languages, layout=_layout(upright, seen))
-        # Of lines that run downwards it reads, for one, a receipt's names and prices apart.
-        return again if again[0].weight >= NEARLY * reading[0].weight else reading
+        # Of lines that run downwards it reads, for one, a receipt's names and prices apart. Those of Chinese may do so
+        # on a page that is upright.
+        return again if again[0].weight >= NEARLY * reading[0].weight else (reading[0], straight.rotation)
     return reading
 
 
@@ -303,6 +305,6 @@ def _read(page: Prepared, tesseract: Tesseract, *, languages: str, layout: Layou
 
 
 def _runs_downwards(found: Recognised) -> bool:
-    boxes = [word.box for word in words_of(found.blocks) if len(word.text) >= LONG_WORD]
+    boxes = [line.box for line in lines_of(found.blocks) if sum(len(word.text) for word in line.words) >= LONG_LINE]
     tall = sum(box[3] - box[1] > box[2] - box[0] for box in boxes)
     return tall > TALL * len(boxes)

@@ -1,0 +1,48 @@
+"""Lines that Tesseract has found to run downwards: those of a page on its side, or of a script that may do so."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from PIL import Image, ImageDraw
+
+from docserver.model import Block, Box, Line, Paragraph, Word
+from docserver.ocr.images import Picture
+from docserver.ocr.reading import read
+from docserver.ocr.tesseract import Layout, Recognised
+
+CHARACTERS = "本合同自双方签字盖章之日起生效"
+
+
+def line(box: Box, confidence: float) -> Recognised:
+    """One line, every character of which is a word, as in Chinese."""
+    words = tuple(Word(character, box, confidence) for character in CHARACTERS)
+    return Recognised(CHARACTERS, (Block(box, (Paragraph(box, (Line(box, words),)),)),), confidence)
+
+
+@dataclass
+class Vertical:
+    """Reads a line on end in the first picture, and the same along the second with this confidence."""
+
+    along: float
+    shown: list[Image.Image] = field(default_factory=list)
+
+    def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+        del dpi, languages, layout
+        self.shown.append(picture)
+        return line((50, 50, 80, 700), 93.0) if len(self.shown) == 1 else line((50, 50, 700, 80), self.along)
+
+
+@pytest.mark.parametrize(
+    ("along", "rotation"),
+    [pytest.param(94.0, 270, id="a page on its side"), pytest.param(30.0, 0, id="lines that are written downwards")],
+)
+def test_lines_that_run_downwards_are_set_upright_if_they_are_read_as_well_then(along: float, rotation: int) -> None:
+    page = Image.new("L", (800, 900), 250)
+    for top in range(60, 840, 60):
+        ImageDraw.Draw(page).rectangle((60, top, 740, top + 24), fill=20)
+    tesseract = Vertical(along)
+
+    found, turned = read(Picture(page, None, 1.0), tesseract, languages="chi_sim", turning=True)
+
+    assert (found.confidence, turned) == (max(along, 93.0), rotation)
+    assert [picture.width > picture.height for picture in tesseract.shown] == [False, True]
