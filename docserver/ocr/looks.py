@@ -12,6 +12,7 @@ from docserver.ocr.specks import Numbers, density, threshold
 
 Shades = NDArray[np.uint8]
 Places = NDArray[np.int64]
+Points = tuple[Places, Places]
 Contrasts = NDArray[np.int16]
 
 SMALL_PX = 300
@@ -59,6 +60,7 @@ GAP = 0.05
 COARSE_STEP, FINE_STEP = 0.5, 0.1
 
 ANGLES = np.arange(-WIDEST_SKEW, WIDEST_SKEW + COARSE_STEP / 2, COARSE_STEP)
+"""Degrees: the directions that lines may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +104,15 @@ def look(image: Image.Image) -> Look | None:
     ink = darker > CONTRAST
     if not ink.any():
         return None
-    rows, columns = _points(ink)
-    along = _sharpness(rows, columns, ANGLES)
+    points = _points(ink)
+    along = _sharpness(*points, ANGLES)
     coarse = float(ANGLES[along.argmax()])
     shades = paper(small)
     near = coarse + np.arange(-COARSE_STEP, COARSE_STEP + FINE_STEP / 2, FINE_STEP)
     lines = _lines(small, darker)
-    upright = _upright(ink, lines) if min(image.size) >= SMALL_PX else 1.0
+    upright = _upright(points, along, ink, lines) if min(image.size) >= SMALL_PX else 1.0
     return Look(
-        skew=round(float(near[_sharpness(rows, columns, near).argmax()]), 1),
+        skew=round(float(near[_sharpness(*points, near).argmax()]), 1),
         clarity=float(along.max() / max(np.median(along), 1e-9)),
         upright=upright,
         stroke_px=_stroke(grey.transpose(Image.Transpose.ROTATE_90) if upright < 1 else grey),
@@ -139,7 +141,7 @@ def sample(image: Image.Image) -> tuple[int, int]:
     return int(first) * shrunk, min((int(last) + 1) * shrunk, image.height)
 
 
-def _points(ink: Mask) -> tuple[Places, Places]:
+def _points(ink: Mask) -> Points:
     """The rows and columns of some points of ink."""
     rows, columns = np.nonzero(ink)
     if rows.size > POINTS:
@@ -149,22 +151,24 @@ def _points(ink: Mask) -> tuple[Places, Places]:
     return rows, columns
 
 
-def _upright(ink: Mask, lines: Mask) -> float:
-    """How much better lines lie along than across; rules tell it too, but of a form with columns not the truth."""
-    of_all = _along_to_across(ink)
+def _upright(points: Points, along: Numbers, ink: Mask, lines: Mask) -> float:
+    """How much better lines lie along than across; rules tell it too, but of a form with columns not the truth.
+
+    `points` are some of the ink, and `along` how sharp they are in each direction.
+    """
+    of_all = _to_across(points, along)
     if not lines.any():
         return of_all
-    letters = ink & ~lines
-    of_letters = _along_to_across(letters) if letters.any() else 1.0
+    letters = _points(ink & ~lines)
+    of_letters = _to_across(letters, _sharpness(*letters, ANGLES)) if letters[0].size else 1.0
     if (of_all < 1) != (of_letters < 1):
         return 1.0
     return max(of_all, of_letters) if of_all < 1 else min(of_all, of_letters)
 
 
-def _along_to_across(ink: Mask) -> float:
-    rows, columns = _points(ink)
-    across = _sharpness(columns, -rows, ANGLES).max()
-    return float(_sharpness(rows, columns, ANGLES).max() / max(across, 1e-9))
+def _to_across(points: Points, along: Numbers) -> float:
+    rows, columns = points
+    return float(along.max() / max(_sharpness(columns, -rows, ANGLES).max(), 1e-9))
 
 
 def _light_on_dark(grey: Image.Image, darker: Contrasts) -> bool:

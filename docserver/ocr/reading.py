@@ -194,7 +194,7 @@ def _directions(page: Prepared, seen: Look, *, turning: bool) -> tuple[int, ...]
     """By how many degrees clockwise the page may have to be turned, the likeliest first."""
     if not turning:
         return (0,)
-    if _small(page) or _narrow(page):
+    if _small(page) or _narrow(page.image.size):
         # The columns of a receipt may stand out more than its lines.
         return (0, 180, 90, 270)
     if seen.upright < ON_ITS_SIDE:
@@ -206,16 +206,16 @@ def _small(page: Prepared) -> bool:
     return min(page.size) < SMALL_PX
 
 
-def _narrow(page: Prepared) -> bool:
-    width, height = page.image.size
+def _narrow(size: tuple[int, int]) -> bool:
+    width, height = size
     return height > (NARROW_IF_SLIM if width < SLIM_PX else NARROW) * width
 
 
 def _may_be_narrow(page: Prepared, seen: Look) -> bool:
     """Whether the page is narrow as it lies, or may be so when it is turned."""
-    if _narrow(page):
+    if _narrow(page.image.size):
         return True
-    return not _small(page) and seen.upright < NOT_ON_ITS_SIDE and _narrow(turned(page, 90))
+    return not _small(page) and seen.upright < NOT_ON_ITS_SIDE and _narrow(page.image.size[::-1])
 
 
 def _ruled(seen: Look) -> bool:
@@ -267,7 +267,7 @@ def _straight(page: Prepared, seen: Look | None) -> Prepared:
 
 def _layout(page: Prepared, seen: Look) -> Layout:
     width, height = page.image.size
-    if height < LOW_PX or (_narrow(page) and width >= LOW_PX):
+    if height < LOW_PX or (_narrow(page.image.size) and width >= LOW_PX):
         return Layout.BLOCK
     return Layout.COLUMN if _ruled(seen) else Layout.PAGE
 

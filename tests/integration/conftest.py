@@ -83,6 +83,12 @@ async def upload(
         return body
 
 
+async def post(client: Client, path: str, **more: Any) -> tuple[int, Any]:
+    """The status and the JSON that a path answers with."""
+    async with client.post(path, **more) as response:
+        return response.status, await response.json()
+
+
 async def get(client: Client, path: str, **query: Any) -> Any:
     """The JSON at a path that is there."""
     async with client.get(path, params=query) as response:

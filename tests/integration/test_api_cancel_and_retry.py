@@ -16,18 +16,13 @@ from docserver.queue import KEY
 from docserver.resources import Resources
 from docserver.tables import jobs, pages
 from docserver.worker import Worker
-from tests.integration.conftest import Client, completed, get, upload
+from tests.integration.conftest import Client, completed, get, post, upload
 from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job, value
 from tests.integration.test_claims import told
 from tests.integration.test_pipeline import Unanswered
 from tests.samples import PAGES, pdf_scanned, png, truncated, words
 
 READ = [words(page) for page in PAGES]
-
-
-async def post(client: Client, path: str, **more: Any) -> tuple[int, Any]:
-    async with client.post(path, **more) as response:
-        return response.status, await response.json()
 
 
 async def pages_of(client: Client, job_id: str) -> list[list[str]]:

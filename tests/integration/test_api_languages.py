@@ -1,6 +1,5 @@
 """`languages=auto` over HTTP: accepted, told page by page, and known again."""
 
-import io
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +9,11 @@ from docserver.resources import Resources
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.acceptance.service import form
-from tests.integration.conftest import Client, MakeClient, completed, get, upload
+from tests.integration.conftest import Client, MakeClient, completed, get, post, upload
 from tests.integration.raw import UPLOAD
-from tests.integration.test_api_cancel_and_retry import post
 from tests.samples import page_text, pdf_texts, png
 from tests.samples_languages import TEXTS, sheet
+from tests.samples_pictures import saved
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -22,9 +21,7 @@ pytestmark = pytest.mark.timeout(120)
 def tiff(*languages: str) -> bytes:
     """A TIFF with a page in each of these languages."""
     first, *others = (sheet(TEXTS[language]) for language in languages)
-    target = io.BytesIO()
-    first.save(target, "TIFF", compression="tiff_lzw", dpi=(150, 150), save_all=True, append_images=others)
-    return target.getvalue()
+    return saved(first, "TIFF", compression="tiff_lzw", dpi=(150, 150), save_all=True, append_images=others)
 
 
 async def languages(client: Client, job: dict[str, Any]) -> list[str | None]:
