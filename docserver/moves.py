@@ -12,7 +12,7 @@ from uuid import UUID
 from docserver.db import Contended, Cursor, Database
 from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
 from docserver.model import Ended, Job, Outcome, PageStatus, Reading, Status, Step
-from docserver.selection import format_pages
+from docserver.page_ranges import format_pages
 from docserver.tables import jobs, pages
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ from docserver.errors import RESOURCE_FAULTS, DatabaseUnavailable, DocumentError
 from docserver.logs import about
 from docserver.model import Job, Reading
 from docserver.ocr.pool import Opened, Slot
+from docserver.page_ranges import parse_pages, select_pages
 from docserver.resources import Resources
-from docserver.selection import parse_pages, select_pages
 from docserver.tables import jobs, pages
 
 log = logging.getLogger("docserver.worker")

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from docserver import turns
+from docserver import exclusive
 from docserver.errors import Unavailable
 from docserver.formats import Rendering
 from docserver.model import Job, Page
@@ -52,7 +52,7 @@ class Renderer:
 
     def _its_turn(self) -> AbstractAsyncContextManager[None]:
         refusal = "Too many large results are being made; ask again soon, or for fewer pages."
-        return turns.taken(self._turn, within_s=TURN_S, refusal=refusal, retry_after_s=RETRY_AFTER_S)
+        return exclusive.taken(self._turn, within_s=TURN_S, refusal=refusal, retry_after_s=RETRY_AFTER_S)
 
     def _rendered(self, form: Rendering, job: Job, pages: Sequence[Page], stop: threading.Event) -> Made:
         digest = sha256()

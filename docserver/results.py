@@ -27,8 +27,8 @@ from docserver.errors import (
 )
 from docserver.formats import JSON_PAGE, Format, Rendering
 from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
+from docserver.page_ranges import format_pages
 from docserver.resources import Resources
-from docserver.selection import format_pages
 from docserver.tables import documents, jobs, pages
 
 PAGES_AT_ONCE = 50

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from docserver.cpu import usable_cores
+
 PREFIX = "DOCSERVER_"
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Read by the tests alone; named here so that it is not reported as unknown."""
@@ -46,41 +48,6 @@ Costs = tuple[tuple[str, int], ...]
 
 ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "result", "page", "cancel", "retry")
 """The routes that are limited, by the names that `DOCSERVER_RATE_LIMIT_COSTS` gives them."""
-
-
-def usable_cores() -> int:
-    """The cores that this process may use: its affinity, narrowed by the CPU quota of its control group (v2 or v1)."""
-    cores = len(os.sched_getaffinity(0))
-    for quota_us, period_us in _cgroup_quotas():
-        cores = min(cores, max(1, int(quota_us / period_us)))
-    return cores
-
-
-def _cgroup_quotas() -> list[tuple[int, int]]:
-    root = Path("/sys/fs/cgroup")
-    found = []
-    for line in _read(Path("/proc/self/cgroup")).splitlines():
-        number, controllers, path = line.split(":", 2)
-        if number == "0":
-            # A quota may stand on any ancestor; inside a container the own group is the root.
-            own = root / path.lstrip("/")
-            for group in {root, own, *(p for p in own.parents if p.is_relative_to(root))}:
-                quota, _, period = _read(group / "cpu.max").strip().partition(" ")
-                if quota.isdigit() and period.isdigit():
-                    found.append((int(quota), int(period)))
-        elif "cpu" in controllers.split(","):
-            for group in (root / "cpu", root / "cpu" / path.lstrip("/")):
-                quota, period = _read(group / "cpu.cfs_quota_us").strip(), _read(group / "cpu.cfs_period_us").strip()
-                if quota.isdigit() and period.isdigit():
-                    found.append((int(quota), int(period)))
-    return found
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
 
 
 def _setting(default: Any, meaning: str, *, least: float | None = None, secret: bool = False) -> Any:

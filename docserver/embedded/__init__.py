@@ -13,8 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from docserver.embedded import locks, mariadb, programs, redis, sockets
-from docserver.embedded.failure import EmbeddedError
-from docserver.embedded.server import make_directory, send
+from docserver.embedded.server import EmbeddedError, make_directory, send
 
 __all__ = ["EmbeddedError", "Endpoints", "servers"]
 

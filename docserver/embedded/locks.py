@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from docserver.embedded.failure import EmbeddedError
-from docserver.embedded.server import send
+from docserver.embedded.server import EmbeddedError, send
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from docserver.embedded.failure import EmbeddedError
 from docserver.embedded.programs import Programs
-from docserver.embedded.server import START_S, Server, kill, last_words, log_file, make_directory, spawn
+from docserver.embedded.server import START_S, EmbeddedError, Server, kill, last_words, log_file, make_directory, spawn
 
 SYSTEM_TABLES = (
     "m*_system_tables.sql",

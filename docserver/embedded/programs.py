@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from docserver.embedded.failure import EmbeddedError
+from docserver.embedded.server import EmbeddedError
 
 ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 """Where mariadbd is, and where the PATH of an ordinary user on Debian does not lead."""

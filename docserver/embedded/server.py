@@ -11,8 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from docserver.embedded.failure import EmbeddedError
-
 log = logging.getLogger(__name__)
 
 START_S = 60.0
@@ -29,6 +27,10 @@ LOG_BYTES = 1_000_000
 """A longer log is put aside when its server starts; years of starts fit, and only one is kept."""
 
 Answers = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
+
+
+class EmbeddedError(Exception):
+    """The servers cannot run; the message is one line for the operator."""
 
 
 class Server:

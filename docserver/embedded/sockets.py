@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from docserver.embedded.failure import EmbeddedError
+from docserver.embedded.server import EmbeddedError
 
 PREFIX = "docserver-"
 LONGEST_NAME = "mysql.sock"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.characters import direction, escaped
 from docserver.formats.engine import engine_name
 from docserver.model import Block, Box, Job, Line, Page, Paragraph, Word
+from docserver.typography import direction, escaped
 
 MEDIA_TYPE = "application/alto+xml"
 

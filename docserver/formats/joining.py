@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from docserver.characters import spaced
 from docserver.model import Paragraph
+from docserver.typography import spaced
 
 SOFT_HYPHEN = "\u00ad"
 HYPHENS = ("-", "\u2010", SOFT_HYPHEN)

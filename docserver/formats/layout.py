@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from docserver.characters import rise, sink
 from docserver.model import Box, Line, Paragraph, Reading, Word
+from docserver.typography import rise, sink
 
 HEADING_LEVELS = ((1.8, 1), (1.4, 2), (1.2, 3))
 """How many times larger than the body a heading's letters are, at least. Sizes told from boxes are right within about

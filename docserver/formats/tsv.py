@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.characters import clean
 from docserver.model import Block, Box, Job, Page, Paragraph
+from docserver.typography import clean
 
 MEDIA_TYPE = "text/tab-separated-values"
 

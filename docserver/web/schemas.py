@@ -13,7 +13,7 @@ from multidict import MultiMapping
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
 from docserver.model import MODES, ROTATE, Status
-from docserver.selection import NEEDS_REVIEW, InvalidPages, parse_pages
+from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Position
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from docserver.characters import clean
 from docserver.formats import RENDERINGS
 from docserver.formats.md import escaped
 from docserver.model import Line, Page, Paragraph, Word
+from docserver.typography import clean
 from tests.pages import failed, page, paragraph, read
 from tests.unit.test_formats import JOB
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from docserver.characters import clean, runs_right_to_left, spaced
 from docserver.formats import RENDERINGS
 from docserver.model import Page
 from docserver.ocr import tesseract
+from docserver.typography import clean, runs_right_to_left, spaced
 from tests.pages import failed, page, paragraph, read
 from tests.unit.test_formats import JOB
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from docserver import turns
+from docserver import exclusive
 from docserver.errors import Failure
 from docserver.model import Page
 from docserver.ocr.engine import PROGRAM, Engine
@@ -31,7 +31,7 @@ class PdfMaker:
 
     async def make(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
         """The PDF as an open file without a name, which is the caller's to close; raises Unavailable."""
-        async with turns.taken(
+        async with exclusive.taken(
             self._turn,
             within_s=self._settings.pdf_timeout_s,
             refusal="Too many searchable PDFs are being made.",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import median
 
-from docserver.characters import clean, rise, runs_right_to_left, sink
 from docserver.model import Box, Paragraph, Reading, Word
 from docserver.ocr.searchable.geometry import Matrix, numbers, turned, upright_size
+from docserver.typography import clean, rise, runs_right_to_left, sink
 
 ADVANCE = 0.5
 """Of the font's size: the width of every glyph."""

@@ -12,8 +12,8 @@ from aiohttp import web
 from docserver import intake, reads, removal
 from docserver.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
 from docserver.model import Options
+from docserver.page_ranges import format_pages
 from docserver.resources import Resources
-from docserver.selection import format_pages
 from docserver.sniff import SUPPORTED
 from docserver.tables.documents import Filter, Listed, Position
 from docserver.web import answers, multipart, schemas

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docserver.selection import MAX_PAGE_NUMBER, InvalidPages, format_pages, parse_pages, select_pages
+from docserver.page_ranges import MAX_PAGE_NUMBER, InvalidPages, format_pages, parse_pages, select_pages
 
 ranges = st.lists(
     st.tuples(st.integers(1, MAX_PAGE_NUMBER), st.integers(0, 500)).map(
