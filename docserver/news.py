@@ -5,9 +5,9 @@ import logging
 from dataclasses import asdict
 from uuid import UUID
 
-from docserver.cache import CachedJob
 from docserver.errors import RedisUnavailable
 from docserver.model import Job
+from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 
 log = logging.getLogger("docserver.worker")

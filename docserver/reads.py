@@ -8,7 +8,6 @@ from uuid import UUID
 
 import orjson
 
-from docserver.cache import CachedJob
 from docserver.errors import (
     DatabaseUnavailable,
     Gone,
@@ -16,6 +15,7 @@ from docserver.errors import (
     RedisUnavailable,
 )
 from docserver.model import Document, Job, Status
+from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 from docserver.tables import deletions, documents, jobs
 from docserver.tables.documents import Filter, Listed, Position

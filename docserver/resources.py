@@ -5,18 +5,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from docserver.cache import Cache, Changes
 from docserver.db import Database
-from docserver.limits import Limiter
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
 from docserver.ocr.scratch import private_directory
 from docserver.ocr.searchable.maker import PdfMaker
 from docserver.ocr.trial import Sandbox
 from docserver.ocr.trial import sandbox as find_sandbox
-from docserver.queue import Queue
+from docserver.redis.cache import Cache
+from docserver.redis.changes import Changes
+from docserver.redis.client import Redis
+from docserver.redis.queue import Queue
+from docserver.redis.rate_limit import Limiter
 from docserver.renderer import Renderer
-from docserver.scripts import Redis
 from docserver.settings import Settings
 from docserver.storage import Storage
 from docserver.storage.local import LocalStorage

@@ -13,7 +13,6 @@ from uuid import UUID
 import orjson
 
 from docserver import reads
-from docserver.cache import CachedJob
 from docserver.db import Cursor
 from docserver.errors import (
     DocumentErrorCode,
@@ -28,6 +27,7 @@ from docserver.errors import (
 from docserver.formats import JSON_PAGE, Format, Rendering
 from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
 from docserver.page_ranges import format_pages
+from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 from docserver.tables import documents, jobs, pages
 

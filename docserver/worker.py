@@ -8,7 +8,7 @@ from uuid import UUID
 
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
 from docserver.pipeline import Pipeline
-from docserver.queue import Queue
+from docserver.redis.queue import Queue
 
 log = logging.getLogger("docserver.worker")
 

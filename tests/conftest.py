@@ -12,8 +12,8 @@ import pytest_asyncio
 from docserver.db import Address, Database, connect
 from docserver.embedded import servers
 from docserver.migrate import migrate
+from docserver.redis.client import Redis
 from docserver.resources import Resources, opened
-from docserver.scripts import Redis
 from docserver.settings import TEST_MYSQL_URL, Settings
 
 

@@ -18,9 +18,9 @@ from docserver.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from docserver.limits import Verdict
 from docserver.logs import about
 from docserver.model import new_id
+from docserver.redis.rate_limit import Verdict
 from docserver.settings import Network, Rate, Settings
 from docserver.web import problems
 from docserver.web.keys import DEADLINE, REQUEST_ID, RESOURCES

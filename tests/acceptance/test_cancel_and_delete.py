@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docserver.claims import BEATS_PER_LEASE
-from docserver.scripts import Redis
+from docserver.redis.client import Redis
 from tests.acceptance.conftest import Start
 from tests.acceptance.service import Service
 from tests.acceptance.test_processes import alive, children, until_gone

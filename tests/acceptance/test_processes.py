@@ -161,7 +161,7 @@ async def test_a_small_document_does_not_wait_behind_a_long_one(start: Start) ->
 
 
 async def test_redis_emptied_in_the_middle_leaves_no_job_stuck(start: Start, empty_servers: Servers) -> None:
-    from docserver.scripts import Redis
+    from docserver.redis.client import Redis
 
     service = await start(slots="1", maintenance_s="0.5")
     jobs = [await service.upload(png(), filename=f"{number}.png") for number in range(6)]

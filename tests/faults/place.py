@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from docserver.queue import KEY
+from docserver.redis.queue import KEY
 from tests.acceptance.service import Service, environment_of, form
 from tests.faults.launcher import MODULE, Fault, arguments
 from tests.faults.servers import Servers, running

@@ -16,7 +16,7 @@ from docserver.db import Address, connect
 from docserver.embedded import locks, mariadb, programs, sockets
 from docserver.embedded import redis as embedded_redis
 from docserver.embedded.server import Server, make_directory
-from docserver.scripts import Redis
+from docserver.redis.client import Redis
 from tests.faults.proxy import Proxy
 
 USER, PASSWORD = "docserver", "not-a-secret"

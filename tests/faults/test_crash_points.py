@@ -122,7 +122,7 @@ POINTS: Mapping[str, Point] = MappingProxyType(
         "accept: before it is announced": _accept("news:announce", "before", done=True),
         "accept: announced": _accept("news:announce", done=True),
         "accept: before the answer": _accept("reads:final_job", done=True),
-        "claim: an announcement is taken": _read("queue:Queue.take"),
+        "claim: an announcement is taken": _read("redis.queue:Queue.take"),
         "claim: the right to open is taken": _read("tables.jobs:claim"),
         "claim: the right to open is committed": _read("claims:Claims._take"),
         "claim: before the document is opened": _read("ocr.pool:Slot.open", "before"),
@@ -150,12 +150,12 @@ POINTS: Mapping[str, Point] = MappingProxyType(
         "delete: it is remembered": _delete("tables.deletions:remember"),
         "delete: committed": _delete("removal:_delete_rows", done=True),
         "delete: the file is gone": _delete("storage.local:LocalStorage.delete", done=True),
-        "delete: forgotten by readers": _delete("cache:Cache.forget", done=True),
-        "delete: taken out of the list": _delete("queue:Queue.remove", done=True),
+        "delete: forgotten by readers": _delete("redis.cache:Cache.forget", done=True),
+        "delete: taken out of the list": _delete("redis.queue:Queue.remove", done=True),
         "cancel: the pages are free": _cancel("tables.pages:free"),
         "cancel: committed": _cancel("moves:cancel", done=True),
         "cancel: before it is shown": _cancel("news:publish", "before", done=True, at_call=3),
-        "cancel: taken out of the list": _cancel("queue:Queue.remove", done=True),
+        "cancel: taken out of the list": _cancel("redis.queue:Queue.remove", done=True),
     }
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from docserver.queue import KEY
+from docserver.redis.queue import KEY
 from tests.acceptance.service import Service
 from tests.faults.place import Place, until
 from tests.faults.servers import Servers, freeze, kill, restart_empty, thaw

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from docserver.cache import Cache, Changes
-from docserver.limits import Limiter
 from docserver.ocr.limits import Limits
 from docserver.pipeline import Pipeline
-from docserver.queue import Queue
+from docserver.redis.cache import Cache
+from docserver.redis.changes import Changes
+from docserver.redis.client import Redis
+from docserver.redis.queue import Queue
+from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
-from docserver.scripts import Redis
 from docserver.web.app import make_app
 from docserver.worker import Worker
 from tests.acceptance.service import form

@@ -12,7 +12,7 @@ from docserver.db import CommitUnknown
 from docserver.errors import ResultNotReady
 from docserver.formats import FORMATS
 from docserver.model import Status
-from docserver.queue import KEY
+from docserver.redis.queue import KEY
 from docserver.resources import Resources
 from docserver.tables import jobs, pages
 from docserver.worker import Worker

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from docserver import reads
-from docserver.cache import Cache, Changes
 from docserver.db import Database
 from docserver.errors import DatabaseUnavailable
-from docserver.limits import Limiter
-from docserver.queue import Queue
+from docserver.redis.cache import Cache
+from docserver.redis.changes import Changes
+from docserver.redis.client import Redis
+from docserver.redis.queue import Queue
+from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
-from docserver.scripts import Redis
 from docserver.storage import local
 from docserver.web.app import make_app
 from tests.acceptance.service import form

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver.cache import (
-    CHANGES,
+from docserver.errors import RedisUnavailable
+from docserver.model import Status
+from docserver.redis.cache import (
     DELETED_S,
     FINAL_FRESH_S,
     FRESH_S,
@@ -18,13 +19,11 @@ from docserver.cache import (
     RESULT_KEY,
     Cache,
     CachedJob,
-    Changes,
     Kept,
 )
-from docserver.errors import RedisUnavailable
-from docserver.model import Status
+from docserver.redis.changes import CHANNEL, Changes
+from docserver.redis.client import Redis
 from docserver.resources import Resources
-from docserver.scripts import Redis
 
 TTL_S = 100
 
@@ -232,7 +231,7 @@ async def test_a_cache_whose_scripts_were_forgotten_goes_on(cache: Cache, resour
 async def listening(resources: Resources) -> None:
     """Wait until somebody listens for changes."""
     async with asyncio.timeout(10):
-        while (await resources.redis.command("PUBSUB", "NUMSUB", CHANGES))[1] == 0:
+        while (await resources.redis.command("PUBSUB", "NUMSUB", CHANNEL))[1] == 0:
             await asyncio.sleep(0.01)
 
 
@@ -388,7 +387,7 @@ async def test_a_deletion_that_redis_did_not_take_is_not_undone_by_what_it_has(
 async def test_only_so_many_states_are_kept_for_a_redis_that_is_away(
     without_redis: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("docserver.cache.MAX_OWED", 2)
+    monkeypatch.setattr("docserver.redis.cache.MAX_OWED", 2)
     ids = [uuid4() for _ in range(3)]
 
     for job_id in ids:

@@ -19,7 +19,7 @@ from docserver.db import Database
 from docserver.errors import DatabaseUnavailable, Gone
 from docserver.maintenance import DELETED_KEPT_S, FILES_EVERY_S, FILES_GRACE_S, Maintenance
 from docserver.model import NewDocument, Options, new_id
-from docserver.queue import KEY
+from docserver.redis.queue import KEY
 from docserver.resources import Resources
 from docserver.tables import deletions, documents, jobs, pages
 from tests.integration.rows import change, claim_job, claim_pages, finish_job, make_job, troubles, value

@@ -29,7 +29,7 @@ from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.formats import FORMATS
 from docserver.maintenance import Maintenance
 from docserver.model import Job, Options
-from docserver.queue import KEY
+from docserver.redis.queue import KEY
 from docserver.resources import Resources, opened
 from docserver.settings import Settings
 from docserver.tables import jobs

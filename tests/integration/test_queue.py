@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from docserver.errors import RedisUnavailable
-from docserver.queue import KEY, Queue
+from docserver.redis.client import Redis
+from docserver.redis.queue import KEY, Queue
 from docserver.resources import Resources
-from docserver.scripts import Redis
 
 
 @pytest.fixture

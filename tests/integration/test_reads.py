@@ -12,7 +12,6 @@ import orjson
 import pytest
 
 from docserver import reads, results
-from docserver.cache import JOB_KEY, RESULT_KEY, CachedJob
 from docserver.db import Database
 from docserver.errors import (
     DatabaseUnavailable,
@@ -26,6 +25,7 @@ from docserver.errors import (
 )
 from docserver.formats import FORMATS, Format
 from docserver.model import Status
+from docserver.redis.cache import JOB_KEY, RESULT_KEY, CachedJob
 from docserver.resources import Resources
 from docserver.results import Rendered
 from docserver.tables import deletions, documents, jobs, pages

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import aiohttp
 import orjson
 
-from docserver.cache import FINAL_FRESH_S
-from docserver.queue import KEY
+from docserver.redis.cache import FINAL_FRESH_S
+from docserver.redis.queue import KEY
 from tests.soak.clients import COMPLETED, DELETED, Book, Client, Promise
 from tests.soak.scene import API, OFTEN, SETTINGS, WORKERS, Scene, Usage, usage
 

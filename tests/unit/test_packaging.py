@@ -66,7 +66,11 @@ def test_every_package_is_listed_once() -> None:
 
 def test_files_that_are_not_python_are_package_data() -> None:
     patterns = {(package, pattern) for package, pattern in setup_cfg()["options.package_data"].items()}
-    found = {("docserver.lua", f"*{path.suffix}") for path in (TOP / "docserver" / "lua").iterdir() if path.is_file()}
+    found = {
+        ("docserver.redis.lua", f"*{path.suffix}")
+        for path in (TOP / "docserver" / "redis" / "lua").iterdir()
+        if path.is_file()
+    }
     found |= {("docserver.sql", f"*{path.suffix}") for path in (TOP / "sql").iterdir() if path.is_file()}
     assert patterns == {(package, pattern) for package, pattern in found if pattern != "*.py"}
 

@@ -40,7 +40,7 @@ class Script:
 
     @classmethod
     def load(cls, name: str) -> "Script":
-        source = files("docserver.lua").joinpath(f"{name}.lua").read_text()
+        source = files("docserver.redis.lua").joinpath(f"{name}.lua").read_text()
         return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 

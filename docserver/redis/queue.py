@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from docserver.scripts import Redis, Script
+from docserver.redis.client import Redis, Script
 
 KEY = "docserver:queue"
 

@@ -1,9 +1,6 @@
 """Cached reads in Redis: jobs, written through with every change, and rendered results. MySQL is the truth."""
 
-import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,15 +8,13 @@ import orjson
 
 from docserver.errors import RedisUnavailable
 from docserver.model import Job, Status
-from docserver.scripts import FAULTS, Redis, Script
+from docserver.redis.changes import CHANNEL
+from docserver.redis.client import Redis, Script
 
 log = logging.getLogger("docserver.cache")
 
 JOB_KEY = "docserver:job:{}"
 RESULT_KEY = "docserver:result:{}"
-CHANGES = "docserver:changes"
-"""Channel on which the id of every job that changed is published, and its status."""
-
 FRESH_S = 5
 FINAL_FRESH_S = 60
 """A job is believed for so long, unfinished and final: a change whose write to Redis was lost shows after it at the
@@ -34,8 +29,6 @@ DELETED_VERSION = 2**53 - 1
 
 MAX_OWED = 1000
 """Some megabytes at most; of what is forgotten an old state may be told until its time is over."""
-
-RECONNECT_S = 1.0
 
 _put_job = Script.load("put_job")
 _put_result = Script.load("put_result")
@@ -153,7 +146,7 @@ class Cache:
             version, status, body, keep_ms = DELETED_VERSION, DELETED, b"", DELETED_S * 1000
         else:
             version, status, body, keep_ms = state.version, state.status.value, state.body, self._ttl_ms
-        await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANGES, f"{job_id} {status}"])
+        await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANNEL, f"{job_id} {status}"])
 
 
 def _parse(kept: bytes | None) -> CachedJob | None:
@@ -162,56 +155,3 @@ def _parse(kept: bytes | None) -> CachedJob | None:
     head, _, body = kept.partition(b"\n")
     version, _, status = head.decode().partition(" ")
     return None if status == DELETED else CachedJob(int(version), Status(status), body)
-
-
-class Changes:
-    """Wakes those who wait for a job to end; a wake-up may be missed, so every wait has its own bound."""
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._watchers: dict[str, set[asyncio.Event]] = {}
-        self._on_end: list[Callable[[UUID], None]] = []
-
-    @contextmanager
-    def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set when the job is not worked on any more, as `on_end` has it; the watcher clears it."""
-        ended = asyncio.Event()
-        watchers = self._watchers.setdefault(str(job_id), set())
-        watchers.add(ended)
-        try:
-            yield ended
-        finally:
-            watchers.discard(ended)
-            if not watchers:
-                self._watchers.pop(str(job_id), None)
-
-    def on_end(self, call: Callable[[UUID], None]) -> None:
-        """Call this with the id of every job that is not worked on any more: final, deleted, or to begin anew."""
-        self._on_end.append(call)
-
-    async def listen(self) -> None:
-        """Pass published changes on to the watchers, until cancelled."""
-        while True:
-            try:
-                await self._listen_once()
-            except FAULTS as error:
-                log.info("not listening for changes", extra={"fault": type(error).__name__})
-            await asyncio.sleep(RECONNECT_S)
-
-    async def _listen_once(self) -> None:
-        async with self._redis.subscriber() as subscriber:
-            await subscriber.subscribe(CHANGES)
-            while True:
-                message = await subscriber.get_message(timeout=RECONNECT_S)
-                if message is not None:
-                    self._tell(message["data"].decode())
-
-    def _tell(self, message: str) -> None:
-        job_id, _, status = message.partition(" ")
-        if status == Status.PROCESSING:
-            # How far a job has come is seen by who asks; nobody waits for that.
-            return
-        for ended in self._watchers.get(job_id, ()):
-            ended.set()
-        for call in self._on_end:
-            call(UUID(job_id))

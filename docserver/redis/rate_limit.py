@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from docserver.errors import RedisUnavailable
-from docserver.scripts import Redis, Script
+from docserver.redis.client import Redis, Script
 from docserver.settings import Rate
 
 KEY = "docserver:bucket:{bucket}:{client}"

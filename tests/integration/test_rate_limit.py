@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from docserver import limits as module
-from docserver.limits import KEY, Limiter, Verdict
+from docserver.redis import rate_limit as module
+from docserver.redis.client import Redis
+from docserver.redis.rate_limit import KEY, Limiter, Verdict
 from docserver.resources import Resources
-from docserver.scripts import Redis
 from docserver.settings import Rate
 
 SLOW = Rate(3, 3000)

@@ -1,0 +1,70 @@
+"""The channel on which changes of jobs are published: it wakes those who wait for a job to end."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from docserver.model import Status
+from docserver.redis.client import FAULTS, Redis
+
+log = logging.getLogger("docserver.cache")
+
+CHANNEL = "docserver:changes"
+"""The id of every job that changed is published here, with its status."""
+
+RECONNECT_S = 1.0
+
+
+class Changes:
+    """Wakes those who wait for a job to end; a wake-up may be missed, so every wait has its own bound."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+        self._on_end: list[Callable[[UUID], None]] = []
+
+    @contextmanager
+    def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set when the job is not worked on any more, as `on_end` has it; the watcher clears it."""
+        ended = asyncio.Event()
+        watchers = self._watchers.setdefault(str(job_id), set())
+        watchers.add(ended)
+        try:
+            yield ended
+        finally:
+            watchers.discard(ended)
+            if not watchers:
+                self._watchers.pop(str(job_id), None)
+
+    def on_end(self, call: Callable[[UUID], None]) -> None:
+        """Call this with the id of every job that is not worked on any more: final, deleted, or to begin anew."""
+        self._on_end.append(call)
+
+    async def listen(self) -> None:
+        """Pass published changes on to the watchers, until cancelled."""
+        while True:
+            try:
+                await self._listen_once()
+            except FAULTS as error:
+                log.info("not listening for changes", extra={"fault": type(error).__name__})
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen_once(self) -> None:
+        async with self._redis.subscriber() as subscriber:
+            await subscriber.subscribe(CHANNEL)
+            while True:
+                message = await subscriber.get_message(timeout=RECONNECT_S)
+                if message is not None:
+                    self._tell(message["data"].decode())
+
+    def _tell(self, message: str) -> None:
+        job_id, _, status = message.partition(" ")
+        if status == Status.PROCESSING:
+            # How far a job has come is seen by who asks; nobody waits for that.
+            return
+        for ended in self._watchers.get(job_id, ()):
+            ended.set()
+        for call in self._on_end:
+            call(UUID(job_id))
