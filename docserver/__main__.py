@@ -80,8 +80,8 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     import uvloop
 
     from docserver import logs
+    from docserver.database.migrate import MigrationError
     from docserver.embedded import EmbeddedError
-    from docserver.migrate import MigrationError
     from docserver.ocr.engine import EngineMissing
     from docserver.ocr.sandbox import NotConfined
 
@@ -100,7 +100,7 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
-    from docserver.migrate import migrate
+    from docserver.database.migrate import migrate
 
     async with AsyncExitStack() as stack:
         await migrate(await _with_servers(settings, stack))
@@ -108,8 +108,8 @@ async def _migrate(settings: Settings) -> None:
 
 async def _serve(settings: Settings, *, api: bool) -> None:
     """Open everything, serve until told to stop, then close it in the opposite order."""
+    from docserver.database.migrate import migrate
     from docserver.maintenance import Maintenance
-    from docserver.migrate import migrate
     from docserver.resources import opened
     from docserver.web.starting import Progress
 

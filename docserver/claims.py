@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from docserver import news
-from docserver.db import Cursor
+from docserver.database.connection import Cursor
+from docserver.database.tables import claims, jobs, pages
+from docserver.database.tables.jobs import Work
 from docserver.errors import DatabaseUnavailable
 from docserver.model import AUTO, Job, Status
 from docserver.ocr.limits import PAGES_AT_ONCE
 from docserver.resources import Resources
-from docserver.tables import claims, jobs, pages
-from docserver.tables.jobs import Work
 
 log = logging.getLogger("docserver.worker")
 

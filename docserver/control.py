@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from docserver import moves, news
-from docserver.db import CommitUnknown
+from docserver.database.connection import CommitUnknown
+from docserver.database.tables import jobs
 from docserver.errors import RedisUnavailable
 from docserver.model import Job, Status
 from docserver.resources import Resources
-from docserver.tables import jobs
 
 log = logging.getLogger("docserver.api")
 

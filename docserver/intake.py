@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from docserver import news
-from docserver.db import CommitUnknown
+from docserver.database.connection import CommitUnknown
+from docserver.database.tables import documents, jobs
 from docserver.errors import DatabaseUnavailable, Unprocessable, UnsupportedMedia
 from docserver.model import Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
 from docserver.storage import Received
-from docserver.tables import documents, jobs
 
 log = logging.getLogger("docserver.api")
 

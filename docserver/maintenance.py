@@ -10,9 +10,9 @@ from contextlib import suppress
 from uuid import UUID, uuid4
 
 from docserver import moves, news, removal
+from docserver.database.tables import claims, deletions, documents, jobs, leader
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
 from docserver.resources import Resources
-from docserver.tables import chores, claims, deletions, documents, jobs
 
 log = logging.getLogger("docserver.maintenance")
 
@@ -87,12 +87,12 @@ class Maintenance:
     async def _elected(self) -> bool:
         lease_s = ROUNDS_PER_LEASE * self._resources.settings.maintenance_s
         async with self._resources.db.session() as cur:
-            return await chores.take(cur, CHORE, holder=self._id, lease_s=lease_s)
+            return await leader.take(cur, CHORE, holder=self._id, lease_s=lease_s)
 
     async def _resign(self) -> None:
         with suppress(DatabaseUnavailable, TimeoutError):
             async with asyncio.timeout(GIVE_BACK_S), self._resources.db.session() as cur:
-                await chores.give_back(cur, CHORE, holder=self._id)
+                await leader.give_back(cur, CHORE, holder=self._id)
 
     async def _expire_leases(self) -> None:
         async with self._resources.db.session() as cur:

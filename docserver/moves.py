@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from docserver.db import Contended, Cursor, Database
+from docserver.database.connection import Contended, Cursor, Database
+from docserver.database.tables import jobs, pages
 from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
 from docserver.model import Ended, Job, Outcome, PageStatus, Reading, Status, Step
 from docserver.page_ranges import format_pages
-from docserver.tables import jobs, pages
 
 T = TypeVar("T")
 

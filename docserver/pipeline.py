@@ -11,14 +11,14 @@ from uuid import UUID
 
 from docserver import moves, news
 from docserver.claims import Claim, Claims
-from docserver.db import CommitUnknown
+from docserver.database.connection import CommitUnknown
+from docserver.database.tables import jobs, pages
 from docserver.errors import RESOURCE_FAULTS, DatabaseUnavailable, DocumentErrorCode, Failure
 from docserver.logs import about
 from docserver.model import Job, Reading
 from docserver.ocr.pool import Opened, Slot
 from docserver.page_ranges import parse_pages, select_pages
 from docserver.resources import Resources
-from docserver.tables import jobs, pages
 
 log = logging.getLogger("docserver.worker")
 

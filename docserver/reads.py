@@ -8,6 +8,8 @@ from uuid import UUID
 
 import orjson
 
+from docserver.database.tables import deletions, documents, jobs
+from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.errors import (
     DatabaseUnavailable,
     Gone,
@@ -17,8 +19,6 @@ from docserver.errors import (
 from docserver.model import Document, Job, Status
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
-from docserver.tables import deletions, documents, jobs
-from docserver.tables.documents import Filter, Listed, Position
 
 log = logging.getLogger("docserver.api")
 

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-from docserver.db import Cursor
+from docserver.database.connection import Cursor
+from docserver.database.tables import deletions, documents, jobs
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
 from docserver.moves import uncontended
 from docserver.resources import Resources
-from docserver.tables import deletions, documents, jobs
 
 log = logging.getLogger("docserver.api")
 

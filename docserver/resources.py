@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from docserver.db import Database
+from docserver.database.connection import Database
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
 from docserver.ocr.scratch import private_directory

@@ -13,7 +13,8 @@ from uuid import UUID
 import orjson
 
 from docserver import reads
-from docserver.db import Cursor
+from docserver.database.connection import Cursor
+from docserver.database.tables import documents, jobs, pages
 from docserver.errors import (
     DocumentErrorCode,
     Failure,
@@ -29,7 +30,6 @@ from docserver.model import Document, Job, Page, PageStatus, Status, failure_jso
 from docserver.page_ranges import format_pages
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
-from docserver.tables import documents, jobs, pages
 
 PAGES_AT_ONCE = 50
 """Pages read from the database by one statement: some megabytes."""

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import pytest_asyncio
 
-from docserver.db import Address, Database, connect
+from docserver.database.connection import Address, Database, connect
+from docserver.database.migrate import migrate
 from docserver.embedded import servers
-from docserver.migrate import migrate
 from docserver.redis.client import Redis
 from docserver.resources import Resources, opened
 from docserver.settings import TEST_MYSQL_URL, Settings

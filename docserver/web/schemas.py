@@ -10,12 +10,12 @@ from uuid import UUID
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 from multidict import MultiMapping
 
+from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
 from docserver.model import MODES, ROTATE, Status
 from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.sniff import SUPPORTED
-from docserver.tables.documents import Position
 
 MAX_LIMIT = 100
 MAX_OFFSET = 1_000_000

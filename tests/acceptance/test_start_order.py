@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from docserver.db import Address
+from docserver.database.connection import Address
 from tests.acceptance.service import Service, environment_of, form
 from tests.conftest import Servers
 from tests.samples import png

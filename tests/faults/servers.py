@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from redis.asyncio import Redis as Client
 
-from docserver.db import Address, connect
+from docserver.database.connection import Address, connect
 from docserver.embedded import locks, mariadb, programs, sockets
 from docserver.embedded import redis as embedded_redis
 from docserver.embedded.server import Server, make_directory

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from pymysql.err import OperationalError
 
-from docserver.db import Address, connect
+from docserver.database.connection import Address, connect
 from tests.acceptance.service import form
 from tests.faults.ocr import held, ocr_processes, send
 from tests.faults.place import Place, until

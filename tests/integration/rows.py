@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from docserver.db import Cursor, Database
+from docserver.database.connection import Cursor, Database
+from docserver.database.tables import documents, jobs, pages
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import NewDocument, Options, Reading, Status, new_id, pack_blocks
-from docserver.tables import documents, jobs, pages
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
 READING = Reading(

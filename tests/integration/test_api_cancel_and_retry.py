@@ -8,13 +8,13 @@ import pytest
 
 from docserver import control, moves, results
 from docserver.claims import Claims
-from docserver.db import CommitUnknown
+from docserver.database.connection import CommitUnknown
+from docserver.database.tables import jobs, pages
 from docserver.errors import ResultNotReady
 from docserver.formats import FORMATS
 from docserver.model import Status
 from docserver.redis.queue import KEY
 from docserver.resources import Resources
-from docserver.tables import jobs, pages
 from docserver.worker import Worker
 from tests.integration.conftest import Client, completed, get, post, upload
 from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job, value

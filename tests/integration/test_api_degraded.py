@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from docserver import reads
-from docserver.db import Database
+from docserver.database.connection import Database
 from docserver.errors import DatabaseUnavailable
 from docserver.redis.cache import Cache
 from docserver.redis.changes import Changes

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import aiohttp
 import pytest
 
+from docserver.database.tables import documents
 from docserver.errors import DatabaseUnavailable
 from docserver.resources import Resources
-from docserver.tables import documents
 from docserver.worker import Worker
 from tests.acceptance.service import form
 from tests.integration.conftest import Client, MakeClient, get, kept_files, upload

@@ -10,11 +10,11 @@ import pytest
 
 from docserver import moves, news
 from docserver.claims import Claim, ClaimLost, Claims
-from docserver.db import Database
+from docserver.database.connection import Database
+from docserver.database.tables import jobs, pages
 from docserver.errors import DatabaseUnavailable
 from docserver.model import Status
 from docserver.resources import Resources
-from docserver.tables import jobs, pages
 from tests.integration.rows import READING, TIMEOUT, change, claim_pages, finish_job, found, make_job, value
 from tests.integration.test_cache import listening
 

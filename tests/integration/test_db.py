@@ -14,11 +14,11 @@ from uuid import UUID, uuid4
 import pytest
 from pymysql.err import IntegrityError
 
-from docserver import db as module
-from docserver.db import Address, CommitUnknown, Cursor, Database
+from docserver.database import connection as module
+from docserver.database.connection import Address, CommitUnknown, Cursor, Database
+from docserver.database.tables import deletions
 from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings
-from docserver.tables import deletions
 
 MakeDatabase = Callable[..., Database]
 

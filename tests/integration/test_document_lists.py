@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from docserver.db import Database
+from docserver.database.connection import Database
+from docserver.database.tables import documents, jobs
+from docserver.database.tables.documents import Filter, Position
 from docserver.model import Options, Status, new_id
-from docserver.tables import documents, jobs
-from docserver.tables.documents import Filter, Position
 from tests.integration.rows import change, finish_job, make_job
 
 

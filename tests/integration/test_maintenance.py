@@ -15,13 +15,13 @@ import pytest
 
 from docserver import intake, reads, removal
 from docserver import maintenance as module
-from docserver.db import Database
+from docserver.database.connection import Database
+from docserver.database.tables import deletions, documents, jobs, pages
 from docserver.errors import DatabaseUnavailable, Gone
 from docserver.maintenance import DELETED_KEPT_S, FILES_EVERY_S, FILES_GRACE_S, Maintenance
 from docserver.model import NewDocument, Options, new_id
 from docserver.redis.queue import KEY
 from docserver.resources import Resources
-from docserver.tables import deletions, documents, jobs, pages
 from tests.integration.rows import change, claim_job, claim_pages, finish_job, make_job, troubles, value
 from tests.samples import png
 

@@ -13,9 +13,9 @@ from uuid import uuid4
 import pytest
 from pymysql.err import OperationalError
 
-from docserver import migrate as module
-from docserver.db import Address, connect
-from docserver.migrate import Migration, MigrationError, migrate, migrations
+from docserver.database import migrate as module
+from docserver.database.connection import Address, connect
+from docserver.database.migrate import Migration, MigrationError, migrate, migrations
 from docserver.settings import Settings
 
 ALL = [migration.number for migration in migrations()]

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from docserver import control, intake, moves, news, reads, removal, results
 from docserver.claims import Claim, Claims
+from docserver.database.tables import jobs
 from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.formats import FORMATS
 from docserver.maintenance import Maintenance
@@ -32,7 +33,6 @@ from docserver.model import Job, Options
 from docserver.redis.queue import KEY
 from docserver.resources import Resources, opened
 from docserver.settings import Settings
-from docserver.tables import jobs
 from tests import jobs_model as model
 from tests.integration.rows import READING, TIMEOUT
 from tests.samples import png

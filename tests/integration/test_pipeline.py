@@ -15,7 +15,7 @@ import pytest
 from docserver import moves
 from docserver import pipeline as module
 from docserver import worker as worker_module
-from docserver.db import CommitUnknown, Cursor, Database
+from docserver.database.connection import CommitUnknown, Cursor, Database
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading, Status
 from docserver.ocr import child

@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from docserver import reads, results
-from docserver.db import Database
+from docserver.database.connection import Database
+from docserver.database.tables import deletions, documents, jobs, pages
 from docserver.errors import (
     DatabaseUnavailable,
     DocumentErrorCode,
@@ -28,7 +29,6 @@ from docserver.model import Status
 from docserver.redis.cache import JOB_KEY, RESULT_KEY, CachedJob
 from docserver.resources import Resources
 from docserver.results import Rendered
-from docserver.tables import deletions, documents, jobs, pages
 from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job
 from tests.integration.test_cache import listening
 

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from docserver import moves
-from docserver.db import Database
+from docserver.database.connection import Database
+from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.model import Options, PageStatus, Status
-from docserver.tables import claims, deletions, documents, jobs, pages
 from tests.integration.rows import (
     ENGINE,
     LEASE_S,

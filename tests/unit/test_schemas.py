@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 from multidict import MultiDict
 
+from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
 from docserver.model import Status
 from docserver.sniff import SUPPORTED
-from docserver.tables.documents import Position
 from docserver.web.handlers import documents
 from docserver.web.schemas import ListQuery, ResultQuery, UploadOptions, WaitQuery, cursor, load, moment, parse_cursor
 

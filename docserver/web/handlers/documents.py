@@ -10,12 +10,12 @@ import orjson
 from aiohttp import web
 
 from docserver import intake, reads, removal
+from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
 from docserver.model import Options
 from docserver.page_ranges import format_pages
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED
-from docserver.tables.documents import Filter, Listed, Position
 from docserver.web import answers, multipart, schemas
 from docserver.web.handlers.common import allow, json_response, path_id, wait_s
 from docserver.web.handlers.options import reading_options

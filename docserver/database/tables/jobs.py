@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from docserver.db import Cursor, Row, each
+from docserver.database.connection import Cursor, Row, each
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import HISTORY_KEPT, Ended, Job, Options, Outcome, Quality, Status, Step
 

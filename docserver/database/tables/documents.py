@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from docserver.db import Cursor, Row, each
+from docserver.database.connection import Cursor, Row, each
 from docserver.model import Document, NewDocument, Status
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from docserver.db import Cursor
+from docserver.database.connection import Cursor
 
 
 async def take(cur: Cursor, name: str, *, holder: UUID, lease_s: float) -> bool:

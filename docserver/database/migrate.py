@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pymysql.err import InternalError, OperationalError
 
 import docserver
-from docserver.db import FAULTS, Address, connect
+from docserver.database.connection import FAULTS, Address, connect
 from docserver.settings import Settings
 
 log = logging.getLogger("docserver.migrate")

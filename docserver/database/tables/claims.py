@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from docserver.db import Cursor, each
+from docserver.database.connection import Cursor, each
 
 
 async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from docserver.db import Cursor, Row, each
+from docserver.database.connection import Cursor, Row, each
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import REVIEW_LISTED, Page, PageStatus, Quality, Reading
 

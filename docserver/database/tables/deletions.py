@@ -5,7 +5,7 @@ from uuid import UUID
 
 import orjson
 
-from docserver.db import Cursor
+from docserver.database.connection import Cursor
 
 
 async def remember(cur: Cursor, document_id: UUID, *, job_ids: Sequence[UUID]) -> None:
