@@ -289,6 +289,11 @@ class Job:
             return 0.0
         return round((self.pages_done + self.pages_failed) / self.pages_total, 4)
 
+    @property
+    def engine_name(self) -> str:
+        """Name and version of the engine that read the document, as in `tesseract 5.5.0`."""
+        return "unknown" if self.engine is None else f"{self.engine['name']} {self.engine['version']}"
+
     def as_json(self) -> dict[str, Any]:
         """The job as clients see it; `queue_position` is known to the queue alone and left open here.
 

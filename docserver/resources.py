@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from docserver.database.connection import Database
+from docserver.formats.renderer import Renderer
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
 from docserver.ocr.scratch import private_directory
@@ -17,7 +18,6 @@ from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
-from docserver.renderer import Renderer
 from docserver.settings import Settings
 from docserver.storage import Storage
 from docserver.storage.local import LocalStorage

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.formats.engine import engine_name
 from docserver.model import Block, Box, Job, Line, Page, Paragraph, Word
 from docserver.typography import direction, escaped
 
@@ -22,7 +21,7 @@ def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
   </sourceImageInformation>
   <Processing ID="processing_1">
    <processingSoftware>
-    <softwareName>{escaped(engine_name(job))}</softwareName>
+    <softwareName>{escaped(job.engine_name)}</softwareName>
    </processingSoftware>
   </Processing>
  </Description>

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.formats.engine import engine_name
 from docserver.model import Block, Box, Job, Line, Page, Paragraph
 from docserver.typography import direction, escaped
 
@@ -18,7 +17,7 @@ def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
  <head>
   <meta charset="utf-8"/>
   <title>{job.document_id}</title>
-  <meta name="ocr-system" content="{escaped(engine_name(job))}"/>
+  <meta name="ocr-system" content="{escaped(job.engine_name)}"/>
   <meta name="ocr-capabilities" content="{CAPABILITIES}"/>
   <meta name="ocr-number-of-pages" content="{len(pages)}"/>
  </head>

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from docserver.formats.joining import Vocabulary, joined
-from docserver.formats.layout import Heights, Item, items, upright_paragraphs
+from docserver.formats.hyphenation import Vocabulary, joined
+from docserver.formats.structure import Heights, Item, items, upright_paragraphs
 from docserver.model import Job, Page, Paragraph
 
 MEDIA_TYPE = "text/markdown"

@@ -10,12 +10,12 @@ from typing import IO, Any
 
 import pytest
 
-from docserver import renderer as renderer_module
 from docserver import results as results_module
 from docserver.errors import Unavailable, Unprocessable
 from docserver.formats import RENDERINGS, Rendering
+from docserver.formats import renderer as renderer_module
+from docserver.formats.renderer import Renderer
 from docserver.model import Job, Page
-from docserver.renderer import Renderer
 from docserver.resources import Resources
 from tests.integration.conftest import Client
 from tests.integration.test_reads import make_completed, result, text_of
