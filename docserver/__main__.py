@@ -147,9 +147,9 @@ async def _with_servers(settings: Settings, stack: AsyncExitStack) -> Settings:
 
 
 async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "End":
+    from docserver.jobs.pipeline import Pipeline
+    from docserver.jobs.worker import Worker
     from docserver.ocr.scratch import private_directory
-    from docserver.pipeline import Pipeline
-    from docserver.worker import Worker
 
     settings = resources.settings
     scratch = stack.enter_context(private_directory(settings.data_dir / "scratch"))

@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from docserver import moves, news
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import jobs
 from docserver.errors import RedisUnavailable
+from docserver.jobs import notify, transitions
 from docserver.model import Job, Status
 from docserver.resources import Resources
 
@@ -21,10 +21,10 @@ async def cancel(resources: Resources, job_id: UUID) -> Job:
     job = await _moved(
         resources,
         job_id,
-        lambda: moves.cancel(resources.db, job_id),
+        lambda: transitions.cancel(resources.db, job_id),
         done=lambda status: status is Status.CANCELLED,
     )
-    await news.publish(resources, job)
+    await notify.publish(resources, job)
     with suppress(RedisUnavailable):
         await resources.queue.remove([job_id])
     return job
@@ -42,11 +42,11 @@ async def retry(
     job = await _moved(
         resources,
         job_id,
-        lambda: moves.retry(resources.db, job_id, selection=selection, changes=changes, request_id=request_id),
+        lambda: transitions.retry(resources.db, job_id, selection=selection, changes=changes, request_id=request_id),
         done=lambda status: not status.final,
     )
     log.info("job begins anew", extra={"job_id": str(job_id), "attempt": job.attempt})
-    await news.offer(resources, job)
+    await notify.offer(resources, job)
     return job
 
 
@@ -55,7 +55,7 @@ async def _moved(
 ) -> Job:
     """Make a move; where the commit got no answer, the job shows whether it was made."""
     try:
-        return await moves.uncontended(move)
+        return await transitions.uncontended(move)
     except CommitUnknown:
         async with resources.db.session() as cur:
             job = await jobs.find(cur, job_id)

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from docserver import news
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import documents, jobs
 from docserver.errors import DatabaseUnavailable, Unprocessable, UnsupportedMedia
+from docserver.jobs import notify
 from docserver.model import Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
@@ -64,7 +64,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     )
     await resources.storage.keep(received, new.id)
     job = await _commit(resources, new, upload, job_id=new_id())
-    await news.offer(resources, job)
+    await notify.offer(resources, job)
     log.info(
         "document accepted",
         extra={

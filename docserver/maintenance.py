@@ -9,9 +9,10 @@ import time
 from contextlib import suppress
 from uuid import UUID, uuid4
 
-from docserver import moves, news, removal
+from docserver import removal
 from docserver.database.tables import claims, deletions, documents, jobs, leader
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
+from docserver.jobs import notify, transitions
 from docserver.resources import Resources
 
 log = logging.getLogger("docserver.maintenance")
@@ -98,10 +99,10 @@ class Maintenance:
         async with self._resources.db.session() as cur:
             abandoned = await claims.expired(cur, limit=EXPIRED_AT_ONCE)
         for job_id in abandoned:
-            job = await moves.reap(self._resources.db, job_id)
+            job = await transitions.reap(self._resources.db, job_id)
             if job:
                 log.warning("leases ran out", extra={"job_id": str(job_id)})
-                await news.publish(self._resources, job)
+                await notify.publish(self._resources, job)
 
     async def _announce(self) -> None:
         """Repeat announcements that were lost, and take those back that lead nowhere: the list stays bounded."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from docserver.database.connection import Cursor
 from docserver.database.tables import deletions, documents, jobs
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
-from docserver.moves import uncontended
+from docserver.jobs.transitions import uncontended
 from docserver.resources import Resources
 
 log = logging.getLogger("docserver.api")

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from docserver.claims import BEATS_PER_LEASE
+from docserver.jobs.leases import BEATS_PER_LEASE
 from docserver.redis.client import Redis
 from tests.acceptance.conftest import Start
 from tests.acceptance.service import Service

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
+from docserver.jobs.pipeline import Pipeline
+from docserver.jobs.worker import Worker
 from docserver.ocr.limits import Limits
-from docserver.pipeline import Pipeline
 from docserver.redis.cache import Cache
 from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
@@ -17,7 +18,6 @@ from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from docserver.worker import Worker
 from tests.acceptance.service import form
 from tests.engines import BINDINGS, engine_of
 from tests.samples import png

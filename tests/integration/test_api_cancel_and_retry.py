@@ -6,16 +6,17 @@ from uuid import UUID
 
 import pytest
 
-from docserver import control, moves, results
-from docserver.claims import Claims
+from docserver import control, results
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import jobs, pages
 from docserver.errors import ResultNotReady
 from docserver.formats import FORMATS
+from docserver.jobs import transitions
+from docserver.jobs.leases import Claims
+from docserver.jobs.worker import Worker
 from docserver.model import Status
 from docserver.redis.queue import KEY
 from docserver.resources import Resources
-from docserver.worker import Worker
 from tests.integration.conftest import Client, completed, get, post, upload
 from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job, value
 from tests.integration.test_claims import told
@@ -109,7 +110,7 @@ async def test_a_result_is_not_served_from_the_cache_once_its_job_begins_anew(
 ) -> None:
     _, job_id = await make_job(resources.db, total=1)
     claim_id, _ = await claim_pages(resources.db, job_id)
-    await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={1: READING})
+    await transitions.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={1: READING})
     path = f"/v1/jobs/{job_id}"
     tag = (await client.get(path)).headers["ETag"]
     async with client.get(f"{path}/result") as response:
@@ -192,13 +193,13 @@ async def make_partly_read(resources: Resources, *, total: int, done: int) -> UU
     _, job_id = await make_job(resources.db, total=total)
     claim_id, _ = await claim_pages(resources.db, job_id, limit=total)
     for number in range(1, done + 1):
-        await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={number: READING})
-    await moves.cancel(resources.db, job_id)
+        await transitions.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={number: READING})
+    await transitions.cancel(resources.db, job_id)
     return job_id
 
 
 async def retry(resources: Resources, job_id: UUID, selection: Any = None, **changes: Any) -> Any:
-    return await moves.retry(resources.db, job_id, selection=selection, changes=changes, request_id="again")
+    return await transitions.retry(resources.db, job_id, selection=selection, changes=changes, request_id="again")
 
 
 async def waiting_pages(resources: Resources, job_id: UUID) -> list[int]:
@@ -246,7 +247,7 @@ async def test_the_time_left_is_reckoned_from_the_pages_of_this_attempt(resource
             "UPDATE jobs SET started_at = UTC_TIMESTAMP(6) - INTERVAL 60 SECOND WHERE id = %s",
             job_id.bytes,
         )
-        job = await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim.id, results={99: READING})
+        job = await transitions.settle_pages(resources.db, job_id=job_id, claim_id=claim.id, results={99: READING})
 
     assert job
     assert job.eta_s == pytest.approx(60, abs=20)
@@ -266,11 +267,11 @@ async def test_who_worked_on_a_cancelled_job_can_write_nothing_even_after_a_retr
     db = resources.db
     _, job_id = await make_job(db, total=1)
     zombie, _ = await claim_pages(db, job_id)
-    await moves.cancel(db, job_id)
-    late = await moves.settle_pages(db, job_id=job_id, claim_id=zombie, results={1: READING})
+    await transitions.cancel(db, job_id)
+    late = await transitions.settle_pages(db, job_id=job_id, claim_id=zombie, results={1: READING})
     await retry(resources, job_id)
 
-    later = await moves.settle_pages(db, job_id=job_id, claim_id=zombie, results={1: READING})
+    later = await transitions.settle_pages(db, job_id=job_id, claim_id=zombie, results={1: READING})
 
     assert (late, later) == (None, None)
     async with db.session() as cur:
@@ -305,7 +306,7 @@ async def test_no_result_is_made_of_pages_from_two_attempts(
 ) -> None:
     _, job_id = await make_job(resources.db, total=1)
     claim_id, _ = await claim_pages(resources.db, job_id)
-    await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={1: READING})
+    await transitions.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={1: READING})
     real = pages.of_job
 
     async def of_job(*arguments: Any, **more: Any) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from docserver.worker import Worker
 from tests.acceptance.service import form
 from tests.integration.conftest import Client, MakeClient, completed, get, kept_files, upload
 from tests.integration.raw import UPLOAD

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from docserver.jobs.worker import Worker
 from docserver.resources import Resources
-from docserver.worker import Worker
 from tests.integration.conftest import Client, completed, get, upload
 from tests.samples import jpeg, png, tiff
 

@@ -10,9 +10,9 @@ from uuid import UUID
 import pikepdf
 import pytest
 
+from docserver.jobs.worker import Worker
 from docserver.ocr.searchable.maker import PdfMaker
 from docserver.resources import Resources
-from docserver.worker import Worker
 from tests.integration.conftest import Client, MakeClient, completed, get, upload
 from tests.integration.rows import change
 from tests.samples import KINDS, PAGES, Sample, jpeg_turned, pdf_pages, pdf_scanned, png, words

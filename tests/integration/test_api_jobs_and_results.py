@@ -12,11 +12,11 @@ from aiohttp.test_utils import TestServer
 from PIL import Image
 
 from docserver.formats import FORMATS, PDF, Format
+from docserver.jobs.pipeline import Pipeline
+from docserver.jobs.worker import Worker
 from docserver.ocr.trial import Sandbox
-from docserver.pipeline import Pipeline
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from docserver.worker import Worker
 from tests.integration.conftest import Client, MakeClient, completed, get, upload
 from tests.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
 from tests.samples_pictures import picture, saved

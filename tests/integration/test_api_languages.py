@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from docserver.worker import Worker
 from tests.acceptance.service import form
 from tests.integration.conftest import Client, MakeClient, completed, get, post, upload
 from tests.integration.raw import UPLOAD

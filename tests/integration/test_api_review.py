@@ -4,7 +4,7 @@ import io
 
 from PIL import Image, ImageDraw
 
-from docserver.worker import Worker
+from docserver.jobs.worker import Worker
 from tests.integration.conftest import Client, completed, get, upload
 from tests.samples import png
 from tests.samples_pictures import picture

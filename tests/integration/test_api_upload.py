@@ -8,8 +8,8 @@ import pytest
 
 from docserver.database.tables import documents
 from docserver.errors import DatabaseUnavailable
+from docserver.jobs.worker import Worker
 from docserver.resources import Resources
-from docserver.worker import Worker
 from tests.acceptance.service import form
 from tests.integration.conftest import Client, MakeClient, get, kept_files, upload
 from tests.samples import png

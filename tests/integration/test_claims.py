@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from docserver import moves, news
-from docserver.claims import Claim, ClaimLost, Claims
 from docserver.database.connection import Database
 from docserver.database.tables import jobs, pages
 from docserver.errors import DatabaseUnavailable
+from docserver.jobs import notify, transitions
+from docserver.jobs.leases import Claim, ClaimLost, Claims
 from docserver.model import Status
 from docserver.resources import Resources
 from tests.integration.rows import READING, TIMEOUT, change, claim_pages, finish_job, found, make_job, value
@@ -119,7 +119,7 @@ async def test_a_job_that_ends_interrupts_who_works_on_it_long_before_the_next_b
         await change(resources.db, "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s", job_id.bytes)
         await finish_job(resources.db, job_id, Status.CANCELLED)
 
-        await news.publish(resources, await found(resources.db, job_id))
+        await notify.publish(resources, await found(resources.db, job_id))
 
         await ended(task)
     assert work.cancelled
@@ -131,7 +131,7 @@ async def test_a_page_that_others_finish_interrupts_nobody(resources: Resources)
     task = asyncio.create_task(do(claims, job_id, work))
     await work.begun.wait()
     other, (number,) = await claim_pages(resources.db, job_id, limit=1)
-    await moves.settle_pages(resources.db, job_id=job_id, claim_id=other, results={number: READING})
+    await transitions.settle_pages(resources.db, job_id=job_id, claim_id=other, results={number: READING})
 
     await claims.beat()
 
@@ -203,7 +203,7 @@ async def test_what_was_read_can_still_be_saved_after_an_outage_while_nobody_too
         assert claim
         await change(resources.db, "UPDATE pages SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
 
-        job = await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim.id, results={1: READING})
+        job = await transitions.settle_pages(resources.db, job_id=job_id, claim_id=claim.id, results={1: READING})
 
     assert job
     assert job.status is Status.COMPLETED
@@ -279,7 +279,9 @@ async def test_a_page_that_failed_before_is_taken_alone(resources: Resources) ->
             numbers = await held_pages(resources.db, claim.id)
             chunks.append(numbers)
             for number in numbers:
-                await moves.settle_pages(resources.db, job_id=job_id, claim_id=claim.id, results={number: READING})
+                await transitions.settle_pages(
+                    resources.db, job_id=job_id, claim_id=claim.id, results={number: READING}
+                )
 
     assert [chunk for chunk in chunks if chunk] == [[1, 2], [3], [4], [5], [6]]
 
@@ -301,7 +303,7 @@ async def expire_and_reap(db: Database, job_id: UUID) -> None:
                 f"WHERE claim IS NOT NULL AND {column} = %s",
                 (job_id.bytes,),
             )
-    assert await moves.reap(db, job_id)
+    assert await transitions.reap(db, job_id)
 
 
 def told(history: Any) -> list[tuple[Any, ...]]:
@@ -312,8 +314,8 @@ async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(re
     db = resources.db
     _, job_id = await make_job(db, total=2)
     claim_id, _ = await claim_pages(db, job_id, limit=1)
-    await moves.settle_pages(db, job_id=job_id, claim_id=claim_id, results={1: READING})
-    for _ in range(moves.LOSSES):
+    await transitions.settle_pages(db, job_id=job_id, claim_id=claim_id, results={1: READING})
+    for _ in range(transitions.LOSSES):
         assert (await claim_pages(db, job_id))[1] == [2]
         await expire_and_reap(db, job_id)
 
@@ -324,20 +326,20 @@ async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(re
     assert all(entry["started_at"] <= entry["ended_at"] for entry in job.history)
     async with db.session() as cur:
         _, page = await pages.of_job(cur, job_id=job_id, after=0, limit=2)
-    assert page.failure == replace(moves.lost(), page=2)
+    assert page.failure == replace(transitions.lost(), page=2)
 
 
 async def test_a_document_that_three_workers_left_while_opening_it_is_lost(resources: Resources) -> None:
     db = resources.db
     _, job_id = await make_job(db)
-    for _ in range(moves.LOSSES):
+    for _ in range(transitions.LOSSES):
         async with claims_of(resources).taken(job_id) as claim:
             assert claim
             await expire_and_reap(db, job_id)
 
     job = await found(db, job_id)
 
-    assert (job.status, job.failure) == (Status.FAILED, moves.lost())
+    assert (job.status, job.failure) == (Status.FAILED, transitions.lost())
     assert told(job.history) == [(1, "opening", None, "lost", None)] * 3 + [(1, "job", None, "failed", "lost")]
 
 
@@ -346,15 +348,15 @@ async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resou
     _, job_id = await make_job(db)
     async with claims_of(resources).taken(job_id) as claim:
         assert claim
-        assert await moves.postpone_opening(db, job_id=job_id, claim_id=claim.id, code=TIMEOUT.code, delay_s=0)
+        assert await transitions.postpone_opening(db, job_id=job_id, claim_id=claim.id, code=TIMEOUT.code, delay_s=0)
     async with claims_of(resources).taken(job_id) as claim:
         assert claim
         key = {"job_id": job_id, "claim_id": claim.id}
-        await moves.open_pages(db, **key, numbers=[4], limit=1, lease_s=30, read={})
-        assert await moves.postpone_page(db, **key, number=4, code=TIMEOUT.code, delay_s=0)
+        await transitions.open_pages(db, **key, numbers=[4], limit=1, lease_s=30, read={})
+        assert await transitions.postpone_page(db, **key, number=4, code=TIMEOUT.code, delay_s=0)
     async with claims_of(resources).taken(job_id) as claim:
         assert claim
-        job = await moves.settle_pages(db, job_id=job_id, claim_id=claim.id, results={4: TIMEOUT})
+        job = await transitions.settle_pages(db, job_id=job_id, claim_id=claim.id, results={4: TIMEOUT})
 
     assert job
     assert job.status is Status.FAILED
@@ -373,7 +375,7 @@ async def test_the_history_keeps_the_latest_tries_alone(resources: Resources, mo
     claim_id, _ = await claim_pages(db, job_id, limit=5)
 
     for number in range(1, 6):
-        await moves.settle_pages(db, job_id=job_id, claim_id=claim_id, results={number: TIMEOUT})
+        await transitions.settle_pages(db, job_id=job_id, claim_id=claim_id, results={number: TIMEOUT})
 
     assert [(entry["step"], entry["page"]) for entry in (await found(db, job_id)).history] == [
         ("page", 4),

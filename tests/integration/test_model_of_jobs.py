@@ -23,11 +23,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from docserver import control, intake, moves, news, reads, removal, results
-from docserver.claims import Claim, Claims
+from docserver import control, intake, reads, removal, results
 from docserver.database.tables import jobs
 from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.formats import FORMATS
+from docserver.jobs import notify, transitions
+from docserver.jobs.leases import Claim, Claims
 from docserver.maintenance import Maintenance
 from docserver.model import Job, Options
 from docserver.redis.queue import KEY
@@ -84,7 +85,7 @@ class Life(RuleBasedStateMachine):
         if job:
             await self.check(job)
             self.seen.append(job)
-            await news.publish(self.resources, job)
+            await notify.publish(self.resources, job)
         return job is not None
 
     def see(self, job: Job) -> None:
@@ -219,7 +220,7 @@ class Life(RuleBasedStateMachine):
         job, claim_id, job_id = self.held(n)
         numbers = job.numbers if job else [1]
         texts = {number: f"{number} by {claim_id}" for number in numbers[:reads]}
-        move = moves.open_pages(
+        move = transitions.open_pages(
             self.db,
             job_id=job_id,
             claim_id=claim_id,
@@ -237,7 +238,7 @@ class Life(RuleBasedStateMachine):
         job, claim_id, job_id = self.held(n)
         text = f"{number} by {claim_id}" if good else None
         result = replace(READING, text=text) if text else TIMEOUT
-        move = moves.settle_pages(self.db, job_id=job_id, claim_id=claim_id, results={number: result})
+        move = transitions.settle_pages(self.db, job_id=job_id, claim_id=claim_id, results={number: result})
         done = self.run(self.show(self.run(move)))
         assert done == bool(job and job.settle(claim_id, number, text=text))
 
@@ -245,7 +246,7 @@ class Life(RuleBasedStateMachine):
     @rule(n=which, number=st.integers(1, 4))
     def postpone_page(self, n: int, number: int) -> None:
         job, claim_id, job_id = self.held(n)
-        move = moves.postpone_page(
+        move = transitions.postpone_page(
             self.db, job_id=job_id, claim_id=claim_id, number=number, code=TIMEOUT.code, delay_s=0
         )
         assert self.run(self.show(self.run(move))) == bool(job and job.postpone(claim_id, number))
@@ -255,10 +256,10 @@ class Life(RuleBasedStateMachine):
     def opening_fails(self, n: int, for_good: bool) -> None:
         job, claim_id, job_id = self.held(n)
         if for_good:
-            move = moves.fail_opening(self.db, job_id=job_id, claim_id=claim_id, failure=TIMEOUT)
+            move = transitions.fail_opening(self.db, job_id=job_id, claim_id=claim_id, failure=TIMEOUT)
             expected = bool(job and job.fail_opening(claim_id))
         else:
-            move = moves.postpone_opening(self.db, job_id=job_id, claim_id=claim_id, code=TIMEOUT.code, delay_s=0)
+            move = transitions.postpone_opening(self.db, job_id=job_id, claim_id=claim_id, code=TIMEOUT.code, delay_s=0)
             expected = bool(job and job.postpone(claim_id, None))
         assert self.run(self.show(self.run(move))) == expected
 
@@ -356,7 +357,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.seen)
     @rule(n=which)
     def a_late_state_is_published(self, n: int) -> None:
-        self.run(news.publish(self.resources, self.seen[n % len(self.seen)]))
+        self.run(notify.publish(self.resources, self.seen[n % len(self.seen)]))
 
     # --- what must hold after each of it
 

@@ -12,19 +12,19 @@ from uuid import UUID
 
 import pytest
 
-from docserver import moves
-from docserver import pipeline as module
-from docserver import worker as worker_module
 from docserver.database.connection import CommitUnknown, Cursor, Database
 from docserver.errors import DocumentErrorCode, Failure
+from docserver.jobs import pipeline as module
+from docserver.jobs import transitions
+from docserver.jobs import worker as worker_module
+from docserver.jobs.pipeline import Pipeline
+from docserver.jobs.worker import Worker
 from docserver.model import Options, Reading, Status
 from docserver.ocr import child
 from docserver.ocr.limits import Limits, Outcome
 from docserver.ocr.pool import Slot
 from docserver.ocr.processes import Child
-from docserver.pipeline import Pipeline
 from docserver.resources import Resources
-from docserver.worker import Worker
 from tests.integration.conftest import Client, completed, get, upload
 from tests.integration.rows import found
 from tests.integration.test_claims import Switch, losses, told
@@ -193,13 +193,13 @@ async def test_a_picture_that_cannot_be_read_while_it_is_opened_is_read_by_itsel
 async def test_pages_with_their_own_text_are_saved_together_and_those_between_are_read(
     client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved, real = [], moves.settle_pages
+    saved, real = [], transitions.settle_pages
 
-    async def settle_pages(db: Database, *, results: moves.Results, **more: Any) -> Any:
+    async def settle_pages(db: Database, *, results: transitions.Results, **more: Any) -> Any:
         saved.append({number: result.source for number, result in results.items() if isinstance(result, Reading)})
         return await real(db, results=results, **more)
 
-    monkeypatch.setattr(moves, "settle_pages", settle_pages)
+    monkeypatch.setattr(transitions, "settle_pages", settle_pages)
     document = pdf(*[lines(PROSE)] * 7, scan(PROSE[:2]), lines(PROSE), lines(PROSE))
     job = await upload(client, document, "mixed.pdf")
     async with at_work(resources, tmp_path):

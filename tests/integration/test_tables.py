@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver import moves
 from docserver.database.connection import Database
 from docserver.database.tables import claims, deletions, documents, jobs, pages
+from docserver.jobs import transitions
 from docserver.model import Options, PageStatus, Status
 from tests.integration.rows import (
     ENGINE,
@@ -225,7 +225,7 @@ async def test_a_worker_that_was_thought_dead_overwrites_nothing(db: Database) -
     await change(
         db, "UPDATE pages SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE job_id = %s", job_id.bytes
     )
-    assert await moves.reap(db, job_id) is not None
+    assert await transitions.reap(db, job_id) is not None
     fresh, _ = await claim_pages(db, job_id)
 
     async with db.session() as cur:
@@ -301,9 +301,9 @@ async def test_only_leases_that_ran_out_expire_and_those_that_are_extended_do_no
         assert sorted(await claims.expired(cur, limit=10)) == sorted([read, opening])
         assert len(await claims.expired(cur, limit=1)) == 1
     for job_id in (read, opening):
-        assert await moves.reap(db, job_id) is not None
+        assert await transitions.reap(db, job_id) is not None
     for job_id in (read, opening, kept_opening):
-        assert await moves.reap(db, job_id) is None
+        assert await transitions.reap(db, job_id) is None
 
     async with db.session() as cur:
         assert await claims.expired(cur, limit=10) == []

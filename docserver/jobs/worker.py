@@ -7,7 +7,7 @@ import time
 from uuid import UUID
 
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
-from docserver.pipeline import Pipeline
+from docserver.jobs.pipeline import Pipeline
 from docserver.redis.queue import Queue
 
 log = logging.getLogger("docserver.worker")

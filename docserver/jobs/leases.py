@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from docserver import news
 from docserver.database.connection import Cursor
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.jobs import Work
 from docserver.errors import DatabaseUnavailable
+from docserver.jobs import notify
 from docserver.model import AUTO, Job, Status
 from docserver.ocr.limits import PAGES_AT_ONCE
 from docserver.resources import Resources
@@ -229,4 +229,4 @@ class Claims:
             self._owed.pop(claim_id, None)
         if freed:
             for job_id in set(owed.values()):
-                await news.announce(self._resources, job_id)
+                await notify.announce(self._resources, job_id)

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from docserver import moves, news
-from docserver.claims import Claim, Claims
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import jobs, pages
 from docserver.errors import RESOURCE_FAULTS, DatabaseUnavailable, DocumentErrorCode, Failure
+from docserver.jobs import notify, transitions
+from docserver.jobs.leases import Claim, Claims
 from docserver.logs import about
 from docserver.model import Job, Reading
 from docserver.ocr.pool import Opened, Slot
@@ -84,7 +84,7 @@ class Pipeline:
 
     async def _open(self, claim: Claim, slot: Slot, source: Path | Failure) -> bool:
         """Find out which pages are to be read, and take the first of them; False if it ends here."""
-        await news.publish(self._resources, claim.job)
+        await notify.publish(self._resources, claim.job)
         log.info("job started", extra={"document_id": str(claim.job.document_id), "attempt": claim.job.attempt})
         began = time.monotonic()
         opened: Opened | Failure
@@ -98,7 +98,7 @@ class Pipeline:
             return False
         read = dict(zip(numbers, opened.read if isinstance(opened, Opened) else (), strict=False))
         limit, lease_s = self._settings.chunk_pages, self._settings.lease_s
-        move = partial(moves.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
+        move = partial(transitions.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
         if not await self._persist(claim, move):
             return False
         _tell(read, began)
@@ -117,23 +117,25 @@ class Pipeline:
     async def _opening_failed(self, claim: Claim, failure: Failure, *, tries: int) -> None:
         if self._may_retry(failure, tries):
             log.warning("opening will be tried again", extra={"code": failure.code, "tries": tries + 1})
-            await self._persist(claim, partial(moves.postpone_opening, code=failure.code, delay_s=_backoff_s(tries)))
+            await self._persist(
+                claim, partial(transitions.postpone_opening, code=failure.code, delay_s=_backoff_s(tries))
+            )
         else:
-            await self._persist(claim, partial(moves.fail_opening, failure=failure))
+            await self._persist(claim, partial(transitions.fail_opening, failure=failure))
 
     async def _read_chunk(self, claim: Claim, slot: Slot, source: Path | Failure) -> None:
         async with self._resources.db.session() as cur:
             chunk = await pages.claimed(cur, claim.id)
             more = await pages.waiting(cur, claim.job.id)
         if more:
-            await news.announce(self._resources, claim.job.id)
+            await notify.announce(self._resources, claim.job.id)
         chunk = chunk[await self._own_texts(claim, slot, source, chunk) :]
         if len(chunk) > self._settings.chunk_pages:
             # More were taken only in the hope that they have a text of their own.
             chunk, others = chunk[: self._settings.chunk_pages], chunk[self._settings.chunk_pages :]
             async with self._resources.db.session() as cur:
                 await pages.release(cur, claim_id=claim.id, first=others[0].number)
-            await news.announce(self._resources, claim.job.id)
+            await notify.announce(self._resources, claim.job.id)
         for page in chunk:
             if self._stopping.is_set():
                 await self._claims.give_back(claim.id, claim.job.id)
@@ -157,7 +159,7 @@ class Pipeline:
             # What fails here is told by the page that it belongs to.
             return 0
         read = dict(zip(numbers, found, strict=False))
-        if await self._persist(claim, partial(moves.settle_pages, results=read)):
+        if await self._persist(claim, partial(transitions.settle_pages, results=read)):
             _tell(read, began)
         return len(read)
 
@@ -174,9 +176,9 @@ class Pipeline:
             log.warning("page will be tried again", extra={"code": result.code, "tries": page.tries + 1})
             delay_s = _backoff_s(page.tries)
             return await self._persist(
-                claim, partial(moves.postpone_page, number=page.number, code=result.code, delay_s=delay_s)
+                claim, partial(transitions.postpone_page, number=page.number, code=result.code, delay_s=delay_s)
             )
-        if not await self._persist(claim, partial(moves.settle_pages, results={page.number: result})):
+        if not await self._persist(claim, partial(transitions.settle_pages, results={page.number: result})):
             log.warning("page taken over by another worker")
             return False
         _tell({page.number: result}, began)
@@ -210,7 +212,7 @@ class Pipeline:
             return False
         if job.status.final:
             self._claims.end(claim)
-        await news.publish(self._resources, job)
+        await notify.publish(self._resources, job)
         return True
 
     async def _job(self, claim: Claim) -> Job | None:
@@ -218,7 +220,7 @@ class Pipeline:
             return await jobs.find(cur, claim.job.id)
 
 
-def _tell(results: moves.Results, began: float) -> None:
+def _tell(results: transitions.Results, began: float) -> None:
     """Log what was read since `began`."""
     duration_ms = round((time.monotonic() - began) * 1000 / max(1, len(results)))
     for number, result in results.items():
