@@ -9,8 +9,8 @@ import time
 from contextlib import suppress
 from uuid import UUID, uuid4
 
-from docserver import removal
 from docserver.database.tables import claims, deletions, documents, jobs, leader
+from docserver.documents import deletion
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
 from docserver.jobs import notify, transitions
 from docserver.resources import Resources
@@ -120,14 +120,14 @@ class Maintenance:
         async with self._resources.db.session() as cur:
             expired = await documents.expired(cur, limit=EXPIRED_AT_ONCE)
         for document_id in expired:
-            await removal.expire(self._resources, document_id)
+            await deletion.expire(self._resources, document_id)
 
     async def _clear_deletions(self) -> None:
         async with self._resources.db.session() as cur:
             left = await deletions.uncleared(cur, limit=EXPIRED_AT_ONCE)
             await deletions.forget(cur, older_than_s=DELETED_KEPT_S, limit=ANNOUNCED_AT_ONCE)
         for document_id, job_ids in left:
-            await removal.clear(self._resources, document_id, job_ids)
+            await deletion.clear(self._resources, document_id, job_ids)
 
     async def _collect_files(self) -> None:
         """Remove files that are old, have no row, and had none when this process looked before.

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from docserver import control, results
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import jobs, pages
+from docserver.documents import cancel_retry, results
 from docserver.errors import ResultNotReady
 from docserver.formats import FORMATS
 from docserver.jobs import transitions
@@ -285,8 +285,8 @@ async def test_a_move_whose_commit_got_no_answer_is_told_as_what_it_was(resource
     db: Any = Unanswered(resources.db, answers_lost=2)
     unanswered = replace(resources, db=db)
 
-    cancelled = await control.cancel(unanswered, job_id)
-    again = await control.retry(unanswered, job_id, selection=None, changes={}, request_id="r")
+    cancelled = await cancel_retry.cancel(unanswered, job_id)
+    again = await cancel_retry.retry(unanswered, job_id, selection=None, changes={}, request_id="r")
 
     assert (cancelled.status, again.status, again.attempt) == (Status.CANCELLED, Status.PENDING, 2)
 
@@ -296,7 +296,7 @@ async def test_a_move_that_did_not_take_place_is_not_told_as_one_that_did(resour
     db: Any = Unanswered(resources.db, answers_lost=1, carried_out=False)
 
     with pytest.raises(CommitUnknown):
-        await control.cancel(replace(resources, db=db), job_id)
+        await cancel_retry.cancel(replace(resources, db=db), job_id)
 
     assert (await found(resources.db, job_id)).status is Status.PENDING
 

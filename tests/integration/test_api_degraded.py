@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from docserver import reads
 from docserver.database.connection import Database
+from docserver.documents import queries
 from docserver.errors import DatabaseUnavailable
 from docserver.redis.cache import Cache
 from docserver.redis.changes import Changes
@@ -199,7 +199,7 @@ async def test_a_request_that_takes_too_long_altogether_is_refused(
     async def hang(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("docserver.reads.document_list", hang)
+    monkeypatch.setattr("docserver.documents.queries.document_list", hang)
     settings = replace(resources.settings, request_timeout_s=TIMEOUT_S)
     client = await aiohttp_client(make_app(replace(resources, settings=settings)))
 
@@ -247,7 +247,7 @@ async def test_what_was_committed_is_answered_with_202_when_nobody_can_be_asked_
     async def away(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("forced")
 
-    monkeypatch.setattr(reads, "final_job", away)
+    monkeypatch.setattr(queries, "final_job", away)
     job = await upload(client)
     monkeypatch.undo()
 

@@ -55,7 +55,7 @@ async def test_an_unexpected_fault_tells_the_client_nothing_of_the_inside(
     async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("SELECT secret FROM /var/lib")
 
-    monkeypatch.setattr("docserver.reads.document_list", fail)
+    monkeypatch.setattr("docserver.documents.queries.document_list", fail)
 
     async with client.get("/v1/documents/list-document") as response:
         body = await response.text()

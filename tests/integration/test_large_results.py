@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pytest
 
-from docserver import results as results_module
+from docserver.documents import results as results_module
 from docserver.errors import Unavailable, Unprocessable
 from docserver.formats import RENDERINGS, Rendering
 from docserver.formats import renderer as renderer_module
@@ -18,7 +18,7 @@ from docserver.formats.renderer import Renderer
 from docserver.model import Job, Page
 from docserver.resources import Resources
 from tests.integration.conftest import Client
-from tests.integration.test_reads import make_completed, result, text_of
+from tests.integration.test_queries import make_completed, result, text_of
 from tests.pages import paragraph, read
 from tests.unit.test_formats import JOB
 

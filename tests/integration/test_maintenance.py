@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver import intake, reads, removal
 from docserver import maintenance as module
 from docserver.database.connection import Database
 from docserver.database.tables import deletions, documents, jobs, pages
+from docserver.documents import deletion, intake, queries
 from docserver.errors import DatabaseUnavailable, Gone
 from docserver.maintenance import DELETED_KEPT_S, FILES_EVERY_S, FILES_GRACE_S, Maintenance
 from docserver.model import NewDocument, Options, new_id
@@ -207,7 +207,7 @@ async def test_a_document_is_removed_with_all_it_left_when_its_time_is_over(
     assert await announced(resources) == [kept_job, later_job]
     assert await resources.cache.job(job_id, stale=True) is None
     with pytest.raises(Gone):
-        await reads.document(resources, document_id)
+        await queries.document(resources, document_id)
 
 
 async def test_a_document_that_was_uploaded_again_is_kept_as_long_as_either_upload_asks(
@@ -223,7 +223,7 @@ async def test_a_document_that_was_uploaded_again_is_kept_as_long_as_either_uplo
     assert await left_s(30) == pytest.approx(60, abs=10)
     await change(resources.db, f"UPDATE documents SET expires_at = {PAST}")
     assert await left_s(600) == pytest.approx(600, abs=10)
-    await removal.expire(resources, document_id)
+    await deletion.expire(resources, document_id)
     assert [await left_s(asked_s) for asked_s in (None, 60)] == [None, None]
     async with resources.db.session() as cur:
         assert await documents.prolong(cur, uuid4(), expires_in_s=60) is False
@@ -234,7 +234,7 @@ async def test_what_a_deletion_could_not_clear_while_redis_was_away_is_cleared_l
 ) -> None:
     document_id, job_id = await uploaded(resources)
 
-    await removal.delete(without_redis, document_id)
+    await deletion.delete(without_redis, document_id)
     left = await left_of(resources, job_id)
     await maintenance.round()
 
@@ -248,7 +248,7 @@ async def test_a_deletion_whose_process_died_half_way_is_carried_through(
     maintenance: Maintenance, resources: Resources
 ) -> None:
     document_id, job_id = await uploaded(resources)
-    await removal._delete_rows(resources, document_id)
+    await deletion._delete_rows(resources, document_id)
 
     await maintenance.round()
 
@@ -260,8 +260,8 @@ async def test_that_a_document_was_deleted_is_told_for_a_month_and_longer_while_
 ) -> None:
     old, young, uncleared = [(await uploaded(resources))[0] for _ in range(3)]
     for document_id in (old, young):
-        await removal.delete(resources, document_id)
-    await removal.delete(without_redis, uncleared)
+        await deletion.delete(resources, document_id)
+    await deletion.delete(without_redis, uncleared)
     for document_id, age in ((old, DELETED_KEPT_S + 60), (young, DELETED_KEPT_S - 60), (uncleared, 2 * DELETED_KEPT_S)):
         await change(
             resources.db,

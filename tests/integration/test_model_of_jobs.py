@@ -23,8 +23,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from docserver import control, intake, reads, removal, results
 from docserver.database.tables import jobs
+from docserver.documents import cancel_retry, deletion, intake, queries, results
 from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.formats import FORMATS
 from docserver.jobs import notify, transitions
@@ -127,7 +127,7 @@ class Life(RuleBasedStateMachine):
     def cancel(self, n: int) -> None:
         job = self.job(n)
         try:
-            self.see(self.run(control.cancel(self.resources, job.id)))
+            self.see(self.run(cancel_retry.cancel(self.resources, job.id)))
         except Conflict:
             assert job.final
         else:
@@ -140,7 +140,7 @@ class Life(RuleBasedStateMachine):
     def retry(self, n: int, chosen: list[int] | None, languages: str) -> None:
         job = self.job(n)
         selection = [range(page, page + 1) for page in chosen] if chosen else None
-        move = partial(control.retry, self.resources, job.id, selection=selection, request_id="again")
+        move = partial(cancel_retry.retry, self.resources, job.id, selection=selection, request_id="again")
         try:
             self.see(self.run(move(changes={"languages": languages})))
         except Conflict:
@@ -155,7 +155,7 @@ class Life(RuleBasedStateMachine):
     @rule(n=which)
     def delete(self, n: int) -> None:
         job = self.job(n)
-        self.run(removal.delete(self.resources, job.document_id))
+        self.run(deletion.delete(self.resources, job.document_id))
         del self.jobs[job.id]
         self.deleted[job.id] = job.document_id
         assert job.id not in self.queued()
@@ -164,12 +164,12 @@ class Life(RuleBasedStateMachine):
     @rule(n=which)
     def ask_for_what_is_gone(self, n: int) -> None:
         job_id = list(self.deleted)[n % len(self.deleted)]
-        retry = control.retry(self.resources, job_id, selection=None, changes={}, request_id="r")
+        retry = cancel_retry.retry(self.resources, job_id, selection=None, changes={}, request_id="r")
         for ask in (
-            removal.delete(self.resources, self.deleted[job_id]),
-            control.cancel(self.resources, job_id),
+            deletion.delete(self.resources, self.deleted[job_id]),
+            cancel_retry.cancel(self.resources, job_id),
             retry,
-            reads.job(self.resources, job_id),
+            queries.job(self.resources, job_id),
         ):
             try:
                 self.run(ask)

@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 import orjson
 from aiohttp import web
 
-from docserver import intake, reads, removal
 from docserver.database.tables.documents import Filter, Listed, Position
+from docserver.documents import deletion, intake, queries
 from docserver.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
 from docserver.model import Options
 from docserver.page_ranges import format_pages
@@ -69,8 +69,8 @@ async def upload(request: web.Request) -> web.Response:
     finally:
         # What was accepted has been moved away; anything else must not stay.
         await resources.storage.discard(arrived.received)
-    headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(reads.RETRY_AFTER_S)}
-    state = await reads.accepted(resources, job, wait_s=prefer_s)
+    headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(queries.RETRY_AFTER_S)}
+    state = await queries.accepted(resources, job, wait_s=prefer_s)
     body = orjson.dumps({**orjson.loads(state.body), "deduplicated": True}) if known else state.body
     if prefer_s and state.status.final:
         return json_response(body, headers={"Location": headers["Location"], "Preference-Applied": "wait"})
@@ -89,7 +89,7 @@ async def upload(request: web.Request) -> web.Response:
 async def list_documents(request: web.Request) -> web.Response:
     query = schemas.load(_LIST_QUERY, request.query)
     limit, offset, sort = query["limit"], query["offset"], query["sort"]
-    part = await reads.document_list(
+    part = await queries.document_list(
         request.app[RESOURCES],
         _filter(query),
         newest_first=sort == "created_at_desc",
@@ -121,7 +121,7 @@ async def list_documents(request: web.Request) -> web.Response:
     refusals=(404, 410, 429, 503),
 )
 async def get_document(request: web.Request) -> web.Response:
-    document, its_jobs = await reads.document(request.app[RESOURCES], path_id(request, "document_id"))
+    document, its_jobs = await queries.document(request.app[RESOURCES], path_id(request, "document_id"))
     return json_response({**document.as_json(), "jobs": [job.as_json() for job in its_jobs]})
 
 
@@ -140,7 +140,7 @@ async def get_document(request: web.Request) -> web.Response:
 )
 async def get_file(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
-    document, _ = await reads.document(resources, path_id(request, "document_id"))
+    document, _ = await queries.document(resources, path_id(request, "document_id"))
     try:
         path = await resources.storage.path(document.id)
     except FileNotFoundError as error:
@@ -167,7 +167,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     refusals=(404, 410, 429, 503),
 )
 async def delete_document(request: web.Request) -> web.Response:
-    await removal.delete(request.app[RESOURCES], path_id(request, "document_id"))
+    await deletion.delete(request.app[RESOURCES], path_id(request, "document_id"))
     return web.Response(status=204)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from docserver import control, reads
+from docserver.documents import cancel_retry, queries
 from docserver.model import Job
 from docserver.web import answers, schemas
 from docserver.web.handlers.common import json_response, path_id, unchanged, wait_s
@@ -33,12 +33,12 @@ async def get_job(request: web.Request) -> web.Response:
     asked_s = schemas.load(_WAIT_QUERY, request.query)["wait"] if request.query_string else 0.0
     patience_s = wait_s(request, asked_s)
     if patience_s:
-        job = await reads.final_job(resources, job_id, wait_s=patience_s)
+        job = await queries.final_job(resources, job_id, wait_s=patience_s)
     else:
-        job = await reads.job(resources, job_id)
+        job = await queries.job(resources, job_id)
     headers = {"ETag": f'W/"{job.version}"', "Cache-Control": "no-cache"}
     if not job.status.final:
-        headers["Retry-After"] = str(reads.RETRY_AFTER_S)
+        headers["Retry-After"] = str(queries.RETRY_AFTER_S)
     if unchanged(request, headers["ETag"]):
         return web.Response(status=304, headers=headers)
     return json_response(job.body, headers=headers)
@@ -55,7 +55,7 @@ async def get_job(request: web.Request) -> web.Response:
 )
 async def cancel_job(request: web.Request) -> web.Response:
     schemas.load(_NOTHING, request.query)
-    job = await control.cancel(request.app[RESOURCES], path_id(request, "job_id"))
+    job = await cancel_retry.cancel(request.app[RESOURCES], path_id(request, "job_id"))
     return _answer(job)
 
 
@@ -74,14 +74,14 @@ async def retry_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
     given = schemas.load(_RETRY_OPTIONS, await json_and_query(request))
-    job = await control.retry(
+    job = await cancel_retry.retry(
         resources,
         job_id,
         selection=given.get("pages"),
         changes=reading_options(resources, given, kind="parameter"),
         request_id=request[REQUEST_ID],
     )
-    headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(reads.RETRY_AFTER_S)}
+    headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(queries.RETRY_AFTER_S)}
     return _answer(job, status=202, headers=headers)
 
 

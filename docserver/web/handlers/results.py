@@ -6,12 +6,12 @@ from typing import IO
 
 from aiohttp import web
 
-from docserver import results
+from docserver.documents import results
+from docserver.documents.results import Rendered
 from docserver.errors import NotAcceptable, NotFound
 from docserver.formats import FORMATS, PDF, Format, negotiate
 from docserver.formats.renderer import RENDERING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
-from docserver.results import Rendered
 from docserver.web import answers, schemas
 from docserver.web.handlers.common import allow, path_id, unchanged
 from docserver.web.keys import RESOURCES

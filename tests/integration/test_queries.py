@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from docserver import reads, results
 from docserver.database.connection import Database
 from docserver.database.tables import deletions, documents, jobs, pages
+from docserver.documents import queries, results
+from docserver.documents.results import Rendered
 from docserver.errors import (
     DatabaseUnavailable,
     DocumentErrorCode,
@@ -28,7 +29,6 @@ from docserver.formats import FORMATS, Format
 from docserver.model import Status
 from docserver.redis.cache import JOB_KEY, RESULT_KEY, CachedJob
 from docserver.resources import Resources
-from docserver.results import Rendered
 from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job
 from tests.integration.test_cache import listening
 
@@ -73,18 +73,18 @@ async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:
 async def test_a_job_that_is_not_cached_is_read_from_the_database_and_then_cached(resources: Resources) -> None:
     _, job_id = await make_job(resources.db, total=2)
 
-    first = await reads.job(resources, job_id)
+    first = await queries.job(resources, job_id)
     await change(resources.db, "UPDATE jobs SET pages_done = 1 WHERE id = %s", job_id.bytes)
-    second = await reads.job(resources, job_id)
+    second = await queries.job(resources, job_id)
 
     assert first == second == CachedJob.of(replace(await found(resources.db, job_id), pages_done=0))
 
 
 async def test_a_finished_job_is_read_without_the_database(resources: Resources, without_database: Resources) -> None:
     job_id = await make_completed(resources, "one")
-    first = await reads.job(resources, job_id)
+    first = await queries.job(resources, job_id)
 
-    assert await reads.job(without_database, job_id) == first
+    assert await queries.job(without_database, job_id) == first
     assert first.status is Status.COMPLETED
 
 
@@ -92,17 +92,17 @@ async def test_an_unfinished_job_whose_change_was_not_told_is_read_anew_after_a_
     job_id = await make_completed(resources, "one")
     stale = CachedJob(1, Status.PROCESSING, b"{}")
     await resources.cache.put_job(stale, job_id=job_id)
-    assert await reads.job(resources, job_id) == stale
+    assert await queries.job(resources, job_id) == stale
     await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 1000)
 
-    assert (await reads.job(resources, job_id)).status is Status.COMPLETED
+    assert (await queries.job(resources, job_id)).status is Status.COMPLETED
 
 
 async def test_a_result_is_of_the_present_attempt_also_where_an_earlier_one_is_believed(resources: Resources) -> None:
     job_id = await make_completed(resources, "one")
     earlier = replace(CachedJob.of(await found(resources.db, job_id)), version=1)
     await resources.cache.put_job(earlier, job_id=job_id)
-    assert await reads.job(resources, job_id) == earlier
+    assert await queries.job(resources, job_id) == earlier
 
     assert await text_of(resources, job_id) == "one"
 
@@ -111,28 +111,28 @@ async def test_without_the_database_the_last_known_state_is_served(
     resources: Resources, without_database: Resources
 ) -> None:
     _, job_id = await make_job(resources.db, total=2)
-    first = await reads.job(resources, job_id)
+    first = await queries.job(resources, job_id)
     await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 1000)
 
-    assert await reads.job(without_database, job_id) == first
+    assert await queries.job(without_database, job_id) == first
     with pytest.raises(DatabaseUnavailable):
-        await reads.job(without_database, uuid4())
+        await queries.job(without_database, uuid4())
 
 
 async def test_without_redis_jobs_and_results_come_from_the_database(without_redis: Resources) -> None:
     job_id = await make_completed(without_redis, "one", "two")
     _, pending = await make_job(without_redis.db)
 
-    assert (await reads.job(without_redis, job_id)).status is Status.COMPLETED
-    assert (await reads.job(without_redis, pending)).status is Status.PENDING
+    assert (await queries.job(without_redis, job_id)).status is Status.COMPLETED
+    assert (await queries.job(without_redis, pending)).status is Status.PENDING
     assert await text_of(without_redis, job_id) == "one\ftwo"
 
 
 async def test_a_job_that_does_not_exist_is_not_found(resources: Resources) -> None:
     with pytest.raises(NotFound):
-        await reads.job(resources, uuid4())
+        await queries.job(resources, uuid4())
     with pytest.raises(NotFound):
-        await reads.final_job(resources, uuid4(), wait_s=5)
+        await queries.final_job(resources, uuid4(), wait_s=5)
     with pytest.raises(NotFound):
         await result(resources, uuid4(), form=TXT, selection=None)
 
@@ -141,7 +141,7 @@ async def test_a_pending_job_shows_its_place_in_the_queue(resources: Resources) 
     ids = [(await make_job(resources.db))[1] for _ in range(3)]
     await resources.queue.announce(*ids[:2])
 
-    positions = [orjson.loads((await reads.job(resources, job_id)).body)["queue_position"] for job_id in ids]
+    positions = [orjson.loads((await queries.job(resources, job_id)).body)["queue_position"] for job_id in ids]
 
     assert positions == [0, 1, None]
 
@@ -150,19 +150,19 @@ async def test_a_wait_for_a_final_job_is_over_at_once(resources: Resources) -> N
     job_id = await make_completed(resources, "one")
     began = time.monotonic()
 
-    assert (await reads.final_job(resources, job_id, wait_s=30)).status is Status.COMPLETED
+    assert (await queries.final_job(resources, job_id, wait_s=30)).status is Status.COMPLETED
 
-    assert time.monotonic() - began < reads.LOOK_S
+    assert time.monotonic() - began < queries.LOOK_S
 
 
 async def test_who_waits_is_woken_by_the_change_and_not_by_looking(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reads, "LOOK_S", 30.0)
+    monkeypatch.setattr(queries, "LOOK_S", 30.0)
     _, job_id = await make_job(resources.db, total=1)
     await publish(resources, job_id)
     await listening(resources)
-    waiting = asyncio.create_task(reads.final_job(resources, job_id, wait_s=30))
+    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=30))
     await watched(resources, job_id)
 
     await finish_job(resources.db, job_id)
@@ -176,7 +176,7 @@ async def test_who_waits_is_not_sent_away_by_a_change_that_is_not_the_last(resou
     _, job_id = await make_job(resources.db, total=2)
     await publish(resources, job_id)
     await listening(resources)
-    waiting = asyncio.create_task(reads.final_job(resources, job_id, wait_s=30))
+    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=30))
     await watched(resources, job_id)
 
     for status in (Status.PROCESSING, Status.COMPLETED):
@@ -193,10 +193,10 @@ async def test_who_waits_is_not_sent_away_by_a_change_that_is_not_the_last(resou
 async def test_who_waits_looks_by_itself_when_no_change_is_told(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reads, "LOOK_S", 0.05)
+    monkeypatch.setattr(queries, "LOOK_S", 0.05)
     _, job_id = await make_job(resources.db, total=1)
     await publish(resources, job_id)
-    waiting = asyncio.create_task(reads.final_job(resources, job_id, wait_s=30))
+    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=30))
     await watched(resources, job_id)
 
     await finish_job(resources.db, job_id)
@@ -210,7 +210,7 @@ async def test_a_wait_ends_with_the_job_as_it_is_and_leaves_no_watcher(resources
     _, job_id = await make_job(resources.db, total=1)
     began = time.monotonic()
 
-    state = await reads.final_job(resources, job_id, wait_s=0.1)
+    state = await queries.final_job(resources, job_id, wait_s=0.1)
 
     assert state.status is Status.PROCESSING
     assert 0.1 <= time.monotonic() - began < 1
@@ -317,23 +317,23 @@ async def test_a_failed_job_has_no_result_but_its_error(resources: Resources, *,
 
 async def test_a_document_comes_with_its_jobs_and_a_deleted_one_is_gone(resources: Resources) -> None:
     document_id, job_id = await make_job(resources.db)
-    document, its_jobs = await reads.document(resources, document_id)
+    document, its_jobs = await queries.document(resources, document_id)
     async with resources.db.transaction() as cur:
         await documents.delete(cur, document_id)
         await deletions.remember(cur, document_id, job_ids=[])
 
     assert (document.id, [job.id for job in its_jobs]) == (document_id, [job_id])
     with pytest.raises(Gone):
-        await reads.document(resources, document_id)
+        await queries.document(resources, document_id)
     with pytest.raises(NotFound):
-        await reads.document(resources, uuid4())
+        await queries.document(resources, uuid4())
 
 
 async def test_a_list_says_how_many_there_are_beyond_its_part(resources: Resources) -> None:
     ids = [(await make_job(resources.db))[0] for _ in range(3)]
 
     parts = [
-        await reads.document_list(
+        await queries.document_list(
             resources, documents.Filter(), newest_first=newest_first, after=None, limit=2, offset=0
         )
         for newest_first in (True, False)
@@ -353,4 +353,4 @@ async def test_a_job_that_was_deleted_is_not_brought_back_by_a_reader_who_was_la
     await resources.cache.put_job(CachedJob.of(late), job_id=job_id)
 
     with pytest.raises(NotFound):
-        await reads.job(resources, job_id)
+        await queries.job(resources, job_id)

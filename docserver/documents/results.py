@@ -12,9 +12,9 @@ from uuid import UUID
 
 import orjson
 
-from docserver import reads
 from docserver.database.connection import Cursor
 from docserver.database.tables import documents, jobs, pages
+from docserver.documents import queries
 from docserver.errors import (
     DocumentErrorCode,
     Failure,
@@ -71,7 +71,7 @@ async def result(
     name = f"{form.name}:{format_pages(selection or ())}"
     kept = await resources.cache.result(job_id, name)
     believed = kept.job if kept and kept.fresh and kept.job.status.final else None
-    state = believed or await reads.job(resources, job_id)
+    state = believed or await queries.job(resources, job_id)
     _check_completed(state)
     if kept and kept.result is not None and kept.job.version == state.version:
         etag, _, body = kept.result.partition(b"\n")
@@ -120,7 +120,7 @@ def _unfinished(job: Job) -> ResultNotReady | JobFailed:
 
 
 def _not_ready(detail: str) -> ResultNotReady:
-    return ResultNotReady(detail, headers={"Retry-After": str(reads.RETRY_AFTER_S)})
+    return ResultNotReady(detail, headers={"Retry-After": str(queries.RETRY_AFTER_S)})
 
 
 async def _content(resources: Resources, job_id: UUID, selection: Sequence[range] | None, *, version: int) -> _Content:
