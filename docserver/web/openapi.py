@@ -16,7 +16,7 @@ from marshmallow import Schema
 
 from docserver import __version__
 from docserver.errors import NotFound
-from docserver.web import described, schemas
+from docserver.web import openapi_parts, request_schemas
 from docserver.web.handlers.common import json_response
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -59,7 +59,7 @@ def _upload_body() -> dict[str, Any]:
     """The form of an upload: its file, and the options, which may also stand in the query."""
     spec = APISpec(title="docserver", version=__version__, openapi_version=OPENAPI)
     converter = OpenAPIConverter(OPENAPI, schema_name_resolver=resolver, spec=spec)
-    options = converter.schema2jsonschema(schemas.UploadOptions())["properties"]  # type: ignore[no-untyped-call]
+    options = converter.schema2jsonschema(request_schemas.UploadOptions())["properties"]  # type: ignore[no-untyped-call]
     file = {"type": "string", "format": "binary", "description": "A picture or PDF."}
     form = {
         "type": "object",
@@ -91,12 +91,12 @@ def operation(
     # Who can be told 429 is told with every answer how much is left.
     limited = ("RateLimit-Policy", "RateLimit") if 429 in refusals else ()
     told = {
-        status: described.answer(
+        status: openapi_parts.answer(
             status, meaning, schema=schema, produces=produces, headers=(*limited, *headers.get(status, ()))
         )
         for status, meaning in answers.items()
     }
-    told |= {status: described.refusal(status, headers=(*limited, *headers.get(status, ()))) for status in refusals}
+    told |= {status: openapi_parts.refusal(status, headers=(*limited, *headers.get(status, ()))) for status in refusals}
     whole: dict[str, Any] = {
         "summary": summary,
         "tags": [tag],

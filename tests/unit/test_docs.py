@@ -8,7 +8,7 @@ import pytest
 
 from docserver.errors import DocumentErrorCode, ServiceError
 from docserver.settings import TEST_MYSQL_URL, Settings, variable
-from docserver.web import answers, problems
+from docserver.web import problems, response_schemas
 
 ROOT = Path(__file__).parents[2]
 ERRORS = (ROOT / "docs" / "errors.md").read_text()
@@ -31,7 +31,7 @@ def test_each_code_of_a_request_error_is_explained_with_its_status() -> None:
 
 def test_each_refusal_that_a_handler_documents_has_a_meaning() -> None:
     assert set(problems.MEANINGS) <= {int(status) for status in re.findall(r"^\| (\d{3}) \|", ERRORS, re.MULTILINE)}
-    assert answers.Problem.__doc__
+    assert response_schemas.Problem.__doc__
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/errors.md", "docs/formats.md", "docs/operation.md"])

@@ -29,7 +29,7 @@ from docserver.model import (
     rfc3339,
     unpack_blocks,
 )
-from docserver.web import answers
+from docserver.web import response_schemas
 
 CREATED = datetime(2026, 11, 23, 20, 1, 2, 123456)  # noqa: DTZ001 - as the database gives it
 JOB = Job(
@@ -194,7 +194,7 @@ def as_sent(value: Any) -> Any:
 def test_a_job_is_shown_as_the_contract_has_it() -> None:
     shown = as_sent(JOB.as_json())
 
-    assert answers.Job().validate(shown) == {}
+    assert response_schemas.Job().validate(shown) == {}
     assert shown["pages"] == {"total": 3, "done": 1, "failed": 1}
     assert shown["progress"] == 0.6667
     assert shown["eta_seconds"] == 11.3
@@ -214,7 +214,7 @@ def test_a_job_that_has_only_begun_is_shown_as_the_contract_has_it() -> None:
     begun = replace(JOB, status=Status.PENDING, pages_total=None, engine=None, started_at=None, eta_s=None)
     shown = as_sent(begun.as_json())
 
-    assert answers.Job().validate(shown) == {}
+    assert response_schemas.Job().validate(shown) == {}
     assert (shown["engine"], shown["eta_seconds"], shown["queue_position"]) == (None, None, None)
 
 
@@ -222,13 +222,13 @@ def test_a_failed_job_shows_why() -> None:
     failure = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 2)
     shown = as_sent(replace(JOB, status=Status.FAILED, failure=failure).as_json())
 
-    assert answers.Job().validate(shown) == {}
+    assert response_schemas.Job().validate(shown) == {}
     assert shown["error"] == {"code": "page_timeout", "message": "It took too long.", "page": 2, "retryable": True}
 
 
 def test_a_document_is_shown_as_the_contract_has_it() -> None:
     shown = as_sent(DOCUMENT.as_json())
 
-    assert answers.DocumentFacts().validate(shown) == {}
+    assert response_schemas.DocumentFacts().validate(shown) == {}
     assert shown["sha256"] == bytes(range(32)).hex()
     assert shown["links"] == {"self": f"/v1/documents/{DOCUMENT.id}", "file": f"/v1/documents/{DOCUMENT.id}/file"}

@@ -17,7 +17,16 @@ from docserver.formats import FORMATS
 from docserver.model import Status
 from docserver.sniff import SUPPORTED
 from docserver.web.handlers import documents
-from docserver.web.schemas import ListQuery, ResultQuery, UploadOptions, WaitQuery, cursor, load, moment, parse_cursor
+from docserver.web.request_schemas import (
+    ListQuery,
+    ResultQuery,
+    UploadOptions,
+    WaitQuery,
+    cursor,
+    load,
+    moment,
+    parse_cursor,
+)
 
 PLACE = Position(datetime(2026, 11, 23, 20, 1, 2, 123456), UUID(int=7))  # noqa: DTZ001 - as the database gives it
 

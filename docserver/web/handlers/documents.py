@@ -16,24 +16,24 @@ from docserver.model import Options
 from docserver.page_ranges import format_pages
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED
-from docserver.web import answers, multipart, schemas
+from docserver.web import multipart, request_schemas, response_schemas
 from docserver.web.handlers.common import allow, json_response, path_id, wait_s
 from docserver.web.handlers.options import reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.middleware import client_of
 from docserver.web.openapi import operation
 
-_UPLOAD_OPTIONS = schemas.UploadOptions()
+_UPLOAD_OPTIONS = request_schemas.UploadOptions()
 
-_LIST_QUERY = schemas.ListQuery()
+_LIST_QUERY = request_schemas.ListQuery()
 
 
 @operation(
     summary="Upload a document; its text is read in the background",
     tag="documents",
-    query=schemas.UploadOptions,
+    query=request_schemas.UploadOptions,
     upload=True,
-    schema=answers.Job,
+    schema=response_schemas.Job,
     answers={202: "Accepted: the job, and its address in Location", 200: "With Prefer: wait=N, the job if it finished"},
     refusals=(400, 408, 413, 415, 422, 429, 503, 507),
     headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
@@ -43,7 +43,7 @@ async def upload(request: web.Request) -> web.Response:
     settings = resources.settings
     prefer_s = wait_s(request, 0.0)
     allow(request, settings.upload_timeout_s)
-    schemas.load(_UPLOAD_OPTIONS, request.query)
+    request_schemas.load(_UPLOAD_OPTIONS, request.query)
     arrived = await multipart.read(
         request,
         receive=lambda chunks: intake.receive(resources, chunks),
@@ -57,7 +57,7 @@ async def upload(request: web.Request) -> web.Response:
     )
     try:
         arrived.fields.extend(request.query)
-        given = schemas.load(_UPLOAD_OPTIONS, arrived.fields, kind="pointer")
+        given = request_schemas.load(_UPLOAD_OPTIONS, arrived.fields, kind="pointer")
         told = intake.Upload(
             filename=arrived.filename,
             options=_options(resources, given),
@@ -80,14 +80,14 @@ async def upload(request: web.Request) -> web.Response:
 @operation(
     summary="List documents",
     tag="documents",
-    query=schemas.ListQuery,
-    schema=answers.DocumentList,
+    query=request_schemas.ListQuery,
+    schema=response_schemas.DocumentList,
     answers={200: "A part of the list; Link names the next, previous and first part"},
     refusals=(422, 429, 503),
     headers={200: ("Link",)},
 )
 async def list_documents(request: web.Request) -> web.Response:
-    query = schemas.load(_LIST_QUERY, request.query)
+    query = request_schemas.load(_LIST_QUERY, request.query)
     limit, offset, sort = query["limit"], query["offset"], query["sort"]
     part = await queries.document_list(
         request.app[RESOURCES],
@@ -101,7 +101,7 @@ async def list_documents(request: web.Request) -> web.Response:
     items = part.items[:limit]
     more = len(part.items) > limit
     last = items[-1].document if items else None
-    cursor = schemas.cursor(sort, Position(last.created_at, last.id)) if more and last else None
+    cursor = request_schemas.cursor(sort, Position(last.created_at, last.id)) if more and last else None
     body = {
         "items": [_item(item) for item in items],
         "total": part.total,
@@ -116,7 +116,7 @@ async def list_documents(request: web.Request) -> web.Response:
     summary="A document's metadata and its jobs",
     tag="documents",
     path=["document_id"],
-    schema=answers.Document,
+    schema=response_schemas.Document,
     answers={200: "The document"},
     refusals=(404, 410, 429, 503),
 )
@@ -182,7 +182,7 @@ def _filter(query: dict[str, Any]) -> Filter:
         moment, bare = query["date_to"]
         # Nothing is created after the last moment that there is.
         with suppress(OverflowError):
-            before = moment + (schemas.DAY if bare else schemas.MICROSECOND)
+            before = moment + (request_schemas.DAY if bare else request_schemas.MICROSECOND)
     return Filter(
         filename=query.get("filename"),
         content_type=query.get("content_type"),

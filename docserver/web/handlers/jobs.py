@@ -6,23 +6,23 @@ from aiohttp import web
 
 from docserver.documents import cancel_retry, queries
 from docserver.model import Job
-from docserver.web import answers, schemas
+from docserver.web import request_schemas, response_schemas
 from docserver.web.handlers.common import json_response, path_id, unchanged, wait_s
 from docserver.web.handlers.options import json_and_query, reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
-_WAIT_QUERY = schemas.WaitQuery()
-_NOTHING = schemas.Strict()
-_RETRY_OPTIONS = schemas.RetryOptions()
+_WAIT_QUERY = request_schemas.WaitQuery()
+_NOTHING = request_schemas.Strict()
+_RETRY_OPTIONS = request_schemas.RetryOptions()
 
 
 @operation(
     summary="A job's status, at once or as soon as it is final",
     tag="jobs",
     path=["job_id"],
-    schema=answers.Job,
-    query=schemas.WaitQuery,
+    schema=response_schemas.Job,
+    query=request_schemas.WaitQuery,
     answers={200: "The job, whatever its status", 304: "Unchanged since the version that If-None-Match names"},
     refusals=(404, 422, 429, 503),
     headers={200: ("ETag", "Retry-After"), 304: ("ETag", "Retry-After")},
@@ -30,7 +30,7 @@ _RETRY_OPTIONS = schemas.RetryOptions()
 async def get_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
-    asked_s = schemas.load(_WAIT_QUERY, request.query)["wait"] if request.query_string else 0.0
+    asked_s = request_schemas.load(_WAIT_QUERY, request.query)["wait"] if request.query_string else 0.0
     patience_s = wait_s(request, asked_s)
     if patience_s:
         job = await queries.final_job(resources, job_id, wait_s=patience_s)
@@ -48,13 +48,13 @@ async def get_job(request: web.Request) -> web.Response:
     summary="Stop a job; a page that is being read is given up at once",
     tag="jobs",
     path=["job_id"],
-    schema=answers.Job,
+    schema=response_schemas.Job,
     answers={200: "The job, cancelled"},
     refusals=(404, 409, 422, 429, 503),
     headers={200: ("ETag",)},
 )
 async def cancel_job(request: web.Request) -> web.Response:
-    schemas.load(_NOTHING, request.query)
+    request_schemas.load(_NOTHING, request.query)
     job = await cancel_retry.cancel(request.app[RESOURCES], path_id(request, "job_id"))
     return _answer(job)
 
@@ -63,9 +63,9 @@ async def cancel_job(request: web.Request) -> web.Response:
     summary="Read a document again after its job has ended, with other options or only some of its pages",
     tag="jobs",
     path=["job_id"],
-    schema=answers.Job,
-    query=schemas.RetryOptions,
-    body=schemas.RetryOptions,
+    schema=response_schemas.Job,
+    query=request_schemas.RetryOptions,
+    body=request_schemas.RetryOptions,
     answers={202: "The job, which begins anew; pages that are not read again keep their text"},
     refusals=(400, 404, 408, 409, 413, 415, 422, 429, 503),
     headers={202: ("Location", "Retry-After", "ETag")},
@@ -73,7 +73,7 @@ async def cancel_job(request: web.Request) -> web.Response:
 async def retry_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
-    given = schemas.load(_RETRY_OPTIONS, await json_and_query(request))
+    given = request_schemas.load(_RETRY_OPTIONS, await json_and_query(request))
     job = await cancel_retry.retry(
         resources,
         job_id,

@@ -12,7 +12,7 @@ from docserver.errors import NotAcceptable, NotFound
 from docserver.formats import FORMATS, PDF, Format, negotiate
 from docserver.formats.renderer import RENDERING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
-from docserver.web import answers, schemas
+from docserver.web import request_schemas, response_schemas
 from docserver.web.handlers.common import allow, path_id, unchanged
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -23,8 +23,8 @@ GUARDS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "defau
 CHUNK_BYTES = 1 << 20
 """Large results are read from their file and sent in pieces of this size."""
 
-_RESULT_QUERY = schemas.ResultQuery()
-_PAGE_QUERY = schemas.PageQuery()
+_RESULT_QUERY = request_schemas.ResultQuery()
+_PAGE_QUERY = request_schemas.PageQuery()
 
 _MEDIA_TYPES = [form.media_type for form in FORMATS.values()]
 
@@ -33,15 +33,15 @@ _MEDIA_TYPES = [form.media_type for form in FORMATS.values()]
     summary="A completed job's text",
     tag="results",
     path=["job_id"],
-    query=schemas.ResultQuery,
-    schema=answers.Result,
+    query=request_schemas.ResultQuery,
+    schema=response_schemas.Result,
     answers={200: "The text", 304: "Unchanged since the version that If-None-Match names"},
     produces=_MEDIA_TYPES,
     refusals=(404, 406, 409, 422, 429, 503),
     headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
 )
 async def get_result(request: web.Request) -> web.StreamResponse:
-    query = schemas.load(_RESULT_QUERY, request.query)
+    query = request_schemas.load(_RESULT_QUERY, request.query)
     form = _wanted(request, query.get("format"), default="txt")
     rendered = await results.result(
         request.app[RESOURCES],
@@ -57,15 +57,15 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     summary="One page of a job, as soon as it is read",
     tag="results",
     path=["job_id", "number"],
-    query=schemas.PageQuery,
-    schema=answers.Page,
+    query=request_schemas.PageQuery,
+    schema=response_schemas.Page,
     answers={200: "The page", 304: "Unchanged since the version that If-None-Match names"},
     produces=_MEDIA_TYPES,
     refusals=(404, 406, 409, 422, 429, 503),
     headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
 )
 async def get_page(request: web.Request) -> web.StreamResponse:
-    query = schemas.load(_PAGE_QUERY, request.query)
+    query = request_schemas.load(_PAGE_QUERY, request.query)
     form = _wanted(request, query.get("format"), default="json")
     rendered = await results.page(
         request.app[RESOURCES],

@@ -8,7 +8,7 @@ from aiohttp import web
 from docserver.errors import ServiceError
 from docserver.ocr.engine import EngineMissing, check_programs
 from docserver.ocr.models import candidates
-from docserver.web import answers
+from docserver.web import response_schemas
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -20,7 +20,7 @@ DISPENSABLE = {"redis", "sandbox"}
 """Without these it works, if not as well."""
 
 
-@operation(summary="Whether the process is alive", tag="system", schema=answers.Health, answers={200: "It is"})
+@operation(summary="Whether the process is alive", tag="system", schema=response_schemas.Health, answers={200: "It is"})
 async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
     return json_response({"status": "ok"})
 
@@ -28,7 +28,7 @@ async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the ans
 @operation(
     summary="The languages that documents can be read in",
     tag="system",
-    schema=answers.Languages,
+    schema=response_schemas.Languages,
     answers={200: "Those installed, and the default"},
     refusals=(429, 503),
 )
@@ -43,7 +43,7 @@ async def languages(request: web.Request) -> web.Response:
 @operation(
     summary="Whether the service can do its work, and the state of each of its parts",
     tag="system",
-    schema=answers.Health,
+    schema=response_schemas.Health,
     answers={200: "It can; without Redis it is slower, without a sandbox less safe: degraded", 503: "It cannot"},
 )
 async def readyz(request: web.Request) -> web.Response:

@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import Schema
 
-from docserver.web import answers as shapes
 from docserver.web import problems
+from docserver.web import response_schemas as shapes
 
 _SECONDS = {"type": "integer", "minimum": 0}
 
