@@ -83,7 +83,7 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     from docserver.database.migrate import MigrationError
     from docserver.embedded import EmbeddedError
     from docserver.ocr.engine import EngineMissing
-    from docserver.ocr.sandbox import NotConfined
+    from docserver.ocr.sandbox.policy import NotConfined
 
     logs.set_up(settings.log_level)
     for name in unknown():
@@ -149,7 +149,7 @@ async def _with_servers(settings: Settings, stack: AsyncExitStack) -> Settings:
 async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "End":
     from docserver.jobs.pipeline import Pipeline
     from docserver.jobs.worker import Worker
-    from docserver.ocr.scratch import private_directory
+    from docserver.ocr.server.scratch import private_directory
 
     settings = resources.settings
     scratch = stack.enter_context(private_directory(settings.data_dir / "scratch"))

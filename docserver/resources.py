@@ -9,10 +9,10 @@ from docserver.database.connection import Database
 from docserver.formats.renderer import Renderer
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
-from docserver.ocr.scratch import private_directory
-from docserver.ocr.searchable.maker import PdfMaker
-from docserver.ocr.trial import Sandbox
-from docserver.ocr.trial import sandbox as find_sandbox
+from docserver.ocr.server.sandbox_probe import Sandbox
+from docserver.ocr.server.sandbox_probe import sandbox as find_sandbox
+from docserver.ocr.server.scratch import private_directory
+from docserver.ocr.server.searchable_pdf import PdfMaker
 from docserver.redis.cache import Cache
 from docserver.redis.changes import Changes
 from docserver.redis.client import Redis

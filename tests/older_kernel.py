@@ -7,7 +7,7 @@ import platform
 import struct
 import sys
 
-from docserver.ocr import landlock, seccomp, syscalls
+from docserver.ocr.sandbox import landlock, seccomp, syscalls
 
 NUMBER = (seccomp.LOAD, 0, 0, seccomp.NUMBER_OFFSET)
 ARGUMENT = (seccomp.LOAD, 0, 0, seccomp.ARGUMENTS_OFFSET)

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from docserver.model import Options, Reading
-from docserver.ocr import calls
+from docserver.ocr.child import tasks
 from docserver.ocr.limits import Limits
-from docserver.ocr.tesseract import Layout, Recognised
-from docserver.ocr.tesseract_library import TesseractLibrary
-from docserver.ocr.tesseract_program import TesseractProgram
+from docserver.ocr.recognition.tesseract import Layout, Recognised
+from docserver.ocr.recognition.tesseract_library import TesseractLibrary
+from docserver.ocr.recognition.tesseract_program import TesseractProgram
 from tests.samples_pictures import saved
 
 VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"
@@ -42,7 +42,7 @@ def read(
     source = Path(limits.scratch) / "page"
     source.write_bytes(page if isinstance(page, bytes) else saved(page, "PNG"))
     options = Options(languages, rotate=rotate)
-    return calls.read_page(str(source), content_type, page=1, options=options, limits=limits)
+    return tasks.read_page(str(source), content_type, page=1, options=options, limits=limits)
 
 
 def size_of(picture: Image.Image, **_: Any) -> tuple[int, int]:

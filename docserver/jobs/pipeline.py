@@ -16,7 +16,7 @@ from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, Claims
 from docserver.logs import about
 from docserver.model import Job, Reading
-from docserver.ocr.pool import Opened, Slot
+from docserver.ocr.server.slot import Opened, Slot
 from docserver.page_ranges import parse_pages, select_pages
 from docserver.resources import Resources
 

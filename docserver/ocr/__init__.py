@@ -1,1 +1,1 @@
-"""Recognition: `pool` and `engine` run in the server, all other modules in its OCR processes."""
+"""Recognition. `server` runs beside the API and the workers; all that decodes a document runs in an OCR process."""

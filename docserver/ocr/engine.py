@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from docserver.model import AUTO
-from docserver.ocr.models import candidates
+from docserver.ocr.languages import candidates
 
 PACKAGES: Mapping[str, str] = MappingProxyType(
     {"tesseract": "tesseract-ocr", "pdftoppm": "poppler-utils", "pdfinfo": "poppler-utils"}

@@ -11,7 +11,7 @@ import pikepdf
 import pytest
 
 from docserver.jobs.worker import Worker
-from docserver.ocr.searchable.maker import PdfMaker
+from docserver.ocr.server.searchable_pdf import PdfMaker
 from docserver.resources import Resources
 from tests.integration.conftest import Client, MakeClient, completed, get, upload
 from tests.integration.rows import change

@@ -14,7 +14,7 @@ from PIL import Image
 from docserver.formats import FORMATS, PDF, Format
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
-from docserver.ocr.trial import Sandbox
+from docserver.ocr.server.sandbox_probe import Sandbox
 from docserver.resources import Resources
 from docserver.web.app import make_app
 from tests.integration.conftest import Client, MakeClient, completed, get, upload

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from docserver.model import Reading
-from docserver.ocr import calls
+from docserver.ocr.child import tasks
+from docserver.ocr.languages import candidates
 from docserver.ocr.limits import Limits
-from docserver.ocr.models import candidates
 from tests import reading
 from tests.samples import page_text, pdf_texts
 from tests.samples_languages import TEXTS, sheet, snippet
@@ -22,7 +22,7 @@ MODELS = ("deu", "eng", "rus")
 @pytest.fixture
 def limits(limits: Limits) -> Limits:
     """Those of a process that has not read a page yet."""
-    calls._choice.cache_clear()
+    tasks._choice.cache_clear()
     return limits
 
 

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from docserver.model import FORCE, Options, Reading, Word, lines_of
 from docserver.ocr.engine import describe
-from docserver.ocr.pool import Slot
+from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
 from tests.samples_layers import PROSE, both, hidden, lines, pdf, rewritten, scan
 

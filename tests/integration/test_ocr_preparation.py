@@ -7,7 +7,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps, 
 
 from docserver.model import Reading
 from docserver.ocr.limits import Limits
-from docserver.ocr.tesseract import Layout
+from docserver.ocr.recognition.tesseract import Layout
 from tests.reading import LINES, TEXT, WORDS, read, sheet, watch, word_box
 from tests.samples_pictures import saved
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
 from docserver.ocr.engine import PROGRAM
-from docserver.ocr.pool import Opened, Slot
+from docserver.ocr.server.slot import Opened, Slot
 from docserver.settings import Settings
 from tests.engines import engine_of
 
@@ -353,7 +353,7 @@ async def test_nothing_outlives_a_server_that_is_killed(
             from pathlib import Path
             from docserver.model import Options
             from docserver.ocr.engine import PROGRAM, Engine
-            from docserver.ocr.pool import Slot
+            from docserver.ocr.server.slot import Slot
             from docserver.settings import Settings
 
             async def main():

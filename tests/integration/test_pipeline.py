@@ -20,10 +20,10 @@ from docserver.jobs import worker as worker_module
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
 from docserver.model import Options, Reading, Status
-from docserver.ocr import child
+from docserver.ocr.child import main
 from docserver.ocr.limits import Limits, Outcome
-from docserver.ocr.pool import Slot
-from docserver.ocr.processes import Child
+from docserver.ocr.server.process import Child
+from docserver.ocr.server.slot import Slot
 from docserver.resources import Resources
 from tests.integration.conftest import Client, completed, get, upload
 from tests.integration.rows import found
@@ -303,7 +303,7 @@ def test_an_ocr_process_tells_of_a_full_disk(tmp_path: Path, resources: Resource
     # The bound on this process's own CPU time is none of the test's.
     bounds = resource.getrlimit(resource.RLIMIT_CPU)
     try:
-        assert [child.contained(work, __file__, limits).full for work in (write, fail)] == [True, False]
+        assert [main.contained(work, __file__, limits).full for work in (write, fail)] == [True, False]
     finally:
         resource.setrlimit(resource.RLIMIT_CPU, bounds)
 

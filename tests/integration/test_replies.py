@@ -9,8 +9,8 @@ import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
-from docserver.ocr.pool import Opened, Slot
-from docserver.ocr.replies import MAX_LAYOUT_BYTES, MAX_REPLY_BYTES
+from docserver.ocr.protocol import MAX_LAYOUT_BYTES, MAX_REPLY_BYTES
+from docserver.ocr.server.slot import Opened, Slot
 from tests.integration.test_ocr_slot import alive, assert_reads, child_of, make_slot, programs, read, source, until
 from tests.integration.test_sandbox import inside
 
@@ -22,7 +22,7 @@ TAKE_OVER = """
 import dataclasses, pickle, struct, sys, time, zlib
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Reading, pack_blocks
-from docserver.ocr import calls
+from docserver.ocr.child import tasks
 from docserver.ocr.limits import Outcome
 
 GOOD = Reading(
@@ -59,7 +59,7 @@ def written(body):
         time.sleep(600)
     return answer
 
-calls.read_page = {answer}
+tasks.read_page = {answer}
 """
 
 BOX = b"[0,0,1,1]"
@@ -191,7 +191,7 @@ async def test_an_opened_document_has_no_other_number_of_pages_than_it_may(
     outcome: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:
     slot = make_slot(max_pages=20)
-    await take_over(slot, f"None; calls.open_document = lambda *_, **__: {outcome}", marker=tmp_path)
+    await take_over(slot, f"None; tasks.open_document = lambda *_, **__: {outcome}", marker=tmp_path)
 
     found = await slot.open(source, "image/png")
 
@@ -204,7 +204,7 @@ async def test_no_more_pages_have_a_text_of_their_own_than_were_asked_for(
     make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:
     slot = make_slot()
-    await take_over(slot, "None; calls.own_texts = lambda *_, **__: (GOOD,) * 3", marker=tmp_path)
+    await take_over(slot, "None; tasks.own_texts = lambda *_, **__: (GOOD,) * 3", marker=tmp_path)
 
     found = await slot.own_texts(source, "application/pdf", pages=[1, 2], options=Options("eng"))
 
@@ -222,8 +222,8 @@ async def test_a_searchable_pdf_is_a_file_that_was_made_for_it(
     await inside(
         slot,
         f"""
-        from docserver.ocr.searchable import pictures
-        pictures.write = lambda *_, target, **__: os.{made.format(str(other))}
+        from docserver.ocr.searchable import from_image
+        from_image.write = lambda *_, target, **__: os.{made.format(str(other))}
         """,
     )
 

@@ -20,10 +20,10 @@ import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options
-from docserver.ocr import landlock, syscalls
-from docserver.ocr.handover import show
-from docserver.ocr.pool import Slot
-from docserver.ocr.processes import _any_alive
+from docserver.ocr.sandbox import landlock, syscalls
+from docserver.ocr.server.files import show
+from docserver.ocr.server.process import _any_alive
+from docserver.ocr.server.slot import Slot
 from tests import samples
 from tests.integration.test_ocr_slot import (
     alive,
@@ -291,7 +291,7 @@ async def test_what_holds_up_its_own_process_ends_with_the_server_all_the_same(
             import asyncio
             from pathlib import Path
             from docserver.ocr.engine import PROGRAM, Engine
-            from docserver.ocr.pool import Slot
+            from docserver.ocr.server.slot import Slot
             from docserver.settings import Settings
             from tests.integration.test_sandbox import inside
 
@@ -336,8 +336,8 @@ async def test_an_ocr_process_whose_server_is_killed_while_it_starts_ends_too(tm
             import os, signal
             from pathlib import Path
             from docserver.ocr.engine import PROGRAM, Engine
-            from docserver.ocr.pool import Slot
-            from docserver.ocr.processes import Child
+            from docserver.ocr.server.slot import Slot
+            from docserver.ocr.server.process import Child
             from docserver.settings import Settings
 
             if __name__ == "__main__":
@@ -490,8 +490,8 @@ async def test_a_document_that_vanishes_while_it_is_read_is_not_blamed_for_what_
         slot,
         f"""
         from docserver.errors import DocumentErrorCode
-        from docserver.ocr import calls
-        from docserver.ocr.faults import Unreadable
+        from docserver.ocr.child import tasks
+        from docserver.ocr.errors import Unreadable
 
         def call(*_, **__):
             for _ in range(1000):

@@ -65,7 +65,7 @@ def test_the_time_is_that_of_the_record_in_utc(log: Log) -> None:
     ("name", "service"),
     [
         ("docserver.worker", "worker"),
-        ("docserver.ocr.pool", "ocr"),
+        ("docserver.ocr.server.slot", "ocr"),
         ("docserver", "docserver"),
         ("aiohttp.server", "aiohttp.server"),
     ],

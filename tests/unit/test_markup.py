@@ -15,7 +15,7 @@ from lxml import etree
 
 from docserver.formats import RENDERINGS
 from docserver.model import Page
-from docserver.ocr import tesseract
+from docserver.ocr.recognition import tesseract
 from docserver.typography import clean, runs_right_to_left, spaced
 from tests.pages import failed, page, paragraph, read
 from tests.unit.test_formats import JOB

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from docserver.errors import DocumentErrorCode
-from docserver.ocr import images
-from docserver.ocr.faults import Unreadable
+from docserver.ocr.errors import Unreadable
+from docserver.ocr.image import decode
 
 SIZE = (60, 40)
 
@@ -22,8 +22,8 @@ def picture(mode: str = "L") -> Image.Image:
 
 def decoded(
     source: Path, content_type: str, *, page: int = 1, max_pixels: int = 10_000
-) -> tuple[images.Picture, Image.Image]:
-    found = images.decode(str(source), content_type, page=page, max_pixels=max_pixels)
+) -> tuple[decode.Picture, Image.Image]:
+    found = decode.decode(str(source), content_type, page=page, max_pixels=max_pixels)
     return found, found.image
 
 
@@ -135,7 +135,7 @@ def test_a_turned_picture_is_set_upright(
 ) -> None:
     source = tmp_path / name
     exif = Image.Exif()
-    exif[images.ORIENTATION_TAG] = orientation
+    exif[decode.ORIENTATION_TAG] = orientation
     picture().transpose(method).save(source, exif=exif)
 
     _, plain = decoded(source, content_type)
@@ -157,7 +157,7 @@ def test_every_image_of_a_tiff_is_a_page(tmp_path: Path) -> None:
     source = tmp_path / "a.tif"
     picture().save(source, save_all=True, append_images=[picture().transpose(Image.Transpose.ROTATE_180)])
 
-    assert images.count_pages(str(source), "image/tiff", max_pages=2, max_pixels=10_000) == 2
+    assert decode.count_pages(str(source), "image/tiff", max_pages=2, max_pixels=10_000) == 2
     assert_upright(decoded(source, "image/tiff")[1])
     assert is_black_at(decoded(source, "image/tiff", page=2)[1], x=55, y=35)
 
@@ -169,13 +169,13 @@ def test_an_animation_is_one_page(name: str, content_type: str, tmp_path: Path) 
     source = tmp_path / name
     picture().save(source, save_all=True, append_images=[picture().transpose(Image.Transpose.ROTATE_180)])
 
-    assert images.count_pages(str(source), content_type, max_pages=9, max_pixels=10_000) == 1
+    assert decode.count_pages(str(source), content_type, max_pages=9, max_pixels=10_000) == 1
     assert_upright(decoded(source, content_type)[1])
 
 
 def refused(source: Path, content_type: str, *, page: int = 1, max_pages: int = 3) -> DocumentErrorCode:
     with pytest.raises(Unreadable) as caught:
-        images.count_pages(str(source), content_type, max_pages=max_pages, max_pixels=10_000)
+        decode.count_pages(str(source), content_type, max_pages=max_pages, max_pixels=10_000)
         decoded(source, content_type, page=page)
     assert str(source) not in caught.value.failure.message
     return caught.value.failure.code
@@ -197,7 +197,7 @@ def test_a_tiff_whose_page_chain_loops_comes_to_an_end(tmp_path: Path) -> None:
     struct.pack_into("<I", data, first + 2 + 12 * entries, first)
     source.write_bytes(data)
 
-    assert images.count_pages(str(source), "image/tiff", max_pages=3, max_pixels=10_000) == 1
+    assert decode.count_pages(str(source), "image/tiff", max_pages=3, max_pixels=10_000) == 1
 
 
 def test_a_page_that_a_file_does_not_have_is_out_of_range(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_too_many_pixels_are_refused_with_the_numbers(tmp_path: Path) -> None:
     Image.new("L", (200, 100)).save(source)
 
     with pytest.raises(Unreadable) as caught:
-        images.count_pages(str(source), "image/png", max_pages=1, max_pixels=10_000)
+        decode.count_pages(str(source), "image/png", max_pages=1, max_pixels=10_000)
 
     assert caught.value.failure.code is DocumentErrorCode.TOO_MANY_PIXELS
     assert "200 x 100" in caught.value.failure.message
@@ -228,7 +228,7 @@ def test_the_size_of_a_later_page_is_checked_too(tmp_path: Path) -> None:
 
 def test_a_side_longer_than_tesseract_can_count_is_refused() -> None:
     with pytest.raises(Unreadable) as caught:
-        images.check_size(images.MAX_SIDE + 1, 1, max_pixels=10**9)
+        decode.check_size(decode.MAX_SIDE + 1, 1, max_pixels=10**9)
 
     assert caught.value.failure.code is DocumentErrorCode.TOO_MANY_PIXELS
 

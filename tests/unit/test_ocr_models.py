@@ -3,7 +3,7 @@
 import pytest
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from docserver.ocr.models import MODELS, candidates
+from docserver.ocr.languages import MODELS, candidates
 
 INSTALLED = ["ara", "deu", "eng", "fra", "frk", "jpn", "jpn_vert", "rus", "script/Latin", "trained_here"]
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from docserver.model import Block, Box, Line, Paragraph, Word
-from docserver.ocr.looks import look, ruled_lines, sample
-from docserver.ocr.prepare import (
+from docserver.ocr.image.analysis import look, ruled_lines, sample
+from docserver.ocr.image.transform import (
     Prepared,
     cut,
     framed,

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from docserver.ocr.specks import density, despeckled, lone, ungrained
+from docserver.ocr.image.noise import density, despeckled, lone, ungrained
 
 Shades = NDArray[np.uint8]
 

@@ -8,11 +8,11 @@ from PIL import Image
 from pytesseract import TesseractError
 
 from docserver.errors import DocumentErrorCode
-from docserver.ocr import tesseract, tesseract_program
-from docserver.ocr.faults import Unreadable
-from docserver.ocr.tesseract import Layout, Tesseract
-from docserver.ocr.tesseract_library import TesseractLibrary
-from docserver.ocr.tesseract_program import TesseractProgram
+from docserver.ocr.errors import Unreadable
+from docserver.ocr.recognition import tesseract, tesseract_program
+from docserver.ocr.recognition.tesseract import Layout, Tesseract
+from docserver.ocr.recognition.tesseract_library import TesseractLibrary
+from docserver.ocr.recognition.tesseract_program import TesseractProgram
 
 PICTURE = Image.new("L", (20, 20), 255)
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from docserver.model import Block, Box, Line, Paragraph, Word
-from docserver.ocr.images import Picture
-from docserver.ocr.reading import read
-from docserver.ocr.tesseract import Layout, Recognised
+from docserver.ocr.image.decode import Picture
+from docserver.ocr.recognition.reader import read
+from docserver.ocr.recognition.tesseract import Layout, Recognised
 
 CHARACTERS = "本合同自双方签字盖章之日起生效"
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from docserver.ocr import seccomp, syscalls
 from docserver.ocr.engine import PACKAGES
-from docserver.ocr.sandbox import PROGRAMS, Confinement, NotConfined
-from docserver.ocr.trial import Sandbox, sandbox
+from docserver.ocr.sandbox import seccomp, syscalls
+from docserver.ocr.sandbox.policy import PROGRAMS, Confinement, NotConfined
+from docserver.ocr.server.sandbox_probe import Sandbox, sandbox
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from fontTools.ttLib import TTFont
 
 from docserver.errors import DocumentErrorCode
 from docserver.model import Block, Box, Line, Page, Paragraph, Word, lines_of, pack_blocks
-from docserver.ocr.faults import Unreadable
-from docserver.ocr.searchable import pdfs
-from docserver.ocr.searchable.blank_font import EM, TRUETYPE
-from docserver.ocr.searchable.overlay import ADVANCE, DEEPEST, HIGHEST, STEPS, in_sight
+from docserver.ocr.errors import Unreadable
+from docserver.ocr.searchable import from_pdf
+from docserver.ocr.searchable.glyphless_font import EM, TRUETYPE
+from docserver.ocr.searchable.text_operators import ADVANCE, DEEPEST, HIGHEST, STEPS, in_sight
 from tests.pages import HEIGHT, WIDTH, failed, page, paragraph, read
 from tests.samples import pdf_encrypted, pdf_owner_locked, pdf_pages, pdf_scanned, pdf_text, pdf_texts
 from tests.unit.test_markup import ARABIC, HEBREW
@@ -47,7 +47,7 @@ Boxes = list[tuple[str, tuple[float, ...]]]
 def made(data: bytes, pages: Sequence[Page], tmp_path: Path) -> Path:
     source, target = tmp_path / "source.pdf", tmp_path / "target.pdf"
     source.write_bytes(data)
-    pdfs.write(str(source), pages=pages, target=target)
+    from_pdf.write(str(source), pages=pages, target=target)
     with pikepdf.open(target) as pdf:
         assert pdf.check_pdf_syntax() == []
     return target

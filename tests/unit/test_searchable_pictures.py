@@ -9,8 +9,8 @@ import pytest
 from PIL import ExifTags, Image, ImageChops
 
 from docserver.model import Page
-from docserver.ocr import images
-from docserver.ocr.searchable import pictures
+from docserver.ocr.image import decode
+from docserver.ocr.searchable import from_image
 from docserver.ocr.searchable.jpeg import described
 from tests.pages import failed, page, paragraph, read
 from tests.samples import KINDS, PAGES, picture, tiff_1bit, tiff_pages
@@ -26,7 +26,7 @@ SAME = 6.0
 def made(data: bytes, content_type: str, pages: list[Page], tmp_path: Path) -> Path:
     source, target = tmp_path / "source", tmp_path / "target.pdf"
     source.write_bytes(data)
-    pictures.write(str(source), content_type, pages=pages, target=target, max_pixels=10_000_000)
+    from_image.write(str(source), content_type, pages=pages, target=target, max_pixels=10_000_000)
     with pikepdf.open(target) as pdf:
         assert pdf.check_pdf_syntax() == []
     return target
@@ -59,7 +59,7 @@ def difference(first: Image.Image, second: Image.Image) -> float:
 def shown(data: bytes, content_type: str, tmp_path: Path) -> Image.Image:
     """The picture as it was read."""
     (tmp_path / "shown").write_bytes(data)
-    return images.decode(str(tmp_path / "shown"), content_type, page=1, max_pixels=10_000_000).image
+    return decode.decode(str(tmp_path / "shown"), content_type, page=1, max_pixels=10_000_000).image
 
 
 PICTURES = [name for name, sample in KINDS.items() if sample.content_type.startswith("image/")]

@@ -17,9 +17,9 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.model import lines_of
-from docserver.ocr import glyphs, scene, textlayer
-from docserver.ocr.faults import NoLayer
-from docserver.ocr.textlayer import Layer
+from docserver.ocr.errors import NoLayer
+from docserver.ocr.pdf import page_objects, text_layer, text_words
+from docserver.ocr.pdf.text_layer import Layer
 from tests.samples_layers import (
     HEIGHT,
     LEFT,
@@ -56,7 +56,7 @@ def opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
 def layer(data: bytes, page: int = 1) -> Layer:
     with opened(data) as document:
         width, height = (math.ceil(side * DPI / 72) for side in document[page - 1].get_size())
-        return textlayer.read(document, page=page, width=width, height=height)
+        return text_layer.read(document, page=page, width=width, height=height)
 
 
 def refusal(data: bytes, page: int = 1) -> str:
@@ -307,8 +307,8 @@ def test_text_that_climbs_is_read_from_the_picture() -> None:
 
 
 def test_a_page_beyond_all_bounds_is_read_from_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glyphs, "MOST_CHARACTERS", 300)
+    monkeypatch.setattr(text_words, "MOST_CHARACTERS", 300)
     assert refusal(pdf(lines(PROSE))) == "too many characters"
 
-    monkeypatch.setattr(scene, "MOST_OBJECTS", 3)
+    monkeypatch.setattr(page_objects, "MOST_OBJECTS", 3)
     assert refusal(pdf(lines(PROSE))) == "too many objects"

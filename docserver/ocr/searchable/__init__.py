@@ -1,1 +1,1 @@
-"""Searchable PDFs: `maker` runs in the server, `entry` and all the rest in a process of its own that can be killed."""
+"""Child side: searchable PDFs: the words of a document laid invisibly over its pages."""

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from docserver.errors import ServiceError
 from docserver.ocr.engine import EngineMissing, check_programs
-from docserver.ocr.models import candidates
+from docserver.ocr.languages import candidates
 from docserver.web import response_schemas
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import RESOURCES

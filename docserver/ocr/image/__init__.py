@@ -1,0 +1,1 @@
+"""Child side: pictures decoded, analysed and made easier to read. Reads no text."""

@@ -1,0 +1,267 @@
+"""Child side: pages of picture files, decoded with Pillow into what Tesseract may be given; no recognition."""
+
+import errno
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO
+
+import pi_heif
+from PIL import Image, ImageChops, ImageCms, ImageOps, UnidentifiedImageError
+
+from docserver.errors import DocumentErrorCode
+from docserver.ocr.errors import Unreadable
+
+Image.MAX_IMAGE_PIXELS = None
+"""Pillow's own limit warns on some frames and not at all on others; `check_size` looks at each."""
+
+PILLOW_FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "image/png": ("PNG",),
+        "image/jpeg": ("JPEG",),
+        "image/tiff": ("TIFF",),
+        "image/webp": ("WEBP",),
+        "image/bmp": ("BMP",),
+        "image/gif": ("GIF",),
+        "image/jp2": ("JPEG2000",),
+        "image/heic": ("HEIF",),
+        "image/heif": ("HEIF",),
+        "image/avif": ("AVIF",),
+    }
+)
+"""The one decoder for each type. Pillow left to itself would start Ghostscript for an EPS named .png."""
+
+MAX_SIDE = 32767
+"""Tesseract keeps coordinates in 16 signed bits and refuses longer sides."""
+
+CREDIBLE_DPI = range(70, 2401)
+"""Tesseract's own bounds; it estimates the resolution of a file that claims another."""
+
+FAX_PIXEL = (1.5, 2.5)
+"""How much higher than wide the pixels of faxes are: 204 by 98 dots an inch, 200 by 100."""
+
+ORIENTATION_TAG = 0x0112
+PHOTOMETRIC_TAG = 262
+
+INVISIBLE_CONTRAST = 24
+"""Grey levels: text that differs less from its background cannot be read, so the other background is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page as a viewer shows it, in mode 1, L or RGB."""
+
+    image: Image.Image
+    dpi: int | None
+    """What the file itself claims, if that is credible."""
+    pixel_height: float = 1.0
+    """How much higher than wide a pixel is: 2 on a fax of standard resolution."""
+
+
+def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: int) -> int:
+    """The pages of a picture file: every image of a TIFF, one of any other. Raises Unreadable."""
+    with _opened(source, content_type) as image:
+        if content_type != "image/tiff":
+            check_size(*image.size, max_pixels=max_pixels)
+            return 1
+        pages = 1
+        # n_frames would walk the whole chain of a file whose images are millions.
+        while _seek(image, pages):
+            pages += 1
+            if pages > max_pages:
+                raise Unreadable(
+                    DocumentErrorCode.TOO_MANY_PAGES, f"The file has more than {max_pages} pages, which is the limit."
+                )
+        if pages == 1:
+            image.seek(0)
+            check_size(*image.size, max_pixels=max_pixels)
+        return pages
+
+
+def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Picture:
+    """Page `page` (from 1), turned as its EXIF data says. Raises Unreadable."""
+    with _opened(source, content_type) as image:
+        if page > 1 and (content_type != "image/tiff" or not _seek(image, page - 1)):
+            raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The file has no page {page}.")
+        check_size(*image.size, max_pixels=max_pixels)
+        dpi = _dpi(image)
+        image.load()
+        shown = image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+        # A copy, because what Pillow opened is closed here.
+        return Picture(_flat(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
+
+
+def check_size(width: int, height: int, *, max_pixels: int) -> None:
+    """Raises Unreadable if a page of this size must not be decoded."""
+    if width < 1 or height < 1:
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture has no area.")
+    if width * height > max_pixels:
+        raise Unreadable(
+            DocumentErrorCode.TOO_MANY_PIXELS,
+            f"The page has {width} x {height} pixels ({_megapixels(width * height)} megapixels); "
+            f"the limit is {_megapixels(max_pixels)} megapixels.",
+        )
+    if max(width, height) > MAX_SIDE:
+        raise Unreadable(
+            DocumentErrorCode.TOO_MANY_PIXELS,
+            f"The page has {width} x {height} pixels; no side may be longer than {MAX_SIDE}.",
+        )
+
+
+def _megapixels(pixels: int) -> str:
+    return f"{pixels / 1_000_000:.1f}".removesuffix(".0")
+
+
+@contextmanager
+def _opened(source: str, content_type: str) -> Iterator[Image.Image]:
+    """The picture, opened by its one decoder; what a decoder raises on a broken file becomes Unreadable."""
+    formats = PILLOW_FORMATS[content_type]
+    if "HEIF" in formats:
+        pi_heif.register_heif_opener()
+    try:
+        # From a file, not a path: Pillow maps a path into memory, and with it misreads turned TIFFs (seen in 13.0.0).
+        with Path(source).open("rb") as file, Image.open(file, formats=formats) as image:
+            yield image
+    except (Unreadable, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture cannot be opened: its header is broken.") from error
+    # Decoders raise nearly anything on a broken file, and each kind of it means the same.
+    except Exception as error:
+        # A full disk or a lost file is not the document's fault; only the system's own errors have a number. This one
+        # does come from the document: it names a place in the file that no file can have.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        if "broken data stream" in str(error) or "truncated" in str(error).lower():
+            raise Unreadable(
+                DocumentErrorCode.CORRUPT, "The picture is broken or incomplete.", detail=repr(error)
+            ) from error
+        raise Unreadable(
+            DocumentErrorCode.CORRUPT, "The picture is broken and cannot be decoded.", detail=repr(error)
+        ) from error
+
+
+def _seek(image: Image.Image, frame: int) -> bool:
+    try:
+        image.seek(frame)
+    except EOFError:
+        return False
+    return True
+
+
+def _dpi(image: Image.Image) -> int | None:
+    """The vertical resolution that the file itself claims, if credible.
+
+    Of a JPEG only the JFIF density counts: cameras put a meaningless 72 into EXIF, which Tesseract never sees either.
+    """
+    if "jfif" in image.info:
+        per_unit = {1: 1.0, 2: 2.54}.get(image.info.get("jfif_unit", 0), 0.0)
+        value = image.info["jfif_density"][1] * per_unit
+    elif image.format in ("JPEG", "MPO"):
+        return None
+    else:
+        claimed: Any = image.info.get("dpi")
+        value = claimed[1] if isinstance(claimed, tuple) and len(claimed) == 2 else 0
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    return round(number) if round(number) in CREDIBLE_DPI else None
+
+
+def _pixel_height(image: Image.Image) -> float:
+    """Of faxes alone, whose lines are coarser than their rows are fine; other files that claim it are mostly wrong."""
+    claimed: Any = image.info.get("dpi")
+    if image.mode != "1" or not isinstance(claimed, tuple) or len(claimed) != 2:
+        return 1.0
+    across, down = float(claimed[0]), float(claimed[1])
+    ratio = across / down if down > 0 else 1.0
+    return ratio if FAX_PIXEL[0] < ratio < FAX_PIXEL[1] and image.height * ratio <= MAX_SIDE else 1.0
+
+
+def _orientation(image: Image.Image) -> int:
+    value = image.getexif().get(ORIENTATION_TAG, 1)
+    return value if isinstance(value, int) else 1
+
+
+def stored_orientation(file: BinaryIO) -> int:
+    """The EXIF orientation of a JPEG, 1 to 8; 1 if it does not tell, or is nonsense."""
+    with Image.open(file, formats=["JPEG"]) as image:
+        orientation = _orientation(image)
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """The picture in mode 1, L or RGB, without transparency."""
+    if image.has_transparency_data:
+        return _on_background(image.convert("RGBA"))
+    if image.mode in ("1", "L", "RGB"):
+        return image
+    if image.mode == "P":
+        return _from_palette(image)
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _to_eight_bits(image)
+    if image.mode == "LAB":
+        return _from_lab(image)
+    # CMYK, YCbCr, HSV and RGBX
+    return image.convert("RGB")
+
+
+def _on_background(image: Image.Image) -> Image.Image:
+    """Paint on white, as every viewer does; on black where that leaves nothing to see (white text on nothing)."""
+    for colour in ("white", "black"):
+        painted = Image.new("RGBA", image.size, colour)
+        painted.alpha_composite(image)
+        levels: Any = painted.convert("L").getextrema()
+        if levels[1] - levels[0] >= INVISIBLE_CONTRAST:
+            break
+    else:
+        painted = Image.new("RGBA", image.size, "white")
+    return _grey_if_grey(painted.convert("RGB"))
+
+
+def _grey_if_grey(image: Image.Image) -> Image.Image:
+    """One channel where all three are the same: a third of the bytes for Tesseract to read."""
+    red, green, blue = image.split()
+    if ImageChops.difference(red, green).getbbox() or ImageChops.difference(green, blue).getbbox():
+        return image
+    return red
+
+
+def _from_palette(image: Image.Image) -> Image.Image:
+    palette = image.getpalette("RGB") or []
+    colours: Any = image.getcolors(256) or []
+    used = [palette[3 * index : 3 * index + 3] for _, index in colours]
+    return image.convert("L" if all(len(set(colour)) == 1 for colour in used) else "RGB")
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Deeper grey brought to 8 bits by the range that its numbers use: 8, 10, 12, 16 bits, or from 0.0 to 1.0."""
+    numbers = image.convert("F") if image.mode != "F" else image
+    bounds: Any = numbers.getextrema()
+    low, high = float(bounds[0]), float(bounds[1])
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture holds values that are no numbers.")
+    if low < 0:
+        black, white = low, high
+    elif high <= 1:
+        black, white = 0.0, 1.0
+    else:
+        black, white = 0.0, float(2 ** max(8, math.ceil(math.log2(high + 1))) - 1)
+    scale = 255 / ((white - black) or 1)
+    eight = numbers.point(lambda value: value * scale - black * scale).convert("L")
+    # Pillow inverts "white is zero" for 8 bits and fewer only.
+    inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == 0
+    return ImageOps.invert(eight) if inverted else eight
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    transform = ImageCms.buildTransform(
+        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), inMode="LAB", outMode="RGB"
+    )
+    converted: Image.Image | None = ImageCms.applyTransform(image, transform)
+    if converted is None:
+        raise ValueError("not converted")
+    return converted

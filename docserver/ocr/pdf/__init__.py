@@ -1,0 +1,1 @@
+"""Child side: PDF pages, drawn as pictures or read by their own text."""

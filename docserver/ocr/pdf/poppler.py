@@ -1,0 +1,104 @@
+"""Child side: the only caller of poppler's programs, through pdf2image; counts and draws what PDFium cannot."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from pdf2image import convert_from_path, pdfinfo_from_path
+from pdf2image.exceptions import PDFPageCountError
+from PIL import Image
+
+from docserver.errors import DocumentErrorCode
+from docserver.ocr.errors import Unreadable
+from docserver.ocr.image.decode import Picture
+from docserver.ocr.pdf.resolution import affordable_dpi
+
+_SIZE = re.compile(r"([0-9.]+(?:e\+?[0-9]+)?) x ([0-9.]+(?:e\+?[0-9]+)?) pts")
+_AFTER_LAST = re.compile(r"can not be after the last page \((\d+)\)")
+REFUSED = 1
+"""How pdfinfo ends when it cannot open a file (pdfinfo(1), "Exit codes")."""
+
+_HEADER = re.compile(rb"P5\s(\d{1,6})\s(\d{1,6})\s255\s")
+
+
+def count_pages(source: str) -> int:
+    """The number of pages. Raises Unreadable."""
+    return int(_info(source)["Pages"])
+
+
+def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) -> Picture:
+    """Draw page `page` (from 1) in grey, at `dpi` or as finely as it may be. Raises Unreadable."""
+    info = _info(source, page=page)
+    used_dpi = affordable_dpi(*_size(info, page=page), page=page, dpi=dpi, max_pixels=max_pixels)
+    paths = convert_from_path(
+        source,
+        dpi=used_dpi,
+        first_page=page,
+        last_page=page,
+        grayscale=True,
+        fmt="ppm",
+        output_folder=scratch,
+        output_file="page",
+        paths_only=True,
+        # pdfinfo measures the crop box, and it is what a reader sees.
+        use_cropbox=True,
+    )
+    if len(paths) != 1:
+        # Its size is known, so this is no broken file but a program that has died.
+        raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF ended before it began.")
+    drawn = Path(str(paths[0]))
+    _check(drawn, page=page)
+    with Image.open(drawn, formats=["PPM"]) as image:
+        image.load()
+    drawn.unlink()
+    return Picture(image, used_dpi)
+
+
+def _info(source: str, *, page: int = 1) -> dict[str, Any]:
+    try:
+        return dict(pdfinfo_from_path(source, first_page=page, last_page=page))
+    except PDFPageCountError as error:
+        said = str(error)
+        if "Incorrect password" in said:
+            raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.") from error
+        if after := _AFTER_LAST.search(said):
+            if int(after[1]) == 0:
+                raise Unreadable(DocumentErrorCode.EMPTY, "The PDF has no pages.", detail=said[-2000:]) from error
+            raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The PDF has no page {page}.") from error
+        if "security handler" in said:
+            raise Unreadable(
+                DocumentErrorCode.ENCRYPTED, "The PDF is protected in a way that cannot be opened.", detail=said[-2000:]
+            ) from error
+        if _refuses(source):
+            raise Unreadable(
+                DocumentErrorCode.CORRUPT, "The PDF is broken and cannot be opened.", detail=said[-2000:]
+            ) from error
+        raise Unreadable(
+            DocumentErrorCode.ENGINE_CRASHED, "Opening the PDF ended before it was complete.", detail=said[-2000:]
+        ) from error
+
+
+def _refuses(source: str) -> bool:
+    """Whether pdfinfo says itself that it cannot open a file: how it ended pdf2image does not tell."""
+    again = subprocess.run(["pdfinfo", source], capture_output=True, check=False)  # noqa: S607 - as pdf2image does
+    return again.returncode == REFUSED
+
+
+def _size(info: dict[str, Any], *, page: int) -> tuple[float, float]:
+    """Width and height in points."""
+    found = _SIZE.match(info.get(f"Page {page:4d} size", ""))
+    if not found:
+        raise Unreadable(DocumentErrorCode.CORRUPT, f"Page {page} of the PDF has no size.")
+    return float(found[1]), float(found[2])
+
+
+def _check(path: Path, *, page: int) -> None:
+    """Raise Unreadable unless a page is drawn whole: pdftoppm may crash after half a file, or leave an empty one."""
+    with path.open("rb") as file:
+        header = _HEADER.match(file.read(32))
+    if header:
+        width, height = int(header[1]), int(header[2])
+        if path.stat().st_size == header.end() + width * height:
+            return
+    raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF ended before it was complete.")

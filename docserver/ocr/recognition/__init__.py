@@ -1,0 +1,1 @@
+"""Child side: from a page's picture to its text, by Tesseract."""

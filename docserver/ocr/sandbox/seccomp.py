@@ -1,0 +1,115 @@
+"""Child side: the seccomp filter, assembled and installed; which calls it refuses stands in `syscalls`.
+
+Bindings exist (pyseccomp), but need a C library beside them. Source: seccomp(2), linux/filter.h, linux/audit.h.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from docserver.ocr.sandbox import syscalls
+
+ARCHITECTURES: Mapping[str, int] = MappingProxyType({"x86_64": 0xC000003E, "aarch64": 0xC00000B7})
+"""AUDIT_ARCH_*: both 64-bit and little-endian."""
+
+PR_SET_SECCOMP = 22
+MODE_FILTER = 2
+
+KILL_PROCESS = 0x80000000
+ALLOW = 0x7FFF0000
+ERRNO = 0x00050000
+REFUSE = ERRNO | errno.EPERM
+"""An error rather than death: libraries try such calls and have another way where they are refused."""
+UNKNOWN = ERRNO | errno.ENOSYS
+
+NUMBER_OFFSET = 0
+ARCHITECTURE_OFFSET = 4
+ARGUMENTS_OFFSET = 16
+
+LOAD = 0x20
+EQUAL = 0x15
+AT_LEAST = 0x35
+ANY_BIT = 0x45
+RETURN = 0x06
+
+NEW_NAMESPACES = 0x7E020000
+CLONE_PARENT = 0x00008000
+TIOCSTI = 0x5412
+TIOCLINUX = 0x541C
+REFUSED_PRCTL = (
+    1,  # PR_SET_PDEATHSIG: outlive the server
+    4,  # PR_SET_DUMPABLE: hide from the server's look at what is in use
+    35,  # PR_SET_MM
+    36,  # PR_SET_CHILD_SUBREAPER: let orphans go
+    0x59616D61,  # PR_SET_PTRACER
+)
+
+_Instruction = tuple[int, int, int, int]
+"""Code, steps over if true, steps over if false, operand."""
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def supported() -> bool:
+    """Whether there is a filter for this machine."""
+    return platform.machine() in ARCHITECTURES
+
+
+def install(*, server: int, group: int) -> None:
+    """Filter the calls of this process and its descendants; the server may not be signalled, also without Landlock.
+
+    Needs no-new-privileges and a single thread. Raises OSError where the kernel refuses.
+    """
+    instructions = assemble(platform.machine(), server=server, group=group)
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
+    program = _Program(len(code) // 8, code)
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(program), 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def assemble(machine: str, *, server: int, group: int) -> list[_Instruction]:
+    """The filter as instructions of classic BPF."""
+    judged = syscalls.JUDGED[machine]
+    filters = [
+        (LOAD, 0, 0, ARCHITECTURE_OFFSET),
+        # Calls of another architecture have other numbers, and no program of ours makes any.
+        (EQUAL, 1, 0, ARCHITECTURES[machine]),
+        (RETURN, 0, 0, KILL_PROCESS),
+        (LOAD, 0, 0, NUMBER_OFFSET),
+        (AT_LEAST, 0, 1, syscalls.LAST + 1),
+        (RETURN, 0, 0, UNKNOWN),
+        # Its flags are in memory, where no filter can look; the C library then takes clone.
+        (EQUAL, 0, 1, judged["clone3"]),
+        (RETURN, 0, 0, UNKNOWN),
+    ]
+    for number in syscalls.REFUSED[machine].values():
+        filters += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
+    filters += _refused_if(judged["clone"], 0, (ANY_BIT, 0, 1, NEW_NAMESPACES | CLONE_PARENT))
+    filters += _refused_if(judged["prlimit64"], 0, (EQUAL, 1, 0, 0))
+    for option in REFUSED_PRCTL:
+        filters += _refused_if(judged["prctl"], 0, (EQUAL, 0, 1, option))
+    for request in (TIOCSTI, TIOCLINUX):
+        filters += _refused_if(judged["ioctl"], 1, (EQUAL, 0, 1, request))
+    for target in (server, -group, -1):
+        filters += _refused_if(judged["kill"], 0, (EQUAL, 0, 1, target & 0xFFFFFFFF))
+    filters += _refused_if(judged["tgkill"], 0, (EQUAL, 0, 1, server))
+    return [*filters, (RETURN, 0, 0, ALLOW)]
+
+
+def _refused_if(number: int, argument: int, test: _Instruction) -> list[_Instruction]:
+    """Refuse a call if its argument passes the test, which steps over one instruction if it does not."""
+    return [
+        (EQUAL, 0, 4, number),
+        # The low half: each of these arguments is an int.
+        (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
+        test,
+        (RETURN, 0, 0, REFUSE),
+        (LOAD, 0, 0, NUMBER_OFFSET),
+    ]

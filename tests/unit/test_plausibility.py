@@ -1,0 +1,59 @@
+"""Letters of a language are told from letters that were mixed up."""
+
+import random
+import string
+
+import pytest
+
+from docserver.ocr.pdf.plausibility import is_language
+
+SAMPLES = [
+    "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience.",
+    "Alle Menschen sind frei und gleich an Würde und Rechten geboren und sollen einander brüderlich begegnen.",
+    "Tous les êtres humains naissent libres et égaux en dignité et en droits, et doivent agir en esprit fraternel.",
+    "Wszyscy ludzie rodzą się wolni i równi pod względem swej godności i swych praw, obdarzeni rozumem i sumieniem.",
+    "Tất cả mọi người sinh ra đều được tự do và bình đẳng về nhân phẩm và quyền lợi, và đối xử với nhau.",
+    "Все люди рождаются свободными и равными в своём достоинстве и правах и должны поступать в духе братства.",
+    "Όλοι οι άνθρωποι γεννιούνται ελεύθεροι και ίσοι στην αξιοπρέπεια και τα δικαιώματα, με λογική και συνείδηση.",
+    "يولد جميع الناس أحرارا متساوين في الكرامة والحقوق وقد وهبوا عقلا وضميرا وعليهم أن يعامل بعضهم بعضا",
+    "כל בני אדם נולדו בני חורין ושווים בערכם ובזכויותיהם, כולם חוננו בתבונה ובמצפון",
+    "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。",
+]
+
+
+@pytest.mark.parametrize("text", SAMPLES)
+def test_languages_are_known(text: str) -> None:
+    assert is_language([text])
+
+
+@pytest.mark.parametrize("by", range(1, 26))
+def test_shifted_letters_are_none(by: int) -> None:
+    lower = string.ascii_lowercase
+    shift = str.maketrans(lower, lower[by:] + lower[:by])
+
+    assert not is_language([SAMPLES[0].lower().translate(shift)])
+
+
+def test_mixed_up_letters_are_hardly_ever_one() -> None:
+    chance = random.Random(1)
+    taken = 0
+    for _ in range(100):
+        mixed = chance.sample(string.ascii_lowercase, 26)
+        taken += is_language([SAMPLES[0].lower().translate(str.maketrans(string.ascii_lowercase, "".join(mixed)))])
+
+    assert taken <= 6
+
+
+def test_another_alphabet_read_as_latin_accents_is_none() -> None:
+    assert not is_language([SAMPLES[5].encode("cp1251").decode("latin-1")])
+
+
+def test_random_ideographs_are_none() -> None:
+    chance = random.Random(1)
+
+    assert not is_language(["".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(60))])
+
+
+@pytest.mark.parametrize("text", ["", "12 345,00 EUR 17.11.2026", "Fig. 3", "A B C", "GmbH"])
+def test_what_is_too_little_to_tell_is_let_pass(text: str) -> None:
+    assert is_language([text])
