@@ -1,4 +1,4 @@
-"""Turns: work that is done for one client at a time, for which others wait no longer than they may."""
+"""Work that runs for one client at a time, and for which the others wait only so long."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,14 +8,14 @@ from docserver.errors import Unavailable
 
 
 @asynccontextmanager
-async def taken(turn: asyncio.Lock, *, within_s: float, refusal: str, retry_after_s: int) -> AsyncIterator[None]:
-    """Hold the turn until the block ends; raises Unavailable with this refusal if it does not come in time."""
+async def acquired(lock: asyncio.Lock, *, within_s: float, refusal: str, retry_after_s: int) -> AsyncIterator[None]:
+    """Hold the lock until the block ends; raises Unavailable with this refusal if it is not free in time."""
     try:
         async with asyncio.timeout(within_s):
-            await turn.acquire()
+            await lock.acquire()
     except TimeoutError as error:
         raise Unavailable(refusal, headers={"Retry-After": str(retry_after_s)}) from error
     try:
         yield
     finally:
-        turn.release()
+        lock.release()

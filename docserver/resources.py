@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from docserver.database.connection import Database
-from docserver.formats.renderer import Renderer
+from docserver.formats.result_writer import ResultWriter
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
 from docserver.ocr.server.sandbox_probe import Sandbox
@@ -38,7 +38,7 @@ class Resources:
     engine: Engine
     sandbox: Sandbox
     pdf_maker: PdfMaker
-    renderer: Renderer
+    result_writer: ResultWriter
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
                 engine=engine,
                 sandbox=sandbox,
                 pdf_maker=PdfMaker(settings, engine, scratch=scratch),
-                renderer=Renderer(scratch=scratch, most_bytes=settings.cache_result_bytes),
+                result_writer=ResultWriter(scratch=scratch, max_bytes=settings.cache_result_bytes),
             )
     finally:
         listening.cancel()

@@ -1,4 +1,4 @@
-"""What documents say, in the format that a client wants: rendered from the stored words, or kept from the last time."""
+"""What documents say, in the format that a client wants: written from the stored words, or cached."""
 
 import asyncio
 import os
@@ -25,7 +25,8 @@ from docserver.errors import (
     ResultNotReady,
     Unprocessable,
 )
-from docserver.formats import JSON_PAGE, Format, Rendering
+from docserver.formats import JSON_PAGE, Format, TextFormat
+from docserver.formats.result_writer import ResultFile
 from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
 from docserver.page_ranges import format_pages
 from docserver.redis.cache import CachedJob
@@ -48,17 +49,8 @@ Known = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """A result in a format."""
-
-    etag: str
-    body: bytes | IO[bytes] | None
-    """Large ones are an open file, which is the caller's to close; None if the client has it already."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Content:
-    """What there is to render."""
+    """A job and the pages of it that a result consists of."""
 
     job: Job
     pages: list[Page]
@@ -66,7 +58,7 @@ class _Content:
 
 async def result(
     resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, known: Known
-) -> Rendered:
+) -> ResultFile:
     """A completed job's text; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
     name = f"{form.name}:{format_pages(selection or ())}"
     kept = await resources.cache.result(job_id, name)
@@ -75,17 +67,17 @@ async def result(
     _check_completed(state)
     if kept and kept.result is not None and kept.job.version == state.version:
         etag, _, body = kept.result.partition(b"\n")
-        return Rendered(etag.decode(), None if known(etag.decode()) else body)
+        return ResultFile(etag.decode(), None if known(etag.decode()) else body)
     content = await _content(resources, job_id, selection, version=state.version)
-    rendered = await _render(resources, content, form, known=known)
-    if isinstance(rendered.body, bytes):
+    written = await _write(resources, content, form, known=known)
+    if isinstance(written.body, bytes):
         await resources.cache.put_result(
-            job_id, name, version=content.job.version, body=rendered.etag.encode() + b"\n" + rendered.body
+            job_id, name, version=content.job.version, body=written.etag.encode() + b"\n" + written.body
         )
-    return rendered
+    return written
 
 
-async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, known: Known) -> Rendered:
+async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, known: Known) -> ResultFile:
     """One page, as soon as it is read; raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable."""
     async with resources.db.session() as cur:
         job = await jobs.find(cur, job_id)
@@ -102,7 +94,7 @@ async def page(resources: Resources, job_id: UUID, number: int, *, form: Format,
         raise PageFailed(found[0].failure.message, extra={"job_error": failure_json(found[0].failure)})
     # Of one page, JSON has no more to say than the page.
     shown = JSON_PAGE if form.name == JSON_PAGE.name else form
-    return await _render(resources, _Content(job, found), shown, known=known)
+    return await _write(resources, _Content(job, found), shown, known=known)
 
 
 def _check_completed(state: CachedJob) -> None:
@@ -167,25 +159,21 @@ async def _pages(cur: Cursor, job_id: UUID, selection: Sequence[range] | None) -
     return found, last
 
 
-async def _render(resources: Resources, content: _Content, form: Format, *, known: Known) -> Rendered:
-    if not isinstance(form, Rendering):
+async def _write(resources: Resources, content: _Content, form: Format, *, known: Known) -> ResultFile:
+    if not isinstance(form, TextFormat):
         return await _searchable_pdf(resources, content, known=known)
-    etag, body = await resources.renderer.render(form, content.job, content.pages)
-    if not known(etag):
-        return Rendered(etag, body)
-    if not isinstance(body, bytes):
-        body.close()
-    return Rendered(etag, None)
+    written = await resources.result_writer.write(form, content.job, content.pages)
+    return written.without_body() if known(written.etag) else written
 
 
-async def _searchable_pdf(resources: Resources, content: _Content, *, known: Known) -> Rendered:
+async def _searchable_pdf(resources: Resources, content: _Content, *, known: Known) -> ResultFile:
     async with resources.db.session() as cur:
         document = await documents.find(cur, content.job.document_id)
     if document is None:
         raise NotFound("There is no such job.")
     etag = await asyncio.to_thread(_etag_of_pdf, document, content.pages)
     if known(etag):
-        return Rendered(etag, None)
+        return ResultFile(etag, None)
     try:
         source = await resources.storage.path(document.id)
     except FileNotFoundError as error:
@@ -194,9 +182,8 @@ async def _searchable_pdf(resources: Resources, content: _Content, *, known: Kno
     made = await resources.pdf_maker.make(source, document.content_type, content.pages)
     if isinstance(made, Failure):
         raise _not_renderable(made)
-    return Rendered(
-        etag, await asyncio.to_thread(partial(_small_as_bytes, made, most=resources.settings.cache_result_bytes))
-    )
+    body = await asyncio.to_thread(partial(_small_as_bytes, made, most=resources.settings.cache_result_bytes))
+    return ResultFile(etag, body)
 
 
 def _not_renderable(failure: Failure) -> NotRenderable:

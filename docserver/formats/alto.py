@@ -8,7 +8,7 @@ from docserver.typography import direction, escaped
 MEDIA_TYPE = "application/alto+xml"
 
 
-def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
+def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
     """UTF-8; a page that could not be read is a `Page` without a size."""
     yield f"""<?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"\

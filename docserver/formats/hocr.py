@@ -10,7 +10,7 @@ MEDIA_TYPE = "text/html"
 CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_wconf ocrp_dir"
 
 
-def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
+def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
     """UTF-8; a page that could not be read is an empty `ocr_page` without a box."""
     yield f"""<!DOCTYPE html>
 <html xmlns="http://www.w3.org/1999/xhtml">

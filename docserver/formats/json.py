@@ -11,7 +11,7 @@ from docserver.model import Block, Box, Job, Page, Reading, Word
 MEDIA_TYPE = "application/json"
 
 
-def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
+def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
     """UTF-8; the same input gives the same bytes."""
     head = {
         "job_id": str(job.id),
@@ -24,7 +24,7 @@ def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
     yield b"]}"
 
 
-def render_page(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
+def write_page(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
     """UTF-8; a single page as it stands in `pages` of a result."""
     (page,) = pages
     yield orjson.dumps(page_object(page))

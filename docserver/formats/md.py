@@ -17,7 +17,7 @@ _SPECIAL_FIRST = re.compile(r"(?P<sign>[#+=-])|(?P<number>\d{1,9})(?P<dot>[.)])(
 """What means something at the start of a line."""
 
 
-def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
+def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
     """UTF-8; pages follow each other like paragraphs, and one that could not be read is a comment that says so."""
     of_pages = _Upright(pages)
     vocabulary = Vocabulary(of_pages)

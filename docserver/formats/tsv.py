@@ -18,7 +18,7 @@ NO_BOX = (0, 0, 0, 0)
 """Of a page that could not be read."""
 
 
-def render(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
+def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
     """UTF-8, one row a line, a header first; what is not a word has an empty text and the confidence -1."""
     yield f"{HEADER}\n".encode()
     for page in pages:

@@ -12,9 +12,8 @@ import pytest
 
 from docserver.documents import results as results_module
 from docserver.errors import Unavailable, Unprocessable
-from docserver.formats import RENDERINGS, Rendering
-from docserver.formats import renderer as renderer_module
-from docserver.formats.renderer import Renderer
+from docserver.formats import TEXT_FORMATS, TextFormat, result_writer
+from docserver.formats.result_writer import ResultWriter
 from docserver.model import Job, Page
 from docserver.resources import Resources
 from tests.integration.conftest import Client
@@ -29,13 +28,13 @@ async def test_a_large_result_is_sent_from_a_file_as_a_small_one_is_from_memory(
     client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = await make_completed(resources, *("many words " * 20 for _ in range(3)))
-    urls = [f"/v1/jobs/{job_id}/result?format={name}" for name in RENDERINGS]
+    urls = [f"/v1/jobs/{job_id}/result?format={name}" for name in TEXT_FORMATS]
     small = []
     for url in urls:
         async with client.get(url) as response:
             small.append((await response.read(), response.headers["ETag"]))
     await resources.redis.command("FLUSHALL")
-    monkeypatch.setattr(resources.renderer, "_most_bytes", 100)
+    monkeypatch.setattr(resources.result_writer, "_max_bytes", 100)
 
     for url, (body, etag) in zip(urls, small, strict=True):
         async with client.get(url) as response:
@@ -54,7 +53,7 @@ async def test_who_asks_for_too_much_at_once_is_told_to_ask_for_less(
     monkeypatch.setattr(results_module, "MAX_STORED_BYTES", 3500)
 
     with pytest.raises(Unprocessable) as refusal:
-        await result(resources, job_id, form=RENDERINGS["txt"], selection=None)
+        await result(resources, job_id, form=TEXT_FORMATS["txt"], selection=None)
 
     assert refusal.value.errors == [{"detail": "The pages before 4 can be had at once.", "parameter": "pages"}]
     assert await text_of(resources, job_id, range(1, 4)) == "\f".join(["x" * 1000] * 3)
@@ -67,9 +66,9 @@ class Slow:
     def __init__(self) -> None:
         self.begun, self.go = threading.Event(), threading.Event()
         self.pieces = 0
-        self.format = Rendering("slow", "text/plain", self.render)
+        self.format = TextFormat("slow", "text/plain", self.write)
 
-    def render(self, _: Job, pages: Sequence[Page]) -> Iterator[bytes]:
+    def write(self, _: Job, pages: Sequence[Page]) -> Iterator[bytes]:
         for _page in pages:
             self.pieces += 1
             yield b"piece"
@@ -80,26 +79,26 @@ class Slow:
 async def test_of_large_results_one_is_made_at_a_time_and_small_ones_do_not_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renderer_module, "LARGE_PAGES", 3)
-    monkeypatch.setattr(renderer_module, "TURN_S", 0.2)
-    renderer, slow, text = Renderer(scratch=tmp_path, most_bytes=1000), Slow(), RENDERINGS["txt"]
-    first = asyncio.create_task(renderer.render(slow.format, JOB, PAGES))
+    monkeypatch.setattr(result_writer, "LARGE_PAGES", 3)
+    monkeypatch.setattr(result_writer, "TURN_S", 0.2)
+    writer, slow, text = ResultWriter(scratch=tmp_path, max_bytes=1000), Slow(), TEXT_FORMATS["txt"]
+    first = asyncio.create_task(writer.write(slow.format, JOB, PAGES))
     await asyncio.to_thread(slow.begun.wait, 20)
 
     with pytest.raises(Unavailable) as refusal:
-        await renderer.render(text, JOB, PAGES)
-    _, small = await renderer.render(text, JOB, PAGES[:3])
+        await writer.write(text, JOB, PAGES)
+    small = await writer.write(text, JOB, PAGES[:3])
     slow.go.set()
 
     assert "Retry-After" in refusal.value.headers
-    assert isinstance(small, bytes)
-    assert (await first)[1] == b"piece" * 4
-    assert isinstance((await renderer.render(text, JOB, PAGES))[1], bytes)
+    assert isinstance(small.body, bytes)
+    assert (await first).body == b"piece" * 4
+    assert isinstance((await writer.write(text, JOB, PAGES)).body, bytes)
 
 
 async def test_a_result_that_nobody_waits_for_any_more_is_made_no_further(tmp_path: Path) -> None:
-    renderer, slow = Renderer(scratch=tmp_path, most_bytes=1), Slow()
-    unwanted = asyncio.create_task(renderer.render(slow.format, JOB, PAGES))
+    writer, slow = ResultWriter(scratch=tmp_path, max_bytes=1), Slow()
+    unwanted = asyncio.create_task(writer.write(slow.format, JOB, PAGES))
     await asyncio.to_thread(slow.begun.wait, 20)
 
     unwanted.cancel()
@@ -119,4 +118,4 @@ async def test_a_result_for_which_there_is_no_room_is_refused(tmp_path: Path, mo
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
 
     with pytest.raises(Unavailable, match="no room"):
-        await Renderer(scratch=tmp_path, most_bytes=1).render(RENDERINGS["json"], JOB, PAGES)
+        await ResultWriter(scratch=tmp_path, max_bytes=1).write(TEXT_FORMATS["json"], JOB, PAGES)

@@ -14,7 +14,6 @@ import pytest
 from docserver.database.connection import Database
 from docserver.database.tables import deletions, documents, jobs, pages
 from docserver.documents import queries, results
-from docserver.documents.results import Rendered
 from docserver.errors import (
     DatabaseUnavailable,
     DocumentErrorCode,
@@ -26,6 +25,7 @@ from docserver.errors import (
     Unprocessable,
 )
 from docserver.formats import FORMATS, Format
+from docserver.formats.result_writer import ResultFile
 from docserver.model import Status
 from docserver.redis.cache import JOB_KEY, RESULT_KEY, CachedJob
 from docserver.resources import Resources
@@ -59,7 +59,7 @@ async def make_completed(resources: Resources, *texts: str) -> UUID:
     return job_id
 
 
-async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> Rendered:
+async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> ResultFile:
     """The result as a client gets it that has no version yet."""
     return await results.result(resources, job_id, form=form, selection=selection, known=lambda _: False)
 

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.formats import RENDERINGS, negotiate
+from docserver.formats import TEXT_FORMATS
+from docserver.formats.negotiation import negotiate
 from docserver.model import (
     Block,
     Job,
@@ -70,7 +71,7 @@ THIRD = Page(3, READ.status, READ.reading, None)
 
 
 def rendered(name: str, pages: Sequence[Page]) -> bytes:
-    return b"".join(RENDERINGS[name].render(JOB, pages))
+    return b"".join(TEXT_FORMATS[name].write(JOB, pages))
 
 
 def test_text_has_a_form_feed_between_pages_and_nothing_for_a_failed_one() -> None:
@@ -124,7 +125,7 @@ def test_a_failed_page_is_its_error_in_json() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", RENDERINGS)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
 def test_the_same_input_renders_to_the_same_bytes(name: str) -> None:
     assert rendered(name, [READ, FAILED]) == rendered(name, [READ, FAILED])
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from docserver.formats import RENDERINGS
+from docserver.formats import TEXT_FORMATS
 from docserver.formats.md import escaped
 from docserver.model import Line, Page, Paragraph, Word
 from docserver.typography import clean
@@ -20,7 +20,7 @@ BODY = "The body of this text goes on and on in letters of one size so that it i
 
 
 def md(*pages: Page) -> str:
-    return b"".join(RENDERINGS["md"].render(JOB, pages)).decode()
+    return b"".join(TEXT_FORMATS["md"].write(JOB, pages)).decode()
 
 
 def shown(text: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from docserver.formats import RENDERINGS
+from docserver.formats import TEXT_FORMATS
 from docserver.model import Page
 from docserver.ocr.recognition import tesseract
 from docserver.typography import clean, runs_right_to_left, spaced
@@ -27,7 +27,7 @@ ARABIC = "مرحبا بالعالم"
 
 
 def rendered(name: str, *pages: Page) -> str:
-    return b"".join(RENDERINGS[name].render(JOB, pages)).decode()
+    return b"".join(TEXT_FORMATS[name].write(JOB, pages)).decode()
 
 
 def hocr(*pages: Page) -> Any:

@@ -31,7 +31,7 @@ class PdfMaker:
 
     async def make(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
         """The PDF as an open file without a name, which is the caller's to close; raises Unavailable."""
-        async with exclusive.taken(
+        async with exclusive.acquired(
             self._turn,
             within_s=self._settings.pdf_timeout_s,
             refusal="Too many searchable PDFs are being made.",

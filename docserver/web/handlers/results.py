@@ -7,10 +7,10 @@ from typing import IO
 from aiohttp import web
 
 from docserver.documents import results
-from docserver.documents.results import Rendered
 from docserver.errors import NotAcceptable, NotFound
-from docserver.formats import FORMATS, PDF, Format, negotiate
-from docserver.formats.renderer import RENDERING_S
+from docserver.formats import FORMATS, PDF, Format
+from docserver.formats.negotiation import negotiate
+from docserver.formats.result_writer import WRITING_S, ResultFile
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
 from docserver.web.handlers.common import allow, path_id, unchanged
@@ -43,14 +43,14 @@ _MEDIA_TYPES = [form.media_type for form in FORMATS.values()]
 async def get_result(request: web.Request) -> web.StreamResponse:
     query = request_schemas.load(_RESULT_QUERY, request.query)
     form = _wanted(request, query.get("format"), default="txt")
-    rendered = await results.result(
+    result = await results.result(
         request.app[RESOURCES],
         path_id(request, "job_id"),
         form=form,
         selection=query.get("pages"),
         known=lambda etag: unchanged(request, etag),
     )
-    return await _response(request, rendered, form)
+    return await _response(request, result, form)
 
 
 @operation(
@@ -67,14 +67,14 @@ async def get_result(request: web.Request) -> web.StreamResponse:
 async def get_page(request: web.Request) -> web.StreamResponse:
     query = request_schemas.load(_PAGE_QUERY, request.query)
     form = _wanted(request, query.get("format"), default="json")
-    rendered = await results.page(
+    result = await results.page(
         request.app[RESOURCES],
         path_id(request, "job_id"),
         _page_number(request),
         form=form,
         known=lambda etag: unchanged(request, etag),
     )
-    return await _response(request, rendered, form)
+    return await _response(request, result, form)
 
 
 def _wanted(request: web.Request, name: str | None, *, default: str) -> Format:
@@ -84,7 +84,7 @@ def _wanted(request: web.Request, name: str | None, *, default: str) -> Format:
         offered = ", ".join(_MEDIA_TYPES)
         raise NotAcceptable(f"None of the formats in the Accept header is offered; offered are: {offered}.")
     # Its turn, and its making.
-    allow(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else RENDERING_S)
+    allow(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else WRITING_S)
     return form
 
 
@@ -96,15 +96,15 @@ def _page_number(request: web.Request) -> int:
     return int(text)
 
 
-async def _response(request: web.Request, rendered: Rendered, form: Format) -> web.StreamResponse:
-    headers = {"ETag": rendered.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
-    if rendered.body is None:
+async def _response(request: web.Request, result: ResultFile, form: Format) -> web.StreamResponse:
+    headers = {"ETag": result.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
+    if result.body is None:
         return web.Response(status=304, headers=headers)
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
     headers |= {**GUARDS, "Content-Type": form.media_type + charset}
-    if isinstance(rendered.body, bytes):
-        return web.Response(body=rendered.body, headers=headers)
-    return await _streamed(request, rendered.body, headers)
+    if isinstance(result.body, bytes):
+        return web.Response(body=result.body, headers=headers)
+    return await _streamed(request, result.body, headers)
 
 
 async def _streamed(request: web.Request, file: IO[bytes], headers: dict[str, str]) -> web.StreamResponse:

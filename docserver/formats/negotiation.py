@@ -1,0 +1,68 @@
+"""Which format an Accept header asks for."""
+
+from dataclasses import dataclass
+
+from docserver.formats import FORMATS, Format
+
+_WEIGHT_DIGITS = 3
+"""RFC 9110, 12.4.2: a weight has at most three digits after the point."""
+
+
+@dataclass(frozen=True, slots=True)
+class _MediaRange:
+    type: str
+    subtype: str
+    weight: float
+
+    def specificity(self, media_type: str) -> int:
+        """How exactly this range matches the media type: 2 by name, 1 by `type/*`, 0 by `*/*`, -1 if it does not."""
+        kind, _, subkind = media_type.partition("/")
+        if (self.type, self.subtype) == (kind, subkind):
+            return 2
+        if (self.type, self.subtype) == (kind, "*"):
+            return 1
+        return 0 if (self.type, self.subtype) == ("*", "*") else -1
+
+
+def negotiate(accept: str, *, default: str = "txt") -> Format | None:
+    """The format that an Accept header (RFC 9110, 12.5.1) prefers; None if it accepts none of ours.
+
+    An empty header accepts anything and gets the default. The most specific range decides a format's weight. Among
+    formats of equal weight, the one that is named most specifically wins, then the default, then the order of FORMATS.
+    """
+    if not accept.strip():
+        return FORMATS[default]
+    ranges = [media_range for part in accept.split(",") if (media_range := _parse(part))]
+    best, best_rank = None, (0.0, -1)
+    for candidate in (FORMATS[default], *FORMATS.values()):
+        specificity, weight = max(
+            ((part.specificity(candidate.media_type), part.weight) for part in ranges), default=(-1, 0.0)
+        )
+        if specificity >= 0 and weight > 0 and (weight, specificity) > best_rank:
+            best, best_rank = candidate, (weight, specificity)
+    return best
+
+
+def _parse(part: str) -> _MediaRange | None:
+    """One media range; None if it is malformed. Only `q` matters: no other parameter tells our formats apart."""
+    name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    kind, slash, subkind = name.partition("/")
+    if not (kind and slash and subkind) or (kind == "*" and subkind != "*"):
+        return None
+    weight = 1.0
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            parsed = _weight(value.strip())
+            if parsed is None:
+                return None
+            weight = parsed
+    return _MediaRange(kind, subkind, weight)
+
+
+def _weight(text: str) -> float | None:
+    whole, point, digits = text.partition(".")
+    if whole not in ("0", "1") or (point and digits and not (digits.isascii() and digits.isdigit())):
+        return None
+    weight = float(text)
+    return weight if weight <= 1 and len(digits) <= _WEIGHT_DIGITS else None
