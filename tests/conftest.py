@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,12 +15,7 @@ from docserver.embedded import servers
 from docserver.redis.client import Redis
 from docserver.resources import Resources, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
-
-
-@dataclass(frozen=True)
-class Servers:
-    mysql_url: str
-    redis_url: str
+from tests.support.servers import Servers
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

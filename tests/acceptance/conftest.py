@@ -1,16 +1,14 @@
 """Services for the tests that speak only HTTP."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from tests.acceptance.service import Service, environment_of
-from tests.conftest import Servers
-
-Start = Callable[..., Awaitable[Service]]
+from tests.support.servers import Servers
+from tests.support.service import Service, Start, environment_of
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

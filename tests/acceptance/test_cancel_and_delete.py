@@ -8,11 +8,10 @@ from typing import Any
 
 from docserver.jobs.leases import BEATS_PER_LEASE
 from docserver.redis.client import Redis
-from tests.acceptance.conftest import Start
-from tests.acceptance.service import Service
-from tests.acceptance.test_processes import alive, children, until_gone
-from tests.conftest import Servers
-from tests.samples import png
+from tests.support.processes import alive, children, until_gone
+from tests.support.samples import png
+from tests.support.servers import Servers
+from tests.support.service import Service, Start
 
 KILLED_S = 1.0
 """From the answer on, as is promised; a loaded machine takes a tenth of it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Start
+from tests.support.service import Start
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = "40"

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.acceptance.service import Service, form
-from tests.samples import BROKEN, KINDS, UNSUPPORTED, png, words
+from tests.support.samples import BROKEN, KINDS, UNSUPPORTED, png, words
+from tests.support.service import Service, form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

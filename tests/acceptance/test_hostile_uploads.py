@@ -9,11 +9,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests import samples
-from tests.acceptance.service import Service, environment_of, form
-from tests.conftest import Servers
-from tests.hostile import EXHAUSTING, NAMES, PDFS, PICTURES, POLYGLOTS, POSING, damaged
-from tests.samples import png, words
+from tests.support import samples
+from tests.support.hostile import EXHAUSTING, NAMES, PDFS, PICTURES, POLYGLOTS, POSING, damaged
+from tests.support.samples import png, words
+from tests.support.servers import Servers
+from tests.support.service import Service, environment_of, form
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 

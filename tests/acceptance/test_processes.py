@@ -8,39 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Start
-from tests.acceptance.service import Service
-from tests.conftest import Servers
-from tests.samples import PAGES, TEXT, pdf_scanned, png, words
+from tests.support.processes import alive, children, until_gone
+from tests.support.samples import PAGES, TEXT, pdf_scanned, png, words
+from tests.support.servers import Servers
+from tests.support.service import Service, Start
 
 MANY_PAGES = tuple(f"Page number {number} of a long report" for number in range(1, 13))
-
-
-def children(pid: int) -> set[int]:
-    """All descendants of a process."""
-    found: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found |= {int(child)} | children(int(child))
-    return found
-
-
-def alive(pids: set[int]) -> set[int]:
-    """Those of the processes that run; a zombie does not."""
-    return {pid for pid in pids if Path(f"/proc/{pid}/stat").exists() and _state(pid) != "Z"}
-
-
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"
-
-
-async def until_gone(pids: set[int], *, within_s: float = 10.0) -> None:
-    async with asyncio.timeout(within_s):
-        while alive(pids):
-            await asyncio.sleep(0.05)
 
 
 def scratch_of(directory: Path) -> list[Path]:
@@ -194,7 +167,7 @@ async def test_many_documents_of_many_clients_at_once_all_get_the_text_of_their_
 async def test_each_log_line_is_json_and_a_request_id_goes_through_to_the_worker(start: Start) -> None:
     service = await start()
     headers = {"X-Request-ID": "order-4711"}
-    from tests.acceptance.service import form
+    from tests.support.service import form
 
     async with service.http.post("/v1/documents/upload-document", data=form(png()), headers=headers) as response:
         job = await response.json()
@@ -267,7 +240,7 @@ async def test_a_sandbox_that_is_required_and_cannot_be_had_ends_it_with_a_line_
 
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(Path(__file__).parent.parent / "older_kernel.py"),
+        str(Path(__file__).parent.parent / "support" / "older_kernel.py"),
         "landlock",
         sys.executable,
         "-m",

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 
 from docserver.database.connection import Address
-from tests.acceptance.service import Service, environment_of, form
-from tests.conftest import Servers
-from tests.samples import png
+from tests.support.samples import png
+from tests.support.servers import Servers
+from tests.support.service import Service, environment_of, form
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

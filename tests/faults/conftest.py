@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.place import Place
-from tests.faults.servers import Servers, own_servers
+from tests.support.fragile_servers import Servers, own_servers
 
 _numbers = itertools.count(1)
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.acceptance.service import Service
-from tests.acceptance.test_processes import children
 from tests.faults.place import until
+from tests.support.processes import children
+from tests.support.service import Service
 
 
 async def ocr_processes(service: Service) -> set[int]:

@@ -13,10 +13,10 @@ from typing import Any
 import aiohttp
 
 from docserver.redis.queue import KEY
-from tests.acceptance.service import Service, environment_of, form
-from tests.faults.launcher import MODULE, Fault, arguments
-from tests.faults.servers import Servers, running
-from tests.samples import pdf_scanned, png, words
+from tests.support.fault_launcher import MODULE, Fault, arguments
+from tests.support.fragile_servers import Servers, running
+from tests.support.samples import pdf_scanned, png, words
+from tests.support.service import Service, environment_of, form
 
 SETTLED_S = 20.0
 """All that is left to do for an idle service is done by then, however busy the machine."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.launcher import Fault
 from tests.faults.ocr import held
 from tests.faults.place import LONG_AGO_S, OFTEN, SHORT_WAITS, Place, until
 from tests.faults.uploads import half_an_upload
+from tests.support.fault_launcher import Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,9 +9,9 @@ from types import MappingProxyType
 import aiohttp
 import pytest
 
-from tests.acceptance.service import Service
-from tests.faults.launcher import Fault
 from tests.faults.place import Place
+from tests.support.fault_launcher import Fault
+from tests.support.service import Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

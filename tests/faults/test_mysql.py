@@ -13,11 +13,11 @@ import pytest
 from pymysql.err import OperationalError
 
 from docserver.database.connection import Address, connect
-from tests.acceptance.service import form
 from tests.faults.ocr import held, ocr_processes, send
 from tests.faults.place import Place, until
-from tests.faults.servers import PASSWORD, USER, Servers, freeze, kill, thaw
-from tests.samples import png
+from tests.support.fragile_servers import PASSWORD, USER, Servers, freeze, kill, thaw
+from tests.support.samples import png
+from tests.support.service import form
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

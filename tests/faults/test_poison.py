@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.acceptance.service import Service
 from tests.faults.place import Place
-from tests.samples_pictures import picture, saved
+from tests.support.samples.pictures import picture, saved
+from tests.support.service import Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

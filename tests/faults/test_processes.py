@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import pytest
 
-from tests.acceptance.test_processes import children, until_gone
-from tests.faults.launcher import Fault
 from tests.faults.ocr import ocr_processes, send
 from tests.faults.place import Place, until
+from tests.support.fault_launcher import Fault
+from tests.support.processes import children, until_gone
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

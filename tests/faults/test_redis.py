@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from docserver.redis.queue import KEY
-from tests.acceptance.service import Service
 from tests.faults.place import Place, until
-from tests.faults.servers import Servers, freeze, kill, restart_empty, thaw
+from tests.support.fragile_servers import Servers, freeze, kill, restart_empty, thaw
+from tests.support.service import Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.service import Service, form
-from tests.faults.launcher import Fault
 from tests.faults.ocr import held
 from tests.faults.place import Place, until
-from tests.samples import png
+from tests.support.fault_launcher import Fault
+from tests.support.samples import png
+from tests.support.service import Service, form
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

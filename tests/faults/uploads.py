@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tests.acceptance.service import Service
 from tests.faults.place import Place, until
-from tests.integration.raw import part, wire
-from tests.samples import png
+from tests.support.raw_http import part, wire
+from tests.support.samples import png
+from tests.support.service import Service
 
 
 @asynccontextmanager

@@ -1,29 +1,31 @@
 """The application and the workers inside the test's own process, on real servers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import dataclasses
+import os
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient
+import pytest_asyncio
+from PIL import Image, ImageDraw, ImageFont
 
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
+from docserver.ocr.engine import PROGRAM
 from docserver.ocr.limits import Limits
+from docserver.ocr.server.slot import Slot
 from docserver.redis.cache import Cache
 from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
+from docserver.settings import Settings
 from docserver.web.app import make_app
-from tests.acceptance.service import form
-from tests.engines import BINDINGS, engine_of
-from tests.samples import png
-
-Client = TestClient[Any, Any]
-MakeClient = Callable[..., Awaitable[Client]]
+from tests.support.client import Client, MakeClient
+from tests.support.engines import BINDINGS, engine_of
 
 
 @pytest.fixture
@@ -74,47 +76,6 @@ async def worker(resources: Resources, tmp_path: Path) -> AsyncIterator[Worker]:
     await running.stop(grace_s=10)
 
 
-async def upload(
-    client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str
-) -> dict[str, Any]:
-    """Upload a document; returns the job."""
-    async with client.post("/v1/documents/upload-document", data=form(data or png(), filename, **fields)) as response:
-        body: dict[str, Any] = await response.json()
-        assert response.status == 202, body
-        return body
-
-
-async def post(client: Client, path: str, **more: Any) -> tuple[int, Any]:
-    """The status and the JSON that a path answers with."""
-    async with client.post(path, **more) as response:
-        return response.status, await response.json()
-
-
-async def get(client: Client, path: str, **query: Any) -> Any:
-    """The JSON at a path that is there."""
-    async with client.get(path, params=query) as response:
-        body = await response.json()
-        assert response.status == 200, body
-        return body
-
-
-def kept_files(resources: Resources, *directories: str) -> list[Path]:
-    """The files of finished and of half-received uploads, or those in some of the storage's directories."""
-    return [
-        path
-        for directory in directories or ("originals", "incoming")
-        for path in (resources.settings.data_dir / directory).rglob("*")
-        if path.is_file()
-    ]
-
-
-async def completed(client: Client, job_id: str) -> dict[str, Any]:
-    """The job, once it is completed."""
-    job: dict[str, Any] = await get(client, f"/v1/jobs/{job_id}", wait=30)
-    assert job["status"] == "completed", job
-    return job
-
-
 @pytest.fixture(params=BINDINGS)
 async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
     """Those of an OCR process, for each way to call Tesseract."""
@@ -135,3 +96,36 @@ async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
         candidates=("eng",),
         review_below=80,
     )
+
+
+@pytest_asyncio.fixture
+async def make_slot(tmp_path: Path) -> AsyncIterator[Callable[..., Slot]]:
+    slots: list[Slot] = []
+    engine = await engine_of(PROGRAM)
+
+    def make(**settings: object) -> Slot:
+        changed = dataclasses.replace(Settings(), **settings)  # type: ignore[arg-type]
+        slots.append(Slot(number=len(slots), settings=changed, engine=engine, scratch=tmp_path / "scratch"))
+        return slots[-1]
+
+    yield make
+    for slot in slots:
+        await slot.close()
+    assert not (tmp_path / "scratch").exists() or list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    image = Image.new("L", (400, 120), 255)
+    ImageDraw.Draw(image).text((20, 30), "Still here", fill=0, font=ImageFont.load_default(size=40))
+    image.save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory that comes first on the PATH."""
+    directory = tmp_path / "programs"
+    directory.mkdir()
+    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    return directory

@@ -17,11 +17,10 @@ from docserver.jobs.worker import Worker
 from docserver.model import Status
 from docserver.redis.queue import KEY
 from docserver.resources import Resources
-from tests.integration.conftest import Client, completed, get, post, upload
-from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job, value
-from tests.integration.test_claims import told
-from tests.integration.test_pipeline import Unanswered
-from tests.samples import PAGES, pdf_scanned, png, truncated, words
+from tests.support.client import Client, completed, get, post, upload
+from tests.support.faulty_database import Unanswered
+from tests.support.rows import READING, change, claim_pages, finish_job, found, make_job, told, value
+from tests.support.samples import PAGES, pdf_scanned, png, truncated, words
 
 READ = [words(page) for page in PAGES]
 

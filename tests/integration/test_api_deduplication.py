@@ -10,10 +10,10 @@ import pytest
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from tests.acceptance.service import form
-from tests.integration.conftest import Client, MakeClient, completed, get, kept_files, upload
-from tests.integration.raw import UPLOAD
-from tests.samples import png
+from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
+from tests.support.raw_http import UPLOAD
+from tests.support.samples import png
+from tests.support.service import form
 
 BROKEN_PNG = png()[:200]
 

@@ -24,10 +24,10 @@ from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
 from docserver.storage import local
 from docserver.web.app import make_app
-from tests.acceptance.service import form
-from tests.integration.conftest import Client, completed, get, kept_files, upload
-from tests.integration.raw import UPLOAD, wire
-from tests.samples import png
+from tests.support.client import Client, completed, get, kept_files, upload
+from tests.support.raw_http import UPLOAD, wire
+from tests.support.samples import png
+from tests.support.service import form
 
 TIMEOUT_S = 0.3
 SOON_S = 10.0

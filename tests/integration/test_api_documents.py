@@ -8,8 +8,8 @@ import pytest
 
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
-from tests.integration.conftest import Client, completed, get, upload
-from tests.samples import jpeg, png, tiff
+from tests.support.client import Client, completed, get, upload
+from tests.support.samples import jpeg, png, tiff
 
 LIST = "/v1/documents/list-document"
 

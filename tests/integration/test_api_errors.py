@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.conftest import Client, upload
+from tests.support.client import Client, upload
 
 NO_ID = "01a20ad8-2046-729e-bbd1-5bce8a788392"
 

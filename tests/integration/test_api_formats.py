@@ -13,10 +13,10 @@ import pytest
 from docserver.jobs.worker import Worker
 from docserver.ocr.server.searchable_pdf import PdfMaker
 from docserver.resources import Resources
-from tests.integration.conftest import Client, MakeClient, completed, get, upload
-from tests.integration.rows import change
-from tests.samples import KINDS, PAGES, Sample, jpeg_turned, pdf_pages, pdf_scanned, png, words
-from tests.unit.test_searchable_pdf import run
+from tests.support.client import Client, MakeClient, completed, get, upload
+from tests.support.poppler import run
+from tests.support.rows import change
+from tests.support.samples import KINDS, PAGES, Sample, jpeg_turned, pdf_pages, pdf_scanned, png, words
 
 
 async def read(client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str) -> str:

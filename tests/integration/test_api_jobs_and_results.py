@@ -17,9 +17,9 @@ from docserver.jobs.worker import Worker
 from docserver.ocr.server.sandbox_probe import Sandbox
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from tests.integration.conftest import Client, MakeClient, completed, get, upload
-from tests.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
-from tests.samples_pictures import picture, saved
+from tests.support.client import Client, MakeClient, completed, get, upload
+from tests.support.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
+from tests.support.samples.pictures import picture, saved
 
 
 async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_engine(

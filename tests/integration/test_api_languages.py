@@ -8,12 +8,12 @@ import pytest
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from tests.acceptance.service import form
-from tests.integration.conftest import Client, MakeClient, completed, get, post, upload
-from tests.integration.raw import UPLOAD
-from tests.samples import page_text, pdf_texts, png
-from tests.samples_languages import TEXTS, sheet
-from tests.samples_pictures import saved
+from tests.support.client import Client, MakeClient, completed, get, post, upload
+from tests.support.raw_http import UPLOAD
+from tests.support.samples import page_text, pdf_texts, png
+from tests.support.samples.languages import TEXTS, sheet
+from tests.support.samples.pictures import saved
+from tests.support.service import form
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -5,9 +5,9 @@ import io
 from PIL import Image, ImageDraw
 
 from docserver.jobs.worker import Worker
-from tests.integration.conftest import Client, completed, get, upload
-from tests.samples import png
-from tests.samples_pictures import picture
+from tests.support.client import Client, completed, get, upload
+from tests.support.samples import png
+from tests.support.samples.pictures import picture
 
 
 def four_pages() -> bytes:

@@ -10,9 +10,9 @@ from docserver.database.tables import documents
 from docserver.errors import DatabaseUnavailable
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
-from tests.acceptance.service import form
-from tests.integration.conftest import Client, MakeClient, get, kept_files, upload
-from tests.samples import png
+from tests.support.client import Client, MakeClient, get, kept_files, upload
+from tests.support.samples import png
+from tests.support.service import form
 
 UPLOAD = "/v1/documents/upload-document"
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from docserver.resources import Resources
-from tests.acceptance.service import form
-from tests.integration.conftest import Client, MakeClient, get, kept_files
-from tests.integration.raw import UPLOAD, Wire, part, wire
-from tests.samples import png
+from tests.support.client import Client, MakeClient, get, kept_files
+from tests.support.raw_http import UPLOAD, Wire, part, wire
+from tests.support.samples import png
+from tests.support.service import form
 
 FORM = "Content-Type: multipart/form-data; boundary=b"
 FILE = part("file", png(), filename="a.png")

@@ -21,9 +21,10 @@ from docserver.redis.cache import (
     CachedJob,
     Kept,
 )
-from docserver.redis.changes import CHANNEL, Changes
+from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
 from docserver.resources import Resources
+from tests.support.redis_state import listening
 
 TTL_S = 100
 
@@ -226,13 +227,6 @@ async def test_a_cache_whose_scripts_were_forgotten_goes_on(cache: Cache, resour
     await cache.put_result(job_id, "txt:", version=5, body=b"text")
 
     assert await cache.result(job_id, "txt:") == kept(DONE, b"text")
-
-
-async def listening(resources: Resources) -> None:
-    """Wait until somebody listens for changes."""
-    async with asyncio.timeout(10):
-        while (await resources.redis.command("PUBSUB", "NUMSUB", CHANNEL))[1] == 0:
-            await asyncio.sleep(0.01)
 
 
 async def test_how_far_a_job_has_come_wakes_nobody(cache: Cache, resources: Resources) -> None:

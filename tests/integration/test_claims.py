@@ -15,30 +15,11 @@ from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, ClaimLost, Claims
 from docserver.model import Status
 from docserver.resources import Resources
-from tests.integration.rows import READING, TIMEOUT, change, claim_pages, finish_job, found, make_job, value
-from tests.integration.test_cache import listening
+from tests.support.faulty_database import Switch
+from tests.support.redis_state import listening
+from tests.support.rows import READING, TIMEOUT, change, claim_pages, finish_job, found, losses, make_job, told, value
 
 FOREVER_S = 1000.0
-
-
-class Switch:
-    """A database that can be away."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self.away = False
-
-    def session(self) -> Any:
-        self._check()
-        return self._db.session()
-
-    def transaction(self) -> Any:
-        self._check()
-        return self._db.transaction()
-
-    def _check(self) -> None:
-        if self.away:
-            raise DatabaseUnavailable("forced")
 
 
 @pytest.fixture
@@ -209,12 +190,6 @@ async def test_what_was_read_can_still_be_saved_after_an_outage_while_nobody_too
     assert job.status is Status.COMPLETED
 
 
-async def losses(db: Database, job_id: UUID) -> list[int]:
-    async with db.session() as cur:
-        await cur.execute("SELECT losses FROM pages WHERE job_id = %s ORDER BY number", (job_id.bytes,))
-        return [row["losses"] for row in cur.rows()]
-
-
 async def test_what_could_not_be_given_back_is_given_back_by_a_later_beat_and_counts_no_loss(
     resources: Resources, switch: Switch
 ) -> None:
@@ -304,10 +279,6 @@ async def expire_and_reap(db: Database, job_id: UUID) -> None:
                 (job_id.bytes,),
             )
     assert await transitions.reap(db, job_id)
-
-
-def told(history: Any) -> list[tuple[Any, ...]]:
-    return [tuple(entry[key] for key in ("attempt", "step", "page", "outcome", "code")) for entry in history]
 
 
 async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(resources: Resources) -> None:

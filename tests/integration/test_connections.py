@@ -16,9 +16,9 @@ from docserver.web.app import make_app
 from docserver.web.connections import OTHER_DESCRIPTORS
 from docserver.web.listener import Listener, listening
 from docserver.web.starting import Progress, make_starting_app
-from tests.integration.conftest import upload
-from tests.integration.raw import Wire, part, wire
-from tests.samples import png
+from tests.support.client import upload
+from tests.support.raw_http import Wire, part, wire
+from tests.support.samples import png
 
 Serve = Callable[..., Awaitable[Listener]]
 

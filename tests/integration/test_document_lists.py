@@ -10,7 +10,7 @@ from docserver.database.connection import Database
 from docserver.database.tables import documents, jobs
 from docserver.database.tables.documents import Filter, Position
 from docserver.model import Options, Status, new_id
-from tests.integration.rows import change, finish_job, make_job
+from tests.support.rows import change, finish_job, make_job
 
 
 async def names(db: Database, narrowed: Filter | None = None) -> list[str]:

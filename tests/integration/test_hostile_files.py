@@ -13,9 +13,10 @@ from docserver.model import FORCE, Options, Reading
 from docserver.ocr.server.slot import Opened, Slot
 from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff
-from tests import hostile, hostile_pdf, samples
-from tests.engines import BINDINGS, engine_of
-from tests.hostile import EXHAUSTING, PDFS, PICTURES, POLYGLOTS, POSING
+from tests.support import hostile, samples
+from tests.support.engines import BINDINGS, engine_of
+from tests.support.hostile import EXHAUSTING, PDFS, PICTURES, POLYGLOTS, POSING
+from tests.support.hostile import pdf as hostile_pdf
 
 CALL_S = 40.0
 """Ample for every file that only lies: a busy machine must not turn one into a timeout."""

@@ -16,10 +16,9 @@ from docserver.formats import TEXT_FORMATS, TextFormat, result_writer
 from docserver.formats.result_writer import ResultWriter
 from docserver.model import Job, Page
 from docserver.resources import Resources
-from tests.integration.conftest import Client
-from tests.integration.test_queries import make_completed, result, text_of
-from tests.pages import paragraph, read
-from tests.unit.test_formats import JOB
+from tests.support.client import Client
+from tests.support.pages import JOB, paragraph, read
+from tests.support.results import make_completed, result, text_of
 
 PAGES = [read([paragraph("words")], number=number) for number in range(1, 5)]
 

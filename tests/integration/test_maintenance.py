@@ -22,8 +22,8 @@ from docserver.maintenance import DELETED_KEPT_S, FILES_EVERY_S, FILES_GRACE_S, 
 from docserver.model import NewDocument, Options, new_id
 from docserver.redis.queue import KEY
 from docserver.resources import Resources
-from tests.integration.rows import change, claim_job, claim_pages, finish_job, make_job, troubles, value
-from tests.samples import png
+from tests.support.rows import change, claim_job, claim_pages, finish_job, make_job, troubles, value
+from tests.support.samples import png
 
 PAST = "UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
 

@@ -34,9 +34,9 @@ from docserver.model import Job, Options
 from docserver.redis.queue import KEY
 from docserver.resources import Resources, opened
 from docserver.settings import Settings
-from tests import jobs_model as model
-from tests.integration.rows import READING, TIMEOUT
-from tests.samples import png
+from tests.support import job_model as model
+from tests.support.rows import READING, TIMEOUT
+from tests.support.samples import png
 
 T = TypeVar("T")
 PICTURE = png()

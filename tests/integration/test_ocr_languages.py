@@ -11,9 +11,9 @@ from docserver.model import Reading
 from docserver.ocr.child import tasks
 from docserver.ocr.languages import candidates
 from docserver.ocr.limits import Limits
-from tests import reading
-from tests.samples import page_text, pdf_texts
-from tests.samples_languages import TEXTS, sheet, snippet
+from tests.support import recognition as reading
+from tests.support.samples import page_text, pdf_texts
+from tests.support.samples.languages import TEXTS, sheet, snippet
 
 MODELS = ("deu", "eng", "rus")
 """Of those installed; more would be chosen from too, and tell the same."""

@@ -10,7 +10,7 @@ from docserver.model import FORCE, Options, Reading, Word, lines_of
 from docserver.ocr.engine import describe
 from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
-from tests.samples_layers import PROSE, both, hidden, lines, pdf, rewritten, scan
+from tests.support.samples.pdf_layers import PROSE, both, hidden, lines, pdf, rewritten, scan
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 

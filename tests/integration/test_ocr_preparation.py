@@ -8,8 +8,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps, 
 from docserver.model import Reading
 from docserver.ocr.limits import Limits
 from docserver.ocr.recognition.tesseract import Layout
-from tests.reading import LINES, TEXT, WORDS, read, sheet, watch, word_box
-from tests.samples_pictures import saved
+from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box
+from tests.support.samples.pictures import saved
 
 
 def noisy(levels: NDArray[np.float64], *, deviation: float) -> Image.Image:

@@ -16,7 +16,7 @@ from docserver.ocr.engine import LIBRARY, PROGRAM, EngineMissing, check_programs
 from docserver.ocr.server.slot import Opened, Slot
 from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff
-from tests.engines import BINDINGS, engine_of
+from tests.support.engines import BINDINGS, engine_of
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -2,106 +2,23 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import gc
 import os
 import signal
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
-from docserver.ocr.engine import PROGRAM
 from docserver.ocr.server.slot import Opened, Slot
-from docserver.settings import Settings
-from tests.engines import engine_of
+from tests.support.slots import alive, assert_reads, child_of, install, pids_in, read, tesseract_that_sleeps, until
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest_asyncio.fixture
-async def make_slot(tmp_path: Path) -> AsyncIterator[Callable[..., Slot]]:
-    slots: list[Slot] = []
-    engine = await engine_of(PROGRAM)
-
-    def make(**settings: object) -> Slot:
-        changed = dataclasses.replace(Settings(), **settings)  # type: ignore[arg-type]
-        slots.append(Slot(number=len(slots), settings=changed, engine=engine, scratch=tmp_path / "scratch"))
-        return slots[-1]
-
-    yield make
-    for slot in slots:
-        await slot.close()
-    assert not (tmp_path / "scratch").exists() or list((tmp_path / "scratch").iterdir()) == []
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    image = Image.new("L", (400, 120), 255)
-    ImageDraw.Draw(image).text((20, 30), "Still here", fill=0, font=ImageFont.load_default(size=40))
-    image.save(tmp_path / "a.png")
-    return tmp_path / "a.png"
-
-
-@pytest.fixture
-def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory that comes first on the PATH."""
-    directory = tmp_path / "programs"
-    directory.mkdir()
-    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
-    return directory
-
-
-def install(programs: Path, name: str, script: str) -> None:
-    (programs / name).write_text(f"#!/bin/sh\n{script}\n")
-    (programs / name).chmod(0o755)
-
-
-def tesseract_that_sleeps(programs: Path) -> Path:
-    """Never ends, and has a process of its own; returns the directory where a file will hold both their ids."""
-    install(programs, "tesseract", "sleep 1000 & echo $$ $! > $TMPDIR/new; mv $TMPDIR/new $TMPDIR/pids; wait")
-    return programs.parent
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a dead one that nobody has reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-async def pids_in(directory: Path, name: str = "pids") -> list[int]:
-    await until(lambda: any(directory.rglob(name)))
-    return [int(pid) for pid in next(directory.rglob(name)).read_text().split()]
-
-
-def child_of(slot: Slot) -> int:
-    assert slot._child is not None
-    assert slot._child.process.pid is not None
-    return slot._child.process.pid
-
-
-async def read(slot: Slot, source: Path) -> Reading | Failure:
-    return await slot.read(source, "image/png", page=1, options=Options("eng"))
-
-
-async def assert_reads(slot: Slot, source: Path) -> None:
-    reading = await read(slot, source)
-    assert isinstance(reading, Reading), reading
-    assert reading.text == "Still here"
 
 
 async def test_a_page_that_takes_too_long_is_killed_with_all_that_it_started(

@@ -7,7 +7,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
 from docserver.ocr.limits import Limits
-from tests.reading import LINES, TEXT, WORDS, read, sheet, watch, word_box
+from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from docserver.database.connection import CommitUnknown, Cursor, Database
+from docserver.database.connection import Cursor, Database
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.jobs import pipeline as module
 from docserver.jobs import transitions
@@ -25,35 +25,13 @@ from docserver.ocr.limits import Limits, Outcome
 from docserver.ocr.server.process import Child
 from docserver.ocr.server.slot import Slot
 from docserver.resources import Resources
-from tests.integration.conftest import Client, completed, get, upload
-from tests.integration.rows import found
-from tests.integration.test_claims import Switch, losses, told
-from tests.samples import PAGES, pdf_scanned, png, words
-from tests.samples_layers import PROSE, lines, pdf, scan
+from tests.support.client import Client, completed, get, upload
+from tests.support.faulty_database import Switch, Unanswered
+from tests.support.rows import found, losses, told
+from tests.support.samples import PAGES, pdf_scanned, png, words
+from tests.support.samples.pdf_layers import PROSE, lines, pdf, scan
 
 TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.")
-
-
-class Unanswered:
-    """A database whose commits take place, or do not, but the first of them get no answer."""
-
-    def __init__(self, db: Database, *, answers_lost: int, carried_out: bool = True) -> None:
-        self._db = db
-        self._left = answers_lost
-        self._carried_out = carried_out
-
-    def session(self) -> Any:
-        return self._db.session()
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Cursor]:
-        async with self._db.transaction() as cur:
-            yield cur
-            self._left -= 1
-            if self._left >= 0 and not self._carried_out:
-                raise CommitUnknown("forced")
-        if self._left >= 0:
-            raise CommitUnknown("forced")
 
 
 class Counted:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from docserver.database.connection import Database
-from docserver.database.tables import deletions, documents, jobs, pages
+from docserver.database.tables import deletions, documents, jobs
 from docserver.documents import queries, results
 from docserver.errors import (
     DatabaseUnavailable,
@@ -24,13 +24,13 @@ from docserver.errors import (
     ResultNotReady,
     Unprocessable,
 )
-from docserver.formats import FORMATS, Format
-from docserver.formats.result_writer import ResultFile
+from docserver.formats import FORMATS
 from docserver.model import Status
 from docserver.redis.cache import JOB_KEY, RESULT_KEY, CachedJob
 from docserver.resources import Resources
-from tests.integration.rows import READING, change, claim_pages, finish_job, found, make_job
-from tests.integration.test_cache import listening
+from tests.support.redis_state import listening
+from tests.support.results import make_completed, result, text_of
+from tests.support.rows import change, finish_job, found, make_job
 
 TXT = FORMATS["txt"]
 
@@ -45,29 +45,6 @@ async def without_database(resources: Resources, tmp_path: Path) -> AsyncIterato
 async def publish(resources: Resources, job_id: UUID) -> None:
     """Show the job's state in the database to its readers, as who changed it does."""
     await resources.cache.put_job(CachedJob.of(await found(resources.db, job_id)), job_id=job_id)
-
-
-async def make_completed(resources: Resources, *texts: str) -> UUID:
-    """A completed job with these pages, of which the cache knows nothing."""
-    _, job_id = await make_job(resources.db, total=len(texts))
-    claim_id, _ = await claim_pages(resources.db, job_id, limit=len(texts))
-    async with resources.db.session() as cur:
-        for number, text in enumerate(texts, start=1):
-            reading = replace(READING, text=text)
-            assert await pages.finish(cur, job_id=job_id, number=number, claim_id=claim_id, reading=reading)
-    await finish_job(resources.db, job_id)
-    return job_id
-
-
-async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> ResultFile:
-    """The result as a client gets it that has no version yet."""
-    return await results.result(resources, job_id, form=form, selection=selection, known=lambda _: False)
-
-
-async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:
-    rendered = await result(resources, job_id, form=TXT, selection=selection or None)
-    assert isinstance(rendered.body, bytes)
-    return rendered.body.decode()
 
 
 async def test_a_job_that_is_not_cached_is_read_from_the_database_and_then_cached(resources: Resources) -> None:

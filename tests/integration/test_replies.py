@@ -11,10 +11,7 @@ from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
 from docserver.ocr.protocol import MAX_LAYOUT_BYTES, MAX_REPLY_BYTES
 from docserver.ocr.server.slot import Opened, Slot
-from tests.integration.test_ocr_slot import alive, assert_reads, child_of, make_slot, programs, read, source, until
-from tests.integration.test_sandbox import inside
-
-__all__ = ["make_slot", "programs", "source"]
+from tests.support.slots import alive, assert_reads, child_of, inside, read, until
 
 pytestmark = pytest.mark.timeout(90)
 

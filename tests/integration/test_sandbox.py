@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import json
 import multiprocessing
 import os
 import platform
@@ -24,66 +23,13 @@ from docserver.ocr.sandbox import landlock, syscalls
 from docserver.ocr.server.files import show
 from docserver.ocr.server.process import _any_alive
 from docserver.ocr.server.slot import Slot
-from tests import samples
-from tests.integration.test_ocr_slot import (
-    alive,
-    assert_reads,
-    child_of,
-    install,
-    make_slot,
-    pids_in,
-    programs,
-    read,
-    source,
-    until,
-)
-
-__all__ = ["make_slot", "programs", "source"]
+from tests.support import samples
+from tests.support.slots import alive, assert_reads, child_of, inside, install, pids_in, read, until
 
 pytestmark = pytest.mark.timeout(90)
 
 ABI = landlock.abi()
 
-NUMBERS = {**syscalls.REFUSED[platform.machine()], **syscalls.JUDGED[platform.machine()]}
-
-
-async def inside(slot: Slot, attack: str) -> Any:
-    """Run statements in a slot's process; returns what they leave in `found`, and raises their OSErrors."""
-    running = await slot._started()
-    code = f"[names := {{}}, exec({ATTACK!r}, names), names['answer']({PRELUDE + textwrap.dedent(attack)!r})][2]"
-    running.replies.expect()
-    outcome = await asyncio.wrap_future(running.executor.submit(eval, code))
-    answer = json.loads(outcome.detail)
-    if "errno" in answer:
-        raise OSError(answer["errno"], os.strerror(answer["errno"]))
-    return answer["found"]
-
-
-ATTACK = """
-import json
-from docserver.ocr.limits import Outcome
-
-def answer(attack):
-    names = {}
-    try:
-        exec(attack, names)
-    except OSError as error:
-        return Outcome(detail=json.dumps({"errno": error.errno}))
-    return Outcome(detail=json.dumps({"found": names.get("found")}))
-"""
-
-PRELUDE = textwrap.dedent(f"""
-    import ctypes, os, signal, socket, subprocess, time
-    from pathlib import Path
-    numbers = {NUMBERS}
-    server = os.getppid()
-
-    def call(name, *arguments):
-        result = ctypes.CDLL(None, use_errno=True).syscall(numbers.get(name, name), *arguments)
-        if result < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-        return result
-""")
 
 FILES = {
     "read the host's accounts": "open('/etc/passwd').read()",
@@ -293,7 +239,7 @@ async def test_what_holds_up_its_own_process_ends_with_the_server_all_the_same(
             from docserver.ocr.engine import PROGRAM, Engine
             from docserver.ocr.server.slot import Slot
             from docserver.settings import Settings
-            from tests.integration.test_sandbox import inside
+            from tests.support.slots import inside
 
             ATTACK = '''
             child = os.getpid()
@@ -408,7 +354,7 @@ def older_kernel(tmp_path: Path) -> Iterator[None]:
         tmp_path,
         "python",
         f"export PYTHONPATH={tests.parent}\n"
-        f'exec {sys.executable} {tests / "older_kernel.py"} landlock,seccomp {sys.executable} "$@"',
+        f'exec {sys.executable} {tests / "support" / "older_kernel.py"} landlock,seccomp {sys.executable} "$@"',
     )
     multiprocessing.set_executable(str(python))
     yield

@@ -11,7 +11,7 @@ from docserver.database.connection import Database
 from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.jobs import transitions
 from docserver.model import Options, PageStatus, Status
-from tests.integration.rows import (
+from tests.support.rows import (
     ENGINE,
     LEASE_S,
     READING,

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.acceptance.service import form
+from tests.support.service import form
 
 COMPLETED, CANCELLED, DELETED = "completed", "cancelled", "deleted"
 FINAL = (COMPLETED, CANCELLED, "failed")

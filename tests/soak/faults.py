@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
-from tests.acceptance.test_processes import children
-from tests.faults.proxy import Cut, Proxy
-from tests.faults.servers import freeze, kill, restart_empty, thaw
 from tests.soak.scene import API, DATABASE, WORKERS, Scene
+from tests.support.fragile_servers import freeze, kill, restart_empty, thaw
+from tests.support.processes import children
+from tests.support.proxy import Cut, Proxy
 
 GAP_S = (0.3, 3.0)
 LASTS_S = (0.2, 4.0)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.servers import own_servers
-from tests.samples import PAGES, jpeg, pdf_scanned, pdf_text, png, tiff_pages, webp
 from tests.soak.clients import COMPLETED, Book, Client
 from tests.soak.faults import ON_PROCESSES, ON_SERVERS, strike
 from tests.soak.invariants import Invariants, Report, reachable
 from tests.soak.scene import API, WORKERS, Scene, free_port, usage
+from tests.support.fragile_servers import own_servers
+from tests.support.samples import PAGES, jpeg, pdf_scanned, pdf_text, png, tiff_pages, webp
 
 CLIENTS = 4
 BASELINE_S = 60.0

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.acceptance.service import Service, environment_of
-from tests.acceptance.test_processes import children
-from tests.faults.launcher import MODULE, Fault, arguments
-from tests.faults.servers import Servers
+from tests.support.fault_launcher import MODULE, Fault, arguments
+from tests.support.fragile_servers import Servers
+from tests.support.processes import children
+from tests.support.service import Service, environment_of
 
 DATABASE = "docserver_soak"
 REDIS_NUMBER = 0

@@ -1,8 +1,6 @@
 """Results as text and JSON, and which of all formats a client gets."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from uuid import UUID
 
 import orjson
 import pytest
@@ -12,37 +10,16 @@ from docserver.formats import TEXT_FORMATS
 from docserver.formats.negotiation import negotiate
 from docserver.model import (
     Block,
-    Job,
     Line,
-    Options,
     Page,
     PageStatus,
     Paragraph,
     Reading,
-    Status,
     Word,
     pack_blocks,
 )
+from tests.support.pages import JOB
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
-JOB = Job(
-    id=UUID(int=1),
-    document_id=UUID(int=2),
-    status=Status.COMPLETED,
-    version=3,
-    options=Options("eng"),
-    request_id="r",
-    pages_total=2,
-    pages_done=1,
-    pages_failed=1,
-    eta_s=None,
-    attempt=1,
-    failure=None,
-    engine={"name": "tesseract", "version": "5.3.0", "models": {"eng": "sha256:00"}},
-    created_at=NOW,
-    started_at=NOW,
-    finished_at=NOW,
-)
 BLOCK = Block(
     (1, 2, 30, 40),
     (

@@ -11,8 +11,7 @@ from docserver.formats import TEXT_FORMATS
 from docserver.formats.md import escaped
 from docserver.model import Line, Page, Paragraph, Word
 from docserver.typography import clean
-from tests.pages import failed, page, paragraph, read
-from tests.unit.test_formats import JOB
+from tests.support.pages import JOB, failed, page, paragraph, read
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False, "html": True})
 

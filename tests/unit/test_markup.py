@@ -17,13 +17,10 @@ from docserver.formats import TEXT_FORMATS
 from docserver.model import Page
 from docserver.ocr.recognition import tesseract
 from docserver.typography import clean, runs_right_to_left, spaced
-from tests.pages import failed, page, paragraph, read
-from tests.unit.test_formats import JOB
+from tests.support.pages import ARABIC, HEBREW, JOB, failed, page, paragraph, read
 
 ALTO_SCHEMA = Path(__file__).parents[1] / "schemas" / "alto.xsd"
 NASTY = "a<b & \"c\" 'd' </span> ]]> \x00\x0b\x1b \ufffe \t"
-HEBREW = "שלום עולם"
-ARABIC = "مرحبا بالعالم"
 
 
 def rendered(name: str, *pages: Page) -> str:

@@ -11,8 +11,9 @@ from PIL import Image, ImageChops, ImageOps
 from pypdf import PdfReader
 from pypdf.errors import FileNotDecryptedError
 
-from tests import samples, samples_pictures
-from tests.samples import BROKEN, KINDS, PAGES, PASSWORD, TEXT, UNSUPPORTED, Sample
+from tests.support import samples
+from tests.support.samples import BROKEN, KINDS, PAGES, PASSWORD, TEXT, UNSUPPORTED, Sample
+from tests.support.samples import pictures as samples_pictures
 
 ALL = {**KINDS, **BROKEN, **UNSUPPORTED}
 

@@ -17,7 +17,7 @@ from docserver.ocr.server.sandbox_probe import Sandbox, sandbox
 @pytest.fixture
 def without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A Python that runs as on a kernel that lacks what its name says; returns that name."""
-    older = Path(__file__).parent.parent / "older_kernel.py"
+    older = Path(__file__).parent.parent / "support" / "older_kernel.py"
     python = tmp_path / "python"
     root = Path(__file__).parent.parent.parent
     python.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {sys.executable} {older} "$LACKING" {sys.executable} "$@"\n')

@@ -1,6 +1,5 @@
 """Searchable PDFs, looked at with poppler: the words lie where they were read, and the pages look as before."""
 
-import html
 import io
 import re
 import subprocess
@@ -16,14 +15,14 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Block, Box, Line, Page, Paragraph, Word, lines_of, pack_blocks
+from docserver.model import Block, Box, Line, Page, Paragraph, Word, pack_blocks
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable import from_pdf
 from docserver.ocr.searchable.glyphless_font import EM, TRUETYPE
 from docserver.ocr.searchable.text_operators import ADVANCE, DEEPEST, HIGHEST, STEPS, in_sight
-from tests.pages import HEIGHT, WIDTH, failed, page, paragraph, read
-from tests.samples import pdf_encrypted, pdf_owner_locked, pdf_pages, pdf_scanned, pdf_text, pdf_texts
-from tests.unit.test_markup import ARABIC, HEBREW
+from tests.support.pages import ARABIC, HEBREW, HEIGHT, WIDTH, failed, page, paragraph, read
+from tests.support.poppler import PT_PER_PX, assert_words_lie_where_they_were_read, run, seen
+from tests.support.samples import pdf_encrypted, pdf_owner_locked, pdf_pages, pdf_scanned, pdf_text, pdf_texts
 
 TEXTS = [
     "The quick brown fox\njumps over the lazy dog",
@@ -35,13 +34,6 @@ TEXTS = [
     "Привет мир, Ελλάδα",
     "🙂 \U0001d518\U0001d52b\U0001d526 e\u0301te\u0301 ß",
 ]
-
-TOLERANCE_PT = 0.7
-"""Ten-point letters; heights are told in twentieths of their size."""
-
-PT_PER_PX = 595 / WIDTH
-
-Boxes = list[tuple[str, tuple[float, ...]]]
 
 
 def made(data: bytes, pages: Sequence[Page], tmp_path: Path) -> Path:
@@ -70,17 +62,6 @@ def sheet(
     return file.getvalue()
 
 
-def seen(path: Path) -> Boxes:
-    """The words of the first page and their places in points, as poppler finds them."""
-    said = run("pdftotext", "-bbox", "-cropbox", "-l", "1", path, "-")
-    found = re.findall(r'<word xMin="(\S+)" yMin="(\S+)" xMax="(\S+)" yMax="(\S+)">(.*?)</word>', said)
-    return [(html.unescape(text), tuple(map(float, box))) for *box, text in found]
-
-
-def run(*command: str | Path) -> str:
-    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout.decode()
-
-
 def drawn(path: Path, number: int = 1) -> bytes:
     return subprocess.run(
         ["pdftoppm", "-r", "50", "-cropbox", "-f", str(number), "-l", str(number), path],
@@ -88,18 +69,6 @@ def drawn(path: Path, number: int = 1) -> bytes:
         check=True,
         timeout=60,
     ).stdout
-
-
-def words_of(given: Page) -> list[Word]:
-    assert given.reading
-    return [word for line in lines_of(given.reading.blocks) for word in line.words]
-
-
-def assert_words_lie_where_they_were_read(found: Boxes, given: Page, *, scale: float = PT_PER_PX) -> None:
-    wanted = sorted((in_sight(word.text), tuple(side * scale for side in word.box)) for word in words_of(given))
-    assert [text for text, _ in sorted(found)] == [text for text, _ in wanted]
-    for (text, box), (_, place) in zip(sorted(found), wanted, strict=True):
-        assert box == pytest.approx(place, abs=TOLERANCE_PT), text
 
 
 def turned(given: Page, change: Callable[[Box], Box], *, rotation: int, size: tuple[int, int]) -> Page:

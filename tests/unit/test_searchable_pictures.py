@@ -12,10 +12,10 @@ from docserver.model import Page
 from docserver.ocr.image import decode
 from docserver.ocr.searchable import from_image
 from docserver.ocr.searchable.jpeg import described
-from tests.pages import failed, page, paragraph, read
-from tests.samples import KINDS, PAGES, picture, tiff_1bit, tiff_pages
-from tests.samples_pictures import saved
-from tests.unit.test_searchable_pdf import assert_words_lie_where_they_were_read, run, seen
+from tests.support.pages import failed, page, paragraph, read
+from tests.support.poppler import assert_words_lie_where_they_were_read, run, seen
+from tests.support.samples import KINDS, PAGES, picture, tiff_1bit, tiff_pages
+from tests.support.samples.pictures import saved
 
 DPI = 100
 

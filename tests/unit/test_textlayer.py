@@ -20,7 +20,7 @@ from docserver.model import lines_of
 from docserver.ocr.errors import NoLayer
 from docserver.ocr.pdf import page_objects, text_layer, text_words
 from docserver.ocr.pdf.text_layer import Layer
-from tests.samples_layers import (
+from tests.support.samples.pdf_layers import (
     HEIGHT,
     LEFT,
     PROSE,

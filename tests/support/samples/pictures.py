@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageDraw, ImageFont
 
-from tests.samples_heic import HEIC
+from tests.support.samples.heic import HEIC
 
 TEXT = "The quick brown fox jumps\nover the lazy dog"
 

@@ -17,7 +17,7 @@ from docserver.embedded import locks, mariadb, programs, sockets
 from docserver.embedded import redis as embedded_redis
 from docserver.embedded.server import Server, make_directory
 from docserver.redis.client import Redis
-from tests.faults.proxy import Proxy
+from tests.support.proxy import Proxy
 
 USER, PASSWORD = "docserver", "not-a-secret"
 """An ordinary user, whom `read_only` and `max_connections` bind as they do not bind root."""

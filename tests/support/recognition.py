@@ -14,7 +14,7 @@ from docserver.ocr.limits import Limits
 from docserver.ocr.recognition.tesseract import Layout, Recognised
 from docserver.ocr.recognition.tesseract_library import TesseractLibrary
 from docserver.ocr.recognition.tesseract_program import TesseractProgram
-from tests.samples_pictures import saved
+from tests.support.samples.pictures import saved
 
 VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"
 WORDS = VOCABULARY.split()

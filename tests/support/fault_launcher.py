@@ -1,6 +1,6 @@
 """Runs docserver with faults forced on it that nothing outside the process can bring about.
 
-`python -m tests.faults.launcher JSON [arguments of docserver]`, where JSON is a list of faults as `Fault` has them.
+`python -m tests.support.fault_launcher JSON [arguments of docserver]`; JSON is a list of faults as `Fault` has them.
 """
 
 import json
@@ -15,7 +15,7 @@ from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import Any
 
-MODULE = "tests.faults.launcher"
+MODULE = "tests.support.fault_launcher"
 
 
 @dataclass(frozen=True, slots=True)

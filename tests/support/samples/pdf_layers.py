@@ -12,7 +12,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.samples_pictures import picture
+from tests.support.samples.pictures import picture
 
 WIDTH, HEIGHT = 595, 842
 

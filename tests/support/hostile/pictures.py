@@ -5,8 +5,8 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from tests import samples
-from tests.samples_pictures import png_bomb, saved, zeros_compressed
+from tests.support import samples
+from tests.support.samples.pictures import png_bomb, saved, zeros_compressed
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from functools import cache
 
-from tests.samples_pictures import DPI, TEXT, picture, saved
+from tests.support.samples.pictures import DPI, TEXT, picture, saved
 
 PASSWORD = "correct horse"
 

@@ -1,9 +1,48 @@
 """Pages as if they had been read: words in lines in paragraphs, with boxes that are laid out here."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Block, Box, Line, Page, PageStatus, Paragraph, Reading, Word, pack_blocks
+from docserver.model import (
+    Block,
+    Box,
+    Job,
+    Line,
+    Options,
+    Page,
+    PageStatus,
+    Paragraph,
+    Reading,
+    Status,
+    Word,
+    pack_blocks,
+)
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+JOB = Job(
+    id=UUID(int=1),
+    document_id=UUID(int=2),
+    status=Status.COMPLETED,
+    version=3,
+    options=Options("eng"),
+    request_id="r",
+    pages_total=2,
+    pages_done=1,
+    pages_failed=1,
+    eta_s=None,
+    attempt=1,
+    failure=None,
+    engine={"name": "tesseract", "version": "5.3.0", "models": {"eng": "sha256:00"}},
+    created_at=NOW,
+    started_at=NOW,
+    finished_at=NOW,
+)
+"""A completed job for results of these pages."""
+
+HEBREW = "שלום עולם"
+ARABIC = "مرحبا بالعالم"
 
 WIDTH, HEIGHT = 2000, 3000
 LEFT, TOP = 100, 100

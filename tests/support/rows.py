@@ -98,3 +98,13 @@ async def found(db: Database, job_id: UUID) -> Any:
         job = await jobs.find(cur, job_id)
     assert job
     return job
+
+
+async def losses(db: Database, job_id: UUID) -> list[int]:
+    async with db.session() as cur:
+        await cur.execute("SELECT losses FROM pages WHERE job_id = %s ORDER BY number", (job_id.bytes,))
+        return [row["losses"] for row in cur.rows()]
+
+
+def told(history: Any) -> list[tuple[Any, ...]]:
+    return [tuple(entry[key] for key in ("attempt", "step", "page", "outcome", "code")) for entry in history]

@@ -4,9 +4,9 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from tests import samples
-from tests.hostile_pdf import PDFS
-from tests.hostile_pictures import PICTURES, jpeg_with
+from tests.support import samples
+from tests.support.hostile.pdf import PDFS
+from tests.support.hostile.pictures import PICTURES, jpeg_with
 
 __all__ = ["EXHAUSTING", "NAMES", "PDFS", "PICTURES", "POLYGLOTS", "POSING", "cut", "damaged"]
 

@@ -5,7 +5,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +157,7 @@ def environment_of(*, mysql_url: str, redis_url: str, data_dir: Path, **more: st
     # Most tests upload the same few bytes, each as a document of its own.
     given = {**given, "deduplicate": "off", **more}
     return {f"DOCSERVER_{name.upper()}": value for name, value in given.items()}
+
+
+Start = Callable[..., Awaitable[Service]]
+"""Starts a service with these arguments and settings."""

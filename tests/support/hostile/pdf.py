@@ -4,8 +4,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from tests.samples_pdf import pdf_of
-from tests.samples_pictures import zeros_compressed
+from tests.support.samples.pdf import pdf_of
+from tests.support.samples.pictures import zeros_compressed
 
 CATALOGUE = b"<< /Type /Catalog /Pages 2 0 R >>"
 PAGES = b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tests.samples_heic import HEIC_TEXT
-from tests.samples_pdf import (
+from tests.support.samples.heic import HEIC_TEXT
+from tests.support.samples.pdf import (
     PASSWORD,
     page_text,
     pdf_encrypted,
@@ -20,7 +20,7 @@ from tests.samples_pdf import (
     pdf_texts,
     pdf_without_pages,
 )
-from tests.samples_pictures import (
+from tests.support.samples.pictures import (
     DPI,
     TEXT,
     avif,

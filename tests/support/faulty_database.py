@@ -1,0 +1,50 @@
+"""Databases that fail on command: away, or silent about the outcome of a commit."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from docserver.database.connection import CommitUnknown, Cursor, Database
+from docserver.errors import DatabaseUnavailable
+
+
+class Switch:
+    """A database that can be away."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.away = False
+
+    def session(self) -> Any:
+        self._check()
+        return self._db.session()
+
+    def transaction(self) -> Any:
+        self._check()
+        return self._db.transaction()
+
+    def _check(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("forced")
+
+
+class Unanswered:
+    """A database whose commits take place, or do not, but the first of them get no answer."""
+
+    def __init__(self, db: Database, *, answers_lost: int, carried_out: bool = True) -> None:
+        self._db = db
+        self._left = answers_lost
+        self._carried_out = carried_out
+
+    def session(self) -> Any:
+        return self._db.session()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Cursor]:
+        async with self._db.transaction() as cur:
+            yield cur
+            self._left -= 1
+            if self._left >= 0 and not self._carried_out:
+                raise CommitUnknown("forced")
+        if self._left >= 0:
+            raise CommitUnknown("forced")

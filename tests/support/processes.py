@@ -1,0 +1,31 @@
+"""Processes below another one: which there are, which still run, and waiting until they are gone."""
+
+import asyncio
+from pathlib import Path
+
+
+def children(pid: int) -> set[int]:
+    """All descendants of a process."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found |= {int(child)} | children(int(child))
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those of the processes that run; a zombie does not."""
+    return {pid for pid in pids if Path(f"/proc/{pid}/stat").exists() and _state(pid) != "Z"}
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+async def until_gone(pids: set[int], *, within_s: float = 10.0) -> None:
+    async with asyncio.timeout(within_s):
+        while alive(pids):
+            await asyncio.sleep(0.05)

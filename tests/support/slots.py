@@ -1,0 +1,102 @@
+"""Slots as tests drive them: reading a small page, programs put in the place of Tesseract, code run inside a child."""
+
+import asyncio
+import json
+import os
+import platform
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from docserver.errors import Failure
+from docserver.model import Options, Reading
+from docserver.ocr.sandbox import syscalls
+from docserver.ocr.server.slot import Slot
+
+NUMBERS = {**syscalls.REFUSED[platform.machine()], **syscalls.JUDGED[platform.machine()]}
+
+
+def install(programs: Path, name: str, script: str) -> None:
+    (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+    (programs / name).chmod(0o755)
+
+
+def tesseract_that_sleeps(programs: Path) -> Path:
+    """Never ends, and has a process of its own; returns the directory where a file will hold both their ids."""
+    install(programs, "tesseract", "sleep 1000 & echo $$ $! > $TMPDIR/new; mv $TMPDIR/new $TMPDIR/pids; wait")
+    return programs.parent
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a dead one that nobody has reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def pids_in(directory: Path, name: str = "pids") -> list[int]:
+    await until(lambda: any(directory.rglob(name)))
+    return [int(pid) for pid in next(directory.rglob(name)).read_text().split()]
+
+
+def child_of(slot: Slot) -> int:
+    assert slot._child is not None
+    assert slot._child.process.pid is not None
+    return slot._child.process.pid
+
+
+async def read(slot: Slot, source: Path) -> Reading | Failure:
+    return await slot.read(source, "image/png", page=1, options=Options("eng"))
+
+
+async def assert_reads(slot: Slot, source: Path) -> None:
+    reading = await read(slot, source)
+    assert isinstance(reading, Reading), reading
+    assert reading.text == "Still here"
+
+
+async def inside(slot: Slot, attack: str) -> Any:
+    """Run statements in a slot's process; returns what they leave in `found`, and raises their OSErrors."""
+    running = await slot._started()
+    code = f"[names := {{}}, exec({ATTACK!r}, names), names['answer']({PRELUDE + textwrap.dedent(attack)!r})][2]"
+    running.replies.expect()
+    outcome = await asyncio.wrap_future(running.executor.submit(eval, code))
+    answer = json.loads(outcome.detail)
+    if "errno" in answer:
+        raise OSError(answer["errno"], os.strerror(answer["errno"]))
+    return answer["found"]
+
+
+ATTACK = """
+import json
+from docserver.ocr.limits import Outcome
+
+def answer(attack):
+    names = {}
+    try:
+        exec(attack, names)
+    except OSError as error:
+        return Outcome(detail=json.dumps({"errno": error.errno}))
+    return Outcome(detail=json.dumps({"found": names.get("found")}))
+"""
+
+PRELUDE = textwrap.dedent(f"""
+    import ctypes, os, signal, socket, subprocess, time
+    from pathlib import Path
+    numbers = {NUMBERS}
+    server = os.getppid()
+
+    def call(name, *arguments):
+        result = ctypes.CDLL(None, use_errno=True).syscall(numbers.get(name, name), *arguments)
+        if result < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        return result
+""")
