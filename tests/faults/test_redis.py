@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from docserver.errors import RedisUnavailable
+from docserver.redis.client import COMMAND_CONNECTIONS, Redis
 from docserver.redis.queue import KEY
 from tests.faults.place import Place, until
 from tests.support.fragile_servers import Servers, freeze, kill, restart_empty, thaw
@@ -222,3 +224,52 @@ async def test_frozen_in_the_middle_and_woken_later_it_repeats_no_page(place: Pl
     await place.assert_kept(service)
     read = [line["page"] for line in service.lines if line["message"] == "page read"]
     assert sorted(read) == [1, 2, 3, 4]
+
+
+NUMBER = 511
+"""The Redis database of the tests that need no service."""
+
+
+async def given_one_by_one(redis: Redis, count: int) -> list[asyncio.Task[bytes]]:
+    """Commands that are under way, each given in a turn of the event loop of its own."""
+    commands = []
+    for number in range(count):
+        commands.append(asyncio.create_task(redis.command("ECHO", number)))
+        await asyncio.sleep(0.001)
+    return commands
+
+
+async def test_many_commands_while_it_is_frozen_open_few_connections_and_are_all_answered(hurt: Servers) -> None:
+    redis = Redis(hurt.redis_url(NUMBER), timeout_s=20)
+    others = len(hurt.redis._links)
+    freeze(hurt.store)
+    try:
+        commands = await given_one_by_one(redis, 200)
+        during = len(hurt.redis._links) - others
+    finally:
+        thaw(hurt.store)
+
+    replies = await asyncio.gather(*commands)
+    clients = await hurt.admin("CLIENT", "LIST")
+    await redis.close()
+
+    assert replies == [str(number).encode() for number in range(200)]
+    assert during <= COMMAND_CONNECTIONS
+    assert clients.count(f" db={NUMBER} ".encode()) <= COMMAND_CONNECTIONS
+
+
+async def test_commands_that_wait_for_a_connection_are_refused_with_those_that_got_no_answer(hurt: Servers) -> None:
+    redis = Redis(hurt.redis_url(NUMBER), timeout_s=0.5)
+    await redis.ping()
+    freeze(hurt.store)
+    try:
+        commands = await given_one_by_one(redis, 50)
+        began = time.monotonic()
+        outcomes = await asyncio.gather(*commands, return_exceptions=True)
+        waited_s = time.monotonic() - began
+    finally:
+        thaw(hurt.store)
+    await redis.close()
+
+    assert {type(outcome) for outcome in outcomes} == {RedisUnavailable}
+    assert waited_s < SOON_S

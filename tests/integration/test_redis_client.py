@@ -1,0 +1,60 @@
+"""The Redis client on a real server: pipelines, turns, blocking pops."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from docserver.redis import client
+from docserver.resources import Resources
+
+
+@pytest.fixture
+def sent(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Any]]:
+    """The pipelines that the client sends from now on."""
+    pipelines: list[Sequence[Any]] = []
+    send = resources.redis._send
+
+    async def recorded(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        pipelines.append(commands)
+        return await send(commands)
+
+    monkeypatch.setattr(resources.redis, "_send", recorded)
+    return pipelines
+
+
+async def test_commands_of_one_turn_of_the_event_loop_travel_in_one_pipeline(
+    resources: Resources, sent: list[Sequence[Any]]
+) -> None:
+    replies = await asyncio.gather(*(resources.redis.command("ECHO", number) for number in range(100)))
+
+    assert replies == [str(number).encode() for number in range(100)]
+    assert [len(commands) for commands in sent] == [100]
+
+
+async def test_commands_that_wait_for_a_connection_travel_together(
+    resources: Resources, sent: list[Sequence[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "COMMAND_CONNECTIONS", 1)
+    busy = asyncio.ensure_future(resources.redis.command("BLPOP", "nothing", 0.3))
+    commands = []
+    for number in range(5):
+        await asyncio.sleep(0.01)
+        commands.append(asyncio.ensure_future(resources.redis.command("ECHO", number)))
+
+    await asyncio.gather(busy, *commands)
+
+    assert [len(pipeline) for pipeline in sent] == [1, 5]
+
+
+async def test_more_blocking_pops_than_connections_for_them_take_turns(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources.redis, "_pops", asyncio.Semaphore(2))
+    await resources.redis.command("RPUSH", "elements", *range(5))
+
+    popped = await asyncio.gather(*(resources.redis.pop("elements", wait_s=5) for _ in range(5)))
+
+    assert sorted(popped) == [str(number).encode() for number in range(5)]
+    assert await resources.redis.pop("elements", wait_s=0.01) is None
