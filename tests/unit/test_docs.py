@@ -12,10 +12,22 @@ from docserver.web import problems, response_schemas
 
 ROOT = Path(__file__).parents[2]
 ERRORS = (ROOT / "docs" / "errors.md").read_text()
+PAGES = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
 
 
 def subclasses(parent: type[ServiceError]) -> set[type[ServiceError]]:
     return {child for direct in parent.__subclasses__() for child in {direct, *subclasses(direct)}}
+
+
+def without_links(page: str) -> str:
+    """The text of a page without the targets of its links, which are relative to it."""
+    return re.sub(r"\]\([^)]*\)|https?://\S+", "]", (ROOT / page).read_text())
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that a page's headings get on GitHub."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("code", DocumentErrorCode)
@@ -34,18 +46,38 @@ def test_each_refusal_that_a_handler_documents_has_a_meaning() -> None:
     assert response_schemas.Problem.__doc__
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/errors.md", "docs/formats.md", "docs/operation.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_each_setting_that_a_page_names_exists(page: str) -> None:
     known = {variable(setting.name) for setting in fields(Settings)} | {TEST_MYSQL_URL}
 
     assert set(re.findall(r"DOCSERVER_[A-Z_]+", (ROOT / page).read_text())) <= known
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/errors.md", "docs/formats.md", "docs/operation.md"])
-def test_each_file_that_a_page_links_to_or_names_exists(page: str) -> None:
-    text = (ROOT / page).read_text()
-    named = set(re.findall(r"\]\((?!http)([^)#]+)\)", text)) | set(
-        re.findall(r"`((?:docserver|tests|sql)/[\w/.]+)`", text)
-    )
+@pytest.mark.parametrize("page", PAGES)
+def test_each_file_and_directory_that_a_page_names_exists(page: str) -> None:
+    named = re.findall(r"(?:docserver|tests|bench|sql|docs)/[\w./-]*\w/?", without_links(page))
 
-    assert not [name for name in named if not (ROOT / page).parent.joinpath(name).exists()]
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_link_of_a_page_leads_to_a_file_and_a_heading(page: str) -> None:
+    for path, heading in re.findall(r"\]\((?!http)([^)#]*)#?([^)]*)\)", (ROOT / page).read_text()):
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), path
+        assert not heading or heading in headings(target), f"{path}#{heading}"
+
+
+def test_each_decision_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text()
+
+    for decision in (ROOT / "docs" / "decisions").glob("*.md"):
+        assert decision.name == "README.md" or f"]({decision.name})" in index, decision.name
+
+
+def test_the_workflow_tests_every_python_that_the_makefile_takes() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+
+    assert set(re.findall(r"\bpython(3\.\d+)", (ROOT / "Makefile").read_text())) == set(
+        re.findall(r'"(3\.\d+)"', workflow)
+    )
