@@ -107,6 +107,9 @@ class Ended:
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in pixels of the page's picture, origin at the top left, x1 and y1 exclusive."""
 
+Rect = tuple[float, float, float, float]
+"""x0, y0, x1, y1 of a rectangle, x0 <= x1 and y0 <= y1. Unit and origin are stated where it is used."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:

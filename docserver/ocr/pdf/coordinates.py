@@ -1,100 +1,108 @@
-"""Child side: the ways between a PDF page's points, its picture's pixels, and that picture turned for its text."""
+"""Child side: conversions between a PDF page's points, the pixels of its image, and that image turned for its text."""
 
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import pypdfium2.raw as pdfium
+from pypdfium2 import PdfMatrix
 
-from docserver.model import Box
+from docserver.model import Box, Rect
 from docserver.ocr.errors import NoLayer
 
-Rect = tuple[float, float, float, float]
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """From points of a page, y upwards, to pixels of its picture, y downwards."""
+class PointsToPixels:
+    """From points of a page (y upwards) to pixels of the image it is drawn as (y downwards)."""
 
-    matrix: tuple[float, float, float, float, float, float]
-    """a, b, c, d, e, f: a point (x, y) goes to (a x + b y + c, d x + e y + f)."""
+    matrix: PdfMatrix
     turns: int
-    """Quarter turns clockwise by which the page is shown."""
+    """Quarter turns clockwise by which the page is shown: its /Rotate."""
     width: int
     height: int
-    """Pixels."""
+    """Of the image, in pixels."""
 
     @classmethod
-    def of(cls, page: Any, *, width: int, height: int) -> "View":
-        """Of what is shown of a page, which is its crop box. Raises NoLayer."""
+    def of_page(cls, page: Any, *, width: int, height: int) -> "PointsToPixels":
+        """For the crop box of a page, which is what its image shows. Raises NoLayer."""
         box = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, box)
         if not (box.left < box.right and box.bottom < box.top):
             raise NoLayer("the page has no area")
         turns = pdfium.FPDFPage_GetRotation(page)
         across, up = (box.right - box.left, box.top - box.bottom)
-        x_step, y_step = (width / up, height / across) if turns % 2 else (width / across, height / up)
+        x_scale, y_scale = (width / up, height / across) if turns % 2 else (width / across, height / up)
         matrix = (
-            (x_step, 0.0, -box.left * x_step, 0.0, -y_step, box.top * y_step),
-            (0.0, x_step, -box.bottom * x_step, y_step, 0.0, -box.left * y_step),
-            (-x_step, 0.0, box.right * x_step, 0.0, y_step, -box.bottom * y_step),
-            (0.0, -x_step, box.top * x_step, -y_step, 0.0, box.right * y_step),
+            PdfMatrix(x_scale, 0.0, 0.0, -y_scale, -box.left * x_scale, box.top * y_scale),
+            PdfMatrix(0.0, y_scale, x_scale, 0.0, -box.bottom * x_scale, -box.left * y_scale),
+            PdfMatrix(-x_scale, 0.0, 0.0, y_scale, box.right * x_scale, -box.bottom * y_scale),
+            PdfMatrix(0.0, -y_scale, -x_scale, 0.0, box.top * x_scale, box.right * y_scale),
         )[turns]
         return cls(matrix, turns, width, height)
 
     @property
-    def zoom(self) -> float:
-        """Pixels per point."""
-        return abs(self.matrix[0] + self.matrix[1])
+    def pixels_per_point(self) -> float:
+        """Along the image's x axis."""
+        scale: float = abs(self.matrix.a + self.matrix.c)
+        return scale
 
     def point(self, x: float, y: float) -> Point:
-        a, b, c, d, e, f = self.matrix
-        return a * x + b * y + c, d * x + e * y + f
+        point: Point = self.matrix.on_point(x, y)
+        return point
 
-    def rect(self, left: float, bottom: float, right: float, top: float) -> Rect:
-        return _spanned(self.point(left, bottom), self.point(right, top))
+    def rect(self, rect: Rect) -> Rect:
+        return _map_rect(self.matrix, rect)
 
-    def shows(self, rect: Rect) -> bool:
-        """Whether some of it lies on the picture."""
+    def is_on_image(self, rect: Rect) -> bool:
+        """True if some of this rectangle, in pixels, lies on the image."""
         left, top, right, bottom = rect
         return left < self.width and right > 0 and top < self.height and bottom > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A picture turned so that text which stands `turns` quarter turns counter-clockwise in it is upright."""
+class TurnedImage:
+    """An image turned clockwise by quarter turns, so that text which stands that far counterclockwise is upright."""
 
-    turns: int
-    width: int
-    height: int
-    """Of the picture before it is turned."""
+    def __init__(self, turns: int, *, width: int, height: int) -> None:
+        """`width` and `height` are the image's before it is turned, in pixels."""
+        turned_size = (height, width) if turns % 2 else (width, height)
+        self._width, self._height = width, height
+        self._turn = _clockwise(turns, width, height)
+        self._turn_back = _clockwise(-turns % 4, *turned_size)
 
-    def enter_point(self, point: Point) -> Point:
-        x, y = point
-        return ((x, y), (self.height - y, x), (self.width - x, self.height - y), (y, self.width - x))[self.turns]
+    def turn_point(self, point: Point) -> Point:
+        turned: Point = self._turn.on_point(*point)
+        return turned
 
-    def enter(self, rect: Rect) -> Rect:
-        if not self.turns:
-            return rect
-        return _spanned(self.enter_point(rect[:2]), self.enter_point(rect[2:]))
+    def turn(self, rect: Rect) -> Rect:
+        return _map_rect(self._turn, rect)
 
-    def leave(self, rect: Rect) -> Box:
-        """Back to the picture, in whole pixels of it."""
-        if self.turns:
-            rect = _spanned(self._leave_point(rect[:2]), self._leave_point(rect[2:]))
-        left, top, right, bottom = rect
-        x0 = min(max(0, math.floor(left)), self.width - 1)
-        y0 = min(max(0, math.floor(top)), self.height - 1)
-        return x0, y0, max(x0 + 1, min(math.ceil(right), self.width)), max(y0 + 1, min(math.ceil(bottom), self.height))
-
-    def _leave_point(self, point: Point) -> Point:
-        x, y = point
-        return ((x, y), (y, self.height - x), (self.width - x, self.height - y), (self.width - y, x))[self.turns]
+    def turn_back(self, rect: Rect) -> Box:
+        """The whole pixels that a rectangle of the turned image covers on the image, at least one."""
+        left, top, right, bottom = _map_rect(self._turn_back, rect)
+        x0 = min(max(0, math.floor(left)), self._width - 1)
+        y0 = min(max(0, math.floor(top)), self._height - 1)
+        x1 = max(x0 + 1, min(math.ceil(right), self._width))
+        y1 = max(y0 + 1, min(math.ceil(bottom), self._height))
+        return x0, y0, x1, y1
 
 
-def _spanned(first: Point, second: Point) -> Rect:
-    (x0, y0), (x1, y1) = first, second
+def _clockwise(turns: int, width: int, height: int) -> PdfMatrix:
+    """A turn of an image of this size onto the image it becomes; exact, which PdfMatrix.rotate is not."""
+    return (
+        PdfMatrix(),
+        PdfMatrix(0, 1, -1, 0, height, 0),
+        PdfMatrix(-1, 0, 0, -1, width, height),
+        PdfMatrix(0, -1, 1, 0, 0, width),
+    )[turns]
+
+
+def _map_rect(matrix: PdfMatrix, rect: Rect) -> Rect:
+    """Quarter turns map opposite corners to opposite corners: two suffice, and take 1.0 µs where on_rect takes 2.6."""
+    left, top, right, bottom = rect
+    x0, y0 = matrix.on_point(left, top)
+    x1, y1 = matrix.on_point(right, bottom)
     if x0 > x1:
         x0, x1 = x1, x0
     if y0 > y1:

@@ -6,9 +6,11 @@ from functools import partial
 from typing import Any
 
 import pypdfium2.raw as pdfium
+from pypdfium2 import PdfMatrix
 
+from docserver.model import Rect
 from docserver.ocr.errors import NoLayer
-from docserver.ocr.pdf.text_words import Rect, address_of
+from docserver.ocr.pdf.text_words import address_of
 
 MOST_OBJECTS = 50_000
 """A dense map has some ten thousand; a page of more is drawn faster than it is understood."""
@@ -26,9 +28,6 @@ SHOWN_ANNOTATIONS = frozenset((pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREET
 
 MOST_ANNOTATIONS = 5_000
 
-_Matrix = tuple[float, float, float, float, float, float]
-_IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-
 
 @dataclass(slots=True)
 class Scene:
@@ -45,7 +44,7 @@ def survey(page: Any) -> Scene:
     """Look at all objects of a page. Raises NoLayer."""
     scene = Scene()
     count = pdfium.FPDFPage_CountObjects(page)
-    for handle, kind, matrix in _objects(count, partial(pdfium.FPDFPage_GetObject, page), _IDENTITY, 0):
+    for handle, kind, matrix in _objects(count, partial(pdfium.FPDFPage_GetObject, page), PdfMatrix(), 0):
         scene.objects += 1
         if scene.objects > MOST_OBJECTS:
             raise NoLayer("too many objects")
@@ -72,7 +71,9 @@ def shows_annotations(page: Any) -> bool:
     return False
 
 
-def _objects(count: int, get: Callable[[int], Any], matrix: _Matrix, depth: int) -> Iterator[tuple[Any, int, _Matrix]]:
+def _objects(
+    count: int, get: Callable[[int], Any], matrix: PdfMatrix, depth: int
+) -> Iterator[tuple[Any, int, PdfMatrix]]:
     """Each object with its kind and what leads from its coordinates to the page's, in the order they are painted."""
     for index in range(count):
         handle = get(index)
@@ -81,22 +82,13 @@ def _objects(count: int, get: Callable[[int], Any], matrix: _Matrix, depth: int)
         if kind == pdfium.FPDF_PAGEOBJ_FORM and depth < DEEPEST:
             own = pdfium.FS_MATRIX()
             pdfium.FPDFPageObj_GetMatrix(handle, own)
-            inner = _product((own.a, own.b, own.c, own.d, own.e, own.f), matrix)
+            inner = PdfMatrix.from_raw(own).multiply(matrix)
             parts = pdfium.FPDFFormObj_CountObjects(handle)
             yield from _objects(parts, partial(pdfium.FPDFFormObj_GetObject, handle), inner, depth + 1)
 
 
-def _product(first: _Matrix, then: _Matrix) -> _Matrix:
-    a, b, c, d, e, f = first
-    g, h, i, j, k, m = then
-    return (a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m)
-
-
-def _bounds(handle: Any, matrix: _Matrix) -> Rect:
+def _bounds(handle: Any, matrix: PdfMatrix) -> Rect:
     left, bottom, right, top = (pdfium.c_float() for _ in range(4))
     pdfium.FPDFPageObj_GetBounds(handle, left, bottom, right, top)
-    a, b, c, d, e, f = matrix
-    corners = [(x, y) for x in (left.value, right.value) for y in (bottom.value, top.value)]
-    xs = [a * x + c * y + e for x, y in corners]
-    ys = [b * x + d * y + f for x, y in corners]
-    return (min(xs), min(ys), max(xs), max(ys))
+    rect: Rect = matrix.on_rect(left.value, bottom.value, right.value, top.value)
+    return rect

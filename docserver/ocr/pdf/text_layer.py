@@ -11,10 +11,10 @@ from typing import Any
 
 from pypdfium2.raw import FLAT_NORMALDISPLAY, FPDFPage_Flatten
 
-from docserver.model import Block, Box, Line, Paragraph, Reading, Word, pack_blocks
+from docserver.model import Block, Box, Line, Paragraph, Reading, Rect, Word, pack_blocks
 from docserver.ocr.errors import NoLayer, Unreadable
 from docserver.ocr.pdf import pdfium
-from docserver.ocr.pdf.coordinates import Frame, Point, Rect, View
+from docserver.ocr.pdf.coordinates import Point, PointsToPixels, TurnedImage
 from docserver.ocr.pdf.page_objects import Scene, shows_annotations, survey
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.plausibility import is_language
@@ -106,36 +106,36 @@ def read(document: Any, *, page: int, width: int, height: int) -> Layer:
     scene = survey(opened)
     if not scene.objects:
         return Layer("", ())
-    view = View.of(opened, width=width, height=height)
+    pixels = PointsToPixels.of_page(opened, width=width, height=height)
     text = TextPage(opened)
     try:
-        found = _seen(opened, text, scene, view)
+        found = _seen(opened, text, scene, pixels)
     finally:
         text.close()
     if not is_language(word.glyphs.text for word in found):
         raise NoLayer("no language")
-    blocks = tuple(_blocks(found, view))
+    blocks = tuple(_blocks(found, pixels))
     return Layer(_text(blocks), blocks)
 
 
-def _seen(page: Any, text: TextPage, scene: Scene, view: View) -> list[_Found]:
+def _seen(page: Any, text: TextPage, scene: Scene, pixels: PointsToPixels) -> list[_Found]:
     """The words that are seen on a page, if they are all that is. Raises NoLayer."""
-    pictures = [(order, view.rect(*rect)) for order, rect in scene.pictures]
+    pictures = [(order, pixels.rect(rect)) for order, rect in scene.pictures]
     painted = []
     drawn = _Drawn()
     for glyphs in text.words():
-        rect = view.rect(*glyphs.rect)
+        rect = pixels.rect(glyphs.rect)
         order = scene.texts.get(glyphs.address, scene.objects)
-        if glyphs.address in scene.unpainted or not view.shows(rect) or _covered(rect, order, pictures):
+        if glyphs.address in scene.unpainted or not pixels.is_on_image(rect) or _covered(rect, order, pictures):
             continue
         if not drawn.again(glyphs.text, rect):
             painted.append((glyphs, rect))
     if not painted and pictures:
         raise NoLayer("a picture without text")
     sight = Sight(page)
-    zoom = sight.width / view.width
+    zoom = sight.width / pixels.width
     found = [
-        _Found(glyphs, rect, text.stance(glyphs), view.point(*text.origin(glyphs)))
+        _Found(glyphs, rect, text.stance(glyphs), pixels.point(*text.origin(glyphs)))
         for glyphs, rect in painted
         # Dots that lead to a page number are too small to stand out.
         if sight.sees(_scaled(rect, by=zoom)) or not any(map(str.isalnum, glyphs.text)) or text.may_be_undrawn(glyphs)
@@ -182,21 +182,21 @@ def _scaled(rect: Rect, *, by: float) -> Rect:
     return left * by, top * by, right * by, bottom * by
 
 
-def _blocks(found: Sequence[_Found], view: View) -> Iterable[Block]:
+def _blocks(found: Sequence[_Found], pixels: PointsToPixels) -> Iterable[Block]:
     """Upright text first, then what is turned, each in its reading order."""
     turned: dict[int, list[_Found]] = {}
     for word in found:
-        turned.setdefault((word.stance.turns - view.turns) % 4, []).append(word)
+        turned.setdefault((word.stance.turns - pixels.turns) % 4, []).append(word)
     # The way that most words stand is the page's own.
     for turns, words in sorted(turned.items(), key=lambda item: -len(item[1])):
-        frame = Frame(turns, view.width, view.height)
-        for block in arrange([_placed(word, view, frame) for word in words]):
-            yield _block(block, frame)
+        image = TurnedImage(turns, width=pixels.width, height=pixels.height)
+        for block in arrange([_placed(word, pixels, image) for word in words]):
+            yield _block(block, image)
 
 
-def _placed(word: _Found, view: View, frame: Frame) -> Placed:
-    x0, y0, x1, y1 = frame.enter(word.rect)
-    _, baseline = frame.enter_point(word.baseline)
+def _placed(word: _Found, pixels: PointsToPixels, image: TurnedImage) -> Placed:
+    x0, y0, x1, y1 = image.turn(word.rect)
+    _, baseline = image.turn_point(word.baseline)
     return Placed(
         text=word.glyphs.text,
         x0=x0,
@@ -204,18 +204,18 @@ def _placed(word: _Found, view: View, frame: Frame) -> Placed:
         x1=x1,
         y1=y1,
         baseline=baseline,
-        size=max(word.stance.size * view.zoom, 1.0),
+        size=max(word.stance.size * pixels.pixels_per_point, 1.0),
         backwards=word.glyphs.backwards,
     )
 
 
-def _block(laid: LaidBlock, frame: Frame) -> Block:
+def _block(laid: LaidBlock, image: TurnedImage) -> Block:
     paragraphs = []
     for laid_paragraph in laid:
         lines = []
         for laid_line in laid_paragraph:
             words = tuple(
-                Word(word.text, frame.leave((word.x0, word.y0, word.x1, word.y1)), CERTAIN) for word in laid_line
+                Word(word.text, image.turn_back((word.x0, word.y0, word.x1, word.y1)), CERTAIN) for word in laid_line
             )
             lines.append(Line(_around(word.box for word in words), words))
         paragraphs.append(Paragraph(_around(line.box for line in lines), tuple(lines)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from docserver.model import Rect
 from docserver.ocr.errors import NoLayer
 
 MOST_CHARACTERS = 50_000
@@ -51,9 +52,6 @@ _OTHERS = {
 }
 
 LOST = "\ufffd"
-
-Rect = tuple[float, float, float, float]
-"""In points of the page: left, bottom, right, top."""
 
 
 @dataclass(slots=True)

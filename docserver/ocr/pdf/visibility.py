@@ -5,6 +5,8 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw
 
+from docserver.model import Rect
+
 LONGEST_SIDE = 1600
 """Pixels; at one pixel a point an A4 page has 842."""
 
@@ -33,9 +35,6 @@ ABOUT = 12
 PHOTOGRAPH = 0.5
 """Share of the page: a larger photograph may be one of a page of text."""
 
-Rectangle = tuple[float, float, float, float]
-"""Left, top, right, bottom in pixels."""
-
 
 class Sight:
     """A page drawn in grey at about one pixel a point."""
@@ -57,7 +56,7 @@ class Sight:
         low, high = self._image.getextrema()
         return low == high
 
-    def sees(self, place: Rectangle) -> bool:
+    def sees(self, place: Rect) -> bool:
         """Whether something stands out there."""
         left, top, right, bottom = map(int, place)
         left, right = max(0, left), min(right + 1, self.width)
@@ -66,7 +65,7 @@ class Sight:
                 return True
         return False
 
-    def unexplained(self, words: Iterable[Rectangle], pictures: Iterable[Rectangle]) -> float:
+    def unexplained(self, words: Iterable[Rect], pictures: Iterable[Rect]) -> float:
         """The share of the page that looks like text and is none of these words, nor a photograph."""
         squares = self._like_text()
         draw = ImageDraw.Draw(squares)
@@ -79,12 +78,12 @@ class Sight:
                 draw.rectangle(tuple(int(side / CELL) for side in picture), fill=0)
         return _share(_runs(squares))
 
-    def _part(self, place: Rectangle) -> Image.Image | None:
+    def _part(self, place: Rect) -> Image.Image | None:
         left, top = max(0, int(place[0])), max(0, int(place[1]))
         right, bottom = min(self.width, int(place[2]) + 1), min(self.height, int(place[3]) + 1)
         return self._image.crop((left, top, right, bottom)) if left < right and top < bottom else None
 
-    def _is_photograph(self, place: Rectangle) -> bool:
+    def _is_photograph(self, place: Rect) -> bool:
         part = self._part(place)
         if part is None or part.width * part.height > PHOTOGRAPH * self.width * self.height:
             return False

@@ -8,14 +8,14 @@ from typing import Any
 from zlib import compress
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, Object, Pdf
+from pikepdf import Array, Dictionary, Matrix, Name, Object, Pdf
 from PIL import Image
 
-from docserver.model import Page, Reading
+from docserver.model import Page, Reading, Rect
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.searchable.from_pdf import save
-from docserver.ocr.searchable.geometry import LETTER, Matrix, Rectangle, after, numbers, onto_page
+from docserver.ocr.searchable.geometry import LETTER, numbers, onto_page
 from docserver.ocr.searchable.glyphless_font import BlankFont
 from docserver.ocr.searchable.jpeg import Jpeg, described
 from docserver.ocr.searchable.text_operators import text_layer
@@ -40,14 +40,14 @@ STRIP_OFFSETS, STRIP_BYTES, ROWS_PER_STRIP, PHOTOMETRIC = 273, 279, 278, 262
 BLACK_IS_ZERO = 1
 
 UPRIGHT: dict[int, Matrix] = {
-    1: (1, 0, 0, 1, 0, 0),
-    2: (-1, 0, 0, 1, 1, 0),
-    3: (-1, 0, 0, -1, 1, 1),
-    4: (1, 0, 0, -1, 0, 1),
-    5: (0, -1, -1, 0, 1, 1),
-    6: (0, -1, 1, 0, 0, 1),
-    7: (0, 1, 1, 0, 0, 0),
-    8: (0, 1, -1, 0, 1, 0),
+    1: Matrix(1, 0, 0, 1, 0, 0),
+    2: Matrix(-1, 0, 0, 1, 1, 0),
+    3: Matrix(-1, 0, 0, -1, 1, 1),
+    4: Matrix(1, 0, 0, -1, 0, 1),
+    5: Matrix(0, -1, -1, 0, 1, 1),
+    6: Matrix(0, -1, 1, 0, 0, 1),
+    7: Matrix(0, 1, 1, 0, 0, 0),
+    8: Matrix(0, 1, -1, 0, 1, 0),
 }
 """EXIF orientation → how the stored picture, a square from 0 to 1, is drawn as it is meant."""
 
@@ -77,8 +77,8 @@ def _add_page(
 ) -> None:
     """`shown` is the picture's size as it is meant, in pixels, which is what its page was read as."""
     area = _area(shown, reading.dpi if reading else None)
-    drawing = after(UPRIGHT[orientation], (area[2], 0, 0, area[3], 0, 0))
-    operators = f"q {numbers(drawing, digits=4)} cm /Scan Do Q\n".encode()
+    drawing = UPRIGHT[orientation] @ Matrix(area[2], 0, 0, area[3], 0, 0)
+    operators = f"q {numbers(drawing.shorthand, digits=4)} cm /Scan Do Q\n".encode()
     resources = Dictionary(XObject=Dictionary(Scan=image))
     rotation = 0
     if reading:
@@ -99,7 +99,7 @@ def _add_page(
     pdf.pages.append(pikepdf.Page(pdf.make_indirect(page)))
 
 
-def _area(size: tuple[int, int], dpi: int | None) -> Rectangle:
+def _area(size: tuple[int, int], dpi: int | None) -> Rect:
     """The page as large as the paper was, as far as a PDF may have such pages."""
     points = POINTS_PER_INCH / (dpi or USUAL_DPI)
     points = min(max(points, LEAST_SIDE / min(size)), LONGEST_SIDE / max(size))

@@ -2,34 +2,24 @@
 
 import math
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
-from docserver.model import Box
+from pikepdf import Matrix
 
-Matrix = tuple[float, float, float, float, float, float]
-"""a, b, c, d, e, f as in ISO 32000-1, 8.3.3: (x, y) goes to (a x + c y + e, b x + d y + f)."""
+from docserver.model import Box, Rect
 
-Rectangle = tuple[float, float, float, float]
-"""x0, y0, x1, y1 in points, origin at the bottom left."""
-
-LETTER: Rectangle = (0.0, 0.0, 612.0, 792.0)
+LETTER: Rect = (0.0, 0.0, 612.0, 792.0)
 """What viewers take for a page whose own size makes no sense."""
 
 SIDEWAYS = (90, 270)
 
 TURNED_LEFT: dict[int, Matrix] = {
-    0: (1, 0, 0, 1, 0, 0),
-    90: (0, 1, -1, 0, 1, 0),
-    180: (-1, 0, 0, -1, 1, 1),
-    270: (0, -1, 1, 0, 0, 1),
+    0: Matrix(1, 0, 0, 1, 0, 0),
+    90: Matrix(0, 1, -1, 0, 1, 0),
+    180: Matrix(-1, 0, 0, -1, 1, 1),
+    270: Matrix(0, -1, 1, 0, 0, 1),
 }
 """Degrees counterclockwise → the turn of the square from 0 to 1 onto itself."""
-
-
-def after(*matrices: Matrix) -> Matrix:
-    """All of them, the first one first."""
-    return reduce(_then, matrices)
 
 
 def turned(box: Box, size: tuple[int, int], degrees: int) -> Box:
@@ -50,7 +40,7 @@ def upright_size(size: tuple[int, int], degrees: int) -> tuple[int, int]:
     return (size[1], size[0]) if degrees in SIDEWAYS else size
 
 
-def onto_page(size: tuple[int, int], *, degrees: int, page_degrees: int, area: Rectangle) -> Matrix:
+def onto_page(size: tuple[int, int], *, degrees: int, page_degrees: int, area: Rect) -> Matrix:
     """From pixels of upright text, counted from the bottom left, to points of a PDF page.
 
     The page of `size` pixels is the area as a viewer shows it, turned clockwise by `page_degrees`; turned by `degrees`
@@ -58,15 +48,12 @@ def onto_page(size: tuple[int, int], *, degrees: int, page_degrees: int, area: R
     """
     width, height = upright_size(size, degrees)
     x0, y0, x1, y1 = area
-    return after(
-        (1 / width, 0, 0, 1 / height, 0, 0),
-        TURNED_LEFT[degrees],
-        TURNED_LEFT[page_degrees],
-        (x1 - x0, 0, 0, y1 - y0, x0, y0),
-    )
+    to_square = Matrix(1 / width, 0, 0, 1 / height, 0, 0)
+    to_area = Matrix(x1 - x0, 0, 0, y1 - y0, x0, y0)
+    return to_square @ TURNED_LEFT[degrees] @ TURNED_LEFT[page_degrees] @ to_area
 
 
-def visible(media: Any, crop: Any) -> Rectangle:
+def visible(media: Any, crop: Any) -> Rect:
     """What viewers show of a page with these boxes, which may be missing or nonsense."""
     sheet = _rectangle(media) or LETTER
     part = _rectangle(crop) or sheet
@@ -74,7 +61,7 @@ def visible(media: Any, crop: Any) -> Rectangle:
     return shown if shown[0] < shown[2] and shown[1] < shown[3] else sheet
 
 
-def _rectangle(values: Any) -> Rectangle | None:
+def _rectangle(values: Any) -> Rect | None:
     try:
         x0, y0, x1, y1 = (float(value) for value in values)
     except (TypeError, ValueError):
@@ -82,12 +69,6 @@ def _rectangle(values: Any) -> Rectangle | None:
     if not all(map(math.isfinite, (x0, y0, x1, y1))) or x0 == x1 or y0 == y1:
         return None
     return (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-
-
-def _then(first: Matrix, second: Matrix) -> Matrix:
-    a, b, c, d, e, f = first
-    g, h, i, j, k, m = second
-    return (a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m)
 
 
 def numbers(values: Sequence[float], *, digits: int) -> str:

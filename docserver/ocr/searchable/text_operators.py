@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import median
 
+from pikepdf import Matrix
+
 from docserver.model import Box, Paragraph, Reading, Word
-from docserver.ocr.searchable.geometry import Matrix, numbers, turned, upright_size
+from docserver.ocr.searchable.geometry import numbers, turned, upright_size
 from docserver.typography import clean, rise, runs_right_to_left, sink
 
 ADVANCE = 0.5
@@ -53,7 +55,7 @@ def text_layer(reading: Reading, *, place: Matrix, encode: Encode) -> tuple[byte
     for block in reading.blocks:
         for paragraph in block.paragraphs:
             _paragraph(_upright(paragraph, size, reading.rotation), pen)
-    shown = [f"q {numbers(place, digits=8)} cm BT 3 Tr", *pen.shown, "ET Q\n"]
+    shown = [f"q {numbers(place.shorthand, digits=8)} cm BT 3 Tr", *pen.shown, "ET Q\n"]
     return "\n".join(shown).encode("ascii"), pen.faces
 
 
