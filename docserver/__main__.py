@@ -86,8 +86,7 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     from docserver.ocr.sandbox.policy import NotConfined
 
     logs.set_up(settings.log_level)
-    for name in unknown():
-        logging.getLogger("docserver.settings").warning("unknown setting ignored", extra={"name": name})
+    _warn_of_unknown_settings()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
@@ -97,6 +96,11 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
         _end(EX_UNAVAILABLE, str(error))
     except OSError as error:
         _end(EX_UNAVAILABLE, f"the system refuses: {error.strerror}")
+
+
+def _warn_of_unknown_settings() -> None:
+    for name in unknown():
+        logging.getLogger("docserver.settings").warning("unknown setting ignored", extra={"variable": name})
 
 
 async def _migrate(settings: Settings) -> None:

@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from docserver.database.connection import Database
-from docserver.formats.result_writer import ResultWriter
+from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
 from docserver.ocr.server.sandbox_probe import Sandbox
 from docserver.ocr.server.sandbox_probe import sandbox as find_sandbox
 from docserver.ocr.server.scratch import private_directory
 from docserver.ocr.server.searchable_pdf import PdfMaker
-from docserver.redis.cache import Cache
+from docserver.redis.cache import TTL_S, Cache
 from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
@@ -59,14 +59,14 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
                 db=db,
                 redis=redis,
                 queue=Queue(redis),
-                cache=Cache(redis, ttl_s=settings.cache_ttl_s, max_result_bytes=settings.cache_result_bytes),
+                cache=Cache(redis, ttl_s=TTL_S, max_result_bytes=LARGE_RESULT_BYTES),
                 changes=changes,
                 limiter=Limiter(redis),
                 storage=storage,
                 engine=engine,
                 sandbox=sandbox,
                 pdf_maker=PdfMaker(settings, engine, scratch=scratch),
-                result_writer=ResultWriter(scratch=scratch, max_bytes=settings.cache_result_bytes),
+                result_writer=ResultWriter(scratch=scratch, max_bytes=LARGE_RESULT_BYTES),
             )
     finally:
         listening.cancel()

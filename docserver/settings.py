@@ -17,10 +17,12 @@ PREFIX = "DOCSERVER_"
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Read by the tests alone; named here so that it is not reported as unknown."""
 
-ENGINES = ("auto", "tesserocr", "pytesseract")
-SANDBOX_MODES = ("prefer", "require", "off")
-
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+CHOICES = {
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+    "engine": ("auto", "tesserocr", "pytesseract"),
+    "sandbox": ("prefer", "require", "off"),
+}
+"""The values of those settings that have only a few."""
 
 
 class SettingsError(Exception):
@@ -50,79 +52,80 @@ ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "r
 """The routes that are limited, by the names that `DOCSERVER_RATE_LIMIT_COSTS` gives them."""
 
 
-def _setting(default: Any, meaning: str, *, least: float | None = None, secret: bool = False) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "least": least, "secret": secret})
+def _setting(default: Any, meaning: str, *, least: float | None = None) -> Any:
+    """A field of `Settings`; `least` is the smallest value of a number."""
+    return field(default=default, metadata={"meaning": meaning, "least": least})
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of one process; `DOCSERVER_` and the field's name in capitals is the environment variable."""
 
+    # The settings that most installations set.
     host: str = _setting("0.0.0.0", "address that the API listens on")  # noqa: S104 - a server in a container
     port: int = _setting(8000, "port that the API listens on", least=0)
     data_dir: Path = _setting(Path("./data"), "originals, scratch space, and the embedded servers' files")
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
     mysql_url: str = _setting("", "mysql://user:password@host:port/database or mysql:///database?unix_socket=…")
     redis_url: str = _setting("", "redis://…, rediss://… or unix://…")
-    mysql_pool_size: int = _setting(10, "database connections of one process, at most", least=2)
-    mysql_timeout_s: float = _setting(10.0, "longest wait for one database statement", least=0.1)
-    redis_timeout_s: float = _setting(1.0, "longest wait for one Redis command", least=0.05)
-    startup_timeout_s: float = _setting(600.0, "longest wait at start for the database to answer", least=1)
     slots: int = _setting(
-        -1, "pages read at the same time by this process; 0 is an API alone; -1 the usable cores", least=-1
+        -1, "pages that this process reads at the same time; 0: an API alone, -1: one per usable core", least=-1
     )
-    chunk_pages: int = _setting(1, "pages of one document that a slot takes before others get their turn", least=1)
-    page_tries: int = _setting(3, "tries for a page whose reading ran out of time or memory, or crashed", least=1)
-    page_timeout_s: float = _setting(120.0, "longest time for reading one page", least=0.1)
-    open_timeout_s: float = _setting(60.0, "longest time for counting a document's pages", least=0.1)
-    pdf_timeout_s: float = _setting(
-        120.0, "longest time for making a searchable PDF, and for waiting to begin", least=0.1
-    )
-    child_memory_mb: int = _setting(2048, "address space of an OCR process and of each program it starts", least=256)
-    pages_per_child: int = _setting(1000, "pages after which an OCR process is replaced by a fresh one", least=1)
-    sandbox: str = _setting(
-        "prefer", "confine OCR processes by Landlock and seccomp: prefer, require (or refuse to start), off"
-    )
-    lease_s: float = _setting(30.0, "how long a silent worker keeps its pages", least=1)
-    maintenance_s: float = _setting(5.0, "seconds between two rounds of maintenance", least=0.1)
-    grace_s: float = _setting(25.0, "seconds that SIGTERM leaves to finish the pages being read", least=0)
-    engine: str = _setting("auto", "how Tesseract is called: tesserocr, pytesseract, or auto: the first if installed")
-    review_below: float = _setting(
-        80.0, "confidence, 0 to 100, below which a page is listed in needs_review; 0 lists empty ones alone", least=0
-    )
+    languages: str = _setting("eng", "languages of uploads that name none, as in eng+deu, or auto")
+    max_upload_mb: float = _setting(100.0, "largest upload in megabytes (10^6 bytes)", least=0.001)
+    max_pages: int = _setting(2000, "most pages of one document", least=1)
     retention_s: int = _setting(
-        0, "seconds that documents and results are kept where the upload does not say; 0 keeps them", least=0
+        0, "seconds to keep documents and results whose upload does not say; 0 keeps them for good", least=0
     )
-    languages: str = _setting("eng", "languages read where an upload names none, as in eng+deu, or auto")
     deduplicate: bool = _setting(
         default=True, meaning="answer the same bytes and options of the same client with the earlier job"
     )
-    max_upload_mb: float = _setting(100.0, "largest upload in megabytes (10^6 bytes)", least=0.001)
-    max_pages: int = _setting(2000, "most pages of one document", least=1)
-    max_page_mp: float = _setting(150.0, "most megapixels of one page", least=1)
-    pdf_dpi: int = _setting(300, "resolution at which PDF pages are drawn for reading", least=72)
-    wait_limit_s: float = _setting(60.0, "longest ?wait= that is granted", least=0)
-    max_connections: int = _setting(1000, "connections of clients at the same time", least=1)
-    head_timeout_s: float = _setting(20.0, "longest time from a connection to its first whole request", least=0.1)
-    keepalive_s: float = _setting(75.0, "how long a connection may be idle between two requests", least=0.1)
-    request_timeout_s: float = _setting(30.0, "longest time for answering a request, beside what it waits", least=0.1)
-    body_timeout_s: float = _setting(60.0, "longest silence of a client in the middle of its upload", least=0.1)
-    upload_timeout_s: float = _setting(1800.0, "longest time for one upload to arrive", least=0.1)
-    upload_min_kb_s: float = _setting(
-        1.0, "mean kilobytes a second below which an upload is given up after body_timeout_s; 0 is any", least=0
-    )
-    cache_ttl_s: int = _setting(3600, "seconds that Redis keeps a job or a result for readers", least=10)
-    cache_result_mb: float = _setting(2.0, "largest result kept in Redis, in megabytes", least=0)
-    rate_limit: bool = _setting(default=True, meaning="limit requests per client")
-    rate_limit_default: Rate = _setting(
-        Rate(60, 60), "uploads, deletions, cancels and retries of one client: tokens/seconds"
-    )
-    rate_limit_reads: Rate = _setting(Rate(1200, 60), "reads of one client: tokens/seconds")
-    rate_limit_costs: Costs = _setting((), "tokens of a route where they are not 1, as in upload=5,list=2")
+    rate_limit: bool = _setting(default=True, meaning="limit the requests of each client")
     trusted_proxies: tuple[Network, ...] = _setting(
         (), "networks whose X-Forwarded-For is believed, separated by commas"
     )
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+
+    # Settings for experts: reading.
+    engine: str = _setting("auto", "how to call Tesseract: tesserocr, pytesseract, or auto: the first if installed")
+    sandbox: str = _setting(
+        "prefer", "confine OCR processes by Landlock and seccomp: prefer, require (else refuse to start), off"
+    )
+    page_timeout_s: float = _setting(120.0, "longest time to open a document, and to read one page", least=0.1)
+    pdf_timeout_s: float = _setting(
+        120.0, "longest time to make a searchable PDF, and longest wait before that", least=0.1
+    )
+    page_tries: int = _setting(3, "tries for a page that ran out of time or memory, or crashed its process", least=1)
+    chunk_pages: int = _setting(1, "pages of one document that a slot takes before others get their turn", least=1)
+    child_memory_mb: int = _setting(2048, "address space of an OCR process and of each program it starts", least=256)
+    max_page_mp: float = _setting(150.0, "most megapixels of one page", least=1)
+    pdf_dpi: int = _setting(300, "resolution at which PDF pages are drawn for reading", least=72)
+    review_below: float = _setting(
+        80.0, "confidence, 0 to 100, below which needs_review lists a page; 0 lists only empty pages", least=0
+    )
+
+    # Settings for experts: clients.
+    rate_limit_default: Rate = _setting(
+        Rate(60, 60), "uploads, deletions, cancels and retries of one client: tokens/seconds"
+    )
+    rate_limit_reads: Rate = _setting(Rate(1200, 60), "reads of one client: tokens/seconds")
+    rate_limit_costs: Costs = _setting((), "tokens that a request of a route takes if not 1, as in upload=5,list=2")
+    max_connections: int = _setting(1000, "connections of clients at the same time", least=1)
+    keepalive_s: float = _setting(75.0, "longest pause between two requests of a connection", least=0.1)
+    request_timeout_s: float = _setting(
+        30.0, "longest time to answer a request, on top of the wait it asks for", least=0.1
+    )
+    wait_limit_s: float = _setting(60.0, "longest ?wait= that is granted", least=0)
+    body_timeout_s: float = _setting(60.0, "longest silence of a client in the middle of its upload", least=0.1)
+    upload_timeout_s: float = _setting(1800.0, "longest time for one upload to arrive", least=0.1)
+
+    # Settings for experts: database, Redis, and workers.
+    mysql_pool_size: int = _setting(10, "most database connections of one process", least=2)
+    mysql_timeout_s: float = _setting(10.0, "longest wait for one database statement", least=0.1)
+    redis_timeout_s: float = _setting(1.0, "longest wait for one Redis command", least=0.05)
+    lease_s: float = _setting(30.0, "time after which the pages of a silent worker pass to others", least=1)
+    maintenance_s: float = _setting(5.0, "time between two rounds of maintenance", least=0.1)
+    grace_s: float = _setting(25.0, "time that SIGTERM leaves to finish the pages being read", least=0)
 
     @property
     def slot_count(self) -> int:
@@ -132,10 +135,6 @@ class Settings:
     def cost(self, route: str) -> int:
         """The tokens that a request of this route takes."""
         return dict(self.rate_limit_costs).get(route, 1)
-
-    @property
-    def cache_result_bytes(self) -> int:
-        return int(self.cache_result_mb * 1_000_000)
 
     @property
     def max_upload_bytes(self) -> int:
@@ -158,31 +157,27 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
     """
     values = {key: value for key, value in dotenv_values(dotenv).items() if value is not None} if dotenv else {}
     values.update(os.environ if environ is None else environ)
-    hints = get_type_hints(Settings)
+    kinds = get_type_hints(Settings)
     given: dict[str, Any] = {}
     for setting in fields(Settings):
         text = values.get(variable(setting.name), "").strip()
         if not text:
             continue
+        kind, meaning, least = kinds[setting.name], setting.metadata["meaning"], setting.metadata["least"]
         try:
-            given[setting.name] = _parse(hints[setting.name], text)
-        except ValueError as error:
-            raise SettingsError(
-                f"{variable(setting.name)} is not usable: it wants {_wanted(hints[setting.name])} "
-                f"({setting.metadata['meaning']})"
-            ) from error
-        least = setting.metadata["least"]
-        if least is not None and given[setting.name] < least:
-            raise SettingsError(
-                f"{variable(setting.name)} is too small: at least {least:g} ({setting.metadata['meaning']})"
-            )
+            value = _parse(kind, text)
+        except (ValueError, RuntimeError) as error:
+            raise SettingsError(f"{variable(setting.name)} must be {_expected(kind)} ({meaning})") from error
+        if least is not None and value < least:
+            raise SettingsError(f"{variable(setting.name)} must be at least {least:g} ({meaning})")
+        given[setting.name] = value
     settings = Settings(**given)
     _check(settings)
     return settings
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
-    """Variables that look like settings and are none: most likely misspelt."""
+    """Variables with our prefix that are no settings: most likely misspelt."""
     known = {variable(setting.name) for setting in fields(Settings)} | {TEST_MYSQL_URL}
     return sorted(
         key for key in (os.environ if environ is None else environ) if key.startswith(PREFIX) and key not in known
@@ -190,11 +185,11 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
 
 
 def _check(settings: Settings) -> None:
-    for name, values in (("log_level", LOG_LEVELS), ("engine", ENGINES), ("sandbox", SANDBOX_MODES)):
+    for name, values in CHOICES.items():
         if getattr(settings, name) not in values:
-            raise SettingsError(f"{variable(name)} is not usable: it wants one of {', '.join(values)}")
+            raise SettingsError(f"{variable(name)} must be one of {', '.join(values)}")
     if settings.port > 65535:
-        raise SettingsError(f"{variable('port')} is not usable: a port is at most 65535")
+        raise SettingsError(f"{variable('port')} must be at most 65535")
     _check_url("mysql_url", settings.mysql_url, schemes=("mysql://",))
     _check_url("redis_url", settings.redis_url, schemes=("redis://", "rediss://", "unix://"))
 
@@ -207,8 +202,8 @@ def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:
     except ValueError:
         usable = False
     if not usable:
-        wanted = " or ".join(filter(None, (", ".join(schemes[:-1]), schemes[-1])))
-        raise SettingsError(f"{variable(name)} is not usable: it begins with {wanted}, and its port is a number")
+        beginnings = " or ".join(filter(None, (", ".join(schemes[:-1]), schemes[-1])))
+        raise SettingsError(f"{variable(name)} must be a URL that begins with {beginnings}; a port is a number")
 
 
 def _parse(kind: Any, text: str) -> Any:
@@ -217,6 +212,7 @@ def _parse(kind: Any, text: str) -> Any:
     if kind is Rate:
         return Rate.parse(text)
     if kind is Path:
+        # Raises RuntimeError for the home of an unknown user.
         return Path(text).expanduser()
     if kind in (int, float, str):
         return _finite(kind(text))
@@ -249,12 +245,14 @@ def _parse_bool(text: str) -> bool:
     raise ValueError(text)
 
 
-def _wanted(kind: Any) -> str:
+def _expected(kind: Any) -> str:
+    """What the text of a setting of this kind must be, for an error message."""
     return {
         bool: "on or off",
         int: "a whole number",
         float: "a number",
+        Path: "a path",
         Rate: "tokens/seconds, as in 60/60",
-        tuple[Network, ...]: "networks such as 10.0.0.0/8,::1/128",
-        Costs: f"costs such as upload=5,list=2, of {', '.join(ROUTES)}",
+        tuple[Network, ...]: "networks, as in 10.0.0.0/8,::1/128",
+        Costs: f"costs of routes, as in upload=5,list=2; the routes are {', '.join(ROUTES)}",
     }.get(kind, "another value")

@@ -26,6 +26,9 @@ LOCK_S = 60
 STATEMENT_S = 600.0
 """Longest time for one file; a large table may be rebuilt."""
 
+STARTUP_S = 600.0
+"""Longest wait for the database at start: servers that are started together, with a recovery, take some minutes."""
+
 RETRY_S = (0.2, 3.0)
 """First and longest pause between tries to reach a database that is not there yet."""
 
@@ -64,11 +67,11 @@ def migrations() -> list[Migration]:
 async def migrate(settings: Settings) -> list[int]:
     """Create the database if need be and apply what is missing; returns the numbers applied.
 
-    Waits for a database that does not answer or cannot be written yet, at most `startup_timeout_s`. Raises
+    Waits for a database that does not answer or cannot be written yet, at most STARTUP_S. Raises
     MigrationError.
     """
     address = Address.parse(settings.mysql_url)
-    until = time.monotonic() + settings.startup_timeout_s
+    until = time.monotonic() + STARTUP_S
     while True:
         left_s = until - time.monotonic()
         try:

@@ -26,7 +26,7 @@ from docserver.errors import (
     Unprocessable,
 )
 from docserver.formats import JSON_PAGE, Format, TextFormat
-from docserver.formats.result_writer import ResultFile
+from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultFile
 from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
 from docserver.page_ranges import format_pages
 from docserver.redis.cache import CachedJob
@@ -182,7 +182,7 @@ async def _searchable_pdf(resources: Resources, content: _Content, *, known: Kno
     made = await resources.pdf_maker.make(source, document.content_type, content.pages)
     if isinstance(made, Failure):
         raise _not_renderable(made)
-    body = await asyncio.to_thread(partial(_small_as_bytes, made, most=resources.settings.cache_result_bytes))
+    body = await asyncio.to_thread(partial(_small_as_bytes, made, most=LARGE_RESULT_BYTES))
     return ResultFile(etag, body)
 
 

@@ -15,6 +15,10 @@ from docserver.errors import Unavailable
 from docserver.formats import TextFormat
 from docserver.model import Job, Page
 
+LARGE_RESULT_BYTES = 2_000_000
+"""Larger results become files and are not cached: 2 MB is the JSON of some 20 full pages, and Redis holds everything
+in memory."""
+
 LARGE_PAGES = 50
 """Results of more pages are written one at a time: each occupies a core and a thread for about a second."""
 

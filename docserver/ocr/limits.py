@@ -24,7 +24,7 @@ class Limits:
     source: str
     """The directory where the document lies while it is read; nothing else is there, and nothing can be written."""
     sandbox: str
-    """One of `settings.SANDBOX_MODES`."""
+    """One of `settings.CHOICES["sandbox"]`."""
     memory_mb: int
     max_pages: int
     max_page_pixels: int

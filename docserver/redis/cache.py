@@ -15,6 +15,9 @@ log = logging.getLogger("docserver.cache")
 
 JOB_KEY = "docserver:job:{}"
 RESULT_KEY = "docserver:result:{}"
+TTL_S = 3600
+"""How long Redis keeps a job or a result that nobody changes: it bounds the memory, not how old an answer may be."""
+
 FRESH_S = 5
 FINAL_FRESH_S = 60
 """A job is believed for so long, unfinished and final: a change whose write to Redis was lost shows after it at the

@@ -29,6 +29,9 @@ REFUSALS = 64
 REFUSAL_S = 1.0
 """A refused client has so long to take the answer; who asks over a slow line sees a closed connection instead."""
 
+FIRST_REQUEST_S = 20.0
+"""Longest time from a connection to the end of its first request's head. A slow line needs a second or two for it."""
+
 LINGER_S = 5.0
 """The rest of a refused upload is taken and dropped for so long, so that its client comes to read the answer."""
 
@@ -93,7 +96,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         # Between two requests, aiohttp's keep-alive timer bounds the time to the next whole one.
-        self._first_head = self._loop.call_later(self._connections.settings.head_timeout_s, self._expect_head)
+        self._first_head = self._loop.call_later(FIRST_REQUEST_S, self._expect_head)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._first_head:

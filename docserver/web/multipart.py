@@ -30,6 +30,10 @@ MAX_HEADERS = 8
 MAX_HEADER_BYTES = 8190
 """As long as one of the request itself may be; a file name is the only long thing in it."""
 
+MIN_BYTES_PER_S = 1000
+"""A slower upload, on average, is given up: a client that sends a byte now and then must not keep its place. Any modem
+is faster."""
+
 OVERHEAD_BYTES = 1 << 20
 """Of a multipart body beside its file: preamble, headers of parts, options, boundaries, epilogue."""
 
@@ -43,10 +47,8 @@ class Bounds:
 
     file_bytes: int
     silence_s: float
-    """Longest time without any byte; also how long the whole may be slower than `bytes_per_s`."""
+    """Longest time without any byte; also how long the whole upload may be slower than MIN_BYTES_PER_S."""
     total_s: float
-    bytes_per_s: float
-    """Mean speed below which an upload is given up; 0 is any speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,8 @@ class _Body:
 
     def _patience_s(self, now: float) -> float:
         bounds = self._bounds
-        patience_s = min(bounds.silence_s, self._until - now)
-        if bounds.bytes_per_s:
-            patience_s = min(patience_s, bounds.silence_s + self.size / bounds.bytes_per_s - self._waited_s)
-        return patience_s
+        late_s = bounds.silence_s + self.size / MIN_BYTES_PER_S - self._waited_s
+        return min(bounds.silence_s, self._until - now, late_s)
 
 
 async def _events(body: _Body, parser: PushMultipartParser, parts: "_Parts") -> AsyncGenerator[Event, None]:

@@ -37,7 +37,6 @@ async def service(running: Servers, data_dir: Path) -> AsyncIterator[Service]:
         rate_limit="off",
         max_page_mp="20",
         max_pages="1000",
-        open_timeout_s="20",
         page_timeout_s="20",
         page_tries="1",
     )

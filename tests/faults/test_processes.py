@@ -87,7 +87,7 @@ async def test_kill_9_of_an_idle_ocr_process_is_not_even_noticed_by_the_next_doc
 
 
 async def test_a_frozen_ocr_process_is_killed_when_its_time_is_over_and_the_page_read_again(place: Place) -> None:
-    service = await place.start(page_timeout_s="2", open_timeout_s="1")
+    service = await place.start(page_timeout_s="2")
     send(await ocr_processes(service), signal.SIGSTOP)
 
     await place.must_upload(service)

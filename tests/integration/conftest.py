@@ -62,7 +62,7 @@ def without_redis(resources: Resources, dead_redis: Redis) -> Resources:
         redis=dead_redis,
         queue=Queue(dead_redis),
         limiter=Limiter(dead_redis),
-        cache=Cache(dead_redis, ttl_s=resources.settings.cache_ttl_s, max_result_bytes=1_000_000),
+        cache=Cache(dead_redis, ttl_s=60, max_result_bytes=1_000_000),
         changes=Changes(dead_redis),
     )
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import pikepdf
 import pytest
 
+from docserver.documents import results
 from docserver.jobs.worker import Worker
 from docserver.ocr.server.searchable_pdf import PdfMaker
 from docserver.resources import Resources
@@ -79,13 +80,13 @@ async def test_a_pdf_that_did_not_change_is_neither_made_nor_sent_again(
 
 
 async def test_a_large_pdf_is_streamed_and_not_kept_in_redis(
-    make_client: MakeClient, worker: Worker, resources: Resources
+    client: Client, worker: Worker, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = await make_client(rate_limit=False, cache_result_mb=0.001)
-    path = await read(small)
+    monkeypatch.setattr(results, "LARGE_RESULT_BYTES", 1000)
+    path = await read(client)
 
-    status, headers, body = await fetch(small, f"{path}/result?format=pdf")
-    async with small.head(f"{path}/result?format=pdf") as head:
+    status, headers, body = await fetch(client, f"{path}/result?format=pdf")
+    async with client.head(f"{path}/result?format=pdf") as head:
         assert head.headers["Content-Length"] == headers["Content-Length"]
 
     assert (status, int(headers["Content-Length"])) == (200, len(body))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from docserver.resources import Resources
+from docserver.web import multipart
 from tests.support.client import Client, MakeClient, get, kept_files
 from tests.support.raw_http import UPLOAD, Wire, part, wire
 from tests.support.samples import png
@@ -219,15 +220,20 @@ async def test_a_client_that_falls_silent_in_mid_upload_is_told_so_and_leaves_no
 
 
 @pytest.mark.parametrize(
-    "bounds",
+    ("bounds", "bytes_per_s"),
     [
-        {"body_timeout_s": 0.5, "upload_min_kb_s": 100.0},
-        {"upload_timeout_s": 0.5, "upload_min_kb_s": 0.0},
+        ({"body_timeout_s": 0.5}, 100_000),
+        ({"upload_timeout_s": 0.5}, 1),
     ],
 )
 async def test_a_client_that_sends_a_byte_now_and_then_is_given_up(
-    make_client: MakeClient, resources: Resources, bounds: dict[str, float]
+    make_client: MakeClient,
+    resources: Resources,
+    bounds: dict[str, float],
+    bytes_per_s: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(multipart, "MIN_BYTES_PER_S", bytes_per_s)
     client = await make_client(**bounds, rate_limit=False)
 
     async with wire(client.port or 0) as sender:
@@ -247,8 +253,11 @@ async def drip(sender: Wire) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_a_slow_upload_that_is_fast_enough_is_accepted(make_client: MakeClient) -> None:
-    client = await make_client(body_timeout_s=0.6, upload_min_kb_s=0.001, rate_limit=False)
+async def test_a_slow_upload_that_is_fast_enough_is_accepted(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multipart, "MIN_BYTES_PER_S", 1)
+    client = await make_client(body_timeout_s=0.6, rate_limit=False)
     body = FILE + END
 
     async with wire(client.port or 0) as sender:

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from docserver.resources import Resources
+from docserver.web import connections
 from docserver.web.app import make_app
 from docserver.web.connections import OTHER_DESCRIPTORS
 from docserver.web.listener import Listener, listening
@@ -71,14 +72,20 @@ def open_files(limit: int) -> Iterator[None]:
 @pytest.mark.parametrize(
     "beginning", [b"", b"G", b"GET /livez HTTP/1.1\r\n", b"GET /livez HTTP/1.1\r\nHost: test\r\nX-Slow: "]
 )
-async def test_a_client_that_does_not_come_to_its_request_is_hung_up_on(serve: Serve, beginning: bytes) -> None:
-    async with wire(port_of(await serve(head_timeout_s=0.3))) as sender:
+async def test_a_client_that_does_not_come_to_its_request_is_hung_up_on(
+    serve: Serve, beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "FIRST_REQUEST_S", 0.3)
+    async with wire(port_of(await serve())) as sender:
         await sender.send(beginning)
         await sender.closed()
 
 
-async def test_a_client_that_sends_its_head_a_byte_now_and_then_is_hung_up_on(serve: Serve) -> None:
-    async with wire(port_of(await serve(head_timeout_s=0.5))) as sender:
+async def test_a_client_that_sends_its_head_a_byte_now_and_then_is_hung_up_on(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "FIRST_REQUEST_S", 0.5)
+    async with wire(port_of(await serve())) as sender:
         await sender.send(b"GET /livez HTTP/1.1\r\n")
         closed = asyncio.create_task(sender.closed())
         while not closed.done():
@@ -95,8 +102,11 @@ async def test_a_client_that_is_idle_after_its_request_is_hung_up_on_after_the_k
         await sender.closed()
 
 
-async def test_a_connection_outlives_the_time_for_its_first_head_when_it_has_asked(serve: Serve) -> None:
-    async with wire(port_of(await serve(head_timeout_s=0.2))) as sender:
+async def test_a_connection_outlives_the_time_for_its_first_head_when_it_has_asked(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "FIRST_REQUEST_S", 0.2)
+    async with wire(port_of(await serve())) as sender:
         for _ in range(4):
             assert await ask(sender) == 200
             await asyncio.sleep(0.1)

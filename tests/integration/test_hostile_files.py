@@ -38,9 +38,7 @@ OF_THE_FILE = {
 
 
 async def slot_of(scratch: Path, *, call_s: float) -> Slot:
-    settings = dataclasses.replace(
-        Settings(), max_page_mp=20.0, max_pages=1_000, open_timeout_s=call_s, page_timeout_s=call_s
-    )
+    settings = dataclasses.replace(Settings(), max_page_mp=20.0, max_pages=1_000, page_timeout_s=call_s)
     return Slot(number=0, settings=settings, engine=await engine_of(), scratch=scratch)
 
 

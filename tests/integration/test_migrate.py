@@ -32,11 +32,12 @@ async def connected(url: str, *, database: str | None = None) -> AsyncIterator[A
 
 
 @pytest.fixture
-async def fresh(settings: Settings) -> AsyncIterator[Settings]:
+async def fresh(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Settings]:
     """Settings that name a database which is not there yet."""
     name = f"docserver_migrate_{uuid4().hex[:8]}"
     url = urlunsplit(urlsplit(settings.mysql_url)._replace(path=f"/{name}"))
-    yield replace(settings, mysql_url=url, startup_timeout_s=5)
+    monkeypatch.setattr(module, "STARTUP_S", 5)
+    yield replace(settings, mysql_url=url)
     async with connected(url) as cursor:
         await cursor.execute(f"DROP DATABASE IF EXISTS {name}")
 
@@ -171,12 +172,15 @@ async def test_the_lock_is_free_again_after_a_run_that_failed(fresh: Settings) -
         assert await migrate(fresh) == []
 
 
-async def test_a_database_that_is_not_there_in_time_is_told_in_one_line(settings: Settings, tmp_path: Path) -> None:
+async def test_a_database_that_is_not_there_in_time_is_told_in_one_line(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STARTUP_S", 1)
     url = f"mysql://ann:s3cret@localhost/x?unix_socket={quote(str(tmp_path / 'none'))}"
     began = time.monotonic()
 
     with pytest.raises(MigrationError) as refused:
-        await migrate(replace(settings, mysql_url=url, startup_timeout_s=1))
+        await migrate(replace(settings, mysql_url=url))
 
     assert time.monotonic() - began < 3
     message = str(refused.value)
@@ -185,7 +189,10 @@ async def test_a_database_that_is_not_there_in_time_is_told_in_one_line(settings
     assert str(tmp_path) not in message
 
 
-async def test_a_server_that_keeps_silent_is_given_up_in_time_and_left(settings: Settings, tmp_path: Path) -> None:
+async def test_a_server_that_keeps_silent_is_given_up_in_time_and_left(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STARTUP_S", 1)
     left = asyncio.Queue[None]()
 
     async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -199,7 +206,7 @@ async def test_a_server_that_keeps_silent_is_given_up_in_time_and_left(settings:
     async with await asyncio.start_unix_server(keep_silent, str(socket)), asyncio.timeout(10):
         url = f"mysql:///x?unix_socket={quote(str(socket))}"
         with pytest.raises(MigrationError):
-            await migrate(replace(settings, mysql_url=url, startup_timeout_s=1))
+            await migrate(replace(settings, mysql_url=url))
 
         await left.get()
 
@@ -246,13 +253,15 @@ async def test_a_user_who_may_not_make_databases_migrates_the_one_that_is_there(
     assert await migrate(replace(fresh, mysql_url=user)) == ALL
 
 
-async def test_a_wrong_password_or_database_is_told_without_waiting(fresh: Settings, user: str) -> None:
+async def test_a_wrong_password_or_database_is_told_without_waiting(
+    fresh: Settings, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "STARTUP_S", 60)
     forbidden = user.replace("_granted", "_forbidden")
-    patient = replace(fresh, startup_timeout_s=60)
     began = time.monotonic()
 
     for url in (user.replace("right", "wrong"), forbidden):
         with pytest.raises(MigrationError, match="refuses this user, password or database"):
-            await migrate(replace(patient, mysql_url=url))
+            await migrate(replace(fresh, mysql_url=url))
 
     assert time.monotonic() - began < 5

@@ -15,6 +15,7 @@ from PIL import Image
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
+from docserver.ocr.server import slot as slot_module
 from docserver.ocr.server.slot import Opened, Slot
 from tests.support.slots import alive, assert_reads, child_of, install, pids_in, read, tesseract_that_sleeps, until
 
@@ -71,7 +72,7 @@ async def test_closing_a_slot_kills_what_it_runs(
 
 
 async def test_a_stopped_process_is_killed_in_time(make_slot: Callable[..., Slot], source: Path) -> None:
-    slot = make_slot(open_timeout_s=0.5)
+    slot = make_slot(page_timeout_s=0.5)
     await slot.open(source, "image/png")
     stopped = child_of(slot)
     os.kill(stopped, signal.SIGSTOP)
@@ -119,8 +120,11 @@ async def test_a_killed_idle_process_is_replaced(make_slot: Callable[..., Slot],
     assert child_of(slot) != first
 
 
-async def test_a_process_is_replaced_after_its_pages(make_slot: Callable[..., Slot], source: Path) -> None:
-    slot = make_slot(pages_per_child=2)
+async def test_a_process_is_replaced_after_its_pages(
+    make_slot: Callable[..., Slot], source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot_module, "PAGES_PER_CHILD", 2)
+    slot = make_slot()
     await assert_reads(slot, source)
     first = child_of(slot)
     await assert_reads(slot, source)

@@ -1,15 +1,18 @@
 """Log lines: one JSON object each, with the facts that operators search by, and nothing that a client sent."""
 
+import ast
 import io
 import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+import docserver
 from docserver import logs
 from docserver.logs import JsonFormatter, about
 
@@ -225,3 +228,20 @@ def test_all_logs_of_the_process_go_to_standard_output_from_the_level_on(
 
     lines = [orjson.loads(line) for line in written.getvalue().splitlines()]
     assert [(line["service"], line["message"]) for line in lines] == [("api", "heard"), ("anything.else", "heard too")]
+
+
+def test_no_fact_of_a_log_call_has_a_name_that_logging_reserves() -> None:
+    """`logging` raises KeyError for such a fact, and only when the line is logged, which may be long after a test."""
+    reserved = logging.makeLogRecord({}).__dict__.keys() | {"message", "asctime"}
+    calls = [
+        (path, keyword.value)
+        for path in Path(docserver.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "extra" and isinstance(keyword.value, ast.Dict)
+    ]
+    facts = {(path.name, key.value) for path, given in calls for key in given.keys if isinstance(key, ast.Constant)}
+
+    assert facts
+    assert [(name, fact) for name, fact in facts if fact in reserved] == []

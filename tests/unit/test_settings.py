@@ -64,6 +64,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("port", "http", "a whole number"),
         ("port", "80.5", "a whole number"),
         ("port", "65536", "at most 65535"),
+        ("data_dir", "~nobody-of-this-name/data", "a path"),
         ("lease_s", "soon", "a number"),
         ("embedded", "perhaps", "on or off"),
         ("rate_limit_default", "60", "tokens/seconds"),
@@ -110,7 +111,7 @@ def test_a_number_below_its_minimum_is_refused_and_the_minimum_taken(name: str) 
     whole = isinstance(getattr(Settings(), name), int)
 
     accepted = loaded(**{name: f"{least:g}"})
-    with pytest.raises(SettingsError, match=rf"^{variable(name)} is too small: at least {least:g}"):
+    with pytest.raises(SettingsError, match=rf"^{variable(name)} must be at least {least:g}"):
         loaded(**{name: str(least - 1) if whole else f"{least * 0.99 - 0.0001:f}"})
 
     assert getattr(accepted, name) == least

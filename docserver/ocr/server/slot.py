@@ -27,6 +27,10 @@ from docserver.settings import Settings
 
 log = logging.getLogger(__name__)
 
+PAGES_PER_CHILD = 1000
+"""Pages after which a fresh process replaces the old one, so that a leak or an intruder does not stay. A new process
+takes a fraction of a second to start."""
+
 MOST_SAID = 500
 """Characters of what a program said that are logged: it may repeat one complaint for every object of a file."""
 
@@ -75,7 +79,7 @@ class Slot:
 
         With `reading` its only page is read too, or its first pages as far as they have a text of their own.
         """
-        timeout_s = self._settings.open_timeout_s if reading is None else self._settings.page_timeout_s
+        timeout_s = self._settings.page_timeout_s
         outcome = await self._run(
             partial(main.open_document, content_type=content_type, reading=reading, limits=self._limits(timeout_s)),
             source,
@@ -149,7 +153,7 @@ class Slot:
     def _count(self, pages: int) -> None:
         """Count pages that were read, and replace the process when they are many; it is idle and loses nothing."""
         self._pages_read += pages
-        if self._pages_read >= self._settings.pages_per_child:
+        if self._pages_read >= PAGES_PER_CHILD:
             self._kill()
 
     async def close(self) -> None:

@@ -52,7 +52,6 @@ async def upload(request: web.Request) -> web.Response:
             file_bytes=settings.max_upload_bytes,
             silence_s=settings.body_timeout_s,
             total_s=settings.upload_timeout_s,
-            bytes_per_s=settings.upload_min_kb_s * 1000,
         ),
     )
     try:
