@@ -53,6 +53,13 @@ def test_each_setting_that_a_page_names_exists(page: str) -> None:
     assert set(re.findall(r"DOCSERVER_[A-Z_]+", (ROOT / page).read_text())) <= known
 
 
+def test_the_page_of_settings_has_each_setting_with_its_default_in_the_order_of_the_example() -> None:
+    example = re.findall(r"^#(DOCSERVER_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    page = (ROOT / "docs" / "settings.md").read_text()
+
+    assert re.findall(r"^\| `(DOCSERVER_\w+)` \| (?:`(.*?)` )?\|", page, re.MULTILINE) == example
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_each_file_and_directory_that_a_page_names_exists(page: str) -> None:
     named = re.findall(r"(?:docserver|tests|bench|sql|docs)/[\w./-]*\w/?", without_links(page))
