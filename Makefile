@@ -7,8 +7,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTEST_ARGS ?=
-# Tests wait more than they work; each process has servers of its own.
-TEST_PROCESSES ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? 2 * cores : 8)))
+CORES := $(shell nproc)
+# Tests wait more than they compute, so there are more processes than cores. Each process starts its own servers.
+TEST_PROCESSES ?= $(shell echo $$(($(CORES) < 4 ? 2 * $(CORES) : 8)))
 BENCH_ARGS ?=
 
 # What docserver runs, and the package that has it; of two names for one program either will do.
@@ -39,7 +40,7 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help run test lint bench soak clean system again
+.PHONY: help run unit test lint bench soak clean system again
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s $$'\t' 2>/dev/null ||
@@ -52,7 +53,11 @@ run: system .venv/for-run ## install what is missing and serve on port 8000; set
 	fi
 	exec .venv/bin/docserver
 
-test: system lint ## install what is missing, check the style and run all tests; PYTEST_ARGS chooses some
+unit: .venv/for-test ## run the tests that need no server and no Tesseract, in seconds
+	@exec .venv/bin/python -m pytest -n $(CORES) tests/unit $(PYTEST_ARGS)
+
+# With PYTEST_ARGS, somebody repeats a few tests and does not want to wait for the linters.
+test: system .venv/for-test $(if $(PYTEST_ARGS),,lint) ## check the style and run all tests; PYTEST_ARGS chooses tests, without the style
 	@exec .venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 lint: .venv/for-test ## check style, types and layers

@@ -1,80 +1,13 @@
-"""What all tests share: private servers for the whole run, and an empty database, Redis and directory for each."""
-
-import os
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+"""Loads what only some tiers need; unit tests start without it."""
 
 import pytest
-import pytest_asyncio
 
-from docserver.database.connection import Address, Database, connect
-from docserver.database.migrate import migrate
-from docserver.embedded import servers
-from docserver.redis.client import Redis
-from docserver.resources import Resources, opened
-from docserver.settings import TEST_MYSQL_URL, Settings
-from tests.support.servers import Servers
+# Before anything imports them: a failed assertion there then shows its values too.
+pytest.register_assert_rewrite("tests.support")
+
+TIERS_WITH_SERVERS = ("integration", "acceptance")
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def running(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> AsyncIterator[Servers]:
-    """A MariaDB (or the MySQL that the environment names) and a Redis, with the schema in place."""
-    async with servers(tmp_path_factory.mktemp("servers")) as endpoints:
-        given = os.environ.get(TEST_MYSQL_URL)
-        mysql_url = _own_database(given, worker_id) if given else endpoints.mysql_url
-        await migrate(replace(Settings(), mysql_url=mysql_url))
-        yield Servers(mysql_url, endpoints.redis_url)
-
-
-def _own_database(url: str, worker_id: str) -> str:
-    """Tests that run side by side must not share one."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(path=f"{parts.path}_{worker_id}"))
-
-
-@pytest.fixture
-async def empty_servers(running: Servers) -> Servers:
-    """The servers, with nothing left of other tests."""
-    address = Address.parse(running.mysql_url)
-    connection = await connect(address, timeout_s=10, database=address.database)
-    try:
-        async with connection.cursor() as cursor:
-            await cursor.execute("DELETE FROM documents")
-            await cursor.execute("DELETE FROM deleted_documents")
-            await cursor.execute("DELETE FROM chores")
-    finally:
-        connection.close()
-    redis = Redis(running.redis_url, timeout_s=5)
-    await redis.command("FLUSHALL")
-    await redis.close()
-    return running
-
-
-@pytest.fixture
-def settings(empty_servers: Servers, tmp_path: Path) -> Settings:
-    """Settings for the empty servers and an empty data directory, with short waits."""
-    return replace(
-        Settings(),
-        data_dir=tmp_path / "data",
-        mysql_url=empty_servers.mysql_url,
-        redis_url=empty_servers.redis_url,
-        slots=2,
-        maintenance_s=0.2,
-        grace_s=10.0,
-        # Most tests upload the same few bytes, each as a document of its own.
-        deduplicate=False,
-    )
-
-
-@pytest.fixture
-async def resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Everything opened, nothing running."""
-    async with opened(settings) as found:
-        yield found
-
-
-@pytest.fixture
-def db(resources: Resources) -> Database:
-    return resources.db
+def pytest_collectstart(collector: pytest.Collector) -> None:
+    if isinstance(collector, pytest.Directory) and collector.path.name in TIERS_WITH_SERVERS:
+        collector.config.pluginmanager.import_plugin("tests.support.server_fixtures")

@@ -3,12 +3,15 @@
 import dataclasses
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image, ImageDraw, ImageFont
 
 from docserver.jobs.pipeline import Pipeline
@@ -24,18 +27,28 @@ from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
 from docserver.settings import Settings
 from docserver.web.app import make_app
-from tests.support.client import Client, MakeClient
+from tests.support.client import Client, ClientOf, MakeClient
 from tests.support.engines import BINDINGS, engine_of
 
 
 @pytest.fixture
-def make_client(resources: Resources, aiohttp_client: Any) -> MakeClient:
+async def client_of() -> AsyncIterator[ClientOf]:
+    """Serves an application until the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def serve(app: web.Application) -> Client:
+            return await stack.enter_async_context(TestClient(TestServer(app)))
+
+        yield serve
+
+
+@pytest.fixture
+def make_client(resources: Resources, client_of: ClientOf) -> MakeClient:
     """A client of the API, whose settings may differ from the resources'."""
 
     async def make(**settings: Any) -> Client:
         changed = replace(resources, settings=replace(resources.settings, **settings))
-        made: Client = await aiohttp_client(make_app(changed))
-        return made
+        return await client_of(make_app(changed))
 
     return make
 

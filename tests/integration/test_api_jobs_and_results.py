@@ -4,7 +4,6 @@ import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -17,7 +16,7 @@ from docserver.jobs.worker import Worker
 from docserver.ocr.server.sandbox_probe import Sandbox
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from tests.support.client import Client, MakeClient, completed, get, upload
+from tests.support.client import Client, ClientOf, MakeClient, completed, get, upload
 from tests.support.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
 from tests.support.samples.pictures import picture, saved
 
@@ -226,10 +225,10 @@ async def test_without_redis_documents_are_uploaded_read_and_fetched(without_red
     assert (ready["status"], ready["checks"]["redis"]["status"]) == ("degraded", "unavailable")
 
 
-async def test_without_a_sandbox_it_is_ready_but_says_so(resources: Resources, aiohttp_client: Any) -> None:
+async def test_without_a_sandbox_it_is_ready_but_says_so(resources: Resources, client_of: ClientOf) -> None:
     lesser = replace(resources, sandbox=Sandbox("unavailable", "no Landlock, seccomp"))
 
-    ready = await get(await aiohttp_client(make_app(lesser)), "/readyz")
+    ready = await get(await client_of(make_app(lesser)), "/readyz")
 
     assert ready["status"] == "degraded"
     assert ready["checks"]["sandbox"] == {"status": "unavailable", "detail": "no Landlock, seccomp"}

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from docserver.resources import Resources
@@ -11,6 +12,7 @@ from tests.support.samples import png
 from tests.support.service import form
 
 Client = TestClient[Any, Any]
+ClientOf = Callable[[web.Application], Awaitable[Client]]
 MakeClient = Callable[..., Awaitable[Client]]
 
 

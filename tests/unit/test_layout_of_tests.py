@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
@@ -16,12 +17,15 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imports_of_tests() -> Iterator[tuple[str, str]]:
+@cache
+def imports_of_tests() -> list[tuple[str, str]]:
     """Each file below tests/ with each thing below tests/ that it imports."""
-    for path in sorted(TESTS.rglob("*.py")):
-        for name in imported(path):
-            if name.startswith("tests."):
-                yield str(path.relative_to(TESTS)), name
+    return [
+        (str(path.relative_to(TESTS)), name)
+        for path in sorted(TESTS.rglob("*.py"))
+        for name in imported(path)
+        if name.startswith("tests.")
+    ]
 
 
 def test_no_file_imports_a_test_module_or_a_conftest() -> None:

@@ -11,7 +11,6 @@ from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.recognition import tesseract, tesseract_program
 from docserver.ocr.recognition.tesseract import Layout, Tesseract
-from docserver.ocr.recognition.tesseract_library import TesseractLibrary
 from docserver.ocr.recognition.tesseract_program import TesseractProgram
 
 PICTURE = Image.new("L", (20, 20), 255)
@@ -31,6 +30,14 @@ TABLE = (
     "4\t1\t2\t1\t1\t0\t0\t50\t200\t50\t-1\t\n"
     "5\t1\t2\t1\t1\t1\t0\t50\t200\t50\t95.000000\t\n"
 )
+
+
+def library(_: Path) -> Tesseract:
+    """Tesseract in this process, where tesserocr is installed."""
+    pytest.importorskip("tesserocr")
+    from docserver.ocr.recognition.tesseract_library import TesseractLibrary
+
+    return TesseractLibrary("/nowhere")
 
 
 def test_words_keep_their_boxes_and_what_is_empty_is_left_out() -> None:
@@ -53,7 +60,7 @@ def test_long_words_weigh_more_in_the_confidence() -> None:
     assert tesseract.recognised("one", TABLE).confidence == round((90.12 * 3 + 50.0 * 4) / 7, 2)
 
 
-@pytest.mark.parametrize("make", [TesseractProgram, lambda _: TesseractLibrary("/nowhere")])
+@pytest.mark.parametrize("make", [TesseractProgram, library])
 @pytest.mark.parametrize("languages", ["", "-c", "eng --psm 0", "../secret", "eng+", "eng+../x", "eng\n"])
 def test_languages_that_are_no_names_never_reach_tesseract(
     languages: str, make: Callable[[Path], Tesseract], tmp_path: Path

@@ -1,16 +1,12 @@
 """What the server learns of the sandbox before it starts, on this system and on lesser ones."""
 
 import logging
-import platform
-import struct
 import sys
 from pathlib import Path
 
 import pytest
 
-from docserver.ocr.engine import PACKAGES
-from docserver.ocr.sandbox import seccomp, syscalls
-from docserver.ocr.sandbox.policy import PROGRAMS, Confinement, NotConfined
+from docserver.ocr.sandbox.policy import NotConfined
 from docserver.ocr.server.sandbox_probe import Sandbox, sandbox
 
 
@@ -74,34 +70,3 @@ async def test_a_trial_that_dies_is_no_sandbox(tmp_path: Path, monkeypatch: pyte
 
 async def test_a_sandbox_that_is_switched_off_is_told_as_such() -> None:
     assert (await sandbox("off", slots=1)).status == "off"
-
-
-def test_only_both_together_are_complete() -> None:
-    assert Confinement(landlock=1, seccomp=True).complete
-    assert not Confinement(landlock=0, seccomp=True).complete
-    assert not Confinement(landlock=7, seccomp=False).complete
-
-
-def test_the_sandbox_knows_all_programs() -> None:
-    assert set(PROGRAMS) == set(PACKAGES)
-
-
-@pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
-def test_a_filter_is_sound(machine: str) -> None:
-    filters = seccomp.assemble(machine, server=4711, group=4711)
-
-    assert filters[-1][0] == seccomp.RETURN
-    assert all(index + 1 + max(true, false) < len(filters) for index, (_, true, false, _) in enumerate(filters[:-1]))
-    assert len(b"".join(struct.pack("=HBBI", *one) for one in filters)) < 8 * 4096
-
-
-@pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
-def test_no_call_is_named_twice_and_none_is_beyond_the_last(machine: str) -> None:
-    numbers = [*syscalls.REFUSED[machine].values(), *syscalls.JUDGED[machine].values()]
-
-    assert len(numbers) == len(set(numbers))
-    assert max(numbers) <= syscalls.LAST
-
-
-def test_this_machine_has_a_filter() -> None:
-    assert seccomp.supported() == (platform.machine() in {"x86_64", "aarch64"})
