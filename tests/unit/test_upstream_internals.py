@@ -1,0 +1,422 @@
+"""What docserver uses of libraries beyond what their documentation promises: where, and what to do when it moves.
+
+Everything private (`_name`) that docserver reaches for must be in this list; the last test sees to that.
+"""
+
+import ast
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import process as futures
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from multiprocessing import context, queues, resource_tracker
+from pathlib import Path
+from platform import python_version
+from typing import Any
+from unittest.mock import Mock
+
+import aiohttp
+import aiomysql
+import pypdfium2.raw
+import pytest
+from aiohttp import web
+from aiohttp.http import StreamWriter
+from aiohttp.test_utils import make_mocked_request
+from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec
+from py3langid import langid
+from pytesseract.pytesseract import run_tesseract
+from pythonjsonlogger.orjson import OrjsonFormatter
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+
+import docserver
+
+PACKAGE = Path(docserver.__file__).parent
+PYTHON = "Python"
+
+AIOHTTP = "See aiohttp/web_protocol.py for where this is now; tests/integration/test_connections.py shows if it works."
+PIPES = (
+    "Give the executor its own pipes in another way: an OCR process that was taken over must send data, never a pickle."
+)
+POOL = "Reach the process of a slot in another way: to kill it with all that it started, its id is needed."
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """Something that a release of `library` may change without notice."""
+
+    library: str
+    name: str
+    used_in: str
+    """Below `docserver/`."""
+    remedy: str
+    holds: Callable[[], bool | Awaitable[bool]]
+
+    @property
+    def complaint(self) -> str:
+        release = python_version() if self.library == PYTHON else version(self.library)
+        fault = f"{self.library} {release} has moved or changed {self.name}, which docserver/{self.used_in} uses."
+        return f"{fault} {self.remedy}"
+
+
+def has_parameters(call: Callable[..., Any], *names: str) -> bool:
+    return set(names) <= inspect.signature(call).parameters.keys()
+
+
+def has_source(thing: Any, *texts: str) -> bool:
+    """For what cannot be observed from outside."""
+    source = inspect.getsource(thing)
+    return all(text in source for text in texts)
+
+
+async def fresh_connection() -> Any:
+    async def handler(_: web.BaseRequest) -> web.Response:
+        return web.Response()
+
+    return web.Server(handler)()
+
+
+async def a_fresh_connection_has_asked_nothing() -> bool:
+    connection = await fresh_connection()
+    return (connection._request_in_progress, len(connection._messages), connection._request_count) == (False, 0, 0)
+
+
+async def a_connection_knows_its_loop() -> bool:
+    return (await fresh_connection())._loop is asyncio.get_running_loop()
+
+
+async def the_tag_of_a_file_is_its_time_and_size() -> bool:
+    response = web.FileResponse(__file__)
+    await response.prepare(make_mocked_request("HEAD", "/"))
+    stat = Path(__file__).stat()
+    return response.headers["ETag"] == f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+
+
+async def a_driver_that_is_not_connected_has_no_reader() -> bool:
+    return aiomysql.Connection()._reader is None
+
+
+def an_encoded_file_name_is_decoded() -> bool:
+    _, parameters = aiohttp.parse_content_disposition("form-data; filename*=UTF-8''%C3%A4.png")
+    return aiohttp.content_disposition_filename(parameters) == "ä.png"
+
+
+def a_writer_counts_what_it_sent() -> bool:
+    return StreamWriter(Mock(), Mock()).output_size == 0
+
+
+def an_executor_takes_its_queue_from_the_context() -> bool:
+    class Recording(context.SpawnContext):
+        made: Any = None
+
+        def SimpleQueue(self) -> Any:  # noqa: N802
+            Recording.made = super().SimpleQueue()
+            return Recording.made
+
+    executor: Any = ProcessPoolExecutor(max_workers=1, mp_context=Recording())
+    try:
+        return executor._result_queue is Recording.made and executor._processes == {}
+    finally:
+        executor.shutdown()
+
+
+def a_result_has_the_fields_that_travel() -> bool:
+    error = ValueError()
+    wrapper: Any = futures._ExceptionWithTraceback
+    failed: Any = futures._ResultItem(1, exception=wrapper(error, None))
+    return (failed.work_id, failed.exception.exc, failed.result, failed.exit_pid) == (1, error, None, None)
+
+
+def all_raw_names_exist() -> bool:
+    return all(hasattr(pypdfium2.raw, name) for name in raw_names())
+
+
+def raw_names() -> set[str]:
+    """Everything that docserver takes from pypdfium2.raw."""
+    names = set()
+    for path in (PACKAGE / "ocr" / "pdf").glob("*.py"):
+        tree = ast.parse(path.read_text())
+        aliases = {
+            alias.asname
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+            if alias.name == "pypdfium2.raw"
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "pypdfium2.raw":
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
+                names.add(node.attr)
+    return names
+
+
+INTERNALS = [
+    Internal(
+        "aiohttp",
+        "RequestHandler._request_in_progress, ._messages and ._request_count",
+        "web/connections.py",
+        AIOHTTP,
+        a_fresh_connection_has_asked_nothing,
+    ),
+    Internal("aiohttp", "RequestHandler._loop", "web/connections.py", AIOHTTP, a_connection_knows_its_loop),
+    Internal(
+        "aiohttp",
+        "RequestHandler.__init__",
+        "web/connections.py",
+        AIOHTTP,
+        lambda: has_parameters(
+            web.RequestHandler,
+            *("manager", "loop", "access_log_class", "keepalive_timeout", "lingering_time"),
+            *("max_line_size", "max_field_size", "max_headers", "auto_decompress"),
+        ),
+    ),
+    Internal(
+        "aiohttp",
+        "RequestHandler.handle_error",
+        "web/connections.py",
+        "Override what answers a request that no handler sees now, so that its errors are problem+json too.",
+        lambda: has_parameters(web.RequestHandler.handle_error, "request", "status", "exc", "message"),
+    ),
+    Internal(
+        "aiohttp",
+        "the output_size of a request's writer",
+        "web/connections.py",
+        "Find out in another way whether a part of the answer has been sent.",
+        a_writer_counts_what_it_sent,
+    ),
+    Internal(
+        "aiohttp",
+        "Request._match_info",
+        "web/middleware.py",
+        "The access log needs a request's route, and None for a request that was no HTTP.",
+        lambda: hasattr(make_mocked_request("GET", "/"), "_match_info"),
+    ),
+    Internal(
+        "aiohttp",
+        "the ETag of a FileResponse",
+        "web/handlers/documents.py",
+        "If-Match is compared with the tag that aiohttp gives a file: make the same tag.",
+        the_tag_of_a_file_is_its_time_and_size,
+    ),
+    Internal(
+        "aiohttp",
+        "parse_content_disposition or content_disposition_filename",
+        "web/multipart.py",
+        "Decode filename* (RFC 8187) in another way.",
+        an_encoded_file_name_is_decoded,
+    ),
+    Internal(
+        "aiohttp-apispec",
+        "AiohttpApiSpec._register, ._update_paths, .plugin or .swagger_dict",
+        "web/openapi.py",
+        "Describe the routes for OpenAPI 3 in another way; tests/unit/test_openapi.py shows the result.",
+        lambda: (
+            has_parameters(AiohttpApiSpec._register, "app")
+            and has_parameters(AiohttpApiSpec._update_paths, "data", "method", "url_path")
+            and has_source(AiohttpApiSpec.__init__, "self.plugin", "self.spec")
+            and has_source(AiohttpApiSpec.swagger_dict, "self.spec.to_dict()")
+        ),
+    ),
+    Internal(
+        "aiomysql",
+        "Cursor._show_warnings",
+        "database/connection.py",
+        "Suppress in another way the statement by which the driver asks for warnings after each of ours.",
+        lambda: (
+            inspect.iscoroutinefunction(aiomysql.DictCursor._show_warnings)
+            and has_source(aiomysql.Cursor, "await self._show_warnings(conn)")
+        ),
+    ),
+    Internal(
+        "aiomysql",
+        "Connection._reader",
+        "database/connection.py",
+        "Ask in another way whether the server has closed an idle connection; the driver's own pool must do so too.",
+        a_driver_that_is_not_connected_has_no_reader,
+    ),
+    Internal(
+        "aiomysql",
+        "the reader's at_eof",
+        "database/connection.py",
+        "See Pool._fill_free_pool for how the driver now tells that the server has closed a connection.",
+        lambda: has_source(aiomysql.Pool._fill_free_pool, "._reader.at_eof()"),
+    ),
+    Internal(
+        "aiomysql",
+        "Connection.get_transaction_status",
+        "database/connection.py",
+        "Find out in another way whether a connection is still in a transaction, or close it after each error.",
+        lambda: callable(aiomysql.Connection.get_transaction_status),
+    ),
+    Internal(
+        "redis",
+        "ConnectionPool.make_connection",
+        "redis/client.py",
+        "Make a connection from the URL in another way; commands use connections that the pool does not count.",
+        lambda: has_parameters(ConnectionPool.make_connection, "self"),
+    ),
+    Internal(
+        "redis",
+        "AbstractConnection.pack_commands, .send_packed_command, .read_response or .disconnect",
+        "redis/client.py",
+        "Send commands by the client's own pipeline, at twice the cost.",
+        lambda: (
+            has_parameters(AbstractConnection.pack_commands, "commands")
+            and has_parameters(AbstractConnection.send_packed_command, "command", "check_health")
+            and inspect.iscoroutinefunction(AbstractConnection.read_response)
+            and has_parameters(AbstractConnection.disconnect, "nowait")
+        ),
+    ),
+    Internal(
+        PYTHON,
+        "ProcessPoolExecutor._result_queue or ._processes",
+        "ocr/server/process.py",
+        POOL,
+        an_executor_takes_its_queue_from_the_context,
+    ),
+    Internal(
+        PYTHON,
+        "the _reader of an executor's queue of results",
+        "ocr/protocol.py",
+        PIPES,
+        lambda: has_source(futures._ExecutorManagerThread, "result_reader = self.result_queue._reader", ".recv()"),
+    ),
+    Internal(
+        PYTHON,
+        "what an executor puts into its queue of results",
+        "ocr/protocol.py",
+        PIPES,
+        a_result_has_the_fields_that_travel,
+    ),
+    Internal(
+        PYTHON,
+        "the Lock, BoundedSemaphore and _semlock._is_zero of a multiprocessing.Queue",
+        "ocr/protocol.py",
+        PIPES,
+        lambda: (
+            has_source(queues.Queue.__init__, "ctx.Lock()", "ctx.BoundedSemaphore(maxsize)")
+            and has_source(queues.Queue.full, "self._sem._semlock._is_zero()")
+        ),
+    ),
+    Internal(
+        PYTHON,
+        "multiprocessing.context.assert_spawning",
+        "ocr/protocol.py",
+        PIPES,
+        lambda: callable(context.assert_spawning),
+    ),
+    Internal(
+        PYTHON,
+        "multiprocessing.resource_tracker.getfd",
+        "ocr/child/main.py",
+        "The resource tracker runs outside the sandbox and unlinks shared memory on command; keep the child from it.",
+        lambda: isinstance(resource_tracker.getfd(), int),
+    ),
+    Internal(
+        PYTHON,
+        "logging._srcfile",
+        "logs.py",
+        "See 'Optimization' in Python's logging HOWTO for how to keep log calls from looking up their place.",
+        lambda: isinstance(logging._srcfile, str | None),
+    ),
+    Internal(
+        "python-json-logger",
+        "OrjsonFormatter.add_fields, .jsonify_log_record or .formatException",
+        "logs.py",
+        "Fill the fields of a line, and keep an exception's text out of it, by what the formatter calls now.",
+        lambda: (
+            has_parameters(OrjsonFormatter.add_fields, "log_data", "record", "message_dict")
+            and has_parameters(OrjsonFormatter.jsonify_log_record, "log_data")
+            and has_source(OrjsonFormatter.format, 'message_dict["exc_info"] = self.formatException')
+        ),
+    ),
+    Internal(
+        "pytesseract",
+        "pytesseract.run_tesseract",
+        "ocr/recognition/tesseract_program.py",
+        "One run must leave both the text and the table of words; image_to_string and image_to_data would be two runs.",
+        lambda: has_parameters(run_tesseract, "input_filename", "output_filename_base", "extension", "lang", "config"),
+    ),
+    Internal(
+        "py3langid",
+        "langid.LanguageIdentifier.from_model_file or langid.MODEL_FILE",
+        "ocr/recognition/language_detection.py",
+        "Load the library's own model in another way.",
+        lambda: callable(langid.LanguageIdentifier.from_model_file) and bool(langid.MODEL_FILE),
+    ),
+    Internal(
+        "pypdfium2",
+        "a name of pypdfium2.raw",
+        "ocr/pdf/",
+        "The raw names are PDFium's own: its headers tell what has become of them.",
+        all_raw_names_exist,
+    ),
+]
+
+
+@pytest.mark.parametrize("internal", INTERNALS, ids=lambda internal: f"{internal.library}: {internal.name}")
+async def test_what_we_use_of_a_library_beyond_its_promises_is_still_there(internal: Internal) -> None:
+    try:
+        holds = internal.holds()
+        holds = await holds if inspect.isawaitable(holds) else holds
+    except Exception as error:  # noqa: BLE001 - whatever a name that is gone makes of it
+        pytest.fail(f"{internal.complaint} ({type(error).__name__}: {error})")
+    assert holds, internal.complaint
+
+
+@pytest.mark.skipif(find_spec("tesserocr") is None, reason="tesserocr is not installed")
+def test_the_calls_of_tesserocr_are_still_there() -> None:
+    import tesserocr
+
+    source = (PACKAGE / "ocr" / "recognition" / "tesseract_library.py").read_text()
+    calls = {
+        node.func.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr[0].isupper()
+    } - {"PyTessBaseAPI"}
+    missing = {name for name in calls if not hasattr(tesserocr.PyTessBaseAPI, name)}
+
+    assert "GetTSVText" in calls
+    assert not missing, (
+        f"tesserocr {version('tesserocr')} has no PyTessBaseAPI.{', '.join(missing)} any more, which "
+        f"docserver/ocr/recognition/tesseract_library.py uses. Find its new name, or read with pytesseract until then."
+    )
+
+
+def test_each_private_name_of_a_library_that_we_use_is_in_the_list() -> None:
+    listed = " ".join(internal.name for internal in INTERNALS)
+    unlisted = {
+        f"{path.relative_to(PACKAGE)} uses {name}"
+        for path in PACKAGE.rglob("*.py")
+        for name in private_names(ast.parse(path.read_text()))
+        if name not in listed
+    }
+
+    assert not unlisted
+
+
+def private_names(tree: ast.Module) -> Iterator[str]:
+    """Attributes `_name` that the module reads or writes but does not define: those of the libraries' objects."""
+    nodes = list(ast.walk(tree))
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    own |= {node.target.id for node in nodes if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)}
+    own |= {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    }
+    for node in nodes:
+        named = node.attr if isinstance(node, ast.Attribute) else node.value if isinstance(node, ast.Constant) else ""
+        if isinstance(named, str) and is_private(named) and named not in own:
+            yield named
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name.isidentifier() and name not in {"_", "_exit"}
