@@ -16,7 +16,8 @@ from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, Claims
 from docserver.logs import about
 from docserver.model import Job, Reading
-from docserver.ocr.server.slot import Opened, Slot
+from docserver.ocr.requests import Opened
+from docserver.ocr.server.slot import Slot
 from docserver.page_ranges import parse_pages, select_pages
 from docserver.resources import Resources
 
@@ -96,7 +97,7 @@ class Pipeline:
         if isinstance(numbers, Failure):
             await self._opening_failed(claim, numbers, tries=claim.work.tries)
             return False
-        read = dict(zip(numbers, opened.read if isinstance(opened, Opened) else (), strict=False))
+        read = dict(zip(numbers, opened.results if isinstance(opened, Opened) else (), strict=False))
         limit, lease_s = self._settings.chunk_pages, self._settings.lease_s
         move = partial(transitions.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
         if not await self._persist(claim, move):

@@ -1,9 +1,6 @@
-"""Both sides: what an OCR process may use and where it may write, and what its calls return; no behaviour."""
+"""Both sides: what an OCR process may use, how much of it, and where it may write; no behaviour."""
 
 from dataclasses import dataclass
-
-from docserver.errors import Failure
-from docserver.model import Reading
 
 PAGES_AT_ONCE = 8
 """Pages with a text of their own that one call reads: telling of each alone would cost as much as reading it."""
@@ -47,18 +44,3 @@ class Limits:
     def file_bytes(self) -> int:
         """The largest file that a page needs: its picture in colour, with room for the words of the fullest page."""
         return self.max_page_pixels * BYTES_PER_PIXEL + SPARE_FILE_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a call in a child came to. Its server believes of it what `replies` lets through."""
-
-    failure: Failure | None = None
-    """Why it came to nothing; of an opened document, why its only page did."""
-    pages: int | None = None
-    """How many an opened document has."""
-    readings: tuple[Reading, ...] = ()
-    detail: str = ""
-    """For the log: a program's own words, unlike a Failure's message."""
-    full: bool = False
-    """Whether there was no room left in the scratch directory when it failed."""

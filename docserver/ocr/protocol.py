@@ -1,27 +1,31 @@
-"""Both sides: how an OCR process answers. What comes from it is data of known shapes, and never a pickle.
+"""Both sides: how the answers of an OCR process travel. What comes from it is data of known shapes, and never a pickle.
 
 A process that its document has taken over may answer whatever it likes, and to unpickle that would be to run it here.
 """
 
 import logging
 import zlib
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, assert_spawning
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from docserver.errors import Failure
 from docserver.model import Box, Reading
 from docserver.ocr.languages import MAX_NAMES, NAMES
-from docserver.ocr.limits import MAX_TEXT, Outcome
+from docserver.ocr.limits import MAX_TEXT
+from docserver.ocr.requests import Answer, Failed, Opened, OwnTexts, PageRead, Raised, Ready, SearchableMade
 
 T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
 
 log = logging.getLogger(__name__)
 
-MAX_REPLY_BYTES = 32 * 1024 * 1024
-"""Of an answer; eight of the fullest pages, compressed, take some megabytes."""
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""Eight of the fullest pages, compressed, take some megabytes."""
 
 MAX_LAYOUT_BYTES = 32 * 1024 * 1024
 """Of a page, before it is compressed: as many words as MAX_TEXT allows, each in a block of its own."""
@@ -36,60 +40,53 @@ MAX_NUMBER = 2**31 - 1
 ROTATIONS = frozenset({0, 90, 180, 270})
 SOURCES = frozenset({"ocr", "text_layer"})
 
-_Some = Annotated[list[T], msgspec.Meta(min_length=1)]
-_Line = tuple[Box, _Some[tuple[str, Box, float]]]
-_layout = msgspec.json.Decoder(list[tuple[Box, _Some[tuple[Box, _Some[_Line]]]]])
+_message = msgspec.msgpack.Decoder(
+    tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | Failed | Raised],
+)
+"""The executor's number of the call, and the answer."""
+
+_NonEmpty = Annotated[list[T], msgspec.Meta(min_length=1)]
+_Line = tuple[Box, _NonEmpty[tuple[str, Box, float]]]
+_layout = msgspec.json.Decoder(list[tuple[Box, _NonEmpty[tuple[Box, _NonEmpty[_Line]]]]])
 """What `model.pack_blocks` makes."""
 
 
-class Nonsense(Exception):
+class InvalidAnswer(Exception):
     """An answer that no OCR process gives unless it was taken over."""
 
 
 class ChildFault(Exception):
     """What an OCR process raised: no document does that, only a fault of the program or of the machine."""
 
-    def __init__(self, said: str, *, errno: int | None) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, *, errno: int | None) -> None:
+        super().__init__(message)
         self.errno = errno
 
 
-class _Answer(msgspec.Struct, array_like=True):
-    """As it travels."""
-
-    work_id: int
-    outcome: Outcome | None = None
-    fault: str = ""
-    errno: int | None = None
-
-
-_answer = msgspec.msgpack.Decoder(_Answer)
-
-
 @dataclass(slots=True)
-class Done:
-    """An answer as the manager of a ProcessPoolExecutor wants it."""
+class ResultItem:
+    """An answer as the manager thread of a ProcessPoolExecutor takes it from the queue of results."""
 
     work_id: int
-    result: Outcome | None
+    result: Answer | None
     exception: ChildFault | None
     exit_pid: None = None
 
 
-class Alone(SpawnContext):
+class PrivateContext(SpawnContext):
     """For an executor of one process, with which it shares two pipes and nothing else."""
 
-    def SimpleQueue(self) -> "Replies":  # type: ignore[override]  # noqa: N802
-        return Replies(self)
+    def SimpleQueue(self) -> "AnswerQueue":  # type: ignore[override]  # noqa: N802
+        return AnswerQueue(self)
 
-    def Lock(self) -> "_Unshared":  # type: ignore[override]  # noqa: N802
-        return _Unshared()
+    def Lock(self) -> "_NoLock":  # type: ignore[override]  # noqa: N802
+        return _NoLock()
 
-    def BoundedSemaphore(self, value: int = 1) -> "_Unshared":  # type: ignore[override]  # noqa: ARG002, N802
-        return _Unshared()
+    def BoundedSemaphore(self, value: int = 1) -> "_NoLock":  # type: ignore[override]  # noqa: ARG002, N802
+        return _NoLock()
 
 
-class _Unshared:
+class _NoLock:
     """In place of a lock or a semaphore, which a process that was taken over could keep.
 
     Each end of the pipes has one user, and there is one call at a time.
@@ -108,45 +105,50 @@ class _Unshared:
         pass
 
     @property
-    def _semlock(self) -> "_Unshared":
+    def _semlock(self) -> "_NoLock":
         return self
 
     def _is_zero(self) -> bool:
         return False
 
 
-class Replies:
-    """The queue of results: the executor puts into it in the OCR process, and takes from its `_reader` here."""
+class AnswerQueue:
+    """The executor's queue of results: it puts into it in the OCR process, and takes from `_reader` in the server."""
 
     def __init__(self, context: SpawnContext) -> None:
         receiving, self._sending = context.Pipe(duplex=False)
         self._reader = _Reader(receiving)
 
     def put(self, item: Any) -> None:
+        """Send what a call has returned or raised."""
         if isinstance(item, int):
-            # A process that ends by itself says so; here that is seen when it has ended.
+            # A process that ends by itself announces it; the server sees it when the process has ended.
             return
-        answer = _Answer(item.work_id)
-        if item.exception is None:
-            answer.outcome = replace(item.result, detail=item.result.detail[:MAX_DETAIL])
-        else:
-            # It comes in a wrapper that carries the traceback.
+        if item.exception is not None:
+            # The executor wraps it to carry the traceback.
             error = item.exception.exc
-            answer.fault = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
-            answer.errno = error.errno if isinstance(error, OSError) else None
-        self._sending.send_bytes(msgspec.msgpack.encode(answer))
+            message = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+            answer: Answer = Raised(message, error.errno if isinstance(error, OSError) else None)
+        elif isinstance(item.result, Failed):
+            answer = msgspec.structs.replace(item.result, detail=item.result.detail[:MAX_DETAIL])
+        else:
+            answer = item.result
+        self._sending.send_bytes(msgspec.msgpack.encode((item.work_id, answer)))
 
-    def expect(self) -> None:
-        """Take one more answer."""
-        self._reader.expected += 1
+    def expect(self, answer: type[A], *, fits: Callable[[A], bool] = lambda _: True) -> None:
+        """Let one more answer through: one of this type that fits, or the report of a failure."""
+        self._reader.expected = _Expected(answer, fits)
 
     @property
-    def over(self) -> bool:
-        """Whether no answer can come any more."""
-        return self._reader.over
+    def ended(self) -> bool:
+        """True if no answer can come any more."""
+        return self._reader.ended
 
-    def started(self) -> None:
-        """The process has its end by now; the pipe breaks when it is gone, and all that it has started."""
+    def close_sender(self) -> None:
+        """Close the server's copy of the sending end, once the process has its own.
+
+        The pipe then breaks when the process is gone, and all that it has started.
+        """
         self._sending.close()
 
     def close(self) -> None:
@@ -161,13 +163,28 @@ class Replies:
         self._sending = sending
 
 
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """The one answer that may come next."""
+
+    answer: type[Answer]
+    fits: Callable[[Any], bool]
+
+    def check(self, answer: Answer) -> None:
+        """Raises InvalidAnswer unless the request may be answered like that."""
+        if isinstance(answer, Failed | Raised):
+            return
+        if type(answer) is not self.answer or not self.fits(answer):
+            raise InvalidAnswer("this is no answer to the request")
+
+
 class _Reader:
     """The server's end. Whatever it raises ends the executor and its process."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.expected = 0
-        self.over = False
+        self.expected: _Expected | None = None
+        self.ended = False
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -175,34 +192,52 @@ class _Reader:
     def close(self) -> None:
         self._connection.close()
 
-    def recv(self) -> Done:
+    def recv(self) -> ResultItem:
+        """Take an answer from the pipe. Raises InvalidAnswer, msgspec's and zlib's errors, EOFError and OSError."""
         try:
-            return self._done(self._connection.recv_bytes(MAX_REPLY_BYTES))
+            return self._received(self._connection.recv_bytes(MAX_ANSWER_BYTES))
         except Exception as error:
-            self.over = True
+            self.ended = True
             if not isinstance(error, EOFError):
                 log.warning("OCR process answered nonsense", extra={"fault": type(error).__name__})
             raise
 
-    def _done(self, body: bytes) -> Done:
-        self.expected -= 1
-        if self.expected < 0:
-            raise Nonsense("nobody has asked")
-        answer = _answer.decode(body)
-        if answer.outcome is None:
-            return Done(answer.work_id, None, ChildFault(answer.fault[:MAX_MESSAGE], errno=answer.errno))
-        _check(answer.outcome)
-        return Done(answer.work_id, answer.outcome, None)
+    def _received(self, body: bytes) -> ResultItem:
+        expected, self.expected = self.expected, None
+        if expected is None:
+            raise InvalidAnswer("nobody has asked")
+        work_id, answer = _message.decode(body)
+        expected.check(answer)
+        if isinstance(answer, Raised):
+            return ResultItem(work_id, None, ChildFault(answer.message[:MAX_MESSAGE], errno=answer.errno))
+        _check(answer)
+        return ResultItem(work_id, answer, None)
 
 
-def _check(outcome: Outcome) -> None:
-    failure = outcome.failure
-    if failure and (len(failure.message) > MAX_MESSAGE or failure.page is not None):
-        raise Nonsense("no failure is like that")
-    if len(outcome.detail) > MAX_DETAIL:
-        raise Nonsense("too much detail")
-    for reading in outcome.readings:
+def _check(answer: Answer) -> None:
+    """Raises InvalidAnswer, or the error of a decoder, if a value of the answer is out of its bounds."""
+    match answer:
+        case Opened(readings=readings, failure=failure):
+            if failure:
+                _check_failure(failure)
+        case OwnTexts(readings=readings):
+            pass
+        case PageRead(reading=reading):
+            readings = (reading,)
+        case Failed(failure=failure, detail=detail):
+            readings = ()
+            _check_failure(failure)
+            if len(detail) > MAX_DETAIL:
+                raise InvalidAnswer("too much detail")
+        case _:
+            readings = ()
+    for reading in readings:
         _check_reading(reading)
+
+
+def _check_failure(failure: Failure) -> None:
+    if len(failure.message) > MAX_MESSAGE or failure.page is not None:
+        raise InvalidAnswer("no failure is like that")
 
 
 def _check_reading(reading: Reading) -> None:
@@ -215,11 +250,15 @@ def _check_reading(reading: Reading) -> None:
         and len(reading.text) <= MAX_TEXT
         and (reading.languages is None or _are_names(reading.languages))
     ):
-        raise Nonsense("no page is like that")
+        raise InvalidAnswer("no page is like that")
+    _check_layout(reading.layout)
+
+
+def _check_layout(packed: bytes) -> None:
     inflater = zlib.decompressobj()
-    layout = inflater.decompress(reading.layout, MAX_LAYOUT_BYTES)
+    layout = inflater.decompress(packed, MAX_LAYOUT_BYTES)
     if not inflater.eof:
-        raise Nonsense("the layout is too long or incomplete")
+        raise InvalidAnswer("the layout is too long or incomplete")
     _layout.decode(layout)
 
 

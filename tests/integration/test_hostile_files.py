@@ -10,7 +10,8 @@ import pytest_asyncio
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import FORCE, Options, Reading
-from docserver.ocr.server.slot import Opened, Slot
+from docserver.ocr.requests import Opened
+from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff
 from tests.support import hostile, samples

@@ -13,7 +13,8 @@ from pypdf import PdfReader, PdfWriter
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading, lines_of
 from docserver.ocr.engine import LIBRARY, PROGRAM, EngineMissing, check_programs, describe
-from docserver.ocr.server.slot import Opened, Slot
+from docserver.ocr.requests import Opened
+from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff
 from tests.support.engines import BINDINGS, engine_of

@@ -15,8 +15,9 @@ from PIL import Image
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
+from docserver.ocr.requests import Opened
 from docserver.ocr.server import slot as slot_module
-from docserver.ocr.server.slot import Opened, Slot
+from docserver.ocr.server.slot import Slot
 from tests.support.slots import alive, assert_reads, child_of, install, pids_in, read, tesseract_that_sleeps, until
 
 pytestmark = pytest.mark.timeout(60)

@@ -20,8 +20,9 @@ from docserver.jobs import worker as worker_module
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
 from docserver.model import Options, Reading, Status
-from docserver.ocr.child import main
-from docserver.ocr.limits import Limits, Outcome
+from docserver.ocr.child import main, tasks
+from docserver.ocr.limits import Limits
+from docserver.ocr.requests import Failed, OpenDocument
 from docserver.ocr.server.process import Child
 from docserver.ocr.server.slot import Slot
 from docserver.resources import Resources
@@ -248,13 +249,13 @@ async def test_a_page_that_fails_on_a_full_disk_is_read_when_there_is_room_and_n
     client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "FAULT_PAUSE_S", 0.05)
-    real, full = Slot._failed, [True, True]
+    real, full = Slot._clear_after, [True, True]
 
     async def ran(self: Slot, *arguments: Any, **more: Any) -> Any:
         if not full:
             return await real_run(self, *arguments, **more)
         failure = Failure(DocumentErrorCode.ENGINE_CRASHED, "No room.")
-        await real(self, failure, Outcome(failure, full=full.pop()))
+        await real(self, Failed(failure, disk_full=full.pop()))
         return failure
 
     real_run = Slot._run
@@ -268,22 +269,26 @@ async def test_a_page_that_fails_on_a_full_disk_is_read_when_there_is_room_and_n
     assert full == []
 
 
-def test_an_ocr_process_tells_of_a_full_disk(tmp_path: Path, resources: Resources) -> None:
+@pytest.mark.parametrize(("error", "is_full"), [(OSError(errno.ENOSPC, "forced"), True), (ValueError("forced"), False)])
+def test_an_ocr_process_tells_of_a_full_disk(
+    error: Exception, is_full: bool, tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     limits = Slot(number=0, settings=resources.settings, engine=resources.engine, scratch=tmp_path)._limits(5)
     limits = replace(limits, scratch=str(tmp_path))
 
-    def write() -> Outcome:
-        raise OSError(errno.ENOSPC, "forced")
+    def fail(*_: Any) -> None:
+        raise error
 
-    def fail() -> Outcome:
-        raise ValueError("forced")
-
+    monkeypatch.setattr(tasks, "open_document", fail)
     # The bound on this process's own CPU time is none of the test's.
     bounds = resource.getrlimit(resource.RLIMIT_CPU)
     try:
-        assert [main.contained(work, __file__, limits).full for work in (write, fail)] == [True, False]
+        answer = main.run(OpenDocument("image/png"), __file__, limits)
     finally:
         resource.setrlimit(resource.RLIMIT_CPU, bounds)
+
+    assert isinstance(answer, Failed)
+    assert answer.disk_full == is_full
 
 
 async def test_a_document_whose_file_vanished_fails_and_says_so(

@@ -9,8 +9,9 @@ import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
-from docserver.ocr.protocol import MAX_LAYOUT_BYTES, MAX_REPLY_BYTES
-from docserver.ocr.server.slot import Opened, Slot
+from docserver.ocr.protocol import MAX_ANSWER_BYTES, MAX_LAYOUT_BYTES
+from docserver.ocr.requests import Opened
+from docserver.ocr.server.slot import Slot
 from tests.support.slots import alive, assert_reads, child_of, inside, read, until
 
 pytestmark = pytest.mark.timeout(90)
@@ -20,7 +21,7 @@ import dataclasses, pickle, struct, sys, time, zlib
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Reading, pack_blocks
 from docserver.ocr.child import tasks
-from docserver.ocr.limits import Outcome
+from docserver.ocr.requests import *
 
 GOOD = Reading(
     width=10, height=10, dpi=None, rotation=0, source="ocr", confidence=50.0, text="forged", layout=pack_blocks(())
@@ -71,7 +72,7 @@ ANSWERS = {
     "bytes that are nothing": "sent(bytes(range(256)))",
     "nothing at all": "sent(b'')",
     "the end of a process": "sent(pickle.dumps(1))",
-    "more than may be answered": f"sent(bytes({MAX_REPLY_BYTES + 1}))",
+    "more than may be answered": f"sent(bytes({MAX_ANSWER_BYTES + 1}))",
     "a length that nobody has room for": "written(struct.pack('!i', 2**31 - 1))",
     "a length below zero": "written(struct.pack('!i', -2))",
     "a list that says it is endless": "sent(b'\\xdd\\xff\\xff\\xff\\xff')",
@@ -141,7 +142,7 @@ async def test_a_forged_answer_that_could_be_true_is_one(
 async def test_half_an_answer_is_waited_for_no_longer_than_a_page(
     make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:
-    slot = make_slot(page_timeout_s=1.0)
+    slot = make_slot(page_timeout_s=5.0)
     before = executor_threads()
     await take_over(slot, "written(struct.pack('!i', 1000) + b'half')", marker=tmp_path)
 
@@ -159,7 +160,7 @@ async def test_who_answers_without_being_asked_is_replaced(
 ) -> None:
     slot = make_slot()
     # The third call: one to be ready, one to be taken over.
-    body = "__import__('msgspec').msgpack.encode([2, Outcome(readings=(GOOD,))])"
+    body = "__import__('msgspec').msgpack.encode([2, PageRead(GOOD)])"
     await take_over(slot, f"lambda *_, **__: (pipe().send_bytes({body}), GOOD)[1]", marker=tmp_path)
     first = child_of(slot)
 
@@ -171,24 +172,28 @@ async def test_who_answers_without_being_asked_is_replaced(
 
 
 @pytest.mark.parametrize(
-    "outcome",
+    "forged",
     [
-        "Outcome(pages=0)",
-        "Outcome(pages=-1)",
-        "Outcome(pages=21)",
-        "Outcome(pages=2**40)",
-        "Outcome()",
-        "Outcome(pages=1, readings=(GOOD, GOOD))",
-        "Outcome(Failure(DocumentErrorCode.CORRUPT, 'x' * 600))",
-        "Outcome(Failure('unheard of', 'x'))",
-        "Outcome(Failure(DocumentErrorCode.CORRUPT, 'x'), pages=1, readings=(GOOD,))",
+        "Opened(0)",
+        "Opened(-1)",
+        "Opened(21)",
+        "Opened(2**40)",
+        "Ready()",
+        "PageRead(GOOD)",
+        "OwnTexts((GOOD,))",
+        "Opened(1, (GOOD, GOOD))",
+        "Opened(1, (GOOD,), Failure(DocumentErrorCode.CORRUPT, 'x'))",
+        "Opened(1, (), Failure(DocumentErrorCode.CORRUPT, 'x' * 600))",
+        "Opened(1, (), Failure(DocumentErrorCode.CORRUPT, 'x', page=2))",
+        "Failed(Failure(DocumentErrorCode.CORRUPT, 'x' * 600))",
+        "Failed(Failure('unheard of', 'x'))",
     ],
 )
-async def test_an_opened_document_has_no_other_number_of_pages_than_it_may(
-    outcome: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+async def test_an_answer_that_does_not_fit_its_request_is_refused(
+    forged: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:
     slot = make_slot(max_pages=20)
-    await take_over(slot, f"None; tasks.open_document = lambda *_, **__: {outcome}", marker=tmp_path)
+    await take_over(slot, f"None; tasks.open_document = lambda *_, **__: {forged}", marker=tmp_path)
 
     found = await slot.open(source, "image/png")
 

@@ -445,7 +445,7 @@ async def test_a_document_that_vanishes_while_it_is_read_is_not_blamed_for_what_
                 if not Path({str(slot._source / source.name)!r}).exists():
                     raise Unreadable(DocumentErrorCode.CORRUPT, "It is broken.")
 
-        calls.{call} = call
+        tasks.{call} = call
         """,
     )
     calls: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {

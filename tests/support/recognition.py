@@ -14,6 +14,7 @@ from docserver.ocr.limits import Limits
 from docserver.ocr.recognition.tesseract import Layout, Recognised
 from docserver.ocr.recognition.tesseract_library import TesseractLibrary
 from docserver.ocr.recognition.tesseract_program import TesseractProgram
+from docserver.ocr.requests import ReadPage
 from tests.support.samples.pictures import saved
 
 VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"
@@ -41,8 +42,8 @@ def read(
     """What a picture, or the first page of a file, says."""
     source = Path(limits.scratch) / "page"
     source.write_bytes(page if isinstance(page, bytes) else saved(page, "PNG"))
-    options = Options(languages, rotate=rotate)
-    return tasks.read_page(str(source), content_type, page=1, options=options, limits=limits)
+    request = ReadPage(content_type, 1, Options(languages, rotate=rotate))
+    return tasks.read_page(request, str(source), limits)
 
 
 def size_of(picture: Image.Image, **_: Any) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from docserver.errors import Failure
 from docserver.model import Options, Reading
+from docserver.ocr.requests import Ready
 from docserver.ocr.sandbox import syscalls
 from docserver.ocr.server.slot import Slot
 
@@ -67,9 +68,10 @@ async def inside(slot: Slot, attack: str) -> Any:
     """Run statements in a slot's process; returns what they leave in `found`, and raises their OSErrors."""
     running = await slot._started()
     code = f"[names := {{}}, exec({ATTACK!r}, names), names['answer']({PRELUDE + textwrap.dedent(attack)!r})][2]"
-    running.replies.expect()
-    outcome = await asyncio.wrap_future(running.executor.submit(eval, code))
-    answer = json.loads(outcome.detail)
+    # A failure answers every request; its detail carries what the attack says.
+    running.answers.expect(Ready)
+    failed = await asyncio.wrap_future(running.executor.submit(eval, code))
+    answer = json.loads(failed.detail)
     if "errno" in answer:
         raise OSError(answer["errno"], os.strerror(answer["errno"]))
     return answer["found"]
@@ -77,15 +79,19 @@ async def inside(slot: Slot, attack: str) -> Any:
 
 ATTACK = """
 import json
-from docserver.ocr.limits import Outcome
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.ocr.requests import Failed
+
+def failed(said):
+    return Failed(Failure(DocumentErrorCode.ENGINE_CRASHED, ""), detail=json.dumps(said))
 
 def answer(attack):
     names = {}
     try:
         exec(attack, names)
     except OSError as error:
-        return Outcome(detail=json.dumps({"errno": error.errno}))
-    return Outcome(detail=json.dumps({"found": names.get("found")}))
+        return failed({"errno": error.errno})
+    return failed({"found": names.get("found")})
 """
 
 PRELUDE = textwrap.dedent(f"""

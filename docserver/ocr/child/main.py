@@ -14,16 +14,15 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from multiprocessing import connection, resource_tracker
 from pathlib import Path
+from typing import Any
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
-from docserver.model import Options
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.limits import Limits, Outcome
+from docserver.ocr.limits import Limits
+from docserver.ocr.requests import Answer, Failed, Ready, Request
 from docserver.ocr.sandbox import policy
 
 PASSED_ON = frozenset(
@@ -96,66 +95,46 @@ def start(limits: Limits) -> None:
     _die_with_parent()
 
 
-def ready(limits: Limits) -> Outcome:
+def ready(limits: Limits) -> Ready:
     """Answers once the initializer has run and all that pages need is loaded."""
     from docserver.ocr.child import tasks
 
     tasks.load(limits)
-    return Outcome()
+    return Ready()
 
 
-def open_document(source: str, *, content_type: str, reading: Options | None, limits: Limits) -> Outcome:
-    """Count the pages of a document, and with `reading` read what costs little more."""
+def run(request: Request[Any], source: str, limits: Limits) -> Answer:
+    """Carry out a request on the document at `source`, and turn what it may raise into a Failed.
+
+    Nothing stays in the scratch directory but the request's result, and that until the next call.
+    """
     from docserver.ocr.child import tasks
 
-    work = partial(tasks.open_document, source, content_type, reading=reading, limits=limits)
-    return contained(work, source, limits)
-
-
-def own_texts(source: str, *, content_type: str, pages: Sequence[int], options: Options, limits: Limits) -> Outcome:
-    """What these pages say of themselves, up to the first whose picture must be read."""
-    from docserver.ocr.child import tasks
-
-    def work() -> Outcome:
-        return Outcome(readings=tasks.own_texts(source, content_type, pages=pages, options=options, limits=limits))
-
-    return contained(work, source, limits)
-
-
-def read_page(source: str, *, content_type: str, page: int, options: Options, limits: Limits) -> Outcome:
-    """Read page `page` (from 1) of a document."""
-    from docserver.ocr.child import tasks
-
-    def work() -> Outcome:
-        return Outcome(readings=(tasks.read_page(source, content_type, page=page, options=options, limits=limits),))
-
-    return contained(work, source, limits)
-
-
-def contained(work: Callable[[], Outcome], source: str, limits: Limits) -> Outcome:
-    """Run `work` on a document, turn what it may raise into an Outcome, and leave nothing in the scratch directory."""
     scratch = Path(limits.scratch)
     try:
         _bound_cpu(limits)
-        scratch.mkdir(exist_ok=True)
         empty(scratch)
-        outcome = work()
-    except Unreadable as unreadable:
-        detail = unreadable.detail or repr(unreadable.__cause__ or "")
-        outcome = Outcome(unreadable.failure, detail=detail, full=_is_full(scratch, unreadable))
+        answer = tasks.perform(request, source, limits)
     except Exception as error:  # noqa: BLE001 - the boundary of the child: a bad document is a result
+        answer = _failed(error, source=Path(source), scratch=scratch)
+    # What cannot be deleted now, as when memory is out, the next call deletes.
+    with suppress(OSError, MemoryError):
+        empty(scratch, keep=None if isinstance(answer, Failed) else request.result_file)
+    return answer
+
+
+def _failed(error: Exception, *, source: Path, scratch: Path) -> Failed:
+    """The answer to a request that ended with this exception."""
+    if isinstance(error, Unreadable):
+        failure, detail = error.failure, error.detail or repr(error.__cause__ or "")
+    else:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        detail = f"{type(error).__name__} in {place.name}, line {place.lineno}"
-        outcome = Outcome(_unexpected(error), detail=detail, full=_is_full(scratch, error))
-    finally:
-        # What cannot be deleted now, as when memory is out, the next call deletes.
-        with suppress(OSError, MemoryError):
-            empty(scratch)
-    if outcome.failure and outcome.failure.code not in RESOURCE_FAULTS and not Path(source).is_file():
-        # Who deletes it in the middle makes decoders say what they like of it.
+        failure, detail = _unexpected(error), f"{type(error).__name__} in {place.name}, line {place.lineno}"
+    if failure.code not in RESOURCE_FAULTS and not source.is_file():
+        # Decoders report anything of a document that is deleted while they read it.
+        detail = failure.code.value
         failure = Failure(DocumentErrorCode.ENGINE_CRASHED, "The document vanished while it was read.")
-        return Outcome(failure, detail=outcome.failure.code.value)
-    return outcome
+    return Failed(failure, detail, disk_full=_is_full(scratch, error))
 
 
 def _unexpected(error: Exception) -> Failure:
@@ -175,12 +154,12 @@ def _is_full(scratch: Path, error: BaseException | None) -> bool:
     return False
 
 
-def empty(directory: Path) -> None:
-    """Delete all that is in a directory."""
+def empty(directory: Path, *, keep: str | None = None) -> None:
+    """Delete all that is in a directory, except the file named `keep`."""
     for entry in directory.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
-        else:
+        elif entry.name != keep:
             entry.unlink(missing_ok=True)
 
 

@@ -1,22 +1,34 @@
 """Child side: what an OCR process is asked to do with a document, once it is bounded."""
 
 import time
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.model import AUTO, Options, Reading, pack_blocks
+from docserver.model import AUTO, Reading, pack_blocks
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.analysis import look
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.limits import MAX_TEXT, PAGES_AT_ONCE, Limits, Outcome
+from docserver.ocr.limits import MAX_TEXT, PAGES_AT_ONCE, Limits
 from docserver.ocr.pdf import render, text_layer
 from docserver.ocr.recognition import reader
 from docserver.ocr.recognition.language_detection import Choice
 from docserver.ocr.recognition.tesseract import Recognised, Tesseract
+from docserver.ocr.requests import (
+    Answer,
+    MakeSearchable,
+    OpenDocument,
+    Opened,
+    OwnTexts,
+    PageRead,
+    ReadOwnTexts,
+    ReadPage,
+    Request,
+    SearchableMade,
+)
 
 PDF = "application/pdf"
 
@@ -32,51 +44,61 @@ def load(limits: Limits) -> None:
     _tesseract(limits.binding, limits.tessdata, limits.scratch)
 
 
-def open_document(source: str, content_type: str, *, reading: Options | None, limits: Limits) -> Outcome:
-    """Count the pages of a document, and with `reading` read what costs little more. Raises Unreadable.
+def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
+    """Do what is asked with the document at `source`. Raises Unreadable."""
+    match request:
+        case OpenDocument():
+            return open_document(request, source, limits)
+        case ReadOwnTexts():
+            return OwnTexts(own_texts(request, source, limits))
+        case ReadPage():
+            return PageRead(read_page(request, source, limits))
+        case MakeSearchable():
+            return make_searchable(request, source, limits)
+        case _:
+            raise TypeError(type(request).__name__)
 
-    That is its only page, or its first pages as far as they have a text of their own.
-    """
+
+def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
+    """Count the pages of a document, and read what costs little more if the request wants it. Raises Unreadable."""
+    content_type, options = request.content_type, request.reading
     _require_readable(content_type)
     if content_type == PDF:
         pages = render.count_pages(source, max_pages=limits.max_pages)
     else:
         pages = decode.count_pages(source, content_type, max_pages=limits.max_pages, max_pixels=limits.max_page_pixels)
-    if reading is None:
-        return Outcome(pages=pages)
+    if options is None:
+        return Opened(pages)
     if pages > 1:
         first = range(1, min(pages, FIRST_PAGES) + 1)
-        return Outcome(
-            pages=pages, readings=own_texts(source, content_type, pages=first, options=reading, limits=limits)
-        )
+        return Opened(pages, own_texts(ReadOwnTexts(content_type, first, options), source, limits))
     try:
-        return Outcome(pages=pages, readings=(read_page(source, content_type, page=1, options=reading, limits=limits),))
+        return Opened(pages, (read_page(ReadPage(content_type, 1, options), source, limits),))
     except Unreadable as unreadable:
         if unreadable.failure.code in RESOURCE_FAULTS:
             # It has more tries, each of which counts.
             raise
-        return Outcome(unreadable.failure, pages=pages)
+        return Opened(pages, failure=unreadable.failure)
 
 
-def own_texts(
-    source: str, content_type: str, *, pages: Sequence[int], options: Options, limits: Limits
-) -> tuple[Reading, ...]:
-    """What these pages say of themselves, up to the first whose picture must be read, or until time is up."""
-    if content_type != PDF or options.mode != AUTO:
+def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Reading, ...]:
+    """The texts that these pages have of their own, up to the first page without one, or until time is up."""
+    if request.content_type != PDF or request.options.mode != AUTO:
         return ()
     until = time.monotonic() + OWN_TEXTS_S
     read: list[Reading] = []
-    for own in text_layer.readings(source, pages=pages, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels):
+    for own in text_layer.readings(source, pages=request.pages, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels):
         read.append(own)
         if time.monotonic() > until:
             break
     return tuple(read)
 
 
-def read_page(source: str, content_type: str, *, page: int, options: Options, limits: Limits) -> Reading:
-    """Read page `page` (from 1) of a document. Raises Unreadable."""
+def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
+    """Read one page of a document. Raises Unreadable."""
+    content_type, page, options = request.content_type, request.page, request.options
     _require_readable(content_type)
-    if own := own_texts(source, content_type, pages=[page], options=options, limits=limits):
+    if own := own_texts(ReadOwnTexts(content_type, [page], options), source, limits):
         return own[0]
     tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
     scratch, most = Path(limits.scratch), limits.max_page_pixels
@@ -106,6 +128,21 @@ def read_page(source: str, content_type: str, *, page: int, options: Options, li
         languages=languages,
         needs_review=_needs_review(found, picture, below=limits.review_below),
     )
+
+
+def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> SearchableMade:
+    """Write a searchable PDF of a document into the scratch directory. Raises Unreadable."""
+    # The processes that read pages need none of its libraries.
+    from docserver.ocr.searchable import from_image, from_pdf
+
+    target = Path(limits.scratch) / request.result_file
+    if request.content_type == PDF:
+        from_pdf.write(source, pages=request.pages, target=target)
+    else:
+        from_image.write(
+            source, request.content_type, pages=request.pages, target=target, max_pixels=limits.max_page_pixels
+        )
+    return SearchableMade()
 
 
 def _needs_review(found: Recognised, picture: Picture, *, below: float) -> bool:

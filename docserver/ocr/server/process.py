@@ -6,18 +6,22 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import TypeVar, cast
 
 from docserver.ocr.child import main
-from docserver.ocr.limits import Limits, Outcome
-from docserver.ocr.protocol import Alone, ChildFault, Replies
+from docserver.ocr.limits import Limits
+from docserver.ocr.protocol import AnswerQueue, ChildFault, PrivateContext
+from docserver.ocr.requests import Answer, Failed, Ready, Request
 from docserver.ocr.server import watchdog
 from docserver.ocr.server.watchdog import Watchdog
+
+A = TypeVar("A", bound=Answer)
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +42,9 @@ class Child:
     """A running OCR process."""
 
     executor: ProcessPoolExecutor
-    replies: Replies
+    answers: AnswerQueue
     process: BaseProcess
-    first: Future[Outcome]
+    first: Future[Ready]
     slot: int
     watchdog: Watchdog | None = None
     watching: asyncio.Task[None] | None = None
@@ -51,10 +55,12 @@ class Child:
     def begin(cls, limits: Limits, *, slot: int) -> "Child":
         """Start a process; it takes calls once it is `ready`. Raises OSError."""
         # Not forked: such a process would inherit the server's sockets, connections and locks.
-        executor = ProcessPoolExecutor(max_workers=1, mp_context=Alone(), initializer=main.start, initargs=(limits,))
+        executor = ProcessPoolExecutor(
+            max_workers=1, mp_context=PrivateContext(), initializer=main.start, initargs=(limits,)
+        )
         # No public name leads to the queue and the process, and only the process tells whom to kill and how it ended.
-        replies: Replies = executor._result_queue  # type: ignore[assignment]  # noqa: SLF001
-        replies.expect()
+        answers: AnswerQueue = executor._result_queue  # type: ignore[assignment]  # noqa: SLF001
+        answers.expect(Ready)
         try:
             first = executor.submit(main.ready, replace(limits, call_s=START_TIMEOUT_S))
         except BaseException as error:
@@ -65,14 +71,16 @@ class Child:
             if isinstance(error, RuntimeError):
                 raise OSError(errno.EAGAIN, "There is no room for another thread.") from error
             raise
-        replies.started()
+        answers.close_sender()
         (process,) = executor._processes.values()  # noqa: SLF001
-        return cls(executor, replies, process, first, slot)
+        return cls(executor, answers, process, first, slot)
 
-    async def call(self, call: Callable[[str], Outcome], source: str) -> Outcome:
-        """Run a call on a document in the process. Raises BrokenProcessPool and ChildFault."""
-        self.replies.expect()
-        return await asyncio.wrap_future(self.executor.submit(call, source))
+    async def call(self, request: Request[A], source: str, limits: Limits) -> A | Failed:
+        """Have the process carry out a request on a document. Raises BrokenProcessPool and ChildFault."""
+        self.answers.expect(request.answer, fits=partial(request.fits, limits=limits))
+        answer = await asyncio.wrap_future(self.executor.submit(main.run, request, source, limits))
+        # The queue lets no other through.
+        return cast("A | Failed", answer)
 
     async def ready(self, limits: Limits) -> None:
         """Wait until it has confined itself, and watch it from then on.
@@ -96,7 +104,7 @@ class Child:
     @property
     def dead(self) -> bool:
         """Whether it has ended, as far as is known; what is left of its group is for `kill`."""
-        return self.excess is not None or self.replies.over or self.process.exitcode is not None
+        return self.excess is not None or self.answers.ended or self.process.exitcode is not None
 
     async def _watch(self, limits: Limits) -> None:
         """Kill the process if it, with all that it started, takes too much of what no limit of the system counts."""

@@ -8,22 +8,32 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Options, Page, Reading
-from docserver.ocr.child import main, searchable
 from docserver.ocr.engine import Engine
 from docserver.ocr.languages import candidates
-from docserver.ocr.limits import Limits, Outcome
+from docserver.ocr.limits import Limits
+from docserver.ocr.requests import (
+    Answer,
+    Failed,
+    MakeSearchable,
+    OpenDocument,
+    Opened,
+    ReadOwnTexts,
+    ReadPage,
+    Request,
+)
 from docserver.ocr.server.files import open_made, show
 from docserver.ocr.server.process import Child
 from docserver.settings import Settings
+
+A = TypeVar("A", bound=Answer)
 
 log = logging.getLogger(__name__)
 
@@ -39,15 +49,6 @@ SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, er
 
 _MISSING = Failure(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A document that can be read."""
-
-    pages: int
-    read: tuple[Reading | Failure, ...] = ()
-    """What the first pages say, as far as that was found out on the way."""
 
 
 class Slot:
@@ -79,73 +80,37 @@ class Slot:
 
         With `reading` its only page is read too, or its first pages as far as they have a text of their own.
         """
-        timeout_s = self._settings.page_timeout_s
-        outcome = await self._run(
-            partial(main.open_document, content_type=content_type, reading=reading, limits=self._limits(timeout_s)),
-            source,
-            timeout_s=timeout_s,
-            late="Opening the document",
-            fits=self._is_opened,
-        )
-        if isinstance(outcome, Failure):
-            return outcome
-        assert outcome.pages is not None
-        failed = () if outcome.failure is None else (replace(outcome.failure, page=1),)
-        opened = Opened(outcome.pages, (*outcome.readings, *failed))
-        self._count(len(opened.read))
-        return opened
-
-    def _is_opened(self, outcome: Outcome) -> bool:
-        if outcome.pages is None or not 1 <= outcome.pages <= self._settings.max_pages:
-            return False
-        return len(outcome.readings) <= (0 if outcome.failure else outcome.pages)
+        answer = await self._run(OpenDocument(content_type, reading), source, timeout_s=self._settings.page_timeout_s)
+        if isinstance(answer, Opened):
+            self._count(len(answer.results))
+        return answer
 
     async def own_texts(
         self, source: Path, content_type: str, *, pages: Sequence[int], options: Options
     ) -> Sequence[Reading] | Failure:
-        """What these pages say of themselves, up to the first whose picture must be read."""
-        timeout_s = self._settings.page_timeout_s
-        limits = self._limits(timeout_s)
-        outcome = await self._run(
-            partial(main.own_texts, content_type=content_type, pages=pages, options=options, limits=limits),
-            source,
-            timeout_s=timeout_s,
-            late="Looking for the pages' text",
-            fits=lambda outcome: len(outcome.readings) <= len(pages),
-        )
-        if isinstance(outcome, Failure):
-            return outcome
-        self._count(len(outcome.readings))
-        return outcome.readings
+        """The texts that these pages have of their own, up to the first page that must be recognised."""
+        request = ReadOwnTexts(content_type, pages, options)
+        answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
+        if isinstance(answer, Failure):
+            return answer
+        self._count(len(answer.readings))
+        return answer.readings
 
     async def read(self, source: Path, content_type: str, *, page: int, options: Options) -> Reading | Failure:
         """Read one page, counted from 1."""
-        timeout_s = self._settings.page_timeout_s
-        limits = self._limits(timeout_s)
-        outcome = await self._run(
-            partial(main.read_page, content_type=content_type, page=page, options=options, limits=limits),
-            source,
-            timeout_s=timeout_s,
-            late="Reading the page",
-            fits=lambda outcome: len(outcome.readings) == 1,
-        )
+        request = ReadPage(content_type, page, options)
+        answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
         self._count(1)
-        return replace(outcome, page=page) if isinstance(outcome, Failure) else outcome.readings[0]
+        return replace(answer, page=page) if isinstance(answer, Failure) else answer.reading
 
     async def make_searchable(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
         """A PDF of these pages and their words, as an open file, which is the caller's to close."""
-        timeout_s = self._settings.pdf_timeout_s
-        outcome = await self._run(
-            partial(searchable.make, content_type=content_type, pages=pages, limits=self._limits(timeout_s)),
-            source,
-            timeout_s=timeout_s,
-            late="Making the PDF",
-            fits=lambda outcome: not outcome.readings,
-        )
-        if isinstance(outcome, Failure):
-            return outcome
+        request = MakeSearchable(content_type, pages)
+        answer = await self._run(request, source, timeout_s=self._settings.pdf_timeout_s)
+        if isinstance(answer, Failure):
+            return answer
         try:
-            return await asyncio.to_thread(open_made, self._scratch / searchable.RESULT)
+            return await asyncio.to_thread(open_made, self._scratch / request.result_file)
         except OSError as error:
             log.warning("no PDF was made", extra={"slot": self.number, "fault": type(error).__name__})
             return _CRASHED
@@ -178,52 +143,34 @@ class Slot:
             review_below=self._settings.review_below,
         )
 
-    async def _run(
-        self,
-        call: Callable[[str], Outcome],
-        source: Path,
-        *,
-        timeout_s: float,
-        late: str,
-        fits: Callable[[Outcome], bool],
-    ) -> Outcome | Failure:
-        """Run a call on a document in the child. `fits` says whether an outcome can be one of this call.
+    async def _run(self, request: Request[A], source: Path, *, timeout_s: float) -> A | Failure:
+        """Carry out a request on a document in the child.
 
         Raises OSError where the machine is short of something, for which no document can be blamed.
         """
-        outcome = await self._called(call, source, timeout_s=timeout_s, late=late)
-        if isinstance(outcome, Failure):
-            return outcome
-        if outcome.failure and outcome.pages is None:
-            await self._failed(outcome.failure, outcome)
-            return outcome.failure
-        if not fits(outcome):
-            log.warning("OCR process answered nonsense", extra={"slot": self.number})
-            self._kill()
-            return _CRASHED
-        return outcome
+        answer = await self._call(request, source, timeout_s=timeout_s)
+        if isinstance(answer, Failed):
+            await self._clear_after(answer)
+            return answer.failure
+        return answer
 
-    async def _called(
-        self, call: Callable[[str], Outcome], source: Path, *, timeout_s: float, late: str
-    ) -> Outcome | Failure:
-        """What the child answers; whatever interrupts it kills the child, cancellation included.
-
-        `late` is what took too long, if it does.
-        """
+    async def _call(self, request: Request[A], source: Path, *, timeout_s: float) -> A | Failed | Failure:
+        """What the child answers; whatever interrupts it kills the child, cancellation included."""
         running = None
         try:
             running = await self._started()
             shown = await asyncio.to_thread(show, source, self._source)
             try:
                 async with asyncio.timeout(timeout_s):
-                    return await running.call(call, str(shown))
+                    return await running.call(request, str(shown), self._limits(timeout_s))
             finally:
                 await asyncio.to_thread(shown.unlink, missing_ok=True)
         except TimeoutError:
             self._kill()
             await self._ended()
             log.warning("OCR process killed: out of time", extra={"slot": self.number, "timeout_s": timeout_s})
-            return Failure(DocumentErrorCode.PAGE_TIMEOUT, f"{late} took longer than {timeout_s:g} seconds.")
+            message = f"{request.activity} took longer than {timeout_s:g} seconds."
+            return Failure(DocumentErrorCode.PAGE_TIMEOUT, message)
         except BrokenProcessPool:
             self._kill()
             exit_code = await self._ended()
@@ -246,18 +193,22 @@ class Slot:
             self._kill()
             raise
 
-    async def _failed(self, failure: Failure, outcome: Outcome) -> None:
-        """Look after a call that came to nothing. Raises OSError if the scratch directory's disk is to blame."""
+    async def _clear_after(self, failed: Failed) -> None:
+        """Log a failure, and replace a process that may lack something since.
+
+        Raises OSError if the scratch directory's disk is to blame.
+        """
+        code = failed.failure.code
         log.info(
             "not readable",
-            extra={"slot": self.number, "code": failure.code.value, "detail": _without_paths(outcome.detail)},
+            extra={"slot": self.number, "code": code.value, "detail": _without_paths(failed.detail)},
         )
-        if failure.code not in RESOURCE_FAULTS:
+        if code not in RESOURCE_FAULTS:
             return
         # What is left of its memory, or of its scratch directory, may not be enough for the next page.
         self._kill()
         await self._ended()
-        if outcome.full and await asyncio.to_thread(self._others_fill_the_disk):
+        if failed.disk_full and await asyncio.to_thread(self._others_fill_the_disk):
             raise OSError(errno.ENOSPC, "The scratch directory's disk is full.")
 
     def _others_fill_the_disk(self) -> bool:
