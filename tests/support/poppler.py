@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docserver.model import Page, Word, lines_of
-from docserver.ocr.searchable.text_operators import in_sight
+from docserver.ocr.searchable.text_operators import visual_order
 from tests.support.pages import WIDTH
 
 TOLERANCE_PT = 0.7
@@ -36,7 +36,7 @@ def words_of(given: Page) -> list[Word]:
 
 
 def assert_words_lie_where_they_were_read(found: Boxes, given: Page, *, scale: float = PT_PER_PX) -> None:
-    wanted = sorted((in_sight(word.text), tuple(side * scale for side in word.box)) for word in words_of(given))
+    wanted = sorted((visual_order(word.text), tuple(side * scale for side in word.box)) for word in words_of(given))
     assert [text for text, _ in sorted(found)] == [text for text, _ in wanted]
     for (text, box), (_, place) in zip(sorted(found), wanted, strict=True):
         assert box == pytest.approx(place, abs=TOLERANCE_PT), text

@@ -65,14 +65,16 @@ def test_every_package_is_listed_once() -> None:
 
 
 def test_files_that_are_not_python_are_package_data() -> None:
-    patterns = {(package, pattern) for package, pattern in setup_cfg()["options.package_data"].items()}
+    patterns = set(setup_cfg()["options.package_data"].items())
     found = {
-        ("docserver.redis.lua", f"*{path.suffix}")
-        for path in (TOP / "docserver" / "redis" / "lua").iterdir()
-        if path.is_file()
+        (".".join(path.parent.relative_to(TOP).parts), f"*{path.suffix}")
+        for path in (TOP / "docserver").rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
     }
-    found |= {("docserver.sql", f"*{path.suffix}") for path in (TOP / "sql").iterdir() if path.is_file()}
-    assert patterns == {(package, pattern) for package, pattern in found if pattern != "*.py"}
+    found |= {
+        ("docserver.sql", f"*{path.suffix}") for path in (TOP / "sql").iterdir() if path.suffix not in (".py", "")
+    }
+    assert patterns == found
 
 
 def test_what_the_program_imports_is_declared() -> None:

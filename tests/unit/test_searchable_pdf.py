@@ -10,16 +10,15 @@ from typing import Any
 
 import pikepdf
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 
 from docserver.errors import DocumentErrorCode
 from docserver.model import Block, Box, Line, Page, Paragraph, Word, pack_blocks
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable import from_pdf
-from docserver.ocr.searchable.glyphless_font import EM, TRUETYPE
-from docserver.ocr.searchable.text_operators import ADVANCE, DEEPEST, HIGHEST, STEPS, in_sight
+from docserver.ocr.searchable.glyphless_font import MAX_RISE, MAX_SINK, FontVariant, font_file
+from docserver.ocr.searchable.text_operators import visual_order
+from tests.support import glyphless_font
 from tests.support.pages import ARABIC, HEBREW, HEIGHT, WIDTH, failed, page, paragraph, read
 from tests.support.poppler import PT_PER_PX, assert_words_lie_where_they_were_read, run, seen
 from tests.support.samples import pdf_encrypted, pdf_owner_locked, pdf_pages, pdf_scanned, pdf_text, pdf_texts
@@ -250,34 +249,13 @@ def test_a_pdf_that_cannot_be_extended_says_why(
     assert refused.value.failure.code is code
 
 
-def test_the_font_has_a_glyph_for_each_face_that_shows_nothing() -> None:
-    font = TTFont(io.BytesIO(TRUETYPE))
+def test_the_font_file_is_what_its_script_makes_and_has_a_glyph_for_each_variant() -> None:
+    glyphs = TTFont(io.BytesIO(font_file())).getGlyphOrder()
 
-    assert _blank_font() == TRUETYPE
-    assert len(font.getGlyphOrder()) == 1 + HIGHEST * (DEEPEST + 1)
-
-
-def _blank_font() -> bytes:
-    """How the font was made: each glyph is a line without area across its face."""
-    glyphs = {".notdef": TTGlyphPen(None).glyph()}
-    for rise in range(1, HIGHEST + 1):
-        for sink in range(DEEPEST + 1):
-            pen = TTGlyphPen(None)
-            pen.moveTo((0, -sink * EM // STEPS))
-            pen.lineTo((int(EM * ADVANCE), rise * EM // STEPS))
-            pen.closePath()
-            glyphs[f"r{rise}s{sink}"] = pen.glyph()
-    builder = FontBuilder(EM, isTTF=True)
-    builder.setupGlyphOrder(list(glyphs))
-    builder.setupGlyf(glyphs)
-    builder.setupHorizontalMetrics(dict.fromkeys(glyphs, (int(EM * ADVANCE), 0)))
-    builder.setupHorizontalHeader(ascent=HIGHEST * EM // STEPS, descent=-DEEPEST * EM // STEPS)
-    builder.setupMaxp()
-    builder.font["head"].created = builder.font["head"].modified = 0
-    builder.font.recalcTimestamp = False
-    file = io.BytesIO()
-    builder.font.save(file)
-    return file.getvalue()
+    assert font_file() == glyphless_font.build()
+    assert len(glyphs) == 1 + MAX_RISE * (MAX_SINK + 1)
+    assert FontVariant(rise=1, sink=0).glyph == 1
+    assert FontVariant(rise=MAX_RISE, sink=MAX_SINK).glyph == len(glyphs) - 1
 
 
 @pytest.mark.parametrize(
@@ -291,5 +269,5 @@ def _blank_font() -> bytes:
         ("2019", "2019"),
     ],
 )
-def test_what_runs_from_right_to_left_is_painted_as_it_is_seen(text: str, shown: str) -> None:
-    assert in_sight(text) == shown
+def test_right_to_left_text_is_put_into_the_order_in_which_it_is_displayed(text: str, shown: str) -> None:
+    assert visual_order(text) == shown

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageChops
 from docserver.model import Page
 from docserver.ocr.image import decode
 from docserver.ocr.searchable import from_image
-from docserver.ocr.searchable.jpeg import described
+from docserver.ocr.searchable.jpeg import read_header
 from tests.support.pages import failed, page, paragraph, read
 from tests.support.poppler import assert_words_lie_where_they_were_read, run, seen
 from tests.support.samples import KINDS, PAGES, picture, tiff_1bit, tiff_pages
@@ -182,4 +182,4 @@ def test_each_page_of_a_tiff_is_a_page_and_a_broken_one_an_empty_sheet(tmp_path:
     ],
 )
 def test_a_jpeg_that_pdf_viewers_cannot_show_is_not_taken_over(data: bytes) -> None:
-    assert described(io.BytesIO(data)) is None
+    assert read_header(io.BytesIO(data)) is None

@@ -1,1 +1,1 @@
-"""Child side: searchable PDFs: the words of a document laid invisibly over its pages."""
+"""Child side: searchable PDFs: a document's pages with their words over them, invisible."""

@@ -1,4 +1,4 @@
-"""Child side: a PDF with a text layer laid under its pages; what is on them stays as it is. Knows no pictures."""
+"""Child side: a PDF with invisible text added below the content of its pages, which stays as it is."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,34 +12,37 @@ from pikepdf import Dictionary, Name, Pdf, StreamDecodeLevel
 from docserver.errors import DocumentErrorCode
 from docserver.model import Page
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.searchable.geometry import onto_page, visible
-from docserver.ocr.searchable.glyphless_font import BlankFont
-from docserver.ocr.searchable.text_operators import text_layer
+from docserver.ocr.searchable.geometry import upright_to_page, visible_area
+from docserver.ocr.searchable.glyphless_font import GlyphlessFont
+from docserver.ocr.searchable.text_operators import invisible_text
 
 OCR = "ocr"
-"""The source of pages that have no good text of their own."""
+"""The source of readings whose pages have no good text of their own."""
 
-DEEPEST_TREE = 64
-"""No sane page tree is deeper; a crafted one may lead in circles."""
+MAX_PAGE_TREE_DEPTH = 64
+"""Producers need a few levels; a crafted tree may lead in circles."""
 
 
 def write(source: str, *, pages: Sequence[Page], target: Path) -> None:
-    """Write these pages of a PDF, each with its words where they were read, and with all of them the whole document."""
+    """Write these pages of a PDF with their words where they were read. Raises Unreadable.
+
+    If they are all pages, everything else in the document is kept too.
+    """
     with _opened(source) as original:
         last = max(page.number for page in pages)
         if last > len(original.pages):
             raise Unreadable(DocumentErrorCode.CORRUPT, f"Page {last} of the PDF cannot be found in it.")
         if [page.number for page in pages] == list(range(1, len(original.pages) + 1)):
-            _lay_under(original, list(original.pages), pages)
+            _add_text(original, list(original.pages), pages)
             save(original, target)
         else:
             with _part(original, [page.number for page in pages]) as part:
-                _lay_under(part, list(part.pages), pages)
+                _add_text(part, list(part.pages), pages)
                 save(part, target)
 
 
 def save(pdf: Pdf, target: Path) -> None:
-    """Streams stay as they are byte for byte, and the same document is written to the same bytes again."""
+    """Write the PDF: its streams stay the same bytes, and the same document gives the same file again."""
     pdf.save(
         target,
         compress_streams=False,
@@ -64,7 +67,7 @@ def _opened(source: str) -> Iterator[Pdf]:
 
 @contextmanager
 def _part(original: Pdf, numbers: Sequence[int]) -> Iterator[Pdf]:
-    """A new document of some pages: nothing of the others comes along, which deleting them would not ensure."""
+    """A new document of some pages. Deleting the others from `original` would leave parts of them in the file."""
     with pikepdf.new() as part:
         for number in numbers:
             part.pages.append(original.pages[number - 1])
@@ -74,56 +77,55 @@ def _part(original: Pdf, numbers: Sequence[int]) -> Iterator[Pdf]:
         yield part
 
 
-def _lay_under(pdf: Pdf, found: Sequence[pikepdf.Page], pages: Sequence[Page]) -> None:
-    font = BlankFont(pdf)
-    for target, page in zip(found, pages, strict=True):
+def _add_text(pdf: Pdf, pdf_pages: Sequence[pikepdf.Page], pages: Sequence[Page]) -> None:
+    font = GlyphlessFont(pdf)
+    for pdf_page, page in zip(pdf_pages, pages, strict=True):
         reading = page.reading
         if reading is None or reading.source != OCR:
             continue
-        area = visible(_inherited(target.obj, Name.MediaBox), _inherited(target.obj, Name.CropBox))
-        place = onto_page(
-            (reading.width, reading.height), degrees=reading.rotation, page_degrees=_rotation(target), area=area
-        )
-        operators, faces = text_layer(reading, place=place, encode=font.encode)
-        if not faces:
+        area = visible_area(_inherited(pdf_page.obj, Name.MediaBox), _inherited(pdf_page.obj, Name.CropBox))
+        size = (reading.width, reading.height)
+        matrix = upright_to_page(size, rotation=reading.rotation, page_rotation=_rotation(pdf_page), area=area)
+        operators, variants = invisible_text(reading, matrix=matrix, font=font)
+        if not variants:
             continue
-        # Before all else: whatever state the page's own operators leave behind, the words are where they belong.
-        target.contents_add(pdf.make_stream(compress(operators), Filter=Name.FlateDecode), prepend=True)
-        fonts = _own_fonts(target)
-        for face in faces:
-            fonts[Name(f"/{face.name}")] = font.face(face)
+        # First, because the page's own operators may leave any graphics state behind.
+        pdf_page.contents_add(pdf.make_stream(compress(operators), Filter=Name.FlateDecode), prepend=True)
+        fonts = _own_fonts(pdf_page)
+        for variant in variants:
+            fonts[Name(f"/{variant.name}")] = font.dictionary(variant)
     font.finish()
 
 
 def _own_fonts(page: pikepdf.Page) -> pikepdf.Object:
-    """The page's fonts in dictionaries of its own, because pages may share theirs."""
-    inherited = _inherited(page.obj, Name.Resources)
-    resources = _copied(inherited)
+    """The page's font resources, copied for this page alone, because pages may share theirs."""
+    resources = _copied(_inherited(page.obj, Name.Resources))
     resources[Name.Font] = _copied(resources.get(Name.Font))
     page.obj[Name.Resources] = resources
     return resources[Name.Font]
 
 
-def _copied(found: object) -> Dictionary:
+def _copied(original: object) -> Dictionary:
     copied = Dictionary()
-    if isinstance(found, Dictionary):
-        for key, value in found.items():
+    if isinstance(original, Dictionary):
+        for key, value in original.items():
             copied[key] = value
     return copied
 
 
 def _rotation(page: pikepdf.Page) -> int:
+    """Degrees clockwise by which viewers turn the page."""
     try:
-        turned = int(_inherited(page.obj, Name.Rotate) or 0) % 360
+        degrees = int(_inherited(page.obj, Name.Rotate) or 0) % 360
     except (TypeError, ValueError):
         return 0
-    return turned if turned % 90 == 0 else 0
+    return degrees if degrees % 90 == 0 else 0
 
 
 def _inherited(page: pikepdf.Object, key: Name) -> Any:
-    """An attribute of the page or of what it hangs from (ISO 32000-1, 7.7.3.4)."""
+    """An attribute of the page or of a node above it in the page tree (ISO 32000-1, 7.7.3.4)."""
     node: Any = page
-    for _ in range(DEEPEST_TREE):
+    for _ in range(MAX_PAGE_TREE_DEPTH):
         if not isinstance(node, Dictionary):
             break
         if key in node:

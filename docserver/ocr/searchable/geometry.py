@@ -9,21 +9,21 @@ from pikepdf import Matrix
 from docserver.model import Box, Rect
 
 LETTER: Rect = (0.0, 0.0, 612.0, 792.0)
-"""What viewers take for a page whose own size makes no sense."""
+"""Points: the size that viewers assume for a page without a valid one."""
 
 SIDEWAYS = (90, 270)
 
-TURNED_LEFT: dict[int, Matrix] = {
+COUNTERCLOCKWISE: dict[int, Matrix] = {
     0: Matrix(1, 0, 0, 1, 0, 0),
     90: Matrix(0, 1, -1, 0, 1, 0),
     180: Matrix(-1, 0, 0, -1, 1, 1),
     270: Matrix(0, -1, 1, 0, 0, 1),
 }
-"""Degrees counterclockwise → the turn of the square from 0 to 1 onto itself."""
+"""Degrees → the turn of the unit square onto itself; exact, which Matrix.rotated is not."""
 
 
-def turned(box: Box, size: tuple[int, int], degrees: int) -> Box:
-    """Where a box of a page of this size is when the page is turned clockwise."""
+def turn_box(box: Box, size: tuple[int, int], degrees: int) -> Box:
+    """The place of a box on a page of this size once the page is turned clockwise."""
     x0, y0, x1, y1 = box
     width, height = size
     if degrees == 90:
@@ -35,33 +35,35 @@ def turned(box: Box, size: tuple[int, int], degrees: int) -> Box:
     return box
 
 
-def upright_size(size: tuple[int, int], degrees: int) -> tuple[int, int]:
-    """Width and height of a page of this size that is turned."""
+def turn_size(size: tuple[int, int], degrees: int) -> tuple[int, int]:
+    """Width and height of a page of this size once it is turned."""
     return (size[1], size[0]) if degrees in SIDEWAYS else size
 
 
-def onto_page(size: tuple[int, int], *, degrees: int, page_degrees: int, area: Rect) -> Matrix:
-    """From pixels of upright text, counted from the bottom left, to points of a PDF page.
+def upright_to_page(size: tuple[int, int], *, rotation: int, page_rotation: int, area: Rect) -> Matrix:
+    """From pixels of the page with its text upright, counted from the bottom left, to points of the PDF page.
 
-    The page of `size` pixels is the area as a viewer shows it, turned clockwise by `page_degrees`; turned by `degrees`
-    more its text is upright.
+    `size` is the page's as it was read, in pixels. A viewer shows `area` (points) turned clockwise by `page_rotation`,
+    which is what was read; turned clockwise by `rotation` more, its text is upright.
     """
-    width, height = upright_size(size, degrees)
+    width, height = turn_size(size, rotation)
     x0, y0, x1, y1 = area
-    to_square = Matrix(1 / width, 0, 0, 1 / height, 0, 0)
+    to_unit_square = Matrix(1 / width, 0, 0, 1 / height, 0, 0)
     to_area = Matrix(x1 - x0, 0, 0, y1 - y0, x0, y0)
-    return to_square @ TURNED_LEFT[degrees] @ TURNED_LEFT[page_degrees] @ to_area
+    return to_unit_square @ COUNTERCLOCKWISE[rotation] @ COUNTERCLOCKWISE[page_rotation] @ to_area
 
 
-def visible(media: Any, crop: Any) -> Rect:
-    """What viewers show of a page with these boxes, which may be missing or nonsense."""
-    sheet = _rectangle(media) or LETTER
-    part = _rectangle(crop) or sheet
-    shown = (max(sheet[0], part[0]), max(sheet[1], part[1]), min(sheet[2], part[2]), min(sheet[3], part[3]))
-    return shown if shown[0] < shown[2] and shown[1] < shown[3] else sheet
+def visible_area(media_box: Any, crop_box: Any) -> Rect:
+    """The points of a page that viewers show. The boxes come from the PDF and may be missing or invalid."""
+    media = _valid_rect(media_box) or LETTER
+    crop = _valid_rect(crop_box) or media
+    x0, y0 = max(media[0], crop[0]), max(media[1], crop[1])
+    x1, y1 = min(media[2], crop[2]), min(media[3], crop[3])
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else media
 
 
-def _rectangle(values: Any) -> Rect | None:
+def _valid_rect(values: Any) -> Rect | None:
+    """Four finite numbers that enclose an area, as a rectangle; they may name any two opposite corners."""
     try:
         x0, y0, x1, y1 = (float(value) for value in values)
     except (TypeError, ValueError):
@@ -71,6 +73,6 @@ def _rectangle(values: Any) -> Rect | None:
     return (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 
 
-def numbers(values: Sequence[float], *, digits: int) -> str:
-    """Numbers as PDF writes them."""
+def format_numbers(values: Sequence[float], *, digits: int) -> str:
+    """Numbers as PDF writes them. Matrix.encode has five digits: 0.05 points off in 10 000 pixels."""
     return " ".join(f"{value:.{digits}f}" for value in values)

@@ -1,7 +1,7 @@
-"""Child side: a page's words as the PDF operators that lay them, invisible, over its picture. Opens no file."""
+"""Child side: a page's words as the PDF operators that draw them, invisible, over its image. Opens no file."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import median
@@ -9,82 +9,58 @@ from statistics import median
 from pikepdf import Matrix
 
 from docserver.model import Box, Paragraph, Reading, Word
-from docserver.ocr.searchable.geometry import numbers, turned, upright_size
+from docserver.ocr.searchable.geometry import format_numbers, turn_box, turn_size
+from docserver.ocr.searchable.glyphless_font import ADVANCE, MAX_RISE, MAX_SINK, STEPS, FontVariant, GlyphlessFont
 from docserver.typography import clean, rise, runs_right_to_left, sink
 
-ADVANCE = 0.5
-"""Of the font's size: the width of every glyph."""
-
-STEPS = 20
-"""How finely the heights of words are told apart: by a twentieth of the font's size."""
-
-HIGHEST, DEEPEST = 21, 8
-"""In such steps. Poppler believes no font that claims more."""
-
-LEAST_WIDTH = 1
-LEAST_SIZE = 1.0
-"""Pixels. A box without area still has its place."""
+MIN_WIDTH = 1
+MIN_FONT_SIZE = 1.0
+"""Pixels: a box without area still has a place."""
 
 _LEFT_TO_RIGHT_RUN = re.compile(r"[\dA-Za-z\u00c0-\u058f]+(?:[.,:/+-][\dA-Za-z\u00c0-\u058f]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Face:
-    """A font by how far its letters are said to rise above and sink below their line, in STEPS."""
+def invisible_text(reading: Reading, *, matrix: Matrix, font: GlyphlessFont) -> tuple[bytes, set[FontVariant]]:
+    """The operators that draw a page's words, and the font variants that they use.
 
-    rise: int
-    sink: int
-
-    @property
-    def name(self) -> str:
-        return f"Words{self.rise}x{self.sink}"
-
-
-Encode = Callable[[str], bytes]
-"""A text as the codes of its characters, in hexadecimal."""
-
-
-def text_layer(reading: Reading, *, place: Matrix, encode: Encode) -> tuple[bytes, set[Face]]:
-    """The operators that lay a page's words out, and the faces that they use.
-
-    `place` leads from pixels of the page set upright, counted from the bottom left, to where it is to be drawn.
+    `matrix` leads from pixels of the page with its text upright, counted from the bottom left, to points of the page.
     """
     size = (reading.width, reading.height)
-    _, height = upright_size(size, reading.rotation)
-    pen = _Pen(height, encode)
+    _, height = turn_size(size, reading.rotation)
+    operators = _TextOperators(height, font)
     for block in reading.blocks:
         for paragraph in block.paragraphs:
-            _paragraph(_upright(paragraph, size, reading.rotation), pen)
-    shown = [f"q {numbers(place.shorthand, digits=8)} cm BT 3 Tr", *pen.shown, "ET Q\n"]
-    return "\n".join(shown).encode("ascii"), pen.faces
+            _write_paragraph(_upright_lines(paragraph, size, reading.rotation), operators)
+    # 3 Tr: neither fill nor stroke the letters.
+    lines = [f"q {format_numbers(matrix.shorthand, digits=8)} cm BT 3 Tr", *operators.lines, "ET Q\n"]
+    return "\n".join(lines).encode("ascii"), operators.variants
 
 
-class _Pen:
-    """Writes the operators down."""
+class _TextOperators:
+    """The operators of one page's text object, as they are written."""
 
-    def __init__(self, height: int, encode: Encode) -> None:
-        """`height` of the page, in pixels."""
-        self.faces: set[Face] = set()
-        self.shown: list[str] = []
-        self._height = height
-        self._encode = encode
+    def __init__(self, page_height: int, font: GlyphlessFont) -> None:
+        """`page_height` is in pixels, of the page with its text upright."""
+        self.lines: list[str] = []
+        self.variants: set[FontVariant] = set()
+        self._page_height = page_height
+        self._font = font
 
-    def take(self, face: Face, size: float) -> None:
-        self.faces.add(face)
-        self.shown.append(f"/{face.name} {size:.2f} Tf")
+    def set_font(self, variant: FontVariant, size: float) -> None:
+        self.variants.add(variant)
+        self.lines.append(f"/{variant.name} {size:.2f} Tf")
 
-    def show(self, text: str, *, across: tuple[int, int], foot: float, size: float) -> None:
-        """Show a text between two places of a line, as wide as it is there."""
-        x0, x1 = across
-        stretch = 100 * max(x1 - x0, LEAST_WIDTH) / (ADVANCE * size * len(text))
-        codes = self._encode(in_sight(text)).decode("ascii")
-        self.shown.append(f"{stretch:.2f} Tz 1 0 0 1 {x0} {self._height - foot:.2f} Tm <{codes}> Tj")
+    def show(self, text: str, *, left: int, right: int, baseline: float, size: float) -> None:
+        """Draw a text, stretched to reach from `left` to `right`; all in pixels."""
+        stretch = 100 * max(right - left, MIN_WIDTH) / (ADVANCE * size * len(text))
+        codes = self._font.encode(visual_order(text)).decode("ascii")
+        self.lines.append(f"{stretch:.2f} Tz 1 0 0 1 {left} {self._page_height - baseline:.2f} Tm <{codes}> Tj")
 
 
-def _upright(paragraph: Paragraph, size: tuple[int, int], degrees: int) -> list[list[Word]]:
+def _upright_lines(paragraph: Paragraph, size: tuple[int, int], rotation: int) -> list[list[Word]]:
     return [
         [
-            Word(text, turned(word.box, size, degrees), word.confidence)
+            Word(text, turn_box(word.box, size, rotation), word.confidence)
             for word in line.words
             if (text := clean(word.text).strip())
         ]
@@ -92,41 +68,41 @@ def _upright(paragraph: Paragraph, size: tuple[int, int], degrees: int) -> list[
     ]
 
 
-def _paragraph(lines: Sequence[Sequence[Word]], pen: _Pen) -> None:
-    """One size for all of it, so that readers of the PDF take its words for one text."""
+def _write_paragraph(lines: Sequence[Sequence[Word]], operators: _TextOperators) -> None:
+    """All in one font size, so that readers of the PDF keep the paragraph together."""
     baselines = [_Baseline.of(line) for line in lines]
-    size = _size([(word, base) for line, base in zip(lines, baselines, strict=True) for word in line])
+    size = _font_size([(word, base) for line, base in zip(lines, baselines, strict=True) for word in line])
     for line, base in zip(lines, baselines, strict=True):
         for word, following in zip_longest(line, line[1:]):
-            x0, _, x1, _ = word.box
-            foot = base.at(word.box)
-            pen.take(_face(word, foot, size), size)
-            pen.show(word.text, across=(x0, x1), foot=foot, size=size)
+            left, _, right, _ = word.box
+            baseline = base.at(word.box)
+            operators.set_font(_variant(word, baseline, size), size)
+            operators.show(word.text, left=left, right=right, baseline=baseline, size=size)
             if following:
-                # Where words stand close, readers would take them for one.
-                left, right = sorted((word.box, following.box))
-                pen.show(" ", across=(left[2], right[0]), foot=foot, size=size)
+                # Without a space, readers would join words that stand close.
+                first, second = sorted((word.box, following.box))
+                operators.show(" ", left=first[2], right=second[0], baseline=baseline, size=size)
 
 
-def _face(word: Word, foot: float, size: float) -> Face:
-    return Face(
-        rise=min(max(round((foot - word.box[1]) / size * STEPS), 1), HIGHEST),
-        sink=min(max(round((word.box[3] - foot) / size * STEPS), 0), DEEPEST),
+def _variant(word: Word, baseline: float, size: float) -> FontVariant:
+    return FontVariant(
+        rise=min(max(round((baseline - word.box[1]) / size * STEPS), 1), MAX_RISE),
+        sink=min(max(round((word.box[3] - baseline) / size * STEPS), 0), MAX_SINK),
     )
 
 
-def in_sight(text: str) -> str:
-    """The characters from left to right as they are seen: PDF paints glyphs, and its readers turn them back.
+def visual_order(text: str) -> str:
+    """The characters from left to right as they are displayed: PDF shows glyphs, and its readers reorder them.
 
-    Enough of the Unicode bidirectional algorithm for one word: what runs from right to left is reversed, but not the
-    numbers and Latin letters in it.
+    Enough of the Unicode bidirectional algorithm for one word: text that runs from right to left is reversed, but not
+    the numbers and Latin letters in it.
     """
     if not runs_right_to_left(text):
         return text
     runs, end = [], 0
-    for found in _LEFT_TO_RIGHT_RUN.finditer(text):
-        runs += [text[end : found.start()][::-1], found[0]]
-        end = found.end()
+    for match in _LEFT_TO_RIGHT_RUN.finditer(text):
+        runs += [text[end : match.start()][::-1], match[0]]
+        end = match.end()
     return "".join([*runs, text[end:][::-1]][::-1])
 
 
@@ -139,16 +115,16 @@ class _Baseline:
 
     @classmethod
     def of(cls, words: Sequence[Word]) -> "_Baseline":
-        feet = sorted((_middle(word.box), word.box[3] - _sunk(word)) for word in words)
-        half = (len(feet) + 1) // 2
+        points = sorted((_middle(word.box), word.box[3] - _descent(word)) for word in words)
+        half = (len(points) + 1) // 2
         slope = 0.0
-        if len(feet) > 3:
-            # The median of the slopes between the halves' words does not mind a few odd boxes.
+        if len(points) > 3:
+            # Slopes from each word of the left half to one of the right half: their median ignores a few odd boxes.
             slope = median(
                 (right[1] - left[1]) / max(right[0] - left[0], 1)
-                for left, right in zip(feet, feet[half:], strict=False)
+                for left, right in zip(points, points[half:], strict=False)
             )
-        return cls(median(y - slope * x for x, y in feet) if feet else 0.0, slope)
+        return cls(median(y - slope * x for x, y in points) if points else 0.0, slope)
 
     def at(self, box: Box) -> float:
         return self.level + self.slope * _middle(box)
@@ -158,12 +134,13 @@ def _middle(box: Box) -> float:
     return (box[0] + box[2]) / 2
 
 
-def _sunk(word: Word) -> float:
-    """Pixels of the word that are below its line."""
+def _descent(word: Word) -> float:
+    """Pixels of the word's box that are below its baseline, as far as its letters tell."""
     share = sink(word.text)
     return (word.box[3] - word.box[1]) * share / (rise(word.text) + share)
 
 
-def _size(words: Iterable[tuple[Word, _Baseline]]) -> float:
+def _font_size(words: Iterable[tuple[Word, _Baseline]]) -> float:
+    """In pixels: the median of what the words' heights above their baselines tell."""
     sizes = [(base.at(word.box) - word.box[1]) / rise(word.text) for word, base in words]
-    return max(median(sizes), LEAST_SIZE) if sizes else LEAST_SIZE
+    return max(median(sizes), MIN_FONT_SIZE) if sizes else MIN_FONT_SIZE
