@@ -75,6 +75,16 @@ def test_each_link_of_a_page_leads_to_a_file_and_a_heading(page: str) -> None:
         assert not heading or heading in headings(target), f"{path}#{heading}"
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_each_make_target_that_a_page_names_exists(page: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert (
+        set(re.findall(r"(?:^|`| )make ([a-z]+)(?=`|  | [A-Z_]+=|$)", (ROOT / page).read_text(), re.MULTILINE))
+        <= targets
+    )
+
+
 def test_each_decision_is_in_the_index() -> None:
     index = (ROOT / "docs" / "decisions" / "README.md").read_text()
 
