@@ -1,6 +1,7 @@
 """What the documentation says is there is there, and what there is is documented."""
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -83,6 +84,16 @@ def test_each_make_target_that_a_page_names_exists(page: str) -> None:
         set(re.findall(r"(?:^|`| )make ([a-z]+)(?=`|  | [A-Z_]+=|$)", (ROOT / page).read_text(), re.MULTILINE))
         <= targets
     )
+
+
+def test_the_layers_of_the_architecture_are_those_of_the_import_contracts() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [layer for contract in contracts for layer in contract.get("layers", [])]
+    page = (ROOT / "docs" / "architecture.md").read_text()
+
+    positions = [page.find(f"\n{layer}") for layer in layers]
+    assert -1 not in positions
+    assert positions == sorted(positions)
 
 
 def test_each_decision_is_in_the_index() -> None:
