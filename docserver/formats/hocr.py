@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from docserver.model import Block, Box, Job, Line, Page, Paragraph
-from docserver.typography import direction, escaped
+from docserver.typography import direction
+from docserver.xml_text import escaped
 
 MEDIA_TYPE = "text/html"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from docserver.model import Paragraph
 from docserver.typography import spaced
+from docserver.xml_text import clean
 
 SOFT_HYPHEN = "\u00ad"
 HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
@@ -41,7 +42,7 @@ def joined(lines: Iterable[Sequence[str]], vocabulary: Vocabulary) -> str:
     """The words of the lines in one line."""
     text = ""
     for words in lines:
-        following = spaced(words).strip()
+        following = spaced(map(clean, words)).strip()
         text = _continued(text, following, vocabulary) if text and following else text or following
     return text.replace(SOFT_HYPHEN, "")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from docserver.model import Block, Box, Job, Page, Paragraph
-from docserver.typography import clean
+from docserver.xml_text import clean
 
 MEDIA_TYPE = "text/tab-separated-values"
 

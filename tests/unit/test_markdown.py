@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from docserver.formats import TEXT_FORMATS
 from docserver.formats.md import escaped
 from docserver.model import Line, Page, Paragraph, Word
-from docserver.typography import clean
+from docserver.xml_text import clean
 from tests.support.pages import JOB, failed, page, paragraph, read
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False, "html": True})

@@ -16,7 +16,8 @@ from lxml import etree
 from docserver.formats import TEXT_FORMATS
 from docserver.model import Page
 from docserver.ocr.recognition import tesseract
-from docserver.typography import clean, runs_right_to_left, spaced
+from docserver.typography import runs_right_to_left, spaced
+from docserver.xml_text import clean
 from tests.support.pages import ARABIC, HEBREW, JOB, failed, page, paragraph, read
 
 ALTO_SCHEMA = Path(__file__).parents[1] / "schemas" / "alto.xsd"

@@ -11,7 +11,8 @@ from pikepdf import Matrix
 from docserver.model import Box, Paragraph, Reading, Word
 from docserver.ocr.searchable.geometry import format_numbers, turn_box, turn_size
 from docserver.ocr.searchable.glyphless_font import ADVANCE, MAX_RISE, MAX_SINK, STEPS, FontVariant, GlyphlessFont
-from docserver.typography import clean, rise, runs_right_to_left, sink
+from docserver.typography import rise, runs_right_to_left, sink
+from docserver.xml_text import clean
 
 MIN_WIDTH = 1
 MIN_FONT_SIZE = 1.0
