@@ -39,7 +39,7 @@ def _page(page: Page) -> Iterator[str]:
     if reading is None:
         yield f"{start}/>\n"
         return
-    # Counted counterclockwise, as the text lies; it is set upright by as many degrees clockwise.
+    # ALTO counts counterclockwise how the text lies; to set it upright takes as many degrees clockwise.
     rotation = f' ROTATION="{reading.rotation}"' if reading.rotation else ""
     yield (
         f'{start} WIDTH="{reading.width}" HEIGHT="{reading.height}" PROCESSING="processing_1"'
@@ -59,18 +59,17 @@ def _block(block: Block, place: str) -> Iterator[str]:
 
 
 def _paragraph(paragraph: Paragraph, place: str) -> Iterator[str]:
-    runs = direction(word.text for line in paragraph.lines for word in line.words)
-    told = _direction(runs, outside="ltr")
-    yield f'     <TextBlock ID="par_{place}" {_place(paragraph.box)}{told}>\n'
+    own_direction = direction(word.text for line in paragraph.lines for word in line.words)
+    attribute = _direction(own_direction, inherited="ltr")
+    yield f'     <TextBlock ID="par_{place}" {_place(paragraph.box)}{attribute}>\n'
     for number, line in enumerate(paragraph.lines, start=1):
-        yield from _line(line, f"{place}_{number}", outside=runs)
+        yield from _line(line, f"{place}_{number}", inherited=own_direction)
     yield "     </TextBlock>\n"
 
 
-def _line(line: Line, place: str, *, outside: str) -> Iterator[str]:
-    runs = direction(word.text for word in line.words)
-    told = _direction(runs, outside=outside)
-    yield f'      <TextLine ID="line_{place}" {_place(line.box)}{told}>\n'
+def _line(line: Line, place: str, *, inherited: str) -> Iterator[str]:
+    attribute = _direction(direction(word.text for word in line.words), inherited=inherited)
+    yield f'      <TextLine ID="line_{place}" {_place(line.box)}{attribute}>\n'
     before: Word | None = None
     for number, word in enumerate(line.words, start=1):
         if before:
@@ -83,12 +82,12 @@ def _line(line: Line, place: str, *, outside: str) -> Iterator[str]:
     yield "      </TextLine>\n"
 
 
-def _direction(runs: str, *, outside: str) -> str:
-    return "" if runs == outside else f' BASEDIRECTION="{runs}"'
+def _direction(own_direction: str, *, inherited: str) -> str:
+    return "" if own_direction == inherited else f' BASEDIRECTION="{own_direction}"'
 
 
 def _gap(before: Box, after: Box) -> Box:
-    """The space between two words, whichever of them stands on the left; without width where they touch."""
+    """The space between two words, whichever is on the left; without width if they touch."""
     left, right = sorted((before, after))
     return (left[2], min(left[1], right[1]), max(left[2], right[0]), max(left[3], right[3]))
 

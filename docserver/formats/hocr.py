@@ -34,7 +34,7 @@ def _page(page: Page) -> Iterator[str]:
     facts = f"ppageno {page.number - 1}"
     angle, reading = "", page.reading
     if reading:
-        # Counted counterclockwise, as the text lies; it is set upright by as many degrees clockwise.
+        # hOCR counts counterclockwise how the text lies; to set it upright takes as many degrees clockwise.
         angle = f"; textangle {reading.rotation}" if reading.rotation else ""
         facts = f"bbox 0 0 {reading.width} {reading.height}; {facts}"
         if reading.dpi:
@@ -53,25 +53,25 @@ def _block(block: Block, place: str, *, angle: str) -> Iterator[str]:
 
 
 def _paragraph(paragraph: Paragraph, place: str, *, angle: str) -> Iterator[str]:
-    runs = direction(word.text for line in paragraph.lines for word in line.words)
-    told = _dir(runs, outside="ltr")
-    yield f'    <p class="ocr_par" id="par_{place}"{told} title="{_bbox(paragraph.box)}">\n'
+    own_direction = direction(word.text for line in paragraph.lines for word in line.words)
+    attribute = _dir(own_direction, inherited="ltr")
+    yield f'    <p class="ocr_par" id="par_{place}"{attribute} title="{_bbox(paragraph.box)}">\n'
     for number, line in enumerate(paragraph.lines, start=1):
-        yield from _line(line, f"{place}_{number}", outside=runs, angle=angle)
+        yield from _line(line, f"{place}_{number}", inherited=own_direction, angle=angle)
     yield "    </p>\n"
 
 
-def _line(line: Line, place: str, *, outside: str, angle: str) -> Iterator[str]:
-    told = _dir(direction(word.text for word in line.words), outside=outside)
-    yield f'     <span class="ocr_line" id="line_{place}"{told} title="{_bbox(line.box)}{angle}">\n'
+def _line(line: Line, place: str, *, inherited: str, angle: str) -> Iterator[str]:
+    attribute = _dir(direction(word.text for word in line.words), inherited=inherited)
+    yield f'     <span class="ocr_line" id="line_{place}"{attribute} title="{_bbox(line.box)}{angle}">\n'
     for number, word in enumerate(line.words, start=1):
         facts = f"{_bbox(word.box)}; x_wconf {word.confidence:g}"
         yield f'      <span class="ocrx_word" id="word_{place}_{number}" title="{facts}">{escaped(word.text)}</span>\n'
     yield "     </span>\n"
 
 
-def _dir(runs: str, *, outside: str) -> str:
-    return "" if runs == outside else f' dir="{runs}"'
+def _dir(own_direction: str, *, inherited: str) -> str:
+    return "" if own_direction == inherited else f' dir="{own_direction}"'
 
 
 def _bbox(box: Box) -> str:

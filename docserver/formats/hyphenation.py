@@ -1,4 +1,4 @@
-"""The lines of a paragraph as one text, with words put together again that were divided at the end of a line."""
+"""Joins the lines of a paragraph, and the words that were hyphenated at the end of a line."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,10 @@ SOFT_HYPHEN = "\u00ad"
 HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
 
 CONJUNCTIONS = frozenset({"and", "or", "und", "oder", "sowie"})
-"""After "pre- and postwar", "Haupt- und Nebensatz" the hyphen stands for the rest of the word."""
+"""Before these words a hyphen stands for the rest of the word: "pre- and postwar", "Haupt- und Nebensatz"."""
 
-LEAST_PART = 2
-"""Letters: no language divides off a single one."""
+MIN_PART_LETTERS = 2
+"""No language hyphenates a single letter off a word."""
 
 _LAST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*(?=[-\u2010\u00ad]$)")
 _FIRST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -22,16 +22,16 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*(?!\w|[-\u2010\u00ad])")
 
 
 class Vocabulary:
-    """The words of a document that stand undivided in it; they tell how a divided one is written."""
+    """The words that a document holds in one piece; they show how a hyphenated word is spelt."""
 
     def __init__(self, of_pages: Iterable[Sequence[Paragraph]]) -> None:
         self._words = {
-            found.lower()
+            whole.lower()
             for paragraphs in of_pages
             for paragraph in paragraphs
             for line in paragraph.lines
             for word in line.words
-            for found in _WORD.findall(word.text)
+            for whole in _WORD.findall(word.text)
         }
 
     def __contains__(self, word: str) -> bool:
@@ -39,7 +39,7 @@ class Vocabulary:
 
 
 def joined(lines: Iterable[Sequence[str]], vocabulary: Vocabulary) -> str:
-    """The words of the lines in one line."""
+    """The words of all lines in one line."""
     text = ""
     for words in lines:
         following = spaced(map(clean, words)).strip()
@@ -60,7 +60,7 @@ def _continued(text: str, following: str, vocabulary: Vocabulary) -> str:
     if whole not in vocabulary:
         if tail[0] in CONJUNCTIONS:
             return f"{text} {following}"
-        compound = "-" in whole or min(len(head[0]), len(tail[0])) < LEAST_PART
+        compound = "-" in whole or min(len(head[0]), len(tail[0])) < MIN_PART_LETTERS
         if compound or f"{head[0]}-{tail[0]}" in vocabulary:
             return text + following
     return text[:-1] + following

@@ -1,4 +1,4 @@
-"""JSON: pages, blocks, lines and words with boxes and confidences; holds no other format."""
+"""JSON: pages, blocks, lines and words with boxes and confidences."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -25,13 +25,13 @@ def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
 
 
 def write_page(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
-    """UTF-8; a single page as it stands in `pages` of a result."""
+    """UTF-8; a single page, the same as an item of `pages` in a result."""
     (page,) = pages
     yield orjson.dumps(page_object(page))
 
 
 def page_object(page: Page) -> dict[str, Any]:
-    """One page as it stands in the result: its reading, or its error, or its number alone while it waits."""
+    """One page of the result: its reading, or its error, or only its number if it is not read yet."""
     if page.reading:
         return {"number": page.number, **_reading_object(page.reading)}
     if page.failure:

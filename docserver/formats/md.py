@@ -11,14 +11,14 @@ from docserver.model import Job, Page, Paragraph
 MEDIA_TYPE = "text/markdown"
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>~|]|&(?=#?\w+;)")
-"""What means something anywhere in a line, GitHub's tables and strikethrough included."""
+"""What Markdown gives a meaning anywhere in a line, including GitHub's tables and strikethrough."""
 
 _SPECIAL_FIRST = re.compile(r"(?P<sign>[#+=-])|(?P<number>\d{1,9})(?P<dot>[.)])(?=\s|$)")
-"""What means something at the start of a line."""
+"""What Markdown gives a meaning at the start of a line."""
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
-    """UTF-8; pages follow each other like paragraphs, and one that could not be read is a comment that says so."""
+    """UTF-8; pages follow each other like paragraphs. A page that could not be read is a comment that says so."""
     of_pages = _Upright(pages)
     vocabulary = Vocabulary(of_pages)
     heights = Heights(of_pages)
@@ -33,7 +33,7 @@ def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 -
 
 @dataclass(frozen=True, slots=True)
 class _Upright:
-    """The paragraphs of each page, unpacked anew whenever they are looked at: those of all would need much room."""
+    """The paragraphs of each page, unpacked anew for each iteration, since those of all pages take much memory."""
 
     pages: Sequence[Page]
 
@@ -42,7 +42,7 @@ class _Upright:
 
 
 def escaped(text: str) -> str:
-    """The text of one block so that it is shown as it is."""
+    """The text of one block, escaped so that it is shown as it is."""
     inside = _SPECIAL.sub(r"\\\g<0>", text)
     first = _SPECIAL_FIRST.match(inside)
     if not first:
@@ -57,10 +57,10 @@ def _page(paragraphs: Sequence[Paragraph], heights: Heights, vocabulary: Vocabul
         text = escaped(joined(item.lines, vocabulary))
         if not text:
             continue
-        # Items of one list stand close together, all else is set apart.
-        close = in_list and item.marker
+        # No empty line between items of one list, one between everything else.
+        tight = in_list and item.marker
         in_list = bool(item.marker)
-        yield f"{'' if close else chr(10)}{_start(item)}{text}\n"
+        yield f"{'' if tight else chr(10)}{_start(item)}{text}\n"
 
 
 def _start(item: Item) -> str:

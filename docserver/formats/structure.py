@@ -1,4 +1,4 @@
-"""What the layout of a page tells of its paragraphs: which are headings, by the size of their letters, which lists."""
+"""Headings, by the size of their letters, and lists in the paragraphs of a page."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,18 +9,18 @@ from docserver.model import Box, Line, Paragraph, Reading, Word
 from docserver.typography import rise, sink
 
 HEADING_LEVELS = ((1.8, 1), (1.4, 2), (1.2, 3))
-"""How many times larger than the body a heading's letters are, at least. Sizes told from boxes are right within about
-a tenth, so less would make headings of ordinary lines."""
+"""How many times larger than the body's letters those of a heading are, at least, and the heading's level. Sizes that
+are measured from boxes are off by up to a tenth, so a lower ratio would make headings of ordinary lines."""
 
 HEADING_LINES = 3
 HEADING_LETTERS = 200
-"""Longer paragraphs are text, however large."""
+"""Longer paragraphs are text, however large their letters."""
 
 OPENINGS = "\"'([\u00ab\u00bf\u00a1\u2018\u201a\u201c\u201e"
 UNFINISHED = (".", ",", ";", ":", "\u3002")
 
 BODY_LETTERS = 200
-"""A page with fewer, such as a title page, is measured against the body of the whole document."""
+"""A page with fewer letters, such as a title page, is measured against the body of the whole document."""
 
 SIDEWAYS = (90, 270)
 
@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"(\d{1,3})([.)])")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A heading (`level` from 1), an item of a list (`marker` as in Markdown), or neither: a paragraph."""
+    """A heading (`level` from 1), an item of a list (`marker` as in Markdown), or, with neither, a paragraph."""
 
     lines: list[list[str]]
     """The words of each line, without the marker."""
@@ -42,19 +42,19 @@ class Item:
 
 
 class Heights:
-    """How large letters are, on a page and in the whole document."""
+    """The size of letters on a page and in the whole document."""
 
     def __init__(self, of_pages: Iterable[Sequence[Paragraph]]) -> None:
         self._whole = _typical(word for paragraphs in of_pages for word in _words(paragraphs))
         self._body = 0.0
 
     def measure(self, paragraphs: Sequence[Paragraph]) -> None:
-        """Take these paragraphs' usual size for the body's, if they are enough to tell it."""
+        """Take the usual size of these paragraphs for the body's, if they have enough letters."""
         letters = sum(len(word.text) for word in _words(paragraphs))
         self._body = _typical(_words(paragraphs)) if letters >= BODY_LETTERS else self._whole
 
     def heading_level(self, paragraph: Paragraph) -> int:
-        """1 for the largest headings, 0 for what is none."""
+        """1 for the largest headings, 0 for a paragraph that is none."""
         text = "".join(word.text for word in _words([paragraph]))
         if len(paragraph.lines) > HEADING_LINES or len(text) > HEADING_LETTERS or not _reads_like_heading(text):
             return 0
@@ -63,16 +63,17 @@ class Heights:
 
 
 def upright_paragraphs(reading: Reading) -> list[Paragraph]:
-    """The paragraphs of a page in their order, with boxes as wide and high as they are once the text is upright."""
+    """The paragraphs of a page in their order, with boxes as wide and high as if the text were upright."""
     paragraphs = [paragraph for block in reading.blocks for paragraph in block.paragraphs]
     if reading.rotation not in SIDEWAYS:
         return paragraphs
     return [
         Paragraph(
-            _across(paragraph.box),
+            _swapped(paragraph.box),
             tuple(
                 Line(
-                    _across(line.box), tuple(Word(word.text, _across(word.box), word.confidence) for word in line.words)
+                    _swapped(line.box),
+                    tuple(Word(word.text, _swapped(word.box), word.confidence) for word in line.words),
                 )
                 for line in paragraph.lines
             ),
@@ -82,7 +83,7 @@ def upright_paragraphs(reading: Reading) -> list[Paragraph]:
 
 
 def items(paragraphs: Sequence[Paragraph], heights: Heights) -> Iterator[Item]:
-    """The paragraphs of a page in their order, cut where items of a list begin."""
+    """The paragraphs of a page in their order, split where items of a list begin."""
     heights.measure(paragraphs)
     levels = [heights.heading_level(paragraph) for paragraph in paragraphs]
     body = [paragraph for paragraph, level in zip(paragraphs, levels, strict=True) if not level]
@@ -91,14 +92,14 @@ def items(paragraphs: Sequence[Paragraph], heights: Heights) -> Iterator[Item]:
         if level:
             yield Item([[word.text for word in line.words] for line in paragraph.lines], level=level)
         else:
-            yield from _cut(paragraph, markers)
+            yield from _split(paragraph, markers)
 
 
-def _across(box: Box) -> Box:
+def _swapped(box: Box) -> Box:
     return (box[1], box[0], box[3], box[2])
 
 
-def _cut(paragraph: Paragraph, markers: dict[int, str]) -> Iterator[Item]:
+def _split(paragraph: Paragraph, markers: dict[int, str]) -> Iterator[Item]:
     item = Item([])
     for line in paragraph.lines:
         marker = markers.get(id(line), "")
@@ -113,22 +114,22 @@ def _cut(paragraph: Paragraph, markers: dict[int, str]) -> Iterator[Item]:
 
 
 def _markers(lines: Sequence[Line]) -> dict[int, str]:
-    """By the identity of a line that begins an item, the item's marker.
+    """The marker of each line that begins an item, by the identity of the line.
 
-    A number or a dash at the start of a line may be anything. It counts where the next or the last one goes with it.
+    A number or a dash at the start of a line need not begin an item. It does if the next or the previous one continues
+    the same list.
     """
-    found = {id(line): kind for line in lines if (kind := _kind(line))}
-    kinds = list(found.values())
-    pairs = [_goes_on(*pair) for pair in pairwise(kinds)]
+    candidates = {id(line): kind for line in lines if (kind := _kind(line))}
+    pairs = [_continues(*pair) for pair in pairwise(candidates.values())]
     return {
         line: kind if _NUMBER.fullmatch(kind) else "-"
-        for index, (line, kind) in enumerate(found.items())
+        for index, (line, kind) in enumerate(candidates.items())
         if kind == BULLET or any(pairs[max(0, index - 1) : index + 1])
     }
 
 
 def _kind(line: Line) -> str:
-    """What the line would begin an item with: BULLET for every bullet, a dash, or a number with its point."""
+    """The marker of an item that the line may begin: BULLET for any bullet, a dash, a number with its point, or ""."""
     first = line.words[0].text if line.words else ""
     if _BULLET.match(first) and (len(first) > 1 or len(line.words) > 1):
         return BULLET
@@ -137,8 +138,8 @@ def _kind(line: Line) -> str:
     return ""
 
 
-def _goes_on(first: str, second: str) -> bool:
-    """Whether the second of two markers continues the list of the first."""
+def _continues(first: str, second: str) -> bool:
+    """True if the second marker continues the list of the first."""
     numbers = _NUMBER.fullmatch(first), _NUMBER.fullmatch(second)
     if numbers[0] and numbers[1]:
         return int(numbers[1][1]) == int(numbers[0][1]) + 1 and numbers[0][2] == numbers[1][2]
@@ -156,7 +157,7 @@ def _words(paragraphs: Iterable[Paragraph]) -> Iterator[Word]:
 
 
 def _typical(words: Iterable[Word]) -> float:
-    """The size of the font that most letters have, in pixels, told from the heights of the words; 0 without words."""
+    """The font size of most letters in pixels, from the heights of the words; 0 without words."""
     sizes = sorted((_size(word), len(word.text)) for word in words if _has_letter(word.text))
     half = sum(letters for _, letters in sizes) / 2
     for size, letters in sizes:
@@ -167,12 +168,12 @@ def _typical(words: Iterable[Word]) -> float:
 
 
 def _size(word: Word) -> float:
-    """Of the font: a word's box is as high as its letters are, and not all rise and sink."""
+    """The font size of a word, in pixels. Its box is only as high as its letters, not all of which rise and sink."""
     return (word.box[3] - word.box[1]) / (rise(word.text) + sink(word.text))
 
 
 def _reads_like_heading(text: str) -> bool:
-    """Not the end of a sentence, nor the rest of one, nor an item whose bullet was read as something else."""
+    """False for a whole sentence, for the rest of one, and for an item whose bullet was read as something else."""
     first = text.lstrip(OPENINGS)[:1]
     return first.isalnum() and not first.islower() and not text.endswith(UNFINISHED)
 
