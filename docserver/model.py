@@ -148,6 +148,13 @@ class Block:
     paragraphs: tuple[Paragraph, ...]
 
 
+class Source(StrEnum):
+    """Where the words of a page come from."""
+
+    OCR = "ocr"
+    TEXT_LAYER = "text_layer"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one page says, as it is stored once and rendered into every format."""
@@ -159,8 +166,7 @@ class Reading:
     """Of the picture as read; None if the file does not tell, or tells nonsense."""
     rotation: int
     """Degrees clockwise by which the page, as a viewer shows it, must be turned for its text to stand upright."""
-    source: str
-    """`ocr` or `text_layer`."""
+    source: Source
     confidence: float
     """As `confidence_of` its words; 0 on an empty page."""
     text: str
@@ -186,11 +192,26 @@ class Page:
     failure: Failure | None
 
 
-AUTO, FORCE = MODES = ("auto", "force")
-"""A PDF page's own text where it is good, else its picture; or always the picture."""
+AUTO = "auto"
+"""In place of languages: those of each page, as far as they are installed."""
 
-ROTATE = (AUTO, "off")
-"""Pages that lie on their side or upside down are set upright; or each is read as it lies."""
+
+class Mode(StrEnum):
+    """What of a PDF page is read."""
+
+    AUTO = "auto"
+    """Its own text where that is good, else its picture."""
+    FORCE = "force"
+    """Its picture."""
+
+
+class Rotate(StrEnum):
+    """What becomes of pages that lie on their side or upside down."""
+
+    AUTO = "auto"
+    """They are set upright."""
+    OFF = "off"
+    """They are read as they lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +222,18 @@ class Options:
     """Tesseract's names joined by `+`, most important first; or AUTO: for each page the one that fits."""
     pages: str | None = None
     """A selection such as `1-3,7`, or None for all."""
-    mode: str = AUTO
-    """One of MODES."""
-    rotate: str = AUTO
-    """One of ROTATE."""
+    mode: Mode = Mode.AUTO
+    rotate: Rotate = Rotate.AUTO
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Options":
+        """The inverse of `as_json`."""
+        return cls(
+            languages=stored["languages"],
+            pages=stored["pages"],
+            mode=Mode(stored["mode"]),
+            rotate=Rotate(stored["rotate"]),
+        )
 
     def as_json(self) -> dict[str, Any]:
         return {"languages": self.languages, "mode": self.mode, "pages": self.pages, "rotate": self.rotate}

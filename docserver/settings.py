@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -17,10 +18,21 @@ PREFIX = "DOCSERVER_"
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Read by the tests alone; named here so that it is not reported as unknown."""
 
+
+class SandboxMode(StrEnum):
+    """What a server does where it cannot confine its OCR processes."""
+
+    PREFER = "prefer"
+    """It reads documents without a sandbox."""
+    REQUIRE = "require"
+    """It does not start."""
+    OFF = "off"
+    """It does not even try to confine them."""
+
+
 CHOICES = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "engine": ("auto", "tesserocr", "pytesseract"),
-    "sandbox": ("prefer", "require", "off"),
 }
 """The values of those settings that have only a few."""
 
@@ -88,8 +100,8 @@ class Settings:
 
     # Settings for experts: reading.
     engine: str = _setting("auto", "how to call Tesseract: tesserocr, pytesseract, or auto: the first if installed")
-    sandbox: str = _setting(
-        "prefer", "confine OCR processes by Landlock and seccomp: prefer, require (else refuse to start), off"
+    sandbox: SandboxMode = _setting(
+        SandboxMode.PREFER, "confine OCR processes by Landlock and seccomp: prefer, require (else refuse to start), off"
     )
     page_timeout_s: float = _setting(120.0, "longest time to open a document, and to read one page", least=0.1)
     pdf_timeout_s: float = _setting(
@@ -214,7 +226,7 @@ def _parse(kind: Any, text: str) -> Any:
     if kind is Path:
         # Raises RuntimeError for the home of an unknown user.
         return Path(text).expanduser()
-    if kind in (int, float, str):
+    if kind in (int, float, str, SandboxMode):
         return _finite(kind(text))
     if kind == tuple[Network, ...]:
         return tuple(ip_network(part.strip()) for part in text.split(","))
@@ -249,6 +261,7 @@ def _expected(kind: Any) -> str:
     """What the text of a setting of this kind must be, for an error message."""
     return {
         bool: "on or off",
+        SandboxMode: f"one of {', '.join(SandboxMode)}",
         int: "a whole number",
         float: "a number",
         Path: "a path",

@@ -205,6 +205,7 @@ def _etag_of_pdf(document: Document, of_pages: Sequence[Page]) -> str:
         digest.update(f" {found.number}".encode())
         reading = found.reading
         if reading:
-            facts = (reading.width, reading.height, reading.dpi, reading.rotation, reading.source, len(reading.layout))
+            source = reading.source.value
+            facts = (reading.width, reading.height, reading.dpi, reading.rotation, source, len(reading.layout))
             digest.update(repr(facts).encode() + reading.layout)
     return f'"{digest.hexdigest()[:32]}"'

@@ -17,7 +17,7 @@ from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.jobs import Work
 from docserver.errors import DatabaseUnavailable
 from docserver.jobs import notify
-from docserver.model import AUTO, Job, Status
+from docserver.model import Job, Mode, Status
 from docserver.ocr.limits import PAGES_AT_ONCE
 from docserver.resources import Resources
 
@@ -175,7 +175,7 @@ class Claims:
     async def _take_pages(self, cur: Cursor, job: Job, claim_id: UUID) -> bool:
         job_id = job.id
         limit = self._resources.settings.chunk_pages
-        if job.options.mode == AUTO and await pages.have_own_text(cur, job_id):
+        if job.options.mode is Mode.AUTO and await pages.have_own_text(cur, job_id):
             # So may the next ones.
             limit = max(limit, PAGES_AT_ONCE)
         if limit > 1:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from docserver.settings import SandboxMode
+
 PAGES_AT_ONCE = 8
 """Pages with a text of their own that one call reads: telling of each alone would cost as much as reading it."""
 
@@ -20,8 +22,7 @@ class Limits:
     """The directory of this slot alone; everything in it may be deleted between two calls."""
     source: str
     """The directory where the document lies while it is read; nothing else is there, and nothing can be written."""
-    sandbox: str
-    """One of `settings.CHOICES["sandbox"]`."""
+    sandbox: SandboxMode
     memory_mb: int
     max_pages: int
     max_page_pixels: int

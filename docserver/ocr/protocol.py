@@ -38,7 +38,6 @@ MAX_NUMBER = 2**31 - 1
 """What a column holds."""
 
 ROTATIONS = frozenset({0, 90, 180, 270})
-SOURCES = frozenset({"ocr", "text_layer"})
 
 _message = msgspec.msgpack.Decoder(
     tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | Failed | Raised],
@@ -245,7 +244,6 @@ def _check_reading(reading: Reading) -> None:
     if not (
         all(1 <= count <= MAX_NUMBER for count in counts)
         and reading.rotation in ROTATIONS
-        and reading.source in SOURCES
         and 0 <= reading.confidence <= 100
         and len(reading.text) <= MAX_TEXT
         and (reading.languages is None or _are_names(reading.languages))

@@ -13,7 +13,7 @@ from multidict import MultiMapping
 from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import MODES, ROTATE, Status
+from docserver.model import Mode, Rotate, Status
 from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.sniff import SUPPORTED
 
@@ -139,12 +139,14 @@ class ReadingOptions(Strict):
             "description": "Installed languages joined by +, most important first; auto: of all, the one of each page.",
         },
     )
-    mode = fields.String(
-        validate=validate.OneOf(MODES),
+    mode = fields.Enum(
+        Mode,
+        by_value=fields.String,
         metadata={"description": "auto: a PDF page's own text where it is good, else OCR; force: OCR always."},
     )
-    rotate = fields.String(
-        validate=validate.OneOf(ROTATE),
+    rotate = fields.Enum(
+        Rotate,
+        by_value=fields.String,
         metadata={"description": "auto: pages that lie on their side or upside down are set upright; off: none is."},
     )
 

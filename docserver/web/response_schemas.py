@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import MODES, ROTATE, Status
+from docserver.model import Mode, Rotate, Source, Status
 
 STATUS = {"enum": [status.value for status in Status]}
 COUNT = {"minimum": 0}
@@ -32,8 +32,8 @@ class Options(Schema):
     """How a document is read."""
 
     languages = fields.String(required=True)
-    mode = fields.String(required=True, metadata={"enum": list(MODES)})
-    rotate = fields.String(required=True, metadata={"enum": list(ROTATE)})
+    mode = fields.String(required=True, metadata={"enum": list(Mode)})
+    rotate = fields.String(required=True, metadata={"enum": list(Rotate)})
     pages = fields.String(required=True, allow_none=True)
 
 
@@ -123,7 +123,7 @@ class Page(Schema):
     height = fields.Integer()
     dpi = fields.Integer(allow_none=True)
     rotation = fields.Integer()
-    source = fields.String(metadata={"enum": ["ocr", "text_layer"]})
+    source = fields.String(metadata={"enum": list(Source)})
     languages = fields.String(
         allow_none=True, metadata={"description": "What the page was read with, as in eng+deu; null for its own text."}
     )

@@ -25,7 +25,7 @@ from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
-from docserver.settings import Settings
+from docserver.settings import SandboxMode, Settings
 from docserver.web.app import make_app
 from tests.support.client import Client, ClientOf, MakeClient
 from tests.support.engines import BINDINGS, engine_of
@@ -98,7 +98,7 @@ async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
     return Limits(
         scratch=str(scratch),
         source=str(scratch),
-        sandbox="off",
+        sandbox=SandboxMode.OFF,
         memory_mb=1000,
         max_pages=5,
         max_page_pixels=20_000_000,

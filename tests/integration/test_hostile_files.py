@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
-from docserver.model import FORCE, Options, Reading
+from docserver.model import Mode, Options, Reading, Source
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
-from docserver.settings import Settings
+from docserver.settings import SandboxMode, Settings
 from docserver.sniff import HEAD_BYTES, sniff
 from tests.support import hostile, samples
 from tests.support.engines import BINDINGS, engine_of
@@ -80,10 +80,10 @@ async def end_of(slot: Slot, source: Path) -> Reading | Failure:
         if isinstance(opened, Failure):
             return opened
         own = await slot.read(source, content_type, page=1, options=Options("eng"))
-        if isinstance(own, Failure) or own.source == "ocr":
+        if isinstance(own, Failure) or own.source is Source.OCR:
             return own
         # A page with a text of its own is drawn only if that is asked for.
-        return await slot.read(source, content_type, page=1, options=Options("eng", mode=FORCE))
+        return await slot.read(source, content_type, page=1, options=Options("eng", mode=Mode.FORCE))
 
 
 async def assert_unharmed(slot: Slot, healthy: Path) -> None:
@@ -188,7 +188,7 @@ def secret(tmp_path: Path) -> Path:
 @pytest_asyncio.fixture(params=BINDINGS, loop_scope="module")
 async def open_slot(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Slot]:
     """A slot without a sandbox, which would hide that somebody tries."""
-    settings = dataclasses.replace(Settings(), sandbox="off", page_timeout_s=CALL_S)
+    settings = dataclasses.replace(Settings(), sandbox=SandboxMode.OFF, page_timeout_s=CALL_S)
     slot = Slot(number=0, settings=settings, engine=await engine_of(request.param), scratch=tmp_path / "scratch")
     yield slot
     await slot.close()

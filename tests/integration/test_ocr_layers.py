@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from docserver.model import FORCE, Options, Reading, Word, lines_of
+from docserver.model import Mode, Options, Reading, Word, lines_of
 from docserver.ocr.engine import describe
 from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
@@ -25,7 +25,7 @@ async def slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
     await slot.close()
 
 
-async def read(slot: Slot, path: Path, *, page: int = 1, mode: str = "auto") -> Reading:
+async def read(slot: Slot, path: Path, *, page: int = 1, mode: Mode = Mode.AUTO) -> Reading:
     found = await slot.read(path, "application/pdf", page=page, options=Options("eng", mode=mode))
     assert isinstance(found, Reading), found
     return found
@@ -41,7 +41,7 @@ async def test_the_layer_and_the_picture_say_the_same_in_the_same_places(turn: i
     path.write_bytes(rewritten(pdf(lines(PROSE)), lambda writer: writer.pages[0].rotate(turn)))
 
     own = await read(slot, path)
-    recognised = await read(slot, path, mode=FORCE)
+    recognised = await read(slot, path, mode=Mode.FORCE)
 
     assert (own.source, recognised.source) == ("text_layer", "ocr")
     assert own.text == "\n".join(PROSE)

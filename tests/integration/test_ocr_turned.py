@@ -6,6 +6,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
+from docserver.model import Rotate
 from docserver.ocr.limits import Limits
 from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box
 
@@ -70,7 +71,7 @@ def test_a_page_is_read_once_and_as_it_lies_where_turning_is_off(
 ) -> None:
     shown = watch(monkeypatch)
 
-    reading = read(sheet().rotate(degrees, expand=True), limits, rotate="off")
+    reading = read(sheet().rotate(degrees, expand=True), limits, rotate=Rotate.OFF)
 
     assert len(shown) == 1
     assert reading.rotation == 0
@@ -80,7 +81,7 @@ def test_a_page_is_read_once_and_as_it_lies_where_turning_is_off(
 def test_a_page_that_lies_askew_is_straightened_where_turning_is_off(limits: Limits) -> None:
     askew = sheet().rotate(6, Image.Resampling.BICUBIC, expand=True, fillcolor=245)
 
-    assert read(askew, limits, rotate="off").text.split() == TEXT.split()
+    assert read(askew, limits, rotate=Rotate.OFF).text.split() == TEXT.split()
 
 
 @pytest.mark.parametrize("skew", [-6, -2.5, 4])

@@ -12,6 +12,7 @@ from docserver.model import Options, Reading
 from docserver.ocr.protocol import MAX_ANSWER_BYTES, MAX_LAYOUT_BYTES
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
+from docserver.settings import SandboxMode
 from tests.support.slots import alive, assert_reads, child_of, inside, read, until
 
 pytestmark = pytest.mark.timeout(90)
@@ -19,12 +20,12 @@ pytestmark = pytest.mark.timeout(90)
 TAKE_OVER = """
 import dataclasses, pickle, struct, sys, time, zlib
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Reading, pack_blocks
+from docserver.model import Reading, Source, pack_blocks
 from docserver.ocr.child import tasks
 from docserver.ocr.requests import *
 
 GOOD = Reading(
-    width=10, height=10, dpi=None, rotation=0, source="ocr", confidence=50.0, text="forged", layout=pack_blocks(())
+    width=10, height=10, dpi=None, rotation=0, source=Source.OCR, confidence=50.0, text="forged", layout=pack_blocks(())
 )
 
 def pipe():
@@ -220,7 +221,7 @@ async def test_a_searchable_pdf_is_a_file_that_was_made_for_it(
 ) -> None:
     other = tmp_path / "other"
     other.write_text("of someone else")
-    slot = make_slot(sandbox="off")
+    slot = make_slot(sandbox=SandboxMode.OFF)
     await inside(
         slot,
         f"""

@@ -23,6 +23,7 @@ from docserver.ocr.sandbox import landlock, syscalls
 from docserver.ocr.server.files import show
 from docserver.ocr.server.process import _any_alive
 from docserver.ocr.server.slot import Slot
+from docserver.settings import SandboxMode
 from tests.support import samples
 from tests.support.slots import alive, assert_reads, child_of, inside, install, pids_in, read, until
 
@@ -370,7 +371,7 @@ async def test_on_a_kernel_without_a_sandbox_documents_are_read_all_the_same(
 async def test_on_a_kernel_without_the_sandbox_that_is_required_nothing_is_read(
     older_kernel: None, make_slot: Callable[..., Slot], source: Path
 ) -> None:
-    found = await read(make_slot(sandbox="require"), source)
+    found = await read(make_slot(sandbox=SandboxMode.REQUIRE), source)
 
     assert isinstance(found, Failure)
     assert found.code is DocumentErrorCode.ENGINE_CRASHED

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from docserver.model import Options, Reading
+from docserver.model import Options, Reading, Rotate
 from docserver.ocr.child import tasks
 from docserver.ocr.limits import Limits
 from docserver.ocr.recognition.tesseract import Layout, Recognised
@@ -37,7 +37,7 @@ def read(
     *,
     content_type: str = "image/png",
     languages: str = "eng",
-    rotate: str = "auto",
+    rotate: Rotate = Rotate.AUTO,
 ) -> Reading:
     """What a picture, or the first page of a file, says."""
     source = Path(limits.scratch) / "page"

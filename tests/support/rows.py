@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import documents, jobs, pages
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import NewDocument, Options, Reading, Status, new_id, pack_blocks
+from docserver.model import NewDocument, Options, Reading, Source, Status, new_id, pack_blocks
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
 READING = Reading(
@@ -14,7 +14,7 @@ READING = Reading(
     height=200,
     dpi=300,
     rotation=90,
-    source="ocr",
+    source=Source.OCR,
     confidence=93.5,
     text="Größe 😀",
     layout=pack_blocks(()),

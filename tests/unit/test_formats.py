@@ -8,16 +8,7 @@ import pytest
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.formats import TEXT_FORMATS
 from docserver.formats.negotiation import negotiate
-from docserver.model import (
-    Block,
-    Line,
-    Page,
-    PageStatus,
-    Paragraph,
-    Reading,
-    Word,
-    pack_blocks,
-)
+from docserver.model import Block, Line, Page, PageStatus, Paragraph, Reading, Source, Word, pack_blocks
 from tests.support.pages import JOB
 
 BLOCK = Block(
@@ -35,7 +26,7 @@ READ = Page(
         height=200,
         dpi=None,
         rotation=90,
-        source="ocr",
+        source=Source.OCR,
         confidence=94.1,
         text="Größe\n\ntwo",
         layout=pack_blocks([BLOCK]),

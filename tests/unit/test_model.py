@@ -18,8 +18,10 @@ from docserver.model import (
     IllegalMove,
     Job,
     Line,
+    Mode,
     Options,
     Paragraph,
+    Rotate,
     Status,
     Word,
     lines_of,
@@ -232,3 +234,16 @@ def test_a_document_is_shown_as_the_contract_has_it() -> None:
     assert response_schemas.DocumentFacts().validate(shown) == {}
     assert shown["sha256"] == bytes(range(32)).hex()
     assert shown["links"] == {"self": f"/v1/documents/{DOCUMENT.id}", "file": f"/v1/documents/{DOCUMENT.id}/file"}
+
+
+@pytest.mark.parametrize(
+    "options", [Options("eng"), Options("auto", "1-3,7", Mode.FORCE, Rotate.OFF), Options("eng+deu", rotate=Rotate.OFF)]
+)
+def test_options_survive_being_stored(options: Options) -> None:
+    stored = orjson.loads(orjson.dumps(options.as_json()))
+
+    restored = Options.from_json(stored)
+
+    assert restored == options
+    assert restored.mode is options.mode
+    assert restored.rotate is options.rotate

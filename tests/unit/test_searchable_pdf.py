@@ -13,7 +13,7 @@ import pytest
 from fontTools.ttLib import TTFont
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Block, Box, Line, Page, Paragraph, Word, pack_blocks
+from docserver.model import Block, Box, Line, Page, Paragraph, Source, Word, pack_blocks
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable import from_pdf
 from docserver.ocr.searchable.glyphless_font import MAX_RISE, MAX_SINK, FontVariant, font_file
@@ -172,7 +172,7 @@ def test_the_pages_own_operators_pictures_and_facts_stay_byte_for_byte(tmp_path:
 def test_a_page_with_a_text_of_its_own_gets_no_second_one(tmp_path: Path) -> None:
     given = page("The quick brown fox")
     assert given.reading
-    own = replace(given, reading=replace(given.reading, source="text_layer"))
+    own = replace(given, reading=replace(given.reading, source=Source.TEXT_LAYER))
 
     target = made(pdf_text(), [own], tmp_path)
 

@@ -319,7 +319,7 @@ def _job(row: Row) -> Job:
         document_id=UUID(bytes=row["document_id"]),
         status=Status(row["status"]),
         version=row["version"],
-        options=Options(**orjson.loads(row["options"])),
+        options=Options.from_json(orjson.loads(row["options"])),
         request_id=row["request_id"],
         pages_total=row["pages_total"],
         pages_done=row["pages_done"],

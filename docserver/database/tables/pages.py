@@ -6,7 +6,7 @@ from uuid import UUID
 
 from docserver.database.connection import Cursor, Row, each
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import REVIEW_LISTED, Page, PageStatus, Quality, Reading
+from docserver.model import REVIEW_LISTED, Page, PageStatus, Quality, Reading, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
         "SELECT source FROM pages WHERE job_id = %s AND status = 'done' ORDER BY number DESC LIMIT 1", (job_id.bytes,)
     )
     row = cur.row()
-    return row is not None and row["source"] == "text_layer"
+    return row is not None and row["source"] == Source.TEXT_LAYER
 
 
 async def claimed(cur: Cursor, claim_id: UUID) -> list[Claimed]:
@@ -301,7 +301,7 @@ def _page(row: Row) -> Page:
             height=row["height"],
             dpi=row["dpi"],
             rotation=row["rotation"],
-            source=row["source"],
+            source=Source(row["source"]),
             confidence=row["confidence"],
             text=row["text"],
             layout=row["layout"],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.model import AUTO, Reading, pack_blocks
+from docserver.model import AUTO, Mode, Reading, Rotate, Source, pack_blocks
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
@@ -83,7 +83,7 @@ def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
 
 def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Reading, ...]:
     """The texts that these pages have of their own, up to the first page without one, or until time is up."""
-    if request.content_type != PDF or request.options.mode != AUTO:
+    if request.content_type != PDF or request.options.mode is not Mode.AUTO:
         return ()
     until = time.monotonic() + OWN_TEXTS_S
     read: list[Reading] = []
@@ -106,7 +106,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         picture = render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=most, scratch=scratch)
     else:
         picture = decode.decode(source, content_type, page=page, max_pixels=most)
-    languages, turning = options.languages, options.rotate == AUTO
+    languages, turning = options.languages, options.rotate is Rotate.AUTO
     if languages == AUTO and len(limits.candidates) == 1:
         (languages,) = limits.candidates
     if languages == AUTO:
@@ -121,7 +121,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         height=picture.image.height,
         dpi=picture.dpi,
         rotation=rotation,
-        source="ocr",
+        source=Source.OCR,
         confidence=found.confidence,
         text=found.text,
         layout=pack_blocks(found.blocks),

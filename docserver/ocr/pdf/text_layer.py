@@ -11,7 +11,7 @@ from typing import Any
 
 from pypdfium2.raw import FLAT_NORMALDISPLAY, FPDFPage_Flatten
 
-from docserver.model import Block, Box, Line, Paragraph, Reading, Rect, Word, pack_blocks
+from docserver.model import Block, Box, Line, Paragraph, Reading, Rect, Source, Word, pack_blocks
 from docserver.ocr.errors import NoLayer, Unreadable
 from docserver.ocr.pdf import pdfium
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, TurnedImage
@@ -86,7 +86,7 @@ def _reading(document: Any, *, page: int, dpi: int, max_pixels: int) -> Reading:
         height=height,
         dpi=used_dpi,
         rotation=0,
-        source="text_layer",
+        source=Source.TEXT_LAYER,
         confidence=CERTAIN if layer.blocks else 0.0,
         text=layer.text,
         layout=pack_blocks(layer.blocks),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from docserver.ocr.sandbox import landlock, seccomp
 from docserver.ocr.sandbox.landlock import Rule
+from docserver.settings import SandboxMode
 
 PROGRAMS = ("tesseract", "pdftoppm", "pdfinfo")
 """What is started: where they lie, their libraries and data lie."""
@@ -69,18 +70,18 @@ class NotConfined(Exception):
     """The sandbox is required and cannot be had."""
 
 
-def confine(*, mode: str, models: Path, scratch: Path, source: Path) -> Confinement:
+def confine(*, mode: SandboxMode, models: Path, scratch: Path, source: Path) -> Confinement:
     """Keep what reading needs, the files in `source`, and writing in `scratch`; there is no way back.
 
     Call it with a single thread, as all threads to come inherit it. Raises NotConfined if `mode` requires all of it.
     """
     _give_up_privileges()
-    if mode == "off":
+    if mode is SandboxMode.OFF:
         return Confinement(landlock=0, seccomp=False)
     found = Confinement(
         landlock=_restrict_files(models=models, scratch=scratch, source=source), seccomp=_filter_calls()
     )
-    if mode == "require" and not found.complete:
+    if mode is SandboxMode.REQUIRE and not found.complete:
         raise NotConfined(str(found))
     return found
 
@@ -153,7 +154,7 @@ def _give_up_privileges() -> None:
 def main() -> None:
     """Confine this process, and print what took hold as JSON."""
     nowhere = Path(os.devnull)
-    found = confine(mode="prefer", models=nowhere, scratch=nowhere, source=nowhere)
+    found = confine(mode=SandboxMode.PREFER, models=nowhere, scratch=nowhere, source=nowhere)
     sys.stdout.write(json.dumps(asdict(found)))
 
 

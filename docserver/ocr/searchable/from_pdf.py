@@ -10,14 +10,11 @@ import pikepdf
 from pikepdf import Dictionary, Name, Pdf, StreamDecodeLevel
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Page
+from docserver.model import Page, Source
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable.geometry import upright_to_page, visible_area
 from docserver.ocr.searchable.glyphless_font import GlyphlessFont
 from docserver.ocr.searchable.text_operators import invisible_text
-
-OCR = "ocr"
-"""The source of readings whose pages have no good text of their own."""
 
 MAX_PAGE_TREE_DEPTH = 64
 """Producers need a few levels; a crafted tree may lead in circles."""
@@ -81,7 +78,7 @@ def _add_text(pdf: Pdf, pdf_pages: Sequence[pikepdf.Page], pages: Sequence[Page]
     font = GlyphlessFont(pdf)
     for pdf_page, page in zip(pdf_pages, pages, strict=True):
         reading = page.reading
-        if reading is None or reading.source != OCR:
+        if reading is None or reading.source is not Source.OCR:
             continue
         area = visible_area(_inherited(pdf_page.obj, Name.MediaBox), _inherited(pdf_page.obj, Name.CropBox))
         size = (reading.width, reading.height)

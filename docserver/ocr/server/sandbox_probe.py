@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from docserver.ocr.sandbox.policy import Confinement, NotConfined
+from docserver.settings import SandboxMode
 
 log = logging.getLogger("docserver.sandbox")
 
@@ -24,15 +25,15 @@ class Sandbox:
     detail: str
 
 
-async def sandbox(mode: str, *, slots: int) -> Sandbox:
+async def sandbox(mode: SandboxMode, *, slots: int) -> Sandbox:
     """Find out what holds. Raises NotConfined, with what is missing, if all of it is required."""
-    if mode == "off" or not slots:
+    if mode is SandboxMode.OFF or not slots:
         return Sandbox(*(("off", "switched off by DOCSERVER_SANDBOX") if slots else ("unused", "no page is read here")))
     found = await _tried()
     if found.complete:
         log.info("OCR processes are confined", extra={"by": str(found)})
         return Sandbox("ok", str(found))
-    if mode == "require":
+    if mode is SandboxMode.REQUIRE:
         raise NotConfined(
             f"DOCSERVER_SANDBOX=require, but this system has {found}; "
             "it takes Linux 5.13 with Landlock, and a container that allows both"
