@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.model import Block, Box, Job, Line, Page, Paragraph
+from docserver.layout import Block, Box, Line, Paragraph
+from docserver.model import Job, Page
 from docserver.typography import direction
 from docserver.xml_text import escaped
 

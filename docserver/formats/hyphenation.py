@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from docserver.model import Paragraph
+from docserver.layout import Paragraph
 from docserver.typography import spaced
 from docserver.xml_text import clean
 

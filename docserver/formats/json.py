@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 
 from docserver.errors import Failure
-from docserver.model import Block, Box, Job, Page, Reading, Word
+from docserver.layout import Block, Box, Word
+from docserver.model import Job, Page, Reading
 
 MEDIA_TYPE = "application/json"
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from docserver.formats.hyphenation import Vocabulary, joined
 from docserver.formats.structure import Heights, Item, items, upright_paragraphs
-from docserver.model import Job, Page, Paragraph
+from docserver.layout import Paragraph
+from docserver.model import Job, Page
 
 MEDIA_TYPE = "text/markdown"
 

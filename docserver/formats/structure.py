@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from docserver.model import Box, Line, Paragraph, Reading, Word
+from docserver.layout import Box, Line, Paragraph, Word
+from docserver.model import Reading
 from docserver.typography import rise, sink
 
 HEADING_LEVELS = ((1.8, 1), (1.4, 2), (1.2, 3))

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from docserver.model import Block, Box, Job, Page, Paragraph
+from docserver.layout import Block, Box, Paragraph
+from docserver.model import Job, Page
 from docserver.xml_text import clean
 
 MEDIA_TYPE = "text/tab-separated-values"

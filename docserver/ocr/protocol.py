@@ -14,7 +14,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from docserver.errors import Failure
-from docserver.model import Box, Reading
+from docserver.layout import Box
+from docserver.model import Reading
 from docserver.ocr.languages import MAX_NAMES, NAMES
 from docserver.ocr.limits import MAX_TEXT
 from docserver.ocr.requests import Answer, Failed, Opened, OwnTexts, PageRead, Raised, Ready, SearchableMade
@@ -47,7 +48,7 @@ _message = msgspec.msgpack.Decoder(
 _NonEmpty = Annotated[list[T], msgspec.Meta(min_length=1)]
 _Line = tuple[Box, _NonEmpty[tuple[str, Box, float]]]
 _layout = msgspec.json.Decoder(list[tuple[Box, _NonEmpty[tuple[Box, _NonEmpty[_Line]]]]])
-"""What `model.pack_blocks` makes."""
+"""What `layout.pack_blocks` makes."""
 
 
 class InvalidAnswer(Exception):

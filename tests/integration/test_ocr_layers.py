@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from docserver.model import Mode, Options, Reading, Word, lines_of
+from docserver.layout import Word, lines_of
+from docserver.model import Mode, Options, Reading
 from docserver.ocr.engine import describe
 from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings

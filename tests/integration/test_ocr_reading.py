@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from pypdf import PdfReader, PdfWriter
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Options, Reading, lines_of
+from docserver.layout import lines_of
+from docserver.model import Options, Reading
 from docserver.ocr.engine import LIBRARY, PROGRAM, EngineMissing, check_programs, describe
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.timeout(90)
 TAKE_OVER = """
 import dataclasses, pickle, struct, sys, time, zlib
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Reading, Source, pack_blocks
+from docserver.layout import pack_blocks
+from docserver.model import Reading, Source
 from docserver.ocr.child import tasks
 from docserver.ocr.requests import *
 

@@ -5,21 +5,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import (
-    Block,
-    Box,
-    Job,
-    Line,
-    Options,
-    Page,
-    PageStatus,
-    Paragraph,
-    Reading,
-    Source,
-    Status,
-    Word,
-    pack_blocks,
-)
+from docserver.layout import Block, Box, Line, Paragraph, Word, pack_blocks
+from docserver.model import Job, Options, Page, PageStatus, Reading, Source, Status
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = Job(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from docserver.model import Page, Word, lines_of
+from docserver.layout import Word, lines_of
+from docserver.model import Page
 from docserver.ocr.searchable.text_operators import visual_order
 from tests.support.pages import WIDTH
 

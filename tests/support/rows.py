@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import documents, jobs, pages
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import NewDocument, Options, Reading, Source, Status, new_id, pack_blocks
+from docserver.layout import pack_blocks
+from docserver.model import NewDocument, Options, Reading, Source, Status, new_id
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
 READING = Reading(

@@ -8,7 +8,8 @@ import pytest
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.formats import TEXT_FORMATS
 from docserver.formats.negotiation import negotiate
-from docserver.model import Block, Line, Page, PageStatus, Paragraph, Reading, Source, Word, pack_blocks
+from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
+from docserver.model import Page, PageStatus, Reading, Source
 from tests.support.pages import JOB
 
 BLOCK = Block(

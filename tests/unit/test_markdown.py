@@ -9,7 +9,8 @@ from markdown_it import MarkdownIt
 
 from docserver.formats import TEXT_FORMATS
 from docserver.formats.md import escaped
-from docserver.model import Line, Page, Paragraph, Word
+from docserver.layout import Line, Paragraph, Word
+from docserver.model import Page
 from docserver.xml_text import clean
 from tests.support.pages import JOB, failed, page, paragraph, read
 

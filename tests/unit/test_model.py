@@ -11,26 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import (
-    FINAL,
-    Block,
-    Document,
-    IllegalMove,
-    Job,
-    Line,
-    Mode,
-    Options,
-    Paragraph,
-    Rotate,
-    Status,
-    Word,
-    lines_of,
-    new_id,
-    pack_blocks,
-    parse_id,
-    rfc3339,
-    unpack_blocks,
-)
+from docserver.layout import Block, Line, Paragraph, Word, lines_of, pack_blocks, unpack_blocks
+from docserver.model import FINAL, Document, IllegalMove, Job, Mode, Options, Rotate, Status, new_id, parse_id, rfc3339
 from docserver.web import response_schemas
 
 CREATED = datetime(2026, 11, 23, 20, 1, 2, 123456)  # noqa: DTZ001 - as the database gives it

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
-from docserver.model import Block, Box, Line, Paragraph, Word
+from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.analysis import look, ruled_lines, sample
 from docserver.ocr.image.transform import (
     Prepared,

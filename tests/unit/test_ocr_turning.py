@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 from PIL import Image, ImageDraw
 
-from docserver.model import Block, Box, Line, Paragraph, Word
+from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.recognition.reader import read
 from docserver.ocr.recognition.tesseract import Layout, Recognised

@@ -13,7 +13,8 @@ import pytest
 from fontTools.ttLib import TTFont
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Block, Box, Line, Page, Paragraph, Source, Word, pack_blocks
+from docserver.layout import Block, Box, Line, Paragraph, Word, pack_blocks
+from docserver.model import Page, Source
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable import from_pdf
 from docserver.ocr.searchable.glyphless_font import MAX_RISE, MAX_SINK, FontVariant, font_file

@@ -16,7 +16,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
-from docserver.model import lines_of
+from docserver.layout import lines_of
 from docserver.ocr.errors import NoLayer
 from docserver.ocr.pdf import page_objects, text_layer, text_words
 from docserver.ocr.pdf.text_layer import Layer

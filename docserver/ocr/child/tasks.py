@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.model import AUTO, Mode, Reading, Rotate, Source, pack_blocks
+from docserver.layout import pack_blocks
+from docserver.model import AUTO, Mode, Reading, Rotate, Source
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode

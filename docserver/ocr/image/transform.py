@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter, ImageOps, ImageStat
 
-from docserver.model import Block, Box, Line, Paragraph, Word
+from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image import noise
 from docserver.ocr.image.analysis import paper, ruled_lines
 from docserver.ocr.image.noise import threshold

@@ -7,7 +7,7 @@ from typing import Any
 import pypdfium2.raw as pdfium
 from pypdfium2 import PdfMatrix
 
-from docserver.model import Box, Rect
+from docserver.layout import Box, Rect
 from docserver.ocr.errors import NoLayer
 
 Point = tuple[float, float]

@@ -8,7 +8,7 @@ from typing import Any
 import pypdfium2.raw as pdfium
 from pypdfium2 import PdfMatrix
 
-from docserver.model import Rect
+from docserver.layout import Rect
 from docserver.ocr.errors import NoLayer
 from docserver.ocr.pdf.text_words import address_of
 

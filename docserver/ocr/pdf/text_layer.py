@@ -11,7 +11,8 @@ from typing import Any
 
 from pypdfium2.raw import FLAT_NORMALDISPLAY, FPDFPage_Flatten
 
-from docserver.model import Block, Box, Line, Paragraph, Reading, Rect, Source, Word, pack_blocks
+from docserver.layout import Block, Box, Line, Paragraph, Rect, Word, pack_blocks
+from docserver.model import Reading, Source
 from docserver.ocr.errors import NoLayer, Unreadable
 from docserver.ocr.pdf import pdfium
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, TurnedImage

@@ -10,7 +10,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from docserver.model import Rect
+from docserver.layout import Rect
 from docserver.ocr.errors import NoLayer
 
 MOST_CHARACTERS = 50_000

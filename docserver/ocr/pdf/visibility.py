@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw
 
-from docserver.model import Rect
+from docserver.layout import Rect
 
 LONGEST_SIDE = 1600
 """Pixels; at one pixel a point an A4 page has 842."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from docserver.model import lines_of
+from docserver.layout import lines_of
 from docserver.ocr.image.analysis import SMALL_PX, Look, look, sample
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.transform import (

@@ -9,7 +9,7 @@ from typing import Protocol
 from PIL import Image
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Block, Box, Line, Paragraph, Word, confidence_of
+from docserver.layout import Block, Box, Line, Paragraph, Word, confidence_of
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.languages import NAMES
 

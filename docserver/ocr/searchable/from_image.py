@@ -12,7 +12,8 @@ import pikepdf
 from pikepdf import Array, Dictionary, Matrix, Name, Object, Pdf
 from PIL import Image
 
-from docserver.model import Page, Reading, Rect
+from docserver.layout import Rect
+from docserver.model import Page, Reading
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.searchable.from_pdf import save

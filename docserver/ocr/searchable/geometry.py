@@ -6,7 +6,7 @@ from typing import Any
 
 from pikepdf import Matrix
 
-from docserver.model import Box, Rect
+from docserver.layout import Box, Rect
 
 LETTER: Rect = (0.0, 0.0, 612.0, 792.0)
 """Points: the size that viewers assume for a page without a valid one."""

@@ -8,7 +8,8 @@ from statistics import median
 
 from pikepdf import Matrix
 
-from docserver.model import Box, Paragraph, Reading, Word
+from docserver.layout import Box, Paragraph, Word
+from docserver.model import Reading
 from docserver.ocr.searchable.geometry import format_numbers, turn_box, turn_size
 from docserver.ocr.searchable.glyphless_font import ADVANCE, MAX_RISE, MAX_SINK, STEPS, FontVariant, GlyphlessFont
 from docserver.typography import rise, runs_right_to_left, sink

@@ -1,0 +1,102 @@
+"""The layout of a page as values: blocks, paragraphs, lines and words with their boxes, and how it is packed."""
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+Box = tuple[int, int, int, int]
+"""x0, y0, x1, y1 in pixels of the page's picture, origin at the top left, x1 and y1 exclusive."""
+
+Rect = tuple[float, float, float, float]
+"""x0, y0, x1, y1 of a rectangle, x0 <= x1 and y0 <= y1. Unit and origin are stated where it is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    text: str
+    box: Box
+    confidence: float
+    """0 to 100, as the engine gives it."""
+
+
+def confidence_of(words: Iterable[Word]) -> float:
+    """The mean of the words' confidences weighted by their length, 0 to 100; 0 where there are none."""
+    found = [(len(word.text), word.confidence) for word in words]
+    length = sum(letters for letters, _ in found)
+    return round(sum(letters * confidence for letters, confidence in found) / length, 2) if length else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    box: Box
+    words: tuple[Word, ...]
+
+    @property
+    def confidence(self) -> float:
+        return confidence_of(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    box: Box
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    box: Box
+    paragraphs: tuple[Paragraph, ...]
+
+
+def pack_blocks(blocks: Sequence[Block]) -> bytes:
+    """Blocks as compressed JSON: each a [box, parts] down to the words, which are [text, box, confidence]."""
+    return zlib.compress(
+        orjson.dumps(
+            [
+                (
+                    block.box,
+                    [
+                        (
+                            paragraph.box,
+                            [
+                                (line.box, [(word.text, word.box, word.confidence) for word in line.words])
+                                for line in paragraph.lines
+                            ],
+                        )
+                        for paragraph in block.paragraphs
+                    ],
+                )
+                for block in blocks
+            ]
+        ),
+        level=6,
+    )
+
+
+def unpack_blocks(packed: bytes) -> tuple[Block, ...]:
+    """The inverse of `pack_blocks`."""
+    return tuple(
+        Block(
+            tuple(box),
+            tuple(
+                Paragraph(
+                    tuple(paragraph_box),
+                    tuple(
+                        Line(
+                            tuple(line_box), tuple(Word(text, tuple(word_box), conf) for text, word_box, conf in words)
+                        )
+                        for line_box, words in lines
+                    ),
+                )
+                for paragraph_box, lines in paragraphs
+            ),
+        )
+        for box, paragraphs in orjson.loads(zlib.decompress(packed))
+    )
+
+
+def lines_of(blocks: Sequence[Block]) -> Iterator[Line]:
+    """All lines in reading order."""
+    return (line for block in blocks for paragraph in block.paragraphs for line in paragraph.lines)
