@@ -22,7 +22,7 @@ MODELS = ("deu", "eng", "rus")
 @pytest.fixture
 def limits(limits: Limits) -> Limits:
     """Those of a process that has not read a page yet."""
-    tasks._choice.cache_clear()
+    tasks._detector.cache_clear()
     return limits
 
 

@@ -7,28 +7,28 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from docserver.layout import Block, Box, Line, Paragraph, Word
-from docserver.ocr.image.analysis import look, ruled_lines, sample
+from docserver.ocr.image.analysis import analyse
+from docserver.ocr.image.ruling import ruled_lines, without_ruled_lines
+from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.transform import (
-    Prepared,
-    cut,
+    PageImage,
+    cropped,
     framed,
-    inverted,
-    on_page,
+    on_original,
     scaled,
     straightened,
     stretched,
     turned,
-    unruled,
 )
 
 SIZE = (400, 300)
 
 
-def page_with(box: Box, mode: str = "L") -> Prepared:
+def page_with(box: Box, mode: str = "L") -> PageImage:
     """White, with one black mark."""
     image = Image.new("L", SIZE, 255)
     ImageDraw.Draw(image).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=0)
-    return Prepared(image.convert(mode), 300, SIZE)
+    return PageImage(image.convert(mode), 300, SIZE)
 
 
 def marked(image: Image.Image) -> Box:
@@ -36,11 +36,11 @@ def marked(image: Image.Image) -> Box:
     return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
-def found_in(page: Prepared) -> Box:
+def found_in(page: PageImage) -> Box:
     """Where a reader of the prepared picture would say that the mark stands on the page."""
     box = marked(page.image)
     blocks = (Block(box, (Paragraph(box, (Line(box, (Word("mark", box, 90.0),)),)),)),)
-    (block,) = on_page(blocks, page)
+    (block,) = on_original(blocks, page)
     word = block.paragraphs[0].lines[0].words[0]
     assert block.box == block.paragraphs[0].box == block.paragraphs[0].lines[0].box == word.box
     return word.box
@@ -99,12 +99,7 @@ def ruled_sheet() -> Image.Image:
 
 
 def test_rules_are_taken_off_and_letters_and_bars_stay() -> None:
-    sheet = ruled_sheet()
-    dark = inverted(Prepared(ImageOps.invert(sheet), None, sheet.size))
-
-    assert dark.image.tobytes() == sheet.tobytes()
-
-    bare = np.asarray(unruled(Prepared(sheet, None, sheet.size)).image)
+    bare = np.asarray(without_ruled_lines(ruled_sheet()))
 
     assert bare[40:655, 205:].min() > 200
     assert bare[40:655, :200].min() > 200
@@ -134,7 +129,7 @@ def test_letters_on_the_pale_lines_of_writing_paper_keep_what_covers_these() -> 
             ImageDraw.Draw(letters).rectangle((left, top - 1, left + 12, top + 2), fill=30)
     page = ImageChops.darker(letters, paper)
 
-    bare = np.asarray(unruled(Prepared(page, None, page.size)).image)
+    bare = np.asarray(without_ruled_lines(page))
 
     drawn = np.asarray(letters) == 30
     assert (bare[drawn] == 30).all()
@@ -144,11 +139,11 @@ def test_letters_on_the_pale_lines_of_writing_paper_keep_what_covers_these() -> 
 def test_a_page_without_rules_is_left_as_it_is() -> None:
     blank = Image.new("L", (900, 1200), 250)
 
-    assert unruled(Prepared(blank, None, blank.size)).image.tobytes() == blank.tobytes()
+    assert without_ruled_lines(blank).tobytes() == blank.tobytes()
 
 
 def test_rules_are_seen_and_lines_of_text_are_none() -> None:
-    form, text = look(ruled_sheet()), look(lines_of_text())
+    form, text = analyse(ruled_sheet()), analyse(lines_of_text())
 
     assert form is not None and text is not None
     assert form.rules > 8
@@ -166,7 +161,7 @@ def lines_of_text(skew: float = 0.0, *, paper: int = 255, ink: int = 0) -> Image
 
 @pytest.mark.parametrize("skew", [-7.0, -2.5, 0.0, 1.5, 6.0])
 def test_the_skew_of_lines_is_seen(skew: float) -> None:
-    seen = look(lines_of_text(skew))
+    seen = analyse(lines_of_text(skew))
 
     assert seen is not None
     assert abs(seen.skew - skew) <= 0.3
@@ -175,9 +170,9 @@ def test_the_skew_of_lines_is_seen(skew: float) -> None:
 
 def test_specks_are_seen_and_letters_are_none() -> None:
     page = np.array(lines_of_text())
-    clean = look(Image.fromarray(page))
+    clean = analyse(Image.fromarray(page))
     page[np.random.default_rng(0).random(page.shape) < 0.02] = 0
-    speckled = look(Image.fromarray(page))
+    speckled = analyse(Image.fromarray(page))
 
     assert clean is not None and speckled is not None
     assert clean.specks < 1
@@ -190,13 +185,13 @@ def test_paper_is_hidden_where_it_is_darker_than_the_threshold() -> None:
     light = np.linspace(1, 0.75, 1200)
     shaded = [Image.fromarray((np.asarray(page) * light).astype(np.uint8)) for page in (full, few)]
 
-    seen = [look(page) for page in (full, few, *shaded)]
+    seen = [analyse(page) for page in (full, few, *shaded)]
 
     assert [found is not None and found.hidden > 0.1 for found in seen] == [False, False, False, True]
 
 
 def test_a_page_on_its_side_is_seen() -> None:
-    upright, on_its_side = look(lines_of_text()), look(lines_of_text().transpose(Image.Transpose.ROTATE_90))
+    upright, on_its_side = analyse(lines_of_text()), analyse(lines_of_text().transpose(Image.Transpose.ROTATE_90))
 
     assert upright is not None and on_its_side is not None
     assert upright.upright > 2
@@ -205,25 +200,25 @@ def test_a_page_on_its_side_is_seen() -> None:
 
 
 def test_light_letters_on_a_dark_page_are_seen_alike() -> None:
-    dark, light = look(ImageOps.invert(lines_of_text(3.0))), look(lines_of_text(3.0))
+    dark, light = analyse(ImageOps.invert(lines_of_text(3.0))), analyse(lines_of_text(3.0))
 
     assert dark is not None and light is not None
     assert (dark.skew, dark.stroke_px) == (light.skew, light.stroke_px)
-    assert (dark.dark, light.dark) == (True, False)
+    assert (dark.light_on_dark, light.light_on_dark) == (True, False)
 
 
 def test_a_page_on_a_dark_table_has_dark_letters() -> None:
     table = Image.new("L", (2200, 1500), 40)
     table.paste(lines_of_text(), (500, 300))
 
-    seen = look(table)
+    seen = analyse(table)
 
     assert seen is not None
-    assert not seen.dark
+    assert not seen.light_on_dark
 
 
 def test_a_blank_page_has_no_look() -> None:
-    assert look(Image.new("RGB", (500, 700), (250, 250, 240))) is None
+    assert analyse(Image.new("RGB", (500, 700), (250, 250, 240))) is None
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 2), (3, 2), (300, 1), (1, 300)])
@@ -231,7 +226,7 @@ def test_a_picture_of_a_few_pixels_can_be_looked_at(size: tuple[int, int]) -> No
     picture = Image.new("L", size, 255)
     picture.putpixel((0, 0), 0)
 
-    seen = look(picture)
+    seen = analyse(picture)
 
     assert seen is None or 0 <= seen.specks <= 1
 
@@ -239,7 +234,7 @@ def test_a_picture_of_a_few_pixels_can_be_looked_at(size: tuple[int, int]) -> No
 def test_rows_that_are_cut_out_stay_where_they_are_on_the_page() -> None:
     box = (120, 140, 180, 170)
 
-    assert found_in(cut(page_with(box), top=100, bottom=200)) == box
+    assert found_in(cropped(page_with(box), top=100, bottom=200)) == box
 
 
 def test_a_sample_is_some_whole_lines_and_no_picture() -> None:
@@ -250,7 +245,7 @@ def test_a_sample_is_some_whole_lines_and_no_picture() -> None:
     for number in range(14):
         draw.text((60, 600 + 50 * number), "The quick brown fox jumps over the lazy dog, again and again.", 0, font)
 
-    top, bottom = sample(image)
+    top, bottom = sample_rows(image)
 
     assert 570 <= top < bottom <= 1400
     assert bottom - top < 450

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from docserver.ocr.image.noise import density, despeckled, lone, ungrained
+from docserver.ocr.image.noise import isolated, speck_density, without_grain, without_specks
 
 Shades = NDArray[np.uint8]
 
@@ -33,11 +33,11 @@ def noisy(levels: NDArray[np.floating[Any]]) -> Shades:
 
 
 def density_in(picture: Shades) -> float:
-    return density(Image.fromarray(picture), top=0, rows=picture.shape[0])
+    return speck_density(Image.fromarray(picture), top=0, rows=picture.shape[0])
 
 
 def cleaned(picture: Shades) -> Shades:
-    return np.asarray(despeckled(Image.fromarray(picture)))
+    return np.asarray(without_specks(Image.fromarray(picture)))
 
 
 @given(arrays.arrays(np.bool_, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9)))
@@ -50,7 +50,7 @@ def test_what_is_lone_has_at_most_one_neighbour_which_has_no_other(dark: NDArray
         near = neighbours(row, column)
         return not near or (len(near) == 1 and len(neighbours(*near[0])) == 1)
 
-    found = lone(dark)
+    found = isolated(dark)
 
     for (row, column), is_dark in np.ndenumerate(dark):
         assert found[row, column] == (is_dark and is_lone(row, column))
@@ -81,7 +81,7 @@ def test_specks_are_counted_in_the_open_alone() -> None:
     faint[4::8] = faint[6::8] = 240
 
     assert density_in(strokes(1)) == 0
-    assert lone(faint < 100).mean() > 0.003
+    assert isolated(faint < 100).mean() > 0.003
     assert density_in(faint) < 0.0003
     assert 0.004 < density_in(speckled(strokes(1), 0.01)) < 0.006
 
@@ -105,12 +105,12 @@ def test_noisy_paper_is_parted_from_the_letters_and_not_from_itself() -> None:
     few[100:] = 240
     picture = noisy(few * 0.8)
 
-    even = ungrained(Image.fromarray(picture))
+    even = without_grain(Image.fromarray(picture))
 
     darkest_paper = picture[few == 240].min()
     assert np.asarray(even).max() < np.median(picture)
     assert np.asarray(even).min() == picture.min() < darkest_paper
-    assert ungrained(even) is even
+    assert without_grain(even) is even
 
 
 def test_clean_paper_shaded_boxes_and_tight_lines_are_left_as_they_are() -> None:
@@ -119,12 +119,12 @@ def test_clean_paper_shaded_boxes_and_tight_lines_are_left_as_they_are() -> None
     for picture in (strokes(3), shaded, strokes(5)[40:70, 40:640]):
         image = Image.fromarray(picture)
 
-        assert ungrained(image) is image
+        assert without_grain(image) is image
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=12)))
 def test_pictures_of_a_few_pixels_have_no_grain_that_fails(picture: Shades) -> None:
     image = Image.fromarray(picture)
 
-    assert despeckled(image).size == ungrained(image).size == image.size
+    assert without_specks(image).size == without_grain(image).size == image.size
     assert 0 <= density_in(picture) <= 1

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.recognition.reader import read
+from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Layout, Recognised
 
 CHARACTERS = "本合同自双方签字盖章之日起生效"
@@ -42,7 +42,7 @@ def test_lines_that_run_downwards_are_set_upright_if_they_are_read_as_well_then(
         ImageDraw.Draw(page).rectangle((60, top, 740, top + 24), fill=20)
     tesseract = Vertical(along)
 
-    found, turned = read(Picture(page, None, 1.0), tesseract, languages="chi_sim", turning=True)
+    attempt = PageReader(Picture(page, None, 1.0), tesseract, turning=True).read("chi_sim")
 
-    assert (found.confidence, turned) == (max(along, 93.0), rotation)
+    assert (attempt.recognised.confidence, attempt.rotation) == (max(along, 93.0), rotation)
     assert [picture.width > picture.height for picture in tesseract.shown] == [False, True]

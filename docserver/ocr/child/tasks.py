@@ -11,12 +11,12 @@ from docserver.model import AUTO, Mode, Reading, Rotate, Source
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
-from docserver.ocr.image.analysis import look
+from docserver.ocr.image.analysis import analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import MAX_TEXT, PAGES_AT_ONCE, Limits
 from docserver.ocr.pdf import render, text_layer
-from docserver.ocr.recognition import reader
-from docserver.ocr.recognition.language_detection import Choice
+from docserver.ocr.recognition.language_detection import LanguageDetector
+from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Recognised, Tesseract
 from docserver.ocr.requests import (
     Answer,
@@ -107,26 +107,27 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         picture = render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=most, scratch=scratch)
     else:
         picture = decode.decode(source, content_type, page=page, max_pixels=most)
-    languages, turning = options.languages, options.rotate is Rotate.AUTO
+    reader = PageReader(picture, tesseract, turning=options.rotate is Rotate.AUTO)
+    languages = options.languages
     if languages == AUTO and len(limits.candidates) == 1:
         (languages,) = limits.candidates
     if languages == AUTO:
-        choice = _choice(limits.candidates)
-        found, rotation, languages = reader.read_in_any(picture, tesseract, choice=choice, turning=turning)
+        attempt = reader.read_in_detected_language(_detector(limits.candidates))
     else:
-        found, rotation = reader.read(picture, tesseract, languages=languages, turning=turning)
+        attempt = reader.read(languages)
+    found = attempt.recognised
     if len(found.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     return Reading(
         width=picture.image.width,
         height=picture.image.height,
         dpi=picture.dpi,
-        rotation=rotation,
+        rotation=attempt.rotation,
         source=Source.OCR,
         confidence=found.confidence,
         text=found.text,
         layout=pack_blocks(found.blocks),
-        languages=languages,
+        languages=attempt.languages,
         needs_review=_needs_review(found, picture, below=limits.review_below),
     )
 
@@ -150,7 +151,7 @@ def _needs_review(found: Recognised, picture: Picture, *, below: float) -> bool:
     if found.text:
         return found.confidence < below
     # A blank page says nothing; one that is not may have said something.
-    return look(picture.image) is not None
+    return analyse(picture.image) is not None
 
 
 @cache
@@ -166,9 +167,9 @@ def _tesseract(binding: str, tessdata: str, scratch: str) -> Tesseract:
 
 
 @cache
-def _choice(candidates: tuple[str, ...]) -> Choice:
-    # It remembers what the last page came to.
-    return Choice(candidates)
+def _detector(candidates: tuple[str, ...]) -> LanguageDetector:
+    # It remembers the language of the last page.
+    return LanguageDetector(candidates)
 
 
 def _require_readable(content_type: str) -> None:

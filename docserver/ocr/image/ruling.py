@@ -1,42 +1,82 @@
-"""Child side: the ruled lines of forms and tables, found and taken off the picture. Reads no text."""
+"""Child side: the ruled lines of forms, tables and writing paper, found and removed. Reads no text."""
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageFilter
 
-Mask = NDArray[np.bool_]
+from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask, contrast, paper_in_full, threshold
 
-LENGTH, LEAST_LENGTH_PX = 1 / 25, 25
-"""Of the longer side: longer than the strokes of any letter but those of headings, which are thicker than rules."""
+MIN_LENGTH, MIN_LENGTH_PX = 1 / 25, 25
+"""Shortest ruled line, as a share of the picture's longer side and in pixels. Only strokes of headings are longer, and
+those are thicker than ruled lines."""
 
-THICKNESS, LEAST_THICKNESS_PX = 1 / 250, 3
-"""Of the longer side: 1.2 mm on A4."""
+MAX_THICKNESS, MAX_THICKNESS_PX = 1 / 250, 3
+"""Thickest ruled line, as a share of the picture's longer side and in pixels; 1/250 is 1.2 mm on A4."""
+
+MIN_PAPER_SHADE = 0.6
+"""Share of the paper's grey level. What surrounds the lines of even a dense form is lighter than this; the gaps between
+light letters in a dark box are darker."""
+
+SEARCH_SIDE_PX = 2000
+"""Lines to remove are searched for at about this size, which shows hairlines and takes a tenth of a second."""
+
+PALE_LINES_ABOVE = 128
+"""Of 255: lines are pale if more than half of their area is lighter than the page's threshold."""
 
 
-def rules(ink: Mask) -> Mask:
-    """Where ink belongs to thin lines along the rows or columns of a picture; strokes that cross them do not."""
-    longer = max(ink.shape)
-    length = max(LEAST_LENGTH_PX, round(LENGTH * longer))
-    thickness = max(LEAST_THICKNESS_PX, round(THICKNESS * longer))
-    down = np.ascontiguousarray(ink.T)
-    along, thick_along = _runs(ink, length, thickness)
-    across, thick_across = (mask.T for mask in _runs(down, length, thickness))
-    found: Mask = (along & ~thick_across) | (across & ~thick_along) | (along & across)
-    return found
+def ruled_lines(grey: Image.Image) -> Mask:
+    """The pixels of thin dark lines on light paper; the dark gaps between light letters in a dark box are left out."""
+    return ruled_lines_in(grey, contrast(grey))
+
+
+def ruled_lines_in(grey: Image.Image, contrasts: Contrasts) -> Mask:
+    """The same, for a picture whose contrasts are known."""
+    lines = thin_lines(contrasts > INK_CONTRAST)
+    if lines.any():
+        lines &= contrasts + np.asarray(grey) > MIN_PAPER_SHADE * np.asarray(paper_in_full(grey))
+    return lines
+
+
+def without_ruled_lines(grey: Image.Image) -> Image.Image:
+    """A picture of dark letters on light paper, with its ruled lines painted over in the shade of the paper."""
+    step, darkest = max(1, round(max(grey.size) / SEARCH_SIDE_PX)), threshold(grey)
+    lines = ruled_lines(grey.reduce(step))
+    if not lines.any():
+        return grey
+    # One pixel more on each side, for the soft edges of the lines.
+    mask = Image.fromarray(lines).convert("L").filter(ImageFilter.MaxFilter(3)).resize(grey.size)
+    light = grey.point([255 * (level > darkest) for level in range(256)])
+    if np.asarray(light.reduce(step).filter(ImageFilter.MinFilter(3)))[lines].mean() > PALE_LINES_ABOVE:
+        # What is darker than pale lines are letters written across them. Dark lines cannot be told from letters.
+        mask = ImageChops.darker(mask, light)
+    cleaned = grey.copy()
+    cleaned.paste(paper_in_full(grey), mask=mask)
+    return cleaned
+
+
+def thin_lines(ink: Mask) -> Mask:
+    """The pixels of ink in thin horizontal or vertical lines; strokes that cross these lines are left out."""
+    longer_side = max(ink.shape)
+    length = max(MIN_LENGTH_PX, round(MIN_LENGTH * longer_side))
+    thickness = max(MAX_THICKNESS_PX, round(MAX_THICKNESS * longer_side))
+    horizontal, thick_horizontal = _runs(ink, length, thickness)
+    vertical, thick_vertical = (mask.T for mask in _runs(np.ascontiguousarray(ink.T), length, thickness))
+    lines: Mask = (horizontal & ~thick_vertical) | (vertical & ~thick_horizontal) | (horizontal & vertical)
+    return lines
 
 
 def _runs(ink: Mask, length: int, thickness: int) -> tuple[Mask, Mask]:
-    """The pixels in runs along the rows of at least `length`, and in those longer than `thickness`."""
+    """The pixels in runs along the rows of at least `length`, and those in runs longer than `thickness`."""
     rows, columns = ink.shape
-    # A column without ink parts each row from the next.
+    # A column without ink separates each row from the next.
     padded = np.zeros((rows, columns + 1), dtype=np.int8)
     padded[:, :columns] = ink
     edges = np.diff(padded.ravel(), prepend=np.int8(0))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
     def at_least(least: int) -> Mask:
-        kept = ends - starts >= least
+        long_enough = ends - starts >= least
         steps = np.zeros(padded.size, dtype=np.int8)
-        steps[starts[kept]], steps[ends[kept]] = 1, -1
+        steps[starts[long_enough]], steps[ends[long_enough]] = 1, -1
         within: Mask = np.cumsum(steps, dtype=np.int8).reshape(padded.shape)[:, :columns].astype(bool)
         return within
 

@@ -1,4 +1,4 @@
-"""Child side: which model a page is read with whose language nobody has named; of the page it sees samples and text."""
+"""Child side: which model reads a page whose language nobody has named, told from samples of the page and its text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,40 +6,41 @@ from functools import cache
 from itertools import islice, product
 from typing import TYPE_CHECKING
 
-from docserver.ocr.image.transform import Prepared
+from docserver.ocr.image.transform import PageImage
 from docserver.ocr.languages import LATIN, MODELS
 from docserver.ocr.recognition.tesseract import Layout, Tesseract
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-SURE, SURE_IF_SHORT = 75.0, 90.0
-"""Confidence of a reading in the right script, which has 84 and more where a page is legible; in a wrong one it has up
-to 60, a single word up to 75 if there are letters that look alike."""
+CERTAIN_FROM, CERTAIN_FROM_IF_SHORT = 75.0, 90.0
+"""Confidence of a sample that is certainly read in the right script. A legible page has 84 and more in the right script
+and up to 60 in a wrong one; a single word has up to 75 in a wrong one if both have letters that look alike."""
 
-PLAUSIBLE = 50.0
-"""What is read with less is no text, or none in any of the scripts."""
+MIN_CONFIDENCE = 50.0
+"""A sample that is read with less than this in every script holds no text, or text in none of them."""
 
-LENIENT = {"chi_tra": 0.96}
-"""What a reading counts for by a model that reads another's letters nearly as surely as its own: traditional Chinese
-does simplified ones, while simplified Chinese reads traditional ones by 4 to 18 % less surely."""
+WEIGHT_FACTORS = {"chi_tra": 0.96}
+"""By model: the factor for the weight of its readings. The model of traditional Chinese reads simplified characters
+nearly as confidently as its own; the model of simplified Chinese reads traditional ones 4 to 18 % less confidently."""
 
-ENOUGH_LETTERS = 20
-"""Of a shorter text the language would be a guess; of 20 clean letters it is right in 99 of 100 cases."""
+MIN_LETTERS = 20
+"""Letters in a text whose language can be told: from 20 clean letters it is right in 99 of 100 cases; from fewer it is
+a guess."""
 
-MOST_LETTERS = 4000
-"""More of a page would tell nothing new."""
+MAX_CHARACTERS = 4000
+"""Characters of a text from which its language is told; more would tell nothing new."""
 
-LIKELY = 2
+LIKELY_DIRECTIONS = 2
 """The page as its lines lie, and the same upside down."""
 
-MOST_SAMPLES = 40
-"""Readings of samples for one page: every script once, with room for a page that lies upside down."""
+MAX_SAMPLES_READ = 40
+"""Enough to read a sample in every script once, and more for a page that lies upside down."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """What a part of a page is if read with this model."""
+    """A part of a page as one model reads it."""
 
     model: str
     text: str
@@ -47,74 +48,82 @@ class _Sample:
     confidence: float
 
     @property
-    def sure(self) -> bool:
-        return self.confidence >= (SURE if len(_letters(self.text)) >= ENOUGH_LETTERS else SURE_IF_SHORT)
+    def is_certain(self) -> bool:
+        long_enough = len(_letters(self.text)) >= MIN_LETTERS
+        return self.confidence >= (CERTAIN_FROM if long_enough else CERTAIN_FROM_IF_SHORT)
 
 
-class Choice:
-    """Chooses for one page after the other, and begins with what the last one came to."""
+class LanguageDetector:
+    """Chooses a model for one page after the other, and tries the model of the last page first."""
 
     def __init__(self, candidates: Sequence[str]) -> None:
-        """`candidates` as `models.candidates` gives them, two at least."""
+        """`candidates` are models as `languages.candidates` returns them, at least two."""
         self._candidates = candidates
         self._last = candidates[0]
 
     @property
     def preferred(self) -> str:
-        """The model for a page that tells nothing."""
+        """The model for a page that does not tell its language."""
         return self._candidates[0]
 
-    def by_samples(self, samples: Iterable[Prepared], tesseract: Tesseract) -> str:
-        """The model for a page of which these are parts, one for each way that it may lie. Raises Unreadable."""
+    def from_samples(self, samples: Iterable[PageImage], tesseract: Tesseract) -> str:
+        """The model for a page, from parts of it, one for each way that it may lie. Raises Unreadable."""
         best = _Sample(self.preferred, "", 0.0, 0.0)
-        for sample, models in islice(_attempts(samples, self._scripts()), MOST_SAMPLES):
-            found = max((_read(sample, model, tesseract) for model in models), key=lambda read: read.weight)
-            best = max(best, found, key=lambda read: read.weight)
-            if found.sure:
-                best = found
+        for sample, models in islice(_trials(samples, self._models_by_script()), MAX_SAMPLES_READ):
+            reading = max((_read(sample, model, tesseract) for model in models), key=lambda each: each.weight)
+            best = max(best, reading, key=lambda each: each.weight)
+            if reading.is_certain:
+                best = reading
                 break
-        return self.by_text(best.text, best.model) if best.confidence >= PLAUSIBLE else self.preferred
+        return self.from_text(best.text, best.model) if best.confidence >= MIN_CONFIDENCE else self.preferred
 
-    def by_text(self, text: str, model: str) -> str:
-        """The model for the language of a text that was read with a model of the same script, perhaps that one."""
-        rivals = self._of_script(model)
-        languages = {language: name for name in reversed(rivals) if (language := MODELS[name].language)}
-        if len(_letters(text)) < ENOUGH_LETTERS:
-            return rivals[0] if languages else model
-        if len(languages) > 1:
-            model = next(languages[code] for code, _ in _identifier().rank(text[:MOST_LETTERS]) if code in languages)
+    def from_text(self, text: str, model: str) -> str:
+        """The model for the language of a text that `model`, or another of its script, has read."""
+        rivals = self._candidates_of_script(model)
+        models = {language: name for name in reversed(rivals) if (language := MODELS[name].language)}
+        if len(_letters(text)) < MIN_LETTERS:
+            return rivals[0] if models else model
+        if len(models) > 1:
+            model = next(
+                models[language] for language, _ in _identifier().rank(text[:MAX_CHARACTERS]) if language in models
+            )
         self._last = model
         return model
 
-    def _scripts(self) -> list[list[str]]:
-        """Of each script a model that tells it from others, or all models where there is no other way to choose one."""
-        scripts = {MODELS[name].script: self._of_script(name) for name in (self._last, *self._candidates)}
+    def _models_by_script(self) -> list[list[str]]:
+        """For each script the models to try: one, or all if the words of a text do not tell the script's languages."""
+        scripts = {MODELS[name].script: self._candidates_of_script(name) for name in (self._last, *self._candidates)}
         return [
             [self._last if self._last in names else names[0]] if MODELS[names[0]].language else names
             for names in scripts.values()
         ]
 
-    def _of_script(self, model: str) -> list[str]:
+    def _candidates_of_script(self, model: str) -> list[str]:
         return [name for name in self._candidates if MODELS[name].script == MODELS[model].script]
 
 
-def _attempts(samples: Iterable[Prepared], scripts: Sequence[list[str]]) -> Iterator[tuple[Prepared, list[str]]]:
-    """Samples and the models to read them with: the likelier ways that the page may lie, first all in one script."""
-    unmade, made = iter(samples), []
-    for sample in islice(unmade, LIKELY):
-        made.append(sample)
+def _trials(samples: Iterable[PageImage], scripts: Sequence[list[str]]) -> Iterator[tuple[PageImage, list[str]]]:
+    """Samples and the models to read them with.
+
+    First come the likely directions in the first script, then the same in the other scripts, then the other directions
+    in all scripts. A sample is made only when it is needed.
+    """
+    remaining, likely = iter(samples), []
+    for sample in islice(remaining, LIKELY_DIRECTIONS):
+        likely.append(sample)
         yield sample, scripts[0]
-    yield from product(made, scripts[1:])
-    yield from ((sample, models) for sample in unmade for models in scripts)
+    yield from product(likely, scripts[1:])
+    yield from ((sample, models) for sample in remaining for models in scripts)
 
 
-def _read(sample: Prepared, model: str, tesseract: Tesseract) -> _Sample:
-    found = tesseract.recognise(sample.image, dpi=sample.dpi, languages=model, layout=Layout.BLOCK)
-    letters = _letters(found.text)
+def _read(sample: PageImage, model: str, tesseract: Tesseract) -> _Sample:
+    recognised = tesseract.recognise(sample.image, dpi=sample.dpi, languages=model, layout=Layout.BLOCK)
+    letters = _letters(recognised.text)
     if MODELS[model].script != LATIN and 2 * sum(map(str.isascii, letters)) > len(letters):
-        # Models of other scripts, Chinese for one, read Latin letters too, and nearly as well.
-        return _Sample(model, found.text, 0.0, 0.0)
-    return _Sample(model, found.text, LENIENT.get(model, 1.0) * found.weight, found.confidence)
+        # Models of other scripts, such as Chinese, read Latin letters too, and nearly as well.
+        return _Sample(model, recognised.text, 0.0, 0.0)
+    weight = WEIGHT_FACTORS.get(model, 1.0) * recognised.weight
+    return _Sample(model, recognised.text, weight, recognised.confidence)
 
 
 def _letters(text: str) -> list[str]:
@@ -123,7 +132,7 @@ def _letters(text: str) -> list[str]:
 
 @cache
 def _identifier() -> "LanguageIdentifier":
-    # Half a second and 80 MB: only for those who have several languages of one script to choose from.
+    # Half a second and 80 MB: loaded only where several languages of one script can be chosen.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE)

@@ -1,0 +1,100 @@
+"""Child side: the shades of ink and paper: the threshold between them, local contrast, and the light on the paper."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
+Shades = NDArray[np.uint8]
+Contrasts = NDArray[np.int16]
+
+HISTOGRAM_SIDE_PX = 1000
+"""The histogram of a larger picture takes every second or third pixel only; it comes out the same."""
+
+INK_CONTRAST = 15
+"""Grey levels by which ink is darker than its surroundings in a picture of about 1000 pixels a side."""
+
+PAPER_SIDE_PX = 256
+"""Size of the picture of the paper. It may be small because light changes slowly across a page."""
+
+PAPER_REACH_PX = 4
+"""How far, in the picture of the paper, a pixel looks for paper: letters there are narrower than twice this."""
+
+EVEN_PAPER = 245
+"""The grey level that paper gets where the light is evened out."""
+
+DARKEST_PAPER = 24
+"""Grey level: what is darker than this is not paper but a border, and is brightened no further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How a picture's pixels fall on the two sides of each grey level; the level itself counts as dark."""
+
+    dark_share: Numbers
+    """Share of the pixels on the dark side of each level."""
+    variance_between: Numbers
+    """Variance between the two sides of each level."""
+    variance: float
+    """Variance of all pixels."""
+
+    @property
+    def threshold(self) -> int:
+        return int(self.variance_between.argmax())
+
+
+def histogram(grey: Image.Image) -> Histogram:
+    """The histogram of a picture of mode L."""
+    step = max(1, round(max(grey.size) / HISTOGRAM_SIDE_PX))
+    reduced = grey.resize((-(-grey.width // step), -(-grey.height // step)), Image.Resampling.NEAREST)
+    shares = np.asarray(reduced.histogram(), dtype=np.float64) / (reduced.width * reduced.height)
+    levels = np.arange(shares.size)
+    dark_share, weighted = shares.cumsum(), (shares * levels).cumsum()
+    mean = weighted[-1]
+    between = (mean * dark_share - weighted) ** 2 / np.maximum(dark_share * (1 - dark_share), 1e-9)
+    return Histogram(dark_share, between, float((shares * (levels - mean) ** 2).sum()))
+
+
+def threshold(grey: Image.Image) -> int:
+    """The highest dark grey level by Otsu's method, which Tesseract uses too."""
+    return histogram(grey).threshold
+
+
+def contrast(grey: Image.Image) -> Contrasts:
+    """By how many grey levels each pixel is darker than its surroundings.
+
+    Inside a shadow or a dark border there is no contrast; only their edges have some.
+    """
+    surroundings = grey.filter(ImageFilter.BoxBlur(max(4, max(grey.size) // 40)))
+    darker: Contrasts = np.asarray(surroundings, dtype=np.int16) - np.asarray(grey, dtype=np.int16)
+    return darker
+
+
+def paper(grey: Image.Image) -> Image.Image:
+    """A small picture of the paper without the letters, as dark as the light that fell on it."""
+    small = grey.reduce(max(1, round(max(grey.size) / PAPER_SIDE_PX)))
+    lightest = _lightest_around(np.asarray(small))
+    return Image.fromarray(lightest).reduce(2).filter(ImageFilter.MedianFilter(3)).filter(ImageFilter.BoxBlur(4))
+
+
+def paper_in_full(grey: Image.Image) -> Image.Image:
+    """The picture of the paper in the size of the page."""
+    return paper(grey).resize(grey.size, Image.Resampling.BICUBIC)
+
+
+def evenly_lit(grey: Image.Image) -> Image.Image:
+    """The picture as if the same light had fallen on all of it: each pixel relative to the paper around it."""
+    shades = np.asarray(paper_in_full(grey), dtype=np.float32)
+    even = np.asarray(grey, dtype=np.float32) * (EVEN_PAPER / np.maximum(shades, DARKEST_PAPER))
+    return Image.fromarray(np.minimum(even, 255).astype(np.uint8))
+
+
+def _lightest_around(shades: Shades) -> Shades:
+    for axis in (0, 1):
+        padding = [(PAPER_REACH_PX, PAPER_REACH_PX) if axis == each else (0, 0) for each in (0, 1)]
+        shades = sliding_window_view(np.pad(shades, padding, mode="edge"), 2 * PAPER_REACH_PX + 1, axis).max(axis=-1)
+    return shades
