@@ -81,8 +81,7 @@ def test_each_make_target_that_a_page_names_exists(page: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
     assert (
-        set(re.findall(r"(?:^|`| )make ([a-z]+)(?=`|  | [A-Z_]+=|$)", (ROOT / page).read_text(), re.MULTILINE))
-        <= targets
+        set(re.findall(r"(?:^|`)make ([a-z]+)(?=`|  | [A-Z_]+=|$)", (ROOT / page).read_text(), re.MULTILINE)) <= targets
     )
 
 
