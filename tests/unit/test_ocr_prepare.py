@@ -98,7 +98,7 @@ def ruled_sheet() -> Image.Image:
     return image
 
 
-def test_rules_are_taken_off_and_letters_and_bars_stay() -> None:
+def test_ruled_lines_are_removed_and_letters_and_bars_stay() -> None:
     bare = np.asarray(without_ruled_lines(ruled_sheet()))
 
     assert bare[40:655, 205:].min() > 200
@@ -161,11 +161,11 @@ def lines_of_text(skew: float = 0.0, *, paper: int = 255, ink: int = 0) -> Image
 
 @pytest.mark.parametrize("skew", [-7.0, -2.5, 0.0, 1.5, 6.0])
 def test_the_skew_of_lines_is_seen(skew: float) -> None:
-    seen = analyse(lines_of_text(skew))
+    analysis = analyse(lines_of_text(skew))
 
-    assert seen is not None
-    assert abs(seen.skew - skew) <= 0.3
-    assert seen.clarity > 3
+    assert analysis is not None
+    assert abs(analysis.skew - skew) <= 0.3
+    assert analysis.clarity > 3
 
 
 def test_specks_are_seen_and_letters_are_none() -> None:
@@ -185,9 +185,9 @@ def test_paper_is_hidden_where_it_is_darker_than_the_threshold() -> None:
     light = np.linspace(1, 0.75, 1200)
     shaded = [Image.fromarray((np.asarray(page) * light).astype(np.uint8)) for page in (full, few)]
 
-    seen = [analyse(page) for page in (full, few, *shaded)]
+    analyses = [analyse(page) for page in (full, few, *shaded)]
 
-    assert [found is not None and found.hidden > 0.1 for found in seen] == [False, False, False, True]
+    assert [each is not None and each.hidden > 0.1 for each in analyses] == [False, False, False, True]
 
 
 def test_a_page_on_its_side_is_seen() -> None:
@@ -211,24 +211,24 @@ def test_a_page_on_a_dark_table_has_dark_letters() -> None:
     table = Image.new("L", (2200, 1500), 40)
     table.paste(lines_of_text(), (500, 300))
 
-    seen = analyse(table)
+    analysis = analyse(table)
 
-    assert seen is not None
-    assert not seen.light_on_dark
+    assert analysis is not None
+    assert not analysis.light_on_dark
 
 
-def test_a_blank_page_has_no_look() -> None:
+def test_a_blank_page_has_no_analysis() -> None:
     assert analyse(Image.new("RGB", (500, 700), (250, 250, 240))) is None
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 1), (1, 2), (3, 2), (300, 1), (1, 300)])
-def test_a_picture_of_a_few_pixels_can_be_looked_at(size: tuple[int, int]) -> None:
+def test_a_picture_of_a_few_pixels_can_be_analysed(size: tuple[int, int]) -> None:
     picture = Image.new("L", size, 255)
     picture.putpixel((0, 0), 0)
 
-    seen = analyse(picture)
+    analysis = analyse(picture)
 
-    assert seen is None or 0 <= seen.specks <= 1
+    assert analysis is None or 0 <= analysis.specks <= 1
 
 
 def test_rows_that_are_cut_out_stay_where_they_are_on_the_page() -> None:

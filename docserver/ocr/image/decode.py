@@ -1,4 +1,4 @@
-"""Child side: pages of picture files, decoded with Pillow into what Tesseract may be given; no recognition."""
+"""Child side: picture files, counted and decoded with Pillow into modes that Tesseract reads. Reads no text."""
 
 import errno
 import math
@@ -16,7 +16,7 @@ from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 
 Image.MAX_IMAGE_PIXELS = None
-"""Pillow's own limit warns on some frames and not at all on others; `check_size` looks at each."""
+"""Pillow's own limit only warns, and not on every frame; `check_size` checks each frame instead."""
 
 PILLOW_FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -32,22 +32,22 @@ PILLOW_FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "image/avif": ("AVIF",),
     }
 )
-"""The one decoder for each type. Pillow left to itself would start Ghostscript for an EPS named .png."""
+"""The one decoder that is tried for each type. Left to itself, Pillow would start Ghostscript for an EPS named .png."""
 
 MAX_SIDE = 32767
-"""Tesseract keeps coordinates in 16 signed bits and refuses longer sides."""
+"""Pixels. Tesseract keeps coordinates in 16 signed bits and refuses longer sides."""
 
 CREDIBLE_DPI = range(70, 2401)
-"""Tesseract's own bounds; it estimates the resolution of a file that claims another."""
+"""Tesseract's own bounds; for a file that claims a resolution outside them it makes an estimate."""
 
-FAX_PIXEL = (1.5, 2.5)
-"""How much higher than wide the pixels of faxes are: 204 by 98 dots an inch, 200 by 100."""
+FAX_PIXEL_HEIGHT = (1.5, 2.5)
+"""Range for the height by width of a fax's pixels: 2.08 at 204 by 98 dots per inch, 2 at 200 by 100."""
 
 ORIENTATION_TAG = 0x0112
 PHOTOMETRIC_TAG = 262
 
-INVISIBLE_CONTRAST = 24
-"""Grey levels: text that differs less from its background cannot be read, so the other background is tried."""
+MIN_CONTRAST = 24
+"""Grey levels. A text that differs less from its background cannot be read, so the other background is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +56,19 @@ class Picture:
 
     image: Image.Image
     dpi: int | None
-    """What the file itself claims, if that is credible."""
+    """The vertical resolution that the file claims; None if that is not credible."""
     pixel_height: float = 1.0
-    """How much higher than wide a pixel is: 2 on a fax of standard resolution."""
+    """Height by width of a pixel: 2 on a fax of standard resolution."""
 
 
 def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: int) -> int:
-    """The pages of a picture file: every image of a TIFF, one of any other. Raises Unreadable."""
+    """Each image of a TIFF is a page; any other picture file has one. Raises Unreadable."""
     with _opened(source, content_type) as image:
         if content_type != "image/tiff":
             check_size(*image.size, max_pixels=max_pixels)
             return 1
         pages = 1
-        # n_frames would walk the whole chain of a file whose images are millions.
+        # Not n_frames, which would walk through all the images of a file that has millions.
         while _seek(image, pages):
             pages += 1
             if pages > max_pages:
@@ -82,7 +82,7 @@ def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: i
 
 
 def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Picture:
-    """Page `page` (from 1), turned as its EXIF data says. Raises Unreadable."""
+    """Decode page `page` (from 1), turned as its EXIF data says. Raises Unreadable."""
     with _opened(source, content_type) as image:
         if page > 1 and (content_type != "image/tiff" or not _seek(image, page - 1)):
             raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The file has no page {page}.")
@@ -90,12 +90,12 @@ def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Pic
         dpi = _dpi(image)
         image.load()
         shown = image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
-        # A copy, because what Pillow opened is closed here.
-        return Picture(_flat(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
+        # A copy, because Pillow closes the opened image here.
+        return Picture(_readable(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
 
 
 def check_size(width: int, height: int, *, max_pixels: int) -> None:
-    """Raises Unreadable if a page of this size must not be decoded."""
+    """Raise Unreadable if a page of this size must not be decoded."""
     if width < 1 or height < 1:
         raise Unreadable(DocumentErrorCode.CORRUPT, "The picture has no area.")
     if width * height > max_pixels:
@@ -117,22 +117,22 @@ def _megapixels(pixels: int) -> str:
 
 @contextmanager
 def _opened(source: str, content_type: str) -> Iterator[Image.Image]:
-    """The picture, opened by its one decoder; what a decoder raises on a broken file becomes Unreadable."""
+    """Open a picture with its one decoder. Whatever that raises on a broken file, also later, becomes Unreadable."""
     formats = PILLOW_FORMATS[content_type]
     if "HEIF" in formats:
         pi_heif.register_heif_opener()
     try:
-        # From a file, not a path: Pillow maps a path into memory, and with it misreads turned TIFFs (seen in 13.0.0).
+        # From a file, not a path: Pillow maps a path into memory, and then misreads turned TIFFs (seen in 13.0.0).
         with Path(source).open("rb") as file, Image.open(file, formats=formats) as image:
             yield image
     except (Unreadable, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise Unreadable(DocumentErrorCode.CORRUPT, "The picture cannot be opened: its header is broken.") from error
-    # Decoders raise nearly anything on a broken file, and each kind of it means the same.
+    # Decoders raise nearly any exception on a broken file.
     except Exception as error:
-        # A full disk or a lost file is not the document's fault; only the system's own errors have a number. This one
-        # does come from the document: it names a place in the file that no file can have.
+        # Only errors of the system have a number, such as a full disk: they are not the document's fault. EINVAL is:
+        # the document names an offset that no file can have.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         if "broken data stream" in str(error) or "truncated" in str(error).lower():
@@ -153,9 +153,9 @@ def _seek(image: Image.Image, frame: int) -> bool:
 
 
 def _dpi(image: Image.Image) -> int | None:
-    """The vertical resolution that the file itself claims, if credible.
+    """The vertical resolution that the file claims; None if that is not credible.
 
-    Of a JPEG only the JFIF density counts: cameras put a meaningless 72 into EXIF, which Tesseract never sees either.
+    Of a JPEG only the JFIF density counts: cameras write a meaningless 72 into EXIF, which Tesseract ignores too.
     """
     if "jfif" in image.info:
         per_unit = {1: 1.0, 2: 2.54}.get(image.info.get("jfif_unit", 0), 0.0)
@@ -172,13 +172,13 @@ def _dpi(image: Image.Image) -> int | None:
 
 
 def _pixel_height(image: Image.Image) -> float:
-    """Of faxes alone, whose lines are coarser than their rows are fine; other files that claim it are mostly wrong."""
+    """Height by width of a pixel. 1 for all but faxes: other files that claim unequal sides are mostly wrong."""
     claimed: Any = image.info.get("dpi")
     if image.mode != "1" or not isinstance(claimed, tuple) or len(claimed) != 2:
         return 1.0
     across, down = float(claimed[0]), float(claimed[1])
     ratio = across / down if down > 0 else 1.0
-    return ratio if FAX_PIXEL[0] < ratio < FAX_PIXEL[1] and image.height * ratio <= MAX_SIDE else 1.0
+    return ratio if FAX_PIXEL_HEIGHT[0] < ratio < FAX_PIXEL_HEIGHT[1] and image.height * ratio <= MAX_SIDE else 1.0
 
 
 def _orientation(image: Image.Image) -> int:
@@ -187,13 +187,13 @@ def _orientation(image: Image.Image) -> int:
 
 
 def stored_orientation(file: BinaryIO) -> int:
-    """The EXIF orientation of a JPEG, 1 to 8; 1 if it does not tell, or is nonsense."""
+    """The EXIF orientation of a JPEG, 1 to 8; 1 if there is none or it is invalid."""
     with Image.open(file, formats=["JPEG"]) as image:
         orientation = _orientation(image)
     return orientation if orientation in range(1, 9) else 1
 
 
-def _flat(image: Image.Image) -> Image.Image:
+def _readable(image: Image.Image) -> Image.Image:
     """The picture in mode 1, L or RGB, without transparency."""
     if image.has_transparency_data:
         return _on_background(image.convert("RGBA"))
@@ -210,12 +210,12 @@ def _flat(image: Image.Image) -> Image.Image:
 
 
 def _on_background(image: Image.Image) -> Image.Image:
-    """Paint on white, as every viewer does; on black where that leaves nothing to see (white text on nothing)."""
+    """Paint on white, as every viewer does; on black where nothing would be visible on white, such as white text."""
     for colour in ("white", "black"):
         painted = Image.new("RGBA", image.size, colour)
         painted.alpha_composite(image)
         levels: Any = painted.convert("L").getextrema()
-        if levels[1] - levels[0] >= INVISIBLE_CONTRAST:
+        if levels[1] - levels[0] >= MIN_CONTRAST:
             break
     else:
         painted = Image.new("RGBA", image.size, "white")
@@ -223,7 +223,7 @@ def _on_background(image: Image.Image) -> Image.Image:
 
 
 def _grey_if_grey(image: Image.Image) -> Image.Image:
-    """One channel where all three are the same: a third of the bytes for Tesseract to read."""
+    """The picture in one channel if all three are the same: Tesseract has a third of the bytes to read."""
     red, green, blue = image.split()
     if ImageChops.difference(red, green).getbbox() or ImageChops.difference(green, blue).getbbox():
         return image
@@ -238,12 +238,12 @@ def _from_palette(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Deeper grey brought to 8 bits by the range that its numbers use: 8, 10, 12, 16 bits, or from 0.0 to 1.0."""
+    """Bring deeper grey to 8 bits, by the range that its numbers use: 8, 10, 12, 16 bits, or from 0.0 to 1.0."""
     numbers = image.convert("F") if image.mode != "F" else image
     bounds: Any = numbers.getextrema()
     low, high = float(bounds[0]), float(bounds[1])
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture holds values that are no numbers.")
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture holds values that are not numbers.")
     if low < 0:
         black, white = low, high
     elif high <= 1:
@@ -252,7 +252,7 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
         black, white = 0.0, float(2 ** max(8, math.ceil(math.log2(high + 1))) - 1)
     scale = 255 / ((white - black) or 1)
     eight = numbers.point(lambda value: value * scale - black * scale).convert("L")
-    # Pillow inverts "white is zero" for 8 bits and fewer only.
+    # Pillow inverts "white is zero" only for 8 bits or fewer.
     inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == 0
     return ImageOps.invert(eight) if inverted else eight
 

@@ -1,4 +1,4 @@
-"""Child side: what both ways to call Tesseract share: names of languages, the table of words, what it came to."""
+"""Child side: what both ways to call Tesseract share: page layouts, the result, and how its TSV is parsed."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ TSV_COLUMNS = 12
 
 
 class Layout(IntEnum):
-    """What the picture is taken for: Tesseract's page segmentation modes, as far as they are used."""
+    """What the picture is taken for: those of Tesseract's page segmentation modes that are used."""
 
     PAGE = 3
     COLUMN = 4
@@ -29,7 +29,7 @@ class Layout(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What Tesseract read."""
+    """What Tesseract read in one picture."""
 
     text: str
     blocks: tuple[Block, ...]
@@ -37,7 +37,7 @@ class Recognised:
 
     @property
     def weight(self) -> float:
-        """How much was read how surely: the better of two readings of one picture has more of it."""
+        """Letters times their confidence, 0 to 100: the better of two readings of one picture has more weight."""
         return sum(len(word.text) * word.confidence for word in words_of(self.blocks))
 
 
@@ -50,23 +50,24 @@ class Tesseract(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of Tesseract's TSV: level, the numbers of block, paragraph and line, box, confidence, text."""
+    """A row of Tesseract's TSV."""
 
     level: int
     place: tuple[int, int, int]
+    """The numbers of the block, the paragraph and the line."""
     box: Box
     confidence: float
     text: str
 
 
 def check_languages(languages: str) -> None:
-    """Raise Unreadable unless they are named as models are."""
+    """Raise Unreadable unless these are names of models."""
     if not NAMES.fullmatch(languages):
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The languages are not named as in eng+deu.")
 
 
 def not_installed(languages: str, detail: str) -> Unreadable:
-    """The exception for a model that is not there."""
+    """The exception for a model that is missing."""
     return Unreadable(
         DocumentErrorCode.UNSUPPORTED,
         f"Not all of the languages {languages} are installed on this server.",
@@ -75,13 +76,13 @@ def not_installed(languages: str, detail: str) -> Unreadable:
 
 
 def recognised(text: str, table: str) -> Recognised:
-    """What Tesseract read, of its text and its TSV."""
+    """The result, from Tesseract's text and its TSV."""
     blocks = tuple(parse(table))
     return Recognised(text.rstrip(), blocks, confidence_of(words_of(blocks)))
 
 
 def parse(table: str) -> Iterator[Block]:
-    """The blocks of Tesseract's TSV in its order; words, lines, paragraphs and blocks without text are left out."""
+    """The blocks of Tesseract's TSV in its order, without empty words, lines, paragraphs and blocks."""
     rows = [row for line in table.split("\n")[1:] if (row := _row(line))]
     boxes = {(row.level, row.place): row.box for row in rows if row.level < WORD_LEVEL}
     words = [row for row in rows if row.level == WORD_LEVEL and row.text.strip()]
@@ -97,7 +98,7 @@ def parse(table: str) -> Iterator[Block]:
 
 
 def _row(line: str) -> _Row | None:
-    # A word may hold odd white space, so neither splitlines nor a bare split would do.
+    # Not splitlines or a bare split: a word may hold unusual white space.
     cells = line.split("\t", TSV_COLUMNS - 1)
     if len(cells) < TSV_COLUMNS - 1:
         return None

@@ -12,13 +12,13 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.recognition.tesseract import Layout, Recognised, check_languages, not_installed, recognised
 
 OUT_OF_MEMORY_SIGNS = ("bad_alloc", "out of memory", "cannot allocate memory", "malloc fail", "calloc fail")
-"""What Tesseract and Leptonica print, in lower case, when an allocation was refused."""
+"""What Tesseract and Leptonica print, in lower case, when an allocation is refused."""
 
 MISSING_MODEL_SIGNS = ("couldn't load any languages", "could not initialize tesseract", "error opening data file")
 
 
 class TesseractProgram:
-    """Starts `tesseract` for each picture, which it is given as a file in `scratch`, never as one from outside."""
+    """Starts `tesseract` for each picture. It reads a file that was written in `scratch`, never an uploaded file."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -27,7 +27,7 @@ class TesseractProgram:
         check_languages(languages)
         base = self._scratch / "recognised"
         source = _written(picture, self._scratch / "picture.tif")
-        # Not image_to_data and image_to_string, which would be two runs: here one run leaves both files.
+        # Not image_to_data and image_to_string, which would take two runs: one run writes both files.
         config = f"--psm {layout.value} -c tessedit_create_txt=1" + (f" --dpi {dpi}" if dpi else "")
         try:
             run_tesseract(
@@ -49,16 +49,16 @@ class TesseractProgram:
             for path in (source, base.with_suffix(".txt"), base.with_suffix(".tsv")):
                 with suppress(FileNotFoundError):
                     path.unlink()
-        found = recognised(text, table)
-        # Tesseract ends well on a full disk too, with whatever found room there.
-        if not table.endswith("\n") or (found.blocks and not found.text):
+        result = recognised(text, table)
+        # On a full disk Tesseract exits with 0 too, and its files are incomplete or empty.
+        if not table.endswith("\n") or (result.blocks and not result.text):
             raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, "Recognition ended before its result was complete.")
-        return found
+        return result
 
 
 def _written(picture: Image.Image, path: Path) -> Path:
-    """The picture as uncompressed TIFF: Tesseract reads PNM byte by byte, at a twentieth of a page's cost."""
-    # A copy without what the upload said of itself: Pillow would write its compression and its tags again.
+    """Write the picture as uncompressed TIFF. PNM would cost a twentieth of a page's time: it is read byte by byte."""
+    # A copy without the metadata of the upload: Pillow would write its compression and its tags again.
     bare = picture.copy()
     bare.info = {}
     bare.save(path, format="TIFF", compression="raw")
@@ -67,11 +67,11 @@ def _written(picture: Image.Image, path: Path) -> Path:
 
 def _fault(status: int, message: str, languages: str) -> Unreadable:
     detail = f"tesseract ended with {status}: {message[-2000:]}"
-    said = message.lower()
-    if any(sign in said for sign in OUT_OF_MEMORY_SIGNS):
+    lower_case = message.lower()
+    if any(sign in lower_case for sign in OUT_OF_MEMORY_SIGNS):
         return Unreadable(
             DocumentErrorCode.OUT_OF_MEMORY, "Reading the page took more memory than is allowed.", detail=detail
         )
-    if any(sign in said for sign in MISSING_MODEL_SIGNS):
+    if any(sign in lower_case for sign in MISSING_MODEL_SIGNS):
         return not_installed(languages, detail)
     return Unreadable(DocumentErrorCode.ENGINE_CRASHED, "Recognition of the page crashed.", detail=detail)
