@@ -12,5 +12,5 @@ class Unreadable(Exception):
         self.detail = detail
 
 
-class NoLayer(Exception):
-    """A page's own text is missing or cannot be trusted, as the message says: the picture must be read."""
+class TextLayerRejected(Exception):
+    """A PDF page's own text is missing or cannot be trusted, as the message says: its image must be read."""

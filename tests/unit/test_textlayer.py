@@ -17,9 +17,9 @@ from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import lines_of
-from docserver.ocr.errors import NoLayer
+from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import page_objects, text_layer, text_words
-from docserver.ocr.pdf.text_layer import Layer
+from docserver.ocr.pdf.text_layer import TextLayer
 from tests.support.samples.pdf_layers import (
     HEIGHT,
     LEFT,
@@ -53,14 +53,14 @@ def opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
         document.close()
 
 
-def layer(data: bytes, page: int = 1) -> Layer:
+def layer(data: bytes, page: int = 1) -> TextLayer:
     with opened(data) as document:
         width, height = (math.ceil(side * DPI / 72) for side in document[page - 1].get_size())
         return text_layer.read(document, page=page, width=width, height=height)
 
 
 def refusal(data: bytes, page: int = 1) -> str:
-    with pytest.raises(NoLayer) as refused:
+    with pytest.raises(TextLayerRejected) as refused:
         layer(data, page)
     return str(refused.value)
 
@@ -172,7 +172,7 @@ def test_pages_of_one_document_are_judged_one_by_one() -> None:
 
     assert layer(data, 1).text == "\n".join(PROSE)
     assert refusal(data, 2) == "a picture without text"
-    assert layer(data, 3) == Layer("", ())
+    assert layer(data, 3) == TextLayer("", ())
     assert layer(data, 4).text == "\n".join(LEFT)
 
 
@@ -259,7 +259,7 @@ def test_a_page_crammed_with_one_word_is_judged_in_a_moment(text: str) -> None:
                 canvas.drawString(20 + 7 * column, 20 + 6.5 * row, text)
 
     began = time.process_time()
-    with suppress(NoLayer):
+    with suppress(TextLayerRejected):
         layer(pdf(crammed))
 
     assert time.process_time() - began < 20
@@ -307,8 +307,8 @@ def test_text_that_climbs_is_read_from_the_picture() -> None:
 
 
 def test_a_page_beyond_all_bounds_is_read_from_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_words, "MOST_CHARACTERS", 300)
+    monkeypatch.setattr(text_words, "MAX_CHARACTERS", 300)
     assert refusal(pdf(lines(PROSE))) == "too many characters"
 
-    monkeypatch.setattr(page_objects, "MOST_OBJECTS", 3)
+    monkeypatch.setattr(page_objects, "MAX_OBJECTS", 3)
     assert refusal(pdf(lines(PROSE))) == "too many objects"

@@ -1,1 +1,1 @@
-"""Child side: PDF pages, drawn as pictures or read by their own text."""
+"""Child side: PDF pages, drawn as images or read from their own text."""

@@ -8,7 +8,7 @@ import pypdfium2.raw as pdfium
 from pypdfium2 import PdfMatrix
 
 from docserver.layout import Box, Rect
-from docserver.ocr.errors import NoLayer
+from docserver.ocr.errors import TextLayerRejected
 
 Point = tuple[float, float]
 
@@ -26,11 +26,11 @@ class PointsToPixels:
 
     @classmethod
     def of_page(cls, page: Any, *, width: int, height: int) -> "PointsToPixels":
-        """For the crop box of a page, which is what its image shows. Raises NoLayer."""
+        """For the crop box of a page, which is what its image shows. Raises TextLayerRejected."""
         box = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, box)
         if not (box.left < box.right and box.bottom < box.top):
-            raise NoLayer("the page has no area")
+            raise TextLayerRejected("the page has no area")
         turns = pdfium.FPDFPage_GetRotation(page)
         across, up = (box.right - box.left, box.top - box.bottom)
         x_scale, y_scale = (width / up, height / across) if turns % 2 else (width / across, height / up)

@@ -1,4 +1,4 @@
-"""Child side: what a PDF page draws besides its words: where pictures lie, and in which order all is painted."""
+"""Child side: the objects that a PDF page is painted with: where its images are, and in which order all is painted."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,82 +9,86 @@ import pypdfium2.raw as pdfium
 from pypdfium2 import PdfMatrix
 
 from docserver.layout import Rect
-from docserver.ocr.errors import NoLayer
+from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.text_words import address_of
 
-MOST_OBJECTS = 50_000
-"""A dense map has some ten thousand; a page of more is drawn faster than it is understood."""
+MAX_OBJECTS = 50_000
+"""A dense map has some ten thousand; a page of more is drawn faster than it is analysed."""
 
-MOST_PICTURES = 300
-"""Of strips of a scan, or of letters that are pictures, there are more."""
+MAX_IMAGES = 300
+"""Scans cut into strips have more, and so have pages whose letters are images."""
 
-DEEPEST = 12
+MAX_FORM_DEPTH = 12
 """Forms within forms; producers nest three or four."""
 
-NOT_PAINTED = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
+MAX_ANNOTATIONS = 5_000
+"""Looked at for text; a long form has some hundred fields on a page."""
 
-SHOWN_ANNOTATIONS = frozenset((pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP))
-"""Kinds of annotations that show text on the page: fields of forms, notes written onto it, stamps."""
+INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 
-MOST_ANNOTATIONS = 5_000
+TEXT_ANNOTATIONS = frozenset((pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP))
+"""Kinds of annotations that show text on the page: form fields, free text, stamps."""
 
 
 @dataclass(slots=True)
-class Scene:
-    pictures: list[tuple[int, Rect]] = field(default_factory=list)
-    """When each picture is painted, and where."""
-    texts: dict[int, int] = field(default_factory=dict)
-    """Address of a text object → when it is painted."""
-    unpainted: set[int] = field(default_factory=set)
-    """Addresses of text objects that are invisible."""
-    objects: int = 0
+class PageObjects:
+    count: int = 0
+    images: list[tuple[int, Rect]] = field(default_factory=list)
+    """The place in the painting order, from 1, and the bounds in points (y upwards) of each image."""
+    text_order: dict[int, int] = field(default_factory=dict)
+    """Address of a text object → its place in the painting order."""
+    invisible_texts: set[int] = field(default_factory=set)
+    """Addresses of text objects that are not painted."""
 
 
-def survey(page: Any) -> Scene:
-    """Look at all objects of a page. Raises NoLayer."""
-    scene = Scene()
+def collect(page: Any) -> PageObjects:
+    """All objects of a page. Raises TextLayerRejected."""
+    objects = PageObjects()
     count = pdfium.FPDFPage_CountObjects(page)
-    for handle, kind, matrix in _objects(count, partial(pdfium.FPDFPage_GetObject, page), PdfMatrix(), 0):
-        scene.objects += 1
-        if scene.objects > MOST_OBJECTS:
-            raise NoLayer("too many objects")
+    for handle, kind, matrix in _walk(count, partial(pdfium.FPDFPage_GetObject, page), matrix=PdfMatrix(), depth=0):
+        objects.count += 1
+        if objects.count > MAX_OBJECTS:
+            raise TextLayerRejected("too many objects")
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
             address = address_of(handle)
-            scene.texts[address] = scene.objects
-            if pdfium.FPDFTextObj_GetTextRenderMode(handle) in NOT_PAINTED:
-                scene.unpainted.add(address)
+            objects.text_order[address] = objects.count
+            if pdfium.FPDFTextObj_GetTextRenderMode(handle) in INVISIBLE_MODES:
+                objects.invisible_texts.add(address)
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            scene.pictures.append((scene.objects, _bounds(handle, matrix)))
-    if len(scene.pictures) > MOST_PICTURES:
-        raise NoLayer("too many pictures")
-    return scene
+            objects.images.append((objects.count, _bounds(handle, matrix)))
+    if len(objects.images) > MAX_IMAGES:
+        raise TextLayerRejected("too many pictures")
+    return objects
 
 
-def shows_annotations(page: Any) -> bool:
-    """Whether fields or notes may show text that is not in the page's own content."""
-    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), MOST_ANNOTATIONS)):
+def has_text_annotations(page: Any) -> bool:
+    """True if form fields or notes may show text that is not in the page's own content."""
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
         annotation = pdfium.FPDFPage_GetAnnot(page, index)
         kind = pdfium.FPDFAnnot_GetSubtype(annotation)
         pdfium.FPDFPage_CloseAnnot(annotation)
-        if kind in SHOWN_ANNOTATIONS:
+        if kind in TEXT_ANNOTATIONS:
             return True
     return False
 
 
-def _objects(
-    count: int, get: Callable[[int], Any], matrix: PdfMatrix, depth: int
+def _walk(
+    count: int, get: Callable[[int], Any], *, matrix: PdfMatrix, depth: int
 ) -> Iterator[tuple[Any, int, PdfMatrix]]:
-    """Each object with its kind and what leads from its coordinates to the page's, in the order they are painted."""
+    """Each object with its kind and the matrix from its coordinates to the page's, in painting order."""
     for index in range(count):
         handle = get(index)
         kind = pdfium.FPDFPageObj_GetType(handle)
         yield handle, kind, matrix
-        if kind == pdfium.FPDF_PAGEOBJ_FORM and depth < DEEPEST:
-            own = pdfium.FS_MATRIX()
-            pdfium.FPDFPageObj_GetMatrix(handle, own)
-            inner = PdfMatrix.from_raw(own).multiply(matrix)
-            parts = pdfium.FPDFFormObj_CountObjects(handle)
-            yield from _objects(parts, partial(pdfium.FPDFFormObj_GetObject, handle), inner, depth + 1)
+        if kind == pdfium.FPDF_PAGEOBJ_FORM and depth < MAX_FORM_DEPTH:
+            form_matrix = pdfium.FS_MATRIX()
+            pdfium.FPDFPageObj_GetMatrix(handle, form_matrix)
+            yield from _walk(
+                pdfium.FPDFFormObj_CountObjects(handle),
+                partial(pdfium.FPDFFormObj_GetObject, handle),
+                matrix=PdfMatrix.from_raw(form_matrix).multiply(matrix),
+                depth=depth + 1,
+            )
 
 
 def _bounds(handle: Any, matrix: PdfMatrix) -> Rect:

@@ -1,6 +1,6 @@
-"""Child side: whether letters make words of some language, told by which of them stand next to each other.
+"""Child side: tells whether a text is of some language, by which letters stand next to each other.
 
-A font that maps its letters wrongly (each shifted by three, say) yields what looks like words and is none.
+A font that maps its letters wrongly (each shifted by three, say) gives a text that looks like words and is none.
 """
 
 import math
@@ -10,31 +10,31 @@ from collections.abc import Iterable
 from itertools import pairwise
 from string import ascii_lowercase
 
-ENOUGH_PAIRS = 20
-"""Fewer pairs of letters, as on a page of numbers, are too few for the full proof."""
+MIN_PAIRS = 20
+"""Pairs of letters that the full test needs; a page of numbers has fewer."""
 
-PROVEN = 0.41
-"""The least share of common pairs on a long page. Of 43 languages in Latin letters the lowest has 0.44 (Vietnamese),
-the next 0.49 (Czech), English 0.80; English with its letters permuted reaches 0.40 in one way of a hundred."""
+MIN_COMMON_SHARE = 0.41
+"""Of a long page's pairs, the common ones. Of 43 languages in Latin letters Vietnamese has the lowest share, 0.44, then
+Czech 0.49, English 0.80; English with its letters permuted at random reaches 0.40 in one of a hundred cases."""
 
-CHANCE = 0.25
-"""By so much, over the root of the number of pairs, a short text may stay below that."""
+SHORT_TEXT_ALLOWANCE = 0.25
+"""Divided by the root of the number of pairs: how far a text may stay below MIN_COMMON_SHARE by chance."""
 
-CREDIBLE = 0.2
-"""The least share where there are few pairs, one pair more or less not counted."""
+MIN_COMMON_SHARE_OF_FEW = 0.2
+"""Of fewer than MIN_PAIRS pairs, if one more were common."""
 
-ABOVE_DOUBT = 0.6
-"""No shift of a language's letters has so many common pairs."""
+UNSHIFTED_COMMON_SHARE = 0.6
+"""No language whose letters are all shifted has so many common pairs."""
 
-BETTER = 0.15
-"""If other letters of the alphabet, all by the same number of places away, make so much more of a text, it is those."""
+MIN_SHIFT_GAIN = 0.15
+"""If shifting all letters by some places makes so many more of the pairs common, the text was shifted."""
 
-COMMON_IDEOGRAPHS = 0.1
-"""The least share of the most common ideographs: half of a Chinese or a third of a Japanese text are, hardly any of
-what a wrong mapping yields."""
+MIN_IDEOGRAPH_SHARE = 0.1
+"""Of the ideographs, those among the most common ones: in a Chinese text half are, in a Japanese one a third, and with
+a wrong mapping hardly any."""
 
-MOST_LETTERS = 20_000
-"""More of a page would tell nothing new."""
+MAX_LETTERS = 20_000
+"""More of a page would not change the result."""
 
 _ALPHABET = frozenset(ascii_lowercase)
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -53,8 +53,8 @@ def _pairs(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-# The common pairs of each script: counted in the translations of the Universal Declaration of Human Rights into its
-# larger languages, of which each weighs the same.
+# The common pairs of each script, counted in the translations of the Universal Declaration of Human Rights into its
+# larger languages, each with the same weight.
 
 _LATIN = _pairs(
     """
@@ -115,8 +115,8 @@ _SCRIPTS = (
 
 
 def is_language(texts: Iterable[str]) -> bool:
-    """Whether the words of a page could be of some language; also where there are too few letters to doubt it."""
-    text = " ".join(texts)[:MOST_LETTERS].lower()
+    """True if the words of a page could be of some language, or have too few letters to tell."""
+    text = " ".join(texts)[:MAX_LETTERS].lower()
     return _has_common_pairs(text) and _has_common_ideographs(text)
 
 
@@ -125,26 +125,29 @@ def _has_common_pairs(text: str) -> bool:
     known = [(count, pair in common) for pair, count in pairs.items() if (common := _common_pairs(pair)) is not None]
     total = sum(count for count, _ in known)
     hits = sum(count for count, hit in known if hit)
-    if total < ENOUGH_PAIRS:
-        return hits + 1 >= CREDIBLE * total
+    if total < MIN_PAIRS:
+        return hits + 1 >= MIN_COMMON_SHARE_OF_FEW * total
     share = hits / total
-    return share >= ABOVE_DOUBT or (share >= PROVEN - CHANCE / math.sqrt(total) and not _is_shifted(pairs))
+    if share >= UNSHIFTED_COMMON_SHARE:
+        return True
+    return share >= MIN_COMMON_SHARE - SHORT_TEXT_ALLOWANCE / math.sqrt(total) and not _is_shifted(pairs)
 
 
 def _is_shifted(pairs: Counter[str]) -> bool:
-    """Whether the letters from a to z would be more of a language some places further on."""
+    """True if the letters from a to z would be more of a language some places further on in the alphabet."""
     latin = {pair: count for pair, count in pairs.items() if set(pair) <= _ALPHABET}
     shares = []
     for places in range(len(ascii_lowercase)):
-        moved = str.maketrans(ascii_lowercase, ascii_lowercase[places:] + ascii_lowercase[:places])
-        shares.append(sum(count for pair, count in latin.items() if pair.translate(moved) in _LATIN))
-    return max(shares) - shares[0] > BETTER * sum(latin.values())
+        shift = str.maketrans(ascii_lowercase, ascii_lowercase[places:] + ascii_lowercase[:places])
+        shares.append(sum(count for pair, count in latin.items() if pair.translate(shift) in _LATIN))
+    return max(shares) - shares[0] > MIN_SHIFT_GAIN * sum(latin.values())
 
 
 def _common_pairs(pair: str) -> frozenset[str] | None:
-    """The pairs common in the script of the first letter; None for a script whose languages are not known here.
+    """The common pairs in the script of the first letter; None if the pair is not to be judged.
 
-    Nor is it told of Vietnamese letters with two marks, which no wrong mapping yields, and of which there are too many.
+    That is for scripts that are not listed here, and for Vietnamese letters with two marks: no wrong mapping gives
+    those, and they make too many pairs to list.
     """
     if any("\u1e00" <= letter <= "\u1eff" for letter in pair):
         return None
@@ -152,7 +155,7 @@ def _common_pairs(pair: str) -> frozenset[str] | None:
 
 
 def _has_common_ideographs(text: str) -> bool:
-    found = _IDEOGRAPH.findall(text)
-    if len(found) < ENOUGH_PAIRS:
+    ideographs = _IDEOGRAPH.findall(text)
+    if len(ideographs) < MIN_PAIRS:
         return True
-    return sum(ideograph in _COMMON_IDEOGRAPHS for ideograph in found) >= COMMON_IDEOGRAPHS * len(found)
+    return sum(ideograph in _COMMON_IDEOGRAPHS for ideograph in ideographs) >= MIN_IDEOGRAPH_SHARE * len(ideographs)

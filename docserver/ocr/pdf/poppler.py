@@ -1,4 +1,4 @@
-"""Child side: the only caller of poppler's programs, through pdf2image; counts and draws what PDFium cannot."""
+"""Child side: the only caller of poppler's programs, through pdf2image; counts and draws PDFs that PDFium cannot."""
 
 import re
 import subprocess
@@ -16,8 +16,8 @@ from docserver.ocr.pdf.resolution import affordable_dpi
 
 _SIZE = re.compile(r"([0-9.]+(?:e\+?[0-9]+)?) x ([0-9.]+(?:e\+?[0-9]+)?) pts")
 _AFTER_LAST = re.compile(r"can not be after the last page \((\d+)\)")
-REFUSED = 1
-"""How pdfinfo ends when it cannot open a file (pdfinfo(1), "Exit codes")."""
+EXIT_CANNOT_OPEN = 1
+"""pdfinfo's exit code for a file that it cannot open (pdfinfo(1), "Exit codes")."""
 
 _HEADER = re.compile(rb"P5\s(\d{1,6})\s(\d{1,6})\s255\s")
 
@@ -41,17 +41,17 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) ->
         output_folder=scratch,
         output_file="page",
         paths_only=True,
-        # pdfinfo measures the crop box, and it is what a reader sees.
+        # Viewers show the crop box, and its size is the one that pdfinfo reports.
         use_cropbox=True,
     )
     if len(paths) != 1:
-        # Its size is known, so this is no broken file but a program that has died.
+        # pdfinfo could tell the page's size: the file is not broken, pdftoppm has died.
         raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF ended before it began.")
-    drawn = Path(str(paths[0]))
-    _check(drawn, page=page)
-    with Image.open(drawn, formats=["PPM"]) as image:
+    path = Path(str(paths[0]))
+    _check(path, page=page)
+    with Image.open(path, formats=["PPM"]) as image:
         image.load()
-    drawn.unlink()
+    path.unlink()
     return Picture(image, used_dpi)
 
 
@@ -59,42 +59,44 @@ def _info(source: str, *, page: int = 1) -> dict[str, Any]:
     try:
         return dict(pdfinfo_from_path(source, first_page=page, last_page=page))
     except PDFPageCountError as error:
-        said = str(error)
-        if "Incorrect password" in said:
+        message = str(error)
+        if "Incorrect password" in message:
             raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.") from error
-        if after := _AFTER_LAST.search(said):
+        if after := _AFTER_LAST.search(message):
             if int(after[1]) == 0:
-                raise Unreadable(DocumentErrorCode.EMPTY, "The PDF has no pages.", detail=said[-2000:]) from error
+                raise Unreadable(DocumentErrorCode.EMPTY, "The PDF has no pages.", detail=message[-2000:]) from error
             raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The PDF has no page {page}.") from error
-        if "security handler" in said:
+        if "security handler" in message:
             raise Unreadable(
-                DocumentErrorCode.ENCRYPTED, "The PDF is protected in a way that cannot be opened.", detail=said[-2000:]
+                DocumentErrorCode.ENCRYPTED,
+                "The PDF is protected in a way that cannot be opened.",
+                detail=message[-2000:],
             ) from error
         if _refuses(source):
             raise Unreadable(
-                DocumentErrorCode.CORRUPT, "The PDF is broken and cannot be opened.", detail=said[-2000:]
+                DocumentErrorCode.CORRUPT, "The PDF is broken and cannot be opened.", detail=message[-2000:]
             ) from error
         raise Unreadable(
-            DocumentErrorCode.ENGINE_CRASHED, "Opening the PDF ended before it was complete.", detail=said[-2000:]
+            DocumentErrorCode.ENGINE_CRASHED, "Opening the PDF ended before it was complete.", detail=message[-2000:]
         ) from error
 
 
 def _refuses(source: str) -> bool:
-    """Whether pdfinfo says itself that it cannot open a file: how it ended pdf2image does not tell."""
-    again = subprocess.run(["pdfinfo", source], capture_output=True, check=False)  # noqa: S607 - as pdf2image does
-    return again.returncode == REFUSED
+    """True if pdfinfo itself says that it cannot open the file; pdf2image does not pass its exit code on."""
+    process = subprocess.run(["pdfinfo", source], capture_output=True, check=False)  # noqa: S607 - as pdf2image does
+    return process.returncode == EXIT_CANNOT_OPEN
 
 
 def _size(info: dict[str, Any], *, page: int) -> tuple[float, float]:
     """Width and height in points."""
-    found = _SIZE.match(info.get(f"Page {page:4d} size", ""))
-    if not found:
+    size = _SIZE.match(info.get(f"Page {page:4d} size", ""))
+    if not size:
         raise Unreadable(DocumentErrorCode.CORRUPT, f"Page {page} of the PDF has no size.")
-    return float(found[1]), float(found[2])
+    return float(size[1]), float(size[2])
 
 
 def _check(path: Path, *, page: int) -> None:
-    """Raise Unreadable unless a page is drawn whole: pdftoppm may crash after half a file, or leave an empty one."""
+    """Raise Unreadable unless the page was drawn whole: pdftoppm may crash halfway, or leave an empty file."""
     with path.open("rb") as file:
         header = _HEADER.match(file.read(32))
     if header:

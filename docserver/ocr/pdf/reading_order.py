@@ -1,7 +1,7 @@
 """Child side: the words of a text layer put into reading order, as lines, paragraphs and columns; geometry alone.
 
-The order in which a file draws its words is a hint and no more: programs draw tables by column, headers last, or whole
-pages from top to bottom across their columns.
+The order in which a file draws its words is only a hint: programs draw tables by column, headers last, or whole pages
+from top to bottom across their columns.
 """
 
 import itertools
@@ -10,49 +10,39 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-WORD_GAP = 1.0
-"""Of the letters' size: a wider gap on one line is no space between two words; justified text stays below."""
+from docserver.ocr.pdf.paragraphs import LineShape, paragraph_starts
 
-GUTTER = 0.6
-"""Of the letters' size: columns are at least so far apart."""
+MAX_WORD_GAP = 1.0
+"""Of the letters' size: a wider gap on a line is no space between two words; justified text stays below."""
 
-SAME_LINE = 0.35
-"""Of the letters' size: baselines that differ less belong to one line; exponents and indices differ by about 0.3."""
+MIN_GUTTER = 0.6
+"""Of the letters' size: the least distance of two columns."""
 
-PROSE_LETTERS = 18
-"""Lines of prose have more letters at the median, cells of tables fewer."""
+MAX_BASELINE_OFFSET = 0.35
+"""Of the letters' size: baselines that differ less are one line's; exponents and indices differ by about 0.3."""
 
-ALIGNED = 0.7
-"""Rows of a table stand at the same height left and right of a gutter, lines of two columns often do not."""
+MIN_PROSE_LETTERS = 18
+"""Median of a column's lines: lines of prose have more letters, cells of tables fewer."""
 
-BESIDE = 0.5
-"""Share of the lines of the shorter column that have something beside them; else they stand above each other."""
+ALIGNED_SHARE = 0.7
+"""Of a table's rows, those at the same height on both sides of a gutter; lines of two columns have fewer."""
 
-LOOSE = 1.35
-"""Times the usual distance of two lines: farther apart, they are two paragraphs."""
+MIN_BESIDE_SHARE = 0.5
+"""Of the lines of the shorter column, those that have a line beside them; else one text stands above the other."""
 
-WIDEST_SPACING = 2.2
-"""Times the letters' size: lines of one paragraph are not farther apart, as in typescripts with double spacing."""
-
-INDENT = 0.8
-"""Of the letters' size: the least by which the first line of a paragraph is set in."""
-
-OTHER_SIZE = 1.18
-"""Times: a heading is at least so much larger than its text."""
-
-MAX_DEPTH = 40
+MAX_COLUMN_DEPTH = 40
 """Columns within columns; real pages have three."""
 
-MOST_PIECES = 3000
-"""A page of numbers has half as many. Columns are looked for in a time that grows with their square."""
+MAX_SEGMENTS = 3000
+"""A page of numbers has half as many. The time to find columns grows with their square."""
 
-MOST_GUTTERS = 50
-"""A table has fewer."""
+MAX_GUTTERS = 50
+"""Tried in one region; a table has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A word upright in its frame: y grows downwards; the unit is the pixel."""
+class PlacedWord:
+    """A word on an image on which it stands upright, in pixels; y grows downwards."""
 
     text: str
     x0: float
@@ -62,16 +52,16 @@ class Placed:
     baseline: float
     size: float
     """Height of the letters from ascender to descender."""
-    backwards: bool
-    """Written from right to left."""
+    right_to_left: bool
 
 
 @dataclass(slots=True)
-class Piece:
-    """Words that follow each other on one line, and when they were drawn."""
+class _Segment:
+    """Words that are drawn one after the other on one line, without a wide gap."""
 
-    words: list[Placed]
+    words: list[PlacedWord]
     order: int
+    """The place of its first word among all words as they are drawn."""
     x0: float
     x1: float
     baseline: float
@@ -79,7 +69,7 @@ class Piece:
 
     @property
     def top(self) -> float:
-        """Without ascenders, so that lines set tightly do not touch."""
+        """Without ascenders, so that tightly set lines do not overlap."""
         return self.baseline - 0.6 * self.size
 
     @property
@@ -87,115 +77,119 @@ class Piece:
         return sum(len(word.text) for word in self.words) + len(self.words) - 1
 
 
-LaidLine = list[Placed]
-LaidParagraph = list[LaidLine]
-LaidBlock = list[LaidParagraph]
+OrderedLine = list[PlacedWord]
+OrderedParagraph = list[OrderedLine]
+OrderedBlock = list[OrderedParagraph]
 
 
-def arrange(words: Sequence[Placed]) -> list[LaidBlock]:
-    """Blocks of paragraphs of lines of words in reading order; `words` come as they were drawn."""
-    pieces = list(_pieces(words))
-    backwards = sum(word.backwards for word in words) * 2 > len(words)
-    if len(pieces) > MOST_PIECES:
-        return [_paragraphs(_lines(pieces))]
-    return [_paragraphs(_lines(region)) for region in _regions(pieces, backwards=backwards, depth=0)]
+def order_words(words: Sequence[PlacedWord]) -> list[OrderedBlock]:
+    """The words in reading order. They are passed in the order in which they are drawn."""
+    segments = list(_segments(words))
+    right_to_left = sum(word.right_to_left for word in words) * 2 > len(words)
+    if len(segments) > MAX_SEGMENTS:
+        return [_paragraphs(_lines(segments))]
+    return [_paragraphs(_lines(region)) for region in _regions(segments, right_to_left=right_to_left, depth=0)]
 
 
-def _pieces(words: Sequence[Placed]) -> Iterator[Piece]:
-    piece: Piece | None = None
+def _segments(words: Sequence[PlacedWord]) -> Iterator[_Segment]:
+    segment: _Segment | None = None
     for order, word in enumerate(words):
-        if piece is not None and _follows(piece, word):
-            piece.words.append(word)
-            piece.x0, piece.x1 = min(piece.x0, word.x0), max(piece.x1, word.x1)
-            if word.size > piece.size:
-                piece.size, piece.baseline = word.size, word.baseline
+        if segment is not None and _continues(segment, word):
+            segment.words.append(word)
+            segment.x0, segment.x1 = min(segment.x0, word.x0), max(segment.x1, word.x1)
+            if word.size > segment.size:
+                segment.size, segment.baseline = word.size, word.baseline
             continue
-        if piece is not None:
-            yield piece
-        piece = Piece([word], order, word.x0, word.x1, word.baseline, word.size)
-    if piece is not None:
-        yield piece
+        if segment is not None:
+            yield segment
+        segment = _Segment([word], order, word.x0, word.x1, word.baseline, word.size)
+    if segment is not None:
+        yield segment
 
 
-def _follows(piece: Piece, word: Placed) -> bool:
-    size = max(piece.size, word.size)
-    if abs(piece.baseline - word.baseline) > SAME_LINE * size:
+def _continues(segment: _Segment, word: PlacedWord) -> bool:
+    """True if the word stands on the segment's line, close to its last word."""
+    size = max(segment.size, word.size)
+    if abs(segment.baseline - word.baseline) > MAX_BASELINE_OFFSET * size:
         return False
-    last = piece.words[-1]
-    gap = last.x0 - word.x1 if word.backwards and last.backwards else word.x0 - last.x1
-    # In a line of both directions a word may stand anywhere near.
-    if word.backwards != last.backwards:
-        gap = max(word.x0 - piece.x1, piece.x0 - word.x1)
-    return -SAME_LINE * size < gap < WORD_GAP * size
+    last = segment.words[-1]
+    if word.right_to_left != last.right_to_left:
+        # Where two directions meet, the next word may stand on either side of the segment.
+        gap = max(word.x0 - segment.x1, segment.x0 - word.x1)
+    else:
+        gap = last.x0 - word.x1 if word.right_to_left else word.x0 - last.x1
+    return -MAX_BASELINE_OFFSET * size < gap < MAX_WORD_GAP * size
 
 
-def _regions(pieces: list[Piece], *, backwards: bool, depth: int) -> Iterator[list[Piece]]:
-    """Parts of a page in reading order, none of which has columns."""
-    if len(pieces) < 2 or depth > MAX_DEPTH:
-        yield pieces
+def _regions(segments: list[_Segment], *, right_to_left: bool, depth: int) -> Iterator[list[_Segment]]:
+    """The parts of a page in reading order; no part has columns."""
+    if len(segments) < 2 or depth > MAX_COLUMN_DEPTH:
+        yield segments
         return
-    groups = _groups(pieces)
+    groups = _groups(segments)
     if len(groups) > 1:
-        yield from _joined(groups, backwards=backwards, depth=depth)
+        yield from _join_regions(groups, right_to_left=right_to_left, depth=depth)
         return
-    columns = _columns(pieces)
+    columns = _columns(segments)
     if columns is None:
-        yield pieces
+        yield segments
         return
-    for column in reversed(columns) if backwards else columns:
-        yield from _regions(column, backwards=backwards, depth=depth + 1)
+    for column in reversed(columns) if right_to_left else columns:
+        yield from _regions(column, right_to_left=right_to_left, depth=depth + 1)
 
 
-def _joined(groups: list[list[Piece]], *, backwards: bool, depth: int) -> Iterator[list[Piece]]:
-    """The regions of groups that stand below each other; neighbours without columns are one region again."""
-    run: list[Piece] = []
+def _join_regions(groups: list[list[_Segment]], *, right_to_left: bool, depth: int) -> Iterator[list[_Segment]]:
+    """The regions of groups that stand below each other; consecutive groups without columns become one region."""
+    joined: list[_Segment] = []
     for group in groups:
-        regions = list(_regions(group, backwards=backwards, depth=depth + 1))
+        regions = list(_regions(group, right_to_left=right_to_left, depth=depth + 1))
         if len(regions) == 1:
-            run += regions[0]
+            joined += regions[0]
             continue
-        if run:
-            yield run
-            run = []
+        if joined:
+            yield joined
+            joined = []
         yield from regions
-    if run:
-        yield run
+    if joined:
+        yield joined
 
 
-def _groups(pieces: list[Piece]) -> list[list[Piece]]:
-    """The bands of a region gathered from top to bottom, so that those with a common gutter are together."""
-    groups: list[list[Piece]] = []
-    covered: list[tuple[float, float]] = []
-    for band in _bands(pieces):
-        own = _covered(band)
-        both = _merged(covered + own)
-        least = GUTTER * median(piece.size for piece in band)
-        parted = _has_gutter(covered, least)
-        if groups and (_has_gutter(both, least) if parted else not _has_gutter(own, least)):
+def _groups(segments: list[_Segment]) -> list[list[_Segment]]:
+    """The bands of a region from top to bottom, consecutive ones together if they have a gutter in common, or none."""
+    groups: list[list[_Segment]] = []
+    group_extents: list[tuple[float, float]] = []
+    for band in _bands(segments):
+        band_extents = _extents(band)
+        both = _merged(group_extents + band_extents)
+        gutter = MIN_GUTTER * median(segment.size for segment in band)
+        if groups and (
+            _has_gutter(both, gutter) if _has_gutter(group_extents, gutter) else not _has_gutter(band_extents, gutter)
+        ):
             groups[-1] += band
-            covered = both
+            group_extents = both
         else:
             groups.append(list(band))
-            covered = own
+            group_extents = band_extents
     return groups
 
 
-def _bands(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
-    """Pieces whose heights overlap, from top to bottom."""
-    band: list[Piece] = []
+def _bands(segments: Iterable[_Segment]) -> Iterator[list[_Segment]]:
+    """Segments whose heights overlap, from top to bottom."""
+    band: list[_Segment] = []
     bottom = 0.0
-    for piece in sorted(pieces, key=lambda piece: piece.top):
-        if band and piece.top >= bottom:
+    for segment in sorted(segments, key=lambda segment: segment.top):
+        if band and segment.top >= bottom:
             yield band
             band = []
-        bottom = max(bottom, piece.baseline) if band else piece.baseline
-        band.append(piece)
+        bottom = max(bottom, segment.baseline) if band else segment.baseline
+        band.append(segment)
     if band:
         yield band
 
 
-def _covered(pieces: Iterable[Piece]) -> list[tuple[float, float]]:
-    return _merged([(piece.x0, piece.x1) for piece in pieces])
+def _extents(segments: Iterable[_Segment]) -> list[tuple[float, float]]:
+    """The parts of the x axis that segments cover, from left to right."""
+    return _merged([(segment.x0, segment.x1) for segment in segments])
 
 
 def _merged(intervals: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -208,106 +202,79 @@ def _merged(intervals: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return merged
 
 
-def _has_gutter(covered: list[tuple[float, float]], least: float) -> bool:
-    return any(right[0] - left[1] >= least for left, right in itertools.pairwise(covered))
+def _has_gutter(extents: list[tuple[float, float]], width: float) -> bool:
+    return any(right[0] - left[1] >= width for left, right in itertools.pairwise(extents))
 
 
-def _columns(pieces: list[Piece]) -> tuple[list[Piece], list[Piece]] | None:
-    """Left and right of the first gutter that parts columns and not the cells of a table."""
-    least = GUTTER * median(piece.size for piece in pieces)
-    for left_of, right_of in itertools.pairwise(_covered(pieces)[: MOST_GUTTERS + 1]):
-        if right_of[0] - left_of[1] < least:
+def _columns(segments: list[_Segment]) -> tuple[list[_Segment], list[_Segment]] | None:
+    """The segments left and right of the first gutter that lies between columns, not between cells of a table."""
+    gutter = MIN_GUTTER * median(segment.size for segment in segments)
+    for left_of, right_of in itertools.pairwise(_extents(segments)[: MAX_GUTTERS + 1]):
+        if right_of[0] - left_of[1] < gutter:
             continue
-        left = [piece for piece in pieces if piece.x1 <= left_of[1]]
-        right = [piece for piece in pieces if piece.x1 > left_of[1]]
+        left = [segment for segment in segments if segment.x1 <= left_of[1]]
+        right = [segment for segment in segments if segment.x1 > left_of[1]]
         if _are_columns(left, right):
             return left, right
     return None
 
 
-def _are_columns(left: list[Piece], right: list[Piece]) -> bool:
-    if _beside(left, right, within=1.0) < BESIDE:
+def _are_columns(left: list[_Segment], right: list[_Segment]) -> bool:
+    if _share_beside(left, right, within=1.0) < MIN_BESIDE_SHARE:
         return False
     if _is_prose(left) and _is_prose(right):
         return True
-    aligned = _beside(left, right, within=SAME_LINE)
-    apart = max(piece.order for piece in left) < min(piece.order for piece in right)
-    return aligned < (ALIGNED if apart else 1 - ALIGNED)
+    aligned = _share_beside(left, right, within=MAX_BASELINE_OFFSET)
+    left_drawn_first = max(segment.order for segment in left) < min(segment.order for segment in right)
+    return aligned < (ALIGNED_SHARE if left_drawn_first else 1 - ALIGNED_SHARE)
 
 
-def _is_prose(pieces: list[Piece]) -> bool:
-    return len(pieces) > 1 and median(piece.letters for piece in pieces) >= PROSE_LETTERS
+def _is_prose(segments: list[_Segment]) -> bool:
+    return len(segments) > 1 and median(segment.letters for segment in segments) >= MIN_PROSE_LETTERS
 
 
-def _beside(left: list[Piece], right: list[Piece], *, within: float) -> float:
-    """The share of the shorter column's lines that have one of the other beside them, `within` so many sizes."""
+def _share_beside(left: list[_Segment], right: list[_Segment], *, within: float) -> float:
+    """The share of the shorter column's lines with a line of the other within so many letter sizes of their height."""
     fewer, more = sorted((left, right), key=len)
-    baselines = sorted(piece.baseline for piece in more)
-    found = 0
-    for piece in fewer:
-        place = bisect(baselines, piece.baseline)
-        near = baselines[max(0, place - 1) : place + 1]
-        found += min(abs(baseline - piece.baseline) for baseline in near) <= within * piece.size
-    return found / len(fewer)
+    baselines = sorted(segment.baseline for segment in more)
+    beside = 0
+    for segment in fewer:
+        place = bisect(baselines, segment.baseline)
+        nearest = baselines[max(0, place - 1) : place + 1]
+        beside += min(abs(baseline - segment.baseline) for baseline in nearest) <= within * segment.size
+    return beside / len(fewer)
 
 
-def _lines(pieces: list[Piece]) -> list[LaidLine]:
-    """The lines of a region without columns: pieces of one height from left to right."""
-    lines: list[list[Piece]] = []
-    for piece in sorted(pieces, key=lambda piece: (piece.baseline, piece.x0)):
-        near = lines[-1] if lines else None
-        if near and abs(near[0].baseline - piece.baseline) <= SAME_LINE * max(near[0].size, piece.size):
-            near.append(piece)
+def _lines(segments: list[_Segment]) -> list[OrderedLine]:
+    """The lines of a region without columns, from top to bottom."""
+    lines: list[list[_Segment]] = []
+    for segment in sorted(segments, key=lambda segment: (segment.baseline, segment.x0)):
+        line = lines[-1] if lines else None
+        if line and abs(line[0].baseline - segment.baseline) <= MAX_BASELINE_OFFSET * max(line[0].size, segment.size):
+            line.append(segment)
         else:
-            lines.append([piece])
-    return [[word for piece in _along(line) for word in piece.words] for line in lines]
+            lines.append([segment])
+    return [[word for segment in _in_writing_direction(line) for word in segment.words] for line in lines]
 
 
-def _along(line: list[Piece]) -> list[Piece]:
-    backwards = sum(word.backwards for piece in line for word in piece.words)
-    mostly = backwards * 2 > sum(len(piece.words) for piece in line)
-    return sorted(line, key=lambda piece: -piece.x1 if mostly else piece.x0)
+def _in_writing_direction(line: list[_Segment]) -> list[_Segment]:
+    words = [word for segment in line for word in segment.words]
+    right_to_left = sum(word.right_to_left for word in words) * 2 > len(words)
+    return sorted(line, key=lambda segment: -segment.x1 if right_to_left else segment.x0)
 
 
-def _paragraphs(lines: list[LaidLine]) -> LaidBlock:
-    if not lines:
-        return []
-    shapes = [_Shape.of(line) for line in lines]
-    pitches = [lower.baseline - upper.baseline for upper, lower in itertools.pairwise(shapes)]
-    pitch = median(pitches) if pitches else 0.0
-    left = min(shape.x0 for shape in shapes)
-    paragraphs = [[lines[0]]]
-    for number in range(1, len(lines)):
-        before, here = shapes[number - 1], shapes[number]
-        after = shapes[number + 1] if number + 1 < len(lines) else None
-        if (
-            here.baseline - before.baseline > LOOSE * min(max(pitch, here.size), WIDEST_SPACING * here.size)
-            or max(here.size, before.size) > OTHER_SIZE * min(here.size, before.size)
-            or _set_in(before, here, after, left=left)
-        ):
+def _paragraphs(lines: list[OrderedLine]) -> OrderedBlock:
+    paragraphs: OrderedBlock = []
+    for line, starts in zip(lines, paragraph_starts([_shape(line) for line in lines]), strict=True):
+        if starts:
             paragraphs.append([])
-        paragraphs[-1].append(lines[number])
+        paragraphs[-1].append(line)
     return paragraphs
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    x0: float
-    x1: float
-    baseline: float
-    size: float
-
-    @classmethod
-    def of(cls, line: LaidLine) -> "_Shape":
-        return cls(
-            x0=min(word.x0 for word in line),
-            x1=max(word.x1 for word in line),
-            baseline=median(word.baseline for word in line),
-            size=max(word.size for word in line),
-        )
-
-
-def _set_in(before: _Shape, here: _Shape, after: _Shape | None, *, left: float) -> bool:
-    """Whether a line is set in, and those around it are not."""
-    indent = INDENT * here.size
-    return here.x0 - left > indent and before.x0 - left < indent / 2 and (after is None or after.x0 - left < indent / 2)
+def _shape(line: OrderedLine) -> LineShape:
+    return LineShape(
+        x0=min(word.x0 for word in line),
+        baseline=median(word.baseline for word in line),
+        size=max(word.size for word in line),
+    )

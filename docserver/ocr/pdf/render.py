@@ -1,4 +1,4 @@
-"""Child side: PDF pages counted and drawn, by PDFium, or by poppler where PDFium makes nothing of them."""
+"""Child side: PDF pages counted and drawn by PDFium, or by poppler where PDFium fails."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Child side: a PDF page's own text in place of recognition, where it is to be trusted; the judgement and its reasons.
+"""Child side: a PDF page's own text in place of recognition, where it can be trusted; the judgement and its reasons.
 
-What a page says of itself may be hidden, wrong, or only a part of what is seen. In doubt the picture is read: that
-takes longer, and is never wrong in kind.
+A page's text may be hidden, wrong, or only a part of what the page shows. In doubt the page is rejected and its image
+read: that takes longer, but shows what people see.
 """
 
 import math
@@ -13,73 +13,61 @@ from pypdfium2.raw import FLAT_NORMALDISPLAY, FPDFPage_Flatten
 
 from docserver.layout import Block, Box, Line, Paragraph, Rect, Word, pack_blocks
 from docserver.model import Reading, Source
-from docserver.ocr.errors import NoLayer, Unreadable
+from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import pdfium
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, TurnedImage
-from docserver.ocr.pdf.page_objects import Scene, shows_annotations, survey
+from docserver.ocr.pdf.page_objects import PageObjects, collect, has_text_annotations
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.plausibility import is_language
-from docserver.ocr.pdf.reading_order import LaidBlock, Placed, arrange
+from docserver.ocr.pdf.reading_order import OrderedBlock, PlacedWord, order_words
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
-from docserver.ocr.pdf.text_words import Glyphs, Stance, TextPage
-from docserver.ocr.pdf.visibility import Sight
+from docserver.ocr.pdf.text_words import PdfWord, TextOrientation, TextPage
+from docserver.ocr.pdf.visibility import PageVisibility
 
-CERTAIN = 100.0
-"""The confidence of every word: nothing about it was guessed."""
+CONFIDENCE = 100.0
+"""Of every word: none was guessed."""
 
-MOST_CROOKED = 0.1
-"""Share of the words; a stamp across a page is one of them."""
+MAX_CROOKED_SHARE = 0.1
+"""Of the words; a stamp across a page has fewer."""
 
-LAST_ALPHABET = "\u2fff"
-"""Beyond are ideographs and syllables, which are written without spaces: alone they stand in a vertical line."""
+LAST_ALPHABETIC = "\u2fff"
+"""Ideographs and syllables come after it. They are written without spaces: alone they stand in a vertical line."""
 
-MOST_LONE = 0.3
-"""Share of the words."""
+MAX_LONE_SHARE = 0.3
+"""Of the words: ideographs that stand alone."""
 
-MOST_UNEXPLAINED = 0.008
-"""Share of the page that may look like text without being in the layer: less than a line and a half, or a logo."""
+MAX_UNEXPLAINED_SHARE = 0.008
+"""Of the page's area: what looks like text without being in the layer. A line and a half has more, a logo less."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """What a page says of itself."""
+class TextLayer:
+    """A page's own text; boxes are in pixels of its image."""
 
     text: str
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A word of the layer that is seen."""
-
-    glyphs: Glyphs
-    rect: Rect
-    """In pixels."""
-    stance: Stance
-    baseline: Point
-    """Where on its baseline it begins."""
-
-
 def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[Reading]:
-    """What these pages (from 1) of a PDF say of themselves, up to the first whose picture must be read."""
+    """The text layers of these pages (from 1) of a PDF, up to the first page whose image must be read."""
     try:
         with pdfium.opened(source) as document:
             document.init_forms()
             for page in pages:
                 yield _reading(document, page=page, dpi=dpi, max_pixels=max_pixels)
-    except (NoLayer, Unreadable, NotForPdfium):
-        # Who draws the page tells what is wrong with it.
+    except (TextLayerRejected, Unreadable, NotForPdfium):
+        # Whatever is wrong with the page, drawing it will report.
         return
 
 
 def _reading(document: Any, *, page: int, dpi: int, max_pixels: int) -> Reading:
     if page > len(document):
-        raise NoLayer("no such page")
-    shown = document[page - 1]
-    pdfium.check_pictures(shown, max_pixels=max_pixels)
-    size = shown.get_size()
+        raise TextLayerRejected("no such page")
+    pdf_page = document[page - 1]
+    pdfium.check_images(pdf_page, max_pixels=max_pixels)
+    size = pdf_page.get_size()
     used_dpi = affordable_dpi(*size, page=page, dpi=dpi, max_pixels=max_pixels)
-    # As PDFium's binding reckons the size of a picture, so that the boxes are the same as recognition's.
+    # Rounded as pypdfium2 does for the image, so that the boxes are in the same pixels as recognition's.
     width, height = (math.ceil(side * used_dpi / POINTS_PER_INCH) for side in size)
     layer = read(document, page=page, width=width, height=height)
     return Reading(
@@ -88,135 +76,166 @@ def _reading(document: Any, *, page: int, dpi: int, max_pixels: int) -> Reading:
         dpi=used_dpi,
         rotation=0,
         source=Source.TEXT_LAYER,
-        confidence=CERTAIN if layer.blocks else 0.0,
+        confidence=CONFIDENCE if layer.blocks else 0.0,
         text=layer.text,
         layout=pack_blocks(layer.blocks),
     )
 
 
-def read(document: Any, *, page: int, width: int, height: int) -> Layer:
-    """The text of page `page` (from 1), with boxes in its picture of `width` x `height` pixels.
+def read(document: Any, *, page: int, width: int, height: int) -> TextLayer:
+    """The text layer of page `page` (from 1), with boxes in its image of `width` x `height` pixels.
 
-    `document` is a PdfDocument with its forms initialised. Raises NoLayer if the picture must be read.
+    `document` is a PdfDocument with its forms initialised. Raises TextLayerRejected if the image must be read.
     """
-    opened = document[page - 1]
-    if shows_annotations(opened):
-        # Their text becomes a part of the page; that shows only when it is opened again.
-        FPDFPage_Flatten(opened, FLAT_NORMALDISPLAY)
-        opened = document[page - 1]
-    scene = survey(opened)
-    if not scene.objects:
-        return Layer("", ())
-    pixels = PointsToPixels.of_page(opened, width=width, height=height)
-    text = TextPage(opened)
+    pdf_page = document[page - 1]
+    if has_text_annotations(pdf_page):
+        # Makes their text a part of the page, but only of one that is loaded after this.
+        FPDFPage_Flatten(pdf_page, FLAT_NORMALDISPLAY)
+        pdf_page = document[page - 1]
+    objects = collect(pdf_page)
+    if not objects.count:
+        return TextLayer("", ())
+    to_pixels = PointsToPixels.of_page(pdf_page, width=width, height=height)
+    text_page = TextPage(pdf_page)
     try:
-        found = _seen(opened, text, scene, pixels)
+        words = _trusted_words(pdf_page, text_page=text_page, objects=objects, to_pixels=to_pixels)
     finally:
-        text.close()
-    if not is_language(word.glyphs.text for word in found):
-        raise NoLayer("no language")
-    blocks = tuple(_blocks(found, pixels))
-    return Layer(_text(blocks), blocks)
+        text_page.close()
+    blocks = tuple(_blocks(words, to_pixels))
+    return TextLayer(_text(blocks), blocks)
 
 
-def _seen(page: Any, text: TextPage, scene: Scene, pixels: PointsToPixels) -> list[_Found]:
-    """The words that are seen on a page, if they are all that is. Raises NoLayer."""
-    pictures = [(order, pixels.rect(rect)) for order, rect in scene.pictures]
-    painted = []
-    drawn = _Drawn()
-    for glyphs in text.words():
-        rect = pixels.rect(glyphs.rect)
-        order = scene.texts.get(glyphs.address, scene.objects)
-        if glyphs.address in scene.unpainted or not pixels.is_on_image(rect) or _covered(rect, order, pictures):
-            continue
-        if not drawn.again(glyphs.text, rect):
-            painted.append((glyphs, rect))
-    if not painted and pictures:
-        raise NoLayer("a picture without text")
-    sight = Sight(page)
-    zoom = sight.width / pixels.width
-    found = [
-        _Found(glyphs, rect, text.stance(glyphs), pixels.point(*text.origin(glyphs)))
-        for glyphs, rect in painted
-        # Dots that lead to a page number are too small to stand out.
-        if sight.sees(_scaled(rect, by=zoom)) or not any(map(str.isalnum, glyphs.text)) or text.may_be_undrawn(glyphs)
+@dataclass(frozen=True, slots=True)
+class _VisibleWord:
+    """A word of the layer, with its place on the image in pixels."""
+
+    pdf_word: PdfWord
+    rect: Rect
+    orientation: TextOrientation
+    baseline: Point
+    """Where the word begins on its baseline."""
+
+
+def _trusted_words(
+    page: Any, *, text_page: TextPage, objects: PageObjects, to_pixels: PointsToPixels
+) -> list[_VisibleWord]:
+    """The words that the page shows, if it shows no other text. Raises TextLayerRejected."""
+    images = [(order, to_pixels.rect(rect)) for order, rect in objects.images]
+    painted = list(_painted_words(text_page.words(), objects=objects, images=images, to_pixels=to_pixels))
+    if not painted and images:
+        raise TextLayerRejected("a picture without text")
+    visibility = PageVisibility(page)
+    scale = visibility.width / to_pixels.width
+    words = [
+        _VisibleWord(word, rect, text_page.orientation(word), to_pixels.point(*text_page.origin(word)))
+        for word, rect in painted
+        # Dots that lead to a page number are too small to be found.
+        if visibility.is_visible(_scaled(rect, scale))
+        or not any(map(str.isalnum, word.text))
+        or text_page.may_lack_font(word)
     ]
-    if not found and not sight.blank:
-        raise NoLayer("no text")
-    if sum(word.stance.crooked for word in found) > MOST_CROOKED * len(found):
-        raise NoLayer("crooked text")
-    if sum(len(word.glyphs.text) == 1 and word.glyphs.text > LAST_ALPHABET for word in found) > MOST_LONE * len(found):
-        raise NoLayer("vertical text")
-    words = [_scaled(word.rect, by=zoom) for word in found]
-    if sight.unexplained(words, [_scaled(rect, by=zoom) for _, rect in pictures]) > MOST_UNEXPLAINED:
-        raise NoLayer("more to read than the layer has")
-    return found
+    if not words and not visibility.is_blank:
+        raise TextLayerRejected("no text")
+    if sum(word.orientation.crooked for word in words) > MAX_CROOKED_SHARE * len(words):
+        raise TextLayerRejected("crooked text")
+    if sum(
+        len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in words
+    ) > MAX_LONE_SHARE * len(words):
+        raise TextLayerRejected("vertical text")
+    word_rects = [_scaled(word.rect, scale) for word in words]
+    image_rects = [_scaled(rect, scale) for _, rect in images]
+    if visibility.unexplained_share(word_rects, image_rects) > MAX_UNEXPLAINED_SHARE:
+        raise TextLayerRejected("more to read than the layer has")
+    if not is_language(word.pdf_word.text for word in words):
+        raise TextLayerRejected("no language")
+    return words
 
 
-def _covered(rect: Rect, order: int, pictures: Sequence[tuple[int, Rect]]) -> bool:
-    """Whether a picture is painted over the middle of a word."""
+def _painted_words(
+    words: Iterable[PdfWord],
+    *,
+    objects: PageObjects,
+    images: Sequence[tuple[int, Rect]],
+    to_pixels: PointsToPixels,
+) -> Iterator[tuple[PdfWord, Rect]]:
+    """Words painted on the page and not covered by an image, with their places in pixels; repetitions are left out."""
+    repetitions = _Repetitions()
+    for word in words:
+        if word.address in objects.invisible_texts:
+            continue
+        rect = to_pixels.rect(word.rect)
+        order = objects.text_order.get(word.address, objects.count)
+        if not to_pixels.is_on_image(rect) or _is_covered(rect, order=order, images=images):
+            continue
+        if not repetitions.has(word.text, rect):
+            yield word, rect
+
+
+def _is_covered(rect: Rect, *, order: int, images: Sequence[tuple[int, Rect]]) -> bool:
+    """True if an image is painted after the `order`-th object and over the middle of the rectangle."""
     x, y = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
     return any(
-        later > order and left <= x <= right and top <= y <= bottom for later, (left, top, right, bottom) in pictures
+        image_order > order and left <= x <= right and top <= y <= bottom
+        for image_order, (left, top, right, bottom) in images
     )
 
 
-class _Drawn:
-    """The words so far, to tell those that are drawn over themselves, a little beside, as a shadow or to be bold."""
+class _Repetitions:
+    """Finds words that are drawn twice in about one place, as a shadow or to look bold."""
 
     def __init__(self) -> None:
         self._places: set[tuple[str, int, int]] = set()
 
-    def again(self, text: str, rect: Rect) -> bool:
-        """Whether the same word was drawn within half its height."""
+    def has(self, text: str, rect: Rect) -> bool:
+        """True if the same word came before, within half its height; else remember it."""
         left, top, right, bottom = rect
         reach = max(bottom - top, right - left, 1.0) / 2 if len(text) == 1 else max(bottom - top, 1.0) / 2
         x, y = int((left + right) / 2 / reach), int((top + bottom) / 2 / reach)
-        if any((text, x + beside, y + below) in self._places for beside in (-1, 0, 1) for below in (-1, 0, 1)):
+        if any((text, x + dx, y + dy) in self._places for dx in (-1, 0, 1) for dy in (-1, 0, 1)):
             return True
         self._places.add((text, x, y))
         return False
 
 
-def _scaled(rect: Rect, *, by: float) -> Rect:
+def _scaled(rect: Rect, scale: float) -> Rect:
     left, top, right, bottom = rect
-    return left * by, top * by, right * by, bottom * by
+    return left * scale, top * scale, right * scale, bottom * scale
 
 
-def _blocks(found: Sequence[_Found], pixels: PointsToPixels) -> Iterable[Block]:
-    """Upright text first, then what is turned, each in its reading order."""
-    turned: dict[int, list[_Found]] = {}
-    for word in found:
-        turned.setdefault((word.stance.turns - pixels.turns) % 4, []).append(word)
-    # The way that most words stand is the page's own.
-    for turns, words in sorted(turned.items(), key=lambda item: -len(item[1])):
-        image = TurnedImage(turns, width=pixels.width, height=pixels.height)
-        for block in arrange([_placed(word, pixels, image) for word in words]):
+def _blocks(words: Sequence[_VisibleWord], to_pixels: PointsToPixels) -> Iterator[Block]:
+    """Blocks in reading order; where words stand in several directions, those of the most frequent one come first."""
+    directions: dict[int, list[_VisibleWord]] = {}
+    for word in words:
+        directions.setdefault((word.orientation.turns - to_pixels.turns) % 4, []).append(word)
+    for turns, turned_words in sorted(directions.items(), key=lambda item: -len(item[1])):
+        image = TurnedImage(turns, width=to_pixels.width, height=to_pixels.height)
+        for block in order_words([_placed(word, image, to_pixels.pixels_per_point) for word in turned_words]):
             yield _block(block, image)
 
 
-def _placed(word: _Found, pixels: PointsToPixels, image: TurnedImage) -> Placed:
+def _placed(word: _VisibleWord, image: TurnedImage, pixels_per_point: float) -> PlacedWord:
     x0, y0, x1, y1 = image.turn(word.rect)
     _, baseline = image.turn_point(word.baseline)
-    return Placed(
-        text=word.glyphs.text,
+    return PlacedWord(
+        text=word.pdf_word.text,
         x0=x0,
         y0=y0,
         x1=x1,
         y1=y1,
         baseline=baseline,
-        size=max(word.stance.size * pixels.pixels_per_point, 1.0),
-        backwards=word.glyphs.backwards,
+        size=max(word.orientation.height * pixels_per_point, 1.0),
+        right_to_left=word.pdf_word.right_to_left,
     )
 
 
-def _block(laid: LaidBlock, image: TurnedImage) -> Block:
+def _block(ordered: OrderedBlock, image: TurnedImage) -> Block:
     paragraphs = []
-    for laid_paragraph in laid:
+    for ordered_paragraph in ordered:
         lines = []
-        for laid_line in laid_paragraph:
+        for ordered_line in ordered_paragraph:
             words = tuple(
-                Word(word.text, image.turn_back((word.x0, word.y0, word.x1, word.y1)), CERTAIN) for word in laid_line
+                Word(word.text, image.turn_back((word.x0, word.y0, word.x1, word.y1)), CONFIDENCE)
+                for word in ordered_line
             )
             lines.append(Line(_around(word.box for word in words), words))
         paragraphs.append(Paragraph(_around(line.box for line in lines), tuple(lines)))
@@ -229,7 +248,7 @@ def _around(boxes: Iterable[Box]) -> Box:
 
 
 def _text(blocks: Iterable[Block]) -> str:
-    """As recognition gives it: a line each, and an empty one between paragraphs."""
+    """As recognition gives it: each line on its own, and an empty line between paragraphs."""
     return "\n\n".join(
         "\n".join(" ".join(word.text for word in line.words) for line in paragraph.lines)
         for block in blocks

@@ -1,4 +1,4 @@
-"""Child side: a PDF page looked at, drawn coarsely: which words are seen, and how much is seen that may be others."""
+"""Child side: a PDF page drawn coarsely, to find which words are visible and how much else looks like text."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,108 +7,111 @@ from PIL import Image, ImageChops, ImageDraw
 
 from docserver.layout import Rect
 
-LONGEST_SIDE = 1600
+MAX_SIDE = 1600
 """Pixels; at one pixel a point an A4 page has 842."""
 
-FAINT = 10
-"""Grey levels: words that differ less from what is behind them are not seen; pale grey on white differs by 30."""
+MIN_CONTRAST = 10
+"""Grey levels between a visible word and its background; pale grey on white has 30."""
 
-EDGE = 30
-"""Grey levels between two neighbours that make an edge; thin grey letters of eight points still have such."""
+EDGE_CONTRAST = 30
+"""Grey levels between two neighbouring pixels at an edge; thin grey letters of eight points still have as much."""
 
 CELL = 8
-"""Pixels: the side of the squares that look like text or do not; about the height of a line."""
+"""Pixels: the side of the cells that look like text or not; about the height of a line."""
 
-LIVELY = 0.14
-"""The least share of edges, both along and across, in a square of text: letters have both kinds, rules have one, and
-dashed rules have fewer."""
+MIN_EDGE_SHARE = 0.14
+"""Of the pixels of a text cell, for horizontal and for vertical edges: letters have both, rules one kind, and dashed
+rules fewer."""
 
-RUN = 4
-"""Squares side by side that make a word; corners of boxes and markers of charts stand alone."""
+MIN_RUN = 4
+"""Cells side by side that make a word; corners of boxes and markers of charts stand alone."""
 
-ONE_COLOUR = 0.35
-"""Share of a picture in about one grey level. Paper, print and charts have more, photographs less."""
+MIN_BACKGROUND_SHARE = 0.35
+"""Of an image, in about one grey level. Paper, print and charts have more, photographs less."""
 
-ABOUT = 12
-"""Grey levels: as far as paper is uneven."""
+BACKGROUND_SPREAD = 12
+"""Grey levels by which the background of an image varies up and down, as paper does."""
 
-PHOTOGRAPH = 0.5
-"""Share of the page: a larger photograph may be one of a page of text."""
+MAX_PHOTOGRAPH_SHARE = 0.5
+"""Of the page: a larger photograph may show a page of text."""
 
 
-class Sight:
-    """A page drawn in grey at about one pixel a point."""
+class PageVisibility:
+    """A page drawn in grey at about one pixel a point. All rectangles are in its pixels, y downwards."""
 
     def __init__(self, page: Any) -> None:
         self._image: Image.Image = page.render(
-            scale=min(1.0, LONGEST_SIDE / max(*page.get_size(), 1.0)), grayscale=True
+            scale=min(1.0, MAX_SIDE / max(*page.get_size(), 1.0)), grayscale=True
         ).to_pil()
         self.width, self.height = self._image.size
-        # How much each pixel differs from the one to its left, and from the one above it.
-        self._steps = [
+        # The contrast of each pixel with the one to its left, and with the one above it.
+        self._contrasts = [
             ImageChops.difference(self._image, ImageChops.offset(self._image, *by)) for by in ((1, 0), (0, 1))
         ]
-        self._marks = ImageChops.lighter(*self._steps).point([255 * (step >= FAINT) for step in range(256)]).tobytes()
+        visible = [255 * (contrast >= MIN_CONTRAST) for contrast in range(256)]
+        self._visible = ImageChops.lighter(*self._contrasts).point(visible).tobytes()
 
     @property
-    def blank(self) -> bool:
-        """Whether there is nothing to see at all."""
+    def is_blank(self) -> bool:
+        """True if the whole page has one colour."""
         low, high = self._image.getextrema()
         return low == high
 
-    def sees(self, place: Rect) -> bool:
-        """Whether something stands out there."""
-        left, top, right, bottom = map(int, place)
+    def is_visible(self, rect: Rect) -> bool:
+        """True if something in the rectangle has contrast."""
+        left, top, right, bottom = map(int, rect)
         left, right = max(0, left), min(right + 1, self.width)
         for row in range(max(0, top), min(bottom + 1, self.height)):
-            if self._marks.find(255, row * self.width + left, row * self.width + right) >= 0:
+            if self._visible.find(255, row * self.width + left, row * self.width + right) >= 0:
                 return True
         return False
 
-    def unexplained(self, words: Iterable[Rect], pictures: Iterable[Rect]) -> float:
-        """The share of the page that looks like text and is none of these words, nor a photograph."""
-        squares = self._like_text()
-        draw = ImageDraw.Draw(squares)
+    def unexplained_share(self, words: Iterable[Rect], images: Iterable[Rect]) -> float:
+        """The share of the page that looks like text, but is in none of these words nor in a photograph."""
+        cells = self._text_cells()
+        draw = ImageDraw.Draw(cells)
         for left, top, right, bottom in words:
-            # Half a square more: letters reach out of their boxes, and squares lie anywhere.
+            # Half a cell more, because letters exceed their boxes and cells lie anywhere.
             sides = (left / CELL - 0.5, top / CELL - 0.5, right / CELL + 0.5, bottom / CELL + 0.5)
             draw.rectangle(tuple(map(int, sides)), fill=0)
-        for picture in pictures:
-            if self._is_photograph(picture):
-                draw.rectangle(tuple(int(side / CELL) for side in picture), fill=0)
-        return _share(_runs(squares))
+        for image in images:
+            if self._is_photograph(image):
+                draw.rectangle(tuple(int(side / CELL) for side in image), fill=0)
+        return _white_share(_runs(cells))
 
-    def _part(self, place: Rect) -> Image.Image | None:
-        left, top = max(0, int(place[0])), max(0, int(place[1]))
-        right, bottom = min(self.width, int(place[2]) + 1), min(self.height, int(place[3]) + 1)
-        return self._image.crop((left, top, right, bottom)) if left < right and top < bottom else None
+    def _text_cells(self) -> Image.Image:
+        """One pixel for each cell: white where there are both horizontal and vertical edges, else black."""
+        is_edge = [255 * (contrast >= EDGE_CONTRAST) for contrast in range(256)]
+        vertical, horizontal = (contrast.point(is_edge).reduce(CELL) for contrast in self._contrasts)
+        is_text = [255 * (share >= MIN_EDGE_SHARE * 255) for share in range(256)]
+        return ImageChops.darker(vertical, horizontal).point(is_text)
 
-    def _is_photograph(self, place: Rect) -> bool:
-        part = self._part(place)
-        if part is None or part.width * part.height > PHOTOGRAPH * self.width * self.height:
+    def _is_photograph(self, rect: Rect) -> bool:
+        part = self._crop(rect)
+        if part is None or part.width * part.height > MAX_PHOTOGRAPH_SHARE * self.width * self.height:
             return False
         levels = part.histogram()
-        most = max(range(256), key=levels.__getitem__)
-        return sum(levels[max(0, most - ABOUT) : most + ABOUT + 1]) < ONE_COLOUR * part.width * part.height
+        background = max(range(256), key=levels.__getitem__)
+        near_background = sum(levels[max(0, background - BACKGROUND_SPREAD) : background + BACKGROUND_SPREAD + 1])
+        return near_background < MIN_BACKGROUND_SHARE * part.width * part.height
 
-    def _like_text(self) -> Image.Image:
-        """White squares where there are edges of both kinds, black ones elsewhere."""
-        along, across = (
-            step.point([255 * (level >= EDGE) for level in range(256)]).reduce(CELL) for step in self._steps
-        )
-        return ImageChops.darker(along, across).point([255 * (share >= LIVELY * 255) for share in range(256)])
+    def _crop(self, rect: Rect) -> Image.Image | None:
+        """The part of the page in the rectangle; None if it lies outside."""
+        left, top = max(0, int(rect[0])), max(0, int(rect[1]))
+        right, bottom = min(self.width, int(rect[2]) + 1), min(self.height, int(rect[3]) + 1)
+        return self._image.crop((left, top, right, bottom)) if left < right and top < bottom else None
 
 
-def _runs(squares: Image.Image) -> Image.Image:
-    """Of the white squares those in a row of RUN."""
-    starts = squares
-    for step in range(1, RUN):
-        starts = ImageChops.darker(starts, ImageChops.offset(squares, -step, 0))
+def _runs(cells: Image.Image) -> Image.Image:
+    """The white cells that have at least MIN_RUN in a row."""
+    starts = cells
+    for step in range(1, MIN_RUN):
+        starts = ImageChops.darker(starts, ImageChops.offset(cells, -step, 0))
     runs = starts
-    for step in range(1, RUN):
+    for step in range(1, MIN_RUN):
         runs = ImageChops.lighter(runs, ImageChops.offset(starts, step, 0))
     return runs
 
 
-def _share(squares: Image.Image) -> float:
-    return squares.histogram()[255] / (squares.width * squares.height)
+def _white_share(cells: Image.Image) -> float:
+    return cells.histogram()[255] / (cells.width * cells.height)
