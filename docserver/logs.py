@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard output, with the request, job and page that a line belongs to."""
+"""Structured logs: one JSON object per line on standard output, with the request, job and page that it belongs to."""
 
 import logging
 import sys
@@ -15,12 +15,12 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 _facts: ContextVar[Mapping[str, Any]] = ContextVar("facts", default=MappingProxyType({}))
 
 FRAMES_SHOWN = 6
-"""Deepest frames of an exception that are logged: enough to find the place, short enough for one line."""
+"""The innermost frames of an exception that are logged: enough to find the place, short enough for one line."""
 
 
 @contextmanager
-def about(**facts: Any) -> Iterator[None]:
-    """Add these facts to every line logged inside."""
+def log_context(**facts: Any) -> Iterator[None]:
+    """Add these facts to every line that is logged inside the block."""
     token = _facts.set({**_facts.get(), **facts})
     try:
         yield
@@ -36,8 +36,8 @@ def set_up(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    # A line's place, thread and process are not among its fields: looking them up would cost each line time. These are
-    # the switches that the logging HOWTO names for it.
+    # Log lines do not have the source line, thread and process, and to look them up takes time. These switches, from
+    # the section "Optimization" of Python's logging HOWTO, turn that off.
     logging._srcfile = None  # noqa: SLF001
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for noisy in ("asyncio", "aiohttp.access", "PIL"):
@@ -45,10 +45,10 @@ def set_up(level: str) -> None:
 
 
 class JsonFormatter(OrjsonFormatter):
-    """time, level, service, message, then the facts of the context and of the call.
+    """Fields: time, level, service, message, then the facts of the context and of the call.
 
-    The service is the second part of the logger's name (`docserver.api` logs as `api`). Of an exception the type
-    and the places are logged, never its text or source lines: those may hold what a client sent.
+    The service is the second part of the logger's name (`docserver.api` logs as `api`). An exception is logged by its
+    type and places, never by its text or source lines, which may hold what a client sent.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class JsonFormatter(OrjsonFormatter):
         log_data["level"] = record.levelname.lower()
         log_data["service"] = part.partition(".")[0] if part and whole == "docserver" else record.name
         message = record.getMessage()
-        # What asyncio says of a task goes on, in further lines, with the text of its exception.
+        # After the first line of what asyncio says of a task comes the text of its exception.
         log_data["message"] = message.partition("\n")[0] if record.name == "asyncio" else message
         log_data.update(_facts.get())
         given = record.__dict__
@@ -80,7 +80,7 @@ class JsonFormatter(OrjsonFormatter):
         try:
             return super().jsonify_log_record(log_data)
         except (TypeError, ValueError):
-            # A fact that JSON has no way to write must not cost the line.
+            # The line is logged even if JSON cannot hold one of its facts.
             return super().jsonify_log_record({key: _printable(value) for key, value in log_data.items()})
 
     def formatException(  # noqa: N802 - the base class's name
@@ -107,7 +107,7 @@ def _module(filename: str) -> str:
 
 
 class _Clock:
-    """The text of the current second, as formatting it anew is half the cost of a line."""
+    """The text of the current second: to format it for each line would be half the cost of a line."""
 
     second = -1
     text = ""

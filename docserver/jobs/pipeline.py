@@ -14,7 +14,7 @@ from docserver.database.tables import jobs, pages
 from docserver.errors import RESOURCE_FAULTS, DatabaseUnavailable, DocumentErrorCode, Failure
 from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, Claims
-from docserver.logs import about
+from docserver.logs import log_context
 from docserver.model import Job, Reading
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
@@ -54,11 +54,11 @@ class Pipeline:
 
     async def work(self, job_id: UUID, slot: Slot) -> bool:
         """Do a chunk of a job's work; False if there is none, or another is at it."""
-        with about(job_id=str(job_id)):
+        with log_context(job_id=str(job_id)):
             async with self._claims.taken(job_id) as claim:
                 if claim is None:
                     return False
-                with about(request_id=claim.job.request_id):
+                with log_context(request_id=claim.job.request_id):
                     await self._do(claim, slot)
         return True
 
@@ -141,7 +141,7 @@ class Pipeline:
             if self._stopping.is_set():
                 await self._claims.give_back(claim.id, claim.job.id)
                 return
-            with about(page=page.number):
+            with log_context(page=page.number):
                 if not await self._read(claim, slot, source, page):
                     return
 
@@ -225,7 +225,7 @@ def _tell(results: transitions.Results, began: float) -> None:
     """Log what was read since `began`."""
     duration_ms = round((time.monotonic() - began) * 1000 / max(1, len(results)))
     for number, result in results.items():
-        with about(page=number):
+        with log_context(page=number):
             if isinstance(result, Failure):
                 log.warning("page failed", extra={"code": result.code, "duration_ms": duration_ms})
             else:

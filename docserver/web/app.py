@@ -1,4 +1,4 @@
-"""The application: all routes and all wiring of the HTTP side."""
+"""The application: all routes and middlewares."""
 
 from aiohttp import web
 
@@ -6,19 +6,19 @@ from docserver.resources import Resources
 from docserver.web import openapi
 from docserver.web.handlers import documents, jobs, results, system
 from docserver.web.keys import RESOURCES
-from docserver.web.middleware import in_time, outermost, rate_limit
+from docserver.web.middleware import deadline, errors_as_problems, rate_limit
 
 FORM_BYTES = 1 << 20
-"""Largest body outside the upload, which is streamed and counted by itself."""
+"""Largest body of a request that is no upload; uploads are streamed and have a limit of their own."""
 
 DOCUMENT = "/v1/documents/{document_id:[0-9a-f-]{36}}"
 JOB = "/v1/jobs/{job_id:[0-9a-f-]{36}}"
-"""Only what can be an id is one, so that the other names below `documents` know no methods but their own."""
+"""The patterns take only what may be an id, so that `list-document` is no id and answers a wrong method with 405."""
 
 
 def make_app(resources: Resources) -> web.Application:
-    """The application over these resources; whoever opened them closes them."""
-    app = web.Application(middlewares=[outermost, rate_limit, in_time], client_max_size=FORM_BYTES)
+    """The application on these resources, which the caller closes."""
+    app = web.Application(middlewares=[errors_as_problems, rate_limit, deadline], client_max_size=FORM_BYTES)
     app[RESOURCES] = resources
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")

@@ -1,4 +1,4 @@
-"""The connections of clients: how many there are at the same time, and how long each may be silent."""
+"""The connections of clients: their number is bounded, and so is the time to the first request."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from docserver.model import new_id
 from docserver.settings import Settings
 from docserver.web import problems
 from docserver.web.keys import REQUEST_ID
-from docserver.web.middleware import AccessLogger, sign
+from docserver.web.middleware import AccessLogger, add_common_headers
 
 log = logging.getLogger("docserver.api")
 
@@ -21,55 +21,56 @@ MAX_HEADER_BYTES = 8190
 MAX_HEADERS = 100
 
 OTHER_DESCRIPTORS = 256
-"""Those of a process beside its clients': database, Redis, OCR processes, refusals under way."""
+"""Open files of a process besides those of its clients: database, Redis, OCR processes, refused connections."""
 
 REFUSALS = 64
-"""Refused connections that are still told why; any more are closed at once."""
+"""Refused connections that wait for their answer to be read; any more are closed without an answer."""
 
 REFUSAL_S = 1.0
-"""A refused client has so long to take the answer; who asks over a slow line sees a closed connection instead."""
+"""How long a refused client may take to read the answer; a client on a slow line sees a closed connection instead."""
 
 FIRST_REQUEST_S = 20.0
 """Longest time from a connection to the end of its first request's head. A slow line needs a second or two for it."""
 
 LINGER_S = 5.0
-"""The rest of a refused upload is taken and dropped for so long, so that its client comes to read the answer."""
+"""How long the rest of a refused upload is read and dropped, because most clients send all before they read."""
 
 
 class Connections:
-    """All connections. Beyond the limit a new one takes the place of one that is idle; where none is, it is refused."""
+    """All connections. Beyond the limit a new one takes the place of an idle one; if none is idle, it is refused."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._limit = _affordable(settings.max_connections)
-        # Weak, so that one whose connection failed before it was made cannot hold a place for ever.
+        self._limit = _limit(settings.max_connections)
+        # Weak references, because a connection that fails before it is made is never removed by `remove`.
         self._open: WeakKeyDictionary[Connection, None] = WeakKeyDictionary()
         self._refusals: set[_Refusal] = set()
 
     def protocol(self, server: web.Server) -> asyncio.Protocol:
-        """What speaks with the client that is just being accepted."""
-        if len(self._open) >= self._limit and not self._make_room():
+        """The protocol for a client that is just being accepted."""
+        if len(self._open) >= self._limit and not self._close_idle():
             return _Refusal(self._refusals)
         connection = Connection(server, self)
         self._open[connection] = None
         return connection
 
-    def left(self, connection: "Connection") -> None:
-        """A connection has been closed."""
+    def remove(self, connection: "Connection") -> None:
+        """Forget a connection that was closed."""
         self._open.pop(connection, None)
 
-    def _make_room(self) -> bool:
+    def _close_idle(self) -> bool:
+        """Close a connection that is idle; False if none is."""
         idle = next((connection for connection in self._open if connection.idle), None)
         if idle is None:
             log.warning("connection refused", extra={"limit": self._limit})
             return False
-        self.left(idle)
+        self.remove(idle)
         idle.force_close()
         return True
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's connection, with a bound on the time to its first request, and errors as problem+json."""
+    """aiohttp's connection, with a limit on the time to its first request, and errors as problem+json."""
 
     def __init__(self, server: web.Server, connections: Connections) -> None:
         settings = connections.settings
@@ -82,26 +83,26 @@ class Connection(web.RequestHandler):
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             max_headers=MAX_HEADERS,
-            # A body that unpacks to a thousand times its size is refused, not unpacked.
+            # A compressed body may be a thousand times larger inside: it is refused, not decompressed.
             auto_decompress=False,
         )
         self._connections = connections
-        self._first_head: asyncio.TimerHandle | None = None
+        self._first_request_timer: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether the client has asked nothing that is still to be answered."""
+        """True if no request of the client is still unanswered."""
         return not self._request_in_progress and not self._messages
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # Between two requests, aiohttp's keep-alive timer bounds the time to the next whole one.
-        self._first_head = self._loop.call_later(FIRST_REQUEST_S, self._expect_head)
+        # After the first request, aiohttp's keep-alive timer limits the time to the next one.
+        self._first_request_timer = self._loop.call_later(FIRST_REQUEST_S, self._close_without_request)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._first_head:
-            self._first_head.cancel()
-        self._connections.left(self)
+        if self._first_request_timer:
+            self._first_request_timer.cancel()
+        self._connections.remove(self)
         super().connection_lost(exc)
 
     def handle_error(
@@ -111,27 +112,27 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may quote what the client sent
     ) -> web.StreamResponse:
-        """Answer what no handler could: a head that is not HTTP, or a fault outside of the handlers."""
+        """Answer what no handler can: a request that is not HTTP, or a fault outside of the handlers."""
         if request.writer.output_size > 0:
-            raise ConnectionError("The answer has been sent in part.")
+            raise ConnectionError("A part of the answer has been sent already.")
         if status >= 500:
             log.error("unexpected fault", exc_info=exc)
         request[REQUEST_ID] = str(new_id())
         response = problems.response(
             request, problems.InternalError() if status >= 500 else BadRequest("The request is not valid HTTP.")
         )
-        sign(response, request[REQUEST_ID])
+        add_common_headers(response, request[REQUEST_ID])
         response.force_close()
         return response
 
-    def _expect_head(self) -> None:
+    def _close_without_request(self) -> None:
         if self._request_count == 0:
             log.info("connection closed", extra={"reason": "no whole request in time"})
             self.force_close()
 
 
 class _Refusal(asyncio.Protocol):
-    """Tells a client that there are too many, and hangs up."""
+    """Tells a client that there are too many connections, and closes its own."""
 
     def __init__(self, refusals: "set[_Refusal]") -> None:
         self._refusals = refusals
@@ -141,24 +142,24 @@ class _Refusal(asyncio.Protocol):
             transport.abort()
             return
         self._refusals.add(self)
-        transport.write(_too_many())
+        transport.write(_refusal())
         transport.write_eof()
-        # Closed before the request has been read, a connection is reset and the answer lost.
-        self._end = asyncio.get_running_loop().call_later(REFUSAL_S, transport.abort)
+        # To close it before the request has been read would reset the connection and lose the answer.
+        self._abort_timer = asyncio.get_running_loop().call_later(REFUSAL_S, transport.abort)
 
-    def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - its end is all that matters
+    def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - any reason will do
         if self in self._refusals:
             self._refusals.discard(self)
-            self._end.cancel()
+            self._abort_timer.cancel()
 
 
-def _too_many() -> bytes:
+def _refusal() -> bytes:
     error = Unavailable("There are too many connections; try again soon.", headers={"Retry-After": "1"})
-    return problems.unasked(error)
+    return problems.raw_response(error)
 
 
-def _affordable(wanted: int) -> int:
-    """As many connections as wanted, or as the system's limit on open files allows, which is raised where it may be."""
+def _limit(wanted: int) -> int:
+    """The wanted number of connections, or as many as the limit on open files, raised where possible, allows."""
     # An upload, or a file that is sent, takes a second descriptor.
     needed = 2 * wanted + OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,4 @@
-"""The listening socket: open from the start of the process on, whatever answers there."""
+"""The listening socket, which is open from the start of the process, whichever application answers there."""
 
 import asyncio
 import logging
@@ -14,11 +14,11 @@ from docserver.web.connections import Connections
 log = logging.getLogger("docserver.api")
 
 BACKLOG = 1024
-"""Connections that wait to be accepted; a burst of clients should not see resets."""
+"""Connections that may wait to be accepted, so that a burst of clients sees no resets."""
 
 
 class Listener:
-    """Accepts connections for one application, and later for another in its place."""
+    """Accepts connections for one application at a time."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,17 +27,17 @@ class Listener:
         self._socket: asyncio.Server | None = None
 
     async def serve(self, app: web.Application) -> None:
-        """Let this application answer new connections; those of the one before end with what they are answering."""
+        """Let this application answer new connections; those of the previous one end after their current request."""
         runner = web.AppRunner(app, shutdown_timeout=self._settings.grace_s)
         await runner.setup()
-        before, self._runner = self._runner, runner
+        previous, self._runner = self._runner, runner
         if self._socket is None:
             await self._listen()
-        if before:
-            await before.cleanup()
+        if previous:
+            await previous.cleanup()
 
     async def close(self) -> None:
-        """Accept nothing more, let what is being answered end within the grace time, and close."""
+        """Accept no more connections, let current requests end within the grace time, and close."""
         if self._socket:
             self._socket.close()
         runner, self._runner, self._socket = self._runner, None, None
@@ -50,9 +50,9 @@ class Listener:
             self._protocol, settings.host, settings.port, backlog=BACKLOG
         )
         for listening in self._socket.sockets:
-            # Inherited by what is accepted: a client that takes nothing of its answer is not waited for any longer.
+            # Accepted connections inherit this option: the kernel gives up a client that does not read its answer.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(settings.body_timeout_s * 1000))
-        # Where port 0 was asked for, the system has chosen one.
+        # For port 0 the system has chosen one.
         host, port, *_ = self._socket.sockets[0].getsockname()
         log.info("listening", extra={"host": host, "port": port})
 
@@ -64,7 +64,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(settings: Settings) -> AsyncIterator[Listener]:
-    """A listener that is closed at the end; it listens once it has something to serve. Raises OSError."""
+    """A listener that is closed at the end; it starts to listen with its first application. Raises OSError."""
     listener = Listener(settings)
     try:
         yield listener

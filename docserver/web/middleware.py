@@ -1,4 +1,4 @@
-"""What every request passes through: its id, the rate limit, errors as responses, and its line in the log."""
+"""What every request passes through: its id, the rate limit, its deadline, errors as responses, and the access log."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from docserver.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from docserver.logs import about
+from docserver.logs import log_context
 from docserver.model import new_id
 from docserver.redis.rate_limit import Verdict
 from docserver.settings import Network, Rate, Settings
@@ -29,24 +29,24 @@ log = logging.getLogger("docserver.api")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
-UNLIMITED = frozenset({"livez", "readyz", "metrics", "docs", "docs-asset", "openapi"})
-"""Routes that cost nothing or that operators need in an emergency."""
+NOT_RATE_LIMITED = frozenset({"livez", "readyz", "metrics", "docs", "docs-asset", "openapi"})
+"""Routes that cost next to nothing, or that operators need in an emergency."""
 
 RETRY_SOON = {"Retry-After": "5"}
 
 IPV6_CLIENT_PREFIX = 64
-"""One subscriber usually has a whole /64, so an address alone would be no limit."""
+"""A subscriber usually has a whole /64, so a limit for each single address would limit nobody."""
 
 
 @web.middleware
-async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request an id, and turn whatever goes wrong into a problem."""
+async def errors_as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id, and answer every error with a problem; the outermost middleware."""
     given = request.headers.get("X-Request-ID", "")
-    request_id = given if _SANE_ID.fullmatch(given) else str(new_id())
+    request_id = given if _REQUEST_ID.fullmatch(given) else str(new_id())
     request[REQUEST_ID] = request_id
-    with about(request_id=request_id):
+    with log_context(request_id=request_id):
         try:
             response = await handler(request)
         except ServiceError as error:
@@ -54,43 +54,43 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
         except web.HTTPException as error:
             if error.status < 400:
                 raise
-            response = problems.response(request, problems.of_http_exception(error))
+            response = problems.response(request, problems.from_http_exception(error))
         except (web.RequestPayloadError, ConnectionResetError) as error:
-            log.info("request broke off", extra={"fault": type(error).__name__})
-            response = problems.response(request, BadRequest("The request broke off or is malformed."))
+            log.info("request ended too early", extra={"fault": type(error).__name__})
+            response = problems.response(request, BadRequest("The request ended too early or is malformed."))
         except Exception:
             log.exception("unexpected fault")
             response = problems.response(request, problems.InternalError())
-    sign(response, request_id)
+    add_common_headers(response, request_id)
     return response
 
 
-def sign(response: web.StreamResponse, request_id: str) -> None:
-    """What every response carries."""
+def add_common_headers(response: web.StreamResponse, request_id: str) -> None:
+    """Add the headers that every response has."""
     headers = response.headers
     headers["X-Request-ID"] = request_id
     headers["Server"] = problems.SERVER
 
 
 @web.middleware
-async def in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Bound what a request may take: its time, which handlers that wait extend, and its body, but for uploads'."""
+async def deadline(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Limit the time of a request, which handlers extend that wait, and read its body, unless it is an upload."""
     settings = request.app[RESOURCES].settings
     try:
-        async with asyncio.timeout(settings.request_timeout_s) as deadline:
-            request[DEADLINE] = deadline
+        async with asyncio.timeout(settings.request_timeout_s) as timeout:
+            request[DEADLINE] = timeout
             if request.body_exists and request.match_info.route.name != "upload":
                 await _read_body(request)
             return await handler(request)
     except TimeoutError as error:
-        if not deadline.expired():
+        if not timeout.expired():
             raise
         log.warning("request took too long")
-        raise Unavailable("This takes too long just now; try again soon.", headers=RETRY_SOON) from error
+        raise Unavailable("This takes too long at the moment; try again soon.", headers=RETRY_SOON) from error
 
 
 async def _read_body(request: web.Request) -> None:
-    """Read a small body into memory, where `request.json()` finds it."""
+    """Read a small body into memory, where `request.read()` finds it."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMedia("Send the body without Content-Encoding.")
     silence_s = request.app[RESOURCES].settings.body_timeout_s
@@ -103,11 +103,11 @@ async def _read_body(request: web.Request) -> None:
 
 @web.middleware
 async def rate_limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take tokens from the client's bucket, and say in the headers what is left."""
+    """Take tokens from the client's bucket, and tell in the headers how many are left."""
     resources = request.app[RESOURCES]
     settings = resources.settings
     route = request.match_info.route.name
-    if not settings.rate_limit or route is None or route in UNLIMITED:
+    if not settings.rate_limit or route is None or route in NOT_RATE_LIMITED:
         return await handler(request)
     bucket, rate = _bucket(request.method, settings)
     verdict = await resources.limiter.take(
@@ -146,7 +146,7 @@ def _limit_headers(bucket: str, rate: Rate, verdict: Verdict) -> dict[str, str]:
 
 
 def client_of(request: web.BaseRequest, trusted: tuple[Network, ...]) -> str:
-    """Who is asking: the peer, or what trusted proxies say of it; an IPv6 address stands for its /64."""
+    """The client's address: the peer, or what trusted proxies say; of an IPv6 address the /64."""
     address = request.remote or ""
     if trusted:
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
@@ -171,15 +171,15 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return None
-    # An IPv4 peer of a socket that takes both.
+    # A socket for both versions shows an IPv4 peer as an IPv6 address.
     return (isinstance(parsed, IPv6Address) and parsed.ipv4_mapped) or parsed
 
 
 class AccessLogger(AbstractAccessLogger):
-    """One line per request, written when its response has been sent."""
+    """Logs one line for each request, after its response."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        # What was no HTTP has no route, and aiohttp's property asserts that there is one.
+        # A request that is not HTTP has no route, and aiohttp's own property would raise AssertionError.
         matched = getattr(request, "_match_info", None)
         route = matched.route.resource if matched is not None else None
         log.info(

@@ -1,7 +1,7 @@
-"""A multipart upload read as a stream: one file to the storage, options beside it. Nothing is held whole in memory.
+"""Reads a multipart upload as a stream: its file goes to the storage, its fields into memory, each within limits.
 
-aiohttp's own reader is not used: it puts no bound on what stands before the first part and on parts that are skipped,
-and interprets headers of parts (base64, charset) that no upload needs.
+aiohttp's own reader is not used: it sets no limit to what precedes the first part and to parts that are skipped, and it
+interprets headers of parts (base64, charset) that no upload needs.
 """
 
 import asyncio
@@ -19,31 +19,31 @@ from docserver.errors import BadRequest, RequestTimeout, TooLarge, Unprocessable
 from docserver.storage import Received
 
 MAX_FIELD_BYTES = 4096
-"""Longest value of an option: far more than any has."""
+"""Longest value of a field: far more than any option needs."""
 
 MAX_FIELDS = 32
-"""More parts than there are options are a mistake or an attack."""
+"""More fields than there are options are a mistake or an attack."""
 
 MAX_HEADERS = 8
-"""RFC 7578 knows three headers of a part."""
+"""Headers of one part; RFC 7578 knows three."""
 
 MAX_HEADER_BYTES = 8190
-"""As long as one of the request itself may be; a file name is the only long thing in it."""
+"""As long as a header of the request itself may be; only the file name in it can be long."""
 
 MIN_BYTES_PER_S = 1000
 """A slower upload, on average, is given up: a client that sends a byte now and then must not keep its place. Any modem
 is faster."""
 
 OVERHEAD_BYTES = 1 << 20
-"""Of a multipart body beside its file: preamble, headers of parts, options, boundaries, epilogue."""
+"""Everything in the body but the file: preamble, headers of parts, fields, boundaries, epilogue."""
 
 Event: TypeAlias = MultipartSegment | bytes | None
-"""A part begins, goes on, ends."""
+"""A part begins, continues, or ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What an upload may be at most."""
+    """The limits of an upload."""
 
     file_bytes: int
     silence_s: float
@@ -67,19 +67,19 @@ async def read(request: web.Request, *, receive: Receive, discard: Discard, boun
     parser = _parser(request)
     if (request.content_length or 0) > bounds.file_bytes + OVERHEAD_BYTES:
         raise TooLarge(f"The upload is larger than the {bounds.file_bytes / 1_000_000:g} MB that are accepted.")
-    parts = _Parts(receive)
+    form = _Form(receive)
     try:
-        async with aclosing(_events(_Body(request, bounds), parser, parts)) as events:
-            await parts.read(events)
+        async with aclosing(_events(_Body(request, bounds), parser, form)) as events:
+            await form.read(events)
     except MultipartError as error:
-        await parts.drop(discard)
+        await form.discard_file(discard)
         raise BadRequest(f"The multipart body is malformed: {error.args[0]}.") from error
     except BaseException:
-        await parts.drop(discard)
+        await form.discard_file(discard)
         raise
-    if parts.received is None:
+    if form.received is None:
         raise Unprocessable("The part named file is missing.", errors=[{"detail": "No such part.", "pointer": "/file"}])
-    return Upload(parts.received, parts.filename, parts.fields)
+    return Upload(form.received, form.filename, form.fields)
 
 
 def _parser(request: web.Request) -> PushMultipartParser:
@@ -97,7 +97,7 @@ def _parser(request: web.Request) -> PushMultipartParser:
 
 
 class _Body:
-    """The bytes of a request, as long as they come in time."""
+    """The bytes of a request, while they arrive in time."""
 
     def __init__(self, request: web.Request, bounds: Bounds) -> None:
         self._content = request.content
@@ -109,16 +109,14 @@ class _Body:
         """Bytes that have arrived."""
 
     async def chunk(self) -> bytes:
-        """What has arrived, b"" at the end; raises RequestTimeout."""
+        """The bytes that have arrived, b"" at the end; raises RequestTimeout."""
         began = self._clock()
         try:
             async with asyncio.timeout(self._patience_s(began)):
                 arrived: bytes = await self._content.readany()
         except TimeoutError as error:
-            raise RequestTimeout(
-                f"The upload fell silent, or was slower than it may be, after {self.size} bytes."
-            ) from error
-        # Time that the storage took is not the client's.
+            raise RequestTimeout(f"The upload stopped or was too slow, after {self.size} bytes.") from error
+        # Only the wait for the client counts, not the time that the storage takes.
         self._waited_s += self._clock() - began
         self.size += len(arrived)
         return arrived
@@ -129,17 +127,17 @@ class _Body:
         return min(bounds.silence_s, self._until - now, late_s)
 
 
-async def _events(body: _Body, parser: PushMultipartParser, parts: "_Parts") -> AsyncGenerator[Event, None]:
+async def _events(body: _Body, parser: PushMultipartParser, form: "_Form") -> AsyncGenerator[Event, None]:
     while chunk := await body.chunk():
         for event in parser.parse(chunk):
             yield event
-        if body.size - parts.file_bytes > OVERHEAD_BYTES:
-            raise BadRequest("The multipart body has too much beside its file.")
+        if body.size - form.file_bytes > OVERHEAD_BYTES:
+            raise BadRequest("The multipart body has too much besides its file.")
     parser.close()
 
 
-class _Parts:
-    """What has been read of a body so far."""
+class _Form:
+    """The parts of the body that have been read so far."""
 
     def __init__(self, receive: Receive) -> None:
         self.received: Received | None = None
@@ -151,26 +149,32 @@ class _Parts:
     async def read(self, events: AsyncGenerator[Event, None]) -> None:
         async for event in events:
             if isinstance(event, MultipartSegment):
-                await self._take(event, events)
+                await self._read_part(event, events)
 
-    async def drop(self, discard: Discard) -> None:
-        """Leave nothing of a file that has arrived before the rest turned out wrong."""
+    async def discard_file(self, discard: Discard) -> None:
+        """Discard the file, if it arrived before the rest of the body turned out to be wrong."""
         if self.received is not None:
             await asyncio.shield(discard(self.received))
 
-    async def _take(self, part: MultipartSegment, events: AsyncGenerator[Event, None]) -> None:
+    async def _read_part(self, part: MultipartSegment, events: AsyncGenerator[Event, None]) -> None:
         if part.name == "file":
-            if self.received is not None:
-                raise Unprocessable(
-                    "One file an upload.", errors=[{"detail": "Given more than once.", "pointer": "/file"}]
-                )
-            self.filename = _filename(part)
-            self.received = await self._receive(self._file(events))
-            return
+            await self._read_file(part, events)
+        else:
+            await self._read_field(part, events)
+
+    async def _read_file(self, part: MultipartSegment, events: AsyncGenerator[Event, None]) -> None:
+        if self.received is not None:
+            raise Unprocessable(
+                "An upload has one file.", errors=[{"detail": "Given more than once.", "pointer": "/file"}]
+            )
+        self.filename = _filename(part)
+        self.received = await self._receive(self._file_content(events))
+
+    async def _read_field(self, part: MultipartSegment, events: AsyncGenerator[Event, None]) -> None:
         if len(self.fields) == MAX_FIELDS:
             raise BadRequest(f"The body has more than {MAX_FIELDS} fields.")
         value = bytearray()
-        async for chunk in _content(events):
+        async for chunk in _part_content(events):
             value += chunk
             if len(value) > MAX_FIELD_BYTES:
                 raise BadRequest(f"A field is longer than {MAX_FIELD_BYTES} bytes; is the document's part named file?")
@@ -179,14 +183,14 @@ class _Parts:
         except UnicodeDecodeError as error:
             raise BadRequest("A field is not UTF-8 text.") from error
 
-    async def _file(self, events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
-        async for chunk in _content(events):
+    async def _file_content(self, events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
+        async for chunk in _part_content(events):
             self.file_bytes += len(chunk)
             yield chunk
 
 
-async def _content(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
-    """The bytes of the part that has begun, up to its end."""
+async def _part_content(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
+    """The bytes of the current part, up to its end."""
     async for event in events:
         if not isinstance(event, bytes):
             return
@@ -194,12 +198,12 @@ async def _content(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
 
 
 def _filename(part: MultipartSegment) -> str:
-    """The name as the client gave it; some clients add an encoded form (RFC 8187), which then is the exact one."""
+    """The name as the client gave it. Some clients add an encoded form (RFC 8187), which then is the exact one."""
     header = part.header("Content-Disposition", "")
     if "filename*" not in header:
         return part.filename or ""
     with warnings.catch_warnings():
-        # Of a header that it cannot read aiohttp warns, quoting it.
+        # aiohttp warns of a header that it cannot read, and quotes it.
         warnings.simplefilter("ignore")
         _, given = parse_content_disposition(header)
         encoded = content_disposition_filename({key: name for key, name in given.items() if key != "filename"})

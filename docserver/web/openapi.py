@@ -1,4 +1,4 @@
-"""The OpenAPI document and its page; the only import of aiohttp-apispec."""
+"""The OpenAPI document and the page that shows it. No other module imports aiohttp-apispec."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,13 +24,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("openapi", dict)
 
 OPENAPI = "3.0.3"
-"""The latest that the plugin writes and the page shows alike."""
+"""The latest version that both the plugin and the page know."""
 
 ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
 ASSET_NAMES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 
 CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
-"""The page loads nothing from elsewhere; Swagger UI sets styles on its elements and has pictures in its style sheet."""
+"""The page loads nothing from other hosts. Swagger UI sets styles on its elements and has images in its style sheet."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -51,16 +51,16 @@ PAGE = """<!doctype html>
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
 
 _PATH_ID = {"type": "string", "format": "uuid"}
-_PATH_PARTS = {"number": {"type": "integer", "minimum": 1}}
-"""What is no id."""
+_PATH_PARAMETERS = {"number": {"type": "integer", "minimum": 1}}
+"""Parameters of paths that are no id."""
 
 
 def _upload_body() -> dict[str, Any]:
-    """The form of an upload: its file, and the options, which may also stand in the query."""
+    """The form of an upload: its file, and the options, which may also be in the query."""
     spec = APISpec(title="docserver", version=__version__, openapi_version=OPENAPI)
     converter = OpenAPIConverter(OPENAPI, schema_name_resolver=resolver, spec=spec)
     options = converter.schema2jsonschema(request_schemas.UploadOptions())["properties"]  # type: ignore[no-untyped-call]
-    file = {"type": "string", "format": "binary", "description": "A picture or PDF."}
+    file = {"type": "string", "format": "binary", "description": "An image or a PDF."}
     form = {
         "type": "object",
         "required": ["file"],
@@ -74,51 +74,53 @@ def operation(
     *,
     summary: str,
     tag: str,
-    answers: Mapping[int, str],
+    responses: Mapping[int, str],
     schema: type[Schema] | None = None,
     produces: Sequence[str] = ("application/json",),
     query: type[Schema] | None = None,
     body: type[Schema] | None = None,
     path: Iterable[str] = (),
     upload: bool = False,
-    refusals: Iterable[int] = (),
+    errors: Iterable[int] = (),
     headers: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> Callable[[F], F]:
-    """Document a handler: what it answers (status → meaning; JSON of `schema`, or `produces`) and refuses with.
+    """Document a handler: its responses (status → meaning; JSON of `schema`, or `produces`) and its error statuses.
 
-    `body` is the schema of a JSON object that may be sent; `headers` are those of answers beside the ones all have.
+    `body` is the schema of a JSON object that may be sent. `headers` are those that not all responses have.
     """
-    # Who can be told 429 is told with every answer how much is left.
-    limited = ("RateLimit-Policy", "RateLimit") if 429 in refusals else ()
-    told = {
-        status: openapi_parts.answer(
-            status, meaning, schema=schema, produces=produces, headers=(*limited, *headers.get(status, ()))
-        )
-        for status, meaning in answers.items()
-    }
-    told |= {status: openapi_parts.refusal(status, headers=(*limited, *headers.get(status, ()))) for status in refusals}
-    whole: dict[str, Any] = {
+    # A route that is rate limited tells in every response what is left.
+    limit_headers = ("RateLimit-Policy", "RateLimit") if 429 in errors else ()
+
+    def headers_of(status: int) -> Sequence[str]:
+        return (*limit_headers, *headers.get(status, ()))
+
+    documented = {
+        status: openapi_parts.response(status, meaning, schema=schema, produces=produces, headers=headers_of(status))
+        for status, meaning in responses.items()
+    } | {status: openapi_parts.error_response(status, headers=headers_of(status)) for status in errors}
+    arguments: dict[str, Any] = {
         "summary": summary,
         "tags": [tag],
-        "responses": {str(status): one for status, one in told.items()},
+        "responses": {str(status): response for status, response in documented.items()},
         "parameters": [
-            {"in": "path", "name": name, "required": True, "schema": _PATH_PARTS.get(name, _PATH_ID)} for name in path
+            {"in": "path", "name": name, "required": True, "schema": _PATH_PARAMETERS.get(name, _PATH_ID)}
+            for name in path
         ],
     }
     if upload:
-        whole["requestBody"] = _upload_body()
+        arguments["requestBody"] = _upload_body()
     elif body:
-        whole["requestBody"] = {"required": False, "content": {"application/json": {"schema": body}}}
+        arguments["requestBody"] = {"required": False, "content": {"application/json": {"schema": body}}}
 
     def document(handler: F) -> F:
-        documented: F = docs(operationId=handler.__name__, **whole)(handler)
-        return querystring_schema(query)(documented) if query else documented
+        with_docs: F = docs(operationId=handler.__name__, **arguments)(handler)
+        return querystring_schema(query)(with_docs) if query else with_docs
 
     return document
 
 
 class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
-    """aiohttp-apispec for OpenAPI 3, which leaves the handlers as they are: several apps can be made of them."""
+    """aiohttp-apispec for OpenAPI 3. It leaves the handlers unchanged, so that several applications can share them."""
 
     def __init__(self) -> None:
         super().__init__(url=None, title="docserver", version=__version__)
@@ -127,14 +129,16 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
             version=__version__,
             openapi_version=OPENAPI,
             plugins=[self.plugin],
-            info={"description": "Documents in, their text out: every page, every word with its box and confidence."},
+            info={
+                "description": "Documents go in, their text comes out: all pages and words, with boxes and confidences."
+            },
         )
 
     def document(self, app: web.Application) -> dict[str, Any]:
         """The OpenAPI document of an application's routes."""
         self._register(app)
-        described: dict[str, Any] = self.swagger_dict()
-        return described
+        openapi_document: dict[str, Any] = self.swagger_dict()
+        return openapi_document
 
     def _update_paths(self, data: dict[str, Any], method: str, url_path: str) -> None:
         if method == "head":
@@ -144,7 +148,7 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
 
 
 def set_up(app: web.Application) -> None:
-    """Serve the OpenAPI document of the routes that the application has so far, and a page that shows it."""
+    """Add routes for the OpenAPI document of all routes so far, and for the page that shows it."""
     app[DOCUMENT] = _OpenApi3().document(app)
     app.router.add_get("/openapi.json", _openapi_json, name="openapi")
     app.router.add_get("/docs", _page, name="docs")
@@ -166,5 +170,5 @@ async def _asset(request: web.Request) -> web.StreamResponse:
     if name == "start.js":
         return web.Response(text=START, content_type="text/javascript")
     if name not in ASSET_NAMES:
-        raise NotFound("The documentation has no such part.")
+        raise NotFound("The documentation has no such file.")
     return web.FileResponse(ASSETS / name, headers={"Cache-Control": "max-age=86400"})

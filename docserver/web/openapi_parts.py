@@ -1,18 +1,17 @@
-"""Parts of the OpenAPI document that many operations share: headers, links, answers. Knows no framework."""
+"""Parts of the OpenAPI document that many operations share: headers, links, responses. Knows no framework."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from marshmallow import Schema
 
-from docserver.web import problems
-from docserver.web import response_schemas as shapes
+from docserver.web import problems, response_schemas
 
 _SECONDS = {"type": "integer", "minimum": 0}
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {
     "X-Request-ID": {
-        "description": "Names the request in the log; the caller's own, if that was sane.",
+        "description": "Names the request in the log; the client's own, if that is well-formed.",
         "required": True,
         "schema": {"type": "string", "minLength": 1, "maxLength": 128},
     },
@@ -21,15 +20,15 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string", "pattern": '^"[a-z]+";q=[0-9]+;w=[0-9]+$'},
     },
     "RateLimit": {
-        "description": "What is left in it: r tokens, and t seconds until the next one.",
+        "description": "What is left in the bucket: r tokens, and t seconds until the next one.",
         "schema": {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
     },
     "Retry-After": {"description": "Seconds to wait before asking again.", "schema": _SECONDS},
-    "Location": {"description": "Where to follow the job.", "required": True, "schema": {"type": "string"}},
-    "Preference-Applied": {"description": "That the wait was granted.", "schema": {"type": "string"}},
+    "Location": {"description": "The address of the job.", "required": True, "schema": {"type": "string"}},
+    "Preference-Applied": {"description": "Tells that the wait was granted.", "schema": {"type": "string"}},
     "ETag": {"description": "Names this version, for If-None-Match.", "required": True, "schema": {"type": "string"}},
     "Link": {
-        "description": "The first, next and previous part (RFC 8288).",
+        "description": "The first, next and previous part of the list (RFC 8288).",
         "required": True,
         "schema": {"type": "string"},
     },
@@ -40,10 +39,10 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     },
     "Content-Range": {"description": "Which bytes these are.", "required": True, "schema": {"type": "string"}},
 }
-"""By name; an operation says which come with which of its answers."""
+"""By name; an operation says which of its responses have which headers."""
 
-ALWAYS_WITH: Mapping[int, Sequence[str]] = {416: ("Content-Range",), 429: ("Retry-After",), 503: ("Retry-After",)}
-"""Headers that come with a status whatever the operation."""
+REQUIRED_HEADERS: Mapping[int, Sequence[str]] = {416: ("Content-Range",), 429: ("Retry-After",), 503: ("Retry-After",)}
+"""Headers that each response of a status has, whatever the operation."""
 
 _DOCUMENT = {"document_id": "$response.body#/document_id"}
 _JOB = {"job_id": "$response.body#/job_id"}
@@ -56,31 +55,31 @@ JOB_LINKS = {
     )
     for operation in operations
 }
-"""What a client can do with a job that it was told of."""
+"""What a client can do with a job that a response holds."""
 
 
-def answer(
+def response(
     status: int, meaning: str, *, schema: type[Schema] | None, produces: Iterable[str], headers: Sequence[str]
 ) -> dict[str, Any]:
-    """An answer that is no refusal: JSON of `schema`, and whatever else is produced."""
-    described: dict[str, Any] = {"description": meaning, "headers": _headers(status, headers)}
+    """A response that is no error: JSON of `schema`, or another media type."""
+    documented: dict[str, Any] = {"description": meaning, "headers": _headers(status, headers)}
     if status not in (204, 304):
-        described["content"] = {media_type: {"schema": _shape(media_type, schema)} for media_type in produces}
-    if schema is shapes.Job:
-        described["links"] = JOB_LINKS
-    return described
+        documented["content"] = {media_type: {"schema": _schema(media_type, schema)} for media_type in produces}
+    if schema is response_schemas.Job:
+        documented["links"] = JOB_LINKS
+    return documented
 
 
-def refusal(status: int, *, headers: Sequence[str]) -> dict[str, Any]:
-    """An answer that is a problem."""
+def error_response(status: int, *, headers: Sequence[str]) -> dict[str, Any]:
+    """A response that is a problem."""
     return {
-        "description": problems.MEANINGS[status],
+        "description": problems.DESCRIPTIONS[status],
         "headers": _headers(status, headers),
-        "content": {problems.CONTENT_TYPE: {"schema": shapes.Problem}},
+        "content": {problems.CONTENT_TYPE: {"schema": response_schemas.Problem}},
     }
 
 
-def _shape(media_type: str, schema: type[Schema] | None) -> Any:
+def _schema(media_type: str, schema: type[Schema] | None) -> Any:
     if schema and media_type == "application/json":
         return schema
     is_text = media_type.startswith("text/") or media_type.endswith(("json", "xml"))
@@ -88,7 +87,7 @@ def _shape(media_type: str, schema: type[Schema] | None) -> Any:
 
 
 def _headers(status: int, names: Sequence[str]) -> dict[str, Any]:
-    described = {name: dict(HEADERS[name]) for name in ("X-Request-ID", *names)}
-    for name in ALWAYS_WITH.get(status, ()):
-        described[name] = {**HEADERS[name], "required": True}
-    return described
+    documented = {name: dict(HEADERS[name]) for name in ("X-Request-ID", *names)}
+    for name in REQUIRED_HEADERS.get(status, ()):
+        documented[name] = {**HEADERS[name], "required": True}
+    return documented

@@ -1,4 +1,4 @@
-"""Every error as problem+json (RFC 9457): the one place that makes such responses."""
+"""Every error as problem+json (RFC 9457); no other module makes such responses."""
 
 import json
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from docserver.web.keys import REQUEST_ID
 CONTENT_TYPE = "application/problem+json"
 
 RETRY_AFTER_S = "5"
-"""What a client is told to wait when nothing better is known."""
+"""How long a client should wait if nothing better is known."""
 
 SERVER = "docserver"
-"""All that the Server header says: no version, no library."""
+"""The whole Server header: it names neither a version nor a library."""
 
-MEANINGS: Mapping[int, str] = {
+DESCRIPTIONS: Mapping[int, str] = {
     400: "Malformed",
-    404: "There is no such thing",
+    404: "It does not exist",
     406: "None of the formats asked for is offered",
-    408: "The upload fell silent",
+    408: "The body did not arrive in time",
     409: "Not in the job's present state",
     410: "The document was deleted",
     412: "The file is not the version that the request names",
@@ -33,29 +33,29 @@ MEANINGS: Mapping[int, str] = {
     416: "The file has no such range",
     422: "Understood, but not acceptable; errors names what",
     429: "Too many requests of this client; Retry-After says when",
-    503: "A part of the service is away; Retry-After says when to try again",
+    503: "A part of the service does not answer; Retry-After says when to try again",
     507: "No room to store it",
 }
-"""What a status means, for the documentation."""
+"""What each status means, for the OpenAPI document."""
 
 
 class InternalError(ServiceError):
-    """Something that we did not foresee."""
+    """A fault of ours; its cause is only in the log."""
 
     def __init__(self) -> None:
-        super().__init__("Something went wrong here; the log knows more.")
+        super().__init__("Something went wrong in the service; its log has the details.")
 
 
 def response(request: web.BaseRequest, error: ServiceError) -> web.Response:
-    """The response that tells a client of an error."""
+    """The response for an error."""
     if error.status == 503:
         error.headers.setdefault("Retry-After", RETRY_AFTER_S)
     body = _body(error, instance=request.path, request_id=request.get(REQUEST_ID, ""))
     return web.Response(body=body, status=error.status, headers={**error.headers, "Content-Type": CONTENT_TYPE})
 
 
-def unasked(error: ServiceError) -> bytes:
-    """The whole answer, head and body, to a client whose request is not even read."""
+def raw_response(error: ServiceError) -> bytes:
+    """The response as bytes, head and body, for a client whose request is not even read."""
     request_id = str(new_id())
     body = _body(error, instance="", request_id=request_id)
     headers = {
@@ -90,18 +90,18 @@ def _json(problem: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(problem)
     except TypeError:
-        # A name in a request may hold bytes that are no text, and the problem quotes it.
+        # The problem quotes a name from the request that is not valid Unicode.
         return json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def of_http_exception(error: web.HTTPException) -> ServiceError:
-    """The same error in our terms: aiohttp raises its own before a handler runs."""
+def from_http_exception(error: web.HTTPException) -> ServiceError:
+    """Our error for one of aiohttp, which raises its own before a handler runs."""
     if error.status == 404:
-        return NotFound("There is nothing at this path; /docs lists what there is.")
+        return NotFound("There is nothing at this path; /docs lists all paths.")
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         return MethodNotAllowed(
-            f"{error.method} is not possible here; {allowed} is.",
+            f"{error.method} is not allowed here; allowed: {allowed}.",
             headers={"Allow": error.headers.get("Allow", allowed)},
         )
     if error.status == 413:

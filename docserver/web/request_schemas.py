@@ -1,4 +1,4 @@
-"""What requests may say, as marshmallow schemas, and how what they say wrongly is told."""
+"""What requests may hold, as marshmallow schemas, and the errors for what they hold wrongly."""
 
 import base64
 import re
@@ -19,10 +19,10 @@ from docserver.sniff import SUPPORTED
 
 MAX_LIMIT = 100
 MAX_OFFSET = 1_000_000
-"""Far beyond what anybody pages through by offset; the database would have to count all of them."""
+"""Nobody pages so far by offset, and the database would have to read all rows before it."""
 
 MAX_EXPIRES_IN_S = 100 * 365 * 86400
-"""A hundred years: longer than anything is kept, and a time that databases can hold."""
+"""A hundred years: longer than anything is kept, and within what a DATETIME can hold."""
 
 MAX_TEXT = 255
 T = TypeVar("T")
@@ -30,7 +30,7 @@ T = TypeVar("T")
 LANGUAGES = r"^[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}$"
 
 PAGES = r"^[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?(,[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?)*$"
-"""Page ranges, for the documentation: that each counts upwards is beyond a pattern."""
+"""Page ranges, for the OpenAPI document; a pattern cannot say that each range counts upwards."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T.+)?", re.ASCII)
 
@@ -41,17 +41,17 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Strict(Schema):
-    """A schema that refuses what it does not know, and a parameter that is given twice."""
+    """A schema that refuses fields that it does not know."""
 
     class Meta:
         unknown = RAISE
 
 
 class Parsed(fields.Field[T]):
-    """A text that stands for something else, which `parse` tells; it raises ValidationError."""
+    """A text that `parse` turns into a value, or refuses with ValidationError."""
 
     def __init__(self, parse: Callable[[str], T], *, description: str, **shape: Any) -> None:
-        """`shape` is what more OpenAPI can say of the text, such as its pattern."""
+        """`shape` is what else OpenAPI can say about the text, such as its pattern."""
         super().__init__(metadata={"type": "string", "maxLength": MAX_TEXT, "description": description, **shape})
         self._parse = parse
 
@@ -72,7 +72,7 @@ def page_ranges(text: str) -> tuple[range, ...]:
 
 
 def pages_to_read_again(text: str) -> tuple[range, ...] | str:
-    """A selection, or the word for the pages that need review."""
+    """A selection of pages, or NEEDS_REVIEW."""
     return text if text == NEEDS_REVIEW else page_ranges(text)
 
 
@@ -80,27 +80,27 @@ def moment(text: str) -> tuple[datetime, bool]:
     """An RFC 3339 time or a bare date, as a UTC time without zone, and whether it was a bare date."""
     try:
         if not _MOMENT.fullmatch(text):
-            raise ValueError(text)  # noqa: TRY301 - told like any other fault of the text
+            raise ValueError(text)  # noqa: TRY301 - answered like any other fault of the text
         if len(text) == len("2026-11-23"):
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day), True  # noqa: DTZ001 - UTC without zone, as in the tables
-        found = datetime.fromisoformat(text)
-        return (found.astimezone(UTC) if found.tzinfo else found).replace(tzinfo=None), False
+        time = datetime.fromisoformat(text)
+        return (time.astimezone(UTC) if time.tzinfo else time).replace(tzinfo=None), False
     except (ValueError, OverflowError) as error:
         raise ValidationError("A time such as 2026-11-23T20:01:02Z, or a date such as 2026-11-23.") from error
 
 
 def parse_cursor(text: str) -> tuple[str, Position]:
-    """The order that a place in the list belongs to, and the place: the inverse of `cursor`."""
+    """The order of a list and a position in it: the inverse of `cursor`."""
     try:
         sort, created_at, document_id = base64.urlsafe_b64decode(text.encode()).decode().split("|")
         return sort, Position(datetime.fromisoformat(created_at), UUID(document_id))
     except ValueError as error:
-        raise ValidationError("Not a cursor that this service gave out.") from error
+        raise ValidationError("Not a cursor of this service.") from error
 
 
 def cursor(sort: str, position: Position) -> str:
-    """The text form of a place in the list."""
+    """The text form of a position in a list of this order."""
     return base64.urlsafe_b64encode(
         f"{sort}|{position.created_at.isoformat()}|{position.document_id}".encode()
     ).decode()
@@ -110,14 +110,14 @@ class WaitQuery(Strict):
     wait = fields.Float(
         load_default=0.0,
         validate=validate.Range(min=0, max=3600),
-        metadata={"description": "Seconds to wait for a final status; the service grants at most 60."},
+        metadata={"description": "Seconds to wait for a final status; the service grants 60 at most."},
     )
 
 
 class ResultQuery(Strict):
     format = fields.String(
         validate=validate.OneOf(sorted(FORMATS)),
-        metadata={"description": "The format; without it the Accept header decides, and without that it is txt."},
+        metadata={"description": "The format. Without it the Accept header decides; without that, txt."},
     )
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
 
@@ -125,7 +125,7 @@ class ResultQuery(Strict):
 class PageQuery(Strict):
     format = fields.String(
         validate=validate.OneOf(sorted(FORMATS)),
-        metadata={"description": "The format; without it the Accept header decides, and without that it is json."},
+        metadata={"description": "The format. Without it the Accept header decides; without that, json."},
     )
 
 
@@ -136,27 +136,27 @@ class ReadingOptions(Strict):
         validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Names such as eng or eng+deu."),
         metadata={
             "pattern": LANGUAGES,
-            "description": "Installed languages joined by +, most important first; auto: of all, the one of each page.",
+            "description": "Installed languages joined by +, most important first. auto: the one that fits each page.",
         },
     )
     mode = fields.Enum(
         Mode,
         by_value=fields.String,
-        metadata={"description": "auto: a PDF page's own text where it is good, else OCR; force: OCR always."},
+        metadata={"description": "auto: a PDF page's own text if it is good, else OCR. force: always OCR."},
     )
     rotate = fields.Enum(
         Rotate,
         by_value=fields.String,
-        metadata={"description": "auto: pages that lie on their side or upside down are set upright; off: none is."},
+        metadata={"description": "auto: turn pages upright that lie on their side or upside down. off: turn none."},
     )
 
 
 class RetryOptions(ReadingOptions):
-    """What is to be read again, and how."""
+    """Which pages are to be read again, and how."""
 
     pages = Parsed(
         pages_to_read_again,
-        description="Only these pages, as in 1-3,7, or needs_review: those that were read unsurely.",
+        description="Only these pages, as in 1-3,7, or needs_review: those that were read with low confidence.",
         pattern=f"{PAGES[:-1]}$|^{NEEDS_REVIEW}$",
     )
 
@@ -167,7 +167,9 @@ class UploadOptions(ReadingOptions):
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
     expires_in = fields.Integer(
         validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
-        metadata={"description": "Seconds to keep the document and its results; without it the service decides."},
+        metadata={
+            "description": "Seconds to keep the document and its results. Without it the service's setting counts."
+        },
     )
 
 
@@ -176,15 +178,17 @@ class ListQuery(Strict):
     offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=MAX_OFFSET))
     cursor = Parsed(
         parse_cursor,
-        description="`next_cursor` of the answer before; not together with offset.",
+        description="`next_cursor` of the previous response; not together with offset.",
         pattern="^[A-Za-z0-9_=-]+$",
     )
     filename = fields.String(
-        validate=validate.Length(min=1, max=MAX_TEXT), metadata={"description": "A part of the name, in any case."}
+        validate=validate.Length(min=1, max=MAX_TEXT), metadata={"description": "A part of the file name, in any case."}
     )
     content_type = fields.String(validate=validate.OneOf(list(SUPPORTED)))
-    date_from = Parsed(moment, description="Created then or later.", anyOf=MOMENT)
-    date_to = Parsed(moment, description="Created then or earlier; a bare date includes that day.", anyOf=MOMENT)
+    date_from = Parsed(moment, description="Created at this time or later.", anyOf=MOMENT)
+    date_to = Parsed(
+        moment, description="Created at this time or earlier; a bare date includes that day.", anyOf=MOMENT
+    )
     status = fields.String(
         validate=validate.OneOf([status.value for status in Status]), metadata={"description": "Of the latest job."}
     )
@@ -201,19 +205,19 @@ class ListQuery(Strict):
 
 
 def load(schema: Schema, given: MultiMapping[str], *, kind: str = "parameter") -> dict[str, Any]:
-    """What was given, checked; raises Unprocessable that names each wrong `kind` (parameter or pointer)."""
-    twice = [key for key in set(given) if len(given.getall(key)) > 1]
-    if twice:
-        raise _refusal({key: ["Given more than once."] for key in twice}, kind)
+    """The checked values; raises Unprocessable that names each wrong field as `kind`: parameter or pointer."""
+    repeated = [key for key in set(given) if len(given.getall(key)) > 1]
+    if repeated:
+        raise _unprocessable({key: ["Given more than once."] for key in repeated}, kind)
     try:
         loaded: dict[str, Any] = schema.load(dict(given))
     except ValidationError as error:
-        raise _refusal(error.messages_dict, kind) from error
+        raise _unprocessable(error.messages_dict, kind) from error
     return loaded
 
 
-def _refusal(messages: Mapping[str, list[str]], kind: str) -> Unprocessable:
+def _unprocessable(messages: Mapping[str, list[str]], kind: str) -> Unprocessable:
     prefix = "/" if kind == "pointer" else ""
     errors = [{"detail": " ".join(details), kind: prefix + name} for name, details in sorted(messages.items())]
-    told = "; ".join(f"{error[kind].removeprefix('/')}: {error['detail']}" for error in errors)
-    return Unprocessable(f"{told}", errors=errors)
+    detail = "; ".join(f"{error[kind].removeprefix('/')}: {error['detail']}" for error in errors)
+    return Unprocessable(detail, errors=errors)

@@ -1,4 +1,4 @@
-"""The shapes of our JSON answers, for the OpenAPI document; tests hold the real answers against them."""
+"""The shapes of JSON responses, for the OpenAPI document; tests check real responses against them."""
 
 from marshmallow import Schema, fields
 
@@ -45,8 +45,8 @@ class Engine(Schema):
     models = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-class Ended(Schema):
-    """A try that ended."""
+class HistoryEntry(Schema):
+    """A try that has ended."""
 
     attempt = fields.Integer(required=True)
     step = fields.String(required=True, metadata={"enum": ["job", "opening", "page"]})
@@ -66,20 +66,22 @@ class Job(Schema):
     pages = fields.Nested(Progress, required=True)
     progress = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
     confidence = fields.Float(
-        required=True, allow_none=True, metadata={**PERCENT, "description": "Of a completed job's pages with a text."}
+        required=True,
+        allow_none=True,
+        metadata={**PERCENT, "description": "Mean of the pages with a text, once the job is completed."},
     )
     needs_review = fields.List(
         fields.Integer(),
         required=True,
-        metadata={"description": "Pages of a completed job that were read unsurely; the first 100."},
+        metadata={"description": "Pages of a completed job that were read with low confidence; the first 100."},
     )
     eta_seconds = fields.Float(required=True, allow_none=True, metadata=COUNT)
     queue_position = fields.Integer(required=True, allow_none=True, metadata=COUNT)
     attempt = fields.Integer(required=True, metadata={"minimum": 1})
     history = fields.List(
-        fields.Nested(Ended),
+        fields.Nested(HistoryEntry),
         required=True,
-        metadata={"description": "The last 50 tries that ended, oldest first; a page that was read is not among them."},
+        metadata={"description": "The last 50 tries that ended, oldest first; pages that were read are not listed."},
     )
     options = fields.Nested(Options, required=True)
     error = fields.Nested(Failure, required=True, allow_none=True)
@@ -103,7 +105,9 @@ class Line(Schema):
     """A line of the result."""
 
     box = fields.List(fields.Integer(), required=True, metadata=BOX)
-    paragraph = fields.Integer(required=True, metadata={"description": "Which of its block, from 1."})
+    paragraph = fields.Integer(
+        required=True, metadata={"description": "The number of the paragraph in its block, from 1."}
+    )
     confidence = fields.Float(required=True, metadata=PERCENT)
     words = fields.List(fields.Nested(Word), required=True)
 
@@ -116,7 +120,7 @@ class Block(Schema):
 
 
 class Page(Schema):
-    """A page of the result: what it says, or the error that kept it from being read."""
+    """A page of the result: its text, or the error that kept it from being read."""
 
     number = fields.Integer(required=True)
     width = fields.Integer()
@@ -125,7 +129,7 @@ class Page(Schema):
     rotation = fields.Integer()
     source = fields.String(metadata={"enum": list(Source)})
     languages = fields.String(
-        allow_none=True, metadata={"description": "What the page was read with, as in eng+deu; null for its own text."}
+        allow_none=True, metadata={"description": "What the page was read with, as in eng+deu; null for a text layer."}
     )
     confidence = fields.Float(metadata=PERCENT)
     needs_review = fields.Boolean()
@@ -181,7 +185,7 @@ class DocumentList(Schema):
 
 
 class Check(Schema):
-    """The state of a part."""
+    """The state of one part of the service."""
 
     status = fields.String(required=True)
     detail = fields.String()
@@ -195,7 +199,7 @@ class Health(Schema):
 
 
 class Languages(Schema):
-    """The languages that can be asked for, and what is read without asking."""
+    """The languages that can be asked for, and the default."""
 
     default = fields.String(required=True)
     installed = fields.List(fields.String(), required=True)
@@ -216,7 +220,7 @@ class ProblemItem(Schema):
 
 
 class Problem(Schema):
-    """An error as RFC 9457 has it."""
+    """An error in the form of RFC 9457."""
 
     type = fields.String(required=True)
     title = fields.String(required=True)

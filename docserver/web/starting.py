@@ -1,4 +1,4 @@
-"""What answers while the service still waits for its parts: alive, not ready and for what it waits, try again soon."""
+"""The application that answers while the service starts: alive, not ready, and what it is waiting for."""
 
 from dataclasses import dataclass
 
@@ -7,22 +7,22 @@ from aiohttp import web
 from docserver.errors import Starting
 from docserver.web.handlers import system
 from docserver.web.handlers.common import json_response
-from docserver.web.middleware import outermost
+from docserver.web.middleware import errors_as_problems
 
 RETRY_AFTER_S = 2
-"""Parts that are there answer within seconds; those that are not should not be asked after by every client at once."""
+"""A start takes seconds if everything is there; if not, clients should not ask all the time."""
 
 
 @dataclass
 class Progress:
-    """How far the start is."""
+    """How far the start has come."""
 
     waits_for: str = "settings"
     """The part that the service is waiting for."""
 
 
 def make_starting_app(progress: Progress) -> web.Application:
-    """An application in place of the real one, whose connections are closed when that takes over."""
+    """An application in place of the real one; its connections are closed when the real one takes over."""
 
     async def readyz(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
         return json_response(
@@ -37,7 +37,7 @@ def make_starting_app(progress: Progress) -> web.Application:
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
 
-    app = web.Application(middlewares=[outermost])
+    app = web.Application(middlewares=[errors_as_problems])
     app.router.add_get("/livez", system.livez)
     app.router.add_get("/readyz", readyz)
     app.router.add_route("*", "/{path:.*}", anything)

@@ -72,7 +72,7 @@ async def test_auto_stands_alone(client: Client, given: str) -> None:
     status, problem = await post(client, UPLOAD, data=form(png(), languages=given))
 
     assert (status, problem["errors"][0]["pointer"]) == (422, "/languages")
-    assert problem["detail"].startswith("The language auto stands alone: it chooses among those installed, ")
+    assert problem["detail"].startswith("auto cannot be combined with others: it chooses among those installed, ")
 
 
 async def test_the_same_document_is_known_again_until_another_model_is_installed(

@@ -80,7 +80,7 @@ async def test_an_option_that_cannot_be_is_refused_and_leaves_no_file(
 
 async def test_a_missing_language_is_refused_with_the_list_of_installed_ones(client: Client) -> None:
     async with client.post(UPLOAD, data=form(png(), languages="xyz")) as response:
-        assert re.search(r"xyz is not installed; installed are: .*\beng\b", (await response.json())["detail"])
+        assert re.search(r"Not installed: xyz. Installed languages: .*\beng\b", (await response.json())["detail"])
 
 
 async def test_an_upload_without_a_file_is_refused(client: Client) -> None:

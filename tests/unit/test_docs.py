@@ -43,7 +43,7 @@ def test_each_code_of_a_request_error_is_explained_with_its_status() -> None:
 
 
 def test_each_refusal_that_a_handler_documents_has_a_meaning() -> None:
-    assert set(problems.MEANINGS) <= {int(status) for status in re.findall(r"^\| (\d{3}) \|", ERRORS, re.MULTILINE)}
+    assert set(problems.DESCRIPTIONS) <= {int(status) for status in re.findall(r"^\| (\d{3}) \|", ERRORS, re.MULTILINE)}
     assert response_schemas.Problem.__doc__
 
 

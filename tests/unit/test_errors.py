@@ -78,7 +78,7 @@ def test_every_error_has_a_code_and_a_title_fit_to_be_shown(found: type[ServiceE
 
 def test_the_documentation_explains_every_status() -> None:
     # 405 and 500 are those of no operation.
-    assert {found.status for found in CLASSES} - {405, 500} <= problems.MEANINGS.keys()
+    assert {found.status for found in CLASSES} - {405, 500} <= problems.DESCRIPTIONS.keys()
 
 
 def test_the_codes_of_documents_are_those_that_were_published() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import docserver
 from docserver import logs
-from docserver.logs import JsonFormatter, about
+from docserver.logs import JsonFormatter, log_context
 
 SECRET = "what-the-client-sent"
 
@@ -82,7 +82,7 @@ def test_the_service_is_the_part_of_the_program_that_speaks(name: str, service: 
 
 
 def test_facts_of_the_call_and_of_the_context_stand_in_the_line(log: Log) -> None:
-    with about(job_id="j", page=1), about(page=2):
+    with log_context(job_id="j", page=1), log_context(page=2):
         log.logger.info("x", extra={"duration_ms": 5})
 
     line = log.line
@@ -90,7 +90,7 @@ def test_facts_of_the_call_and_of_the_context_stand_in_the_line(log: Log) -> Non
 
 
 def test_facts_end_with_their_context_also_when_it_raises(log: Log) -> None:
-    with pytest.raises(KeyError), about(page=2):
+    with pytest.raises(KeyError), log_context(page=2):
         raise KeyError
     log.logger.info("x")
 

@@ -1,4 +1,4 @@
-"""What several handlers need to read a request or to shape an answer."""
+"""What several handlers use to read a request or to make a response."""
 
 import re
 from collections.abc import Mapping
@@ -16,34 +16,34 @@ _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 
 
 def path_id(request: web.Request, name: str) -> UUID:
-    """The id in the path; one that cannot be an id is not found."""
-    found = parse_id(request.match_info[name])
-    if found is None:
+    """The id in the path; raises NotFound for what cannot be an id."""
+    value = parse_id(request.match_info[name])
+    if value is None:
         raise NotFound("There is nothing with this id.")
-    return found
+    return value
 
 
-def wait_s(request: web.Request, asked_s: float) -> float:
-    """Seconds to wait: those of the query, else those of `Prefer: wait=N` (RFC 7240), as far as they are granted."""
+def granted_wait_s(request: web.Request, asked_s: float) -> float:
+    """Seconds to wait for a job: those of the query, else of `Prefer: wait=N` (RFC 7240), up to the limit."""
     if not asked_s:
         preferred = _PREFERRED_WAIT.search(request.headers.get("Prefer", ""))
         asked_s = float(preferred[1]) if preferred else 0.0
     granted_s = min(asked_s, request.app[RESOURCES].settings.wait_limit_s)
     if granted_s:
-        allow(request, granted_s)
+        extend_deadline(request, granted_s)
     return granted_s
 
 
-def allow(request: web.Request, more_s: float) -> None:
-    """Let a request take that much longer than others; `math.inf` for one that ends with its client."""
-    deadline = request[DEADLINE]
-    deadline.reschedule((deadline.when() or 0.0) + more_s)
+def extend_deadline(request: web.Request, more_s: float) -> None:
+    """Let a request take that much longer; with `math.inf`, as long as its client stays."""
+    timeout = request[DEADLINE]
+    timeout.reschedule((timeout.when() or 0.0) + more_s)
 
 
 def json_response(
     body: bytes | Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """A JSON response of an object, or of JSON that is there already."""
+    """A JSON response of an object, or of JSON in bytes."""
     return web.Response(
         body=body if isinstance(body, bytes) else orjson.dumps(body),
         status=status,
@@ -51,10 +51,10 @@ def json_response(
     )
 
 
-def unchanged(request: web.Request, etag: str) -> bool:
-    """Whether the client has this version already: If-None-Match (RFC 9110, 13.1.2), compared weakly."""
+def not_modified(request: web.Request, etag: str) -> bool:
+    """True if the client has this version already: If-None-Match (RFC 9110, 13.1.2), by weak comparison."""
     given = request.headers.get("If-None-Match")
     if given is None:
         return False
-    known = {tag.strip().removeprefix("W/") for tag in given.split(",")}
-    return "*" in known or etag.removeprefix("W/") in known
+    known_tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
+    return "*" in known_tags or etag.removeprefix("W/") in known_tags

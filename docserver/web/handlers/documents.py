@@ -1,4 +1,4 @@
-"""Documents: upload, list, one, its original, delete."""
+"""Documents: upload, list, metadata, original file, delete."""
 
 import asyncio
 from contextlib import suppress
@@ -14,17 +14,16 @@ from docserver.documents import deletion, intake, queries
 from docserver.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
 from docserver.model import Options
 from docserver.page_ranges import format_pages
-from docserver.resources import Resources
+from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
 from docserver.web import multipart, request_schemas, response_schemas
-from docserver.web.handlers.common import allow, json_response, path_id, wait_s
+from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.middleware import client_of
 from docserver.web.openapi import operation
 
 _UPLOAD_OPTIONS = request_schemas.UploadOptions()
-
 _LIST_QUERY = request_schemas.ListQuery()
 
 
@@ -34,46 +33,36 @@ _LIST_QUERY = request_schemas.ListQuery()
     query=request_schemas.UploadOptions,
     upload=True,
     schema=response_schemas.Job,
-    answers={202: "Accepted: the job, and its address in Location", 200: "With Prefer: wait=N, the job if it finished"},
-    refusals=(400, 408, 413, 415, 422, 429, 503, 507),
+    responses={
+        202: "Accepted: the job, and its address in Location",
+        200: "With Prefer: wait=N, the job, if it finished in time",
+    },
+    errors=(400, 408, 413, 415, 422, 429, 503, 507),
     headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
 )
 async def upload(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
-    settings = resources.settings
-    prefer_s = wait_s(request, 0.0)
-    allow(request, settings.upload_timeout_s)
+    wait_s = granted_wait_s(request, 0.0)
+    extend_deadline(request, resources.settings.upload_timeout_s)
+    # A wrong option in the query is refused before the body is read.
     request_schemas.load(_UPLOAD_OPTIONS, request.query)
-    arrived = await multipart.read(
+    form = await multipart.read(
         request,
         receive=lambda chunks: intake.receive(resources, chunks),
         discard=resources.storage.discard,
-        bounds=multipart.Bounds(
-            file_bytes=settings.max_upload_bytes,
-            silence_s=settings.body_timeout_s,
-            total_s=settings.upload_timeout_s,
-        ),
+        bounds=_bounds(resources.settings),
     )
     try:
-        arrived.fields.extend(request.query)
-        given = request_schemas.load(_UPLOAD_OPTIONS, arrived.fields, kind="pointer")
-        told = intake.Upload(
-            filename=arrived.filename,
-            options=_options(resources, given),
-            expires_in_s=given.get("expires_in", settings.retention_s or None),
-            client=client_of(request, settings.trusted_proxies),
-            request_id=request[REQUEST_ID],
-        )
-        job, known = await intake.accept(resources, arrived.received, told)
+        job, deduplicated = await intake.accept(resources, form.received, _intake(request, form))
     finally:
-        # What was accepted has been moved away; anything else must not stay.
-        await resources.storage.discard(arrived.received)
-    headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(queries.RETRY_AFTER_S)}
-    state = await queries.accepted(resources, job, wait_s=prefer_s)
-    body = orjson.dumps({**orjson.loads(state.body), "deduplicated": True}) if known else state.body
-    if prefer_s and state.status.final:
-        return json_response(body, headers={"Location": headers["Location"], "Preference-Applied": "wait"})
-    return json_response(body, status=202, headers=headers)
+        # An accepted file has been moved away. Any other must not stay.
+        await resources.storage.discard(form.received)
+    state = await queries.accepted(resources, job, wait_s=wait_s)
+    body = orjson.dumps({**orjson.loads(state.body), "deduplicated": True}) if deduplicated else state.body
+    location = f"/v1/jobs/{job.id}"
+    if wait_s and state.status.final:
+        return json_response(body, headers={"Location": location, "Preference-Applied": "wait"})
+    return json_response(body, status=202, headers={"Location": location, "Retry-After": str(queries.RETRY_AFTER_S)})
 
 
 @operation(
@@ -81,8 +70,8 @@ async def upload(request: web.Request) -> web.Response:
     tag="documents",
     query=request_schemas.ListQuery,
     schema=response_schemas.DocumentList,
-    answers={200: "A part of the list; Link names the next, previous and first part"},
-    refusals=(422, 429, 503),
+    responses={200: "A part of the list; Link names the next, previous and first part"},
+    errors=(422, 429, 503),
     headers={200: ("Link",)},
 )
 async def list_documents(request: web.Request) -> web.Response:
@@ -93,7 +82,7 @@ async def list_documents(request: web.Request) -> web.Response:
         _filter(query),
         newest_first=sort == "created_at_desc",
         after=query["cursor"][1] if "cursor" in query else None,
-        # One more than asked for tells whether there is a next part.
+        # The first item of the next part, if there is one.
         limit=limit + 1,
         offset=offset,
     )
@@ -116,8 +105,8 @@ async def list_documents(request: web.Request) -> web.Response:
     tag="documents",
     path=["document_id"],
     schema=response_schemas.Document,
-    answers={200: "The document"},
-    refusals=(404, 410, 429, 503),
+    responses={200: "The document"},
+    errors=(404, 410, 429, 503),
 )
 async def get_document(request: web.Request) -> web.Response:
     document, its_jobs = await queries.document(request.app[RESOURCES], path_id(request, "document_id"))
@@ -128,13 +117,13 @@ async def get_document(request: web.Request) -> web.Response:
     summary="A document's original bytes",
     tag="documents",
     path=["document_id"],
-    answers={
+    responses={
         200: "The file as it was uploaded",
         206: "The part that Range asks for",
         304: "Unchanged since the version or time that the request names",
     },
     produces=list(SUPPORTED),
-    refusals=(404, 410, 412, 416, 429, 503),
+    errors=(404, 410, 412, 416, 429, 503),
     headers={200: ("ETag", "Content-Disposition"), 206: ("ETag", "Content-Range"), 304: ("ETag",)},
 )
 async def get_file(request: web.Request) -> web.StreamResponse:
@@ -152,7 +141,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
             "Content-Type": document.content_type,
             "Content-Disposition": _attachment(document.filename),
             "X-Content-Type-Options": "nosniff",
-            # An upload is hostile until shown otherwise: even opened in a browser it runs nothing here.
+            # An upload may be hostile: a browser that opens it must not run anything in it.
             "Content-Security-Policy": "default-src 'none'; sandbox",
         },
     )
@@ -162,26 +151,43 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     summary="Delete a document, its file, jobs and results",
     tag="documents",
     path=["document_id"],
-    answers={204: "Deleted"},
-    refusals=(404, 410, 429, 503),
+    responses={204: "Deleted"},
+    errors=(404, 410, 429, 503),
 )
 async def delete_document(request: web.Request) -> web.Response:
     await deletion.delete(request.app[RESOURCES], path_id(request, "document_id"))
     return web.Response(status=204)
 
 
-def _options(resources: Resources, given: dict[str, Any]) -> Options:
-    reading = reading_options(resources, {"languages": resources.settings.languages, **given}, kind="pointer")
-    return Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None)
+def _bounds(settings: Settings) -> multipart.Bounds:
+    return multipart.Bounds(
+        file_bytes=settings.max_upload_bytes, silence_s=settings.body_timeout_s, total_s=settings.upload_timeout_s
+    )
+
+
+def _intake(request: web.Request, form: multipart.Upload) -> intake.Upload:
+    """What is known of an upload besides its bytes; raises Unprocessable."""
+    resources = request.app[RESOURCES]
+    settings = resources.settings
+    form.fields.extend(request.query)
+    given = request_schemas.load(_UPLOAD_OPTIONS, form.fields, kind="pointer")
+    reading = reading_options(resources, {"languages": settings.languages, **given}, kind="pointer")
+    return intake.Upload(
+        filename=form.filename,
+        options=Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None),
+        expires_in_s=given.get("expires_in", settings.retention_s or None),
+        client=client_of(request, settings.trusted_proxies),
+        request_id=request[REQUEST_ID],
+    )
 
 
 def _filter(query: dict[str, Any]) -> Filter:
     before = None
     if "date_to" in query:
-        moment, bare = query["date_to"]
-        # Nothing is created after the last moment that there is.
+        moment, is_date = query["date_to"]
+        # The date may be the last that Python knows; then there is no upper limit.
         with suppress(OverflowError):
-            before = moment + (request_schemas.DAY if bare else request_schemas.MICROSECOND)
+            before = moment + (request_schemas.DAY if is_date else request_schemas.MICROSECOND)
     return Filter(
         filename=query.get("filename"),
         content_type=query.get("content_type"),
@@ -201,11 +207,11 @@ def _item(listed: Listed) -> dict[str, Any]:
 
 
 def _links(request: web.Request, *, limit: int, offset: int, cursor: str | None) -> str:
-    """Web links (RFC 8288); they go on as the request began, by cursor or by offset."""
+    """Web links (RFC 8288), by offset if the request has one, else by cursor."""
 
     def link(rel: str, **place: str | int) -> str:
-        kept = {key: value for key, value in request.query.items() if key not in ("offset", "cursor")}
-        query = urlencode({**kept, **place})
+        others = {key: value for key, value in request.query.items() if key not in ("offset", "cursor")}
+        query = urlencode({**others, **place})
         return f'<{request.path}{"?" if query else ""}{query}>; rel="{rel}"'
 
     links = [link("first")]
@@ -218,19 +224,19 @@ def _links(request: web.Request, *, limit: int, offset: int, cursor: str | None)
 
 
 def _attachment(filename: str) -> str:
-    """RFC 6266: a plain name for old clients, the exact one for the others."""
+    """Content-Disposition (RFC 6266): an ASCII name for old clients, the exact one for the others."""
     plain = "".join(char if char.isascii() and char not in '"\\%' else "_" for char in filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 async def _check_preconditions(request: web.Request, path: Path) -> None:
-    """If-Match and If-Unmodified-Since (RFC 9110, 13.1), for which aiohttp has an answer without a body."""
+    """If-Match and If-Unmodified-Since (RFC 9110, 13.1); aiohttp's own answer would have no body."""
     since = request.if_unmodified_since
     if request.if_match is None and since is None:
         return
     stat = await asyncio.to_thread(path.stat)
     if request.if_match is not None:
-        # As aiohttp makes the tag of a file.
+        # aiohttp makes the ETag of a file in this way.
         unchanged = any(
             tag.value in ("*", f"{stat.st_mtime_ns:x}-{stat.st_size:x}") and not tag.is_weak for tag in request.if_match
         )

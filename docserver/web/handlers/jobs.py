@@ -1,4 +1,4 @@
-"""Jobs: how far the reading of a document is; cancel, retry."""
+"""Jobs: status, cancel, retry."""
 
 from collections.abc import Mapping
 
@@ -7,67 +7,67 @@ from aiohttp import web
 from docserver.documents import cancel_retry, queries
 from docserver.model import Job
 from docserver.web import request_schemas, response_schemas
-from docserver.web.handlers.common import json_response, path_id, unchanged, wait_s
+from docserver.web.handlers.common import granted_wait_s, json_response, not_modified, path_id
 from docserver.web.handlers.options import json_and_query, reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
 _WAIT_QUERY = request_schemas.WaitQuery()
-_NOTHING = request_schemas.Strict()
+_NO_QUERY = request_schemas.Strict()
 _RETRY_OPTIONS = request_schemas.RetryOptions()
 
 
 @operation(
-    summary="A job's status, at once or as soon as it is final",
+    summary="A job's status, at once or when it is final",
     tag="jobs",
     path=["job_id"],
     schema=response_schemas.Job,
     query=request_schemas.WaitQuery,
-    answers={200: "The job, whatever its status", 304: "Unchanged since the version that If-None-Match names"},
-    refusals=(404, 422, 429, 503),
+    responses={200: "The job, whatever its status", 304: "Unchanged since the version that If-None-Match names"},
+    errors=(404, 422, 429, 503),
     headers={200: ("ETag", "Retry-After"), 304: ("ETag", "Retry-After")},
 )
 async def get_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
     asked_s = request_schemas.load(_WAIT_QUERY, request.query)["wait"] if request.query_string else 0.0
-    patience_s = wait_s(request, asked_s)
-    if patience_s:
-        job = await queries.final_job(resources, job_id, wait_s=patience_s)
+    wait_s = granted_wait_s(request, asked_s)
+    if wait_s:
+        job = await queries.final_job(resources, job_id, wait_s=wait_s)
     else:
         job = await queries.job(resources, job_id)
     headers = {"ETag": f'W/"{job.version}"', "Cache-Control": "no-cache"}
     if not job.status.final:
         headers["Retry-After"] = str(queries.RETRY_AFTER_S)
-    if unchanged(request, headers["ETag"]):
+    if not_modified(request, headers["ETag"]):
         return web.Response(status=304, headers=headers)
     return json_response(job.body, headers=headers)
 
 
 @operation(
-    summary="Stop a job; a page that is being read is given up at once",
+    summary="Stop a job; pages that are being read are given up at once",
     tag="jobs",
     path=["job_id"],
     schema=response_schemas.Job,
-    answers={200: "The job, cancelled"},
-    refusals=(404, 409, 422, 429, 503),
+    responses={200: "The job, cancelled"},
+    errors=(404, 409, 422, 429, 503),
     headers={200: ("ETag",)},
 )
 async def cancel_job(request: web.Request) -> web.Response:
-    request_schemas.load(_NOTHING, request.query)
+    request_schemas.load(_NO_QUERY, request.query)
     job = await cancel_retry.cancel(request.app[RESOURCES], path_id(request, "job_id"))
-    return _answer(job)
+    return _response(job)
 
 
 @operation(
-    summary="Read a document again after its job has ended, with other options or only some of its pages",
+    summary="Read a document, or some of its pages, again after its job has ended, with the same or other options",
     tag="jobs",
     path=["job_id"],
     schema=response_schemas.Job,
     query=request_schemas.RetryOptions,
     body=request_schemas.RetryOptions,
-    answers={202: "The job, which begins anew; pages that are not read again keep their text"},
-    refusals=(400, 404, 408, 409, 413, 415, 422, 429, 503),
+    responses={202: "The job, which starts again; pages that are not read again keep their text"},
+    errors=(400, 404, 408, 409, 413, 415, 422, 429, 503),
     headers={202: ("Location", "Retry-After", "ETag")},
 )
 async def retry_job(request: web.Request) -> web.Response:
@@ -82,10 +82,10 @@ async def retry_job(request: web.Request) -> web.Response:
         request_id=request[REQUEST_ID],
     )
     headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(queries.RETRY_AFTER_S)}
-    return _answer(job, status=202, headers=headers)
+    return _response(job, status=202, headers=headers)
 
 
-def _answer(job: Job, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def _response(job: Job, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     return json_response(
         job.as_json(),
         status=status,

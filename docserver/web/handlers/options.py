@@ -1,4 +1,4 @@
-"""How a document is to be read, as an upload or a retry may say it: in a form, in the query or as a JSON object."""
+"""The options of reading, which an upload or a retry gives in a form, in the query or as a JSON object."""
 
 from typing import Any
 
@@ -10,36 +10,36 @@ from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
 from docserver.model import AUTO
 from docserver.resources import Resources
 
-READING = ("languages", "mode", "rotate")
-"""The fields of `model.Options` that are taken over as they are given."""
+READING_OPTIONS = ("languages", "mode", "rotate")
+"""The fields of `model.Options` that are used as they are given."""
 
 
 async def json_and_query(request: web.Request) -> MultiDict[Any]:
-    """What the query and a JSON object in the body say; raises BadRequest, UnsupportedMedia, Unprocessable."""
+    """The fields of the query and of a JSON object in the body; raises BadRequest, UnsupportedMedia, Unprocessable."""
     given: MultiDict[Any] = MultiDict(request.query)
-    sent = await request.read()
-    if not sent:
+    body = await request.read()
+    if not body:
         return given
     if request.content_type != "application/json":
         raise UnsupportedMedia("Send the options as application/json, or in the query.")
     try:
-        body = orjson.loads(sent)
+        fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequest("The body is not JSON.") from error
-    if not isinstance(body, dict):
+    if not isinstance(fields, dict):
         raise Unprocessable("The body is not a JSON object.")
-    given.extend(body)
+    given.extend(fields)
     return given
 
 
 def reading_options(resources: Resources, loaded: dict[str, Any], *, kind: str) -> dict[str, Any]:
-    """What was given of `model.Options`, but for pages; raises Unprocessable for a language that is not installed.
+    """Arguments for `model.Options`, except for the pages; raises Unprocessable for a language that is not installed.
 
-    `kind` is where it was given, as errors tell it: pointer or parameter.
+    `kind` is what an error calls a field: pointer or parameter.
     """
     if "languages" in loaded:
         _require_installed(resources, loaded["languages"], kind=kind)
-    return {name: loaded[name] for name in READING if name in loaded}
+    return {name: loaded[name] for name in READING_OPTIONS if name in loaded}
 
 
 def _require_installed(resources: Resources, languages: str, *, kind: str) -> None:
@@ -49,12 +49,12 @@ def _require_installed(resources: Resources, languages: str, *, kind: str) -> No
     names, installed = languages.split("+"), sorted(resources.engine.models)
     if AUTO in names:
         raise Unprocessable(
-            f"The language {AUTO} stands alone: it chooses among those installed, {', '.join(installed)}.",
-            errors=[{"detail": f"{AUTO} stands alone.", **place}],
+            f"{AUTO} cannot be combined with others: it chooses among those installed, {', '.join(installed)}.",
+            errors=[{"detail": f"{AUTO} cannot be combined.", **place}],
         )
     missing = [name for name in names if name not in installed]
     if missing:
         raise Unprocessable(
-            f"The language {' and '.join(missing)} is not installed; installed are: {', '.join(installed)}.",
+            f"Not installed: {', '.join(missing)}. Installed languages: {', '.join(installed)}.",
             errors=[{"detail": f"Not installed: {', '.join(missing)}.", **place}],
         )

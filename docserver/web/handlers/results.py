@@ -1,4 +1,4 @@
-"""Results: the text of a completed job, or of one of its pages, in the format that the client wants."""
+"""Results: the text of a completed job, or of one of its pages, in the format that the client asks for."""
 
 import asyncio
 import math
@@ -13,15 +13,15 @@ from docserver.formats.negotiation import negotiate
 from docserver.formats.result_writer import WRITING_S, ResultFile
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
-from docserver.web.handlers.common import allow, path_id, unchanged
+from docserver.web.handlers.common import extend_deadline, not_modified, path_id
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
-GUARDS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
-"""What a document says is shown by a browser as what it is declared to be, and can do nothing there."""
+DOCUMENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+"""A browser shows a result only as its Content-Type says, and runs nothing that a document may have put into it."""
 
 CHUNK_BYTES = 1 << 20
-"""Large results are read from their file and sent in pieces of this size."""
+"""Large results are read and sent in pieces of this size."""
 
 _RESULT_QUERY = request_schemas.ResultQuery()
 _PAGE_QUERY = request_schemas.PageQuery()
@@ -35,20 +35,20 @@ _MEDIA_TYPES = [form.media_type for form in FORMATS.values()]
     path=["job_id"],
     query=request_schemas.ResultQuery,
     schema=response_schemas.Result,
-    answers={200: "The text", 304: "Unchanged since the version that If-None-Match names"},
+    responses={200: "The text", 304: "Unchanged since the version that If-None-Match names"},
     produces=_MEDIA_TYPES,
-    refusals=(404, 406, 409, 422, 429, 503),
+    errors=(404, 406, 409, 422, 429, 503),
     headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
 )
 async def get_result(request: web.Request) -> web.StreamResponse:
     query = request_schemas.load(_RESULT_QUERY, request.query)
-    form = _wanted(request, query.get("format"), default="txt")
+    form = _format(request, query.get("format"), default="txt")
     result = await results.result(
         request.app[RESOURCES],
         path_id(request, "job_id"),
         form=form,
         selection=query.get("pages"),
-        known=lambda etag: unchanged(request, etag),
+        known=lambda etag: not_modified(request, etag),
     )
     return await _response(request, result, form)
 
@@ -59,40 +59,39 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     path=["job_id", "number"],
     query=request_schemas.PageQuery,
     schema=response_schemas.Page,
-    answers={200: "The page", 304: "Unchanged since the version that If-None-Match names"},
+    responses={200: "The page", 304: "Unchanged since the version that If-None-Match names"},
     produces=_MEDIA_TYPES,
-    refusals=(404, 406, 409, 422, 429, 503),
+    errors=(404, 406, 409, 422, 429, 503),
     headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
 )
 async def get_page(request: web.Request) -> web.StreamResponse:
     query = request_schemas.load(_PAGE_QUERY, request.query)
-    form = _wanted(request, query.get("format"), default="json")
+    form = _format(request, query.get("format"), default="json")
     result = await results.page(
         request.app[RESOURCES],
         path_id(request, "job_id"),
         _page_number(request),
         form=form,
-        known=lambda etag: unchanged(request, etag),
+        known=lambda etag: not_modified(request, etag),
     )
     return await _response(request, result, form)
 
 
-def _wanted(request: web.Request, name: str | None, *, default: str) -> Format:
-    """The format that the client asks for, and the time that making it may take."""
+def _format(request: web.Request, name: str | None, *, default: str) -> Format:
+    """The format that the client asks for; extends the deadline by the time that it may take to make."""
     form = FORMATS[name] if name else negotiate(",".join(request.headers.getall("Accept", ())), default=default)
     if form is None:
-        offered = ", ".join(_MEDIA_TYPES)
-        raise NotAcceptable(f"None of the formats in the Accept header is offered; offered are: {offered}.")
-    # Its turn, and its making.
-    allow(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else WRITING_S)
+        raise NotAcceptable(f"The Accept header names no format that is offered: {', '.join(_MEDIA_TYPES)}.")
+    # A PDF may wait for others as long as its own making may take.
+    extend_deadline(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else WRITING_S)
     return form
 
 
 def _page_number(request: web.Request) -> int:
     text = request.match_info["number"]
-    # Longer ones would be numbers too large for any table.
+    # A longer number would not fit into any table.
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE_NUMBER)) and int(text)):
-        raise NotFound("Pages are counted from 1.")
+        raise NotFound("A page number is 1 or more.")
     return int(text)
 
 
@@ -101,15 +100,15 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
     if result.body is None:
         return web.Response(status=304, headers=headers)
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
-    headers |= {**GUARDS, "Content-Type": form.media_type + charset}
+    headers |= {**DOCUMENT_HEADERS, "Content-Type": form.media_type + charset}
     if isinstance(result.body, bytes):
         return web.Response(body=result.body, headers=headers)
     return await _streamed(request, result.body, headers)
 
 
 async def _streamed(request: web.Request, file: IO[bytes], headers: dict[str, str]) -> web.StreamResponse:
-    # The client may be slow; if it is gone, the connection tells.
-    allow(request, math.inf)
+    # The client may be slow; if it goes away, the connection ends.
+    extend_deadline(request, math.inf)
     with file:
         response = web.StreamResponse(headers=headers)
         response.content_length = await asyncio.to_thread(file.seek, 0, 2)

@@ -1,4 +1,4 @@
-"""The service itself: alive, ready, and what it can read."""
+"""The service itself: whether it is alive and ready, and the languages that it reads."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,23 +14,25 @@ from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
 CHECK_S = 2.0
-"""A part that takes longer to say that it is there is not ready."""
+"""A part that does not answer in this time is not ready."""
 
-DISPENSABLE = {"redis", "sandbox"}
-"""Without these it works, if not as well."""
+NOT_REQUIRED = {"redis", "sandbox"}
+"""Parts without which the service works, only slower or less safely."""
 
 
-@operation(summary="Whether the process is alive", tag="system", schema=response_schemas.Health, answers={200: "It is"})
+@operation(
+    summary="Whether the process is alive", tag="system", schema=response_schemas.Health, responses={200: "It is alive"}
+)
 async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
     return json_response({"status": "ok"})
 
 
 @operation(
-    summary="The languages that documents can be read in",
+    summary="The languages in which documents can be read",
     tag="system",
     schema=response_schemas.Languages,
-    answers={200: "Those installed, and the default"},
-    refusals=(429, 503),
+    responses={200: "The installed languages, and the default"},
+    errors=(429, 503),
 )
 async def languages(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
@@ -41,10 +43,10 @@ async def languages(request: web.Request) -> web.Response:
 
 
 @operation(
-    summary="Whether the service can do its work, and the state of each of its parts",
+    summary="Whether the service can do its work, and the state of each part",
     tag="system",
     schema=response_schemas.Health,
-    answers={200: "It can; without Redis it is slower, without a sandbox less safe: degraded", 503: "It cannot"},
+    responses={200: "It can; it is degraded without Redis (slower) or a sandbox (less safe)", 503: "It cannot"},
 )
 async def readyz(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
@@ -54,11 +56,11 @@ async def readyz(request: web.Request) -> web.Response:
         "storage": resources.storage.check,
         "engine": lambda: asyncio.to_thread(check_programs),
     }
-    found = dict(zip(checks, await asyncio.gather(*map(_state, checks.values())), strict=True))
-    states = {name: {"status": state} for name, state in found.items()}
+    results = await asyncio.gather(*map(_state, checks.values()))
+    states = {name: {"status": state} for name, state in zip(checks, results, strict=True)}
     states["sandbox"] = {"status": resources.sandbox.status, "detail": resources.sandbox.detail}
     failed = {name for name, state in states.items() if state["status"] == "unavailable"}
-    status = "ok" if not failed else "degraded" if failed <= DISPENSABLE else "unavailable"
+    status = "ok" if not failed else "degraded" if failed <= NOT_REQUIRED else "unavailable"
     return json_response(
         {"status": status, "checks": states},
         status=503 if status == "unavailable" else 200,
