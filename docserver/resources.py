@@ -9,8 +9,7 @@ from docserver.database.connection import Database
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
 from docserver.ocr.engine import Engine
 from docserver.ocr.engine import describe as describe_engine
-from docserver.ocr.server.sandbox_probe import Sandbox
-from docserver.ocr.server.sandbox_probe import sandbox as find_sandbox
+from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.ocr.server.scratch import private_directory
 from docserver.ocr.server.searchable_pdf import PdfMaker
 from docserver.redis.cache import TTL_S, Cache
@@ -45,7 +44,7 @@ class Resources:
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
     """Open all resources; the database and Redis may still be away. Raises EngineMissing, NotConfined and OSError."""
     engine = await describe_engine(settings.engine)
-    sandbox = await find_sandbox(settings.sandbox, slots=settings.slot_count)
+    sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count)
     storage = LocalStorage(settings.data_dir)
     await storage.prepare()
     db = Database(settings.mysql_url, size=settings.mysql_pool_size, timeout_s=settings.mysql_timeout_s)

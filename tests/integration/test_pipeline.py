@@ -229,14 +229,14 @@ async def test_where_no_process_can_be_started_a_slot_rests_and_no_document_is_b
     client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(worker_module, "FAULT_PAUSE_S", 0.05)
-    real, faults = Child.begin, [number] * 3
+    real, faults = Child.spawn, [number] * 3
 
-    def begin(limits: Limits, *, slot: int) -> Child:
+    def spawn(limits: Limits, *, slot: int) -> Child:
         if faults:
             raise OSError(faults.pop(), "forced")
         return real(limits, slot=slot)
 
-    monkeypatch.setattr(Child, "begin", begin)
+    monkeypatch.setattr(Child, "spawn", spawn)
     job = await upload(client)
     async with at_work(resources, tmp_path):
         final = await completed(client, job["job_id"])
@@ -249,7 +249,7 @@ async def test_a_page_that_fails_on_a_full_disk_is_read_when_there_is_room_and_n
     client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "FAULT_PAUSE_S", 0.05)
-    real, full = Slot._clear_after, [True, True]
+    real, full = Slot._handle_failure, [True, True]
 
     async def ran(self: Slot, *arguments: Any, **more: Any) -> Any:
         if not full:
@@ -260,7 +260,7 @@ async def test_a_page_that_fails_on_a_full_disk_is_read_when_there_is_room_and_n
 
     real_run = Slot._run
     monkeypatch.setattr(Slot, "_run", ran)
-    monkeypatch.setattr(Slot, "_others_fill_the_disk", lambda _: True)
+    monkeypatch.setattr(Slot, "_disk_is_still_full", lambda _: True)
     job = await upload(client, pages="1")
     async with at_work(resources, tmp_path):
         final = await completed(client, job["job_id"])

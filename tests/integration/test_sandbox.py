@@ -20,8 +20,8 @@ import pytest
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options
 from docserver.ocr.sandbox import landlock, syscalls
-from docserver.ocr.server.files import show
-from docserver.ocr.server.process import _any_alive
+from docserver.ocr.server.files import expose
+from docserver.ocr.server.process import _any_member_runs
 from docserver.ocr.server.slot import Slot
 from docserver.settings import SandboxMode
 from tests.support import samples
@@ -101,7 +101,7 @@ async def test_an_ocr_process_is_refused_to(
 ) -> None:
     slot = make_slot()
     await slot.start()
-    shown = show(source, slot._source)
+    shown = expose(source, slot._source)
     before = source.read_bytes(), source.stat().st_mtime_ns
 
     with pytest.raises(OSError) as refusal:
@@ -290,8 +290,8 @@ async def test_an_ocr_process_whose_server_is_killed_while_it_starts_ends_too(tm
             if __name__ == "__main__":
                 engine = Engine("tesseract", "5", {{}}, PROGRAM, "")
                 slot = Slot(number=0, settings=Settings(), engine=engine, scratch=Path({str(tmp_path)!r}))
-                slot._make_empty()
-                pid = Child.begin(slot._limits(60), slot=0).process.pid
+                slot._empty_directories()
+                pid = Child.spawn(slot._limits(60), slot=0).process.pid
                 os.kill(pid, signal.SIGSTOP)
                 Path({str(tmp_path / "pids")!r}).write_text(str(pid))
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -342,7 +342,7 @@ async def test_a_program_that_takes_too_much_is_killed_with_all_that_it_started(
     assert isinstance(found, Failure)
     assert (found.code, found.retryable) == (DocumentErrorCode.ENGINE_CRASHED, True)
     assert greed.partition(",")[0] in found.message
-    assert not _any_alive(group)
+    assert not _any_member_runs(group)
     (programs / "tesseract").unlink()
     await assert_reads(slot, source)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from docserver.ocr.sandbox.policy import NotConfined
-from docserver.ocr.server.sandbox_probe import Sandbox, sandbox
+from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.settings import SandboxMode
 
 
@@ -39,7 +39,7 @@ async def test_a_lesser_kernel_is_warned_of_once_and_served_all_the_same(
 ) -> None:
     monkeypatch.setenv("LACKING", lacking)
 
-    found = await sandbox(SandboxMode.PREFER, slots=2)
+    found = await probe_sandbox(SandboxMode.PREFER, slots=2)
 
     assert found == Sandbox("unavailable", detail)
     assert [record.levelno for record in caplog.records if record.name == "docserver.sandbox"] == [logging.WARNING]
@@ -51,13 +51,13 @@ async def test_a_lesser_kernel_is_refused_where_the_sandbox_is_required(
     monkeypatch.setenv("LACKING", "landlock")
 
     with pytest.raises(NotConfined, match=r"DOCSERVER_SANDBOX=require, but .* no Landlock, seccomp"):
-        await sandbox(SandboxMode.REQUIRE, slots=2)
+        await probe_sandbox(SandboxMode.REQUIRE, slots=2)
 
 
 async def test_a_server_that_reads_nothing_needs_no_sandbox(without: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LACKING", "landlock,seccomp")
 
-    assert (await sandbox(SandboxMode.REQUIRE, slots=0)).status == "unused"
+    assert (await probe_sandbox(SandboxMode.REQUIRE, slots=0)).status == "unused"
 
 
 async def test_a_trial_that_dies_is_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,8 +66,8 @@ async def test_a_trial_that_dies_is_no_sandbox(tmp_path: Path, monkeypatch: pyte
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
 
-    assert (await sandbox(SandboxMode.PREFER, slots=1)).detail == "no Landlock, no seccomp"
+    assert (await probe_sandbox(SandboxMode.PREFER, slots=1)).detail == "no Landlock, no seccomp"
 
 
 async def test_a_sandbox_that_is_switched_off_is_told_as_such() -> None:
-    assert (await sandbox(SandboxMode.OFF, slots=1)).status == "off"
+    assert (await probe_sandbox(SandboxMode.OFF, slots=1)).status == "off"

@@ -66,7 +66,7 @@ async def assert_reads(slot: Slot, source: Path) -> None:
 
 async def inside(slot: Slot, attack: str) -> Any:
     """Run statements in a slot's process; returns what they leave in `found`, and raises their OSErrors."""
-    running = await slot._started()
+    running = await slot._running_child()
     code = f"[names := {{}}, exec({ATTACK!r}, names), names['answer']({PRELUDE + textwrap.dedent(attack)!r})][2]"
     # A failure answers every request; its detail carries what the attack says.
     running.answers.expect(Ready)

@@ -1,4 +1,4 @@
-"""Server side: how a document comes before an OCR process, and what that has made comes back, as files."""
+"""Server side: how a document reaches an OCR process, and how the file that it writes comes back."""
 
 import errno
 import os
@@ -8,28 +8,28 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def show(source: Path, directory: Path) -> Path:
-    """Put a document where a process that may read nothing else finds it; raises FileNotFoundError if either is gone.
+def expose(source: Path, directory: Path) -> Path:
+    """Put a document into the only directory that an OCR process may read. Raises FileNotFoundError if either is gone.
 
-    As another name of the same file, which costs nothing and cannot be written from there, or as a copy where the
-    storage is on another file system. The name is a plain one, absolute, and cannot look like an option.
+    It is a hard link, which costs nothing and through which a confined process cannot write; or a copy, if the
+    storage is on another file system. The path is absolute, so no program takes it for an option.
     """
-    shown = directory / source.name
-    shown.unlink(missing_ok=True)
+    exposed = directory / source.name
+    exposed.unlink(missing_ok=True)
     try:
-        shown.hardlink_to(source)
+        exposed.hardlink_to(source)
     except OSError:
-        shutil.copyfile(source, shown)
-    return shown
+        shutil.copyfile(source, exposed)
+    return exposed
 
 
-def open_made(path: Path) -> BinaryIO:
-    """What an OCR process has made under this name; raises OSError unless it is a file of its own."""
-    # Not a link to elsewhere, nor a pipe, which would be waited for.
+def open_result(path: Path) -> BinaryIO:
+    """Open the file that an OCR process has written. Raises OSError unless it is a regular file with one name."""
+    # The process may have left a link to another file, or a pipe, which would block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    made = os.fdopen(descriptor, "rb")
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        made.close()
-        raise OSError(errno.EINVAL, "That is no file of its own.")
-    return made
+    result = os.fdopen(descriptor, "rb")
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        result.close()
+        raise OSError(errno.EINVAL, "This is no regular file with one name.")
+    return result

@@ -1,4 +1,4 @@
-"""Server side: whether this kernel can confine an OCR process, found by a process that tries; nothing is read in it."""
+"""Server side: a probe that shows whether this kernel can confine an OCR process; it reads no document."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from docserver.settings import SandboxMode
 log = logging.getLogger("docserver.sandbox")
 
 TIMEOUT_S = 30.0
-"""A trial takes 50 ms; this bounds a machine that is swapping."""
+"""The probe takes 50 ms; this bounds a machine that is swapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +25,27 @@ class Sandbox:
     detail: str
 
 
-async def sandbox(mode: SandboxMode, *, slots: int) -> Sandbox:
-    """Find out what holds. Raises NotConfined, with what is missing, if all of it is required."""
-    if mode is SandboxMode.OFF or not slots:
-        return Sandbox(*(("off", "switched off by DOCSERVER_SANDBOX") if slots else ("unused", "no page is read here")))
-    found = await _tried()
-    if found.complete:
-        log.info("OCR processes are confined", extra={"by": str(found)})
-        return Sandbox("ok", str(found))
+async def probe_sandbox(mode: SandboxMode, *, slots: int) -> Sandbox:
+    """Find out what confines OCR processes. Raises NotConfined if the mode requires more than there is."""
+    if not slots:
+        return Sandbox("unused", "no page is read here")
+    if mode is SandboxMode.OFF:
+        return Sandbox("off", "switched off by DOCSERVER_SANDBOX")
+    confinement = await _confinement_of_a_process()
+    if confinement.complete:
+        log.info("OCR processes are confined", extra={"by": str(confinement)})
+        return Sandbox("ok", str(confinement))
     if mode is SandboxMode.REQUIRE:
         raise NotConfined(
-            f"DOCSERVER_SANDBOX=require, but this system has {found}; "
+            f"DOCSERVER_SANDBOX=require, but this system has {confinement}; "
             "it takes Linux 5.13 with Landlock, and a container that allows both"
         )
-    log.warning("OCR processes are not fully confined", extra={"by": str(found)})
-    return Sandbox("unavailable", str(found))
+    log.warning("OCR processes are not fully confined", extra={"by": str(confinement)})
+    return Sandbox("unavailable", str(confinement))
 
 
-async def _tried() -> Confinement:
+async def _confinement_of_a_process() -> Confinement:
+    """Start a process that confines itself, and ask it what took hold."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -56,7 +59,7 @@ async def _tried() -> Confinement:
             output, _ = await process.communicate()
         return Confinement(**orjson.loads(output))
     except (TimeoutError, orjson.JSONDecodeError):
-        # Killed in the attempt, as by a filter that is there already.
+        # The process was killed, for example by a seccomp filter of the container.
         return Confinement(landlock=0, seccomp=False)
     finally:
         if process.returncode is None:

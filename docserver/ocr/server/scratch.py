@@ -1,4 +1,4 @@
-"""A scratch directory for each process that reads pages, removed at its end, or later by another if it was killed."""
+"""Server side: the scratch directory of a process, removed at its end, or by the next process if it was killed."""
 
 import fcntl
 import shutil
@@ -12,9 +12,9 @@ LOCK = "lock"
 
 @contextmanager
 def private_directory(root: Path) -> Iterator[Path]:
-    """An empty directory below `root` for this process alone; removes what ended processes left there.
+    """An empty directory below `root` for this process alone. Also removes the directories of processes that died.
 
-    A directory is in use while its lock file is locked, which the system undoes when the process dies.
+    A directory is in use while its lock file is locked; the kernel releases the lock when the process dies.
     """
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     directory = root / str(uuid4())
@@ -30,7 +30,7 @@ def private_directory(root: Path) -> Iterator[Path]:
 
 def _remove_abandoned(root: Path) -> None:
     for directory in root.iterdir():
-        # Without a lock file it is being made right now, or being removed.
+        # A directory without a lock file is just being made or removed by another process.
         with suppress(OSError), (directory / LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The server's side of searchable PDFs: one at a time, each in a process of its own that ends with it."""
+"""Server side: searchable PDFs, made one at a time, each in an OCR process of its own."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
 
 RETRY_AFTER_S = 10
-"""For clients that found too many others before them."""
+"""Sent to clients that have waited in vain for their turn; most PDFs take a few seconds."""
 
 
 class PdfMaker:
@@ -23,21 +23,21 @@ class PdfMaker:
     def __init__(self, settings: Settings, engine: Engine, *, scratch: Path) -> None:
         """`scratch` is a directory of this process alone."""
         self._settings = settings
-        # Nothing is recognised, so nothing need be loaded for it.
+        # The program's binding loads nothing, and nothing is recognised here.
         self._engine = replace(engine, binding=PROGRAM)
         self._scratch = scratch
-        # They are rarely asked for, and work on one takes the cores from pages that are to be read.
+        # One at a time, because they are rare and take CPU time from the pages that slots read.
         self._turn = asyncio.Lock()
 
     async def make(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
-        """The PDF as an open file without a name, which is the caller's to close; raises Unavailable."""
+        """The PDF as an open file without a name, which the caller closes. Raises Unavailable if others come first."""
         async with exclusive.acquired(
             self._turn,
             within_s=self._settings.pdf_timeout_s,
             refusal="Too many searchable PDFs are being made.",
             retry_after_s=RETRY_AFTER_S,
         ):
-            # Nothing that one document has done to its process can reach the next.
+            # A slot for this document alone: what the document does to its process cannot reach the next one.
             slot = Slot(
                 number=self._settings.slot_count, settings=self._settings, engine=self._engine, scratch=self._scratch
             )

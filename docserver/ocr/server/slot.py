@@ -1,4 +1,4 @@
-"""The server's side of the OCR processes: one slot each, which can be killed with all that it started, and replaced."""
+"""Server side: a slot, which runs one OCR process at a time, kills it with all that it started, and replaces it."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ from docserver.ocr.requests import (
     ReadPage,
     Request,
 )
-from docserver.ocr.server.files import open_made, show
+from docserver.ocr.server.files import expose, open_result
 from docserver.ocr.server.process import Child
 from docserver.settings import Settings
 
@@ -41,21 +41,21 @@ PAGES_PER_CHILD = 1000
 """Pages after which a fresh process replaces the old one, so that a leak or an intruder does not stay. A new process
 takes a fraction of a second to start."""
 
-MOST_SAID = 500
-"""Characters of what a program said that are logged: it may repeat one complaint for every object of a file."""
+MAX_LOGGED_DETAIL = 500
+"""Characters. A program may repeat one complaint for every object of a file."""
 
 SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
-"""Room, open files, processes, memory: what this process lacks when it starts another or shows it a document."""
+"""The server lacks disk space, file descriptors, processes or memory: no fault of the document."""
 
 _MISSING = Failure(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
 
 
 class Slot:
-    """One OCR process at a time, started when first needed. Only one call may run at once."""
+    """Runs one OCR process at a time, and starts it when it is first needed. Only one call may run at once."""
 
     def __init__(self, *, number: int, settings: Settings, engine: Engine, scratch: Path) -> None:
-        """`scratch` is a directory for the scratch directories of all slots."""
+        """`scratch` is the parent of all slots' directories."""
         self.number = number
         self._directory = (scratch / f"slot-{os.getpid()}-{number}").absolute()
         self._settings = settings
@@ -70,8 +70,8 @@ class Slot:
     async def start(self) -> None:
         """Start the process before it is needed, so that the first document need not wait for it."""
         try:
-            await self._started()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the first call tries again, and tells if that fails too
+            await self._running_child()
+        except Exception as error:  # noqa: BLE001 - the first call tries again, and reports a second failure
             log.warning("OCR process not started yet", extra={"slot": self.number, "fault": type(error).__name__})
             self._kill()
 
@@ -82,7 +82,7 @@ class Slot:
         """
         answer = await self._run(OpenDocument(content_type, reading), source, timeout_s=self._settings.page_timeout_s)
         if isinstance(answer, Opened):
-            self._count(len(answer.results))
+            self._count_pages(len(answer.results))
         return answer
 
     async def own_texts(
@@ -93,14 +93,14 @@ class Slot:
         answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
         if isinstance(answer, Failure):
             return answer
-        self._count(len(answer.readings))
+        self._count_pages(len(answer.readings))
         return answer.readings
 
     async def read(self, source: Path, content_type: str, *, page: int, options: Options) -> Reading | Failure:
         """Read one page, counted from 1."""
         request = ReadPage(content_type, page, options)
         answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
-        self._count(1)
+        self._count_pages(1)
         return replace(answer, page=page) if isinstance(answer, Failure) else answer.reading
 
     async def make_searchable(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
@@ -110,13 +110,13 @@ class Slot:
         if isinstance(answer, Failure):
             return answer
         try:
-            return await asyncio.to_thread(open_made, self._scratch / request.result_file)
+            return await asyncio.to_thread(open_result, self._scratch / request.result_file)
         except OSError as error:
             log.warning("no PDF was made", extra={"slot": self.number, "fault": type(error).__name__})
             return _CRASHED
 
-    def _count(self, pages: int) -> None:
-        """Count pages that were read, and replace the process when they are many; it is idle and loses nothing."""
+    def _count_pages(self, pages: int) -> None:
+        """Count pages that were read, and kill the process after PAGES_PER_CHILD. It is idle now and loses nothing."""
         self._pages_read += pages
         if self._pages_read >= PAGES_PER_CHILD:
             self._kill()
@@ -124,7 +124,7 @@ class Slot:
     async def close(self) -> None:
         """Kill the child and all that it started, and remove the scratch directory."""
         self._kill()
-        await self._ended()
+        await self._wait_until_gone()
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
     def _limits(self, call_s: float) -> Limits:
@@ -144,45 +144,43 @@ class Slot:
         )
 
     async def _run(self, request: Request[A], source: Path, *, timeout_s: float) -> A | Failure:
-        """Carry out a request on a document in the child.
+        """Have the child carry out a request on a document.
 
-        Raises OSError where the machine is short of something, for which no document can be blamed.
+        Raises OSError if the machine lacks a resource: that is no fault of the document.
         """
         answer = await self._call(request, source, timeout_s=timeout_s)
         if isinstance(answer, Failed):
-            await self._clear_after(answer)
+            await self._handle_failure(answer)
             return answer.failure
         return answer
 
     async def _call(self, request: Request[A], source: Path, *, timeout_s: float) -> A | Failed | Failure:
-        """What the child answers; whatever interrupts it kills the child, cancellation included."""
-        running = None
+        """The child's answer, or why there is none. Every interruption kills the child, cancellation too."""
+        child = None
         try:
-            running = await self._started()
-            shown = await asyncio.to_thread(show, source, self._source)
+            child = await self._running_child()
+            exposed = await asyncio.to_thread(expose, source, self._source)
             try:
                 async with asyncio.timeout(timeout_s):
-                    return await running.call(request, str(shown), self._limits(timeout_s))
+                    return await child.call(request, str(exposed), self._limits(timeout_s))
             finally:
-                await asyncio.to_thread(shown.unlink, missing_ok=True)
+                await asyncio.to_thread(exposed.unlink, missing_ok=True)
         except TimeoutError:
             self._kill()
-            await self._ended()
+            await self._wait_until_gone()
             log.warning("OCR process killed: out of time", extra={"slot": self.number, "timeout_s": timeout_s})
             message = f"{request.activity} took longer than {timeout_s:g} seconds."
             return Failure(DocumentErrorCode.PAGE_TIMEOUT, message)
         except BrokenProcessPool:
             self._kill()
-            exit_code = await self._ended()
-            if running and running.excess:
-                return Failure(DocumentErrorCode.ENGINE_CRASHED, f"Reading took more {running.excess} than is allowed.")
-            return _crash(exit_code, slot=self.number)
+            exit_code = await self._wait_until_gone()
+            return _crashed(exit_code, exceeded=child.exceeded if child else None, slot=self.number)
         except FileNotFoundError:
-            is_there = await asyncio.to_thread(source.exists)
-            if is_there:
-                self._kill()
-                log.warning("scratch directory is gone", extra={"slot": self.number})
-            return _CRASHED if is_there else _MISSING
+            if not await asyncio.to_thread(source.exists):
+                return _MISSING
+            self._kill()
+            log.warning("scratch directory is gone", extra={"slot": self.number})
+            return _CRASHED
         except Exception as error:
             self._kill()
             if isinstance(error, OSError) and error.errno in SHORTAGES:
@@ -193,10 +191,10 @@ class Slot:
             self._kill()
             raise
 
-    async def _clear_after(self, failed: Failed) -> None:
-        """Log a failure, and replace a process that may lack something since.
+    async def _handle_failure(self, failed: Failed) -> None:
+        """Log why a request failed, and kill the child if it may now lack memory or disk space.
 
-        Raises OSError if the scratch directory's disk is to blame.
+        Raises OSError if the disk of the scratch directory is full, which is no fault of the document.
         """
         code = failed.failure.code
         log.info(
@@ -205,64 +203,68 @@ class Slot:
         )
         if code not in RESOURCE_FAULTS:
             return
-        # What is left of its memory, or of its scratch directory, may not be enough for the next page.
+        # Its memory or its scratch directory may have too little room left for the next page.
         self._kill()
-        await self._ended()
-        if failed.disk_full and await asyncio.to_thread(self._others_fill_the_disk):
+        await self._wait_until_gone()
+        if failed.disk_full and await asyncio.to_thread(self._disk_is_still_full):
             raise OSError(errno.ENOSPC, "The scratch directory's disk is full.")
 
-    def _others_fill_the_disk(self) -> bool:
-        """Whether a page lacks room also now that all is gone which the last one has written."""
+    def _disk_is_still_full(self) -> bool:
+        """True if the disk is still full after the scratch directory was emptied."""
         disk = shutil.disk_usage(self._directory.parent)
         return disk.free < min(self._limits(0).file_bytes, disk.total // 2)
 
-    async def _started(self) -> Child:
-        """A process that takes calls: one that died since the last call is no fault of the next document."""
+    async def _running_child(self) -> Child:
+        """A child that takes calls. If the last one died while it was idle, this starts another."""
         if self._child and self._child.dead:
             self._kill()
-        await self._ended()
+        await self._wait_until_gone()
         if self._child is None:
-            await asyncio.to_thread(self._make_empty)
+            await asyncio.to_thread(self._empty_directories)
             self._pages_read = 0
             limits = self._limits(self._settings.page_timeout_s)
-            self._child = Child.begin(limits, slot=self.number)
-            await self._child.ready(limits)
+            self._child = Child.spawn(limits, slot=self.number)
+            await self._child.wait_until_ready(limits)
         return self._child
 
-    def _make_empty(self) -> None:
+    def _empty_directories(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
         for directory in (self._scratch, self._source):
             directory.mkdir(parents=True, mode=0o700, exist_ok=True)
 
     def _kill(self) -> None:
-        """Kill at once, without waiting; `_ended` waits."""
+        """Kill at once, without waiting; `_wait_until_gone` waits."""
         if self._child is None:
             return
-        ended, self._child = self._child, None
-        ended.kill()
-        self._ending = asyncio.get_running_loop().create_task(self._clear_up(ended))
+        killed, self._child = self._child, None
+        killed.kill()
+        self._ending = asyncio.get_running_loop().create_task(self._clean_up(killed))
 
-    async def _clear_up(self, ended: Child) -> int | None:
-        exit_code = await ended.end()
-        # What it had of the page must not lie about until there is another: the document may have been deleted.
+    async def _clean_up(self, killed: Child) -> int | None:
+        """Wait until a killed child is gone, and delete what it has left; its exit code."""
+        exit_code = await killed.wait_until_gone()
+        # At once, not when the next child starts: the document may have been deleted meanwhile.
         with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._make_empty)
+            await asyncio.to_thread(self._empty_directories)
         return exit_code
 
-    async def _ended(self) -> int | None:
-        """Wait until the killed child is gone; its exit code as `BaseProcess.exitcode` has it."""
+    async def _wait_until_gone(self) -> int | None:
+        """Wait until the killed child is gone; its exit code as in `BaseProcess.exitcode`."""
         ending = self._ending
         if ending is None:
             return None
         try:
-            # A cancelled caller must not leave a child behind that nobody waits for.
+            # Shielded, because a cancelled caller must not cancel the cleaning up.
             return await asyncio.shield(ending)
         finally:
             if self._ending is ending and ending.done():
                 self._ending = None
 
 
-def _crash(exit_code: int | None, *, slot: int) -> Failure:
+def _crashed(exit_code: int | None, *, exceeded: str | None, slot: int) -> Failure:
+    """Why a child died; `exceeded` as in `Child`."""
+    if exceeded:
+        return Failure(DocumentErrorCode.ENGINE_CRASHED, f"Reading took more {exceeded} than is allowed.")
     log.warning("OCR process died", extra={"slot": slot, "exit_code": exit_code})
     if exit_code == -signal.SIGKILL:
         return Failure(
@@ -272,6 +274,6 @@ def _crash(exit_code: int | None, *, slot: int) -> Failure:
     return _CRASHED
 
 
-def _without_paths(said: str) -> str:
+def _without_paths(detail: str) -> str:
     """The words of a program or decoder, fit for a log."""
-    return re.sub(r"/\S+", "…", said)[:MOST_SAID]
+    return re.sub(r"/\S+", "…", detail)[:MAX_LOGGED_DETAIL]
