@@ -1,1 +1,1 @@
-"""Recognition. `server` runs beside the API and the workers; all that decodes a document runs in an OCR process."""
+"""Recognition. `server` runs in the server; everything that decodes a document runs in OCR processes."""

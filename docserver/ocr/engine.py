@@ -1,4 +1,4 @@
-"""Which OCR engine is installed: its version, its models and their digests; reads no documents."""
+"""Both sides: which OCR engine is installed, its version, its models and their digests. Reads no documents."""
 
 import asyncio
 import hashlib
@@ -20,26 +20,26 @@ PACKAGES: Mapping[str, str] = MappingProxyType(
 """Program → the Debian package that has it."""
 
 LIBRARY, PROGRAM = "tesserocr", "pytesseract"
-"""The two ways to call Tesseract, by the packages that do it."""
+"""The two ways to call Tesseract, named like the Python packages for it."""
 
 TIMEOUT_S = 30.0
-"""Both questions are answered in 20 ms; this bounds a machine that is swapping."""
+"""Longest run of a command about the engine. It takes 20 ms; this bounds a machine that is swapping."""
 
 NOT_LANGUAGES = frozenset({"osd", "equ"})
-"""Models that tell orientation and formulas, and read nothing."""
+"""Models of orientation and of formulas, which recognise no text."""
 
-_LIBRARY_VERSION = f"import {LIBRARY}; print({LIBRARY}.tesseract_version())"
+_PRINT_LIBRARY_VERSION = f"import {LIBRARY}; print({LIBRARY}.tesseract_version())"
 
-_LISTED = re.compile(r'in "(?P<directory>[^"\n]+)"')
+_DIRECTORY = re.compile(r'in "(?P<directory>[^"\n]+)"')
 
 
 class EngineMissing(Exception):
-    """A program or a model that reading needs is not installed; the message names the package."""
+    """A program or a model that recognition needs is not installed; the message names the package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The engine as results name it, and how it is called."""
+    """The engine, as results name it, and how to call it."""
 
     name: str
     version: str
@@ -51,7 +51,7 @@ class Engine:
     """The directory of the models."""
 
     def models_of(self, languages: str) -> dict[str, str | None]:
-        """The digests of the models that a page in these languages may be read with; None where one is missing."""
+        """The digests of the models that may read a page in these languages; None for a missing model."""
         names = candidates(self.models) if languages == AUTO else languages.split("+")
         return {name: self.models.get(name) for name in names}
 
@@ -64,27 +64,27 @@ def check_programs() -> None:
         raise EngineMissing(f"{' and '.join(missing)} not found; install: apt-get install {' '.join(packages)}")
 
 
-async def describe(wanted: str) -> Engine:
-    """Ask the installed engine; `wanted` as DOCSERVER_ENGINE has it. Raises EngineMissing if it is absent or broken."""
+async def describe(choice: str) -> Engine:
+    """Describe the installed engine. `choice` is DOCSERVER_ENGINE. Raises EngineMissing if it is absent or broken."""
     check_programs()
     installed = importlib.util.find_spec(LIBRARY) is not None
-    if wanted == LIBRARY and not installed:
+    if choice == LIBRARY and not installed:
         raise EngineMissing(f"{LIBRARY} not found; install: pip install 'docserver[{LIBRARY}]'")
-    binding = LIBRARY if installed and wanted != PROGRAM else PROGRAM
-    # Asked in a process of its own: the server has no other use for the library.
-    asking = (sys.executable, "-c", _LIBRARY_VERSION) if binding == LIBRARY else ("tesseract", "--version")
-    version = (await _said(*asking)).partition("\n")[0].removeprefix("tesseract").strip()
-    first, *names = (await _said("tesseract", "--list-langs")).strip().splitlines()
-    listed = _LISTED.search(first)
+    binding = LIBRARY if installed and choice != PROGRAM else PROGRAM
+    # In a process of its own, because the server has no other use for the library.
+    command = (sys.executable, "-c", _PRINT_LIBRARY_VERSION) if binding == LIBRARY else ("tesseract", "--version")
+    version = (await _output_of(*command)).partition("\n")[0].removeprefix("tesseract").strip()
+    heading, *names = (await _output_of("tesseract", "--list-langs")).strip().splitlines()
+    directory = _DIRECTORY.search(heading)
     languages = sorted({name.strip() for name in names} - NOT_LANGUAGES - {""})
-    if not listed or not languages:
+    if not directory or not languages:
         raise EngineMissing("tesseract has no language installed; install: apt-get install tesseract-ocr-eng")
-    tessdata = listed["directory"]
+    tessdata = directory["directory"]
     models = await asyncio.to_thread(_digests, Path(tessdata), languages)
     return Engine("tesseract", version, MappingProxyType(models), binding, tessdata)
 
 
-async def _said(*command: str) -> str:
+async def _output_of(*command: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
@@ -106,11 +106,11 @@ async def _said(*command: str) -> str:
 
 
 def _digests(directory: Path, languages: list[str]) -> dict[str, str]:
-    found = {}
+    digests = {}
     for language in languages:
         try:
             with (directory / f"{language}.traineddata").open("rb") as model:
-                found[language] = f"sha256:{hashlib.file_digest(model, 'sha256').hexdigest()}"
+                digests[language] = f"sha256:{hashlib.file_digest(model, 'sha256').hexdigest()}"
         except OSError as error:
             raise EngineMissing(f"the model of the language {language} cannot be read: {error.strerror}") from error
-    return found
+    return digests

@@ -1,10 +1,10 @@
-"""Child side: exceptions that carry a verdict from where it is found to where it is acted on."""
+"""Child side: the exceptions of reading a document."""
 
 from docserver.errors import DocumentErrorCode, Failure
 
 
 class Unreadable(Exception):
-    """The document or page cannot be read; `detail` is for the log, the failure's message for people."""
+    """The document or page cannot be read. The message is for people, `detail` for the log."""
 
     def __init__(self, code: DocumentErrorCode, message: str, *, detail: str = "") -> None:
         super().__init__(message)

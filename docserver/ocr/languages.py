@@ -1,4 +1,4 @@
-"""Both sides: how models are named, and those whose script and language are known, which `auto` chooses from."""
+"""Both sides: how models are named, and the models whose script and language are known; `auto` chooses from these."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 NAMES = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?(\+[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?)*")
-"""Names of models such as `deu`, `chi_sim` or `script/Latin`; nothing that could be an option or leave tessdata."""
+"""Names of models such as `deu`, `chi_sim` or `script/Latin`. None can be an option or a path out of tessdata."""
 
 MAX_NAMES = 409
 """Characters: ten names of forty, joined."""
@@ -47,9 +47,9 @@ _KNOWN = {
     "Cherokee": "chr",
     "Canadian Aboriginal": "iku",
 }
-"""Script → its models, each with its language in ISO 639-1 where the words of a text tell that language. Scripts and
-languages that are written more stand first. Left out are models of old print, of vertical lines and of whole scripts,
-and those of languages that no text is told to be of."""
+"""Script → its models, each with its language in ISO 639-1 if words identify that language. The most written scripts
+and languages stand first. Left out are models of old print, of vertical lines and of whole scripts, and those of
+languages that the identifier does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Model:
     name: str
     script: str
     language: str | None
-    """In ISO 639-1; None where not the words tell it, but how surely the model reads them."""
+    """In ISO 639-1; None if words do not identify it, and the confidence of the recognition decides."""
 
 
 def _model(entry: str, script: str) -> Model:
@@ -70,13 +70,13 @@ def _model(entry: str, script: str) -> Model:
 MODELS: Mapping[str, Model] = MappingProxyType(
     {model.name: model for script, listed in _KNOWN.items() for model in (_model(e, script) for e in listed.split())}
 )
-"""Name → model, those that are written more in front."""
+"""Name → model, the most written languages first."""
 
 
 def candidates(installed: Collection[str], *, preferred: Iterable[str] = ()) -> tuple[str, ...]:
-    """The models that `auto` chooses from, those in front that it takes where a page does not tell.
+    """The models that `auto` chooses from; the first ones serve pages whose language cannot be detected.
 
-    If nothing is known of those that are installed, it is the first of them.
+    If none of the installed models is known, only the first of them.
     """
     ordered = dict.fromkeys([*preferred, *MODELS])
     return tuple(name for name in ordered if name in MODELS and name in installed) or tuple(sorted(installed)[:1])

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from docserver.settings import SandboxMode
 
 PAGES_AT_ONCE = 8
-"""Pages with a text of their own that one call reads: telling of each alone would cost as much as reading it."""
+"""Pages whose own texts one call reads. A call for each would cost as much as reading the text."""
 
 MAX_TEXT = 250_000
-"""Characters of a page: some times as many as the fullest page of a newspaper has."""
+"""Characters of a page: several times those of a full page of a newspaper."""
 
 BYTES_PER_PIXEL = 3
 SPARE_FILE_BYTES = 64 * 1024 * 1024
@@ -16,12 +16,12 @@ SPARE_FILE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Plain values, so that they can be sent to a child."""
+    """What one call may use. Plain values, because they are sent to the child."""
 
     scratch: str
-    """The directory of this slot alone; everything in it may be deleted between two calls."""
+    """The slot's own directory; everything in it may be deleted between two calls."""
     source: str
-    """The directory where the document lies while it is read; nothing else is there, and nothing can be written."""
+    """The directory where the document lies while it is read; the child cannot write there."""
     sandbox: SandboxMode
     memory_mb: int
     max_pages: int
@@ -30,10 +30,10 @@ class Limits:
     call_s: float
     """The longest that one call may take."""
     binding: str
-    """How Tesseract is called, see `engine`."""
+    """How to call Tesseract, see `engine`."""
     tessdata: str
     candidates: tuple[str, ...]
-    """The models that `auto` chooses from, see `models`."""
+    """The models that `auto` chooses from, see `languages`."""
     review_below: float
     """The confidence below which a page needs review."""
 
@@ -43,5 +43,5 @@ class Limits:
 
     @property
     def file_bytes(self) -> int:
-        """The largest file that a page needs: its picture in colour, with room for the words of the fullest page."""
+        """The largest file that a page needs: its picture in colour, with some room to spare."""
         return self.max_page_pixels * BYTES_PER_PIXEL + SPARE_FILE_BYTES

@@ -1,6 +1,7 @@
-"""Both sides: how the answers of an OCR process travel. What comes from it is data of known shapes, and never a pickle.
+"""Both sides: how the answers of an OCR process travel: as data of known types and within bounds, never as a pickle.
 
-A process that its document has taken over may answer whatever it likes, and to unpickle that would be to run it here.
+A document may take over the process that reads it. That process then answers whatever it likes, and a pickle of its
+choice would run in the server.
 """
 
 import logging
@@ -29,21 +30,21 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Eight of the fullest pages, compressed, take some megabytes."""
 
 MAX_LAYOUT_BYTES = 32 * 1024 * 1024
-"""Of a page, before it is compressed: as many words as MAX_TEXT allows, each in a block of its own."""
+"""Of one page, unpacked: as many words as MAX_TEXT allows, each in a block of its own."""
 
 MAX_MESSAGE = 500
 MAX_DETAIL = 4000
 """Characters; a program may repeat one complaint for every object of a file."""
 
 MAX_NUMBER = 2**31 - 1
-"""What a column holds."""
+"""The largest number that a column of the database holds."""
 
 ROTATIONS = frozenset({0, 90, 180, 270})
 
 _message = msgspec.msgpack.Decoder(
     tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | Failed | Raised],
 )
-"""The executor's number of the call, and the answer."""
+"""The executor's number for the call, and the answer."""
 
 _NonEmpty = Annotated[list[T], msgspec.Meta(min_length=1)]
 _Line = tuple[Box, _NonEmpty[tuple[str, Box, float]]]
@@ -56,7 +57,7 @@ class InvalidAnswer(Exception):
 
 
 class ChildFault(Exception):
-    """What an OCR process raised: no document does that, only a fault of the program or of the machine."""
+    """An exception of an OCR process that no document causes, only a fault of the program or of the machine."""
 
     def __init__(self, message: str, *, errno: int | None) -> None:
         super().__init__(message)
@@ -87,9 +88,9 @@ class PrivateContext(SpawnContext):
 
 
 class _NoLock:
-    """In place of a lock or a semaphore, which a process that was taken over could keep.
+    """Replaces locks and semaphores, which a process that was taken over would never release.
 
-    Each end of the pipes has one user, and there is one call at a time.
+    None is needed: each end of a pipe has one user, and there is one call at a time.
     """
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:  # noqa: ARG002
@@ -175,7 +176,7 @@ class _Expected:
         if isinstance(answer, Failed | Raised):
             return
         if type(answer) is not self.answer or not self.fits(answer):
-            raise InvalidAnswer("this is no answer to the request")
+            raise InvalidAnswer("the answer does not fit the request")
 
 
 class _Reader:
@@ -205,7 +206,7 @@ class _Reader:
     def _received(self, body: bytes) -> ResultItem:
         expected, self.expected = self.expected, None
         if expected is None:
-            raise InvalidAnswer("nobody has asked")
+            raise InvalidAnswer("there was no request")
         work_id, answer = _message.decode(body)
         expected.check(answer)
         if isinstance(answer, Raised):
@@ -228,7 +229,7 @@ def _check(answer: Answer) -> None:
             readings = ()
             _check_failure(failure)
             if len(detail) > MAX_DETAIL:
-                raise InvalidAnswer("too much detail")
+                raise InvalidAnswer("the detail is too long")
         case _:
             readings = ()
     for reading in readings:
@@ -237,7 +238,7 @@ def _check(answer: Answer) -> None:
 
 def _check_failure(failure: Failure) -> None:
     if len(failure.message) > MAX_MESSAGE or failure.page is not None:
-        raise InvalidAnswer("no failure is like that")
+        raise InvalidAnswer("the failure is out of bounds")
 
 
 def _check_reading(reading: Reading) -> None:
@@ -249,11 +250,12 @@ def _check_reading(reading: Reading) -> None:
         and len(reading.text) <= MAX_TEXT
         and (reading.languages is None or _are_names(reading.languages))
     ):
-        raise InvalidAnswer("no page is like that")
+        raise InvalidAnswer("the page is out of bounds")
     _check_layout(reading.layout)
 
 
 def _check_layout(packed: bytes) -> None:
+    """Unpack a layout within MAX_LAYOUT_BYTES and check its shape."""
     inflater = zlib.decompressobj()
     layout = inflater.decompress(packed, MAX_LAYOUT_BYTES)
     if not inflater.eof:

@@ -11,6 +11,7 @@ import signal
 import sys
 import textwrap
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
@@ -393,8 +394,11 @@ async def test_an_idle_process_that_was_killed_for_greed_costs_the_next_document
     make_slot: Callable[..., Slot], source: Path
 ) -> None:
     slot = make_slot()
-    await inside(slot, "for _ in range(64):\n    os.fork() or time.sleep(600)")
+    await slot.start()
     greedy = child_of(slot)
+    # On a busy machine it is killed before it has started all of them.
+    with contextlib.suppress(BrokenProcessPool):
+        await inside(slot, "for _ in range(64):\n    os.fork() or time.sleep(600)")
     await until(lambda: not alive(greedy))
 
     await assert_reads(slot, source)

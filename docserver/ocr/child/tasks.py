@@ -1,4 +1,4 @@
-"""Child side: what an OCR process is asked to do with a document, once it is bounded."""
+"""Child side: how an OCR process carries out each request; its limits and its sandbox are not here."""
 
 import time
 from functools import cache
@@ -34,19 +34,19 @@ from docserver.ocr.requests import (
 PDF = "application/pdf"
 
 FIRST_PAGES = PAGES_AT_ONCE // 2
-"""Of these, read when a document is opened: fewer, because no other slot can help as long as it is not."""
+"""Pages whose own text is read when a document is opened: fewer, because until then no other slot can help."""
 
 OWN_TEXTS_S = 1.0
-"""No more are begun after this; pages are rarely so full that these take longer."""
+"""Time after which no further page's own text is begun; few pages are so full that it runs out."""
 
 
 def load(limits: Limits) -> None:
-    """Load what takes a while, so that the first document need not wait for it."""
+    """Load what takes a while, so that the first document does not wait for it."""
     _tesseract(limits.binding, limits.tessdata, limits.scratch)
 
 
 def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
-    """Do what is asked with the document at `source`. Raises Unreadable."""
+    """Carry out a request on the document at `source`. Raises Unreadable."""
     match request:
         case OpenDocument():
             return open_document(request, source, limits)
@@ -61,7 +61,7 @@ def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
 
 
 def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
-    """Count the pages of a document, and read what costs little more if the request wants it. Raises Unreadable."""
+    """Count the pages of a document, and read some if the request says how. Raises Unreadable."""
     content_type, options = request.content_type, request.reading
     _require_readable(content_type)
     if content_type == PDF:
@@ -77,7 +77,7 @@ def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
         return Opened(pages, (read_page(ReadPage(content_type, 1, options), source, limits),))
     except Unreadable as unreadable:
         if unreadable.failure.code in RESOURCE_FAULTS:
-            # It has more tries, each of which counts.
+            # The job may try again, and counts its tries.
             raise
         return Opened(pages, failure=unreadable.failure)
 
@@ -86,13 +86,14 @@ def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Readi
     """The texts that these pages have of their own, up to the first page without one, or until time is up."""
     if request.content_type != PDF or request.options.mode is not Mode.AUTO:
         return ()
-    until = time.monotonic() + OWN_TEXTS_S
-    read: list[Reading] = []
-    for own in text_layer.readings(source, pages=request.pages, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels):
-        read.append(own)
-        if time.monotonic() > until:
+    end = time.monotonic() + OWN_TEXTS_S
+    readings: list[Reading] = []
+    dpi, max_pixels = limits.pdf_dpi, limits.max_page_pixels
+    for reading in text_layer.readings(source, pages=request.pages, dpi=dpi, max_pixels=max_pixels):
+        readings.append(reading)
+        if time.monotonic() > end:
             break
-    return tuple(read)
+    return tuple(readings)
 
 
 def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
@@ -102,11 +103,11 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     if own := own_texts(ReadOwnTexts(content_type, [page], options), source, limits):
         return own[0]
     tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
-    scratch, most = Path(limits.scratch), limits.max_page_pixels
+    scratch, max_pixels = Path(limits.scratch), limits.max_page_pixels
     if content_type == PDF:
-        picture = render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=most, scratch=scratch)
+        picture = render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=max_pixels, scratch=scratch)
     else:
-        picture = decode.decode(source, content_type, page=page, max_pixels=most)
+        picture = decode.decode(source, content_type, page=page, max_pixels=max_pixels)
     reader = PageReader(picture, tesseract, turning=options.rotate is Rotate.AUTO)
     languages = options.languages
     if languages == AUTO and len(limits.candidates) == 1:
@@ -115,8 +116,8 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         attempt = reader.read_in_detected_language(_detector(limits.candidates))
     else:
         attempt = reader.read(languages)
-    found = attempt.recognised
-    if len(found.text) > MAX_TEXT:
+    recognised = attempt.recognised
+    if len(recognised.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     return Reading(
         width=picture.image.width,
@@ -124,17 +125,17 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         dpi=picture.dpi,
         rotation=attempt.rotation,
         source=Source.OCR,
-        confidence=found.confidence,
-        text=found.text,
-        layout=pack_blocks(found.blocks),
+        confidence=recognised.confidence,
+        text=recognised.text,
+        layout=pack_blocks(recognised.blocks),
         languages=attempt.languages,
-        needs_review=_needs_review(found, picture, below=limits.review_below),
+        needs_review=_needs_review(recognised, picture, below=limits.review_below),
     )
 
 
 def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> SearchableMade:
     """Write a searchable PDF of a document into the scratch directory. Raises Unreadable."""
-    # The processes that read pages need none of its libraries.
+    # Imported here, because processes that read pages need none of its libraries.
     from docserver.ocr.searchable import from_image, from_pdf
 
     target = Path(limits.scratch) / request.result_file
@@ -147,16 +148,16 @@ def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> Sea
     return SearchableMade()
 
 
-def _needs_review(found: Recognised, picture: Picture, *, below: float) -> bool:
-    if found.text:
-        return found.confidence < below
-    # A blank page says nothing; one that is not may have said something.
+def _needs_review(recognised: Recognised, picture: Picture, *, below: float) -> bool:
+    if recognised.text:
+        return recognised.confidence < below
+    # Nothing was recognised: on a blank page rightly, on another perhaps not.
     return analyse(picture.image) is not None
 
 
 @cache
 def _tesseract(binding: str, tessdata: str, scratch: str) -> Tesseract:
-    # Only one of the two is loaded, and the library need not be installed.
+    # Loads only one of the two; the library need not be installed.
     if binding == LIBRARY:
         from docserver.ocr.recognition.tesseract_library import TesseractLibrary
 

@@ -1,1 +1,1 @@
-"""Child side: how an OCR process gives up what it does not need, by Landlock and seccomp."""
+"""Child side: how an OCR process gives up all rights that it does not need, through Landlock and seccomp."""

@@ -1,6 +1,6 @@
-"""Child side: Landlock through ctypes, by which a process gives up files, TCP and signals to others; no policy.
+"""Child side: Landlock through ctypes, with which a process gives up files, TCP and signals to others; no policy.
 
-The one library on PyPI (landlock 1.0.0.dev5) knows neither networks nor scopes.
+The only library on PyPI (landlock 1.0.0.dev5) supports neither networks nor scopes.
 Source: landlock(7) and linux/landlock.h.
 """
 
@@ -29,16 +29,16 @@ MAKE_REG = 1 << 8
 TRUNCATE = 1 << 14
 
 HANDLED_FILES = ((1, (1 << 13) - 1), (2, 1 << 13), (3, TRUNCATE), (5, 1 << 15))
-"""ABI from which on → rights to files that are refused where no rule grants them: with it, all that there are."""
+"""(ABI version, rights to files that it adds). Every right is refused unless a rule grants it."""
 
 HANDLED_TCP = (4, 0b11)
-"""Bind and connect."""
+"""(ABI version, rights): bind and connect."""
 
 SCOPED = (6, 0b11)
-"""Abstract unix sockets, and signals, of processes outside."""
+"""(ABI version, scopes): abstract unix sockets of processes outside the sandbox, and signals to them."""
 
 ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
-"""The rights that a rule for a single file may have."""
+"""The rights that a rule for a single file may grant."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -69,14 +69,14 @@ def abi() -> int:
 
 
 def restrict(rules: Iterable[Rule]) -> None:
-    """Leave this thread and its descendants what the rules grant; paths that do not exist are passed over.
+    """Refuse this thread and its descendants everything but what the rules grant. Skips paths that do not exist.
 
-    Needs no-new-privileges. Raises OSError where the kernel refuses.
+    Needs no-new-privileges. Raises OSError if the kernel refuses.
     """
     version = abi()
     files = sum(rights for since, rights in HANDLED_FILES if version >= since)
     attributes = _Ruleset(files, _since(HANDLED_TCP, version), _since(SCOPED, version))
-    # Fields that an older kernel does not know are 0, which it accepts.
+    # An older kernel accepts fields that it does not know if they are 0.
     ruleset = _call(SYS_CREATE_RULESET, ctypes.byref(attributes), ctypes.sizeof(attributes), 0)
     try:
         for rule in rules:

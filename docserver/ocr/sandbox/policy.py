@@ -1,6 +1,6 @@
-"""Child side: what an OCR process may reach, and the giving up of all else; how Landlock and seccomp work is not here.
+"""Child side: what an OCR process may reach; it gives up all else. How Landlock and seccomp work is not here.
 
-Run as a program, it confines itself and says what took hold: the server's way to know what the kernel can do.
+Run as a program, it confines itself and prints what took hold. So the server learns what the kernel can do.
 """
 
 import ctypes
@@ -17,13 +17,13 @@ from docserver.ocr.sandbox.landlock import Rule
 from docserver.settings import SandboxMode
 
 PROGRAMS = ("tesseract", "pdftoppm", "pdfinfo")
-"""What is started: where they lie, their libraries and data lie."""
+"""The programs that an OCR process starts. Their libraries and data lie beside them."""
 
 READ = landlock.READ_FILE | landlock.READ_DIR
 RUN = READ | landlock.EXECUTE
-KEEP = READ | landlock.WRITE_FILE | landlock.TRUNCATE | landlock.MAKE_REG | landlock.MAKE_DIR
-KEEP |= landlock.REMOVE_FILE | landlock.REMOVE_DIR
-"""Write, but run nothing that was written, and make neither links, sockets nor pipes."""
+READ_WRITE = READ | landlock.WRITE_FILE | landlock.TRUNCATE | landlock.MAKE_REG | landlock.MAKE_DIR
+READ_WRITE |= landlock.REMOVE_FILE | landlock.REMOVE_DIR
+"""Without the rights to run what was written, and to make links, sockets or pipes."""
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 BELOW_PREFIX = ("bin", "lib", "lib64", "libexec", "pyvenv.cfg", "share")
@@ -45,7 +45,7 @@ PLACES_IN_ENVIRONMENT = ("TESSDATA_PREFIX", "FONTCONFIG_FILE", "FONTCONFIG_PATH"
 PR_SET_NO_NEW_PRIVS = 38
 CAPABILITY_VERSION = 0x20080522
 DAC_READ_SEARCH = 1 << 2
-"""Root's programs and files may belong to others; what may be read is Landlock's to say."""
+"""Root keeps this capability to read programs and files of other users; Landlock still decides which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Confinement:
 
     @property
     def complete(self) -> bool:
-        """Whether a document's process can reach neither files nor networks that are not its own."""
+        """True if the process can reach neither files nor networks but its own."""
         return bool(self.landlock) and self.seccomp
 
     def __str__(self) -> str:
@@ -67,30 +67,31 @@ class Confinement:
 
 
 class NotConfined(Exception):
-    """The sandbox is required and cannot be had."""
+    """The sandbox is required and impossible."""
 
 
 def confine(*, mode: SandboxMode, models: Path, scratch: Path, source: Path) -> Confinement:
-    """Keep what reading needs, the files in `source`, and writing in `scratch`; there is no way back.
+    """Give up everything but what reading needs, the files in `source`, and writing in `scratch`; for good.
 
-    Call it with a single thread, as all threads to come inherit it. Raises NotConfined if `mode` requires all of it.
+    Call it while there is a single thread; later threads inherit it. Raises NotConfined if `mode` requires more than
+    the kernel can do.
     """
     _give_up_privileges()
     if mode is SandboxMode.OFF:
         return Confinement(landlock=0, seccomp=False)
-    found = Confinement(
+    confinement = Confinement(
         landlock=_restrict_files(models=models, scratch=scratch, source=source), seccomp=_filter_calls()
     )
-    if mode is SandboxMode.REQUIRE and not found.complete:
-        raise NotConfined(str(found))
-    return found
+    if mode is SandboxMode.REQUIRE and not confinement.complete:
+        raise NotConfined(str(confinement))
+    return confinement
 
 
 def rules(*, models: Path, scratch: Path, source: Path) -> Iterator[Rule]:
-    """What may be reached: programs, libraries, models and fonts, the document's directory, the scratch directory."""
+    """The rules for programs, libraries, models and fonts, for the document's directory and the scratch directory."""
     yield from (Rule(Path(place), RUN) for place in SYSTEM)
     yield from (Rule(place, RUN) for place in _installed())
-    # In a source tree the package stands beside the data directory, so its own directory and no more.
+    # The package's own directory and not its parent: in a source tree the data directory lies beside it.
     yield Rule(Path(__file__).parents[2], READ)
     yield from (Rule(Path(place), READ) for place in CONFIGURATION)
     if home := os.environ.get("HOME"):
@@ -104,18 +105,18 @@ def rules(*, models: Path, scratch: Path, source: Path) -> Iterator[Rule]:
     yield Rule(Path(os.devnull), landlock.READ_FILE | landlock.WRITE_FILE)
     yield Rule(models, READ)
     yield Rule(source, landlock.READ_FILE)
-    yield Rule(scratch, KEEP)
+    yield Rule(scratch, READ_WRITE)
 
 
 def _installed() -> set[Path]:
-    """Where Python and the programs are, with their libraries and data, if that is none of the system's places."""
-    found, prefixes = set(), {Path(sys.prefix), Path(sys.base_prefix)}
+    """Where Python and the programs lie, with their libraries and data, if not below SYSTEM."""
+    directories, prefixes = set(), {Path(sys.prefix), Path(sys.base_prefix)}
     for program in PROGRAMS:
         if path := shutil.which(program):
             homes = {Path(path).absolute().parent, Path(path).resolve().parent}
-            found |= homes
+            directories |= homes
             prefixes |= {home.parent for home in homes}
-    return found | {prefix / place for prefix in prefixes for place in BELOW_PREFIX}
+    return directories | {prefix / place for prefix in prefixes for place in BELOW_PREFIX}
 
 
 def _restrict_files(*, models: Path, scratch: Path, source: Path) -> int:
@@ -144,18 +145,18 @@ def _give_up_privileges() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
-    # Effective, permitted, inheritable, and the three again for the higher numbers.
-    held = (ctypes.c_uint32 * 6)()
-    if libc.capget(ctypes.byref(header), ctypes.byref(held)) == 0:
-        kept = held[1] & DAC_READ_SEARCH
-        libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)))
+    # Effective, permitted and inheritable sets; then the same for capabilities above 31.
+    sets = (ctypes.c_uint32 * 6)()
+    if libc.capget(ctypes.byref(header), ctypes.byref(sets)) == 0:
+        remaining = sets[1] & DAC_READ_SEARCH
+        libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)(remaining, remaining, 0, 0, 0, 0)))
 
 
 def main() -> None:
     """Confine this process, and print what took hold as JSON."""
-    nowhere = Path(os.devnull)
-    found = confine(mode=SandboxMode.PREFER, models=nowhere, scratch=nowhere, source=nowhere)
-    sys.stdout.write(json.dumps(asdict(found)))
+    nothing = Path(os.devnull)
+    confinement = confine(mode=SandboxMode.PREFER, models=nothing, scratch=nothing, source=nothing)
+    sys.stdout.write(json.dumps(asdict(confinement)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Child side: the seccomp filter, assembled and installed; which calls it refuses stands in `syscalls`.
+"""Child side: the seccomp filter, assembled and installed. Which calls it refuses stands in `syscalls`.
 
-Bindings exist (pyseccomp), but need a C library beside them. Source: seccomp(2), linux/filter.h, linux/audit.h.
+The binding on PyPI (pyseccomp) needs a C library that pip does not install.
+Source: seccomp(2), linux/filter.h, linux/audit.h.
 """
 
 import ctypes
@@ -23,7 +24,7 @@ KILL_PROCESS = 0x80000000
 ALLOW = 0x7FFF0000
 ERRNO = 0x00050000
 REFUSE = ERRNO | errno.EPERM
-"""An error rather than death: libraries try such calls and have another way where they are refused."""
+"""An error and not death, because libraries try such calls and have another way."""
 UNKNOWN = ERRNO | errno.ENOSYS
 
 NUMBER_OFFSET = 0
@@ -42,7 +43,7 @@ TIOCSTI = 0x5412
 TIOCLINUX = 0x541C
 REFUSED_PRCTL = (
     1,  # PR_SET_PDEATHSIG: outlive the server
-    4,  # PR_SET_DUMPABLE: hide from the server's look at what is in use
+    4,  # PR_SET_DUMPABLE: hide its resource use from the server
     35,  # PR_SET_MM
     36,  # PR_SET_CHILD_SUBREAPER: let orphans go
     0x59616D61,  # PR_SET_PTRACER
@@ -57,14 +58,14 @@ class _Program(ctypes.Structure):
 
 
 def supported() -> bool:
-    """Whether there is a filter for this machine."""
+    """True if there is a filter for this machine."""
     return platform.machine() in ARCHITECTURES
 
 
 def install(*, server: int, group: int) -> None:
-    """Filter the calls of this process and its descendants; the server may not be signalled, also without Landlock.
+    """Filter the calls of this process and its descendants. They cannot signal the server, even without Landlock.
 
-    Needs no-new-privileges and a single thread. Raises OSError where the kernel refuses.
+    Needs no-new-privileges and a single thread. Raises OSError if the kernel refuses.
     """
     instructions = assemble(platform.machine(), server=server, group=group)
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
@@ -79,13 +80,13 @@ def assemble(machine: str, *, server: int, group: int) -> list[_Instruction]:
     judged = syscalls.JUDGED[machine]
     filters = [
         (LOAD, 0, 0, ARCHITECTURE_OFFSET),
-        # Calls of another architecture have other numbers, and no program of ours makes any.
+        # Calls of another architecture have other numbers; none of the programs makes any.
         (EQUAL, 1, 0, ARCHITECTURES[machine]),
         (RETURN, 0, 0, KILL_PROCESS),
         (LOAD, 0, 0, NUMBER_OFFSET),
         (AT_LEAST, 0, 1, syscalls.LAST + 1),
         (RETURN, 0, 0, UNKNOWN),
-        # Its flags are in memory, where no filter can look; the C library then takes clone.
+        # Its flags lie in memory, which a filter cannot read. The C library uses clone instead.
         (EQUAL, 0, 1, judged["clone3"]),
         (RETURN, 0, 0, UNKNOWN),
     ]
@@ -104,10 +105,10 @@ def assemble(machine: str, *, server: int, group: int) -> list[_Instruction]:
 
 
 def _refused_if(number: int, argument: int, test: _Instruction) -> list[_Instruction]:
-    """Refuse a call if its argument passes the test, which steps over one instruction if it does not."""
+    """Refuse a call if its argument passes the test, an instruction that skips the next one otherwise."""
     return [
         (EQUAL, 0, 4, number),
-        # The low half: each of these arguments is an int.
+        # The low half of the argument, because each of these is an int.
         (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
         test,
         (RETURN, 0, 0, REFUSE),

@@ -1,6 +1,6 @@
-"""Child side: the system calls that reading a document never needs, with their numbers; refusing them is not here.
+"""Child side: the system calls that reading a document never needs, with their numbers. `seccomp` refuses them.
 
-Numbers: asm/unistd_64.h (x86_64) and asm-generic/unistd.h (aarch64), 0 where an architecture has no such call.
+Numbers: asm/unistd_64.h (x86_64) and asm-generic/unistd.h (aarch64); 0 if an architecture has no such call.
 """
 
 from collections.abc import Mapping
@@ -39,15 +39,15 @@ _REFUSED = """
     iopl 172 0, ioperm 173 0, modify_ldt 154 0, personality 135 92, settimeofday 164 170, clock_settime 227 112,
     adjtimex 159 171, clock_adjtime 305 266, vhangup 153 58, uselib 134 0, nfsservctl 180 42, lookup_dcookie 212 18
 """
-"""Networks · other processes, and leaving one's own group · mounts and namespaces · attributes of files, which Landlock
-does not guard, and ways round paths · memory and messages outside of the limits, or that outlive the process · the
-kernel itself."""
+"""In this order: networks; other processes, and leaving one's own group; mounts and namespaces; attributes of files,
+which Landlock does not protect, and access to files without paths; memory and messages that no limit counts or that
+outlive the process; the kernel itself."""
 
 _JUDGED = "clone 56 220, clone3 435 435, prlimit64 302 261, prctl 157 167, ioctl 16 29, kill 62 129, tgkill 234 131"
-"""Needed with some arguments, refused with others."""
+"""Calls that are needed with some arguments and refused with others."""
 
 LAST = 462
-"""mseal, of Linux 6.10: later calls, the same on all architectures, are answered as by a kernel that lacks them."""
+"""mseal, of Linux 6.10. Later calls have the same numbers everywhere; the filter answers like a kernel without them."""
 
 
 def _numbers(table: str, machine: str) -> Mapping[str, int]:
@@ -57,7 +57,7 @@ def _numbers(table: str, machine: str) -> Mapping[str, int]:
 
 
 REFUSED: Mapping[str, Mapping[str, int]] = MappingProxyType({one: _numbers(_REFUSED, one) for one in _MACHINES})
-"""Machine → name → number of the calls that are refused whatever their arguments."""
+"""Machine → name → number, of the calls that are always refused."""
 
 JUDGED: Mapping[str, Mapping[str, int]] = MappingProxyType({one: _numbers(_JUDGED, one) for one in _MACHINES})
-"""Machine → name → number of the calls that are refused for some arguments."""
+"""Machine → name → number, of the calls that are refused with some arguments."""
