@@ -1,7 +1,7 @@
-"""A private MariaDB and Redis: child processes on unix sockets, with their files in a data directory. No SQL of ours.
+"""A private MariaDB and Redis: child processes on unix sockets, with their files in a data directory.
 
-Below the data directory: `mysql/` and `redis/`, each with its `err.log`; two lock files; and while the servers run,
-`run`, which leads to their sockets.
+The data directory holds `mysql/` and `redis/`, each with its `err.log`, two lock files, and, while the servers run,
+`run`: a link to the directory of their sockets.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from docserver.embedded import locks, mariadb, programs, redis, sockets
-from docserver.embedded.server import EmbeddedError, make_directory, send
+from docserver.embedded.server import EmbeddedError, make_directory, send_signal
 
 __all__ = ["EmbeddedError", "Endpoints", "servers"]
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """How to reach the servers: root without a password, guarded by the mode of the sockets' directory."""
+    """URLs of the servers. They need no password: only this user can open the directory of their sockets."""
 
     mysql_url: str
     redis_url: str
@@ -28,24 +28,24 @@ class Endpoints:
 
 @asynccontextmanager
 async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
-    """Run both servers, and run them again should they end, until the block ends; then nothing is left running.
+    """Run both servers until the block ends, and restart one that ends by itself.
 
-    To be called from the main thread, as the kernel ends the servers together with the thread that started them. Raises
+    Call this in the main thread: the kernel ends the servers together with the thread that started them. Raises
     EmbeddedError if a program is missing, the directory is in use or cannot be written, or a server does not start.
     """
-    found = programs.find()
+    installed = programs.find()
     data_dir = make_directory(data_dir)
     with ExitStack() as stack:
         await locks.take(stack.enter_context(locks.opened(data_dir / "docserver.lock")), data_dir)
-        # The servers inherit this one, so it stays locked until the last of them has ended, whatever became of us.
-        held = stack.enter_context(locks.opened(data_dir / "servers.lock"))
-        await locks.wait_for_leftovers(held, data_dir)
+        # The servers inherit this lock: it is taken until the last of them has ended, even if this process is killed.
+        lock = stack.enter_context(locks.opened(data_dir / "servers.lock"))
+        await locks.take_from_leftovers(lock, data_dir)
         runtime = stack.enter_context(sockets.directory(data_dir))
-        database = mariadb.server(found, data_dir, runtime, held=held)
-        store = redis.server(found, data_dir, runtime, held=held)
+        database = mariadb.server(installed, data_dir, runtime, lock=lock)
+        store = redis.server(installed, data_dir, runtime, lock=lock)
         supervisors: list[asyncio.Task[None]] = []
         try:
-            await _side_by_side(database.start(), store.start())
+            await _concurrently(database.start(), store.start())
             supervisors += [asyncio.create_task(each.supervise(), name=each.name) for each in (database, store)]
             yield Endpoints(
                 mysql_url=f"mysql:///docserver?unix_socket={quote(str(database.socket))}",
@@ -58,12 +58,12 @@ async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
                 await asyncio.gather(*supervisors, return_exceptions=True)
                 await asyncio.gather(database.stop(), store.stop())
             finally:
-                for pid in locks.holders(held):
-                    send(pid, signal.SIGKILL)
+                for pid in locks.holders(lock):
+                    send_signal(pid, signal.SIGKILL)
 
 
-async def _side_by_side(*steps: Awaitable[None]) -> None:
-    """Wait for all steps; the first that fails ends the others, and its error is raised as it is."""
+async def _concurrently(*steps: Awaitable[None]) -> None:
+    """Run all steps at once. The first that fails cancels the others and raises its error."""
     tasks = [asyncio.ensure_future(step) for step in steps]
     try:
         await asyncio.gather(*tasks)

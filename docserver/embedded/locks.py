@@ -1,4 +1,4 @@
-"""Who may use a data directory: one docserver, once the servers of an earlier one have ended."""
+"""Locks: one docserver uses a data directory, and only after the servers of an earlier one have ended."""
 
 import asyncio
 import fcntl
@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from docserver.embedded.server import EmbeddedError, send
+from docserver.embedded.server import EmbeddedError, send_signal
 
 log = logging.getLogger(__name__)
 
 IN_USE_S = 0.5
-"""A docserver that was killed keeps its lock until the kernel has taken it apart, which takes milliseconds."""
+"""How long to wait for the lock of a docserver that was killed: the kernel releases it within milliseconds."""
 LEFTOVER_S = 15.0
-"""Time for the servers of a docserver that was killed to end in order, which takes them a fraction of a second."""
+"""How long the servers of a docserver that was killed may take to end; they need a fraction of a second."""
 POLL_S = 0.02
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a lock file; what was locked is free when the block and all heirs of the descriptor have ended."""
+    """Open a lock file. Its lock is free when the block and all processes that inherited the descriptor have ended."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -35,34 +35,34 @@ def opened(path: Path) -> Iterator[int]:
 
 
 async def take(descriptor: int, data_dir: Path) -> None:
-    """Take the lock that one docserver has on its data directory."""
+    """Take the lock of a docserver on its data directory."""
     if not await _locked(descriptor, within_s=IN_USE_S):
         raise EmbeddedError(f"the data directory {data_dir} is in use by another docserver")
 
 
-async def wait_for_leftovers(descriptor: int, data_dir: Path) -> None:
-    """Take the lock that servers inherit, when those of an earlier run have ended; they are told to."""
+async def take_from_leftovers(descriptor: int, data_dir: Path) -> None:
+    """Take the lock that servers inherit, after ending the servers of an earlier run that still hold it."""
     if await _locked(descriptor, within_s=0):
         return
-    for way in (signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         pids = holders(descriptor)
         log.info("servers of an earlier run are still ending", extra={"pids": pids})
         for pid in pids:
-            send(pid, way)
+            send_signal(pid, number)
         if await _locked(descriptor, within_s=LEFTOVER_S):
             return
     raise EmbeddedError(f"the data directory {data_dir} is in use by servers of an earlier run that do not end")
 
 
 def holders(descriptor: int) -> list[int]:
-    """Find the other processes with this lock, by proc_pid_fdinfo(5); who merely reads the file is none of them."""
+    """The other processes that hold this lock (proc_pid_fdinfo(5)), without those that only read the file."""
     inode = f":{os.fstat(descriptor).st_ino} "
-    found = set()
-    for facts in Path("/proc").glob("[0-9]*/fdinfo/*"):
+    pids = set()
+    for info in Path("/proc").glob("[0-9]*/fdinfo/*"):
         with suppress(OSError):
-            if any("FLOCK" in line and inode in line for line in facts.read_text().splitlines()):
-                found.add(int(facts.parts[2]))
-    return sorted(found - {os.getpid()})
+            if any("FLOCK" in line and inode in line for line in info.read_text().splitlines()):
+                pids.add(int(info.parts[2]))
+    return sorted(pids - {os.getpid()})
 
 
 async def _locked(descriptor: int, *, within_s: float) -> bool:

@@ -1,4 +1,4 @@
-"""MariaDB: how its data directory is made, and how it is run small, on a socket alone."""
+"""MariaDB: how its data directory is made, and how it runs in little memory, on a socket only."""
 
 import asyncio
 import os
@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from docserver.embedded.programs import Programs
-from docserver.embedded.server import START_S, EmbeddedError, Server, kill, last_words, log_file, make_directory, spawn
+from docserver.embedded.server import (
+    START_S,
+    EmbeddedError,
+    Server,
+    kill,
+    last_complaint,
+    log_file,
+    make_directory,
+    spawn,
+)
 
 SYSTEM_TABLES = (
     "m*_system_tables.sql",
@@ -15,8 +24,9 @@ SYSTEM_TABLES = (
     "m*_system_tables_data.sql",
     "maria_add_gis_sp_bootstrap.sql",
 )
-"""What mariadb-install-db feeds to the server; we do without it, as it needs programs of further packages."""
-BEFORE_THEM = """
+"""What mariadb-install-db feeds to the server. That script itself needs programs of more packages."""
+
+PREAMBLE = """
 create database if not exists mysql;
 use mysql;
 set @auth_root_socket = null;
@@ -35,7 +45,7 @@ RUN = (
     "--query-cache-size=0",
     "--table-open-cache=256",
     "--max-connections=100",
-    # What MySQL allows by default, so that both take the same pages.
+    # The default of MySQL, so that both take the same rows.
     "--max-allowed-packet=64M",
     "--character-set-server=utf8mb4",
     "--collation-server=utf8mb4_unicode_520_ci",
@@ -43,28 +53,29 @@ RUN = (
 )
 BOOTSTRAP = ("--bootstrap", "--enforce-storage-engine=", "--max-allowed-packet=8M", "--net-buffer-length=16K")
 PROTOCOL = 10
+"""First byte of the greeting after its header; an error packet has 255 there."""
 
 
-def server(programs: Programs, data_dir: Path, runtime: Path, *, held: int) -> Server:
-    """Describe the server; its data directory is made when it first starts."""
+def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> Server:
+    """The server; its data directory is made when it first starts."""
     directory = data_dir / "mysql"
     socket = runtime / "mysql.sock"
 
     async def create() -> None:
         if not directory.exists():
-            await _make(programs, directory, runtime, held=held)
+            await _make(programs, directory, runtime, lock=lock)
 
     return Server(
         name="mariadbd",
         directory=directory,
         socket=socket,
-        held=held,
+        lock=lock,
         command=_command(
             programs,
             directory,
             (f"--socket={socket}", f"--pid-file={directory / 'mariadbd.pid'}", f"--tmpdir={runtime}", *RUN),
         ),
-        answers=_answers,
+        is_answering=_is_answering,
         create=create,
     )
 
@@ -82,21 +93,21 @@ def _command(programs: Programs, directory: Path, options: Sequence[str]) -> lis
     ]
 
 
-async def _answers(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> bool:
-    # Behind four bytes of length and number the greeting opens with its protocol; an error would open with 255.
+async def _is_answering(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> bool:
+    # The header is three bytes of length and one of sequence number.
     return (await reader.readexactly(5))[4] == PROTOCOL
 
 
-async def _make(programs: Programs, directory: Path, runtime: Path, *, held: int) -> None:
-    """Make a data directory, which gets its name when it is complete."""
+async def _make(programs: Programs, directory: Path, runtime: Path, *, lock: int) -> None:
+    """Make a data directory under another name, and rename it when it is complete."""
     new = directory.with_name(f"{directory.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     make_directory(new)
     script = _script(programs, runtime)
-    # Not in /tmp, where every MariaDB that starts deletes the temporary tables of all others.
+    # Not /tmp: a MariaDB that starts deletes all temporary tables there, also those of other servers.
     command = _command(programs, new, (f"--tmpdir={runtime}", *BOOTSTRAP))
     with script.open("rb") as statements, log_file(new) as output:
-        process = await spawn(command, cwd=new, output=output, held=held, statements=statements)
+        process = await spawn(command, cwd=new, output=output, lock=lock, statements=statements)
         try:
             async with asyncio.timeout(START_S):
                 code = await process.wait()
@@ -105,12 +116,12 @@ async def _make(programs: Programs, directory: Path, runtime: Path, *, held: int
         finally:
             await kill(process)
     if code:
-        raise EmbeddedError(f"mariadbd could not make its data directory: {last_words(new, 0)}")
+        raise EmbeddedError(f"mariadbd could not make its data directory: {last_complaint(new, 0)}")
     new.rename(directory)
 
 
 def _script(programs: Programs, runtime: Path) -> Path:
     script = runtime / "bootstrap.sql"
     files = (path for name in SYSTEM_TABLES for path in sorted(programs.share.glob(name)))
-    script.write_bytes(b"\n".join((BEFORE_THEM.encode(), *(path.read_bytes() for path in files))))
+    script.write_bytes(b"\n".join((PREAMBLE.encode(), *(path.read_bytes() for path in files))))
     return script

@@ -1,4 +1,4 @@
-"""Where the programs are that the embedded servers need, and which package has them. Starts none."""
+"""Finds the programs that the embedded servers need; starts none."""
 
 import os
 import shutil
@@ -8,9 +8,9 @@ from pathlib import Path
 from docserver.embedded.server import EmbeddedError
 
 ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
-"""Where mariadbd is, and where the PATH of an ordinary user on Debian does not lead."""
+"""Where Debian has mariadbd; the PATH of an ordinary user does not include it."""
 SHARE = (Path("/usr/share/mysql"), Path("/usr/share/mariadb"))
-"""Where the packages of MariaDB up to 10.11 and from 11 on keep the SQL that makes a new data directory."""
+"""Where MariaDB up to 10.11, and from 11 on, keeps the SQL for a new data directory."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Programs:
 
 
 def find() -> Programs:
-    """Find the programs; raises EmbeddedError that names the package of one that is missing."""
+    """Find the programs; raises EmbeddedError that names the package of a missing one."""
     mariadbd = _find("mariadbd", package="mariadb-server-core")
-    # Debian's redis-tools holds the server under the name of its checker.
+    # Debian's redis-tools has the server under the name of the checker: both are one program.
     redis = _find("redis-server", "redis-check-rdb", package="redis-tools")
     setpriv = _find("setpriv", package="util-linux")
     for share in SHARE:

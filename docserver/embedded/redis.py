@@ -1,4 +1,4 @@
-"""Redis: how it is run small, on a socket alone, keeping what it can."""
+"""Redis: how it runs in little memory, on a socket only."""
 
 import asyncio
 from pathlib import Path
@@ -7,17 +7,17 @@ from docserver.embedded.programs import Programs
 from docserver.embedded.server import Server
 
 
-def server(programs: Programs, data_dir: Path, runtime: Path, *, held: int) -> Server:
-    """Describe the server; it may lose its files, as everything in it is a hint."""
+def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> Server:
+    """The server; it may lose its files, since everything in it can be found again in the database."""
     socket = runtime / "redis.sock"
-    # One program is server and checker both, and does what the name says that it is called by.
+    # The program is a server only if it is called by this name.
     program = runtime / "redis-server"
     program.symlink_to(programs.redis)
     return Server(
         name="redis-server",
         directory=data_dir / "redis",
         socket=socket,
-        held=held,
+        lock=lock,
         command=[
             *(programs.setpriv, "--pdeathsig", "TERM", str(program)),
             *("--port", "0"),
@@ -27,13 +27,13 @@ def server(programs: Programs, data_dir: Path, runtime: Path, *, held: int) -> S
             *("--appendonly", "yes"),
             *("--save", ""),
             *("--maxmemory", "256mb"),
-            # Only what has a time to live may be evicted; the list of jobs has none.
+            # Evict only keys with a time to live; the list of jobs has none.
             *("--maxmemory-policy", "volatile-lru"),
         ],
-        answers=_answers,
+        is_answering=_is_answering,
     )
 
 
-async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+async def _is_answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     writer.write(b"PING\r\n")
     return await reader.readexactly(5) == b"+PONG"

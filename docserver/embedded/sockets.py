@@ -1,4 +1,4 @@
-"""The directory of the servers' sockets: outside the data directory, whose path may be too long for one."""
+"""The directory of the servers' sockets. It is outside the data directory, whose path may be too long for a socket."""
 
 import os
 import shutil
@@ -12,15 +12,15 @@ from docserver.embedded.server import EmbeddedError
 PREFIX = "docserver-"
 LONGEST_NAME = "mysql.sock"
 PATH_BYTES = 107
-"""A socket's address has room for 108 bytes with the final zero, unix(7)."""
-SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a name of its own there, for us alone
+"""The address of a socket holds 108 bytes, with the final zero (unix(7))."""
+SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a new name there, for this user only
 
 
 @contextmanager
 def directory(data_dir: Path) -> Iterator[Path]:
-    """Make a directory for us alone, and `run` in the data directory leading to it; both go with the block."""
+    """A directory for this user only, and a link `run` to it in the data directory; both are removed at the end."""
     link = data_dir / "run"
-    _forget(link)
+    _remove_leftover(link)
     try:
         path = Path(tempfile.mkdtemp(prefix=PREFIX))
         if len(os.fsencode(path / LONGEST_NAME)) > PATH_BYTES:
@@ -29,7 +29,7 @@ def directory(data_dir: Path) -> Iterator[Path]:
     except OSError as error:
         raise EmbeddedError(f"no directory for sockets can be made: {error.strerror} ({error.filename})") from error
     try:
-        # Not every file system of a data directory has links, and only people who look for the sockets need it.
+        # Some file systems have no links, and only people who look for the sockets need this one.
         with suppress(OSError):
             link.symlink_to(path)
         yield path
@@ -39,8 +39,8 @@ def directory(data_dir: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _forget(link: Path) -> None:
-    """Remove what a docserver that was killed could not."""
+def _remove_leftover(link: Path) -> None:
+    """Remove the link and the directory of a docserver that was killed."""
     with suppress(OSError):
         old = link.readlink()
         link.unlink()

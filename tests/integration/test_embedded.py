@@ -66,8 +66,8 @@ def running(data_dir: Path) -> dict[str, int]:
     """The servers that run on this directory, by name."""
     if not (data_dir / "servers.lock").exists():
         return {}
-    with opened(data_dir / "servers.lock") as held:
-        names = {_name(pid): pid for pid in holders(held)}
+    with opened(data_dir / "servers.lock") as lock:
+        names = {_name(pid): pid for pid in holders(lock)}
     return {name: pid for name, pid in names.items() if name in SERVERS}
 
 
@@ -131,7 +131,7 @@ async def test_a_server_that_is_killed_comes_back_with_its_data(
     async with servers(tmp_path) as endpoints:
         write(endpoints)
         os.kill(running(tmp_path)[name], signal.SIGKILL)
-        await until(lambda: "server runs again" in caplog.messages)
+        await until(lambda: "server restarted" in caplog.messages)
         assert read(endpoints) == WRITTEN
     facts = [vars(record) for record in caplog.records if record.message == "server ended by itself"]
     assert [(fact["levelno"], fact["server"], fact["exit_code"]) for fact in facts] == [(logging.WARNING, name, -9)]

@@ -127,10 +127,10 @@ async def own_servers(directory: Path) -> AsyncIterator[Servers]:
     found = programs.find()
     make_directory(directory)
     async with AsyncExitStack() as stack:
-        held = stack.enter_context(locks.opened(directory / "servers.lock"))
+        lock = stack.enter_context(locks.opened(directory / "servers.lock"))
         runtime = stack.enter_context(sockets.directory(directory))
-        database = mariadb.server(found, directory, runtime, held=held)
-        store = _redis(found, directory, runtime, held=held)
+        database = mariadb.server(found, directory, runtime, lock=lock)
+        store = _redis(found, directory, runtime, lock=lock)
         for server in (database, store):
             await server.start()
             stack.push_async_callback(server.stop)
@@ -151,14 +151,14 @@ async def own_servers(directory: Path) -> AsyncIterator[Servers]:
                 thaw(server)
 
 
-def _redis(found: programs.Programs, directory: Path, runtime: Path, *, held: int) -> Server:
-    plain = embedded_redis.server(found, directory, runtime, held=held)
+def _redis(found: programs.Programs, directory: Path, runtime: Path, *, lock: int) -> Server:
+    plain = embedded_redis.server(found, directory, runtime, lock=lock)
     more = ("--enable-debug-command", "yes", "--databases", "512")
     return Server(
         name=plain.name,
         directory=directory / "redis",
         socket=plain.socket,
-        held=held,
+        lock=lock,
         command=[*plain._command, *more],
-        answers=plain._answers,
+        is_answering=plain._is_answering,
     )
