@@ -22,10 +22,10 @@ class Word:
 
 
 def confidence_of(words: Iterable[Word]) -> float:
-    """The mean of the words' confidences weighted by their length, 0 to 100; 0 where there are none."""
-    found = [(len(word.text), word.confidence) for word in words]
-    length = sum(letters for letters, _ in found)
-    return round(sum(letters * confidence for letters, confidence in found) / length, 2) if length else 0.0
+    """The mean of the words' confidences weighted by their length, 0 to 100; 0 if there are none."""
+    weighted = [(len(word.text), word.confidence) for word in words]
+    length = sum(weight for weight, _ in weighted)
+    return round(sum(weight * confidence for weight, confidence in weighted) / length, 2) if length else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from docserver.layout import Block, unpack_blocks
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562): ids of later things sort after ids of earlier ones."""
+    """A UUIDv7 (RFC 9562). Later ids sort after earlier ones."""
     return uuid_utils.compat.uuid7()
 
 
@@ -48,7 +48,7 @@ class Status(StrEnum):
 
 
 class IllegalMove(Exception):
-    """A job cannot go from this status to that one: a fault of the program."""
+    """A job cannot go from this status to that one; only a fault of the program tries."""
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
@@ -112,25 +112,25 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one page says, as it is stored once and rendered into every format."""
+    """The text of one page, stored once and written in every format."""
 
     width: int
     height: int
-    """Pixels of the page as a viewer shows it: EXIF and /Rotate applied. All boxes are in these."""
+    """In pixels of the page as a viewer shows it, with EXIF orientation and /Rotate applied. So are all boxes."""
     dpi: int | None
-    """Of the picture as read; None if the file does not tell, or tells nonsense."""
+    """Resolution of that picture; None if the file has none, or an impossible one."""
     rotation: int
-    """Degrees clockwise by which the page, as a viewer shows it, must be turned for its text to stand upright."""
+    """Degrees clockwise by which a viewer must turn the page to set its text upright."""
     source: Source
     confidence: float
-    """As `confidence_of` its words; 0 on an empty page."""
+    """As `layout.confidence_of` its words; 0 on an empty page."""
     text: str
     layout: bytes
-    """The blocks, as `pack_blocks` makes them."""
+    """The blocks, as `layout.pack_blocks` makes them."""
     languages: str | None = None
-    """What it was read with, as Options has it, but never AUTO; None for a page's own text."""
+    """The languages that it was read in, as in Options but never AUTO; None for a page's own text."""
     needs_review: bool = False
-    """Read so unsurely that somebody should look at it, or nothing although something is drawn there."""
+    """True if somebody should check the page: its confidence is low, or it has marks and no text."""
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -139,7 +139,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a job: read, failed or still waiting. Pages are counted from 1."""
+    """One page of a job: read, failed or still waiting. Numbers start at 1."""
 
     number: int
     status: PageStatus
@@ -148,7 +148,7 @@ class Page:
 
 
 AUTO = "auto"
-"""In place of languages: those of each page, as far as they are installed."""
+"""In place of languages: each page is read in the installed language that fits it."""
 
 
 class Mode(StrEnum):
@@ -174,7 +174,7 @@ class Options:
     """How a document is to be read."""
 
     languages: str
-    """Tesseract's names joined by `+`, most important first; or AUTO: for each page the one that fits."""
+    """Tesseract's names joined by `+`, most important first; or AUTO."""
     pages: str | None = None
     """A selection such as `1-3,7`, or None for all."""
     mode: Mode = Mode.AUTO
@@ -196,13 +196,13 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewDocument:
-    """A document before the database has given it its time."""
+    """A document before the database has set its time of creation."""
 
     id: UUID
     filename: str
     """As the client named it, cleaned for display; never a path."""
     content_type: str
-    """Told by the content."""
+    """As `sniff` finds it in the content."""
     size: int
     """Bytes."""
     sha256: bytes
@@ -211,9 +211,9 @@ class NewDocument:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document(NewDocument):
     created_at: datetime
-    """UTC, as all times of the service."""
+    """UTC, like all times of the service."""
     expires_at: datetime | None = None
-    """When it is removed with all it left; None if it is kept."""
+    """When it is deleted with its jobs and results; None if it is kept."""
 
     def as_json(self) -> dict[str, Any]:
         """The document as clients see it."""
@@ -234,13 +234,13 @@ class Quality:
     """How well the pages of a completed job were read."""
 
     confidence: float | None
-    """Mean over the pages that have a text; None if none has."""
+    """Mean over the pages that have text; None if none has."""
     needs_review: Sequence[int]
-    """The pages that somebody should look at, ascending, at most REVIEW_LISTED."""
+    """The first pages that somebody should check, ascending, at most MAX_REVIEW_LISTED."""
 
 
-REVIEW_LISTED = 100
-"""Pages to be looked at that a job lists: it comes with every answer, and who has more looks at the whole."""
+MAX_REVIEW_LISTED = 100
+"""Pages to check that a job lists. The list is in every answer about the job; whoever has more checks them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,7 @@ class Job:
     document_id: UUID
     status: Status
     version: int
-    """Grows with every change; a later version is the newer truth."""
+    """Grows with every change; of two copies, the one with the higher version is newer."""
     options: Options
     request_id: str
     created_at: datetime
@@ -282,9 +282,9 @@ class Job:
         return "unknown" if self.engine is None else f"{self.engine['name']} {self.engine['version']}"
 
     def as_json(self) -> dict[str, Any]:
-        """The job as clients see it; `queue_position` is known to the queue alone and left open here.
+        """The job as clients see it. Only the queue knows `queue_position`, so it is null here.
 
-        `deduplicated` is what one upload is told, whose document was known already.
+        `deduplicated` is true only in the answer to an upload whose document was already known.
         """
         failure = self.failure
         return {
@@ -329,5 +329,5 @@ def rfc3339(moment: datetime) -> str: ...
 @overload
 def rfc3339(moment: None) -> None: ...
 def rfc3339(moment: datetime | None) -> str | None:
-    """A UTC time without zone, as the database gives it, in RFC 3339 with microseconds."""
+    """A UTC time without time zone, as the database has it, in the form of RFC 3339 with microseconds."""
     return None if moment is None else f"{moment.isoformat(timespec='microseconds')}Z"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from docserver.database.connection import Cursor, Row, each
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import REVIEW_LISTED, Page, PageStatus, Quality, Reading, Source
+from docserver.model import MAX_REVIEW_LISTED, Page, PageStatus, Quality, Reading, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ async def quality(cur: Cursor, job_id: UUID) -> Quality:
     )
     row = cur.only_row()
     mean = row["confidence"]
-    numbers = await to_review(cur, job_id=job_id, limit=REVIEW_LISTED) if row["doubtful"] else []
+    numbers = await to_review(cur, job_id=job_id, limit=MAX_REVIEW_LISTED) if row["doubtful"] else []
     return Quality(None if mean is None else round(mean, 2), numbers)
 
 
