@@ -1,6 +1,6 @@
-"""The command line: serve (the default), `--worker-only`, `--embedded`, `migrate`; signals; nothing else.
+"""The command line: serve (the default), `--worker-only`, `--embedded`, `migrate`; and signals.
 
-Every OCR process imports this module again when it is started, so what the modes need is imported inside them.
+Every OCR process imports this module when it starts, so functions import what they need.
 """
 
 import argparse
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from docserver.web.listener import Listener
     from docserver.web.starting import Progress
 
-    End = Callable[[], Awaitable[None]]
+    Stop = Callable[[], Awaitable[None]]
 
 COLLECT_AFTER = 10_000
-"""Objects more than before the last garbage collection: those of some dozens of requests, a few megabytes at most."""
+"""New objects before the next garbage collection: those of some dozens of requests, a few megabytes at most."""
 
 log = logging.getLogger("docserver.main")
 
 EX_CONFIG = 78
-"""sysexits.h: something is wrong with the settings."""
+"""sysexits.h: the settings are wrong."""
 
 EX_UNAVAILABLE = 69
-"""sysexits.h: something that the program needs is missing."""
+"""sysexits.h: something that the program needs is missing or does not work."""
 
 
 def main() -> None:
-    """Run the command line; exits with 0, with 78 on a wrong setting, or with 69 if something needed is missing."""
+    """Run the command line. Exits with 0; with 78 on a wrong setting; with 69 if something needed is missing."""
     options = _parser().parse_args()
-    # aiomysql asks for the user's name as it is imported, and a container's user may have none.
+    # aiomysql asks for the user's name when it is imported, and the user of a container may have none.
     os.environ.setdefault("LOGNAME", "docserver")
     try:
         settings = load()
@@ -51,7 +51,7 @@ def main() -> None:
         if not settings.embedded:
             _require_servers(settings)
     except SettingsError as error:
-        _end(EX_CONFIG, str(error))
+        _exit(EX_CONFIG, str(error))
     if options.command == "migrate":
         _run(_migrate(settings), settings)
     else:
@@ -61,7 +61,7 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="docserver",
-        description="Documents in over HTTP, their text out. Settings are environment variables, see .env.example.",
+        description="Documents go in over HTTP, text comes out. Settings are environment variables, see .env.example.",
     )
     parser.add_argument("command", nargs="?", choices=["serve", "migrate"], default="serve", help="default: serve")
     parser.add_argument("--worker-only", action="store_true", help="read pages, but serve no API")
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 def _require_servers(settings: Settings) -> None:
     for name in ("mysql_url", "redis_url"):
         if not getattr(settings, name):
-            raise SettingsError(f"{variable(name)} is not set; set it, or run with --embedded")
+            raise SettingsError(f"{variable(name)} must be set, unless --embedded is given")
 
 
 def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
@@ -93,9 +93,9 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     except asyncio.CancelledError:
         sys.exit(0)
     except (EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
-        _end(EX_UNAVAILABLE, str(error))
+        _exit(EX_UNAVAILABLE, str(error))
     except OSError as error:
-        _end(EX_UNAVAILABLE, f"the system refuses: {error.strerror}")
+        _exit(EX_UNAVAILABLE, f"the system reports: {error.strerror}")
 
 
 def _warn_of_unknown_settings() -> None:
@@ -107,41 +107,41 @@ async def _migrate(settings: Settings) -> None:
     from docserver.database.migrate import migrate
 
     async with AsyncExitStack() as stack:
-        await migrate(await _with_servers(settings, stack))
+        await migrate(await _with_embedded_servers(settings, stack))
 
 
 async def _serve(settings: Settings, *, api: bool) -> None:
-    """Open everything, serve until told to stop, then close it in the opposite order."""
+    """Open everything, serve until a signal, then close everything in reverse order."""
     from docserver.database.migrate import migrate
     from docserver.maintenance import Maintenance
     from docserver.resources import opened
     from docserver.web.starting import Progress
 
-    stop, opening = _stop_signal(), asyncio.current_task()
+    stop, starting = _stop_signal(), asyncio.current_task()
     progress = Progress()
     async with AsyncExitStack() as stack:
-        giving_up = asyncio.create_task(_give_up(stop, opening))
+        cancelling = asyncio.create_task(_cancel_start(stop, starting))
         listener = await _listen(settings, progress, stack) if api else None
         progress.waits_for = "embedded servers"
-        settings = await _with_servers(settings, stack)
+        settings = await _with_embedded_servers(settings, stack)
         progress.waits_for = "mysql"
         await migrate(settings)
         progress.waits_for = "engine"
         resources = await stack.enter_async_context(opened(settings))
-        stack.push_async_callback(_cancelled, asyncio.create_task(Maintenance(resources).run()))
+        stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
         stops = [await _start_worker(resources, stack)]
         if listener:
-            stops.append(await _open(listener, resources))
-        giving_up.cancel()
-        _spare_the_collector()
+            stops.append(await _open_api(listener, resources))
+        cancelling.cancel()
+        _collect_garbage_less_often()
         log.info("ready", extra={"slots": settings.slot_count})
         await stop.wait()
         log.info("stopping")
-        await asyncio.gather(*(end() for end in stops))
+        await asyncio.gather(*(stop_part() for stop_part in stops))
 
 
-async def _with_servers(settings: Settings, stack: AsyncExitStack) -> Settings:
-    """The settings, with the embedded servers' addresses where those are wanted."""
+async def _with_embedded_servers(settings: Settings, stack: AsyncExitStack) -> Settings:
+    """The settings; if embedded servers are wanted, those are started and the settings have their URLs."""
     if not settings.embedded:
         return settings
     from docserver.embedded import servers
@@ -150,7 +150,7 @@ async def _with_servers(settings: Settings, stack: AsyncExitStack) -> Settings:
     return replace(settings, mysql_url=endpoints.mysql_url, redis_url=endpoints.redis_url)
 
 
-async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "End":
+async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "Stop":
     from docserver.jobs.pipeline import Pipeline
     from docserver.jobs.worker import Worker
     from docserver.ocr.server.scratch import private_directory
@@ -163,7 +163,7 @@ async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "End":
 
 
 async def _listen(settings: Settings, progress: "Progress", stack: AsyncExitStack) -> "Listener":
-    """Listen from now on, and tell who asks for what the start is waiting."""
+    """Listen from now on, and answer that the service is starting and what it waits for."""
     from docserver.web.listener import listening
     from docserver.web.starting import make_starting_app
 
@@ -172,33 +172,33 @@ async def _listen(settings: Settings, progress: "Progress", stack: AsyncExitStac
     return listener
 
 
-async def _open(listener: "Listener", resources: "Resources") -> "End":
+async def _open_api(listener: "Listener", resources: "Resources") -> "Stop":
     from docserver.web.app import make_app
 
     await listener.serve(make_app(resources))
     return listener.close
 
 
-def _spare_the_collector() -> None:
-    """Leave what is there for good out of every garbage collection, and collect less often.
+def _collect_garbage_less_often() -> None:
+    """Leave the objects that exist now out of garbage collections, and collect less often.
 
-    A request makes a few hundred objects and no cycles, so looking for some among all objects finds nothing.
+    A request makes a few hundred objects and no reference cycles, so there is little to collect.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 20)
 
 
-async def _give_up(stop: asyncio.Event, opening: "asyncio.Task[None] | None") -> None:
-    """Told to stop while it still waits for a database, for one: there is nothing to drain yet."""
+async def _cancel_start(stop: asyncio.Event, starting: "asyncio.Task[None] | None") -> None:
+    """Cancel the start on a signal: it may be waiting for the database, and there is no work yet to finish."""
     await stop.wait()
     log.info("stopped before it was ready")
-    if opening:
-        opening.cancel()
+    if starting:
+        starting.cancel()
 
 
 def _stop_signal() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; a second one ends the process at once, and its children with it."""
+    """An event that the first SIGTERM or SIGINT sets; the second ends the process and its children at once."""
     stop = asyncio.Event()
 
     def on_signal(number: int) -> None:
@@ -211,12 +211,12 @@ def _stop_signal() -> asyncio.Event:
     return stop
 
 
-async def _cancelled(task: "asyncio.Task[None]") -> None:
+async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _end(status: int, message: str) -> NoReturn:
+def _exit(status: int, message: str) -> NoReturn:
     sys.stderr.write(f"docserver: {message}\n")
     sys.exit(status)
 

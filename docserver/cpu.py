@@ -1,11 +1,11 @@
-"""How many cores this process may use, by its affinity and its control group."""
+"""The number of cores that this process may use."""
 
 import os
 from pathlib import Path
 
 
 def usable_cores() -> int:
-    """The cores that this process may use: its affinity, narrowed by the CPU quota of its control group (v2 or v1)."""
+    """The cores of the process's affinity, or fewer if its control group (v2 or v1) has a CPU quota."""
     cores = len(os.sched_getaffinity(0))
     for quota_us, period_us in _cgroup_quotas():
         cores = min(cores, max(1, int(quota_us / period_us)))
@@ -13,23 +13,24 @@ def usable_cores() -> int:
 
 
 def _cgroup_quotas() -> list[tuple[int, int]]:
+    """Quota and period in microseconds, of each control group that sets them."""
     root = Path("/sys/fs/cgroup")
-    found = []
+    quotas = []
     for line in _read(Path("/proc/self/cgroup")).splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0":
-            # A quota may stand on any ancestor; inside a container the own group is the root.
+            # Any ancestor may have a quota. Inside a container, the own group is mounted as the root.
             own = root / path.lstrip("/")
             for group in {root, own, *(p for p in own.parents if p.is_relative_to(root))}:
                 quota, _, period = _read(group / "cpu.max").strip().partition(" ")
                 if quota.isdigit() and period.isdigit():
-                    found.append((int(quota), int(period)))
+                    quotas.append((int(quota), int(period)))
         elif "cpu" in controllers.split(","):
             for group in (root / "cpu", root / "cpu" / path.lstrip("/")):
                 quota, period = _read(group / "cpu.cfs_quota_us").strip(), _read(group / "cpu.cfs_period_us").strip()
                 if quota.isdigit() and period.isdigit():
-                    found.append((int(quota), int(period)))
-    return found
+                    quotas.append((int(quota), int(period)))
+    return quotas
 
 
 def _read(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""All that can go wrong, with its code: errors of a request (status, problem) and of a document (job error)."""
+"""All errors with their codes: those of a request (HTTP status and problem), and those of a document (job error)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class DocumentErrorCode(StrEnum):
 RESOURCE_FAULTS = frozenset(
     {DocumentErrorCode.PAGE_TIMEOUT, DocumentErrorCode.OUT_OF_MEMORY, DocumentErrorCode.ENGINE_CRASHED}
 )
-"""Faults that another try may not meet again; all others but LOST are the document's own and final at once."""
+"""Faults that may not occur again in another try. All others but LOST are the document's own, and final at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A document or a page that cannot be read: a result, never an exception. `message` is for people."""
+    """Why a document or a page cannot be read: a result, never an exception. `message` is for people."""
 
     code: DocumentErrorCode
     message: str
@@ -39,12 +39,12 @@ class Failure:
 
     @property
     def retryable(self) -> bool:
-        """Whether sending the same document again could end better."""
+        """True if reading the same document again may succeed."""
         return self.code in RESOURCE_FAULTS or self.code is DocumentErrorCode.LOST
 
 
 class ServiceError(Exception):
-    """An answer other than success; the web middleware turns it into problem+json (RFC 9457)."""
+    """An error of a request; the web middleware turns it into problem+json (RFC 9457)."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -58,7 +58,7 @@ class ServiceError(Exception):
         errors: Sequence[Mapping[str, Any]] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """`errors` are RFC 9457 items: a detail and a pointer, parameter or header. `extra` goes into the problem."""
+        """`errors` are items of RFC 9457: a detail and a pointer, parameter or header. `extra` are more members."""
         super().__init__(detail)
         self.detail = detail
         self.headers = dict(headers or {})
@@ -143,19 +143,19 @@ class Starting(Unavailable):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database did not answer; of a commit that fails so it is not known whether it took place."""
+    """The database did not answer. After a commit that fails so, nobody knows whether it took place."""
 
     code = "database_unavailable"
 
 
 class RedisUnavailable(Unavailable):
-    """Redis did not answer; every caller has a way without it."""
+    """Redis did not answer; every caller can do without it."""
 
     code = "redis_unavailable"
 
 
 class StorageUnavailable(Unavailable):
-    """The place of the originals cannot be written to."""
+    """The directory of the originals cannot be written."""
 
     code = "storage_unavailable"
 

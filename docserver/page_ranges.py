@@ -1,4 +1,4 @@
-"""Which pages of a document are meant: `1-3,7`, counted from 1. No input or output."""
+"""Selections of pages such as `1-3,7`, counted from 1."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ class InvalidPages(ValueError):
 MAX_PAGE_NUMBER = 999_999
 
 NEEDS_REVIEW = "needs_review"
-"""In place of a selection: the pages of which a job says so."""
+"""In place of a selection: the pages that the job lists as `needs_review`."""
 
 
 def parse_pages(selection: str) -> tuple[range, ...]:
@@ -28,10 +28,10 @@ def parse_pages(selection: str) -> tuple[range, ...]:
 
 
 def format_pages(ranges: Sequence[range]) -> str:
-    """The inverse of `parse_pages`, without what is said in more than one way."""
+    """The inverse of `parse_pages`, in one spelling: `3` for `3-3`."""
     return ",".join(str(part.start) if len(part) == 1 else f"{part.start}-{part.stop - 1}" for part in ranges)
 
 
 def select_pages(ranges: Sequence[range], *, total: int) -> list[int]:
-    """The chosen page numbers that a document of `total` pages has, ascending and once each."""
+    """The selected numbers that a document of `total` pages has, ascending, each once."""
     return sorted({number for chosen in ranges for number in range(chosen.start, min(chosen.stop, total + 1))})

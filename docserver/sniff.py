@@ -1,4 +1,4 @@
-"""The media type of a file by its first bytes, and which types are read at all; opens nothing and decodes nothing."""
+"""The media type of a file, from its first bytes, and the types that can be read; opens and decodes nothing."""
 
 import re
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ SUPPORTED: Mapping[str, str] = MappingProxyType(
         "image/avif": "AVIF",
     }
 )
-"""Media type → the name that people know."""
+"""Media type → its common name."""
 
 HEAD_BYTES = 4096
-"""What `sniff` wants to see: a PDF header may begin anywhere in the first 1024 bytes, its first object soon after."""
+"""How much `sniff` needs: the header of a PDF may begin anywhere in the first 1024 bytes, and an object follows."""
 
 _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -40,7 +40,7 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
 )
 
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
-"""Sizes of the second header of a BMP; `BM` alone also begins many a text."""
+"""Sizes of the second header of a BMP. `BM` alone is not enough: texts begin with it too."""
 
 _BRANDS: Mapping[bytes, str] = MappingProxyType(
     {
@@ -49,19 +49,19 @@ _BRANDS: Mapping[bytes, str] = MappingProxyType(
         **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "image/heic"),
     }
 )
-"""ISO/IEC 23008-12 brands that name the coding of the picture."""
+"""Brands (ISO/IEC 23008-12) that name the coding of the image."""
 
 _GENERIC_BRANDS = frozenset({b"mif1", b"msf1"})
-"""Brands of the HEIF container alone: the other brands tell what is in it."""
+"""Brands of the HEIF container itself; the compatible brands then name the coding."""
 
 _PDF_HEADER_WITHIN = 1024
 """ISO 32000-1, annex H: readers accept the header anywhere in the first 1024 bytes."""
 
 _BLANK = b"\x00\t\n\x0b\x0c\r \xef\xbb\xbf\xfe\xff"
-"""White space and byte order marks, which editors and mail programs put in front."""
+"""White space and byte order marks, which editors and mail programs put before a PDF."""
 
 _PJL = b"\x1b%-12345X"
-"""Printer job language: print spoolers save PDFs with these commands in front."""
+"""Printer job language: print spoolers save PDFs with such commands before them."""
 
 _FOREIGN = (
     b"PK",
@@ -90,14 +90,14 @@ _FOREIGN = (
     b"8BPS",
     b"\xc5\xd0\xd3\xc6",
 )
-"""Beginnings of files that are something else, even where `%PDF-` follows: archives, programs, PostScript, HTML, …"""
+"""Files that begin so are no PDFs, even if `%PDF-` follows: archives, programs, PostScript, HTML, …"""
 
 _OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
 _TEXT_BYTES = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\n\x0b\x0c\r")
 
 
 def sniff(head: bytes) -> str | None:
-    """The media type of a file that begins with `head` (HEAD_BYTES of it, or all), None if it is none that we read."""
+    """The media type of a file that begins with `head` (HEAD_BYTES, or the whole file); None if it cannot be read."""
     for magic, media_type in _MAGICS:
         if head.startswith(magic):
             return media_type
@@ -132,10 +132,10 @@ def _is_pdf(head: bytes) -> bool:
     before = head[:start].lstrip(_BLANK)
     if not before or before.startswith(_PJL):
         return True
-    # The blank bytes may themselves be the beginning of a foreign magic, so both are looked at.
+    # A foreign beginning may itself start with blank bytes, so look with and without them.
     if before.startswith(_FOREIGN) or head.startswith(_FOREIGN) or before[4:8] == b"ftyp" or head[4:8] == b"ftyp":
         return False
     if any(byte not in _TEXT_BYTES for byte in before):
         return True
-    # A text that only talks about PDF has no header at the beginning of a line with an object after it.
+    # In a text about PDF, `%PDF-` rarely starts a line and has no object after it.
     return head[start - 1 : start] in (b"\n", b"\r") and _OBJECT.search(head, start) is not None
