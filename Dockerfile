@@ -1,5 +1,6 @@
-# docserver with all it needs, a private MariaDB and Redis too: `docker run -p 8000:8000 -v docserver:/data docserver`.
-# Runs without root, without capabilities and with a read-only root (`--read-only --tmpfs /tmp`).
+# docserver with everything it needs, including a private MariaDB and Redis:
+# `docker run -p 8000:8000 -v docserver:/data docserver`.
+# It runs without root, without capabilities, and with a read-only root file system (`--read-only --tmpfs /tmp`).
 
 FROM debian:trixie-slim AS builder
 RUN apt-get update \
@@ -19,7 +20,7 @@ FROM debian:trixie-slim
 LABEL org.opencontainers.image.title="docserver" \
       org.opencontainers.image.description="Documents go in over HTTP, their text comes out" \
       org.opencontainers.image.licenses="MIT"
-# tini is process 1: it buries the orphans of OCR processes that were killed.
+# tini is process 1: it reaps the orphans of OCR processes that were killed.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       mariadb-server-core poppler-utils python3 redis-tools tesseract-ocr tesseract-ocr-eng tini \

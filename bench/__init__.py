@@ -1,1 +1,1 @@
-"""Measurements against what users would run instead, in paired rounds; `python -m bench.<name>` from the top level."""
+"""Measures docserver against what users would run instead. Run `python -m bench` or a module in it at the top level."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: everything on the same pages and cores, and the tables and the picture in docs/."""
+"""`python -m bench`: all measurements on the same pages and cores, and their tables and picture in docs/."""
 
 import argparse
 import sys
@@ -18,12 +18,12 @@ from bench.workloads import WORKLOADS
 DOCS = TOP / "docs"
 
 NAIVE_PAGES = 20
-"""Of each document: the first examples read one page after the other, and hold all pages in memory."""
+"""Pages of each document for the naive script, which reads one after the other and holds all of them in memory."""
 
 LATENCIES, QUICK_LATENCIES = 40, 10
 
-LOSS = 0.002
-"""Wrong characters that docserver may have more than the plain program: a few, for chance."""
+MAX_EXTRA_ERRORS = 0.002
+"""Share of characters that docserver may read worse than the plain program: differences of this size are chance."""
 
 
 def main() -> None:
@@ -32,15 +32,15 @@ def main() -> None:
     with docserver(RATE_LIMIT="off", DEDUPLICATE="off", SLOTS=WORKERS) as server:
         service, plain = Service(server), Plain(others=[server.pid])
         peers = _peers(service, only_docserver=given.only_docserver)
-        table = compare(chosen, plain, peers, quick=given.quick, tell=lambda line: print(line, flush=True))
-        one = latency.measure(server, count=QUICK_LATENCIES if given.quick else LATENCIES)
+        table = compare(chosen, plain, peers, quick=given.quick, show=lambda line: print(line, flush=True))
+        line_latency = latency.measure(server, count=QUICK_LATENCIES if given.quick else LATENCIES)
     reads = cached_reads.measure(rounds=1 if given.quick else 5, seconds=1.0 if given.quick else 4.0)
     names = [service.name, plain.name, *(peer.name for peer in peers[1:])]
     missing = {peer.name: what for peer in peers if (what := peer.missing())}
     text = "\n\n".join(
         [
             report.report(table, peers=names, missing=missing),
-            report.single_lines(one, service.watched, reads=reads),
+            report.single_lines(line_latency, service.long_documents, reads=reads),
             report.workloads(list(table)),
         ]
     )
@@ -53,9 +53,11 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="few pages, one round; docs/ stays as it is")
-    arguments.add_argument("--workload", choices=WORKLOADS, action="append", help="only this; docs/ stays as it is")
-    arguments.add_argument("--only-docserver", action="store_true", help="only docserver and plain tesseract; likewise")
+    arguments.add_argument("--quick", action="store_true", help="few pages, one round; does not write docs/")
+    arguments.add_argument("--workload", choices=WORKLOADS, action="append", help="only this one; does not write docs/")
+    arguments.add_argument(
+        "--only-docserver", action="store_true", help="only docserver and plain tesseract; does not write docs/"
+    )
     return arguments.parse_args()
 
 
@@ -71,9 +73,13 @@ def _peers(service: Service, *, only_docserver: bool) -> Sequence[Peer]:
 
 
 def _worse(table: Table, ours: str, theirs: str) -> str | None:
-    """Speed bought with wrong text would be no gain: what docserver reads worse than the plain program."""
+    """The workloads that docserver reads worse than the plain program: speed is no gain if the text is wrong."""
     rates = {name: [median(row[peer].error_rate) for peer in (ours, theirs)] for name, row in table.items()}
-    wrong = [f"{name}: {own:.2%} against {plain:.2%}" for name, (own, plain) in rates.items() if own > plain + LOSS]
+    wrong = [
+        f"{name}: {own:.2%} against {plain:.2%}"
+        for name, (own, plain) in rates.items()
+        if own > plain + MAX_EXTRA_ERRORS
+    ]
     return "docserver reads worse than the plain program:\n" + "\n".join(wrong) if wrong else None
 
 

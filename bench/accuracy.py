@@ -1,13 +1,13 @@
-"""How much of a text was read right."""
+"""How many characters of a text were read wrong."""
 
 from rapidfuzz.distance import Levenshtein
 
 
 def errors(truth: str, read: str) -> int:
-    """Characters to change, add or leave out, at most as many as there are; how white space is laid out is the same."""
-    wanted = " ".join(truth.split())
-    distance: int = Levenshtein.distance(wanted, " ".join(read.split()))
-    return min(distance, len(wanted))
+    """Edit distance in characters, at most the length of the truth. All white space counts as single spaces."""
+    expected = " ".join(truth.split())
+    distance: int = Levenshtein.distance(expected, " ".join(read.split()))
+    return min(distance, len(expected))
 
 
 def error_rate(truths: list[str], reads: list[str]) -> float:

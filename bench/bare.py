@@ -1,4 +1,4 @@
-"""The peer of `cached_reads`: a bare aiohttp handler on uvloop that does one Redis GET; nothing of docserver in it."""
+"""The peer of `cached_reads`: a bare aiohttp handler on uvloop that does one Redis GET. Uses nothing of docserver."""
 
 import argparse
 
@@ -15,7 +15,7 @@ async def read(request: web.Request) -> web.Response:
 
 
 def app(redis_url: str) -> web.Application:
-    """`GET /{key}` answers with the value of that key; the client is redis-py's default one (with hiredis)."""
+    """`GET /{key}` answers with the value of that key; the client is redis-py's default, with hiredis."""
     bare = web.Application()
     bare[REDIS] = Redis.from_url(redis_url)
     bare.router.add_get("/{key}", read)

@@ -1,6 +1,6 @@
-"""Cached reads per second of docserver against a bare aiohttp handler that does one Redis GET of the same body.
+"""Cached reads per second, of docserver and of a bare aiohttp handler that does one Redis GET of the same body.
 
-docserver runs as it would for users: rate limit on, access log on. Both answer the same load, one after the other.
+docserver runs as users run it, with rate limit and access log. Both get the same load, one after the other.
 """
 
 import argparse
@@ -27,7 +27,7 @@ LIMITER_HEADERS = ("ratelimit", "ratelimit-policy")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one load of one server showed."""
+    """The figures of one load of one server."""
 
     per_second: float
     cpu_us: float
@@ -39,20 +39,20 @@ class Figures:
 
 
 def load(server: Server, *, path: str, connections: int, seconds: float) -> Figures:
-    """Put the load on a server; every answer must be 200."""
+    """Load a server; every answer must be 200."""
     before_s = cpu_s(server.pid)
     command = [sys.executable, "-m", "bench.load", server.url + path]
     command += ["--connections", str(connections), "--seconds", str(seconds)]
     ran = subprocess.run(command, cwd=TOP, stdout=subprocess.PIPE, check=True, timeout=seconds + 60)
-    found: dict[str, Any] = json.loads(ran.stdout)
-    if set(found["statuses"]) != {"200"}:
-        raise BenchError(f"{server.url}{path}: {found['statuses']}")
-    cpu_us = (cpu_s(server.pid) - before_s) * 1e6 / found["requests"]
-    return Figures(found["per_second"], cpu_us, found["p99_ms"], found["head"])
+    measured: dict[str, Any] = json.loads(ran.stdout)
+    if set(measured["statuses"]) != {"200"}:
+        raise BenchError(f"{server.url}{path}: {measured['statuses']}")
+    cpu_us = (cpu_s(server.pid) - before_s) * 1e6 / measured["requests"]
+    return Figures(measured["per_second"], cpu_us, measured["p99_ms"], measured["head"])
 
 
 async def finished_job(server: Server) -> dict[str, bytes]:
-    """Have one page read; the paths to read from the cache, with their bodies."""
+    """Let docserver read one page; the paths of its job and result, with their bodies."""
     form = aiohttp.FormData()
     form.add_field("file", workloads.scan(0).data, filename="page.png")
     async with aiohttp.ClientSession(server.url) as session:
@@ -72,7 +72,7 @@ async def finished_job(server: Server) -> dict[str, bytes]:
 
 
 def compare(*, ours: Server, bare: Server, paths: Mapping[str, str], rounds: int, seconds: float) -> list[float]:
-    """Alternate the two servers; `paths` maps docserver's to the peer's. Returns the median ratio of each path."""
+    """Load the two servers in turn; `paths` maps docserver's paths to the peer's. The median ratio of each path."""
     medians = []
     for path, key in paths.items():
         print(f"\n{path}")
@@ -91,7 +91,7 @@ def compare(*, ours: Server, bare: Server, paths: Mapping[str, str], rounds: int
 
 
 def measure(*, rounds: int, seconds: float) -> list[float]:
-    """Answers per second as a multiple of the bare handler's: of the job, and of its result."""
+    """Answers per second, as multiples of the bare handler's: for a job, and for its result."""
     settings: dict[str, str | int] = {
         "SLOTS": 1,
         "RATE_LIMIT": "on",

@@ -1,4 +1,4 @@
-"""What scanners and phones make of a clean page: paper, light, blur, noise, skew, perspective. Knows no text."""
+"""Makes clean pages look scanned or photographed: paper, light, blur, noise, skew, perspective. Knows no text."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ Levels = NDArray[np.float32]
 
 
 def scanned(clean: Image.Image, seed: int, *, colour: bool = False, dpi: int = 300) -> Image.Image:
-    """As a scanner in use gives it: up to half a degree askew, paper not quite white and darker towards one edge."""
+    """From a scanner in daily use: up to half a degree askew, paper not quite white and darker towards one edge."""
     chance = np.random.default_rng(seed)
     skewed = clean.rotate(chance.uniform(-0.5, 0.5), Image.Resampling.BICUBIC, fillcolor=255)
     blurred = skewed.filter(ImageFilter.GaussianBlur(chance.uniform(0.4, 0.9) * dpi / 300))
@@ -20,7 +20,7 @@ def scanned(clean: Image.Image, seed: int, *, colour: bool = False, dpi: int = 3
 
 
 def bilevel(clean: Image.Image, seed: int) -> Image.Image:
-    """One bit a pixel, as from an office copier: the noise becomes specks."""
+    """One bit per pixel, as from an office copier, where noise becomes specks."""
     chance = np.random.default_rng(seed)
     grey = scanned(clean, seed)
     levels = _noisy(np.asarray(grey, dtype=np.float32), chance, deviation=12)
@@ -28,14 +28,14 @@ def bilevel(clean: Image.Image, seed: int) -> Image.Image:
 
 
 def askew(clean: Image.Image, seed: int) -> Image.Image:
-    """Put on the glass carelessly: 2 to 7 degrees askew."""
+    """Laid on the glass carelessly: 2 to 7 degrees askew."""
     chance = np.random.default_rng(seed)
     degrees = chance.uniform(2, 7) * chance.choice((-1, 1))
     return scanned(clean.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255), seed)
 
 
 def turned(clean: Image.Image, seed: int) -> Image.Image:
-    """Put on the glass sideways or upside down."""
+    """Laid on the glass sideways or upside down."""
     quarters = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
     return scanned(clean, seed).transpose(quarters[seed % 3])
 
@@ -65,7 +65,7 @@ def rubbed(clean: Image.Image, seed: int) -> Image.Image:
 
 
 def _light(height: int, width: int, chance: np.random.Generator) -> Levels:
-    """From 0.45 in the darkest corner to 1, with the soft edge of a shadow across."""
+    """Brightness from 0.45 in the darkest corner to 1, with the soft edge of a shadow across the page."""
     down, across = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j].astype(np.float32)
     towards = chance.uniform(0, 2 * np.pi)
     slope = (np.cos(towards) * (across - 0.5) + np.sin(towards) * (down - 0.5)) * 0.35

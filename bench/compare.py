@@ -1,4 +1,4 @@
-"""All peers on the same documents, one after the other, round by round."""
+"""Runs all peers on the same documents, one after the other, round by round."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from bench.server import BenchError
 from bench.workloads import Upload, Workload
 
 SEEDS_PER_ROUND = 1000
-"""Every round has documents of its own, so that nothing can be answered from an earlier one."""
+"""Every round has new documents, so that no peer can answer from an earlier round."""
 
 
 @dataclass(slots=True)
 class Figures:
-    """What one peer did with one workload, round by round."""
+    """The figures of one peer for one workload, one for each round."""
 
     per_second: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
-    """For each page."""
+    """Per page."""
     peak_mb: list[float] = field(default_factory=list)
     error_rate: list[float] = field(default_factory=list)
     against: list[float] = field(default_factory=list)
@@ -36,32 +36,31 @@ class Figures:
 
 
 Table = dict[str, dict[str, Figures]]
-"""Workload → peer → what it did; a peer that is not installed has none."""
+"""Workload → peer → figures; a peer that is not installed is absent."""
 
 
 def compare(
-    workloads: Sequence[Workload], reference: Peer, peers: Sequence[Peer], *, quick: bool, tell: Callable[[str], None]
+    workloads: Sequence[Workload], reference: Peer, peers: Sequence[Peer], *, quick: bool, show: Callable[[str], None]
 ) -> Table:
-    """Let the reference and the first of the peers read in every round, the others in the first."""
+    """The reference and the first peer read in every round, the other peers only in the first round."""
     table: Table = {}
     for workload in workloads:
         row = table[workload.name] = {}
         size, rounds = (workload.quick_size, 1) if quick else (workload.size, workload.rounds)
         for number in range(rounds):
             uploads = workload.make(number * SEEDS_PER_ROUND, size)
-            taking_part = [peers[0], *peers[1:]] if number == 0 else [peers[0]]
-            base = _one(row, reference, uploads)
-            for peer in taking_part:
+            reference_speed = _read(row, reference, uploads)
+            for peer in peers if number == 0 else peers[:1]:
                 if peer.missing() is None:
-                    speed = _one(row, peer, uploads)
-                    row[peer.name].against.append(speed / base)
+                    speed = _read(row, peer, uploads)
+                    row[peer.name].against.append(speed / reference_speed)
         for name, figures in row.items():
-            tell(f"{workload.name:14} {name:20} {figures}")
+            show(f"{workload.name:14} {name:20} {figures}")
     return table
 
 
-def _one(row: dict[str, Figures], peer: Peer, uploads: Sequence[Upload]) -> float:
-    """Have one peer read the documents once; its pages per second."""
+def _read(row: dict[str, Figures], peer: Peer, uploads: Sequence[Upload]) -> float:
+    """Let one peer read the documents once; its pages per second."""
     with tempfile.TemporaryDirectory(prefix="docserver-bench-") as name:
         directory = Path(name)
         for upload in uploads:

@@ -1,4 +1,4 @@
-"""Pages as files: the formats that scanners, phones and word processors write."""
+"""Pages as files, in the formats that scanners, phones and word processors write."""
 
 import io
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ STANDARD_FONTS = ("Times-Roman", "Helvetica", "Courier")
 
 
 def encoded(image: Image.Image, kind: str, *, dpi: int) -> bytes:
-    """One of KINDS: the TIFF in LZW, or in fax group 4 where it has one bit a pixel; the JPEG in quality 85."""
+    """The image as one of KINDS: a TIFF in LZW, or in fax group 4 if it has one bit per pixel; a JPEG in quality 85."""
     options: dict[str, dict[str, int | str]] = {
         "png": {"compress_level": 3},
         "jpeg": {"quality": 85},
@@ -29,7 +29,7 @@ def encoded(image: Image.Image, kind: str, *, dpi: int) -> bytes:
 
 
 def scanned_pdf(images: Sequence[Image.Image], *, dpi: int) -> bytes:
-    """One JPEG for each page and no text; a picture that comes again is stored once."""
+    """One JPEG for each page and no text; an image that occurs several times is stored once."""
     file = io.BytesIO()
     canvas = Canvas(file, invariant=1)
     readers = {id(image): ImageReader(io.BytesIO(encoded(image, "jpeg", dpi=dpi))) for image in images}
@@ -43,23 +43,23 @@ def scanned_pdf(images: Sequence[Image.Image], *, dpi: int) -> bytes:
 
 
 def digital_pdf(pages: Sequence[str], *, seed: int) -> bytes:
-    """One page for each text, as a word processor exports it: the letters themselves, and no picture."""
+    """One page for each text, as a word processor exports it: characters and no image."""
     file = io.BytesIO()
     canvas = Canvas(file, pagesize=A4, invariant=1)
     name = STANDARD_FONTS[seed % len(STANDARD_FONTS)]
     for text in pages:
         canvas.setFont(name, 9)
-        written = canvas.beginText(60, A4[1] - 60)
-        written.setLeading(13)
+        lines = canvas.beginText(60, A4[1] - 60)
+        lines.setLeading(13)
         for line in text.splitlines():
-            written.textLine(line)
-        canvas.drawText(written)
+            lines.textLine(line)
+        canvas.drawText(lines)
         canvas.showPage()
     canvas.save()
     return file.getvalue()
 
 
 def ranges(count: int, parts: int) -> list[range]:
-    """Pages 1 to `count` in so many even parts; none of them is empty."""
+    """Pages 1 to `count` in that many parts of about the same size, without empty ones."""
     bounds = [1 + count * part // parts for part in range(parts + 1)]
-    return [range(first, behind) for first, behind in pairwise(bounds) if first < behind]
+    return [range(first, stop) for first, stop in pairwise(bounds) if first < stop]

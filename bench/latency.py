@@ -1,4 +1,4 @@
-"""How long one picture of a line takes on an idle service, from the upload to its end, against the plain command."""
+"""The time for an image of one line on an idle service, from upload to completion, and for the plain command."""
 
 import asyncio
 import tempfile
@@ -27,7 +27,7 @@ class Latency:
 
 
 def measure(server: Server, *, count: int) -> Latency:
-    """Take turns: one upload that waits for its end, one run of the command."""
+    """In turn: one upload that waits for its completion, one run of the command."""
     return asyncio.run(_measure(server, count))
 
 

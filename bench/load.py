@@ -1,6 +1,6 @@
-"""An HTTP load of keep-alive connections without pipelining, light enough to leave the server the slower of the two.
+"""An HTTP load of keep-alive connections without pipelining, so cheap that the server stays the slower of the two.
 
-Run as a process of its own, so that it shares no interpreter and no core with the server; prints one line of JSON.
+It runs as its own process, so that it shares no interpreter with the server, and prints one line of JSON.
 """
 
 import argparse
@@ -19,7 +19,7 @@ LENGTH = b"\r\ncontent-length: "
 
 
 class Connection(asyncio.Protocol):
-    """Sends the next request as soon as an answer is whole, until it is told to stop."""
+    """Sends the next request as soon as an answer is complete, until `stopping` is set."""
 
     def __init__(self, *, request: bytes, statuses: Counter[bytes], latencies_s: list[float]) -> None:
         self.request = request
@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
 
 
 async def load(*, url: str, connections: int, seconds: float) -> dict[str, object]:
-    """Request one URL for so many seconds: answers per second, statuses, latencies, and the head of one answer."""
+    """Request one URL for that many seconds: answers per second, statuses, latencies, and the head of one answer."""
     parts = urlsplit(url)
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: */*\r\n\r\n".encode()
@@ -110,8 +110,8 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=3.0)
     given = arguments.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        found = runner.run(load(url=given.url, connections=given.connections, seconds=given.seconds))
-    json.dump(found, sys.stdout)
+        measured = runner.run(load(url=given.url, connections=given.connections, seconds=given.seconds))
+    json.dump(measured, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Clean pages and the text that stands on them, in several fonts; the same for one seed. Scanners are in `camera`."""
+"""Clean pages with their text, in several fonts; the same seed gives the same page. Scanners are in `camera`."""
 
 import importlib.util
 import random
@@ -16,10 +16,10 @@ POINTS_PER_INCH = 72
 MARGIN_INCHES = 0.9
 
 WORDS = 350
-"""Of a full page."""
+"""Words of a full page."""
 
 FONTS = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "Pillow")
-"""Grotesque, slab, Times-like (all three come with matplotlib), and Pillow's own, which is humanist."""
+"""A grotesque, a slab serif and a Times-like font, which come with matplotlib, and Pillow's own, a humanist one."""
 
 MONO = "DejaVuSansMono"
 
@@ -31,7 +31,7 @@ AnyFont = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page and the text that stands on it."""
+    """A page and its text."""
 
     image: Image.Image
     text: str
@@ -40,7 +40,7 @@ class Page:
 
 @dataclass(slots=True)
 class _Sheet:
-    """Lines are put on it from top to bottom."""
+    """An image to which lines are added from top to bottom."""
 
     draw: ImageDraw.ImageDraw
     left: int
@@ -73,7 +73,7 @@ def letter(seed: int, *, dpi: int = 300, words: int = WORDS) -> Page:
 
 
 def receipt(seed: int) -> Page:
-    """A narrow, long picture of few pixels, as from the roll of a till printer seen through a cheap camera."""
+    """A narrow, long image of few pixels, as of a till receipt seen through a cheap camera."""
     chance = random.Random(seed)
     lines = texts.bill(chance, width=RECEIPT_CHARACTERS)
     size = chance.choice((16, 18, 20))
@@ -87,7 +87,7 @@ def receipt(seed: int) -> Page:
 
 
 def snippet(seed: int) -> Page:
-    """A picture of one line."""
+    """An image of one line."""
     chance = random.Random(seed)
     line, face = texts.line(chance), font(chance.choice(FONTS), chance.choice((28, 32, 38)))
     left, top, right, bottom = face.getbbox(line)
@@ -96,8 +96,8 @@ def snippet(seed: int) -> Page:
     return Page(image, line, 300)
 
 
-def seen(page: Page, image: Image.Image) -> Page:
-    """The same text in another picture."""
+def with_image(page: Page, image: Image.Image) -> Page:
+    """The same text in another image."""
     return replace(page, image=image)
 
 

@@ -1,4 +1,4 @@
-"""The measured speeds as a picture: bars for each workload, as multiples of two plain `tesseract` processes."""
+"""The measured speeds as a bar chart: for each workload, the multiple of two plain `tesseract` processes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,14 +12,14 @@ mpl.use("svg")
 # The same figures give the same file.
 mpl.rcParams["svg.hashsalt"] = "docserver"
 
-from matplotlib import pyplot as plt  # noqa: E402 - the way to draw is chosen before
+from matplotlib import pyplot as plt  # noqa: E402 - mpl.use must come first
 
 BAR = 0.2
 COLOURS = ("#1b6ca8", "#c8c8c8", "#e0a458", "#8a9a5b")
 
 
 def draw(table: Table, path: Path, *, peers: Sequence[str]) -> None:
-    """Write an SVG; `peers` without the one that all are compared with."""
+    """Write an SVG; `peers` does not include the reference."""
     names = list(table)
     figure, axes = plt.subplots(figsize=(8, 0.75 * len(names) + 1.2), layout="constrained")
     for number, peer in enumerate(peers):

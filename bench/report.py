@@ -1,4 +1,4 @@
-"""The measurements as tables for docs/speed.md; measures nothing."""
+"""Formats the measurements for docs/speed.md; measures nothing."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from statistics import median
 
 from bench.compare import Figures, Table
 from bench.latency import Latency
-from bench.peers.service import Watched
+from bench.peers.service import LongDocument
 from bench.workloads import WORKLOADS
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -33,7 +33,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[Figures], str]]] = (
 
 
 def report(table: Table, *, peers: Sequence[str], missing: Mapping[str, str]) -> str:
-    """One table for each kind of figure: workloads down, peers across."""
+    """One table for each kind of figure, with a row for each workload and a column for each peer."""
     parts = [_machine()]
     parts += [f"`{name}` was left out: {what} is not installed." for name, what in missing.items()]
     for title, shown in _COLUMNS:
@@ -46,12 +46,12 @@ def report(table: Table, *, peers: Sequence[str], missing: Mapping[str, str]) ->
 
 
 def workloads(names: Sequence[str]) -> str:
-    """What each workload is."""
-    return "\n".join(f"- **{name}**: {WORKLOADS[name].about}." for name in names)
+    """A list of the workloads with their descriptions."""
+    return "\n".join(f"- **{name}**: {WORKLOADS[name].description}." for name in names)
 
 
-def single_lines(latency: Latency, watched: Sequence[Watched], *, reads: Sequence[float]) -> str:
-    """What is measured apart from the table."""
+def single_lines(latency: Latency, long_documents: Sequence[LongDocument], *, reads: Sequence[float]) -> str:
+    """The measurements that are not in the tables."""
     ours_ms, plain_ms = latency.docserver_s * 1000, latency.plain_s * 1000
     lines = [f"- A picture of one line on an idle service, from upload to end, takes {ours_ms:.0f} ms (median)."]
     lines.append(f"- The plain command takes {plain_ms:.0f} ms for it.")
@@ -60,24 +60,24 @@ def single_lines(latency: Latency, watched: Sequence[Watched], *, reads: Sequenc
         f"- Cached reads per second, as a multiple of a bare aiohttp handler that does one Redis `GET`: "
         f"{of_job:.2f} for a job, {of_result:.2f} for its text."
     )
-    for seen in watched:
-        if seen.first_page_s is not None:
+    for document in long_documents:
+        if document.first_page_s is not None:
             lines.append(
-                f"- The first page of the long PDF could be read {seen.first_page_s:.1f} s after its upload began."
+                f"- The first page of the long PDF could be read {document.first_page_s:.1f} s after its upload began."
             )
-        if seen.promised_s is not None and seen.tenth_s is not None:
-            left_s = seen.ended_s - seen.tenth_s
+        if document.eta_s is not None and document.tenth_s is not None:
+            left_s = document.ended_s - document.tenth_s
             lines.append(
-                f"- When its first tenth was done, `eta_seconds` said {seen.promised_s:.0f} s; it took {left_s:.0f} s."
+                f"- When its first tenth was done, `eta_seconds` said {document.eta_s:.0f} s; it took {left_s:.0f} s."
             )
     return "\n".join(lines)
 
 
 def write(path: Path, text: str) -> None:
-    """Put the measurements in their place in a document."""
+    """Replace the measurements in a document."""
     before, _, rest = path.read_text().partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
+    _, end, after = rest.partition(END)
+    if not end:
         raise ValueError(f"{path} has no place for the measurements")
     path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
 

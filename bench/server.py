@@ -1,4 +1,4 @@
-"""Starts and stops what is measured: docserver with its private MariaDB and Redis, and a private Redis for the peer."""
+"""Starts and stops the servers to measure: docserver with private servers of its own, and a Redis for the peer."""
 
 import os
 import shutil
@@ -18,17 +18,17 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 
 START_S = 90.0
-"""The first start creates a database; a busy machine takes its time."""
+"""Longest start: the first one creates a database, and the machine may be busy."""
 
 STOP_S = 60.0
-"""More than docserver's own grace."""
+"""Longest stop: more than docserver's own grace time."""
 
 LOG_LINES = 40
-"""What is shown of a failed server's log: enough for a traceback at start."""
+"""Last lines of a failed server's log to show: enough for a traceback at start."""
 
 
 class BenchError(Exception):
-    """The measurement cannot be made, or what was measured did wrong."""
+    """The measurement cannot be made, or what was measured gave a wrong result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def free_port() -> int:
 
 @contextmanager
 def docserver(**settings: str | int) -> Iterator[Server]:
-    """Run a fresh docserver with these `DOCSERVER_` settings; on leaving, SIGTERM must end it with 0."""
+    """Run a fresh docserver with these `DOCSERVER_` settings; at the end, SIGTERM must make it exit with 0."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="docserver-bench-") as directory:
         log = Path(directory) / "log"
@@ -75,7 +75,7 @@ def docserver(**settings: str | int) -> Iterator[Server]:
 @contextmanager
 def redis_server() -> Iterator[str]:
     """Run a fresh Redis on a unix socket; its URL."""
-    # Debian's redis-tools alone holds the server too: under this name, in one binary with redis-check-rdb.
+    # Debian's redis-tools has the server under the name of the checker: both are one program.
     program = shutil.which("redis-server") or shutil.which("redis-check-rdb")
     if program is None:
         raise BenchError("redis-server is missing: apt-get install redis-tools")
@@ -92,7 +92,7 @@ def redis_server() -> Iterator[str]:
 
 @contextmanager
 def peer(*command: str, url: str, ready_path: str) -> Iterator[Server]:
-    """Run a Python server until the block is left, which is entered once the path answers with 200."""
+    """Run a Python server until the end of the block, which starts when the path answers with 200."""
     process = subprocess.Popen([sys.executable, *command], cwd=TOP)
     try:
         _wait_until(lambda: _ready(url + ready_path), process)

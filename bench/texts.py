@@ -1,4 +1,4 @@
-"""What stands on the pages: sentences without a meaning, names, numbers, bills. Draws nothing."""
+"""Texts for the pages: sentences without a meaning, names, numbers, bills. Draws nothing."""
 
 import random
 import string
@@ -27,7 +27,7 @@ GOODS = ("Bread", "Butter", "Coffee", "Flour", "Honey", "Lemons", "Milk", "Olive
 
 
 def prose(chance: random.Random, *, words: int) -> list[str]:
-    """Paragraphs of so many words together: sentences with capitals, names, numbers and stops."""
+    """Paragraphs of that many words in all: sentences with capitals, names, numbers and full stops."""
     paragraphs: list[list[str]] = [[]]
     left = words
     while left > 0:
@@ -68,7 +68,7 @@ def line(chance: random.Random) -> str:
 
 
 def bill(chance: random.Random, *, width: int) -> list[str]:
-    """The lines of a receipt of so many characters a line, names at the left and prices at the right."""
+    """The lines of a receipt, each `width` characters wide, with goods on the left and prices on the right."""
     heading = [f"{chance.choice(NAMES)} & {chance.choice(NAMES)}".upper(), f"{date(chance)} No {code(chance)}"]
     items = []
     for _ in range(chance.randint(20, 40)):

@@ -10,45 +10,45 @@ from typing import Self
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 SAMPLE_S = 0.1
-"""Recognising a line takes about so long, a page ten times that."""
+"""Interval between two samples: recognition of a line takes about as long, of a page ten times as long."""
 
-SHARE = 0.02
-"""Of a core, for looking: adding up the memory of eight processes takes ten milliseconds from what is measured."""
+SAMPLING_SHARE = 0.02
+"""Largest share of a core for sampling: one sample of eight processes takes ten milliseconds away from the measured."""
 
 
 def cpu_s(pid: int) -> float:
-    """Count CPU seconds of one process, without its children."""
+    """CPU seconds of one process, without its children."""
     return sum(_ticks(pid)[:2]) / TICKS_PER_S
 
 
 def cpu_of_tree_s(pid: int) -> float:
-    """Count CPU seconds of a process with all its descendants, also those that have ended."""
+    """CPU seconds of a process and all its descendants, including those that have ended."""
     return sum(sum(_ticks(one)) for one in tree(pid)) / TICKS_PER_S
 
 
 def tree(pid: int, *, without: Iterable[int] = ()) -> set[int]:
-    """A process and all its living descendants, leaving out some with all of theirs."""
-    left_out, members, found = set(without), set(), [pid]
-    while found:
-        one = found.pop()
-        if one in left_out:
+    """A process and all its living descendants, except the processes of `without` and their descendants."""
+    excluded, members, pending = set(without), set(), [pid]
+    while pending:
+        one = pending.pop()
+        if one in excluded:
             continue
         members.add(one)
         for task in Path(f"/proc/{one}/task").glob("*/children"):
             try:
-                found += map(int, task.read_text().split())
+                pending += map(int, task.read_text().split())
             except OSError:
                 continue
     return members
 
 
 def memory_mb(pids: Iterable[int]) -> float:
-    """Memory of these processes together; what several share counts once (PSS)."""
+    """Memory of these processes together; memory that several share counts once (PSS)."""
     return sum(map(_pss_kb, pids)) / 1024
 
 
 class PeakMemory:
-    """Looks again and again, in a thread, at what the processes that `members` tells take together."""
+    """Samples in a thread how much memory the processes that `members` returns use together."""
 
     def __init__(self, members: Callable[[], Iterable[int]]) -> None:
         self.peak_mb = 0.0
@@ -68,7 +68,7 @@ class PeakMemory:
         while True:
             began_s = time.thread_time()
             self.peak_mb = max(self.peak_mb, memory_mb(self._members()))
-            if self._ended.wait(max(SAMPLE_S, (time.thread_time() - began_s) / SHARE)):
+            if self._ended.wait(max(SAMPLE_S, (time.thread_time() - began_s) / SAMPLING_SHARE)):
                 return
 
 
@@ -82,9 +82,9 @@ def _pss_kb(pid: int) -> int:
 
 
 def _ticks(pid: int) -> tuple[int, int, int, int]:
-    """Read ticks in user and kernel mode, and the same two of children that have ended (fields 14 to 17)."""
+    """Ticks in user and kernel mode, and the same two of children that have ended (fields 14 to 17)."""
     try:
-        # The name, field 2, stands in brackets and may hold spaces.
+        # The name, field 2, is in brackets and may contain spaces.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0, 0, 0, 0

@@ -1,4 +1,4 @@
-"""The workloads: what is uploaded, and the text that stands on it. Makes them from seeds; measures nothing."""
+"""The workloads: documents with their texts, made from seeds. Measures nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from bench.pages import Page
 PDF_DPI = 300
 
 DIFFERENT_PAGES = 20
-"""So many pictures make up the pages of a long PDF; making hundreds would take longer than reading them."""
+"""A long PDF repeats this many images; to make hundreds would take longer than to read them."""
 
 LONG_PAGE_WORDS = 120
-"""The pages of the long PDF are those of a file of letters, so that it does not outlast all other workloads."""
+"""Short letters, so that the long PDF does not take longer than all other workloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Upload:
     filename: str
     data: bytes
     texts: tuple[str, ...]
-    """What stands on each page."""
+    """The text of each page."""
 
     @property
     def pages(self) -> int:
@@ -35,9 +35,9 @@ class Workload:
     """Documents that have something in common."""
 
     name: str
-    about: str
+    description: str
     make: Callable[[int, int], list[Upload]]
-    """From a first seed and a size: as many pages or documents."""
+    """Takes a first seed and a size: the number of pages or documents."""
     size: int
     quick_size: int
     rounds: int = 3
@@ -50,58 +50,58 @@ def _picture(seed: int, page: Page, kind: str) -> Upload:
 def scan(seed: int) -> Upload:
     """A clean scan at 300 dpi, grey or in colour, as PNG, JPEG or TIFF."""
     page = pages.letter(seed)
-    seen = camera.scanned(page.image, seed, colour=seed % 2 == 1)
-    return _picture(seed, pages.seen(page, seen), files.KINDS[seed % 3])
+    image = camera.scanned(page.image, seed, colour=seed % 2 == 1)
+    return _picture(seed, pages.with_image(page, image), files.KINDS[seed % 3])
 
 
 def office_scan(seed: int) -> Upload:
-    """What office machines make: grey at 200 dpi, one bit at 300, colour JPEG at 240."""
+    """From an office machine: grey at 200 dpi, one bit per pixel at 300, or colour JPEG at 240."""
     dpi, kind = ((200, "png"), (300, "tiff"), (240, "jpeg"))[seed % 3]
     page = pages.letter(seed, dpi=dpi)
     if kind == "tiff":
-        seen = camera.bilevel(page.image, seed)
+        image = camera.bilevel(page.image, seed)
     else:
-        seen = camera.scanned(page.image, seed, colour=kind == "jpeg", dpi=dpi)
-    return _picture(seed, pages.seen(page, seen), kind)
+        image = camera.scanned(page.image, seed, colour=kind == "jpeg", dpi=dpi)
+    return _picture(seed, pages.with_image(page, image), kind)
 
 
 def fine_scan(seed: int) -> Upload:
     page = pages.letter(seed, dpi=600)
-    return _picture(seed, pages.seen(page, camera.scanned(page.image, seed, dpi=600)), "jpeg")
+    return _picture(seed, pages.with_image(page, camera.scanned(page.image, seed, dpi=600)), "jpeg")
 
 
 def photo(seed: int) -> Upload:
     page = pages.letter(seed, dpi=250)
-    return _picture(seed, pages.seen(page, camera.photographed(page.image, seed)), "jpeg")
+    return _picture(seed, pages.with_image(page, camera.photographed(page.image, seed)), "jpeg")
 
 
 def receipt(seed: int) -> Upload:
     page = pages.receipt(seed)
-    return _picture(seed, pages.seen(page, camera.rubbed(page.image, seed)), "jpeg")
+    return _picture(seed, pages.with_image(page, camera.rubbed(page.image, seed)), "jpeg")
 
 
 def snippet(seed: int) -> Upload:
     page = pages.snippet(seed)
-    return _picture(seed, pages.seen(page, camera.scanned(page.image, seed)), "png")
+    return _picture(seed, pages.with_image(page, camera.scanned(page.image, seed)), "png")
 
 
 def turned(seed: int) -> Upload:
     page = pages.letter(seed)
-    return _picture(seed, pages.seen(page, camera.turned(page.image, seed)), "jpeg")
+    return _picture(seed, pages.with_image(page, camera.turned(page.image, seed)), "jpeg")
 
 
 def askew(seed: int) -> Upload:
     page = pages.letter(seed)
-    return _picture(seed, pages.seen(page, camera.askew(page.image, seed)), "jpeg")
+    return _picture(seed, pages.with_image(page, camera.askew(page.image, seed)), "jpeg")
 
 
 def scanned_pdf(seed: int, count: int, *, words: int = pages.WORDS) -> Upload:
     """Grey scans in one PDF."""
     seeds = range(seed, seed + min(count, DIFFERENT_PAGES))
     originals = [pages.letter(one, words=words) for one in seeds]
-    seen = [camera.scanned(page.image, one) for one, page in zip(seeds, originals, strict=True)]
-    order = [number % len(seen) for number in range(count)]
-    data = files.scanned_pdf([seen[number] for number in order], dpi=PDF_DPI)
+    images = [camera.scanned(page.image, one) for one, page in zip(seeds, originals, strict=True)]
+    order = [number % len(images) for number in range(count)]
+    data = files.scanned_pdf([images[number] for number in order], dpi=PDF_DPI)
     return Upload(f"scan-{seed}.pdf", data, tuple(originals[number].text for number in order))
 
 
@@ -112,7 +112,7 @@ def digital_pdf(seed: int, count: int) -> Upload:
 
 
 def mixed(seed: int, size: int) -> list[Upload]:
-    """The first so many documents of an office's day, which has some of each."""
+    """The first `size` documents of an office's day, which has some of each kind."""
     day: tuple[Callable[[int], Upload], ...] = (
         scan,
         snippet,

@@ -1,4 +1,4 @@
-"""Who reads the pages: docserver over HTTP, and what people would use instead; one module each."""
+"""The readers that are compared: docserver over HTTP, and what people would use instead; one module each."""
 
 import sys
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from typing import Protocol
 from bench.workloads import Upload
 
 WORKERS = 2
-"""Slots, processes or jobs side by side: of each peer the same."""
+"""Slots, processes or jobs that work at the same time: the same number for each peer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one peer took for the documents of one round, and what it read."""
+    """The time and memory of one peer for the documents of one round, and the texts that it read."""
 
     wall_s: float
     cpu_s: float
@@ -22,7 +22,7 @@ class Outcome:
     texts: list[str]
     """One for each document."""
     most_pages: int = sys.maxsize
-    """No more than so many pages of a document were read."""
+    """Only this many pages of each document were read."""
 
 
 class Peer(Protocol):
@@ -31,7 +31,7 @@ class Peer(Protocol):
     name: str
 
     def missing(self) -> str | None:
-        """What is not installed that it needs, or None."""
+        """The name of something that it needs and that is not installed, or None."""
 
     def read(self, uploads: Sequence[Upload], directory: Path) -> Outcome:
-        """Read the documents, which lie in `directory` under their names; may write there too."""
+        """Read the documents, which are in `directory` under their names; may write there too."""

@@ -1,4 +1,4 @@
-"""Peers that are programs, started by this process, and what all they start takes together."""
+"""Measures peers that are programs, with all processes that they start."""
 
 import os
 import resource
@@ -9,11 +9,11 @@ from bench.peers import Outcome
 from bench.usage import PeakMemory, tree
 
 ONE_THREAD = {**os.environ, "OMP_THREAD_LIMIT": "1"}
-"""With OpenMP's own choice of threads Tesseract takes four times the CPU: no fair peer when run side by side."""
+"""With OpenMP's own choice of threads Tesseract takes four times the CPU, which would be unfair to this peer."""
 
 
 def measured(read: Callable[[], list[str]], *, others: Collection[int]) -> Outcome:
-    """Measure what the programs take that `read` starts and waits for; `others` are the bench's own, left out."""
+    """Measure the programs that `read` starts and waits for; `others` are processes of the bench that do not count."""
     own = os.getpid()
 
     def started() -> set[int]:

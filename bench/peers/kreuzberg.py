@@ -1,4 +1,4 @@
-"""kreuzberg as a library, with its own choice of what runs side by side; its cache is off, else it would not read."""
+"""kreuzberg as a library, with its own choice of parallel work; without its cache, so that it reads every time."""
 
 from pathlib import Path
 

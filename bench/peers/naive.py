@@ -1,4 +1,4 @@
-"""pytesseract and pdf2image as their own first examples use them, one document after the other."""
+"""pytesseract and pdf2image, used as in the first examples of their documentation, one document after the other."""
 
 from pathlib import Path
 

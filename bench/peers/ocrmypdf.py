@@ -1,4 +1,4 @@
-"""OCRmyPDF, as the command line program it is."""
+"""OCRmyPDF, as a command line program."""
 
 import shutil
 import subprocess
@@ -13,11 +13,11 @@ from bench.peers.commands import measured
 from bench.workloads import Upload
 
 SKIPPED = "[OCR skipped on page"
-"""What stands in the sidecar for pages that have a text already."""
+"""The text of the sidecar for pages that already have a text."""
 
 
 class OcrMyPdf:
-    """Pictures side by side, one job each; PDFs one after the other, with as many jobs."""
+    """Several images at the same time, with one job each; PDFs one after the other, with several jobs."""
 
     name = "OCRmyPDF"
 

@@ -1,4 +1,4 @@
-"""Plain `tesseract` processes side by side: the least work there can be, and what the others are compared with."""
+"""The reference: plain `tesseract` processes that run at the same time, the least work that is possible."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from bench.workloads import PDF_DPI, Upload
 
 
 class Plain:
-    """One `tesseract` for each picture; for a PDF one `pdftoppm` and one `tesseract` for each half of its pages."""
+    """One `tesseract` for each image; for a PDF one `pdftoppm` and one `tesseract` for each half of its pages."""
 
     name = "two plain tesseract"
 
@@ -50,7 +50,7 @@ def _read_pdf(path: Path, pages: range) -> str:
 
 
 def tesseract(path: Path) -> str:
-    """Have a picture or a list of pictures read by the plain command."""
+    """Read an image or a list of images with the plain command."""
     out = path.with_name(f"{path.name}.plain")
     subprocess.run(["tesseract", path, out], check=True, env=ONE_THREAD, stderr=subprocess.DEVNULL)
     return out.with_name(f"{out.name}.txt").read_text()

@@ -1,4 +1,4 @@
-"""Peers that are Python libraries: each in a process of its own, which has imported them before the clock starts."""
+"""Peers that are Python libraries: each runs in its own process, which imports it before the clock starts."""
 
 import subprocess
 import sys
@@ -14,10 +14,10 @@ from bench.workloads import Upload
 
 
 class Script:
-    """A module of this package that prints a line when it is ready, takes a line with the start, reads, and ends."""
+    """A module of this package that prints `ready`, waits for a line, reads the documents, and prints `done`."""
 
     def __init__(self, name: str, module: str, *, needs: str, most_pages: int = sys.maxsize) -> None:
-        """`most_pages` of a document are read at most, where reading more would take too long."""
+        """`most_pages` of each document are read, if all of them would take too long."""
         self.name = name
         self._module = module
         self._needs = needs
@@ -46,7 +46,7 @@ class Script:
 
 
 def serve(read: Callable[[list[Path], int], list[str]]) -> None:
-    """The other side: have `read` called with the paths and the bound on pages once the clock runs."""
+    """The script's side: call `read` with the paths and the number of pages once the clock runs."""
     most_pages, *paths = sys.argv[1:]
     sys.stdout.write("ready\n")
     sys.stdout.flush()
@@ -56,5 +56,5 @@ def serve(read: Callable[[list[Path], int], list[str]]) -> None:
         path.with_name(f"{path.name}.script").write_text(text)
     sys.stdout.write("done\n")
     sys.stdout.flush()
-    # The one who measures looks at the process before it ends.
+    # The bench measures this process before it ends.
     sys.stdin.readline()

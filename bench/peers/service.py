@@ -1,4 +1,4 @@
-"""docserver over HTTP, from several clients at once; their own CPU is not counted, but they share the cores."""
+"""docserver over HTTP, with several clients; their own CPU time does not count, but they share the cores."""
 
 import asyncio
 import time
@@ -15,38 +15,38 @@ from bench.usage import PeakMemory, cpu_of_tree_s, tree
 from bench.workloads import Upload
 
 CLIENTS = 6
-"""Each waits for its document before it sends the next: enough to keep two slots busy meanwhile."""
+"""Each waits for its document before it sends the next, so several are needed to keep two slots busy."""
 
 WAIT_S = 30
 
-LONG = 50
-"""Pages from which on it is watched how a document comes along."""
+LONG_PAGES = 50
+"""The progress of a document is observed if it has at least this many pages."""
 
-LOOK_S = 0.2
+POLL_S = 0.2
 
 TENTH = 0.1
 
 
 @dataclass(slots=True)
-class Watched:
-    """How a long document came along."""
+class LongDocument:
+    """The progress of a long document, in seconds since its upload began."""
 
     first_page_s: float | None = None
-    """From the start of its upload until its first page could be read."""
-    promised_s: float | None = None
-    """Time left as `eta_seconds` said when the first tenth of the pages was done."""
+    """When its first page could be read."""
     tenth_s: float | None = None
-    """When that was."""
+    """When the first tenth of the pages was done."""
+    eta_s: float | None = None
+    """What `eta_seconds` said then."""
     ended_s: float = 0.0
 
 
 @dataclass(slots=True)
 class Service:
-    """A running docserver; keeps what it saw of long documents."""
+    """A running docserver."""
 
     server: Server
     name: str = "docserver"
-    watched: list[Watched] = field(default_factory=list)
+    long_documents: list[LongDocument] = field(default_factory=list)
 
     def missing(self) -> str | None:
         return None
@@ -71,11 +71,11 @@ class Service:
 
     async def _read(self, session: aiohttp.ClientSession, upload: Upload, path: Path) -> str:
         began = time.perf_counter()
-        if upload.pages < LONG:
+        if upload.pages < LONG_PAGES:
             job = await send(session, path, wait_s=WAIT_S)
         else:
             job = await send(session, path, wait_s=0)
-            self.watched.append(await _watch(session, job, began=began))
+            self.long_documents.append(await _observe(session, job, began=began))
         await completed(session, job)
         async with session.get(f"/v1/jobs/{job['job_id']}/result", params={"format": "txt"}) as response:
             if response.status != 200:
@@ -84,9 +84,9 @@ class Service:
 
 
 async def send(session: aiohttp.ClientSession, path: Path, *, wait_s: int) -> dict[str, Any]:
-    """Upload a file; the job, as it is once it has ended or the wait is over."""
+    """Upload a file; the job when it has ended or the wait is over."""
     form = aiohttp.FormData()
-    # A file of its own: a form closes what it has sent.
+    # Opened for each upload, because a form closes the file that it has sent.
     form.add_field("file", path.open("rb"), filename=path.name)
     headers = {"Prefer": f"wait={wait_s}"} if wait_s else {}
     async with session.post("/v1/documents/upload-document", data=form, headers=headers) as response:
@@ -105,19 +105,19 @@ async def completed(session: aiohttp.ClientSession, job: dict[str, Any]) -> None
         raise BenchError(f"the job did not complete: {job}")
 
 
-async def _watch(session: aiohttp.ClientSession, job: dict[str, Any], *, began: float) -> Watched:
-    """Look at a job until it ends."""
-    seen, address = Watched(), f"/v1/jobs/{job['job_id']}"
+async def _observe(session: aiohttp.ClientSession, job: dict[str, Any], *, began: float) -> LongDocument:
+    """Poll a job until it ends."""
+    document, address = LongDocument(), f"/v1/jobs/{job['job_id']}"
     while job["status"] in ("pending", "processing"):
-        if seen.first_page_s is None and await _readable(session, f"{address}/pages/1"):
-            seen.first_page_s = time.perf_counter() - began
-        if seen.tenth_s is None and job["progress"] >= TENTH and job["eta_seconds"] is not None:
-            seen.promised_s, seen.tenth_s = job["eta_seconds"], time.perf_counter() - began
-        await asyncio.sleep(LOOK_S)
+        if document.first_page_s is None and await _readable(session, f"{address}/pages/1"):
+            document.first_page_s = time.perf_counter() - began
+        if document.tenth_s is None and job["progress"] >= TENTH and job["eta_seconds"] is not None:
+            document.eta_s, document.tenth_s = job["eta_seconds"], time.perf_counter() - began
+        await asyncio.sleep(POLL_S)
         async with session.get(address) as response:
             job = await response.json()
-    seen.ended_s = time.perf_counter() - began
-    return seen
+    document.ended_s = time.perf_counter() - began
+    return document
 
 
 async def _readable(session: aiohttp.ClientSession, address: str) -> bool:
