@@ -19,10 +19,9 @@ from docserver.layout import Box
 from docserver.model import Reading
 from docserver.ocr.languages import MAX_NAMES, NAMES
 from docserver.ocr.limits import MAX_TEXT
-from docserver.ocr.requests import Answer, Failed, Opened, OwnTexts, PageRead, Raised, Ready, SearchableMade
+from docserver.ocr.requests import A, Answer, Failed, Opened, OwnTexts, PageRead, Raised, Ready, SearchableMade
 
 T = TypeVar("T")
-A = TypeVar("A", bound=Answer)
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +144,11 @@ class AnswerQueue:
         """True if no answer can come any more."""
         return self._reader.ended
 
+    @property
+    def invalid(self) -> bool:
+        """True if the last answer was refused."""
+        return self._reader.invalid
+
     def close_sender(self) -> None:
         """Close the server's copy of the sending end, once the process has its own.
 
@@ -186,6 +190,7 @@ class _Reader:
         self._connection = connection
         self.expected: _Expected | None = None
         self.ended = False
+        self.invalid = False
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -199,7 +204,8 @@ class _Reader:
             return self._received(self._connection.recv_bytes(MAX_ANSWER_BYTES))
         except Exception as error:
             self.ended = True
-            if not isinstance(error, EOFError):
+            self.invalid = not isinstance(error, EOFError)
+            if self.invalid:
                 log.warning("OCR process answered nonsense", extra={"fault": type(error).__name__})
             raise
 

@@ -1,4 +1,4 @@
-"""A slot outlives whatever happens in its process, and no process outlives a slot."""
+"""A slot survives whatever happens in its process, and no process outlives its slot."""
 
 import asyncio
 import contextlib
@@ -149,7 +149,7 @@ async def test_a_tesseract_that_crashes_costs_the_page_alone(
     await assert_reads(slot, source)
 
 
-async def test_a_tesseract_out_of_memory_is_told_from_a_crash(
+async def test_a_tesseract_out_of_memory_is_distinguished_from_a_crash(
     make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     install(programs, "tesseract", 'echo "terminate called: what():  std::bad_alloc" >&2; kill -ABRT $$')
@@ -194,7 +194,7 @@ async def test_what_pdfium_refuses_poppler_draws(make_slot: Callable[..., Slot],
 
 
 @pytest.mark.parametrize("left_behind", ["", "touch $out", "printf 'P5\\n400 400\\n255\\nhalf' > $out"])
-async def test_a_pdftoppm_that_ends_well_without_a_page_is_found_out(
+async def test_a_pdftoppm_that_succeeds_without_a_page_is_a_crash(
     left_behind: str, make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     pdf = source.with_suffix(".pdf")
@@ -211,7 +211,7 @@ async def test_a_pdftoppm_that_ends_well_without_a_page_is_found_out(
 
 
 @pytest.mark.parametrize("ends", ["kill -KILL $$", "exit 0"])
-async def test_a_pdfinfo_that_is_killed_is_told_from_one_that_refuses_the_file(
+async def test_a_pdfinfo_that_is_killed_is_distinguished_from_one_that_refuses_the_file(
     ends: str, make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     broken = source.with_suffix(".pdf")
@@ -227,7 +227,7 @@ async def test_a_pdfinfo_that_is_killed_is_told_from_one_that_refuses_the_file(
 
 
 @pytest.mark.parametrize("left", ["", "printf 'level' >$2.tsv; printf text >$2.txt", "printf '' >$2.txt; $more"])
-async def test_a_tesseract_that_ends_well_with_half_a_result_is_found_out(
+async def test_a_tesseract_that_succeeds_with_half_a_result_is_a_crash(
     left: str, make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     rows = (

@@ -1,4 +1,4 @@
-"""What code that took over an OCR process could do: each test runs it inside a real slot's process."""
+"""What code could do that took over an OCR process: each test runs such code in the process of a real slot."""
 
 import asyncio
 import contextlib
@@ -97,7 +97,7 @@ def originals(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-async def test_an_ocr_process_is_refused_to(
+async def test_an_ocr_process_may_not(
     attack: str, make_slot: Callable[..., Slot], source: Path, originals: Path
 ) -> None:
     slot = make_slot()
@@ -153,7 +153,7 @@ async def test_every_call_of_the_list_is_refused_whatever_its_arguments(make_slo
 
 
 @pytest.mark.parametrize("number", [syscalls.LAST + 1, 0x40000000 + 39])
-async def test_calls_that_nobody_knows_yet_and_those_of_another_kind_do_not_exist(
+async def test_unknown_calls_and_calls_of_another_abi_look_unimplemented(
     number: int, make_slot: Callable[..., Slot]
 ) -> None:
     with pytest.raises(OSError, match="not implemented"):
@@ -169,7 +169,7 @@ async def test_every_thread_of_an_ocr_process_is_confined(make_slot: Callable[..
     assert all("Seccomp:\t2" in state and "NoNewPrivs:\t1" in state for state in states)
 
 
-async def test_an_ocr_process_holds_its_own_pipes_alone(make_slot: Callable[..., Slot]) -> None:
+async def test_an_ocr_process_has_only_its_own_pipes_open(make_slot: Callable[..., Slot]) -> None:
     slot = make_slot()
     await slot.start()
     held = [descriptor.readlink() for descriptor in Path(f"/proc/{child_of(slot)}/fd").iterdir()]
@@ -179,7 +179,7 @@ async def test_an_ocr_process_holds_its_own_pipes_alone(make_slot: Callable[...,
     assert helper not in held
 
 
-async def test_an_ocr_process_holds_no_document_any_more_that_was_opened(
+async def test_an_ocr_process_closes_each_document_after_its_request(
     make_slot: Callable[..., Slot], tmp_path: Path
 ) -> None:
     slot = make_slot()
@@ -204,7 +204,7 @@ async def test_an_ocr_process_has_no_privileges_left(make_slot: Callable[..., Sl
     assert set(held.values()) <= {0, 1 << 2}
 
 
-async def test_what_forked_twice_and_wants_its_own_session_ends_with_its_slot(make_slot: Callable[..., Slot]) -> None:
+async def test_a_program_that_daemonises_ends_with_its_slot(make_slot: Callable[..., Slot]) -> None:
     slot = make_slot()
     escaped = await inside(
         slot,
@@ -230,7 +230,7 @@ async def test_what_forked_twice_and_wants_its_own_session_ends_with_its_slot(ma
     assert not alive(escaped)
 
 
-async def test_what_holds_up_its_own_process_ends_with_the_server_all_the_same(
+async def test_a_program_that_stops_its_ocr_process_ends_with_the_server(
     source: Path, programs: Path, tmp_path: Path
 ) -> None:
     server = tmp_path / "server.py"
@@ -363,13 +363,13 @@ def older_kernel(tmp_path: Path) -> Iterator[None]:
     multiprocessing.set_executable(sys.executable)
 
 
-async def test_on_a_kernel_without_a_sandbox_documents_are_read_all_the_same(
+async def test_on_a_kernel_without_a_sandbox_documents_are_read(
     older_kernel: None, make_slot: Callable[..., Slot], source: Path
 ) -> None:
     await assert_reads(make_slot(), source)
 
 
-async def test_on_a_kernel_without_the_sandbox_that_is_required_nothing_is_read(
+async def test_on_a_kernel_without_a_sandbox_nothing_is_read_if_it_is_required(
     older_kernel: None, make_slot: Callable[..., Slot], source: Path
 ) -> None:
     found = await read(make_slot(sandbox=SandboxMode.REQUIRE), source)
@@ -378,7 +378,7 @@ async def test_on_a_kernel_without_the_sandbox_that_is_required_nothing_is_read(
     assert found.code is DocumentErrorCode.ENGINE_CRASHED
 
 
-async def test_no_file_may_be_larger_than_a_page(make_slot: Callable[..., Slot]) -> None:
+async def test_a_file_larger_than_a_page_cannot_be_written(make_slot: Callable[..., Slot]) -> None:
     with pytest.raises(OSError, match="too large"):
         await inside(
             make_slot(max_page_mp=1.0),
@@ -390,7 +390,7 @@ async def test_no_file_may_be_larger_than_a_page(make_slot: Callable[..., Slot])
         )
 
 
-async def test_an_idle_process_that_was_killed_for_greed_costs_the_next_document_nothing(
+async def test_a_greedy_process_that_was_killed_does_not_harm_the_next_document(
     make_slot: Callable[..., Slot], source: Path
 ) -> None:
     slot = make_slot()
@@ -420,7 +420,7 @@ async def test_a_document_on_another_file_system_is_copied_to_its_process_and_go
     assert list(slot._source.iterdir()) == []
 
 
-async def test_a_document_is_in_reach_only_while_it_is_read(
+async def test_a_document_is_accessible_only_while_it_is_read(
     make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     install(programs, "tesseract", 'ls "$TMPDIR/../source" >"$TMPDIR/pids"; sleep 600')
@@ -433,7 +433,7 @@ async def test_a_document_is_in_reach_only_while_it_is_read(
 
 
 @pytest.mark.parametrize("call", ["open_document", "own_texts", "read_page"])
-async def test_a_document_that_vanishes_while_it_is_read_is_not_blamed_for_what_decoders_say(
+async def test_a_document_that_vanishes_while_it_is_read_is_not_called_corrupt(
     call: str, make_slot: Callable[..., Slot], source: Path
 ) -> None:
     slot = make_slot()
@@ -469,7 +469,7 @@ async def test_a_document_that_vanishes_while_it_is_read_is_not_blamed_for_what_
     await assert_reads(slot, source)
 
 
-async def test_what_is_not_stored_any_more_is_told_from_a_directory_that_is_gone(
+async def test_a_missing_document_is_distinguished_from_a_missing_directory(
     make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:
     slot = make_slot()

@@ -30,7 +30,7 @@ def without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         ("landlock,seccomp", "no Landlock, no seccomp"),
     ],
 )
-async def test_a_lesser_kernel_is_warned_of_once_and_served_all_the_same(
+async def test_a_kernel_without_landlock_causes_one_warning(
     lacking: str,
     detail: str,
     without: str,
@@ -45,7 +45,7 @@ async def test_a_lesser_kernel_is_warned_of_once_and_served_all_the_same(
     assert [record.levelno for record in caplog.records if record.name == "docserver.sandbox"] == [logging.WARNING]
 
 
-async def test_a_lesser_kernel_is_refused_where_the_sandbox_is_required(
+async def test_a_kernel_without_landlock_is_refused_if_the_sandbox_is_required(
     without: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LACKING", "landlock")
@@ -60,7 +60,7 @@ async def test_a_server_that_reads_nothing_needs_no_sandbox(without: str, monkey
     assert (await probe_sandbox(SandboxMode.REQUIRE, slots=0)).status == "unused"
 
 
-async def test_a_trial_that_dies_is_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_probe_that_dies_means_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nkill -KILL $$\n")
     python.chmod(0o755)
@@ -69,5 +69,5 @@ async def test_a_trial_that_dies_is_no_sandbox(tmp_path: Path, monkeypatch: pyte
     assert (await probe_sandbox(SandboxMode.PREFER, slots=1)).detail == "no Landlock, no seccomp"
 
 
-async def test_a_sandbox_that_is_switched_off_is_told_as_such() -> None:
+async def test_a_sandbox_that_is_switched_off_is_reported_as_off() -> None:
     assert (await probe_sandbox(SandboxMode.OFF, slots=1)).status == "off"

@@ -4,11 +4,11 @@ from docserver.ocr.engine import PACKAGES
 from docserver.ocr.sandbox.policy import PROGRAMS, Confinement
 
 
-def test_only_both_together_are_complete() -> None:
+def test_a_confinement_is_complete_with_landlock_and_seccomp_together() -> None:
     assert Confinement(landlock=1, seccomp=True).complete
     assert not Confinement(landlock=0, seccomp=True).complete
     assert not Confinement(landlock=7, seccomp=False).complete
 
 
-def test_the_sandbox_knows_all_programs() -> None:
+def test_the_sandbox_allows_every_program_that_is_needed() -> None:
     assert set(PROGRAMS) == set(PACKAGES)

@@ -12,16 +12,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import cast
 
 from docserver.ocr.child import main
 from docserver.ocr.limits import Limits
 from docserver.ocr.protocol import AnswerQueue, ChildFault, PrivateContext
-from docserver.ocr.requests import Answer, Failed, Ready, Request
+from docserver.ocr.requests import A, Failed, Ready, Request
 from docserver.ocr.server import watchdog
 from docserver.ocr.server.watchdog import Watchdog
-
-A = TypeVar("A", bound=Answer)
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Options, Page, Reading
@@ -20,7 +20,7 @@ from docserver.ocr.engine import Engine
 from docserver.ocr.languages import candidates
 from docserver.ocr.limits import Limits
 from docserver.ocr.requests import (
-    Answer,
+    A,
     Failed,
     MakeSearchable,
     OpenDocument,
@@ -32,8 +32,6 @@ from docserver.ocr.requests import (
 from docserver.ocr.server.files import expose, open_result
 from docserver.ocr.server.process import Child
 from docserver.settings import Settings
-
-A = TypeVar("A", bound=Answer)
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +172,7 @@ class Slot:
         except BrokenProcessPool:
             self._kill()
             exit_code = await self._wait_until_gone()
-            return _crashed(exit_code, exceeded=child.exceeded if child else None, slot=self.number)
+            return _crashed(child, exit_code, slot=self.number)
         except FileNotFoundError:
             if not await asyncio.to_thread(source.exists):
                 return _MISSING
@@ -261,12 +259,12 @@ class Slot:
                 self._ending = None
 
 
-def _crashed(exit_code: int | None, *, exceeded: str | None, slot: int) -> Failure:
-    """Why a child died; `exceeded` as in `Child`."""
-    if exceeded:
-        return Failure(DocumentErrorCode.ENGINE_CRASHED, f"Reading took more {exceeded} than is allowed.")
+def _crashed(child: Child | None, exit_code: int | None, *, slot: int) -> Failure:
+    """Log that a child died, and say why; `child` is None if it died while it started."""
+    if child and child.exceeded:
+        return Failure(DocumentErrorCode.ENGINE_CRASHED, f"Reading took more {child.exceeded} than is allowed.")
     log.warning("OCR process died", extra={"slot": slot, "exit_code": exit_code})
-    if exit_code == -signal.SIGKILL:
+    if exit_code == -signal.SIGKILL and not (child and child.answers.invalid):
         return Failure(
             DocumentErrorCode.ENGINE_CRASHED,
             "The process that read the document was killed; the machine may have run out of memory.",
