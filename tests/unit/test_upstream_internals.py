@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import process as futures
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from multiprocessing import context, queues, resource_tracker
 from pathlib import Path
 from platform import python_version
@@ -368,10 +367,8 @@ async def test_what_we_use_of_a_library_beyond_its_promises_is_still_there(inter
     assert holds, internal.complaint
 
 
-@pytest.mark.skipif(find_spec("tesserocr") is None, reason="tesserocr is not installed")
 def test_the_calls_of_tesserocr_are_still_there() -> None:
-    import tesserocr
-
+    tesserocr = pytest.importorskip("tesserocr")
     source = (PACKAGE / "ocr" / "recognition" / "tesseract_library.py").read_text()
     calls = {
         node.func.attr
