@@ -17,7 +17,7 @@ from docserver.resources import Resources
 
 log = logging.getLogger("docserver.maintenance")
 
-CHORE = "maintenance"
+TASK = "maintenance"
 
 ROUNDS_PER_LEASE = 3
 """A round may fail or take long; when so many are missing another process takes over."""
@@ -88,16 +88,16 @@ class Maintenance:
     async def _elected(self) -> bool:
         lease_s = ROUNDS_PER_LEASE * self._resources.settings.maintenance_s
         async with self._resources.db.session() as cur:
-            return await leader.take(cur, CHORE, holder=self._id, lease_s=lease_s)
+            return await leader.acquire(cur, TASK, holder=self._id, lease_s=lease_s)
 
     async def _resign(self) -> None:
         with suppress(DatabaseUnavailable, TimeoutError):
             async with asyncio.timeout(GIVE_BACK_S), self._resources.db.session() as cur:
-                await leader.give_back(cur, CHORE, holder=self._id)
+                await leader.resign(cur, TASK, holder=self._id)
 
     async def _expire_leases(self) -> None:
         async with self._resources.db.session() as cur:
-            abandoned = await claims.expired(cur, limit=EXPIRED_AT_ONCE)
+            abandoned = await claims.jobs_with_expired_leases(cur, limit=EXPIRED_AT_ONCE)
         for job_id in abandoned:
             job = await transitions.reap(self._resources.db, job_id)
             if job:

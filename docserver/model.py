@@ -86,21 +86,39 @@ class Outcome(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     LOST = "lost"
-    """Whoever was at it fell silent."""
+    """Whoever worked on it let the lease run out."""
 
 
 HISTORY_KEPT = 50
-"""Entries of a job's history: they come with every answer about it, and the last tries tell most."""
+"""Entries kept of a job's history: every answer about the job carries them, and the latest tell most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A step that ended, for the job's history; a page that was read is none, or there would be too many."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """A step that ended, in a job's history. Pages that were read have no entry, or there would be too many."""
 
+    attempt: int
     step: Step
+    page: int | None
+    """The page's number, where the step is a page."""
     outcome: Outcome
-    page: int | None = None
-    code: DocumentErrorCode | None = None
+    code: DocumentErrorCode | None
+    """Why it failed."""
+    started_at: datetime | None
+    """None for a job that was cancelled before it started."""
+    ended_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as clients see it."""
+        return {
+            "attempt": self.attempt,
+            "step": self.step.value,
+            "page": self.page,
+            "outcome": self.outcome.value,
+            "code": self.code.value if self.code else None,
+            "started_at": rfc3339(self.started_at),
+            "ended_at": rfc3339(self.ended_at),
+        }
 
 
 class Source(StrEnum):
@@ -263,8 +281,8 @@ class Job:
     attempt: int = 1
     failure: Failure | None = None
     engine: Mapping[str, Any] | None = None
-    history: Sequence[Mapping[str, Any]] = ()
-    """The latest tries, oldest first: attempt, step, page, outcome, code, started_at, ended_at."""
+    history: tuple[HistoryEntry, ...] = ()
+    """The last HISTORY_KEPT steps that ended, oldest first."""
     quality: Quality | None = None
     """None until the job is completed."""
 
@@ -298,7 +316,7 @@ class Job:
             "eta_seconds": None if self.eta_s is None else round(self.eta_s, 1),
             "queue_position": None,
             "attempt": self.attempt,
-            "history": list(self.history),
+            "history": [entry.as_json() for entry in self.history],
             "options": self.options.as_json(),
             "error": None if failure is None else failure_json(failure),
             "deduplicated": False,

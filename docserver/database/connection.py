@@ -130,6 +130,11 @@ def each(values: Sequence[Any]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
+def microseconds(seconds: float) -> int:
+    """For `INTERVAL %s MICROSECOND`."""
+    return int(seconds * 1_000_000)
+
+
 FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError, asyncio.IncompleteReadError)
 """What a server that is away, restarting, frozen, full or in a deadlock raises; also any OSError of the socket."""
 

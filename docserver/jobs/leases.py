@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from docserver.database.connection import Cursor
 from docserver.database.tables import claims, jobs, pages
-from docserver.database.tables.jobs import Work
+from docserver.database.tables.claims import Work
 from docserver.errors import DatabaseUnavailable
 from docserver.jobs import notify
 from docserver.model import Job, Mode, Status
@@ -141,7 +141,7 @@ class Claims:
         began = asyncio.get_running_loop().time()
         async with self._resources.db.session() as cur:
             await claims.extend(cur, list(held), lease_s=self._lease_s)
-            standing = await claims.standing(cur, list(held))
+            standing = await claims.valid(cur, list(held))
         for claim_id, one in held.items():
             if claim_id in standing:
                 self._extend(one, began)
@@ -155,7 +155,7 @@ class Claims:
                 return None
             engine = self._engine_for(job)
             if job.pages_total is None:
-                taken = changed = await jobs.claim(
+                taken = changed = await claims.take_opening(
                     cur, job_id=job_id, claim_id=claim_id, lease_s=self._lease_s, engine=engine
                 )
             else:
@@ -166,7 +166,8 @@ class Claims:
                     await jobs.begin(cur, job_id=job_id, engine=engine)
             if not taken:
                 return None
-            work = await jobs.work(cur, job_id)
+            work = await claims.work(cur, job_id)
+        job = replace(job, history=work.history)
         if changed:
             version = job.version + 1
             job = replace(job, status=Status.PROCESSING, version=version, engine=engine, started_at=work.started_at)
@@ -180,10 +181,10 @@ class Claims:
             limit = max(limit, PAGES_AT_ONCE)
         if limit > 1:
             # A page that failed before is read alone, so that it takes no other along.
-            troubles = await pages.troubles(cur, job_id=job_id, limit=limit)
-            calm = next((number for number, count in enumerate(troubles) if count), len(troubles))
+            failures = await pages.failures(cur, job_id=job_id, limit=limit)
+            calm = next((number for number, count in enumerate(failures) if count), len(failures))
             limit = max(1, calm)
-        return await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=self._lease_s)
+        return await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=self._lease_s)
 
     def _engine_for(self, job: Job) -> dict[str, Any]:
         engine = self._resources.engine

@@ -10,7 +10,8 @@ from pathlib import Path
 from uuid import UUID
 
 from docserver.database.connection import CommitUnknown
-from docserver.database.tables import jobs, pages
+from docserver.database.tables import claims, jobs, pages
+from docserver.database.tables.claims import ClaimedPage
 from docserver.errors import RESOURCE_FAULTS, DatabaseUnavailable, DocumentErrorCode, Failure
 from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, Claims
@@ -92,7 +93,7 @@ class Pipeline:
         if isinstance(source, Failure):
             opened = source
         else:
-            opened = await self._opened(claim, slot, source, calm=not (claim.work.tries or claim.work.losses))
+            opened = await self._opened(claim, slot, source, calm=not (claim.work.tries or claim.work.lost_leases))
         numbers = _chosen(claim.job, total=opened.pages) if isinstance(opened, Opened) else opened
         if isinstance(numbers, Failure):
             await self._opening_failed(claim, numbers, tries=claim.work.tries)
@@ -126,7 +127,7 @@ class Pipeline:
 
     async def _read_chunk(self, claim: Claim, slot: Slot, source: Path | Failure) -> None:
         async with self._resources.db.session() as cur:
-            chunk = await pages.claimed(cur, claim.id)
+            chunk = await claims.pages_of(cur, claim.id)
             more = await pages.waiting(cur, claim.job.id)
         if more:
             await notify.announce(self._resources, claim.job.id)
@@ -135,7 +136,7 @@ class Pipeline:
             # More were taken only in the hope that they have a text of their own.
             chunk, others = chunk[: self._settings.chunk_pages], chunk[self._settings.chunk_pages :]
             async with self._resources.db.session() as cur:
-                await pages.release(cur, claim_id=claim.id, first=others[0].number)
+                await claims.release_pages(cur, claim_id=claim.id, first=others[0].number)
             await notify.announce(self._resources, claim.job.id)
         for page in chunk:
             if self._stopping.is_set():
@@ -145,7 +146,7 @@ class Pipeline:
                 if not await self._read(claim, slot, source, page):
                     return
 
-    async def _own_texts(self, claim: Claim, slot: Slot, source: Path | Failure, chunk: Sequence[pages.Claimed]) -> int:
+    async def _own_texts(self, claim: Claim, slot: Slot, source: Path | Failure, chunk: Sequence[ClaimedPage]) -> int:
         """Save what pages of a chunk say of themselves, up to the first whose picture must be read; how many these are.
 
         A chunk of one page is left to `_read`, which looks for its own text too.
@@ -164,7 +165,7 @@ class Pipeline:
             _tell(read, began)
         return len(read)
 
-    async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: pages.Claimed) -> bool:
+    async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: ClaimedPage) -> bool:
         """Read one page and save what it says; False if the claim is lost."""
         began = time.monotonic()
         result: Reading | Failure

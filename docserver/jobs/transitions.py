@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from docserver.database.connection import Contended, Cursor, Database
-from docserver.database.tables import jobs, pages
+from docserver.database.tables import claims, job_history, jobs, pages
 from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
-from docserver.model import Ended, Job, Outcome, PageStatus, Reading, Status, Step
+from docserver.model import HISTORY_KEPT, Job, Outcome, PageStatus, Reading, Status, Step
 from docserver.page_ranges import format_pages
 
 T = TypeVar("T")
@@ -23,8 +23,8 @@ Results = Mapping[int, Reading | Failure]
 CONTENDED_TRIES = 5
 """Two transactions that hinder each other once seldom do so again."""
 
-LOSSES = 3
-"""A page whose reader fell silent so often is given up: something about it takes its worker along."""
+LOST_LEASES = 3
+"""A page or document is given up after so many lost leases: something about it probably kills its worker."""
 
 
 async def uncontended(move: Callable[[], Awaitable[T]]) -> T:
@@ -59,15 +59,15 @@ async def open_pages(
         if waiting := [number for number in numbers if number not in read]:
             await pages.insert(cur, job_id=job_id, numbers=waiting)
             if limit > len(read):
-                await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit - len(read), lease_s=lease_s)
+                await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit - len(read), lease_s=lease_s)
         if not read:
-            return await jobs.reckoned(cur, job)
+            return await _reload(cur, job)
         failures = {number: result for number, result in read.items() if isinstance(result, Failure)}
         readings = {number: result for number, result in read.items() if not isinstance(result, Failure)}
         await pages.insert_read(cur, job_id=job_id, readings=readings)
         await pages.insert_failed(cur, job_id=job_id, failures=failures)
         for number, failure in failures.items():
-            await _note_page(cur, job_id, number, failure.code)
+            await _add_failed_page(cur, job_id, number, failure.code)
         return await _count(cur, job, done=len(readings), failed=len(failures))
 
 
@@ -81,36 +81,37 @@ async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: R
 async def postpone_page(
     db: Database, *, job_id: UUID, claim_id: UUID, number: int, code: DocumentErrorCode, delay_s: float
 ) -> Job | None:
-    """Let a page whose reading failed be read again later."""
+    """Let a page whose reading failed be read again after a delay."""
     async with db.transaction() as cur:
-        if await jobs.lock(cur, job_id) is None:
+        job = await jobs.lock(cur, job_id)
+        if job is None:
             return None
         if not await pages.postpone(cur, job_id=job_id, number=number, claim_id=claim_id, delay_s=delay_s):
             return None
-        await _note_page(cur, job_id, number, code)
-        return await jobs.find(cur, job_id)
+        await _add_failed_page(cur, job_id, number, code)
+        await jobs.bump_version(cur, job_id)
+        return await _reload(cur, job)
 
 
 async def postpone_opening(
     db: Database, *, job_id: UUID, claim_id: UUID, code: DocumentErrorCode, delay_s: float
 ) -> Job | None:
-    """Let a document whose opening failed be opened again later."""
+    """Let a document that could not be opened be opened again after a delay."""
     async with db.transaction() as cur:
-        if await jobs.lock(cur, job_id) is None:
+        job = await jobs.lock(cur, job_id)
+        if job is None or not await jobs.postpone(cur, job_id=job_id, claim_id=claim_id, delay_s=delay_s):
             return None
-        if not await jobs.postpone(cur, job_id=job_id, claim_id=claim_id, delay_s=delay_s):
-            return None
-        await jobs.note(cur, job_id=job_id, ended=Ended(Step.OPENING, Outcome.FAILED, code=code))
-        return await jobs.find(cur, job_id)
+        await job_history.add(cur, job_id=job_id, step=Step.OPENING, outcome=Outcome.FAILED, code=code)
+        return await _reload(cur, job)
 
 
 async def fail_opening(db: Database, *, job_id: UUID, claim_id: UUID, failure: Failure) -> Job | None:
     """End a job whose document cannot be opened."""
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
-        if job is None or not await jobs.claimed(cur, job_id=job_id, claim_id=claim_id):
+        if job is None or not await claims.holds_opening(cur, job_id=job_id, claim_id=claim_id):
             return None
-        await jobs.note(cur, job_id=job_id, ended=Ended(Step.OPENING, Outcome.FAILED, code=failure.code))
+        await job_history.add(cur, job_id=job_id, step=Step.OPENING, outcome=Outcome.FAILED, code=failure.code)
         return await _end(cur, job, Status.FAILED, failure)
 
 
@@ -120,7 +121,7 @@ async def cancel(db: Database, job_id: UUID) -> Job:
         job = await _locked(cur, job_id)
         if job.status.final:
             raise Conflict(f"The job is {job.status} already.")
-        await pages.free(cur, job_id)
+        await claims.revoke_pages(cur, job_id)
         return await _end(cur, job, Status.CANCELLED, None)
 
 
@@ -187,33 +188,35 @@ def _to_read_again(
 
 
 async def reap(db: Database, job_id: UUID) -> Job | None:
-    """Take back what whoever let its lease run out has of a job, and give up what was lost too often."""
+    """Take back what is claimed of a job and whose lease has run out, and give up what was lost too often."""
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         if job is None:
             return None
-        opening = await jobs.expired(cur, job_id)
-        if opening is not None:
-            await jobs.lose(cur, job_id)
-            await jobs.note(cur, job_id=job_id, ended=Ended(Step.OPENING, Outcome.LOST))
-            if opening + 1 >= LOSSES:
+        lost_before = await claims.expired_opening(cur, job_id)
+        if lost_before is not None:
+            await claims.lose_opening(cur, job_id)
+            await job_history.add(cur, job_id=job_id, step=Step.OPENING, outcome=Outcome.LOST)
+            if lost_before + 1 >= LOST_LEASES:
                 return await _end(cur, job, Status.FAILED, lost())
-        expired, given_up = await pages.expired(cur, job_id), 0
+        expired, given_up = await claims.expired_pages(cur, job_id), 0
         for page in expired:
-            await pages.lose(cur, job_id=job_id, number=page.number)
-            await jobs.note(cur, job_id=job_id, ended=Ended(Step.PAGE, Outcome.LOST, page.number))
-            if page.losses + 1 >= LOSSES:
+            await claims.lose_page(cur, job_id=job_id, number=page.number)
+            await job_history.add(cur, job_id=job_id, step=Step.PAGE, outcome=Outcome.LOST, page=page.number)
+            if page.lost_leases + 1 >= LOST_LEASES:
                 await pages.give_up(cur, job_id=job_id, number=page.number, failure=lost())
                 given_up += 1
         if given_up:
             return await _count(cur, job, done=0, failed=given_up)
-        return await jobs.find(cur, job_id) if opening is not None or expired else None
+        if expired:
+            await jobs.bump_version(cur, job_id)
+        return await _reload(cur, job) if lost_before is not None or expired else None
 
 
 def lost() -> Failure:
     """Why a page or a document is given up whose reader fell silent again and again."""
     return Failure(
-        DocumentErrorCode.LOST, f"Reading it was begun {LOSSES} times, and each time the worker disappeared."
+        DocumentErrorCode.LOST, f"Reading it was begun {LOST_LEASES} times, and each time the worker disappeared."
     )
 
 
@@ -230,8 +233,8 @@ def _there(job: Job | None) -> Job:
     return job
 
 
-async def _note_page(cur: Cursor, job_id: UUID, number: int, code: DocumentErrorCode) -> None:
-    await jobs.note(cur, job_id=job_id, ended=Ended(Step.PAGE, Outcome.FAILED, number, code))
+async def _add_failed_page(cur: Cursor, job_id: UUID, number: int, code: DocumentErrorCode) -> None:
+    await job_history.add(cur, job_id=job_id, step=Step.PAGE, outcome=Outcome.FAILED, page=number, code=code)
 
 
 async def _settle(cur: Cursor, job: Job, claim_id: UUID, results: Results) -> Job | None:
@@ -241,7 +244,7 @@ async def _settle(cur: Cursor, job: Job, claim_id: UUID, results: Results) -> Jo
             done += await pages.finish(cur, job_id=job.id, number=number, claim_id=claim_id, reading=result)
         elif await pages.fail(cur, job_id=job.id, number=number, claim_id=claim_id, failure=result):
             failed += 1
-            await _note_page(cur, job.id, number, result.code)
+            await _add_failed_page(cur, job.id, number, result.code)
     return await _count(cur, job, done=done, failed=failed) if done or failed else None
 
 
@@ -252,7 +255,7 @@ async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job:
         return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)
     await jobs.count_pages(cur, job_id=job.id, done=done, failed=failed)
     counted = replace(job, pages_done=job.pages_done + done, pages_failed=job.pages_failed + failed)
-    return await jobs.reckoned(cur, counted)
+    return await _reload(cur, counted)
 
 
 async def _end(
@@ -263,7 +266,9 @@ async def _end(
     await jobs.finish(
         cur, job_id=job.id, status=job.status.to(status), failure=failure, quality=quality, done=done, failed=failed
     )
-    return await jobs.reckoned(
+    code = failure.code if failure else None
+    await job_history.add(cur, job_id=job.id, step=Step.JOB, outcome=Outcome(status.value), code=code)
+    return await _reload(
         cur,
         replace(
             job,
@@ -274,3 +279,13 @@ async def _end(
             pages_failed=job.pages_failed + failed,
         ),
     )
+
+
+async def _reload(cur: Cursor, job: Job) -> Job:
+    """The job with what the database has set in this transaction; too old entries of its history are deleted."""
+    job = await jobs.reload(cur, job)
+    surplus = len(job.history) - HISTORY_KEPT
+    if surplus <= 0:
+        return job
+    await job_history.delete_oldest(cur, job.id, count=surplus)
+    return replace(job, history=job.history[surplus:])

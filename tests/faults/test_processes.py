@@ -165,6 +165,6 @@ async def test_sigterm_with_a_page_that_hangs_gives_the_page_back_after_the_grac
     assert await first.stop(signal.SIGTERM) == 0
 
     assert not await place._has_claim()
-    assert await place.one("SELECT MAX(losses) FROM {}.pages") in (0, None)
+    assert await place.one("SELECT MAX(lost_leases) FROM {}.pages") in (0, None)
     second = await place.start()
     await place.assert_kept(second)

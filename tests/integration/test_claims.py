@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from docserver.database.connection import Database
-from docserver.database.tables import jobs, pages
+from docserver.database.tables import pages
+from docserver.database.tables.claims import pages_of
 from docserver.errors import DatabaseUnavailable
 from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, ClaimLost, Claims
@@ -17,7 +18,18 @@ from docserver.model import Status
 from docserver.resources import Resources
 from tests.support.faulty_database import Switch
 from tests.support.redis_state import listening
-from tests.support.rows import READING, TIMEOUT, change, claim_pages, finish_job, found, losses, make_job, told, value
+from tests.support.rows import (
+    READING,
+    TIMEOUT,
+    change,
+    claim_pages,
+    finish_job,
+    found,
+    lost_leases,
+    make_job,
+    told,
+    value,
+)
 
 FOREVER_S = 1000.0
 
@@ -34,7 +46,7 @@ def claims_of(resources: Resources, *, db: Any = None, **settings: Any) -> Claim
 
 async def held_pages(db: Database, claim_id: UUID) -> list[int]:
     async with db.session() as cur:
-        return [page.number for page in await pages.claimed(cur, claim_id)]
+        return [page.number for page in await pages_of(cur, claim_id)]
 
 
 @asynccontextmanager
@@ -210,7 +222,7 @@ async def test_what_could_not_be_given_back_is_given_back_by_a_later_beat_and_co
     await claims.beat()
 
     assert await held_pages(resources.db, ids[0]) == []
-    assert await losses(resources.db, job_id) == [0]
+    assert await lost_leases(resources.db, job_id) == [0]
     assert await resources.queue.take(wait_s=0.01) == job_id
 
 
@@ -226,7 +238,7 @@ async def test_infrastructure_that_fails_gives_the_work_back_at_once(
             raise fault
 
     assert (await claim_pages(resources.db, job_id))[1] == [1]
-    assert await losses(resources.db, job_id) == [0]
+    assert await lost_leases(resources.db, job_id) == [0]
 
 
 async def test_a_job_that_is_final_taken_or_gone_gives_no_claim(resources: Resources) -> None:
@@ -286,15 +298,15 @@ async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(re
     _, job_id = await make_job(db, total=2)
     claim_id, _ = await claim_pages(db, job_id, limit=1)
     await transitions.settle_pages(db, job_id=job_id, claim_id=claim_id, results={1: READING})
-    for _ in range(transitions.LOSSES):
+    for _ in range(transitions.LOST_LEASES):
         assert (await claim_pages(db, job_id))[1] == [2]
         await expire_and_reap(db, job_id)
 
     job = await found(db, job_id)
 
     assert (job.status, job.pages_done, job.pages_failed) == (Status.COMPLETED, 1, 1)
-    assert told(job.history) == [(1, "page", 2, "lost", None)] * 3 + [(1, "job", None, "completed", None)]
-    assert all(entry["started_at"] <= entry["ended_at"] for entry in job.history)
+    assert told(job.as_json()["history"]) == [(1, "page", 2, "lost", None)] * 3 + [(1, "job", None, "completed", None)]
+    assert all(entry.started_at <= entry.ended_at for entry in job.history)
     async with db.session() as cur:
         _, page = await pages.of_job(cur, job_id=job_id, after=0, limit=2)
     assert page.failure == replace(transitions.lost(), page=2)
@@ -303,7 +315,7 @@ async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(re
 async def test_a_document_that_three_workers_left_while_opening_it_is_lost(resources: Resources) -> None:
     db = resources.db
     _, job_id = await make_job(db)
-    for _ in range(transitions.LOSSES):
+    for _ in range(transitions.LOST_LEASES):
         async with claims_of(resources).taken(job_id) as claim:
             assert claim
             await expire_and_reap(db, job_id)
@@ -311,7 +323,9 @@ async def test_a_document_that_three_workers_left_while_opening_it_is_lost(resou
     job = await found(db, job_id)
 
     assert (job.status, job.failure) == (Status.FAILED, transitions.lost())
-    assert told(job.history) == [(1, "opening", None, "lost", None)] * 3 + [(1, "job", None, "failed", "lost")]
+    assert told(job.as_json()["history"]) == [(1, "opening", None, "lost", None)] * 3 + [
+        (1, "job", None, "failed", "lost")
+    ]
 
 
 async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resources: Resources) -> None:
@@ -331,7 +345,7 @@ async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resou
 
     assert job
     assert job.status is Status.FAILED
-    assert told(job.history) == [
+    assert told(job.as_json()["history"]) == [
         (1, "opening", None, "failed", "page_timeout"),
         (1, "page", 4, "failed", "page_timeout"),
         (1, "page", 4, "failed", "page_timeout"),
@@ -340,7 +354,7 @@ async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resou
 
 
 async def test_the_history_keeps_the_latest_tries_alone(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "HISTORY_KEPT", 3)
+    monkeypatch.setattr(transitions, "HISTORY_KEPT", 3)
     db = resources.db
     _, job_id = await make_job(db, total=5)
     claim_id, _ = await claim_pages(db, job_id, limit=5)
@@ -348,11 +362,12 @@ async def test_the_history_keeps_the_latest_tries_alone(resources: Resources, mo
     for number in range(1, 6):
         await transitions.settle_pages(db, job_id=job_id, claim_id=claim_id, results={number: TIMEOUT})
 
-    assert [(entry["step"], entry["page"]) for entry in (await found(db, job_id)).history] == [
+    assert [(entry.step, entry.page) for entry in (await found(db, job_id)).history] == [
         ("page", 4),
         ("page", 5),
         ("job", None),
     ]
+    assert await value(db, "SELECT COUNT(*) FROM job_history") == 3
 
 
 async def test_a_guarded_work_is_refused_after_its_claim_was_lost(resources: Resources) -> None:

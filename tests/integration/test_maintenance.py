@@ -15,14 +15,14 @@ import pytest
 
 from docserver import maintenance as module
 from docserver.database.connection import Database
-from docserver.database.tables import deletions, documents, jobs, pages
+from docserver.database.tables import claims, deletions, documents, jobs
 from docserver.documents import deletion, intake, queries
 from docserver.errors import DatabaseUnavailable, Gone
 from docserver.maintenance import DELETED_KEPT_S, FILES_EVERY_S, FILES_GRACE_S, Maintenance
 from docserver.model import NewDocument, Options, new_id
 from docserver.redis.queue import KEY
 from docserver.resources import Resources
-from tests.support.rows import change, claim_job, claim_pages, finish_job, make_job, troubles, value
+from tests.support.rows import change, claim_job, claim_pages, finish_job, make_job, opening_failures, value
 from tests.support.samples import png
 
 PAST = "UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
@@ -60,8 +60,8 @@ async def test_pages_whose_reader_fell_silent_are_free_and_announced_again(
     assert await announced(resources) == [job_id]
     again, numbers = await claim_pages(resources.db, job_id, limit=3)
     async with resources.db.session() as cur:
-        losses = [page.losses for page in await pages.claimed(cur, again)]
-    assert (numbers, losses) == ([1, 2], [1, 1])
+        lost_leases = [page.lost_leases for page in await claims.pages_of(cur, again)]
+    assert (numbers, lost_leases) == ([1, 2], [1, 1])
 
 
 async def test_a_document_whose_opener_fell_silent_is_free_and_announced_again(
@@ -80,8 +80,8 @@ async def test_a_document_whose_opener_fell_silent_is_free_and_announced_again(
     again = uuid4()
     assert await claim_job(resources.db, job_id, again)
     async with resources.db.session() as cur:
-        assert await jobs.claimed(cur, job_id=job_id, claim_id=again)
-        assert await troubles(cur, job_id) == (0, 1)
+        assert await claims.holds_opening(cur, job_id=job_id, claim_id=again)
+        assert await opening_failures(cur, job_id) == (0, 1)
 
 
 async def test_a_lost_announcement_is_repeated_and_never_doubled(
@@ -139,7 +139,7 @@ async def test_one_process_does_it_until_it_stops_or_falls_silent(resources: Res
     first, second, third = (Maintenance(resources) for _ in range(3))
 
     assert [await one._elected() for one in (first, second, first)] == [True, False, True]
-    await change(resources.db, f"UPDATE chores SET lease_until = {PAST}")
+    await change(resources.db, f"UPDATE leaders SET lease_until = {PAST}")
     assert [await one._elected() for one in (second, first)] == [True, False]
     await first._resign()
     assert await third._elected() is False
@@ -157,7 +157,7 @@ async def test_a_process_that_stops_leaves_it_to_the_others_at_once(resources: R
     running = asyncio.create_task(Maintenance(resources).run())
     other = Maintenance(resources)
     async with asyncio.timeout(10):
-        while await value(resources.db, "SELECT COUNT(*) FROM chores") == 0:
+        while await value(resources.db, "SELECT COUNT(*) FROM leaders") == 0:
             await asyncio.sleep(0.01)
 
     running.cancel()

@@ -10,13 +10,17 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import uuid4
 
+import orjson
 import pytest
 from pymysql.err import OperationalError
 
 from docserver.database import migrate as module
 from docserver.database.connection import Address, connect
 from docserver.database.migrate import Migration, MigrationError, migrate, migrations
+from docserver.model import rfc3339
 from docserver.settings import Settings
+
+STARTED, ENDED = "2026-11-28T01:02:03.000004Z", "2026-11-28T01:02:04.500000Z"
 
 ALL = [migration.number for migration in migrations()]
 
@@ -131,6 +135,46 @@ async def test_only_what_is_missing_is_applied_in_order(fresh: Settings, monkeyp
     assert await migrate(fresh) == [2, 3]
 
     assert {("one", "x"), ("one", "y"), ("one", "z")} <= await columns(fresh)
+
+
+async def test_the_history_of_jobs_is_moved_into_rows_whole_however_often_that_is_begun(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = migrations()
+    monkeypatch.setattr(module, "migrations", lambda: whole[:2])
+    await migrate(fresh)
+    monkeypatch.setattr(module, "migrations", lambda: whole)
+    old = [
+        {"attempt": 1, "step": "page", "page": 3, "outcome": "failed", "code": "page_timeout", "started_at": STARTED},
+        {"attempt": 2, "step": "job", "page": None, "outcome": "cancelled", "code": None, "started_at": None},
+    ]
+    history = orjson.dumps([{**entry, "ended_at": ENDED} for entry in old]).decode()
+    await query(
+        fresh,
+        "INSERT INTO documents (id, job_id, filename, content_type, size, sha256, client, created_at)"
+        " VALUES ('d', 'j', 'a.png', 'image/png', 1, 'x', 'c', NOW())",
+    )
+    for job_id, value in (("j", history), ("k", "[]")):
+        await query(
+            fresh,
+            "INSERT INTO jobs (id, document_id, status, version, options, history, request_id, run_after, created_at)"
+            f" VALUES ('{job_id}', 'd', 'pending', 1, '{{}}', '{value}', 'r', NOW(), NOW())",
+        )
+    moved, *_ = whole[2].sql.partition("SET @change = (\n    SELECT IF(COUNT(*) = 0, 'DO 0', 'ALTER TABLE")
+    interrupted = replace(whole[2], sql=f"{moved} SIGNAL SQLSTATE '45000'")
+    with monkeypatch.context() as broken, pytest.raises(MigrationError):
+        broken.setattr(module, "migrations", lambda: [*whole[:2], interrupted])
+        await migrate(fresh)
+
+    assert await migrate(fresh) == ALL[2:]
+
+    rows = await query(fresh, "SELECT * FROM job_history ORDER BY number")
+    assert [tuple(row[name] for name in ("number", "attempt", "step", "page", "outcome", "code")) for row in rows] == [
+        (1, 1, "page", 3, "failed", "page_timeout"),
+        (2, 2, "job", None, "cancelled", None),
+    ]
+    assert [(rfc3339(row["started_at"]), rfc3339(row["ended_at"])) for row in rows] == [(STARTED, ENDED), (None, ENDED)]
+    assert {("jobs", "history"), ("jobs", "losses")}.isdisjoint(await columns(fresh))
 
 
 async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(fresh: Settings) -> None:

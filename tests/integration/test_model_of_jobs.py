@@ -41,7 +41,7 @@ from tests.support.samples import png
 T = TypeVar("T")
 PICTURE = png()
 WORKERS = 2
-EMPTY = ("DELETE FROM documents", "DELETE FROM deleted_documents", "DELETE FROM chores")
+EMPTY = ("DELETE FROM documents", "DELETE FROM deleted_documents", "DELETE FROM leaders")
 LAPSED = "lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
 chosen_pages = st.none() | st.sets(st.integers(1, 4), min_size=1).map(sorted)
 which = st.integers(0, 11)
@@ -310,7 +310,7 @@ class Life(RuleBasedStateMachine):
                 self.settle(-1, number, good=True)
 
     @precondition(lambda self: self.jobs)
-    @rule(n=which, times=st.integers(1, model.LOSSES))
+    @rule(n=which, times=st.integers(1, model.LOST_LEASES))
     def workers_fall_silent_one_after_the_other(self, n: int, times: int) -> None:
         for _ in range(times):
             if not self.take_job(self.job(n), self.workers[0]):
@@ -385,19 +385,19 @@ class Life(RuleBasedStateMachine):
             row = rows[job_id]
             its = [one for one in page_rows if one["job_id"] == job_id.bytes]
             assert (row["status"], row["attempt"]) == (job.status, job.attempt)
-            assert (_claim(row), row["tries"], row["losses"]) == (
+            assert (_claim(row), row["tries"], row["lost_leases"]) == (
                 job.opening.claim,
                 job.opening.tries,
-                job.opening.losses,
+                job.opening.lost_leases,
             )
             if job.pages is None:
                 assert (row["pages_total"], its) == (None, [])
                 continue
             assert [
-                (one["number"], one["status"], one["text"] or "", _claim(one), one["tries"], one["losses"])
+                (one["number"], one["status"], one["text"] or "", _claim(one), one["tries"], one["lost_leases"])
                 for one in its
             ] == [
-                (number, page.status, page.text, page.claim, page.tries, page.losses)
+                (number, page.status, page.text, page.claim, page.tries, page.lost_leases)
                 for number, page in job.pages.items()
             ]
             statuses = [page.status for page in job.pages.values()]

@@ -28,7 +28,7 @@ from docserver.ocr.server.slot import Slot
 from docserver.resources import Resources
 from tests.support.client import Client, completed, get, upload
 from tests.support.faulty_database import Switch, Unanswered
-from tests.support.rows import found, losses, told
+from tests.support.rows import found, lost_leases, told
 from tests.support.samples import PAGES, pdf_scanned, png, words
 from tests.support.samples.pdf_layers import PROSE, lines, pdf, scan
 
@@ -124,7 +124,7 @@ async def test_a_commit_that_got_no_answer_loses_no_page_and_reads_none_twice(
         final = await completed(client, job["job_id"])
 
     assert told(final["history"]) == [(1, "job", None, "completed", None)]
-    assert await losses(resources.db, UUID(job["job_id"])) == [0, 0, 0]
+    assert await lost_leases(resources.db, UUID(job["job_id"])) == [0, 0, 0]
     assert await text_of(client, job["job_id"]) == [words(page) for page in PAGES]
 
 
@@ -362,5 +362,6 @@ async def test_a_page_that_is_read_on_opening_takes_two_short_transactions(
     async with at_work(resources, tmp_path, db=db):
         await completed(client, job["job_id"])
 
-    # Beside the INSERT of the page: the job is looked at, taken, looked at, opened, looked at, and ended.
-    assert len(db.statements) == 8
+    # Beside the INSERT of the page: the job is locked, claimed, read; locked, opened, rated, finished, its end is added
+    # to the history, and it is read.
+    assert len(db.statements) == 9

@@ -10,7 +10,7 @@ import pytest
 from docserver.database.connection import Database
 from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.jobs import transitions
-from docserver.model import Options, PageStatus, Status
+from docserver.model import Options, PageStatus, Status, new_id
 from tests.support.rows import (
     ENGINE,
     LEASE_S,
@@ -22,7 +22,7 @@ from tests.support.rows import (
     finish_job,
     found,
     make_job,
-    troubles,
+    opening_failures,
     value,
 )
 
@@ -38,10 +38,10 @@ async def test_pages_are_given_back_from_one_on_and_those_of_other_claims_are_no
     other, theirs = await claim_pages(db, job_id, limit=2)
 
     async with db.session() as cur:
-        await pages.release(cur, claim_id=mine, first=2)
+        await claims.release_pages(cur, claim_id=mine, first=2)
 
-        assert [page.number for page in await pages.claimed(cur, mine)] == [1]
-        assert [page.number for page in await pages.claimed(cur, other)] == theirs == [4, 5]
+        assert [page.number for page in await claims.pages_of(cur, mine)] == [1]
+        assert [page.number for page in await claims.pages_of(cur, other)] == theirs == [4, 5]
     assert (await claim_pages(db, job_id, limit=5))[1] == [2, 3]
 
 
@@ -127,15 +127,15 @@ async def test_who_lost_the_right_to_open_a_job_changes_nothing(db: Database) ->
     before = await found(db, job_id)
 
     async with db.session() as cur:
-        assert not await jobs.claimed(cur, job_id=job_id, claim_id=stale)
+        assert not await claims.holds_opening(cur, job_id=job_id, claim_id=stale)
         assert await jobs.opened(cur, job_id=job_id, claim_id=stale, pages_total=1) is False
         assert await claims.release(cur, [stale]) == 0
         assert await jobs.postpone(cur, job_id=job_id, claim_id=stale, delay_s=5) is False
 
     assert await found(db, job_id) == before
     async with db.session() as cur:
-        assert await jobs.claimed(cur, job_id=job_id, claim_id=mine)
-        assert await troubles(cur, job_id) == (0, 0)
+        assert await claims.holds_opening(cur, job_id=job_id, claim_id=mine)
+        assert await opening_failures(cur, job_id) == (0, 0)
         assert await jobs.opened(cur, job_id=job_id, claim_id=mine, pages_total=1) is True
 
 
@@ -151,8 +151,8 @@ async def test_an_opening_that_is_postponed_counts_a_try_and_is_not_due_at_once(
     await change(db, "UPDATE jobs SET run_after = UTC_TIMESTAMP(6) WHERE id = %s", job_id.bytes)
     assert await claim_job(db, job_id, claim_id) is True
     async with db.session() as cur:
-        assert await jobs.claimed(cur, job_id=job_id, claim_id=claim_id)
-        assert await troubles(cur, job_id) == (1, 0)
+        assert await claims.holds_opening(cur, job_id=job_id, claim_id=claim_id)
+        assert await opening_failures(cur, job_id) == (1, 0)
 
 
 async def test_a_job_that_is_given_back_can_be_claimed_at_once_and_counts_no_try(db: Database) -> None:
@@ -164,8 +164,8 @@ async def test_a_job_that_is_given_back_can_be_claimed_at_once_and_counts_no_try
 
     assert await claim_job(db, job_id, claim_id) is True
     async with db.session() as cur:
-        assert await jobs.claimed(cur, job_id=job_id, claim_id=claim_id)
-        assert await troubles(cur, job_id) == (0, 0)
+        assert await claims.holds_opening(cur, job_id=job_id, claim_id=claim_id)
+        assert await opening_failures(cur, job_id) == (0, 0)
 
 
 async def test_many_claimers_share_the_pages_of_a_job_without_overlap(db: Database) -> None:
@@ -229,8 +229,8 @@ async def test_a_worker_that_was_thought_dead_overwrites_nothing(db: Database) -
     fresh, _ = await claim_pages(db, job_id)
 
     async with db.session() as cur:
-        assert await pages.claimed(cur, stale) == []
-        assert await pages.claimed(cur, fresh) == [pages.Claimed(number=1, tries=0, losses=1)]
+        assert await claims.pages_of(cur, stale) == []
+        assert await claims.pages_of(cur, fresh) == [claims.ClaimedPage(number=1, tries=0, lost_leases=1)]
         assert await pages.finish(cur, job_id=job_id, number=1, claim_id=stale, reading=READING) is False
         assert await pages.fail(cur, job_id=job_id, number=1, claim_id=stale, failure=TIMEOUT) is False
         assert await pages.postpone(cur, job_id=job_id, number=1, claim_id=stale, delay_s=1) is False
@@ -260,7 +260,7 @@ async def test_a_page_that_is_postponed_counts_a_try_and_waits(db: Database) -> 
     await change(db, "UPDATE pages SET run_after = UTC_TIMESTAMP(6) WHERE job_id = %s", job_id.bytes)
     again, _ = await claim_pages(db, job_id)
     async with db.session() as cur:
-        assert await pages.claimed(cur, again) == [pages.Claimed(number=1, tries=1, losses=0)]
+        assert await claims.pages_of(cur, again) == [claims.ClaimedPage(number=1, tries=1, lost_leases=0)]
 
 
 async def test_pages_that_are_given_back_are_free_and_those_that_were_read_stay_read(db: Database) -> None:
@@ -292,33 +292,33 @@ async def test_only_leases_that_ran_out_expire_and_those_that_are_extended_do_no
 
     async with db.session() as cur:
         await claims.extend(cur, [kept, kept_job], lease_s=LEASE_S)
-        assert await claims.standing(cur, [lost, kept, lost_job, kept_job, uuid4()]) == {
+        assert await claims.valid(cur, [lost, kept, lost_job, kept_job, uuid4()]) == {
             lost,
             kept,
             lost_job,
             kept_job,
         }
-        assert sorted(await claims.expired(cur, limit=10)) == sorted([read, opening])
-        assert len(await claims.expired(cur, limit=1)) == 1
+        assert sorted(await claims.jobs_with_expired_leases(cur, limit=10)) == sorted([read, opening])
+        assert len(await claims.jobs_with_expired_leases(cur, limit=1)) == 1
     for job_id in (read, opening):
         assert await transitions.reap(db, job_id) is not None
     for job_id in (read, opening, kept_opening):
         assert await transitions.reap(db, job_id) is None
 
     async with db.session() as cur:
-        assert await claims.expired(cur, limit=10) == []
-        assert await claims.standing(cur, [lost, kept, lost_job, kept_job]) == {kept, kept_job}
-        assert await pages.claimed(cur, lost) == []
-        assert await pages.claimed(cur, kept) == [pages.Claimed(number=2, tries=0, losses=0)]
-        assert not await jobs.claimed(cur, job_id=opening, claim_id=lost_job)
-        assert await jobs.claimed(cur, job_id=kept_opening, claim_id=kept_job)
-        assert await troubles(cur, kept_opening) == (0, 0)
+        assert await claims.jobs_with_expired_leases(cur, limit=10) == []
+        assert await claims.valid(cur, [lost, kept, lost_job, kept_job]) == {kept, kept_job}
+        assert await claims.pages_of(cur, lost) == []
+        assert await claims.pages_of(cur, kept) == [claims.ClaimedPage(number=2, tries=0, lost_leases=0)]
+        assert not await claims.holds_opening(cur, job_id=opening, claim_id=lost_job)
+        assert await claims.holds_opening(cur, job_id=kept_opening, claim_id=kept_job)
+        assert await opening_failures(cur, kept_opening) == (0, 0)
 
     again = uuid4()
     assert await claim_job(db, opening, again)
     async with db.session() as cur:
-        assert await jobs.claimed(cur, job_id=opening, claim_id=again)
-        assert await troubles(cur, opening) == (0, 1)
+        assert await claims.holds_opening(cur, job_id=opening, claim_id=again)
+        assert await opening_failures(cur, opening) == (0, 1)
 
 
 async def test_what_can_be_worked_on_is_what_has_work_that_is_due_and_that_nobody_does(db: Database) -> None:
@@ -379,6 +379,26 @@ async def test_a_finished_job_has_its_status_its_failure_and_nobody_at_work(db: 
     assert await value(db, "SELECT claim FROM jobs WHERE id = %s", job_id.bytes) is None
 
 
+async def test_jobs_come_each_with_its_own_history_in_order(db: Database) -> None:
+    document_id, twice = await make_job(db, total=1)
+    await transitions.cancel(db, twice)
+    await transitions.retry(db, twice, selection=None, changes={}, request_id="again")
+    await transitions.cancel(db, twice)
+    never = new_id()
+    async with db.session() as cur:
+        await jobs.insert(cur, job_id=never, document_id=document_id, options=Options("eng"), request_id="request")
+
+        listed = await jobs.of_document(cur, document_id)
+        same = await jobs.of_content(cur, client="10.0.0.1", sha256=bytes(32), limit=5)
+
+    assert [(job.id, [entry.attempt for entry in job.history]) for job in listed] == [(never, []), (twice, [1, 2])]
+    assert same == listed[:1]
+    assert listed[1] == await found(db, twice)
+    first, second = listed[1].history
+    assert first.started_at is not None
+    assert (second.started_at, second.ended_at) == (None, listed[1].finished_at)
+
+
 async def test_a_locked_job_makes_others_wait_until_its_transaction_is_over(db: Database) -> None:
     _, job_id = await make_job(db, total=2)
 
@@ -392,9 +412,11 @@ async def test_a_locked_job_makes_others_wait_until_its_transaction_is_over(db: 
     assert sorted(await asyncio.gather(*(count() for _ in range(8)))) == list(range(8))
 
 
-async def test_deleting_a_document_takes_its_jobs_and_pages_along(db: Database) -> None:
+async def test_deleting_a_document_takes_its_jobs_pages_and_history_along(db: Database) -> None:
     document_id, job_id = await make_job(db, total=2)
     other_document, other_job = await make_job(db, total=1)
+    for ended in (job_id, other_job):
+        await transitions.cancel(db, ended)
 
     async with db.transaction() as cur:
         assert await documents.delete(cur, document_id) is True
@@ -407,3 +429,4 @@ async def test_deleting_a_document_takes_its_jobs_and_pages_along(db: Database) 
         assert await deletions.was_deleted(cur, document_id) is True
         assert await documents.existing(cur, [document_id, other_document]) == {other_document}
         assert len(await pages.of_job(cur, job_id=other_job, after=0, limit=10)) == 1
+    assert await value(db, "SELECT COUNT(*) FROM job_history") == 1

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
-import orjson
 
 from docserver.redis.cache import FINAL_FRESH_S
 from docserver.redis.queue import KEY
@@ -97,10 +96,13 @@ class Invariants:
         return COMPLETED, text
 
     async def _history(self, promise: Promise) -> object:
-        rows = await self._scene.sql(
-            "SELECT history FROM {}.jobs WHERE id = UNHEX(REPLACE(%s, '-', ''))", promise.job_id
+        return await self._scene.sql(
+            """
+            SELECT attempt, step, page, outcome, code FROM {}.job_history
+            WHERE job_id = UNHEX(REPLACE(%s, '-', '')) ORDER BY number
+            """,
+            promise.job_id,
         )
-        return rows and orjson.loads(str(rows[0]["history"]))
 
     async def _nothing_waits(self) -> None:
         async def settled() -> bool:
@@ -127,8 +129,9 @@ class Invariants:
 
     async def _each_attempt_ended_once(self) -> None:
         doubled = []
-        for row in await self._scene.sql("SELECT HEX(id) AS id, attempt, history FROM {}.jobs"):
-            ends = [each["attempt"] for each in orjson.loads(str(row["history"])) if each["step"] == "job"]
+        ended = await self._scene.sql("SELECT HEX(job_id) AS id, attempt FROM {}.job_history WHERE step = 'job'")
+        for row in await self._scene.sql("SELECT HEX(id) AS id, attempt FROM {}.jobs"):
+            ends = [each["attempt"] for each in ended if each["id"] == row["id"]]
             if len(ends) != len(set(ends)) or row["attempt"] not in ends:
                 doubled.append(f"{row['id']} {ends}")
         self.report.add("attempts that ended twice or never", doubled[:5] or 0, holds=not doubled)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-LOSSES = 3
+LOST_LEASES = 3
 CHUNK = 2
 
 
@@ -15,7 +15,7 @@ class Page:
     claim: UUID | None = None
     lapsed: bool = False
     tries: int = 0
-    losses: int = 0
+    lost_leases: int = 0
 
     def free(self) -> None:
         self.claim, self.lapsed = None, False
@@ -61,7 +61,7 @@ class Job:
         """The pages that a claim takes now: a page that failed before alone."""
         free = (self.free_pages)[:CHUNK]
         assert self.pages is not None
-        calm = next((i for i, n in enumerate(free) if self.pages[n].tries + self.pages[n].losses), len(free))
+        calm = next((i for i, n in enumerate(free) if self.pages[n].tries + self.pages[n].lost_leases), len(free))
         return free[: max(1, calm)]
 
     def take(self, claim: UUID) -> None:
@@ -134,10 +134,10 @@ class Job:
             if not part.lapsed:
                 continue
             part.free()
-            part.losses += 1
-            if part.losses >= LOSSES and part is self.opening:
+            part.lost_leases += 1
+            if part.lost_leases >= LOST_LEASES and part is self.opening:
                 self.status = "failed"
-            elif part.losses >= LOSSES:
+            elif part.lost_leases >= LOST_LEASES:
                 self._settle(part, None)
 
     def cancel(self) -> None:

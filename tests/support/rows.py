@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from docserver.database.connection import Cursor, Database
-from docserver.database.tables import documents, jobs, pages
+from docserver.database.tables import claims, documents, jobs, pages
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import pack_blocks
 from docserver.model import NewDocument, Options, Reading, Source, Status, new_id
@@ -43,7 +43,7 @@ async def make_job(
     if total is not None:
         claim_id = uuid4()
         async with db.transaction() as cur:
-            assert await jobs.claim(cur, job_id=job_id, claim_id=claim_id, lease_s=LEASE_S, engine=ENGINE)
+            assert await claims.take_opening(cur, job_id=job_id, claim_id=claim_id, lease_s=LEASE_S, engine=ENGINE)
             assert await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=total)
             await pages.insert(cur, job_id=job_id, numbers=range(1, total + 1))
     return document_id, job_id
@@ -67,21 +67,23 @@ async def value(db: Database, sql: str, *arguments: Any) -> Any:
 
 async def claim_job(db: Database, job_id: UUID, claim_id: UUID | None = None) -> bool:
     async with db.session() as cur:
-        return await jobs.claim(cur, job_id=job_id, claim_id=claim_id or uuid4(), lease_s=LEASE_S, engine=ENGINE)
+        return await claims.take_opening(
+            cur, job_id=job_id, claim_id=claim_id or uuid4(), lease_s=LEASE_S, engine=ENGINE
+        )
 
 
-async def troubles(cur: Cursor, job_id: UUID) -> tuple[int, int]:
+async def opening_failures(cur: Cursor, job_id: UUID) -> tuple[int, int]:
     """How often opening a claimed job's document has failed, and how often its opener has fallen silent."""
-    work = await jobs.work(cur, job_id)
-    return work.tries, work.losses
+    work = await claims.work(cur, job_id)
+    return work.tries, work.lost_leases
 
 
 async def claim_pages(db: Database, job_id: UUID, *, limit: int = 2) -> tuple[UUID, list[int]]:
     """Claim pages; returns the claim and the numbers of its pages."""
     claim_id = uuid4()
     async with db.session() as cur:
-        taken = await pages.claim(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=LEASE_S)
-        numbers = [page.number for page in await pages.claimed(cur, claim_id)]
+        taken = await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=LEASE_S)
+        numbers = [page.number for page in await claims.pages_of(cur, claim_id)]
     assert taken is bool(numbers)
     return claim_id, numbers
 
@@ -101,10 +103,10 @@ async def found(db: Database, job_id: UUID) -> Any:
     return job
 
 
-async def losses(db: Database, job_id: UUID) -> list[int]:
+async def lost_leases(db: Database, job_id: UUID) -> list[int]:
     async with db.session() as cur:
-        await cur.execute("SELECT losses FROM pages WHERE job_id = %s ORDER BY number", (job_id.bytes,))
-        return [row["losses"] for row in cur.rows()]
+        await cur.execute("SELECT lost_leases FROM pages WHERE job_id = %s ORDER BY number", (job_id.bytes,))
+        return [row["lost_leases"] for row in cur.rows()]
 
 
 def told(history: Any) -> list[tuple[Any, ...]]:

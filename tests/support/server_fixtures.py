@@ -43,7 +43,7 @@ async def empty_servers(running: Servers) -> Servers:
         async with connection.cursor() as cursor:
             await cursor.execute("DELETE FROM documents")
             await cursor.execute("DELETE FROM deleted_documents")
-            await cursor.execute("DELETE FROM chores")
+            await cursor.execute("DELETE FROM leaders")
     finally:
         connection.close()
     redis = Redis(running.redis_url, timeout_s=5)

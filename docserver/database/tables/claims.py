@@ -1,14 +1,118 @@
-"""The SQL of claims, which stand on jobs while their documents are opened and on pages while those are read."""
+"""The SQL of claims, which stand on a job while its document is opened and on pages while those are read.
 
-from collections.abc import Sequence
+A claim is an id that a worker writes into the rows it works on, with a lease that it must extend in time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from docserver.database.connection import Cursor, each
+import orjson
+
+from docserver.database.connection import Cursor, each, microseconds
+from docserver.database.tables import job_history
+from docserver.database.tables.job_history import JOINED, STEP
+from docserver.model import HistoryEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker needs to know beside the job that it has locked and claimed."""
+
+    started_at: datetime
+    history: tuple[HistoryEntry, ...]
+    content_type: str
+    tries: int
+    """Times that opening the document ran out of time or memory, or crashed."""
+    lost_leases: int
+    """Times that whoever opened it let the lease run out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedPage:
+    """A page that is to be read now."""
+
+    number: int
+    tries: int
+    """Times that reading it ran out of time or memory, or crashed."""
+    lost_leases: int
+    """Times that whoever read it let the lease run out."""
+
+
+async def take_opening(cur: Cursor, *, job_id: UUID, claim_id: UUID, lease_s: float, engine: Mapping[str, Any]) -> bool:
+    """Claim the opening of a job's document; False if it is opened, claimed, not due yet, or the job is final."""
+    return (
+        await cur.execute(
+            """
+            UPDATE jobs
+            SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, status = 'processing',
+                claimed_at = UTC_TIMESTAMP(6), version = version + 1, engine = %s,
+                started_at = COALESCE(started_at, UTC_TIMESTAMP(6))
+            WHERE id = %s AND status IN ('pending', 'processing') AND pages_total IS NULL AND claim IS NULL
+              AND run_after <= UTC_TIMESTAMP(6)
+            """,
+            (claim_id.bytes, microseconds(lease_s), orjson.dumps(engine).decode(), job_id.bytes),
+        )
+        > 0
+    )
+
+
+async def holds_opening(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> bool:
+    """True if the opening of the job's document is claimed by this claim."""
+    return await cur.execute("SELECT 1 FROM jobs WHERE id = %s AND claim = %s", (job_id.bytes, claim_id.bytes)) > 0
+
+
+async def work(cur: Cursor, job_id: UUID) -> Work:
+    """What a worker needs to know of a job that it has claimed in this transaction."""
+    await cur.execute(
+        f"""
+        SELECT j.started_at, d.content_type, j.tries, j.lost_leases, {STEP}
+        FROM jobs j JOIN documents d ON d.id = j.document_id {JOINED}
+        WHERE j.id = %s ORDER BY h.number
+        """,  # noqa: S608 - constants
+        (job_id.bytes,),
+    )
+    rows = cur.rows()
+    first = rows[0]
+    return Work(
+        started_at=first["started_at"],
+        history=job_history.entries(rows),
+        content_type=first["content_type"],
+        tries=first["tries"],
+        lost_leases=first["lost_leases"],
+    )
+
+
+async def take_pages(cur: Cursor, *, job_id: UUID, claim_id: UUID, limit: int, lease_s: float) -> bool:
+    """Claim up to `limit` waiting pages that are due, lowest first; False if there are none."""
+    return (
+        await cur.execute(
+            """
+            UPDATE pages
+            SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, claimed_at = UTC_TIMESTAMP(6)
+            WHERE job_id = %s AND status = 'pending' AND claim IS NULL AND run_after <= UTC_TIMESTAMP(6)
+            ORDER BY number LIMIT %s
+            """,
+            (claim_id.bytes, microseconds(lease_s), job_id.bytes, limit),
+        )
+        > 0
+    )
+
+
+async def pages_of(cur: Cursor, claim_id: UUID) -> list[ClaimedPage]:
+    """The pages that a claim holds, lowest first."""
+    await cur.execute(
+        "SELECT number, tries, lost_leases FROM pages WHERE claim = %s AND status = 'pending' ORDER BY number",
+        (claim_id.bytes,),
+    )
+    return [ClaimedPage(**row) for row in cur.rows()]
 
 
 async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> None:
     """Extend the leases of these claims, each table's in one statement."""
-    arguments = (int(lease_s * 1_000_000), *(claim_id.bytes for claim_id in claim_ids))
+    arguments = (microseconds(lease_s), *(claim_id.bytes for claim_id in claim_ids))
     await cur.execute(
         f"UPDATE jobs SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND WHERE claim IN ({each(claim_ids)})",  # noqa: S608 - placeholders alone
         arguments,
@@ -19,21 +123,24 @@ async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> N
     )
 
 
-async def standing(cur: Cursor, claim_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the claims that nobody has taken away, seen at one moment: a claim moves from its job to pages."""
-    found = [claim_id.bytes for claim_id in claim_ids]
+async def valid(cur: Cursor, claim_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the claims that still hold a row.
+
+    One statement looks at both tables, because a claim moves from its job to pages when the document is opened.
+    """
+    arguments = [claim_id.bytes for claim_id in claim_ids]
     await cur.execute(
         f"""
-        SELECT claim FROM jobs WHERE claim IN ({each(found)})
-        UNION SELECT claim FROM pages WHERE claim IN ({each(found)})
+        SELECT claim FROM jobs WHERE claim IN ({each(claim_ids)})
+        UNION SELECT claim FROM pages WHERE claim IN ({each(claim_ids)})
         """,  # noqa: S608 - placeholders alone
-        (*found, *found),
+        (*arguments, *arguments),
     )
     return {UUID(bytes=row["claim"]) for row in cur.rows()}
 
 
 async def release(cur: Cursor, claim_ids: Sequence[UUID]) -> int:
-    """Give all that these claims hold back, as if it had not been taken; returns how many rows that frees."""
+    """Give back all that these claims hold, as if it had not been claimed; returns how many rows that frees."""
     arguments = [claim_id.bytes for claim_id in claim_ids]
     freed = await cur.execute(
         f"UPDATE jobs SET claim = NULL, lease_until = NULL WHERE claim IN ({each(claim_ids)})",  # noqa: S608 - placeholders alone
@@ -45,7 +152,21 @@ async def release(cur: Cursor, claim_ids: Sequence[UUID]) -> int:
     )
 
 
-async def expired(cur: Cursor, *, limit: int) -> list[UUID]:
+async def release_pages(cur: Cursor, *, claim_id: UUID, first: int) -> None:
+    """Give back the pages that a claim holds from page `first` on, as if they had not been claimed."""
+    await cur.execute(
+        "UPDATE pages SET claim = NULL, lease_until = NULL WHERE claim = %s AND number >= %s", (claim_id.bytes, first)
+    )
+
+
+async def revoke_pages(cur: Cursor, job_id: UUID) -> None:
+    """Take all pages of a job away from whoever reads them; the job is locked."""
+    await cur.execute(
+        "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s AND claim IS NOT NULL", (job_id.bytes,)
+    )
+
+
+async def jobs_with_expired_leases(cur: Cursor, *, limit: int) -> list[UUID]:
     """Jobs of which a lease has run out, on the job itself or on a page."""
     await cur.execute(
         """
@@ -55,3 +176,44 @@ async def expired(cur: Cursor, *, limit: int) -> list[UUID]:
         (limit,),
     )
     return [UUID(bytes=row["id"]) for row in cur.rows()]
+
+
+async def expired_opening(cur: Cursor, job_id: UUID) -> int | None:
+    """How many leases on opening the document were lost before, if the present one has run out; else None."""
+    await cur.execute("SELECT lost_leases FROM jobs WHERE id = %s AND lease_until < UTC_TIMESTAMP(6)", (job_id.bytes,))
+    row = cur.row()
+    return row["lost_leases"] if row else None
+
+
+async def expired_pages(cur: Cursor, job_id: UUID) -> list[ClaimedPage]:
+    """The pages of a job whose leases have run out, lowest first."""
+    await cur.execute(
+        """
+        SELECT number, tries, lost_leases FROM pages
+        WHERE job_id = %s AND lease_until < UTC_TIMESTAMP(6) ORDER BY number
+        """,
+        (job_id.bytes,),
+    )
+    return [ClaimedPage(**row) for row in cur.rows()]
+
+
+async def lose_opening(cur: Cursor, job_id: UUID) -> None:
+    """Take the opening away from whoever let the lease run out, and count the lost lease; the job is locked."""
+    await cur.execute(
+        """
+        UPDATE jobs SET claim = NULL, lease_until = NULL, lost_leases = lost_leases + 1, version = version + 1
+        WHERE id = %s
+        """,
+        (job_id.bytes,),
+    )
+
+
+async def lose_page(cur: Cursor, *, job_id: UUID, number: int) -> None:
+    """Take a page away from whoever let the lease run out, and count the lost lease; the job is locked."""
+    await cur.execute(
+        """
+        UPDATE pages SET claim = NULL, lease_until = NULL, lost_leases = lost_leases + 1
+        WHERE job_id = %s AND number = %s
+        """,
+        (job_id.bytes, number),
+    )

@@ -1,23 +1,11 @@
-"""The SQL of `pages`: one row per page that is to be read, with what it says once it was."""
+"""The SQL of `pages`: one row per page to read, with its text once it is read. Claims on pages are in `claims`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
-from docserver.database.connection import Cursor, Row, each
+from docserver.database.connection import Cursor, Row, each, microseconds
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import MAX_REVIEW_LISTED, Page, PageStatus, Quality, Reading, Source
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A page that is to be read now."""
-
-    number: int
-    tries: int
-    """Times that reading it ran out of time or memory, or crashed."""
-    losses: int
-    """Times that whoever read it fell silent."""
 
 
 async def insert(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
@@ -29,7 +17,7 @@ async def insert(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
 
 
 async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Reading]) -> None:
-    """Add pages with what they say, by page number."""
+    """Add pages that are read already, by page number."""
     await cur.insert_all(
         """
         INSERT INTO pages (job_id, number, status, run_after, finished_at, width, height, dpi, rotation, source,
@@ -41,7 +29,7 @@ async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Readi
 
 
 async def insert_failed(cur: Cursor, *, job_id: UUID, failures: Mapping[int, Failure]) -> None:
-    """Add pages that cannot be read, by page number."""
+    """Add pages that have failed already, by page number."""
     await cur.insert_all(
         """
         INSERT INTO pages (job_id, number, status, run_after, finished_at, error_code, error_message)
@@ -51,24 +39,8 @@ async def insert_failed(cur: Cursor, *, job_id: UUID, failures: Mapping[int, Fai
     )
 
 
-async def claim(cur: Cursor, *, job_id: UUID, claim_id: UUID, limit: int, lease_s: float) -> bool:
-    """Take up to `limit` waiting pages that are due, lowest first; False if there are none."""
-    return (
-        await cur.execute(
-            """
-            UPDATE pages
-            SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, claimed_at = UTC_TIMESTAMP(6)
-            WHERE job_id = %s AND status = 'pending' AND claim IS NULL AND run_after <= UTC_TIMESTAMP(6)
-            ORDER BY number LIMIT %s
-            """,
-            (claim_id.bytes, int(lease_s * 1_000_000), job_id.bytes, limit),
-        )
-        > 0
-    )
-
-
 async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
-    """Whether the last of the job's pages that were read gave its own text."""
+    """True if the last page of the job that was read has its text from the document's own text layer."""
     await cur.execute(
         "SELECT source FROM pages WHERE job_id = %s AND status = 'done' ORDER BY number DESC LIMIT 1", (job_id.bytes,)
     )
@@ -76,30 +48,21 @@ async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
     return row is not None and row["source"] == Source.TEXT_LAYER
 
 
-async def claimed(cur: Cursor, claim_id: UUID) -> list[Claimed]:
-    """The pages that a claim holds, lowest first."""
-    await cur.execute(
-        "SELECT number, tries, losses FROM pages WHERE claim = %s AND status = 'pending' ORDER BY number",
-        (claim_id.bytes,),
-    )
-    return [Claimed(**row) for row in cur.rows()]
-
-
-async def troubles(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
-    """Of the next waiting pages that are due, lowest first: how often reading each has failed or fallen silent."""
+async def failures(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
+    """Failed tries and lost leases of each of the next waiting pages that are due, lowest page first."""
     await cur.execute(
         """
-        SELECT tries + losses AS troubles FROM pages
+        SELECT tries + lost_leases AS failures FROM pages
         WHERE job_id = %s AND status = 'pending' AND claim IS NULL AND run_after <= UTC_TIMESTAMP(6)
         ORDER BY number LIMIT %s
         """,
         (job_id.bytes, limit),
     )
-    return [int(row["troubles"]) for row in cur.rows()]
+    return [int(row["failures"]) for row in cur.rows()]
 
 
 async def waiting(cur: Cursor, job_id: UUID) -> bool:
-    """Whether pages of the job are left that nobody has claimed and that are due."""
+    """True if the job has a waiting page that is due and that nobody has claimed."""
     return (
         await cur.execute(
             """
@@ -113,7 +76,7 @@ async def waiting(cur: Cursor, job_id: UUID) -> bool:
 
 
 async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, reading: Reading) -> bool:
-    """Save what a page says; False if another worker has taken it over."""
+    """Save a page that was read; False if another worker has taken it over."""
     return (
         await cur.execute(
             """
@@ -146,7 +109,7 @@ async def fail(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, failur
 
 
 async def postpone(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, delay_s: float) -> bool:
-    """Count a failed try and give the page back until later; False if another worker has taken it over."""
+    """Count a failed try and end the claim, for a try after the delay; False if another worker has taken it over."""
     return (
         await cur.execute(
             """
@@ -154,38 +117,14 @@ async def postpone(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, de
                 run_after = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND
             WHERE job_id = %s AND number = %s AND claim = %s AND status = 'pending'
             """,
-            (int(delay_s * 1_000_000), job_id.bytes, number, claim_id.bytes),
+            (microseconds(delay_s), job_id.bytes, number, claim_id.bytes),
         )
         > 0
     )
 
 
-async def release(cur: Cursor, *, claim_id: UUID, first: int) -> None:
-    """Give back the pages that a claim holds from `first` on, as if they had not been taken."""
-    await cur.execute(
-        "UPDATE pages SET claim = NULL, lease_until = NULL WHERE claim = %s AND number >= %s", (claim_id.bytes, first)
-    )
-
-
-async def expired(cur: Cursor, job_id: UUID) -> list[Claimed]:
-    """The pages of a job whose leases have run out."""
-    await cur.execute(
-        "SELECT number, tries, losses FROM pages WHERE job_id = %s AND lease_until < UTC_TIMESTAMP(6) ORDER BY number",
-        (job_id.bytes,),
-    )
-    return [Claimed(**row) for row in cur.rows()]
-
-
-async def lose(cur: Cursor, *, job_id: UUID, number: int) -> None:
-    """Take a page back from who let its lease run out, and count that; the job is locked."""
-    await cur.execute(
-        "UPDATE pages SET claim = NULL, lease_until = NULL, losses = losses + 1 WHERE job_id = %s AND number = %s",
-        (job_id.bytes, number),
-    )
-
-
 async def give_up(cur: Cursor, *, job_id: UUID, number: int, failure: Failure) -> None:
-    """Mark a page that waits as failed for good; the job is locked."""
+    """Mark a page that nobody has claimed as failed for good; the job is locked."""
     await cur.execute(
         """
         UPDATE pages
@@ -197,25 +136,18 @@ async def give_up(cur: Cursor, *, job_id: UUID, number: int, failure: Failure) -
     )
 
 
-async def free(cur: Cursor, job_id: UUID) -> None:
-    """Take all pages of a job back from whoever reads them; the job is locked."""
-    await cur.execute(
-        "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s AND claim IS NOT NULL", (job_id.bytes,)
-    )
-
-
 async def statuses(cur: Cursor, job_id: UUID) -> dict[int, PageStatus]:
-    """Where each page of a job stands."""
+    """The status of each page of a job, by page number."""
     await cur.execute("SELECT number, status FROM pages WHERE job_id = %s ORDER BY number", (job_id.bytes,))
     return {row["number"]: PageStatus(row["status"]) for row in cur.rows()}
 
 
 async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
-    """Let pages wait to be read as if they never had been; the job is locked."""
+    """Make pages wait to be read, with nothing left of an earlier reading; the job is locked."""
     await cur.execute(
         f"""
         UPDATE pages
-        SET status = 'pending', claim = NULL, lease_until = NULL, tries = 0, losses = 0, claimed_at = NULL,
+        SET status = 'pending', claim = NULL, lease_until = NULL, tries = 0, lost_leases = 0, claimed_at = NULL,
             run_after = UTC_TIMESTAMP(6), width = NULL, height = NULL, dpi = NULL, rotation = NULL, source = NULL,
             confidence = NULL, needs_review = NULL, text = NULL, layout = NULL, languages = NULL,
             error_code = NULL, error_message = NULL, finished_at = NULL
@@ -226,7 +158,7 @@ async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
 
 
 async def drop(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
-    """Take pages out of a job; the job is locked."""
+    """Remove pages from a job; the job is locked."""
     await cur.execute(
         f"DELETE FROM pages WHERE job_id = %s AND number IN ({each(numbers)})",  # noqa: S608 - placeholders alone
         (job_id.bytes, *numbers),
@@ -234,7 +166,7 @@ async def drop(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
 
 
 async def first_failure(cur: Cursor, job_id: UUID) -> Failure | None:
-    """Why the first of the failed pages failed."""
+    """Why the first failed page failed; None if no page failed."""
     await cur.execute(
         """
         SELECT number, error_code, error_message FROM pages
@@ -270,7 +202,7 @@ async def to_review(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
 
 
 async def of_job(cur: Cursor, *, job_id: UUID, after: int, limit: int) -> list[Page]:
-    """The next pages of a job behind page `after`, with all they say."""
+    """Up to `limit` pages of a job after page `after`, with text and layout."""
     await cur.execute(
         "SELECT * FROM pages WHERE job_id = %s AND number > %s ORDER BY number LIMIT %s", (job_id.bytes, after, limit)
     )

@@ -1,0 +1,73 @@
+"""The SQL of `job_history`: the steps of each job that have ended. Statements that read a job join it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from docserver.database.connection import Cursor, Row
+from docserver.errors import DocumentErrorCode
+from docserver.model import HistoryEntry, Outcome, Step
+
+JOINED = "LEFT JOIN job_history h ON h.job_id = j.id"
+"""Gives a job `j` as many rows as its history has entries, or one if it has none; to be ordered by `h.number`."""
+
+STEP = """
+    h.attempt AS step_attempt, h.step AS step, h.page AS step_page, h.outcome AS step_outcome, h.code AS step_code,
+    h.started_at AS step_started_at, h.ended_at AS step_ended_at
+"""
+"""The columns that `entries` takes."""
+
+
+def entries(rows: Sequence[Row]) -> tuple[HistoryEntry, ...]:
+    """The history of one job, from the rows that JOINED gives it."""
+    return tuple(
+        HistoryEntry(
+            attempt=row["step_attempt"],
+            step=Step(row["step"]),
+            page=row["step_page"],
+            outcome=Outcome(row["step_outcome"]),
+            code=DocumentErrorCode(row["step_code"]) if row["step_code"] else None,
+            started_at=row["step_started_at"],
+            ended_at=row["step_ended_at"],
+        )
+        for row in rows
+        if row["step"] is not None
+    )
+
+
+async def add(
+    cur: Cursor,
+    *,
+    job_id: UUID,
+    step: Step,
+    outcome: Outcome,
+    page: int | None = None,
+    code: DocumentErrorCode | None = None,
+) -> None:
+    """Add a step that has just ended, with its page number if it is a page; the job is locked.
+
+    The step JOB is added after the job has got its final status, so that both have the same time.
+    """
+    await cur.execute(
+        """
+        INSERT INTO job_history (job_id, number, attempt, step, page, outcome, code, started_at, ended_at)
+        SELECT j.id, 1 + (SELECT COALESCE(MAX(h.number), 0) FROM job_history h WHERE h.job_id = j.id), j.attempt,
+               %(step)s, %(page)s, %(outcome)s, %(code)s,
+               CASE %(step)s WHEN 'page' THEN COALESCE(p.claimed_at, j.claimed_at)
+                             WHEN 'opening' THEN j.claimed_at ELSE j.started_at END,
+               CASE %(step)s WHEN 'job' THEN j.finished_at ELSE UTC_TIMESTAMP(6) END
+        FROM jobs j LEFT JOIN pages p ON p.job_id = j.id AND p.number = %(page)s
+        WHERE j.id = %(job_id)s
+        """,
+        {
+            "job_id": job_id.bytes,
+            "step": step.value,
+            "page": page,
+            "outcome": outcome.value,
+            "code": code.value if code else None,
+        },
+    )
+
+
+async def delete_oldest(cur: Cursor, job_id: UUID, *, count: int) -> None:
+    """Delete the oldest `count` entries of a job that is locked."""
+    await cur.execute("DELETE FROM job_history WHERE job_id = %s ORDER BY number LIMIT %s", (job_id.bytes, count))
