@@ -1,4 +1,4 @@
-"""The SQL of `documents`."""
+"""The SQL of `documents`: single ones, and the list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ async def lock(cur: Cursor, document_id: UUID) -> bool:
 
 
 async def lock_expired(cur: Cursor, document_id: UUID) -> bool:
-    """Lock a document that is kept no longer; False if there is none, or if it has been prolonged."""
+    """Lock a document whose time is over; False if there is none, or if it has been prolonged."""
     return (
         await cur.execute(
             "SELECT id FROM documents WHERE id = %s AND expires_at <= UTC_TIMESTAMP(6) FOR UPDATE", (document_id.bytes,)
@@ -97,7 +97,7 @@ async def lock_expired(cur: Cursor, document_id: UUID) -> bool:
 
 
 async def prolong(cur: Cursor, document_id: UUID, *, expires_in_s: int | None) -> bool:
-    """Keep a document at least for so long from now on, None being for good; False if there is none."""
+    """Keep a document at least for this time from now on, None being for ever; False if there is none."""
     return (
         await cur.execute(
             """
@@ -118,7 +118,7 @@ async def delete(cur: Cursor, document_id: UUID) -> bool:
 
 
 async def expired(cur: Cursor, *, limit: int) -> list[UUID]:
-    """Documents that are kept no longer."""
+    """Documents whose time is over, those first that have waited longest for their removal."""
     await cur.execute(
         "SELECT id FROM documents WHERE expires_at <= UTC_TIMESTAMP(6) ORDER BY expires_at LIMIT %s", (limit,)
     )
@@ -134,21 +134,21 @@ async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
+_FILTERED = """
+    FROM documents d JOIN jobs j ON j.id = d.job_id
+    WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
+      AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
+      AND (%(status)s IS NULL OR j.status = %(status)s)
+      AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
+      AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
+"""
+"""Documents with their latest job, narrowed by `Filter.arguments`."""
+
+
 async def count(cur: Cursor, narrowed: Filter) -> int:
     """How many documents pass the filter."""
-    await cur.execute(
-        """
-        SELECT COUNT(*) AS total FROM documents d JOIN jobs j ON j.id = d.job_id
-        WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
-          AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
-          AND (%(status)s IS NULL OR j.status = %(status)s)
-          AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
-          AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
-        """,
-        narrowed.arguments(),
-    )
-    row = cur.row()
-    return int(row["total"]) if row else 0
+    await cur.execute(f"SELECT COUNT(*) AS total {_FILTERED}", narrowed.arguments())
+    return int(cur.only_row()["total"])
 
 
 async def list_newest_first(
@@ -156,18 +156,12 @@ async def list_newest_first(
 ) -> list[Listed]:
     """A part of the list, latest creation first."""
     await cur.execute(
-        """
-        SELECT d.*, j.status, j.pages_total
-        FROM documents d JOIN jobs j ON j.id = d.job_id
-        WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
-          AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
-          AND (%(status)s IS NULL OR j.status = %(status)s)
-          AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
-          AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
+        f"""
+        SELECT d.*, j.status, j.pages_total {_FILTERED}
           AND (%(after)s IS NULL OR d.created_at < %(after)s OR (d.created_at = %(after)s AND d.id < %(after_id)s))
         ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s OFFSET %(offset)s
         """,
-        _page(narrowed, after=after, limit=limit, offset=offset),
+        _arguments(narrowed, after=after, limit=limit, offset=offset),
     )
     return [_listed(row) for row in cur.rows()]
 
@@ -177,23 +171,17 @@ async def list_oldest_first(
 ) -> list[Listed]:
     """A part of the list, earliest creation first."""
     await cur.execute(
-        """
-        SELECT d.*, j.status, j.pages_total
-        FROM documents d JOIN jobs j ON j.id = d.job_id
-        WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
-          AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
-          AND (%(status)s IS NULL OR j.status = %(status)s)
-          AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
-          AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
+        f"""
+        SELECT d.*, j.status, j.pages_total {_FILTERED}
           AND (%(after)s IS NULL OR d.created_at > %(after)s OR (d.created_at = %(after)s AND d.id > %(after_id)s))
         ORDER BY d.created_at, d.id LIMIT %(limit)s OFFSET %(offset)s
         """,
-        _page(narrowed, after=after, limit=limit, offset=offset),
+        _arguments(narrowed, after=after, limit=limit, offset=offset),
     )
     return [_listed(row) for row in cur.rows()]
 
 
-def _page(narrowed: Filter, *, after: Position | None, limit: int, offset: int) -> dict[str, Any]:
+def _arguments(narrowed: Filter, *, after: Position | None, limit: int, offset: int) -> dict[str, Any]:
     return {
         **narrowed.arguments(),
         "after": after.created_at if after else None,
