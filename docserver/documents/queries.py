@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass
 from uuid import UUID
 
-import orjson
-
 from docserver.database.tables import deletions, documents, jobs
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.errors import (
@@ -114,6 +112,4 @@ async def _with_queue_position(resources: Resources, found: CachedJob, job_id: U
         position = await resources.queue.position(job_id)
     except RedisUnavailable:
         return found
-    return CachedJob(
-        found.version, found.status, orjson.dumps({**orjson.loads(found.body), "queue_position": position})
-    )
+    return found.with_queue_position(position)

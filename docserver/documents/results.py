@@ -10,8 +10,6 @@ from importlib.metadata import version
 from typing import IO
 from uuid import UUID
 
-import orjson
-
 from docserver.database.connection import Cursor
 from docserver.database.tables import documents, jobs, pages
 from docserver.documents import queries
@@ -101,7 +99,7 @@ def _check_completed(state: CachedJob) -> None:
     if not state.status.final:
         raise _not_ready(f"The job is {state.status}; ask again when it is completed.")
     if state.status is not Status.COMPLETED:
-        raise JobFailed(f"The job is {state.status}.", extra={"job_error": orjson.loads(state.body)["error"]})
+        raise JobFailed(f"The job is {state.status}.", extra={"job_error": state.error})
 
 
 def _unfinished(job: Job) -> ResultNotReady | JobFailed:

@@ -1,7 +1,8 @@
 """Cached reads in Redis: jobs, written through with every change, and rendered results. MySQL is the truth."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -49,6 +50,23 @@ class CachedJob:
     @classmethod
     def of(cls, job: Job) -> "CachedJob":
         return cls(job.version, job.status, orjson.dumps(job.as_json()))
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        """Why the job failed, as clients see it; None if it did not."""
+        error: dict[str, Any] | None = orjson.loads(self.body)["error"]
+        return error
+
+    def marked_deduplicated(self) -> "CachedJob":
+        """The job for a client whose upload it had read already."""
+        return self._with(deduplicated=True)
+
+    def with_queue_position(self, position: int | None) -> "CachedJob":
+        """The job with the number of jobs that wait before it; None if it is not in the queue."""
+        return self._with(queue_position=position)
+
+    def _with(self, **changes: Any) -> "CachedJob":
+        return replace(self, body=orjson.dumps({**orjson.loads(self.body), **changes}))
 
 
 @dataclass(frozen=True, slots=True)

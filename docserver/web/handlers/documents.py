@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import orjson
 from aiohttp import web
 
 from docserver.database.tables.documents import Filter, Listed, Position
@@ -58,11 +57,14 @@ async def upload(request: web.Request) -> web.Response:
         # An accepted file has been moved away. Any other must not stay.
         await resources.storage.discard(form.received)
     state = await queries.accepted(resources, job, wait_s=wait_s)
-    body = orjson.dumps({**orjson.loads(state.body), "deduplicated": True}) if deduplicated else state.body
+    if deduplicated:
+        state = state.marked_deduplicated()
     location = f"/v1/jobs/{job.id}"
     if wait_s and state.status.final:
-        return json_response(body, headers={"Location": location, "Preference-Applied": "wait"})
-    return json_response(body, status=202, headers={"Location": location, "Retry-After": str(queries.RETRY_AFTER_S)})
+        return json_response(state.body, headers={"Location": location, "Preference-Applied": "wait"})
+    return json_response(
+        state.body, status=202, headers={"Location": location, "Retry-After": str(queries.RETRY_AFTER_S)}
+    )
 
 
 @operation(
