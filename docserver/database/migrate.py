@@ -4,16 +4,16 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pymysql.err import InternalError, OperationalError
 
 import docserver
+from docserver.backoff import doubling
 from docserver.database.connection import FAULTS, Address, connect
 from docserver.settings import Settings
 
@@ -21,26 +21,22 @@ log = logging.getLogger("docserver.migrate")
 
 LOCK = "docserver.migrate"
 LOCK_S = 60
-"""Longest wait for another process that is migrating: the files are small, and only a large table takes long."""
+"""Longest wait for another process that is migrating: only changes of a large table take longer than moments."""
 
 STATEMENT_S = 600.0
-"""Longest time for one file; a large table may be rebuilt."""
+"""Longest time for one statement; a large table may be rebuilt."""
 
 STARTUP_S = 600.0
 """Longest wait for the database at start: servers that are started together, with a recovery, take some minutes."""
 
-RETRY_S = (0.2, 3.0)
-"""First and longest pause between tries to reach a database that is not there yet."""
+PAUSE_S = (0.2, 3.0)
+"""First and longest pause between tries while the database is not ready."""
 
 REFUSED = frozenset({1044, 1045, 1049, 1698})
 """Access denied or unknown database: waiting does not help."""
 
 PASSING = frozenset({1053, 1205, 1213, 1290, 1317, 1792, 1836, 1927, 2006, 2013})
-"""Shutdown, lock wait timeout, deadlock, read-only, query or connection killed, connection lost."""
-
-AGAIN_S = 1.0
-
-T = TypeVar("T")
+"""Shutdown, lock wait timeout, deadlock, read-only, query or connection killed, connection lost: waiting may help."""
 
 
 class MigrationError(Exception):
@@ -72,22 +68,21 @@ async def migrate(settings: Settings) -> list[int]:
     """
     address = Address.parse(settings.mysql_url)
     until = time.monotonic() + STARTUP_S
+    pauses_s = doubling(*PAUSE_S)
     while True:
-        left_s = until - time.monotonic()
         try:
-            return await _migrate(address, timeout_s=left_s)
+            return await _migrate(address, until=until)
         except FAULTS as error:
-            if not _passes(error) or left_s < AGAIN_S:
-                raise MigrationError(f"the database did not take a migration: {_reason(error)}") from error
+            pause_s = next(pauses_s)
+            if not _passes(error) or time.monotonic() + pause_s > until:
+                raise MigrationError(f"the database cannot be migrated: {_reason(error)}") from error
             log.info("waiting for the database", extra={"fault": type(error).__name__, "number": _number(error)})
-        await asyncio.sleep(AGAIN_S)
+        await asyncio.sleep(pause_s)
 
 
-async def _migrate(address: Address, *, timeout_s: float) -> list[int]:
-    await _create_database(address, timeout_s=timeout_s)
-    connection = await _reach(
-        lambda: connect(address, timeout_s=STATEMENT_S, database=address.database, script=True), timeout_s=timeout_s
-    )
+async def _migrate(address: Address, *, until: float) -> list[int]:
+    await _create_database(address, until=until)
+    connection = await _connect(address, database=address.database, script=True, until=until)
     try:
         async with connection.cursor() as cursor:
             await cursor.execute("SELECT GET_LOCK(%s, %s) AS locked", (LOCK, LOCK_S))
@@ -129,9 +124,9 @@ async def _apply_missing(cursor: Any) -> list[int]:
     return [migration.number for migration in missing]
 
 
-async def _create_database(address: Address, *, timeout_s: float) -> None:
+async def _create_database(address: Address, *, until: float) -> None:
     """Create the database; a user who may not is fine as long as it exists, which connecting to it shows."""
-    connection = await _reach(lambda: connect(address, timeout_s=STATEMENT_S, database=None), timeout_s=timeout_s)
+    connection = await _connect(address, database=None, until=until)
     try:
         async with connection.cursor() as cursor:
             await cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{address.database.replace('`', '')}`")
@@ -141,23 +136,19 @@ async def _create_database(address: Address, *, timeout_s: float) -> None:
         connection.close()
 
 
-async def _reach(attempt: Callable[[], Awaitable[T]], *, timeout_s: float) -> T:
-    began = time.monotonic()
-    pause_s, longest_s = RETRY_S
-    while True:
-        try:
-            async with asyncio.timeout(max(pause_s, began + timeout_s - time.monotonic())):
-                return await attempt()
-        except FAULTS as error:
-            if _number(error) in REFUSED or time.monotonic() - began + pause_s > timeout_s:
-                raise MigrationError(f"the database cannot be used: {_reason(error)}") from error
-            log.info("waiting for the database", extra={"fault": type(error).__name__})
-        await asyncio.sleep(pause_s)
-        pause_s = min(2 * pause_s, longest_s)
+async def _connect(address: Address, *, database: str | None, script: bool = False, until: float) -> Any:
+    """Open a connection; raises ConnectionError if the server may accept one later, MigrationError if it never will."""
+    try:
+        async with asyncio.timeout(max(PAUSE_S[0], until - time.monotonic())):
+            return await connect(address, timeout_s=STATEMENT_S, database=database, script=script)
+    except FAULTS as error:
+        if _number(error) in REFUSED:
+            raise MigrationError(f"the database cannot be used: {_reason(error)}") from error
+        raise ConnectionError(*error.args) from error
 
 
 def _passes(error: BaseException) -> bool:
-    """Whether it may do better by itself: the connection broke, or the server is not its usual self yet."""
+    """True if waiting may help: the connection broke, or the server refuses only for the time being."""
     return not isinstance(error, OperationalError | InternalError) or _number(error) in PASSING
 
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from docserver.backoff import doubling
+
 log = logging.getLogger(__name__)
 
 START_S = 60.0
@@ -77,15 +79,15 @@ class Server:
 
     async def supervise(self) -> None:
         """Restart the server each time it ends, until cancelled."""
-        pause_s = MIN_PAUSE_S
+        pauses_s = doubling(MIN_PAUSE_S, MAX_PAUSE_S)
         while self._process:
             since = time.monotonic()
             code = await self._process.wait()
             if time.monotonic() - since > STABLE_S:
-                pause_s = MIN_PAUSE_S
+                pauses_s = doubling(MIN_PAUSE_S, MAX_PAUSE_S)
+            pause_s = next(pauses_s)
             log.warning("server ended by itself", extra={"server": self.name, "exit_code": code, "pause_s": pause_s})
             await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, MAX_PAUSE_S)
             try:
                 await self.start()
             except (EmbeddedError, OSError) as error:

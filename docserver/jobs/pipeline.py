@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from docserver.backoff import doubling, full_jitter_s
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import ClaimedPage
@@ -25,13 +25,13 @@ from docserver.resources import Resources
 log = logging.getLogger("docserver.worker")
 
 BACKOFF_S = 2.0
-"""Upper bound of the first delay before another try; it doubles with each, and the delay is drawn from 0 to it."""
+"""Longest delay before the second try; the bound doubles with each further try."""
 
 SAVE_PAUSE_S = (0.2, 5.0)
 """First and longest pause between tries to save what was read, while the database is away."""
 
 SAVE_BOUND_S = 600.0
-"""After so long without a database the work is forgotten; its lease has run out and another will do it again."""
+"""Longest time without a database before the work is forgotten; its lease has run out, and it will be done again."""
 
 
 class Pipeline:
@@ -120,7 +120,8 @@ class Pipeline:
         if self._may_retry(failure, tries):
             log.warning("opening will be tried again", extra={"code": failure.code, "tries": tries + 1})
             await self._persist(
-                claim, partial(transitions.postpone_opening, code=failure.code, delay_s=_backoff_s(tries))
+                claim,
+                partial(transitions.postpone_opening, code=failure.code, delay_s=full_jitter_s(BACKOFF_S, tries=tries)),
             )
         else:
             await self._persist(claim, partial(transitions.fail_opening, failure=failure))
@@ -176,7 +177,7 @@ class Pipeline:
             result = await self._claims.guard(claim, reading)
         if isinstance(result, Failure) and self._may_retry(result, page.tries):
             log.warning("page will be tried again", extra={"code": result.code, "tries": page.tries + 1})
-            delay_s = _backoff_s(page.tries)
+            delay_s = full_jitter_s(BACKOFF_S, tries=page.tries)
             return await self._persist(
                 claim, partial(transitions.postpone_page, number=page.number, code=result.code, delay_s=delay_s)
             )
@@ -195,7 +196,7 @@ class Pipeline:
         Raises DatabaseUnavailable when the database stays away.
         """
         began = time.monotonic()
-        pause_s, longest_s = SAVE_PAUSE_S
+        pauses_s = doubling(*SAVE_PAUSE_S)
         unknown = False
         while True:
             try:
@@ -208,8 +209,7 @@ class Pipeline:
                 unknown = unknown or isinstance(error, CommitUnknown)
                 if self._stopping.is_set() or time.monotonic() - began > SAVE_BOUND_S:
                     raise
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, longest_s)
+            await asyncio.sleep(next(pauses_s))
         if job is None:
             return False
         if job.status.final:
@@ -244,7 +244,3 @@ def _chosen(job: Job, *, total: int) -> list[int] | Failure:
         DocumentErrorCode.PAGE_OUT_OF_RANGE,
         f"Pages {job.options.pages} were asked for, but the document has {total}.",
     )
-
-
-def _backoff_s(tries: int) -> float:
-    return random.uniform(0, BACKOFF_S * 2**tries)  # noqa: S311 - spreads load, guards nothing

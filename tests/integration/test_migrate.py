@@ -114,7 +114,7 @@ async def test_a_migration_that_breaks_off_is_told_and_done_whole_by_the_next_ru
     known = [Migration(1, "first", f"{table} SIGNAL SQLSTATE '45000'; CREATE TABLE second (x INT);")]
     monkeypatch.setattr(module, "migrations", lambda: known)
 
-    with pytest.raises(MigrationError, match="did not take a migration"):
+    with pytest.raises(MigrationError, match="cannot be migrated"):
         await migrate(fresh)
     assert ("second", "x") not in await columns(fresh)
     known[:] = [Migration(1, "first", f"{table} CREATE TABLE second (x INT);"), Migration(2, "third", "SELECT 1")]
@@ -192,13 +192,13 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(fresh:
 async def test_a_server_that_cannot_be_written_for_a_while_is_waited_for(
     fresh: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(module, "PAUSE_S", (0.01, 0.01))
     real, faults = module._migrate, [OperationalError(1290, "read-only"), OperationalError(2013, "lost")]
 
-    async def once(address: Address, *, timeout_s: float) -> list[int]:
+    async def once(address: Address, *, until: float) -> list[int]:
         if faults:
             raise faults.pop()
-        return await real(address, timeout_s=timeout_s)
+        return await real(address, until=until)
 
     monkeypatch.setattr(module, "_migrate", once)
 
@@ -265,7 +265,7 @@ async def test_a_server_that_comes_up_late_is_waited_for(fresh: Settings, monkey
         return await connect(*arguments, **options)
 
     monkeypatch.setattr(module, "connect", connect_at_the_third_try)
-    monkeypatch.setattr(module, "RETRY_S", (0.01, 0.02))
+    monkeypatch.setattr(module, "PAUSE_S", (0.01, 0.02))
 
     assert await migrate(fresh) == ALL
 

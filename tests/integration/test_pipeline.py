@@ -209,21 +209,6 @@ async def test_a_page_that_runs_out_of_time_again_and_again_fails(
     assert len(final["history"]) == 2 + 1
 
 
-def test_pauses_between_tries_grow_and_are_drawn_from_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    bounds: list[tuple[float, float]] = []
-
-    def uniform(low: float, high: float) -> float:
-        bounds.append((low, high))
-        return low
-
-    monkeypatch.setattr("random.uniform", uniform)
-
-    for tries in range(3):
-        module._backoff_s(tries)
-
-    assert bounds == [(0, module.BACKOFF_S), (0, 2 * module.BACKOFF_S), (0, 4 * module.BACKOFF_S)]
-
-
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EAGAIN, errno.EFBIG])
 async def test_where_no_process_can_be_started_a_slot_rests_and_no_document_is_blamed(
     client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
