@@ -54,7 +54,7 @@ async def test_the_layer_and_the_picture_say_the_same_in_the_same_places(turn: i
         assert all(abs(mine - theirs) <= 5 for mine, theirs in zip(told[word.text], word.box, strict=True)), word
 
 
-async def test_scans_with_anothers_guess_below_them_are_read_again(slot: Slot, tmp_path: Path) -> None:
+async def test_scans_with_hidden_text_are_recognised_again(slot: Slot, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(pdf(both(scan(PROSE), hidden(["Tne harb0ur vvas quiet"]))))
 
@@ -73,7 +73,7 @@ async def test_each_page_of_a_mixed_document_is_read_in_its_own_way(slot: Slot, 
     assert sources == ["text_layer", "ocr", "text_layer"]
 
 
-async def test_a_blank_page_says_nothing(slot: Slot, tmp_path: Path) -> None:
+async def test_a_blank_page_has_no_text(slot: Slot, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(pdf(lines(())))
 

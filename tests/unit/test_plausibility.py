@@ -22,19 +22,19 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize("text", SAMPLES)
-def test_languages_are_known(text: str) -> None:
+def test_texts_of_a_language_pass(text: str) -> None:
     assert is_language([text])
 
 
 @pytest.mark.parametrize("by", range(1, 26))
-def test_shifted_letters_are_none(by: int) -> None:
+def test_shifted_letters_fail(by: int) -> None:
     lower = string.ascii_lowercase
     shift = str.maketrans(lower, lower[by:] + lower[:by])
 
     assert not is_language([SAMPLES[0].lower().translate(shift)])
 
 
-def test_mixed_up_letters_are_hardly_ever_one() -> None:
+def test_permuted_letters_hardly_ever_pass() -> None:
     chance = random.Random(1)
     taken = 0
     for _ in range(100):
@@ -44,16 +44,16 @@ def test_mixed_up_letters_are_hardly_ever_one() -> None:
     assert taken <= 6
 
 
-def test_another_alphabet_read_as_latin_accents_is_none() -> None:
+def test_cyrillic_read_as_accented_latin_fails() -> None:
     assert not is_language([SAMPLES[5].encode("cp1251").decode("latin-1")])
 
 
-def test_random_ideographs_are_none() -> None:
+def test_random_ideographs_fail() -> None:
     chance = random.Random(1)
 
     assert not is_language(["".join(chr(chance.randrange(0x4E00, 0x9FA5)) for _ in range(60))])
 
 
 @pytest.mark.parametrize("text", ["", "12 345,00 EUR 17.11.2026", "Fig. 3", "A B C", "GmbH"])
-def test_what_is_too_little_to_tell_is_let_pass(text: str) -> None:
+def test_a_text_too_short_to_judge_passes(text: str) -> None:
     assert is_language([text])

@@ -134,7 +134,7 @@ def test_words_lie_right_on_pages_whose_text_does_not_stand_upright(rotation: in
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
-def test_words_lie_right_on_a_part_of_a_sheet(rotate: int, tmp_path: Path) -> None:
+def test_words_lie_right_on_cropped_pages(rotate: int, tmp_path: Path) -> None:
     size = (595.0, 892.5) if rotate in (0, 180) else (892.5, 595.0)
     crop = (-20.0, 30.0, size[0] - 20, size[1] + 30)
     given = page(TEXTS[0])
@@ -146,7 +146,7 @@ def test_words_lie_right_on_a_part_of_a_sheet(rotate: int, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("crop", [(0, 0, 0, 0), (5000, 5000, 6000, 6000), (1, 2), ("a", "b", "c", "d")])
-def test_boxes_that_make_no_sense_are_passed_over(crop: Any, tmp_path: Path) -> None:
+def test_invalid_crop_boxes_are_ignored(crop: Any, tmp_path: Path) -> None:
     crop = [pikepdf.Name(f"/{side}") if isinstance(side, str) else side for side in crop]
     given = page(TEXTS[0])
 
@@ -155,7 +155,7 @@ def test_boxes_that_make_no_sense_are_passed_over(crop: Any, tmp_path: Path) -> 
     assert_words_lie_where_they_were_read(seen(target), given)
 
 
-def test_the_pages_own_operators_pictures_and_facts_stay_byte_for_byte(tmp_path: Path) -> None:
+def test_the_operators_images_and_metadata_of_a_pdf_stay_byte_for_byte(tmp_path: Path) -> None:
     data = pdf_scanned(["one", "two"])
     with pikepdf.open(io.BytesIO(data)) as pdf:
         before = [(p.Contents.read_raw_bytes(), p.Resources.XObject.image.read_raw_bytes()) for p in pdf.pages]
@@ -182,7 +182,7 @@ def test_a_page_with_a_text_of_its_own_gets_no_second_one(tmp_path: Path) -> Non
         assert set(pdf.pages[0].Resources.Font.keys()) == {"/F1"}
 
 
-def test_pages_that_share_their_fonts_go_on_sharing_them(tmp_path: Path) -> None:
+def test_fonts_are_added_to_one_page_only_where_pages_share_their_fonts(tmp_path: Path) -> None:
     target = made(pdf_pages(2), [page("one"), failed(2)], tmp_path)
 
     with pikepdf.open(target) as pdf:
@@ -191,7 +191,7 @@ def test_pages_that_share_their_fonts_go_on_sharing_them(tmp_path: Path) -> None
     assert run("pdftotext", "-f", "2", target, "-") == run("pdftotext", "-f", "2", tmp_path / "source.pdf", "-")
 
 
-def test_a_part_of_the_pages_is_a_document_that_holds_nothing_of_the_others(tmp_path: Path) -> None:
+def test_a_pdf_of_some_pages_holds_nothing_of_the_others(tmp_path: Path) -> None:
     data = pdf_texts(["first secret", "second", "third"])
 
     target = made(data, [page("two", number=2), page("three", number=3)], tmp_path)
@@ -203,7 +203,7 @@ def test_a_part_of_the_pages_is_a_document_that_holds_nothing_of_the_others(tmp_
     assert "second" in run("pdftotext", target, "-")
 
 
-def test_pages_keep_what_they_inherit_when_they_are_taken_out(tmp_path: Path) -> None:
+def test_extracted_pages_keep_the_attributes_they_inherit(tmp_path: Path) -> None:
     with pikepdf.open(io.BytesIO(sheet())) as pdf:
         pdf.pages.append(pdf.pages[0])
         for inner in pdf.pages:
@@ -219,7 +219,7 @@ def test_pages_keep_what_they_inherit_when_they_are_taken_out(tmp_path: Path) ->
     assert_words_lie_where_they_were_read(seen(target), given)
 
 
-def test_the_same_document_is_made_to_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_words_make_the_same_bytes(tmp_path: Path) -> None:
     first = made(pdf_scanned(["one"]), [page("one")], tmp_path).read_bytes()
 
     assert made(pdf_scanned(["one"]), [page("one")], tmp_path).read_bytes() == first

@@ -31,7 +31,7 @@ MAX_CROOKED_SHARE = 0.1
 """Of the words; a stamp across a page has fewer."""
 
 LAST_ALPHABETIC = "\u2fff"
-"""Ideographs and syllables come after it. They are written without spaces: alone they stand in a vertical line."""
+"""Later characters are ideographs and syllables, written without spaces: one alone stands in a vertical line."""
 
 MAX_LONE_SHARE = 0.3
 """Of the words: ideographs that stand alone."""
@@ -138,9 +138,8 @@ def _trusted_words(
         raise TextLayerRejected("no text")
     if sum(word.orientation.crooked for word in words) > MAX_CROOKED_SHARE * len(words):
         raise TextLayerRejected("crooked text")
-    if sum(
-        len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in words
-    ) > MAX_LONE_SHARE * len(words):
+    lone_ideographs = sum(len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in words)
+    if lone_ideographs > MAX_LONE_SHARE * len(words):
         raise TextLayerRejected("vertical text")
     word_rects = [_scaled(word.rect, scale) for word in words]
     image_rects = [_scaled(rect, scale) for _, rect in images]
@@ -159,7 +158,7 @@ def _painted_words(
     to_pixels: PointsToPixels,
 ) -> Iterator[tuple[PdfWord, Rect]]:
     """Words painted on the page and not covered by an image, with their places in pixels; repetitions are left out."""
-    repetitions = _Repetitions()
+    drawn = _DrawnWords()
     for word in words:
         if word.address in objects.invisible_texts:
             continue
@@ -167,7 +166,7 @@ def _painted_words(
         order = objects.text_order.get(word.address, objects.count)
         if not to_pixels.is_on_image(rect) or _is_covered(rect, order=order, images=images):
             continue
-        if not repetitions.has(word.text, rect):
+        if drawn.add(word.text, rect):
             yield word, rect
 
 
@@ -180,21 +179,21 @@ def _is_covered(rect: Rect, *, order: int, images: Sequence[tuple[int, Rect]]) -
     )
 
 
-class _Repetitions:
-    """Finds words that are drawn twice in about one place, as a shadow or to look bold."""
+class _DrawnWords:
+    """The words so far, to find those that are drawn again in about the same place, as a shadow or to look bold."""
 
     def __init__(self) -> None:
         self._places: set[tuple[str, int, int]] = set()
 
-    def has(self, text: str, rect: Rect) -> bool:
-        """True if the same word came before, within half its height; else remember it."""
+    def add(self, text: str, rect: Rect) -> bool:
+        """False if the same word was drawn within half its height."""
         left, top, right, bottom = rect
         reach = max(bottom - top, right - left, 1.0) / 2 if len(text) == 1 else max(bottom - top, 1.0) / 2
         x, y = int((left + right) / 2 / reach), int((top + bottom) / 2 / reach)
         if any((text, x + dx, y + dy) in self._places for dx in (-1, 0, 1) for dy in (-1, 0, 1)):
-            return True
+            return False
         self._places.add((text, x, y))
-        return False
+        return True
 
 
 def _scaled(rect: Rect, scale: float) -> Rect:

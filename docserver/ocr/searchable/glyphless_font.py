@@ -12,7 +12,7 @@ FONT_FILE = "glyphless.ttf"
 without area from the lowest to the highest point, so that the glyph has a height and shows nothing."""
 
 EM = 1000
-"""Units of the font per size, as PDF counts them."""
+"""Units of the font in one font size; PDF measures glyphs in the same."""
 
 ADVANCE = 0.5
 """Of the font's size: the width of every glyph."""
@@ -24,7 +24,10 @@ MAX_RISE, MAX_SINK = 21, 8
 """In such steps. Poppler ignores the heights of a font that claims more."""
 
 MAX_CODE = 0xFFFF
+"""Codes have two bytes."""
+
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+"""In place of all characters once no code is left."""
 
 MAPPINGS_PER_BLOCK = 100
 """The most that one block of a CMap may hold (Adobe Technical Note 5014)."""

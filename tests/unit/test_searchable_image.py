@@ -99,7 +99,7 @@ def test_four_colours_come_out_as_they_were_meant(tmp_path: Path) -> None:
     assert difference(drawn(target, tmp_path), image) < SAME
 
 
-def test_black_and_white_is_kept_as_fax_machines_do(tmp_path: Path) -> None:
+def test_black_and_white_is_compressed_as_by_fax_machines(tmp_path: Path) -> None:
     target = made(tiff_1bit(), "image/tiff", [of_size(*picture().size)], tmp_path)
 
     with pikepdf.open(target) as pdf:
@@ -149,11 +149,11 @@ def test_a_picture_that_lies_on_its_side_is_shown_upright(tmp_path: Path) -> Non
     assert difference(drawn(target, tmp_path), picture("Up")) < SAME
 
 
-def test_a_picture_that_lies_another_way_would_be_noticed() -> None:
+def test_the_difference_shows_a_turned_picture() -> None:
     assert difference(picture("Up").rotate(180), picture("Up")) > SAME
 
 
-def test_each_page_of_a_tiff_is_a_page_and_a_broken_one_an_empty_sheet(tmp_path: Path) -> None:
+def test_each_page_of_a_tiff_becomes_a_page_and_a_failed_one_an_empty_sheet(tmp_path: Path) -> None:
     pages = [page(PAGES[0]), page(PAGES[2], number=3), failed(9)]
 
     target = made(tiff_pages(PAGES), "image/tiff", pages, tmp_path)
@@ -181,5 +181,5 @@ def test_each_page_of_a_tiff_is_a_page_and_a_broken_one_an_empty_sheet(tmp_path:
         b"\xff\xd8" + b"\xff\xe1\x00\x02" * 6000,
     ],
 )
-def test_a_jpeg_that_pdf_viewers_cannot_show_is_not_taken_over(data: bytes) -> None:
+def test_a_jpeg_that_pdf_viewers_cannot_show_is_not_embedded(data: bytes) -> None:
     assert read_header(io.BytesIO(data)) is None

@@ -75,7 +75,7 @@ def has_ink(part: Image.Image) -> bool:
     return any(part.histogram()[:128])
 
 
-def test_a_born_digital_page_gives_its_lines_and_a_certain_confidence() -> None:
+def test_a_born_digital_page_gives_its_lines_with_full_confidence() -> None:
     found = layer(pdf(lines(PROSE)))
 
     assert found.text == "\n".join(PROSE)
@@ -176,35 +176,35 @@ def test_pages_of_one_document_are_judged_one_by_one() -> None:
     assert layer(data, 4).text == "\n".join(LEFT)
 
 
-def test_text_hidden_under_a_scan_is_somebody_elses_guess() -> None:
+def test_text_hidden_under_a_scan_is_rejected() -> None:
     assert refusal(pdf(both(scan(PROSE), hidden(PROSE)))) == "a picture without text"
 
 
-def test_a_stamp_on_a_scan_is_not_the_page() -> None:
+def test_a_scan_with_a_stamp_on_it_is_rejected() -> None:
     assert refusal(pdf(both(scan(PROSE), lines(["Exhibit 12, page 3"], top=30)))) == "more to read than the layer has"
 
 
-def test_text_painted_over_by_a_scan_is_not_seen() -> None:
+def test_text_that_a_scan_is_painted_over_is_rejected() -> None:
     assert refusal(pdf(both(lines(PROSE), scan(PROSE, y=600)))) == "a picture without text"
 
 
-def test_a_paragraph_that_is_a_picture_makes_the_page_one_to_be_read() -> None:
+def test_a_page_with_one_paragraph_as_an_image_is_rejected() -> None:
     data = pdf(both(lines(PROSE), scan(PROSE[:3], x=72, y=400, width=400)))
 
     assert refusal(data) == "more to read than the layer has"
 
 
-def test_a_page_of_outlines_is_read() -> None:
+def test_a_page_whose_text_is_drawn_as_outlines_is_rejected() -> None:
     assert refusal(pdf(outlines(PROSE, x=72, y=500, width=430))) == "no text"
 
 
-def test_outlines_beside_text_are_read() -> None:
+def test_text_with_outlines_beside_it_is_rejected() -> None:
     data = pdf(both(lines(PROSE), outlines(PROSE, x=72, y=300, width=430)))
 
     assert refusal(data) == "more to read than the layer has"
 
 
-def test_logos_rules_charts_and_photographs_do_not_matter() -> None:
+def test_logos_rules_charts_and_photographs_are_not_taken_for_text() -> None:
     noise = random.Random(1)
     photograph = Image.frombytes("L", (120, 90), noise.randbytes(120 * 90)).resize((480, 360), Image.Resampling.BICUBIC)
 
@@ -220,28 +220,28 @@ def test_logos_rules_charts_and_photographs_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("by", [1, 3, 13, 23])
-def test_letters_that_say_they_are_others_are_no_language(by: int) -> None:
+def test_letters_mapped_to_others_are_rejected(by: int) -> None:
     assert refusal(with_mapping(pdf(lines(PROSE)), cmap(shifted(by)))) == "no language"
 
 
-def test_letters_for_private_use_mean_nothing() -> None:
+def test_letters_mapped_to_private_use_are_rejected() -> None:
     private = {code: 0xE000 + code for code in range(33, 127)}
 
     assert refusal(with_mapping(pdf(lines(PROSE)), cmap(private))) == "letters without a meaning"
 
 
-def test_a_font_embedded_in_part_tells_what_its_letters_are() -> None:
+def test_text_in_an_embedded_subset_of_a_font_is_read() -> None:
     assert layer(pdf(in_subset_font(PROSE))).text == "\n".join(PROSE)
 
 
-def test_bullets_of_symbol_fonts_do_not_spoil_a_page() -> None:
+def test_bullets_in_symbol_fonts_do_not_reject_a_page() -> None:
     mapping = {code: code for code in range(32, 127)} | {ord("@"): 0xF0B7}
     data = with_mapping(pdf(lines(["@ " + line for line in PROSE])), cmap(mapping))
 
     assert layer(data).text == "\n".join("• " + line for line in PROSE)
 
 
-def test_a_font_that_is_not_at_hand_hides_no_text() -> None:
+def test_text_in_a_font_that_is_missing_here_is_read() -> None:
     def japanese(canvas: Canvas) -> None:
         pdfmetrics.registerFont(UnicodeCIDFont("HeiseiMin-W3"))
         canvas.setFont("HeiseiMin-W3", 12)
@@ -290,7 +290,7 @@ def test_words_drawn_twice_to_be_bold_are_read_once() -> None:
     assert layer(pdf(both(lines(PROSE), lines(PROSE, x=72.4)))).text == "\n".join(PROSE)
 
 
-def test_what_is_written_into_a_form_is_read() -> None:
+def test_values_of_form_fields_are_read() -> None:
     def form(canvas: Canvas) -> None:
         lines(PROSE)(canvas)
         canvas.acroForm.textfield(value="Filled in by hand", x=72, y=500, width=200, height=20, fontSize=12)
@@ -298,7 +298,7 @@ def test_what_is_written_into_a_form_is_read() -> None:
     assert layer(pdf(form)).text == "\n".join(PROSE) + "\n\nFilled in by hand"
 
 
-def test_text_that_climbs_is_read_from_the_picture() -> None:
+def test_slanted_text_is_rejected() -> None:
     def slanted(canvas: Canvas) -> None:
         canvas.rotate(20)
         lines(PROSE, x=250, top=500)(canvas)
@@ -306,7 +306,7 @@ def test_text_that_climbs_is_read_from_the_picture() -> None:
     assert refusal(pdf(slanted)) == "crooked text"
 
 
-def test_a_page_beyond_all_bounds_is_read_from_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_with_too_many_characters_or_objects_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_words, "MAX_CHARACTERS", 300)
     assert refusal(pdf(lines(PROSE))) == "too many characters"
 
