@@ -115,7 +115,7 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
     coarse = float(ANGLES[sharpness.argmax()])
     fine = coarse + np.arange(-COARSE_STEP_DEG, COARSE_STEP_DEG + FINE_STEP_DEG / 2, FINE_STEP_DEG)
     lines = ruled_lines_in(small, contrasts)
-    upright = 1.0 if is_snippet(image.size) else _upright(points, sharpness, ink, lines)
+    upright = 1.0 if is_snippet(image.size) else _upright(points, sharpness, ink=ink, lines=lines)
     shades = paper(small)
     return PageAnalysis(
         skew=round(float(fine[_sharpness(*points, fine).argmax()]), 1),
@@ -157,7 +157,7 @@ def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:
     return np.asarray(np.square(np.diff(profiles)).sum(axis=1) / rows.size, dtype=np.float64)
 
 
-def _upright(points: Points, sharpness: Numbers, ink: Mask, lines: Mask) -> float:
+def _upright(points: Points, sharpness: Numbers, *, ink: Mask, lines: Mask) -> float:
     """How much sharper lines are along the picture than across it.
 
     `points` are some of the ink, and `sharpness` is theirs in each direction. Ruled lines help to tell, but those of a

@@ -30,7 +30,7 @@ TARGET_STROKE_PX = 2.7
 """Strokes of 10-point letters at 200 dpi. Thicker ones are made so thin: they are read as well, and a fifth faster."""
 
 MIN_SHRUNK_SIDE_PX = 2100
-"""A4 at 180 dpi. A page is not made smaller than this, so that letters with thinner strokes than most stay legible."""
+"""Longer side of A4 at 180 dpi. A page is not made smaller than this, so that its thinner letters stay legible too."""
 
 MIN_SNIPPET_SCALE = 0.25
 """A snippet is not made smaller than this: what is too thick even then is no letter, but may have letters beside it."""
@@ -43,8 +43,8 @@ THIN_STROKE_PX, THIN_STROKE_ON_SNIPPETS_PX = 2.0, 1.0
 thicker ones are read worse if they are enlarged."""
 
 ENLARGE_BELOW_PX, ENLARGE_FORMS_BELOW_PX = 1300, 2000
-"""Longer side of A4 at 110 dpi, and at 170. Below this, thin letters are read better at twice the size; above it, other
-letters are read worse."""
+"""Longer side of A4 at 110 dpi, and at 170. Below this, thin letters are read better at twice the size, though thicker
+ones on the same page are read worse."""
 
 TRIPLE_BELOW_PX = 900
 """Longer side of A4 at 75 dpi. Below this, thin letters are read better yet at three times the size."""

@@ -58,13 +58,15 @@ def thin_lines(ink: Mask) -> Mask:
     longer_side = max(ink.shape)
     length = max(MIN_LENGTH_PX, round(MIN_LENGTH * longer_side))
     thickness = max(MAX_THICKNESS_PX, round(MAX_THICKNESS * longer_side))
-    horizontal, thick_horizontal = _runs(ink, length, thickness)
-    vertical, thick_vertical = (mask.T for mask in _runs(np.ascontiguousarray(ink.T), length, thickness))
+    horizontal, thick_horizontal = _runs(ink, length=length, thickness=thickness)
+    vertical, thick_vertical = (
+        mask.T for mask in _runs(np.ascontiguousarray(ink.T), length=length, thickness=thickness)
+    )
     lines: Mask = (horizontal & ~thick_vertical) | (vertical & ~thick_horizontal) | (horizontal & vertical)
     return lines
 
 
-def _runs(ink: Mask, length: int, thickness: int) -> tuple[Mask, Mask]:
+def _runs(ink: Mask, *, length: int, thickness: int) -> tuple[Mask, Mask]:
     """The pixels in runs along the rows of at least `length`, and those in runs longer than `thickness`."""
     rows, columns = ink.shape
     # A column without ink separates each row from the next.

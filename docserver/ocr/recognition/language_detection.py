@@ -70,7 +70,9 @@ class LanguageDetector:
         """The model for a page, from parts of it, one for each way that it may lie. Raises Unreadable."""
         best = _Sample(self.preferred, "", 0.0, 0.0)
         for sample, models in islice(_trials(samples, self._models_by_script()), MAX_SAMPLES_READ):
-            reading = max((_read(sample, model, tesseract) for model in models), key=lambda each: each.weight)
+            reading = max(
+                (_read(sample, model=model, tesseract=tesseract) for model in models), key=lambda each: each.weight
+            )
             best = max(best, reading, key=lambda each: each.weight)
             if reading.is_certain:
                 best = reading
@@ -116,7 +118,7 @@ def _trials(samples: Iterable[PageImage], scripts: Sequence[list[str]]) -> Itera
     yield from ((sample, models) for sample in remaining for models in scripts)
 
 
-def _read(sample: PageImage, model: str, tesseract: Tesseract) -> _Sample:
+def _read(sample: PageImage, *, model: str, tesseract: Tesseract) -> _Sample:
     recognised = tesseract.recognise(sample.image, dpi=sample.dpi, languages=model, layout=Layout.BLOCK)
     letters = _letters(recognised.text)
     if MODELS[model].script != LATIN and 2 * sum(map(str.isascii, letters)) > len(letters):

@@ -59,7 +59,7 @@ def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
     return straightened(page, analysis.skew) if askew else page
 
 
-def is_read_upright(recognised: Recognised, page: PageImage, analysis: PageAnalysis) -> bool:
+def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAnalysis) -> bool:
     """True if the page was read so well that no other direction needs to be tried."""
     clear = analysis.is_sideways or analysis.is_upright
     min_weight = 0.0 if is_snippet(page.original_size) or analysis.is_upright else MIN_TEXT_WEIGHT

@@ -23,12 +23,13 @@ REREAD_BETWEEN = 40.0, 92.0
 """Confidence of a page that may be blurred. Below the first, nothing makes it legible; from the second on, it cannot be
 read much better."""
 
-MIN_WEIGHT_UPRIGHT = 0.9
-"""Share of the weight. As much is read from a page turned upright as from the same page on its side, whose reading may
-hold a few letters more."""
+MIN_UPRIGHT_WEIGHT = 0.9
+"""Share of the first reading's weight. A page whose lines run downwards is turned and read again: it did lie on its
+side if the second reading has this much. Both have about as much then, and the first may hold a few letters more."""
 
 FEW_LINES_BELOW_PX = 150
-"""A picture lower than this holds a line or a few, and a narrower one a line on end: neither has columns of text."""
+"""A picture lower than this holds a line or a few, which are one block. A picture narrower than this may be a line on
+end, which is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Attempt:
 
 
 class PageReader:
-    """Reads one page. Every method raises Unreadable."""
+    """Reads one page. `read` and `read_in_detected_language` raise Unreadable."""
 
     def __init__(self, picture: Picture, tesseract: Tesseract, *, turning: bool) -> None:
         """Without `turning` the page is taken for upright, and is straightened only."""
@@ -62,7 +63,7 @@ class PageReader:
         With `turning`, the ways that the page may lie are tried until one is read well enough.
         """
         if self._analysis is None:
-            attempt = self._recognise(self._page, languages, Layout.PAGE)
+            attempt = self._recognise(self._page, languages=languages, layout=Layout.PAGE)
         else:
             attempt = self._best_attempt(self._analysis, languages)
         return attempt if self._turning else replace(attempt, rotation=0)
@@ -91,7 +92,7 @@ class PageReader:
             yield cropped(page, top=top, bottom=bottom)
 
     def _variants(self, analysis: PageAnalysis) -> Iterator[PageImage]:
-        """The page as it is to be tried, the likeliest first."""
+        """The page in the directions and colours to try, the likeliest first."""
         likeliest, *others = self._directions(analysis)
         yield turned(self._page, likeliest)
         grey = self._page
@@ -103,37 +104,42 @@ class PageReader:
             yield turned(grey, degrees)
 
     def _best_attempt(self, analysis: PageAnalysis, languages: str) -> Attempt:
-        attempts = (self._attempt(variant, analysis, languages) for variant in self._variants(analysis))
+        attempts = (
+            self._attempt(variant, analysis=analysis, languages=languages) for variant in self._variants(analysis)
+        )
         best = next(attempts)
-        while not is_read_upright(best.recognised, self._page, analysis) and (another := next(attempts, None)):
+        while not is_read_upright(best.recognised, page=self._page, analysis=analysis) and (
+            another := next(attempts, None)
+        ):
             best = _better(best, another)
         return best
 
-    def _attempt(self, variant: PageImage, analysis: PageAnalysis, languages: str) -> Attempt:
+    def _attempt(self, variant: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         page = straightened_if_askew(variant, analysis)
-        attempt = self._attempt_as_it_lies(page, analysis, languages)
+        attempt = self._attempt_as_it_lies(page, analysis=analysis, languages=languages)
         if not self._turning or attempt.rotation == page.rotation:
             return attempt
-        # Tesseract reads lines that run downwards by itself, but a receipt's names and prices apart, for one.
+        # Tesseract reads lines that run downwards too, but worse: on a receipt, for example, names and prices apart.
         upright = turned(page, UPRIGHT_TURN)
-        again = self._recognise(upright, languages, _layout(upright, analysis))
-        if again.weight >= MIN_WEIGHT_UPRIGHT * attempt.weight:
+        again = self._recognise(upright, languages=languages, layout=_layout(upright, analysis))
+        if again.weight >= MIN_UPRIGHT_WEIGHT * attempt.weight:
             return again
         # The page is upright: lines of Chinese may be written downwards.
         return replace(attempt, rotation=page.rotation)
 
-    def _attempt_as_it_lies(self, page: PageImage, analysis: PageAnalysis, languages: str) -> Attempt:
+    def _attempt_as_it_lies(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         layout = _layout(page, analysis)
-        attempt = self._recognise(page, languages, layout)
+        attempt = self._recognise(page, languages=languages, layout=layout)
         if not attempt.recognised.text and layout is Layout.PAGE:
             # Tesseract took the page for one picture, perhaps because of a dark edge around it.
-            attempt = self._recognise(page, languages, Layout.COLUMN)
+            attempt = self._recognise(page, languages=languages, layout=Layout.COLUMN)
         low, high = REREAD_BETWEEN
         if low <= attempt.recognised.confidence < high and may_be_blurred(page, analysis):
-            attempt = _better(attempt, self._recognise(scaled(page, 2.0), languages, layout))
+            enlarged = self._recognise(scaled(page, 2.0), languages=languages, layout=layout)
+            attempt = _better(attempt, enlarged)
         return attempt
 
-    def _recognise(self, page: PageImage, languages: str, layout: Layout) -> Attempt:
+    def _recognise(self, page: PageImage, *, languages: str, layout: Layout) -> Attempt:
         recognised = self._tesseract.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
         rotation = page.rotation + (UPRIGHT_TURN if runs_downwards(recognised) else 0)
         on_page = replace(recognised, blocks=on_original(recognised.blocks, page))
