@@ -4,8 +4,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.support.service import Start
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -16,7 +14,6 @@ SEED = "20"
 RUN_S = 240.0
 
 
-@pytest.mark.timeout(300)
 async def test_every_answer_is_one_that_the_openapi_document_promises_and_none_is_a_fault(
     start: Start, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from tests.support.processes import alive, children, until_gone
 from tests.support.samples import PAGES, TEXT, pdf_scanned, png, words
 from tests.support.servers import Servers
 from tests.support.service import Service, Start
+from tests.support.waiting import in_time
 
 MANY_PAGES = tuple(f"Page number {number} of a long report" for number in range(1, 13))
 
@@ -156,7 +157,7 @@ async def test_many_documents_of_many_clients_at_once_all_get_the_text_of_their_
 
     async def one(text: str) -> tuple[str, str]:
         job = await service.upload(png(text), filename=f"{text}.png")
-        final = await service.finished(job["job_id"], within_s=100)
+        final = await service.finished(job["job_id"])
         assert final["status"] == "completed", final
         return text, await service.text(job["job_id"])
 
@@ -320,7 +321,7 @@ async def test_told_to_stop_while_it_waits_for_the_database_it_exits_with_0_at_o
         sys.executable, "-m", "docserver", env={**clean, **environment}, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with in_time():
         while b"waiting for the database" not in await process.stdout.readline():
             pass
         process.send_signal(signal.SIGTERM)

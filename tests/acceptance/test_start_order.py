@@ -6,16 +6,14 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from docserver.database.connection import Address
 from tests.support.samples import png
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of, form
+from tests.support.waiting import in_time
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-pytestmark = pytest.mark.timeout(180)
 
 
 @asynccontextmanager
@@ -74,9 +72,8 @@ async def test_it_serves_as_soon_as_its_servers_are_there(empty_servers: Servers
                 assert (await service.finished(job["job_id"]))["status"] == "completed"
                 socket = empty_servers.redis_url.removeprefix("unix://")
                 async with server_at(redis, lambda: asyncio.open_unix_connection(socket)):
-                    async with asyncio.timeout(30):
-                        while await state(http) != "ok":
-                            await asyncio.sleep(0.1)
+                    while await state(http) != "ok":
+                        await asyncio.sleep(0.1)
                     job = await service.upload(png("another"))
                     assert (await service.finished(job["job_id"]))["status"] == "completed"
                     assert await service.stop() == 0
@@ -87,7 +84,7 @@ async def test_it_serves_as_soon_as_its_servers_are_there(empty_servers: Servers
 
 
 async def until_listening(service: Service) -> dict[str, int]:
-    async with asyncio.timeout(60):
+    async with in_time():
         while not (line := service.find("listening")):
             await asyncio.sleep(0.05)
         return line
@@ -96,7 +93,7 @@ async def until_listening(service: Service) -> dict[str, int]:
 async def says_that_it_waits(http: aiohttp.ClientSession) -> None:
     async with http.get("/livez") as response:
         assert response.status == 200
-    async with asyncio.timeout(30):
+    async with in_time():
         while True:
             async with http.get("/readyz") as response:
                 assert response.status == 503

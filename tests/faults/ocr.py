@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.faults.place import until
 from tests.support.processes import children
 from tests.support.service import Service
+from tests.support.waiting import until
 
 
 async def ocr_processes(service: Service) -> set[int]:

@@ -1,25 +1,26 @@
 """A place of its own for each test: database, Redis database, data directory, services; and what was promised there."""
 
-import asyncio
 import itertools
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 
+from docserver.maintenance import Maintenance
 from docserver.redis.queue import KEY
+from docserver.resources import opened
+from docserver.settings import Settings
 from tests.support.fault_launcher import MODULE, Fault, arguments
 from tests.support.fragile_servers import Servers, running
 from tests.support.samples import pdf_scanned, png, words
 from tests.support.service import Service, environment_of, form
-
-SETTLED_S = 20.0
-"""All that is left to do for an idle service is done by then, however busy the machine."""
+from tests.support.waiting import until
 
 LONG_AGO_S = 7200.0
 """Older than what maintenance takes for work that may still be under way."""
@@ -193,9 +194,23 @@ class Place:
         long_ago = time.time() - LONG_AGO_S
         for path in (*(self.data_dir / "originals").glob("*/*"), *self.incoming()):
             os.utime(path, (long_ago, long_ago))
-        keeper = await self.start("--worker-only", slots="0", faults=[OFTEN])
-        await until(self._files_match)
-        await keeper.stop()
+        settings = replace(
+            Settings(),
+            mysql_url=self.servers.mysql_url(self.database),
+            redis_url=self.servers.redis_url(self.number),
+            data_dir=self.data_dir,
+            slots=0,
+        )
+        # In this process: a service started for this alone would double the time of many tests.
+        with patch("docserver.maintenance.FILES_EVERY_S", 0):
+            async with opened(settings) as resources:
+                maintenance = Maintenance(resources)
+
+                async def collected() -> bool:
+                    await maintenance.round()
+                    return await self._files_match()
+
+                await until(collected)
         left = [path.name for path in (self.data_dir / "scratch").iterdir()]
         assert left == [], "no process is left, so no scratch directory is"
 
@@ -208,10 +223,3 @@ class Place:
     async def close(self) -> None:
         for service in self.services:
             await service.stop(signal.SIGKILL)
-
-
-async def until(holds: Callable[[], Awaitable[bool]], *, within_s: float = SETTLED_S, pause_s: float = 0.05) -> None:
-    """Wait for a state."""
-    async with asyncio.timeout(within_s):
-        while not await holds():
-            await asyncio.sleep(pause_s)

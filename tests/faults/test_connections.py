@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.faults.ocr import held
-from tests.faults.place import Place, until
+from tests.faults.place import Place
 from tests.faults.uploads import half_an_upload
 from tests.support.fragile_servers import Servers
 from tests.support.proxy import Cut, Proxy
 from tests.support.service import Service
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -7,9 +7,10 @@ from contextlib import suppress
 import pytest
 
 from tests.faults.ocr import ocr_processes, send
-from tests.faults.place import Place, until
+from tests.faults.place import Place
 from tests.support.fault_launcher import Fault
 from tests.support.processes import children, until_gone
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -87,7 +88,7 @@ async def test_kill_9_of_an_idle_ocr_process_is_not_even_noticed_by_the_next_doc
 
 
 async def test_a_frozen_ocr_process_is_killed_when_its_time_is_over_and_the_page_read_again(place: Place) -> None:
-    service = await place.start(page_timeout_s="2")
+    service = await place.start(page_timeout_s="5")
     send(await ocr_processes(service), signal.SIGSTOP)
 
     await place.must_upload(service)

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from tests.faults.ocr import held
-from tests.faults.place import Place, until
+from tests.faults.place import Place
 from tests.support.fault_launcher import Fault
 from tests.support.samples import png
 from tests.support.service import Service, form
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

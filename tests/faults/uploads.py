@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tests.faults.place import Place, until
+from tests.faults.place import Place
 from tests.support.raw_http import part, wire
 from tests.support.samples import png
 from tests.support.service import Service
+from tests.support.waiting import until
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
-from docserver.ocr.engine import PROGRAM
+from docserver.ocr.engine import LIBRARY, PROGRAM
 from docserver.ocr.limits import Limits
 from docserver.ocr.server.slot import Slot
 from docserver.redis.cache import Cache
@@ -28,7 +28,7 @@ from docserver.resources import Resources
 from docserver.settings import SandboxMode, Settings
 from docserver.web.app import make_app
 from tests.support.client import Client, ClientOf, MakeClient
-from tests.support.engines import BINDINGS, engine_of
+from tests.support.engines import engine_of
 
 
 @pytest.fixture
@@ -89,10 +89,16 @@ async def worker(resources: Resources, tmp_path: Path) -> AsyncIterator[Worker]:
     await running.stop(grace_s=10)
 
 
-@pytest.fixture(params=BINDINGS)
-async def limits(request: pytest.FixtureRequest, tmp_path: Path) -> Limits:
-    """Those of an OCR process, for each way to call Tesseract."""
-    engine = await engine_of(request.param)
+@pytest.fixture
+def binding() -> str:
+    """How `limits` has Tesseract called; `both_bindings` has a test run in both ways."""
+    return LIBRARY
+
+
+@pytest.fixture
+async def limits(binding: str, tmp_path: Path) -> Limits:
+    """Those of an OCR process."""
+    engine = await engine_of(binding)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     return Limits(

@@ -4,7 +4,6 @@ import asyncio
 import io
 import os
 import resource
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -28,10 +27,9 @@ from tests.support.client import Client, ClientOf, completed, get, kept_files, u
 from tests.support.raw_http import UPLOAD, wire
 from tests.support.samples import png
 from tests.support.service import form
+from tests.support.waiting import in_time
 
 TIMEOUT_S = 0.3
-SOON_S = 10.0
-"""Far more than the timeouts in these tests add up to, far less than for ever; the machine may be busy."""
 
 
 @asynccontextmanager
@@ -86,13 +84,6 @@ async def no_mysql(resources: Resources, broken: Path) -> AsyncIterator[Resource
     await db.close()
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    began = time.monotonic()
-    yield
-    assert time.monotonic() - began < seconds
-
-
 async def refusal(client: Client, method: str, path: str, **more: Any) -> Any:
     async with client.request(method, path, **more) as response:
         problem = await response.json()
@@ -106,7 +97,7 @@ async def test_without_redis_a_document_is_taken_read_and_told_about(
 ) -> None:
     client = await client_of(make_app(no_redis))
 
-    with within(60):
+    async with in_time():
         job = await upload(client)
         assert (await completed(client, job["job_id"]))["pages"]["done"] == 1
         assert (await get(client, "/v1/documents/list-document"))["total"] == 1
@@ -128,7 +119,7 @@ async def test_without_mysql_an_upload_is_refused_soon_and_leaves_nothing(
 ) -> None:
     client = await client_of(make_app(no_mysql))
 
-    with within(SOON_S):
+    async with in_time():
         problem = await refusal(client, "POST", UPLOAD, data=form(png()))
 
     assert problem["code"] == "database_unavailable"
@@ -155,7 +146,7 @@ async def test_without_mysql_what_only_it_knows_is_refused_soon(
 ) -> None:
     client = await client_of(make_app(no_mysql))
 
-    with within(SOON_S):
+    async with in_time():
         assert (await refusal(client, method, path))["code"] == "database_unavailable"
 
 
@@ -164,7 +155,7 @@ async def test_without_mysql_many_who_ask_at_once_are_all_refused_soon(
 ) -> None:
     client = await client_of(make_app(no_mysql))
 
-    with within(SOON_S):
+    async with in_time():
         await asyncio.gather(*(refusal(client, "GET", "/v1/documents/list-document") for _ in range(40)))
 
 
@@ -183,7 +174,7 @@ async def test_without_mysql_and_redis_every_answer_comes_soon(
     redis = Redis(f"unix://{tmp_path / 'broken.sock'}", timeout_s=TIMEOUT_S)
     client = await client_of(make_app(with_redis(no_mysql, redis)))
 
-    with within(2 * SOON_S):
+    async with in_time():
         await refusal(client, "POST", UPLOAD, data=form(png()))
         await refusal(client, "GET", f"/v1/jobs/{NO_ID}")
         await refusal(client, "GET", f"/v1/jobs/{NO_ID}/result")
@@ -203,18 +194,20 @@ async def test_a_request_that_takes_too_long_altogether_is_refused(
     settings = replace(resources.settings, request_timeout_s=TIMEOUT_S)
     client = await client_of(make_app(replace(resources, settings=settings)))
 
-    with within(SOON_S):
+    async with in_time():
         problem = await refusal(client, "GET", "/v1/documents/list-document")
 
     assert problem["code"] == "unavailable"
 
 
-async def test_a_wait_that_was_granted_is_not_cut_short(resources: Resources, client_of: ClientOf) -> None:
-    settings = replace(resources.settings, request_timeout_s=TIMEOUT_S, rate_limit=False)
-    client = await client_of(make_app(replace(resources, settings=settings)))
+async def test_a_wait_that_was_granted_is_not_cut_short(
+    client: Client, resources: Resources, client_of: ClientOf
+) -> None:
     job = await upload(client)
+    settings = replace(resources.settings, request_timeout_s=TIMEOUT_S, rate_limit=False)
+    hurried = await client_of(make_app(replace(resources, settings=settings)))
 
-    assert (await get(client, f"/v1/jobs/{job['job_id']}", wait=1))["status"] == "pending"
+    assert (await get(hurried, f"/v1/jobs/{job['job_id']}", wait=1))["status"] == "pending"
 
 
 @contextmanager

@@ -15,8 +15,6 @@ from tests.support.samples.languages import TEXTS, sheet
 from tests.support.samples.pictures import saved
 from tests.support.service import form
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def tiff(*languages: str) -> bytes:
     """A TIFF with a page in each of these languages."""

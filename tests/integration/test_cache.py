@@ -25,6 +25,7 @@ from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
 from docserver.resources import Resources
 from tests.support.redis_state import listening
+from tests.support.waiting import in_time
 
 TTL_S = 100
 
@@ -239,7 +240,7 @@ async def test_how_far_a_job_has_come_wakes_nobody(cache: Cache, resources: Reso
 
         assert not ended.is_set()
         await cache.put_job(job(2, Status.COMPLETED), job_id=job_id)
-        async with asyncio.timeout(5):
+        async with in_time():
             await ended.wait()
 
 
@@ -253,7 +254,7 @@ async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: C
         resources.changes.watch(uuid4()) as other,
     ):
         await cache.put_job(job(1), job_id=job_id)
-        async with asyncio.timeout(5):
+        async with in_time():
             await asyncio.gather(first.wait(), second.wait())
 
         assert not other.is_set()
@@ -269,7 +270,7 @@ async def test_a_write_that_changes_nothing_wakes_nobody(cache: Cache, resources
         await cache.put_job(job(4), job_id=job_id)
         # Messages come in order: had there been one, it would be here before this.
         await cache.put_job(job(1), job_id=marker)
-        async with asyncio.timeout(5):
+        async with in_time():
             await marked.wait()
 
         assert not changed.is_set()
@@ -281,7 +282,7 @@ async def test_a_deletion_wakes_who_waits(cache: Cache, resources: Resources) ->
 
     with resources.changes.watch(job_id) as changed:
         await cache.forget(job_id)
-        async with asyncio.timeout(5):
+        async with in_time():
             await changed.wait()
 
 
@@ -308,7 +309,7 @@ async def test_changes_are_heard_again_after_the_connection_was_lost(cache: Cach
 async def heard(cache: Cache, resources: Resources, job_id: UUID) -> None:
     """Change a job until its watcher is woken."""
     with resources.changes.watch(job_id) as changed:
-        async with asyncio.timeout(10):
+        async with in_time():
             version = 0
             while not changed.is_set():
                 version += 1

@@ -17,9 +17,10 @@ from docserver.web.app import make_app
 from docserver.web.connections import OTHER_DESCRIPTORS
 from docserver.web.listener import Listener, listening
 from docserver.web.starting import Progress, make_starting_app
-from tests.support.client import upload
+from tests.support.client import post, upload
 from tests.support.raw_http import Wire, part, wire
 from tests.support.samples import png
+from tests.support.waiting import until
 
 Serve = Callable[..., Awaitable[Listener]]
 
@@ -46,12 +47,6 @@ def port_of(listener: Listener) -> int:
 def busy(listener: Listener) -> int:
     """How many connections are being answered."""
     return sum(not connection.idle for connection in listener._connections._open)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not true():
-            await asyncio.sleep(0.02)
 
 
 async def ask(sender: Wire, path: str = "/livez") -> int:
@@ -105,24 +100,23 @@ async def test_a_client_that_is_idle_after_its_request_is_hung_up_on_after_the_k
 async def test_a_connection_outlives_the_time_for_its_first_head_when_it_has_asked(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "FIRST_REQUEST_S", 0.2)
+    monkeypatch.setattr(connections, "FIRST_REQUEST_S", 2.0)
     async with wire(port_of(await serve())) as sender:
         for _ in range(4):
             assert await ask(sender) == 200
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.7)
 
 
 async def test_a_client_that_does_not_take_its_answer_is_hung_up_on(serve: Serve, resources: Resources) -> None:
     listener = await serve(body_timeout_s=1.0)
-    port = port_of(listener)
-    async with wire(port) as sender:
+    async with wire(port_of(await serve())) as sender:
         body = part("file", png() + bytes(20_000_000), filename="a.png") + b"--b--\r\n"
         await sender.send_head("Content-Type: multipart/form-data; boundary=b", f"Content-Length: {len(body)}")
         await sender.send(body)
         document_id = (await sender.answer()).json()["document_id"]
     with socket.socket() as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        lazy.connect(("127.0.0.1", port))
+        lazy.connect(("127.0.0.1", port_of(listener)))
         lazy.sendall(f"GET /v1/documents/{document_id}/file HTTP/1.1\r\nHost: test\r\n\r\n".encode())
 
         await until(lambda: busy(listener) == 1)
@@ -144,15 +138,17 @@ async def test_beyond_the_limit_a_new_connection_is_refused_while_all_others_are
 ) -> None:
     listener = await serve(max_connections=3)
     port = port_of(listener)
-    job = await upload(await make_client(rate_limit=False))
+    client = await make_client(rate_limit=False)
+    job = await upload(client)
     async with AsyncExitStack() as stack:
         waiting = [await stack.enter_async_context(wire(port)) for _ in range(3)]
         for sender in waiting:
-            await sender.send_head(method="GET", path=f"/v1/jobs/{job['job_id']}?wait=3")
+            await sender.send_head(method="GET", path=f"/v1/jobs/{job['job_id']}?wait=60")
         await until(lambda: busy(listener) == 3)
         async with wire(port) as late:
             answer = await late.answer()
             await late.closed()
+        await post(client, f"/v1/jobs/{job['job_id']}/cancel")
         answers = [await sender.answer() for sender in waiting]
         assert await ask(waiting[0]) == 200
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import gc
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from docserver.database.connection import Address, CommitUnknown, Cursor, Databa
 from docserver.database.tables import deletions
 from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings
+from tests.support.waiting import FOREVER_S, in_time, until
 
 MakeDatabase = Callable[..., Database]
 
@@ -58,13 +58,6 @@ async def remembered(db: Database, document_id: UUID) -> bool:
         return await deletions.was_deleted(cur, document_id)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], *, within_s: float = 10.0) -> None:
-    """Wait until it holds."""
-    async with asyncio.timeout(within_s):
-        while not await condition():
-            await asyncio.sleep(0.01)
-
-
 async def kill(db: Database, victim: int) -> None:
     """End another connection, and wait until the server has forgotten it."""
     async with db.session() as cur:
@@ -74,7 +67,7 @@ async def kill(db: Database, victim: int) -> None:
         async with db.session() as cur:
             return await cur.execute("SELECT 1 FROM information_schema.processlist WHERE id = %s", (victim,)) == 0
 
-    await eventually(gone)
+    await until(gone)
 
 
 async def sleeping(db: Database, victim: int) -> None:
@@ -87,7 +80,7 @@ async def sleeping(db: Database, victim: int) -> None:
             )
         return found > 0
 
-    await eventually(asleep)
+    await until(asleep)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +231,7 @@ async def test_a_cancelled_query_closes_its_connection_and_leaves_the_pool_usabl
             await cur.execute("SELECT SLEEP(30)")
 
     task = asyncio.create_task(sleep())
-    await eventually(lambda: asyncio.sleep(0, bool(used)))
+    await until(lambda: bool(used))
     cancelled, connection = used[0]
     await sleeping(db, cancelled)
     task.cancel()
@@ -265,13 +258,13 @@ async def test_who_waits_for_a_connection_gets_one_after_a_cancelled_query(db: D
             return await connection_id(cur)
 
     holder = asyncio.create_task(sleep())
-    await eventually(lambda: asyncio.sleep(0, bool(used)))
+    await until(lambda: bool(used))
     await sleeping(db, used[0])
     waiters = [asyncio.create_task(use()) for _ in range(5)]
     await asyncio.sleep(0)
     waiters[0].cancel()
     holder.cancel()
-    async with asyncio.timeout(5):
+    async with in_time():
         results = await asyncio.gather(*waiters, return_exceptions=True)
 
     assert isinstance(results[0], asyncio.CancelledError)
@@ -301,26 +294,23 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing(db: Database) -> N
 
 
 async def test_who_waits_too_long_for_a_connection_is_told_that_there_is_none(make_db: MakeDatabase) -> None:
-    db = make_db(size=1, timeout_s=0.2)
+    db = make_db(size=1, timeout_s=1.0)
 
-    async with db.session():
-        began = time.monotonic()
+    async with db.session(), in_time():
         with pytest.raises(DatabaseUnavailable):
             await db.ping()
 
-    assert time.monotonic() - began < 2
     await db.ping()
 
 
 async def test_a_statement_that_takes_too_long_is_given_up(make_db: MakeDatabase) -> None:
-    db = make_db(size=1, timeout_s=0.3)
-    began = time.monotonic()
+    db = make_db(size=1, timeout_s=1.0)
 
-    with pytest.raises(DatabaseUnavailable) as refused:
-        async with db.session() as cur:
-            await cur.execute("SELECT SLEEP(20)")
+    async with in_time():
+        with pytest.raises(DatabaseUnavailable) as refused:
+            async with db.session() as cur:
+                await cur.execute("SELECT SLEEP(1000)")
 
-    assert time.monotonic() - began < 3
     assert int(refused.value.headers["Retry-After"]) > 0
     await db.ping()
 
@@ -391,14 +381,12 @@ async def test_a_connection_in_use_when_the_pool_is_closed_is_closed_by_its_user
 
 
 async def test_a_server_that_refuses_is_unavailable_at_once(make_db: MakeDatabase, tmp_path: Path) -> None:
-    db = make_db(url=f"mysql:///docserver?unix_socket={quote(str(tmp_path / 'none'))}", timeout_s=5)
-    began = time.monotonic()
+    db = make_db(url=f"mysql:///docserver?unix_socket={quote(str(tmp_path / 'none'))}", timeout_s=FOREVER_S)
 
-    for _ in range(3):
-        with pytest.raises(DatabaseUnavailable):
-            await db.ping()
-
-    assert time.monotonic() - began < 2
+    async with in_time():
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailable):
+                await db.ping()
 
 
 class Proxy:
@@ -487,14 +475,13 @@ async def test_a_server_that_keeps_silent_is_unavailable_within_the_timeout(
     make_db: MakeDatabase, proxy: Proxy
 ) -> None:
     proxy.silent = True
-    db = make_db(url=proxy.url, timeout_s=0.3)
-    began = time.monotonic()
+    db = make_db(url=proxy.url, timeout_s=1.0)
 
-    with pytest.raises(DatabaseUnavailable):
-        await db.ping()
+    async with in_time():
+        with pytest.raises(DatabaseUnavailable):
+            await db.ping()
 
-    assert 0.2 < time.monotonic() - began < 2
-    await eventually(lambda: asyncio.sleep(0, proxy.clients == 0))
+    await until(lambda: proxy.clients == 0)
     proxy.silent = False
     await db.ping()
 

@@ -1,6 +1,5 @@
 """Whatever a file is made of, its slot comes to an end with it in time, and reads the next one."""
 
-import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,14 +17,13 @@ from tests.support import hostile, samples
 from tests.support.engines import BINDINGS, engine_of
 from tests.support.hostile import EXHAUSTING, PDFS, PICTURES, POLYGLOTS, POSING
 from tests.support.hostile import pdf as hostile_pdf
-
-CALL_S = 40.0
-"""Ample for every file that only lies: a busy machine must not turn one into a timeout."""
+from tests.support.slots import set_page_timeout
+from tests.support.waiting import HANG_S
 
 SHORT_S = 4.0
 """For the files that would take any time."""
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OF_THE_FILE = {
     DocumentErrorCode.CORRUPT,
@@ -38,25 +36,14 @@ OF_THE_FILE = {
 """What a file can be told to be by looking at it: final, never tried again."""
 
 
-async def slot_of(scratch: Path, *, call_s: float) -> Slot:
-    settings = dataclasses.replace(Settings(), max_page_mp=20.0, max_pages=1_000, page_timeout_s=call_s)
-    return Slot(number=0, settings=settings, engine=await engine_of(), scratch=scratch)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
     scratch = tmp_path_factory.mktemp("scratch")
-    slot = await slot_of(scratch, call_s=CALL_S)
+    settings = dataclasses.replace(Settings(), max_page_mp=20.0, max_pages=1_000, page_timeout_s=HANG_S)
+    slot = Slot(number=0, settings=settings, engine=await engine_of(), scratch=scratch)
     yield slot
     await slot.close()
     assert list(scratch.iterdir()) == []
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hasty_slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
-    slot = await slot_of(tmp_path_factory.mktemp("hasty"), call_s=SHORT_S)
-    yield slot
-    await slot.close()
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +62,20 @@ async def end_of(slot: Slot, source: Path) -> Reading | Failure:
         content_type = sniff(file.read(HEAD_BYTES))
     if content_type is None:
         return REFUSED
-    async with asyncio.timeout(3 * CALL_S + 10):
-        opened = await slot.open(source, content_type)
-        if isinstance(opened, Failure):
-            return opened
-        own = await slot.read(source, content_type, page=1, options=Options("eng"))
-        if isinstance(own, Failure) or own.source is Source.OCR:
-            return own
-        # A page with a text of its own is drawn only if that is asked for.
-        return await slot.read(source, content_type, page=1, options=Options("eng", mode=Mode.FORCE))
+    opened = await slot.open(source, content_type)
+    if isinstance(opened, Failure):
+        return opened
+    own = await slot.read(source, content_type, page=1, options=Options("eng"))
+    if isinstance(own, Failure) or own.source is Source.OCR:
+        return own
+    # A page with a text of its own is drawn only if that is asked for.
+    return await slot.read(source, content_type, page=1, options=Options("eng", mode=Mode.FORCE))
 
 
 async def assert_unharmed(slot: Slot, healthy: Path) -> None:
     assert list(slot._source.iterdir()) == []
     assert list(slot._scratch.iterdir()) == []
+    set_page_timeout(slot)
     reading = await slot.read(healthy, "image/png", page=1, options=Options("eng"))
     assert isinstance(reading, Reading), reading
     assert reading.text == "Still here"
@@ -115,16 +102,17 @@ async def test_a_hostile_file_is_read_or_told_what_is_wrong_with_it(
 
 @pytest.mark.parametrize("name", sorted(EXHAUSTING))
 async def test_a_file_that_exhausts_its_process_ends_in_time(
-    name: str, hasty_slot: Slot, healthy: Path, tmp_path: Path
+    name: str, slot: Slot, healthy: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes({**PICTURES, **PDFS}[name]())
+    set_page_timeout(slot, SHORT_S)
 
-    found = await end_of(hasty_slot, tmp_path / "file")
+    found = await end_of(slot, tmp_path / "file")
 
     assert_told(found, tmp_path / "file")
     # A faster machine gets through some of them.
     assert isinstance(found, Reading) or found.code in RESOURCE_FAULTS, found
-    await assert_unharmed(hasty_slot, healthy)
+    await assert_unharmed(slot, healthy)
 
 
 @pytest.mark.parametrize("name", POLYGLOTS)
@@ -188,7 +176,7 @@ def secret(tmp_path: Path) -> Path:
 @pytest_asyncio.fixture(params=BINDINGS, loop_scope="module")
 async def open_slot(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Slot]:
     """A slot without a sandbox, which would hide that somebody tries."""
-    settings = dataclasses.replace(Settings(), sandbox=SandboxMode.OFF, page_timeout_s=CALL_S)
+    settings = dataclasses.replace(Settings(), sandbox=SandboxMode.OFF, page_timeout_s=HANG_S)
     slot = Slot(number=0, settings=settings, engine=await engine_of(request.param), scratch=tmp_path / "scratch")
     yield slot
     await slot.close()

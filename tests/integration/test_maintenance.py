@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +24,7 @@ from docserver.redis.queue import KEY
 from docserver.resources import Resources
 from tests.support.rows import change, claim_job, claim_pages, finish_job, make_job, opening_failures, value
 from tests.support.samples import png
+from tests.support.waiting import until
 
 PAST = "UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
 
@@ -156,9 +157,8 @@ async def test_of_many_that_want_to_do_it_at_once_one_is_chosen(resources: Resou
 async def test_a_process_that_stops_leaves_it_to_the_others_at_once(resources: Resources) -> None:
     running = asyncio.create_task(Maintenance(resources).run())
     other = Maintenance(resources)
-    async with asyncio.timeout(10):
-        while await value(resources.db, "SELECT COUNT(*) FROM leaders") == 0:
-            await asyncio.sleep(0.01)
+    while await value(resources.db, "SELECT COUNT(*) FROM leaders") == 0:
+        await asyncio.sleep(0.01)
 
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -422,12 +422,6 @@ class Faulty:
         return self._db.transaction()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize("fault", [DatabaseUnavailable("forced"), KeyError("forced")])
 async def test_rounds_go_on_after_a_fault(resources: Resources, fault: Exception) -> None:
     db = Faulty(resources.db, fault)
@@ -439,9 +433,8 @@ async def test_rounds_go_on_after_a_fault(resources: Resources, fault: Exception
 
     db.fault = None
 
-    async with asyncio.timeout(10):
-        while await announced(resources) != [job_id]:
-            await asyncio.sleep(0.01)
+    while await announced(resources) != [job_id]:
+        await asyncio.sleep(0.01)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

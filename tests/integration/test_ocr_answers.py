@@ -13,9 +13,8 @@ from docserver.ocr.protocol import MAX_ANSWER_BYTES, MAX_LAYOUT_BYTES
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from docserver.settings import SandboxMode
-from tests.support.slots import alive, assert_reads, child_of, inside, read, until
-
-pytestmark = pytest.mark.timeout(90)
+from tests.support.slots import alive, assert_reads, child_of, inside, read, set_page_timeout
+from tests.support.waiting import until
 
 TAKE_OVER = """
 import dataclasses, pickle, struct, sys, time, zlib
@@ -145,7 +144,7 @@ async def test_a_forged_answer_within_all_bounds_is_accepted(
 async def test_an_incomplete_answer_runs_into_the_page_timeout(
     make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:
-    slot = make_slot(page_timeout_s=5.0)
+    slot = make_slot(page_timeout_s=1.0)
     before = executor_threads()
     await take_over(slot, "written(struct.pack('!i', 1000) + b'half')", marker=tmp_path)
 
@@ -153,6 +152,7 @@ async def test_an_incomplete_answer_runs_into_the_page_timeout(
 
     assert isinstance(found, Failure)
     assert found.code is DocumentErrorCode.PAGE_TIMEOUT
+    set_page_timeout(slot)
     await assert_reads(slot, source)
     await slot.close()
     assert executor_threads() == before

@@ -12,6 +12,7 @@ from docserver.ocr.child import tasks
 from docserver.ocr.languages import candidates
 from docserver.ocr.limits import Limits
 from tests.support import recognition as reading
+from tests.support.engines import both_bindings
 from tests.support.samples import page_text, pdf_texts
 from tests.support.samples.languages import TEXTS, sheet, snippet
 
@@ -45,6 +46,7 @@ def read(
     return reading.read(page, limits, languages=languages, **given)
 
 
+@both_bindings
 def test_each_page_is_read_in_its_own_language(limits: Limits) -> None:
     for language in ("rus", "deu", "eng", "deu", "rus"):
         found = read(sheet(TEXTS[language]), limits)
@@ -112,11 +114,13 @@ def test_a_page_whose_lines_differ_in_language_is_read_again_in_that_of_most(lim
     assert {"früh", "geprüft", "Brücke"} <= set(found.text.split())
 
 
+@both_bindings
 def test_of_one_model_nothing_is_to_be_chosen(limits: Limits, shown: list[str]) -> None:
     assert read(sheet(TEXTS["eng"]), limits, among=("eng", "frk")).languages == "eng"
     assert shown == ["eng"]
 
 
+@both_bindings
 def test_languages_that_were_named_are_told(limits: Limits, shown: list[str]) -> None:
     assert read(sheet(TEXTS["deu"]), limits, languages="eng+deu").languages == "eng+deu"
     assert shown == ["eng+deu"]

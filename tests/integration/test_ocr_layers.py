@@ -13,7 +13,7 @@ from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
 from tests.support.samples.pdf_layers import PROSE, both, hidden, lines, pdf, rewritten, scan
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

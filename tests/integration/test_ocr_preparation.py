@@ -8,6 +8,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps, 
 from docserver.model import Reading
 from docserver.ocr.limits import Limits
 from docserver.ocr.recognition.tesseract import Layout
+from tests.support.engines import both_bindings
 from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box
 from tests.support.samples.pictures import saved
 
@@ -49,6 +50,7 @@ def test_light_letters_on_colours_are_read(paper: tuple[int, int, int], limits: 
     assert read(page, limits).text.split() == "\n".join(LINES[:9]).split()
 
 
+@both_bindings
 @pytest.mark.parametrize("times", [3, 4])
 def test_large_letters_are_made_smaller_for_reading_and_lie_where_they_are(
     times: int, limits: Limits, monkeypatch: pytest.MonkeyPatch
@@ -121,6 +123,7 @@ def test_a_few_lines_on_a_page_that_darkens_to_one_side_are_read(limits: Limits)
     assert read(shaded, limits).text.split() == "\n".join(LINES[:2]).split()
 
 
+@both_bindings
 def test_a_page_that_is_taken_for_a_picture_is_read_as_a_column(
     limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +133,7 @@ def test_a_page_that_is_taken_for_a_picture_is_read_as_a_column(
     assert len(shown) == 2
 
 
+@both_bindings
 def test_letters_that_only_their_colour_shows_are_read(limits: Limits) -> None:
     ink = ImageOps.invert(sheet()).point(lambda value: 255 if value > 110 else 0)
     page = Image.new("RGB", ink.size, (60, 160, 60))

@@ -20,8 +20,6 @@ from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff
 from tests.support.engines import BINDINGS, engine_of
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=BINDINGS)
 async def slot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:

@@ -18,16 +18,24 @@ from docserver.model import Options, Reading
 from docserver.ocr.requests import Opened
 from docserver.ocr.server import slot as slot_module
 from docserver.ocr.server.slot import Slot
-from tests.support.slots import alive, assert_reads, child_of, install, pids_in, read, tesseract_that_sleeps, until
-
-pytestmark = pytest.mark.timeout(60)
+from tests.support.slots import (
+    alive,
+    assert_reads,
+    child_of,
+    install,
+    pids_in,
+    read,
+    set_page_timeout,
+    tesseract_that_sleeps,
+)
+from tests.support.waiting import until
 
 
 async def test_a_page_that_takes_too_long_is_killed_with_all_that_it_started(
     make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     pids = tesseract_that_sleeps(programs)
-    slot = make_slot(page_timeout_s=2.0)
+    slot = make_slot(page_timeout_s=3.0)
     reading = asyncio.create_task(read(slot, source))
     started = await pids_in(pids)
 
@@ -37,6 +45,7 @@ async def test_a_page_that_takes_too_long_is_killed_with_all_that_it_started(
     assert (found.code, found.page, found.retryable) == (DocumentErrorCode.PAGE_TIMEOUT, 1, True)
     assert [pid for pid in started if alive(pid)] == []
     (programs / "tesseract").unlink()
+    set_page_timeout(slot)
     await assert_reads(slot, source)
 
 
@@ -73,16 +82,18 @@ async def test_closing_a_slot_kills_what_it_runs(
 
 
 async def test_a_stopped_process_is_killed_in_time(make_slot: Callable[..., Slot], source: Path) -> None:
-    slot = make_slot(page_timeout_s=0.5)
+    slot = make_slot()
     await slot.open(source, "image/png")
     stopped = child_of(slot)
     os.kill(stopped, signal.SIGSTOP)
+    set_page_timeout(slot, 0.5)
 
     found = await slot.open(source, "image/png")
 
     assert isinstance(found, Failure)
     assert found.code is DocumentErrorCode.PAGE_TIMEOUT
     assert not alive(stopped)
+    set_page_timeout(slot)
     assert await slot.open(source, "image/png") == Opened(1)
 
 

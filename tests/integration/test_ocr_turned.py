@@ -8,9 +8,11 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 from bench import camera
 from docserver.model import Rotate
 from docserver.ocr.limits import Limits
+from tests.support.engines import both_bindings
 from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box
 
 
+@both_bindings
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_a_turned_page_is_read_like_an_upright_one(degrees: int, limits: Limits) -> None:
     draw = ImageDraw.Draw(page := sheet())
@@ -62,6 +64,7 @@ def test_a_form_is_read_however_it_lies(degrees: int, limits: Limits) -> None:
     assert reading.rotation == degrees
 
 
+@both_bindings
 @pytest.mark.parametrize(
     ("degrees", "is_read"),
     [(0, True), (180, False), pytest.param(270, True, id="lines that run downwards, which Tesseract reads by itself")],

@@ -31,6 +31,7 @@ from tests.support.faulty_database import Switch, Unanswered
 from tests.support.rows import found, lost_leases, told
 from tests.support.samples import PAGES, pdf_scanned, png, words
 from tests.support.samples.pdf_layers import PROSE, lines, pdf, scan
+from tests.support.waiting import in_time
 
 TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.")
 
@@ -117,7 +118,7 @@ async def test_a_commit_that_got_no_answer_loses_no_page_and_reads_none_twice(
     # A claim whose commit got no answer is given back and taken again.
     async with at_work(resources, tmp_path, db=Unanswered(resources.db, answers_lost=answers_lost)) as made:
         if answers_lost > 3:
-            async with asyncio.timeout(20):
+            async with in_time():
                 while not made._claims._owed:
                     await asyncio.sleep(0.01)
             return

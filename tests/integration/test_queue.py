@@ -10,6 +10,7 @@ from docserver.errors import RedisUnavailable
 from docserver.redis.client import Redis
 from docserver.redis.queue import KEY, Queue
 from docserver.resources import Resources
+from tests.support.waiting import FOREVER_S, in_time
 
 
 @pytest.fixture
@@ -97,21 +98,22 @@ async def test_the_position_of_a_job_is_the_number_of_those_before_it(queue: Que
 
 async def test_a_taker_waits_for_an_announcement(queue: Queue) -> None:
     job_id = uuid4()
-    taker = asyncio.create_task(queue.take(wait_s=10))
+    taker = asyncio.create_task(queue.take(wait_s=FOREVER_S))
     await asyncio.sleep(0)
 
     await queue.announce(job_id)
 
-    async with asyncio.timeout(2):
+    async with in_time():
         assert await taker == job_id
 
 
 async def test_a_taker_of_an_empty_queue_goes_away_with_nothing_after_its_wait(queue: Queue) -> None:
     began = time.monotonic()
 
-    assert await queue.take(wait_s=0.1) is None
+    async with in_time():
+        assert await queue.take(wait_s=0.1) is None
 
-    assert 0.1 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.1
 
 
 async def test_jobs_are_removed_wherever_they_stand(queue: Queue) -> None:
@@ -136,14 +138,12 @@ async def test_announcements_survive_that_redis_forgets_its_scripts(queue: Queue
 
 async def test_without_redis_every_caller_learns_it_soon(dead_redis: Redis) -> None:
     queue = Queue(dead_redis)
-    began = time.monotonic()
 
-    for _ in range(3):
-        with pytest.raises(RedisUnavailable):
-            await queue.announce(uuid4())
-        with pytest.raises(RedisUnavailable):
-            await queue.take(wait_s=5)
-        with pytest.raises(RedisUnavailable):
-            await queue.position(uuid4())
-
-    assert time.monotonic() - began < 1
+    async with in_time():
+        for _ in range(3):
+            with pytest.raises(RedisUnavailable):
+                await queue.announce(uuid4())
+            with pytest.raises(RedisUnavailable):
+                await queue.take(wait_s=FOREVER_S)
+            with pytest.raises(RedisUnavailable):
+                await queue.position(uuid4())

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from docserver.redis import client
+from docserver.redis.client import Redis
 from docserver.resources import Resources
+from tests.support.waiting import HANG_S
 
 
 @pytest.fixture
@@ -37,11 +39,14 @@ async def test_commands_that_wait_for_a_connection_travel_together(
     resources: Resources, sent: list[Sequence[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "COMMAND_CONNECTIONS", 1)
-    busy = asyncio.ensure_future(resources.redis.command("BLPOP", "nothing", 0.3))
+    busy = asyncio.ensure_future(resources.redis.command("BLPOP", "nothing", 0))
     commands = []
     for number in range(5):
         await asyncio.sleep(0.01)
         commands.append(asyncio.ensure_future(resources.redis.command("ECHO", number)))
+    other = Redis(resources.settings.redis_url, timeout_s=HANG_S)
+    await other.command("RPUSH", "nothing", "something")
+    await other.close()
 
     await asyncio.gather(busy, *commands)
 

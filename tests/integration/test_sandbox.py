@@ -26,9 +26,8 @@ from docserver.ocr.server.process import _any_member_runs
 from docserver.ocr.server.slot import Slot
 from docserver.settings import SandboxMode
 from tests.support import samples
-from tests.support.slots import alive, assert_reads, child_of, inside, install, pids_in, read, until
-
-pytestmark = pytest.mark.timeout(90)
+from tests.support.slots import alive, assert_reads, child_of, inside, install, pids_in, read
+from tests.support.waiting import until
 
 ABI = landlock.abi()
 

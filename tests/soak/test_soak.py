@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.soak.__main__ import table
 from tests.soak.run import soak
 
@@ -11,7 +9,6 @@ SEED = 1
 SECONDS = 20.0
 
 
-@pytest.mark.timeout(300)
 async def test_nothing_is_lost_stuck_doubled_leaked_or_left_behind_after_many_faults(tmp_path: Path) -> None:
     outcome = await soak(seconds=SECONDS, seed=SEED, directory=tmp_path)
 

@@ -1,10 +1,32 @@
-"""The installed Tesseract as slots are given it, in each way that it can be called."""
+"""The installed Tesseract and the sandbox of this machine: each is found once, since nothing changes them meanwhile."""
+
+import pytest
 
 from docserver.ocr.engine import LIBRARY, PROGRAM, Engine, describe
+from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
+from docserver.settings import SandboxMode
 
 BINDINGS = (LIBRARY, PROGRAM)
+"""The two ways in which Tesseract can be called."""
+
+both_bindings = pytest.mark.parametrize("binding", BINDINGS)
+"""For tests of what is sent to Tesseract and comes back; pictures are prepared alike for both."""
+
+_engines: dict[str, Engine] = {}
+_sandboxes: dict[SandboxMode, Sandbox] = {}
 
 
 async def engine_of(binding: str = "auto") -> Engine:
     """The engine, called in this way."""
-    return await describe(binding)
+    if binding not in _engines:
+        _engines[binding] = await describe(binding)
+    return _engines[binding]
+
+
+async def sandbox_of(mode: SandboxMode, *, slots: int) -> Sandbox:
+    """The sandbox of this machine, as `probe_sandbox` finds it."""
+    if not slots:
+        return await probe_sandbox(mode, slots=slots)
+    if mode not in _sandboxes:
+        _sandboxes[mode] = await probe_sandbox(mode, slots=slots)
+    return _sandboxes[mode]

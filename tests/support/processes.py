@@ -1,7 +1,9 @@
 """Processes below another one: which there are, which still run, and waiting until they are gone."""
 
-import asyncio
+from contextlib import suppress
 from pathlib import Path
+
+from tests.support.waiting import until
 
 
 def children(pid: int) -> set[int]:
@@ -18,6 +20,15 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if Path(f"/proc/{pid}/stat").exists() and _state(pid) != "Z"}
 
 
+def names(pids: set[int]) -> set[str]:
+    """The programs that the processes run, as the kernel calls them."""
+    found = set()
+    for pid in pids:
+        with suppress(OSError):
+            found.add(Path(f"/proc/{pid}/comm").read_text().strip())
+    return found
+
+
 def _state(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -25,7 +36,5 @@ def _state(pid: int) -> str:
         return "Z"
 
 
-async def until_gone(pids: set[int], *, within_s: float = 10.0) -> None:
-    async with asyncio.timeout(within_s):
-        while alive(pids):
-            await asyncio.sleep(0.05)
+async def until_gone(pids: set[int]) -> None:
+    await until(lambda: not alive(pids))

@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
+from tests.support.waiting import in_time
+
 UPLOAD = "/v1/documents/upload-document"
-ANSWER_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Wire:
 
     async def answer(self) -> Answer:
         """The next whole answer."""
-        async with asyncio.timeout(ANSWER_S):
+        async with in_time():
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             status, *lines = head.rstrip().split("\r\n")
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
@@ -52,7 +53,7 @@ class Wire:
 
     async def closed(self) -> None:
         """Wait until the server has closed the connection."""
-        async with asyncio.timeout(ANSWER_S):
+        async with in_time():
             try:
                 while await self.reader.read(65536):
                     pass

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import pytest_asyncio
 
+from docserver import resources as module
 from docserver.database.connection import Address, Database, connect
 from docserver.database.migrate import migrate
 from docserver.embedded import servers
 from docserver.redis.client import Redis
 from docserver.resources import Resources, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
+from tests.support.engines import engine_of, sandbox_of
 from tests.support.servers import Servers
 
 
@@ -61,6 +63,9 @@ def settings(empty_servers: Servers, tmp_path: Path) -> Settings:
         mysql_url=empty_servers.mysql_url,
         redis_url=empty_servers.redis_url,
         slots=2,
+        # A busy machine may be slow to answer; tests of slow servers set their own bounds.
+        mysql_timeout_s=60.0,
+        redis_timeout_s=60.0,
         maintenance_s=0.2,
         grace_s=10.0,
         # Most tests upload the same few bytes, each as a document of its own.
@@ -69,8 +74,10 @@ def settings(empty_servers: Servers, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def resources(settings: Settings) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Resources]:
     """Everything opened, nothing running."""
+    monkeypatch.setattr(module, "describe_engine", engine_of)
+    monkeypatch.setattr(module, "probe_sandbox", sandbox_of)
     async with opened(settings) as found:
         yield found
 

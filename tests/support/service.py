@@ -12,8 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-READY_S = 60.0
-EXIT_S = 40.0
+from tests.support.waiting import HANG_S, in_time
 
 
 class Service:
@@ -48,7 +47,7 @@ class Service:
             limit=1 << 20,
         )
         self._reading = asyncio.create_task(self._read(self._process))
-        await self.logged("ready", within_s=READY_S)
+        await self.logged("ready")
         if listening := self.find("listening"):
             self._session = aiohttp.ClientSession(f"http://127.0.0.1:{listening['port']}")
         return self
@@ -63,10 +62,10 @@ class Service:
         assert self._session is not None
         return self._session
 
-    async def ended(self, *, within_s: float = 30.0) -> int:
+    async def ended(self) -> int:
         """Wait until it ends by itself; returns the exit status, negative for a signal's."""
         assert self._process is not None
-        async with asyncio.timeout(within_s):
+        async with in_time():
             return await self._process.wait()
 
     async def stop(self, way: signal.Signals = signal.SIGTERM) -> int:
@@ -79,7 +78,7 @@ class Service:
         process, self._process = self._process, None
         if process.returncode is None:
             process.send_signal(way)
-        async with asyncio.timeout(EXIT_S):
+        async with in_time():
             status = await process.wait()
             if self._reading:
                 await self._reading
@@ -92,9 +91,9 @@ class Service:
                 return line
         return None
 
-    async def logged(self, message: str, *, within_s: float = 30.0, **facts: Any) -> dict[str, Any]:
+    async def logged(self, message: str, **facts: Any) -> dict[str, Any]:
         """Wait for a log line."""
-        async with asyncio.timeout(within_s):
+        async with in_time():
             while True:
                 self._news.clear()
                 if line := self.find(message, **facts):
@@ -120,7 +119,7 @@ class Service:
             assert response.status == 202, body
             return body
 
-    async def finished(self, job_id: str, *, within_s: float = 60.0) -> dict[str, Any]:
+    async def finished(self, job_id: str, *, within_s: float = HANG_S) -> dict[str, Any]:
         """Wait until a job is final."""
         async with asyncio.timeout(within_s):
             while True:

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import textwrap
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from docserver.model import Options, Reading
 from docserver.ocr.requests import Ready
 from docserver.ocr.sandbox import syscalls
 from docserver.ocr.server.slot import Slot
+from tests.support.waiting import HANG_S, until
 
 NUMBERS = {**syscalls.REFUSED[platform.machine()], **syscalls.JUDGED[platform.machine()]}
 
@@ -37,12 +38,6 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def pids_in(directory: Path, name: str = "pids") -> list[int]:
     await until(lambda: any(directory.rglob(name)))
     return [int(pid) for pid in next(directory.rglob(name)).read_text().split()]
@@ -52,6 +47,11 @@ def child_of(slot: Slot) -> int:
     assert slot._child is not None
     assert slot._child.process.pid is not None
     return slot._child.process.pid
+
+
+def set_page_timeout(slot: Slot, timeout_s: float = HANG_S) -> None:
+    """Bound the next pages; a page that has to be read needs longer on a busy machine than a test wants to wait."""
+    slot._settings = replace(slot._settings, page_timeout_s=timeout_s)
 
 
 async def read(slot: Slot, source: Path) -> Reading | Failure:
