@@ -94,7 +94,7 @@ class OpenDocument(Request[Opened]):
     activity = "Opening the document"
 
     content_type: str
-    """As `sniff` told it."""
+    """As `sniff` returns it."""
     reading: Options | None = None
     """If given, read the document's only page too, or the texts that its first pages have of their own."""
 
@@ -103,7 +103,7 @@ class OpenDocument(Request[Opened]):
         return 1 <= answer.pages <= limits.max_pages and len(answer.readings) <= most_readings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOwnTexts(Request[OwnTexts]):
     """Read the texts that these pages have of their own, up to the first page that must be recognised."""
 
@@ -118,7 +118,7 @@ class ReadOwnTexts(Request[OwnTexts]):
         return len(answer.readings) <= len(self.pages)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPage(Request[PageRead]):
     """Read one page."""
 

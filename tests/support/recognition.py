@@ -42,7 +42,7 @@ def read(
     """What a picture, or the first page of a file, says."""
     source = Path(limits.scratch) / "page"
     source.write_bytes(page if isinstance(page, bytes) else saved(page, "PNG"))
-    request = ReadPage(content_type, 1, Options(languages, rotate=rotate))
+    request = ReadPage(content_type=content_type, page=1, options=Options(languages, rotate=rotate))
     return tasks.read_page(request, str(source), limits)
 
 

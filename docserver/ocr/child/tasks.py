@@ -72,9 +72,11 @@ def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
         return Opened(pages)
     if pages > 1:
         first = range(1, min(pages, FIRST_PAGES) + 1)
-        return Opened(pages, own_texts(ReadOwnTexts(content_type, first, options), source, limits))
+        texts = ReadOwnTexts(content_type=content_type, pages=first, options=options)
+        return Opened(pages, own_texts(texts, source, limits))
+    only_page = ReadPage(content_type=content_type, page=1, options=options)
     try:
-        return Opened(pages, (read_page(ReadPage(content_type, 1, options), source, limits),))
+        return Opened(pages, (read_page(only_page, source, limits),))
     except Unreadable as unreadable:
         if unreadable.failure.code in RESOURCE_FAULTS:
             # The job may try again, and counts its tries.
@@ -100,7 +102,8 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     """Read one page of a document. Raises Unreadable."""
     content_type, page, options = request.content_type, request.page, request.options
     _require_readable(content_type)
-    if own := own_texts(ReadOwnTexts(content_type, [page], options), source, limits):
+    text = ReadOwnTexts(content_type=content_type, pages=[page], options=options)
+    if own := own_texts(text, source, limits):
         return own[0]
     tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
     scratch, max_pixels = Path(limits.scratch), limits.max_page_pixels

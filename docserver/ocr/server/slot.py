@@ -74,10 +74,7 @@ class Slot:
             self._kill()
 
     async def open(self, source: Path, content_type: str, *, reading: Options | None = None) -> Opened | Failure:
-        """Count the pages of a document; `content_type` as `sniff` told it.
-
-        With `reading` its only page is read too, or its first pages as far as they have a text of their own.
-        """
+        """Count the pages of a document. `content_type` and `reading` are as in `OpenDocument`."""
         answer = await self._run(OpenDocument(content_type, reading), source, timeout_s=self._settings.page_timeout_s)
         if isinstance(answer, Opened):
             self._count_pages(len(answer.results))
@@ -87,7 +84,7 @@ class Slot:
         self, source: Path, content_type: str, *, pages: Sequence[int], options: Options
     ) -> Sequence[Reading] | Failure:
         """The texts that these pages have of their own, up to the first page that must be recognised."""
-        request = ReadOwnTexts(content_type, pages, options)
+        request = ReadOwnTexts(content_type=content_type, pages=pages, options=options)
         answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
         if isinstance(answer, Failure):
             return answer
@@ -96,7 +93,7 @@ class Slot:
 
     async def read(self, source: Path, content_type: str, *, page: int, options: Options) -> Reading | Failure:
         """Read one page, counted from 1."""
-        request = ReadPage(content_type, page, options)
+        request = ReadPage(content_type=content_type, page=page, options=options)
         answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
         self._count_pages(1)
         return replace(answer, page=page) if isinstance(answer, Failure) else answer.reading
