@@ -1,0 +1,95 @@
+"""How an OCR process carries out a request: what it answers, and what it leaves in its scratch directory."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docserver.errors import DocumentErrorCode
+from docserver.ocr.child import main, tasks
+from docserver.ocr.errors import Unreadable
+from docserver.ocr.limits import Limits
+from docserver.ocr.requests import Answer, Failed, MakeSearchable, OpenDocument, Opened, Request, SearchableMade
+from docserver.settings import SandboxMode
+
+RESULT = MakeSearchable.result_file
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+    """Carry out a request by a function that gets the scratch directory."""
+    # It would limit the process of the tests.
+    monkeypatch.setattr(main, "_limit_cpu_time", lambda _: None)
+    limits = Limits(
+        scratch=str(tmp_path),
+        source=str(tmp_path),
+        sandbox=SandboxMode.OFF,
+        memory_mb=1000,
+        max_pages=5,
+        max_page_pixels=1_000_000,
+        pdf_dpi=300,
+        call_s=60,
+        binding="",
+        tessdata="",
+        candidates=("eng",),
+        review_below=80,
+    )
+
+    def carry_out(request: Request[Any], perform: Callable[[Path], Answer]) -> Answer:
+        monkeypatch.setattr(tasks, "perform", lambda *_: perform(tmp_path))
+        return main.run(request, __file__, limits)
+
+    return carry_out
+
+
+def leave(scratch: Path) -> None:
+    (scratch / "leftover").write_text("of a decoder")
+    (scratch / "directory").mkdir()
+    (scratch / "directory" / RESULT).write_text("elsewhere")
+    (scratch / RESULT).write_text("a PDF")
+
+
+def test_a_searchable_pdf_stays_until_the_next_request_and_leftovers_do_not(
+    run: Callable[..., Answer], tmp_path: Path
+) -> None:
+    def make(scratch: Path) -> Answer:
+        leave(scratch)
+        return SearchableMade()
+
+    made = run(MakeSearchable("image/png", []), make)
+    after_it = [path.name for path in tmp_path.iterdir()]
+    before_the_next: list[Path] = []
+
+    def open_document(scratch: Path) -> Answer:
+        before_the_next.extend(scratch.iterdir())
+        return Opened(1)
+
+    run(OpenDocument("image/png"), open_document)
+
+    assert made == SearchableMade()
+    assert after_it == [RESULT]
+    assert before_the_next == []
+
+
+def test_a_request_that_fails_leaves_no_result(run: Callable[..., Answer], tmp_path: Path) -> None:
+    def fail(scratch: Path) -> Answer:
+        leave(scratch)
+        raise Unreadable(DocumentErrorCode.CORRUPT, "It is broken.")
+
+    answer = run(MakeSearchable("image/png", []), fail)
+
+    assert isinstance(answer, Failed)
+    assert answer.failure.code is DocumentErrorCode.CORRUPT
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unexpected_exception_is_a_failure_without_its_message(run: Callable[..., Answer]) -> None:
+    def fail(_: Path) -> Answer:
+        raise ValueError("words of the document")
+
+    answer = run(OpenDocument("image/png"), fail)
+
+    assert isinstance(answer, Failed)
+    assert answer.failure.code is DocumentErrorCode.ENGINE_CRASHED
+    assert "words" not in answer.failure.message + answer.detail
