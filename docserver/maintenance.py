@@ -57,7 +57,7 @@ class Maintenance:
         try:
             while True:
                 try:
-                    await self._resources.cache.repay()
+                    await self._resources.cache.flush()
                     if await self._elected():
                         await self.round()
                 except DatabaseUnavailable:

@@ -1,7 +1,7 @@
-"""The claims of one process: taken, kept by beats, given back. Work whose claim is lost is interrupted at once.
+"""The claims of one process: made, extended by a heartbeat, released. Work whose claim is lost is interrupted at once.
 
-A claim is lost when somebody has taken it away (its job was cancelled or deleted, or its lease ran out), and also when
-its lease could not be extended for so long that it may soon be taken away.
+A claim is lost when its job was cancelled or deleted, when its lease ran out, and also when its lease could not be
+extended for so long that it will soon run out.
 """
 
 import asyncio
@@ -23,14 +23,15 @@ from docserver.resources import Resources
 
 log = logging.getLogger("docserver.worker")
 
-BEATS_PER_LEASE = 6
-"""Several beats may fail before a lease runs out. When all but one did, the work is given up: killing it takes time."""
+HEARTBEATS_PER_LEASE = 6
+"""Several heartbeats may fail before a lease runs out. The work is interrupted one heartbeat earlier, because killing
+an OCR process takes time."""
 
 T = TypeVar("T")
 
 
 class ClaimLost(Exception):
-    """The work belongs to nobody or to another worker; nothing is to be written any more."""
+    """The work belongs to nobody or to another worker; this one must not write anything more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,110 +44,110 @@ class Claim:
 
 
 @dataclass(eq=False, slots=True)
-class _Held:
+class _Lease:
     claim: Claim
     good_until: float
-    """By this process's own clock, reckoned from before the lease was asked for."""
+    """By this process's own clock, counted from before the lease was asked for."""
     lost: bool = False
     work: asyncio.Future[Any] | None = None
     watch: asyncio.TimerHandle | None = field(default=None)
 
 
 class Claims:
-    """What one process holds; `keep` runs as long as it works."""
+    """The claims that one process holds; `run_heartbeat` runs as long as the process works."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._lease_s = resources.settings.lease_s
-        self._held: dict[UUID, _Held] = {}
-        # Claims that could not be given back, or of which it is not known whether they were taken: claim → job.
-        self._owed: dict[UUID, UUID] = {}
-        self._nudged = asyncio.Event()
-        resources.changes.on_end(self._look_after)
+        self._leases: dict[UUID, _Lease] = {}
+        # Claims that are still to be released, or that may have been made by a commit without an answer: claim → job.
+        self._unreleased: dict[UUID, UUID] = {}
+        self._heartbeat_due = asyncio.Event()
+        resources.changes.on_end(self._on_job_end)
 
     @asynccontextmanager
-    async def taken(self, job_id: UUID) -> AsyncIterator[Claim | None]:
-        """Hold a part of a job, if there is one to be had; the work inside may raise ClaimLost.
+    async def claimed(self, job_id: UUID) -> AsyncIterator[Claim | None]:
+        """Claim a part of a job for the block, or None if nothing can be claimed; the block may raise ClaimLost.
 
-        When infrastructure fails or the work is cancelled, what is left is given back and counts no try.
+        When infrastructure fails or the block is cancelled, what is left is released and counts no try.
         """
         claim_id, began = uuid4(), asyncio.get_running_loop().time()
         try:
             claim = await self._take(job_id, claim_id)
             if claim:
-                self._extend(self._held.setdefault(claim_id, _Held(claim, began)), began)
+                self._extend(self._leases.setdefault(claim_id, _Lease(claim, began)), began)
             yield claim
         except ClaimLost:
             log.warning("work forgotten, its claim is lost")
-            self._owed[claim_id] = job_id
+            self._unreleased[claim_id] = job_id
         except (asyncio.CancelledError, DatabaseUnavailable, OSError) as error:
             log.warning("work given back", extra={"fault": type(error).__name__})
-            await self.give_back(claim_id, job_id)
+            await self.release(claim_id, job_id)
             raise
         finally:
-            self._forget(claim_id)
+            self._drop(claim_id)
 
     def end(self, claim: Claim) -> None:
-        """The job has ended by this claim's own work: nothing is left to be kept or interrupted."""
-        self._forget(claim.id)
+        """Drop a claim whose own work has ended the job: nothing is left to extend or to interrupt."""
+        self._drop(claim.id)
 
     async def guard(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
-        """Do work that writes nothing; as soon as the claim is lost it is cancelled, and ClaimLost is raised."""
-        held, loop = self._held[claim.id], asyncio.get_running_loop()
-        if held.lost or loop.time() >= held.good_until:
+        """Do work that writes nothing. When the claim is lost, the work is cancelled and ClaimLost is raised."""
+        lease, loop = self._leases[claim.id], asyncio.get_running_loop()
+        if lease.lost or loop.time() >= lease.good_until:
             work.close()
             raise ClaimLost
-        held.work = loop.create_task(work)
+        lease.work = loop.create_task(work)
         try:
-            return await held.work  # type: ignore[no-any-return]
+            return await lease.work  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if held.lost and not (task and task.cancelling()):
+            if lease.lost and not (task and task.cancelling()):
                 raise ClaimLost from None
             raise
         finally:
-            held.work = None
+            lease.work = None
 
-    async def give_back(self, claim_id: UUID, job_id: UUID) -> None:
-        """Free what the claim still holds, so that others need not wait for the lease to run out."""
-        self._owed[claim_id] = job_id
+    async def release(self, claim_id: UUID, job_id: UUID) -> None:
+        """Release what the claim still holds, so that others need not wait for the lease to run out."""
+        self._unreleased[claim_id] = job_id
         try:
-            await self._pay_back()
+            await self._flush_releases()
         except DatabaseUnavailable:
-            log.warning("claim not given back yet")
+            log.warning("claim not released yet")
 
-    async def keep(self) -> None:
-        """Extend the leases again and again, at once when a job that is worked on has ended, until cancelled."""
-        beat_s = self._lease_s / BEATS_PER_LEASE
+    async def run_heartbeat(self) -> None:
+        """Extend the leases at each heartbeat, and at once when a job that is worked on has ended; until cancelled."""
+        interval_s = self._lease_s / HEARTBEATS_PER_LEASE
         while True:
             try:
-                async with asyncio.timeout(beat_s):
-                    await self._nudged.wait()
+                async with asyncio.timeout(interval_s):
+                    await self._heartbeat_due.wait()
             except TimeoutError:
                 pass
-            self._nudged.clear()
+            self._heartbeat_due.clear()
             try:
-                await self.beat()
+                await self.heartbeat()
             except DatabaseUnavailable:
                 log.warning("leases not extended")
             except Exception:
-                log.exception("a beat met an unexpected fault")
+                log.exception("a heartbeat met an unexpected fault")
 
-    async def beat(self) -> None:
-        """Extend the leases of all that is held, and interrupt what is not held any more."""
-        await self._pay_back()
-        held = {claim_id: held for claim_id, held in self._held.items() if not held.lost}
-        if not held:
+    async def heartbeat(self) -> None:
+        """Extend all leases, and interrupt the work of claims that are lost."""
+        await self._flush_releases()
+        leases = {claim_id: lease for claim_id, lease in self._leases.items() if not lease.lost}
+        if not leases:
             return
         began = asyncio.get_running_loop().time()
         async with self._resources.db.session() as cur:
-            await claims.extend(cur, list(held), lease_s=self._lease_s)
-            standing = await claims.valid(cur, list(held))
-        for claim_id, one in held.items():
-            if claim_id in standing:
-                self._extend(one, began)
+            await claims.extend(cur, list(leases), lease_s=self._lease_s)
+            valid = await claims.valid(cur, list(leases))
+        for claim_id, lease in leases.items():
+            if claim_id in valid:
+                self._extend(lease, began)
             else:
-                self._lose(one)
+                self._mark_lost(lease)
 
     async def _take(self, job_id: UUID, claim_id: UUID) -> Claim | None:
         async with self._resources.db.transaction() as cur:
@@ -177,57 +178,57 @@ class Claims:
         job_id = job.id
         limit = self._resources.settings.chunk_pages
         if job.options.mode is Mode.AUTO and await pages.have_own_text(cur, job_id):
-            # So may the next ones.
+            # The next pages probably have text of their own too.
             limit = max(limit, PAGES_AT_ONCE)
         if limit > 1:
-            # A page that failed before is read alone, so that it takes no other along.
+            # A page that failed before is read alone, so that a crash costs no other page.
             failures = await pages.failures(cur, job_id=job_id, limit=limit)
-            calm = next((number for number, count in enumerate(failures) if count), len(failures))
-            limit = max(1, calm)
+            without_failure = next((number for number, count in enumerate(failures) if count), len(failures))
+            limit = max(1, without_failure)
         return await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=self._lease_s)
 
     def _engine_for(self, job: Job) -> dict[str, Any]:
         engine = self._resources.engine
         models = engine.models_of(job.options.languages)
-        # Pages that an earlier attempt has read were read with its models.
+        # Pages that an earlier attempt has read were read with that attempt's models.
         earlier = job.engine["models"] if job.engine and job.pages_done else {}
         return {"name": engine.name, "version": engine.version, "models": {**earlier, **models}}
 
-    def _extend(self, held: _Held, began: float) -> None:
-        held.good_until = began + self._lease_s * (1 - 1 / BEATS_PER_LEASE)
-        if held.watch:
-            held.watch.cancel()
-        held.watch = asyncio.get_running_loop().call_at(held.good_until, self._fence, held)
+    def _extend(self, lease: _Lease, began: float) -> None:
+        lease.good_until = began + self._lease_s * (1 - 1 / HEARTBEATS_PER_LEASE)
+        if lease.watch:
+            lease.watch.cancel()
+        lease.watch = asyncio.get_running_loop().call_at(lease.good_until, self._interrupt, lease)
 
-    def _fence(self, held: _Held) -> None:
-        """The lease could not be extended: end what is being read. What was read already may still be saved."""
-        if held.work:
-            log.warning("lease nearly over, work is ended", extra={"job_id": str(held.claim.job.id)})
-            self._lose(held)
+    def _interrupt(self, lease: _Lease) -> None:
+        """Cancel the reading under a lease that could not be extended. What was read already may still be saved."""
+        if lease.work:
+            log.warning("lease nearly over, work is interrupted", extra={"job_id": str(lease.claim.job.id)})
+            self._mark_lost(lease)
 
-    def _lose(self, held: _Held) -> None:
-        held.lost = True
-        if held.work:
-            held.work.cancel()
+    def _mark_lost(self, lease: _Lease) -> None:
+        lease.lost = True
+        if lease.work:
+            lease.work.cancel()
 
-    def _forget(self, claim_id: UUID) -> None:
-        held = self._held.pop(claim_id, None)
-        if held and held.watch:
-            held.watch.cancel()
+    def _drop(self, claim_id: UUID) -> None:
+        lease = self._leases.pop(claim_id, None)
+        if lease and lease.watch:
+            lease.watch.cancel()
 
-    def _look_after(self, job_id: UUID) -> None:
-        """A job has ended, or begins anew: whoever works on it has probably lost its claim."""
-        if any(held.claim.job.id == job_id for held in self._held.values()):
-            self._nudged.set()
+    def _on_job_end(self, job_id: UUID) -> None:
+        """Send a heartbeat at once if this process works on the job, because its claim is probably lost."""
+        if any(lease.claim.job.id == job_id for lease in self._leases.values()):
+            self._heartbeat_due.set()
 
-    async def _pay_back(self) -> None:
-        owed = dict(self._owed)
-        if not owed:
+    async def _flush_releases(self) -> None:
+        unreleased = dict(self._unreleased)
+        if not unreleased:
             return
         async with self._resources.db.session() as cur:
-            freed = await claims.release(cur, list(owed))
-        for claim_id in owed:
-            self._owed.pop(claim_id, None)
+            freed = await claims.release(cur, list(unreleased))
+        for claim_id in unreleased:
+            self._unreleased.pop(claim_id, None)
         if freed:
-            for job_id in set(owed.values()):
+            for job_id in set(unreleased.values()):
                 await notify.announce(self._resources, job_id)

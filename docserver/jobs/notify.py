@@ -1,4 +1,4 @@
-"""What is told of a job: its state to readers, its work to free slots. A hint; the truth is in the database."""
+"""Publishes a job's state to readers and announces its work to slots. Both are hints: the database has the truth."""
 
 import asyncio
 import logging
@@ -14,12 +14,12 @@ log = logging.getLogger("docserver.worker")
 
 
 async def offer(resources: Resources, job: Job) -> None:
-    """Show a job that waits to its readers and tell free slots of it, in one go."""
+    """Publish and announce a job that waits for work, at the same time."""
     await asyncio.gather(publish(resources, job), announce(resources, job.id))
 
 
 async def publish(resources: Resources, job: Job) -> None:
-    """Show a job's new state to its readers."""
+    """Put a job's new state into the cache and wake those who wait for it."""
     await resources.cache.put_job(CachedJob.of(job), job_id=job.id)
     if job.status.final:
         failure = {"error": asdict(job.failure)} if job.failure else {}
@@ -36,7 +36,7 @@ async def publish(resources: Resources, job: Job) -> None:
 
 
 async def announce(resources: Resources, job_id: UUID) -> None:
-    """Tell free slots of work; a lost announcement is repeated by maintenance."""
+    """Tell slots that a job has work; maintenance repeats an announcement that is lost."""
     try:
         await resources.queue.announce(job_id)
     except RedisUnavailable:

@@ -1,4 +1,4 @@
-"""A claimed job → opened → pages recognised → stored. Knows retries; how a page is read is the slot's."""
+"""A claimed job → opened → pages read → stored, with retries. How a page is read is up to the slot."""
 
 import asyncio
 import logging
@@ -31,11 +31,12 @@ SAVE_PAUSE_S = (0.2, 5.0)
 """First and longest pause between tries to save what was read, while the database is away."""
 
 SAVE_BOUND_S = 600.0
-"""Longest time without a database before the work is forgotten; its lease has run out, and it will be done again."""
+"""Longest time without a database before pages that were read are dropped. Their leases have run out long before, so
+that another worker reads them."""
 
 
 class Pipeline:
-    """Works on jobs, a chunk at a time."""
+    """Works on jobs, a chunk of pages at a time."""
 
     def __init__(self, resources: Resources, *, scratch: Path) -> None:
         """`scratch` is a directory of this process alone."""
@@ -46,29 +47,29 @@ class Pipeline:
         self._stopping = asyncio.Event()
 
     def slot(self, number: int) -> Slot:
-        """A place to read pages in; whoever asks for it closes it."""
+        """A slot to read pages in; the caller closes it."""
         return Slot(number=number, settings=self._settings, engine=self._resources.engine, scratch=self._scratch)
 
     def stop(self) -> None:
-        """Let every chunk end behind the page that is being read now; the rest is given back."""
+        """Let each slot finish the page that it reads now; the rest of its chunk is released."""
         self._stopping.set()
 
     async def work(self, job_id: UUID, slot: Slot) -> bool:
-        """Do a chunk of a job's work; False if there is none, or another is at it."""
+        """Do a chunk of a job's work; False if nothing of the job can be claimed."""
         with log_context(job_id=str(job_id)):
-            async with self._claims.taken(job_id) as claim:
+            async with self._claims.claimed(job_id) as claim:
                 if claim is None:
                     return False
                 with log_context(request_id=claim.job.request_id):
                     await self._do(claim, slot)
         return True
 
-    async def keep_claims(self) -> None:
+    async def run_heartbeat(self) -> None:
         """Extend the leases of all that is being worked on, until cancelled."""
-        await self._claims.keep()
+        await self._claims.run_heartbeat()
 
     async def runnable(self, *, limit: int) -> list[UUID]:
-        """Jobs with work that nobody has claimed, for when no announcement tells; raises DatabaseUnavailable."""
+        """Jobs with work that nobody has claimed, from the database; raises DatabaseUnavailable."""
         async with self._resources.db.session() as cur:
             return await jobs.runnable(cur, limit=limit)
 
@@ -85,7 +86,7 @@ class Pipeline:
             return Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file is not in the storage any more.")
 
     async def _open(self, claim: Claim, slot: Slot, source: Path | Failure) -> bool:
-        """Find out which pages are to be read, and take the first of them; False if it ends here."""
+        """Open the document and claim its first pages; False if no page is left for this claim to read."""
         await notify.publish(self._resources, claim.job)
         log.info("job started", extra={"document_id": str(claim.job.document_id), "attempt": claim.job.attempt})
         began = time.monotonic()
@@ -93,27 +94,28 @@ class Pipeline:
         if isinstance(source, Failure):
             opened = source
         else:
-            opened = await self._opened(claim, slot, source, calm=not (claim.work.tries or claim.work.lost_leases))
-        numbers = _chosen(claim.job, total=opened.pages) if isinstance(opened, Opened) else opened
+            opened = await self._opened(claim, slot, source)
+        numbers = _selected(claim.job, total=opened.pages) if isinstance(opened, Opened) else opened
         if isinstance(numbers, Failure):
             await self._opening_failed(claim, numbers, tries=claim.work.tries)
             return False
         read = dict(zip(numbers, opened.results if isinstance(opened, Opened) else (), strict=False))
         limit, lease_s = self._settings.chunk_pages, self._settings.lease_s
-        move = partial(transitions.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
-        if not await self._persist(claim, move):
+        transition = partial(transitions.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
+        if not await self._persist(claim, transition):
             return False
-        _tell(read, began)
+        _log_pages(read, began)
         return len(read) < len(numbers)
 
-    async def _opened(self, claim: Claim, slot: Slot, source: Path, *, calm: bool) -> Opened | Failure:
-        """Open a document, and unless there has been trouble read on the way what costs little more."""
+    async def _opened(self, claim: Claim, slot: Slot, source: Path) -> Opened | Failure:
+        """Open a document, and read its first pages in the same call unless opening it has failed before."""
         content_type = claim.work.content_type
-        if calm and claim.job.options.pages is None:
+        failed_before = claim.work.tries or claim.work.lost_leases
+        if not failed_before and claim.job.options.pages is None:
             opened = await self._claims.guard(claim, slot.open(source, content_type, reading=claim.job.options))
             if isinstance(opened, Opened) or opened.code not in RESOURCE_FAULTS:
                 return opened
-            # It may be a page that does harm, which shows when each is read by itself.
+            # One of the pages may be the cause. Opened without reading, the pages are then read one by one.
         return await self._claims.guard(claim, slot.open(source, content_type))
 
     async def _opening_failed(self, claim: Claim, failure: Failure, *, tries: int) -> None:
@@ -134,23 +136,23 @@ class Pipeline:
             await notify.announce(self._resources, claim.job.id)
         chunk = chunk[await self._own_texts(claim, slot, source, chunk) :]
         if len(chunk) > self._settings.chunk_pages:
-            # More were taken only in the hope that they have a text of their own.
+            # More pages were claimed only because they might have a text of their own.
             chunk, others = chunk[: self._settings.chunk_pages], chunk[self._settings.chunk_pages :]
             async with self._resources.db.session() as cur:
                 await claims.release_pages(cur, claim_id=claim.id, first=others[0].number)
             await notify.announce(self._resources, claim.job.id)
         for page in chunk:
             if self._stopping.is_set():
-                await self._claims.give_back(claim.id, claim.job.id)
+                await self._claims.release(claim.id, claim.job.id)
                 return
             with log_context(page=page.number):
                 if not await self._read(claim, slot, source, page):
                     return
 
     async def _own_texts(self, claim: Claim, slot: Slot, source: Path | Failure, chunk: Sequence[ClaimedPage]) -> int:
-        """Save what pages of a chunk say of themselves, up to the first whose picture must be read; how many these are.
+        """Save pages of a chunk with a text of their own, up to the first that must be recognised; returns how many.
 
-        A chunk of one page is left to `_read`, which looks for its own text too.
+        A chunk of one page is left to `_read`, which also uses the page's own text.
         """
         if isinstance(source, Failure) or len(chunk) < 2 or self._stopping.is_set():
             return 0
@@ -159,15 +161,15 @@ class Pipeline:
         content_type, options = claim.work.content_type, claim.job.options
         found = await self._claims.guard(claim, slot.own_texts(source, content_type, pages=numbers, options=options))
         if isinstance(found, Failure) or not found:
-            # What fails here is told by the page that it belongs to.
+            # A failure here shows again when its page is read by itself.
             return 0
         read = dict(zip(numbers, found, strict=False))
         if await self._persist(claim, partial(transitions.settle_pages, results=read)):
-            _tell(read, began)
+            _log_pages(read, began)
         return len(read)
 
     async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: ClaimedPage) -> bool:
-        """Read one page and save what it says; False if the claim is lost."""
+        """Read one page and save the result; False if the claim is lost."""
         began = time.monotonic()
         result: Reading | Failure
         if isinstance(source, Failure):
@@ -184,25 +186,26 @@ class Pipeline:
         if not await self._persist(claim, partial(transitions.settle_pages, results={page.number: result})):
             log.warning("page taken over by another worker")
             return False
-        _tell({page.number: result}, began)
+        _log_pages({page.number: result}, began)
         return True
 
     def _may_retry(self, failure: Failure, tries: int) -> bool:
         return failure.code in RESOURCE_FAULTS and tries + 1 < self._settings.page_tries
 
-    async def _persist(self, claim: Claim, move: Callable[..., Awaitable[Job | None]]) -> bool:
-        """Make a move, again and again while the database is away, and show the job; False if the claim is lost.
+    async def _persist(self, claim: Claim, transition: Callable[..., Awaitable[Job | None]]) -> bool:
+        """Make a transition, with further tries while the database is away, and publish the job.
 
-        Raises DatabaseUnavailable when the database stays away.
+        Returns False if the claim is lost; raises DatabaseUnavailable if the database stays away.
         """
         began = time.monotonic()
         pauses_s = doubling(*SAVE_PAUSE_S)
         unknown = False
         while True:
             try:
-                job = await move(self._resources.db, job_id=claim.job.id, claim_id=claim.id)
+                job = await transition(self._resources.db, job_id=claim.job.id, claim_id=claim.id)
                 if job is None and unknown:
-                    # The move whose commit got no answer has been made, or else the claim is lost: both show later.
+                    # Either the transition whose commit got no answer was made, or the claim is lost. The next
+                    # transition shows which.
                     job = await self._job(claim)
                 break
             except DatabaseUnavailable as error:
@@ -222,8 +225,8 @@ class Pipeline:
             return await jobs.find(cur, claim.job.id)
 
 
-def _tell(results: transitions.Results, began: float) -> None:
-    """Log what was read since `began`."""
+def _log_pages(results: transitions.Results, began: float) -> None:
+    """Log pages that were read since `began`."""
     duration_ms = round((time.monotonic() - began) * 1000 / max(1, len(results)))
     for number, result in results.items():
         with log_context(page=number):
@@ -234,7 +237,7 @@ def _tell(results: transitions.Results, began: float) -> None:
                 log.info("page read", extra={**facts, "duration_ms": duration_ms})
 
 
-def _chosen(job: Job, *, total: int) -> list[int] | Failure:
+def _selected(job: Job, *, total: int) -> list[int] | Failure:
     if job.options.pages is None:
         return list(range(1, total + 1))
     numbers = select_pages(parse_pages(job.options.pages), total=total)

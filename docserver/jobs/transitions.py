@@ -1,7 +1,7 @@
-"""Every move of a job and its pages, each one transaction that begins with the job's lock and names the claim it ends.
+"""The transitions of jobs and pages. Each is one transaction that first locks the job and names the claim it ends.
 
-A move that another worker or a client has made impossible returns None and changes nothing; those that clients ask for
-raise NotFound or Conflict then.
+A transition that is not possible any more, because another worker or a client was faster, changes nothing and returns
+None; one that a client asked for raises NotFound or Conflict instead.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,23 +18,23 @@ from docserver.page_ranges import format_pages
 T = TypeVar("T")
 
 Results = Mapping[int, Reading | Failure]
-"""What pages say or why they say nothing, by page number."""
+"""Each page's reading, or why it failed, by page number."""
 
 CONTENDED_TRIES = 5
-"""Two transactions that hinder each other once seldom do so again."""
+"""Tries of a transaction that the server ends in favour of another: the same two seldom collide twice."""
 
 LOST_LEASES = 3
 """A page or document is given up after so many lost leases: something about it probably kills its worker."""
 
 
-async def uncontended(move: Callable[[], Awaitable[T]]) -> T:
-    """Make a transaction, again when the server ends it in favour of another; raises Contended after some tries."""
+async def uncontended(transaction: Callable[[], Awaitable[T]]) -> T:
+    """Run a transaction again when the server ended it in favour of another; raises Contended after some tries."""
     for _ in range(CONTENDED_TRIES - 1):
         try:
-            return await move()
+            return await transaction()
         except Contended:
             continue
-    return await move()
+    return await transaction()
 
 
 async def open_pages(
@@ -47,9 +47,9 @@ async def open_pages(
     lease_s: float,
     read: Results,
 ) -> Job | None:
-    """Say which pages a document that was opened has to be read, and save what some say that were read on the way.
+    """Record the pages to read, once the document is open, and save those that were read while it was opened.
 
-    Of the first `limit` pages the claim goes over to those that were not read.
+    The claim moves from the job to those of the first `limit` pages that are still to be read.
     """
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
@@ -72,7 +72,7 @@ async def open_pages(
 
 
 async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
-    """Save what pages say or why they say nothing, and with the last page the end of the job."""
+    """Save pages that were read or have failed, and end the job with its last page."""
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         return await _settle(cur, job, claim_id, results) if job else None
@@ -116,7 +116,7 @@ async def fail_opening(db: Database, *, job_id: UUID, claim_id: UUID, failure: F
 
 
 async def cancel(db: Database, job_id: UUID) -> Job:
-    """Stop a job: whoever works on it loses its claim. Raises NotFound, Conflict when it is final."""
+    """Cancel a job: workers lose their claims on it. Raises NotFound, and Conflict if it is final already."""
     async with db.transaction() as cur:
         job = await _locked(cur, job_id)
         if job.status.final:
@@ -128,12 +128,12 @@ async def cancel(db: Database, job_id: UUID) -> Job:
 async def retry(
     db: Database, job_id: UUID, *, selection: Sequence[range] | str | None, changes: Mapping[str, Any], request_id: str
 ) -> Job:
-    """Let a final job begin anew, with changed options.
+    """Start another attempt of a final job, with changed options.
 
-    With a selection, or NEEDS_REVIEW in its place, only its pages are read again; the others keep what they say, and
-    those that were never read are taken out of the job. Without one and with the same options, pages that have a text
-    keep it if others have none. Raises NotFound, Conflict when the job is not final, Unprocessable when it has none of
-    the pages.
+    With a selection, or NEEDS_REVIEW in its place, only the selected pages are read again; the others keep their text,
+    and pages that were never read are removed from the job. Without a selection and with unchanged options, only pages
+    without a text are read again, if there are any; else all are. Raises NotFound, Conflict if the job is not final,
+    and Unprocessable if it has none of the selected pages.
     """
     async with db.transaction() as cur:
         job = await _locked(cur, job_id)
@@ -148,17 +148,17 @@ async def retry(
                 options = replace(options, pages=format_pages(selection))
             done = failed = 0
         else:
-            stands = await pages.statuses(cur, job_id)
-            again = _to_read_again(stands, selection, same_options=options == job.options)
-            kept = {number: status for number, status in stands.items() if number not in again}
-            if unread := [number for number, status in kept.items() if status is PageStatus.PENDING]:
+            statuses = await pages.statuses(cur, job_id)
+            again = _to_read_again(statuses, selection, same_options=options == job.options)
+            unchanged = {number: status for number, status in statuses.items() if number not in again}
+            if unread := [number for number, status in unchanged.items() if status is PageStatus.PENDING]:
                 await pages.drop(cur, job_id=job_id, numbers=unread)
-                await jobs.resize(cur, job_id=job_id, pages_total=len(stands) - len(unread))
+                await jobs.resize(cur, job_id=job_id, pages_total=len(statuses) - len(unread))
             await pages.reset(cur, job_id=job_id, numbers=again)
-            done = sum(status is PageStatus.DONE for status in kept.values())
-            failed = sum(status is PageStatus.FAILED for status in kept.values())
+            done = sum(status is PageStatus.DONE for status in unchanged.values())
+            failed = sum(status is PageStatus.FAILED for status in unchanged.values())
         await jobs.retry(cur, job_id=job_id, options=options, request_id=request_id, done=done, failed=failed)
-        return _there(await jobs.find(cur, job_id))
+        return _present(await jobs.find(cur, job_id))
 
 
 async def _to_review(cur: Cursor, job: Job) -> list[range]:
@@ -172,23 +172,23 @@ async def _to_review(cur: Cursor, job: Job) -> list[range]:
 
 
 def _to_read_again(
-    stands: Mapping[int, PageStatus], selection: Sequence[range] | None, *, same_options: bool
+    statuses: Mapping[int, PageStatus], selection: Sequence[range] | None, *, same_options: bool
 ) -> list[int]:
-    """Which of a job's pages another attempt reads."""
+    """The pages that another attempt reads."""
     if selection is not None:
-        chosen = [number for number in stands if any(number in part for part in selection)]
+        chosen = [number for number in statuses if any(number in part for part in selection)]
         if not chosen:
             raise Unprocessable(
                 "The job has none of these pages.",
-                errors=[{"detail": f"The last page is {max(stands)}.", "parameter": "pages"}],
+                errors=[{"detail": f"The last page is {max(statuses)}.", "parameter": "pages"}],
             )
         return chosen
-    without_text = [number for number, status in stands.items() if status is not PageStatus.DONE]
-    return without_text if same_options and without_text else list(stands)
+    without_text = [number for number, status in statuses.items() if status is not PageStatus.DONE]
+    return without_text if same_options and without_text else list(statuses)
 
 
 async def reap(db: Database, job_id: UUID) -> Job | None:
-    """Take back what is claimed of a job and whose lease has run out, and give up what was lost too often."""
+    """End the claims on a job whose leases have run out; what was lost too often fails for good."""
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         if job is None:
@@ -198,13 +198,13 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
             await claims.lose_opening(cur, job_id)
             await job_history.add(cur, job_id=job_id, step=Step.OPENING, outcome=Outcome.LOST)
             if lost_before + 1 >= LOST_LEASES:
-                return await _end(cur, job, Status.FAILED, lost())
+                return await _end(cur, job, Status.FAILED, lost_failure())
         expired, given_up = await claims.expired_pages(cur, job_id), 0
         for page in expired:
             await claims.lose_page(cur, job_id=job_id, number=page.number)
             await job_history.add(cur, job_id=job_id, step=Step.PAGE, outcome=Outcome.LOST, page=page.number)
             if page.lost_leases + 1 >= LOST_LEASES:
-                await pages.give_up(cur, job_id=job_id, number=page.number, failure=lost())
+                await pages.give_up(cur, job_id=job_id, number=page.number, failure=lost_failure())
                 given_up += 1
         if given_up:
             return await _count(cur, job, done=0, failed=given_up)
@@ -213,8 +213,8 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
         return await _reload(cur, job) if lost_before is not None or expired else None
 
 
-def lost() -> Failure:
-    """Why a page or a document is given up whose reader fell silent again and again."""
+def lost_failure() -> Failure:
+    """Why a page or a document failed that lost its lease again and again."""
     return Failure(
         DocumentErrorCode.LOST, f"Reading it was begun {LOST_LEASES} times, and each time the worker disappeared."
     )
@@ -227,7 +227,7 @@ async def _locked(cur: Cursor, job_id: UUID) -> Job:
     return job
 
 
-def _there(job: Job | None) -> Job:
+def _present(job: Job | None) -> Job:
     if job is None:
         raise AssertionError("a job was not there in the transaction that has locked it")
     return job
@@ -249,7 +249,7 @@ async def _settle(cur: Cursor, job: Job, claim_id: UUID, results: Results) -> Jo
 
 
 async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job:
-    """Count pages that were settled, and end the job if they were the last; `job` as it was when it was locked."""
+    """Count pages that were read or have failed, and end the job with its last page; `job` is as it was locked."""
     if job.pages_done + job.pages_failed + done + failed == job.pages_total:
         failure = None if job.pages_done + done else await pages.first_failure(cur, job.id)
         return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)

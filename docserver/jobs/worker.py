@@ -1,4 +1,4 @@
-"""The slots and their drain: free slots take announced jobs and hand them to the pipeline. Knows nothing of OCR."""
+"""The slots of a process: each takes announced jobs and hands them to the pipeline. Knows nothing of OCR."""
 
 import asyncio
 import logging
@@ -13,13 +13,13 @@ from docserver.redis.queue import Queue
 log = logging.getLogger("docserver.worker")
 
 TAKE_S = 1.0
-"""A slot waits so long for an announcement before it looks whether it is to stop."""
+"""Longest wait for an announcement, after which a slot checks whether it has to stop."""
 
-LOOK_S = 3.0
-"""An idle worker asks the database so often for jobs whose announcement was lost."""
+POLL_S = 3.0
+"""Interval at which an idle worker asks the database for jobs whose announcement was lost."""
 
 FAULT_PAUSE_S = 1.0
-"""After a fault of the surroundings a slot rests for so long, as the next job would meet the same."""
+"""Pause of a slot after a fault of the database or the machine, because the next job would meet the same fault."""
 
 
 class Worker:
@@ -30,17 +30,19 @@ class Worker:
         self._queue = queue
         self._slots = slots
         self._stopping = asyncio.Event()
-        self._looked_at = 0.0
+        self._polled_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
-        self._beating: asyncio.Task[None] | None = None
+        self._heartbeat: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start all slots."""
-        self._beating = asyncio.create_task(self._pipeline.keep_claims(), name="beat")
-        self._tasks = [asyncio.create_task(self._serve(number), name=f"slot {number}") for number in range(self._slots)]
+        self._heartbeat = asyncio.create_task(self._pipeline.run_heartbeat(), name="heartbeat")
+        self._tasks = [
+            asyncio.create_task(self._run_slot(number), name=f"slot {number}") for number in range(self._slots)
+        ]
 
     async def stop(self, *, grace_s: float) -> None:
-        """Take nothing new, let the pages being read end within the grace time, and give the rest back."""
+        """Claim nothing new, let pages that are being read finish within the grace time, and release the rest."""
         self._stopping.set()
         self._pipeline.stop()
         if self._tasks:
@@ -48,12 +50,12 @@ class Worker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._beating:
-            self._beating.cancel()
-            await asyncio.gather(self._beating, return_exceptions=True)
+        if self._heartbeat:
+            self._heartbeat.cancel()
+            await asyncio.gather(self._heartbeat, return_exceptions=True)
         log.info("worker stopped")
 
-    async def _serve(self, number: int) -> None:
+    async def _run_slot(self, number: int) -> None:
         slot = self._pipeline.slot(number)
         try:
             await slot.start()
@@ -74,26 +76,26 @@ class Worker:
             await slot.close()
 
     async def _next(self) -> UUID | None:
-        """A job that may have work; None after a while without one."""
+        """A job that may have work; None if none was announced for a while."""
         try:
             job_id = await self._queue.take(wait_s=TAKE_S)
             if job_id is not None and self._stopping.is_set():
                 await self._queue.announce(job_id)
                 return None
         except RedisUnavailable:
-            job_id = await self._look()
+            job_id = await self._poll()
             if job_id is None:
                 await self._rest(TAKE_S)
             return job_id
-        if job_id is None and time.monotonic() - self._looked_at > LOOK_S:
-            return await self._look()
+        if job_id is None and time.monotonic() - self._polled_at > POLL_S:
+            return await self._poll()
         return job_id
 
-    async def _look(self) -> UUID | None:
-        self._looked_at = time.monotonic()
-        found = await self._pipeline.runnable(limit=2 * self._slots)
-        # Slots that look at the same time should not all find the same job.
-        return random.choice(found) if found else None  # noqa: S311 - spreads load, guards nothing
+    async def _poll(self) -> UUID | None:
+        self._polled_at = time.monotonic()
+        runnable = await self._pipeline.runnable(limit=2 * self._slots)
+        # Slots that poll at the same time should not all get the same job.
+        return random.choice(runnable) if runnable else None  # noqa: S311 - spreads load, guards nothing
 
     async def _rest(self, seconds: float) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Cached reads in Redis: jobs, written through with every change, and rendered results. MySQL is the truth."""
+"""The cache of jobs and results in Redis. Every change of a job is written through; MySQL is the truth."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -21,18 +21,19 @@ TTL_S = 3600
 
 FRESH_S = 5
 FINAL_FRESH_S = 60
-"""A job is believed for so long, unfinished and final: a change whose write to Redis was lost shows after it at the
-latest, even where whoever owed the write is dead."""
+"""Seconds for which a cached job is served without asking the database, while unfinished and when final. A change
+that did not reach Redis shows after this time at the latest, even if the process that made the change is dead."""
 
 DELETED = "deleted"
 DELETED_S = 60
-"""How long a deleted job's mark stays, so that a reader or writer who was late cannot bring the job back."""
+"""How long the mark of a deleted job stays, so that a late reader or writer cannot put the job back."""
 
 DELETED_VERSION = 2**53 - 1
-"""Later than any version: the largest whole number that Lua compares exactly."""
+"""Higher than any version: the largest whole number that Lua compares exactly."""
 
-MAX_OWED = 1000
-"""Some megabytes at most; of what is forgotten an old state may be told until its time is over."""
+MAX_UNSENT = 1000
+"""Changes kept in memory while Redis is away: some megabytes. Readers of a job whose change was dropped may see its old
+state until that is too old to be served."""
 
 _put_job = Script.load("put_job")
 _put_result = Script.load("put_result")
@@ -40,7 +41,7 @@ _put_result = Script.load("put_result")
 
 @dataclass(frozen=True, slots=True)
 class CachedJob:
-    """A job as its readers get it."""
+    """A job as readers get it."""
 
     version: int
     status: Status
@@ -70,89 +71,90 @@ class CachedJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What is kept of a job."""
+class CacheEntry:
+    """What the cache has of a job."""
 
     job: CachedJob
     fresh: bool
-    """Whether it may be told without asking the database."""
+    """True if the job may be served without asking the database."""
     result: bytes | None = None
-    """Of this version of the job."""
+    """The result that was asked for, of this version of the job; None if it is not cached."""
 
 
 class Cache:
-    """Jobs and results kept for readers; reads miss and writes but `forget` pass silently while Redis is away."""
+    """Jobs and results for readers. While Redis is away, reads find nothing and only `forget` raises."""
 
     def __init__(self, redis: Redis, *, ttl_s: int, max_result_bytes: int) -> None:
         self._redis = redis
         self._ttl_ms = ttl_s * 1000
         self._max_result_bytes = max_result_bytes
-        # What Redis did not take, None for a deletion: it may come back with an older state, which nobody must be told.
-        self._owed: dict[UUID, CachedJob | None] = {}
+        # Changes that did not reach Redis; None is a deletion. Redis may come back with an older state, which must not
+        # be served.
+        self._unsent: dict[UUID, CachedJob | None] = {}
 
     async def job(self, job_id: UUID, *, stale: bool = False) -> CachedJob | None:
-        """The job, unless it is not kept or, `stale` aside, kept for too long to be believed."""
-        kept = await self._kept(job_id)
-        return kept.job if kept and (stale or kept.fresh) else None
+        """The job if it is cached and fresh; with `stale`, also if it is not fresh."""
+        entry = await self._entry(job_id)
+        return entry.job if entry and (stale or entry.fresh) else None
 
-    async def result(self, job_id: UUID, name: str) -> Kept | None:
-        """The job and its rendered result, as far as they are kept; `name` is the result's format and pages."""
-        return await self._kept(job_id, ("HGET", RESULT_KEY.format(job_id), name))
+    async def result(self, job_id: UUID, name: str) -> CacheEntry | None:
+        """The job, and its result if that is cached too; `name` is the result's format and pages."""
+        return await self._entry(job_id, ("HGET", RESULT_KEY.format(job_id), name))
 
-    async def _kept(self, job_id: UUID, *more: tuple[str, ...]) -> Kept | None:
+    async def _entry(self, job_id: UUID, *more: tuple[str, ...]) -> CacheEntry | None:
         key = JOB_KEY.format(job_id)
         try:
-            found, left_ms, *results = await self._redis.commands(("GET", key), ("PTTL", key), *more)
+            value, left_ms, *results = await self._redis.commands(("GET", key), ("PTTL", key), *more)
         except RedisUnavailable:
             return None
-        job = _parse(found)
+        job = _parse(value)
         if job is None:
             return None
         fresh_s = FINAL_FRESH_S if job.status.final else FRESH_S
         fresh = int(left_ms) > self._ttl_ms - fresh_s * 1000
-        if job_id in self._owed:
-            owed = self._owed[job_id]
-            if owed is None:
+        if job_id in self._unsent:
+            unsent = self._unsent[job_id]
+            if unsent is None:
                 return None
-            if owed.version > job.version:
-                return Kept(owed, fresh)
-        return Kept(job, fresh, *results)
+            if unsent.version > job.version:
+                return CacheEntry(unsent, fresh)
+        return CacheEntry(job, fresh, *results)
 
     async def put_job(self, job: CachedJob, *, job_id: UUID) -> None:
-        """Keep a job unless a later version is kept, and wake those who wait for it."""
+        """Cache a job unless a later version is cached, and wake those who wait for it."""
         try:
             await self._put(job_id, job)
         except RedisUnavailable:
             log.info("job not cached", extra={"job_id": str(job_id)})
-            self._owe(job_id, job)
+            self._remember(job_id, job)
 
     async def forget(self, job_id: UUID) -> None:
-        """Drop a deleted job with its results; raises RedisUnavailable when it may still be there."""
+        """Remove a deleted job with its results; raises RedisUnavailable if it may still be cached."""
         try:
             await self._put(job_id, None)
         except RedisUnavailable:
-            self._owe(job_id, None)
+            self._remember(job_id, None)
             raise
 
-    async def repay(self) -> None:
-        """Put what could not be put while Redis was away."""
-        for job_id, state in list(self._owed.items()):
+    async def flush(self) -> None:
+        """Send the changes that did not reach Redis while it was away."""
+        for job_id, state in list(self._unsent.items()):
             try:
                 await self._put(job_id, state)
             except RedisUnavailable:
                 return
-            if job_id in self._owed and self._owed[job_id] is state:
-                del self._owed[job_id]
+            if job_id in self._unsent and self._unsent[job_id] is state:
+                del self._unsent[job_id]
 
-    def _owe(self, job_id: UUID, state: CachedJob | None) -> None:
-        owed = self._owed.pop(job_id, state)
-        later = owed is not None and (state is None or state.version > owed.version)
-        self._owed[job_id] = state if later else owed
-        if len(self._owed) > MAX_OWED:
-            del self._owed[next(iter(self._owed))]
+    def _remember(self, job_id: UUID, state: CachedJob | None) -> None:
+        unsent = self._unsent.pop(job_id, state)
+        later = unsent is not None and (state is None or state.version > unsent.version)
+        self._unsent[job_id] = state if later else unsent
+        if len(self._unsent) > MAX_UNSENT:
+            del self._unsent[next(iter(self._unsent))]
 
     async def put_result(self, job_id: UUID, name: str, *, version: int, body: bytes) -> None:
-        """Keep a rendered result, unless it is too large or the job has changed."""
+        """Cache a result, unless it is too large or the job has changed."""
         if len(body) > self._max_result_bytes:
             return
         keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
@@ -170,9 +172,9 @@ class Cache:
         await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANNEL, f"{job_id} {status}"])
 
 
-def _parse(kept: bytes | None) -> CachedJob | None:
-    if kept is None:
+def _parse(value: bytes | None) -> CachedJob | None:
+    if value is None:
         return None
-    head, _, body = kept.partition(b"\n")
+    head, _, body = value.partition(b"\n")
     version, _, status = head.decode().partition(" ")
     return None if status == DELETED else CachedJob(int(version), Status(status), body)

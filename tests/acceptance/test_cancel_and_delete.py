@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from docserver.jobs.leases import BEATS_PER_LEASE
+from docserver.jobs.leases import HEARTBEATS_PER_LEASE
 from docserver.redis.client import Redis
 from tests.support.processes import alive, children, until_gone
 from tests.support.samples import png
@@ -68,7 +68,7 @@ async def test_cancel_kills_the_page_being_read_on_another_instance(start: Start
 
 
 async def test_without_redis_cancel_kills_the_page_at_the_next_beat(start: Start, tmp_path: Path) -> None:
-    service = await start(slots="1", redis_url=f"unix://{tmp_path}/nobody.sock", lease_s=str(BEATS_PER_LEASE))
+    service = await start(slots="1", redis_url=f"unix://{tmp_path}/nobody.sock", lease_s=str(HEARTBEATS_PER_LEASE))
     job, family = await reading(service, service)
 
     async with service.http.post(f"/v1/jobs/{job['job_id']}/cancel") as response:

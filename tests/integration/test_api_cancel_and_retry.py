@@ -238,7 +238,7 @@ async def test_the_time_left_is_reckoned_from_the_pages_of_this_attempt(resource
     await retry(resources, job_id)
     claims = Claims(resources)
 
-    async with claims.taken(job_id) as claim:
+    async with claims.claimed(job_id) as claim:
         assert claim
         assert claim.job.status is Status.PROCESSING
         await change(
@@ -256,7 +256,7 @@ async def test_the_models_of_pages_that_are_kept_stay_named(resources: Resources
     job_id = await make_partly_read(resources, total=2, done=1)
     await retry(resources, job_id, selection=[range(2, 3)], languages="deu")
 
-    async with Claims(resources).taken(job_id) as claim:
+    async with Claims(resources).claimed(job_id) as claim:
         assert claim
         assert claim.job.engine
         assert set(claim.job.engine["models"]) == {"eng", "deu"}

@@ -19,7 +19,7 @@ from docserver.redis.cache import (
     RESULT_KEY,
     Cache,
     CachedJob,
-    Kept,
+    CacheEntry,
 )
 from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
@@ -47,9 +47,9 @@ def job(version: int, status: Status = Status.PENDING, body: bytes = b'{"a": "\x
 DONE = job(5, Status.COMPLETED)
 
 
-def kept(state: CachedJob, result: bytes | None) -> Kept:
+def kept(state: CachedJob, result: bytes | None) -> CacheEntry:
     """What a reader is told without the database being asked."""
-    return Kept(state, fresh=True, result=result)
+    return CacheEntry(state, fresh=True, result=result)
 
 
 async def left_ms(resources: Resources, key: str) -> int:
@@ -125,7 +125,7 @@ async def test_a_job_is_believed_for_its_time_alone(
 
     assert await cache.job(job_id) == (state if believed else None)
     assert await cache.job(job_id, stale=True) == state
-    assert await cache.result(job_id, "txt:") == Kept(state, fresh=believed)
+    assert await cache.result(job_id, "txt:") == CacheEntry(state, fresh=believed)
 
 
 async def test_a_deleted_job_is_not_brought_back_by_who_is_late(cache: Cache, resources: Resources) -> None:
@@ -343,18 +343,18 @@ async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_b
         for version in (6, 8, 7):
             await cache.put_job(job(version), job_id=job_id)
         await cache.put_job(job(6), job_id=newer_elsewhere)
-        await cache.repay()
+        await cache.flush()
     await other.put_job(job(9), job_id=newer_elsewhere)
 
     assert await other.job(job_id) == DONE
     assert await cache.job(job_id) == job(8)
     assert await cache.result(job_id, "txt:") == kept(job(8), None)
     assert await cache.job(newer_elsewhere) == job(9)
-    await cache.repay()
+    await cache.flush()
 
     assert await other.job(job_id) == job(8)
     assert await other.job(newer_elsewhere) == job(9)
-    assert cache._owed == {}
+    assert cache._unsent == {}
 
 
 async def test_a_deletion_that_redis_did_not_take_is_not_undone_by_what_it_has(
@@ -373,19 +373,19 @@ async def test_a_deletion_that_redis_did_not_take_is_not_undone_by_what_it_has(
     assert await cache.job(job_id) is None
     assert await cache.job(job_id, stale=True) is None
     assert await cache.result(job_id, "txt:") is None
-    await cache.repay()
+    await cache.flush()
 
     assert await other.job(job_id, stale=True) is None
-    assert cache._owed == {}
+    assert cache._unsent == {}
 
 
 async def test_only_so_many_states_are_kept_for_a_redis_that_is_away(
     without_redis: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("docserver.redis.cache.MAX_OWED", 2)
+    monkeypatch.setattr("docserver.redis.cache.MAX_UNSENT", 2)
     ids = [uuid4() for _ in range(3)]
 
     for job_id in ids:
         await without_redis.put_job(DONE, job_id=job_id)
 
-    assert list(without_redis._owed) == ids[1:]
+    assert list(without_redis._unsent) == ids[1:]

@@ -52,7 +52,7 @@ async def held_pages(db: Database, claim_id: UUID) -> list[int]:
 
 @asynccontextmanager
 async def keeping(claims: Claims) -> Any:
-    task = asyncio.create_task(claims.keep())
+    task = asyncio.create_task(claims.run_heartbeat())
     yield
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -77,7 +77,7 @@ class Work:
 
 async def do(claims: Claims, job_id: UUID, work: Work) -> Claim | None:
     """Work on a job until the claim is lost, as a slot does."""
-    async with claims.taken(job_id) as claim:
+    async with claims.claimed(job_id) as claim:
         assert claim is not None
         await claims.guard(claim, work.run())
     return claim
@@ -93,11 +93,11 @@ async def test_a_claim_that_was_taken_away_interrupts_its_work_at_the_next_beat(
     claims, work = claims_of(resources), Work()
     task = asyncio.create_task(do(claims, job_id, work))
     await work.begun.wait()
-    await claims.beat()
+    await claims.heartbeat()
     still_working = not task.done()
 
     await change(resources.db, "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s", job_id.bytes)
-    await claims.beat()
+    await claims.heartbeat()
     await ended(task)
 
     assert (still_working, work.cancelled) == (True, True)
@@ -127,7 +127,7 @@ async def test_a_page_that_others_finish_interrupts_nobody(resources: Resources)
     other, (number,) = await claim_pages(resources.db, job_id, limit=1)
     await transitions.settle_pages(resources.db, job_id=job_id, claim_id=other, results={number: READING})
 
-    await claims.beat()
+    await claims.heartbeat()
 
     assert not task.done()
     task.cancel()
@@ -173,7 +173,7 @@ async def test_nothing_new_is_begun_with_a_lease_that_is_nearly_over(resources: 
     _, job_id = await make_job(resources.db, total=1)
     claims, work = claims_of(resources, db=switch, lease_s=1.0), Work()
 
-    async with claims.taken(job_id) as claim:
+    async with claims.claimed(job_id) as claim:
         assert claim
         loop = asyncio.get_running_loop()
         over = loop.time() + 1.0
@@ -189,7 +189,7 @@ async def test_what_was_read_can_still_be_saved_after_an_outage_while_nobody_too
 ) -> None:
     _, job_id = await make_job(resources.db, total=1)
     claims = claims_of(resources, db=switch, lease_s=1.0)
-    async with claims.taken(job_id) as claim:
+    async with claims.claimed(job_id) as claim:
         assert claim
         await change(resources.db, "UPDATE pages SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
 
@@ -206,7 +206,7 @@ async def test_what_could_not_be_given_back_is_given_back_by_a_later_beat_and_co
     claims = claims_of(resources, db=switch)
     ids = []
     with pytest.raises(DatabaseUnavailable):
-        async with claims.taken(job_id) as claim:
+        async with claims.claimed(job_id) as claim:
             assert claim
             ids.append(claim.id)
             switch.away = True
@@ -214,9 +214,9 @@ async def test_what_could_not_be_given_back_is_given_back_by_a_later_beat_and_co
     assert await held_pages(resources.db, ids[0]) == [1]
 
     with pytest.raises(DatabaseUnavailable):
-        await claims.beat()
+        await claims.heartbeat()
     switch.away = False
-    await claims.beat()
+    await claims.heartbeat()
 
     assert await held_pages(resources.db, ids[0]) == []
     assert await lost_leases(resources.db, job_id) == [0]
@@ -231,7 +231,7 @@ async def test_infrastructure_that_fails_gives_the_work_back_at_once(
     claims = claims_of(resources)
 
     with pytest.raises(type(fault)):
-        async with claims.taken(job_id):
+        async with claims.claimed(job_id):
             raise fault
 
     assert (await claim_pages(resources.db, job_id))[1] == [1]
@@ -248,7 +248,7 @@ async def test_a_job_that_is_final_taken_or_gone_gives_no_claim(resources: Resou
     claims = claims_of(resources)
 
     for job_id in (final, taken, gone):
-        async with claims.taken(job_id) as claim:
+        async with claims.claimed(job_id) as claim:
             assert claim is None
 
 
@@ -258,7 +258,7 @@ async def test_a_page_that_failed_before_is_taken_alone(resources: Resources) ->
     claims, chunks = claims_of(resources, chunk_pages=4), []
 
     for _ in range(5):
-        async with claims.taken(job_id) as claim:
+        async with claims.claimed(job_id) as claim:
             assert claim
             numbers = await held_pages(resources.db, claim.id)
             chunks.append(numbers)
@@ -274,7 +274,7 @@ async def test_the_work_itself_may_end_and_its_value_comes_through(resources: Re
     _, job_id = await make_job(resources.db, total=1)
     claims = claims_of(resources)
 
-    async with claims.taken(job_id) as claim:
+    async with claims.claimed(job_id) as claim:
         assert claim
         assert await claims.guard(claim, asyncio.sleep(0, "value")) == "value"
 
@@ -306,20 +306,20 @@ async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(re
     assert all(entry.started_at <= entry.ended_at for entry in job.history)
     async with db.session() as cur:
         _, page = await pages.of_job(cur, job_id=job_id, after=0, limit=2)
-    assert page.failure == replace(transitions.lost(), page=2)
+    assert page.failure == replace(transitions.lost_failure(), page=2)
 
 
 async def test_a_document_that_three_workers_left_while_opening_it_is_lost(resources: Resources) -> None:
     db = resources.db
     _, job_id = await make_job(db)
     for _ in range(transitions.LOST_LEASES):
-        async with claims_of(resources).taken(job_id) as claim:
+        async with claims_of(resources).claimed(job_id) as claim:
             assert claim
             await expire_and_reap(db, job_id)
 
     job = await found(db, job_id)
 
-    assert (job.status, job.failure) == (Status.FAILED, transitions.lost())
+    assert (job.status, job.failure) == (Status.FAILED, transitions.lost_failure())
     assert told(job.as_json()["history"]) == [(1, "opening", None, "lost", None)] * 3 + [
         (1, "job", None, "failed", "lost")
     ]
@@ -328,15 +328,15 @@ async def test_a_document_that_three_workers_left_while_opening_it_is_lost(resou
 async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resources: Resources) -> None:
     db = resources.db
     _, job_id = await make_job(db)
-    async with claims_of(resources).taken(job_id) as claim:
+    async with claims_of(resources).claimed(job_id) as claim:
         assert claim
         assert await transitions.postpone_opening(db, job_id=job_id, claim_id=claim.id, code=TIMEOUT.code, delay_s=0)
-    async with claims_of(resources).taken(job_id) as claim:
+    async with claims_of(resources).claimed(job_id) as claim:
         assert claim
         key = {"job_id": job_id, "claim_id": claim.id}
         await transitions.open_pages(db, **key, numbers=[4], limit=1, lease_s=30, read={})
         assert await transitions.postpone_page(db, **key, number=4, code=TIMEOUT.code, delay_s=0)
-    async with claims_of(resources).taken(job_id) as claim:
+    async with claims_of(resources).claimed(job_id) as claim:
         assert claim
         job = await transitions.settle_pages(db, job_id=job_id, claim_id=claim.id, results={4: TIMEOUT})
 
@@ -371,10 +371,10 @@ async def test_a_guarded_work_is_refused_after_its_claim_was_lost(resources: Res
     _, job_id = await make_job(resources.db, total=2)
     claims, lost = claims_of(resources), []
 
-    async with claims.taken(job_id) as claim:
+    async with claims.claimed(job_id) as claim:
         assert claim
         await change(resources.db, "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s", job_id.bytes)
-        await claims.beat()
+        await claims.heartbeat()
         try:
             await claims.guard(claim, Work().run())
         except ClaimLost:

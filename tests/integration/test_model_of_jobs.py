@@ -185,7 +185,7 @@ class Life(RuleBasedStateMachine):
         self.take_job(self.job(n), self.workers[worker])
 
     def take_job(self, job: model.Job, worker: Claims) -> bool:
-        context = worker.taken(job.id)
+        context = worker.claimed(job.id)
         claim = self.run(context.__aenter__())
         assert (claim is not None) == job.runnable
         if claim is None:
@@ -267,21 +267,21 @@ class Life(RuleBasedStateMachine):
     @rule(n=which)
     def give_back(self, n: int) -> None:
         worker, claim_id, job_id = self.claims[self.index(n)]
-        self.run(worker.give_back(claim_id, job_id))
+        self.run(worker.release(claim_id, job_id))
         if job_id in self.jobs:
             self.jobs[job_id].release(claim_id)
 
     @rule(worker=st.integers(0, WORKERS - 1))
     def beat(self, worker: int) -> None:
         held = {claim_id: job_id for one, claim_id, job_id in self.claims if one is self.workers[worker]}
-        before = {claim_id for claim_id in held if self.workers[worker]._held[claim_id].lost}
-        self.run(self.workers[worker].beat())
+        before = {claim_id for claim_id in held if self.workers[worker]._leases[claim_id].lost}
+        self.run(self.workers[worker].heartbeat())
         for claim_id, job_id in held.items():
             if claim_id in before:
                 # It has learned that already, and does not ask again: what it holds no more may lapse.
                 continue
             stands = job_id in self.jobs and self.jobs[job_id].beat(claim_id)
-            assert self.workers[worker]._held[claim_id].lost == (not stands)
+            assert self.workers[worker]._leases[claim_id].lost == (not stands)
 
     @precondition(lambda self: self.claims)
     @rule(n=which)

@@ -119,7 +119,7 @@ async def test_a_commit_that_got_no_answer_loses_no_page_and_reads_none_twice(
     async with at_work(resources, tmp_path, db=Unanswered(resources.db, answers_lost=answers_lost)) as made:
         if answers_lost > 3:
             async with in_time():
-                while not made._claims._owed:
+                while not made._claims._unreleased:
                     await asyncio.sleep(0.01)
             return
         final = await completed(client, job["job_id"])
