@@ -1,6 +1,6 @@
-"""What keeps the promise that nothing is lost or left behind: leases, announcements, deletions, retention, files.
+"""Makes sure that nothing is lost or left behind: leases, announcements, deletions, retention, files.
 
-One process does it for all; should it die, another takes it over.
+One process does this for all; if it dies, another one takes over.
 """
 
 import asyncio
@@ -20,45 +20,46 @@ log = logging.getLogger("docserver.maintenance")
 TASK = "maintenance"
 
 ROUNDS_PER_LEASE = 3
-"""A round may fail or take long; when so many are missing another process takes over."""
+"""A round may fail or take long; after so many missed rounds another process takes over."""
 
-GIVE_BACK_S = 1.0
-"""A process that stops has better things to do than to wait for a database that is away."""
+RESIGN_S = 1.0
+"""Longest wait for the database when a process stops: the lease would run out by itself soon."""
 
 ANNOUNCED_AT_ONCE = 1000
-"""Announcements compared with the jobs in one round: bounds the script that does it."""
+"""Announcements compared with jobs in one round: bounds the time that the Lua script blocks Redis."""
 
 EXPIRED_AT_ONCE = 200
-"""Jobs freed, documents removed and deletions cleared in one round; the others follow in the next."""
+"""Jobs freed, documents removed and deletions cleared in one round; the rest follows in the next round."""
 
 DELETED_KEPT_S = 30 * 86_400.0
-"""Readers of a deleted document learn for so long that it was deleted; then it is as if it had never been."""
+"""For this time a deleted document is answered with 410; after it with 404, as if it had never existed."""
 
 FILES_EVERY_S = 300.0
 FILES_GRACE_S = 3600.0
-"""A file without a row may be one whose commit is under way; after an hour no such commit can be."""
+"""A file without a row may belong to a commit that is under way; no commit takes an hour."""
 
 FILES_AT_ONCE = 500
 
 
 class Maintenance:
-    """A round every few seconds; each is harmless to repeat, and to run in several processes at once."""
+    """Runs a round every few seconds. Rounds may be repeated and may run in several processes at once."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._id = uuid4()
         self._files_at = 0.0
         self._orphans: set[UUID] = set()
-        # Whoever works renews its leases before this process trusts that those which ran out are abandoned.
+        # After a start, and after a time without the database, workers get time to extend their leases before those
+        # that have run out count as lost.
         self._leases_from = time.monotonic()
 
     async def run(self) -> None:
-        """Go round whenever no other process does, until cancelled."""
+        """Run rounds while this process is the leader, until cancelled."""
         try:
             while True:
                 try:
                     await self._resources.cache.flush()
-                    if await self._elected():
+                    if await self._is_leader():
                         await self.round()
                 except DatabaseUnavailable:
                     self._leases_from = time.monotonic() + self._resources.settings.lease_s
@@ -70,9 +71,9 @@ class Maintenance:
             await self._resign()
 
     async def round(self) -> None:
-        """Free what nobody works on any more, announce what waits, remove what is over, and look at files now and then.
+        """End expired leases, repeat announcements, remove expired documents, clear deletions, and check files.
 
-        What Redis or the storage refuses now, a later round does.
+        What fails because Redis or the storage is away is done in a later round.
         """
         if time.monotonic() >= self._leases_from:
             await self._expire_leases()
@@ -85,27 +86,27 @@ class Maintenance:
             self._files_at = time.monotonic()
             await self._collect_files()
 
-    async def _elected(self) -> bool:
+    async def _is_leader(self) -> bool:
         lease_s = ROUNDS_PER_LEASE * self._resources.settings.maintenance_s
         async with self._resources.db.session() as cur:
             return await leader.acquire(cur, TASK, holder=self._id, lease_s=lease_s)
 
     async def _resign(self) -> None:
         with suppress(DatabaseUnavailable, TimeoutError):
-            async with asyncio.timeout(GIVE_BACK_S), self._resources.db.session() as cur:
+            async with asyncio.timeout(RESIGN_S), self._resources.db.session() as cur:
                 await leader.resign(cur, TASK, holder=self._id)
 
     async def _expire_leases(self) -> None:
         async with self._resources.db.session() as cur:
-            abandoned = await claims.jobs_with_expired_leases(cur, limit=EXPIRED_AT_ONCE)
-        for job_id in abandoned:
+            expired = await claims.jobs_with_expired_leases(cur, limit=EXPIRED_AT_ONCE)
+        for job_id in expired:
             job = await transitions.reap(self._resources.db, job_id)
             if job:
                 log.warning("leases ran out", extra={"job_id": str(job_id)})
                 await notify.publish(self._resources, job)
 
     async def _announce(self) -> None:
-        """Repeat announcements that were lost, and take those back that lead nowhere: the list stays bounded."""
+        """Repeat lost announcements, and remove those of jobs that are gone or final; so the list stays bounded."""
         queue = self._resources.queue
         announced = await queue.announced(limit=ANNOUNCED_AT_ONCE)
         async with self._resources.db.session() as cur:
@@ -124,21 +125,21 @@ class Maintenance:
 
     async def _clear_deletions(self) -> None:
         async with self._resources.db.session() as cur:
-            left = await deletions.uncleared(cur, limit=EXPIRED_AT_ONCE)
+            uncleared = await deletions.uncleared(cur, limit=EXPIRED_AT_ONCE)
             await deletions.forget(cur, older_than_s=DELETED_KEPT_S, limit=ANNOUNCED_AT_ONCE)
-        for document_id, job_ids in left:
+        for document_id, job_ids in uncleared:
             await deletion.clear(self._resources, document_id, job_ids)
 
     async def _collect_files(self) -> None:
-        """Remove files that are old, have no row, and had none when this process looked before.
+        """Remove files that are old, have no row, and had none at this process's last check either.
 
-        Looking twice makes it independent of clocks: a file that seems old may be one whose commit is under way.
+        The second check makes this safe even if a clock is wrong and a file of a commit under way seems old.
         """
         storage = self._resources.storage
-        kept = await storage.kept_before(FILES_GRACE_S)
+        old = await storage.older_than(FILES_GRACE_S)
         orphans: set[UUID] = set()
-        for start in range(0, len(kept), FILES_AT_ONCE):
-            batch = kept[start : start + FILES_AT_ONCE]
+        for start in range(0, len(old), FILES_AT_ONCE):
+            batch = old[start : start + FILES_AT_ONCE]
             async with self._resources.db.session() as cur:
                 orphans |= set(batch) - await documents.existing(cur, batch)
         for document_id in orphans & self._orphans:

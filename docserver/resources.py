@@ -1,4 +1,4 @@
-"""What a process opens at its start and closes at its end, in one place, for the API and the workers alike."""
+"""What a process opens at its start and closes at its end; the same for the API and the workers."""
 
 import asyncio
 from collections.abc import AsyncIterator

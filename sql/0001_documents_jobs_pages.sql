@@ -1,16 +1,16 @@
--- Documents, their jobs, the jobs' pages, the ids of what was deleted, and who does the chores.
--- Every statement can be run again, so that a migration that was interrupted is simply repeated.
+-- Documents, their jobs, the pages of the jobs, deleted documents, and the leader of maintenance.
+-- Every statement can be run again, so that an interrupted migration is simply repeated.
 
 CREATE TABLE IF NOT EXISTS documents (
     id           BINARY(16)   NOT NULL,
     job_id       BINARY(16)   NOT NULL,          -- the latest job
     filename     VARCHAR(255) NOT NULL,          -- for display, never a path
-    content_type VARCHAR(100) NOT NULL,          -- told by the content
+    content_type VARCHAR(100) NOT NULL,          -- detected from the content
     size         BIGINT       NOT NULL,          -- bytes
     sha256       BINARY(32)   NOT NULL,
-    client       VARCHAR(64)  NOT NULL,          -- who uploaded it, as the rate limit knows clients
+    client       VARCHAR(64)  NOT NULL,          -- who uploaded it, as the rate limiter identifies clients
     created_at   DATETIME(6)  NOT NULL,
-    expires_at   DATETIME(6)  NULL,              -- removed then, with all it left
+    expires_at   DATETIME(6)  NULL,              -- when it is removed
     PRIMARY KEY (id),
     KEY by_creation (created_at, id),
     KEY by_content (client, sha256),
@@ -24,10 +24,10 @@ CREATE TABLE IF NOT EXISTS jobs (
     version       INT          NOT NULL,         -- grows with every change
     options       JSON         NOT NULL,
     request_id    VARCHAR(128) NOT NULL,         -- of the request that made the job, for the logs
-    pages_total   INT          NULL,             -- unknown until the document was opened
+    pages_total   INT          NULL,             -- unknown until the document is opened
     pages_done    INT          NOT NULL DEFAULT 0,
     pages_failed  INT          NOT NULL DEFAULT 0,
-    pages_kept    INT          NOT NULL DEFAULT 0, -- settled by earlier attempts
+    pages_kept    INT          NOT NULL DEFAULT 0, -- read or failed in earlier attempts, and not read again
     eta_s         DOUBLE       NULL,
     attempt       INT          NOT NULL DEFAULT 1,
     claim         BINARY(16)   NULL,             -- who opens the document
@@ -35,11 +35,11 @@ CREATE TABLE IF NOT EXISTS jobs (
     tries         INT          NOT NULL DEFAULT 0, -- times that opening ran out of time or memory, or crashed
     losses        INT          NOT NULL DEFAULT 0, -- leases that ran out while opening
     claimed_at    DATETIME(6)  NULL,
-    history       JSON         NOT NULL,         -- the latest tries and how each ended: see model.Try
+    history       JSON         NOT NULL,         -- moved to job_history by migration 3
     run_after     DATETIME(6)  NOT NULL,
     engine        JSON         NULL,
     confidence    DOUBLE       NULL,             -- mean of the pages with a text, once completed
-    needs_review  JSON         NULL,             -- the first pages to be looked at, once completed
+    needs_review  JSON         NULL,             -- the first pages with low confidence, once completed
     error_code    VARCHAR(40)  NULL,
     error_message VARCHAR(500) NULL,
     error_page    INT          NULL,
@@ -65,13 +65,13 @@ CREATE TABLE IF NOT EXISTS pages (
     losses        INT          NOT NULL DEFAULT 0,
     claimed_at    DATETIME(6)  NULL,
     run_after     DATETIME(6)  NOT NULL,
-    width         INT          NULL,             -- pixels, as a viewer shows it
+    width         INT          NULL,             -- pixels, of the page as a viewer shows it
     height        INT          NULL,
     dpi           INT          NULL,
-    rotation      INT          NULL,             -- degrees clockwise that set its text upright
+    rotation      INT          NULL,             -- degrees clockwise that turn its text upright
     source        VARCHAR(10)  NULL,             -- ocr or text_layer
     confidence    DOUBLE       NULL,             -- 0 to 100
-    needs_review  BOOLEAN      NULL,             -- read unsurely, or nothing although something is drawn
+    needs_review  BOOLEAN      NULL,             -- low confidence, or no text although something is drawn
     text          MEDIUMTEXT   NULL,
     layout        MEDIUMBLOB   NULL,             -- blocks, paragraphs, lines, words: see model.pack_blocks
     error_code    VARCHAR(40)  NULL,
@@ -87,7 +87,7 @@ CREATE TABLE IF NOT EXISTS pages (
 CREATE TABLE IF NOT EXISTS deleted_documents (
     id         BINARY(16)  NOT NULL,
     deleted_at DATETIME(6) NOT NULL,
-    job_ids    JSON        NOT NULL,               -- what may still be in caches and lists
+    job_ids    JSON        NOT NULL,               -- jobs that may still be cached or announced
     cleared    BOOLEAN     NOT NULL DEFAULT FALSE, -- nothing of it is left anywhere
     PRIMARY KEY (id),
     KEY by_deletion (cleared, deleted_at)

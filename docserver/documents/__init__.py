@@ -1,1 +1,1 @@
-"""What clients ask for: documents taken in, listed, cancelled, read again and deleted, and their results."""
+"""What clients ask for: upload, list, cancel, retry and delete documents, and get their results."""

@@ -1,4 +1,4 @@
-"""What clients ask of jobs that are there: cancel, retry. How a job moves is in `moves`."""
+"""Cancel and retry of jobs. The transactions are in `jobs.transitions`."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,8 +17,8 @@ log = logging.getLogger("docserver.api")
 
 
 async def cancel(resources: Resources, job_id: UUID) -> Job:
-    """Stop a job, wherever it is worked on; raises NotFound, Conflict, DatabaseUnavailable."""
-    job = await _moved(
+    """Cancel a job, whichever machine works on it; raises NotFound, Conflict, DatabaseUnavailable."""
+    job = await _transition(
         resources,
         job_id,
         lambda: transitions.cancel(resources.db, job_id),
@@ -38,8 +38,8 @@ async def retry(
     changes: Mapping[str, Any],
     request_id: str,
 ) -> Job:
-    """Let a final job begin anew; raises NotFound, Conflict, Unprocessable, DatabaseUnavailable."""
-    job = await _moved(
+    """Start another attempt of a final job; raises NotFound, Conflict, Unprocessable, DatabaseUnavailable."""
+    job = await _transition(
         resources,
         job_id,
         lambda: transitions.retry(resources.db, job_id, selection=selection, changes=changes, request_id=request_id),
@@ -50,12 +50,12 @@ async def retry(
     return job
 
 
-async def _moved(
-    resources: Resources, job_id: UUID, move: Callable[[], Awaitable[Job]], *, done: Callable[[Status], bool]
+async def _transition(
+    resources: Resources, job_id: UUID, transition: Callable[[], Awaitable[Job]], *, done: Callable[[Status], bool]
 ) -> Job:
-    """Make a move; where the commit got no answer, the job shows whether it was made."""
+    """Make a transition. If the commit got no answer, `done` tells from the job's status whether it took place."""
     try:
-        return await transitions.uncontended(move)
+        return await transitions.uncontended(transition)
     except CommitUnknown:
         async with resources.db.session() as cur:
             job = await jobs.find(cur, job_id)

@@ -1,4 +1,4 @@
-"""Documents removed with all they left: row, file, cached reads, announcements. What fails is repeated later."""
+"""Deletes documents: rows, file, cached jobs, announcements. Maintenance repeats what fails here."""
 
 import logging
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ log = logging.getLogger("docserver.api")
 
 
 async def delete(resources: Resources, document_id: UUID) -> None:
-    """Remove a document with all it left, whoever works on it; raises NotFound, Gone, DatabaseUnavailable."""
+    """Delete a document, even one that is being read; raises NotFound, Gone, DatabaseUnavailable."""
     job_ids = await uncontended(lambda: _delete_rows(resources, document_id))
     log.info("document deleted", extra={"document_id": str(document_id)})
     await _clear_now(resources, document_id, job_ids)
 
 
 async def expire(resources: Resources, document_id: UUID) -> None:
-    """Remove a document that is kept no longer, unless an upload has prolonged it; raises DatabaseUnavailable."""
+    """Delete a document whose time is over, unless an upload has prolonged it; raises DatabaseUnavailable."""
     async with resources.db.transaction() as cur:
         if not await documents.lock_expired(cur, document_id):
             return
@@ -31,7 +31,7 @@ async def expire(resources: Resources, document_id: UUID) -> None:
 
 
 async def _clear_now(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
-    # From here on it is gone for certain; should this process die now, maintenance clears up.
+    # The rows are gone. If this process dies now, maintenance clears the rest.
     try:
         await clear(resources, document_id, job_ids)
     except (RedisUnavailable, DatabaseUnavailable, OSError) as error:
@@ -39,7 +39,7 @@ async def _clear_now(resources: Resources, document_id: UUID, job_ids: Sequence[
 
 
 async def clear(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
-    """Remove what a deleted document left outside the database; raises when that is not known to have happened."""
+    """Remove what a deleted document has outside the database; raises if something may be left."""
     await resources.storage.delete(document_id)
     for job_id in job_ids:
         await resources.cache.forget(job_id)

@@ -1,4 +1,4 @@
-"""An upload → stored → committed → announced. After `accept` returns, the document will reach a final status."""
+"""An upload → stored → committed → announced. Once `accept` has returned, the document reaches a final status."""
 
 import asyncio
 import logging
@@ -22,36 +22,36 @@ MAX_FILENAME = 255
 """Characters kept of a file name: what file systems allow, and what the column holds."""
 
 EARLIER_JOBS = 20
-"""Jobs with the same bytes that are looked at; more differ in their options, and reading once more does no harm."""
+"""Most earlier jobs with the same bytes that are compared with an upload; reading once more does no harm."""
 
 COMMIT_CHECKS = 3
-"""How often it is asked whether a commit took place whose answer was lost."""
+"""Tries to find out whether a commit took place whose answer was lost."""
 
 
 async def receive(resources: Resources, chunks: AsyncIterator[bytes]) -> Received:
-    """Take an upload in; raises TooLarge, StorageFull. The caller discards it unless `accept` takes it."""
+    """Receive an upload; raises TooLarge, StorageFull. The caller discards it unless `accept` has taken it."""
     return await resources.storage.receive(chunks, max_bytes=resources.settings.max_upload_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Who uploads what: beside the bytes themselves."""
+    """An upload, without its bytes."""
 
     filename: str
     options: Options
     client: str
-    """As the rate limit knows it: whose earlier uploads are looked at for the same bytes."""
+    """As the rate limiter identifies clients. Only uploads of the same client are compared for equal bytes."""
     request_id: str
     expires_in_s: int | None = None
     """How long the document is kept; None is for good."""
 
 
 async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:
-    """Make a document and its job, or find the job that reads the same already; the job, and whether it was found.
+    """Make a document and its job, or find the job of an earlier equal upload. Returns the job, and True if found.
 
     Raises Unprocessable, UnsupportedMedia, StorageFull, StorageUnavailable, DatabaseUnavailable.
     """
-    content_type = _told_by_content(received)
+    content_type = _content_type_of(received)
     if resources.settings.deduplicate and (earlier := await _earlier(resources, received, upload)):
         log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
         return earlier, True
@@ -78,14 +78,14 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
 
 
 async def _earlier(resources: Resources, received: Received, upload: Upload) -> Job | None:
-    """The latest job with the same bytes, client and options that this engine reads, or has read without a fault."""
+    """The latest job with the same bytes, client and options, if it is as good as a new one."""
     async with resources.db.session() as cur:
-        found = await jobs.of_content(cur, client=upload.client, sha256=received.sha256, limit=EARLIER_JOBS)
-        for job in found:
+        candidates = await jobs.of_content(cur, client=upload.client, sha256=received.sha256, limit=EARLIER_JOBS)
+        for job in candidates:
             if job.options == upload.options and _is_as_good(resources, job):
-                # It is kept for as long as either upload asks; False if it was deleted just now.
-                kept = await documents.prolong(cur, job.document_id, expires_in_s=upload.expires_in_s)
-                return job if kept else None
+                # The document is kept until the later of both uploads expires.
+                exists = await documents.prolong(cur, job.document_id, expires_in_s=upload.expires_in_s)
+                return job if exists else None
     return None
 
 
@@ -93,24 +93,24 @@ def _is_as_good(resources: Resources, job: Job) -> bool:
     engine = resources.engine
     models = engine.models_of(job.options.languages)
     present = {"name": engine.name, "version": engine.version, "models": models}
-    # A retry may have read some of the pages alone, or with options of their own.
+    # A retry may have read only some of the pages, or some with other options.
     return job.attempt == 1 and not job.pages_failed and job.engine in (None, present)
 
 
-def _shown(char: str) -> bool:
-    """Whether a name may hold it: neither control characters (C…) nor breaks of lines and paragraphs (Zl, Zp)."""
+def _is_displayable(char: str) -> bool:
+    """True if a name may contain the character: no control characters (C…), no line or paragraph breaks (Zl, Zp)."""
     category = unicodedata.category(char)
     return category[0] != "C" and category not in ("Zl", "Zp")
 
 
 def clean_filename(name: str) -> str:
-    """A client's file name made fit for display: its last part, no control or format characters, bounded."""
+    """A client's file name for display: its last part, without control characters, at most MAX_FILENAME long."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(char for char in last if _shown(char)).strip()
+    shown = "".join(char for char in last if _is_displayable(char)).strip()
     return shown[:MAX_FILENAME] if shown.strip(".") else "unnamed"
 
 
-def _told_by_content(received: Received) -> str:
+def _content_type_of(received: Received) -> str:
     if received.size == 0:
         raise Unprocessable("The file is empty.", errors=[{"detail": "The file has no bytes.", "pointer": "/file"}])
     content_type = sniff(received.head)
@@ -129,17 +129,17 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
     except CommitUnknown:
         job = await _read_again(resources, job_id)
         if job is None:
-            # The server may still carry the commit out, so the file stays until maintenance finds it without a row.
+            # The server may still carry out the commit. Maintenance removes the file if its row never appears.
             raise
         return job
     except DatabaseUnavailable:
-        # No COMMIT was sent: the row cannot appear any more.
+        # No COMMIT was sent, so the row cannot appear later.
         await resources.storage.delete(new.id)
         raise
 
 
 async def _read_again(resources: Resources, job_id: UUID) -> Job | None:
-    """What a commit without an answer has left; raises DatabaseUnavailable when that stays unknown."""
+    """The job if its commit, which got no answer, took place; raises DatabaseUnavailable if that stays unknown."""
     for remaining in reversed(range(COMMIT_CHECKS)):
         try:
             async with resources.db.session() as cur:

@@ -1,4 +1,4 @@
-"""What clients read: jobs by way of the cache, else of the database; documents and lists. Results are `results`'."""
+"""What clients read: jobs, from the cache or else the database; documents and lists. Results are in `results`."""
 
 import asyncio
 import logging
@@ -21,33 +21,34 @@ from docserver.resources import Resources
 log = logging.getLogger("docserver.api")
 
 RETRY_AFTER_S = 1
-"""What a client is told to wait before it asks for an unfinished job again: most pages take about so long."""
+"""Sent with an unfinished job as the time to wait before the next request: most pages take about a second."""
 
-LOOK_S = 1.0
-"""A waiting reader looks so often by itself, should a wake-up be lost."""
+POLL_S = 1.0
+"""Interval at which a waiting request looks at its job, in case a wake-up is lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ListPart:
     """A part of the list of documents."""
 
     items: list[Listed]
     total: int
+    """Documents in the whole list."""
 
 
 async def job(resources: Resources, job_id: UUID) -> CachedJob:
-    """The job as readers get it; raises NotFound, and DatabaseUnavailable if no cached state is left either."""
-    found = await resources.cache.job(job_id)
-    if found is None:
+    """The job as readers get it; raises NotFound, and DatabaseUnavailable if the job is not cached either."""
+    cached = await resources.cache.job(job_id)
+    if cached is None:
         try:
-            found = await _job_from_database(resources, job_id)
+            cached = await _job_from_database(resources, job_id)
         except DatabaseUnavailable:
-            found = await resources.cache.job(job_id, stale=True)
-            if found is None:
+            cached = await resources.cache.job(job_id, stale=True)
+            if cached is None:
                 raise
-    if found.status is Status.PENDING:
-        return await _with_queue_position(resources, found, job_id)
-    return found
+    if cached.status is Status.PENDING:
+        return await _with_queue_position(resources, cached, job_id)
+    return cached
 
 
 async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> CachedJob:
@@ -56,23 +57,23 @@ async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> Cac
     with resources.changes.watch(job_id) as ended:
         while True:
             ended.clear()
-            found = await job(resources, job_id)
+            current = await job(resources, job_id)
             left_s = until - time.monotonic()
-            if found.status.final or left_s <= 0:
-                return found
+            if current.status.final or left_s <= 0:
+                return current
             try:
-                async with asyncio.timeout(min(left_s, LOOK_S)):
+                async with asyncio.timeout(min(left_s, POLL_S)):
                     await ended.wait()
             except TimeoutError:
                 pass
 
 
-async def accepted(resources: Resources, known: Job, *, wait_s: float) -> CachedJob:
-    """The job of an upload as `final_job` tells it, or as it was committed if nobody is there to be asked."""
+async def accepted(resources: Resources, committed: Job, *, wait_s: float) -> CachedJob:
+    """The job of an upload as `final_job` returns it, or as it was committed if database and cache are away."""
     try:
-        return await final_job(resources, known.id, wait_s=wait_s)
+        return await final_job(resources, committed.id, wait_s=wait_s)
     except DatabaseUnavailable:
-        return CachedJob.of(known)
+        return CachedJob.of(committed)
 
 
 async def document(resources: Resources, document_id: UUID) -> tuple[Document, list[Job]]:
@@ -88,13 +89,13 @@ async def document(resources: Resources, document_id: UUID) -> tuple[Document, l
 
 async def document_list(
     resources: Resources, narrowed: Filter, *, newest_first: bool, after: Position | None, limit: int, offset: int
-) -> Part:
-    """A part of the list of documents that pass the filter, and how many pass it in all."""
+) -> ListPart:
+    """A part of the list of the documents that pass the filter."""
     of_order = documents.list_newest_first if newest_first else documents.list_oldest_first
     async with resources.db.session() as cur:
         total = await documents.count(cur, narrowed)
         items = await of_order(cur, narrowed, after=after, limit=limit, offset=offset)
-    return Part(items, total)
+    return ListPart(items, total)
 
 
 async def _job_from_database(resources: Resources, job_id: UUID) -> CachedJob:
@@ -102,14 +103,14 @@ async def _job_from_database(resources: Resources, job_id: UUID) -> CachedJob:
         row = await jobs.find(cur, job_id)
     if row is None:
         raise NotFound("There is no such job.")
-    found = CachedJob.of(row)
-    await resources.cache.put_job(found, job_id=job_id)
-    return found
+    cached = CachedJob.of(row)
+    await resources.cache.put_job(cached, job_id=job_id)
+    return cached
 
 
-async def _with_queue_position(resources: Resources, found: CachedJob, job_id: UUID) -> CachedJob:
+async def _with_queue_position(resources: Resources, cached: CachedJob, job_id: UUID) -> CachedJob:
     try:
         position = await resources.queue.position(job_id)
     except RedisUnavailable:
-        return found
-    return found.with_queue_position(position)
+        return cached
+    return cached.with_queue_position(position)

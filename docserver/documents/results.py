@@ -1,4 +1,4 @@
-"""What documents say, in the format that a client wants: written from the stored words, or cached."""
+"""Results in the format that a client wants: from the cache, or written from the stored pages."""
 
 import asyncio
 import os
@@ -34,16 +34,16 @@ PAGES_AT_ONCE = 50
 """Pages read from the database by one statement: some megabytes."""
 
 CONTENT_TRIES = 2
-"""A job that is read anew while its pages are fetched is seldom read anew twice."""
+"""Tries to get all pages from the same attempt; a retry rarely comes between twice."""
 
 MAX_STORED_BYTES = 64 * 1024 * 1024
-"""Of the pages of one result, as they are stored: 2000 full pages, which make some hundred megabytes of JSON."""
+"""Stored bytes of all pages in one result: about 2000 full pages, which make some hundred megabytes of JSON."""
 
 PDF_EDITION = f"1 {version('pikepdf')}"
-"""Of the PDFs that we make: another one makes other bytes of the same words. The number is ours."""
+"""Part of the ETag of searchable PDFs: another edition makes other bytes of the same words. The number is ours."""
 
-Known = Callable[[str], bool]
-"""Whether the client has the version with this ETag already."""
+ClientHas = Callable[[str], bool]
+"""True if the client has the version with this ETag already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,18 @@ class _Content:
 
 
 async def result(
-    resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, known: Known
+    resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, client_has: ClientHas
 ) -> ResultFile:
     """A completed job's text; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
     name = f"{form.name}:{format_pages(selection or ())}"
-    kept = await resources.cache.result(job_id, name)
-    believed = kept.job if kept and kept.fresh and kept.job.status.final else None
-    state = believed or await queries.job(resources, job_id)
-    _check_completed(state)
-    if kept and kept.result is not None and kept.job.version == state.version:
-        etag, _, body = kept.result.partition(b"\n")
-        return ResultFile(etag.decode(), None if known(etag.decode()) else body)
-    content = await _content(resources, job_id, selection, version=state.version)
-    written = await _write(resources, content, form, known=known)
+    entry = await resources.cache.result(job_id, name)
+    job = entry.job if entry and entry.fresh and entry.job.status.final else await queries.job(resources, job_id)
+    _check_completed(job)
+    if entry and entry.result is not None and entry.job.version == job.version:
+        etag, _, body = entry.result.partition(b"\n")
+        return ResultFile(etag.decode(), None if client_has(etag.decode()) else body)
+    content = await _content(resources, job_id, selection, version=job.version)
+    written = await _write(resources, content, form, client_has=client_has)
     if isinstance(written.body, bytes):
         await resources.cache.put_result(
             job_id, name, version=content.job.version, body=written.etag.encode() + b"\n" + written.body
@@ -75,31 +74,32 @@ async def result(
     return written
 
 
-async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, known: Known) -> ResultFile:
+async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, client_has: ClientHas) -> ResultFile:
     """One page, as soon as it is read; raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable."""
     async with resources.db.session() as cur:
         job = await jobs.find(cur, job_id)
-        found = await pages.of_job(cur, job_id=job_id, after=number - 1, limit=1) if job else []
+        batch = await pages.of_job(cur, job_id=job_id, after=number - 1, limit=1) if job else []
     if job is None:
         raise NotFound("There is no such job.")
-    if not found or found[0].number != number:
+    if not batch or batch[0].number != number:
         if job.pages_total is None:
             raise _unfinished(job)
         raise NotFound("The job has no such page.")
-    if found[0].status is PageStatus.PENDING:
+    (page,) = batch
+    if page.status is PageStatus.PENDING:
         raise _unfinished(job)
-    if found[0].failure:
-        raise PageFailed(found[0].failure.message, extra={"job_error": failure_json(found[0].failure)})
-    # Of one page, JSON has no more to say than the page.
+    if page.failure:
+        raise PageFailed(page.failure.message, extra={"job_error": failure_json(page.failure)})
+    # The JSON of a single page is the page alone, without the job and document around it.
     shown = JSON_PAGE if form.name == JSON_PAGE.name else form
-    return await _write(resources, _Content(job, found), shown, known=known)
+    return await _write(resources, _Content(job, [page]), shown, client_has=client_has)
 
 
-def _check_completed(state: CachedJob) -> None:
-    if not state.status.final:
-        raise _not_ready(f"The job is {state.status}; ask again when it is completed.")
-    if state.status is not Status.COMPLETED:
-        raise JobFailed(f"The job is {state.status}.", extra={"job_error": state.error})
+def _check_completed(job: CachedJob) -> None:
+    if not job.status.final:
+        raise _not_ready(f"The job is {job.status}; ask again when it is completed.")
+    if job.status is not Status.COMPLETED:
+        raise JobFailed(f"The job is {job.status}.", extra={"job_error": job.error})
 
 
 def _unfinished(job: Job) -> ResultNotReady | JobFailed:
@@ -114,30 +114,30 @@ def _not_ready(detail: str) -> ResultNotReady:
 
 
 async def _content(resources: Resources, job_id: UUID, selection: Sequence[range] | None, *, version: int) -> _Content:
-    """The selected pages of the job, which was seen completed in this version, and the job as it was after them."""
+    """The selected pages of a job that was completed in this version, and the job as read after them."""
     for _ in range(CONTENT_TRIES):
         async with resources.db.session() as cur:
-            found, last = await _pages(cur, job_id, selection)
+            selected, last = await _pages(cur, job_id, selection)
             job = await jobs.find(cur, job_id)
         if job is None:
             raise NotFound("There is no such job.")
         if job.status is not Status.COMPLETED:
             break
         if job.version == version:
-            if not found:
+            if not selected:
                 raise Unprocessable(
                     "The job has none of these pages.",
                     errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}],
                 )
-            return _Content(job, found)
-        # It was read anew, and some of the pages may be from before that.
+            return _Content(job, selected)
+        # A retry came between, so some of the pages may be from the earlier attempt.
         version = job.version
     raise _not_ready("The document is being read again; ask again soon.")
 
 
 async def _pages(cur: Cursor, job_id: UUID, selection: Sequence[range] | None) -> tuple[list[Page], int]:
-    """The selected pages of a job, and the number of its last page. Raises Unprocessable if they say too much."""
-    found: list[Page] = []
+    """The selected pages of a job, and the number of its last page. Raises Unprocessable if they are too large."""
+    selected: list[Page] = []
     last = stored = 0
     more = True
     while more:
@@ -153,34 +153,34 @@ async def _pages(cur: Cursor, job_id: UUID, selection: Sequence[range] | None) -
                     "The job says too much for one result; ask for some of its pages at a time.",
                     errors=[{"detail": f"The pages before {last} can be had at once.", "parameter": "pages"}],
                 )
-            found.append(page)
-    return found, last
+            selected.append(page)
+    return selected, last
 
 
-async def _write(resources: Resources, content: _Content, form: Format, *, known: Known) -> ResultFile:
+async def _write(resources: Resources, content: _Content, form: Format, *, client_has: ClientHas) -> ResultFile:
     if not isinstance(form, TextFormat):
-        return await _searchable_pdf(resources, content, known=known)
+        return await _searchable_pdf(resources, content, client_has=client_has)
     written = await resources.result_writer.write(form, content.job, content.pages)
-    return written.without_body() if known(written.etag) else written
+    return written.without_body() if client_has(written.etag) else written
 
 
-async def _searchable_pdf(resources: Resources, content: _Content, *, known: Known) -> ResultFile:
+async def _searchable_pdf(resources: Resources, content: _Content, *, client_has: ClientHas) -> ResultFile:
     async with resources.db.session() as cur:
         document = await documents.find(cur, content.job.document_id)
     if document is None:
         raise NotFound("There is no such job.")
     etag = await asyncio.to_thread(_etag_of_pdf, document, content.pages)
-    if known(etag):
+    if client_has(etag):
         return ResultFile(etag, None)
     try:
         source = await resources.storage.path(document.id)
     except FileNotFoundError as error:
         missing = Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file is not in the storage any more.")
         raise _not_renderable(missing) from error
-    made = await resources.pdf_maker.make(source, document.content_type, content.pages)
-    if isinstance(made, Failure):
-        raise _not_renderable(made)
-    body = await asyncio.to_thread(partial(_small_as_bytes, made, most=LARGE_RESULT_BYTES))
+    pdf = await resources.pdf_maker.make(source, document.content_type, content.pages)
+    if isinstance(pdf, Failure):
+        raise _not_renderable(pdf)
+    body = await asyncio.to_thread(partial(_small_as_bytes, pdf, most=LARGE_RESULT_BYTES))
     return ResultFile(etag, body)
 
 
@@ -189,7 +189,7 @@ def _not_renderable(failure: Failure) -> NotRenderable:
 
 
 def _small_as_bytes(file: IO[bytes], *, most: int) -> bytes | IO[bytes]:
-    """What fits into the cache as bytes, else the file."""
+    """The file's bytes, or the file itself if it is larger than `most`."""
     if os.fstat(file.fileno()).st_size > most:
         return file
     with file:
@@ -197,11 +197,11 @@ def _small_as_bytes(file: IO[bytes], *, most: int) -> bytes | IO[bytes]:
 
 
 def _etag_of_pdf(document: Document, of_pages: Sequence[Page]) -> str:
-    """From all that the PDF is made of, as the same words on the same document make the same bytes."""
+    """Derived from all that goes into the PDF: the same words on the same document make the same bytes."""
     digest = sha256(f"{PDF_EDITION} {document.sha256.hex()}".encode())
-    for found in of_pages:
-        digest.update(f" {found.number}".encode())
-        reading = found.reading
+    for page in of_pages:
+        digest.update(f" {page.number}".encode())
+        reading = page.reading
         if reading:
             source = reading.source.value
             facts = (reading.width, reading.height, reading.dpi, reading.rotation, source, len(reading.layout))

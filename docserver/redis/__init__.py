@@ -1,1 +1,1 @@
-"""Redis: the connection, and what is kept there. Key names stand once, one file holds one Lua script."""
+"""Redis: the connection, and the data that is stored there. Each key name is defined once; one file per Lua script."""

@@ -1,4 +1,4 @@
-"""The channel on which changes of jobs are published: it wakes those who wait for a job to end."""
+"""The channel on which changes of jobs are published. It wakes requests that wait for a job to end."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ RECONNECT_S = 1.0
 
 
 class Changes:
-    """Wakes those who wait for a job to end; a wake-up may be missed, so every wait has its own bound."""
+    """Wakes those who wait for a job to end. A wake-up may be lost, so every wait needs a bound of its own."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -27,7 +27,7 @@ class Changes:
 
     @contextmanager
     def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set when the job is not worked on any more, as `on_end` has it; the watcher clears it."""
+        """An event that is set when the job ends, in the sense of `on_end`; the caller clears it."""
         ended = asyncio.Event()
         watchers = self._watchers.setdefault(str(job_id), set())
         watchers.add(ended)
@@ -39,7 +39,7 @@ class Changes:
                 self._watchers.pop(str(job_id), None)
 
     def on_end(self, call: Callable[[UUID], None]) -> None:
-        """Call this with the id of every job that is not worked on any more: final, deleted, or to begin anew."""
+        """Call `call` with the id of each job that is final, deleted, or waits for another attempt."""
         self._on_end.append(call)
 
     async def listen(self) -> None:
@@ -57,12 +57,12 @@ class Changes:
             while True:
                 message = await subscriber.get_message(timeout=RECONNECT_S)
                 if message is not None:
-                    self._tell(message["data"].decode())
+                    self._wake(message["data"].decode())
 
-    def _tell(self, message: str) -> None:
+    def _wake(self, message: str) -> None:
         job_id, _, status = message.partition(" ")
         if status == Status.PROCESSING:
-            # How far a job has come is seen by who asks; nobody waits for that.
+            # Nobody waits for progress, only for the end.
             return
         for ended in self._watchers.get(job_id, ()):
             ended.set()

@@ -1,4 +1,4 @@
-"""The Redis connection and the Lua scripts of `lua/`, loaded once. Holds no key names and no meaning of any reply."""
+"""The Redis connections, and the Lua scripts of `lua/`, loaded once. Knows no key names and interprets no replies."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ Reply = Any
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script: one atomic act. Its file says which KEYS and ARGV it takes and what it returns."""
+    """A Lua script, which runs atomically. Its file documents KEYS, ARGV and the result."""
 
     source: str
     sha: str

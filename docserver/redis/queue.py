@@ -1,4 +1,4 @@
-"""Announcements of jobs on a Redis list: hints for free slots. A lost or repeated one does no harm."""
+"""The queue of announced jobs, a Redis list. Announcements are hints: a lost or repeated one does no harm."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,22 +11,22 @@ _announce = Script.load("announce")
 
 
 class Queue:
-    """The ids of jobs with work that nobody has claimed; every method may raise RedisUnavailable."""
+    """Ids of jobs with work that nobody has claimed. Every method may raise RedisUnavailable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     async def announce(self, *job_ids: UUID) -> int:
-        """Put ids at the tail, each at most once in the list; returns how many were not there."""
+        """Append ids that are not in the list yet; returns how many were appended."""
         return int(await self._redis.run(_announce, keys=[KEY], args=[str(job_id) for job_id in job_ids]))
 
     async def take(self, *, wait_s: float) -> UUID | None:
-        """Take the id at the head, waiting up to `wait_s` for one. Not to be cancelled: the id could be lost."""
+        """Take the first id, waiting up to `wait_s` for one. Do not cancel: the id could be lost."""
         head = await self._redis.pop(KEY, wait_s=wait_s)
         return UUID(head.decode()) if head else None
 
     async def position(self, job_id: UUID) -> int | None:
-        """How many ids stand before this one; None if it is not in the list."""
+        """How many ids come before this one; None if it is not in the list."""
         index = await self._redis.command("LPOS", KEY, str(job_id))
         return None if index is None else int(index)
 
@@ -36,6 +36,6 @@ class Queue:
         return [UUID(job_id.decode()) for job_id in head]
 
     async def remove(self, job_ids: Sequence[UUID]) -> None:
-        """Take ids out of the list, wherever they stand."""
+        """Remove ids from the list."""
         for job_id in job_ids:
             await self._redis.command("LREM", KEY, 0, str(job_id))

@@ -1,4 +1,4 @@
-"""The token bucket of each client: in Redis for all processes together, in this process while Redis is away."""
+"""Token buckets of clients: shared by all processes in Redis, or local to this process while Redis is away."""
 
 import math
 import time
@@ -12,14 +12,14 @@ from docserver.settings import Rate
 KEY = "docserver:bucket:{bucket}:{client}"
 
 LOCAL_CLIENTS = 10_000
-"""Buckets kept without Redis: bounds the memory; who has been away longest starts with a full one again."""
+"""Most local buckets, to bound the memory. The one used longest ago is dropped: that client has a full bucket again."""
 
 _token_bucket = Script.load("token_bucket")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the bucket says of one request."""
+    """Whether a request is allowed, and what is left in the bucket."""
 
     allowed: bool
     remaining: int

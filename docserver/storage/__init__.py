@@ -1,4 +1,4 @@
-"""Where originals are kept, behind one protocol; each way to keep them is a module of this package."""
+"""Where originals are stored, behind one protocol; each kind of storage is a module of this package."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -9,44 +9,44 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An upload that has arrived and is not kept yet."""
+    """An upload that has arrived completely and has no document yet."""
 
     path: Path
     size: int
     sha256: bytes
     head: bytes
-    """The first bytes, to tell the content by."""
+    """The first bytes, which show the type of the content."""
 
 
 class Storage(Protocol):
-    """Keeps each document's original bytes under the document's id."""
+    """Stores each document's original bytes under the document's id."""
 
     async def prepare(self) -> None:
-        """Make the place ready; raises OSError."""
+        """Make the storage ready for use; raises OSError."""
 
     async def receive(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
-        """Take an upload in, never whole in memory; leaves nothing if it raises.
+        """Store an upload, never whole in memory; leaves nothing behind if it raises.
 
         Raises TooLarge, StorageFull and StorageUnavailable, and what the chunks raise.
         """
 
     async def keep(self, received: Received, document_id: UUID) -> None:
-        """Keep an upload for good: after this it survives a crash of the machine."""
+        """Store an upload as a document's original: after this it survives a crash of the machine."""
 
     async def discard(self, received: Received) -> None:
-        """Drop an upload that is not kept."""
+        """Remove an upload that becomes no document."""
 
     async def path(self, document_id: UUID) -> Path:
-        """A local file with the original; raises FileNotFoundError."""
+        """The path of a local file with the original; raises FileNotFoundError."""
 
     async def delete(self, document_id: UUID) -> None:
         """Remove the original if there is one."""
 
-    async def kept_before(self, age_s: float) -> Sequence[UUID]:
-        """Ids of originals older than that."""
+    async def older_than(self, age_s: float) -> Sequence[UUID]:
+        """Documents whose originals are older than this, in seconds."""
 
     async def discard_abandoned(self, age_s: float) -> int:
-        """Drop uploads that nobody has touched for so long; returns how many."""
+        """Remove uploads that were not written to for this time; returns how many."""
 
     async def check(self) -> None:
-        """Raise OSError unless the place can be written to."""
+        """Raise OSError unless the storage can be written to."""

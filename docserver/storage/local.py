@@ -18,10 +18,10 @@ from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
 
 WRITE_BYTES = 1 << 18
-"""Received bytes are hashed and written in pieces of about this size, each in a thread; so much every upload holds."""
+"""Bytes of an upload that are collected before a thread hashes and writes them; each upload holds so much memory."""
 
 RETRY_AFTER_S = 10
-"""What a client is told to wait when the disk fails: somebody has to see to it."""
+"""Sent as Retry-After when the disk fails: an operator has to repair it."""
 
 log = logging.getLogger("docserver.storage")
 T = TypeVar("T")
@@ -62,8 +62,8 @@ class LocalStorage:
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(self._place(document_id).unlink, missing_ok=True)
 
-    async def kept_before(self, age_s: float) -> Sequence[UUID]:
-        return await asyncio.to_thread(self._kept_before, age_s)
+    async def older_than(self, age_s: float) -> Sequence[UUID]:
+        return await asyncio.to_thread(self._older_than, age_s)
 
     async def discard_abandoned(self, age_s: float) -> int:
         return await asyncio.to_thread(self._discard_abandoned, age_s)
@@ -80,7 +80,7 @@ class LocalStorage:
         # The last characters of a UUIDv7 are random, so the directories fill evenly.
         return self._originals / name[-2:] / name
 
-    def _kept_before(self, age_s: float) -> list[UUID]:
+    def _older_than(self, age_s: float) -> list[UUID]:
         moment = self._now() - age_s
         return [
             document_id
@@ -103,7 +103,7 @@ class LocalStorage:
             probe.unlink(missing_ok=True)
 
     def _now(self) -> float:
-        """The time as the disk tells it, which this machine's clock may differ from, also if the disk is full."""
+        """The time by the disk's own clock, which may differ from this machine's. Works on a full disk too."""
         os.utime(self._incoming)
         return self._incoming.stat().st_mtime
 
@@ -115,7 +115,7 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) ->
 
     def flush(file: BinaryIO, data: bytes) -> None:
         digest.update(data)
-        # On a disk that is nearly full a write may take only a part.
+        # On a disk that is nearly full, a write may store only a part of the data.
         rest = memoryview(data)
         while rest:
             rest = rest[file.write(rest) :]
@@ -142,7 +142,7 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) ->
 
 
 async def _on_disk(act: Callable[..., T], *arguments: Any) -> T:
-    """Do something with the disk in a thread; raises StorageFull and StorageUnavailable."""
+    """Run a disk operation in a thread; raises StorageFull and StorageUnavailable."""
     try:
         return await asyncio.to_thread(act, *arguments)
     except OSError as error:
@@ -155,7 +155,7 @@ async def _on_disk(act: Callable[..., T], *arguments: Any) -> T:
 
 
 async def _remove(path: Path) -> None:
-    """Remove an upload; one that cannot be removed now is found by maintenance."""
+    """Remove an upload; if that fails, maintenance removes it later."""
     try:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     except OSError as error:

@@ -317,4 +317,4 @@ async def test_no_result_is_made_of_pages_from_two_attempts(
     monkeypatch.setattr(pages, "of_job", of_job)
 
     with pytest.raises(ResultNotReady):
-        await results.result(resources, job_id, form=FORMATS["txt"], selection=None, known=lambda _: False)
+        await results.result(resources, job_id, form=FORMATS["txt"], selection=None, client_has=lambda _: False)

@@ -139,17 +139,17 @@ async def test_announcements_that_lead_nowhere_are_taken_back(maintenance: Maint
 async def test_one_process_does_it_until_it_stops_or_falls_silent(resources: Resources) -> None:
     first, second, third = (Maintenance(resources) for _ in range(3))
 
-    assert [await one._elected() for one in (first, second, first)] == [True, False, True]
+    assert [await one._is_leader() for one in (first, second, first)] == [True, False, True]
     await change(resources.db, f"UPDATE leaders SET lease_until = {PAST}")
-    assert [await one._elected() for one in (second, first)] == [True, False]
+    assert [await one._is_leader() for one in (second, first)] == [True, False]
     await first._resign()
-    assert await third._elected() is False
+    assert await third._is_leader() is False
     await second._resign()
-    assert await third._elected() is True
+    assert await third._is_leader() is True
 
 
 async def test_of_many_that_want_to_do_it_at_once_one_is_chosen(resources: Resources) -> None:
-    elected = await asyncio.gather(*(Maintenance(resources)._elected() for _ in range(8)))
+    elected = await asyncio.gather(*(Maintenance(resources)._is_leader() for _ in range(8)))
 
     assert sorted(elected) == [False] * 7 + [True]
 
@@ -163,7 +163,7 @@ async def test_a_process_that_stops_leaves_it_to_the_others_at_once(resources: R
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
-    assert await other._elected() is True
+    assert await other._is_leader() is True
 
 
 async def uploaded(resources: Resources, *, expires_in_s: int | None = None) -> tuple[UUID, UUID]:

@@ -70,7 +70,7 @@ class Life(RuleBasedStateMachine):
         return self.runner.run(awaited())
 
     async def _empty(self) -> None:
-        for document_id in await self.resources.storage.kept_before(-60):
+        for document_id in await self.resources.storage.older_than(-60):
             await self.resources.storage.delete(document_id)
         async with self.db.session() as cur:
             for statement in EMPTY:
@@ -414,7 +414,7 @@ class Life(RuleBasedStateMachine):
             if job.status == "completed" and job.pages is not None:
                 form = FORMATS["txt"]
                 result = self.run(
-                    results.result(self.resources, job_id, form=form, selection=None, known=lambda _: False)
+                    results.result(self.resources, job_id, form=form, selection=None, client_has=lambda _: False)
                 )
                 assert result.body == "\f".join(page.text for page in job.pages.values()).encode()
         for job_id in self.deleted:
@@ -438,7 +438,7 @@ class Life(RuleBasedStateMachine):
         assert all(job.final for job in self.jobs.values())
         self.announce_again()
         assert self.queued() == []
-        files = self.run(self.resources.storage.kept_before(-60))
+        files = self.run(self.resources.storage.older_than(-60))
         assert sorted(files) == sorted(job.document_id for job in self.jobs.values())
 
     async def _lapse_all(self) -> None:

@@ -134,7 +134,7 @@ async def test_a_wait_for_a_final_job_is_over_at_once(resources: Resources) -> N
 async def test_who_waits_is_woken_by_the_change_and_not_by_looking(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "LOOK_S", FOREVER_S)
+    monkeypatch.setattr(queries, "POLL_S", FOREVER_S)
     _, job_id = await make_job(resources.db, total=1)
     await publish(resources, job_id)
     await listening(resources)
@@ -169,7 +169,7 @@ async def test_who_waits_is_not_sent_away_by_a_change_that_is_not_the_last(resou
 async def test_who_waits_looks_by_itself_when_no_change_is_told(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "LOOK_S", 0.05)
+    monkeypatch.setattr(queries, "POLL_S", 0.05)
     _, job_id = await make_job(resources.db, total=1)
     await publish(resources, job_id)
     waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=FOREVER_S))

@@ -225,9 +225,9 @@ async def test_only_originals_of_that_age_are_listed(storage: LocalStorage) -> N
     old, young = await kept(storage), await kept(storage)
     make_old(await storage.path(old), age_s=100)
 
-    assert await storage.kept_before(60) == [old]
-    assert set(await storage.kept_before(-60)) == {old, young}
-    assert await storage.kept_before(200) == []
+    assert await storage.older_than(60) == [old]
+    assert set(await storage.older_than(-60)) == {old, young}
+    assert await storage.older_than(200) == []
 
 
 async def test_a_foreign_file_among_the_originals_is_left_alone_and_hides_none(storage: LocalStorage) -> None:
@@ -237,7 +237,7 @@ async def test_a_foreign_file_among_the_originals_is_left_alone_and_hides_none(s
     for path in (foreign, await storage.path(document_id)):
         make_old(path, age_s=100)
 
-    assert await storage.kept_before(60) == [document_id]
+    assert await storage.older_than(60) == [document_id]
     assert foreign.exists()
 
 
@@ -265,7 +265,7 @@ async def test_a_full_disk_gets_room_by_what_is_old(storage: LocalStorage, monke
 
     monkeypatch.setattr(Path, "open", is_full)
 
-    assert await storage.kept_before(60) == [orphan]
+    assert await storage.older_than(60) == [orphan]
     assert await storage.discard_abandoned(60) == 1
     assert not old.path.exists()
 

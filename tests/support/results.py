@@ -28,7 +28,7 @@ async def make_completed(resources: Resources, *texts: str) -> UUID:
 
 async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> ResultFile:
     """The result as a client gets it that has no version yet."""
-    return await results.result(resources, job_id, form=form, selection=selection, known=lambda _: False)
+    return await results.result(resources, job_id, form=form, selection=selection, client_has=lambda _: False)
 
 
 async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:

@@ -1,4 +1,4 @@
-"""The SQL of `deleted_documents`: which there were, and what of them may still be somewhere."""
+"""The SQL of `deleted_documents`: ids of deleted documents, and whether all that they left is removed."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -9,7 +9,7 @@ from docserver.database.connection import Cursor
 
 
 async def remember(cur: Cursor, document_id: UUID, *, job_ids: Sequence[UUID]) -> None:
-    """Keep the id of a deleted document, so that its readers learn that it is gone and what it left is cleared."""
+    """Record a deleted document, so that readers get 410 and maintenance can clear what is left of it."""
     await cur.execute(
         "INSERT INTO deleted_documents (id, deleted_at, job_ids) VALUES (%s, UTC_TIMESTAMP(6), %s)",
         (document_id.bytes, orjson.dumps([str(job_id) for job_id in job_ids]).decode()),
@@ -17,17 +17,17 @@ async def remember(cur: Cursor, document_id: UUID, *, job_ids: Sequence[UUID]) -
 
 
 async def was_deleted(cur: Cursor, document_id: UUID) -> bool:
-    """Whether there was such a document."""
+    """True if a document with this id was deleted."""
     return await cur.execute("SELECT id FROM deleted_documents WHERE id = %s", (document_id.bytes,)) > 0
 
 
 async def clear(cur: Cursor, document_id: UUID) -> None:
-    """Note that nothing of a deleted document is left anywhere."""
+    """Record that nothing of a deleted document is left anywhere."""
     await cur.execute("UPDATE deleted_documents SET cleared = TRUE WHERE id = %s", (document_id.bytes,))
 
 
 async def uncleared(cur: Cursor, *, limit: int) -> list[tuple[UUID, list[UUID]]]:
-    """Deleted documents of which something may be left, with their jobs."""
+    """Deleted documents of which something may be left, with the ids of their jobs."""
     await cur.execute(
         "SELECT id, job_ids FROM deleted_documents WHERE cleared = FALSE ORDER BY deleted_at LIMIT %s", (limit,)
     )
@@ -35,7 +35,7 @@ async def uncleared(cur: Cursor, *, limit: int) -> list[tuple[UUID, list[UUID]]]
 
 
 async def forget(cur: Cursor, *, older_than_s: float, limit: int) -> int:
-    """Forget documents whose deletion is older than that and has left nothing; returns how many."""
+    """Remove records of cleared deletions that are older than this; returns how many."""
     return await cur.execute(
         """
         DELETE FROM deleted_documents

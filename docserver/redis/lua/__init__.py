@@ -1,1 +1,1 @@
-"""One Lua script a file, each one atomic act; its header says KEYS, ARGV and what it returns."""
+"""One Lua script per file. Its header documents KEYS, ARGV and the result."""

@@ -1,7 +1,7 @@
--- Put job ids at the tail of the queue, each at most once.
+-- Append job ids to the queue, unless they are in it already.
 -- KEYS[1]  the queue, a list of job ids
 -- ARGV     the job ids
--- Returns  how many were added
+-- Returns  how many were appended
 local added = 0
 if #ARGV == 1 then
   if not redis.call('LPOS', KEYS[1], ARGV[1]) then

@@ -1,6 +1,6 @@
--- Take tokens from a client's bucket, which refills evenly by Redis's own clock.
+-- Take tokens from a client's bucket, which refills evenly by the clock of Redis.
 -- KEYS[1]  the bucket, a string "tokens microseconds"
--- ARGV[1]  quota: the most tokens that it holds, and those it has when new
+-- ARGV[1]  quota: the most tokens that it holds; a new bucket is full
 -- ARGV[2]  window: seconds in which an empty bucket fills
 -- ARGV[3]  cost: tokens to take
 -- Returns  {1 if taken else 0, whole tokens left, milliseconds until the next whole token,
@@ -14,7 +14,7 @@ local tokens = quota
 local state = redis.call('GET', KEYS[1])
 if state then
   local left, since = string.match(state, '^(%S+) (%S+)$')
-  -- A clock that went backwards refills nothing.
+  -- If the clock went backwards, nothing is refilled.
   tokens = math.min(quota, tonumber(left) + math.max(0, now - tonumber(since)) / per_token)
 end
 
@@ -23,7 +23,7 @@ if tokens >= cost then
   tokens = tokens - cost
   taken = 1
 end
--- A bucket that has filled up again is the same as none.
+-- A full bucket is the same as none, so the key expires when the bucket is full again.
 redis.call('SET', KEYS[1], string.format('%.6f %.0f', tokens, now), 'PX', math.ceil((quota - tokens) * per_token / 1000) + 1000)
 
 local whole = math.floor(tokens)

@@ -48,7 +48,7 @@ async def get_result(request: web.Request) -> web.StreamResponse:
         path_id(request, "job_id"),
         form=form,
         selection=query.get("pages"),
-        known=lambda etag: not_modified(request, etag),
+        client_has=lambda etag: not_modified(request, etag),
     )
     return await _response(request, result, form)
 
@@ -72,7 +72,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         path_id(request, "job_id"),
         _page_number(request),
         form=form,
-        known=lambda etag: not_modified(request, etag),
+        client_has=lambda etag: not_modified(request, etag),
     )
     return await _response(request, result, form)
 
