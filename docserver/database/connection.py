@@ -1,6 +1,6 @@
 """The connection pool and `transaction()`; the only import of aiomysql. Holds no SQL of the tables.
 
-aiomysql's own pool is not used: it leaves its waiters asleep after a cancelled query and may hand out a connection
+aiomysql's own pool is not used: after a cancelled query it never wakes its waiters, and it may hand out a connection
 with a stale snapshot.
 """
 
@@ -10,36 +10,35 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiomysql
 from pymysql.constants import CLIENT
 from pymysql.err import InterfaceError, InternalError, OperationalError
 
+from docserver.database.address import Address
 from docserver.errors import DatabaseUnavailable
 
 log = logging.getLogger("docserver.db")
 
 IDLE_CHECK_S = 5.0
-"""A connection idle for longer is asked whether it still lives before it is used."""
+"""A connection that was idle for longer is pinged before it is used."""
 
 CONNECT_TIMEOUT_S = 5.0
-"""A server that is up answers in milliseconds; a caller must learn soon that it is not."""
+"""Longest wait for a new connection or a ping: a server that is up answers in milliseconds."""
 
 LOCK_WAIT_S = 5
-"""Row locks are held for a few statements; who waits longer gives up and tries again."""
+"""Longest wait for a row lock; locks are held for a few statements only. The waiting transaction is tried again."""
 
 IDLE_END_S = 30
-"""The server ends a connection that says nothing for so long: a process that is frozen or cut off in the middle of a
-transaction holds its locks no longer. An idle connection of the pool is opened again when it is needed."""
+"""The server closes a connection after so long without a statement, so that a process that is frozen or cut off in a
+transaction loses its locks. An idle connection that the pool needs again is replaced."""
 
 CONTENTION = (1205, 1213)
 """Lock wait timeout, deadlock."""
 
 RETRY_AFTER_S = 5
-"""What a client is told to wait when the database is away."""
+"""Sent as Retry-After while the database is away."""
 
 Row = Mapping[str, Any]
 Arguments = Sequence[Any] | Mapping[str, Any]
@@ -47,38 +46,11 @@ T = TypeVar("T")
 
 
 class CommitUnknown(DatabaseUnavailable):
-    """The connection broke during COMMIT: whether it took place shows only by reading again."""
+    """The connection broke during COMMIT. Only reading again shows whether the commit took place."""
 
 
 class Contended(DatabaseUnavailable):
-    """The server ended the transaction in favour of another: it has done nothing, and may do better at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the database is, from `mysql://user:password@host:port/database?unix_socket=…&ssl_ca=…`."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    database: str
-    unix_socket: str | None
-    ssl_ca: str | None
-
-    @classmethod
-    def parse(cls, url: str) -> "Address":
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query))
-        return cls(
-            host=parts.hostname or "localhost",
-            port=parts.port or 3306,
-            user=unquote(parts.username or "root"),
-            password=unquote(parts.password or ""),
-            database=unquote(parts.path.lstrip("/")) or "docserver",
-            unix_socket=query.get("unix_socket"),
-            ssl_ca=query.get("ssl_ca"),
-        )
+    """The server rolled the transaction back in favour of another one; it can be tried again at once."""
 
 
 class Cursor:
@@ -103,9 +75,9 @@ class Cursor:
         return self._rows[0] if self._rows else None
 
     def only_row(self) -> Row:
-        """The row of a statement that cannot but find one."""
-        (found,) = self._rows
-        return found
+        """The row of a statement that always finds exactly one."""
+        (row,) = self._rows
+        return row
 
     def rows(self) -> list[Row]:
         """All rows of the last statement."""
@@ -126,17 +98,17 @@ class Cursor:
 
 
 def each(values: Sequence[Any]) -> str:
-    """Placeholders for the values of an IN list, which has at least one."""
+    """Placeholders for an IN list of these values; at least one is needed."""
     return ", ".join(["%s"] * len(values))
 
 
 def microseconds(seconds: float) -> int:
-    """For `INTERVAL %s MICROSECOND`."""
+    """The argument of `INTERVAL %s MICROSECOND`."""
     return int(seconds * 1_000_000)
 
 
 FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError, asyncio.IncompleteReadError)
-"""What a server that is away, restarting, frozen, full or in a deadlock raises; also any OSError of the socket."""
+"""Raised when the server is away, restarts, is frozen or full, or in a deadlock; also any OSError of the socket."""
 
 
 def _unavailable(error: BaseException) -> DatabaseUnavailable:
@@ -147,9 +119,9 @@ def _unavailable(error: BaseException) -> DatabaseUnavailable:
 
 
 class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
-    """aiomysql asks for the server's notes in a statement of its own, and makes Python warnings of them.
+    """Does not fetch the server's notes, for which aiomysql sends a further statement.
 
-    What matters is an error here, by the strict SQL mode; the rest is "table exists already".
+    The strict SQL mode makes errors of those that matter; the rest is "table exists already".
     """
 
     async def _show_warnings(self, conn: Any) -> None:
@@ -157,7 +129,7 @@ class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
 
 
 async def connect(address: Address, *, timeout_s: float, database: str | None, script: bool = False) -> Any:
-    """Open one connection in the mode that all our statements expect; `script` allows several statements at once."""
+    """Open one connection with the session settings that all statements expect; `script` allows several at once."""
     connection = await aiomysql.connect(
         host=address.host,
         port=address.port,
@@ -172,7 +144,7 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
         client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if script else 0),
         cursorclass=_QuietCursor,
     )
-    # A statement that its caller gave up on is ended by the server as well.
+    # The server too ends a statement whose caller has given up.
     bound = (
         f"max_statement_time = {timeout_s}"
         if "mariadb" in connection.get_server_info().lower()
@@ -192,7 +164,7 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
 
 
 class Database:
-    """A pool of at most `size` connections, opened when needed; starts with the server down."""
+    """A pool of at most `size` connections, opened when needed; the server may be down when the pool is made."""
 
     def __init__(self, url: str, *, size: int, timeout_s: float) -> None:
         self.address = Address.parse(url)
@@ -203,9 +175,9 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Cursor]:
-        """A transaction that commits at the end of the block and rolls back when the block raises.
+        """A transaction that commits at the end of the block, and rolls back if the block raises.
 
-        Raises DatabaseUnavailable; as CommitUnknown when it cannot be said whether the commit took place.
+        Raises DatabaseUnavailable: CommitUnknown if the commit got no answer.
         """
         async with self._connection() as connection:
             cursor = Cursor(connection, self._timeout_s)
@@ -219,7 +191,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Cursor]:
-        """A connection in autocommit mode: for reads, and for single statements that are whole by themselves."""
+        """A connection in autocommit mode, for reads and for single statements that need no transaction."""
         async with self._connection() as connection:
             yield Cursor(connection, self._timeout_s)
 
@@ -229,7 +201,7 @@ class Database:
             await cursor.execute("SELECT 1")
 
     async def close(self) -> None:
-        """Close the idle connections; those in use are closed when they are given back."""
+        """Close the idle connections; those in use are closed when they are returned."""
         self._closed = True
         while self._idle:
             connection, _ = self._idle.pop()
@@ -261,7 +233,7 @@ class Database:
             self._free.release()
 
     async def _living(self, until: float) -> Any:
-        """An idle connection that lives, or a new one; all that is tried for it together ends in time."""
+        """An idle connection that still works, or a new one, before the time is up."""
         try:
             async with asyncio.timeout_at(until):
                 while self._idle:
@@ -278,7 +250,7 @@ class Database:
             raise _unavailable(error) from error
 
     async def _lives(self, connection: Any, *, idle_s: float) -> bool:
-        if connection.closed or connection._reader.at_eof():  # noqa: SLF001 - the driver's own pool asks the same
+        if connection.closed or connection._reader.at_eof():  # noqa: SLF001 - the driver's own pool does the same
             return False
         if idle_s < IDLE_CHECK_S:
             return True
@@ -290,7 +262,7 @@ class Database:
         return True
 
     async def _settle(self, connection: Any, error: BaseException) -> None:
-        """Make a connection fit for the next user after an error, or close it when that is not certain."""
+        """Roll back after an error, so that the connection can be used again; close it if that is not certain."""
         if isinstance(error, asyncio.CancelledError | DatabaseUnavailable):
             connection.close()
             return
@@ -298,7 +270,7 @@ class Database:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await connection.rollback()
         except FAULTS:
-            # What the block raised is what its caller needs to know.
+            # The caller gets the error that the block raised, not this one.
             connection.close()
         except BaseException:
             connection.close()

@@ -14,7 +14,8 @@ from pymysql.err import InternalError, OperationalError
 
 import docserver
 from docserver.backoff import doubling
-from docserver.database.connection import FAULTS, Address, connect
+from docserver.database.address import Address
+from docserver.database.connection import FAULTS, connect
 from docserver.settings import Settings
 
 log = logging.getLogger("docserver.migrate")
@@ -51,7 +52,7 @@ class Migration:
 
 
 def migrations() -> list[Migration]:
-    """All migrations of this version, in order."""
+    """All migrations of this version of docserver, in order."""
     found = []
     for file in _directory().iterdir():
         match = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
@@ -100,7 +101,7 @@ async def _apply_missing(cursor: Any) -> list[int]:
         CREATE TABLE IF NOT EXISTS migrations (
             number      INT          NOT NULL PRIMARY KEY,
             name        VARCHAR(100) NOT NULL,
-            finished_at DATETIME(6)  NULL          -- unknown while it is applied, and after it was interrupted
+            finished_at DATETIME(6)  NULL          -- NULL while it is applied, and if it was interrupted
         ) ENGINE = InnoDB
         """
     )
@@ -125,7 +126,7 @@ async def _apply_missing(cursor: Any) -> list[int]:
 
 
 async def _create_database(address: Address, *, until: float) -> None:
-    """Create the database; a user who may not is fine as long as it exists, which connecting to it shows."""
+    """Create the database if the user may; if it then does not exist, connecting to it fails."""
     connection = await _connect(address, database=None, until=until)
     try:
         async with connection.cursor() as cursor:
@@ -153,7 +154,7 @@ def _passes(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """The server's error number, or the kind of fault: the text could hold an address or a statement."""
+    """The server's error number or the kind of fault, not its text: that may contain an address or a statement."""
     number = _number(error)
     if number in REFUSED:
         return f"error {number}: it refuses this user, password or database"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from docserver.database.connection import Address
+from docserver.database.address import Address
 from tests.support.samples import png
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of, form

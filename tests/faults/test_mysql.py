@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from pymysql.err import OperationalError
 
-from docserver.database.connection import Address, connect
+from docserver.database.address import Address
+from docserver.database.connection import connect
 from tests.faults.ocr import held, ocr_processes, send
 from tests.faults.place import Place
 from tests.support.fragile_servers import PASSWORD, USER, Servers, freeze, kill, thaw

@@ -14,7 +14,8 @@ import pytest
 from pymysql.err import IntegrityError
 
 from docserver.database import connection as module
-from docserver.database.connection import Address, CommitUnknown, Cursor, Database
+from docserver.database.address import Address
+from docserver.database.connection import CommitUnknown, Cursor, Database
 from docserver.database.tables import deletions
 from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings

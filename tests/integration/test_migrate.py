@@ -14,7 +14,8 @@ import pytest
 from pymysql.err import OperationalError
 
 from docserver.database import migrate as module
-from docserver.database.connection import Address, connect
+from docserver.database.address import Address
+from docserver.database.connection import connect
 from docserver.database.migrate import Migration, MigrationError, migrate, migrations
 from docserver.model import rfc3339
 from docserver.settings import Settings

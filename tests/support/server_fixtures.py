@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from docserver import resources as module
-from docserver.database.connection import Address, Database, connect
+from docserver.database.address import Address
+from docserver.database.connection import Database, connect
 from docserver.database.migrate import migrate
 from docserver.embedded import servers
 from docserver.redis.client import Redis
