@@ -43,7 +43,7 @@ class Upload:
     """As the rate limiter identifies clients. Only uploads of the same client are compared for equal bytes."""
     request_id: str
     expires_in_s: int | None = None
-    """How long the document is kept; None is for good."""
+    """How long the document is kept; None means for ever."""
 
 
 async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:

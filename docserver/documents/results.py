@@ -150,8 +150,8 @@ async def _pages(cur: Cursor, job_id: UUID, selection: Sequence[range] | None) -
             stored += len(page.reading.text) + len(page.reading.layout) if page.reading else 0
             if stored > MAX_STORED_BYTES:
                 raise Unprocessable(
-                    "The job says too much for one result; ask for some of its pages at a time.",
-                    errors=[{"detail": f"The pages before {last} can be had at once.", "parameter": "pages"}],
+                    "The result is too large; request fewer pages at a time.",
+                    errors=[{"detail": f"One request can return the pages before {last}.", "parameter": "pages"}],
                 )
             selected.append(page)
     return selected, last

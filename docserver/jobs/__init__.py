@@ -1,1 +1,1 @@
-"""A job's life: its transitions, the leases of those who work on it, who is told, and the workers themselves."""
+"""The life of a job: its transitions, the leases of its workers, publication to readers, and the workers."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -50,7 +50,9 @@ class _Lease:
     """By this process's own clock, counted from before the lease was asked for."""
     lost: bool = False
     work: asyncio.Future[Any] | None = None
-    watch: asyncio.TimerHandle | None = field(default=None)
+    """What to cancel when the claim is lost."""
+    watch: asyncio.TimerHandle | None = None
+    """Interrupts the work at `good_until`."""
 
 
 class Claims:

@@ -54,7 +54,7 @@ async def test_who_asks_for_too_much_at_once_is_told_to_ask_for_less(
     with pytest.raises(Unprocessable) as refusal:
         await result(resources, job_id, form=TEXT_FORMATS["txt"], selection=None)
 
-    assert refusal.value.errors == [{"detail": "The pages before 4 can be had at once.", "parameter": "pages"}]
+    assert refusal.value.errors == [{"detail": "One request can return the pages before 4.", "parameter": "pages"}]
     assert await text_of(resources, job_id, range(1, 4)) == "\f".join(["x" * 1000] * 3)
     assert await text_of(resources, job_id, range(4, 5)) == "x" * 1000
 

@@ -6,7 +6,7 @@ from docserver.database.connection import Cursor, microseconds
 
 
 async def acquire(cur: Cursor, task: str, *, holder: UUID, lease_s: float) -> bool:
-    """Become the leader of a task, or stay it, for so long; False while another process is the leader."""
+    """Become or stay the leader of a task for the lease; False while another process is the leader."""
     await cur.execute(
         """
         INSERT INTO leaders (task, holder, lease_until)
