@@ -2,11 +2,14 @@
 
 import dataclasses
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -14,8 +17,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image, ImageDraw, ImageFont
 
+from docserver import maintenance as maintenance_module
+from docserver.database.connection import Database
+from docserver.jobs import pipeline
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
+from docserver.maintenance import FILES_EVERY_S, Maintenance
 from docserver.ocr.engine import LIBRARY, PROGRAM
 from docserver.ocr.limits import Limits
 from docserver.ocr.server.slot import Slot
@@ -28,6 +35,7 @@ from docserver.resources import Resources
 from docserver.settings import SandboxMode, Settings
 from docserver.web.app import make_app
 from tests.support.client import Client, ClientOf, MakeClient
+from tests.support.connections import MakeDatabase
 from tests.support.engines import engine_of
 
 
@@ -148,3 +156,45 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory.mkdir()
     monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
     return directory
+
+
+@pytest.fixture
+async def make_db(settings: Settings) -> AsyncIterator[MakeDatabase]:
+    """Pools of their own on the running server."""
+    made: list[Database] = []
+
+    def make(*, size: int = 2, timeout_s: float = 10.0, url: str = settings.mysql_url) -> Database:
+        made.append(Database(url, size=size, timeout_s=timeout_s))
+        return made[-1]
+
+    yield make
+    for db in made:
+        await db.close()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between tries are short."""
+    monkeypatch.setattr(pipeline, "SAVE_PAUSE_S", (0.01, 0.05))
+    monkeypatch.setattr(pipeline, "BACKOFF_S", 0.0)
+
+
+@pytest.fixture
+async def without_database(resources: Resources, tmp_path: Path) -> AsyncIterator[Resources]:
+    """Everything opened, but the database away."""
+    db = Database(f"mysql:///x?unix_socket={quote(str(tmp_path / 'nothing'))}", size=2, timeout_s=1)
+    yield replace(resources, db=db)
+    await db.close()
+
+
+@pytest.fixture
+def maintenance(resources: Resources) -> Maintenance:
+    return Maintenance(resources)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The clock of maintenance, which stands still until `now` is moved."""
+    stopped = SimpleNamespace(now=time.monotonic() + 2 * FILES_EVERY_S)
+    monkeypatch.setattr(maintenance_module, "time", SimpleNamespace(monotonic=lambda: stopped.now))
+    return stopped

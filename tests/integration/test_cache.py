@@ -3,9 +3,7 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -21,11 +19,8 @@ from docserver.redis.cache import (
     CachedJob,
     CacheEntry,
 )
-from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
 from docserver.resources import Resources
-from tests.support.redis_state import listening
-from tests.support.waiting import in_time
 
 TTL_S = 100
 
@@ -228,164 +223,3 @@ async def test_a_cache_whose_scripts_were_forgotten_goes_on(cache: Cache, resour
     await cache.put_result(job_id, "txt:", version=5, body=b"text")
 
     assert await cache.result(job_id, "txt:") == kept(DONE, b"text")
-
-
-async def test_how_far_a_job_has_come_wakes_nobody(cache: Cache, resources: Resources) -> None:
-    job_id = uuid4()
-    await listening(resources)
-
-    with resources.changes.watch(job_id) as ended:
-        await cache.put_job(job(1, Status.PROCESSING), job_id=job_id)
-        await heard(cache, resources, uuid4())
-
-        assert not ended.is_set()
-        await cache.put_job(job(2, Status.COMPLETED), job_id=job_id)
-        async with in_time():
-            await ended.wait()
-
-
-async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: Cache, resources: Resources) -> None:
-    job_id = uuid4()
-    await listening(resources)
-
-    with (
-        resources.changes.watch(job_id) as first,
-        resources.changes.watch(job_id) as second,
-        resources.changes.watch(uuid4()) as other,
-    ):
-        await cache.put_job(job(1), job_id=job_id)
-        async with in_time():
-            await asyncio.gather(first.wait(), second.wait())
-
-        assert not other.is_set()
-
-
-async def test_a_write_that_changes_nothing_wakes_nobody(cache: Cache, resources: Resources) -> None:
-    job_id, marker = uuid4(), uuid4()
-    await cache.put_job(job(5), job_id=job_id)
-    await listening(resources)
-
-    with resources.changes.watch(job_id) as changed, resources.changes.watch(marker) as marked:
-        await cache.put_job(job(5), job_id=job_id)
-        await cache.put_job(job(4), job_id=job_id)
-        # Messages come in order: had there been one, it would be here before this.
-        await cache.put_job(job(1), job_id=marker)
-        async with in_time():
-            await marked.wait()
-
-        assert not changed.is_set()
-
-
-async def test_a_deletion_wakes_who_waits(cache: Cache, resources: Resources) -> None:
-    job_id = uuid4()
-    await listening(resources)
-
-    with resources.changes.watch(job_id) as changed:
-        await cache.forget(job_id)
-        async with in_time():
-            await changed.wait()
-
-
-async def test_a_watcher_that_has_gone_leaves_nothing_and_takes_no_other_along(resources: Resources) -> None:
-    job_id = uuid4()
-    changes = Changes(resources.redis)
-
-    with changes.watch(job_id):
-        with pytest.raises(KeyError), changes.watch(job_id):
-            raise KeyError
-        assert len(changes._watchers[str(job_id)]) == 1
-
-    assert changes._watchers == {}
-
-
-async def test_changes_are_heard_again_after_the_connection_was_lost(cache: Cache, resources: Resources) -> None:
-    await listening(resources)
-    await resources.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
-    job_id = uuid4()
-
-    await heard(cache, resources, job_id)
-
-
-async def heard(cache: Cache, resources: Resources, job_id: UUID) -> None:
-    """Change a job until its watcher is woken."""
-    with resources.changes.watch(job_id) as changed:
-        async with in_time():
-            version = 0
-            while not changed.is_set():
-                version += 1
-                await cache.put_job(job(version), job_id=job_id)
-                await asyncio.sleep(0.02)
-    assert changed.is_set()
-
-
-@pytest.fixture
-def away(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
-    """Redis does not answer meanwhile, and keeps what it has."""
-
-    @contextmanager
-    def away() -> Iterator[None]:
-        with monkeypatch.context() as broken:
-            broken.setattr(resources.redis, "_paused_until", float("inf"))
-            yield
-
-    return away
-
-
-async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_back(
-    cache: Cache, resources: Resources, away: Callable[[], AbstractContextManager[None]]
-) -> None:
-    other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
-    job_id, newer_elsewhere = uuid4(), uuid4()
-    for one in (job_id, newer_elsewhere):
-        await cache.put_job(DONE, job_id=one)
-        await cache.put_result(one, "txt:", version=5, body=b"text")
-    with away():
-        for version in (6, 8, 7):
-            await cache.put_job(job(version), job_id=job_id)
-        await cache.put_job(job(6), job_id=newer_elsewhere)
-        await cache.flush()
-    await other.put_job(job(9), job_id=newer_elsewhere)
-
-    assert await other.job(job_id) == DONE
-    assert await cache.job(job_id) == job(8)
-    assert await cache.result(job_id, "txt:") == kept(job(8), None)
-    assert await cache.job(newer_elsewhere) == job(9)
-    await cache.flush()
-
-    assert await other.job(job_id) == job(8)
-    assert await other.job(newer_elsewhere) == job(9)
-    assert cache._unsent == {}
-
-
-async def test_a_deletion_that_redis_did_not_take_is_not_undone_by_what_it_has(
-    cache: Cache, resources: Resources, away: Callable[[], AbstractContextManager[None]]
-) -> None:
-    other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
-    job_id = uuid4()
-    await cache.put_job(DONE, job_id=job_id)
-    with away():
-        await cache.put_job(job(6), job_id=job_id)
-        with pytest.raises(RedisUnavailable):
-            await cache.forget(job_id)
-        await cache.put_job(job(7), job_id=job_id)
-
-    assert await other.job(job_id) == DONE
-    assert await cache.job(job_id) is None
-    assert await cache.job(job_id, stale=True) is None
-    assert await cache.result(job_id, "txt:") is None
-    await cache.flush()
-
-    assert await other.job(job_id, stale=True) is None
-    assert cache._unsent == {}
-
-
-async def test_only_so_many_states_are_kept_for_a_redis_that_is_away(
-    without_redis: Cache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("docserver.redis.cache.MAX_UNSENT", 2)
-    ids = [uuid4() for _ in range(3)]
-
-    for job_id in ids:
-        await without_redis.put_job(DONE, job_id=job_id)
-
-    assert list(without_redis._unsent) == ids[1:]

@@ -1,49 +1,23 @@
 """What keeps the promise that nothing is lost: leases, announcements and files, a round at a time."""
 
 import asyncio
-import os
-import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import quote
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from docserver import maintenance as module
 from docserver.database.connection import Database
-from docserver.database.tables import claims, deletions, documents, jobs
-from docserver.documents import deletion, intake, queries
-from docserver.errors import DatabaseUnavailable, Gone
-from docserver.maintenance import DELETED_KEPT_S, FILES_EVERY_S, FILES_GRACE_S, Maintenance
-from docserver.model import NewDocument, Options, new_id
-from docserver.redis.queue import KEY
+from docserver.database.tables import claims
+from docserver.errors import DatabaseUnavailable
+from docserver.maintenance import Maintenance
 from docserver.resources import Resources
+from tests.support.redis_state import announced
 from tests.support.rows import change, claim_job, claim_pages, finish_job, make_job, opening_failures, value
-from tests.support.samples import png
 from tests.support.waiting import until
 
 PAST = "UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
-
-
-@pytest.fixture
-def maintenance(resources: Resources) -> Maintenance:
-    return Maintenance(resources)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The clock of maintenance, which stands still until `now` is moved."""
-    stopped = SimpleNamespace(now=time.monotonic() + 2 * FILES_EVERY_S)
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: stopped.now))
-    return stopped
-
-
-async def announced(resources: Resources) -> list[UUID]:
-    return [UUID(job_id.decode()) for job_id in await resources.redis.command("LRANGE", KEY, 0, -1)]
 
 
 async def test_pages_whose_reader_fell_silent_are_free_and_announced_again(
@@ -164,244 +138,6 @@ async def test_a_process_that_stops_leaves_it_to_the_others_at_once(resources: R
     await asyncio.gather(running, return_exceptions=True)
 
     assert await other._is_leader() is True
-
-
-async def uploaded(resources: Resources, *, expires_in_s: int | None = None) -> tuple[UUID, UUID]:
-    """A document that was uploaded, and its job."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield png()
-
-    job, _ = await intake.accept(
-        resources,
-        await intake.receive(resources, chunks()),
-        intake.Upload("a.png", Options("eng"), client=str(uuid4()), request_id="r", expires_in_s=expires_in_s),
-    )
-    return job.document_id, job.id
-
-
-def originals(resources: Resources) -> list[Path]:
-    return [path for path in (resources.settings.data_dir / "originals").rglob("*") if path.is_file()]
-
-
-async def left_of(resources: Resources, job_id: UUID) -> list[Any]:
-    """All that is left of a document and its job, but for the mark that keeps late writers from bringing it back."""
-    kept = await resources.cache.job(job_id, stale=True)
-    async with resources.db.session() as cur:
-        row = await jobs.find(cur, job_id)
-    return [found for found in (kept, row, *originals(resources), *await announced(resources)) if found]
-
-
-async def test_a_document_is_removed_with_all_it_left_when_its_time_is_over(
-    maintenance: Maintenance, resources: Resources
-) -> None:
-    _, kept_job = await uploaded(resources)
-    _, later_job = await uploaded(resources, expires_in_s=3600)
-    kept_files = set(originals(resources))
-    document_id, job_id = await uploaded(resources, expires_in_s=60)
-    await change(resources.db, f"UPDATE documents SET expires_at = {PAST} WHERE id = %s", document_id.bytes)
-
-    await maintenance.round()
-
-    assert set(originals(resources)) == kept_files
-    assert await announced(resources) == [kept_job, later_job]
-    assert await resources.cache.job(job_id, stale=True) is None
-    with pytest.raises(Gone):
-        await queries.document(resources, document_id)
-
-
-async def test_a_document_that_was_uploaded_again_is_kept_as_long_as_either_upload_asks(
-    maintenance: Maintenance, resources: Resources
-) -> None:
-    document_id, _ = await uploaded(resources, expires_in_s=60)
-
-    async def left_s(asked_s: int | None) -> Any:
-        async with resources.db.session() as cur:
-            assert await documents.prolong(cur, document_id, expires_in_s=asked_s)
-        return await value(resources.db, "SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(6), expires_at) FROM documents")
-
-    assert await left_s(30) == pytest.approx(60, abs=10)
-    await change(resources.db, f"UPDATE documents SET expires_at = {PAST}")
-    assert await left_s(600) == pytest.approx(600, abs=10)
-    await deletion.expire(resources, document_id)
-    assert [await left_s(asked_s) for asked_s in (None, 60)] == [None, None]
-    async with resources.db.session() as cur:
-        assert await documents.prolong(cur, uuid4(), expires_in_s=60) is False
-
-
-async def test_what_a_deletion_could_not_clear_while_redis_was_away_is_cleared_later(
-    maintenance: Maintenance, resources: Resources, without_redis: Resources
-) -> None:
-    document_id, job_id = await uploaded(resources)
-
-    await deletion.delete(without_redis, document_id)
-    left = await left_of(resources, job_id)
-    await maintenance.round()
-
-    assert left != []
-    assert await left_of(resources, job_id) == []
-    async with resources.db.session() as cur:
-        assert await deletions.uncleared(cur, limit=10) == []
-
-
-async def test_a_deletion_whose_process_died_half_way_is_carried_through(
-    maintenance: Maintenance, resources: Resources
-) -> None:
-    document_id, job_id = await uploaded(resources)
-    await deletion._delete_rows(resources, document_id)
-
-    await maintenance.round()
-
-    assert await left_of(resources, job_id) == []
-
-
-async def test_that_a_document_was_deleted_is_told_for_a_month_and_longer_while_something_is_left(
-    maintenance: Maintenance, resources: Resources, without_redis: Resources
-) -> None:
-    old, young, uncleared = [(await uploaded(resources))[0] for _ in range(3)]
-    for document_id in (old, young):
-        await deletion.delete(resources, document_id)
-    await deletion.delete(without_redis, uncleared)
-    for document_id, age in ((old, DELETED_KEPT_S + 60), (young, DELETED_KEPT_S - 60), (uncleared, 2 * DELETED_KEPT_S)):
-        await change(
-            resources.db,
-            "UPDATE deleted_documents SET deleted_at = UTC_TIMESTAMP(6) - INTERVAL %s SECOND WHERE id = %s",
-            int(age),
-            document_id.bytes,
-        )
-
-    await Maintenance(without_redis).round()
-
-    async with resources.db.session() as cur:
-        told = [await deletions.was_deleted(cur, one) for one in (old, young, uncleared)]
-    assert told == [False, True, True]
-
-
-class Files:
-    """Originals in the storage, with the age that a test wants."""
-
-    def __init__(self, resources: Resources) -> None:
-        self._storage = resources.storage
-
-    async def keep(self, document_id: UUID, *, age_s: float) -> Path:
-        async def chunks() -> AsyncIterator[bytes]:
-            yield b"content"
-
-        await self._storage.keep(await self._storage.receive(chunks(), max_bytes=100), document_id)
-        path = await self._storage.path(document_id)
-        then = time.time() - age_s
-        os.utime(path, (then, then))
-        return path
-
-
-@pytest.fixture
-def files(resources: Resources) -> Files:
-    return Files(resources)
-
-
-async def look_twice(maintenance: Maintenance, clock: SimpleNamespace) -> None:
-    """Let maintenance look at the files, and again at the next time."""
-    for _ in range(2):
-        clock.now += FILES_EVERY_S + 1
-        await maintenance.round()
-
-
-async def test_a_file_is_removed_only_without_a_row_and_only_after_the_grace(
-    maintenance: Maintenance, resources: Resources, files: Files, clock: SimpleNamespace
-) -> None:
-    document_id, _ = await make_job(resources.db)
-    kept = [
-        await files.keep(document_id, age_s=FILES_GRACE_S * 100),
-        await files.keep(uuid4(), age_s=FILES_GRACE_S - 60),
-    ]
-    orphan = await files.keep(uuid4(), age_s=FILES_GRACE_S + 60)
-
-    await look_twice(maintenance, clock)
-
-    assert [path.exists() for path in kept] == [True, True]
-    assert not orphan.exists()
-
-
-async def test_a_file_that_only_seems_old_is_kept_while_its_commit_is_under_way(
-    maintenance: Maintenance, resources: Resources, files: Files, clock: SimpleNamespace
-) -> None:
-    document_id, job_id = new_id(), new_id()
-    path = await files.keep(document_id, age_s=2 * FILES_GRACE_S)
-    await maintenance.round()
-    new = NewDocument(id=document_id, filename="a.png", content_type="image/png", size=5, sha256=bytes(32))
-    async with resources.db.session() as cur:
-        await documents.insert(cur, new, job_id=job_id, client="c")
-
-    await look_twice(maintenance, clock)
-
-    assert path.exists()
-
-
-async def test_all_orphans_are_removed_however_many_there_are(
-    maintenance: Maintenance,
-    resources: Resources,
-    files: Files,
-    clock: SimpleNamespace,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "FILES_AT_ONCE", 2)
-    document_ids = [(await make_job(resources.db))[0] for _ in range(2)]
-    kept = [await files.keep(document_id, age_s=2 * FILES_GRACE_S) for document_id in document_ids]
-    orphans = [await files.keep(uuid4(), age_s=2 * FILES_GRACE_S) for _ in range(5)]
-
-    await look_twice(maintenance, clock)
-
-    assert all(path.exists() for path in kept)
-    assert not any(path.exists() for path in orphans)
-
-
-async def test_files_are_looked_through_only_now_and_then(
-    maintenance: Maintenance, files: Files, clock: SimpleNamespace
-) -> None:
-    orphan = await files.keep(uuid4(), age_s=2 * FILES_GRACE_S)
-    await maintenance.round()
-
-    clock.now += FILES_EVERY_S - 1
-    await maintenance.round()
-    still_there = orphan.exists()
-    clock.now += 2
-    await maintenance.round()
-
-    assert still_there
-    assert not orphan.exists()
-
-
-@pytest.mark.usefixtures("clock")
-async def test_an_upload_that_was_abandoned_is_removed_after_the_grace(
-    maintenance: Maintenance, resources: Resources
-) -> None:
-    incoming = resources.settings.data_dir / "incoming"
-    old, young = incoming / "old.part", incoming / "young.part"
-    for path, age_s in ((old, FILES_GRACE_S + 60), (young, FILES_GRACE_S - 60)):
-        path.write_bytes(b"x")
-        then = time.time() - age_s
-        os.utime(path, (then, then))
-
-    await maintenance.round()
-
-    assert (old.exists(), young.exists()) == (False, True)
-
-
-@pytest.mark.usefixtures("clock")
-async def test_while_the_database_is_away_no_file_is_taken_for_an_orphan(
-    resources: Resources, files: Files, tmp_path: Path
-) -> None:
-    away = Database(f"mysql:///x?unix_socket={quote(str(tmp_path / 'nothing'))}", size=2, timeout_s=1)
-    path = await files.keep(uuid4(), age_s=2 * FILES_GRACE_S)
-    maintenance = Maintenance(replace(resources, db=away))
-
-    with pytest.raises(DatabaseUnavailable):
-        await maintenance.round()
-    for _ in range(2):
-        with pytest.raises(DatabaseUnavailable):
-            await maintenance._collect_files()
-
-    assert path.exists()
 
 
 class Faulty:

@@ -2,50 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
 
-from docserver.database.connection import Database
 from docserver.database.tables import deletions, documents, jobs
-from docserver.documents import queries, results
+from docserver.documents import queries
 from docserver.errors import (
     DatabaseUnavailable,
-    DocumentErrorCode,
-    Failure,
     Gone,
-    JobFailed,
     NotFound,
-    ResultNotReady,
-    Unprocessable,
 )
 from docserver.formats import FORMATS
 from docserver.model import Status
-from docserver.redis.cache import JOB_KEY, RESULT_KEY, CachedJob
+from docserver.redis.cache import JOB_KEY, CachedJob
 from docserver.resources import Resources
 from tests.support.redis_state import listening
-from tests.support.results import make_completed, result, text_of
+from tests.support.results import make_completed, publish, result, text_of
 from tests.support.rows import change, finish_job, found, make_job
 from tests.support.waiting import FOREVER_S, in_time, until
 
 TXT = FORMATS["txt"]
-
-
-@pytest.fixture
-async def without_database(resources: Resources, tmp_path: Path) -> AsyncIterator[Resources]:
-    db = Database(f"mysql:///x?unix_socket={quote(str(tmp_path / 'nothing'))}", size=2, timeout_s=1)
-    yield replace(resources, db=db)
-    await db.close()
-
-
-async def publish(resources: Resources, job_id: UUID) -> None:
-    """Show the job's state in the database to its readers, as who changed it does."""
-    await resources.cache.put_job(CachedJob.of(await found(resources.db, job_id)), job_id=job_id)
 
 
 async def test_a_job_that_is_not_cached_is_read_from_the_database_and_then_cached(resources: Resources) -> None:
@@ -197,97 +176,6 @@ async def test_a_wait_ends_with_the_job_as_it_is_and_leaves_no_watcher(resources
 async def watched(resources: Resources, job_id: UUID) -> None:
     """Wait until somebody waits for the job."""
     await until(lambda: str(job_id) in resources.changes._watchers)
-
-
-async def test_a_result_is_rendered_once_and_then_served_without_the_database(
-    resources: Resources, without_database: Resources
-) -> None:
-    job_id = await make_completed(resources, "one", "two")
-
-    first = await result(resources, job_id, form=TXT, selection=None)
-
-    assert first.body == b"one\ftwo"
-    assert await result(without_database, job_id, form=TXT, selection=None) == first
-
-
-async def test_a_result_that_is_rendered_again_has_the_same_tag_and_another_one_another(resources: Resources) -> None:
-    job_id = await make_completed(resources, "one", "two")
-    first = await result(resources, job_id, form=TXT, selection=None)
-    await resources.redis.command("DEL", RESULT_KEY.format(job_id))
-
-    again = await result(resources, job_id, form=TXT, selection=None)
-    other = await result(resources, job_id, form=TXT, selection=(range(1, 2),))
-    as_json = await result(resources, job_id, form=FORMATS["json"], selection=None)
-
-    assert again == first
-    assert len({first.etag, other.etag, as_json.etag}) == 3
-    assert first.etag.startswith('"')
-    assert first.etag.endswith('"')
-
-
-async def test_each_format_and_selection_is_cached_by_itself(resources: Resources, without_database: Resources) -> None:
-    job_id = await make_completed(resources, "one", "two", "three")
-    forms = [TXT, FORMATS["json"], FORMATS["tsv"]]
-    selections = [None, (range(1, 2),), (range(2, 4),)]
-    rendered = [
-        await result(resources, job_id, form=form, selection=selection) for form in forms for selection in selections
-    ]
-
-    cached = [
-        await result(without_database, job_id, form=form, selection=selection)
-        for form in forms
-        for selection in selections
-    ]
-
-    assert cached == rendered
-    assert len({result.body for result in rendered}) == len(rendered)
-
-
-async def test_the_pages_of_a_result_can_be_chosen(resources: Resources) -> None:
-    job_id = await make_completed(resources, "one", "two", "three")
-
-    assert await text_of(resources, job_id, range(3, 4), range(1, 2)) == "one\fthree"
-    assert await text_of(resources, job_id, range(2, 100)) == "two\fthree"
-
-
-async def test_pages_that_the_job_does_not_have_are_refused_and_the_last_is_told(resources: Resources) -> None:
-    job_id = await make_completed(resources, "one", "two")
-
-    with pytest.raises(Unprocessable) as refused:
-        await text_of(resources, job_id, range(3, 9))
-
-    assert refused.value.errors == [{"detail": "The last page is 2.", "parameter": "pages"}]
-
-
-async def test_a_result_of_more_pages_than_are_read_at_once_is_whole(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(results, "PAGES_AT_ONCE", 3)
-    texts = [f"page {number}" for number in range(1, 8)]
-
-    assert await text_of(resources, await make_completed(resources, *texts)) == "\f".join(texts)
-
-
-async def test_a_result_that_is_not_ready_is_refused_with_when_to_come_again(resources: Resources) -> None:
-    _, job_id = await make_job(resources.db, total=1)
-
-    with pytest.raises(ResultNotReady) as refused:
-        await text_of(resources, job_id)
-
-    assert int(refused.value.headers["Retry-After"]) > 0
-
-
-@pytest.mark.parametrize("cached", [True, False])
-async def test_a_failed_job_has_no_result_but_its_error(resources: Resources, *, cached: bool) -> None:
-    _, job_id = await make_job(resources.db, total=1)
-    await finish_job(resources.db, job_id, Status.FAILED, Failure(DocumentErrorCode.CORRUPT, "It is broken.", 1))
-    if cached:
-        await publish(resources, job_id)
-
-    with pytest.raises(JobFailed) as refused:
-        await text_of(resources, job_id)
-
-    assert refused.value.extra["job_error"]["code"] == "corrupt"
 
 
 async def test_a_document_comes_with_its_jobs_and_a_deleted_one_is_gone(resources: Resources) -> None:

@@ -8,8 +8,9 @@ from docserver.database.tables import pages
 from docserver.documents import results
 from docserver.formats import FORMATS, Format
 from docserver.formats.result_writer import ResultFile
+from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
-from tests.support.rows import READING, claim_pages, finish_job, make_job
+from tests.support.rows import READING, claim_pages, finish_job, found, make_job
 
 TXT = FORMATS["txt"]
 
@@ -35,3 +36,8 @@ async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:
     rendered = await result(resources, job_id, form=TXT, selection=selection or None)
     assert isinstance(rendered.body, bytes)
     return rendered.body.decode()
+
+
+async def publish(resources: Resources, job_id: UUID) -> None:
+    """Show the job's state in the database to its readers, as who changed it does."""
+    await resources.cache.put_job(CachedJob.of(await found(resources.db, job_id)), job_id=job_id)

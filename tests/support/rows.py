@@ -111,3 +111,8 @@ async def lost_leases(db: Database, job_id: UUID) -> list[int]:
 
 def told(history: Any) -> list[tuple[Any, ...]]:
     return [tuple(entry[key] for key in ("attempt", "step", "page", "outcome", "code")) for entry in history]
+
+
+async def runnable(db: Database, *, limit: int = 100) -> list[UUID]:
+    async with db.session() as cur:
+        return await jobs.runnable(cur, limit=limit)

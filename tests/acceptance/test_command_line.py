@@ -1,0 +1,148 @@
+"""How the program starts, and how it ends where it cannot."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import alive, children
+from tests.support.samples import PAGES, pdf_scanned, words
+from tests.support.servers import Servers
+from tests.support.service import Service
+from tests.support.waiting import in_time
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"DOCSERVER_PORT": "eighty"}, "DOCSERVER_PORT"),
+        ({"DOCSERVER_SLOTS": "-2"}, "DOCSERVER_SLOTS"),
+        ({"DOCSERVER_LOG_LEVEL": "LOUD"}, "DOCSERVER_LOG_LEVEL"),
+        ({}, "DOCSERVER_MYSQL_URL"),
+    ],
+)
+async def test_a_wrong_setting_ends_it_with_78_and_one_line(
+    environment: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "docserver",
+        cwd=tmp_path,
+        env={**clean, **environment, "PYTHONPATH": str(Path.cwd())},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+
+    assert process.returncode == 78
+    assert said in output.decode()
+    assert output.decode().count("\n") == 1
+
+
+async def test_a_sandbox_that_is_required_and_cannot_be_had_ends_it_with_a_line_that_says_so(
+    empty_servers: Servers, tmp_path: Path
+) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path.cwd()),
+        "DOCSERVER_MYSQL_URL": empty_servers.mysql_url,
+        "DOCSERVER_REDIS_URL": empty_servers.redis_url,
+        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
+        "DOCSERVER_SANDBOX": "require",
+    }
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).parent.parent / "support" / "older_kernel.py"),
+        "landlock",
+        sys.executable,
+        "-m",
+        "docserver",
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+
+    assert process.returncode == 69
+    assert "no Landlock, seccomp" in said.decode()
+    assert said.decode().count("\n") == 1
+
+
+async def test_a_missing_program_ends_it_with_a_line_that_names_the_package(
+    empty_servers: Servers, tmp_path: Path
+) -> None:
+    (tmp_path / "bin").mkdir()
+    environment = {
+        "PATH": str(tmp_path / "bin"),
+        "DOCSERVER_MYSQL_URL": empty_servers.mysql_url,
+        "DOCSERVER_REDIS_URL": empty_servers.redis_url,
+        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
+    }
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "docserver",
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+
+    assert process.returncode not in (0, None)
+    assert "tesseract-ocr" in said.decode()
+    assert "Traceback" not in said.decode()
+
+
+async def test_embedded_needs_no_server_listens_on_the_api_alone_and_keeps_documents(tmp_path: Path) -> None:
+    environment = {"DOCSERVER_DATA_DIR": str(tmp_path / "data"), "DOCSERVER_SLOTS": "1", "DOCSERVER_RATE_LIMIT": "off"}
+    service = await Service(environment, arguments=("--embedded",)).start()
+    job = await service.upload(pdf_scanned(PAGES[:1]), filename="kept.pdf")
+    await service.finished(job["job_id"])
+    listening = _listening_ports(children(service.pid) | {service.pid})
+    port = service.http._base_url.port  # type: ignore[union-attr]
+    assert await service.stop() == 0
+
+    assert listening == {port}
+    again = await Service(environment, arguments=("--embedded",)).start()
+    assert words(await again.text(job["job_id"])) == words(PAGES[0])
+    assert await again.stop() == 0
+
+
+def _listening_ports(pids: set[int]) -> set[int]:
+    """TCP ports on which any of the processes listens: sockets in state 0A of /proc/net/tcp that it has open."""
+    sockets = {str(link.readlink()) for pid in alive(pids) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                found.add(int(fields[1].rpartition(":")[2], 16))
+    return found
+
+
+async def test_told_to_stop_while_it_waits_for_the_database_it_exits_with_0_at_once(tmp_path: Path) -> None:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
+    environment = {
+        "DOCSERVER_MYSQL_URL": f"mysql:///x?unix_socket={tmp_path}/nobody.sock",
+        "DOCSERVER_REDIS_URL": f"unix://{tmp_path}/nobody.sock",
+        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "docserver", env={**clean, **environment}, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with in_time():
+        while b"waiting for the database" not in await process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        await process.stdout.read()
+
+        assert await process.wait() == 0

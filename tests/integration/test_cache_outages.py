@@ -1,0 +1,114 @@
+"""What the cache keeps for a Redis that is away."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from uuid import uuid4
+
+import pytest
+
+from docserver.errors import RedisUnavailable
+from docserver.model import Status
+from docserver.redis.cache import (
+    Cache,
+    CachedJob,
+    CacheEntry,
+)
+from docserver.redis.client import Redis
+from docserver.resources import Resources
+
+TTL_S = 100
+
+
+@pytest.fixture
+def cache(resources: Resources) -> Cache:
+    return Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
+
+
+@pytest.fixture
+def without_redis(dead_redis: Redis) -> Cache:
+    return Cache(dead_redis, ttl_s=TTL_S, max_result_bytes=1000)
+
+
+def job(version: int, status: Status = Status.PENDING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:
+    return CachedJob(version, status, body)
+
+
+DONE = job(5, Status.COMPLETED)
+
+
+def kept(state: CachedJob, result: bytes | None) -> CacheEntry:
+    """What a reader is told without the database being asked."""
+    return CacheEntry(state, fresh=True, result=result)
+
+
+@pytest.fixture
+def away(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Redis does not answer meanwhile, and keeps what it has."""
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        with monkeypatch.context() as broken:
+            broken.setattr(resources.redis, "_paused_until", float("inf"))
+            yield
+
+    return away
+
+
+async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_back(
+    cache: Cache, resources: Resources, away: Callable[[], AbstractContextManager[None]]
+) -> None:
+    other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
+    job_id, newer_elsewhere = uuid4(), uuid4()
+    for one in (job_id, newer_elsewhere):
+        await cache.put_job(DONE, job_id=one)
+        await cache.put_result(one, "txt:", version=5, body=b"text")
+    with away():
+        for version in (6, 8, 7):
+            await cache.put_job(job(version), job_id=job_id)
+        await cache.put_job(job(6), job_id=newer_elsewhere)
+        await cache.flush()
+    await other.put_job(job(9), job_id=newer_elsewhere)
+
+    assert await other.job(job_id) == DONE
+    assert await cache.job(job_id) == job(8)
+    assert await cache.result(job_id, "txt:") == kept(job(8), None)
+    assert await cache.job(newer_elsewhere) == job(9)
+    await cache.flush()
+
+    assert await other.job(job_id) == job(8)
+    assert await other.job(newer_elsewhere) == job(9)
+    assert cache._unsent == {}
+
+
+async def test_a_deletion_that_redis_did_not_take_is_not_undone_by_what_it_has(
+    cache: Cache, resources: Resources, away: Callable[[], AbstractContextManager[None]]
+) -> None:
+    other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
+    job_id = uuid4()
+    await cache.put_job(DONE, job_id=job_id)
+    with away():
+        await cache.put_job(job(6), job_id=job_id)
+        with pytest.raises(RedisUnavailable):
+            await cache.forget(job_id)
+        await cache.put_job(job(7), job_id=job_id)
+
+    assert await other.job(job_id) == DONE
+    assert await cache.job(job_id) is None
+    assert await cache.job(job_id, stale=True) is None
+    assert await cache.result(job_id, "txt:") is None
+    await cache.flush()
+
+    assert await other.job(job_id, stale=True) is None
+    assert cache._unsent == {}
+
+
+async def test_only_so_many_states_are_kept_for_a_redis_that_is_away(
+    without_redis: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docserver.redis.cache.MAX_UNSENT", 2)
+    ids = [uuid4() for _ in range(3)]
+
+    for job_id in ids:
+        await without_redis.put_job(DONE, job_id=job_id)
+
+    assert list(without_redis._unsent) == ids[1:]

@@ -1,0 +1,115 @@
+"""Who is woken by the change of a job."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+
+from docserver.model import Status
+from docserver.redis.cache import (
+    Cache,
+    CachedJob,
+)
+from docserver.redis.changes import Changes
+from docserver.resources import Resources
+from tests.support.redis_state import listening
+from tests.support.waiting import in_time
+
+TTL_S = 100
+
+
+@pytest.fixture
+def cache(resources: Resources) -> Cache:
+    return Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
+
+
+def job(version: int, status: Status = Status.PENDING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:
+    return CachedJob(version, status, body)
+
+
+async def test_how_far_a_job_has_come_wakes_nobody(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await listening(resources)
+
+    with resources.changes.watch(job_id) as ended:
+        await cache.put_job(job(1, Status.PROCESSING), job_id=job_id)
+        await heard(cache, resources, uuid4())
+
+        assert not ended.is_set()
+        await cache.put_job(job(2, Status.COMPLETED), job_id=job_id)
+        async with in_time():
+            await ended.wait()
+
+
+async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await listening(resources)
+
+    with (
+        resources.changes.watch(job_id) as first,
+        resources.changes.watch(job_id) as second,
+        resources.changes.watch(uuid4()) as other,
+    ):
+        await cache.put_job(job(1), job_id=job_id)
+        async with in_time():
+            await asyncio.gather(first.wait(), second.wait())
+
+        assert not other.is_set()
+
+
+async def test_a_write_that_changes_nothing_wakes_nobody(cache: Cache, resources: Resources) -> None:
+    job_id, marker = uuid4(), uuid4()
+    await cache.put_job(job(5), job_id=job_id)
+    await listening(resources)
+
+    with resources.changes.watch(job_id) as changed, resources.changes.watch(marker) as marked:
+        await cache.put_job(job(5), job_id=job_id)
+        await cache.put_job(job(4), job_id=job_id)
+        # Messages come in order: had there been one, it would be here before this.
+        await cache.put_job(job(1), job_id=marker)
+        async with in_time():
+            await marked.wait()
+
+        assert not changed.is_set()
+
+
+async def test_a_deletion_wakes_who_waits(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await listening(resources)
+
+    with resources.changes.watch(job_id) as changed:
+        await cache.forget(job_id)
+        async with in_time():
+            await changed.wait()
+
+
+async def test_a_watcher_that_has_gone_leaves_nothing_and_takes_no_other_along(resources: Resources) -> None:
+    job_id = uuid4()
+    changes = Changes(resources.redis)
+
+    with changes.watch(job_id):
+        with pytest.raises(KeyError), changes.watch(job_id):
+            raise KeyError
+        assert len(changes._watchers[str(job_id)]) == 1
+
+    assert changes._watchers == {}
+
+
+async def test_changes_are_heard_again_after_the_connection_was_lost(cache: Cache, resources: Resources) -> None:
+    await listening(resources)
+    await resources.redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+    job_id = uuid4()
+
+    await heard(cache, resources, job_id)
+
+
+async def heard(cache: Cache, resources: Resources, job_id: UUID) -> None:
+    """Change a job until its watcher is woken."""
+    with resources.changes.watch(job_id) as changed:
+        async with in_time():
+            version = 0
+            while not changed.is_set():
+                version += 1
+                await cache.put_job(job(version), job_id=job_id)
+                await asyncio.sleep(0.02)
+    assert changed.is_set()

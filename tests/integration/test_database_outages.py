@@ -1,0 +1,236 @@
+"""A database that is away, silent, slow, or lost in the middle of a transaction."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+
+from docserver.database import connection as module
+from docserver.database.address import Address
+from docserver.database.connection import CommitUnknown, Database
+from docserver.database.tables import deletions
+from docserver.errors import DatabaseUnavailable
+from docserver.settings import Settings
+from tests.support.connections import MakeDatabase, connection_id, kill, remembered
+from tests.support.waiting import FOREVER_S, in_time, until
+
+
+async def test_a_statement_that_takes_too_long_is_given_up(make_db: MakeDatabase) -> None:
+    db = make_db(size=1, timeout_s=1.0)
+
+    async with in_time():
+        with pytest.raises(DatabaseUnavailable) as refused:
+            async with db.session() as cur:
+                await cur.execute("SELECT SLEEP(1000)")
+
+    assert int(refused.value.headers["Retry-After"]) > 0
+    await db.ping()
+
+
+async def test_a_connection_killed_in_use_is_an_outage_for_its_user_alone(db: Database, make_db: MakeDatabase) -> None:
+    pool = make_db(size=1)
+
+    with pytest.raises(DatabaseUnavailable):
+        async with pool.session() as cur:
+            await kill(db, await connection_id(cur))
+            await cur.execute("SELECT 1")
+
+    await pool.ping()
+
+
+async def test_an_error_of_the_block_comes_out_as_it_is_though_its_connection_was_killed(
+    db: Database, make_db: MakeDatabase
+) -> None:
+    pool = make_db(size=1)
+
+    with pytest.raises(KeyError):
+        async with pool.session() as cur:
+            await kill(db, await connection_id(cur))
+            raise KeyError
+
+    await pool.ping()
+
+
+async def test_a_server_that_refuses_is_unavailable_at_once(make_db: MakeDatabase, tmp_path: Path) -> None:
+    db = make_db(url=f"mysql:///docserver?unix_socket={quote(str(tmp_path / 'none'))}", timeout_s=FOREVER_S)
+
+    async with in_time():
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailable):
+                await db.ping()
+
+
+class Proxy:
+    """A socket before the server that can keep silent, or lose the answer to one kind of statement."""
+
+    def __init__(self, address: Address, socket: Path) -> None:
+        self._address = address
+        self._socket = socket
+        self._copying: set[asyncio.Task[None]] = set()
+        self.clients = 0
+        self.silent = False
+        self.loses_answer_to: bytes | None = None
+        self.withholds = False
+        """Cut the connection before the statement has reached the server, rather than after."""
+
+    @property
+    def url(self) -> str:
+        address = self._address
+        return (
+            f"mysql://{quote(address.user, safe='')}:{quote(address.password, safe='')}@localhost/{address.database}"
+            f"?unix_socket={quote(str(self._socket))}"
+        )
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator["Proxy"]:
+        server = await asyncio.start_unix_server(self._accept, str(self._socket))
+        async with server:
+            yield self
+            for task in self._copying:
+                task.cancel()
+            await asyncio.gather(*self._copying, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._copying.add(task)
+        self.clients += 1
+        try:
+            await self._connect(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self.clients -= 1
+            writer.close()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.silent:
+            await reader.read()
+            return
+        if self._address.unix_socket:
+            up_reader, up_writer = await asyncio.open_unix_connection(self._address.unix_socket)
+        else:
+            up_reader, up_writer = await asyncio.open_connection(self._address.host, self._address.port)
+        answers = asyncio.create_task(self._copy(up_reader, writer))
+        try:
+            while data := await reader.read(1 << 16):
+                cut = self.loses_answer_to is not None and self.loses_answer_to in data
+                if cut:
+                    answers.cancel()
+                    await asyncio.gather(answers, return_exceptions=True)
+                if not (cut and self.withholds):
+                    up_writer.write(data)
+                    await up_writer.drain()
+                if cut:
+                    if not self.withholds:
+                        await up_reader.read(1 << 16)
+                    return
+        finally:
+            answers.cancel()
+            await asyncio.gather(answers, return_exceptions=True)
+            up_writer.close()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+
+
+@pytest.fixture
+async def proxy(settings: Settings, tmp_path: Path) -> AsyncIterator[Proxy]:
+    async with Proxy(Address.parse(settings.mysql_url), tmp_path / "proxy").serve() as running:
+        yield running
+
+
+async def test_a_server_that_keeps_silent_is_unavailable_within_the_timeout(
+    make_db: MakeDatabase, proxy: Proxy
+) -> None:
+    proxy.silent = True
+    db = make_db(url=proxy.url, timeout_s=1.0)
+
+    async with in_time():
+        with pytest.raises(DatabaseUnavailable):
+            await db.ping()
+
+    await until(lambda: proxy.clients == 0)
+    proxy.silent = False
+    await db.ping()
+
+
+async def test_a_pool_made_while_the_server_is_away_serves_when_it_is_there(
+    make_db: MakeDatabase, settings: Settings, tmp_path: Path
+) -> None:
+    later = Proxy(Address.parse(settings.mysql_url), tmp_path / "later")
+    db = make_db(url=later.url)
+    with pytest.raises(DatabaseUnavailable):
+        await db.ping()
+
+    async with later.serve():
+        await db.ping()
+        await db.close()
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+async def test_a_commit_without_an_answer_is_unknown_and_tells_nothing_of_its_outcome(
+    db: Database, make_db: MakeDatabase, proxy: Proxy, *, carried_out: bool
+) -> None:
+    pool = make_db(url=proxy.url, size=1)
+    document_id = uuid4()
+    proxy.loses_answer_to, proxy.withholds = b"\x03COMMIT", not carried_out
+
+    with pytest.raises(CommitUnknown) as unknown:
+        async with pool.transaction() as cur:
+            await deletions.remember(cur, document_id, job_ids=[])
+
+    assert (unknown.value.status, unknown.value.code) == (503, "database_unavailable")
+    assert int(unknown.value.headers["Retry-After"]) > 0
+    assert await remembered(db, document_id) is carried_out
+    proxy.loses_answer_to = None
+    await pool.ping()
+
+
+async def test_a_connection_lost_before_the_commit_is_an_outage_of_known_outcome(
+    db: Database, make_db: MakeDatabase, proxy: Proxy
+) -> None:
+    pool = make_db(url=proxy.url, size=1)
+    document_id = uuid4()
+    proxy.loses_answer_to = b"INSERT"
+
+    with pytest.raises(DatabaseUnavailable) as outage:
+        async with pool.transaction() as cur:
+            await deletions.remember(cur, document_id, job_ids=[])
+
+    assert not isinstance(outage.value, CommitUnknown)
+    assert not await remembered(db, document_id)
+
+
+async def test_who_is_cancelled_while_a_connection_is_made_or_asked_leaves_none_open(
+    make_db: MakeDatabase, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make_db(url=proxy.url, size=1)
+    await pool.ping()
+    connection = pool._idle[0][0]
+    monkeypatch.setattr(module, "IDLE_CHECK_S", -1.0)
+    asked = asyncio.Event()
+
+    async def ask(*, reconnect: bool) -> None:
+        assert reconnect is False
+        asked.set()
+        await asyncio.Event().wait()
+
+    connection.ping = ask
+    task = asyncio.create_task(pool.ping())
+    await asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert connection.closed
+    await pool.ping()
+    await pool.close()
+    gc.collect()

@@ -1,0 +1,189 @@
+"""No process of a document outlives its slot or its server, however it tries."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.ocr.server.process import _any_member_runs
+from docserver.ocr.server.slot import Slot
+from tests.support.slots import alive, assert_reads, child_of, inside, install, pids_in, read
+from tests.support.waiting import until
+
+
+async def test_a_program_that_daemonises_ends_with_its_slot(make_slot: Callable[..., Slot]) -> None:
+    slot = make_slot()
+    escaped = await inside(
+        slot,
+        """
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            if os.fork() == 0:
+                for leave in (os.setsid, lambda: os.setpgid(0, 0)):
+                    try:
+                        leave()
+                    except PermissionError:
+                        pass
+                os.write(writing, str(os.getpid()).encode())
+                time.sleep(600)
+            os._exit(0)
+        found = int(os.read(reading, 20))
+        """,
+    )
+    assert alive(escaped)
+
+    await slot.close()
+
+    assert not alive(escaped)
+
+
+async def test_a_program_that_stops_its_ocr_process_ends_with_the_server(
+    source: Path, programs: Path, tmp_path: Path
+) -> None:
+    server = tmp_path / "server.py"
+    server.write_text(
+        textwrap.dedent(f"""
+            import asyncio
+            from pathlib import Path
+            from docserver.ocr.engine import PROGRAM, Engine
+            from docserver.ocr.server.slot import Slot
+            from docserver.settings import Settings
+            from tests.support.slots import inside
+
+            ATTACK = '''
+            child = os.getpid()
+            if os.fork() == 0:
+                Path("new").write_text(f"{{child}} {{os.getpid()}}")
+                os.rename("new", "pids")
+                while True:
+                    os.kill(child, signal.SIGSTOP)
+            '''
+
+            async def main():
+                engine = Engine("tesseract", "5", {{}}, PROGRAM, "")
+                slot = Slot(number=0, settings=Settings(), engine=engine, scratch=Path({str(tmp_path)!r}))
+                await inside(slot, ATTACK)
+                await asyncio.sleep(600)
+
+            if __name__ == "__main__":
+                asyncio.run(main())
+            """)
+    )
+    environment = {**os.environ, "PYTHONPATH": ":".join([str(Path.cwd()), *sys.path])}
+    process = await asyncio.create_subprocess_exec(sys.executable, str(server), env=environment)
+    pids = await pids_in(tmp_path)
+    assert all(alive(pid) for pid in pids)
+
+    process.kill()
+    await process.wait()
+
+    try:
+        await until(lambda: not any(alive(pid) for pid in pids))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pids[0], signal.SIGKILL)
+
+
+async def test_an_ocr_process_whose_server_is_killed_while_it_starts_ends_too(tmp_path: Path, programs: Path) -> None:
+    server = tmp_path / "server.py"
+    server.write_text(
+        textwrap.dedent(f"""
+            import os, signal
+            from pathlib import Path
+            from docserver.ocr.engine import PROGRAM, Engine
+            from docserver.ocr.server.slot import Slot
+            from docserver.ocr.server.process import Child
+            from docserver.settings import Settings
+
+            if __name__ == "__main__":
+                engine = Engine("tesseract", "5", {{}}, PROGRAM, "")
+                slot = Slot(number=0, settings=Settings(), engine=engine, scratch=Path({str(tmp_path)!r}))
+                slot._empty_directories()
+                pid = Child.spawn(slot._limits(60), slot=0).process.pid
+                os.kill(pid, signal.SIGSTOP)
+                Path({str(tmp_path / "pids")!r}).write_text(str(pid))
+                os.kill(os.getpid(), signal.SIGKILL)
+            """)
+    )
+    environment = {**os.environ, "PYTHONPATH": ":".join([str(Path.cwd()), *sys.path])}
+    process = await asyncio.create_subprocess_exec(sys.executable, str(server), env=environment)
+    await process.wait()
+    (orphan,) = await pids_in(tmp_path)
+    assert alive(orphan)
+
+    os.kill(orphan, signal.SIGCONT)
+
+    try:
+        await until(lambda: not alive(orphan))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(orphan, signal.SIGKILL)
+
+
+GREED = {
+    "processes": 'i=0; while [ $i -lt 100 ]; do sleep 600 & i=$((i+1)); done; touch "$TMPDIR/done"; wait',
+    "disk": 'i=0; while [ $i -lt 6 ]; do head -c 50000000 /dev/zero >"$TMPDIR/$i"; i=$((i+1)); done; sleep 600',
+    "disk, by files without a name": """
+        for i in 3 4 5 6 7 8; do eval "exec $i>$TMPDIR/$i"; rm "$TMPDIR/$i"; done
+        for i in 3 4 5 6 7 8; do eval "head -c 50000000 /dev/zero >&$i"; done
+        sleep 600
+        """,
+    "disk, by names alone": 'mkdir "$TMPDIR/a"; cd "$TMPDIR/a"; for i in $(seq 1100); do : >$i; done; sleep 600',
+    "memory": f"""
+        for i in $(seq 8); do {sys.executable} -c 'import time; kept = b"x" * 150_000_000; time.sleep(600)' & done
+        wait
+        """,
+}
+
+
+@pytest.mark.parametrize("greed", GREED)
+async def test_a_program_that_takes_too_much_is_killed_with_all_that_it_started(
+    greed: str, make_slot: Callable[..., Slot], source: Path, programs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(programs, "tesseract", GREED[greed])
+    slot = make_slot(max_page_mp=1.0, child_memory_mb=400)
+    await slot.start()
+    group = child_of(slot)
+
+    found = await read(slot, source)
+
+    assert isinstance(found, Failure)
+    assert (found.code, found.retryable) == (DocumentErrorCode.ENGINE_CRASHED, True)
+    assert greed.partition(",")[0] in found.message
+    assert not _any_member_runs(group)
+    (programs / "tesseract").unlink()
+    await assert_reads(slot, source)
+
+
+async def test_a_file_larger_than_a_page_cannot_be_written(make_slot: Callable[..., Slot]) -> None:
+    with pytest.raises(OSError, match="too large"):
+        await inside(
+            make_slot(max_page_mp=1.0),
+            """
+            with open('large', 'wb', buffering=0) as file:
+                while file.tell() < 100_000_000:
+                    file.write(bytes(1_000_000))
+            """,
+        )
+
+
+async def test_a_greedy_process_that_was_killed_does_not_harm_the_next_document(
+    make_slot: Callable[..., Slot], source: Path
+) -> None:
+    slot = make_slot()
+    await slot.start()
+    greedy = child_of(slot)
+    # On a busy machine it is killed before it has started all of them.
+    with contextlib.suppress(BrokenProcessPool):
+        await inside(slot, "for _ in range(64):\n    os.fork() or time.sleep(600)")
+    await until(lambda: not alive(greedy))
+
+    await assert_reads(slot, source)
