@@ -1,6 +1,6 @@
 """The command line: serve (the default), `--worker-only`, `--embedded`, `migrate`; and signals.
 
-Every OCR process imports this module when it starts, so functions import what they need.
+Every OCR process imports this module when it starts. To keep that fast, functions import the modules that they need.
 """
 
 import argparse
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     Stop = Callable[[], Awaitable[None]]
 
 COLLECT_AFTER = 10_000
-"""New objects before the next garbage collection: those of some dozens of requests, a few megabytes at most."""
+"""Number of new objects that starts a garbage collection. A few dozen requests create that many; they take a few
+megabytes at most."""
 
 log = logging.getLogger("docserver.main")
 
@@ -42,7 +43,7 @@ EX_UNAVAILABLE = 69
 def main() -> None:
     """Run the command line. Exits with 0; with 78 on a wrong setting; with 69 if something needed is missing."""
     options = _parser().parse_args()
-    # aiomysql asks for the user's name when it is imported, and the user of a container may have none.
+    # aiomysql looks up the current user's name when it is imported, and a container's user may have no name.
     os.environ.setdefault("LOGNAME", "docserver")
     try:
         settings = load()
@@ -141,7 +142,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
 
 
 async def _with_embedded_servers(settings: Settings, stack: AsyncExitStack) -> Settings:
-    """The settings; if embedded servers are wanted, those are started and the settings have their URLs."""
+    """Return the settings. If they ask for embedded servers, start those first and set their URLs."""
     if not settings.embedded:
         return settings
     from docserver.embedded import servers
@@ -163,7 +164,7 @@ async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "Stop"
 
 
 async def _listen(settings: Settings, progress: "Progress", stack: AsyncExitStack) -> "Listener":
-    """Listen from now on, and answer that the service is starting and what it waits for."""
+    """Start to listen. Until `_open_api` is called, requests are answered with what the start is waiting for."""
     from docserver.web.listener import listening
     from docserver.web.starting import make_starting_app
 
@@ -180,9 +181,9 @@ async def _open_api(listener: "Listener", resources: "Resources") -> "Stop":
 
 
 def _collect_garbage_less_often() -> None:
-    """Leave the objects that exist now out of garbage collections, and collect less often.
+    """Exclude all objects that exist now from garbage collection, and collect less often.
 
-    A request makes a few hundred objects and no reference cycles, so there is little to collect.
+    A request creates a few hundred objects and no reference cycles, so there is little to collect.
     """
     gc.collect()
     gc.freeze()
@@ -190,7 +191,7 @@ def _collect_garbage_less_often() -> None:
 
 
 async def _cancel_start(stop: asyncio.Event, starting: "asyncio.Task[None] | None") -> None:
-    """Cancel the start on a signal: it may be waiting for the database, and there is no work yet to finish."""
+    """Cancel the start if a signal arrives: the start may be waiting for the database, and has no work to finish."""
     await stop.wait()
     log.info("stopped before it was ready")
     if starting:
@@ -198,7 +199,7 @@ async def _cancel_start(stop: asyncio.Event, starting: "asyncio.Task[None] | Non
 
 
 def _stop_signal() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; the second ends the process and its children at once."""
+    """Return an event that the first SIGTERM or SIGINT sets. A second signal ends the process and its children."""
     stop = asyncio.Event()
 
     def on_signal(number: int) -> None:

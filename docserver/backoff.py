@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 
 def doubling(first_s: float, longest_s: float) -> Iterator[float]:
-    """Pauses in seconds, each twice the one before, up to the longest; without end."""
+    """An endless series of pauses in seconds. Each is twice the one before, until they reach the longest."""
     pause_s = first_s
     while True:
         yield pause_s
@@ -13,7 +13,8 @@ def doubling(first_s: float, longest_s: float) -> Iterator[float]:
 
 
 def full_jitter_s(first_s: float, *, tries: int) -> float:
-    """A pause drawn from 0 to a bound that doubles with each try, so that many that failed together do not come back
-    together.
+    """A random pause between 0 and a bound that doubles with each try.
+
+    It is random so that callers that failed at the same time do not try again at the same time.
     """
-    return random.uniform(0, first_s * 2**tries)  # noqa: S311 - spreads load, guards nothing
+    return random.uniform(0, first_s * 2**tries)  # noqa: S311 - only spreads load; no security depends on it

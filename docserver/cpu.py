@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def usable_cores() -> int:
-    """The cores of the process's affinity, or fewer if its control group (v2 or v1) has a CPU quota."""
+    """The number of cores in the process's affinity, or fewer if its control group (v2 or v1) has a CPU quota."""
     cores = len(os.sched_getaffinity(0))
     for quota_us, period_us in _cgroup_quotas():
         cores = min(cores, max(1, int(quota_us / period_us)))
@@ -19,7 +19,7 @@ def _cgroup_quotas() -> list[tuple[int, int]]:
     for line in _read(Path("/proc/self/cgroup")).splitlines():
         number, controllers, path = line.split(":", 2)
         if number == "0":
-            # Any ancestor may have a quota. Inside a container, the own group is mounted as the root.
+            # Any ancestor may have a quota. Inside a container, the root directory is the container's own group.
             own = root / path.lstrip("/")
             for group in {root, own, *(p for p in own.parents if p.is_relative_to(root))}:
                 quota, _, period = _read(group / "cpu.max").strip().partition(" ")

@@ -1,4 +1,4 @@
-"""All errors with their codes: those of a request (HTTP status and problem), and those of a document (job error)."""
+"""All errors with their codes: request errors (HTTP status and problem) and document errors (of a job or a page)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,13 @@ class DocumentErrorCode(StrEnum):
 RESOURCE_FAULTS = frozenset(
     {DocumentErrorCode.PAGE_TIMEOUT, DocumentErrorCode.OUT_OF_MEMORY, DocumentErrorCode.ENGINE_CRASHED}
 )
-"""Faults that may not occur again in another try. All others but LOST are the document's own, and final at once."""
+"""Faults that may not occur again in another try. All other codes except LOST are faults of the document itself, and
+trying again cannot help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a document or a page cannot be read: a result, never an exception. `message` is for people."""
+    """Why a document or a page cannot be read: a result, never an exception. `message` is for people to read."""
 
     code: DocumentErrorCode
     message: str
@@ -58,7 +59,10 @@ class ServiceError(Exception):
         errors: Sequence[Mapping[str, Any]] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """`errors` are items of RFC 9457: a detail and a pointer, parameter or header. `extra` are more members."""
+        """`errors` and `extra` become members of the problem.
+
+        Each item of `errors` has a detail and one of pointer, parameter or header (RFC 9457).
+        """
         super().__init__(detail)
         self.detail = detail
         self.headers = dict(headers or {})
@@ -143,19 +147,19 @@ class Starting(Unavailable):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database did not answer. After a commit that fails so, nobody knows whether it took place."""
+    """The database did not answer. If a commit fails with this error, it may or may not have taken place."""
 
     code = "database_unavailable"
 
 
 class RedisUnavailable(Unavailable):
-    """Redis did not answer; every caller can do without it."""
+    """Redis did not answer; every caller can continue without Redis."""
 
     code = "redis_unavailable"
 
 
 class StorageUnavailable(Unavailable):
-    """The directory of the originals cannot be written."""
+    """The directory with the original files is not writable."""
 
     code = "storage_unavailable"
 

@@ -1,4 +1,4 @@
-"""Work that runs for one client at a time, and for which the others wait only so long."""
+"""A lock for work that runs for one client at a time; the other clients wait for a limited time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from docserver.errors import Unavailable
 
 @asynccontextmanager
 async def acquired(lock: asyncio.Lock, *, within_s: float, refusal: str, retry_after_s: int) -> AsyncIterator[None]:
-    """Hold the lock until the block ends; raises Unavailable with this refusal if it is not free in time."""
+    """Hold the lock during the block. Raises Unavailable with the text `refusal` if the lock is not free in time."""
     try:
         async with asyncio.timeout(within_s):
             await lock.acquire()

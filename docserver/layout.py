@@ -1,4 +1,4 @@
-"""The layout of a page as values: blocks, paragraphs, lines and words with their boxes, and how it is packed."""
+"""The layout of a page as values: blocks, paragraphs, lines and words with their boxes; and its packed form."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,7 +51,7 @@ class Block:
 
 
 def pack_blocks(blocks: Sequence[Block]) -> bytes:
-    """Blocks as compressed JSON: each a [box, parts] down to the words, which are [text, box, confidence]."""
+    """Blocks as compressed JSON. Blocks, paragraphs and lines are [box, parts]; words are [text, box, confidence]."""
     return zlib.compress(
         orjson.dumps(
             [

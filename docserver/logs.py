@@ -15,7 +15,7 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 _facts: ContextVar[Mapping[str, Any]] = ContextVar("facts", default=MappingProxyType({}))
 
 FRAMES_SHOWN = 6
-"""The innermost frames of an exception that are logged: enough to find the place, short enough for one line."""
+"""How many of an exception's innermost frames are logged: enough to find the place, short enough for one line."""
 
 
 @contextmanager
@@ -36,8 +36,8 @@ def set_up(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    # Log lines do not have the source line, thread and process, and to look them up takes time. These switches, from
-    # the section "Optimization" of Python's logging HOWTO, turn that off.
+    # `logging` looks up the source line, thread and process of each record. That takes time, and our lines do not show
+    # them. These switches turn the lookups off; see the section "Optimization" of Python's logging HOWTO.
     logging._srcfile = None  # noqa: SLF001
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for noisy in ("asyncio", "aiohttp.access", "PIL"):
@@ -45,10 +45,11 @@ def set_up(level: str) -> None:
 
 
 class JsonFormatter(OrjsonFormatter):
-    """Fields: time, level, service, message, then the facts of the context and of the call.
+    """Fields: time, level, service, message, then the fields from `log_context`, then those from the call's `extra`.
 
-    The service is the second part of the logger's name (`docserver.api` logs as `api`). An exception is logged by its
-    type and places, never by its text or source lines, which may hold what a client sent.
+    The service is the second part of the logger's name: `api` for `docserver.api`. For an exception, the line shows its
+    type and the positions in the code. It never shows the exception's text or source lines, which may contain a
+    client's data.
     """
 
     def __init__(self) -> None:
@@ -60,7 +61,7 @@ class JsonFormatter(OrjsonFormatter):
         log_data["level"] = record.levelname.lower()
         log_data["service"] = part.partition(".")[0] if part and whole == "docserver" else record.name
         message = record.getMessage()
-        # After the first line of what asyncio says of a task comes the text of its exception.
+        # If a task fails, asyncio logs the exception's text after the first line. The text may contain a client's data.
         log_data["message"] = message.partition("\n")[0] if record.name == "asyncio" else message
         log_data.update(_facts.get())
         given = record.__dict__
@@ -80,7 +81,7 @@ class JsonFormatter(OrjsonFormatter):
         try:
             return super().jsonify_log_record(log_data)
         except (TypeError, ValueError):
-            # The line is logged even if JSON cannot hold one of its facts.
+            # A value that JSON cannot represent must not prevent the log line.
             return super().jsonify_log_record({key: _printable(value) for key, value in log_data.items()})
 
     def formatException(  # noqa: N802 - the base class's name
@@ -98,7 +99,7 @@ class JsonFormatter(OrjsonFormatter):
 def _printable(value: Any) -> str:
     try:
         return str(value).encode("ascii", "backslashreplace").decode()
-    except Exception:  # noqa: BLE001 - whatever an object's own text raises
+    except Exception:  # noqa: BLE001 - an object's __str__ may raise anything
         return "unprintable"
 
 
@@ -107,7 +108,7 @@ def _module(filename: str) -> str:
 
 
 class _Clock:
-    """The text of the current second: to format it for each line would be half the cost of a line."""
+    """Caches the text of the current second, because formatting it takes half of the time that a log line takes."""
 
     second = -1
     text = ""

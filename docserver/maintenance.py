@@ -1,6 +1,6 @@
-"""Makes sure that nothing is lost or left behind: leases, announcements, deletions, retention, files.
+"""Periodic repair and cleaning: expired leases, lost announcements, unfinished deletions, retention, stray files.
 
-One process does this for all; if it dies, another one takes over.
+One process, the leader, does this for all; if it dies, another one takes over.
 """
 
 import asyncio
@@ -20,23 +20,24 @@ log = logging.getLogger("docserver.maintenance")
 TASK = "maintenance"
 
 ROUNDS_PER_LEASE = 3
-"""A round may fail or take long; after so many missed rounds another process takes over."""
+"""The leader's lease lasts this many rounds. A round may fail or take long without a change of leader."""
 
 RESIGN_S = 1.0
-"""Longest wait for the database when a process stops: the lease would run out by itself soon."""
+"""Longest wait for the database when a stopping process gives up its leadership. If this fails, the lease soon ends."""
 
 ANNOUNCED_AT_ONCE = 1000
-"""Announcements compared with jobs in one round: bounds the time that the Lua script blocks Redis."""
+"""Most announcements that one round compares with jobs; this limits how long the Lua script blocks Redis."""
 
 EXPIRED_AT_ONCE = 200
-"""Jobs freed, documents removed and deletions cleared in one round; the rest follows in the next round."""
+"""Most jobs freed, documents removed and deletions cleared in one round; the next rounds do the rest."""
 
 DELETED_KEPT_S = 30 * 86_400.0
-"""For this time a deleted document is answered with 410; after it with 404, as if it had never existed."""
+"""For this time, a request for a deleted document gets 410; later it gets 404, as if it had never existed."""
 
 FILES_EVERY_S = 300.0
 FILES_GRACE_S = 3600.0
-"""A file without a row may belong to a commit that is under way; no commit takes an hour."""
+"""A file that has no row in the database and is younger than this may belong to a commit that has not ended. No commit
+takes an hour."""
 
 FILES_AT_ONCE = 500
 
@@ -49,8 +50,8 @@ class Maintenance:
         self._id = uuid4()
         self._files_at = 0.0
         self._orphans: set[UUID] = set()
-        # After a start, and after a time without the database, workers get time to extend their leases before those
-        # that have run out count as lost.
+        # Leases that ran out count as lost only from this time on. Each round that fails without the database moves it
+        # ahead by one lease, so that workers can extend their leases first.
         self._leases_from = time.monotonic()
 
     async def run(self) -> None:
@@ -73,7 +74,7 @@ class Maintenance:
     async def round(self) -> None:
         """End expired leases, repeat announcements, remove expired documents, clear deletions, and check files.
 
-        What fails because Redis or the storage is away is done in a later round.
+        Work that fails because Redis or the storage does not answer is done in a later round.
         """
         if time.monotonic() >= self._leases_from:
             await self._expire_leases()
@@ -106,7 +107,7 @@ class Maintenance:
                 await notify.publish(self._resources, job)
 
     async def _announce(self) -> None:
-        """Repeat lost announcements, and remove those of jobs that are gone or final; so the list stays bounded."""
+        """Repeat lost announcements. Remove those of deleted or final jobs, so that the list does not grow forever."""
         queue = self._resources.queue
         announced = await queue.announced(limit=ANNOUNCED_AT_ONCE)
         async with self._resources.db.session() as cur:
@@ -131,9 +132,9 @@ class Maintenance:
             await deletion.clear(self._resources, document_id, job_ids)
 
     async def _collect_files(self) -> None:
-        """Remove files that are old, have no row, and had none at this process's last check either.
+        """Remove files that are old and have no row in the database, now and at this process's previous check.
 
-        The second check makes this safe even if a clock is wrong and a file of a commit under way seems old.
+        If a clock is wrong, the file of a commit that has not ended may seem old. The second check protects it.
         """
         storage = self._resources.storage
         old = await storage.older_than(FILES_GRACE_S)

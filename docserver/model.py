@@ -1,4 +1,4 @@
-"""The nouns of the service as values: Document, Job, Page, Reading, Status and its legal moves. No input or output."""
+"""The values of the service: Document, Job, Page, Reading, and Status with its legal moves. No input or output."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def parse_id(text: str) -> UUID | None:
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -41,14 +41,14 @@ class Status(StrEnum):
         return self in FINAL
 
     def to(self, new: "Status") -> "Status":
-        """The new status, if the move there is legal; raises IllegalMove."""
+        """Return the new status if a job may move to it; raises IllegalMove otherwise."""
         if new not in LEGAL_MOVES[self]:
             raise IllegalMove(f"{self} to {new}")
         return new
 
 
 class IllegalMove(Exception):
-    """A job cannot go from this status to that one; only a fault of the program tries."""
+    """A job may not move between these two statuses; only a bug causes this."""
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
@@ -56,7 +56,7 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 LEGAL_MOVES: Mapping[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.PROCESSING, Status.FAILED, Status.CANCELLED}),
     Status.PROCESSING: frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
-    # A final job moves only when someone asks for another attempt.
+    # A final job moves only when a client requests another attempt.
     Status.COMPLETED: frozenset({Status.PENDING}),
     Status.FAILED: frozenset({Status.PENDING}),
     Status.CANCELLED: frozenset({Status.PENDING}),
@@ -64,7 +64,7 @@ LEGAL_MOVES: Mapping[Status, frozenset[Status]] = {
 
 
 class PageStatus(StrEnum):
-    """Where a page stands."""
+    """The state of a page."""
 
     PENDING = "pending"
     DONE = "done"
@@ -72,7 +72,7 @@ class PageStatus(StrEnum):
 
 
 class Step(StrEnum):
-    """A part of a job's work that can end by itself."""
+    """A part of a job's work that has an outcome of its own."""
 
     JOB = "job"
     OPENING = "opening"
@@ -86,24 +86,27 @@ class Outcome(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     LOST = "lost"
-    """Whoever worked on it let the lease run out."""
+    """The worker's lease ran out before the step ended."""
 
 
 HISTORY_KEPT = 50
-"""Entries kept of a job's history: every answer about the job carries them, and the latest tell most."""
+"""Most history entries kept for a job. Every answer about the job contains them all, and the latest are most useful."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """A step that ended, in a job's history. Pages that were read have no entry, or there would be too many."""
+    """One entry of a job's history: a step that ended.
+
+    A page that was read successfully has no entry, because there would be too many entries.
+    """
 
     attempt: int
     step: Step
     page: int | None
-    """The page's number, where the step is a page."""
+    """The page's number if the step is a page, else None."""
     outcome: Outcome
     code: DocumentErrorCode | None
-    """Why it failed."""
+    """Why the step failed, if it failed."""
     started_at: datetime | None
     """None for a job that was cancelled before it started."""
     ended_at: datetime
@@ -134,19 +137,20 @@ class Reading:
 
     width: int
     height: int
-    """In pixels of the page as a viewer shows it, with EXIF orientation and /Rotate applied. So are all boxes."""
+    """Width and height are in pixels of the page as a viewer shows it, after EXIF orientation and /Rotate are applied.
+    All boxes use the same pixels."""
     dpi: int | None
-    """Resolution of that picture; None if the file has none, or an impossible one."""
+    """Resolution of the page's picture; None if the file states none, or an impossible one."""
     rotation: int
     """Degrees clockwise by which a viewer must turn the page to set its text upright."""
     source: Source
     confidence: float
-    """As `layout.confidence_of` its words; 0 on an empty page."""
+    """The result of `layout.confidence_of` for all words of the page; 0 on an empty page."""
     text: str
     layout: bytes
     """The blocks, as `layout.pack_blocks` makes them."""
     languages: str | None = None
-    """The languages that it was read in, as in Options but never AUTO; None for a page's own text."""
+    """The languages that OCR used, written as in Options but never AUTO; None for the text layer of a PDF."""
     needs_review: bool = False
     """True if somebody should check the page: its confidence is low, or it has marks and no text."""
 
@@ -166,25 +170,25 @@ class Page:
 
 
 AUTO = "auto"
-"""In place of languages: each page is read in the installed language that fits it."""
+"""Used in place of language names: each page is read in the installed language that fits the page."""
 
 
 class Mode(StrEnum):
-    """What of a PDF page is read."""
+    """Where the text of a PDF page is taken from."""
 
     AUTO = "auto"
-    """Its own text where that is good, else its picture."""
+    """From the page's text layer if that is good, else from OCR of the page's picture."""
     FORCE = "force"
-    """Its picture."""
+    """Always from OCR of the page's picture."""
 
 
 class Rotate(StrEnum):
-    """What becomes of pages that lie on their side or upside down."""
+    """What happens to pages that were scanned sideways or upside down."""
 
     AUTO = "auto"
-    """They are set upright."""
+    """They are turned upright before OCR."""
     OFF = "off"
-    """They are read as they lie."""
+    """They are read as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +196,7 @@ class Options:
     """How a document is to be read."""
 
     languages: str
-    """Tesseract's names joined by `+`, most important first; or AUTO."""
+    """Tesseract's language names joined by `+`, the most important first; or AUTO."""
     pages: str | None = None
     """A selection such as `1-3,7`, or None for all."""
     mode: Mode = Mode.AUTO
@@ -220,7 +224,7 @@ class NewDocument:
     filename: str
     """As the client named it, cleaned for display; never a path."""
     content_type: str
-    """As `sniff` finds it in the content."""
+    """The media type that `sniff` detects from the content."""
     size: int
     """Bytes."""
     sha256: bytes
@@ -258,7 +262,8 @@ class Quality:
 
 
 MAX_REVIEW_LISTED = 100
-"""Pages to check that a job lists. The list is in every answer about the job; whoever has more checks them all."""
+"""Most pages that a job lists as needing review. The list is part of every answer about the job; a user with more such
+pages has to check the whole document anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,5 +352,5 @@ def rfc3339(moment: datetime) -> str: ...
 @overload
 def rfc3339(moment: None) -> None: ...
 def rfc3339(moment: datetime | None) -> str | None:
-    """A UTC time without time zone, as the database has it, in the form of RFC 3339 with microseconds."""
+    """A UTC time without time zone, as the database stores it, in the form of RFC 3339 with microseconds."""
     return None if moment is None else f"{moment.isoformat(timespec='microseconds')}Z"

@@ -1,4 +1,4 @@
-"""What a process opens at its start and closes at its end; the same for the API and the workers."""
+"""Everything that a process opens when it starts and closes when it stops; the same for the API and the workers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ from docserver.storage.local import LocalStorage
 
 @dataclass(frozen=True)
 class Resources:
-    """Everything outside the process that it works with."""
+    """The servers, storage and programs that a process works with."""
 
     settings: Settings
     db: Database
@@ -42,7 +42,7 @@ class Resources:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
-    """Open all resources; the database and Redis may still be away. Raises EngineMissing, NotConfined and OSError."""
+    """Open all resources. The database and Redis need not answer yet. Raises EngineMissing, NotConfined and OSError."""
     engine = await describe_engine(settings.engine)
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count)
     storage = LocalStorage(settings.data_dir)

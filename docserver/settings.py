@@ -16,29 +16,29 @@ from docserver.cpu import usable_cores
 
 PREFIX = "DOCSERVER_"
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
-"""Read by the tests alone; named here so that it is not reported as unknown."""
+"""Only the tests read this variable; its name is here so that `unknown` does not report it."""
 
 
 class SandboxMode(StrEnum):
-    """What a server does where it cannot confine its OCR processes."""
+    """What a server does if the system cannot confine its OCR processes."""
 
     PREFER = "prefer"
     """It reads documents without a sandbox."""
     REQUIRE = "require"
     """It does not start."""
     OFF = "off"
-    """It does not even try to confine them."""
+    """It never confines its OCR processes."""
 
 
 CHOICES = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "engine": ("auto", "tesserocr", "pytesseract"),
 }
-"""The values of those settings that have only a few."""
+"""The allowed values of settings that accept only a few."""
 
 
 class SettingsError(Exception):
-    """A setting has a value that cannot be used; the message names it and says what would be right."""
+    """A setting has a value that cannot be used; the message names the setting and says which values it accepts."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ Network = IPv4Network | IPv6Network
 Costs = tuple[tuple[str, int], ...]
 
 ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "result", "page", "cancel", "retry")
-"""The routes that are limited, by the names that `DOCSERVER_RATE_LIMIT_COSTS` gives them."""
+"""The rate-limited routes, under the names that `DOCSERVER_RATE_LIMIT_COSTS` uses."""
 
 
 def _setting(default: Any, meaning: str, *, least: float | None = None) -> Any:
@@ -71,7 +71,7 @@ def _setting(default: Any, meaning: str, *, least: float | None = None) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one process; `DOCSERVER_` and the field's name in capitals is the environment variable."""
+    """The settings of one process. A field's environment variable is `DOCSERVER_` and the field's name in capitals."""
 
     # The settings that most installations set.
     host: str = _setting("0.0.0.0", "address that the API listens on")  # noqa: S104 - a server in a container
@@ -87,10 +87,10 @@ class Settings:
     max_upload_mb: float = _setting(100.0, "largest upload in megabytes (10^6 bytes)", least=0.001)
     max_pages: int = _setting(2000, "most pages of one document", least=1)
     retention_s: int = _setting(
-        0, "seconds to keep documents and results whose upload does not say; 0 keeps them for good", least=0
+        0, "seconds to keep a document and its results if its upload does not set expires_in; 0: forever", least=0
     )
     deduplicate: bool = _setting(
-        default=True, meaning="answer the same bytes and options of the same client with the earlier job"
+        default=True, meaning="if a client uploads the same bytes with the same options again, return its earlier job"
     )
     rate_limit: bool = _setting(default=True, meaning="limit the requests of each client")
     trusted_proxies: tuple[Network, ...] = _setting(
@@ -121,7 +121,7 @@ class Settings:
         Rate(60, 60), "uploads, deletions, cancels and retries of one client: tokens/seconds"
     )
     rate_limit_reads: Rate = _setting(Rate(1200, 60), "reads of one client: tokens/seconds")
-    rate_limit_costs: Costs = _setting((), "tokens that a request of a route takes if not 1, as in upload=5,list=2")
+    rate_limit_costs: Costs = _setting((), "tokens that one request to a route takes, if not 1, as in upload=5,list=2")
     max_connections: int = _setting(1000, "connections of clients at the same time", least=1)
     keepalive_s: float = _setting(75.0, "longest pause between two requests of a connection", least=0.1)
     request_timeout_s: float = _setting(
@@ -158,14 +158,14 @@ class Settings:
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting's field name."""
+    """The environment variable that sets this field of `Settings`."""
     return PREFIX + name.upper()
 
 
 def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> Settings:
-    """Read the settings from the environment, and from the `.env` file what the environment does not set.
+    """Read the settings from the environment. The file `.env` gives those that the environment does not set.
 
-    Raises SettingsError with one line that names the variable and says what would be right.
+    Raises SettingsError with one line that names the variable and says which values it accepts.
     """
     values = {key: value for key, value in dotenv_values(dotenv).items() if value is not None} if dotenv else {}
     values.update(os.environ if environ is None else environ)
@@ -189,7 +189,7 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
-    """Variables with our prefix that are no settings: most likely misspelt."""
+    """Environment variables that have our prefix but set nothing, and are most likely misspelt."""
     known = {variable(setting.name) for setting in fields(Settings)} | {TEST_MYSQL_URL}
     return sorted(
         key for key in (os.environ if environ is None else environ) if key.startswith(PREFIX) and key not in known
@@ -224,7 +224,7 @@ def _parse(kind: Any, text: str) -> Any:
     if kind is Rate:
         return Rate.parse(text)
     if kind is Path:
-        # Raises RuntimeError for the home of an unknown user.
+        # For a path such as ~user, expanduser() raises RuntimeError if the user does not exist.
         return Path(text).expanduser()
     if kind in (int, float, str, SandboxMode):
         return _finite(kind(text))

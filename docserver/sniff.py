@@ -1,4 +1,4 @@
-"""The media type of a file, from its first bytes, and the types that can be read; opens and decodes nothing."""
+"""Detects the media type of a file from its first bytes, and lists the supported types. Opens and decodes nothing."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,8 @@ SUPPORTED: Mapping[str, str] = MappingProxyType(
 """Media type → its common name."""
 
 HEAD_BYTES = 4096
-"""How much `sniff` needs: the header of a PDF may begin anywhere in the first 1024 bytes, and an object follows."""
+"""Number of bytes that `sniff` needs: the header of a PDF may begin anywhere in the first 1024 bytes, and the first
+object comes after it."""
 
 _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -40,7 +41,7 @@ _MAGICS: tuple[tuple[bytes, str], ...] = (
 )
 
 _BMP_HEADER_SIZES = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
-"""Sizes of the second header of a BMP. `BM` alone is not enough: texts begin with it too."""
+"""Sizes that the second header of a BMP may have. The first header, `BM`, proves nothing: a text may begin with it."""
 
 _BRANDS: Mapping[bytes, str] = MappingProxyType(
     {
@@ -52,7 +53,7 @@ _BRANDS: Mapping[bytes, str] = MappingProxyType(
 """Brands (ISO/IEC 23008-12) that name the coding of the image."""
 
 _GENERIC_BRANDS = frozenset({b"mif1", b"msf1"})
-"""Brands of the HEIF container itself; the compatible brands then name the coding."""
+"""Brands that name only the HEIF container. In such a file, a compatible brand names the coding."""
 
 _PDF_HEADER_WITHIN = 1024
 """ISO 32000-1, annex H: readers accept the header anywhere in the first 1024 bytes."""
@@ -90,14 +91,14 @@ _FOREIGN = (
     b"8BPS",
     b"\xc5\xd0\xd3\xc6",
 )
-"""Files that begin so are no PDFs, even if `%PDF-` follows: archives, programs, PostScript, HTML, …"""
+"""A file that begins with one of these is no PDF, even if `%PDF-` follows: archives, programs, PostScript, HTML, …"""
 
 _OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
 _TEXT_BYTES = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\n\x0b\x0c\r")
 
 
 def sniff(head: bytes) -> str | None:
-    """The media type of a file that begins with `head` (HEAD_BYTES, or the whole file); None if it cannot be read."""
+    """The media type of a file that begins with `head` (HEAD_BYTES, or the whole file); None if it is not supported."""
     for magic, media_type in _MAGICS:
         if head.startswith(magic):
             return media_type
@@ -132,10 +133,10 @@ def _is_pdf(head: bytes) -> bool:
     before = head[:start].lstrip(_BLANK)
     if not before or before.startswith(_PJL):
         return True
-    # A foreign beginning may itself start with blank bytes, so look with and without them.
+    # Some entries of _FOREIGN start with blank bytes, so compare the file both with and without its leading blanks.
     if before.startswith(_FOREIGN) or head.startswith(_FOREIGN) or before[4:8] == b"ftyp" or head[4:8] == b"ftyp":
         return False
     if any(byte not in _TEXT_BYTES for byte in before):
         return True
-    # In a text about PDF, `%PDF-` rarely starts a line and has no object after it.
+    # Text precedes `%PDF-`. In a text about PDF, `%PDF-` is rarely at the start of a line, and no object follows it.
     return head[start - 1 : start] in (b"\n", b"\r") and _OBJECT.search(head, start) is not None

@@ -1,4 +1,4 @@
-"""How text is set: how far letters rise and sink, which way a script runs, and where it has spaces."""
+"""Typography: how far a text rises above and sinks below its baseline, its direction, and where it has spaces."""
 
 import re
 import unicodedata
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 X_HEIGHT, ASCENDER, DESCENDER = 0.5, 0.22, 0.22
-"""The height of small letters, the rise of tall letters above those, and the depth of letters that hang below the line;
-as shares of the font's size."""
+"""The height of small letters, the height that tall letters add to it, and the depth of letters below the baseline; as
+shares of the font's size."""
 
 _RISING = re.compile(r"[^\Wa-zàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿ_]|[bdfhiklt\"'!?àáâãäåèéêëìíîïñòóôõöùúûüÿ]")
 _SINKING = re.compile(r"[gjpqyçQ,;()\[\]/|]")
@@ -41,7 +41,7 @@ def direction(texts: Iterable[str]) -> str:
 
 
 def spaced(words: Iterable[str]) -> str:
-    """The words in one line, with a space between two of them unless both belong to a script without spaces."""
+    """The words joined in one line, with a space between two words unless both belong to a script without spaces."""
     return "".join(_with_spaces([word for word in words if word]))
 
 
@@ -54,7 +54,7 @@ def _with_spaces(words: list[str]) -> Iterator[str]:
 
 
 def _needs_no_space(character: str) -> bool:
-    """True for Chinese and Japanese characters and their punctuation; Korean is wide too, but has spaces."""
+    """True for Chinese and Japanese characters and their punctuation; Korean characters are wide too but use spaces."""
     if character < "\u2e80" or unicodedata.east_asian_width(character) not in ("W", "F"):
         return False
     return not "\uac00" <= character <= "\ud7ff"

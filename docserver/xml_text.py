@@ -16,5 +16,5 @@ def clean(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text clean, and escaped for the content and the quoted attributes of XML and HTML."""
+    """The cleaned text, escaped for the content and the quoted attributes of XML and HTML."""
     return escape(clean(text))
