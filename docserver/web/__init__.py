@@ -1,1 +1,1 @@
-"""HTTP: how requests become calls of the layers below, and what they answer as responses."""
+"""The HTTP layer: turns requests into calls of the layers below, and their results into responses."""

@@ -9,15 +9,16 @@ from docserver.web.keys import RESOURCES
 from docserver.web.middleware import deadline, errors_as_problems, rate_limit
 
 FORM_BYTES = 1 << 20
-"""Largest body of a request that is no upload; uploads are streamed and have a limit of their own."""
+"""Largest body of any request except an upload; uploads are streamed and have a limit of their own."""
 
 DOCUMENT = "/v1/documents/{document_id:[0-9a-f-]{36}}"
 JOB = "/v1/jobs/{job_id:[0-9a-f-]{36}}"
-"""The patterns take only what may be an id, so that `list-document` is no id and answers a wrong method with 405."""
+"""The patterns match only text that may be an id. So `list-document` is never taken for an id, and a request to it with
+a wrong method gets 405."""
 
 
 def make_app(resources: Resources) -> web.Application:
-    """The application on these resources, which the caller closes."""
+    """Make the application. It uses these resources, and the caller closes them."""
     app = web.Application(middlewares=[errors_as_problems, rate_limit, deadline], client_max_size=FORM_BYTES)
     app[RESOURCES] = resources
     router = app.router

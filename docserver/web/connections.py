@@ -1,4 +1,4 @@
-"""The connections of clients: their number is bounded, and so is the time to the first request."""
+"""The connections of clients, with limits on their number and on the time until their first request."""
 
 import asyncio
 import logging
@@ -24,30 +24,32 @@ OTHER_DESCRIPTORS = 256
 """Open files of a process besides those of its clients: database, Redis, OCR processes, refused connections."""
 
 REFUSALS = 64
-"""Refused connections that wait for their answer to be read; any more are closed without an answer."""
+"""Most refused connections that stay open until the client has read its answer; any more are closed without one."""
 
 REFUSAL_S = 1.0
-"""How long a refused client may take to read the answer; a client on a slow line sees a closed connection instead."""
+"""Longest time that a refused client has to read the answer. A slower client sees a closed connection instead."""
 
 FIRST_REQUEST_S = 20.0
-"""Longest time from a connection to the end of its first request's head. A slow line needs a second or two for it."""
+"""Longest time from the start of a connection to the end of its first request's headers. On a slow line, these take a
+second or two."""
 
 LINGER_S = 5.0
-"""How long the rest of a refused upload is read and dropped, because most clients send all before they read."""
+"""How long the rest of a refused upload is received and dropped. Most clients read the answer only after they have sent
+everything."""
 
 
 class Connections:
-    """All connections. Beyond the limit a new one takes the place of an idle one; if none is idle, it is refused."""
+    """All open connections. At the limit, a new one replaces an idle one; if no connection is idle, it is refused."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._limit = _limit(settings.max_connections)
-        # Weak references, because a connection that fails before it is made is never removed by `remove`.
+        # Weak references, because `remove` is never called for a connection that fails before `connection_made`.
         self._open: WeakKeyDictionary[Connection, None] = WeakKeyDictionary()
         self._refusals: set[_Refusal] = set()
 
     def protocol(self, server: web.Server) -> asyncio.Protocol:
-        """The protocol for a client that is just being accepted."""
+        """Return the protocol for a new client: a Connection or a refusal."""
         if len(self._open) >= self._limit and not self._close_idle():
             return _Refusal(self._refusals)
         connection = Connection(server, self)
@@ -70,7 +72,7 @@ class Connections:
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's connection, with a limit on the time to its first request, and errors as problem+json."""
+    """aiohttp's connection, with a time limit for the first request, and with errors as problem+json."""
 
     def __init__(self, server: web.Server, connections: Connections) -> None:
         settings = connections.settings
@@ -83,7 +85,7 @@ class Connection(web.RequestHandler):
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             max_headers=MAX_HEADERS,
-            # A compressed body may be a thousand times larger inside: it is refused, not decompressed.
+            # A compressed body may become a thousand times larger, so it is refused and never decompressed.
             auto_decompress=False,
         )
         self._connections = connections
@@ -91,7 +93,7 @@ class Connection(web.RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """True if no request of the client is still unanswered."""
+        """True if every request of the client has been answered."""
         return not self._request_in_progress and not self._messages
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -112,7 +114,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002 - it may quote what the client sent
     ) -> web.StreamResponse:
-        """Answer what no handler can: a request that is not HTTP, or a fault outside of the handlers."""
+        """Answer when no handler can: the request is not valid HTTP, or an error occurred outside the handlers."""
         if request.writer.output_size > 0:
             raise ConnectionError("A part of the answer has been sent already.")
         if status >= 500:
@@ -132,7 +134,7 @@ class Connection(web.RequestHandler):
 
 
 class _Refusal(asyncio.Protocol):
-    """Tells a client that there are too many connections, and closes its own."""
+    """Answers a client that there are too many connections, and closes this client's connection."""
 
     def __init__(self, refusals: "set[_Refusal]") -> None:
         self._refusals = refusals
@@ -144,7 +146,7 @@ class _Refusal(asyncio.Protocol):
         self._refusals.add(self)
         transport.write(_refusal())
         transport.write_eof()
-        # To close it before the request has been read would reset the connection and lose the answer.
+        # If the server closes the connection with the request unread, the connection is reset and the answer is lost.
         self._abort_timer = asyncio.get_running_loop().call_later(REFUSAL_S, transport.abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - any reason will do
@@ -159,8 +161,8 @@ def _refusal() -> bytes:
 
 
 def _limit(wanted: int) -> int:
-    """The wanted number of connections, or as many as the limit on open files, raised where possible, allows."""
-    # An upload, or a file that is sent, takes a second descriptor.
+    """The wanted number of connections, or fewer if the limit on open files is too low and cannot be raised enough."""
+    # Besides its connection, a client may use a second descriptor: for the file that it uploads or downloads.
     needed = 2 * wanted + OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY in (soft, hard):

@@ -1,4 +1,4 @@
-"""The keys under which an application and its requests hold what handlers need."""
+"""The keys of the values that the application and its requests hold for the handlers."""
 
 from aiohttp import web
 
@@ -7,4 +7,4 @@ from docserver.resources import Resources
 RESOURCES: web.AppKey[Resources] = web.AppKey("resources", Resources)
 REQUEST_ID = "request_id"
 DEADLINE = "deadline"
-"""The `asyncio.Timeout` of a request, see `handlers.common.extend_deadline`."""
+"""The key of a request's `asyncio.Timeout`; see `handlers.common.extend_deadline`."""

@@ -1,4 +1,4 @@
-"""The listening socket, which is open from the start of the process, whichever application answers there."""
+"""The listening socket. It is open from the start of the process; the application that answers can be replaced."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from docserver.web.connections import Connections
 log = logging.getLogger("docserver.api")
 
 BACKLOG = 1024
-"""Connections that may wait to be accepted, so that a burst of clients sees no resets."""
+"""Most connections that may wait to be accepted; enough that none is reset when many clients connect at once."""
 
 
 class Listener:
@@ -27,7 +27,7 @@ class Listener:
         self._socket: asyncio.Server | None = None
 
     async def serve(self, app: web.Application) -> None:
-        """Let this application answer new connections; those of the previous one end after their current request."""
+        """Let this application answer new connections. Open connections end after their current request."""
         runner = web.AppRunner(app, shutdown_timeout=self._settings.grace_s)
         await runner.setup()
         previous, self._runner = self._runner, runner
@@ -50,9 +50,10 @@ class Listener:
             self._protocol, settings.host, settings.port, backlog=BACKLOG
         )
         for listening in self._socket.sockets:
-            # Accepted connections inherit this option: the kernel gives up a client that does not read its answer.
+            # Accepted connections inherit this option. With it, the kernel closes the connection of a client that does
+            # not read its answer.
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(settings.body_timeout_s * 1000))
-        # For port 0 the system has chosen one.
+        # If the setting is port 0, the system has chosen a port.
         host, port, *_ = self._socket.sockets[0].getsockname()
         log.info("listening", extra={"host": host, "port": port})
 
@@ -64,7 +65,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(settings: Settings) -> AsyncIterator[Listener]:
-    """A listener that is closed at the end; it starts to listen with its first application. Raises OSError."""
+    """A listener that is closed at the end of the block. The first `serve` starts to listen, and may raise OSError."""
     listener = Listener(settings)
     try:
         yield listener

@@ -1,4 +1,4 @@
-"""What every request passes through: its id, the rate limit, its deadline, errors as responses, and the access log."""
+"""The steps that every request passes: request id, rate limit, deadline, errors as responses, and the access log."""
 
 import asyncio
 import logging
@@ -32,12 +32,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 NOT_RATE_LIMITED = frozenset({"livez", "readyz", "metrics", "docs", "docs-asset", "openapi"})
-"""Routes that cost next to nothing, or that operators need in an emergency."""
+"""Routes that cost almost nothing, or that operators need in an emergency."""
 
 RETRY_SOON = {"Retry-After": "5"}
 
 IPV6_CLIENT_PREFIX = 64
-"""A subscriber usually has a whole /64, so a limit for each single address would limit nobody."""
+"""All addresses of one /64 count as one client: a subscriber usually has a whole /64 to choose addresses from."""
 
 
 @web.middleware
@@ -74,7 +74,7 @@ def add_common_headers(response: web.StreamResponse, request_id: str) -> None:
 
 @web.middleware
 async def deadline(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Limit the time of a request, which handlers extend that wait, and read its body, unless it is an upload."""
+    """Limit the time of a request, and read its body unless it is an upload. Handlers that wait extend the limit."""
     settings = request.app[RESOURCES].settings
     try:
         async with asyncio.timeout(settings.request_timeout_s) as timeout:
@@ -90,7 +90,7 @@ async def deadline(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def _read_body(request: web.Request) -> None:
-    """Read a small body into memory, where `request.read()` finds it."""
+    """Read a small body into memory; later calls of `request.read()` return it."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMedia("Send the body without Content-Encoding.")
     silence_s = request.app[RESOURCES].settings.body_timeout_s
@@ -103,7 +103,7 @@ async def _read_body(request: web.Request) -> None:
 
 @web.middleware
 async def rate_limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take tokens from the client's bucket, and tell in the headers how many are left."""
+    """Take tokens from the client's bucket, and report in the headers how many are left."""
     resources = request.app[RESOURCES]
     settings = resources.settings
     route = request.match_info.route.name
@@ -138,7 +138,7 @@ def _bucket(method: str, settings: Settings) -> tuple[str, Rate]:
 
 
 def _limit_headers(bucket: str, rate: Rate, verdict: Verdict) -> dict[str, str]:
-    """The fields of draft-ietf-httpapi-ratelimit-headers."""
+    """The header fields that draft-ietf-httpapi-ratelimit-headers defines."""
     return {
         "RateLimit-Policy": f'"{bucket}";q={rate.quota};w={rate.window_s}',
         "RateLimit": f'"{bucket}";r={verdict.remaining};t={verdict.reset_s}',
@@ -146,7 +146,7 @@ def _limit_headers(bucket: str, rate: Rate, verdict: Verdict) -> dict[str, str]:
 
 
 def client_of(request: web.BaseRequest, trusted: tuple[Network, ...]) -> str:
-    """The client's address: the peer, or what trusted proxies say; of an IPv6 address the /64."""
+    """The client's address: the peer's, or the one that trusted proxies report. An IPv6 address is cut to its /64."""
     address = request.remote or ""
     if trusted:
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
@@ -171,7 +171,7 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return None
-    # A socket for both versions shows an IPv4 peer as an IPv6 address.
+    # A socket that accepts both IPv4 and IPv6 shows an IPv4 peer as an IPv6 address.
     return (isinstance(parsed, IPv6Address) and parsed.ipv4_mapped) or parsed
 
 

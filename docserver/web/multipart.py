@@ -1,7 +1,7 @@
 """Reads a multipart upload as a stream: its file goes to the storage, its fields into memory, each within limits.
 
-aiohttp's own reader is not used: it sets no limit to what precedes the first part and to parts that are skipped, and it
-interprets headers of parts (base64, charset) that no upload needs.
+aiohttp's own reader is not used. It does not limit the bytes before the first part or in skipped parts, and it applies
+part headers (base64, charset) that no upload needs.
 """
 
 import asyncio
@@ -22,23 +22,23 @@ MAX_FIELD_BYTES = 4096
 """Longest value of a field: far more than any option needs."""
 
 MAX_FIELDS = 32
-"""More fields than there are options are a mistake or an attack."""
+"""Most fields of one upload. This is more than there are options; a body with even more is a mistake or an attack."""
 
 MAX_HEADERS = 8
-"""Headers of one part; RFC 7578 knows three."""
+"""Most headers of one part; RFC 7578 defines three."""
 
 MAX_HEADER_BYTES = 8190
-"""As long as a header of the request itself may be; only the file name in it can be long."""
+"""Longest header of one part; the same limit as for a header of the request. Only the file name can be long."""
 
 MIN_BYTES_PER_S = 1000
-"""A slower upload, on average, is given up: a client that sends a byte now and then must not keep its place. Any modem
-is faster."""
+"""An upload that is slower than this on average is refused, because a client that sends only a byte now and then must
+not occupy a connection. Any modem is faster."""
 
 OVERHEAD_BYTES = 1 << 20
-"""Everything in the body but the file: preamble, headers of parts, fields, boundaries, epilogue."""
+"""Most bytes of a body outside its file: preamble, headers of parts, fields, boundaries, epilogue."""
 
 Event: TypeAlias = MultipartSegment | bytes | None
-"""A part begins, continues, or ends."""
+"""A part begins (MultipartSegment), continues (bytes), or ends (None)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Bounds:
 
     file_bytes: int
     silence_s: float
-    """Longest time without any byte; also how long the whole upload may be slower than MIN_BYTES_PER_S."""
+    """Longest time without any byte. An upload may also fall behind MIN_BYTES_PER_S by this time in all."""
     total_s: float
 
 
@@ -97,7 +97,7 @@ def _parser(request: web.Request) -> PushMultipartParser:
 
 
 class _Body:
-    """The bytes of a request, while they arrive in time."""
+    """The body of a request as chunks; raises RequestTimeout if they arrive too slowly."""
 
     def __init__(self, request: web.Request, bounds: Bounds) -> None:
         self._content = request.content
@@ -109,14 +109,14 @@ class _Body:
         """Bytes that have arrived."""
 
     async def chunk(self) -> bytes:
-        """The bytes that have arrived, b"" at the end; raises RequestTimeout."""
+        """The bytes that have arrived since the last call, b"" at the end of the body; raises RequestTimeout."""
         began = self._clock()
         try:
             async with asyncio.timeout(self._patience_s(began)):
                 arrived: bytes = await self._content.readany()
         except TimeoutError as error:
             raise RequestTimeout(f"The upload stopped or was too slow, after {self.size} bytes.") from error
-        # Only the wait for the client counts, not the time that the storage takes.
+        # Only the time spent waiting for the client counts, not the time that the storage takes.
         self._waited_s += self._clock() - began
         self.size += len(arrived)
         return arrived
@@ -152,7 +152,7 @@ class _Form:
                 await self._read_part(event, events)
 
     async def discard_file(self, discard: Discard) -> None:
-        """Discard the file, if it arrived before the rest of the body turned out to be wrong."""
+        """Discard the file if it was received and a later part of the body is wrong."""
         if self.received is not None:
             await asyncio.shield(discard(self.received))
 
@@ -198,12 +198,12 @@ async def _part_content(events: AsyncGenerator[Event, None]) -> AsyncIterator[by
 
 
 def _filename(part: MultipartSegment) -> str:
-    """The name as the client gave it. Some clients add an encoded form (RFC 8187), which then is the exact one."""
+    """The file's name as the client gave it. Some clients also send an encoded form (RFC 8187); that one is exact."""
     header = part.header("Content-Disposition", "")
     if "filename*" not in header:
         return part.filename or ""
     with warnings.catch_warnings():
-        # aiohttp warns of a header that it cannot read, and quotes it.
+        # If aiohttp cannot parse the header, it issues a warning that quotes the client's header.
         warnings.simplefilter("ignore")
         _, given = parse_content_disposition(header)
         encoded = content_disposition_filename({key: name for key, name in given.items() if key != "filename"})

@@ -24,13 +24,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("openapi", dict)
 
 OPENAPI = "3.0.3"
-"""The latest version that both the plugin and the page know."""
+"""The latest version of OpenAPI that both the apispec plugin and Swagger UI support."""
 
 ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
 ASSET_NAMES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
 
 CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
-"""The page loads nothing from other hosts. Swagger UI sets styles on its elements and has images in its style sheet."""
+"""The page loads nothing from other hosts. Swagger UI needs inline styles, and images in data URLs."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -52,11 +52,11 @@ START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinki
 
 _PATH_ID = {"type": "string", "format": "uuid"}
 _PATH_PARAMETERS = {"number": {"type": "integer", "minimum": 1}}
-"""Parameters of paths that are no id."""
+"""Path parameters other than ids."""
 
 
 def _upload_body() -> dict[str, Any]:
-    """The form of an upload: its file, and the options, which may also be in the query."""
+    """The form of an upload: the file and the options. The options may also be in the query."""
     spec = APISpec(title="docserver", version=__version__, openapi_version=OPENAPI)
     converter = OpenAPIConverter(OPENAPI, schema_name_resolver=resolver, spec=spec)
     options = converter.schema2jsonschema(request_schemas.UploadOptions())["properties"]  # type: ignore[no-untyped-call]
@@ -86,9 +86,9 @@ def operation(
 ) -> Callable[[F], F]:
     """Document a handler: its responses (status → meaning; JSON of `schema`, or `produces`) and its error statuses.
 
-    `body` is the schema of a JSON object that may be sent. `headers` are those that not all responses have.
+    `body` is the schema of an optional JSON body. `headers` are those that only some responses have, by status.
     """
-    # A route that is rate limited tells in every response what is left.
+    # Every response of a rate-limited route states how many tokens are left.
     limit_headers = ("RateLimit-Policy", "RateLimit") if 429 in errors else ()
 
     def headers_of(status: int) -> Sequence[str]:
@@ -120,7 +120,7 @@ def operation(
 
 
 class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
-    """aiohttp-apispec for OpenAPI 3. It leaves the handlers unchanged, so that several applications can share them."""
+    """aiohttp-apispec for OpenAPI 3. It does not change the handlers, so that several applications can share them."""
 
     def __init__(self) -> None:
         super().__init__(url=None, title="docserver", version=__version__)

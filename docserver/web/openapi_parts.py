@@ -1,4 +1,4 @@
-"""Parts of the OpenAPI document that many operations share: headers, links, responses. Knows no framework."""
+"""Parts of the OpenAPI document that many operations share: headers, links, responses. Uses no web framework."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _SECONDS = {"type": "integer", "minimum": 0}
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {
     "X-Request-ID": {
-        "description": "Names the request in the log; the client's own, if that is well-formed.",
+        "description": "The request's id in the log: the client's X-Request-ID if that is well-formed, else a new one.",
         "required": True,
         "schema": {"type": "string", "minLength": 1, "maxLength": 128},
     },
@@ -23,10 +23,10 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "description": "What is left in the bucket: r tokens, and t seconds until the next one.",
         "schema": {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
     },
-    "Retry-After": {"description": "Seconds to wait before asking again.", "schema": _SECONDS},
+    "Retry-After": {"description": "Seconds to wait before the next request.", "schema": _SECONDS},
     "Location": {"description": "The address of the job.", "required": True, "schema": {"type": "string"}},
-    "Preference-Applied": {"description": "Tells that the wait was granted.", "schema": {"type": "string"}},
-    "ETag": {"description": "Names this version, for If-None-Match.", "required": True, "schema": {"type": "string"}},
+    "Preference-Applied": {"description": "The service waited as Prefer asked.", "schema": {"type": "string"}},
+    "ETag": {"description": "This version, for use in If-None-Match.", "required": True, "schema": {"type": "string"}},
     "Link": {
         "description": "The first, next and previous part of the list (RFC 8288).",
         "required": True,
@@ -39,10 +39,10 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     },
     "Content-Range": {"description": "Which bytes these are.", "required": True, "schema": {"type": "string"}},
 }
-"""By name; an operation says which of its responses have which headers."""
+"""All documented headers by name. Each operation lists the headers of its responses."""
 
 REQUIRED_HEADERS: Mapping[int, Sequence[str]] = {416: ("Content-Range",), 429: ("Retry-After",), 503: ("Retry-After",)}
-"""Headers that each response of a status has, whatever the operation."""
+"""Headers that every response with this status has, in all operations."""
 
 _DOCUMENT = {"document_id": "$response.body#/document_id"}
 _JOB = {"job_id": "$response.body#/job_id"}
@@ -55,13 +55,13 @@ JOB_LINKS = {
     )
     for operation in operations
 }
-"""What a client can do with a job that a response holds."""
+"""OpenAPI links from a response that contains a job to the operations on this job and its document."""
 
 
 def response(
     status: int, meaning: str, *, schema: type[Schema] | None, produces: Iterable[str], headers: Sequence[str]
 ) -> dict[str, Any]:
-    """A response that is no error: JSON of `schema`, or another media type."""
+    """A response that is not an error: JSON of `schema`, or another media type."""
     documented: dict[str, Any] = {"description": meaning, "headers": _headers(status, headers)}
     if status not in (204, 304):
         documented["content"] = {media_type: {"schema": _schema(media_type, schema)} for media_type in produces}

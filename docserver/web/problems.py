@@ -1,4 +1,4 @@
-"""Every error as problem+json (RFC 9457); no other module makes such responses."""
+"""Turns errors into problem+json responses (RFC 9457); no other module makes such responses."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from docserver.web.keys import REQUEST_ID
 CONTENT_TYPE = "application/problem+json"
 
 RETRY_AFTER_S = "5"
-"""How long a client should wait if nothing better is known."""
+"""How long a client should wait after a 503 if the error does not say."""
 
 SERVER = "docserver"
 """The whole Server header: it names neither a version nor a library."""
@@ -23,16 +23,16 @@ SERVER = "docserver"
 DESCRIPTIONS: Mapping[int, str] = {
     400: "Malformed",
     404: "It does not exist",
-    406: "None of the formats asked for is offered",
+    406: "None of the requested formats is available",
     408: "The body did not arrive in time",
-    409: "Not in the job's present state",
+    409: "Not possible in the job's present state",
     410: "The document was deleted",
     412: "The file is not the version that the request names",
     413: "Too large",
-    415: "Not a supported file, by its content",
+    415: "The content is not of a supported file type",
     416: "The file has no such range",
-    422: "Understood, but not acceptable; errors names what",
-    429: "Too many requests of this client; Retry-After says when",
+    422: "Understood, but not acceptable; errors lists the wrong fields",
+    429: "Too many requests of this client; Retry-After says when to try again",
     503: "A part of the service does not answer; Retry-After says when to try again",
     507: "No room to store it",
 }
@@ -40,7 +40,7 @@ DESCRIPTIONS: Mapping[int, str] = {
 
 
 class InternalError(ServiceError):
-    """A fault of ours; its cause is only in the log."""
+    """An error in the service itself; only the log has its cause."""
 
     def __init__(self) -> None:
         super().__init__("Something went wrong in the service; its log has the details.")
@@ -55,7 +55,7 @@ def response(request: web.BaseRequest, error: ServiceError) -> web.Response:
 
 
 def raw_response(error: ServiceError) -> bytes:
-    """The response as bytes, head and body, for a client whose request is not even read."""
+    """The response as bytes, with headers and body, for a client whose request is not read at all."""
     request_id = str(new_id())
     body = _body(error, instance="", request_id=request_id)
     headers = {
@@ -90,12 +90,12 @@ def _json(problem: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(problem)
     except TypeError:
-        # The problem quotes a name from the request that is not valid Unicode.
+        # orjson fails if the problem quotes a name from the request that is not valid Unicode.
         return json.dumps(problem, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def from_http_exception(error: web.HTTPException) -> ServiceError:
-    """Our error for one of aiohttp, which raises its own before a handler runs."""
+    """Our error for one of aiohttp's. aiohttp raises its own errors before a handler runs."""
     if error.status == 404:
         return NotFound("There is nothing at this path; /docs lists all paths.")
     if isinstance(error, web.HTTPMethodNotAllowed):

@@ -1,4 +1,4 @@
-"""What requests may hold, as marshmallow schemas, and the errors for what they hold wrongly."""
+"""Marshmallow schemas for the parameters of requests, and the errors for invalid parameters."""
 
 import base64
 import re
@@ -19,10 +19,10 @@ from docserver.sniff import SUPPORTED
 
 MAX_LIMIT = 100
 MAX_OFFSET = 1_000_000
-"""Nobody pages so far by offset, and the database would have to read all rows before it."""
+"""Largest offset in a list. The database must read all rows before the offset, and cursors are the way to go so far."""
 
 MAX_EXPIRES_IN_S = 100 * 365 * 86400
-"""A hundred years: longer than anything is kept, and within what a DATETIME can hold."""
+"""A hundred years: longer than anybody keeps a document, and within the range of a DATETIME column."""
 
 MAX_TEXT = 255
 T = TypeVar("T")
@@ -30,7 +30,7 @@ T = TypeVar("T")
 LANGUAGES = r"^[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}$"
 
 PAGES = r"^[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?(,[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?)*$"
-"""Page ranges, for the OpenAPI document; a pattern cannot say that each range counts upwards."""
+"""The form of page ranges, for the OpenAPI document. A pattern cannot express that each range must count upwards."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T.+)?", re.ASCII)
 
@@ -41,17 +41,17 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Strict(Schema):
-    """A schema that refuses fields that it does not know."""
+    """A schema that refuses unknown fields."""
 
     class Meta:
         unknown = RAISE
 
 
 class Parsed(fields.Field[T]):
-    """A text that `parse` turns into a value, or refuses with ValidationError."""
+    """A field whose text is parsed by the function `parse`; that raises ValidationError for an invalid text."""
 
     def __init__(self, parse: Callable[[str], T], *, description: str, **shape: Any) -> None:
-        """`shape` is what else OpenAPI can say about the text, such as its pattern."""
+        """`shape` has further members of the field's OpenAPI schema, such as its pattern."""
         super().__init__(metadata={"type": "string", "maxLength": MAX_TEXT, "description": description, **shape})
         self._parse = parse
 
@@ -77,10 +77,10 @@ def pages_to_read_again(text: str) -> tuple[range, ...] | str:
 
 
 def moment(text: str) -> tuple[datetime, bool]:
-    """An RFC 3339 time or a bare date, as a UTC time without zone, and whether it was a bare date."""
+    """Parse an RFC 3339 time or a date. Returns a UTC time without time zone, and True if the text is only a date."""
     try:
         if not _MOMENT.fullmatch(text):
-            raise ValueError(text)  # noqa: TRY301 - answered like any other fault of the text
+            raise ValueError(text)  # noqa: TRY301 - handled below like every other invalid text
         if len(text) == len("2026-11-23"):
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day), True  # noqa: DTZ001 - UTC without zone, as in the tables
@@ -91,7 +91,7 @@ def moment(text: str) -> tuple[datetime, bool]:
 
 
 def parse_cursor(text: str) -> tuple[str, Position]:
-    """The order of a list and a position in it: the inverse of `cursor`."""
+    """The order of a list and a position in that list; the inverse of `cursor`."""
     try:
         sort, created_at, document_id = base64.urlsafe_b64decode(text.encode()).decode().split("|")
         return sort, Position(datetime.fromisoformat(created_at), UUID(document_id))
@@ -100,7 +100,7 @@ def parse_cursor(text: str) -> tuple[str, Position]:
 
 
 def cursor(sort: str, position: Position) -> str:
-    """The text form of a position in a list of this order."""
+    """A position in a list, with the list's order, as text."""
     return base64.urlsafe_b64encode(
         f"{sort}|{position.created_at.isoformat()}|{position.document_id}".encode()
     ).decode()
@@ -130,13 +130,13 @@ class PageQuery(Strict):
 
 
 class ReadingOptions(Strict):
-    """How a document is to be read."""
+    """How to read a document."""
 
     languages = fields.String(
         validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Names such as eng or eng+deu."),
         metadata={
             "pattern": LANGUAGES,
-            "description": "Installed languages joined by +, most important first. auto: the one that fits each page.",
+            "description": "Installed languages joined by +, most important first; auto: one that fits each page.",
         },
     )
     mode = fields.Enum(
@@ -147,12 +147,12 @@ class ReadingOptions(Strict):
     rotate = fields.Enum(
         Rotate,
         by_value=fields.String,
-        metadata={"description": "auto: turn pages upright that lie on their side or upside down. off: turn none."},
+        metadata={"description": "auto: turn pages upright that were scanned sideways or upside down. off: turn none."},
     )
 
 
 class RetryOptions(ReadingOptions):
-    """Which pages are to be read again, and how."""
+    """Which pages to read again, and how."""
 
     pages = Parsed(
         pages_to_read_again,
@@ -167,9 +167,7 @@ class UploadOptions(ReadingOptions):
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
     expires_in = fields.Integer(
         validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
-        metadata={
-            "description": "Seconds to keep the document and its results. Without it the service's setting counts."
-        },
+        metadata={"description": "Seconds to keep the document and its results. Default: the service's own setting."},
     )
 
 
@@ -190,7 +188,8 @@ class ListQuery(Strict):
         moment, description="Created at this time or earlier; a bare date includes that day.", anyOf=MOMENT
     )
     status = fields.String(
-        validate=validate.OneOf([status.value for status in Status]), metadata={"description": "Of the latest job."}
+        validate=validate.OneOf([status.value for status in Status]),
+        metadata={"description": "The status of the document's latest job."},
     )
     sort = fields.String(load_default="created_at_desc", validate=validate.OneOf(["created_at_desc", "created_at_asc"]))
 
@@ -205,7 +204,9 @@ class ListQuery(Strict):
 
 
 def load(schema: Schema, given: MultiMapping[str], *, kind: str = "parameter") -> dict[str, Any]:
-    """The checked values; raises Unprocessable that names each wrong field as `kind`: parameter or pointer."""
+    """Check and convert the given values. Raises Unprocessable, which names each wrong field under the key `kind`
+    (parameter or pointer).
+    """
     repeated = [key for key in set(given) if len(given.getall(key)) > 1]
     if repeated:
         raise _unprocessable({key: ["Given more than once."] for key in repeated}, kind)

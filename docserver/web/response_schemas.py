@@ -21,7 +21,7 @@ class Failure(Schema):
 
 
 class Progress(Schema):
-    """Pages of a job."""
+    """The number of a job's pages: in total, done and failed."""
 
     total = fields.Integer(required=True, allow_none=True, metadata=COUNT)
     done = fields.Integer(required=True, metadata=COUNT)
@@ -38,7 +38,7 @@ class Options(Schema):
 
 
 class Engine(Schema):
-    """What read the document."""
+    """The OCR engine that read the document."""
 
     name = fields.String(required=True)
     version = fields.String(required=True)
@@ -46,7 +46,7 @@ class Engine(Schema):
 
 
 class HistoryEntry(Schema):
-    """A try that has ended."""
+    """A step of a job that has ended."""
 
     attempt = fields.Integer(required=True)
     step = fields.String(required=True, metadata={"enum": ["job", "opening", "page"]})
@@ -68,7 +68,7 @@ class Job(Schema):
     confidence = fields.Float(
         required=True,
         allow_none=True,
-        metadata={**PERCENT, "description": "Mean of the pages with a text, once the job is completed."},
+        metadata={**PERCENT, "description": "Mean over the pages that have text, once the job is completed."},
     )
     needs_review = fields.List(
         fields.Integer(),
@@ -129,7 +129,7 @@ class Page(Schema):
     rotation = fields.Integer()
     source = fields.String(metadata={"enum": list(Source)})
     languages = fields.String(
-        allow_none=True, metadata={"description": "What the page was read with, as in eng+deu; null for a text layer."}
+        allow_none=True, metadata={"description": "The languages that OCR used, as in eng+deu; null for a text layer."}
     )
     confidence = fields.Float(metadata=PERCENT)
     needs_review = fields.Boolean()
@@ -148,7 +148,7 @@ class Result(Schema):
 
 
 class DocumentFacts(Schema):
-    """What is known of a document."""
+    """The metadata of a document."""
 
     document_id = fields.UUID(required=True)
     filename = fields.String(required=True)
@@ -199,19 +199,19 @@ class Health(Schema):
 
 
 class Languages(Schema):
-    """The languages that can be asked for, and the default."""
+    """The languages that a client can choose, and the default."""
 
     default = fields.String(required=True)
     installed = fields.List(fields.String(), required=True)
     auto = fields.List(
         fields.String(),
         required=True,
-        metadata={"description": "Those that languages=auto chooses from."},
+        metadata={"description": "The languages that languages=auto chooses from."},
     )
 
 
 class ProblemItem(Schema):
-    """One of several things that are wrong."""
+    """One wrong field of a request."""
 
     detail = fields.String(required=True)
     pointer = fields.String()

@@ -1,4 +1,4 @@
-"""The application that answers while the service starts: alive, not ready, and what it is waiting for."""
+"""The application that answers while the service starts: it is alive but not ready, and says what it waits for."""
 
 from dataclasses import dataclass
 
@@ -10,19 +10,19 @@ from docserver.web.handlers.common import json_response
 from docserver.web.middleware import errors_as_problems
 
 RETRY_AFTER_S = 2
-"""A start takes seconds if everything is there; if not, clients should not ask all the time."""
+"""A start takes seconds if nothing is missing; if it takes longer, clients should not ask too often."""
 
 
 @dataclass
 class Progress:
-    """How far the start has come."""
+    """The progress of the service's start."""
 
     waits_for: str = "settings"
     """The part that the service is waiting for."""
 
 
 def make_starting_app(progress: Progress) -> web.Application:
-    """An application in place of the real one; its connections are closed when the real one takes over."""
+    """Make the application that answers during the start. Its connections are closed when the real one takes over."""
 
     async def readyz(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
         return json_response(

@@ -1,1 +1,1 @@
-"""One module per noun of the API; a handler parses, calls one verb of a lower layer, and shapes the answer."""
+"""The handlers, one module per resource of the API. A handler parses the request, calls one function, and answers."""

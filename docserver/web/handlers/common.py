@@ -1,4 +1,4 @@
-"""What several handlers use to read a request or to make a response."""
+"""Functions that several handlers use to read a request or to make a response."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 
 
 def path_id(request: web.Request, name: str) -> UUID:
-    """The id in the path; raises NotFound for what cannot be an id."""
+    """The id in the path; raises NotFound if it is not a valid id."""
     value = parse_id(request.match_info[name])
     if value is None:
         raise NotFound("There is nothing with this id.")
@@ -24,7 +24,7 @@ def path_id(request: web.Request, name: str) -> UUID:
 
 
 def granted_wait_s(request: web.Request, asked_s: float) -> float:
-    """Seconds to wait for a job: those of the query, else of `Prefer: wait=N` (RFC 7240), up to the limit."""
+    """Seconds to wait for a job: `asked_s` from the query, else `Prefer: wait=N` (RFC 7240), up to the limit."""
     if not asked_s:
         preferred = _PREFERRED_WAIT.search(request.headers.get("Prefer", ""))
         asked_s = float(preferred[1]) if preferred else 0.0
@@ -35,7 +35,7 @@ def granted_wait_s(request: web.Request, asked_s: float) -> float:
 
 
 def extend_deadline(request: web.Request, more_s: float) -> None:
-    """Let a request take that much longer; with `math.inf`, as long as its client stays."""
+    """Let a request take `more_s` longer; with `math.inf`, as long as the client stays connected."""
     timeout = request[DEADLINE]
     timeout.reschedule((timeout.when() or 0.0) + more_s)
 
@@ -43,7 +43,7 @@ def extend_deadline(request: web.Request, more_s: float) -> None:
 def json_response(
     body: bytes | Mapping[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """A JSON response of an object, or of JSON in bytes."""
+    """A JSON response; `body` is an object, or JSON that is already encoded."""
     return web.Response(
         body=body if isinstance(body, bytes) else orjson.dumps(body),
         status=status,

@@ -34,7 +34,7 @@ _LIST_QUERY = request_schemas.ListQuery()
     schema=response_schemas.Job,
     responses={
         202: "Accepted: the job, and its address in Location",
-        200: "With Prefer: wait=N, the job, if it finished in time",
+        200: "The job, if Prefer: wait=N was sent and the job finished in time",
     },
     errors=(400, 408, 413, 415, 422, 429, 503, 507),
     headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
@@ -43,7 +43,7 @@ async def upload(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
-    # A wrong option in the query is refused before the body is read.
+    # Check the query's options before reading the body, so that a wrong one is refused early.
     request_schemas.load(_UPLOAD_OPTIONS, request.query)
     form = await multipart.read(
         request,
@@ -54,7 +54,7 @@ async def upload(request: web.Request) -> web.Response:
     try:
         job, deduplicated = await intake.accept(resources, form.received, _intake(request, form))
     finally:
-        # An accepted file has been moved away. Any other must not stay.
+        # If the upload was accepted, its file has been moved and nothing happens here. Otherwise this removes the file.
         await resources.storage.discard(form.received)
     state = await queries.accepted(resources, job, wait_s=wait_s)
     if deduplicated:
@@ -84,7 +84,7 @@ async def list_documents(request: web.Request) -> web.Response:
         _filter(query),
         newest_first=sort == "created_at_desc",
         after=query["cursor"][1] if "cursor" in query else None,
-        # The first item of the next part, if there is one.
+        # One item more than the client gets, to know whether there is a next part.
         limit=limit + 1,
         offset=offset,
     )
@@ -121,7 +121,7 @@ async def get_document(request: web.Request) -> web.Response:
     path=["document_id"],
     responses={
         200: "The file as it was uploaded",
-        206: "The part that Range asks for",
+        206: "The part that the Range header requests",
         304: "Unchanged since the version or time that the request names",
     },
     produces=list(SUPPORTED),
@@ -168,7 +168,7 @@ def _bounds(settings: Settings) -> multipart.Bounds:
 
 
 def _intake(request: web.Request, form: multipart.Upload) -> intake.Upload:
-    """What is known of an upload besides its bytes; raises Unprocessable."""
+    """Everything about an upload except its bytes; raises Unprocessable."""
     resources = request.app[RESOURCES]
     settings = resources.settings
     form.fields.extend(request.query)
@@ -187,7 +187,7 @@ def _filter(query: dict[str, Any]) -> Filter:
     before = None
     if "date_to" in query:
         moment, is_date = query["date_to"]
-        # The date may be the last that Python knows; then there is no upper limit.
+        # If the date is the last that Python supports, adding to it overflows, and there is no upper limit.
         with suppress(OverflowError):
             before = moment + (request_schemas.DAY if is_date else request_schemas.MICROSECOND)
     return Filter(
@@ -226,19 +226,19 @@ def _links(request: web.Request, *, limit: int, offset: int, cursor: str | None)
 
 
 def _attachment(filename: str) -> str:
-    """Content-Disposition (RFC 6266): an ASCII name for old clients, the exact one for the others."""
+    """Content-Disposition (RFC 6266): an ASCII name for old clients, and the exact name for all others."""
     plain = "".join(char if char.isascii() and char not in '"\\%' else "_" for char in filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 async def _check_preconditions(request: web.Request, path: Path) -> None:
-    """If-Match and If-Unmodified-Since (RFC 9110, 13.1); aiohttp's own answer would have no body."""
+    """Check If-Match and If-Unmodified-Since (RFC 9110, 13.1) here, because aiohttp's own 412 has no body."""
     since = request.if_unmodified_since
     if request.if_match is None and since is None:
         return
     stat = await asyncio.to_thread(path.stat)
     if request.if_match is not None:
-        # aiohttp makes the ETag of a file in this way.
+        # This is how aiohttp computes the ETag of a file.
         unchanged = any(
             tag.value in ("*", f"{stat.st_mtime_ns:x}-{stat.st_size:x}") and not tag.is_weak for tag in request.if_match
         )

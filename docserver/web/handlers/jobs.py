@@ -45,7 +45,7 @@ async def get_job(request: web.Request) -> web.Response:
 
 
 @operation(
-    summary="Stop a job; pages that are being read are given up at once",
+    summary="Stop a job at once, even in the middle of a page",
     tag="jobs",
     path=["job_id"],
     schema=response_schemas.Job,

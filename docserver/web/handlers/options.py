@@ -1,4 +1,4 @@
-"""The options of reading, which an upload or a retry gives in a form, in the query or as a JSON object."""
+"""The reading options of an upload or a retry. They arrive in a form, in the query or as a JSON object."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from docserver.model import AUTO
 from docserver.resources import Resources
 
 READING_OPTIONS = ("languages", "mode", "rotate")
-"""The fields of `model.Options` that are used as they are given."""
+"""The fields of `model.Options` that are taken from a request unchanged."""
 
 
 async def json_and_query(request: web.Request) -> MultiDict[Any]:
@@ -35,7 +35,7 @@ async def json_and_query(request: web.Request) -> MultiDict[Any]:
 def reading_options(resources: Resources, loaded: dict[str, Any], *, kind: str) -> dict[str, Any]:
     """Arguments for `model.Options`, except for the pages; raises Unprocessable for a language that is not installed.
 
-    `kind` is what an error calls a field: pointer or parameter.
+    `kind` is the key under which an error names a field: pointer or parameter.
     """
     if "languages" in loaded:
         _require_installed(resources, loaded["languages"], kind=kind)

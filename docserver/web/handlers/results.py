@@ -18,10 +18,11 @@ from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
 DOCUMENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
-"""A browser shows a result only as its Content-Type says, and runs nothing that a document may have put into it."""
+"""With these headers a browser treats a result only as its Content-Type says, and runs no script that a document may
+have put into it."""
 
 CHUNK_BYTES = 1 << 20
-"""Large results are read and sent in pieces of this size."""
+"""Large results are sent in pieces of this size."""
 
 _RESULT_QUERY = request_schemas.ResultQuery()
 _PAGE_QUERY = request_schemas.PageQuery()
@@ -78,18 +79,18 @@ async def get_page(request: web.Request) -> web.StreamResponse:
 
 
 def _format(request: web.Request, name: str | None, *, default: str) -> Format:
-    """The format that the client asks for; extends the deadline by the time that it may take to make."""
+    """The format that the client asks for. Extends the request's deadline by the time that this format may take."""
     form = FORMATS[name] if name else negotiate(",".join(request.headers.getall("Accept", ())), default=default)
     if form is None:
         raise NotAcceptable(f"The Accept header names no format that is offered: {', '.join(_MEDIA_TYPES)}.")
-    # A PDF may wait for others as long as its own making may take.
+    # A PDF may have to wait for the PDFs of other clients, and that wait may be as long as the time to make it.
     extend_deadline(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else WRITING_S)
     return form
 
 
 def _page_number(request: web.Request) -> int:
     text = request.match_info["number"]
-    # A longer number would not fit into any table.
+    # A longer number would be too large for the database.
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE_NUMBER)) and int(text)):
         raise NotFound("A page number is 1 or more.")
     return int(text)
@@ -107,7 +108,7 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
 
 
 async def _streamed(request: web.Request, file: IO[bytes], headers: dict[str, str]) -> web.StreamResponse:
-    # The client may be slow; if it goes away, the connection ends.
+    # A slow client may take as long as it needs. If it goes away, the connection ends and so does this request.
     extend_deadline(request, math.inf)
     with file:
         response = web.StreamResponse(headers=headers)

@@ -1,4 +1,4 @@
-"""The service itself: whether it is alive and ready, and the languages that it reads."""
+"""The service itself: whether it is alive, whether it is ready, and the languages that it can read."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ CHECK_S = 2.0
 """A part that does not answer in this time is not ready."""
 
 NOT_REQUIRED = {"redis", "sandbox"}
-"""Parts without which the service works, only slower or less safely."""
+"""The service also works without these parts, but slower (redis) or less safely (sandbox)."""
 
 
 @operation(
