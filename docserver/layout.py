@@ -1,7 +1,7 @@
 """The layout of a page as values: blocks, paragraphs, lines and words with their boxes; and its packed form."""
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -100,3 +100,18 @@ def unpack_blocks(packed: bytes) -> tuple[Block, ...]:
 def lines_of(blocks: Sequence[Block]) -> Iterator[Line]:
     """All lines in reading order."""
     return (line for block in blocks for paragraph in block.paragraphs for line in paragraph.lines)
+
+
+def words_of(blocks: Sequence[Block]) -> Iterator[Word]:
+    """All words in reading order."""
+    return (word for line in lines_of(blocks) for word in line.words)
+
+
+def with_boxes(paragraph: Paragraph, box: Callable[[Box], Box]) -> Paragraph:
+    """The paragraph with every box, down to those of the words, as `box` gives it."""
+
+    def line_with_boxes(line: Line) -> Line:
+        words = (Word(word.text, box(word.box), word.confidence) for word in line.words)
+        return Line(box(line.box), tuple(words))
+
+    return Paragraph(box(paragraph.box), tuple(map(line_with_boxes, paragraph.lines)))

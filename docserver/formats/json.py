@@ -5,9 +5,8 @@ from typing import Any
 
 import orjson
 
-from docserver.errors import Failure
-from docserver.layout import Block, Box, Word
-from docserver.model import Job, Page, Reading
+from docserver.layout import Block, Word
+from docserver.model import Job, Page, Reading, failure_json
 
 MEDIA_TYPE = "application/json"
 
@@ -36,7 +35,7 @@ def page_object(page: Page) -> dict[str, Any]:
     if page.reading:
         return {"number": page.number, **_reading_object(page.reading)}
     if page.failure:
-        return {"number": page.number, "error": _error_object(page.failure, number=page.number)}
+        return {"number": page.number, "error": {**failure_json(page.failure), "page": page.number}}
     return {"number": page.number}
 
 
@@ -57,10 +56,10 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
 
 def _block_object(block: Block) -> dict[str, Any]:
     return {
-        "box": _box(block.box),
+        "box": block.box,
         "lines": [
             {
-                "box": _box(line.box),
+                "box": line.box,
                 "paragraph": number,
                 "confidence": line.confidence,
                 "words": [_word_object(word) for word in line.words],
@@ -72,17 +71,4 @@ def _block_object(block: Block) -> dict[str, Any]:
 
 
 def _word_object(word: Word) -> dict[str, Any]:
-    return {"text": word.text, "box": _box(word.box), "confidence": word.confidence}
-
-
-def _error_object(failure: Failure, *, number: int) -> dict[str, Any]:
-    return {
-        "code": failure.code.value,
-        "message": failure.message,
-        "page": number if failure.page is None else failure.page,
-        "retryable": failure.retryable,
-    }
-
-
-def _box(box: Box) -> list[int]:
-    return list(box)
+    return {"text": word.text, "box": word.box, "confidence": word.confidence}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from docserver.layout import Box, Line, Paragraph, Word
+from docserver.layout import Box, Line, Paragraph, Word, with_boxes
 from docserver.model import Reading
 from docserver.typography import rise, sink
 
@@ -68,19 +68,7 @@ def upright_paragraphs(reading: Reading) -> list[Paragraph]:
     paragraphs = [paragraph for block in reading.blocks for paragraph in block.paragraphs]
     if reading.rotation not in SIDEWAYS:
         return paragraphs
-    return [
-        Paragraph(
-            _swapped(paragraph.box),
-            tuple(
-                Line(
-                    _swapped(line.box),
-                    tuple(Word(word.text, _swapped(word.box), word.confidence) for word in line.words),
-                )
-                for line in paragraph.lines
-            ),
-        )
-        for paragraph in paragraphs
-    ]
+    return [with_boxes(paragraph, _swapped) for paragraph in paragraphs]
 
 
 def items(paragraphs: Sequence[Paragraph], heights: Heights) -> Iterator[Item]:

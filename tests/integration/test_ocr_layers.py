@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from docserver.layout import Word, lines_of
+from docserver.layout import Word, words_of
 from docserver.model import Mode, Options, Reading
 from docserver.ocr.engine import describe
 from docserver.ocr.server.slot import Slot
@@ -33,7 +33,7 @@ async def read(slot: Slot, path: Path, *, page: int = 1, mode: Mode = Mode.AUTO)
 
 
 def words(reading: Reading) -> list[Word]:
-    return [word for line in lines_of(reading.blocks) for word in line.words]
+    return list(words_of(reading.blocks))
 
 
 @pytest.mark.parametrize("turn", [0, 90])

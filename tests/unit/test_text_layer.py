@@ -16,7 +16,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
 
-from docserver.layout import lines_of
+from docserver.layout import lines_of, words_of
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import page_objects, text_layer, text_words
 from docserver.ocr.pdf.text_layer import TextLayer
@@ -79,7 +79,7 @@ def test_a_born_digital_page_gives_its_lines_with_full_confidence() -> None:
     found = layer(pdf(lines(PROSE)))
 
     assert found.text == "\n".join(PROSE)
-    words = [word for line in lines_of(found.blocks) for word in line.words]
+    words = list(words_of(found.blocks))
     assert [word.text for word in words] == " ".join(PROSE).split()
     assert {word.confidence for word in words} == {100.0}
 

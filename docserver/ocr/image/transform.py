@@ -7,7 +7,7 @@ from PIL import Image, ImageOps, ImageStat
 # Each OCR process has loaded pypdfium2 anyway; pikepdf's matrix would load qpdf, 13 MB, for every picture.
 from pypdfium2 import PdfMatrix
 
-from docserver.layout import Block, Box, Line, Paragraph, Word
+from docserver.layout import Block, Box, with_boxes
 
 _TRANSPOSE = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 """By degrees clockwise; Pillow turns counterclockwise."""
@@ -100,16 +100,8 @@ def on_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]
     def box(recognised: Box) -> Box:
         return _box_on_original(recognised, page)
 
-    def line(recognised: Line) -> Line:
-        words = (Word(word.text, box(word.box), word.confidence) for word in recognised.words)
-        return Line(box(recognised.box), tuple(words))
-
     return tuple(
-        Block(
-            box(block.box),
-            tuple(Paragraph(box(paragraph.box), tuple(map(line, paragraph.lines))) for paragraph in block.paragraphs),
-        )
-        for block in blocks
+        Block(box(block.box), tuple(with_boxes(paragraph, box) for paragraph in block.paragraphs)) for block in blocks
     )
 
 

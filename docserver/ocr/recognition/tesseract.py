@@ -1,7 +1,7 @@
 """Child side: what both ways to call Tesseract share: page layouts, the result, and how its TSV is parsed."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -9,7 +9,7 @@ from typing import Protocol
 from PIL import Image
 
 from docserver.errors import DocumentErrorCode
-from docserver.layout import Block, Box, Line, Paragraph, Word, confidence_of
+from docserver.layout import Block, Box, Line, Paragraph, Word, confidence_of, words_of
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.languages import NAMES
 
@@ -23,8 +23,6 @@ class Layout(IntEnum):
     PAGE = 3
     COLUMN = 4
     BLOCK = 6
-    LINE = 7
-    SPARSE = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +107,4 @@ def _row(line: str) -> _Row | None:
         box=(left, top, left + width, top + height),
         confidence=round(min(100.0, max(0.0, float(cells[10]))), 2),
         text=cells[11] if len(cells) == TSV_COLUMNS else "",
-    )
-
-
-def words_of(blocks: Iterable[Block]) -> Iterator[Word]:
-    """All words in reading order."""
-    return (
-        word for block in blocks for paragraph in block.paragraphs for line in paragraph.lines for word in line.words
     )
