@@ -187,9 +187,8 @@ class ListQuery(Strict):
     date_to = Parsed(
         moment, description="Created at this time or earlier; a bare date includes that day.", anyOf=MOMENT
     )
-    status = fields.String(
-        validate=validate.OneOf([status.value for status in Status]),
-        metadata={"description": "The status of the document's latest job."},
+    status = fields.Enum(
+        Status, by_value=fields.String, metadata={"description": "The status of the document's latest job."}
     )
     sort = fields.String(load_default="created_at_desc", validate=validate.OneOf(["created_at_desc", "created_at_asc"]))
 

@@ -3,9 +3,9 @@
 from marshmallow import Schema, fields
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Mode, Rotate, Source, Status
+from docserver.model import Mode, Outcome, Rotate, Source, Status, Step
 
-STATUS = {"enum": [status.value for status in Status]}
+STATUS = {"enum": list(Status)}
 COUNT = {"minimum": 0}
 PERCENT = {"minimum": 0, "maximum": 100}
 BOX = {"minItems": 4, "maxItems": 4, "description": "x0, y0, x1, y1 in pixels from the top left."}
@@ -14,7 +14,7 @@ BOX = {"minItems": 4, "maxItems": 4, "description": "x0, y0, x1, y1 in pixels fr
 class Failure(Schema):
     """Why a job or page failed."""
 
-    code = fields.String(required=True, metadata={"enum": [code.value for code in DocumentErrorCode]})
+    code = fields.String(required=True, metadata={"enum": list(DocumentErrorCode)})
     message = fields.String(required=True)
     page = fields.Integer(required=True, allow_none=True)
     retryable = fields.Boolean(required=True)
@@ -49,9 +49,9 @@ class HistoryEntry(Schema):
     """A step of a job that has ended."""
 
     attempt = fields.Integer(required=True)
-    step = fields.String(required=True, metadata={"enum": ["job", "opening", "page"]})
+    step = fields.String(required=True, metadata={"enum": list(Step)})
     page = fields.Integer(required=True, allow_none=True)
-    outcome = fields.String(required=True, metadata={"enum": ["completed", "failed", "cancelled", "lost"]})
+    outcome = fields.String(required=True, metadata={"enum": list(Outcome)})
     code = fields.String(required=True, allow_none=True)
     started_at = fields.DateTime(required=True, allow_none=True)
     ended_at = fields.DateTime(required=True)

@@ -76,9 +76,9 @@ async def test_a_list_is_narrowed_by_kind_and_status_of_the_latest_job(db: Datab
     await finish_job(db, done)
 
     assert await names(db, Filter(content_type="application/pdf")) == ["pending.pdf", "done.pdf"]
-    assert await names(db, Filter(status="completed")) == ["done.pdf"]
-    assert await names(db, Filter(status="pending", content_type="application/pdf")) == ["pending.pdf"]
-    assert await names(db, Filter(status="failed")) == []
+    assert await names(db, Filter(status=Status.COMPLETED)) == ["done.pdf"]
+    assert await names(db, Filter(status=Status.PENDING, content_type="application/pdf")) == ["pending.pdf"]
+    assert await names(db, Filter(status=Status.FAILED)) == []
 
 
 async def test_a_list_is_narrowed_by_time_from_and_including_up_to_and_excluding(db: Database) -> None:

@@ -27,7 +27,7 @@ class Filter:
     filename: str | None = None
     """A part of the name, in any case."""
     content_type: str | None = None
-    status: str | None = None
+    status: Status | None = None
     created_from: datetime | None = None
     """Inclusive, UTC."""
     created_before: datetime | None = None
@@ -38,7 +38,7 @@ class Filter:
         return {
             "filename": name,
             "content_type": self.content_type,
-            "status": self.status,
+            "status": self.status.value if self.status else None,
             "created_from": self.created_from,
             "created_before": self.created_before,
         }
