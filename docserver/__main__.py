@@ -130,7 +130,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         progress.waits_for = "engine"
         resources = await stack.enter_async_context(opened(settings))
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
-        stops = [await _start_worker(resources, stack)]
+        stops = [_start_worker(resources, stack)]
         if listener:
             stops.append(await _open_api(listener, resources))
         cancelling.cancel()
@@ -151,7 +151,7 @@ async def _with_embedded_servers(settings: Settings, stack: AsyncExitStack) -> S
     return replace(settings, mysql_url=endpoints.mysql_url, redis_url=endpoints.redis_url)
 
 
-async def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "Stop":
+def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "Stop":
     from docserver.jobs.pipeline import Pipeline
     from docserver.jobs.worker import Worker
     from docserver.ocr.server.scratch import private_directory

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from typing import IO
@@ -180,7 +179,7 @@ async def _searchable_pdf(resources: Resources, content: _Content, *, client_has
     pdf = await resources.pdf_maker.make(source, document.content_type, content.pages)
     if isinstance(pdf, Failure):
         raise _not_renderable(pdf)
-    body = await asyncio.to_thread(partial(_small_as_bytes, pdf, most=LARGE_RESULT_BYTES))
+    body = await asyncio.to_thread(_small_as_bytes, pdf)
     return ResultFile(etag, body)
 
 
@@ -188,9 +187,9 @@ def _not_renderable(failure: Failure) -> NotRenderable:
     return NotRenderable(failure.message, extra={"job_error": failure_json(failure)})
 
 
-def _small_as_bytes(file: IO[bytes], *, most: int) -> bytes | IO[bytes]:
-    """The file's bytes, or the file itself if it is larger than `most`."""
-    if os.fstat(file.fileno()).st_size > most:
+def _small_as_bytes(file: IO[bytes]) -> bytes | IO[bytes]:
+    """The file's bytes, or the file itself if it is larger than LARGE_RESULT_BYTES."""
+    if os.fstat(file.fileno()).st_size > LARGE_RESULT_BYTES:
         return file
     with file:
         return file.read()

@@ -34,8 +34,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 NOT_RATE_LIMITED = frozenset({"livez", "readyz", "metrics", "docs", "docs-asset", "openapi"})
 """Routes that cost almost nothing, or that operators need in an emergency."""
 
-RETRY_SOON = {"Retry-After": "5"}
-
 IPV6_CLIENT_PREFIX = 64
 """All addresses of one /64 count as one client: a subscriber usually has a whole /64 to choose addresses from."""
 
@@ -86,7 +84,7 @@ async def deadline(request: web.Request, handler: Handler) -> web.StreamResponse
         if not timeout.expired():
             raise
         log.warning("request took too long")
-        raise Unavailable("This takes too long at the moment; try again soon.", headers=RETRY_SOON) from error
+        raise Unavailable("This takes too long at the moment; try again soon.") from error
 
 
 async def _read_body(request: web.Request) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 from docserver.errors import ServiceError
 from docserver.ocr.engine import EngineMissing, check_programs
 from docserver.ocr.languages import candidates
-from docserver.web import response_schemas
+from docserver.web import problems, response_schemas
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -61,10 +61,11 @@ async def readyz(request: web.Request) -> web.Response:
     states["sandbox"] = {"status": resources.sandbox.status, "detail": resources.sandbox.detail}
     failed = {name for name, state in states.items() if state["status"] == "unavailable"}
     status = "ok" if not failed else "degraded" if failed <= NOT_REQUIRED else "unavailable"
+    headers = {"Cache-Control": "no-store"}
+    if status == "unavailable":
+        headers["Retry-After"] = problems.RETRY_AFTER_S
     return json_response(
-        {"status": status, "checks": states},
-        status=503 if status == "unavailable" else 200,
-        headers={"Cache-Control": "no-store", **({"Retry-After": "5"} if status == "unavailable" else {})},
+        {"status": status, "checks": states}, status=503 if status == "unavailable" else 200, headers=headers
     )
 
 
