@@ -23,18 +23,18 @@ def cpu_s(pid: int) -> float:
 
 def cpu_of_tree_s(pid: int) -> float:
     """CPU seconds of a process and all its descendants, including those that have ended."""
-    return sum(sum(_ticks(one)) for one in tree(pid)) / TICKS_PER_S
+    return sum(sum(_ticks(member)) for member in tree(pid)) / TICKS_PER_S
 
 
 def tree(pid: int, *, without: Iterable[int] = ()) -> set[int]:
     """A process and all its living descendants, except the processes of `without` and their descendants."""
     excluded, members, pending = set(without), set(), [pid]
     while pending:
-        one = pending.pop()
-        if one in excluded:
+        member = pending.pop()
+        if member in excluded:
             continue
-        members.add(one)
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
+        members.add(member)
+        for task in Path(f"/proc/{member}/task").glob("*/children"):
             try:
                 pending += map(int, task.read_text().split())
             except OSError:

@@ -98,8 +98,8 @@ def askew(seed: int) -> Upload:
 def scanned_pdf(seed: int, count: int, *, words: int = pages.WORDS) -> Upload:
     """Grey scans in one PDF."""
     seeds = range(seed, seed + min(count, DIFFERENT_PAGES))
-    originals = [pages.letter(one, words=words) for one in seeds]
-    images = [camera.scanned(page.image, one) for one, page in zip(seeds, originals, strict=True)]
+    originals = [pages.letter(page_seed, words=words) for page_seed in seeds]
+    images = [camera.scanned(page.image, page_seed) for page_seed, page in zip(seeds, originals, strict=True)]
     order = [number % len(images) for number in range(count)]
     data = files.scanned_pdf([images[number] for number in order], dpi=PDF_DPI)
     return Upload(f"scan-{seed}.pdf", data, tuple(originals[number].text for number in order))
@@ -107,7 +107,7 @@ def scanned_pdf(seed: int, count: int, *, words: int = pages.WORDS) -> Upload:
 
 def digital_pdf(seed: int, count: int) -> Upload:
     """Pages with their own text in one PDF."""
-    written = tuple(pages.letter(one, dpi=72).text for one in range(seed, seed + count))
+    written = tuple(pages.letter(page_seed, dpi=72).text for page_seed in range(seed, seed + count))
     return Upload(f"digital-{seed}.pdf", files.digital_pdf(written, seed=seed), written)
 
 
@@ -116,9 +116,9 @@ def mixed(seed: int, size: int) -> list[Upload]:
     day: tuple[Callable[[int], Upload], ...] = (
         scan,
         snippet,
-        lambda one: scanned_pdf(one, 4),
+        lambda seed: scanned_pdf(seed, 4),
         photo,
-        lambda one: digital_pdf(one, 4),
+        lambda seed: digital_pdf(seed, 4),
         office_scan,
         receipt,
         snippet,
@@ -135,7 +135,7 @@ def mixed(seed: int, size: int) -> list[Upload]:
 
 
 def _each(make: Callable[[int], Upload]) -> Callable[[int, int], list[Upload]]:
-    return lambda seed, size: [make(one) for one in range(seed, seed + size)]
+    return lambda seed, size: [make(upload_seed) for upload_seed in range(seed, seed + size)]
 
 
 _ALL: Sequence[Workload] = (

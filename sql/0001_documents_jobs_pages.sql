@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS pages (
     confidence    DOUBLE       NULL,             -- 0 to 100
     needs_review  BOOLEAN      NULL,             -- low confidence, or no text although something is drawn
     text          MEDIUMTEXT   NULL,
-    layout        MEDIUMBLOB   NULL,             -- blocks, paragraphs, lines, words: see model.pack_blocks
+    layout        MEDIUMBLOB   NULL,             -- blocks, paragraphs, lines, words: see layout.pack_blocks
     error_code    VARCHAR(40)  NULL,
     error_message VARCHAR(500) NULL,
     finished_at   DATETIME(6)  NULL,

@@ -53,12 +53,12 @@ class Migration:
 
 def migrations() -> list[Migration]:
     """All migrations of this version of docserver, in order."""
-    found = []
-    for file in _directory().iterdir():
-        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
-        if match:
-            found.append(Migration(int(match[1]), match[2], file.read_text()))
-    return sorted(found, key=lambda migration: migration.number)
+    files = [
+        Migration(int(name[1]), name[2], file.read_text())
+        for file in _directory().iterdir()
+        if (name := re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name))
+    ]
+    return sorted(files, key=lambda migration: migration.number)
 
 
 async def migrate(settings: Settings) -> list[int]:

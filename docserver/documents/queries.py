@@ -79,12 +79,12 @@ async def accepted(resources: Resources, committed: Job, *, wait_s: float) -> Ca
 async def document(resources: Resources, document_id: UUID) -> tuple[Document, list[Job]]:
     """A document and its jobs, latest first; raises NotFound and Gone."""
     async with resources.db.session() as cur:
-        found = await documents.find(cur, document_id)
-        if found is None:
+        row = await documents.find(cur, document_id)
+        if row is None:
             if await deletions.was_deleted(cur, document_id):
                 raise Gone("The document was deleted.")
             raise NotFound("There is no such document.")
-        return found, await jobs.of_document(cur, document_id)
+        return row, await jobs.of_document(cur, document_id)
 
 
 async def document_list(

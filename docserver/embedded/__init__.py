@@ -46,7 +46,7 @@ async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
         supervisors: list[asyncio.Task[None]] = []
         try:
             await _concurrently(database.start(), store.start())
-            supervisors += [asyncio.create_task(each.supervise(), name=each.name) for each in (database, store)]
+            supervisors += [asyncio.create_task(server.supervise(), name=server.name) for server in (database, store)]
             yield Endpoints(
                 mysql_url=f"mysql:///docserver?unix_socket={quote(str(database.socket))}",
                 redis_url=f"unix://{quote(str(store.socket))}",

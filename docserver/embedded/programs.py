@@ -36,6 +36,6 @@ def find() -> Programs:
 def _find(*names: str, package: str) -> str:
     path = f"{os.environ.get('PATH', os.defpath)}:{ADMIN_PATH}"
     for name in names:
-        if found := shutil.which(name, path=path):
-            return found
+        if program := shutil.which(name, path=path):
+            return program
     raise EmbeddedError(f"{names[0]} is missing: install the package {package}")

@@ -159,11 +159,12 @@ class Pipeline:
         began = time.monotonic()
         numbers = [page.number for page in chunk]
         content_type, options = claim.work.content_type, claim.job.options
-        found = await self._claims.guard(claim, slot.own_texts(source, content_type, pages=numbers, options=options))
-        if isinstance(found, Failure) or not found:
+        own_texts = slot.own_texts(source, content_type, pages=numbers, options=options)
+        readings = await self._claims.guard(claim, own_texts)
+        if isinstance(readings, Failure) or not readings:
             # A failure here shows again when its page is read by itself.
             return 0
-        read = dict(zip(numbers, found, strict=False))
+        read = dict(zip(numbers, readings, strict=False))
         if await self._persist(claim, partial(transitions.settle_pages, results=read)):
             _log_pages(read, began)
         return len(read)

@@ -115,4 +115,4 @@ def without_grain(grey: Image.Image) -> Image.Image:
     if dark.sum() >= MAX_GRAIN_PX * run_starts.sum():
         return grey
     level = int(np.searchsorted(shades.dark_share, DARKER_PAPER))
-    return grey.point([min(each, level) for each in range(256)])
+    return grey.point([min(shade, level) for shade in range(256)])

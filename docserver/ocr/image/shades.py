@@ -94,7 +94,7 @@ def evenly_lit(grey: Image.Image) -> Image.Image:
 
 
 def _lightest_around(shades: Shades) -> Shades:
-    for axis in (0, 1):
-        padding = [(PAPER_REACH_PX, PAPER_REACH_PX) if axis == each else (0, 0) for each in (0, 1)]
+    both_sides, no_side = (PAPER_REACH_PX, PAPER_REACH_PX), (0, 0)
+    for axis, padding in enumerate(((both_sides, no_side), (no_side, both_sides))):
         shades = sliding_window_view(np.pad(shades, padding, mode="edge"), 2 * PAPER_REACH_PX + 1, axis).max(axis=-1)
     return shades

@@ -194,8 +194,8 @@ class TextPage:
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
 
 
-def _around(one: Rect, other: Rect) -> Rect:
-    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+def _around(first: Rect, second: Rect) -> Rect:
+    return min(first[0], second[0]), min(first[1], second[1]), max(first[2], second[2]), max(first[3], second[3])
 
 
 def address_of(handle: Any) -> int:

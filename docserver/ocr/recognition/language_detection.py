@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice, product
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from docserver.ocr.image.transform import PageImage
@@ -53,6 +54,9 @@ class _Sample:
         return self.confidence >= (CERTAIN_FROM if long_enough else CERTAIN_FROM_IF_SHORT)
 
 
+_weight = attrgetter("weight")
+
+
 class LanguageDetector:
     """Chooses a model for one page after the other, and tries the model of the last page first."""
 
@@ -70,10 +74,8 @@ class LanguageDetector:
         """The model for a page, from parts of it, one for each way that it may lie. Raises Unreadable."""
         best = _Sample(self.preferred, "", 0.0, 0.0)
         for sample, models in islice(_trials(samples, self._models_by_script()), MAX_SAMPLES_READ):
-            reading = max(
-                (_read(sample, model=model, tesseract=tesseract) for model in models), key=lambda each: each.weight
-            )
-            best = max(best, reading, key=lambda each: each.weight)
+            reading = max((_read(sample, model=model, tesseract=tesseract) for model in models), key=_weight)
+            best = max(best, reading, key=_weight)
             if reading.is_certain:
                 best = reading
                 break

@@ -56,8 +56,12 @@ def _numbers(table: str, machine: str) -> Mapping[str, int]:
     return MappingProxyType({row[0]: int(row[column]) for row in rows if int(row[column])})
 
 
-REFUSED: Mapping[str, Mapping[str, int]] = MappingProxyType({one: _numbers(_REFUSED, one) for one in _MACHINES})
+REFUSED: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {machine: _numbers(_REFUSED, machine) for machine in _MACHINES}
+)
 """Machine → name → number, of the calls that are always refused."""
 
-JUDGED: Mapping[str, Mapping[str, int]] = MappingProxyType({one: _numbers(_JUDGED, one) for one in _MACHINES})
+JUDGED: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {machine: _numbers(_JUDGED, machine) for machine in _MACHINES}
+)
 """Machine → name → number, of the calls that are refused with some arguments."""
