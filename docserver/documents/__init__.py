@@ -1,1 +1,1 @@
-"""What clients ask for: upload, list, cancel, retry and delete documents, and get their results."""
+"""The actions of clients: upload, list and delete documents, cancel and retry jobs, and get results."""

@@ -45,7 +45,7 @@ async def retry(
         lambda: transitions.retry(resources.db, job_id, selection=selection, changes=changes, request_id=request_id),
         done=lambda status: not status.final,
     )
-    log.info("job begins anew", extra={"job_id": str(job_id), "attempt": job.attempt})
+    log.info("job starts another attempt", extra={"job_id": str(job_id), "attempt": job.attempt})
     await notify.offer(resources, job)
     return job
 
@@ -53,7 +53,9 @@ async def retry(
 async def _transition(
     resources: Resources, job_id: UUID, transition: Callable[[], Awaitable[Job]], *, done: Callable[[Status], bool]
 ) -> Job:
-    """Make a transition. If the commit got no answer, `done` tells from the job's status whether it took place."""
+    """Make a transition. If its commit got no answer, read the job again: `done` is True for the status of a job for
+    which the transition took place.
+    """
     try:
         return await transitions.uncontended(transition)
     except CommitUnknown:

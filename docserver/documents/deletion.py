@@ -1,4 +1,4 @@
-"""Deletes documents: rows, file, cached jobs, announcements. Maintenance repeats what fails here."""
+"""Deletes documents: rows, file, cached jobs, announcements. If a part fails, maintenance tries it again."""
 
 import logging
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ async def delete(resources: Resources, document_id: UUID) -> None:
 
 
 async def expire(resources: Resources, document_id: UUID) -> None:
-    """Delete a document whose time is over, unless an upload has prolonged it; raises DatabaseUnavailable."""
+    """Delete a document that has expired, unless an upload has prolonged it; raises DatabaseUnavailable."""
     async with resources.db.transaction() as cur:
         if not await documents.lock_expired(cur, document_id):
             return
@@ -31,7 +31,7 @@ async def expire(resources: Resources, document_id: UUID) -> None:
 
 
 async def _clear_now(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
-    # The rows are gone. If this process dies now, maintenance clears the rest.
+    # The rows are deleted already. If this process dies now, maintenance clears the rest.
     try:
         await clear(resources, document_id, job_ids)
     except (RedisUnavailable, DatabaseUnavailable, OSError) as error:
@@ -39,7 +39,7 @@ async def _clear_now(resources: Resources, document_id: UUID, job_ids: Sequence[
 
 
 async def clear(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
-    """Remove what a deleted document has outside the database; raises if something may be left."""
+    """Remove everything that a deleted document has outside the database; raises if something may be left."""
     await resources.storage.delete(document_id)
     for job_id in job_ids:
         await resources.cache.forget(job_id)

@@ -1,4 +1,7 @@
-"""An upload → stored → committed → announced. Once `accept` has returned, the document reaches a final status."""
+"""Accepts an upload: stores its file, commits its document and job, and announces the job.
+
+Once `accept` has returned, the job will reach a final status, even if this process dies.
+"""
 
 import asyncio
 import logging
@@ -19,17 +22,18 @@ from docserver.storage import Received
 log = logging.getLogger("docserver.api")
 
 MAX_FILENAME = 255
-"""Characters kept of a file name: what file systems allow, and what the column holds."""
+"""Most characters of a file name that are kept. File systems allow no more, and the database column holds no more."""
 
 EARLIER_JOBS = 20
-"""Most earlier jobs with the same bytes that are compared with an upload; reading once more does no harm."""
+"""Most earlier jobs with the same bytes that are compared with an upload. If an equal job is missed, the document is
+only read once more."""
 
 COMMIT_CHECKS = 3
-"""Tries to find out whether a commit took place whose answer was lost."""
+"""How often the database is asked whether a commit took place, after the answer to the commit was lost."""
 
 
 async def receive(resources: Resources, chunks: AsyncIterator[bytes]) -> Received:
-    """Receive an upload; raises TooLarge, StorageFull. The caller discards it unless `accept` has taken it."""
+    """Receive an upload; raises TooLarge, StorageFull. The caller must discard it if `accept` does not take it over."""
     return await resources.storage.receive(chunks, max_bytes=resources.settings.max_upload_bytes)
 
 
@@ -40,14 +44,15 @@ class Upload:
     filename: str
     options: Options
     client: str
-    """As the rate limiter identifies clients. Only uploads of the same client are compared for equal bytes."""
+    """The client, as the rate limiter identifies it. Only uploads of the same client are compared for equal bytes."""
     request_id: str
     expires_in_s: int | None = None
     """How long the document is kept; None means for ever."""
 
 
 async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:
-    """Make a document and its job, or find the job of an earlier equal upload. Returns the job, and True if found.
+    """Make a document and its job, or find the job of an earlier equal upload. Returns the job, and True if it is an
+    earlier one.
 
     Raises Unprocessable, UnsupportedMedia, StorageFull, StorageUnavailable, DatabaseUnavailable.
     """
@@ -78,12 +83,12 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
 
 
 async def _earlier(resources: Resources, received: Received, upload: Upload) -> Job | None:
-    """The latest job with the same bytes, client and options, if it is as good as a new one."""
+    """The latest job with the same bytes, client and options, if its result is as good as that of a new job."""
     async with resources.db.session() as cur:
         candidates = await jobs.of_content(cur, client=upload.client, sha256=received.sha256, limit=EARLIER_JOBS)
         for job in candidates:
             if job.options == upload.options and _is_as_good(resources, job):
-                # The document is kept until the later of both uploads expires.
+                # Both uploads share the document, so it is kept until the later of both would expire.
                 exists = await documents.prolong(cur, job.document_id, expires_in_s=upload.expires_in_s)
                 return job if exists else None
     return None
@@ -93,12 +98,14 @@ def _is_as_good(resources: Resources, job: Job) -> bool:
     engine = resources.engine
     models = engine.models_of(job.options.languages)
     present = {"name": engine.name, "version": engine.version, "models": models}
-    # A retry may have read only some of the pages, or some with other options.
+    # After a retry, `attempt` is above 1: it may have read only some of the pages, or some with other options.
     return job.attempt == 1 and not job.pages_failed and job.engine in (None, present)
 
 
 def _is_displayable(char: str) -> bool:
-    """True if a name may contain the character: no control characters (C…), no line or paragraph breaks (Zl, Zp)."""
+    """True if a file name may contain the character. Control characters (Unicode categories C…) and line or paragraph
+    breaks (Zl, Zp) are not allowed.
+    """
     category = unicodedata.category(char)
     return category[0] != "C" and category not in ("Zl", "Zp")
 
@@ -133,13 +140,15 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
             raise
         return job
     except DatabaseUnavailable:
-        # No COMMIT was sent, so the row cannot appear later.
+        # No COMMIT was sent, so the document's row cannot appear later, and nobody needs the file.
         await resources.storage.delete(new.id)
         raise
 
 
 async def _read_again(resources: Resources, job_id: UUID) -> Job | None:
-    """The job if its commit, which got no answer, took place; raises DatabaseUnavailable if that stays unknown."""
+    """Return the job, or None if it does not exist, after its commit got no answer. Raises DatabaseUnavailable if the
+    database gives no answer now either.
+    """
     for remaining in reversed(range(COMMIT_CHECKS)):
         try:
             async with resources.db.session() as cur:

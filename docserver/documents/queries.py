@@ -1,4 +1,4 @@
-"""What clients read: jobs, from the cache or else the database; documents and lists. Results are in `results`."""
+"""Reads jobs (from the cache, else from the database), documents and lists for clients. Results are in `results`."""
 
 import asyncio
 import logging
@@ -21,10 +21,10 @@ from docserver.resources import Resources
 log = logging.getLogger("docserver.api")
 
 RETRY_AFTER_S = 1
-"""Sent with an unfinished job as the time to wait before the next request: most pages take about a second."""
+"""Sent with an unfinished job: seconds to wait before the next request. Most pages take about a second."""
 
 POLL_S = 1.0
-"""Interval at which a waiting request looks at its job, in case a wake-up is lost."""
+"""Interval at which a waiting request reads its job again, in case the notification of the job's end is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ListPart:
 
 
 async def job(resources: Resources, job_id: UUID) -> CachedJob:
-    """The job as readers get it; raises NotFound, and DatabaseUnavailable if the job is not cached either."""
+    """The job as clients see it. Raises NotFound; raises DatabaseUnavailable if the job is not in the cache either."""
     cached = await resources.cache.job(job_id)
     if cached is None:
         try:
@@ -52,7 +52,7 @@ async def job(resources: Resources, job_id: UUID) -> CachedJob:
 
 
 async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> CachedJob:
-    """The job, as soon as it is final or the wait is over."""
+    """Wait until the job is final, at most `wait_s` seconds, and return it."""
     until = time.monotonic() + wait_s
     with resources.changes.watch(job_id) as ended:
         while True:
@@ -69,7 +69,7 @@ async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> Cac
 
 
 async def accepted(resources: Resources, committed: Job, *, wait_s: float) -> CachedJob:
-    """The job of an upload as `final_job` returns it, or as it was committed if database and cache are away."""
+    """The job of an upload, as `final_job` returns it. If neither database nor cache has it, it is as committed."""
     try:
         return await final_job(resources, committed.id, wait_s=wait_s)
     except DatabaseUnavailable:

@@ -1,4 +1,4 @@
-"""Results in the format that a client wants: from the cache, or written from the stored pages."""
+"""Results in the requested format: taken from the cache, or written from the pages in the database."""
 
 import asyncio
 import os
@@ -30,24 +30,26 @@ from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 
 PAGES_AT_ONCE = 50
-"""Pages read from the database by one statement: some megabytes."""
+"""Most pages that one statement reads from the database; they take a few megabytes."""
 
 CONTENT_TRIES = 2
-"""Tries to get all pages from the same attempt; a retry rarely comes between twice."""
+"""Tries to read all pages from the same attempt of a job. It is rare that a retry interferes with two tries."""
 
 MAX_STORED_BYTES = 64 * 1024 * 1024
-"""Stored bytes of all pages in one result: about 2000 full pages, which make some hundred megabytes of JSON."""
+"""Most bytes that the pages of one result may take in the database. That is about 2000 full pages, which become some
+hundred megabytes of JSON."""
 
 PDF_EDITION = f"1 {version('pikepdf')}"
-"""Part of the ETag of searchable PDFs: another edition makes other bytes of the same words. The number is ours."""
+"""Part of the ETag of searchable PDFs. It must change when the same words give other bytes: we raise the number when we
+change how PDFs are written, and pikepdf's version changes by itself."""
 
 ClientHas = Callable[[str], bool]
-"""True if the client has the version with this ETag already."""
+"""A function that returns True if the client already has the version with this ETag."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """A job and the pages of it that a result consists of."""
+    """A job, and those of its pages that go into a result."""
 
     job: Job
     pages: list[Page]
@@ -56,7 +58,7 @@ class _Content:
 async def result(
     resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, client_has: ClientHas
 ) -> ResultFile:
-    """A completed job's text; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
+    """The text of a completed job; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
     name = f"{form.name}:{format_pages(selection or ())}"
     entry = await resources.cache.result(job_id, name)
     job = entry.job if entry and entry.fresh and entry.job.status.final else await queries.job(resources, job_id)
@@ -89,7 +91,7 @@ async def page(resources: Resources, job_id: UUID, number: int, *, form: Format,
         raise _unfinished(job)
     if page.failure:
         raise PageFailed(page.failure.message, extra={"job_error": failure_json(page.failure)})
-    # The JSON of a single page is the page alone, without the job and document around it.
+    # The JSON of a single page contains only the page, without the job and the document.
     shown = JSON_PAGE if form.name == JSON_PAGE.name else form
     return await _write(resources, _Content(job, [page]), shown, client_has=client_has)
 
@@ -113,7 +115,10 @@ def _not_ready(detail: str) -> ResultNotReady:
 
 
 async def _content(resources: Resources, job_id: UUID, selection: Sequence[range] | None, *, version: int) -> _Content:
-    """The selected pages of a job that was completed in this version, and the job as read after them."""
+    """The selected pages of a completed job, and the job. All come from the same attempt.
+
+    `version` is the job's version before the pages are read. If it is the same afterwards, no retry came between.
+    """
     for _ in range(CONTENT_TRIES):
         async with resources.db.session() as cur:
             selected, last = await _pages(cur, job_id, selection)
@@ -129,7 +134,7 @@ async def _content(resources: Resources, job_id: UUID, selection: Sequence[range
                     errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}],
                 )
             return _Content(job, selected)
-        # A retry came between, so some of the pages may be from the earlier attempt.
+        # The job was retried while its pages were read, so some of them may be from the earlier attempt.
         version = job.version
     raise _not_ready("The document is being read again; ask again soon.")
 
@@ -196,7 +201,7 @@ def _small_as_bytes(file: IO[bytes]) -> bytes | IO[bytes]:
 
 
 def _etag_of_pdf(document: Document, of_pages: Sequence[Page]) -> str:
-    """Derived from all that goes into the PDF: the same words on the same document make the same bytes."""
+    """The ETag of a searchable PDF: a hash of everything that the PDF is made from."""
     digest = sha256(f"{PDF_EDITION} {document.sha256.hex()}".encode())
     for page in of_pages:
         digest.update(f" {page.number}".encode())

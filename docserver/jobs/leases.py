@@ -1,7 +1,7 @@
-"""The claims of one process: made, extended by a heartbeat, released. Work whose claim is lost is interrupted at once.
+"""Makes, extends and releases the claims of one process, and interrupts work whose claim is lost.
 
-A claim is lost when its job was cancelled or deleted, when its lease ran out, and also when its lease could not be
-extended for so long that it will soon run out.
+A claim is lost when its job was cancelled or deleted, when its lease ran out, and when its lease will soon run out
+because the heartbeat could not extend it.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class ClaimLost(Exception):
-    """The work belongs to nobody or to another worker; this one must not write anything more."""
+    """This worker no longer has the right to do the work, and must not write anything more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Claim:
 class _Lease:
     claim: Claim
     good_until: float
-    """By this process's own clock, counted from before the lease was asked for."""
+    """Time of this process's own clock at which the work must stop. It is counted from the moment before the lease was
+    requested, so it is never too late."""
     lost: bool = False
     work: asyncio.Future[Any] | None = None
     """What to cancel when the claim is lost."""
@@ -56,22 +57,24 @@ class _Lease:
 
 
 class Claims:
-    """The claims that one process holds; `run_heartbeat` runs as long as the process works."""
+    """The claims that one process holds. Their leases are extended only while `run_heartbeat` is running."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._lease_s = resources.settings.lease_s
         self._leases: dict[UUID, _Lease] = {}
-        # Claims that are still to be released, or that may have been made by a commit without an answer: claim → job.
+        # Claims that are still to be released (claim → job). Some may not exist: a commit without an answer may or may
+        # not have made them.
         self._unreleased: dict[UUID, UUID] = {}
         self._heartbeat_due = asyncio.Event()
         resources.changes.on_end(self._on_job_end)
 
     @asynccontextmanager
     async def claimed(self, job_id: UUID) -> AsyncIterator[Claim | None]:
-        """Claim a part of a job for the block, or None if nothing can be claimed; the block may raise ClaimLost.
+        """Claim a part of a job for the block; gives None if nothing can be claimed. The block may raise ClaimLost.
 
-        When infrastructure fails or the block is cancelled, what is left is released and counts no try.
+        If the block is cancelled, or the database or the disk fails, the rest of the work is released. This is not
+        counted as a failed try.
         """
         claim_id, began = uuid4(), asyncio.get_running_loop().time()
         try:
@@ -90,11 +93,11 @@ class Claims:
             self._drop(claim_id)
 
     def end(self, claim: Claim) -> None:
-        """Drop a claim whose own work has ended the job: nothing is left to extend or to interrupt."""
+        """Forget a claim after its own work has ended the job: its lease is no longer extended."""
         self._drop(claim.id)
 
     async def guard(self, claim: Claim, work: Coroutine[Any, Any, T]) -> T:
-        """Do work that writes nothing. When the claim is lost, the work is cancelled and ClaimLost is raised."""
+        """Run work that writes nothing to the database. If the claim is lost, cancel the work and raise ClaimLost."""
         lease, loop = self._leases[claim.id], asyncio.get_running_loop()
         if lease.lost or loop.time() >= lease.good_until:
             work.close()
@@ -111,7 +114,7 @@ class Claims:
             lease.work = None
 
     async def release(self, claim_id: UUID, job_id: UUID) -> None:
-        """Release what the claim still holds, so that others need not wait for the lease to run out."""
+        """Release everything that the claim still holds, so that others need not wait until the lease runs out."""
         self._unreleased[claim_id] = job_id
         try:
             await self._flush_releases()
@@ -119,7 +122,7 @@ class Claims:
             log.warning("claim not released yet")
 
     async def run_heartbeat(self) -> None:
-        """Extend the leases at each heartbeat, and at once when a job that is worked on has ended; until cancelled."""
+        """Send heartbeats until cancelled: at a fixed interval, and at once when a job of this process has ended."""
         interval_s = self._lease_s / HEARTBEATS_PER_LEASE
         while True:
             try:
@@ -136,7 +139,7 @@ class Claims:
                 log.exception("a heartbeat met an unexpected fault")
 
     async def heartbeat(self) -> None:
-        """Extend all leases, and interrupt the work of claims that are lost."""
+        """Extend all leases, and interrupt the work whose claim is lost."""
         await self._flush_releases()
         leases = {claim_id: lease for claim_id, lease in self._leases.items() if not lease.lost}
         if not leases:
@@ -180,10 +183,10 @@ class Claims:
         job_id = job.id
         limit = self._resources.settings.chunk_pages
         if job.options.mode is Mode.AUTO and await pages.have_own_text(cur, job_id):
-            # The next pages probably have text of their own too.
+            # The next pages probably have a text layer too, and reading a text layer is fast.
             limit = max(limit, PAGES_AT_ONCE)
         if limit > 1:
-            # A page that failed before is read alone, so that a crash costs no other page.
+            # A page that failed before is claimed alone, so that another crash does not affect other pages.
             failures = await pages.failures(cur, job_id=job_id, limit=limit)
             without_failure = next((number for number, count in enumerate(failures) if count), len(failures))
             limit = max(1, without_failure)
@@ -192,7 +195,7 @@ class Claims:
     def _engine_for(self, job: Job) -> dict[str, Any]:
         engine = self._resources.engine
         models = engine.models_of(job.options.languages)
-        # Pages that an earlier attempt has read were read with that attempt's models.
+        # If pages of an earlier attempt are kept, that attempt's models are also part of the job's engine.
         earlier = job.engine["models"] if job.engine and job.pages_done else {}
         return {"name": engine.name, "version": engine.version, "models": {**earlier, **models}}
 
@@ -203,7 +206,7 @@ class Claims:
         lease.watch = asyncio.get_running_loop().call_at(lease.good_until, self._interrupt, lease)
 
     def _interrupt(self, lease: _Lease) -> None:
-        """Cancel the reading under a lease that could not be extended. What was read already may still be saved."""
+        """Cancel the work in progress because the lease could not be extended. Finished results may still be saved."""
         if lease.work:
             log.warning("lease nearly over, work is interrupted", extra={"job_id": str(lease.claim.job.id)})
             self._mark_lost(lease)
@@ -219,7 +222,7 @@ class Claims:
             lease.watch.cancel()
 
     def _on_job_end(self, job_id: UUID) -> None:
-        """Send a heartbeat at once if this process works on the job, because its claim is probably lost."""
+        """If this process works on the job, send a heartbeat at once, because the claim is probably lost."""
         if any(lease.claim.job.id == job_id for lease in self._leases.values()):
             self._heartbeat_due.set()
 

@@ -1,4 +1,4 @@
-"""Publishes a job's state to readers and announces its work to slots. Both are hints: the database has the truth."""
+"""Publishes a job's state to clients and announces its work to slots. Both may get lost; the database has the truth."""
 
 import asyncio
 import logging
@@ -14,12 +14,12 @@ log = logging.getLogger("docserver.worker")
 
 
 async def offer(resources: Resources, job: Job) -> None:
-    """Publish and announce a job that waits for work, at the same time."""
+    """Publish the state of a job that waits to be read, and announce its work, both at the same time."""
     await asyncio.gather(publish(resources, job), announce(resources, job.id))
 
 
 async def publish(resources: Resources, job: Job) -> None:
-    """Put a job's new state into the cache and wake those who wait for it."""
+    """Put a job's new state into the cache. This also wakes the requests that wait for the job."""
     await resources.cache.put_job(CachedJob.of(job), job_id=job.id)
     if job.status.final:
         failure = {"error": asdict(job.failure)} if job.failure else {}
@@ -36,7 +36,7 @@ async def publish(resources: Resources, job: Job) -> None:
 
 
 async def announce(resources: Resources, job_id: UUID) -> None:
-    """Tell slots that a job has work; maintenance repeats an announcement that is lost."""
+    """Announce to the slots that a job has work. If the announcement is lost, maintenance repeats it."""
     try:
         await resources.queue.announce(job_id)
     except RedisUnavailable:

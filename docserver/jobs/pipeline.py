@@ -1,4 +1,7 @@
-"""A claimed job → opened → pages read → stored, with retries. How a page is read is up to the slot."""
+"""Works on a job: claims a part of it, opens the document, reads pages and saves them, with retries.
+
+The slot knows how a page is read.
+"""
 
 import asyncio
 import logging
@@ -25,21 +28,21 @@ from docserver.resources import Resources
 log = logging.getLogger("docserver.worker")
 
 BACKOFF_S = 2.0
-"""Longest delay before the second try; the bound doubles with each further try."""
+"""Longest delay before the second try, in seconds. It doubles with each further try."""
 
 SAVE_PAUSE_S = (0.2, 5.0)
-"""First and longest pause between tries to save what was read, while the database is away."""
+"""First and longest pause, in seconds, between tries to save pages while the database does not answer."""
 
 SAVE_BOUND_S = 600.0
-"""Longest time without a database before pages that were read are dropped. Their leases have run out long before, so
-that another worker reads them."""
+"""Seconds without a database after which pages that were read but not saved are dropped. Their leases have run out long
+before, so another worker reads them again."""
 
 
 class Pipeline:
     """Works on jobs, a chunk of pages at a time."""
 
     def __init__(self, resources: Resources, *, scratch: Path) -> None:
-        """`scratch` is a directory of this process alone."""
+        """`scratch` is a directory that only this process uses."""
         self._resources = resources
         self._scratch = scratch
         self._settings = resources.settings
@@ -51,7 +54,7 @@ class Pipeline:
         return Slot(number=number, settings=self._settings, engine=self._resources.engine, scratch=self._scratch)
 
     def stop(self) -> None:
-        """Let each slot finish the page that it reads now; the rest of its chunk is released."""
+        """Let each slot finish the page that it is reading; the other pages of its chunk are released."""
         self._stopping.set()
 
     async def work(self, job_id: UUID, slot: Slot) -> bool:
@@ -65,7 +68,7 @@ class Pipeline:
         return True
 
     async def run_heartbeat(self) -> None:
-        """Extend the leases of all that is being worked on, until cancelled."""
+        """Extend the leases of all work in progress, until cancelled."""
         await self._claims.run_heartbeat()
 
     async def runnable(self, *, limit: int) -> list[UUID]:
@@ -115,7 +118,7 @@ class Pipeline:
             opened = await self._claims.guard(claim, slot.open(source, content_type, reading=claim.job.options))
             if isinstance(opened, Opened) or opened.code not in RESOURCE_FAULTS:
                 return opened
-            # One of the pages may be the cause. Opened without reading, the pages are then read one by one.
+            # One of the pages may be the cause. So open the document without reading; its pages are then read singly.
         return await self._claims.guard(claim, slot.open(source, content_type))
 
     async def _opening_failed(self, claim: Claim, failure: Failure, *, tries: int) -> None:
@@ -136,7 +139,7 @@ class Pipeline:
             await notify.announce(self._resources, claim.job.id)
         chunk = chunk[await self._own_texts(claim, slot, source, chunk) :]
         if len(chunk) > self._settings.chunk_pages:
-            # More pages were claimed only because they might have a text of their own.
+            # So many pages were claimed only because they might have a text layer.
             chunk, others = chunk[: self._settings.chunk_pages], chunk[self._settings.chunk_pages :]
             async with self._resources.db.session() as cur:
                 await claims.release_pages(cur, claim_id=claim.id, first=others[0].number)
@@ -150,9 +153,9 @@ class Pipeline:
                     return
 
     async def _own_texts(self, claim: Claim, slot: Slot, source: Path | Failure, chunk: Sequence[ClaimedPage]) -> int:
-        """Save pages of a chunk with a text of their own, up to the first that must be recognised; returns how many.
+        """Save the first pages of a chunk as long as they have a good text layer; returns how many were saved.
 
-        A chunk of one page is left to `_read`, which also uses the page's own text.
+        A chunk of one page is left to `_read`, which also uses the text layer.
         """
         if isinstance(source, Failure) or len(chunk) < 2 or self._stopping.is_set():
             return 0
@@ -162,7 +165,7 @@ class Pipeline:
         own_texts = slot.own_texts(source, content_type, pages=numbers, options=options)
         readings = await self._claims.guard(claim, own_texts)
         if isinstance(readings, Failure) or not readings:
-            # A failure here shows again when its page is read by itself.
+            # Ignore a failure here: it occurs again when `_read` reads the page.
             return 0
         read = dict(zip(numbers, readings, strict=False))
         if await self._persist(claim, partial(transitions.settle_pages, results=read)):
@@ -194,9 +197,9 @@ class Pipeline:
         return failure.code in RESOURCE_FAULTS and tries + 1 < self._settings.page_tries
 
     async def _persist(self, claim: Claim, transition: Callable[..., Awaitable[Job | None]]) -> bool:
-        """Make a transition, with further tries while the database is away, and publish the job.
+        """Make a transition and publish the job. Tries again while the database does not answer.
 
-        Returns False if the claim is lost; raises DatabaseUnavailable if the database stays away.
+        Returns False if the claim is lost; raises DatabaseUnavailable if the database does not come back.
         """
         began = time.monotonic()
         pauses_s = doubling(*SAVE_PAUSE_S)
@@ -205,8 +208,8 @@ class Pipeline:
             try:
                 job = await transition(self._resources.db, job_id=claim.job.id, claim_id=claim.id)
                 if job is None and unknown:
-                    # Either the transition whose commit got no answer was made, or the claim is lost. The next
-                    # transition shows which.
+                    # An earlier try got no answer to its commit. Either that try made the transition, or the claim is
+                    # lost. Assume the first; if it is wrong, the next transition reports the lost claim.
                     job = await self._job(claim)
                 break
             except DatabaseUnavailable as error:

@@ -1,7 +1,7 @@
-"""The transitions of jobs and pages. Each is one transaction that first locks the job and names the claim it ends.
+"""The transitions of jobs and pages. Each is one transaction, which locks the job first.
 
-A transition that is not possible any more, because another worker or a client was faster, changes nothing and returns
-None; one that a client asked for raises NotFound or Conflict instead.
+A worker names its claim. If another worker or a client was faster, the transition changes nothing and returns None.
+A transition for a client raises NotFound or Conflict instead.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,14 +21,16 @@ Results = Mapping[int, Reading | Failure]
 """Each page's reading, or why it failed, by page number."""
 
 CONTENDED_TRIES = 5
-"""Tries of a transaction that the server ends in favour of another: the same two seldom collide twice."""
+"""Tries of a transaction that the server rolls back in favour of another one. The same two seldom collide twice."""
 
 LOST_LEASES = 3
-"""A page or document is given up after so many lost leases: something about it probably kills its worker."""
+"""After this many lost leases, a page or document fails for good, because it probably kills its worker each time."""
 
 
 async def uncontended(transaction: Callable[[], Awaitable[T]]) -> T:
-    """Run a transaction again when the server ended it in favour of another; raises Contended after some tries."""
+    """Run a transaction; repeat it if the server rolls it back in favour of another one. Raises Contended after
+    CONTENDED_TRIES tries.
+    """
     for _ in range(CONTENDED_TRIES - 1):
         try:
             return await transaction()
@@ -47,9 +49,9 @@ async def open_pages(
     lease_s: float,
     read: Results,
 ) -> Job | None:
-    """Record the pages to read, once the document is open, and save those that were read while it was opened.
+    """Record which pages to read, once the document is open, and save the pages that were read while opening it.
 
-    The claim moves from the job to those of the first `limit` pages that are still to be read.
+    The claim moves from the job to its first pages: to those of the first `limit` that are not read yet.
     """
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
@@ -72,7 +74,7 @@ async def open_pages(
 
 
 async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
-    """Save pages that were read or have failed, and end the job with its last page."""
+    """Save pages that were read or have failed. If these were the job's last pages, end the job."""
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         return await _settle(cur, job, claim_id, results) if job else None
@@ -81,7 +83,7 @@ async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: R
 async def postpone_page(
     db: Database, *, job_id: UUID, claim_id: UUID, number: int, code: DocumentErrorCode, delay_s: float
 ) -> Job | None:
-    """Let a page whose reading failed be read again after a delay."""
+    """Record that reading a page failed, and let it be tried again after a delay."""
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         if job is None:
@@ -96,7 +98,7 @@ async def postpone_page(
 async def postpone_opening(
     db: Database, *, job_id: UUID, claim_id: UUID, code: DocumentErrorCode, delay_s: float
 ) -> Job | None:
-    """Let a document that could not be opened be opened again after a delay."""
+    """Record that a document could not be opened, and let it be tried again after a delay."""
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         if job is None or not await jobs.postpone(cur, job_id=job_id, claim_id=claim_id, delay_s=delay_s):
@@ -130,10 +132,10 @@ async def retry(
 ) -> Job:
     """Start another attempt of a final job, with changed options.
 
-    With a selection, or NEEDS_REVIEW in its place, only the selected pages are read again; the others keep their text,
-    and pages that were never read are removed from the job. Without a selection and with unchanged options, only pages
-    without a text are read again, if there are any; else all are. Raises NotFound, Conflict if the job is not final,
-    and Unprocessable if it has none of the selected pages.
+    With a selection, or NEEDS_REVIEW in its place, only the selected pages are read again. The other pages keep their
+    text, or are removed from the job if they were never read. Without a selection, all pages are read again; but if the
+    options are unchanged and some pages have no text, only those are. Raises NotFound, Conflict if the job is not
+    final, and Unprocessable if it has none of the selected pages.
     """
     async with db.transaction() as cur:
         job = await _locked(cur, job_id)
@@ -166,7 +168,7 @@ async def _to_review(cur: Cursor, job: Job) -> list[range]:
     if not numbers:
         raise Unprocessable(
             "No page of the job needs review.",
-            errors=[{"detail": "No page was read unsurely.", "parameter": "pages"}],
+            errors=[{"detail": "No page was read with low confidence.", "parameter": "pages"}],
         )
     return [range(number, number + 1) for number in numbers]
 
@@ -188,7 +190,7 @@ def _to_read_again(
 
 
 async def reap(db: Database, job_id: UUID) -> Job | None:
-    """End the claims on a job whose leases have run out; what was lost too often fails for good."""
+    """End the expired claims on a job. A page or document that lost its lease too often fails for good."""
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
         if job is None:
@@ -214,9 +216,9 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
 
 
 def lost_failure() -> Failure:
-    """Why a page or a document failed that lost its lease again and again."""
+    """The failure of a page or document that lost its lease too often."""
     return Failure(
-        DocumentErrorCode.LOST, f"Reading it was begun {LOST_LEASES} times, and each time the worker disappeared."
+        DocumentErrorCode.LOST, f"Reading was started {LOST_LEASES} times, and each time the worker disappeared."
     )
 
 
@@ -229,7 +231,7 @@ async def _locked(cur: Cursor, job_id: UUID) -> Job:
 
 def _present(job: Job | None) -> Job:
     if job is None:
-        raise AssertionError("a job was not there in the transaction that has locked it")
+        raise AssertionError("a locked job disappeared within its transaction")
     return job
 
 
@@ -249,7 +251,10 @@ async def _settle(cur: Cursor, job: Job, claim_id: UUID, results: Results) -> Jo
 
 
 async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job:
-    """Count pages that were read or have failed, and end the job with its last page; `job` is as it was locked."""
+    """Count pages that were read or have failed. If these were the job's last pages, end the job.
+
+    `job` has the counts from before this transaction.
+    """
     if job.pages_done + job.pages_failed + done + failed == job.pages_total:
         failure = None if job.pages_done + done else await pages.first_failure(cur, job.id)
         return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)
@@ -261,7 +266,7 @@ async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job:
 async def _end(
     cur: Cursor, job: Job, status: Status, failure: Failure | None, *, done: int = 0, failed: int = 0
 ) -> Job:
-    """Give a job that is locked its final status."""
+    """Give a locked job its final status."""
     quality = await pages.quality(cur, job.id) if status is Status.COMPLETED else None
     await jobs.finish(
         cur, job_id=job.id, status=job.status.to(status), failure=failure, quality=quality, done=done, failed=failed
@@ -282,7 +287,7 @@ async def _end(
 
 
 async def _reload(cur: Cursor, job: Job) -> Job:
-    """The job with what the database has set in this transaction; too old entries of its history are deleted."""
+    """The job with the values that the database has set in this transaction. Deletes surplus entries of its history."""
     job = await jobs.reload(cur, job)
     surplus = len(job.history) - HISTORY_KEPT
     if surplus <= 0:

@@ -1,4 +1,4 @@
-"""The slots of a process: each takes announced jobs and hands them to the pipeline. Knows nothing of OCR."""
+"""The slots of a process. Each takes announced jobs and hands them to the pipeline. Nothing here depends on OCR."""
 
 import asyncio
 import logging
@@ -13,13 +13,13 @@ from docserver.redis.queue import Queue
 log = logging.getLogger("docserver.worker")
 
 TAKE_S = 1.0
-"""Longest wait for an announcement, after which a slot checks whether it has to stop."""
+"""Longest wait for an announcement, in seconds; after it, a slot checks whether it has to stop."""
 
 POLL_S = 3.0
 """Interval at which an idle worker asks the database for jobs whose announcement was lost."""
 
 FAULT_PAUSE_S = 1.0
-"""Pause of a slot after a fault of the database or the machine, because the next job would meet the same fault."""
+"""Pause of a slot, in seconds, after a fault of the database or the machine, which would also affect the next job."""
 
 
 class Worker:
@@ -42,7 +42,7 @@ class Worker:
         ]
 
     async def stop(self, *, grace_s: float) -> None:
-        """Claim nothing new, let pages that are being read finish within the grace time, and release the rest."""
+        """Claim nothing new, let the pages in progress finish within the grace time, and release the rest."""
         self._stopping.set()
         self._pipeline.stop()
         if self._tasks:
@@ -67,7 +67,7 @@ class Worker:
                 except DatabaseUnavailable:
                     await self._rest(FAULT_PAUSE_S)
                 except OSError as error:
-                    log.warning("slot rests, the machine is short of something", extra=_facts(number, error))
+                    log.warning("slot pauses after an operating system error", extra=_facts(number, error))
                     await self._rest(FAULT_PAUSE_S)
                 except Exception:
                     log.exception("slot met an unexpected fault", extra={"slot": number})
@@ -76,7 +76,7 @@ class Worker:
             await slot.close()
 
     async def _next(self) -> UUID | None:
-        """A job that may have work; None if none was announced for a while."""
+        """A job that may have work; None if no job was announced for a while."""
         try:
             job_id = await self._queue.take(wait_s=TAKE_S)
             if job_id is not None and self._stopping.is_set():
@@ -95,7 +95,7 @@ class Worker:
         self._polled_at = time.monotonic()
         runnable = await self._pipeline.runnable(limit=2 * self._slots)
         # Slots that poll at the same time should not all get the same job.
-        return random.choice(runnable) if runnable else None  # noqa: S311 - spreads load, guards nothing
+        return random.choice(runnable) if runnable else None  # noqa: S311 - only spreads load; no security depends on it
 
     async def _rest(self, seconds: float) -> None:
         try:

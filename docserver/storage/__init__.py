@@ -1,4 +1,4 @@
-"""Where originals are stored, behind one protocol; each kind of storage is a module of this package."""
+"""The protocol of a storage for original files, and in each further module one kind of storage."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An upload that has arrived completely and has no document yet."""
+    """An upload that has arrived completely and does not belong to a document yet."""
 
     path: Path
     size: int
     sha256: bytes
     head: bytes
-    """The first bytes, which show the type of the content."""
+    """The first bytes; `sniff` detects the media type from them."""
 
 
 class Storage(Protocol):
@@ -25,16 +25,16 @@ class Storage(Protocol):
         """Make the storage ready for use; raises OSError."""
 
     async def receive(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
-        """Store an upload, never whole in memory; leaves nothing behind if it raises.
+        """Store an upload without holding all of it in memory. If this raises, it leaves nothing behind.
 
-        Raises TooLarge, StorageFull and StorageUnavailable, and what the chunks raise.
+        Raises TooLarge, StorageFull and StorageUnavailable, and every error of the iterator `chunks`.
         """
 
     async def keep(self, received: Received, document_id: UUID) -> None:
-        """Store an upload as a document's original: after this it survives a crash of the machine."""
+        """Make an upload the original of a document. After this, it survives a crash of the machine."""
 
     async def discard(self, received: Received) -> None:
-        """Remove an upload that becomes no document."""
+        """Remove an upload that does not become a document."""
 
     async def path(self, document_id: UUID) -> Path:
         """The path of a local file with the original; raises FileNotFoundError."""

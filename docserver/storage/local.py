@@ -1,4 +1,6 @@
-"""Originals as files below the data directory, named by document id. No client's file name is ever part of a path."""
+"""Stores originals as files in the data directory, named by document id. A client's file name never becomes part of a
+path.
+"""
 
 import asyncio
 import errno
@@ -18,10 +20,10 @@ from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
 
 WRITE_BYTES = 1 << 18
-"""Bytes of an upload that are collected before a thread hashes and writes them; each upload holds so much memory."""
+"""Bytes of an upload that are collected in memory before a thread hashes and writes them."""
 
 RETRY_AFTER_S = 10
-"""Sent as Retry-After when the disk fails: an operator has to repair it."""
+"""Retry-After when the disk fails. It is long because an operator has to repair the disk."""
 
 log = logging.getLogger("docserver.storage")
 T = TypeVar("T")
@@ -103,7 +105,7 @@ class LocalStorage:
             probe.unlink(missing_ok=True)
 
     def _now(self) -> float:
-        """The time by the disk's own clock, which may differ from this machine's. Works on a full disk too."""
+        """The time by the file system's clock, which may differ from this machine's. Works on a full disk too."""
         os.utime(self._incoming)
         return self._incoming.stat().st_mtime
 
