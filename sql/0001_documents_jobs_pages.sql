@@ -1,5 +1,5 @@
 -- Documents, their jobs, the pages of the jobs, deleted documents, and the leader of maintenance.
--- Every statement can be run again, so that an interrupted migration is simply repeated.
+-- Every statement can be run again, so an interrupted migration is simply repeated.
 
 CREATE TABLE IF NOT EXISTS documents (
     id           BINARY(16)   NOT NULL,
@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS pages (
     rotation      INT          NULL,             -- degrees clockwise that turn its text upright
     source        VARCHAR(10)  NULL,             -- ocr or text_layer
     confidence    DOUBLE       NULL,             -- 0 to 100
-    needs_review  BOOLEAN      NULL,             -- low confidence, or no text although something is drawn
+    needs_review  BOOLEAN      NULL,             -- low confidence, or marks but no text
     text          MEDIUMTEXT   NULL,
     layout        MEDIUMBLOB   NULL,             -- blocks, paragraphs, lines, words: see layout.pack_blocks
     error_code    VARCHAR(40)  NULL,
@@ -88,7 +88,7 @@ CREATE TABLE IF NOT EXISTS deleted_documents (
     id         BINARY(16)  NOT NULL,
     deleted_at DATETIME(6) NOT NULL,
     job_ids    JSON        NOT NULL,               -- jobs that may still be cached or announced
-    cleared    BOOLEAN     NOT NULL DEFAULT FALSE, -- nothing of it is left anywhere
+    cleared    BOOLEAN     NOT NULL DEFAULT FALSE, -- true once its file and cached jobs are removed
     PRIMARY KEY (id),
     KEY by_deletion (cleared, deleted_at)
 ) ENGINE = InnoDB;

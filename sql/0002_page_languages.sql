@@ -1,4 +1,4 @@
--- What each page was read with. Can be run again; MySQL has no ADD COLUMN IF NOT EXISTS.
+-- The languages that each page was read in. The file can be run again; MySQL has no ADD COLUMN IF NOT EXISTS.
 
 SET @change = (
     SELECT IF(COUNT(*) = 0, 'ALTER TABLE pages ADD COLUMN languages VARCHAR(409) NULL AFTER source', 'DO 0')

@@ -1,16 +1,16 @@
--- The history of jobs as rows of a table of its own, in place of JSON in `jobs`; clearer names for lost leases and
--- for the table of leaders.
--- Every statement can be run again. Changes of columns are prepared only if they are still to be made, because MySQL
--- has neither DROP COLUMN IF EXISTS nor RENAME COLUMN IF EXISTS.
+-- The history of jobs moves from JSON in `jobs` into a table of its own. The columns for lost leases and the table of
+-- leaders get clearer names.
+-- Every statement can be run again. MySQL has neither DROP COLUMN IF EXISTS nor RENAME COLUMN IF EXISTS, so each change
+-- of a column first checks whether it is still to be made.
 
 CREATE TABLE IF NOT EXISTS job_history (
     job_id     BINARY(16)  NOT NULL,
-    number     INT         NOT NULL,             -- counts the steps of a job in the order in which they ended
+    number     INT         NOT NULL,             -- position of the step in the job's history, from 1
     attempt    INT         NOT NULL,
     step       VARCHAR(10) NOT NULL,             -- job, opening or page: see model.Step
-    page       INT         NULL,                 -- of a step that is a page
+    page       INT         NULL,                 -- the page's number, if the step is a page
     outcome    VARCHAR(10) NOT NULL,             -- see model.Outcome
-    code       VARCHAR(40) NULL,                 -- of a step that failed: see errors.DocumentErrorCode
+    code       VARCHAR(40) NULL,                 -- why the step failed: see errors.DocumentErrorCode
     started_at DATETIME(6) NULL,                 -- NULL for a job that was cancelled before it started
     ended_at   DATETIME(6) NOT NULL,
     PRIMARY KEY (job_id, number),

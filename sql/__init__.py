@@ -1,1 +1,1 @@
-"""The numbered migrations, applied in order by `docserver.migrate`."""
+"""The numbered migrations. `docserver.database.migrate` applies them in order."""

@@ -1,7 +1,7 @@
-"""The connection pool and `transaction()`; the only import of aiomysql. Holds no SQL of the tables.
+"""The connection pool and `transaction()`. Only this module imports aiomysql. The SQL of the tables is in `tables/`.
 
-aiomysql's own pool is not used: after a cancelled query it never wakes its waiters, and it may hand out a connection
-with a stale snapshot.
+aiomysql's own pool is not used. After a cancelled query it never wakes the callers that wait for a connection, and it
+may hand out a connection with a stale snapshot.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ IDLE_CHECK_S = 5.0
 """A connection that was idle for longer is pinged before it is used."""
 
 CONNECT_TIMEOUT_S = 5.0
-"""Longest wait for a new connection or a ping: a server that is up answers in milliseconds."""
+"""Longest wait for a new connection or a ping. A server that is running answers in milliseconds."""
 
 LOCK_WAIT_S = 5
-"""Longest wait for a row lock; locks are held for a few statements only. The waiting transaction is tried again."""
+"""Longest wait for a row lock, which is held only for a few statements. After it, the transaction is tried again."""
 
 IDLE_END_S = 30
-"""The server closes a connection after so long without a statement, so that a process that is frozen or cut off in a
-transaction loses its locks. An idle connection that the pool needs again is replaced."""
+"""The server closes a connection after this time without a statement. So a process that freezes or loses its network
+within a transaction loses its locks. The pool replaces an idle connection that was closed in this way."""
 
 CONTENTION = (1205, 1213)
-"""Lock wait timeout, deadlock."""
+"""Error numbers of the server: lock wait timeout, deadlock."""
 
 RETRY_AFTER_S = 5
-"""Sent as Retry-After while the database is away."""
+"""Sent as Retry-After while the database does not answer."""
 
 Row = Mapping[str, Any]
 Arguments = Sequence[Any] | Mapping[str, Any]
@@ -54,7 +54,7 @@ class Contended(DatabaseUnavailable):
 
 
 class Cursor:
-    """Statements on one connection, each with a bound on its time; any fault is DatabaseUnavailable."""
+    """Runs statements on one connection, each with a time limit. Every fault is raised as DatabaseUnavailable."""
 
     def __init__(self, connection: Any, timeout_s: float) -> None:
         self._connection = connection
@@ -75,7 +75,7 @@ class Cursor:
         return self._rows[0] if self._rows else None
 
     def only_row(self) -> Row:
-        """The row of a statement that always finds exactly one."""
+        """The row of a statement that always returns exactly one."""
         (row,) = self._rows
         return row
 
@@ -98,7 +98,7 @@ class Cursor:
 
 
 def each(values: Sequence[Any]) -> str:
-    """Placeholders for an IN list of these values; at least one is needed."""
+    """Placeholders for an IN list of these values. SQL needs at least one value."""
     return ", ".join(["%s"] * len(values))
 
 
@@ -108,7 +108,7 @@ def microseconds(seconds: float) -> int:
 
 
 FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError, asyncio.IncompleteReadError)
-"""Raised when the server is away, restarts, is frozen or full, or in a deadlock; also any OSError of the socket."""
+"""Errors of a server that is unreachable, restarting, frozen, full or ending a deadlock, and of the socket itself."""
 
 
 def _unavailable(error: BaseException) -> DatabaseUnavailable:
@@ -119,9 +119,9 @@ def _unavailable(error: BaseException) -> DatabaseUnavailable:
 
 
 class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
-    """Does not fetch the server's notes, for which aiomysql sends a further statement.
+    """A cursor that does not fetch the server's warnings, because aiomysql sends a further statement to get them.
 
-    The strict SQL mode makes errors of those that matter; the rest is "table exists already".
+    In strict SQL mode, the important warnings are errors. The others only say that a table exists already.
     """
 
     async def _show_warnings(self, conn: Any) -> None:
@@ -144,7 +144,7 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
         client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if script else 0),
         cursorclass=_QuietCursor,
     )
-    # The server too ends a statement whose caller has given up.
+    # The caller gives up a statement after `timeout_s`; with this setting, the server ends the statement too.
     bound = (
         f"max_statement_time = {timeout_s}"
         if "mariadb" in connection.get_server_info().lower()
@@ -164,7 +164,7 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
 
 
 class Database:
-    """A pool of at most `size` connections, opened when needed; the server may be down when the pool is made."""
+    """A pool of at most `size` connections. It opens them when needed, so the server may be down when it is created."""
 
     def __init__(self, url: str, *, size: int, timeout_s: float) -> None:
         self.address = Address.parse(url)
@@ -233,7 +233,7 @@ class Database:
             self._free.release()
 
     async def _living(self, until: float) -> Any:
-        """An idle connection that still works, or a new one, before the time is up."""
+        """An idle connection that still works, or a new one; raises DatabaseUnavailable if there is none in time."""
         try:
             async with asyncio.timeout_at(until):
                 while self._idle:

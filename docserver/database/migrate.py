@@ -22,26 +22,28 @@ log = logging.getLogger("docserver.migrate")
 
 LOCK = "docserver.migrate"
 LOCK_S = 60
-"""Longest wait for another process that is migrating: only changes of a large table take longer than moments."""
+"""Longest wait for another process that is migrating. Only a change of a large table takes longer than moments."""
 
 STATEMENT_S = 600.0
-"""Longest time for one statement; a large table may be rebuilt."""
+"""Longest time for one statement. It is this long because a statement may rebuild a large table."""
 
 STARTUP_S = 600.0
-"""Longest wait for the database at start: servers that are started together, with a recovery, take some minutes."""
+"""Longest wait for the database at start. A database that starts at the same time and has to recover its files takes
+some minutes."""
 
 PAUSE_S = (0.2, 3.0)
 """First and longest pause between tries while the database is not ready."""
 
 REFUSED = frozenset({1044, 1045, 1049, 1698})
-"""Access denied or unknown database: waiting does not help."""
+"""Error numbers for access denied and unknown database. Waiting does not help."""
 
 PASSING = frozenset({1053, 1205, 1213, 1290, 1317, 1792, 1836, 1927, 2006, 2013})
-"""Shutdown, lock wait timeout, deadlock, read-only, query or connection killed, connection lost: waiting may help."""
+"""Error numbers for shutdown, lock wait timeout, deadlock, read-only server, query or connection killed, and connection
+lost. Waiting may help."""
 
 
 class MigrationError(Exception):
-    """The database cannot be brought to the present schema; the message says why."""
+    """The database cannot be changed to the current schema; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,9 @@ def migrations() -> list[Migration]:
 
 
 async def migrate(settings: Settings) -> list[int]:
-    """Create the database if need be and apply what is missing; returns the numbers applied.
+    """Create the database if it does not exist, and apply the missing migrations; returns the numbers applied.
 
-    Waits for a database that does not answer or cannot be written yet, at most STARTUP_S. Raises
-    MigrationError.
+    If the database does not answer or is read-only, waits for at most STARTUP_S. Raises MigrationError.
     """
     address = Address.parse(settings.mysql_url)
     until = time.monotonic() + STARTUP_S
@@ -109,7 +110,7 @@ async def _apply_missing(cursor: Any) -> list[int]:
     done = {row["number"] for row in await cursor.fetchall()}
     known = migrations()
     if newer := done - {migration.number for migration in known}:
-        raise MigrationError(f"the database is of a newer version: it has migration {max(newer)}; upgrade docserver")
+        raise MigrationError(f"the database has a newer version: migration {max(newer)}; upgrade docserver")
     missing = [migration for migration in known if migration.number not in done]
     for migration in missing:
         log.info("migrating", extra={"number": migration.number, "migration": migration.name})
@@ -126,7 +127,7 @@ async def _apply_missing(cursor: Any) -> list[int]:
 
 
 async def _create_database(address: Address, *, until: float) -> None:
-    """Create the database if the user may; if it then does not exist, connecting to it fails."""
+    """Create the database if the user has the right to. If it is still missing, connecting to it fails later."""
     connection = await _connect(address, database=None, until=until)
     try:
         async with connection.cursor() as cursor:
@@ -154,7 +155,7 @@ def _passes(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """The server's error number or the kind of fault, not its text: that may contain an address or a statement."""
+    """The server's error number or the type of error. The error's text is left out: it may contain addresses or SQL."""
     number = _number(error)
     if number in REFUSED:
         return f"error {number}: it refuses this user, password or database"
@@ -166,6 +167,6 @@ def _number(error: BaseException) -> int | None:
 
 
 def _directory() -> Traversable:
-    """`sql/`: inside the package where it is installed, beside it in a checkout."""
+    """The directory `sql/`. It is inside an installed package, and beside the package in a checkout."""
     packaged = resources.files(docserver) / "sql"
     return packaged if packaged.is_dir() else Path(docserver.__file__).parent.parent / "sql"

@@ -1,6 +1,6 @@
-"""The SQL of claims, which stand on a job while its document is opened and on pages while those are read.
+"""The SQL of claims. A worker claims a job to open its document, and pages to read them.
 
-A claim is an id that a worker writes into the rows it works on, with a lease that it must extend in time.
+A claim is an id that a worker writes into the rows that it works on, with a lease that it must extend in time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,30 +19,32 @@ from docserver.model import HistoryEntry
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a worker needs to know beside the job that it has locked and claimed."""
+    """What a worker needs to know of a claimed job, besides the values of `Job`."""
 
     started_at: datetime
     history: tuple[HistoryEntry, ...]
     content_type: str
     tries: int
-    """Times that opening the document ran out of time or memory, or crashed."""
+    """How often opening the document failed because it ran out of time or memory, or crashed."""
     lost_leases: int
-    """Times that whoever opened it let the lease run out."""
+    """How often a worker's lease ran out while it was opening the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedPage:
-    """A page that is to be read now."""
+    """A page that a worker has claimed, to read it now."""
 
     number: int
     tries: int
-    """Times that reading it ran out of time or memory, or crashed."""
+    """How often reading the page failed because it ran out of time or memory, or crashed."""
     lost_leases: int
-    """Times that whoever read it let the lease run out."""
+    """How often a worker's lease ran out while it was reading the page."""
 
 
 async def take_opening(cur: Cursor, *, job_id: UUID, claim_id: UUID, lease_s: float, engine: Mapping[str, Any]) -> bool:
-    """Claim the opening of a job's document; False if it is opened, claimed, not due yet, or the job is final."""
+    """Claim a job to open its document. False if the document is open already, claimed or not due yet, or the job is
+    final.
+    """
     return (
         await cur.execute(
             """
@@ -60,7 +62,7 @@ async def take_opening(cur: Cursor, *, job_id: UUID, claim_id: UUID, lease_s: fl
 
 
 async def holds_opening(cur: Cursor, *, job_id: UUID, claim_id: UUID) -> bool:
-    """True if the opening of the job's document is claimed by this claim."""
+    """True if this claim still holds the job, to open its document."""
     return await cur.execute("SELECT 1 FROM jobs WHERE id = %s AND claim = %s", (job_id.bytes, claim_id.bytes)) > 0
 
 
@@ -111,7 +113,7 @@ async def pages_of(cur: Cursor, claim_id: UUID) -> list[ClaimedPage]:
 
 
 async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> None:
-    """Extend the leases of these claims, each table's in one statement."""
+    """Extend the leases of these claims, with one statement per table."""
     arguments = (microseconds(lease_s), *(claim_id.bytes for claim_id in claim_ids))
     await cur.execute(
         f"UPDATE jobs SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND WHERE claim IN ({each(claim_ids)})",  # noqa: S608 - placeholders alone
@@ -124,9 +126,9 @@ async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> N
 
 
 async def valid(cur: Cursor, claim_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the claims that still hold a row.
+    """The claims that still hold a row.
 
-    One statement looks at both tables, because a claim moves from its job to pages when the document is opened.
+    One statement reads both tables, because a claim may move from a job to its pages at any moment.
     """
     arguments = [claim_id.bytes for claim_id in claim_ids]
     await cur.execute(
@@ -140,7 +142,7 @@ async def valid(cur: Cursor, claim_ids: Sequence[UUID]) -> set[UUID]:
 
 
 async def release(cur: Cursor, claim_ids: Sequence[UUID]) -> int:
-    """Give back all that these claims hold, as if it had not been claimed; returns how many rows that frees."""
+    """Release all rows that these claims hold, as if they had not been claimed; returns how many."""
     arguments = [claim_id.bytes for claim_id in claim_ids]
     freed = await cur.execute(
         f"UPDATE jobs SET claim = NULL, lease_until = NULL WHERE claim IN ({each(claim_ids)})",  # noqa: S608 - placeholders alone
@@ -153,21 +155,21 @@ async def release(cur: Cursor, claim_ids: Sequence[UUID]) -> int:
 
 
 async def release_pages(cur: Cursor, *, claim_id: UUID, first: int) -> None:
-    """Give back the pages that a claim holds from page `first` on, as if they had not been claimed."""
+    """Release the pages that a claim holds from page `first` on, as if they had not been claimed."""
     await cur.execute(
         "UPDATE pages SET claim = NULL, lease_until = NULL WHERE claim = %s AND number >= %s", (claim_id.bytes, first)
     )
 
 
 async def revoke_pages(cur: Cursor, job_id: UUID) -> None:
-    """Take all pages of a job away from whoever reads them; the job is locked."""
+    """End all claims on the pages of a job. The caller has locked the job."""
     await cur.execute(
         "UPDATE pages SET claim = NULL, lease_until = NULL WHERE job_id = %s AND claim IS NOT NULL", (job_id.bytes,)
     )
 
 
 async def jobs_with_expired_leases(cur: Cursor, *, limit: int) -> list[UUID]:
-    """Jobs of which a lease has run out, on the job itself or on a page."""
+    """Jobs that have an expired lease, on the job itself or on a page."""
     await cur.execute(
         """
         SELECT id FROM jobs WHERE lease_until < UTC_TIMESTAMP(6)
@@ -179,7 +181,7 @@ async def jobs_with_expired_leases(cur: Cursor, *, limit: int) -> list[UUID]:
 
 
 async def expired_opening(cur: Cursor, job_id: UUID) -> int | None:
-    """How many leases on opening the document were lost before, if the present one has run out; else None."""
+    """None unless the lease to open the document has run out; then the number of leases that were lost before it."""
     await cur.execute("SELECT lost_leases FROM jobs WHERE id = %s AND lease_until < UTC_TIMESTAMP(6)", (job_id.bytes,))
     row = cur.row()
     return row["lost_leases"] if row else None
@@ -198,7 +200,7 @@ async def expired_pages(cur: Cursor, job_id: UUID) -> list[ClaimedPage]:
 
 
 async def lose_opening(cur: Cursor, job_id: UUID) -> None:
-    """Take the opening away from whoever let the lease run out, and count the lost lease; the job is locked."""
+    """End the expired claim to open the document, and count the lost lease. The caller has locked the job."""
     await cur.execute(
         """
         UPDATE jobs SET claim = NULL, lease_until = NULL, lost_leases = lost_leases + 1, version = version + 1
@@ -209,7 +211,7 @@ async def lose_opening(cur: Cursor, job_id: UUID) -> None:
 
 
 async def lose_page(cur: Cursor, *, job_id: UUID, number: int) -> None:
-    """Take a page away from whoever let the lease run out, and count the lost lease; the job is locked."""
+    """End the expired claim on a page, and count the lost lease. The caller has locked the job."""
     await cur.execute(
         """
         UPDATE pages SET claim = NULL, lease_until = NULL, lost_leases = lost_leases + 1

@@ -1,4 +1,4 @@
-"""The SQL of `deleted_documents`: ids of deleted documents, and whether all that they left is removed."""
+"""The SQL of `deleted_documents`: ids of deleted documents, and whether their files and cached jobs are removed too."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -9,7 +9,7 @@ from docserver.database.connection import Cursor
 
 
 async def remember(cur: Cursor, document_id: UUID, *, job_ids: Sequence[UUID]) -> None:
-    """Record a deleted document, so that readers get 410 and maintenance can clear what is left of it."""
+    """Record a deleted document, so that clients get 410, and maintenance can remove its file and cached jobs."""
     await cur.execute(
         "INSERT INTO deleted_documents (id, deleted_at, job_ids) VALUES (%s, UTC_TIMESTAMP(6), %s)",
         (document_id.bytes, orjson.dumps([str(job_id) for job_id in job_ids]).decode()),
@@ -22,12 +22,12 @@ async def was_deleted(cur: Cursor, document_id: UUID) -> bool:
 
 
 async def clear(cur: Cursor, document_id: UUID) -> None:
-    """Record that nothing of a deleted document is left anywhere."""
+    """Record that the file and the cached jobs of a deleted document are removed."""
     await cur.execute("UPDATE deleted_documents SET cleared = TRUE WHERE id = %s", (document_id.bytes,))
 
 
 async def uncleared(cur: Cursor, *, limit: int) -> list[tuple[UUID, list[UUID]]]:
-    """Deleted documents of which something may be left, with the ids of their jobs."""
+    """Deleted documents whose file or cached jobs may still exist, with the ids of their jobs."""
     await cur.execute(
         "SELECT id, job_ids FROM deleted_documents WHERE cleared = FALSE ORDER BY deleted_at LIMIT %s", (limit,)
     )

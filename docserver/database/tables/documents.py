@@ -1,4 +1,4 @@
-"""The SQL of `documents`: single ones, and the list."""
+"""The SQL of `documents`: single documents, and the list of all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to; None means any."""
+    """The documents that a list shows; a field that is None does not restrict the list."""
 
     filename: str | None = None
-    """A part of the name, in any case."""
+    """A part of the file name; upper and lower case do not matter."""
     content_type: str | None = None
     status: Status | None = None
     created_from: datetime | None = None
@@ -46,7 +46,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the list: just after the document created then, with this id."""
+    """A place in the list: right after the document with this creation time and id."""
 
     created_at: datetime
     document_id: UUID
@@ -87,7 +87,7 @@ async def lock(cur: Cursor, document_id: UUID) -> bool:
 
 
 async def lock_expired(cur: Cursor, document_id: UUID) -> bool:
-    """Lock a document whose time is over; False if there is none, or if it has been prolonged."""
+    """Lock an expired document; False if it does not exist, or has been prolonged."""
     return (
         await cur.execute(
             "SELECT id FROM documents WHERE id = %s AND expires_at <= UTC_TIMESTAMP(6) FOR UPDATE", (document_id.bytes,)
@@ -97,7 +97,7 @@ async def lock_expired(cur: Cursor, document_id: UUID) -> bool:
 
 
 async def prolong(cur: Cursor, document_id: UUID, *, expires_in_s: int | None) -> bool:
-    """Keep a document at least for this time from now on, None being for ever; False if there is none."""
+    """Keep a document for at least this time from now on, or for ever if it is None. False if it does not exist."""
     return (
         await cur.execute(
             """
@@ -118,7 +118,7 @@ async def delete(cur: Cursor, document_id: UUID) -> bool:
 
 
 async def expired(cur: Cursor, *, limit: int) -> list[UUID]:
-    """Documents whose time is over, those first that have waited longest for their removal."""
+    """Expired documents, the one that expired first comes first."""
     await cur.execute(
         "SELECT id FROM documents WHERE expires_at <= UTC_TIMESTAMP(6) ORDER BY expires_at LIMIT %s", (limit,)
     )
@@ -126,7 +126,7 @@ async def expired(cur: Cursor, *, limit: int) -> list[UUID]:
 
 
 async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the ids that have a row."""
+    """Those of the ids that exist in the table."""
     await cur.execute(
         f"SELECT id FROM documents WHERE id IN ({each(document_ids)})",  # noqa: S608 - placeholders alone
         [document_id.bytes for document_id in document_ids],
@@ -142,7 +142,7 @@ _FILTERED = """
       AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
       AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
 """
-"""Documents with their latest job, narrowed by `Filter.arguments`."""
+"""Documents with their latest job; `Filter.arguments` are its parameters."""
 
 
 async def count(cur: Cursor, narrowed: Filter) -> int:

@@ -1,4 +1,4 @@
-"""The SQL of `job_history`: the steps of each job that have ended. Statements that read a job join it."""
+"""The SQL of `job_history`: the steps of each job that have ended. Statements that read jobs join this table."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,17 +8,17 @@ from docserver.errors import DocumentErrorCode
 from docserver.model import HistoryEntry, Outcome, Step
 
 JOINED = "LEFT JOIN job_history h ON h.job_id = j.id"
-"""Gives a job `j` as many rows as its history has entries, or one if it has none; to be ordered by `h.number`."""
+"""Joins a job `j` with its history: one row per entry, or a single row if there is no entry. Order by `h.number`."""
 
 STEP = """
     h.attempt AS step_attempt, h.step AS step, h.page AS step_page, h.outcome AS step_outcome, h.code AS step_code,
     h.started_at AS step_started_at, h.ended_at AS step_ended_at
 """
-"""The columns that `entries` takes."""
+"""The columns that `entries` reads."""
 
 
 def entries(rows: Sequence[Row]) -> tuple[HistoryEntry, ...]:
-    """The history of one job, from the rows that JOINED gives it."""
+    """The history of one job, from the rows of a statement with JOINED and STEP."""
     return tuple(
         HistoryEntry(
             attempt=row["step_attempt"],
@@ -43,9 +43,9 @@ async def add(
     page: int | None = None,
     code: DocumentErrorCode | None = None,
 ) -> None:
-    """Add a step that has just ended, with its page number if it is a page; the job is locked.
+    """Add a step that has just ended, with its page number if it is a page. The caller has locked the job.
 
-    The step JOB is added after the job has got its final status, so that both have the same time.
+    Add the step JOB only after the job has its final status, because the entry copies the job's `finished_at`.
     """
     await cur.execute(
         """
@@ -69,5 +69,5 @@ async def add(
 
 
 async def delete_oldest(cur: Cursor, job_id: UUID, *, count: int) -> None:
-    """Delete the oldest `count` entries of a job that is locked."""
+    """Delete the oldest `count` entries of a job. The caller has locked the job."""
     await cur.execute("DELETE FROM job_history WHERE job_id = %s ORDER BY number LIMIT %s", (job_id.bytes, count))

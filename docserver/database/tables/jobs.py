@@ -1,4 +1,4 @@
-"""The SQL of `jobs`, which are read with their history. Claims are in `claims`."""
+"""The SQL of `jobs`. Jobs are read together with their history. Claims are in `claims`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -83,7 +83,7 @@ async def of_content(cur: Cursor, *, client: str, sha256: bytes, limit: int) -> 
 
 
 async def begin(cur: Cursor, *, job_id: UUID, engine: Mapping[str, Any]) -> None:
-    """Start a pending job whose pages are known already."""
+    """Start a pending job whose document was opened in an earlier attempt."""
     await cur.execute(
         """
         UPDATE jobs
@@ -95,7 +95,7 @@ async def begin(cur: Cursor, *, job_id: UUID, engine: Mapping[str, Any]) -> None
 
 
 async def opened(cur: Cursor, *, job_id: UUID, claim_id: UUID, pages_total: int) -> bool:
-    """Set how many pages are to be read, and end the claim on opening; False if another worker has taken it over."""
+    """Set the number of pages to read, and end the claim to open the document; False if the claim is lost."""
     return (
         await cur.execute(
             """
@@ -109,8 +109,8 @@ async def opened(cur: Cursor, *, job_id: UUID, claim_id: UUID, pages_total: int)
 
 
 async def postpone(cur: Cursor, *, job_id: UUID, claim_id: UUID, delay_s: float) -> bool:
-    """Count a failed try to open, and end the claim; the next try waits for the delay. False if another worker has
-    taken it over.
+    """Count a failed try to open the document, and end the claim. The next try starts after the delay at the earliest.
+    False if the claim is lost.
     """
     return (
         await cur.execute(
@@ -126,7 +126,10 @@ async def postpone(cur: Cursor, *, job_id: UUID, claim_id: UUID, delay_s: float)
 
 
 async def count_pages(cur: Cursor, *, job_id: UUID, done: int, failed: int) -> None:
-    """Count pages of a locked job that were read or failed, and estimate from their pace how long the rest takes."""
+    """Count pages that were read or failed, and estimate the time for the rest. The caller has locked the job.
+
+    The estimate assumes that the other pages take as long on average as this attempt's pages so far.
+    """
     await cur.execute(
         """
         UPDATE jobs
@@ -149,7 +152,7 @@ async def finish(
     done: int = 0,
     failed: int = 0,
 ) -> None:
-    """Give a job that is locked its final status, and count the pages that were settled last."""
+    """Give a job its final status, and count its last pages. The caller has locked the job."""
     await cur.execute(
         """
         UPDATE jobs
@@ -174,7 +177,7 @@ async def finish(
 
 
 async def retry(cur: Cursor, *, job_id: UUID, options: Options, request_id: str, done: int, failed: int) -> None:
-    """Make a final job that is locked wait for another attempt, which keeps so many pages of the last one."""
+    """Make a final job pending again. The next attempt keeps `done` + `failed` pages. The caller has locked the job."""
     await cur.execute(
         """
         UPDATE jobs
@@ -196,17 +199,19 @@ async def retry(cur: Cursor, *, job_id: UUID, options: Options, request_id: str,
 
 
 async def resize(cur: Cursor, *, job_id: UUID, pages_total: int) -> None:
-    """Set how many pages a job that is locked has."""
+    """Set the number of a job's pages. The caller has locked the job."""
     await cur.execute("UPDATE jobs SET pages_total = %s WHERE id = %s", (pages_total, job_id.bytes))
 
 
 async def bump_version(cur: Cursor, job_id: UUID) -> None:
-    """Make a job that is locked a newer one, after a change of its pages that its own row does not show."""
+    """Raise a job's version after a change of its pages that is not visible in the job's own row. The caller has locked
+    the job.
+    """
     await cur.execute("UPDATE jobs SET version = version + 1 WHERE id = %s", (job_id.bytes,))
 
 
 async def reload(cur: Cursor, job: Job) -> Job:
-    """The job with the values that the database itself has set or computed in this transaction, and its history."""
+    """The job with its history, and with the values that the database has computed in this transaction."""
     await cur.execute(
         f"""
         SELECT j.version, j.eta_s, j.finished_at, {STEP} FROM jobs j {JOINED}
@@ -235,7 +240,7 @@ async def unfinished(cur: Cursor, job_ids: Sequence[UUID]) -> set[UUID]:
 
 
 async def runnable(cur: Cursor, *, limit: int) -> list[UUID]:
-    """Unfinished jobs with work that is due and that nobody has claimed, oldest first."""
+    """Unfinished jobs that have work which is due and not claimed, oldest first."""
     await cur.execute(
         """
         SELECT j.id FROM jobs j
@@ -251,7 +256,7 @@ async def runnable(cur: Cursor, *, limit: int) -> list[UUID]:
 
 
 def _jobs(rows: Sequence[Row]) -> Iterator[Job]:
-    """The jobs in rows that are joined with their history."""
+    """The jobs, from rows in which each job is joined with its history."""
     for _, of_job in groupby(rows, key=itemgetter("id")):
         group = list(of_job)
         yield replace(_job(group[0]), history=job_history.entries(group))

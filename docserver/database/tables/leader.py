@@ -1,4 +1,4 @@
-"""The SQL of `leaders`: for a task that one process does for all, which process that is."""
+"""The SQL of `leaders`: which process does a task that only one process may do at a time."""
 
 from uuid import UUID
 

@@ -17,7 +17,7 @@ async def insert(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
 
 
 async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Reading]) -> None:
-    """Add pages that are read already, by page number."""
+    """Add pages that have been read already; the keys are page numbers."""
     await cur.insert_all(
         """
         INSERT INTO pages (job_id, number, status, run_after, finished_at, width, height, dpi, rotation, source,
@@ -29,7 +29,7 @@ async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Readi
 
 
 async def insert_failed(cur: Cursor, *, job_id: UUID, failures: Mapping[int, Failure]) -> None:
-    """Add pages that have failed already, by page number."""
+    """Add pages that have failed already; the keys are page numbers."""
     await cur.insert_all(
         """
         INSERT INTO pages (job_id, number, status, run_after, finished_at, error_code, error_message)
@@ -40,7 +40,7 @@ async def insert_failed(cur: Cursor, *, job_id: UUID, failures: Mapping[int, Fai
 
 
 async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
-    """True if the last page of the job that was read has its text from the document's own text layer."""
+    """True if the text of the highest page that was read comes from the document's text layer."""
     await cur.execute(
         "SELECT source FROM pages WHERE job_id = %s AND status = 'done' ORDER BY number DESC LIMIT 1", (job_id.bytes,)
     )
@@ -49,7 +49,7 @@ async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
 
 
 async def failures(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
-    """Failed tries and lost leases of each of the next waiting pages that are due, lowest page first."""
+    """The count of failed tries and lost leases for each of the next `limit` pages to claim, lowest page first."""
     await cur.execute(
         """
         SELECT tries + lost_leases AS failures FROM pages
@@ -62,7 +62,7 @@ async def failures(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
 
 
 async def waiting(cur: Cursor, job_id: UUID) -> bool:
-    """True if the job has a waiting page that is due and that nobody has claimed."""
+    """True if the job has a page that can be claimed: it is not read yet, due, and not claimed."""
     return (
         await cur.execute(
             """
@@ -76,7 +76,7 @@ async def waiting(cur: Cursor, job_id: UUID) -> bool:
 
 
 async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, reading: Reading) -> bool:
-    """Save a page that was read; False if another worker has taken it over."""
+    """Save a page that was read, and end its claim; False if the claim is lost."""
     return (
         await cur.execute(
             """
@@ -93,7 +93,7 @@ async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, read
 
 
 async def fail(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, failure: Failure) -> bool:
-    """Mark a page as failed for good; False if another worker has taken it over."""
+    """Mark a page as failed for good, and end its claim; False if the claim is lost."""
     return (
         await cur.execute(
             """
@@ -109,7 +109,9 @@ async def fail(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, failur
 
 
 async def postpone(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, delay_s: float) -> bool:
-    """Count a failed try and end the claim, for a try after the delay; False if another worker has taken it over."""
+    """Count a failed try, and end the claim. The next try starts after the delay at the earliest. False if the claim is
+    lost.
+    """
     return (
         await cur.execute(
             """
@@ -124,7 +126,7 @@ async def postpone(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, de
 
 
 async def give_up(cur: Cursor, *, job_id: UUID, number: int, failure: Failure) -> None:
-    """Mark a page that nobody has claimed as failed for good; the job is locked."""
+    """Mark a page that is not claimed as failed for good. The caller has locked the job."""
     await cur.execute(
         """
         UPDATE pages
@@ -143,7 +145,7 @@ async def statuses(cur: Cursor, job_id: UUID) -> dict[int, PageStatus]:
 
 
 async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
-    """Make pages wait to be read, with nothing left of an earlier reading; the job is locked."""
+    """Make pages wait to be read, and remove their earlier text. The caller has locked the job."""
     await cur.execute(
         f"""
         UPDATE pages
@@ -158,7 +160,7 @@ async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
 
 
 async def drop(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
-    """Remove pages from a job; the job is locked."""
+    """Remove pages from a job. The caller has locked the job."""
     await cur.execute(
         f"DELETE FROM pages WHERE job_id = %s AND number IN ({each(numbers)})",  # noqa: S608 - placeholders alone
         (job_id.bytes, *numbers),
@@ -202,7 +204,7 @@ async def to_review(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
 
 
 async def of_job(cur: Cursor, *, job_id: UUID, after: int, limit: int) -> list[Page]:
-    """Up to `limit` pages of a job after page `after`, with text and layout."""
+    """The next `limit` pages of a job after page number `after`, with text and layout."""
     await cur.execute(
         "SELECT * FROM pages WHERE job_id = %s AND number > %s ORDER BY number LIMIT %s", (job_id.bytes, after, limit)
     )
