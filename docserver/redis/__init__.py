@@ -1,1 +1,1 @@
-"""Redis: the connection, and the data that is stored there. Each key name is defined once; one file per Lua script."""
+"""Redis: the connections, and one module for each kind of stored data with its keys. Lua scripts are in `lua/`."""

@@ -1,4 +1,4 @@
-"""The cache of jobs and results in Redis. Every change of a job is written through; MySQL is the truth."""
+"""The cache of jobs and results in Redis. Every change of a job is committed to MySQL first and then cached here."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -17,23 +17,23 @@ log = logging.getLogger("docserver.cache")
 JOB_KEY = "docserver:job:{}"
 RESULT_KEY = "docserver:result:{}"
 TTL_S = 3600
-"""How long Redis keeps a job or a result that nobody changes: it bounds the memory, not how old an answer may be."""
+"""How long Redis keeps a job or result that does not change, to limit the memory. FRESH_S limits the age of answers."""
 
 FRESH_S = 5
 FINAL_FRESH_S = 60
-"""Seconds for which a cached job is served without asking the database, while unfinished and when final. A change
-that did not reach Redis shows after this time at the latest, even if the process that made the change is dead."""
+"""Seconds for which a cached job is served without asking the database: FRESH_S while it is unfinished, FINAL_FRESH_S
+when it is final. If a change of a job does not reach Redis, clients see it after this time at the latest."""
 
 DELETED = "deleted"
 DELETED_S = 60
-"""How long the mark of a deleted job stays, so that a late reader or writer cannot put the job back."""
+"""How long the cache marks a job as deleted, so that a slow request cannot put the job back into the cache."""
 
 DELETED_VERSION = 2**53 - 1
-"""Higher than any version: the largest whole number that Lua compares exactly."""
+"""The version of a deleted job, higher than any other: the largest whole number that Lua compares exactly."""
 
 MAX_UNSENT = 1000
-"""Changes kept in memory while Redis is away: some megabytes. Readers of a job whose change was dropped may see its old
-state until that is too old to be served."""
+"""Most changes kept in memory while Redis does not answer; they take some megabytes. If a change is dropped, clients
+may see the job's old state until it is no longer fresh."""
 
 _put_job = Script.load("put_job")
 _put_result = Script.load("put_result")
@@ -41,7 +41,7 @@ _put_result = Script.load("put_result")
 
 @dataclass(frozen=True, slots=True)
 class CachedJob:
-    """A job as readers get it."""
+    """A job as clients get it."""
 
     version: int
     status: Status
@@ -54,16 +54,16 @@ class CachedJob:
 
     @property
     def error(self) -> dict[str, Any] | None:
-        """Why the job failed, as clients see it; None if it did not."""
+        """Why the job failed, as clients see it; None if it did not fail."""
         error: dict[str, Any] | None = orjson.loads(self.body)["error"]
         return error
 
     def marked_deduplicated(self) -> "CachedJob":
-        """The job for a client whose upload it had read already."""
+        """The job with the mark that it answers an upload whose document was already known."""
         return self._with(deduplicated=True)
 
     def with_queue_position(self, position: int | None) -> "CachedJob":
-        """The job with the number of jobs that wait before it; None if it is not in the queue."""
+        """The job with its position: the number of jobs before it in the queue, None if it is not in the queue."""
         return self._with(queue_position=position)
 
     def _with(self, **changes: Any) -> "CachedJob":
@@ -72,33 +72,33 @@ class CachedJob:
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """What the cache has of a job."""
+    """A cached job, and one of its results if that was requested."""
 
     job: CachedJob
     fresh: bool
     """True if the job may be served without asking the database."""
     result: bytes | None = None
-    """The result that was asked for, of this version of the job; None if it is not cached."""
+    """The requested result of this version of the job; None if it is not cached."""
 
 
 class Cache:
-    """Jobs and results for readers. While Redis is away, reads find nothing and only `forget` raises."""
+    """The cached jobs and results. While Redis does not answer, the cache seems empty, and only `forget` raises."""
 
     def __init__(self, redis: Redis, *, ttl_s: int, max_result_bytes: int) -> None:
         self._redis = redis
         self._ttl_ms = ttl_s * 1000
         self._max_result_bytes = max_result_bytes
-        # Changes that did not reach Redis; None is a deletion. Redis may come back with an older state, which must not
-        # be served.
+        # Changes that did not reach Redis, by job; None is a deletion. When Redis answers again, it may have an older
+        # state of these jobs, which must not be served.
         self._unsent: dict[UUID, CachedJob | None] = {}
 
     async def job(self, job_id: UUID, *, stale: bool = False) -> CachedJob | None:
-        """The job if it is cached and fresh; with `stale`, also if it is not fresh."""
+        """The job if it is cached and fresh. With `stale`, it need not be fresh."""
         entry = await self._entry(job_id)
         return entry.job if entry and (stale or entry.fresh) else None
 
     async def result(self, job_id: UUID, name: str) -> CacheEntry | None:
-        """The job, and its result if that is cached too; `name` is the result's format and pages."""
+        """The job, with the result `name` (its format and pages) if that is cached too."""
         return await self._entry(job_id, ("HGET", RESULT_KEY.format(job_id), name))
 
     async def _entry(self, job_id: UUID, *more: tuple[str, ...]) -> CacheEntry | None:
@@ -121,7 +121,7 @@ class Cache:
         return CacheEntry(job, fresh, *results)
 
     async def put_job(self, job: CachedJob, *, job_id: UUID) -> None:
-        """Cache a job unless a later version is cached, and wake those who wait for it."""
+        """Cache a job unless a later version is cached, and wake the requests that wait for it."""
         try:
             await self._put(job_id, job)
         except RedisUnavailable:
@@ -137,7 +137,7 @@ class Cache:
             raise
 
     async def flush(self) -> None:
-        """Send the changes that did not reach Redis while it was away."""
+        """Send the changes that have not reached Redis yet."""
         for job_id, state in list(self._unsent.items()):
             try:
                 await self._put(job_id, state)

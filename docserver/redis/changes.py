@@ -1,4 +1,4 @@
-"""The channel on which changes of jobs are published. It wakes requests that wait for a job to end."""
+"""The channel on which changes of jobs are published. Requests that wait for a job's end are woken through it."""
 
 import asyncio
 import logging
@@ -12,13 +12,13 @@ from docserver.redis.client import FAULTS, Redis
 log = logging.getLogger("docserver.cache")
 
 CHANNEL = "docserver:changes"
-"""The id of every job that changed is published here, with its status."""
+"""Each message has the id and the status of a job that changed."""
 
 RECONNECT_S = 1.0
 
 
 class Changes:
-    """Wakes those who wait for a job to end. A wake-up may be lost, so every wait needs a bound of its own."""
+    """Notifies the requests that wait for a job's end. A notification may get lost, so every wait needs a time limit."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -27,7 +27,7 @@ class Changes:
 
     @contextmanager
     def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set when the job ends, in the sense of `on_end`; the caller clears it."""
+        """An event that is set in the same cases in which `on_end` calls; the caller clears it."""
         ended = asyncio.Event()
         watchers = self._watchers.setdefault(str(job_id), set())
         watchers.add(ended)

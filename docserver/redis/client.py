@@ -1,4 +1,4 @@
-"""The Redis connections, and the Lua scripts of `lua/`, loaded once. Knows no key names and interprets no replies."""
+"""The Redis connections, and the Lua scripts of `lua/`. Key names and the meaning of replies belong to the callers."""
 
 import asyncio
 import logging
@@ -22,15 +22,15 @@ from docserver.errors import RedisUnavailable
 log = logging.getLogger("docserver.redis")
 
 PAUSE_S = 1.0
-"""After a fault all commands are refused for this time: every caller can do without Redis, and waiting each time would
-add up."""
+"""For this time after a fault, commands fail at once. Every caller can do without Redis, and many commands that each
+wait for the timeout would take too long."""
 
 COMMAND_CONNECTIONS = 4
-"""Connections for commands. While all are busy, commands wait and then travel together, so a slow Redis gets larger
-pipelines instead of more connections; with four, the wait is about a quarter of a round trip."""
+"""Most connections for commands. While all are busy, new commands wait and are then sent together, so a slow Redis gets
+larger pipelines instead of more connections. With four connections, this wait is about a quarter of a round trip."""
 
 POP_CONNECTIONS = 64
-"""Connections for blocking pops, of which each slot makes one at a time; the slots beyond that number take turns."""
+"""Most connections for blocking pops. Each idle slot uses one; if there are more slots, they take turns."""
 
 SUBSCRIBERS = 1
 
@@ -60,14 +60,14 @@ class _Call:
 
 
 class Redis:
-    """Commands to Redis, each with a bound on its time; any fault is RedisUnavailable.
+    """Sends commands to Redis, each with a time limit; every fault is raised as RedisUnavailable.
 
-    Commands that are given in the same turn of the event loop travel together in one pipeline: under load that
-    halves what a command costs this process. Connections are bounded: see COMMAND_CONNECTIONS and POP_CONNECTIONS.
+    Commands from the same turn of the event loop are sent together in one pipeline. Under load this halves the CPU time
+    that a command takes. The number of connections is limited: see COMMAND_CONNECTIONS and POP_CONNECTIONS.
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
-        # redis-py's own retries repeat commands that may have succeeded, so a push could happen twice.
+        # redis-py's own retries are off. They repeat commands that may have succeeded, so a push could happen twice.
         self._client = redis.asyncio.Redis.from_url(
             url,
             socket_timeout=None,
@@ -90,13 +90,13 @@ class Redis:
         return await self._call(("EVALSHA", script.sha, len(keys), *keys, *args), script)
 
     async def command(self, *command: str | bytes | float) -> Reply:
-        """Run one command; returns its reply as Redis gives it."""
+        """Run one command; returns Redis' reply unchanged."""
         return await self._call(command, None)
 
     async def commands(self, *commands: Sequence[str | bytes | float]) -> list[Reply]:
         """Run commands that do not depend on each other; returns their replies."""
         calls = [self._call(tuple(command), None) for command in commands]
-        # All are awaited before the first fault is raised: a fault that nobody retrieves would be logged as an error.
+        # Wait for all calls before raising the first fault. Otherwise asyncio logs errors for the faults of the others.
         replies = await asyncio.gather(*calls, return_exceptions=True)
         for reply in replies:
             if isinstance(reply, BaseException):
@@ -122,16 +122,16 @@ class Redis:
         return element
 
     def subscriber(self) -> PubSub:
-        """A connection of its own for published messages."""
+        """A separate connection that receives published messages."""
         return self._client.pubsub(ignore_subscribe_messages=True)
 
     async def ping(self) -> None:
-        """Raise RedisUnavailable unless Redis answers now, even in a pause."""
+        """Raise RedisUnavailable unless Redis answers now. This ends the pause after a fault."""
         self._paused_until = 0.0
         await self.command("PING")
 
     async def close(self) -> None:
-        """Let the commands under way end, then close all connections."""
+        """Wait for the commands in progress, then close all connections."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._timeout_s):
                 while self._unsent or self._flushes:
@@ -149,7 +149,7 @@ class Redis:
         return call.done
 
     def _schedule_flush(self) -> None:
-        """Send what is unsent in the next turn of the event loop, unless all connections are busy."""
+        """Send the unsent commands in the next turn of the event loop, unless all connections are busy."""
         if self._unsent and not self._flush_is_due and len(self._flushes) < COMMAND_CONNECTIONS:
             self._flush_is_due = True
             asyncio.get_running_loop().call_soon(self._start_flush)
@@ -180,17 +180,17 @@ class Redis:
                 _settle(call, refusal)
 
     async def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Reply]:
-        """Send commands in one go and read their replies; an error that Redis answers with is a reply.
+        """Send commands together and read their replies. If Redis answers a command with an error, that is its reply.
 
-        The client's own pipeline does the same, at twice the cost.
+        redis-py's own pipeline does the same but takes twice the CPU time.
         """
         connection = self._idle.pop() if self._idle else self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
             replies = [await _reply(connection) for _ in commands]
         except BaseException:
-            # The next commands would get the replies that are still to come. The idle connections are as old as this
-            # one, and have probably met the same fault.
+            # Close this connection: replies that arrive later would be taken for those of the next commands. Close the
+            # idle connections too, because they probably have the same fault.
             await connection.disconnect(nowait=True)
             await self._close_idle()
             raise

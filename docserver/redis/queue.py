@@ -1,4 +1,4 @@
-"""The queue of announced jobs, a Redis list. Announcements are hints: a lost or repeated one does no harm."""
+"""The queue of announced jobs, a Redis list. A lost or repeated announcement does no harm: all jobs are in MySQL."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,7 +11,7 @@ _announce = Script.load("announce")
 
 
 class Queue:
-    """Ids of jobs with work that nobody has claimed. Every method may raise RedisUnavailable."""
+    """The ids of jobs that have work to claim. Every method may raise RedisUnavailable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -26,7 +26,7 @@ class Queue:
         return UUID(head.decode()) if head else None
 
     async def position(self, job_id: UUID) -> int | None:
-        """How many ids come before this one; None if it is not in the list."""
+        """The number of ids before this one in the list; None if it is not in the list."""
         index = await self._redis.command("LPOS", KEY, str(job_id))
         return None if index is None else int(index)
 

@@ -1,4 +1,4 @@
-"""Token buckets of clients: shared by all processes in Redis, or local to this process while Redis is away."""
+"""The token buckets of clients. They are in Redis for all processes; while Redis does not answer, they are local."""
 
 import math
 import time
@@ -12,14 +12,15 @@ from docserver.settings import Rate
 KEY = "docserver:bucket:{bucket}:{client}"
 
 LOCAL_CLIENTS = 10_000
-"""Most local buckets, to bound the memory. The one used longest ago is dropped: that client has a full bucket again."""
+"""Most local buckets, to limit the memory. If there are more, the least recently used one is dropped, and its client
+gets a full bucket again."""
 
 _token_bucket = Script.load("token_bucket")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a request is allowed, and what is left in the bucket."""
+    """The decision whether a request is allowed, and the state of the bucket."""
 
     allowed: bool
     remaining: int

@@ -1,4 +1,4 @@
--- Append job ids to the queue, unless they are in it already.
+-- Append job ids to the queue, except those that the queue contains already.
 -- KEYS[1]  the queue, a list of job ids
 -- ARGV     the job ids
 -- Returns  how many were appended

@@ -1,10 +1,10 @@
--- Cache a result for as long as its job is cached, if the job still has the version that the result was made from.
+-- Cache a result until the cached job expires, if the job still has the version that the result was made from.
 -- KEYS[1]  the job, a string "version status\nbody"
 -- KEYS[2]  the job's results, a hash: format and pages -> result
 -- ARGV[1]  the version that the result was made from
 -- ARGV[2]  format and pages
 -- ARGV[3]  the result
--- Returns  1 if it was cached; 0 if the job is not cached any more, or in another version
+-- Returns  1 if it was cached; 0 if the job is no longer cached, or has another version
 local cached = redis.call('GETRANGE', KEYS[1], 0, 20)
 if string.match(cached, '^%d+') ~= ARGV[1] then
   return 0

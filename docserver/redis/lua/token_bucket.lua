@@ -1,10 +1,10 @@
--- Take tokens from a client's bucket, which refills evenly by the clock of Redis.
+-- Take tokens from a client's bucket. The bucket refills evenly; the time is that of Redis' clock.
 -- KEYS[1]  the bucket, a string "tokens microseconds"
 -- ARGV[1]  quota: the most tokens that it holds; a new bucket is full
 -- ARGV[2]  window: seconds in which an empty bucket fills
 -- ARGV[3]  cost: tokens to take
--- Returns  {1 if taken else 0, whole tokens left, milliseconds until the next whole token,
---           milliseconds until the cost could be taken}
+-- Returns  {1 if the tokens were taken else 0, whole tokens left, milliseconds until the next whole token,
+--           milliseconds until the bucket has enough tokens for the cost}
 local quota, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -23,7 +23,7 @@ if tokens >= cost then
   tokens = tokens - cost
   taken = 1
 end
--- A full bucket is the same as none, so the key expires when the bucket is full again.
+-- A missing key means a full bucket, so the key expires when the bucket is full again.
 redis.call('SET', KEYS[1], string.format('%.6f %.0f', tokens, now), 'PX', math.ceil((quota - tokens) * per_token / 1000) + 1000)
 
 local whole = math.floor(tokens)
