@@ -1,7 +1,7 @@
 """A private MariaDB and Redis: child processes on unix sockets, with their files in a data directory.
 
-The data directory holds `mysql/` and `redis/`, each with its `err.log`, two lock files, and, while the servers run,
-`run`: a link to the directory of their sockets.
+The data directory contains `mysql/` and `redis/`, each with an `err.log`, and two lock files. While the servers run, it
+also contains `run`, a link to the directory of their sockets.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ __all__ = ["EmbeddedError", "Endpoints", "servers"]
 
 @dataclass(frozen=True)
 class Endpoints:
-    """URLs of the servers. They need no password: only this user can open the directory of their sockets."""
+    """URLs of the servers. They contain no password, because only this user can open the directory of the sockets."""
 
     mysql_url: str
     redis_url: str
@@ -28,16 +28,16 @@ class Endpoints:
 
 @asynccontextmanager
 async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
-    """Run both servers until the block ends, and restart one that ends by itself.
+    """Run both servers until the block ends. If a server ends before, restart it.
 
-    Call this in the main thread: the kernel ends the servers together with the thread that started them. Raises
+    Call this in the main thread: when the thread that started the servers ends, the kernel ends the servers. Raises
     EmbeddedError if a program is missing, the directory is in use or cannot be written, or a server does not start.
     """
     installed = programs.find()
     data_dir = make_directory(data_dir)
     with ExitStack() as stack:
         await locks.take(stack.enter_context(locks.opened(data_dir / "docserver.lock")), data_dir)
-        # The servers inherit this lock: it is taken until the last of them has ended, even if this process is killed.
+        # The servers inherit this lock. It stays locked until both have ended, even if this process is killed.
         lock = stack.enter_context(locks.opened(data_dir / "servers.lock"))
         await locks.take_from_leftovers(lock, data_dir)
         runtime = stack.enter_context(sockets.directory(data_dir))
@@ -63,7 +63,7 @@ async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
 
 
 async def _concurrently(*steps: Awaitable[None]) -> None:
-    """Run all steps at once. The first that fails cancels the others and raises its error."""
+    """Run all steps at the same time. If one fails, cancel the others and raise its error."""
     tasks = [asyncio.ensure_future(step) for step in steps]
     try:
         await asyncio.gather(*tasks)

@@ -1,4 +1,4 @@
-"""Locks: one docserver uses a data directory, and only after the servers of an earlier one have ended."""
+"""Locks on the data directory. One docserver may use it, and only after the servers of an earlier run have ended."""
 
 import asyncio
 import fcntl
@@ -15,15 +15,15 @@ from docserver.embedded.server import EmbeddedError, send_signal
 log = logging.getLogger(__name__)
 
 IN_USE_S = 0.5
-"""How long to wait for the lock of a docserver that was killed: the kernel releases it within milliseconds."""
+"""How long to wait for the lock of a docserver that was just killed. The kernel releases it within milliseconds."""
 LEFTOVER_S = 15.0
-"""How long the servers of a docserver that was killed may take to end; they need a fraction of a second."""
+"""How long to wait for the servers of a killed docserver to end. They need a fraction of a second."""
 POLL_S = 0.02
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a lock file. Its lock is free when the block and all processes that inherited the descriptor have ended."""
+    """Open a lock file. Its lock becomes free when the block and all processes that inherited it have ended."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -35,13 +35,13 @@ def opened(path: Path) -> Iterator[int]:
 
 
 async def take(descriptor: int, data_dir: Path) -> None:
-    """Take the lock of a docserver on its data directory."""
+    """Lock the data directory for this docserver; raises EmbeddedError if another one uses it."""
     if not await _locked(descriptor, within_s=IN_USE_S):
         raise EmbeddedError(f"the data directory {data_dir} is in use by another docserver")
 
 
 async def take_from_leftovers(descriptor: int, data_dir: Path) -> None:
-    """Take the lock that servers inherit, after ending the servers of an earlier run that still hold it."""
+    """Take the lock that the servers inherit. If servers of an earlier run still hold it, end them first."""
     if await _locked(descriptor, within_s=0):
         return
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -55,7 +55,7 @@ async def take_from_leftovers(descriptor: int, data_dir: Path) -> None:
 
 
 def holders(descriptor: int) -> list[int]:
-    """The other processes that hold this lock (proc_pid_fdinfo(5)), without those that only read the file."""
+    """The other processes that hold this lock (proc_pid_fdinfo(5)). Having the file open is not enough."""
     inode = f":{os.fstat(descriptor).st_ino} "
     pids = set()
     for info in Path("/proc").glob("[0-9]*/fdinfo/*"):

@@ -1,4 +1,4 @@
-"""MariaDB: how its data directory is made, and how it runs in little memory, on a socket only."""
+"""MariaDB: creates its data directory, and sets the options to run it in little memory and only on a socket."""
 
 import asyncio
 import os
@@ -24,7 +24,8 @@ SYSTEM_TABLES = (
     "m*_system_tables_data.sql",
     "maria_add_gis_sp_bootstrap.sql",
 )
-"""What mariadb-install-db feeds to the server. That script itself needs programs of more packages."""
+"""The SQL files that the script mariadb-install-db gives to the server. The script is not used, because it needs
+programs from further packages."""
 
 PREAMBLE = """
 create database if not exists mysql;
@@ -45,7 +46,7 @@ RUN = (
     "--query-cache-size=0",
     "--table-open-cache=256",
     "--max-connections=100",
-    # The default of MySQL, so that both take the same rows.
+    # MySQL's default, so that MariaDB accepts rows of the same size.
     "--max-allowed-packet=64M",
     "--character-set-server=utf8mb4",
     "--collation-server=utf8mb4_unicode_520_ci",
@@ -53,11 +54,11 @@ RUN = (
 )
 BOOTSTRAP = ("--bootstrap", "--enforce-storage-engine=", "--max-allowed-packet=8M", "--net-buffer-length=16K")
 PROTOCOL = 10
-"""First byte of the greeting after its header; an error packet has 255 there."""
+"""The protocol version: the first byte after the header of the server's greeting. An error packet has 255 there."""
 
 
 def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> Server:
-    """The server; its data directory is made when it first starts."""
+    """The MariaDB server. Its data directory is created when it starts for the first time."""
     directory = data_dir / "mysql"
     socket = runtime / "mysql.sock"
 
@@ -87,24 +88,24 @@ def _command(programs: Programs, directory: Path, options: Sequence[str]) -> lis
         f"--datadir={directory}",
         "--innodb-log-file-size=16M",
         "--innodb-buffer-pool-size=32M",
-        # It refuses to run as root unless told to.
+        # MariaDB refuses to run as root without this option.
         *(["--user=root"] if os.geteuid() == 0 else []),
         *options,
     ]
 
 
 async def _is_answering(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> bool:
-    # The header is three bytes of length and one of sequence number.
+    # A packet begins with a header: three bytes with the length, and one with the sequence number.
     return (await reader.readexactly(5))[4] == PROTOCOL
 
 
 async def _make(programs: Programs, directory: Path, runtime: Path, *, lock: int) -> None:
-    """Make a data directory under another name, and rename it when it is complete."""
+    """Create the data directory under another name, and rename it when it is complete."""
     new = directory.with_name(f"{directory.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     make_directory(new)
     script = _script(programs, runtime)
-    # Not /tmp: a MariaDB that starts deletes all temporary tables there, also those of other servers.
+    # Do not use /tmp: when MariaDB starts, it deletes all temporary tables there, also those of other servers.
     command = _command(programs, new, (f"--tmpdir={runtime}", *BOOTSTRAP))
     with script.open("rb") as statements, log_file(new) as output:
         process = await spawn(command, cwd=new, output=output, lock=lock, statements=statements)

@@ -8,9 +8,9 @@ from pathlib import Path
 from docserver.embedded.server import EmbeddedError
 
 ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
-"""Where Debian has mariadbd; the PATH of an ordinary user does not include it."""
+"""The directories where Debian installs mariadbd. An ordinary user's PATH does not contain them."""
 SHARE = (Path("/usr/share/mysql"), Path("/usr/share/mariadb"))
-"""Where MariaDB up to 10.11, and from 11 on, keeps the SQL for a new data directory."""
+"""The directories with the SQL for a new data directory: first for MariaDB up to 10.11, second for 11 and later."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Programs:
 
 
 def find() -> Programs:
-    """Find the programs; raises EmbeddedError that names the package of a missing one."""
+    """Find the programs. If one is missing, raises EmbeddedError that names the package to install."""
     mariadbd = _find("mariadbd", package="mariadb-server-core")
-    # Debian's redis-tools has the server under the name of the checker: both are one program.
+    # Debian's redis-tools does not contain redis-server, but redis-check-rdb, which is the same program.
     redis = _find("redis-server", "redis-check-rdb", package="redis-tools")
     setpriv = _find("setpriv", package="util-linux")
     for share in SHARE:

@@ -1,4 +1,4 @@
-"""Redis: how it runs in little memory, on a socket only."""
+"""Redis: sets the options to run it in little memory and only on a socket."""
 
 import asyncio
 from pathlib import Path
@@ -8,9 +8,9 @@ from docserver.embedded.server import Server
 
 
 def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> Server:
-    """The server; it may lose its files, since everything in it can be found again in the database."""
+    """The Redis server. It may lose its files, because everything in it can be restored from the database."""
     socket = runtime / "redis.sock"
-    # The program is a server only if it is called by this name.
+    # The program behaves as a server only if it is started under this name.
     program = runtime / "redis-server"
     program.symlink_to(programs.redis)
     return Server(
@@ -27,7 +27,7 @@ def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> S
             *("--appendonly", "yes"),
             *("--save", ""),
             *("--maxmemory", "256mb"),
-            # Evict only keys with a time to live; the list of jobs has none.
+            # Evict only keys with a time to live, so the queue of jobs, which has none, is never evicted.
             *("--maxmemory-policy", "volatile-lru"),
         ],
         is_answering=_is_answering,

@@ -1,4 +1,4 @@
-"""A server as a child process: start, supervise, stop. Knows neither MariaDB nor Redis."""
+"""A server as a child process: start, supervise, stop. Nothing here is specific to MariaDB or Redis."""
 
 import asyncio
 import logging
@@ -16,18 +16,18 @@ from docserver.backoff import doubling
 log = logging.getLogger(__name__)
 
 START_S = 60.0
-"""Longest start. A recovery after heavy writing, on a busy disk, takes seconds."""
+"""Longest time for a server to start. Recovery after heavy writing takes seconds on a busy disk."""
 STOP_S = 10.0
-"""Longest stop before a server is killed. Both stop in under a second, and both recover from a kill."""
+"""Longest time for a server to stop; then it is killed. Both servers stop within a second, and both survive a kill."""
 ANSWER_S = 1.0
-"""Longest wait for the answer that shows that a server is up."""
+"""Longest wait for a server's answer when checking whether it is up."""
 POLL_S = 0.02
 MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
-"""Pauses before restarts of a server; each is twice as long as the previous one."""
+"""Shortest and longest pause before a restart. Each pause is twice as long as the one before."""
 STABLE_S = 60.0
-"""A server that ran for longer is restarted after the shortest pause again."""
+"""If a server ran for longer than this, its next restart waits for the shortest pause again."""
 LOG_BYTES = 1_000_000
-"""A longer log is renamed when its server starts. This is enough for years; only one old log is kept."""
+"""If a log is longer than this when its server starts, it is renamed; one old log is kept. It takes years to fill."""
 
 IsAnswering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
 
@@ -48,8 +48,10 @@ class Server:
         is_answering: IsAnswering,
         create: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`lock` is the descriptor of a lock that the server inherits. `create` makes a directory that must be kept;
-        without it, a server that does not start gets an empty directory.
+        """`lock` is the descriptor of a lock that the server inherits.
+
+        `create` creates the server's directory if its files must never be lost. Without `create`, a server that does
+        not start is started again with an empty directory.
         """
         self.name = name
         self.socket = socket
@@ -61,7 +63,7 @@ class Server:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start the server and wait until it answers; raises EmbeddedError with the complaint in its log."""
+        """Start the server and wait until it answers; raises EmbeddedError with the last error in the server's log."""
         if self._create:
             await self._create()
             await self._run()
@@ -140,7 +142,7 @@ class Server:
 async def spawn(
     command: Sequence[str], *, cwd: Path, output: IO[bytes], lock: int, statements: IO[bytes] | None = None
 ) -> asyncio.subprocess.Process:
-    """Start a child that holds the lock while it lives, in its own session, where Ctrl-C does not reach it."""
+    """Start a child process that holds the lock while it lives. It has its own session, so Ctrl-C does not reach it."""
     return await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
@@ -153,20 +155,20 @@ async def spawn(
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:
-    """Kill the process, if it has not ended, and wait for its end."""
+    """Kill the process if it has not ended yet, and wait until it has."""
     if process.returncode is None:
         send_signal(process.pid, signal.SIGKILL)
         await process.wait()
 
 
 def send_signal(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process that may have ended."""
+    """Send a signal to a process, which may have ended already."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def make_directory(path: Path) -> Path:
-    """Make the directory, for this user only, unless it exists; return its absolute path."""
+    """Create the directory for this user only, unless it exists; returns its absolute path."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -186,7 +188,7 @@ def log_file(directory: Path) -> IO[bytes]:
 
 
 def last_complaint(directory: Path, since: int) -> str:
-    """The last error in the log from that offset on, or else its last line."""
+    """The last error in the log after the offset `since`; if there is none, the last line."""
     try:
         text = (directory / "err.log").read_bytes()[since:].decode(errors="replace")
     except OSError:

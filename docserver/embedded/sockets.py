@@ -1,4 +1,4 @@
-"""The directory of the servers' sockets. It is outside the data directory, whose path may be too long for a socket."""
+"""The directory of the servers' sockets. It is not in the data directory, whose path may be too long for a socket."""
 
 import os
 import shutil
@@ -12,13 +12,13 @@ from docserver.embedded.server import EmbeddedError
 PREFIX = "docserver-"
 LONGEST_NAME = "mysql.sock"
 PATH_BYTES = 107
-"""The address of a socket holds 108 bytes, with the final zero (unix(7))."""
+"""Longest path of a socket: its address has 108 bytes, including the final zero (unix(7))."""
 SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a new name there, for this user only
 
 
 @contextmanager
 def directory(data_dir: Path) -> Iterator[Path]:
-    """A directory for this user only, and a link `run` to it in the data directory; both are removed at the end."""
+    """Create a directory for this user only, and the link `run` to it in the data directory; remove both at the end."""
     link = data_dir / "run"
     _remove_leftover(link)
     try:
@@ -29,7 +29,7 @@ def directory(data_dir: Path) -> Iterator[Path]:
     except OSError as error:
         raise EmbeddedError(f"no directory for sockets can be made: {error.strerror} ({error.filename})") from error
     try:
-        # Some file systems have no links, and only people who look for the sockets need this one.
+        # The link only helps people to find the sockets, so it may fail: some file systems have no links.
         with suppress(OSError):
             link.symlink_to(path)
         yield path
@@ -40,7 +40,7 @@ def directory(data_dir: Path) -> Iterator[Path]:
 
 
 def _remove_leftover(link: Path) -> None:
-    """Remove the link and the directory of a docserver that was killed."""
+    """Remove the link and the directory that a killed docserver has left behind."""
     with suppress(OSError):
         old = link.readlink()
         link.unlink()

@@ -1,4 +1,4 @@
-"""The formats that a result can have; each is written by a module of its own."""
+"""The formats of results. Each format has a module that writes it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class TextFormat(Format):
-    """A format that is written from the stored words alone."""
+    """A format that needs only the stored words, not the document itself."""
 
     write: Callable[[Job, Sequence[Page]], Iterator[bytes]]
-    """Yields the result in pieces, about one for each page, because a whole document can take much memory."""
+    """Yields the result in pieces, about one per page, because the whole result may need much memory."""
 
 
 TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(
@@ -37,7 +37,7 @@ TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(
         )
     }
 )
-"""By name."""
+"""All text formats by name."""
 
 JSON_PAGE = TextFormat("json", json.MEDIA_TYPE, json.write_page)
 """The JSON of a single page."""
@@ -46,4 +46,4 @@ PDF = Format("pdf", "application/pdf")
 """The searchable PDF. It is made from the document and its words, in an OCR process."""
 
 FORMATS: Mapping[str, Format] = MappingProxyType({**TEXT_FORMATS, PDF.name: PDF})
-"""All formats that clients may ask for, by name."""
+"""All formats that clients can request, by name."""

@@ -11,7 +11,7 @@ MEDIA_TYPE = "application/alto+xml"
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
-    """UTF-8; a page that could not be read is a `Page` without a size."""
+    """Yields UTF-8. A page that could not be read is a `Page` element without a size."""
     yield f"""<?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"\
  xsi:schemaLocation="http://www.loc.gov/standards/alto/ns-v4# http://www.loc.gov/standards/alto/v4/alto-4-4.xsd"\
@@ -40,7 +40,8 @@ def _page(page: Page) -> Iterator[str]:
     if reading is None:
         yield f"{start}/>\n"
         return
-    # ALTO counts counterclockwise how the text lies; to set it upright takes as many degrees clockwise.
+    # ALTO gives the angle of the text counterclockwise. `rotation`, which is clockwise, turns it upright, so both are
+    # equal.
     rotation = f' ROTATION="{reading.rotation}"' if reading.rotation else ""
     yield (
         f'{start} WIDTH="{reading.width}" HEIGHT="{reading.height}" PROCESSING="processing_1"'
@@ -88,7 +89,7 @@ def _direction(own_direction: str, *, inherited: str) -> str:
 
 
 def _gap(before: Box, after: Box) -> Box:
-    """The space between two words, whichever is on the left; without width if they touch."""
+    """The box of the space between two words, in either order; its width is 0 if they touch."""
     left, right = sorted((before, after))
     return (left[2], min(left[1], right[1]), max(left[2], right[0]), max(left[3], right[3]))
 
@@ -99,5 +100,5 @@ def _place(box: Box) -> str:
 
 
 def _share(confidence: float) -> str:
-    """0 to 100 as 0 to 1."""
+    """A confidence of 0 to 100 as a number from 0 to 1."""
     return f"{confidence / 100:.4g}"

@@ -1,4 +1,4 @@
-"""hOCR 1.2 (https://kba.github.io/hocr-spec/1.2/) in HTML that is well-formed XML at the same time."""
+"""hOCR 1.2 (https://kba.github.io/hocr-spec/1.2/), as HTML that is also well-formed XML."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ CAPABILITIES = "ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_wconf ocrp_di
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
-    """UTF-8; a page that could not be read is an empty `ocr_page` without a box."""
+    """Yields UTF-8. A page that could not be read is an empty `ocr_page` without a box."""
     yield f"""<!DOCTYPE html>
 <html xmlns="http://www.w3.org/1999/xhtml">
  <head>
@@ -31,11 +31,12 @@ def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
 
 
 def _page(page: Page) -> Iterator[str]:
-    # The specification counts physical pages from 0.
+    # In hOCR, `ppageno` counts from 0.
     facts = f"ppageno {page.number - 1}"
     angle, reading = "", page.reading
     if reading:
-        # hOCR counts counterclockwise how the text lies; to set it upright takes as many degrees clockwise.
+        # hOCR gives the angle of the text counterclockwise. `rotation`, which is clockwise, turns it upright, so both
+        # are equal.
         angle = f"; textangle {reading.rotation}" if reading.rotation else ""
         facts = f"bbox 0 0 {reading.width} {reading.height}; {facts}"
         if reading.dpi:

@@ -1,4 +1,4 @@
-"""Joins the lines of a paragraph, and the words that were hyphenated at the end of a line."""
+"""Joins the lines of a paragraph, and joins words that were hyphenated at the end of a line."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,11 @@ SOFT_HYPHEN = "\u00ad"
 HYPHENS = ("-", "\u2010", SOFT_HYPHEN)
 
 CONJUNCTIONS = frozenset({"and", "or", "und", "oder", "sowie"})
-"""Before these words a hyphen stands for the rest of the word: "pre- and postwar", "Haupt- und Nebensatz"."""
+"""If one of these words follows a hyphen, the hyphen stands for a part of a word that is left out: "pre- and postwar",
+"Haupt- und Nebensatz"."""
 
 MIN_PART_LETTERS = 2
-"""No language hyphenates a single letter off a word."""
+"""Fewest letters before or after a hyphen that splits a word. No language splits off a single letter."""
 
 _LAST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*(?=[-\u2010\u00ad]$)")
 _FIRST = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
@@ -22,7 +23,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*(?!\w|[-\u2010\u00ad])")
 
 
 class Vocabulary:
-    """The words that a document holds in one piece; they show how a hyphenated word is spelt."""
+    """All words that a document contains unsplit. They show how to spell a word that was split at a hyphen."""
 
     def __init__(self, of_pages: Iterable[Sequence[Paragraph]]) -> None:
         self._words = {
@@ -39,7 +40,7 @@ class Vocabulary:
 
 
 def joined(lines: Iterable[Sequence[str]], vocabulary: Vocabulary) -> str:
-    """The words of all lines in one line."""
+    """The words of all lines, joined in one line."""
     text = ""
     for words in lines:
         following = spaced(map(clean, words)).strip()

@@ -12,7 +12,7 @@ MEDIA_TYPE = "application/json"
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
-    """UTF-8; the same input gives the same bytes."""
+    """Yields UTF-8. The same input always gives the same bytes."""
     head = {
         "job_id": str(job.id),
         "document_id": str(job.document_id),
@@ -25,13 +25,13 @@ def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
 
 
 def write_page(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
-    """UTF-8; a single page, the same as an item of `pages` in a result."""
+    """Yields UTF-8: a single page, in the same form as an item of `pages` in a result."""
     (page,) = pages
     yield orjson.dumps(page_object(page))
 
 
 def page_object(page: Page) -> dict[str, Any]:
-    """One page of the result: its reading, or its error, or only its number if it is not read yet."""
+    """One page of the result: its number, and its text or its error; only the number if it is not read yet."""
     if page.reading:
         return {"number": page.number, **_reading_object(page.reading)}
     if page.failure:

@@ -1,4 +1,4 @@
-"""Markdown (CommonMark): headings, paragraphs and lists as far as the layout tells, with every character escaped."""
+"""Markdown (CommonMark): headings, paragraphs and lists, as far as the layout shows them. All text is escaped."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from docserver.model import Job, Page
 MEDIA_TYPE = "text/markdown"
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>~|]|&(?=#?\w+;)")
-"""What Markdown gives a meaning anywhere in a line, including GitHub's tables and strikethrough."""
+"""Characters that have a meaning in Markdown anywhere in a line, including GitHub's tables and strikethrough."""
 
 _SPECIAL_FIRST = re.compile(r"(?P<sign>[#+=-])|(?P<number>\d{1,9})(?P<dot>[.)])(?=\s|$)")
-"""What Markdown gives a meaning at the start of a line."""
+"""Characters that have a meaning in Markdown only at the start of a line."""
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
-    """UTF-8; pages follow each other like paragraphs. A page that could not be read is a comment that says so."""
+    """Yields UTF-8. Nothing separates pages but an empty line. A page that could not be read becomes a comment."""
     of_pages = _Upright(pages)
     vocabulary = Vocabulary(of_pages)
     heights = Heights(of_pages)
@@ -34,7 +34,7 @@ def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 -
 
 @dataclass(frozen=True, slots=True)
 class _Upright:
-    """The paragraphs of each page, unpacked anew for each iteration, since those of all pages take much memory."""
+    """The paragraphs of each page. Each iteration unpacks them again, because all pages together need much memory."""
 
     pages: Sequence[Page]
 
@@ -43,7 +43,7 @@ class _Upright:
 
 
 def escaped(text: str) -> str:
-    """The text of one block, escaped so that it is shown as it is."""
+    """The text of one block, escaped so that Markdown shows exactly this text."""
     inside = _SPECIAL.sub(r"\\\g<0>", text)
     first = _SPECIAL_FIRST.match(inside)
     if not first:
@@ -58,7 +58,7 @@ def _page(paragraphs: Sequence[Paragraph], heights: Heights, vocabulary: Vocabul
         text = escaped(joined(item.lines, vocabulary))
         if not text:
             continue
-        # No empty line between items of one list, one between everything else.
+        # Items of the same list follow each other directly; an empty line separates everything else.
         tight = in_list and item.marker
         in_list = bool(item.marker)
         yield f"{'' if tight else chr(10)}{_start(item)}{text}\n"

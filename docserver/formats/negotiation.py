@@ -1,4 +1,4 @@
-"""Which format an Accept header asks for."""
+"""Content negotiation: chooses the format of a result by the Accept header."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class _MediaRange:
     weight: float
 
     def specificity(self, media_type: str) -> int:
-        """How exactly this range matches the media type: 2 by name, 1 by `type/*`, 0 by `*/*`, -1 if it does not."""
+        """How exactly this range matches the media type: 2 for its name, 1 for `type/*`, 0 for `*/*`, -1 if not."""
         kind, _, subkind = media_type.partition("/")
         if (self.type, self.subtype) == (kind, subkind):
             return 2
@@ -44,7 +44,7 @@ def negotiate(accept: str, *, default: str = "txt") -> Format | None:
 
 
 def _parse(part: str) -> _MediaRange | None:
-    """One media range; None if it is malformed. Only `q` matters: no other parameter tells our formats apart."""
+    """Parse one media range; None if it is malformed. Parameters other than `q` are ignored: no format needs them."""
     name, *parameters = (piece.strip().lower() for piece in part.split(";"))
     kind, slash, subkind = name.partition("/")
     if not (kind and slash and subkind) or (kind == "*" and subkind != "*"):

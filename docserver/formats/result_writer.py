@@ -1,4 +1,4 @@
-"""Writes results: small ones into memory, large ones into a file without a name, since words may fill the memory."""
+"""Writes results: small ones into memory, large ones into an unnamed temporary file, to limit the use of memory."""
 
 import asyncio
 import tempfile
@@ -16,17 +16,18 @@ from docserver.formats import TextFormat
 from docserver.model import Job, Page
 
 LARGE_RESULT_BYTES = 2_000_000
-"""Larger results become files and are not cached: 2 MB is the JSON of some 20 full pages, and Redis holds everything
-in memory."""
+"""Larger results become files and are not cached, because Redis holds everything in memory. 2 MB is the JSON of about
+20 full pages."""
 
 LARGE_PAGES = 50
-"""Results of more pages are written one at a time: each occupies a core and a thread for about a second."""
+"""Results with more pages than this are written one at a time. Each one occupies a core and a thread for at least about
+a second."""
 
 TURN_S = 30.0
-"""Longest wait for the large results before this one."""
+"""Longest wait of a large result for the large results before it."""
 
 WRITING_S = 60.0
-"""Longest time for the wait and the writing together. 2000 full pages take ten seconds as Markdown."""
+"""Time that a request gets for waiting and writing together. Writing 2000 full pages as Markdown takes ten seconds."""
 
 RETRY_AFTER_S = 5
 
@@ -67,7 +68,7 @@ class ResultWriter:
             try:
                 return await asyncio.shield(writing)
             except asyncio.CancelledError:
-                # The client is gone. The thread must end before the turn passes to the next client.
+                # The client has gone. The thread must end before the next client's large result may start.
                 stop.set()
                 await asyncio.wait({writing})
                 if not writing.cancelled() and writing.exception() is None:
@@ -75,7 +76,7 @@ class ResultWriter:
                 raise
 
     def _large_result_turn(self) -> AbstractAsyncContextManager[None]:
-        refusal = "Too many large results are being made; ask again soon, or for fewer pages."
+        refusal = "Too many large results are being made; try again soon, or request fewer pages."
         return exclusive.acquired(self._turn, within_s=TURN_S, refusal=refusal, retry_after_s=RETRY_AFTER_S)
 
     def _write(self, text_format: TextFormat, job: Job, pages: Sequence[Page], stop: threading.Event) -> ResultFile:
@@ -99,6 +100,6 @@ class ResultWriter:
                 return ResultFile(etag, file.read())
         except OSError as error:
             raise Unavailable(
-                "There is no room to make so large a result; ask for fewer pages.",
+                "There is not enough disk space for such a large result; request fewer pages.",
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             ) from error

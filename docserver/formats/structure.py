@@ -1,4 +1,4 @@
-"""Headings, by the size of their letters, and lists in the paragraphs of a page."""
+"""Finds headings and lists in the paragraphs of a page. Headings are found by the size of their letters."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,18 +10,19 @@ from docserver.model import Reading
 from docserver.typography import rise, sink
 
 HEADING_LEVELS = ((1.8, 1), (1.4, 2), (1.2, 3))
-"""How many times larger than the body's letters those of a heading are, at least, and the heading's level. Sizes that
-are measured from boxes are off by up to a tenth, so a lower ratio would make headings of ordinary lines."""
+"""Pairs of a ratio and a heading's level. A heading of this level has letters that are at least `ratio` times as large
+as those of the body. Sizes measured from boxes are off by up to a tenth, so with a lower ratio ordinary lines would
+become headings."""
 
 HEADING_LINES = 3
 HEADING_LETTERS = 200
-"""Longer paragraphs are text, however large their letters."""
+"""Most lines and letters of a heading. A longer paragraph is ordinary text, even if its letters are large."""
 
 OPENINGS = "\"'([\u00ab\u00bf\u00a1\u2018\u201a\u201c\u201e"
 UNFINISHED = (".", ",", ";", ":", "\u3002")
 
 BODY_LETTERS = 200
-"""A page with fewer letters, such as a title page, is measured against the body of the whole document."""
+"""If a page has fewer letters, as a title page has, its letters are compared with the body of the whole document."""
 
 SIDEWAYS = (90, 270)
 
@@ -34,7 +35,7 @@ _NUMBER = re.compile(r"(\d{1,3})([.)])")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A heading (`level` from 1), an item of a list (`marker` as in Markdown), or, with neither, a paragraph."""
+    """A heading (`level` from 1), an item of a list (`marker` as in Markdown), or a paragraph (neither is set)."""
 
     lines: list[list[str]]
     """The words of each line, without the marker."""
@@ -43,19 +44,21 @@ class Item:
 
 
 class Heights:
-    """The size of letters on a page and in the whole document."""
+    """Measures the size of the body's letters, on a page and in the whole document, and finds headings by it."""
 
     def __init__(self, of_pages: Iterable[Sequence[Paragraph]]) -> None:
         self._whole = _typical(word for paragraphs in of_pages for word in _words(paragraphs))
         self._body = 0.0
 
     def measure(self, paragraphs: Sequence[Paragraph]) -> None:
-        """Take the usual size of these paragraphs for the body's, if they have enough letters."""
+        """Set the size of the body's letters: from the paragraphs of this page if they have enough letters, else from
+        the whole document.
+        """
         letters = sum(len(word.text) for word in _words(paragraphs))
         self._body = _typical(_words(paragraphs)) if letters >= BODY_LETTERS else self._whole
 
     def heading_level(self, paragraph: Paragraph) -> int:
-        """1 for the largest headings, 0 for a paragraph that is none."""
+        """The level of a heading, 1 for the largest; 0 for a paragraph that is not a heading."""
         text = "".join(word.text for word in _words([paragraph]))
         if len(paragraph.lines) > HEADING_LINES or len(text) > HEADING_LETTERS or not _reads_like_heading(text):
             return 0
@@ -64,7 +67,9 @@ class Heights:
 
 
 def upright_paragraphs(reading: Reading) -> list[Paragraph]:
-    """The paragraphs of a page in their order, with boxes as wide and high as if the text were upright."""
+    """The paragraphs of a page in their order. If the text is sideways, the sides of all boxes are swapped, so that
+    their widths and heights are those of upright text.
+    """
     paragraphs = [paragraph for block in reading.blocks for paragraph in block.paragraphs]
     if reading.rotation not in SIDEWAYS:
         return paragraphs
@@ -72,7 +77,7 @@ def upright_paragraphs(reading: Reading) -> list[Paragraph]:
 
 
 def items(paragraphs: Sequence[Paragraph], heights: Heights) -> Iterator[Item]:
-    """The paragraphs of a page in their order, split where items of a list begin."""
+    """The paragraphs of a page in their order. A paragraph is split where an item of a list begins."""
     heights.measure(paragraphs)
     levels = [heights.heading_level(paragraph) for paragraph in paragraphs]
     body = [paragraph for paragraph, level in zip(paragraphs, levels, strict=True) if not level]
@@ -103,10 +108,10 @@ def _split(paragraph: Paragraph, markers: dict[int, str]) -> Iterator[Item]:
 
 
 def _markers(lines: Sequence[Line]) -> dict[int, str]:
-    """The marker of each line that begins an item, by the identity of the line.
+    """The marker of each line that begins an item of a list, by the `id()` of the line.
 
-    A number or a dash at the start of a line need not begin an item. It does if the next or the previous one continues
-    the same list.
+    A number or dash at the start of a line counts as a marker only if the next or previous candidate belongs to the
+    same list.
     """
     candidates = {id(line): kind for line in lines if (kind := _kind(line))}
     pairs = [_continues(*pair) for pair in pairwise(candidates.values())]
@@ -118,7 +123,7 @@ def _markers(lines: Sequence[Line]) -> dict[int, str]:
 
 
 def _kind(line: Line) -> str:
-    """The marker of an item that the line may begin: BULLET for any bullet, a dash, a number with its point, or ""."""
+    """The possible marker at the start of a line: BULLET for any bullet, a dash, a number with its point, or ""."""
     first = line.words[0].text if line.words else ""
     if _BULLET.match(first) and (len(first) > 1 or len(line.words) > 1):
         return BULLET
@@ -146,7 +151,7 @@ def _words(paragraphs: Iterable[Paragraph]) -> Iterator[Word]:
 
 
 def _typical(words: Iterable[Word]) -> float:
-    """The font size of most letters in pixels, from the heights of the words; 0 without words."""
+    """The median font size of all letters, in pixels, from the heights of the words; 0 without words."""
     sizes = sorted((_size(word), len(word.text)) for word in words if _has_letter(word.text))
     half = sum(letters for _, letters in sizes) / 2
     for size, letters in sizes:
@@ -157,12 +162,14 @@ def _typical(words: Iterable[Word]) -> float:
 
 
 def _size(word: Word) -> float:
-    """The font size of a word, in pixels. Its box is only as high as its letters, not all of which rise and sink."""
+    """The font size of a word, in pixels. Its box is only as high as its letters, so a word without tall or hanging
+    letters has a lower box; `rise` and `sink` correct for that.
+    """
     return (word.box[3] - word.box[1]) / (rise(word.text) + sink(word.text))
 
 
 def _reads_like_heading(text: str) -> bool:
-    """False for a whole sentence, for the rest of one, and for an item whose bullet was read as something else."""
+    """False for text that looks like a sentence, the end of a sentence, or a list item with a misread bullet."""
     first = text.lstrip(OPENINGS)[:1]
     return first.isalnum() and not first.islower() and not text.endswith(UNFINISHED)
 

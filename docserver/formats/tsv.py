@@ -1,4 +1,4 @@
-"""TSV with the columns, levels (page, block, paragraph, line, word) and numbers of Tesseract's own."""
+"""TSV with the same columns, levels (page, block, paragraph, line, word) and numbering as Tesseract's own TSV."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,14 +13,14 @@ HEADER = "level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twi
 PAGE, BLOCK, PARAGRAPH, LINE, WORD = range(1, 6)
 
 NO_CONFIDENCE = "-1"
-"""Of every row that is not a word."""
+"""The confidence of every row that is not a word."""
 
 NO_BOX = (0, 0, 0, 0)
-"""Of a page that could not be read."""
+"""The box of a page that could not be read."""
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
-    """UTF-8: a header, then a row for each page, block, paragraph, line and word; only words have a text."""
+    """Yields UTF-8: a header, then a row for each page, block, paragraph, line and word. Only words have text."""
     yield f"{HEADER}\n".encode()
     for page in pages:
         yield "".join(f"{row}\n" for row in _page(page)).encode()

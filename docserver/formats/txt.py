@@ -8,6 +8,6 @@ MEDIA_TYPE = "text/plain"
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
-    """UTF-8 without a byte order mark."""
+    """Yields UTF-8 without a byte order mark."""
     for place, page in enumerate(pages):
         yield (("\f" if place else "") + (page.reading.text if page.reading else "")).encode()

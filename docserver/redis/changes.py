@@ -18,7 +18,7 @@ RECONNECT_S = 1.0
 
 
 class Changes:
-    """Notifies the requests that wait for a job's end. A notification may get lost, so every wait needs a time limit."""
+    """Notifies requests that wait for a job's end. A notification may get lost, so every wait needs a time limit."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
