@@ -5,9 +5,14 @@ import pytest
 # Before anything imports them: a failed assertion there then shows its values too.
 pytest.register_assert_rewrite("tests.support")
 
-TIERS_WITH_SERVERS = ("integration", "acceptance")
+PLUGINS = {
+    "integration": ("tests.support.server_fixtures", "pytest_aiohttp.plugin"),
+    "acceptance": ("tests.support.server_fixtures",),
+}
+"""By tier."""
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
-    if isinstance(collector, pytest.Directory) and collector.path.name in TIERS_WITH_SERVERS:
-        collector.config.pluginmanager.import_plugin("tests.support.server_fixtures")
+    if isinstance(collector, pytest.Directory):
+        for plugin in PLUGINS.get(collector.path.name, ()):
+            collector.config.pluginmanager.import_plugin(plugin)

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +12,8 @@ from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from PIL import Image, ImageDraw, ImageFont
+from pytest_aiohttp import AiohttpClient
 
 from docserver import maintenance as maintenance_module
 from docserver.database.connection import Database
@@ -34,29 +32,18 @@ from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
 from docserver.settings import SandboxMode, Settings
 from docserver.web.app import make_app
-from tests.support.client import Client, ClientOf, MakeClient
+from tests.support.client import Client, MakeClient
 from tests.support.connections import MakeDatabase
 from tests.support.engines import engine_of
 
 
 @pytest.fixture
-async def client_of() -> AsyncIterator[ClientOf]:
-    """Serves an application until the test ends."""
-    async with AsyncExitStack() as stack:
-
-        async def serve(app: web.Application) -> Client:
-            return await stack.enter_async_context(TestClient(TestServer(app)))
-
-        yield serve
-
-
-@pytest.fixture
-def make_client(resources: Resources, client_of: ClientOf) -> MakeClient:
+def make_client(resources: Resources, aiohttp_client: AiohttpClient) -> MakeClient:
     """A client of the API, whose settings may differ from the resources'."""
 
     async def make(**settings: Any) -> Client:
         changed = replace(resources, settings=replace(resources.settings, **settings))
-        return await client_of(make_app(changed))
+        return await aiohttp_client(make_app(changed))
 
     return make
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_aiohttp import AiohttpClient
 
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from tests.support.client import Client, ClientOf, MakeClient, completed, get, kept_files, upload
+from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
 from tests.support.raw_http import UPLOAD
 from tests.support.samples import png
 from tests.support.service import form
@@ -145,7 +146,7 @@ async def test_other_bytes_are_another_document(client: Client) -> None:
 
 @pytest.mark.parametrize("change", [{"version": "9.9"}, {"models": {"eng": "sha256:0"}}, {"name": "other"}])
 async def test_with_another_engine_or_model_it_is_read_anew(
-    client: Client, resources: Resources, worker: Worker, client_of: ClientOf, change: dict[str, Any]
+    client: Client, resources: Resources, worker: Worker, aiohttp_client: AiohttpClient, change: dict[str, Any]
 ) -> None:
     first = await upload(client)
     await completed(client, first["job_id"])
@@ -155,7 +156,7 @@ async def test_with_another_engine_or_model_it_is_read_anew(
         engine=replace(resources.engine, **change),
     )
 
-    again = await upload(await client_of(make_app(updated)))
+    again = await upload(await aiohttp_client(make_app(updated)))
 
     assert again["job_id"] != first["job_id"]
 

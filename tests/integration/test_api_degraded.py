@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_aiohttp import AiohttpClient
 
 from docserver.database.connection import Database
 from docserver.documents import queries
@@ -23,7 +24,7 @@ from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
 from docserver.storage import local
 from docserver.web.app import make_app
-from tests.support.client import Client, ClientOf, completed, get, kept_files, upload
+from tests.support.client import Client, completed, get, kept_files, upload
 from tests.support.raw_http import UPLOAD, wire
 from tests.support.samples import png
 from tests.support.service import form
@@ -93,9 +94,9 @@ async def refusal(client: Client, method: str, path: str, **more: Any) -> Any:
 
 
 async def test_without_redis_a_document_is_taken_read_and_told_about(
-    no_redis: Resources, client_of: ClientOf, worker: object
+    no_redis: Resources, aiohttp_client: AiohttpClient, worker: object
 ) -> None:
-    client = await client_of(make_app(no_redis))
+    client = await aiohttp_client(make_app(no_redis))
 
     async with in_time():
         job = await upload(client)
@@ -108,16 +109,16 @@ async def test_without_redis_a_document_is_taken_read_and_told_about(
             assert response.status == 204
 
 
-async def test_without_redis_it_is_ready_but_degraded(no_redis: Resources, client_of: ClientOf) -> None:
-    client = await client_of(make_app(no_redis))
+async def test_without_redis_it_is_ready_but_degraded(no_redis: Resources, aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(make_app(no_redis))
 
     assert (await get(client, "/readyz"))["status"] == "degraded"
 
 
 async def test_without_mysql_an_upload_is_refused_soon_and_leaves_nothing(
-    no_mysql: Resources, client_of: ClientOf
+    no_mysql: Resources, aiohttp_client: AiohttpClient
 ) -> None:
-    client = await client_of(make_app(no_mysql))
+    client = await aiohttp_client(make_app(no_mysql))
 
     async with in_time():
         problem = await refusal(client, "POST", UPLOAD, data=form(png()))
@@ -142,25 +143,25 @@ NO_ID = "01a20ad8-2046-729e-bbd1-5bce8a788392"
     ],
 )
 async def test_without_mysql_what_only_it_knows_is_refused_soon(
-    no_mysql: Resources, client_of: ClientOf, method: str, path: str
+    no_mysql: Resources, aiohttp_client: AiohttpClient, method: str, path: str
 ) -> None:
-    client = await client_of(make_app(no_mysql))
+    client = await aiohttp_client(make_app(no_mysql))
 
     async with in_time():
         assert (await refusal(client, method, path))["code"] == "database_unavailable"
 
 
 async def test_without_mysql_many_who_ask_at_once_are_all_refused_soon(
-    no_mysql: Resources, client_of: ClientOf
+    no_mysql: Resources, aiohttp_client: AiohttpClient
 ) -> None:
-    client = await client_of(make_app(no_mysql))
+    client = await aiohttp_client(make_app(no_mysql))
 
     async with in_time():
         await asyncio.gather(*(refusal(client, "GET", "/v1/documents/list-document") for _ in range(40)))
 
 
-async def test_without_mysql_it_is_alive_but_not_ready(no_mysql: Resources, client_of: ClientOf) -> None:
-    client = await client_of(make_app(no_mysql))
+async def test_without_mysql_it_is_alive_but_not_ready(no_mysql: Resources, aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(make_app(no_mysql))
 
     assert await get(client, "/livez") == {"status": "ok"}
     async with client.get("/readyz") as response:
@@ -169,10 +170,10 @@ async def test_without_mysql_it_is_alive_but_not_ready(no_mysql: Resources, clie
 
 
 async def test_without_mysql_and_redis_every_answer_comes_soon(
-    no_mysql: Resources, client_of: ClientOf, tmp_path: Path
+    no_mysql: Resources, aiohttp_client: AiohttpClient, tmp_path: Path
 ) -> None:
     redis = Redis(f"unix://{tmp_path / 'broken.sock'}", timeout_s=TIMEOUT_S)
-    client = await client_of(make_app(with_redis(no_mysql, redis)))
+    client = await aiohttp_client(make_app(with_redis(no_mysql, redis)))
 
     async with in_time():
         await refusal(client, "POST", UPLOAD, data=form(png()))
@@ -185,14 +186,14 @@ async def test_without_mysql_and_redis_every_answer_comes_soon(
 
 
 async def test_a_request_that_takes_too_long_altogether_is_refused(
-    resources: Resources, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hang(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
     monkeypatch.setattr("docserver.documents.queries.document_list", hang)
     settings = replace(resources.settings, request_timeout_s=TIMEOUT_S)
-    client = await client_of(make_app(replace(resources, settings=settings)))
+    client = await aiohttp_client(make_app(replace(resources, settings=settings)))
 
     async with in_time():
         problem = await refusal(client, "GET", "/v1/documents/list-document")
@@ -201,11 +202,11 @@ async def test_a_request_that_takes_too_long_altogether_is_refused(
 
 
 async def test_a_wait_that_was_granted_is_not_cut_short(
-    client: Client, resources: Resources, client_of: ClientOf
+    client: Client, resources: Resources, aiohttp_client: AiohttpClient
 ) -> None:
     job = await upload(client)
     settings = replace(resources.settings, request_timeout_s=TIMEOUT_S, rate_limit=False)
-    hurried = await client_of(make_app(replace(resources, settings=settings)))
+    hurried = await aiohttp_client(make_app(replace(resources, settings=settings)))
 
     assert (await get(hurried, f"/v1/jobs/{job['job_id']}", wait=1))["status"] == "pending"
 
@@ -266,10 +267,10 @@ async def test_a_disk_that_fails_is_a_part_that_is_away(
 
 @pytest.mark.parametrize("body", ["Content-Length: 50", "Transfer-Encoding: chunked"])
 async def test_a_body_that_does_not_come_is_not_waited_for(
-    resources: Resources, client_of: ClientOf, body: str
+    resources: Resources, aiohttp_client: AiohttpClient, body: str
 ) -> None:
     settings = replace(resources.settings, body_timeout_s=TIMEOUT_S)
-    client = await client_of(make_app(replace(resources, settings=settings)))
+    client = await aiohttp_client(make_app(replace(resources, settings=settings)))
 
     async with wire(client.port or 0) as sender:
         await sender.send_head(body, method="DELETE", path=f"/v1/documents/{NO_ID}")

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 from PIL import Image
+from pytest_aiohttp import AiohttpClient
 
 from docserver.formats import FORMATS, PDF, Format
 from docserver.jobs.pipeline import Pipeline
@@ -16,7 +17,7 @@ from docserver.jobs.worker import Worker
 from docserver.ocr.server.sandbox_probe import Sandbox
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from tests.support.client import Client, ClientOf, MakeClient, completed, get, upload
+from tests.support.client import Client, MakeClient, completed, get, upload
 from tests.support.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
 from tests.support.samples.pictures import picture, saved
 from tests.support.waiting import in_time
@@ -227,10 +228,10 @@ async def test_without_redis_documents_are_uploaded_read_and_fetched(without_red
     assert (ready["status"], ready["checks"]["redis"]["status"]) == ("degraded", "unavailable")
 
 
-async def test_without_a_sandbox_it_is_ready_but_says_so(resources: Resources, client_of: ClientOf) -> None:
+async def test_without_a_sandbox_it_is_ready_but_says_so(resources: Resources, aiohttp_client: AiohttpClient) -> None:
     lesser = replace(resources, sandbox=Sandbox("unavailable", "no Landlock, seccomp"))
 
-    ready = await get(await client_of(make_app(lesser)), "/readyz")
+    ready = await get(await aiohttp_client(make_app(lesser)), "/readyz")
 
     assert ready["status"] == "degraded"
     assert ready["checks"]["sandbox"] == {"status": "unavailable", "detail": "no Landlock, seccomp"}

@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pytest_aiohttp import AiohttpClient
 
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.web.app import make_app
-from tests.support.client import Client, ClientOf, MakeClient, completed, get, post, upload
+from tests.support.client import Client, MakeClient, completed, get, post, upload
 from tests.support.raw_http import UPLOAD
 from tests.support.samples import page_text, pdf_texts, png
 from tests.support.samples.languages import TEXTS, sheet
@@ -74,14 +75,14 @@ async def test_auto_stands_alone(client: Client, given: str) -> None:
 
 
 async def test_the_same_document_is_known_again_until_another_model_is_installed(
-    make_client: MakeClient, resources: Resources, worker: Worker, client_of: ClientOf
+    make_client: MakeClient, resources: Resources, worker: Worker, aiohttp_client: AiohttpClient
 ) -> None:
     client = await make_client(rate_limit=False, deduplicate=True)
     first = await upload(client, tiff("deu"), languages="auto")
     await completed(client, first["job_id"])
     more = replace(resources.engine, models={**resources.engine.models, "yor": "sha256:0"})
     settings = replace(resources.settings, rate_limit=False, deduplicate=True)
-    grown = await client_of(make_app(replace(resources, engine=more, settings=settings)))
+    grown = await aiohttp_client(make_app(replace(resources, engine=more, settings=settings)))
 
     again = await upload(client, tiff("deu"), languages="auto")
     anew = await upload(grown, tiff("deu"), languages="auto")

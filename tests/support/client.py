@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from docserver.resources import Resources
@@ -12,7 +11,6 @@ from tests.support.samples import png
 from tests.support.service import form
 
 Client = TestClient[Any, Any]
-ClientOf = Callable[[web.Application], Awaitable[Client]]
 MakeClient = Callable[..., Awaitable[Client]]
 
 
