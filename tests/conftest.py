@@ -1,18 +1,20 @@
 """Loads what only some tiers need; unit tests start without it."""
 
+from pathlib import Path
+
 import pytest
 
 # Before anything imports them: a failed assertion there then shows its values too.
 pytest.register_assert_rewrite("tests.support")
 
-PLUGINS = {
-    "integration": ("tests.support.server_fixtures", "pytest_aiohttp.plugin"),
-    "acceptance": ("tests.support.server_fixtures",),
-}
-"""By tier."""
+UNIT = Path(__file__).parent / "unit"
+
+OF_OTHER_TIERS = ("pytest_aiohttp.plugin", "tests.support.server_fixtures")
 
 
-def pytest_collectstart(collector: pytest.Collector) -> None:
-    if isinstance(collector, pytest.Directory):
-        for plugin in PLUGINS.get(collector.path.name, ()):
-            collector.config.pluginmanager.import_plugin(plugin)
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the plugins of the other tiers, unless only unit tests are asked for: importing them takes a second."""
+    asked = [Path(config.invocation_params.dir, argument.partition("::")[0]).resolve() for argument in config.args]
+    if not all(path.is_relative_to(UNIT) for path in asked):
+        for plugin in OF_OTHER_TIERS:
+            config.pluginmanager.import_plugin(plugin)
