@@ -67,7 +67,7 @@ async def test_cancel_kills_the_page_being_read_on_another_instance(start: Start
     assert (await api.finished(second["job_id"]))["status"] == "completed"
 
 
-async def test_without_redis_cancel_kills_the_page_at_the_next_beat(start: Start, tmp_path: Path) -> None:
+async def test_without_redis_cancel_kills_the_page_at_the_next_heartbeat(start: Start, tmp_path: Path) -> None:
     service = await start(slots="1", redis_url=f"unix://{tmp_path}/nobody.sock", lease_s=str(HEARTBEATS_PER_LEASE))
     job, family = await reading(service, service)
 

@@ -216,7 +216,7 @@ async def test_an_outage_longer_than_the_lease_costs_no_document(place: Place, h
     async with held(service):
         await place.must_upload(service, pages=2)
         await place.claimed()
-        # Not before its first beat is it certain that the worker asks for nothing else.
+        # Not before its first heartbeat is it certain that the worker asks for nothing else.
         first = await place.one("SELECT lease_until FROM {}.jobs")
         await until(lambda: _extended(place, first))
         await kill(hurt.database)
@@ -262,7 +262,7 @@ async def test_a_row_that_stays_locked_for_too_long_is_written_later(place: Plac
 
 
 async def test_the_victim_of_a_deadlock_tries_again(place: Place, hurt: Servers) -> None:
-    # Neither beat nor maintenance come in between, which would wait for the same rows.
+    # Neither heartbeat nor maintenance come in between, which would wait for the same rows.
     service = await place.start(mysql_timeout_s="10", lease_s="300", maintenance_s="300")
     async with as_root(hurt, place) as cursor:
         made = await place.must_upload(service, pages=8)

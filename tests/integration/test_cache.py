@@ -16,35 +16,21 @@ from docserver.redis.cache import (
     JOB_KEY,
     RESULT_KEY,
     Cache,
-    CachedJob,
     CacheEntry,
 )
 from docserver.redis.client import Redis
 from docserver.resources import Resources
-
-TTL_S = 100
+from tests.support.cached_jobs import DONE, TTL_S, cache_in, fresh, job
 
 
 @pytest.fixture
 def cache(resources: Resources) -> Cache:
-    return Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
+    return cache_in(resources.redis)
 
 
 @pytest.fixture
 def without_redis(dead_redis: Redis) -> Cache:
-    return Cache(dead_redis, ttl_s=TTL_S, max_result_bytes=1000)
-
-
-def job(version: int, status: Status = Status.PENDING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:
-    return CachedJob(version, status, body)
-
-
-DONE = job(5, Status.COMPLETED)
-
-
-def kept(state: CachedJob, result: bytes | None) -> CacheEntry:
-    """What a reader is told without the database being asked."""
-    return CacheEntry(state, fresh=True, result=result)
+    return cache_in(dead_redis)
 
 
 async def left_ms(resources: Resources, key: str) -> int:
@@ -147,9 +133,9 @@ async def test_a_result_is_kept_with_its_job_under_its_name(cache: Cache, resour
     await cache.put_result(job_id, "txt:", version=5, body=b"text")
     await cache.put_result(job_id, "json:1-2", version=5, body=b"\x00json")
 
-    assert await cache.result(job_id, "txt:") == kept(DONE, b"text")
-    assert await cache.result(job_id, "json:1-2") == kept(DONE, b"\x00json")
-    assert await cache.result(job_id, "json:") == kept(DONE, None)
+    assert await cache.result(job_id, "txt:") == fresh(DONE, b"text")
+    assert await cache.result(job_id, "json:1-2") == fresh(DONE, b"\x00json")
+    assert await cache.result(job_id, "json:") == fresh(DONE, None)
     assert 0 < await left_ms(resources, RESULT_KEY.format(job_id)) <= 50_000
 
 
@@ -163,8 +149,8 @@ async def test_results_are_dropped_when_their_job_changes_and_kept_when_it_does_
     changed = job(6, Status.COMPLETED)
     await cache.put_job(changed, job_id=job_id)
 
-    assert unchanged == kept(DONE, b"text")
-    assert await cache.result(job_id, "txt:") == kept(changed, None)
+    assert unchanged == fresh(DONE, b"text")
+    assert await cache.result(job_id, "txt:") == fresh(changed, None)
 
 
 @pytest.mark.parametrize("version", [4, 6, 50])
@@ -174,7 +160,7 @@ async def test_a_result_of_another_version_is_not_kept(cache: Cache, version: in
 
     await cache.put_result(job_id, "txt:", version=version, body=b"text")
 
-    assert await cache.result(job_id, "txt:") == kept(DONE, None)
+    assert await cache.result(job_id, "txt:") == fresh(DONE, None)
 
 
 async def test_a_result_without_its_job_is_not_kept(cache: Cache, resources: Resources) -> None:
@@ -192,8 +178,8 @@ async def test_a_result_that_is_too_large_is_not_kept(cache: Cache) -> None:
     await cache.put_result(job_id, "largest", version=5, body=b"x" * 1000)
     await cache.put_result(job_id, "larger", version=5, body=b"x" * 1001)
 
-    assert await cache.result(job_id, "largest") == kept(DONE, b"x" * 1000)
-    assert await cache.result(job_id, "larger") == kept(DONE, None)
+    assert await cache.result(job_id, "largest") == fresh(DONE, b"x" * 1000)
+    assert await cache.result(job_id, "larger") == fresh(DONE, None)
 
 
 async def test_without_redis_nothing_is_known_and_nothing_raises_but_what_must_be_repeated(
@@ -222,4 +208,4 @@ async def test_a_cache_whose_scripts_were_forgotten_goes_on(cache: Cache, resour
     await cache.put_job(DONE, job_id=job_id)
     await cache.put_result(job_id, "txt:", version=5, body=b"text")
 
-    assert await cache.result(job_id, "txt:") == kept(DONE, b"text")
+    assert await cache.result(job_id, "txt:") == fresh(DONE, b"text")

@@ -7,38 +7,22 @@ from uuid import uuid4
 import pytest
 
 from docserver.errors import RedisUnavailable
-from docserver.model import Status
 from docserver.redis.cache import (
     Cache,
-    CachedJob,
-    CacheEntry,
 )
 from docserver.redis.client import Redis
 from docserver.resources import Resources
-
-TTL_S = 100
+from tests.support.cached_jobs import DONE, TTL_S, cache_in, fresh, job
 
 
 @pytest.fixture
 def cache(resources: Resources) -> Cache:
-    return Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
+    return cache_in(resources.redis)
 
 
 @pytest.fixture
 def without_redis(dead_redis: Redis) -> Cache:
-    return Cache(dead_redis, ttl_s=TTL_S, max_result_bytes=1000)
-
-
-def job(version: int, status: Status = Status.PENDING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:
-    return CachedJob(version, status, body)
-
-
-DONE = job(5, Status.COMPLETED)
-
-
-def kept(state: CachedJob, result: bytes | None) -> CacheEntry:
-    """What a reader is told without the database being asked."""
-    return CacheEntry(state, fresh=True, result=result)
+    return cache_in(dead_redis)
 
 
 @pytest.fixture
@@ -71,7 +55,7 @@ async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_b
 
     assert await other.job(job_id) == DONE
     assert await cache.job(job_id) == job(8)
-    assert await cache.result(job_id, "txt:") == kept(job(8), None)
+    assert await cache.result(job_id, "txt:") == fresh(job(8), None)
     assert await cache.job(newer_elsewhere) == job(9)
     await cache.flush()
 

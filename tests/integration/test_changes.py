@@ -8,23 +8,17 @@ import pytest
 from docserver.model import Status
 from docserver.redis.cache import (
     Cache,
-    CachedJob,
 )
 from docserver.redis.changes import Changes
 from docserver.resources import Resources
+from tests.support.cached_jobs import cache_in, job
 from tests.support.redis_state import listening
 from tests.support.waiting import in_time
-
-TTL_S = 100
 
 
 @pytest.fixture
 def cache(resources: Resources) -> Cache:
-    return Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
-
-
-def job(version: int, status: Status = Status.PENDING, body: bytes = b'{"a": "\xc3\xbc\\n"}') -> CachedJob:
-    return CachedJob(version, status, body)
+    return cache_in(resources.redis)
 
 
 async def test_how_far_a_job_has_come_wakes_nobody(cache: Cache, resources: Resources) -> None:

@@ -1,4 +1,4 @@
-"""Claims as one process holds them: kept by beats, lost when taken away or not extended in time, given back."""
+"""Claims as one process holds them: kept by heartbeats, lost when taken away or not extended in time, given back."""
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
@@ -80,7 +80,7 @@ async def ended(task: asyncio.Task[Any]) -> Any:
         return await task
 
 
-async def test_a_claim_that_was_taken_away_interrupts_its_work_at_the_next_beat(resources: Resources) -> None:
+async def test_a_claim_that_was_taken_away_interrupts_its_work_at_the_next_heartbeat(resources: Resources) -> None:
     _, job_id = await make_job(resources.db, total=1)
     claims, work = claims_of(resources), Work()
     task = asyncio.create_task(do(claims, job_id, work))
@@ -95,7 +95,7 @@ async def test_a_claim_that_was_taken_away_interrupts_its_work_at_the_next_beat(
     assert (still_working, work.cancelled) == (True, True)
 
 
-async def test_a_job_that_ends_interrupts_who_works_on_it_long_before_the_next_beat(resources: Resources) -> None:
+async def test_a_job_that_ends_interrupts_who_works_on_it_long_before_the_next_heartbeat(resources: Resources) -> None:
     _, job_id = await make_job(resources.db, total=1)
     claims, work = claims_of(resources, lease_s=FOREVER_S), Work()
     await listening(resources)

@@ -191,7 +191,7 @@ class Life(JobMachine):
             self.jobs[job_id].release(claim_id)
 
     @rule(worker=st.integers(0, WORKERS - 1))
-    def beat(self, worker: int) -> None:
+    def heartbeat(self, worker: int) -> None:
         held = {claim_id: job_id for one, claim_id, job_id in self.claims if one is self.workers[worker]}
         before = {claim_id for claim_id in held if self.workers[worker]._leases[claim_id].lost}
         self.run(self.workers[worker].heartbeat())
@@ -199,13 +199,13 @@ class Life(JobMachine):
             if claim_id in before:
                 # It has learned that already, and does not ask again: what it holds no more may lapse.
                 continue
-            stands = job_id in self.jobs and self.jobs[job_id].beat(claim_id)
+            stands = job_id in self.jobs and self.jobs[job_id].heartbeat(claim_id)
             assert self.workers[worker]._leases[claim_id].lost == (not stands)
 
     @precondition(lambda self: self.claims)
     @rule(n=which)
     def lapse(self, n: int) -> None:
-        """So much time passes without a beat that the lease is over."""
+        """So much time passes without a heartbeat that the lease is over."""
         job, claim_id, _ = self.held(n)
 
         async def pass_time() -> None:
@@ -239,9 +239,9 @@ class Life(JobMachine):
 
     @precondition(lambda self: self.claims)
     @rule(n=which, worker=st.integers(0, WORKERS - 1))
-    def a_lease_is_over_and_some_worker_beats(self, n: int, worker: int) -> None:
+    def a_lease_is_over_and_some_worker_sends_a_heartbeat(self, n: int, worker: int) -> None:
         self.lapse(n)
-        self.beat(worker)
+        self.heartbeat(worker)
         self.reap()
 
     # --- what maintenance and faults do

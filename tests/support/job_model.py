@@ -122,7 +122,7 @@ class Job:
         for part in self.parts():
             part.lapsed = part.lapsed or part.claim == claim
 
-    def beat(self, claim: UUID) -> bool:
+    def heartbeat(self, claim: UUID) -> bool:
         """Extend the claim's leases; whether it stands."""
         for part in self.parts():
             if part.claim == claim:
