@@ -1,7 +1,7 @@
-"""Child side: Landlock through ctypes, with which a process gives up files, TCP and signals to others; no policy.
+"""Child side: Landlock through ctypes. A process uses it to give up files, TCP, and signals to other processes.
 
-The only library on PyPI (landlock 1.0.0.dev5) supports neither networks nor scopes.
-Source: landlock(7) and linux/landlock.h.
+What is given up is decided in `policy`. The only library on PyPI (landlock 1.0.0.dev5) supports neither networks nor
+scopes. Source: landlock(7) and linux/landlock.h.
 """
 
 import ctypes
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-# The same numbers on every architecture.
+# System call numbers, which are the same on every architecture.
 SYS_CREATE_RULESET = 444
 SYS_ADD_RULE = 445
 SYS_RESTRICT_SELF = 446
@@ -29,13 +29,14 @@ MAKE_REG = 1 << 8
 TRUNCATE = 1 << 14
 
 HANDLED_FILES = ((1, (1 << 13) - 1), (2, 1 << 13), (3, TRUNCATE), (5, 1 << 15))
-"""(ABI version, rights to files that it adds). Every right is refused unless a rule grants it."""
+"""Pairs of an ABI version and the rights to files that it adds. Every right is refused unless a rule grants it."""
 
 HANDLED_TCP = (4, 0b11)
-"""(ABI version, rights): bind and connect."""
+"""The ABI version that adds TCP, and the rights: bind and connect."""
 
 SCOPED = (6, 0b11)
-"""(ABI version, scopes): abstract unix sockets of processes outside the sandbox, and signals to them."""
+"""The ABI version that adds scopes, and the scopes: no abstract unix sockets of processes outside the sandbox, and no
+signals to them."""
 
 ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 """The rights that a rule for a single file may grant."""
@@ -56,27 +57,27 @@ class _PathBeneath(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What may be done with a file, or with a directory and all below it."""
+    """The rights to a file, or to a directory and everything below it."""
 
     path: Path
     access: int
 
 
 def abi() -> int:
-    """The version of the kernel's Landlock; 0 where there is none."""
+    """The version of the kernel's Landlock; 0 if the kernel has none."""
     version: int = ctypes.CDLL(None).syscall(SYS_CREATE_RULESET, None, 0, CREATE_RULESET_VERSION)
     return max(0, version)
 
 
 def restrict(rules: Iterable[Rule]) -> None:
-    """Refuse this thread and its descendants everything but what the rules grant. Skips paths that do not exist.
+    """Refuse this thread and its descendants everything that no rule grants. Rules for missing paths are skipped.
 
     Needs no-new-privileges. Raises OSError if the kernel refuses.
     """
     version = abi()
     files = sum(rights for since, rights in HANDLED_FILES if version >= since)
     attributes = _Ruleset(files, _since(HANDLED_TCP, version), _since(SCOPED, version))
-    # An older kernel accepts fields that it does not know if they are 0.
+    # An older kernel accepts fields that it does not know, if their value is 0.
     ruleset = _call(SYS_CREATE_RULESET, ctypes.byref(attributes), ctypes.sizeof(attributes), 0)
     try:
         for rule in rules:

@@ -1,6 +1,7 @@
-"""Child side: what an OCR process may reach; it gives up all else. How Landlock and seccomp work is not here.
+"""Child side: what an OCR process may access; it gives up everything else through `landlock` and `seccomp`.
 
-Run as a program, it confines itself and prints what took hold. So the server learns what the kernel can do.
+Run as a program, this module confines its process and prints what was enforced. The server uses this to find out what
+the kernel supports.
 """
 
 import ctypes
@@ -17,13 +18,13 @@ from docserver.ocr.sandbox.landlock import Rule
 from docserver.settings import SandboxMode
 
 PROGRAMS = ("tesseract", "pdftoppm", "pdfinfo")
-"""The programs that an OCR process starts. Their libraries and data lie beside them."""
+"""The programs that an OCR process starts. Their libraries and data are in directories next to theirs."""
 
 READ = landlock.READ_FILE | landlock.READ_DIR
 RUN = READ | landlock.EXECUTE
 READ_WRITE = READ | landlock.WRITE_FILE | landlock.TRUNCATE | landlock.MAKE_REG | landlock.MAKE_DIR
 READ_WRITE |= landlock.REMOVE_FILE | landlock.REMOVE_DIR
-"""Without the rights to run what was written, and to make links, sockets or pipes."""
+"""Rights to the scratch directory. The rights to run programs and to make links, sockets or pipes are not included."""
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 BELOW_PREFIX = ("bin", "lib", "lib64", "libexec", "pyvenv.cfg", "share")
@@ -45,20 +46,20 @@ PLACES_IN_ENVIRONMENT = ("TESSDATA_PREFIX", "FONTCONFIG_FILE", "FONTCONFIG_PATH"
 PR_SET_NO_NEW_PRIVS = 38
 CAPABILITY_VERSION = 0x20080522
 DAC_READ_SEARCH = 1 << 2
-"""Root keeps this capability to read programs and files of other users; Landlock still decides which."""
+"""The only capability that root keeps. It allows reading files of other users; Landlock still limits which files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What took hold."""
+    """What the kernel enforces on a process."""
 
     landlock: int
-    """The ABI version that is in force; 0 is none."""
+    """The ABI version in force; 0 if Landlock is not in force."""
     seccomp: bool
 
     @property
     def complete(self) -> bool:
-        """True if the process can reach neither files nor networks but its own."""
+        """True if both are in force, so that the process can access neither other files nor networks."""
         return bool(self.landlock) and self.seccomp
 
     def __str__(self) -> str:
@@ -67,14 +68,14 @@ class Confinement:
 
 
 class NotConfined(Exception):
-    """The sandbox is required and impossible."""
+    """The sandbox is required, but the kernel does not support it."""
 
 
 def confine(*, mode: SandboxMode, models: Path, scratch: Path, source: Path) -> Confinement:
-    """Give up everything but what reading needs, the files in `source`, and writing in `scratch`; for good.
+    """Give up everything for ever, except what reading needs, the files in `source`, and writing in `scratch`.
 
-    Call it while there is a single thread; later threads inherit it. Raises NotConfined if `mode` requires more than
-    the kernel can do.
+    Call this while there is a single thread; later threads inherit the sandbox. Raises NotConfined if `mode` requires
+    more than the kernel supports.
     """
     _give_up_privileges()
     if mode is SandboxMode.OFF:
@@ -91,7 +92,7 @@ def rules(*, models: Path, scratch: Path, source: Path) -> Iterator[Rule]:
     """The rules for programs, libraries, models and fonts, for the document's directory and the scratch directory."""
     yield from (Rule(Path(place), RUN) for place in SYSTEM)
     yield from (Rule(place, RUN) for place in _installed())
-    # The package's own directory and not its parent: in a source tree the data directory lies beside it.
+    # Allow the package's own directory and not its parent: in a source tree, the parent contains the data directory.
     yield Rule(Path(__file__).parents[2], READ)
     yield from (Rule(Path(place), READ) for place in CONFIGURATION)
     if home := os.environ.get("HOME"):
@@ -109,7 +110,7 @@ def rules(*, models: Path, scratch: Path, source: Path) -> Iterator[Rule]:
 
 
 def _installed() -> set[Path]:
-    """Where Python and the programs lie, with their libraries and data, if not below SYSTEM."""
+    """The directories of Python and the programs, with their libraries and data. Some may not be below SYSTEM."""
     directories, prefixes = set(), {Path(sys.prefix), Path(sys.base_prefix)}
     for program in PROGRAMS:
         if path := shutil.which(program):
@@ -145,7 +146,7 @@ def _give_up_privileges() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
-    # Effective, permitted and inheritable sets; then the same for capabilities above 31.
+    # The effective, permitted and inheritable sets for capabilities 0 to 31, and then the same for those above.
     sets = (ctypes.c_uint32 * 6)()
     if libc.capget(ctypes.byref(header), ctypes.byref(sets)) == 0:
         remaining = sets[1] & DAC_READ_SEARCH
@@ -153,7 +154,7 @@ def _give_up_privileges() -> None:
 
 
 def main() -> None:
-    """Confine this process, and print what took hold as JSON."""
+    """Confine this process, and print as JSON what the kernel enforces."""
     nothing = Path(os.devnull)
     confinement = confine(mode=SandboxMode.PREFER, models=nothing, scratch=nothing, source=nothing)
     sys.stdout.write(json.dumps(asdict(confinement)))

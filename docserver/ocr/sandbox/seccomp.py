@@ -1,4 +1,4 @@
-"""Child side: the seccomp filter, assembled and installed. Which calls it refuses stands in `syscalls`.
+"""Child side: assembles and installs the seccomp filter. `syscalls` lists the system calls that it refuses.
 
 The binding on PyPI (pyseccomp) needs a C library that pip does not install.
 Source: seccomp(2), linux/filter.h, linux/audit.h.
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from docserver.ocr.sandbox import syscalls
 
 ARCHITECTURES: Mapping[str, int] = MappingProxyType({"x86_64": 0xC000003E, "aarch64": 0xC00000B7})
-"""AUDIT_ARCH_*: both 64-bit and little-endian."""
+"""Machine → the kernel's AUDIT_ARCH_* number. Both are 64-bit and little-endian."""
 
 PR_SET_SECCOMP = 22
 MODE_FILTER = 2
@@ -24,7 +24,8 @@ KILL_PROCESS = 0x80000000
 ALLOW = 0x7FFF0000
 ERRNO = 0x00050000
 REFUSE = ERRNO | errno.EPERM
-"""An error and not death, because libraries try such calls and have another way."""
+"""A refused call fails with an error and does not kill the process, because some libraries try such calls and then do
+without them."""
 UNKNOWN = ERRNO | errno.ENOSYS
 
 NUMBER_OFFSET = 0
@@ -50,7 +51,7 @@ REFUSED_PRCTL = (
 )
 
 _Instruction = tuple[int, int, int, int]
-"""Code, steps over if true, steps over if false, operand."""
+"""Operation code, instructions to skip if true, instructions to skip if false, operand."""
 
 
 class _Program(ctypes.Structure):
@@ -58,12 +59,13 @@ class _Program(ctypes.Structure):
 
 
 def supported() -> bool:
-    """True if there is a filter for this machine."""
+    """True if there is a filter for this machine's architecture."""
     return platform.machine() in ARCHITECTURES
 
 
 def install(*, server: int, group: int) -> None:
-    """Filter the calls of this process and its descendants. They cannot signal the server, even without Landlock.
+    """Filter the system calls of this process and its descendants. Even without Landlock, they cannot send signals to
+    the server, which has the process id `server` and the process group `group`.
 
     Needs no-new-privileges and a single thread. Raises OSError if the kernel refuses.
     """
@@ -80,13 +82,13 @@ def assemble(machine: str, *, server: int, group: int) -> list[_Instruction]:
     judged = syscalls.JUDGED[machine]
     filters = [
         (LOAD, 0, 0, ARCHITECTURE_OFFSET),
-        # Calls of another architecture have other numbers; none of the programs makes any.
+        # Calls of another architecture have other numbers, and none of the programs makes such calls.
         (EQUAL, 1, 0, ARCHITECTURES[machine]),
         (RETURN, 0, 0, KILL_PROCESS),
         (LOAD, 0, 0, NUMBER_OFFSET),
         (AT_LEAST, 0, 1, syscalls.LAST + 1),
         (RETURN, 0, 0, UNKNOWN),
-        # Its flags lie in memory, which a filter cannot read. The C library uses clone instead.
+        # The flags of clone3 are in memory, which a filter cannot read. The C library then uses clone instead.
         (EQUAL, 0, 1, judged["clone3"]),
         (RETURN, 0, 0, UNKNOWN),
     ]
@@ -105,10 +107,10 @@ def assemble(machine: str, *, server: int, group: int) -> list[_Instruction]:
 
 
 def _refused_if(number: int, argument: int, test: _Instruction) -> list[_Instruction]:
-    """Refuse a call if its argument passes the test, an instruction that skips the next one otherwise."""
+    """Refuse a call if its argument passes the test. `test` is an instruction that skips the next one if it fails."""
     return [
         (EQUAL, 0, 4, number),
-        # The low half of the argument, because each of these is an int.
+        # Load only the low half of the argument, because all these arguments are ints.
         (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
         test,
         (RETURN, 0, 0, REFUSE),

@@ -1,6 +1,7 @@
 """Child side: the system calls that reading a document never needs, with their numbers. `seccomp` refuses them.
 
-Numbers: asm/unistd_64.h (x86_64) and asm-generic/unistd.h (aarch64); 0 if an architecture has no such call.
+The numbers are from asm/unistd_64.h (x86_64) and asm-generic/unistd.h (aarch64). 0 means that the architecture does not
+have the call.
 """
 
 from collections.abc import Mapping
@@ -39,15 +40,16 @@ _REFUSED = """
     iopl 172 0, ioperm 173 0, modify_ldt 154 0, personality 135 92, settimeofday 164 170, clock_settime 227 112,
     adjtimex 159 171, clock_adjtime 305 266, vhangup 153 58, uselib 134 0, nfsservctl 180 42, lookup_dcookie 212 18
 """
-"""In this order: networks; other processes, and leaving one's own group; mounts and namespaces; attributes of files,
-which Landlock does not protect, and access to files without paths; memory and messages that no limit counts or that
-outlive the process; the kernel itself."""
+"""The groups of calls, in this order: networks; other processes, and leaving the own process group; mounts and
+namespaces; attributes of files, which Landlock does not protect, and access to files without paths; memory and messages
+that no limit counts or that outlive the process; the kernel itself."""
 
 _JUDGED = "clone 56 220, clone3 435 435, prlimit64 302 261, prctl 157 167, ioctl 16 29, kill 62 129, tgkill 234 131"
-"""Calls that are needed with some arguments and refused with others."""
+"""Calls that reading needs with some arguments. With other arguments they are refused."""
 
 LAST = 462
-"""mseal, of Linux 6.10. Later calls have the same numbers everywhere; the filter answers like a kernel without them."""
+"""The last known call: mseal, of Linux 6.10. For later calls, the filter answers like a kernel that lacks them. Their
+numbers are the same on all architectures."""
 
 
 def _numbers(table: str, machine: str) -> Mapping[str, int]:

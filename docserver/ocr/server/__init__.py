@@ -1,1 +1,1 @@
-"""Server side: the slots and their OCR processes, which are started, watched, killed and replaced. Decodes nothing."""
+"""Server side: the slots, which start, watch, kill and replace OCR processes. Nothing here decodes a document."""

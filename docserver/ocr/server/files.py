@@ -1,4 +1,4 @@
-"""Server side: how a document reaches an OCR process, and how the file that it writes comes back."""
+"""Server side: makes a document available to an OCR process, and opens the file that the process has written."""
 
 import errno
 import os
@@ -9,10 +9,11 @@ from typing import BinaryIO
 
 
 def expose(source: Path, directory: Path) -> Path:
-    """Put a document into the only directory that an OCR process may read. Raises FileNotFoundError if either is gone.
+    """Put a document into the only directory for documents that an OCR process may read; returns its path there.
 
-    It is a hard link, which costs nothing and through which a confined process cannot write; or a copy, if the
-    storage is on another file system. The path is absolute, so no program takes it for an option.
+    It is a hard link, or a copy if the storage is on another file system. The sandbox keeps a process from writing to
+    it. The path is absolute, so no program takes it for an option. Raises FileNotFoundError if the document or the
+    directory does not exist.
     """
     exposed = directory / source.name
     exposed.unlink(missing_ok=True)
@@ -25,11 +26,11 @@ def expose(source: Path, directory: Path) -> Path:
 
 def open_result(path: Path) -> BinaryIO:
     """Open the file that an OCR process has written. Raises OSError unless it is a regular file with one name."""
-    # The process may have left a link to another file, or a pipe, which would block.
+    # A process that was taken over may have left a link to another file, or a pipe, which would block the server.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     result = os.fdopen(descriptor, "rb")
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         result.close()
-        raise OSError(errno.EINVAL, "This is no regular file with one name.")
+        raise OSError(errno.EINVAL, "This is not a regular file with one name.")
     return result

@@ -1,4 +1,4 @@
-"""Server side: the process of a slot, started, watched, killed with all that it started, and waited for."""
+"""Server side: starts, watches and kills the OCR process of a slot, with everything that the process has started."""
 
 import asyncio
 import contextlib
@@ -24,10 +24,10 @@ from docserver.ocr.server.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 30.0
-"""A child starts in 0.3 s; a machine that was swapping took 10 s."""
+"""Longest time for a child to start. It takes 0.3 s; on a machine that was swapping it took 10 s."""
 
 END_TIMEOUT_S = 5.0
-"""A killed process is gone in milliseconds, unless it waits for a disk that does not answer."""
+"""Longest wait for the end of a killed process. It ends within milliseconds unless it waits for a disk that hangs."""
 
 GONE_POLL_S = 0.005
 
@@ -47,41 +47,41 @@ class Child:
     watchdog: Watchdog | None = None
     watching: asyncio.Task[None] | None = None
     exceeded: str | None = None
-    """The resource of which it used too much, and for which it was killed."""
+    """The resource of which the process used too much, so that it was killed; None otherwise."""
 
     @classmethod
     def spawn(cls, limits: Limits, *, slot: int) -> "Child":
-        """Start a process, which takes calls after `wait_until_ready`. Raises OSError."""
-        # Not forked: a forked process would inherit the server's sockets, connections and locks.
+        """Start a process. It accepts calls after `wait_until_ready`. Raises OSError."""
+        # The process is spawned and not forked: a forked one would inherit the server's sockets, connections and locks.
         executor = ProcessPoolExecutor(
             max_workers=1, mp_context=PrivateContext(), initializer=main.start, initargs=(limits,)
         )
-        # The executor has no public names for its queue and its process, which are needed to kill it and to see it end.
+        # We need the executor's queue and process to kill the process and to notice its end. They have no public names.
         answers: AnswerQueue = executor._result_queue  # type: ignore[assignment]  # noqa: SLF001
         answers.expect(Ready)
         try:
             ready_answer = executor.submit(main.ready, replace(limits, call_s=START_TIMEOUT_S))
         except BaseException as error:
-            # The process may have started without the thread that would end it.
+            # The process may have started, but not the executor's thread that would end it.
             for process in executor._processes.values():  # noqa: SLF001
                 process.kill()
             executor.shutdown(wait=False)
             if isinstance(error, RuntimeError):
-                raise OSError(errno.EAGAIN, "There is no room for another thread.") from error
+                raise OSError(errno.EAGAIN, "The system cannot start another thread.") from error
             raise
         answers.close_sender()
         (process,) = executor._processes.values()  # noqa: SLF001
         return cls(executor, answers, process, ready_answer, slot)
 
     async def call(self, request: Request[A], source: str, limits: Limits) -> A | Failed:
-        """Have the process carry out a request on a document. Raises BrokenProcessPool and ChildFault."""
+        """Let the process carry out a request on a document. Raises BrokenProcessPool and ChildFault."""
         self.answers.expect(request.answer, fits=partial(request.fits, limits=limits))
         answer = await asyncio.wrap_future(self.executor.submit(main.run, request, source, limits))
-        # The queue of answers has checked the type.
+        # The queue of answers has checked the type of the answer.
         return cast("A | Failed", answer)
 
     async def wait_until_ready(self, limits: Limits) -> None:
-        """Wait until it has confined itself, and check its resource use from then on.
+        """Wait until the process has confined itself, and watch its resource use from then on.
 
         Raises BrokenProcessPool, ChildFault, and OSError if the machine lacks a resource.
         """
@@ -93,7 +93,7 @@ class Child:
         except TimeoutError as error:
             raise BrokenProcessPool("the OCR process did not start in time") from error
         except ChildFault as fault:
-            # It has seen no document yet, so it can be believed.
+            # The process has not seen a document yet, so its answer can be trusted.
             if fault.errno is not None:
                 raise OSError(fault.errno, str(fault)) from fault
             raise
@@ -101,33 +101,33 @@ class Child:
 
     @property
     def dead(self) -> bool:
-        """True if the process itself is known to have ended; members of its group may still run."""
+        """True if the process has ended or must end. Other processes of its group may still be running."""
         return self.exceeded is not None or self.answers.ended or self.process.exitcode is not None
 
     async def _watch(self, limits: Limits) -> None:
-        """Kill the process when it and all that it started use too much of what no rlimit counts."""
+        """Kill the process when it and its descendants together use too much of a resource that no rlimit limits."""
         assert self.process.pid is not None
         while self.exceeded is None:
             await asyncio.sleep(CHECK_INTERVAL_S)
             self.exceeded = await asyncio.to_thread(watchdog.exceeded_limit, self.process.pid, limits)
-        log.warning("OCR process killed: it took too much", extra={"slot": self.slot, "of": self.exceeded})
+        log.warning("OCR process killed: it used too much", extra={"slot": self.slot, "of": self.exceeded})
         self.kill()
 
     def kill(self) -> None:
-        """Kill it and all that it started, at once and without waiting."""
+        """Kill the process and everything that it has started, without waiting for their end."""
         if self.process.pid is None:
             return
-        # The group outlives its leader. It does not exist yet if the process is killed while it starts.
+        # Kill the group even if its leader has ended already. If the process is just starting, it has no group yet.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         with contextlib.suppress(ValueError):
             self.process.kill()
 
     async def wait_until_gone(self) -> int | None:
-        """Wait for the end of the killed process, its group and its executor's thread; its exit code."""
+        """Wait until the killed process, its group and its executor's thread have ended; returns the exit code."""
         if self.watching:
             self.watching.cancel()
-            # A cancelled task keeps this child alive, and so its pipes open, until the garbage collector runs.
+            # The cancelled task refers to this object and would keep its pipes open until the next garbage collection.
             self.watching = None
         shutdown = asyncio.get_running_loop().create_task(
             asyncio.to_thread(self.executor.shutdown, wait=True, cancel_futures=True)
@@ -143,7 +143,7 @@ class Child:
 
 
 async def _group_is_gone(group: int | None) -> bool:
-    """True once no member of a killed process group runs; False after END_TIMEOUT_S."""
+    """Wait until no member of a killed process group is running; False if that takes longer than END_TIMEOUT_S."""
     if group is None:
         return True
     for _ in range(round(END_TIMEOUT_S / GONE_POLL_S)):
@@ -158,10 +158,10 @@ async def _group_is_gone(group: int | None) -> bool:
 
 
 def _any_member_runs(group: int) -> bool:
-    """True if a member of the group still runs. In a container without an init, dead members stay as zombies."""
+    """True if a member of the group is still running. Zombies do not count: a container without init keeps them."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The fields after the command in brackets: state, parent, group (proc(5)).
+            # After the command in brackets, the next fields are state, parent and group (proc(5)).
             state, _, member_of = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
             if int(member_of) == group and state not in ("Z", "X"):
                 return True

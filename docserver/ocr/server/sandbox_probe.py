@@ -1,4 +1,4 @@
-"""Server side: a probe that shows whether this kernel can confine an OCR process; it reads no document."""
+"""Server side: finds out whether this kernel can confine an OCR process. Reads no document."""
 
 import asyncio
 import logging
@@ -13,20 +13,20 @@ from docserver.settings import SandboxMode
 log = logging.getLogger("docserver.sandbox")
 
 TIMEOUT_S = 30.0
-"""The probe takes 50 ms; this bounds a machine that is swapping."""
+"""Longest time for the probe. It takes 50 ms; only a machine that is swapping needs more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What confines the OCR processes of this server."""
+    """How the OCR processes of this server are confined."""
 
     status: str
-    """`ok`, `unavailable`, `off`, or `unused` where no process reads."""
+    """`ok`, `unavailable`, `off`, or `unused` if this server has no OCR processes."""
     detail: str
 
 
 async def probe_sandbox(mode: SandboxMode, *, slots: int) -> Sandbox:
-    """Find out what confines OCR processes. Raises NotConfined if the mode requires more than there is."""
+    """Find out how OCR processes are confined. Raises NotConfined if the mode requires more than the kernel has."""
     if not slots:
         return Sandbox("unused", "no page is read here")
     if mode is SandboxMode.OFF:
@@ -38,14 +38,14 @@ async def probe_sandbox(mode: SandboxMode, *, slots: int) -> Sandbox:
     if mode is SandboxMode.REQUIRE:
         raise NotConfined(
             f"DOCSERVER_SANDBOX=require, but this system has {confinement}; "
-            "it takes Linux 5.13 with Landlock, and a container that allows both"
+            "this needs Linux 5.13 or later with Landlock, and a container that allows both"
         )
     log.warning("OCR processes are not fully confined", extra={"by": str(confinement)})
     return Sandbox("unavailable", str(confinement))
 
 
 async def _confinement_of_a_process() -> Confinement:
-    """Start a process that confines itself, and ask it what took hold."""
+    """Start a process that confines itself, and return what the kernel enforces on it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

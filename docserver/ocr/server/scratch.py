@@ -1,4 +1,6 @@
-"""Server side: the scratch directory of a process, removed at its end, or by the next process if it was killed."""
+"""Server side: the scratch directory of a process. It is removed when the process ends; if the process was killed, the
+next one removes it.
+"""
 
 import fcntl
 import shutil
@@ -12,7 +14,7 @@ LOCK = "lock"
 
 @contextmanager
 def private_directory(root: Path) -> Iterator[Path]:
-    """An empty directory below `root` for this process alone. Also removes the directories of processes that died.
+    """An empty directory below `root` that only this process uses. Also removes the directories of processes that died.
 
     A directory is in use while its lock file is locked; the kernel releases the lock when the process dies.
     """
@@ -30,7 +32,7 @@ def private_directory(root: Path) -> Iterator[Path]:
 
 def _remove_abandoned(root: Path) -> None:
     for directory in root.iterdir():
-        # A directory without a lock file is just being made or removed by another process.
+        # Skip a directory without a lock file: another process is just creating or removing it.
         with suppress(OSError), (directory / LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Server side: searchable PDFs, made one at a time, each in an OCR process of its own."""
+"""Server side: makes searchable PDFs, one at a time, each in its own OCR process."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,30 +14,30 @@ from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
 
 RETRY_AFTER_S = 10
-"""Sent to clients that have waited in vain for their turn; most PDFs take a few seconds."""
+"""Retry-After for clients whose turn did not come in time. Most PDFs take a few seconds."""
 
 
 class PdfMaker:
     """Makes searchable PDFs of the documents of this server."""
 
     def __init__(self, settings: Settings, engine: Engine, *, scratch: Path) -> None:
-        """`scratch` is a directory of this process alone."""
+        """`scratch` is a directory that only this process uses."""
         self._settings = settings
-        # The program's binding loads nothing, and nothing is recognised here.
+        # No text is recognised here, so use the binding that does not load the Tesseract library.
         self._engine = replace(engine, binding=PROGRAM)
         self._scratch = scratch
-        # One at a time, because they are rare and take CPU time from the pages that slots read.
+        # Make only one PDF at a time: they are rare, and they take CPU time from the slots that read pages.
         self._turn = asyncio.Lock()
 
     async def make(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
-        """The PDF as an open file without a name, which the caller closes. Raises Unavailable if others come first."""
+        """The PDF as an open file without a name; the caller closes it. Raises Unavailable if the wait is too long."""
         async with exclusive.acquired(
             self._turn,
             within_s=self._settings.pdf_timeout_s,
             refusal="Too many searchable PDFs are being made.",
             retry_after_s=RETRY_AFTER_S,
         ):
-            # A slot for this document alone: what the document does to its process cannot reach the next one.
+            # Use a new slot for each document, so that a malicious document cannot affect the next one.
             slot = Slot(
                 number=self._settings.slot_count, settings=self._settings, engine=self._engine, scratch=self._scratch
             )

@@ -1,4 +1,6 @@
-"""Server side: a slot, which runs one OCR process at a time, kills it with all that it started, and replaces it."""
+"""Server side: a slot. It runs one OCR process at a time, kills it with everything that it has started, and replaces
+it.
+"""
 
 import asyncio
 import contextlib
@@ -36,14 +38,15 @@ from docserver.settings import Settings
 log = logging.getLogger(__name__)
 
 PAGES_PER_CHILD = 1000
-"""Pages after which a fresh process replaces the old one, so that a leak or an intruder does not stay. A new process
-takes a fraction of a second to start."""
+"""After this many pages, a new process replaces the old one, so that neither a memory leak nor an intruder stays. A new
+process starts within a fraction of a second."""
 
 MAX_LOGGED_DETAIL = 500
-"""Characters. A program may repeat one complaint for every object of a file."""
+"""Most characters of a detail in the log. Some programs repeat the same warning for every object of a file."""
 
 SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
-"""The server lacks disk space, file descriptors, processes or memory: no fault of the document."""
+"""Errors that mean that the server lacks disk space, file descriptors, processes or memory. The document is not at
+fault."""
 
 _MISSING = Failure(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
@@ -66,7 +69,7 @@ class Slot:
         self._pages_read = 0
 
     async def start(self) -> None:
-        """Start the process before it is needed, so that the first document need not wait for it."""
+        """Start the process before it is needed, so that the first document does not wait for it."""
         try:
             await self._running_child()
         except Exception as error:  # noqa: BLE001 - the first call tries again, and reports a second failure
@@ -83,7 +86,7 @@ class Slot:
     async def own_texts(
         self, source: Path, content_type: str, *, pages: Sequence[int], options: Options
     ) -> Sequence[Reading] | Failure:
-        """The texts that these pages have of their own, up to the first page that must be recognised."""
+        """The text layers of these pages, up to the first page that needs OCR."""
         request = ReadOwnTexts(content_type=content_type, pages=pages, options=options)
         answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
         if isinstance(answer, Failure):
@@ -99,7 +102,7 @@ class Slot:
         return replace(answer, page=page) if isinstance(answer, Failure) else answer.reading
 
     async def make_searchable(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
-        """A PDF of these pages and their words, as an open file, which is the caller's to close."""
+        """A PDF of these pages and their words, as an open file; the caller closes it."""
         request = MakeSearchable(content_type, pages)
         answer = await self._run(request, source, timeout_s=self._settings.pdf_timeout_s)
         if isinstance(answer, Failure):
@@ -111,13 +114,13 @@ class Slot:
             return _CRASHED
 
     def _count_pages(self, pages: int) -> None:
-        """Count pages that were read, and kill the process after PAGES_PER_CHILD. It is idle now and loses nothing."""
+        """Count pages that were read. After PAGES_PER_CHILD, kill the process, which is idle now; a new one follows."""
         self._pages_read += pages
         if self._pages_read >= PAGES_PER_CHILD:
             self._kill()
 
     async def close(self) -> None:
-        """Kill the child and all that it started, and remove the scratch directory."""
+        """Kill the child and everything that it has started, and remove the scratch directory."""
         self._kill()
         await self._wait_until_gone()
         await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
@@ -139,9 +142,9 @@ class Slot:
         )
 
     async def _run(self, request: Request[A], source: Path, *, timeout_s: float) -> A | Failure:
-        """Have the child carry out a request on a document.
+        """Let the child carry out a request on a document.
 
-        Raises OSError if the machine lacks a resource: that is no fault of the document.
+        Raises OSError if the machine lacks a resource, which is not the document's fault.
         """
         answer = await self._call(request, source, timeout_s=timeout_s)
         if isinstance(answer, Failed):
@@ -150,7 +153,7 @@ class Slot:
         return answer
 
     async def _call(self, request: Request[A], source: Path, *, timeout_s: float) -> A | Failed | Failure:
-        """The child's answer, or why there is none. Every interruption kills the child, cancellation too."""
+        """The child's answer, or why there is none. Every error kills the child, and so does cancellation."""
         child = None
         try:
             child = await self._running_child()
@@ -189,7 +192,7 @@ class Slot:
     async def _handle_failure(self, failed: Failed) -> None:
         """Log why a request failed, and kill the child if it may now lack memory or disk space.
 
-        Raises OSError if the disk of the scratch directory is full, which is no fault of the document.
+        Raises OSError if the disk of the scratch directory is full, which is not the document's fault.
         """
         code = failed.failure.code
         log.info(
@@ -198,7 +201,7 @@ class Slot:
         )
         if code not in RESOURCE_FAULTS:
             return
-        # Its memory or its scratch directory may have too little room left for the next page.
+        # The child's memory or scratch directory may have too little free space for the next page.
         self._kill()
         await self._wait_until_gone()
         if failed.disk_full and await asyncio.to_thread(self._disk_is_still_full):
@@ -210,7 +213,7 @@ class Slot:
         return disk.free < min(self._limits(0).file_bytes, disk.total // 2)
 
     async def _running_child(self) -> Child:
-        """A child that takes calls. If the last one died while it was idle, this starts another."""
+        """A child that accepts calls. If the last one died while it was idle, starts another."""
         if self._child and self._child.dead:
             self._kill()
         await self._wait_until_gone()
@@ -228,7 +231,7 @@ class Slot:
             directory.mkdir(parents=True, mode=0o700, exist_ok=True)
 
     def _kill(self) -> None:
-        """Kill at once, without waiting; `_wait_until_gone` waits."""
+        """Kill the child without waiting for its end; `_wait_until_gone` waits."""
         if self._child is None:
             return
         killed, self._child = self._child, None
@@ -236,20 +239,20 @@ class Slot:
         self._ending = asyncio.get_running_loop().create_task(self._clean_up(killed))
 
     async def _clean_up(self, killed: Child) -> int | None:
-        """Wait until a killed child is gone, and delete what it has left; its exit code."""
+        """Wait until a killed child has ended, and delete the files that it has left; returns its exit code."""
         exit_code = await killed.wait_until_gone()
-        # At once, not when the next child starts: the document may have been deleted meanwhile.
+        # Delete the files now and not when the next child starts: a deleted document must not stay here until then.
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._empty_directories)
         return exit_code
 
     async def _wait_until_gone(self) -> int | None:
-        """Wait until the killed child is gone; its exit code as in `BaseProcess.exitcode`."""
+        """Wait until the killed child has ended; returns its exit code as in `BaseProcess.exitcode`."""
         ending = self._ending
         if ending is None:
             return None
         try:
-            # Shielded, because a cancelled caller must not cancel the cleaning up.
+            # Shield the task: if the caller is cancelled, the cleaning must go on.
             return await asyncio.shield(ending)
         finally:
             if self._ending is ending and ending.done():
@@ -257,7 +260,7 @@ class Slot:
 
 
 def _crashed(child: Child | None, exit_code: int | None, *, slot: int) -> Failure:
-    """Log that a child died, and say why; `child` is None if it died while it started."""
+    """Log that a child died, and return the reason. `child` is None if it died while starting."""
     if child and child.exceeded:
         return Failure(DocumentErrorCode.ENGINE_CRASHED, f"Reading took more {child.exceeded} than is allowed.")
     log.warning("OCR process died", extra={"slot": slot, "exit_code": exit_code})
@@ -270,5 +273,5 @@ def _crashed(child: Child | None, exit_code: int | None, *, slot: int) -> Failur
 
 
 def _without_paths(detail: str) -> str:
-    """The words of a program or decoder, fit for a log."""
+    """The text of a program or decoder, shortened and without paths, for the log."""
     return re.sub(r"/\S+", "…", detail)[:MAX_LOGGED_DETAIL]

@@ -1,4 +1,4 @@
-"""Server side: how an OCR process is watched from outside, because one that was taken over would not watch itself."""
+"""Server side: watches an OCR process from outside, because a process that was taken over would not watch itself."""
 
 import asyncio
 import os
@@ -10,29 +10,32 @@ from pathlib import Path
 from docserver.ocr.limits import Limits
 
 MAX_PROCESSES = 32
-"""Reading a page takes three: the OCR process, a program, and one more if that program is a script."""
+"""Most processes of one child. Reading a page needs three: the OCR process, a program, and one more if that program is
+a script."""
 
 MEMORY_SHARES = 2
-"""The OCR process and one program may each use all the memory that a process may have."""
+"""How many times the memory limit of one process a child may use in all: the OCR process and one program, each up to
+its limit."""
 
 FILE_SHARES = 3
-"""A page as it was drawn, as Tesseract gets it, and one step between, each as large as a file may be."""
+"""How many times the largest file a child may store in all: a page as it was drawn, the same page as Tesseract gets it,
+and one step between."""
 
 MAX_FILES = 1000
-"""A page takes about five; this also bounds the time of a check."""
+"""Most files of one child. A page needs about five; the limit also keeps the check short."""
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 BLOCK_BYTES = 512
 
 SHELL = "/bin/sh"
 KILL_GROUP_AT_EOF = 'read -r nothing; kill -s KILL -- "-$1"'
-"""Standard input ends when the server ends, in whatever way."""
+"""The shell's standard input ends when the server ends for any reason; then the shell kills the group."""
 
 
 class Watchdog:
-    """A shell outside the sandbox that kills an OCR process's group when the server is gone.
+    """A shell outside the sandbox that kills an OCR process's group when the server ends.
 
-    The OCR process does that itself too, unless it was taken over.
+    The OCR process also does this itself, unless it was taken over.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -50,7 +53,7 @@ class Watchdog:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                # Signals that a terminal or a supervisor sends to the server's group must not reach it.
+                # A signal that a terminal or supervisor sends to the server's group must not reach the shell.
                 start_new_session=True,
                 env={},
             )
@@ -63,7 +66,7 @@ class Watchdog:
 
 
 def exceeded_limit(process: int, limits: Limits) -> str | None:
-    """The resource of which a process and its descendants use too much; None if there is none."""
+    """The resource of which a process and its descendants use too much; None if they stay within all limits."""
     family = descendants(process)
     if len(family) > MAX_PROCESSES:
         return "processes"
@@ -76,7 +79,7 @@ def exceeded_limit(process: int, limits: Limits) -> str | None:
 
 
 def descendants(process: int) -> list[int]:
-    """A process and all below it; the search ends soon after MAX_PROCESSES."""
+    """The ids of a process and all its descendants. The search stops soon after MAX_PROCESSES."""
     family: list[int] = []
     unseen = [process]
     while unseen and len(family) <= MAX_PROCESSES:
@@ -94,7 +97,7 @@ def _resident_bytes(process: int) -> int:
 
 
 def _sizes_below(directory: Path) -> Iterator[int]:
-    """The bytes on disk of each file and directory; the search ends soon after MAX_FILES."""
+    """The bytes on disk of each file and directory. The search stops soon after MAX_FILES."""
     unseen, count = [directory], 0
     while unseen and count <= MAX_FILES:
         with suppress(OSError), os.scandir(unseen.pop()) as entries:
@@ -110,7 +113,7 @@ def _sizes_below(directory: Path) -> Iterator[int]:
 
 
 def _unlinked_bytes(process: int) -> int:
-    """The bytes of deleted files that the process still has open."""
+    """The bytes on disk of deleted files that the process still has open."""
     size = 0
     with suppress(OSError):
         for descriptor in Path(f"/proc/{process}/fd").iterdir():
