@@ -1,1 +1,1 @@
-"""Recognition. `server` runs in the server; everything that decodes a document runs in OCR processes."""
+"""Optical character recognition. `server` runs in the server; only OCR processes decode documents."""

@@ -1,4 +1,4 @@
-"""Both sides: which OCR engine is installed, its version, its models and their digests. Reads no documents."""
+"""Both sides: describes the installed OCR engine: its version, its models and their digests. Reads no documents."""
 
 import asyncio
 import hashlib
@@ -17,16 +17,16 @@ from docserver.ocr.languages import candidates
 PACKAGES: Mapping[str, str] = MappingProxyType(
     {"tesseract": "tesseract-ocr", "pdftoppm": "poppler-utils", "pdfinfo": "poppler-utils"}
 )
-"""Program → the Debian package that has it."""
+"""Program → the Debian package that contains it."""
 
 LIBRARY, PROGRAM = "tesserocr", "pytesseract"
-"""The two ways to call Tesseract, named like the Python packages for it."""
+"""The two ways to call Tesseract: as a library or as a program. They are named after the Python packages for each."""
 
 TIMEOUT_S = 30.0
-"""Longest run of a command about the engine. It takes 20 ms; this bounds a machine that is swapping."""
+"""Longest time for a command that describes the engine. It takes 20 ms; only a machine that is swapping needs more."""
 
 NOT_LANGUAGES = frozenset({"osd", "equ"})
-"""Models of orientation and of formulas, which recognise no text."""
+"""Models for page orientation and for formulas, which do not recognise text."""
 
 _PRINT_LIBRARY_VERSION = f"import {LIBRARY}; print({LIBRARY}.tesseract_version())"
 
@@ -39,7 +39,7 @@ class EngineMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The engine, as results name it, and how to call it."""
+    """The engine's name and version, as results show them, its models, and how to call it."""
 
     name: str
     version: str
@@ -51,13 +51,13 @@ class Engine:
     """The directory of the models."""
 
     def models_of(self, languages: str) -> dict[str, str | None]:
-        """The digests of the models that may read a page in these languages; None for a missing model."""
+        """The digests of the models that may be used for a page in these languages; None for a missing model."""
         names = candidates(self.models) if languages == AUTO else languages.split("+")
         return {name: self.models.get(name) for name in names}
 
 
 def check_programs() -> None:
-    """Raises EngineMissing, naming every package that is missing."""
+    """Raise EngineMissing if a program is missing; the message names all missing packages."""
     missing = [program for program in PACKAGES if shutil.which(program) is None]
     if missing:
         packages = sorted({PACKAGES[program] for program in missing})
@@ -71,7 +71,7 @@ async def describe(choice: str) -> Engine:
     if choice == LIBRARY and not installed:
         raise EngineMissing(f"{LIBRARY} not found; install: pip install 'docserver[{LIBRARY}]'")
     binding = LIBRARY if installed and choice != PROGRAM else PROGRAM
-    # In a process of its own, because the server has no other use for the library.
+    # Ask for the version in a separate process, so that the server does not load the library.
     command = (sys.executable, "-c", _PRINT_LIBRARY_VERSION) if binding == LIBRARY else ("tesseract", "--version")
     version = (await _output_of(*command)).partition("\n")[0].removeprefix("tesseract").strip()
     heading, *names = (await _output_of("tesseract", "--list-langs")).strip().splitlines()

@@ -1,10 +1,10 @@
-"""Child side: the exceptions of reading a document."""
+"""Child side: the exceptions raised when a document cannot be read."""
 
 from docserver.errors import DocumentErrorCode, Failure
 
 
 class Unreadable(Exception):
-    """The document or page cannot be read. The message is for people, `detail` for the log."""
+    """The document or page cannot be read. The message is for users, `detail` is for the log."""
 
     def __init__(self, code: DocumentErrorCode, message: str, *, detail: str = "") -> None:
         super().__init__(message)
@@ -13,4 +13,4 @@ class Unreadable(Exception):
 
 
 class TextLayerRejected(Exception):
-    """A PDF page's own text is missing or cannot be trusted, as the message says: its image must be read."""
+    """The text layer of a PDF page is missing or wrong; the message says why. The page needs OCR."""

@@ -1,4 +1,4 @@
-"""Both sides: how models are named, and the models whose script and language are known; `auto` chooses from these."""
+"""Both sides: the names of models, and the models whose script and language are known. `auto` chooses from these."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 NAMES = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?(\+[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?)*")
-"""Names of models such as `deu`, `chi_sim` or `script/Latin`. None can be an option or a path out of tessdata."""
+"""Names of models such as `deu`, `chi_sim` or `script/Latin`, joined by `+`. A name that matches is safe to pass on: it
+is neither a command line option nor a path that leads out of the directory of models."""
 
 MAX_NAMES = 409
-"""Characters: ten names of forty, joined."""
+"""Most characters of joined names: ten names of forty characters, and nine plus signs."""
 
 LATIN = "Latin"
 
@@ -47,9 +48,9 @@ _KNOWN = {
     "Cherokee": "chr",
     "Canadian Aboriginal": "iku",
 }
-"""Script → its models, each with its language in ISO 639-1 if words identify that language. The most written scripts
-and languages stand first. Left out are models of old print, of vertical lines and of whole scripts, and those of
-languages that the identifier does not know."""
+"""Script → its models. A model is followed by its language (ISO 639-1) if the language identifier can find that
+language from words. The most used scripts and languages come first. Models for old print, for vertical lines and for
+whole scripts are left out, and so are those of languages that the identifier does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Model:
     name: str
     script: str
     language: str | None
-    """In ISO 639-1; None if words do not identify it, and the confidence of the recognition decides."""
+    """Code in ISO 639-1. None if the language cannot be identified from words, so that OCR confidence must decide."""
 
 
 def _model(entry: str, script: str) -> Model:
@@ -70,13 +71,13 @@ def _model(entry: str, script: str) -> Model:
 MODELS: Mapping[str, Model] = MappingProxyType(
     {model.name: model for script, listed in _KNOWN.items() for model in (_model(e, script) for e in listed.split())}
 )
-"""Name → model, the most written languages first."""
+"""Name → model; the most used languages come first."""
 
 
 def candidates(installed: Collection[str], *, preferred: Iterable[str] = ()) -> tuple[str, ...]:
-    """The models that `auto` chooses from; the first ones serve pages whose language cannot be detected.
+    """The models that `auto` chooses from. If the language of a page cannot be detected, the first ones are tried.
 
-    If none of the installed models is known, only the first of them.
+    If no installed model is known, returns only the first one by name.
     """
     ordered = dict.fromkeys([*preferred, *MODELS])
     return tuple(name for name in ordered if name in MODELS and name in installed) or tuple(sorted(installed)[:1])

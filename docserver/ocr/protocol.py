@@ -1,7 +1,7 @@
-"""Both sides: how the answers of an OCR process travel: as data of known types and within bounds, never as a pickle.
+"""Both sides: how an OCR process sends its answers: as data of known types within limits, never as a pickle.
 
-A document may take over the process that reads it. That process then answers whatever it likes, and a pickle of its
-choice would run in the server.
+A malicious document may take over the process that reads it. That process can then send any answer, and a pickle could
+run code in the server.
 """
 
 import logging
@@ -26,37 +26,38 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""Eight of the fullest pages, compressed, take some megabytes."""
+"""Largest answer. Eight of the fullest pages, compressed, take some megabytes."""
 
 MAX_LAYOUT_BYTES = 32 * 1024 * 1024
-"""Of one page, unpacked: as many words as MAX_TEXT allows, each in a block of its own."""
+"""Largest layout of one page after decompression: as many words as MAX_TEXT allows, each in its own block."""
 
 MAX_MESSAGE = 500
 MAX_DETAIL = 4000
-"""Characters; a program may repeat one complaint for every object of a file."""
+"""Most characters of a failure's message and of its detail. Some programs repeat the same warning for every object of
+a file."""
 
 MAX_NUMBER = 2**31 - 1
-"""The largest number that a column of the database holds."""
+"""The largest number that a database column can store."""
 
 ROTATIONS = frozenset({0, 90, 180, 270})
 
 _message = msgspec.msgpack.Decoder(
     tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | Failed | Raised],
 )
-"""The executor's number for the call, and the answer."""
+"""Decodes one message: the executor's number of the call, and the answer."""
 
 _NonEmpty = Annotated[list[T], msgspec.Meta(min_length=1)]
 _Line = tuple[Box, _NonEmpty[tuple[str, Box, float]]]
 _layout = msgspec.json.Decoder(list[tuple[Box, _NonEmpty[tuple[Box, _NonEmpty[_Line]]]]])
-"""What `layout.pack_blocks` makes."""
+"""Decodes the JSON that `layout.pack_blocks` writes, and checks its shape."""
 
 
 class InvalidAnswer(Exception):
-    """An answer that no OCR process gives unless it was taken over."""
+    """An answer that an OCR process gives only if a document has taken it over."""
 
 
 class ChildFault(Exception):
-    """An exception of an OCR process that no document causes, only a fault of the program or of the machine."""
+    """An exception in an OCR process that is a fault of the program or of the machine, not of a document."""
 
     def __init__(self, message: str, *, errno: int | None) -> None:
         super().__init__(message)
@@ -65,7 +66,7 @@ class ChildFault(Exception):
 
 @dataclass(slots=True)
 class ResultItem:
-    """An answer as the manager thread of a ProcessPoolExecutor takes it from the queue of results."""
+    """An answer in the form that ProcessPoolExecutor's manager thread expects from its queue of results."""
 
     work_id: int
     result: Answer | None
@@ -74,7 +75,7 @@ class ResultItem:
 
 
 class PrivateContext(SpawnContext):
-    """For an executor of one process, with which it shares two pipes and nothing else."""
+    """The multiprocessing context of an executor with one process. They share two pipes and nothing else."""
 
     def SimpleQueue(self) -> "AnswerQueue":  # type: ignore[override]  # noqa: N802
         return AnswerQueue(self)
@@ -87,9 +88,9 @@ class PrivateContext(SpawnContext):
 
 
 class _NoLock:
-    """Replaces locks and semaphores, which a process that was taken over would never release.
+    """Replaces the executor's locks and semaphores. A process that was taken over might never release a real lock.
 
-    None is needed: each end of a pipe has one user, and there is one call at a time.
+    No lock is needed: each end of a pipe has one user, and there is one call at a time.
     """
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:  # noqa: ARG002
@@ -113,7 +114,7 @@ class _NoLock:
 
 
 class AnswerQueue:
-    """The executor's queue of results: it puts into it in the OCR process, and takes from `_reader` in the server."""
+    """The executor's queue of results. The OCR process calls `put`; the executor in the server reads from `_reader`."""
 
     def __init__(self, context: SpawnContext) -> None:
         receiving, self._sending = context.Pipe(duplex=False)
@@ -122,10 +123,10 @@ class AnswerQueue:
     def put(self, item: Any) -> None:
         """Send what a call has returned or raised."""
         if isinstance(item, int):
-            # A process that ends by itself announces it; the server sees it when the process has ended.
+            # The executor announces in this way that its process will end. The server notices the end anyway.
             return
         if item.exception is not None:
-            # The executor wraps it to carry the traceback.
+            # The executor wraps the exception together with its traceback.
             error = item.exception.exc
             message = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
             answer: Answer = Raised(message, error.errno if isinstance(error, OSError) else None)
@@ -136,12 +137,12 @@ class AnswerQueue:
         self._sending.send_bytes(msgspec.msgpack.encode((item.work_id, answer)))
 
     def expect(self, answer: type[A], *, fits: Callable[[A], bool] = lambda _: True) -> None:
-        """Let one more answer through: one of this type that fits, or the report of a failure."""
+        """Accept one more answer: either one of this type for which `fits` is True, or the report of a failure."""
         self._reader.expected = _Expected(answer, fits)
 
     @property
     def ended(self) -> bool:
-        """True if no answer can come any more."""
+        """True if no further answer can arrive."""
         return self._reader.ended
 
     @property
@@ -150,9 +151,9 @@ class AnswerQueue:
         return self._reader.invalid
 
     def close_sender(self) -> None:
-        """Close the server's copy of the sending end, once the process has its own.
+        """Close the server's copy of the sending end, once the process has its own copy.
 
-        The pipe then breaks when the process is gone, and all that it has started.
+        Then the pipe breaks when the process and everything that it has started have ended.
         """
         self._sending.close()
 
@@ -170,13 +171,13 @@ class AnswerQueue:
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
-    """The one answer that may come next."""
+    """The kind of answer that is accepted next."""
 
     answer: type[Answer]
     fits: Callable[[Any], bool]
 
     def check(self, answer: Answer) -> None:
-        """Raises InvalidAnswer unless the request may be answered like that."""
+        """Raise InvalidAnswer if this is no possible answer to the request."""
         if isinstance(answer, Failed | Raised):
             return
         if type(answer) is not self.answer or not self.fits(answer):
@@ -184,7 +185,7 @@ class _Expected:
 
 
 class _Reader:
-    """The server's end. Whatever it raises ends the executor and its process."""
+    """The server's end of the pipe. Any exception that it raises ends the executor and its process."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -199,14 +200,14 @@ class _Reader:
         self._connection.close()
 
     def recv(self) -> ResultItem:
-        """Take an answer from the pipe. Raises InvalidAnswer, msgspec's and zlib's errors, EOFError and OSError."""
+        """Read an answer from the pipe. Raises InvalidAnswer, msgspec's and zlib's errors, EOFError and OSError."""
         try:
             return self._received(self._connection.recv_bytes(MAX_ANSWER_BYTES))
         except Exception as error:
             self.ended = True
             self.invalid = not isinstance(error, EOFError)
             if self.invalid:
-                log.warning("OCR process answered nonsense", extra={"fault": type(error).__name__})
+                log.warning("OCR process gave an invalid answer", extra={"fault": type(error).__name__})
             raise
 
     def _received(self, body: bytes) -> ResultItem:
@@ -222,7 +223,7 @@ class _Reader:
 
 
 def _check(answer: Answer) -> None:
-    """Raises InvalidAnswer, or the error of a decoder, if a value of the answer is out of its bounds."""
+    """Raise InvalidAnswer, or the error of a decoder, if a value of the answer is invalid or too large."""
     match answer:
         case Opened(readings=readings, failure=failure):
             if failure:

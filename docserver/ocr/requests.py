@@ -1,4 +1,4 @@
-"""Both sides: what an OCR process is asked to do with a document, and what it may answer; not how that travels."""
+"""Both sides: the requests to an OCR process and its possible answers. `protocol` sends them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,11 @@ from docserver.ocr.limits import Limits
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """What an OCR process answers. It travels with its type, and without pickle."""
+    """The base class of all answers of an OCR process. An answer is sent with its type, and without pickle."""
 
 
 class Ready(Answer, frozen=True):
-    """The process has confined itself and loaded what pages need."""
+    """The process has confined itself, and has loaded everything that reading needs."""
 
 
 class Opened(Answer, frozen=True):
@@ -24,44 +24,44 @@ class Opened(Answer, frozen=True):
 
     pages: int
     readings: tuple[Reading, ...] = ()
-    """What its first pages say, if they were read on the way."""
+    """The readings of its first pages, if they were read when it was opened."""
     failure: Failure | None = None
     """Why its only page could not be read."""
 
     @property
     def results(self) -> tuple[Reading | Failure, ...]:
-        """Of the first pages, in their order."""
+        """The readings, or the failure, of the first pages in their order."""
         return self.readings if self.failure is None else (*self.readings, replace(self.failure, page=1))
 
 
 class OwnTexts(Answer, frozen=True):
-    """The texts that the first of the pages asked for have of their own."""
+    """The text layers of the first of the requested pages."""
 
     readings: tuple[Reading, ...]
 
 
 class PageRead(Answer, frozen=True):
-    """What one page says."""
+    """One page was read."""
 
     reading: Reading
 
 
 class SearchableMade(Answer, frozen=True):
-    """The PDF lies in the scratch directory."""
+    """The PDF was written to the scratch directory."""
 
 
 class Failed(Answer, frozen=True):
-    """The request cannot be carried out: the answer to every request that has no other."""
+    """The request could not be carried out. This is a possible answer to every request."""
 
     failure: Failure
     detail: str = ""
-    """For the log: a program's own words, unlike the failure's message."""
+    """For the log: the text of a program or decoder. Users see only the failure's message."""
     disk_full: bool = False
-    """True if the scratch directory had no room left at that moment."""
+    """True if a full disk may have caused the failure."""
 
 
 class Raised(Answer, frozen=True):
-    """An exception that no document causes, only a fault of the program or of the machine."""
+    """An exception that is a fault of the program or of the machine, not of a document."""
 
     message: str
     errno: int | None = None
@@ -71,18 +71,18 @@ A = TypeVar("A", bound=Answer)
 
 
 class Request(Generic[A]):
-    """What an OCR process is asked to do with one document."""
+    """The base class of all requests. A request concerns one document."""
 
     __slots__ = ()
     answer: ClassVar[type[Answer]]
-    """The type of the answer if it does not fail."""
+    """The type of the answer if the request succeeds."""
     activity: ClassVar[str]
-    """For the message that says that it took too long."""
+    """The beginning of the message that the request took too long."""
     result_file: ClassVar[str | None] = None
-    """The file in the scratch directory that outlives the call; all others are deleted at its end."""
+    """The name of the only file in the scratch directory that is not deleted at the end of the call."""
 
-    def fits(self, answer: A, limits: Limits) -> bool:  # noqa: ARG002 - most requests have no bounds of their own
-        """True if this request can have that answer, which is of its type."""
+    def fits(self, answer: A, limits: Limits) -> bool:  # noqa: ARG002 - most requests need no further check
+        """True if this is a possible answer to the request. The type of the answer has been checked before."""
         return True
 
 
@@ -94,9 +94,9 @@ class OpenDocument(Request[Opened]):
     activity = "Opening the document"
 
     content_type: str
-    """As `sniff` returns it."""
+    """The media type, as `sniff` returns it."""
     reading: Options | None = None
-    """If given, read the document's only page too, or the texts that its first pages have of their own."""
+    """If given, also read the page of a document with a single page, or the text layers of the first pages."""
 
     def fits(self, answer: Opened, limits: Limits) -> bool:
         most_readings = 0 if answer.failure else answer.pages
@@ -105,7 +105,7 @@ class OpenDocument(Request[Opened]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOwnTexts(Request[OwnTexts]):
-    """Read the texts that these pages have of their own, up to the first page that must be recognised."""
+    """Read the text layers of these pages, up to the first page that needs OCR."""
 
     answer = OwnTexts
     activity = "Looking for the pages' text"
@@ -114,7 +114,7 @@ class ReadOwnTexts(Request[OwnTexts]):
     pages: Sequence[int]
     options: Options
 
-    def fits(self, answer: OwnTexts, limits: Limits) -> bool:  # noqa: ARG002 - the request itself is the bound
+    def fits(self, answer: OwnTexts, limits: Limits) -> bool:  # noqa: ARG002 - the request itself has the limit
         return len(answer.readings) <= len(self.pages)
 
 
@@ -133,7 +133,7 @@ class ReadPage(Request[PageRead]):
 
 @dataclass(frozen=True, slots=True)
 class MakeSearchable(Request[SearchableMade]):
-    """Write a PDF of the document with the words of these pages behind their pictures, as `result_file`."""
+    """Write a PDF of these pages to `result_file`: the pages' pictures, with the words invisible behind them."""
 
     answer = SearchableMade
     activity = "Making the PDF"

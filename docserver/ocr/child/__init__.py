@@ -1,1 +1,1 @@
-"""Child side: the entry point of an OCR process, and what it is asked to do with a document."""
+"""Child side: the entry points of an OCR process, and how it carries out requests on a document."""

@@ -1,7 +1,7 @@
-"""Child side: the entry points of an OCR process, and the limits that it sets itself before it opens a document.
+"""Child side: the entry points of an OCR process. They set its limits before it opens a document.
 
-The server imports this module too, because it submits these functions. So they import `tasks`, and with it all
-decoders, only when they run.
+The server imports this module too, because it passes these functions to the OCR process. They import `tasks`, and with
+it all decoders, only when they run, so that the server does not load the decoders.
 """
 
 import ctypes
@@ -40,45 +40,47 @@ PASSED_VARIABLES = frozenset(
         "XDG_CACHE_HOME",
     }
 )
-"""What tesseract and poppler need of the environment; the other variables may hold passwords."""
+"""The environment variables that tesseract and poppler need. All others are removed, as they may contain passwords."""
 
 MAX_OPEN_FILES = 256
-"""Python, its pipes and one page need about 20; fontconfig opens some dozens more."""
+"""Most open files of an OCR process. Python, pipes and one page need about 20; fontconfig opens a few dozen more."""
 
 SPARE_TASKS = 1024
-"""Processes and threads that this user's programs may start in addition to the present ones. The kernel does not apply
-this limit to root. The watchdog's limit is lower, but it checks only once a second."""
+"""How many processes and threads this user may have in addition to the present ones. The kernel does not apply this
+limit to root. The watchdog has a lower limit, but checks it only once a second."""
 
 CPU_MARGIN_S = 10
-"""The server's timeout comes first; the CPU limit ends programs whose server is gone."""
+"""CPU time that is added to the limit of a call, so that the server's timeout comes first. The CPU limit only ends
+programs whose server has died."""
 
 FULL_BELOW_BYTES = 1 << 16
-"""With less free space than this, a disk counts as full: a program that failed on it has used up nearly all of it."""
+"""With less free space than this, a disk counts as full. A program that fails on a full disk may leave some space."""
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
 def start(limits: Limits) -> None:
-    """Initializer: a session of its own, death with the server, rlimits, a bare environment, and the sandbox.
+    """Prepare this process before its first call: session, death with the server, rlimits, environment, and sandbox.
 
     Raises NotConfined if a sandbox is required and impossible.
     """
     os.setsid()
     libc = ctypes.CDLL(None)
-    # Wakes this process if it is stopped, so that it can kill its programs and itself. SIGKILL would spare them.
+    # When the server dies, the kernel sends SIGCONT, which wakes this process if it is stopped. It then kills its
+    # programs and itself (`_end_with_server`). With SIGKILL instead, its programs would survive.
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
-    # Orphans become children of this process, so the server finds every program below it.
+    # Programs whose parent has ended become children of this process, so the server can find them all.
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for variable in set(os.environ) - PASSED_VARIABLES:
         del os.environ[variable]
-    # With more than one thread a page costs four times the CPU time.
+    # With more than one thread, a page takes four times the CPU time.
     os.environ["OMP_THREAD_LIMIT"] = "1"
     os.environ["TMPDIR"] = tempfile.tempdir = limits.scratch
     os.chdir(limits.scratch)
     _set_rlimits(limits)
-    # Decoders complain on standard error, which is the server's log.
+    # Decoders write messages to standard error, which would go into the server's log.
     null = os.open(os.devnull, os.O_RDWR)
     # The resource tracker runs outside the sandbox and unlinks shared memory on command; the child must not reach it.
     tracker = resource_tracker.getfd()
@@ -92,12 +94,12 @@ def start(limits: Limits) -> None:
         scratch=Path(limits.scratch),
         source=Path(limits.source),
     )
-    # After the sandbox, because it does not confine threads that already run.
+    # Start this thread only now, because the sandbox does not confine threads that are already running.
     _end_with_server()
 
 
 def ready(limits: Limits) -> Ready:
-    """Answer once the initializer has run and all that pages need is loaded."""
+    """Load everything that reading needs, and answer. The initializer has run before."""
     from docserver.ocr.child import tasks
 
     tasks.load(limits)
@@ -105,9 +107,9 @@ def ready(limits: Limits) -> Ready:
 
 
 def run(request: Request[Any], source: str, limits: Limits) -> Answer:
-    """Carry out a request on the document at `source`; an exception becomes a Failed.
+    """Carry out a request on the document at `source`. If an exception occurs, the answer is Failed.
 
-    Empties the scratch directory, except for the request's result file, which stays there until the next call.
+    Empties the scratch directory before and after. Only the request's result file stays until the next call.
     """
     from docserver.ocr.child import tasks
 
@@ -118,7 +120,7 @@ def run(request: Request[Any], source: str, limits: Limits) -> Answer:
         answer = tasks.perform(request, source, limits)
     except Exception as error:  # noqa: BLE001 - the boundary of the child: a bad document is a result
         answer = _failed(error, source=Path(source), scratch=scratch)
-    # The next call deletes what cannot be deleted now, for want of memory for example.
+    # If files cannot be deleted now, for example because memory is short, the next call deletes them.
     with suppress(OSError, MemoryError):
         empty(scratch, keep=None if isinstance(answer, Failed) else request.result_file)
     return answer
@@ -132,9 +134,9 @@ def _failed(error: Exception, *, source: Path, scratch: Path) -> Failed:
         place = traceback.extract_tb(error.__traceback__)[-1]
         failure, detail = _unexpected_failure(error), f"{type(error).__name__} in {place.name}, line {place.lineno}"
     if failure.code not in RESOURCE_FAULTS and not source.is_file():
-        # Decoders report anything of a document that is deleted while they read it.
+        # If a document is deleted while it is read, decoders may report any error, so their report is not used.
         detail = failure.code.value
-        failure = Failure(DocumentErrorCode.ENGINE_CRASHED, "The document vanished while it was read.")
+        failure = Failure(DocumentErrorCode.ENGINE_CRASHED, "The document was deleted while it was read.")
     return Failed(failure, detail, disk_full=_is_disk_full(scratch, error))
 
 
@@ -145,7 +147,7 @@ def _unexpected_failure(error: Exception) -> Failure:
 
 
 def _is_disk_full(scratch: Path, error: BaseException | None) -> bool:
-    """True if a full disk may have caused the error: the error says so, or the disk has next to no space left."""
+    """True if a full disk may have caused the error: the error says so, or the disk has almost no space left."""
     while error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
@@ -165,7 +167,7 @@ def empty(directory: Path, *, keep: str | None = None) -> None:
 
 
 def _end_with_server() -> None:
-    """Start a thread that kills this process and all that it started when the server ends."""
+    """Start a thread that, when the server ends, kills this process and all programs that it has started."""
     server = multiprocessing.parent_process()
     if server is not None:
         threading.Thread(target=_wait_and_kill, args=(server.sentinel,), name="server-watch", daemon=True).start()
@@ -173,8 +175,8 @@ def _end_with_server() -> None:
 
 def _wait_and_kill(sentinel: int) -> None:
     connection.wait([sentinel])
-    # By its number: the filter may refuse 0. If the server died early, it protects the group of the process that
-    # adopted this one, and the number of that group may be 0.
+    # Name the group by its number and not by 0 (the own group). The seccomp filter refuses signals to the group of this
+    # process's parent. If the server died early, the parent is another process, whose group may appear as 0.
     os.killpg(os.getpid(), signal.SIGKILL)
 
 
@@ -192,19 +194,19 @@ def _set_rlimits(limits: Limits) -> None:
 
 
 def _tasks_of_this_user() -> int:
-    """The processes and threads that RLIMIT_NPROC counts, as far as /proc shows them."""
+    """The number of this user's processes and threads, which RLIMIT_NPROC limits, as far as /proc shows them."""
     tasks = 0
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if process.stat().st_uid == os.getuid():
-                # A directory has two links, and one more for each directory in it: one per thread.
+                # `task` has one directory per thread. A directory's link count is 2 plus the directories in it.
                 tasks += (process / "task").stat().st_nlink - 2
     return tasks
 
 
 def _limit_cpu_time(limits: Limits) -> None:
-    """End programs that outlive this process and the server; each inherits the limit."""
+    """Limit the CPU time of this process and, by inheritance, of its programs. This ends programs that outlive it."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    # Twice the time, because decoders may run several threads, whose CPU times add up.
+    # Allow twice the time of the call, because decoders may run several threads, and their CPU times add up.
     seconds = int(time.process_time() + 2 * limits.call_s) + CPU_MARGIN_S
     resource.setrlimit(resource.RLIMIT_CPU, (seconds if hard == resource.RLIM_INFINITY else min(seconds, hard), hard))

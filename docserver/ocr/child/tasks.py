@@ -1,4 +1,4 @@
-"""Child side: how an OCR process carries out each request; its limits and its sandbox are not here."""
+"""Child side: how an OCR process carries out each request. Its limits and its sandbox are set elsewhere."""
 
 import time
 from functools import cache
@@ -34,14 +34,15 @@ from docserver.ocr.requests import (
 PDF = "application/pdf"
 
 FIRST_PAGES = PAGES_AT_ONCE // 2
-"""Pages whose own text is read when a document is opened: fewer, because until then no other slot can help."""
+"""Most pages whose text layer is read when a document is opened. It is fewer than PAGES_AT_ONCE, because no other slot
+can read pages until the document is open."""
 
 OWN_TEXTS_S = 1.0
-"""Time after which no further page's own text is begun; few pages are so full that it runs out."""
+"""After this time, no further text layer is read in the same call. Only very full pages take so long."""
 
 
 def load(limits: Limits) -> None:
-    """Load what takes a while, so that the first document does not wait for it."""
+    """Load Tesseract, which takes a while, so that the first document does not wait for it."""
     _tesseract(limits.binding, limits.tessdata, limits.scratch)
 
 
@@ -61,7 +62,7 @@ def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
 
 
 def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
-    """Count the pages of a document, and read some if the request says how. Raises Unreadable."""
+    """Count the pages of a document. With reading options in the request, also read pages. Raises Unreadable."""
     content_type, options = request.content_type, request.reading
     _require_readable(content_type)
     if content_type == PDF:
@@ -79,13 +80,13 @@ def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
         return Opened(pages, (read_page(only_page, source, limits),))
     except Unreadable as unreadable:
         if unreadable.failure.code in RESOURCE_FAULTS:
-            # The job may try again, and counts its tries.
+            # Let the job try again and count its tries.
             raise
         return Opened(pages, failure=unreadable.failure)
 
 
 def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Reading, ...]:
-    """The texts that these pages have of their own, up to the first page without one, or until time is up."""
+    """The text layers of these pages, until the first page without a good one, or until OWN_TEXTS_S is over."""
     if request.content_type != PDF or request.options.mode is not Mode.AUTO:
         return ()
     end = time.monotonic() + OWN_TEXTS_S
@@ -138,7 +139,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
 
 def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> SearchableMade:
     """Write a searchable PDF of a document into the scratch directory. Raises Unreadable."""
-    # Imported here, because processes that read pages need none of its libraries.
+    # Import these modules here, because a process that only reads pages does not need their libraries.
     from docserver.ocr.searchable import from_image, from_pdf
 
     target = Path(limits.scratch) / request.result_file
@@ -154,13 +155,13 @@ def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> Sea
 def _needs_review(recognised: Recognised, picture: Picture, *, below: float) -> bool:
     if recognised.text:
         return recognised.confidence < below
-    # Nothing was recognised: on a blank page rightly, on another perhaps not.
+    # No text was recognised. That is right for a blank page; any other page may have text that was missed.
     return analyse(picture.image) is not None
 
 
 @cache
 def _tesseract(binding: str, tessdata: str, scratch: str) -> Tesseract:
-    # Loads only one of the two; the library need not be installed.
+    # Import only the binding in use: the library need not be installed.
     if binding == LIBRARY:
         from docserver.ocr.recognition.tesseract_library import TesseractLibrary
 
@@ -172,7 +173,7 @@ def _tesseract(binding: str, tessdata: str, scratch: str) -> Tesseract:
 
 @cache
 def _detector(candidates: tuple[str, ...]) -> LanguageDetector:
-    # It remembers the language of the last page.
+    # The detector is kept between pages, because it remembers the language of the last page.
     return LanguageDetector(candidates)
 
 
