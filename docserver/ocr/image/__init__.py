@@ -1,1 +1,1 @@
-"""Child side: pictures decoded, analysed and made easier to read. Reads no text."""
+"""Child side: decodes pictures, analyses them, and makes them easier to read. Recognises no text."""

@@ -1,4 +1,7 @@
-"""Child side: measurements of a page before it is read: how its lines lie, how thick its letters are. Reads no text."""
+"""Child side: measures a page before OCR: the direction of its lines, the thickness of its letters, and more.
+
+Recognises no text.
+"""
 
 from dataclasses import dataclass
 
@@ -15,71 +18,74 @@ Places = NDArray[np.int64]
 Points = tuple[Places, Places]
 
 ANALYSED_SIDE_PX = 1000
-"""Most is measured at about this size: enough to tell lines apart, and it takes a hundredth of a second."""
+"""Longer side of the reduced picture in which most is measured. Lines of text can still be distinguished at this size,
+and the analysis takes a hundredth of a second."""
 
 LIGHT_LETTERS_BELOW = 170
-"""Median grey level. Light letters stand only on pictures that are mostly darker, such as red or blue ones."""
+"""Median grey level of a picture. A picture whose median is not below this has no light letters on dark paper. It is
+this high because red or blue paper has such a grey level."""
 
 PAPER_OUTLIERS = 0.05
-"""Share of the paper at either end of its grey levels that may be a border or a stain."""
+"""The darkest and the lightest of the paper are ignored, this share of it at either end: it may be a border or a
+stain."""
 
 COLOUR_OUTLIERS_PERCENT = 0.5
-"""Per cent of the pixels at either end of the tints that are ignored."""
+"""Percentage of the pixels with the most extreme tints that is ignored at either end."""
 
 MAX_POINTS = 20_000
-"""Points of ink from which the direction of lines is told; more change nothing."""
+"""Most points of ink from which the direction of lines is measured. More points do not change the result."""
 
 MAX_SKEW_DEG = 10.0
-"""Few pages are more askew than this, and on pictures and tables a larger angle would be a guess."""
+"""Largest skew that is measured. Few pages have more, and on pictures and tables a larger angle would be a guess."""
 
 COARSE_STEP_DEG, FINE_STEP_DEG = 0.5, 0.1
 
 ANGLES = np.arange(-MAX_SKEW_DEG, MAX_SKEW_DEG + COARSE_STEP_DEG / 2, COARSE_STEP_DEG)
-"""Degrees: the directions that are tried for the lines."""
+"""The directions, in degrees, that are tried for the lines."""
 
 SPECKS_BAND_PX = 200
-"""Rows in which specks are counted: they are all over a page, so a part of it shows them."""
+"""Number of rows in which specks are counted. Specks are all over a page, so a part of the page is enough."""
 
 SIDEWAYS_BELOW, UPRIGHT_FROM = 0.4, 2.5
-"""Values of `upright`: below the first the page lies on its side, from the second on it does not. Between them, the
-rules and columns of a form may stand out more than its lines."""
+"""Limits for `upright`. Below the first, the page is sideways; from the second on, it is not. Between them it is not
+clear, because the ruled lines and columns of a form may be sharper than its lines of text."""
 
 UNEVEN_LIGHT_BELOW = 0.7
-"""Value of `light`: below this no single threshold suits the whole page, and the page is taken for a photo."""
+"""Limit for `light`. Below this, no single threshold suits the whole page, and the page is treated as a photo."""
 
 FORM_ABOVE = 8.0
-"""Value of `rules`: a page with more rules is a form or a table."""
+"""Limit for `rules`. A page with more ruled lines is treated as a form or a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageAnalysis:
-    """What was measured on a page that is not blank."""
+    """The measurements of a page that is not blank."""
 
     skew: float
-    """Degrees by which lines fall to the right: turning the picture counterclockwise by them makes the lines level."""
+    """Degrees by which lines fall to the right. Turning the picture counterclockwise by this angle levels the lines."""
     clarity: float
-    """How much sharper lines are in the direction of the skew than in the median direction: above 3 there are lines of
-    text or rules, near 1 there are none."""
+    """Sharpness of lines in the direction of the skew, divided by the median sharpness of all directions. Above 3, the
+    page has lines of text or ruled lines; near 1, it has none."""
     upright: float
-    """How much sharper lines are along the picture than across it: far below 1 the page lies on its side.
+    """Sharpness of horizontal lines divided by that of vertical lines. Far below 1, the page is sideways.
 
-    1 where rules and letters disagree, and for a snippet, which holds too few letters.
+    It is 1 if ruled lines and letters disagree, and for a snippet, which has too few letters.
     """
     stroke_px: float
-    """Median thickness of what is drawn, in pixels of the picture: a seventh of the height of small letters."""
+    """Median thickness of strokes, in pixels of the picture. It is about a seventh of the height of small letters."""
     specks: float
-    """Specks of a pixel or two per ten thousand pixels of bare paper: below 6 unless a sensor, a fax line or dust has
-    made salt and pepper."""
+    """Specks of one or two pixels per ten thousand pixels of bare paper. It is below 6, unless a sensor, a fax line or
+    dust has caused salt-and-pepper noise."""
     light_on_dark: bool
     """True if the letters are light on dark paper."""
     light: float
-    """Grey level of the darker parts of the paper by that of the lighter ones: 1 is even light."""
+    """Grey level of the darker parts of the paper divided by that of the lighter parts. 1 means even light."""
     hidden: float
-    """Share of the paper that is on the dark side of a threshold for the whole picture."""
+    """Share of the paper that a threshold for the whole picture would make black."""
     rules: float
-    """How many ruled lines there are: their area over the longer side, in pixels of the analysed size."""
+    """Amount of ruled lines: their area divided by the longer side, in pixels of the analysed size."""
     colour: int
-    """How far colours differ from each other, 0 to 255: tinted paper and a sensor's noise stay below 30."""
+    """Range of the colours, 0 to 255. Tinted paper and a sensor's noise stay below 30."""
 
     @property
     def is_sideways(self) -> bool:
@@ -87,7 +93,7 @@ class PageAnalysis:
 
     @property
     def is_upright(self) -> bool:
-        """True if the lines lie along the picture; they may still be upside down."""
+        """True if the lines are horizontal. The page may still be upside down."""
         return self.upright >= UPRIGHT_FROM
 
     @property
@@ -132,7 +138,7 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
 
 
 def reduction(image: Image.Image) -> int:
-    """The factor by which a picture is made smaller before it is measured."""
+    """The factor by which a picture is reduced before it is measured."""
     return max(1, round(max(image.size) / ANALYSED_SIDE_PX))
 
 
@@ -140,14 +146,14 @@ def _points(ink: Mask) -> Points:
     """The rows and columns of some points of ink."""
     rows, columns = np.nonzero(ink)
     if rows.size > MAX_POINTS:
-        # Random ones, because evenly spaced points would fall in step with the lines.
+        # Choose random points, because evenly spaced ones would interfere with the spacing of the lines.
         chosen = np.random.default_rng(0).choice(rows.size, MAX_POINTS, replace=False)
         rows, columns = rows[chosen], columns[chosen]
     return rows, columns
 
 
 def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:
-    """For each direction how sharply ink and gaps alternate across it: highest along the lines of a text."""
+    """For each direction, how sharply rows of ink and gaps alternate. It is highest for the direction of lines."""
     radians = np.radians(angles)[:, np.newaxis]
     across = (rows * np.cos(radians) - columns * np.sin(radians)).astype(np.int32)
     across -= across.min()
@@ -158,10 +164,10 @@ def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:
 
 
 def _upright(points: Points, sharpness: Numbers, *, ink: Mask, lines: Mask) -> float:
-    """How much sharper lines are along the picture than across it.
+    """The value of `PageAnalysis.upright`.
 
-    `points` are some of the ink, and `sharpness` is theirs in each direction. Ruled lines help to tell, but those of a
-    form with columns mislead, so the letters alone must agree.
+    `points` are some points of the ink, and `sharpness` is their sharpness in each direction. Ruled lines improve the
+    measurement, but those of a form with columns mislead, so the letters without ruled lines must agree.
     """
     of_all = _along_by_across(points, sharpness)
     if not lines.any():
@@ -179,8 +185,9 @@ def _along_by_across(points: Points, sharpness: Numbers) -> float:
 
 
 def _is_light_on_dark(grey: Image.Image, contrasts: Contrasts) -> bool:
-    """True if letters are light on dark paper; false for a photo of a page with a dark table around it."""
-    # Letters are fewer pixels than the paper around them, and differ more from the mean of both than the paper does.
+    """True if letters are light on dark paper. False for a photo of a page on a dark table."""
+    # Letters have fewer pixels than the paper around them, so they differ more from the mean of both than the paper
+    # does. Cubes keep the sign of a difference and give the large ones more weight.
     return bool(ImageStat.Stat(grey).median[0] < LIGHT_LETTERS_BELOW and (contrasts.astype(np.float64) ** 3).sum() < 0)
 
 
@@ -200,13 +207,13 @@ def _colour_range(image: Image.Image) -> int:
 
 
 def _specks(grey: Image.Image) -> float:
-    """Counted in a band across the middle."""
+    """Specks per ten thousand pixels, counted in a band across the middle of the page."""
     rows = min(grey.height, SPECKS_BAND_PX)
     return 1e4 * speck_density(grey, top=(grey.height - rows) // 2, rows=rows)
 
 
 def _stroke_px(grey: Image.Image) -> float:
-    """The median length of dark runs along the rows, in the middle of the picture."""
+    """The median length of runs of dark pixels along the rows, in the middle of the picture."""
     width, height = grey.size
     band = np.asarray(grey.crop((0, height // 4, width, height - height // 4)))[:: max(1, height // 400)]
     dark = band < (int(band.max()) + int(band.min())) // 2

@@ -1,4 +1,4 @@
-"""Child side: picture files, counted and decoded with Pillow into modes that Tesseract reads. Reads no text."""
+"""Child side: counts the pages of picture files, and decodes them with Pillow into modes that Tesseract accepts."""
 
 import errno
 import math
@@ -16,7 +16,7 @@ from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 
 Image.MAX_IMAGE_PIXELS = None
-"""Pillow's own limit only warns, and not on every frame; `check_size` checks each frame instead."""
+"""Pillow's own limit is off: it only warns, and not for every frame. `check_size` checks each frame instead."""
 
 PILLOW_FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -32,22 +32,24 @@ PILLOW_FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "image/avif": ("AVIF",),
     }
 )
-"""The one decoder that is tried for each type. Left to itself, Pillow would start Ghostscript for an EPS named .png."""
+"""The only decoder that Pillow may try for each media type. Without this, Pillow would choose by content, and might for
+example start Ghostscript for an EPS file that is named .png."""
 
 MAX_SIDE = 32767
-"""Pixels. Tesseract keeps coordinates in 16 signed bits and refuses longer sides."""
+"""Longest side of a picture, in pixels. Tesseract stores coordinates in 16 signed bits and rejects longer sides."""
 
 CREDIBLE_DPI = range(70, 2401)
-"""Tesseract's own bounds; for a file that claims a resolution outside them it makes an estimate."""
+"""Resolutions that Tesseract accepts. If a file claims any other one, Tesseract estimates the resolution."""
 
 FAX_PIXEL_HEIGHT = (1.5, 2.5)
-"""Range for the height by width of a fax's pixels: 2.08 at 204 by 98 dots per inch, 2 at 200 by 100."""
+"""Range for the height of a fax's pixels divided by their width: 2.08 at 204 by 98 dots per inch, 2 at 200 by 100."""
 
 ORIENTATION_TAG = 0x0112
 PHOTOMETRIC_TAG = 262
 
 MIN_CONTRAST = 24
-"""Grey levels. A text that differs less from its background cannot be read, so the other background is tried."""
+"""Smallest contrast, in grey levels, after a transparent picture was painted on a background. Text with less contrast
+cannot be read, so another background is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,17 @@ class Picture:
     dpi: int | None
     """The vertical resolution that the file claims; None if that is not credible."""
     pixel_height: float = 1.0
-    """Height by width of a pixel: 2 on a fax of standard resolution."""
+    """Height of a pixel divided by its width: 2 on a fax of standard resolution."""
 
 
 def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: int) -> int:
-    """Each image of a TIFF is a page; any other picture file has one. Raises Unreadable."""
+    """Count the pages: each image of a TIFF is one, and any other picture file has one page. Raises Unreadable."""
     with _opened(source, content_type) as image:
         if content_type != "image/tiff":
             check_size(*image.size, max_pixels=max_pixels)
             return 1
         pages = 1
-        # Not n_frames, which would walk through all the images of a file that has millions.
+        # Do not use n_frames: if a file has millions of images, it would read through all of them.
         while _seek(image, pages):
             pages += 1
             if pages > max_pages:
@@ -90,7 +92,7 @@ def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Pic
         dpi = _dpi(image)
         image.load()
         shown = image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
-        # A copy, because Pillow closes the opened image here.
+        # Return a copy, because Pillow closes the opened image at the end of this block.
         return Picture(_readable(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
 
 
@@ -117,22 +119,22 @@ def _megapixels(pixels: int) -> str:
 
 @contextmanager
 def _opened(source: str, content_type: str) -> Iterator[Image.Image]:
-    """Open a picture with its one decoder. Whatever that raises on a broken file, also later, becomes Unreadable."""
+    """Open a picture with the decoder for its type. An error of the decoder, also in the block, becomes Unreadable."""
     formats = PILLOW_FORMATS[content_type]
     if "HEIF" in formats:
         pi_heif.register_heif_opener()
     try:
-        # From a file, not a path: Pillow maps a path into memory, and then misreads turned TIFFs (seen in 13.0.0).
+        # Pass a file and not a path: Pillow maps a path into memory, and then misreads turned TIFFs (seen in 13.0.0).
         with Path(source).open("rb") as file, Image.open(file, formats=formats) as image:
             yield image
     except (Unreadable, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise Unreadable(DocumentErrorCode.CORRUPT, "The picture cannot be opened: its header is broken.") from error
-    # Decoders raise nearly any exception on a broken file.
+    # For a broken file, decoders may raise almost any exception.
     except Exception as error:
-        # Only errors of the system have a number, such as a full disk: they are not the document's fault. EINVAL is:
-        # the document names an offset that no file can have.
+        # Only errors of the operating system have an errno, such as that of a full disk. They are not the document's
+        # fault, except EINVAL: it means that the document contains an impossible file offset.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         if "broken data stream" in str(error) or "truncated" in str(error).lower():
@@ -155,7 +157,7 @@ def _seek(image: Image.Image, frame: int) -> bool:
 def _dpi(image: Image.Image) -> int | None:
     """The vertical resolution that the file claims; None if that is not credible.
 
-    Of a JPEG only the JFIF density counts: cameras write a meaningless 72 into EXIF, which Tesseract ignores too.
+    For a JPEG, only the JFIF density counts. Cameras write a meaningless 72 into EXIF, which Tesseract ignores too.
     """
     if "jfif" in image.info:
         per_unit = {1: 1.0, 2: 2.54}.get(image.info.get("jfif_unit", 0), 0.0)
@@ -172,7 +174,9 @@ def _dpi(image: Image.Image) -> int | None:
 
 
 def _pixel_height(image: Image.Image) -> float:
-    """Height by width of a pixel. 1 for all but faxes: other files that claim unequal sides are mostly wrong."""
+    """Height of a pixel divided by its width. It is 1 except for faxes: other files that claim unequal sides are mostly
+    wrong.
+    """
     claimed: Any = image.info.get("dpi")
     if image.mode != "1" or not isinstance(claimed, tuple) or len(claimed) != 2:
         return 1.0
@@ -210,7 +214,7 @@ def _readable(image: Image.Image) -> Image.Image:
 
 
 def _on_background(image: Image.Image) -> Image.Image:
-    """Paint on white, as every viewer does; on black where nothing would be visible on white, such as white text."""
+    """Paint on white, as every viewer does. If nothing is visible then, for example white text, paint on black."""
     for colour in ("white", "black"):
         painted = Image.new("RGBA", image.size, colour)
         painted.alpha_composite(image)
@@ -223,7 +227,7 @@ def _on_background(image: Image.Image) -> Image.Image:
 
 
 def _grey_if_grey(image: Image.Image) -> Image.Image:
-    """The picture in one channel if all three are the same: Tesseract has a third of the bytes to read."""
+    """The picture in one channel if all three are the same, so that Tesseract has to read only a third of the bytes."""
     red, green, blue = image.split()
     if ImageChops.difference(red, green).getbbox() or ImageChops.difference(green, blue).getbbox():
         return image
@@ -238,12 +242,14 @@ def _from_palette(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Bring deeper grey to 8 bits, by the range that its numbers use: 8, 10, 12, 16 bits, or from 0.0 to 1.0."""
+    """Convert grey with more than 8 bits to 8 bits. The highest number shows the range: 8, 10, 12 or 16 bits, or 0.0
+    to 1.0.
+    """
     numbers = image.convert("F") if image.mode != "F" else image
     bounds: Any = numbers.getextrema()
     low, high = float(bounds[0]), float(bounds[1])
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture holds values that are not numbers.")
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture contains values that are not numbers.")
     if low < 0:
         black, white = low, high
     elif high <= 1:
@@ -252,7 +258,7 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
         black, white = 0.0, float(2 ** max(8, math.ceil(math.log2(high + 1))) - 1)
     scale = 255 / ((white - black) or 1)
     eight = numbers.point(lambda value: value * scale - black * scale).convert("L")
-    # Pillow inverts "white is zero" only for 8 bits or fewer.
+    # Pillow inverts pictures with the TIFF property "white is zero" only up to 8 bits.
     inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == 0
     return ImageOps.invert(eight) if inverted else eight
 

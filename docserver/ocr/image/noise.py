@@ -1,4 +1,4 @@
-"""Child side: specks and grain, found and removed while the letters stay as they are. Reads no text."""
+"""Child side: finds and removes specks and grain, and keeps letters as they are. Recognises no text."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,39 +7,41 @@ from PIL import Image, ImageFilter
 from docserver.ocr.image.shades import Mask, histogram, threshold
 
 BAND_PX = 512
-"""Rows that are worked on at a time: the masks of a whole page would take ten times its memory."""
+"""Number of rows processed at a time. Masks of the whole page would take ten times the memory of the page."""
 
 CELL_PX = 8
-"""Side of the squares in which specks are counted: smaller than the gaps between lines, large enough that one speck in
-a thousand pixels shows."""
+"""Side of the squares in which specks are counted. It is smaller than the gaps between lines, but so large that a
+density of one speck in a thousand pixels can be measured."""
 
 MIN_CELLS = 100
-"""Squares of bare paper that are needed to count: in fewer, a single speck would look like a speckled page."""
+"""Fewest squares of bare paper for a measurement. With fewer, a single speck would look like a page full of specks."""
 
 MIN_INK_SURVIVING, MIN_INK_SURVIVING_AMONG_MANY = 0.88, 0.6
-"""Share of the ink, single specks aside, that a median filter must leave: then the letters are thick enough for it. The
-second holds where specks are many, because a good part of them touch each other: they count as ink, and only the filter
-removes them."""
+"""Smallest share of the ink, without single specks, that must survive a median filter. If less survives, the letters
+are too thin for the filter. The second value is used if there are many specks: then many touch each other, count as
+ink, and disappear only by the filter."""
 
 MANY_SPECKS_ABOVE = 0.015
-"""Specks per pixel."""
+"""Specks per pixel above which a page has many specks."""
 
 MAX_INK = 0.15
-"""Share of a page that is dark. Few texts have more; what has more may be grainy paper."""
+"""Largest dark share of a page with text. Few texts have more; a page with more may have grainy paper."""
 
 MIN_VARIANCE_BETWEEN = 0.7
-"""Share of the variance between the two sides of the threshold: 0.9 for ink and paper, 0.6 for noise alone."""
+"""Smallest share of the grey levels' variance that lies between the dark and the light side of the threshold, if the
+sides are ink and paper. It is 0.9 for ink and paper, and 0.6 for noise alone."""
 
 DARKER_PAPER = 0.16
-"""Share of the pixels that are darker than the level to which grainy paper is brought: one standard deviation below the
-middle of the paper's grey levels."""
+"""All grainy paper is made as dark as one of its darker grey levels: the one that has this share of the pixels below
+it. That is one standard deviation below the middle of the paper's grey levels."""
 
 MAX_GRAIN_PX = 4.0
-"""Mean length of dark runs along the rows. In grain they are shorter; in pictures and shaded boxes far longer."""
+"""Largest mean length of runs of dark pixels along the rows, for grain. In pictures and shaded boxes they are far
+longer."""
 
 
 def isolated(dark: Mask) -> Mask:
-    """The dark pixels, and pairs of dark pixels, that have no other dark neighbour."""
+    """The specks: single dark pixels, and pairs of dark pixels, without another dark neighbour."""
     neighbours = _dark_neighbours(dark)
     in_pairs = dark & (neighbours == 1)
     specks: Mask = (dark & (neighbours == 0)) | (in_pairs & (_dark_neighbours(in_pairs) == 1))
@@ -47,7 +49,7 @@ def isolated(dark: Mask) -> Mask:
 
 
 def _dark_neighbours(dark: Mask) -> NDArray[np.uint8]:
-    """How many of its eight neighbours are dark, for each pixel."""
+    """For each pixel, the number of its eight neighbours that are dark."""
     padded = np.pad(dark, 1).view(np.uint8)
     across = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     neighbours: NDArray[np.uint8] = across[:-2] + across[1:-1] + across[2:] - padded[1:-1, 1:-1]
@@ -55,9 +57,10 @@ def _dark_neighbours(dark: Mask) -> NDArray[np.uint8]:
 
 
 def speck_density(grey: Image.Image, *, top: int, rows: int) -> float:
-    """The share of pixels that are specks, in a band of a picture of dark letters, counted on bare paper only.
+    """The share of pixels that are specks, in a band of a picture with dark letters.
 
-    Specks beside letters are parts of them where print is faint or small. 0 if there is too little bare paper to tell.
+    Only specks on bare paper are counted. Specks beside letters may be parts of faint or small letters. The share is 0
+    if there is too little bare paper.
     """
     smooth = without_grain(grey)
     dark = np.asarray(smooth.crop((0, top, grey.width, top + rows))) <= threshold(smooth)
@@ -69,24 +72,24 @@ def speck_density(grey: Image.Image, *, top: int, rows: int) -> float:
 
 
 def _count_in_cells(mask: Mask) -> NDArray[np.int64]:
-    """How many pixels of a mask are in each square of CELL_PX; incomplete squares at the edges are left out."""
+    """The number of pixels of a mask in each square of CELL_PX. Incomplete squares at the edges are left out."""
     down, across = mask.shape[0] // CELL_PX, mask.shape[1] // CELL_PX
     whole = mask[: down * CELL_PX, : across * CELL_PX].view(np.uint8)
-    # Rows first, which lie side by side in memory: five times as fast as both at once.
+    # Sum whole rows first, which are contiguous in memory. That is five times as fast as summing both axes at once.
     columns = whole.reshape(down, CELL_PX, across * CELL_PX).sum(axis=1, dtype=np.uint8)
     counts: NDArray[np.int64] = columns.reshape(down, across, CELL_PX).sum(axis=2, dtype=np.int64)
     return counts
 
 
 def without_specks(grey: Image.Image) -> Image.Image:
-    """A picture of dark letters without specks of one or two pixels, dark ones or light ones."""
+    """Remove specks of one or two pixels, dark and light ones, from a picture with dark letters."""
     grey = without_grain(grey)
     filtered = grey.filter(ImageFilter.MedianFilter(3))
     before, after = np.asarray(grey), np.asarray(filtered)
     darkest = threshold(grey)
     cleaned, speck_px, ink_px, surviving_px = np.empty_like(before), 0, 0, 0
     for top in range(0, grey.height, BAND_PX):
-        # Two rows more on either side, because a pair and its neighbours reach that far.
+        # Take two more rows on either side, because a pair of pixels and its neighbours reach that far.
         first, last = max(0, top - 2), min(grey.height, top + BAND_PX + 2)
         within = slice(top - first, min(grey.height, top + BAND_PX) - first)
         dark = before[first:last] <= darkest
@@ -103,7 +106,7 @@ def without_specks(grey: Image.Image) -> Image.Image:
 
 
 def without_grain(grey: Image.Image) -> Image.Image:
-    """The picture with all paper as dark as its darker parts, if a threshold would cut through the paper."""
+    """Remove the grain of paper: if a threshold would make parts of the paper black, make all paper equally dark."""
     shades = histogram(grey)
     darkest = shades.threshold
     if shades.dark_share[darkest] <= MAX_INK:

@@ -1,4 +1,4 @@
-"""Child side: a page made easier to read: inverted, evenly lit, cleaned, framed and scaled where it needs that."""
+"""Child side: makes a page easier to read. If needed, it is inverted, evenly lit, cleaned, framed and scaled."""
 
 from dataclasses import replace
 
@@ -13,48 +13,53 @@ from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, framed, scaled, stretched
 
 EVEN_OUT_ABOVE = 0.035
-"""Share of the paper on the dark side of the page's threshold. Where there is more, the dark paper hides letters even
-on a page whose light is not called uneven."""
+"""Limit for `PageAnalysis.hidden`. Above it, dark paper hides letters even if the page does not count as unevenly
+lit."""
 
 KEEP_COLOURS_ABOVE = 64
-"""Range of colours, 0 to 255. Only above this may colours tell letters from paper of the same shade; below it, grey is
-read as well and a third faster."""
+"""Limit for `PageAnalysis.colour`. Only above it may letters differ from paper in colour and not in shade. Below it,
+OCR of the grey picture is equally good and takes a third less time."""
 
 DESPECKLE_ABOVE = 12.0
-"""Specks per ten thousand pixels. Around small or faint letters there are up to 6, which are parts of them."""
+"""Limit for `PageAnalysis.specks`. Small or faint letters cause up to 6, because their parts look like specks."""
 
 MARGIN_PX = 40
-"""Margin around a snippet: Tesseract misses letters that touch the edge of a picture."""
+"""Margin that is added around a snippet, because Tesseract misses letters that touch the edge of a picture."""
 
 TARGET_STROKE_PX = 2.7
-"""Strokes of 10-point letters at 200 dpi. Thicker ones are made so thin: they are read as well, and a fifth faster."""
+"""A page with thicker strokes is reduced until its strokes have this thickness, that of 10-point letters at 200 dpi. It
+is then read equally well, in a fifth less time."""
 
 MIN_SHRUNK_SIDE_PX = 2100
-"""Longer side of A4 at 180 dpi. A page is not made smaller than this, so that its thinner letters stay legible too."""
+"""A page is not reduced below this longer side, that of A4 at 180 dpi, so that its thinner letters stay legible too."""
 
 MIN_SNIPPET_SCALE = 0.25
-"""A snippet is not made smaller than this: what is too thick even then is no letter, but may have letters beside it."""
+"""A snippet is not reduced by more than this. If strokes are too thick even then, they are not letters, but there may
+be letters beside them."""
 
 SHRINK_UP_TO = 0.8
-"""Scale. Above this, making a page smaller costs as much time as reading the smaller page saves."""
+"""Pages are reduced only by this scale or a smaller one. At scales closer to 1, reducing costs as much time as it
+saves in OCR."""
 
 THIN_STROKE_PX, THIN_STROKE_ON_SNIPPETS_PX = 2.0, 1.0
-"""Strokes of 10-point letters at 150 dpi, and at 75. Pages with strokes up to this are enlarged; single words with
-thicker ones are read worse if they are enlarged."""
+"""Thickest strokes of pages, and of snippets, that are enlarged: those of 10-point letters at 150 and at 75 dpi. Single
+words with thicker strokes are read worse if they are enlarged."""
 
 ENLARGE_BELOW_PX, ENLARGE_FORMS_BELOW_PX = 1300, 2000
-"""Longer side of A4 at 110 dpi, and at 170. Below this, thin letters are read better at twice the size, though thicker
-ones on the same page are read worse."""
+"""Only pages, or forms, with a shorter side than this as their longer one are enlarged: A4 at 110 and at 170 dpi. At
+twice the size, thin letters are read better, although thicker ones on the same page are read worse."""
 
 TRIPLE_BELOW_PX = 900
-"""Longer side of A4 at 75 dpi. Below this, thin letters are read better yet at three times the size."""
+"""Longer side below which pages are enlarged three times instead of twice, that of A4 at 75 dpi. Thin letters are then
+read even better."""
 
 MAX_BLURRED_STROKE_PX = 3.0
-"""Blur thickens strokes: up to this, the letters on a small page may be thin ones that blur makes look larger."""
+"""Thickest strokes on a small page that may be blurred. Blur makes thin strokes thicker, so the letters may be smaller
+than they seem."""
 
 
 def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
-    """The page as it is to be read, and what was measured on the picture before; None if the page is blank."""
+    """The page prepared for OCR, and the analysis of the picture before that; the analysis is None for a blank page."""
     page = stretched(PageImage(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
     analysis = analyse(page.image)
     if analysis is None:
@@ -75,9 +80,9 @@ def in_grey(page: PageImage) -> PageImage:
 
 
 def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:
-    """The page with dark letters on evenly lit paper, in grey unless its colours may tell letters from paper."""
+    """The page with dark letters on evenly lit paper. It becomes grey unless letters may differ from paper in colour."""
     if analysis.light_on_dark:
-        # In grey: Tesseract's threshold for each colour would take paper for as dark as its letters.
+        # Make it grey: Tesseract uses a threshold for each colour, and would treat the paper as dark as the letters.
         page = replace(page, image=ImageOps.invert(page.image.convert("L")))
     if analysis.is_unevenly_lit or analysis.hidden > EVEN_OUT_ABOVE:
         return replace(page, image=evenly_lit(page.image.convert("L")))
@@ -85,7 +90,7 @@ def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:
 
 
 def _cleaned(page: PageImage, analysis: PageAnalysis) -> PageImage:
-    """The page without what letters could touch: specks, ruled lines, the edge of a snippet."""
+    """The page without things that disturb letters: specks, ruled lines, and the edges of a snippet."""
     if analysis.specks > DESPECKLE_ABOVE:
         page = replace(page, image=without_specks(page.image.convert("L")))
     if page.image.mode == "L":
@@ -96,7 +101,7 @@ def _cleaned(page: PageImage, analysis: PageAnalysis) -> PageImage:
 
 
 def _scaled_for_reading(page: PageImage, analysis: PageAnalysis) -> PageImage:
-    """The page made smaller if its letters are large, larger if it is small and its letters are thin."""
+    """The page reduced if its letters are large, or enlarged if it is small and its letters are thin."""
     snippet = is_snippet(page.original_size)
     longer_side = max(page.image.size)
     min_scale = MIN_SNIPPET_SCALE if snippet else MIN_SHRUNK_SIDE_PX / longer_side
@@ -111,7 +116,7 @@ def _scaled_for_reading(page: PageImage, analysis: PageAnalysis) -> PageImage:
 
 
 def _may_be_narrow(page: PageImage, analysis: PageAnalysis) -> bool:
-    """True if the page is narrow as it lies, or may be narrow once it is turned."""
+    """True if the page is narrow, or may be narrow after it is turned."""
     if is_narrow(page.image.size):
         return True
     width, height = page.image.size

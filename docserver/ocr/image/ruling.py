@@ -1,4 +1,4 @@
-"""Child side: the ruled lines of forms, tables and writing paper, found and removed. Reads no text."""
+"""Child side: finds and removes the ruled lines of forms, tables and writing paper. Recognises no text."""
 
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
@@ -6,30 +6,31 @@ from PIL import Image, ImageChops, ImageFilter
 from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask, contrast, paper_in_full, threshold
 
 MIN_LENGTH, MIN_LENGTH_PX = 1 / 25, 25
-"""Shortest ruled line, as a share of the picture's longer side and in pixels. Only strokes of headings are longer, and
-those are thicker than ruled lines."""
+"""Shortest ruled line, as a share of the picture's longer side and in pixels. Of letters, only those of headings have
+longer strokes, and these are thicker than ruled lines."""
 
 MAX_THICKNESS, MAX_THICKNESS_PX = 1 / 250, 3
 """Thickest ruled line, as a share of the picture's longer side and in pixels; 1/250 is 1.2 mm on A4."""
 
 MIN_PAPER_SHADE = 0.6
-"""Share of the paper's grey level. What surrounds the lines of even a dense form is lighter than this; the gaps between
-light letters in a dark box are darker."""
+"""Smallest grey level around a ruled line, as a share of the paper's grey level. Even in a dense form, the surroundings
+of lines are lighter. Around the gaps between light letters in a dark box, they are darker."""
 
 SEARCH_SIDE_PX = 2000
-"""Lines to remove are searched for at about this size, which shows hairlines and takes a tenth of a second."""
+"""Longer side of the reduced picture in which lines are searched. Hairlines are still visible at this size, and the
+search takes a tenth of a second."""
 
 PALE_LINES_ABOVE = 128
-"""Of 255: lines are pale if more than half of their area is lighter than the page's threshold."""
+"""Mean of a mask of 0 and 255. Lines are pale if more than half of their area is lighter than the page's threshold."""
 
 
 def ruled_lines(grey: Image.Image) -> Mask:
-    """The pixels of thin dark lines on light paper; the dark gaps between light letters in a dark box are left out."""
+    """The pixels of thin dark lines on light paper. The dark gaps between light letters in a dark box do not count."""
     return ruled_lines_in(grey, contrast(grey))
 
 
 def ruled_lines_in(grey: Image.Image, contrasts: Contrasts) -> Mask:
-    """The same, for a picture whose contrasts are known."""
+    """The same as `ruled_lines`, for a picture whose contrasts have been computed already."""
     lines = thin_lines(contrasts > INK_CONTRAST)
     if lines.any():
         lines &= contrasts + np.asarray(grey) > MIN_PAPER_SHADE * np.asarray(paper_in_full(grey))
@@ -42,11 +43,12 @@ def without_ruled_lines(grey: Image.Image) -> Image.Image:
     lines = ruled_lines(grey.reduce(step))
     if not lines.any():
         return grey
-    # One pixel more on each side, for the soft edges of the lines.
+    # Widen the lines by one pixel on each side, because their edges are soft.
     mask = Image.fromarray(lines).convert("L").filter(ImageFilter.MaxFilter(3)).resize(grey.size)
     light = grey.point([255 * (level > darkest) for level in range(256)])
     if np.asarray(light.reduce(step).filter(ImageFilter.MinFilter(3)))[lines].mean() > PALE_LINES_ABOVE:
-        # What is darker than pale lines are letters written across them. Dark lines cannot be told from letters.
+        # Keep pixels that are darker than pale lines: they are letters written across the lines. Dark lines cannot be
+        # distinguished from letters.
         mask = ImageChops.darker(mask, light)
     cleaned = grey.copy()
     cleaned.paste(paper_in_full(grey), mask=mask)
@@ -54,7 +56,7 @@ def without_ruled_lines(grey: Image.Image) -> Image.Image:
 
 
 def thin_lines(ink: Mask) -> Mask:
-    """The pixels of ink in thin horizontal or vertical lines; strokes that cross these lines are left out."""
+    """The pixels of ink in thin horizontal or vertical lines, without the strokes that cross them."""
     longer_side = max(ink.shape)
     length = max(MIN_LENGTH_PX, round(MIN_LENGTH * longer_side))
     thickness = max(MAX_THICKNESS_PX, round(MAX_THICKNESS * longer_side))

@@ -1,4 +1,4 @@
-"""Child side: which rows of a page are enough to tell its language. Reads no text."""
+"""Child side: chooses a few rows of a page from which its language can be detected. Recognises no text."""
 
 import numpy as np
 from PIL import Image
@@ -7,18 +7,19 @@ from docserver.ocr.image.analysis import reduction
 from docserver.ocr.image.shades import INK_CONTRAST, contrast
 
 SAMPLE_INK_PX = 4000
-"""How much the ink of successive rows differs in a sample, in pixels of the analysed size: three full lines come to so
-much, or ten short ones."""
+"""Size of a sample: the sum of the differences in ink between successive rows, in pixels of the analysed size. Three
+full lines or ten short ones have this sum."""
 
 GAP_INK = 0.05
-"""Share of the ink in the fullest row. Between lines there is less; only specks and what hangs far below a line."""
+"""Most ink of a row between two lines, as a share of the ink in the fullest row. Such rows contain only specks and the
+lowest parts of letters."""
 
 
 def sample_rows(image: Image.Image) -> tuple[int, int]:
-    """The fewest rows that hold some whole lines of dark letters: the first row, and the one after the last."""
+    """The smallest range of rows that contains enough whole lines of dark letters: its first row, and the row after."""
     step = reduction(image)
     ink = (contrast(image.convert("L").reduce(step)) > INK_CONTRAST).sum(axis=1)
-    # From line to line ink comes and goes; in pictures it stays.
+    # In text, the amount of ink changes with each line and gap. In pictures it changes little from row to row.
     changes = np.abs(np.diff(ink, prepend=0)).cumsum()
     ends = np.searchsorted(changes, changes + SAMPLE_INK_PX)
     if ends[0] == len(ink):

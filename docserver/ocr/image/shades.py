@@ -1,4 +1,4 @@
-"""Child side: the shades of ink and paper: the threshold between them, local contrast, and the light on the paper."""
+"""Child side: measures the shades of ink and paper: the threshold between them, local contrast, and the light."""
 
 from dataclasses import dataclass
 
@@ -13,32 +13,33 @@ Shades = NDArray[np.uint8]
 Contrasts = NDArray[np.int16]
 
 HISTOGRAM_SIDE_PX = 1000
-"""The histogram of a larger picture takes every second or third pixel only; it comes out the same."""
+"""For a larger picture, the histogram counts only every second or third pixel; the result is the same."""
 
 INK_CONTRAST = 15
-"""Grey levels by which ink is darker than its surroundings in a picture of about 1000 pixels a side."""
+"""Number of grey levels by which ink is darker than its surroundings, in a picture of about 1000 pixels a side."""
 
 PAPER_SIDE_PX = 256
-"""Size of the picture of the paper. It may be small because light changes slowly across a page."""
+"""Longer side of the picture of the paper. It can be small, because light changes slowly across a page."""
 
 PAPER_REACH_PX = 4
-"""How far, in the picture of the paper, a pixel looks for paper: letters there are narrower than twice this."""
+"""Distance, in the picture of the paper, within which each pixel takes the lightest value. In that picture, strokes of
+letters are narrower than twice this, so they disappear."""
 
 EVEN_PAPER = 245
-"""The grey level that paper gets where the light is evened out."""
+"""The grey level of the paper after its light was made even."""
 
 DARKEST_PAPER = 24
-"""Grey level: what is darker than this is not paper but a border, and is brightened no further."""
+"""Darkest grey level of paper. Anything darker is a border, and is not made brighter than paper of this level."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How a picture's pixels fall on the two sides of each grey level; the level itself counts as dark."""
+    """For each grey level, how a picture's pixels divide into dark and light ones. The level itself counts as dark."""
 
     dark_share: Numbers
-    """Share of the pixels on the dark side of each level."""
+    """For each level, the share of the pixels that are dark."""
     variance_between: Numbers
-    """Variance between the two sides of each level."""
+    """For each level, the variance between dark and light pixels."""
     variance: float
     """Variance of all pixels."""
 
@@ -65,9 +66,9 @@ def threshold(grey: Image.Image) -> int:
 
 
 def contrast(grey: Image.Image) -> Contrasts:
-    """By how many grey levels each pixel is darker than its surroundings.
+    """For each pixel, the number of grey levels by which it is darker than its surroundings.
 
-    Inside a shadow or a dark border there is no contrast; only their edges have some.
+    The inside of a shadow or of a dark border has no contrast; only its edges have some.
     """
     surroundings = grey.filter(ImageFilter.BoxBlur(max(4, max(grey.size) // 40)))
     darker: Contrasts = np.asarray(surroundings, dtype=np.int16) - np.asarray(grey, dtype=np.int16)
@@ -75,7 +76,7 @@ def contrast(grey: Image.Image) -> Contrasts:
 
 
 def paper(grey: Image.Image) -> Image.Image:
-    """A small picture of the paper without the letters, as dark as the light that fell on it."""
+    """A small picture of the paper without the letters. It shows how light or dark each part of the paper is."""
     small = grey.reduce(max(1, round(max(grey.size) / PAPER_SIDE_PX)))
     lightest = _lightest_around(np.asarray(small))
     return Image.fromarray(lightest).reduce(2).filter(ImageFilter.MedianFilter(3)).filter(ImageFilter.BoxBlur(4))
@@ -87,7 +88,7 @@ def paper_in_full(grey: Image.Image) -> Image.Image:
 
 
 def evenly_lit(grey: Image.Image) -> Image.Image:
-    """The picture as if the same light had fallen on all of it: each pixel relative to the paper around it."""
+    """The picture with even light: each pixel is divided by the grey level of the paper around it."""
     shades = np.asarray(paper_in_full(grey), dtype=np.float32)
     even = np.asarray(grey, dtype=np.float32) * (EVEN_PAPER / np.maximum(shades, DARKEST_PAPER))
     return Image.fromarray(np.minimum(even, 255).astype(np.uint8))

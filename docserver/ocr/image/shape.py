@@ -1,14 +1,14 @@
-"""Child side: what the width and height of a picture tell of it: a snippet of a page, or a receipt or a column."""
+"""Child side: judges a picture by its width and height: is it a snippet of a page, or a narrow receipt or column?"""
 
 SNIPPET_BELOW_PX = 300
-"""A picture with a side below this is a snippet of a page: it holds too few lines to tell how they lie."""
+"""A picture with a side below this is a snippet of a page. It has too few lines to measure their direction."""
 
 NARROW_ABOVE = 1.75
-"""Height divided by width: a page above this is a receipt or a column."""
+"""Height divided by width. A page above this is a receipt or a column."""
 
 SLIM_BELOW_PX, NARROW_ABOVE_IF_SLIM = 600, 1.5
-"""A picture with fewer pixels across could hardly be legible if it were a page of a letter, so it is taken for a
-receipt or a column sooner."""
+"""If a picture has fewer pixels across than the first value, the second one replaces NARROW_ABOVE. A whole page with so
+few pixels would hardly be legible, so the picture is probably a receipt or a column."""
 
 
 def is_snippet(size: tuple[int, int]) -> bool:

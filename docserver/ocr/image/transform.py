@@ -1,33 +1,33 @@
-"""Child side: pages turned, straightened, scaled and framed, with the way back to the original's coordinates."""
+"""Child side: turns, straightens, scales and frames pages, and maps coordinates back to the original page."""
 
 from dataclasses import dataclass, field, replace
 
 from PIL import Image, ImageOps, ImageStat
 
-# Each OCR process has loaded pypdfium2 anyway; pikepdf's matrix would load qpdf, 13 MB, for every picture.
+# Use pypdfium2's matrix: each OCR process loads pypdfium2 anyway. pikepdf's matrix would also load qpdf (13 MB).
 from pypdfium2 import PdfMatrix
 
 from docserver.layout import Block, Box, with_boxes
 
 _TRANSPOSE = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
-"""By degrees clockwise; Pillow turns counterclockwise."""
+"""Degrees clockwise → Pillow's transposition, whose names are counterclockwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """A page's picture on its way to Tesseract, and how it came from the original page."""
+    """A picture of a page, prepared for Tesseract, and its relation to the original page."""
 
     image: Image.Image
     dpi: int | None
     original_size: tuple[int, int]
     """Width and height of the original page."""
     to_original: PdfMatrix = field(default_factory=PdfMatrix)
-    """From points in `image` to points on the original page; in both, y grows downwards."""
+    """Maps points in `image` to points on the original page. In both, y grows downwards."""
     rotation: int = 0
-    """Quarter turns clockwise that were made, in degrees."""
+    """Degrees clockwise by which the picture was turned, a multiple of 90."""
 
     def replaced(self, image: Image.Image, to_previous: PdfMatrix) -> "PageImage":
-        """The page with another picture, where `to_previous` leads from its points to those of the present one."""
+        """The page with another picture. `to_previous` maps points of the new picture to points of the present one."""
         return replace(self, image=image, to_original=to_previous.multiply(self.to_original))
 
 
@@ -36,7 +36,7 @@ def turned(page: PageImage, degrees: int) -> PageImage:
     if not degrees:
         return page
     width, height = page.image.size
-    # Not PdfMatrix.rotate, whose sines of quarter turns are not exact.
+    # Do not use PdfMatrix.rotate: its sines of quarter turns are not exact.
     to_previous = {
         90: PdfMatrix(0, -1, 1, 0, 0, height),
         180: PdfMatrix(-1, 0, 0, -1, width, height),
@@ -47,10 +47,10 @@ def turned(page: PageImage, degrees: int) -> PageImage:
 
 
 def straightened(page: PageImage, skew: float) -> PageImage:
-    """The page turned counterclockwise by `skew` degrees, with corners in the colour of its paper."""
+    """The page turned counterclockwise by `skew` degrees. New corners get the colour of the paper."""
     before = _smooth(page.image)
     after = before.rotate(skew, Image.Resampling.BICUBIC, expand=True, fillcolor=_paper_colour(before))
-    # Back about the middle, clockwise: PdfMatrix calls it `ccw` because in a PDF y grows upwards.
+    # Turn back, clockwise around the middle. PdfMatrix calls this `ccw`, because y grows upwards in a PDF.
     to_previous = (
         PdfMatrix()
         .translate(-after.width / 2, -after.height / 2)
@@ -64,18 +64,18 @@ def scaled(page: PageImage, factor: float) -> PageImage:
     """The page made larger or smaller."""
     width, height = page.image.size
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    # Where pictures are made smaller, the fastest smooth filter leaves letters as legible as any.
+    # To reduce pictures, use the fastest smooth filter: letters stay as legible as with any other.
     resampling = Image.Resampling.LANCZOS if factor > 1 else Image.Resampling.HAMMING
     return replace(_resized(page, size, resampling), dpi=page.dpi and round(page.dpi * factor))
 
 
 def stretched(page: PageImage, pixel_height: float) -> PageImage:
-    """The page with square pixels, from pixels that are `pixel_height` times as high as wide."""
+    """The page with square pixels. Before, its pixels are `pixel_height` times as high as they are wide."""
     if pixel_height == 1:
         return page
     width, height = page.image.size
     size = (width, max(1, round(height * pixel_height)))
-    # Pages are read worse after any smoother filter.
+    # With any smoother filter, OCR gets worse.
     return replace(_resized(page, size, Image.Resampling.BOX), dpi=page.dpi and round(page.dpi * pixel_height))
 
 
@@ -93,7 +93,7 @@ def cropped(page: PageImage, *, top: int, bottom: int) -> PageImage:
 
 
 def on_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]:
-    """Blocks that were recognised in the page's picture, with their boxes on the original page."""
+    """Map the boxes of blocks that were recognised in the page's picture to the original page."""
     if page.to_original == PdfMatrix():
         return blocks
 
@@ -123,11 +123,11 @@ def _resized(page: PageImage, size: tuple[int, int], resampling: Image.Resamplin
 
 
 def _smooth(image: Image.Image) -> Image.Image:
-    """The picture in a mode that has shades of grey, which soft edges need."""
+    """The picture in a mode with shades of grey, because resampling needs them for soft edges."""
     return image if image.mode != "1" else image.convert("L")
 
 
 def _paper_colour(image: Image.Image) -> int | tuple[int, ...]:
-    """The median of each band. In this colour, what is added around a page has no visible edge."""
+    """The median of each band. A margin in this colour has no visible edge."""
     levels = tuple(ImageStat.Stat(image.resize((64, 64))).median)
     return levels[0] if len(levels) == 1 else levels
