@@ -80,7 +80,7 @@ def in_grey(page: PageImage) -> PageImage:
 
 
 def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:
-    """The page with dark letters on evenly lit paper. It becomes grey unless letters may differ from paper in colour."""
+    """The page with dark letters on evenly lit paper, in grey unless letters may differ from paper in colour."""
     if analysis.light_on_dark:
         # Make it grey: Tesseract uses a threshold for each colour, and would treat the paper as dark as the letters.
         page = replace(page, image=ImageOps.invert(page.image.convert("L")))

@@ -1,1 +1,1 @@
-"""Child side: from a page's picture to its text, by Tesseract."""
+"""Child side: recognises the text in a page's picture with Tesseract."""

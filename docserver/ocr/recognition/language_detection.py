@@ -1,4 +1,4 @@
-"""Child side: which model reads a page whose language nobody has named, told from samples of the page and its text."""
+"""Child side: chooses the model for a page whose language is not given, from samples of the page and from its text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,33 +15,35 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 CERTAIN_FROM, CERTAIN_FROM_IF_SHORT = 75.0, 90.0
-"""Confidence of a sample that is certainly read in the right script. A legible page has 84 and more in the right script
-and up to 60 in a wrong one; a single word has up to 75 in a wrong one if both have letters that look alike."""
+"""Confidence from which a sample was certainly read in the right script; the second value is for short samples. A
+legible page has 84 or more in the right script, and up to 60 in a wrong one. A single word has up to 75 in a wrong
+script if the letters of both scripts look alike."""
 
 MIN_CONFIDENCE = 50.0
-"""A sample that is read with less than this in every script holds no text, or text in none of them."""
+"""If a sample is read with less confidence in every script, it has no text, or text in another script."""
 
 WEIGHT_FACTORS = {"chi_tra": 0.96}
-"""By model: the factor for the weight of its readings. The model of traditional Chinese reads simplified characters
-nearly as confidently as its own; the model of simplified Chinese reads traditional ones 4 to 18 % less confidently."""
+"""Model → factor for the weight of the samples that it reads. The model for traditional Chinese is almost as confident
+with simplified characters as with traditional ones. The model for simplified Chinese is 4 to 18 % less confident with
+traditional characters."""
 
 MIN_LETTERS = 20
-"""Letters in a text whose language can be told: from 20 clean letters it is right in 99 of 100 cases; from fewer it is
-a guess."""
+"""Fewest letters from which a text's language is identified. With 20 correct letters, the result is right in 99 of 100
+cases; with fewer it is a guess."""
 
 MAX_CHARACTERS = 4000
-"""Characters of a text from which its language is told; more would tell nothing new."""
+"""Most characters from which a text's language is identified. More would not change the result."""
 
 LIKELY_DIRECTIONS = 2
-"""The page as its lines lie, and the same upside down."""
+"""How many directions of a page are likely: the one that the analysis found, and the same upside down."""
 
 MAX_SAMPLES_READ = 40
-"""Enough to read a sample in every script once, and more for a page that lies upside down."""
+"""Most samples read for one page: enough to try every script once, and some more for a page that is upside down."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """A part of a page as one model reads it."""
+    """A part of a page, as one model has read it."""
 
     model: str
     text: str
@@ -58,20 +60,23 @@ _weight = attrgetter("weight")
 
 
 class LanguageDetector:
-    """Chooses a model for one page after the other, and tries the model of the last page first."""
+    """Chooses the model for each page. It tries the model of the last page first."""
 
     def __init__(self, candidates: Sequence[str]) -> None:
-        """`candidates` are models as `languages.candidates` returns them, at least two."""
+        """`candidates` are at least two models, as `languages.candidates` returns them."""
         self._candidates = candidates
         self._last = candidates[0]
 
     @property
     def preferred(self) -> str:
-        """The model for a page that does not tell its language."""
+        """The model for a page whose language cannot be detected."""
         return self._candidates[0]
 
     def from_samples(self, samples: Iterable[PageImage], tesseract: Tesseract) -> str:
-        """The model for a page, from parts of it, one for each way that it may lie. Raises Unreadable."""
+        """Choose the model for a page from samples of it, one for each possible direction of the page.
+
+        Raises Unreadable.
+        """
         best = _Sample(self.preferred, "", 0.0, 0.0)
         for sample, models in islice(_trials(samples, self._models_by_script()), MAX_SAMPLES_READ):
             reading = max((_read(sample, model=model, tesseract=tesseract) for model in models), key=_weight)
@@ -82,7 +87,7 @@ class LanguageDetector:
         return self.from_text(best.text, best.model) if best.confidence >= MIN_CONFIDENCE else self.preferred
 
     def from_text(self, text: str, model: str) -> str:
-        """The model for the language of a text that `model`, or another of its script, has read."""
+        """The model for the language of a text, which `model` or another model of the same script has read."""
         rivals = self._candidates_of_script(model)
         models = {language: name for name in reversed(rivals) if (language := MODELS[name].language)}
         if len(_letters(text)) < MIN_LETTERS:
@@ -95,7 +100,9 @@ class LanguageDetector:
         return model
 
     def _models_by_script(self) -> list[list[str]]:
-        """For each script the models to try: one, or all if the words of a text do not tell the script's languages."""
+        """For each script, the models to try: one, or all of them if the script's languages cannot be identified from
+        words.
+        """
         scripts = {MODELS[name].script: self._candidates_of_script(name) for name in (self._last, *self._candidates)}
         return [
             [self._last if self._last in names else names[0]] if MODELS[names[0]].language else names
@@ -107,10 +114,10 @@ class LanguageDetector:
 
 
 def _trials(samples: Iterable[PageImage], scripts: Sequence[list[str]]) -> Iterator[tuple[PageImage, list[str]]]:
-    """Samples and the models to read them with.
+    """Pairs of a sample and the models to read it with, in the order in which to try them.
 
-    First come the likely directions in the first script, then the same in the other scripts, then the other directions
-    in all scripts. A sample is made only when it is needed.
+    The likely directions come first, in the first script and then in the other scripts. The other directions in all
+    scripts follow. A sample is taken from the iterator only when it is needed.
     """
     remaining, likely = iter(samples), []
     for sample in islice(remaining, LIKELY_DIRECTIONS):
@@ -124,7 +131,7 @@ def _read(sample: PageImage, *, model: str, tesseract: Tesseract) -> _Sample:
     recognised = tesseract.recognise(sample.image, dpi=sample.dpi, languages=model, layout=Layout.BLOCK)
     letters = _letters(recognised.text)
     if MODELS[model].script != LATIN and 2 * sum(map(str.isascii, letters)) > len(letters):
-        # Models of other scripts, such as Chinese, read Latin letters too, and nearly as well.
+        # Models of other scripts, such as Chinese, also read Latin letters, and almost as well as Latin models.
         return _Sample(model, recognised.text, 0.0, 0.0)
     weight = WEIGHT_FACTORS.get(model, 1.0) * recognised.weight
     return _Sample(model, recognised.text, weight, recognised.confidence)
@@ -136,7 +143,7 @@ def _letters(text: str) -> list[str]:
 
 @cache
 def _identifier() -> "LanguageIdentifier":
-    # Half a second and 80 MB: loaded only where several languages of one script can be chosen.
+    # Loading takes half a second and 80 MB. It happens only if a script has several languages to choose from.
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE)

@@ -1,4 +1,4 @@
-"""Child side: how a page may lie, which ways to turn it are tried, and whether what was read shows it upright."""
+"""Child side: the orientation of a page: which turns to try, and whether the recognised text is upright."""
 
 from docserver.layout import lines_of
 from docserver.ocr.image.analysis import PageAnalysis, analyse
@@ -7,35 +7,37 @@ from docserver.ocr.image.transform import PageImage, straightened
 from docserver.ocr.recognition.tesseract import Recognised
 
 MIN_SKEW_DEG, MIN_SKEW_ON_PHOTOS_DEG = 1.5, 0.5
-"""Smallest skew that is corrected. Tesseract itself follows lines that are less askew. On photos the skew differs from
-line to line, so some lines are more askew than the page."""
+"""Smallest skew that is corrected, on scans and on photos. Tesseract itself can follow lines with less skew. On photos,
+the skew differs from line to line, so some lines have more than the page."""
 
 MIN_CLARITY, MIN_CLARITY_ON_PHOTOS, MIN_CLARITY_ON_SNIPPETS = 1.7, 1.45, 5.0
-"""Smallest clarity of a skew that is trusted: a less clear one comes from a picture or from noise. Lines on photos are
-not quite parallel. On a snippet, the skew of a few letters is that of their tops, and only a long line is clearer."""
+"""Smallest clarity of a skew that is trusted, on scans, photos and snippets. A skew with less clarity comes from
+pictures or noise. Lines on photos are not quite parallel. On a snippet with few letters, only the tops of the letters
+are measured; a long line has more clarity."""
 
 MIN_CONFIDENCE, MIN_CONFIDENCE_IF_UNCLEAR = 60.0, 70.0
-"""Confidence of an upright text, however badly printed. Text that is upside down is read with 20 to 40, one line of it
-with up to 55, and some words with more. The second holds where the analysis does not tell how the page lies."""
+"""Smallest confidence of upright text, even if it is badly printed. Text that is upside down has 20 to 40, a single
+line of it up to 55, and some words more. The second value is used if the analysis did not find the page's
+orientation."""
 
 MIN_TEXT_WEIGHT = 1000.0
-"""Weight of a dozen letters. Less does not show that a page is upright: on a page that lies on its side, Tesseract may
-still read a stamp or a number."""
+"""Smallest weight of a text that proves a page to be upright: that of a dozen letters. On a sideways page, Tesseract
+may still read less than this, such as a stamp or a number."""
 
 MIN_LINE_LETTERS = 4
-"""Letters of a line that is surely wider than high if it is horizontal."""
+"""Fewest letters of a line whose box shows its direction. A horizontal line with so many is wider than high."""
 
 DOWNWARDS_ABOVE = 0.5
-"""Share of the longer lines that are higher than wide, where Tesseract found that lines run downwards."""
+"""If more than this share of the lines with enough letters are higher than wide, the text runs downwards."""
 
 UPRIGHT_TURN = 270
-"""Degrees clockwise that make lines which run downwards horizontal."""
+"""Degrees clockwise by which a page must be turned so that lines which run downwards become horizontal."""
 
 
 def directions(page: PageImage, analysis: PageAnalysis) -> tuple[int, ...]:
-    """The degrees clockwise by which the page may have to be turned, the likeliest first."""
+    """The turns to try for the page, in degrees clockwise, the likeliest first."""
     if is_snippet(page.original_size) or is_narrow(page.image.size):
-        # The columns of a receipt may stand out more than its lines.
+        # The analysis is not used, because the columns of a receipt may be sharper than its lines.
         return (0, 180, 90, 270)
     if analysis.is_sideways:
         return (90, 270, 0)
@@ -43,9 +45,9 @@ def directions(page: PageImage, analysis: PageAnalysis) -> tuple[int, ...]:
 
 
 def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
-    """The page with level lines. `analysis` is that of the page as it came, before quarter turns."""
+    """The page with level lines. `analysis` is the analysis of the original page, before any quarter turn."""
     if page.rotation in (90, 270):
-        # The analysis measured the lines along the page as it came, which now run across.
+        # The analysis measured horizontal lines of the original page. They are vertical now, so measure again.
         turned_analysis = analyse(page.image)
         if turned_analysis is None:
             return page
@@ -60,7 +62,7 @@ def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
 
 
 def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAnalysis) -> bool:
-    """True if the page was read so well that no other direction needs to be tried."""
+    """True if the page was read so well that it must be upright, and no other direction needs to be tried."""
     clear = analysis.is_sideways or analysis.is_upright
     min_weight = 0.0 if is_snippet(page.original_size) or analysis.is_upright else MIN_TEXT_WEIGHT
     min_confidence = MIN_CONFIDENCE if clear else MIN_CONFIDENCE_IF_UNCLEAR
@@ -68,7 +70,7 @@ def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAn
 
 
 def runs_downwards(recognised: Recognised) -> bool:
-    """True if Tesseract found by itself that the lines run downwards."""
+    """True if the lines that Tesseract found run downwards."""
     boxes = [
         line.box
         for line in lines_of(recognised.blocks)

@@ -1,4 +1,4 @@
-"""Child side: a page's picture becomes its text: it is read, and read again where another reading may be better."""
+"""Child side: reads a page: runs Tesseract on its picture, and on variants of it that may give a better text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,28 +20,29 @@ from docserver.ocr.recognition.orientation import (
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 
 REREAD_BETWEEN = 40.0, 92.0
-"""Confidence of a page that may be blurred. Below the first, nothing makes it legible; from the second on, it cannot be
-read much better."""
+"""A page that may be blurred is read again at twice the size if its confidence is between these. Below the first, it
+stays illegible; from the second on, it cannot become much better."""
 
 MIN_UPRIGHT_WEIGHT = 0.9
-"""Share of the first reading's weight. A page whose lines run downwards is turned and read again: it did lie on its
-side if the second reading has this much. Both have about as much then, and the first may hold a few letters more."""
+"""If lines run downwards, the page is turned and read again. The page was sideways if the second text has at least this
+share of the first text's weight. For a sideways page, both weights are about the same, but the first text may have a
+few letters more."""
 
 FEW_LINES_BELOW_PX = 150
-"""A picture lower than this holds a line or a few, which are one block. A picture narrower than this may be a line on
-end, which is none."""
+"""A picture lower than this has only a few lines, which are one block. A picture narrower than this may be a single
+vertical line, which is not a block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One reading of a page."""
+    """The result of one attempt to read a page."""
 
     recognised: Recognised
-    """The text, with its boxes on the original page."""
+    """The recognised text. Its boxes are on the original page."""
     rotation: int
     """Degrees clockwise by which the original page must be turned to be upright."""
     languages: str
-    """The model, or models, that the page was read with."""
+    """The model or models that were used, joined by `+`."""
 
     @property
     def weight(self) -> float:
@@ -52,7 +53,7 @@ class PageReader:
     """Reads one page. `read` and `read_in_detected_language` raise Unreadable."""
 
     def __init__(self, picture: Picture, tesseract: Tesseract, *, turning: bool) -> None:
-        """Without `turning` the page is taken for upright, and is straightened only."""
+        """Without `turning`, the page is assumed to be upright, and is only straightened."""
         self._page, self._analysis = prepare(picture)
         self._tesseract = tesseract
         self._turning = turning
@@ -60,7 +61,7 @@ class PageReader:
     def read(self, languages: str) -> Attempt:
         """Read the page with these models.
 
-        With `turning`, the ways that the page may lie are tried until one is read well enough.
+        With `turning`, the possible directions of the page are tried until one is read well enough.
         """
         if self._analysis is None:
             attempt = self._recognise(self._page, languages=languages, layout=Layout.PAGE)
@@ -71,7 +72,7 @@ class PageReader:
     def read_in_detected_language(self, detector: LanguageDetector) -> Attempt:
         """Read the page with the model for its language.
 
-        A few lines tell the language. Where the whole text tells another one, the page is read again.
+        The language is detected from a few lines. If the whole text is in another language, the page is read again.
         """
         if self._analysis is None:
             model = detector.preferred
@@ -85,19 +86,19 @@ class PageReader:
         return directions(self._page, analysis) if self._turning else (0,)
 
     def _samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
-        """Some lines of the page, for each direction that it may have."""
+        """A few lines of the page, for each of its possible directions."""
         for degrees in self._directions(analysis):
             page = straightened_if_askew(turned(self._page, degrees), analysis)
             top, bottom = sample_rows(page.image)
             yield cropped(page, top=top, bottom=bottom)
 
     def _variants(self, analysis: PageAnalysis) -> Iterator[PageImage]:
-        """The page in the directions and colours to try, the likeliest first."""
+        """The page in each direction and colour mode to try, the likeliest first."""
         likeliest, *others = self._directions(analysis)
         yield turned(self._page, likeliest)
         grey = self._page
         if grey.image.mode == "RGB":
-            # Tesseract may have missed letters because of the colours.
+            # Try it in grey too, because Tesseract may miss letters in colour pictures.
             grey = in_grey(grey)
             yield turned(grey, likeliest)
         for degrees in others:
@@ -119,19 +120,20 @@ class PageReader:
         attempt = self._attempt_as_it_lies(page, analysis=analysis, languages=languages)
         if not self._turning or attempt.rotation == page.rotation:
             return attempt
-        # Tesseract reads lines that run downwards too, but worse: on a receipt, for example, names and prices apart.
+        # Tesseract also reads lines that run downwards, but worse. On a receipt, for example, it separates names from
+        # prices. So turn the page and read it again.
         upright = turned(page, UPRIGHT_TURN)
         again = self._recognise(upright, languages=languages, layout=_layout(upright, analysis))
         if again.weight >= MIN_UPRIGHT_WEIGHT * attempt.weight:
             return again
-        # The page is upright: lines of Chinese may be written downwards.
+        # The page is upright and its lines do run downwards, as Chinese may be written.
         return replace(attempt, rotation=page.rotation)
 
     def _attempt_as_it_lies(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         layout = _layout(page, analysis)
         attempt = self._recognise(page, languages=languages, layout=layout)
         if not attempt.recognised.text and layout is Layout.PAGE:
-            # Tesseract took the page for one picture, perhaps because of a dark edge around it.
+            # Tesseract treated the whole page as one picture, perhaps because of a dark edge around it.
             attempt = self._recognise(page, languages=languages, layout=Layout.COLUMN)
         low, high = REREAD_BETWEEN
         if low <= attempt.recognised.confidence < high and may_be_blurred(page, analysis):
@@ -153,7 +155,7 @@ def _better(first: Attempt, second: Attempt) -> Attempt:
 def _layout(page: PageImage, analysis: PageAnalysis) -> Layout:
     width, height = page.image.size
     if height < FEW_LINES_BELOW_PX or (is_narrow(page.image.size) and width >= FEW_LINES_BELOW_PX):
-        # A receipt is one block of lines, whatever gaps there are in them.
+        # A receipt is one block of lines, even if its lines have large gaps.
         return Layout.BLOCK
-    # On a form, Tesseract would take cells for pictures, and the cells' columns for columns of text.
+    # With Layout.PAGE, Tesseract would treat the cells of a form as pictures, and their columns as columns of text.
     return Layout.COLUMN if analysis.is_form else Layout.PAGE

@@ -1,4 +1,4 @@
-"""Child side: what both ways to call Tesseract share: page layouts, the result, and how its TSV is parsed."""
+"""Child side: the parts that both ways to call Tesseract share: page layouts, the result, and parsing its TSV."""
 
 import itertools
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ TSV_COLUMNS = 12
 
 
 class Layout(IntEnum):
-    """What the picture is taken for: those of Tesseract's page segmentation modes that are used."""
+    """What Tesseract assumes about the picture: the page segmentation modes that we use, by Tesseract's numbers."""
 
     PAGE = 3
     COLUMN = 4
@@ -27,7 +27,7 @@ class Layout(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What Tesseract read in one picture."""
+    """The text that Tesseract recognised in one picture."""
 
     text: str
     blocks: tuple[Block, ...]
@@ -35,7 +35,7 @@ class Recognised:
 
     @property
     def weight(self) -> float:
-        """Letters times their confidence, 0 to 100: the better of two readings of one picture has more weight."""
+        """The sum over all letters of their confidence, 0 to 100. Of two readings of a picture, the better has more."""
         return sum(len(word.text) * word.confidence for word in words_of(self.blocks))
 
 
@@ -59,7 +59,7 @@ class _Row:
 
 
 def check_languages(languages: str) -> None:
-    """Raise Unreadable unless these are names of models."""
+    """Raise Unreadable unless these look like names of models."""
     if not NAMES.fullmatch(languages):
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The languages are not named as in eng+deu.")
 
@@ -96,7 +96,7 @@ def parse(table: str) -> Iterator[Block]:
 
 
 def _row(line: str) -> _Row | None:
-    # Not splitlines or a bare split: a word may hold unusual white space.
+    # Split only at tabs: a word may contain unusual white space, at which a bare split would split too.
     cells = line.split("\t", TSV_COLUMNS - 1)
     if len(cells) < TSV_COLUMNS - 1:
         return None

@@ -1,4 +1,4 @@
-"""Child side: Tesseract as a library in this process, through tesserocr; models stay in memory from page to page."""
+"""Child side: Tesseract as a library in this process, through tesserocr. Models stay in memory between pages."""
 
 import tesserocr
 from PIL import Image
@@ -6,11 +6,11 @@ from PIL import Image
 from docserver.ocr.recognition.tesseract import Layout, Recognised, check_languages, not_installed, recognised
 
 MAX_ENGINES = 2
-"""Sets of languages whose models stay loaded: some 20 MB each, far more for a dozen languages at once."""
+"""Most sets of languages whose models stay loaded. A set takes about 20 MB, and far more with a dozen languages."""
 
 
 class TesseractLibrary:
-    """Keeps an engine for each of the sets of languages that were used last."""
+    """Keeps one engine for each of the last MAX_ENGINES sets of languages."""
 
     def __init__(self, tessdata: str) -> None:
         """`tessdata` is the directory of the models."""
@@ -25,7 +25,7 @@ class TesseractLibrary:
         engine.SetVariable("user_defined_dpi", str(dpi or 0))
         _show(picture, engine)
         try:
-            # What the classifier learnt from an earlier page must not change how this one is read.
+            # Reset the adaptive classifier, so that earlier pages do not affect how this page is read.
             engine.ClearAdaptiveClassifier()
             return recognised(engine.GetUTF8Text(), "\n" + engine.GetTSVText(0))
         finally:
@@ -45,8 +45,8 @@ class TesseractLibrary:
 
 
 def _show(picture: Image.Image, engine: tesserocr.PyTessBaseAPI) -> None:
-    """Hand over the bare pixels: encoding them to a file format would cost as much as decoding the upload."""
-    # In grey, because the same picture in one bit costs Tesseract nearly twice the time.
+    """Give Tesseract the raw pixels. Encoding them as a file would take as long as decoding the upload."""
+    # Convert a picture with one bit per pixel to grey, because Tesseract needs almost twice the time for one bit.
     pixels = picture.convert("L") if picture.mode == "1" else picture
     channels = len(pixels.getbands())
     engine.SetImageBytes(pixels.tobytes(), pixels.width, pixels.height, channels, channels * pixels.width)

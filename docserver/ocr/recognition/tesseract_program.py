@@ -1,4 +1,4 @@
-"""Child side: Tesseract as a program, through pytesseract; one run gives a page's words and its text."""
+"""Child side: Tesseract as a program, through pytesseract. One run gives both the words and the text of a page."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -12,13 +12,13 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.recognition.tesseract import Layout, Recognised, check_languages, not_installed, recognised
 
 OUT_OF_MEMORY_SIGNS = ("bad_alloc", "out of memory", "cannot allocate memory", "malloc fail", "calloc fail")
-"""What Tesseract and Leptonica print, in lower case, when an allocation is refused."""
+"""Parts of the messages, in lower case, that Tesseract and Leptonica print when they cannot allocate memory."""
 
 MISSING_MODEL_SIGNS = ("couldn't load any languages", "could not initialize tesseract", "error opening data file")
 
 
 class TesseractProgram:
-    """Starts `tesseract` for each picture. It reads a file that was written in `scratch`, never an uploaded file."""
+    """Starts `tesseract` for each picture. The program reads a file that we write, never an uploaded file."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -27,7 +27,7 @@ class TesseractProgram:
         check_languages(languages)
         base = self._scratch / "recognised"
         source = _written(picture, self._scratch / "picture.tif")
-        # Not image_to_data and image_to_string, which would take two runs: one run writes both files.
+        # One run writes both files. pytesseract's image_to_data and image_to_string would need two runs.
         config = f"--psm {layout.value} -c tessedit_create_txt=1" + (f" --dpi {dpi}" if dpi else "")
         try:
             run_tesseract(
@@ -50,15 +50,17 @@ class TesseractProgram:
                 with suppress(FileNotFoundError):
                     path.unlink()
         result = recognised(text, table)
-        # On a full disk Tesseract exits with 0 too, and its files are incomplete or empty.
+        # If the disk is full, Tesseract still exits with 0, but its files are incomplete or empty.
         if not table.endswith("\n") or (result.blocks and not result.text):
             raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, "Recognition ended before its result was complete.")
         return result
 
 
 def _written(picture: Image.Image, path: Path) -> Path:
-    """Write the picture as uncompressed TIFF. PNM would cost a twentieth of a page's time: it is read byte by byte."""
-    # A copy without the metadata of the upload: Pillow would write its compression and its tags again.
+    """Write the picture as uncompressed TIFF. With PNM, a page would take a twentieth longer, because Tesseract reads
+    PNM byte by byte.
+    """
+    # Write a copy without the upload's metadata. Otherwise Pillow would write the upload's tags and compression again.
     bare = picture.copy()
     bare.info = {}
     bare.save(path, format="TIFF", compression="raw")
