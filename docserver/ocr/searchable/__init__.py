@@ -1,1 +1,1 @@
-"""Child side: searchable PDFs: a document's pages with their words over them, invisible."""
+"""Child side: writes searchable PDFs: the pages of a document, with their words as invisible text."""

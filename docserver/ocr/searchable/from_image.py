@@ -1,4 +1,4 @@
-"""Child side: a PDF made of images, each a page as large as it was scanned, with its words over it."""
+"""Child side: makes a PDF from a document's images. Each becomes a page of its original size with invisible text."""
 
 import io
 import struct
@@ -27,13 +27,14 @@ JPEG = "image/jpeg"
 POINTS_PER_INCH = 72
 
 DEFAULT_DPI = 300
-"""For images that do not state theirs: a scan becomes about as large as its paper, and a photo fits a sheet."""
+"""Resolution of an image that does not state one. A scan then becomes about as large as its paper, and a photo fits a
+sheet."""
 
 MIN_SIDE_PT, MAX_SIDE_PT = 3, 14_400
-"""Viewers refuse other pages (ISO 32000-1, annex C)."""
+"""Smallest and largest side of a page, in points. Viewers refuse other pages (ISO 32000-1, annex C)."""
 
 PNG_LEVEL = 4
-"""Of 9. A scanned page takes half the time of level 6 and a tenth more space."""
+"""Compression level, from 0 to 9. A scanned page takes half the time of level 6, and a tenth more space."""
 
 COLOUR_SPACES = {1: Name.DeviceGray, 3: Name.DeviceRGB, 4: Name.DeviceCMYK}
 
@@ -51,10 +52,10 @@ EXIF_MATRICES: dict[int, Matrix] = {
     7: Matrix(0, 1, 1, 0, 0, 0),
     8: Matrix(0, 1, -1, 0, 1, 0),
 }
-"""EXIF orientation → the matrix that draws the stored image upright, in the unit square."""
+"""EXIF orientation → the matrix that draws the stored image upright in the unit square."""
 
 SWAPPING_ORIENTATIONS = range(5, 9)
-"""Upright, the stored width is the height."""
+"""EXIF orientations that swap width and height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,15 @@ class _Embedded:
 
     image: Object
     size: tuple[int, int]
-    """Width and height in pixels once it is upright, which is how its page was read."""
+    """Width and height in pixels after the EXIF orientation is applied. OCR has read the page in this orientation."""
     orientation: int = 1
-    """As EXIF has it."""
+    """The EXIF orientation of the stored image."""
 
 
 def write(source: str, content_type: str, *, pages: Sequence[Page], target: Path, max_pixels: int) -> None:
     """Write a PDF of these pages of an image file. Raises Unreadable.
 
-    A page that failed and cannot be decoded becomes an empty sheet.
+    If a page was not read and its image cannot be decoded either, it becomes an empty page.
     """
     with pikepdf.new() as pdf:
         font = GlyphlessFont(pdf)
@@ -113,7 +114,7 @@ def _add_page(pdf: Pdf, reading: Reading | None, *, embedded: _Embedded, font: G
 
 
 def _page_area(size: tuple[int, int], dpi: int | None) -> Rect:
-    """In points: as large as the paper was, within the sizes that a PDF page may have."""
+    """The page's area in points: the size of the original paper, limited to the sizes that a PDF page may have."""
     points_per_pixel = POINTS_PER_INCH / (dpi or DEFAULT_DPI)
     points_per_pixel = min(max(points_per_pixel, MIN_SIDE_PT / min(size)), MAX_SIDE_PT / max(size))
     return (0.0, 0.0, round(size[0] * points_per_pixel, 4), round(size[1] * points_per_pixel, 4))
@@ -135,7 +136,7 @@ def _embed(pdf: Pdf, source: str, content_type: str, *, page: int, max_pixels: i
 
 
 def _jpeg(pdf: Pdf, header: JpegHeader, data: bytes) -> Object:
-    """The file's bytes as they are."""
+    """Embed the bytes of a JPEG file unchanged."""
     size = (header.width, header.height)
     image = _image(pdf, data, size, COLOUR_SPACES[header.components], Filter=Name.DCTDecode)
     if header.components == 4 and header.adobe:
@@ -144,7 +145,7 @@ def _jpeg(pdf: Pdf, header: JpegHeader, data: bytes) -> Object:
 
 
 def _bilevel(pdf: Pdf, image: Image.Image) -> Object:
-    """Black and white, compressed as by fax machines: the one strip of a TIFF that Pillow writes has PDF's format."""
+    """Embed a black and white image with fax compression. Pillow writes a TIFF with one strip, which PDF accepts."""
     file = io.BytesIO()
     image.save(file, "TIFF", compression=GROUP_4, tiffinfo={ROWS_PER_STRIP: image.height})
     with Image.open(file, formats=["TIFF"]) as tiff:
@@ -159,7 +160,7 @@ def _bilevel(pdf: Pdf, image: Image.Image) -> Object:
 
 
 def _grey_or_colour(pdf: Pdf, image: Image.Image) -> Object:
-    """Without loss: PDF's predictors decode the compressed rows of a PNG as they are."""
+    """Embed an image without loss, as the compressed rows of a PNG. PDF's predictors can decode these rows."""
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=PNG_LEVEL)
     components = len(image.getbands())
@@ -175,7 +176,7 @@ def _grey_or_colour(pdf: Pdf, image: Image.Image) -> Object:
 
 
 def _png_rows(png: bytes) -> bytes:
-    """The IDAT chunks of a PNG that Pillow has just written."""
+    """The contents of the IDAT chunks of a PNG that Pillow has just written."""
     chunks, offset = [], 8
     while offset < len(png):
         length, kind = struct.unpack_from(">I4s", png, offset)

@@ -1,4 +1,4 @@
-"""Child side: a PDF with invisible text added below the content of its pages, which stays as it is."""
+"""Child side: adds invisible text to the pages of a PDF, below their content, which does not change."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +17,13 @@ from docserver.ocr.searchable.glyphless_font import GlyphlessFont
 from docserver.ocr.searchable.text_operators import invisible_text
 
 MAX_PAGE_TREE_DEPTH = 64
-"""Producers need a few levels; a crafted tree may lead in circles."""
+"""Most levels of a page tree. Real documents need a few; the tree of a malicious document may be a circle."""
 
 
 def write(source: str, *, pages: Sequence[Page], target: Path) -> None:
-    """Write these pages of a PDF with their words where they were read. Raises Unreadable.
+    """Write these pages of a PDF, with their words as invisible text in the places where they were read.
 
-    If they are all pages, everything else in the document is kept too.
+    If these are all pages of the document, everything else in it is kept too. Raises Unreadable.
     """
     with _opened(source) as original:
         last = max(page.number for page in pages)
@@ -39,7 +39,7 @@ def write(source: str, *, pages: Sequence[Page], target: Path) -> None:
 
 
 def save(pdf: Pdf, target: Path) -> None:
-    """Write the PDF: its streams stay the same bytes, and the same document gives the same file again."""
+    """Write the PDF. The bytes of its streams do not change, and the same document always gives the same file."""
     pdf.save(
         target,
         compress_streams=False,
@@ -64,7 +64,7 @@ def _opened(source: str) -> Iterator[Pdf]:
 
 @contextmanager
 def _part(original: Pdf, numbers: Sequence[int]) -> Iterator[Pdf]:
-    """A new document of some pages. Deleting the others from `original` would leave parts of them in the file."""
+    """A new document with some pages of `original`. Deleting the other pages would leave parts of them in the file."""
     with pikepdf.new() as part:
         for number in numbers:
             part.pages.append(original.pages[number - 1])
@@ -86,7 +86,7 @@ def _add_text(pdf: Pdf, pdf_pages: Sequence[pikepdf.Page], pages: Sequence[Page]
         operators, variants = invisible_text(reading, matrix=matrix, font=font)
         if not variants:
             continue
-        # First, because the page's own operators may leave any graphics state behind.
+        # Put the text first, because the page's own operators may leave any graphics state behind.
         pdf_page.contents_add(pdf.make_stream(compress(operators), Filter=Name.FlateDecode), prepend=True)
         fonts = _own_fonts(pdf_page)
         for variant in variants:
@@ -95,7 +95,7 @@ def _add_text(pdf: Pdf, pdf_pages: Sequence[pikepdf.Page], pages: Sequence[Page]
 
 
 def _own_fonts(page: pikepdf.Page) -> pikepdf.Object:
-    """The page's font resources, copied for this page alone, because pages may share theirs."""
+    """Give the page its own copy of its font resources, because pages may share them; returns the copy."""
     resources = _copied(_inherited(page.obj, Name.Resources))
     resources[Name.Font] = _copied(resources.get(Name.Font))
     page.obj[Name.Resources] = resources
@@ -111,7 +111,7 @@ def _copied(original: object) -> Dictionary:
 
 
 def _rotation(page: pikepdf.Page) -> int:
-    """Degrees clockwise by which viewers turn the page."""
+    """Degrees clockwise by which viewers turn the page, a multiple of 90."""
     try:
         degrees = int(_inherited(page.obj, Name.Rotate) or 0) % 360
     except (TypeError, ValueError):
@@ -120,7 +120,7 @@ def _rotation(page: pikepdf.Page) -> int:
 
 
 def _inherited(page: pikepdf.Object, key: Name) -> Any:
-    """An attribute of the page or of a node above it in the page tree (ISO 32000-1, 7.7.3.4)."""
+    """An attribute of the page, or else of the nearest node above it in the page tree (ISO 32000-1, 7.7.3.4)."""
     node: Any = page
     for _ in range(MAX_PAGE_TREE_DEPTH):
         if not isinstance(node, Dictionary):

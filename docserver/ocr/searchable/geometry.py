@@ -1,4 +1,4 @@
-"""Child side: places on a page: pixels as it was read, points as its PDF counts them, and the turns between the two."""
+"""Child side: converts places on a page between the pixels in which it was read and the points of its PDF page."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from pikepdf import Matrix
 from docserver.layout import Box, Rect
 
 LETTER: Rect = (0.0, 0.0, 612.0, 792.0)
-"""Points: the size that viewers assume for a page without a valid one."""
+"""The area, in points, that viewers assume for a page without a valid size."""
 
 SIDEWAYS = (90, 270)
 
@@ -19,11 +19,11 @@ COUNTERCLOCKWISE: dict[int, Matrix] = {
     180: Matrix(-1, 0, 0, -1, 1, 1),
     270: Matrix(0, -1, 1, 0, 0, 1),
 }
-"""Degrees → the turn of the unit square onto itself; exact, which Matrix.rotated is not."""
+"""Degrees → the matrix that turns the unit square onto itself. It is exact, and Matrix.rotated is not."""
 
 
 def turn_box(box: Box, size: tuple[int, int], degrees: int) -> Box:
-    """The place of a box on a page of this size once the page is turned clockwise."""
+    """The place of a box after a page of this size is turned clockwise."""
     x0, y0, x1, y1 = box
     width, height = size
     if degrees == 90:
@@ -36,15 +36,15 @@ def turn_box(box: Box, size: tuple[int, int], degrees: int) -> Box:
 
 
 def turn_size(size: tuple[int, int], degrees: int) -> tuple[int, int]:
-    """Width and height of a page of this size once it is turned."""
+    """Width and height of a page of this size after it is turned."""
     return (size[1], size[0]) if degrees in SIDEWAYS else size
 
 
 def upright_to_page(size: tuple[int, int], *, rotation: int, page_rotation: int, area: Rect) -> Matrix:
-    """From pixels of the page with its text upright, counted from the bottom left, to points of the PDF page.
+    """The matrix from pixels of the page with upright text, with y upwards, to points of the PDF page.
 
-    `size` is the page's as it was read, in pixels. A viewer shows `area` (points) turned clockwise by `page_rotation`,
-    which is what was read; turned clockwise by `rotation` more, its text is upright.
+    `size` is that of the page as it was read, in pixels. A viewer shows `area` (points) turned clockwise by
+    `page_rotation`, and OCR has read this view. Turned clockwise by another `rotation` degrees, the text is upright.
     """
     width, height = turn_size(size, rotation)
     x0, y0, x1, y1 = area
@@ -54,7 +54,7 @@ def upright_to_page(size: tuple[int, int], *, rotation: int, page_rotation: int,
 
 
 def visible_area(media_box: Any, crop_box: Any) -> Rect:
-    """The points of a page that viewers show. The boxes come from the PDF and may be missing or invalid."""
+    """The area of a page that viewers show, in points. The boxes come from the PDF and may be missing or invalid."""
     media = _valid_rect(media_box) or LETTER
     crop = _valid_rect(crop_box) or media
     x0, y0 = max(media[0], crop[0]), max(media[1], crop[1])
@@ -63,7 +63,7 @@ def visible_area(media_box: Any, crop_box: Any) -> Rect:
 
 
 def _valid_rect(values: Any) -> Rect | None:
-    """Four finite numbers that enclose an area, as a rectangle; they may name any two opposite corners."""
+    """The rectangle between two opposite corners; None unless the values are four finite numbers with an area."""
     try:
         x0, y0, x1, y1 = (float(value) for value in values)
     except (TypeError, ValueError):
@@ -74,5 +74,5 @@ def _valid_rect(values: Any) -> Rect | None:
 
 
 def format_numbers(values: Sequence[float], *, digits: int) -> str:
-    """Numbers as PDF writes them. Matrix.encode has five digits: 0.05 points off in 10 000 pixels."""
+    """Numbers in PDF's form. Matrix.encode has only five digits, an error of 0.05 points in 10 000 pixels."""
     return " ".join(f"{value:.{digits}f}" for value in values)

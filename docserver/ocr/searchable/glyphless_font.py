@@ -1,4 +1,4 @@
-"""Child side: the font of invisible text: one empty glyph for all characters, and a map that tells them apart."""
+"""Child side: the font of invisible text: all characters share an empty glyph, and a map gives their Unicode values."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,37 +8,37 @@ from importlib import resources
 from pikepdf import Array, Dictionary, Name, Object, Pdf, Stream
 
 FONT_FILE = "glyphless.ttf"
-"""Beside this module. `python -m tests.support.glyphless_font` makes it. It has one glyph for each FontVariant: a line
-without area from the lowest to the highest point, so that the glyph has a height and shows nothing."""
+"""The font file in this directory. `python -m tests.support.glyphless_font` generates it. It has one glyph for each
+FontVariant: a vertical line without area, so that the glyph has a height but shows nothing."""
 
 EM = 1000
-"""Units of the font in one font size; PDF measures glyphs in the same."""
+"""Units of the font per font size. PDF uses the same units for glyphs."""
 
 ADVANCE = 0.5
-"""Of the font's size: the width of every glyph."""
+"""Width of every glyph, as a share of the font's size."""
 
 STEPS = 20
-"""Steps per font size in which the heights of words are told apart."""
+"""Number of steps per font size to which the heights of words are rounded."""
 
 MAX_RISE, MAX_SINK = 21, 8
-"""In such steps. Poppler ignores the heights of a font that claims more."""
+"""Largest rise and sink, in these steps. Poppler ignores the heights of a font that claims more."""
 
 MAX_CODE = 0xFFFF
-"""Codes have two bytes."""
+"""Largest character code. Codes have two bytes."""
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-"""In place of all characters once no code is left."""
+"""Replaces every new character when no code is left."""
 
 MAPPINGS_PER_BLOCK = 100
-"""The most that one block of a CMap may hold (Adobe Technical Note 5014)."""
+"""Most mappings in one block of a CMap (Adobe Technical Note 5014)."""
 
 SYMBOLIC_FIXED_PITCH = 5
-"""Flags of ISO 32000-1, table 123: no standard encoding, and all glyphs of one width."""
+"""Flags from ISO 32000-1, table 123: the font has no standard encoding, and all glyphs have the same width."""
 
 
 @dataclass(frozen=True, slots=True)
 class FontVariant:
-    """The font with letters of one height: how far they rise above and sink below the baseline, in STEPS."""
+    """The font for words of one height: how far they rise above and sink below the baseline, in steps."""
 
     rise: int
     sink: int
@@ -49,18 +49,18 @@ class FontVariant:
 
     @property
     def glyph(self) -> int:
-        """The number of its glyph in FONT_FILE; 0 is the glyph for missing characters."""
+        """The number of the variant's glyph in FONT_FILE. Glyph 0 is the one for missing characters."""
         return 1 + (self.rise - 1) * (MAX_SINK + 1) + self.sink
 
 
 @cache
 def font_file() -> bytes:
-    """The TrueType font that every variant takes its glyph from."""
+    """The bytes of the TrueType font from which every variant takes its glyph."""
     return resources.files(__package__).joinpath(FONT_FILE).read_bytes()
 
 
 class GlyphlessFont:
-    """The font in one PDF, with the variants and characters that its pages turn out to use."""
+    """The font in one PDF. It collects the variants and characters that the pages use."""
 
     def __init__(self, pdf: Pdf) -> None:
         self._pdf = pdf
@@ -82,7 +82,7 @@ class GlyphlessFont:
         return dictionary
 
     def finish(self) -> None:
-        """Write the maps of all characters, once every page has its text."""
+        """Write the character maps. Call this after every page has its text."""
         self._to_unicode.write(_to_unicode(self._codes))
         for variant, glyph_map in self._glyph_maps.items():
             glyph_map.write(variant.glyph.to_bytes(2) * (len(self._codes) + 1))
@@ -96,7 +96,7 @@ class GlyphlessFont:
         return self._codes.setdefault(character, len(self._codes) + 1)
 
     def _type0(self, variant: FontVariant) -> Dictionary:
-        """A composite font: two-byte codes, all of which show the glyph of this variant (ISO 32000-1, 9.7)."""
+        """A composite font with two-byte codes. All codes show the glyph of this variant (ISO 32000-1, 9.7)."""
         name = Name(f"/{variant.name}")
         self._glyph_maps[variant] = self._pdf.make_stream(b"")
         descriptor = Dictionary(
@@ -106,7 +106,7 @@ class GlyphlessFont:
             FontBBox=Array([0, -EM * variant.sink // STEPS, int(EM * ADVANCE), EM * variant.rise // STEPS]),
             ItalicAngle=0,
             Ascent=EM * variant.rise // STEPS,
-            # Readers take zero for a missing value and guess.
+            # The value must not be 0: PDF readers treat 0 as missing, and guess.
             Descent=-max(EM * variant.sink // STEPS, 1),
             CapHeight=EM * variant.rise // STEPS,
             StemV=80,

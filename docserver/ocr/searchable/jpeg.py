@@ -1,4 +1,4 @@
-"""Child side: the header of a JPEG file, as far as a PDF that embeds the file must state it. Decodes nothing."""
+"""Child side: reads the header of a JPEG file: the values that a PDF must state to embed it. Decodes nothing."""
 
 import struct
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ ADOBE_SEGMENT = 0xEE
 START_OF_SCAN = 0xDA
 
 DCT_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
-"""Baseline, extended and progressive: what DCTDecode supports (ISO 32000-1, 7.4.8)."""
+"""Markers of baseline, extended and progressive frames, which DCTDecode supports (ISO 32000-1, 7.4.8)."""
 
 UNSUPPORTED_FRAMES = frozenset(range(0xC3, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Lossless, hierarchical and arithmetic ones; the three left out are tables."""
+"""Markers of lossless, hierarchical and arithmetic frames. The three excluded markers are tables, not frames."""
 
 COMPONENTS = (1, 3, 4)
 BITS = 8
 
 MAX_SEGMENTS = 5000
-"""A colour profile of 16 MB, the largest, takes 256."""
+"""Most segments before the frame. The largest colour profile, with 16 MB, needs 256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class JpegHeader:
     height: int
     components: int
     adobe: bool
-    """True if the file follows Adobe's convention, which stores four colours inverted."""
+    """True if the file follows Adobe's convention of storing CMYK colours inverted."""
 
 
 def read_header(file: BinaryIO) -> JpegHeader | None:
-    """None if the file cannot be embedded in a PDF as it is."""
+    """Read the header; None if the file cannot be embedded in a PDF without change."""
     if file.read(2) != START_OF_IMAGE:
         return None
     adobe = False

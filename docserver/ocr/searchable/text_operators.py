@@ -1,4 +1,4 @@
-"""Child side: a page's words as the PDF operators that draw them, invisible, over its image. Opens no file."""
+"""Child side: writes the PDF operators that draw a page's words as invisible text. Opens no file."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from docserver.xml_text import clean
 
 MIN_WIDTH = 1
 MIN_FONT_SIZE = 1.0
-"""Pixels: a box without area still has a place."""
+"""Smallest width and font size in pixels, so that a word whose box has no area still has a place."""
 
 _LEFT_TO_RIGHT_RUN = re.compile(r"[\dA-Za-z\u00c0-\u058f]+(?:[.,:/+-][\dA-Za-z\u00c0-\u058f]+)*")
 
@@ -25,7 +25,7 @@ _LEFT_TO_RIGHT_RUN = re.compile(r"[\dA-Za-z\u00c0-\u058f]+(?:[.,:/+-][\dA-Za-z\u
 def invisible_text(reading: Reading, *, matrix: Matrix, font: GlyphlessFont) -> tuple[bytes, set[FontVariant]]:
     """The operators that draw a page's words, and the font variants that they use.
 
-    `matrix` leads from pixels of the page with its text upright, counted from the bottom left, to points of the page.
+    `matrix` maps pixels of the page with upright text, with y upwards, to points of the PDF page.
     """
     size = (reading.width, reading.height)
     _, height = turn_size(size, reading.rotation)
@@ -33,16 +33,16 @@ def invisible_text(reading: Reading, *, matrix: Matrix, font: GlyphlessFont) -> 
     for block in reading.blocks:
         for paragraph in block.paragraphs:
             _write_paragraph(_upright_lines(paragraph, size, reading.rotation), operators)
-    # 3 Tr: neither fill nor stroke the letters.
+    # 3 Tr makes text invisible: letters are neither filled nor stroked.
     lines = [f"q {format_numbers(matrix.shorthand, digits=8)} cm BT 3 Tr", *operators.lines, "ET Q\n"]
     return "\n".join(lines).encode("ascii"), operators.variants
 
 
 class _TextOperators:
-    """The operators of one page's text object, as they are written."""
+    """Collects the operators of one page's text object."""
 
     def __init__(self, page_height: int, font: GlyphlessFont) -> None:
-        """`page_height` is in pixels, of the page with its text upright."""
+        """`page_height` is the height of the page with upright text, in pixels."""
         self.lines: list[str] = []
         self.variants: set[FontVariant] = set()
         self._page_height = page_height
@@ -53,7 +53,7 @@ class _TextOperators:
         self.lines.append(f"/{variant.name} {size:.2f} Tf")
 
     def show(self, text: str, *, left: int, right: int, baseline: float, size: float) -> None:
-        """Draw a text, stretched to reach from `left` to `right`; all in pixels."""
+        """Draw a text, stretched so that it reaches from `left` to `right`. All arguments are in pixels."""
         stretch = 100 * max(right - left, MIN_WIDTH) / (ADVANCE * size * len(text))
         codes = self._font.encode(visual_order(text)).decode("ascii")
         self.lines.append(f"{stretch:.2f} Tz 1 0 0 1 {left} {self._page_height - baseline:.2f} Tm <{codes}> Tj")
@@ -71,7 +71,7 @@ def _upright_lines(paragraph: Paragraph, size: tuple[int, int], rotation: int) -
 
 
 def _write_paragraph(lines: Sequence[Sequence[Word]], operators: _TextOperators) -> None:
-    """All in one font size, so that readers of the PDF keep the paragraph together."""
+    """Draw a paragraph in a single font size, so that PDF readers keep it together."""
     baselines = [_Baseline.of(line) for line in lines]
     size = _font_size([(word, base) for line, base in zip(lines, baselines, strict=True) for word in line])
     for line, base in zip(lines, baselines, strict=True):
@@ -81,7 +81,7 @@ def _write_paragraph(lines: Sequence[Sequence[Word]], operators: _TextOperators)
             operators.set_font(_variant(word, baseline, size), size)
             operators.show(word.text, left=left, right=right, baseline=baseline, size=size)
             if following:
-                # Without a space, readers would join words that stand close.
+                # Draw a space between words, because otherwise PDF readers would join words that are close.
                 first, second = sorted((word.box, following.box))
                 operators.show(" ", left=first[2], right=second[0], baseline=baseline, size=size)
 
@@ -94,10 +94,10 @@ def _variant(word: Word, baseline: float, size: float) -> FontVariant:
 
 
 def visual_order(text: str) -> str:
-    """The characters from left to right as they are displayed: PDF shows glyphs, and its readers reorder them.
+    """The characters from left to right, as they are displayed. PDF text has this order, and PDF readers reorder it.
 
-    Enough of the Unicode bidirectional algorithm for one word: text that runs from right to left is reversed, but not
-    the numbers and Latin letters in it.
+    This is the part of the Unicode bidirectional algorithm that a single word needs: right-to-left text is reversed,
+    but the numbers and Latin letters in it are not.
     """
     if not runs_right_to_left(text):
         return text
@@ -110,7 +110,7 @@ def visual_order(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Baseline:
-    """The line that letters stand on: y = level + slope x, y downwards."""
+    """The line on which letters stand: y = level + slope * x, where y grows downwards."""
 
     level: float
     slope: float
@@ -121,7 +121,8 @@ class _Baseline:
         half = (len(points) + 1) // 2
         slope = 0.0
         if len(points) > 3:
-            # Slopes from each word of the left half to one of the right half: their median ignores a few odd boxes.
+            # Take the slope from each word of the left half to a word of the right half. The median of these slopes is
+            # not affected by a few wrong boxes.
             slope = median(
                 (right[1] - left[1]) / max(right[0] - left[0], 1)
                 for left, right in zip(points, points[half:], strict=False)
@@ -137,12 +138,12 @@ def _middle(box: Box) -> float:
 
 
 def _descent(word: Word) -> float:
-    """Pixels of the word's box that are below its baseline, as far as its letters tell."""
+    """The height of the part of the word's box that is below the baseline, in pixels, estimated from its letters."""
     share = sink(word.text)
     return (word.box[3] - word.box[1]) * share / (rise(word.text) + share)
 
 
 def _font_size(words: Iterable[tuple[Word, _Baseline]]) -> float:
-    """In pixels: the median of what the words' heights above their baselines tell."""
+    """The font size in pixels: the median of the sizes estimated from the words' heights above their baselines."""
     sizes = [(base.at(word.box) - word.box[1]) / rise(word.text) for word, base in words]
     return max(median(sizes), MIN_FONT_SIZE) if sizes else MIN_FONT_SIZE
