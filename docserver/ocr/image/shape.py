@@ -1,4 +1,4 @@
-"""Child side: judges a picture by its width and height: is it a snippet of a page, or a narrow receipt or column?"""
+"""Child side: finds out from a picture's width and height if it is a snippet of a page, or a receipt or column."""
 
 SNIPPET_BELOW_PX = 300
 """A picture with a side below this is a snippet of a page. It has too few lines to measure their direction."""
