@@ -1,1 +1,1 @@
-"""Child side: PDF pages, drawn as images or read from their own text."""
+"""Child side: draws PDF pages as images, and reads their text layers."""

@@ -1,4 +1,4 @@
-"""Child side: conversions between a PDF page's points, the pixels of its image, and that image turned for its text."""
+"""Child side: converts between a PDF page's points, the pixels of its image, and the pixels of that image turned."""
 
 import math
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class PointsToPixels:
-    """From points of a page (y upwards) to pixels of the image it is drawn as (y downwards)."""
+    """Maps points of a page (y upwards) to pixels of the page's image (y downwards)."""
 
     matrix: PdfMatrix
     turns: int
-    """Quarter turns clockwise by which the page is shown: its /Rotate."""
+    """Quarter turns clockwise by which viewers turn the page: its /Rotate."""
     width: int
     height: int
-    """Of the image, in pixels."""
+    """Width and height of the image, in pixels."""
 
     @classmethod
     def of_page(cls, page: Any, *, width: int, height: int) -> "PointsToPixels":
-        """For the crop box of a page, which is what its image shows. Raises TextLayerRejected."""
+        """The map for a page whose image shows its crop box. Raises TextLayerRejected if the page has no area."""
         box = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, box)
         if not (box.left < box.right and box.bottom < box.top):
@@ -44,7 +44,7 @@ class PointsToPixels:
 
     @property
     def pixels_per_point(self) -> float:
-        """Along the image's x axis."""
+        """The scale along the image's x axis."""
         scale: float = abs(self.matrix.a + self.matrix.c)
         return scale
 
@@ -56,23 +56,23 @@ class PointsToPixels:
         return _map_rect(self.matrix, rect)
 
     def is_on_image(self, rect: Rect) -> bool:
-        """True if some of this rectangle, in pixels, lies on the image."""
+        """True if at least a part of this rectangle, in pixels, is on the image."""
         left, top, right, bottom = rect
         return left < self.width and right > 0 and top < self.height and bottom > 0
 
 
 class TurnedImage:
-    """An image turned clockwise by quarter turns, so that text which stands that far counterclockwise is upright."""
+    """An image turned clockwise by quarter turns. Text that was turned counterclockwise by as many becomes upright."""
 
     def __init__(self, turns: int, *, width: int, height: int) -> None:
-        """`width` and `height` are the image's before it is turned, in pixels."""
+        """`width` and `height` are those of the image before it is turned, in pixels."""
         turned_size = (height, width) if turns % 2 else (width, height)
         self._turns, self._width, self._height = turns, width, height
         self._turn = _clockwise(turns, width, height)
         self._turn_back = _clockwise(-turns % 4, *turned_size)
 
     def turn_point(self, point: Point) -> Point:
-        # Nearly all text is upright: here and below the shortcut saves a millisecond on a page of 500 words.
+        # Almost all text is upright. This shortcut, and those below, save a millisecond on a page of 500 words.
         turned: Point = self._turn.on_point(*point) if self._turns else point
         return turned
 
@@ -80,7 +80,7 @@ class TurnedImage:
         return _map_rect(self._turn, rect) if self._turns else rect
 
     def turn_back(self, rect: Rect) -> Box:
-        """The whole pixels that a rectangle of the turned image covers on the image, at least one."""
+        """Map a rectangle of the turned image to whole pixels of the image before turning, at least one pixel."""
         left, top, right, bottom = _map_rect(self._turn_back, rect) if self._turns else rect
         x0 = min(max(0, math.floor(left)), self._width - 1)
         y0 = min(max(0, math.floor(top)), self._height - 1)
@@ -90,7 +90,7 @@ class TurnedImage:
 
 
 def _clockwise(turns: int, width: int, height: int) -> PdfMatrix:
-    """A turn of an image of this size onto the image it becomes; exact, which PdfMatrix.rotate is not."""
+    """The matrix from an image of this size to the turned image. It is exact, and PdfMatrix.rotate is not."""
     return (
         PdfMatrix(),
         PdfMatrix(0, 1, -1, 0, height, 0),
@@ -100,7 +100,7 @@ def _clockwise(turns: int, width: int, height: int) -> PdfMatrix:
 
 
 def _map_rect(matrix: PdfMatrix, rect: Rect) -> Rect:
-    """Quarter turns map opposite corners to opposite corners: two suffice, and take 1.0 µs where on_rect takes 2.6."""
+    """Map a rectangle by quarter turns. Mapping two opposite corners is enough: it takes 1.0 µs, and on_rect 2.6 µs."""
     left, top, right, bottom = rect
     x0, y0 = matrix.on_point(left, top)
     x1, y1 = matrix.on_point(right, bottom)

@@ -1,4 +1,4 @@
-"""Child side: the objects that a PDF page is painted with: where its images are, and in which order all is painted."""
+"""Child side: the objects of a PDF page: the places of its images, and the order in which everything is painted."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,36 +13,36 @@ from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.text_words import address_of
 
 MAX_OBJECTS = 50_000
-"""A dense map has some ten thousand; a page of more is drawn faster than it is analysed."""
+"""Most objects of a page. A dense map has some ten thousand. If there are more, OCR is faster than this analysis."""
 
 MAX_IMAGES = 300
-"""Scans cut into strips have more, and so have pages whose letters are images."""
+"""Most images of a page. Only scans cut into strips, and pages whose letters are images, have more."""
 
 MAX_FORM_DEPTH = 12
-"""Forms within forms; producers nest three or four."""
+"""Most levels of forms within forms. Programs that write PDFs nest three or four."""
 
 MAX_ANNOTATIONS = 5_000
-"""Looked at for text; a long form has some hundred fields on a page."""
+"""Most annotations that are checked for text. A long form has some hundred fields on a page."""
 
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 
 TEXT_ANNOTATIONS = frozenset((pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP))
-"""Kinds of annotations that show text on the page: form fields, free text, stamps."""
+"""Kinds of annotations that can show text on the page: form fields, free text, stamps."""
 
 
 @dataclass(slots=True)
 class PageObjects:
     count: int = 0
     images: list[tuple[int, Rect]] = field(default_factory=list)
-    """The place in the painting order, from 1, and the bounds in points (y upwards) of each image."""
+    """For each image, its position in the painting order, from 1, and its bounds in points (y upwards)."""
     text_order: dict[int, int] = field(default_factory=dict)
-    """Address of a text object → its place in the painting order."""
+    """Address of a text object → its position in the painting order."""
     invisible_texts: set[int] = field(default_factory=set)
     """Addresses of text objects that are not painted."""
 
 
 def collect(page: Any) -> PageObjects:
-    """All objects of a page. Raises TextLayerRejected."""
+    """Collect the objects of a page. Raises TextLayerRejected if there are too many."""
     objects = PageObjects()
     count = pdfium.FPDFPage_CountObjects(page)
     for handle, kind, matrix in _walk(count, partial(pdfium.FPDFPage_GetObject, page), matrix=PdfMatrix(), depth=0):
@@ -62,7 +62,7 @@ def collect(page: Any) -> PageObjects:
 
 
 def has_text_annotations(page: Any) -> bool:
-    """True if form fields or notes may show text that is not in the page's own content."""
+    """True if annotations, such as form fields, may show text that is not in the page's own content."""
     for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
         annotation = pdfium.FPDFPage_GetAnnot(page, index)
         kind = pdfium.FPDFAnnot_GetSubtype(annotation)
@@ -75,7 +75,7 @@ def has_text_annotations(page: Any) -> bool:
 def _walk(
     count: int, get: Callable[[int], Any], *, matrix: PdfMatrix, depth: int
 ) -> Iterator[tuple[Any, int, PdfMatrix]]:
-    """Each object with its kind and the matrix from its coordinates to the page's, in painting order."""
+    """In painting order, each object with its kind and the matrix that maps its coordinates to those of the page."""
     for index in range(count):
         handle = get(index)
         kind = pdfium.FPDFPageObj_GetType(handle)

@@ -1,4 +1,4 @@
-"""Child side: lines of a text without columns grouped into paragraphs, by spacing, size and indentation."""
+"""Child side: groups the lines of a text without columns into paragraphs, by spacing, size and indentation."""
 
 import itertools
 from collections.abc import Sequence
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from statistics import median
 
 MAX_PITCH_RATIO = 1.35
-"""Times the usual distance of two baselines: lines farther apart are in two paragraphs."""
+"""Largest distance of two baselines within a paragraph, as a multiple of the usual distance."""
 
 MAX_PITCH = 2.2
-"""Times the letters' size: lines of one paragraph are not farther apart, even in typescripts with double spacing."""
+"""Largest usual distance of two baselines, as a multiple of the letters' size. Even double spacing is below it."""
 
 MIN_INDENT = 0.8
-"""Of the letters' size: the first line of a paragraph is set in by at least so much."""
+"""Smallest indentation of a paragraph's first line, as a share of the letters' size."""
 
 MIN_SIZE_RATIO = 1.18
-"""A heading's letters are at least so many times larger than its text's."""
+"""If the sizes of two lines differ by at least this factor, one is a heading, and a paragraph begins between them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineShape:
-    """Where a line of text is, in pixels; y grows downwards."""
+    """The position and size of a line of text, in pixels; y grows downwards."""
 
     x0: float
     baseline: float
     size: float
-    """Height of its largest letters, from ascender to descender."""
+    """Height of the line's largest letters, from ascender to descender."""
 
 
 def paragraph_starts(lines: Sequence[LineShape]) -> list[bool]:
@@ -48,7 +48,7 @@ def paragraph_starts(lines: Sequence[LineShape]) -> list[bool]:
 
 
 def _is_indented(line: LineShape, *, before: LineShape, after: LineShape | None, margin: float) -> bool:
-    """True if the line is set in, and its neighbours are not."""
+    """True if the line is indented and its neighbours are not."""
     indent = MIN_INDENT * line.size
     return (
         line.x0 - margin > indent

@@ -1,4 +1,4 @@
-"""Child side: PDFs opened, counted and drawn by PDFium, through pypdfium2, in this process; not their text."""
+"""Child side: opens PDFs, counts and draws their pages with PDFium, through pypdfium2. Does not read their text."""
 
 import os
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ from docserver.ocr.image.decode import Picture, check_size
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 
 MAX_IMAGE_DEPTH = 4
-"""Forms within forms that are searched for images; deeper ones are drawn without being checked."""
+"""Most levels of forms within forms in which images are checked. Deeper images are drawn without a check."""
 
 
 class NotForPdfium(Exception):
-    """PDFium cannot open the file or page; another program may."""
+    """PDFium cannot open the file or page; poppler may be able to."""
 
 
 def count_pages(source: str) -> int:
@@ -36,7 +36,7 @@ def count_pages(source: str) -> int:
 
 
 def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
-    """Draw page `page` (from 1) in grey, at `dpi` or as finely as it may be. Raises Unreadable and NotForPdfium."""
+    """Draw page `page` (from 1) in grey, at `dpi` or less for a large page. Raises Unreadable and NotForPdfium."""
     with opened(source) as document:
         if page > len(document):
             raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The PDF has no page {page}.")
@@ -46,12 +46,12 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
         used_dpi = affordable_dpi(*pdf_page.get_size(), page=page, dpi=dpi, max_pixels=max_pixels)
         check_images(pdf_page, max_pixels=max_pixels)
         bitmap = pdf_page.render(scale=used_dpi / POINTS_PER_INCH, grayscale=True)
-        # A copy, because PDFium owns the pixels and frees them with the page.
+        # Return a copy, because PDFium owns the pixels and frees them with the page.
         return Picture(bitmap.to_pil().copy(), used_dpi)
 
 
 def check_images(page: PdfPage, *, max_pixels: int) -> None:
-    """Raise Unreadable if an image on the page is too large: PDFium would leave it out without an error."""
+    """Raise Unreadable if an image on the page is too large. PDFium would leave out such an image without an error."""
     for image in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE], max_depth=MAX_IMAGE_DEPTH):
         check_size(*image.get_px_size(), max_pixels=max_pixels)
 
@@ -78,7 +78,7 @@ def _loaded(source: str) -> Any:
         return handle
     reason = FPDF_GetLastError()
     if handle:
-        # pypdfium2 does not close a document without pages: its file would stay open until this process ends.
+        # Close a document without pages here: pypdfium2 does not, and the file would stay open until this process ends.
         FPDF_CloseDocument(handle)
     if reason == FPDF_ERR_PASSWORD:
         raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.")
@@ -88,6 +88,8 @@ def _loaded(source: str) -> Any:
 
 
 def _forget_last_error() -> None:
-    """PDFium sets no error for some files that it refuses; the error of the file before would be taken for theirs."""
+    """Reset PDFium's last error. For some files that it refuses, PDFium sets no error, and the error of an earlier file
+    would be reported instead.
+    """
     with suppress(PdfiumError):
         PdfDocument(b"not a document")

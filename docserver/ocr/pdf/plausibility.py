@@ -1,6 +1,6 @@
-"""Child side: tells whether a text is of some language, by which letters stand next to each other.
+"""Child side: checks whether a text is in a real language, by counting which letters are next to each other.
 
-A font that maps its letters wrongly (each shifted by three, say) gives a text that looks like words and is none.
+If a font maps its letters wrongly (for example, each shifted by three), the text looks like words but has no meaning.
 """
 
 import math
@@ -11,30 +11,32 @@ from itertools import pairwise
 from string import ascii_lowercase
 
 MIN_PAIRS = 20
-"""Pairs of letters that the full test needs; a page of numbers has fewer."""
+"""Fewest pairs of letters for the full test. A page of numbers has fewer."""
 
 MIN_COMMON_SHARE = 0.41
-"""Of a long page's pairs, the common ones. Of 43 languages in Latin letters Vietnamese has the lowest share, 0.44, then
-Czech 0.49, English 0.80; English with its letters permuted at random reaches 0.40 in one of a hundred cases."""
+"""Smallest share of common pairs among all pairs of a long page. Of 43 languages in Latin letters, Vietnamese has the
+lowest share, 0.44. Czech has 0.49 and English 0.80. English with randomly permuted letters reaches 0.40 in one of a
+hundred cases."""
 
 SHORT_TEXT_ALLOWANCE = 0.25
-"""Divided by the root of the number of pairs: how far a text may stay below MIN_COMMON_SHARE by chance."""
+"""This number, divided by the square root of the number of pairs, is how far a text may be below MIN_COMMON_SHARE by
+chance."""
 
 MIN_COMMON_SHARE_OF_FEW = 0.2
-"""Of fewer than MIN_PAIRS pairs, if one more were common."""
+"""Smallest share of common pairs for a text with fewer than MIN_PAIRS pairs. One common pair is added before."""
 
 UNSHIFTED_COMMON_SHARE = 0.6
-"""No language whose letters are all shifted has so many common pairs."""
+"""A text with this share of common pairs is not shifted: no language with all letters shifted reaches it."""
 
 MIN_SHIFT_GAIN = 0.15
-"""If shifting all letters by some places makes so many more of the pairs common, the text was shifted."""
+"""If shifting all letters increases the share of common pairs by more than this, the text itself was shifted."""
 
 MIN_IDEOGRAPH_SHARE = 0.1
-"""Of the ideographs, those among the most common ones: in a Chinese text half are, in a Japanese one a third, and with
-a wrong mapping hardly any."""
+"""Smallest share of the ideographs that are among the most common ones. In a Chinese text it is a half, in a Japanese
+text a third, and with a wrong mapping almost zero."""
 
 MAX_LETTERS = 20_000
-"""More of a page would not change the result."""
+"""Most letters of a page that are tested. More would not change the result."""
 
 _ALPHABET = frozenset(ascii_lowercase)
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -53,8 +55,8 @@ def _pairs(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-# The common pairs of each script, counted in the translations of the Universal Declaration of Human Rights into its
-# larger languages, each with the same weight.
+# The common pairs of each script. They were counted in the Universal Declaration of Human Rights, in translations into
+# the script's larger languages, with equal weight for each language.
 
 _LATIN = _pairs(
     """
@@ -115,7 +117,7 @@ _SCRIPTS = (
 
 
 def is_language(texts: Iterable[str]) -> bool:
-    """True if the words of a page could be of some language, or have too few letters to tell."""
+    """True if the words of a page may be in a real language, or have too few letters to decide."""
     text = " ".join(texts)[:MAX_LETTERS].lower()
     return _has_common_pairs(text) and _has_common_ideographs(text)
 
@@ -134,7 +136,7 @@ def _has_common_pairs(text: str) -> bool:
 
 
 def _is_shifted(pairs: Counter[str]) -> bool:
-    """True if the letters from a to z would be more of a language some places further on in the alphabet."""
+    """True if the text would be more like a language after shifting its letters a to z by some places."""
     latin = {pair: count for pair, count in pairs.items() if set(pair) <= _ALPHABET}
     shares = []
     for places in range(len(ascii_lowercase)):
@@ -144,10 +146,10 @@ def _is_shifted(pairs: Counter[str]) -> bool:
 
 
 def _common_pairs(pair: str) -> frozenset[str] | None:
-    """The common pairs in the script of the first letter; None if the pair is not to be judged.
+    """The common pairs in the script of the first letter; None if the pair is not counted.
 
-    That is for scripts that are not listed here, and for Vietnamese letters with two marks: no wrong mapping gives
-    those, and they make too many pairs to list.
+    Pairs are not counted if their script is not listed here, or if they have Vietnamese letters with two marks. No
+    wrong mapping produces such letters, and they form too many pairs to list.
     """
     if any("\u1e00" <= letter <= "\u1eff" for letter in pair):
         return None

@@ -1,4 +1,4 @@
-"""Child side: the only caller of poppler's programs, through pdf2image; counts and draws PDFs that PDFium cannot."""
+"""Child side: counts and draws pages of PDFs that PDFium cannot open, with poppler's programs, through pdf2image."""
 
 import re
 import subprocess
@@ -28,7 +28,7 @@ def count_pages(source: str) -> int:
 
 
 def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) -> Picture:
-    """Draw page `page` (from 1) in grey, at `dpi` or as finely as it may be. Raises Unreadable."""
+    """Draw page `page` (from 1) in grey, at `dpi` or less for a large page. Raises Unreadable."""
     info = _info(source, page=page)
     used_dpi = affordable_dpi(*_size(info, page=page), page=page, dpi=dpi, max_pixels=max_pixels)
     paths = convert_from_path(
@@ -41,12 +41,12 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) ->
         output_folder=scratch,
         output_file="page",
         paths_only=True,
-        # Viewers show the crop box, and its size is the one that pdfinfo reports.
+        # Draw the crop box, because viewers show it and pdfinfo reports its size.
         use_cropbox=True,
     )
     if len(paths) != 1:
-        # pdfinfo could tell the page's size: the file is not broken, pdftoppm has died.
-        raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF ended before it began.")
+        # The file is not broken, because pdfinfo has reported the page's size. So pdftoppm has crashed.
+        raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF gave no picture.")
     path = Path(str(paths[0]))
     _check(path, page=page)
     with Image.open(path, formats=["PPM"]) as image:
@@ -82,7 +82,7 @@ def _info(source: str, *, page: int = 1) -> dict[str, Any]:
 
 
 def _refuses(source: str) -> bool:
-    """True if pdfinfo itself says that it cannot open the file; pdf2image does not pass its exit code on."""
+    """True if pdfinfo's exit code says that it cannot open the file. pdf2image does not report the exit code."""
     process = subprocess.run(["pdfinfo", source], capture_output=True, check=False)  # noqa: S607 - as pdf2image does
     return process.returncode == EXIT_CANNOT_OPEN
 
@@ -96,7 +96,7 @@ def _size(info: dict[str, Any], *, page: int) -> tuple[float, float]:
 
 
 def _check(path: Path, *, page: int) -> None:
-    """Raise Unreadable unless the page was drawn whole: pdftoppm may crash halfway, or leave an empty file."""
+    """Raise Unreadable unless the whole page was drawn. pdftoppm may crash halfway, or leave an empty file."""
     with path.open("rb") as file:
         header = _HEADER.match(file.read(32))
     if header:

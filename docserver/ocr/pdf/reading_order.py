@@ -1,7 +1,7 @@
-"""Child side: the words of a text layer put into reading order, as lines, paragraphs and columns; geometry alone.
+"""Child side: puts the words of a text layer into reading order, as lines, paragraphs and columns, by geometry.
 
-The order in which a file draws its words is only a hint: programs draw tables by column, headers last, or whole pages
-from top to bottom across their columns.
+The order in which a file draws its words is only a hint. Some programs draw tables column by column, or headers last,
+or a whole page from top to bottom across its columns.
 """
 
 import itertools
@@ -13,36 +13,40 @@ from statistics import median
 from docserver.ocr.pdf.paragraphs import LineShape, paragraph_starts
 
 MAX_WORD_GAP = 1.0
-"""Of the letters' size: a wider gap on a line is no space between two words; justified text stays below."""
+"""Widest space between two words of a line, as a share of the letters' size. Justified text stays below it."""
 
 MIN_GUTTER = 0.6
-"""Of the letters' size: the least distance of two columns."""
+"""Smallest distance between two columns, as a share of the letters' size."""
 
 MAX_BASELINE_OFFSET = 0.35
-"""Of the letters' size: baselines that differ less are one line's; exponents and indices differ by about 0.3."""
+"""Largest difference of baselines within a line, as a share of the letters' size. Exponents and indices differ by about
+0.3."""
 
 MIN_PROSE_LETTERS = 18
-"""Median of a column's lines: lines of prose have more letters, cells of tables fewer."""
+"""Smallest median number of letters per line in a column of prose. Cells of tables have fewer."""
 
 ALIGNED_SHARE = 0.7
-"""Of a table's rows, those at the same height on both sides of a gutter; lines of two columns have fewer."""
+"""Share of the lines that have the same height on both sides of a gutter. A table has at least this share of its rows;
+two columns of text have less."""
 
 MIN_BESIDE_SHARE = 0.5
-"""Of the lines of the shorter column, those that have a line beside them; else one text stands above the other."""
+"""Smallest share of the shorter column's lines that have a line beside them. With fewer, the two texts are not columns,
+but one is above the other."""
 
 MAX_COLUMN_DEPTH = 40
-"""Columns within columns; real pages have three."""
+"""Most levels of columns within columns. Real pages have up to three."""
 
 MAX_SEGMENTS = 3000
-"""A page of numbers has half as many. The time to find columns grows with their square."""
+"""Most segments of a page in which columns are searched. A page of numbers has half as many. The time for the search
+grows with the square of their number."""
 
 MAX_GUTTERS = 50
-"""Tried in one region; a table has fewer."""
+"""Most gutters that are tried in one region. A table has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedWord:
-    """A word on an image on which it stands upright, in pixels; y grows downwards."""
+    """A word with its place on an image that is turned so that the word is upright. Pixels; y grows downwards."""
 
     text: str
     x0: float
@@ -57,11 +61,11 @@ class PlacedWord:
 
 @dataclass(slots=True)
 class _Segment:
-    """Words that are drawn one after the other on one line, without a wide gap."""
+    """Successive words on one line, without a wide gap between them."""
 
     words: list[PlacedWord]
     order: int
-    """The place of its first word among all words as they are drawn."""
+    """The position of the segment's first word in the order in which words are drawn."""
     x0: float
     x1: float
     baseline: float
@@ -69,7 +73,7 @@ class _Segment:
 
     @property
     def top(self) -> float:
-        """Without ascenders, so that tightly set lines do not overlap."""
+        """The top without ascenders, so that lines with little spacing do not overlap."""
         return self.baseline - 0.6 * self.size
 
     @property
@@ -83,7 +87,7 @@ OrderedBlock = list[OrderedParagraph]
 
 
 def order_words(words: Sequence[PlacedWord]) -> list[OrderedBlock]:
-    """The words in reading order. They are passed in the order in which they are drawn."""
+    """Return the words in reading order. The argument has them in the order in which they are drawn."""
     segments = list(_segments(words))
     right_to_left = sum(word.right_to_left for word in words) * 2 > len(words)
     if len(segments) > MAX_SEGMENTS:
@@ -108,13 +112,13 @@ def _segments(words: Sequence[PlacedWord]) -> Iterator[_Segment]:
 
 
 def _continues(segment: _Segment, word: PlacedWord) -> bool:
-    """True if the word stands on the segment's line, close to its last word."""
+    """True if the word is on the segment's line, close to the segment's last word."""
     size = max(segment.size, word.size)
     if abs(segment.baseline - word.baseline) > MAX_BASELINE_OFFSET * size:
         return False
     last = segment.words[-1]
     if word.right_to_left != last.right_to_left:
-        # Where two directions meet, the next word may stand on either side of the segment.
+        # Where text of two writing directions meets, the next word may be on either side of the segment.
         gap = max(word.x0 - segment.x1, segment.x0 - word.x1)
     else:
         gap = last.x0 - word.x1 if word.right_to_left else word.x0 - last.x1
@@ -122,7 +126,7 @@ def _continues(segment: _Segment, word: PlacedWord) -> bool:
 
 
 def _regions(segments: list[_Segment], *, right_to_left: bool, depth: int) -> Iterator[list[_Segment]]:
-    """The parts of a page in reading order; no part has columns."""
+    """The parts of a page in reading order. A part never has several columns."""
     if len(segments) < 2 or depth > MAX_COLUMN_DEPTH:
         yield segments
         return
@@ -139,7 +143,7 @@ def _regions(segments: list[_Segment], *, right_to_left: bool, depth: int) -> It
 
 
 def _join_regions(groups: list[list[_Segment]], *, right_to_left: bool, depth: int) -> Iterator[list[_Segment]]:
-    """The regions of groups that stand below each other; consecutive groups without columns become one region."""
+    """The regions of groups that are below each other. Consecutive groups without columns become one region."""
     joined: list[_Segment] = []
     for group in groups:
         regions = list(_regions(group, right_to_left=right_to_left, depth=depth + 1))
@@ -155,7 +159,7 @@ def _join_regions(groups: list[list[_Segment]], *, right_to_left: bool, depth: i
 
 
 def _groups(segments: list[_Segment]) -> list[list[_Segment]]:
-    """The bands of a region from top to bottom, consecutive ones together if they have a gutter in common, or none."""
+    """The bands of a region from top to bottom. Consecutive bands form a group if they share a gutter, or have none."""
     groups: list[list[_Segment]] = []
     group_extents: list[tuple[float, float]] = []
     for band in _bands(segments):
@@ -174,7 +178,7 @@ def _groups(segments: list[_Segment]) -> list[list[_Segment]]:
 
 
 def _bands(segments: Iterable[_Segment]) -> Iterator[list[_Segment]]:
-    """Segments whose heights overlap, from top to bottom."""
+    """Bands of segments that overlap vertically, from top to bottom."""
     band: list[_Segment] = []
     bottom = 0.0
     for segment in sorted(segments, key=lambda segment: segment.top):
@@ -207,7 +211,7 @@ def _has_gutter(extents: list[tuple[float, float]], width: float) -> bool:
 
 
 def _columns(segments: list[_Segment]) -> tuple[list[_Segment], list[_Segment]] | None:
-    """The segments left and right of the first gutter that lies between columns, not between cells of a table."""
+    """The segments left and right of the first gutter between columns. A gutter between table cells does not count."""
     gutter = MIN_GUTTER * median(segment.size for segment in segments)
     for left_of, right_of in itertools.pairwise(_extents(segments)[: MAX_GUTTERS + 1]):
         if right_of[0] - left_of[1] < gutter:
@@ -234,7 +238,10 @@ def _is_prose(segments: list[_Segment]) -> bool:
 
 
 def _share_beside(left: list[_Segment], right: list[_Segment], *, within: float) -> float:
-    """The share of the shorter column's lines with a line of the other within so many letter sizes of their height."""
+    """The share of the shorter column's lines that have a line of the other column beside them.
+
+    A line is beside another one if their baselines differ by at most `within` times the letters' size.
+    """
     fewer, more = sorted((left, right), key=len)
     baselines = sorted(segment.baseline for segment in more)
     beside = 0

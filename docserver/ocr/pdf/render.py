@@ -1,4 +1,4 @@
-"""Child side: PDF pages counted and drawn by PDFium, or by poppler where PDFium fails."""
+"""Child side: counts and draws PDF pages with PDFium, or with poppler if PDFium fails."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def count_pages(source: str, *, max_pages: int) -> int:
 
 
 def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) -> Picture:
-    """Draw page `page` (from 1) in grey, at `dpi` or as finely as it may be. Raises Unreadable."""
+    """Draw page `page` (from 1) in grey, at `dpi` or less for a large page. Raises Unreadable."""
     try:
         return pdfium.draw(source, page=page, dpi=dpi, max_pixels=max_pixels)
     except NotForPdfium:

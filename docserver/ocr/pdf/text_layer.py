@@ -1,7 +1,7 @@
-"""Child side: a PDF page's own text in place of recognition, where it can be trusted; the judgement and its reasons.
+"""Child side: decides whether the text layer of a PDF page can be used instead of OCR, and reads it.
 
-A page's text may be hidden, wrong, or only a part of what the page shows. In doubt the page is rejected and its image
-read: that takes longer, but shows what people see.
+A text layer may be hidden, wrong, or only a part of the text that the page shows. In doubt it is rejected, and the page
+needs OCR: that takes longer, but gives the text that people see.
 """
 
 import math
@@ -25,38 +25,40 @@ from docserver.ocr.pdf.text_words import PdfWord, TextOrientation, TextPage
 from docserver.ocr.pdf.visibility import PageVisibility
 
 CONFIDENCE = 100.0
-"""Of every word: none was guessed."""
+"""The confidence of every word of a text layer, because no word is guessed."""
 
 MAX_CROOKED_SHARE = 0.1
-"""Of the words; a stamp across a page has fewer."""
+"""Largest share of words that are neither horizontal nor vertical, or are mirrored. A stamp across a page has less."""
 
 LAST_ALPHABETIC = "\u2fff"
-"""Later characters are ideographs and syllables, written without spaces: one alone stands in a vertical line."""
+"""The last alphabetic character. Later characters are ideographs and syllables, which are written without spaces. If
+one is alone, it is probably in a vertical line."""
 
 MAX_LONE_SHARE = 0.3
-"""Of the words: ideographs that stand alone."""
+"""Largest share of words that are a single ideograph. With more, the text is vertical."""
 
 MAX_UNEXPLAINED_SHARE = 0.008
-"""Of the page's area: what looks like text without being in the layer. A line and a half has more, a logo less."""
+"""Largest share of the page's area that looks like text but is not in the text layer. One and a half lines of text have
+more, a logo has less."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextLayer:
-    """A page's own text; boxes are in pixels of its image."""
+    """The text layer of a page. Its boxes are in pixels of the page's image."""
 
     text: str
     blocks: tuple[Block, ...]
 
 
 def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[Reading]:
-    """The text layers of these pages (from 1) of a PDF, up to the first page whose image must be read."""
+    """The text layers of these pages (from 1) of a PDF, up to the first page that needs OCR."""
     try:
         with pdfium.opened(source) as document:
             document.init_forms()
             for page in pages:
                 yield _reading(document, page=page, dpi=dpi, max_pixels=max_pixels)
     except (TextLayerRejected, Unreadable, NotForPdfium):
-        # Whatever is wrong with the page, drawing it will report.
+        # Ignore the error here. If the page is broken, drawing it for OCR will report that.
         return
 
 
@@ -67,7 +69,7 @@ def _reading(document: Any, *, page: int, dpi: int, max_pixels: int) -> Reading:
     pdfium.check_images(pdf_page, max_pixels=max_pixels)
     size = pdf_page.get_size()
     used_dpi = affordable_dpi(*size, page=page, dpi=dpi, max_pixels=max_pixels)
-    # Rounded as pypdfium2 does for the image, so that the boxes are in the same pixels as recognition's.
+    # Round in the same way as pypdfium2 rounds the image's size, so that boxes are in the same pixels as with OCR.
     width, height = (math.ceil(side * used_dpi / POINTS_PER_INCH) for side in size)
     layer = read(document, page=page, width=width, height=height)
     return Reading(
@@ -85,11 +87,11 @@ def _reading(document: Any, *, page: int, dpi: int, max_pixels: int) -> Reading:
 def read(document: Any, *, page: int, width: int, height: int) -> TextLayer:
     """The text layer of page `page` (from 1), with boxes in its image of `width` x `height` pixels.
 
-    `document` is a PdfDocument with its forms initialised. Raises TextLayerRejected if the image must be read.
+    `document` is a PdfDocument with its forms initialised. Raises TextLayerRejected if the page needs OCR.
     """
     pdf_page = document[page - 1]
     if has_text_annotations(pdf_page):
-        # Makes their text a part of the page, but only of one that is loaded after this.
+        # Make the text of annotations a part of the page. The page must be loaded again for this to take effect.
         FPDFPage_Flatten(pdf_page, FLAT_NORMALDISPLAY)
         pdf_page = document[page - 1]
     objects = collect(pdf_page)
@@ -107,19 +109,19 @@ def read(document: Any, *, page: int, width: int, height: int) -> TextLayer:
 
 @dataclass(frozen=True, slots=True)
 class _VisibleWord:
-    """A word of the layer, with its place on the image in pixels."""
+    """A word of the text layer, with its place on the page's image in pixels."""
 
     pdf_word: PdfWord
     rect: Rect
     orientation: TextOrientation
     baseline: Point
-    """Where the word begins on its baseline."""
+    """The point on the baseline where the word begins."""
 
 
 def _trusted_words(
     page: Any, *, text_page: TextPage, objects: PageObjects, to_pixels: PointsToPixels
 ) -> list[_VisibleWord]:
-    """The words that the page shows, if it shows no other text. Raises TextLayerRejected."""
+    """The visible words of the text layer. Raises TextLayerRejected if the page also shows other text."""
     images = [(order, to_pixels.rect(rect)) for order, rect in objects.images]
     painted = list(_painted_words(text_page.words(), objects=objects, images=images, to_pixels=to_pixels))
     if not painted and images:
@@ -129,7 +131,7 @@ def _trusted_words(
     words = [
         _VisibleWord(word, rect, text_page.orientation(word), to_pixels.point(*text_page.origin(word)))
         for word, rect in painted
-        # Dots that lead to a page number are too small to be found.
+        # Keep words without letters even if they seem invisible: the dots before a page number are too small to detect.
         if visibility.is_visible(_scaled(rect, scale))
         or not any(map(str.isalnum, word.text))
         or text_page.may_lack_font(word)
@@ -157,7 +159,9 @@ def _painted_words(
     images: Sequence[tuple[int, Rect]],
     to_pixels: PointsToPixels,
 ) -> Iterator[tuple[PdfWord, Rect]]:
-    """Words painted on the page and not covered by an image, with their places in pixels; repetitions are left out."""
+    """The words that are painted on the page and not covered by an image, with their places in pixels. A word that is
+    painted twice in the same place is returned once.
+    """
     drawn = _DrawnWords()
     for word in words:
         if word.address in objects.invisible_texts:
@@ -171,7 +175,7 @@ def _painted_words(
 
 
 def _is_covered(rect: Rect, *, order: int, images: Sequence[tuple[int, Rect]]) -> bool:
-    """True if an image is painted after the `order`-th object and over the middle of the rectangle."""
+    """True if the middle of the rectangle is covered by an image that is painted after the `order`-th object."""
     x, y = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
     return any(
         image_order > order and left <= x <= right and top <= y <= bottom
@@ -180,13 +184,13 @@ def _is_covered(rect: Rect, *, order: int, images: Sequence[tuple[int, Rect]]) -
 
 
 class _DrawnWords:
-    """The words so far, to find those that are drawn again in about the same place, as a shadow or to look bold."""
+    """The words drawn so far. It detects words that are drawn again in about the same place, as a shadow or as bold."""
 
     def __init__(self) -> None:
         self._places: set[tuple[str, int, int]] = set()
 
     def add(self, text: str, rect: Rect) -> bool:
-        """False if the same word was drawn within half its height."""
+        """Add a word; False if the same word was drawn before at a distance of at most half its height."""
         left, top, right, bottom = rect
         reach = max(bottom - top, right - left, 1.0) / 2 if len(text) == 1 else max(bottom - top, 1.0) / 2
         x, y = int((left + right) / 2 / reach), int((top + bottom) / 2 / reach)
@@ -202,7 +206,7 @@ def _scaled(rect: Rect, scale: float) -> Rect:
 
 
 def _blocks(words: Sequence[_VisibleWord], to_pixels: PointsToPixels) -> Iterator[Block]:
-    """Blocks in reading order; where words stand in several directions, those of the most frequent one come first."""
+    """Blocks in reading order. If words have several orientations, the most frequent orientation comes first."""
     directions: dict[int, list[_VisibleWord]] = {}
     for word in words:
         directions.setdefault((word.orientation.turns - to_pixels.turns) % 4, []).append(word)
@@ -247,7 +251,7 @@ def _around(boxes: Iterable[Box]) -> Box:
 
 
 def _text(blocks: Iterable[Block]) -> str:
-    """As recognition gives it: each line on its own, and an empty line between paragraphs."""
+    """The text in the same form as from OCR: one line per line, and an empty line between paragraphs."""
     return "\n\n".join(
         "\n".join(" ".join(word.text for word in line.words) for line in paragraph.lines)
         for block in blocks

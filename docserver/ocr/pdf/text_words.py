@@ -1,4 +1,4 @@
-"""Child side: the words in a PDF page's text, in the order they are drawn, with their places in points."""
+"""Child side: the words in a PDF page's text layer, in the order in which they are drawn, with places in points."""
 
 import math
 import re
@@ -14,16 +14,16 @@ from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
 
 MAX_CHARACTERS = 50_000
-"""A full newspaper page has 30 000."""
+"""Most characters of a page. A full newspaper page has 30 000."""
 
 MAX_UNMAPPED_SHARE = 0.02
-"""Of the words: those in which a letter has no Unicode mapping. A page of 200 words may have four."""
+"""Largest share of words in which some letters have no Unicode mapping. A page of 200 words may have four."""
 
 MAX_SYMBOLS_SHARE = 0.15
-"""Of the words: those that have no mapped letter at all, mostly bullets of lists."""
+"""Largest share of words without any mapped letter. Most of these are the bullets of lists."""
 
 MAX_SLANT = 0.05
-"""Quarter turns, which are 4.5 degrees: lines that climb faster overlap in height."""
+"""Largest slant of lines, in quarter turns; 0.05 is 4.5 degrees. Lines with more slant overlap vertically."""
 
 LINE_END_HYPHEN = 2
 """The code that PDFium reports for a hyphen at the end of a line."""
@@ -31,42 +31,44 @@ LINE_END_HYPHEN = 2
 SOFT_HYPHEN = 0xAD
 
 NO_CHARACTER = 0xFFFE
-"""The code in PDFium's text of a whole page for such a hyphen, and for a character without a mapping."""
+"""The code that PDFium uses, in the text of a whole page, for a hyphen at the end of a line and for an unmapped
+character."""
 
 SURROGATES = 0xD800
-"""The first of the codes that are no characters by themselves."""
+"""The first surrogate code. Surrogates are not characters of their own."""
 
 UNMAPPED = "\ufffd"
-"""In place of a letter without a Unicode mapping."""
+"""Stands for a letter without a Unicode mapping."""
 
 _SPACES = r"\t-\r \xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000"
 _WORD = re.compile(rf"[^{_SPACES}\x02]+\x02?|\x02")
-"""A word ends at a space, or after a hyphen at the end of a line."""
+"""A word. It ends at a space, or after a hyphen at the end of a line."""
 
 _PLAIN_WORD = re.compile(r"[A-Za-z]+")
-"""Only the first letter of such a word is asked for its mapping: the codes of unmapped letters are others."""
+"""A word of ASCII letters. Only the mapping of its first letter is checked, because unmapped letters have other
+codes."""
 
 _SUBSTITUTES = {
     LINE_END_HYPHEN: "-",
     SOFT_HYPHEN: "-",
-    # Characters without width.
+    # Characters without width are removed.
     **dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF), ""),
-    # Bullets of office programs, in fonts of symbols.
+    # Bullets of office programs, from symbol fonts.
     **dict.fromkeys((0xF06C, 0xF06E, 0xF075, 0xF076, 0xF0A7, 0xF0A8, 0xF0B7, 0xF0D8, 0xF0FC), "•"),
 }
 
 
 @dataclass(slots=True)
 class PdfWord:
-    """A word as the page's text has it."""
+    """A word of the page's text."""
 
     text: str
     rect: Rect
-    """What its letters cover, in points; y upwards."""
+    """The rectangle around its letters, in points; y grows upwards."""
     first: int
     """Index of its first character in the page's text."""
     address: int
-    """Of the text object that draws it."""
+    """Address of the text object that draws the word."""
 
     @property
     def right_to_left(self) -> bool:
@@ -75,18 +77,18 @@ class PdfWord:
 
 @dataclass(frozen=True, slots=True)
 class TextOrientation:
-    """How the letters of a text object stand on the page."""
+    """The size and direction of the letters of a text object on the page."""
 
     height: float
-    """From descender to ascender, in points."""
+    """Height of the letters from descender to ascender, in points."""
     turns: int
-    """Quarter turns counterclockwise from upright, before the page itself is turned."""
+    """Quarter turns counterclockwise from upright, before /Rotate is applied to the page."""
     crooked: bool
-    """True if the letters are mirrored, or stand neither along nor across the page."""
+    """True if the letters are mirrored, or are neither horizontal nor vertical."""
 
 
 class TextPage:
-    """PDFium's text of one page (FPDF_TEXTPAGE). Close it."""
+    """PDFium's text of one page (FPDF_TEXTPAGE). It must be closed."""
 
     def __init__(self, page: Any) -> None:
         """Raises TextLayerRejected."""
@@ -94,14 +96,14 @@ class TextPage:
         if not self._text:
             raise TextLayerRejected("the text cannot be parsed")
         self._orientations: dict[int, TextOrientation] = {}
-        # PDFium writes its answers here; each is read before the next call.
+        # PDFium writes its results into these variables. They are read before the next call, so all calls share them.
         self._sides = (c_double(), c_double(), c_double(), c_double())
 
     def close(self) -> None:
         pdfium.FPDFText_ClosePage(self._text)
 
     def words(self) -> list[PdfWord]:
-        """All words, without their unmapped letters. Raises TextLayerRejected if those are too many."""
+        """All words, without their unmapped letters. Raises TextLayerRejected if too many letters are unmapped."""
         words = [word for word in self._all_words() if word.text]
         symbols = sum(not word.text.strip(UNMAPPED) for word in words)
         partly_unmapped = sum(UNMAPPED in word.text for word in words) - symbols
@@ -112,20 +114,20 @@ class TextPage:
         return [word for word in words if word.text]
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
-        """The point where the first letter begins, on its baseline."""
+        """The point on the baseline where the first letter begins."""
         x, y, *_ = self._sides
         pdfium.FPDFText_GetCharOrigin(self._text, word.first, x, y)
         return x.value, y.value
 
     def may_lack_font(self, word: PdfWord) -> bool:
-        """True if the word may be drawn as nothing: its font is not embedded, and not all its letters are ASCII."""
+        """True if PDFium may draw nothing for the word: its font is not embedded, and it has letters beyond ASCII."""
         if word.text.isascii():
             return False
         font = pdfium.FPDFTextObj_GetFont(pdfium.FPDFText_GetTextObject(self._text, word.first))
         return bool(pdfium.FPDFFont_GetIsEmbedded(font) == 0)
 
     def orientation(self, word: PdfWord) -> TextOrientation:
-        """The same for all words of a text object."""
+        """The orientation of the word's text object, which is the same for all its words."""
         if word.address not in self._orientations:
             self._orientations[word.address] = self._orientation(word)
         return self._orientations[word.address]
@@ -142,7 +144,8 @@ class TextPage:
 
     def _all_words(self) -> Iterator[PdfWord]:
         codes = self._codes()
-        # One character for each code, so that indexes agree. No word with a substitute in it is plain.
+        # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
+        # so a word that contains it is not plain.
         text = "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
         for match in _WORD.finditer(text):
             first, end = match.span()
@@ -156,7 +159,7 @@ class TextPage:
         text, count = self._text, pdfium.FPDFText_CountChars(self._text)
         if count > MAX_CHARACTERS:
             raise TextLayerRejected("too many characters")
-        # One call for all takes a tenth of the time, but its answer can be used only if it has one unit per character.
+        # Get all codes with one call, which takes a tenth of the time. This only works if each character is one unit.
         units = (c_ushort * (count + 1))()
         if pdfium.FPDFText_GetText(text, 0, count, units) == count + 1:
             return [
@@ -182,7 +185,7 @@ class TextPage:
     def _letter(self, index: int, code: int) -> str:
         if code in _SUBSTITUTES:
             return _SUBSTITUTES[code]
-        # Control characters, surrogates, private use, non-characters, and the planes from 14 on, which have no letters.
+        # These are not letters: control characters, surrogates, private use, non-characters, and planes 14 and later.
         if (
             code < 32
             or 0x7F <= code < 0xA0
@@ -199,5 +202,5 @@ def _around(first: Rect, second: Rect) -> Rect:
 
 
 def address_of(handle: Any) -> int:
-    """The address of an object of PDFium's, which identifies it; 0 for none."""
+    """The address of a PDFium object, which identifies the object; 0 if there is no object."""
     return addressof(handle.contents) if handle else 0

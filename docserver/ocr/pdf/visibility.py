@@ -1,4 +1,4 @@
-"""Child side: a PDF page drawn coarsely, to find which words are visible and how much else looks like text."""
+"""Child side: draws a PDF page at a low resolution, to find which words are visible and what else looks like text."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,43 +8,45 @@ from PIL import Image, ImageChops, ImageDraw
 from docserver.layout import Rect
 
 MAX_SIDE = 1600
-"""Pixels; at one pixel a point an A4 page has 842."""
+"""Longest side of the drawn page, in pixels. With one pixel per point, an A4 page has 842."""
 
 MIN_CONTRAST = 10
-"""Grey levels between a visible word and its background; pale grey on white has 30."""
+"""Smallest contrast between a visible word and its background, in grey levels. Pale grey on white has 30."""
 
 EDGE_CONTRAST = 30
-"""Grey levels between two neighbouring pixels at an edge; thin grey letters of eight points still have as much."""
+"""Smallest contrast between two neighbouring pixels at an edge, in grey levels. Even thin grey letters of eight points
+have this contrast."""
 
 CELL = 8
-"""Pixels: the side of the cells that look like text or not; about the height of a line."""
+"""Side of a cell in pixels, about the height of a line. For each cell, it is decided whether it looks like text."""
 
 MIN_EDGE_SHARE = 0.14
-"""Of the pixels of a text cell, for horizontal and for vertical edges: letters have both, rules one kind, and dashed
-rules fewer."""
+"""Smallest share of the pixels in a text cell that are horizontal edges, and the same for vertical edges. Letters have
+both kinds, ruled lines have one kind, and dashed lines have fewer."""
 
 MIN_RUN = 4
-"""Cells side by side that make a word; corners of boxes and markers of charts stand alone."""
+"""Fewest text cells side by side that count as a word. Corners of boxes and markers in charts are single cells."""
 
 MIN_BACKGROUND_SHARE = 0.35
-"""Of an image, in about one grey level. Paper, print and charts have more, photographs less."""
+"""Smallest share of an image that has about the same grey level, its background. Paper, print and charts have more,
+photographs have less."""
 
 BACKGROUND_SPREAD = 12
-"""Grey levels by which the background of an image varies up and down, as paper does."""
+"""Grey levels by which the background of an image may be lighter or darker, as that of paper is."""
 
 MAX_PHOTOGRAPH_SHARE = 0.5
-"""Of the page: a larger photograph may show a page of text."""
+"""Largest share of the page that a photograph may cover. A larger one may be a photograph of a page of text."""
 
 
 class PageVisibility:
-    """A page drawn in grey at about one pixel a point. All rectangles are in its pixels, y downwards."""
+    """A page drawn in grey with about one pixel per point. All rectangles are in these pixels; y grows downwards."""
 
     def __init__(self, page: Any) -> None:
         self._image: Image.Image = page.render(
             scale=min(1.0, MAX_SIDE / max(*page.get_size(), 1.0)), grayscale=True
         ).to_pil()
         self.width, self.height = self._image.size
-        # The contrast of each pixel with the one to its left, and with the one above it.
+        # The contrast of each pixel with its left neighbour, and with the pixel above it.
         self._contrasts = [
             ImageChops.difference(self._image, ImageChops.offset(self._image, *by)) for by in ((1, 0), (0, 1))
         ]
@@ -58,7 +60,7 @@ class PageVisibility:
         return low == high
 
     def is_visible(self, rect: Rect) -> bool:
-        """True if something in the rectangle has contrast."""
+        """True if anything in the rectangle has enough contrast to be visible."""
         left, top, right, bottom = map(int, rect)
         left, right = max(0, left), min(right + 1, self.width)
         for row in range(max(0, top), min(bottom + 1, self.height)):
@@ -67,11 +69,11 @@ class PageVisibility:
         return False
 
     def unexplained_share(self, words: Iterable[Rect], images: Iterable[Rect]) -> float:
-        """The share of the page that looks like text, but is in none of these words nor in a photograph."""
+        """The share of the page that looks like text, but is neither in one of these words nor in a photograph."""
         cells = self._text_cells()
         draw = ImageDraw.Draw(cells)
         for left, top, right, bottom in words:
-            # Half a cell more, because letters exceed their boxes and cells lie anywhere.
+            # Add half a cell on each side, because letters may exceed their boxes, and boxes do not end at cells.
             sides = (left / CELL - 0.5, top / CELL - 0.5, right / CELL + 0.5, bottom / CELL + 0.5)
             draw.rectangle(tuple(map(int, sides)), fill=0)
         for image in images:
@@ -80,7 +82,7 @@ class PageVisibility:
         return _white_share(_runs(cells))
 
     def _text_cells(self) -> Image.Image:
-        """One pixel for each cell: white where there are both horizontal and vertical edges, else black."""
+        """A picture with one pixel per cell: white if the cell has both horizontal and vertical edges, else black."""
         is_edge = [255 * (contrast >= EDGE_CONTRAST) for contrast in range(256)]
         vertical, horizontal = (contrast.point(is_edge).reduce(CELL) for contrast in self._contrasts)
         is_text = [255 * (share >= MIN_EDGE_SHARE * 255) for share in range(256)]
@@ -96,14 +98,14 @@ class PageVisibility:
         return near_background < MIN_BACKGROUND_SHARE * part.width * part.height
 
     def _crop(self, rect: Rect) -> Image.Image | None:
-        """The part of the page in the rectangle; None if it lies outside."""
+        """The part of the page in the rectangle; None if the rectangle is outside the page."""
         left, top = max(0, int(rect[0])), max(0, int(rect[1]))
         right, bottom = min(self.width, int(rect[2]) + 1), min(self.height, int(rect[3]) + 1)
         return self._image.crop((left, top, right, bottom)) if left < right and top < bottom else None
 
 
 def _runs(cells: Image.Image) -> Image.Image:
-    """The white cells that have at least MIN_RUN in a row."""
+    """The white cells that belong to a run of at least MIN_RUN white cells in a row."""
     starts = cells
     for step in range(1, MIN_RUN):
         starts = ImageChops.darker(starts, ImageChops.offset(cells, -step, 0))
