@@ -20,9 +20,9 @@ async def service(running: Servers, tmp_path_factory: pytest.TempPathFactory) ->
         data_dir=tmp_path_factory.mktemp("service"),
         rate_limit="off",
     )
-    found = await Service(environment).start()
-    yield found
-    await found.stop()
+    service = await Service(environment).start()
+    yield service
+    await service.stop()
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ async def start(empty_servers: Servers, tmp_path: Path) -> AsyncIterator[Start]:
                 **more,
             }
         )
-        found = Service(environment, arguments=arguments)
-        started.append(found)
-        return await found.start()
+        service = Service(environment, arguments=arguments)
+        started.append(service)
+        return await service.start()
 
     yield new
-    for found in started:
-        await found.stop()
+    for service in started:
+        await service.stop()

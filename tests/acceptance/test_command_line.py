@@ -119,13 +119,13 @@ async def test_embedded_needs_no_server_listens_on_the_api_alone_and_keeps_docum
 def _listening_ports(pids: set[int]) -> set[int]:
     """TCP ports on which any of the processes listens: sockets in state 0A of /proc/net/tcp that it has open."""
     sockets = {str(link.readlink()) for pid in alive(pids) for link in Path(f"/proc/{pid}/fd").iterdir()}
-    found = set()
+    ports = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                found.add(int(fields[1].rpartition(":")[2], 16))
-    return found
+                ports.add(int(fields[1].rpartition(":")[2], 16))
+    return ports
 
 
 async def test_told_to_stop_while_it_waits_for_the_database_it_exits_with_0_at_once(tmp_path: Path) -> None:

@@ -40,10 +40,10 @@ async def service(running: Servers, data_dir: Path) -> AsyncIterator[Service]:
         page_timeout_s="20",
         page_tries="1",
     )
-    found = await Service(environment).start()
-    yield found
-    await found.stop()
-    assert found.noise == []
+    service = await Service(environment).start()
+    yield service
+    await service.stop()
+    assert service.noise == []
 
 
 async def assert_unharmed(service: Service) -> None:

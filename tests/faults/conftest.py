@@ -23,7 +23,7 @@ async def hurt(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server
 @pytest_asyncio.fixture(loop_scope="session")
 async def place(hurt: Servers, tmp_path: Path) -> AsyncIterator[Place]:
     """An empty database, Redis and data directory; the services there are killed at the end."""
-    found = Place(hurt, next(_numbers), tmp_path / "data")
-    yield found
-    await found.close()
+    new_place = Place(hurt, next(_numbers), tmp_path / "data")
+    yield new_place
+    await new_place.close()
     await hurt.heal()

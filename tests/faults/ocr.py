@@ -42,9 +42,9 @@ def send(pids: set[int], way: signal.Signals) -> None:
 @asynccontextmanager
 async def held(service: Service) -> AsyncIterator[set[int]]:
     """While the block runs, no page and no document that is opened comes to its end."""
-    found = await ocr_processes(service)
-    send(found, signal.SIGSTOP)
+    pids = await ocr_processes(service)
+    send(pids, signal.SIGSTOP)
     try:
-        yield found
+        yield pids
     finally:
-        send(found, signal.SIGCONT)
+        send(pids, signal.SIGCONT)

@@ -157,15 +157,15 @@ class Place:
         Uncertain are uploads whose clients heard neither yes nor no: they may be there, but then whole. `scratch` are
         the documents before OCR processes of workers that are frozen.
         """
-        for each in self.accepted:
-            final = await service.finished(each.job_id)
+        for accepted in self.accepted:
+            final = await service.finished(accepted.job_id)
             assert final["status"] == "completed", final["error"]
-            assert final["pages"] == {"total": len(each.texts), "done": len(each.texts), "failed": 0}
-            text = await service.text(each.job_id)
-            assert [words(page) for page in text.split("\f")] == [words(page) for page in each.texts]
+            assert final["pages"] == {"total": len(accepted.texts), "done": len(accepted.texts), "failed": 0}
+            text = await service.text(accepted.job_id)
+            assert [words(page) for page in text.split("\f")] == [words(page) for page in accepted.texts]
         await until(lambda: self._is_idle(scratch))
         stored = {row["id"].hex() for row in await self.sql("SELECT id FROM {}.documents")}
-        promised = {each.document_id.replace("-", "") for each in self.accepted}
+        promised = {upload.document_id.replace("-", "") for upload in self.accepted}
         assert promised <= stored
         assert len(stored - promised) <= uncertain
         assert await self.one("SELECT COUNT(*) FROM {}.jobs") == len(stored)
@@ -184,8 +184,8 @@ class Place:
 
     def scratch(self) -> list[Path]:
         """What lies in scratch directories."""
-        found = (self.data_dir / "scratch").rglob("*")
-        return [path for path in found if path.is_file() and path.name != "lock"]
+        paths = (self.data_dir / "scratch").rglob("*")
+        return [path for path in paths if path.is_file() and path.name != "lock"]
 
     async def assert_clean(self) -> None:
         """Files and rows match, once maintenance has seen what is older than work under way may be."""

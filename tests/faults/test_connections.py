@@ -104,8 +104,8 @@ async def test_of_two_workers_one_does_the_work_while_the_other(
         other = await place.start("--worker-only")
         await place.must_upload(api, pages=2)
 
-        for each in place.accepted:
-            assert (await api.finished(each.job_id))["status"] == "completed"
+        for accepted in place.accepted:
+            assert (await api.finished(accepted.job_id))["status"] == "completed"
 
         await other.stop()
         proxy.heal()

@@ -84,4 +84,4 @@ async def test_a_document_that_hangs_at_every_try_fails_after_the_last(place: Pl
 
 def tries(job: dict[str, Any]) -> list[str]:
     """How each try to read the page ended."""
-    return [each["code"] for each in job["history"] if each["step"] == "page"]
+    return [entry["code"] for entry in job["history"] if entry["step"] == "page"]

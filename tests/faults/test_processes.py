@@ -100,8 +100,8 @@ async def test_a_frozen_ocr_process_is_killed_when_its_time_is_over_and_the_page
 async def test_a_frozen_worker_that_wakes_after_its_lease_overwrites_nothing(place: Place) -> None:
     api = await place.start(slots="0")
     zombie = await place.start("--worker-only")
-    held = await ocr_processes(zombie)
-    send(held, signal.SIGSTOP)
+    frozen = await ocr_processes(zombie)
+    send(frozen, signal.SIGSTOP)
     await place.must_upload(api)
     await place.handed_over()
     os.kill(zombie.pid, signal.SIGSTOP)
@@ -111,7 +111,7 @@ async def test_a_frozen_worker_that_wakes_after_its_lease_overwrites_nothing(pla
     pages = await place.sql("SELECT * FROM {}.pages")
     jobs = await place.sql("SELECT * FROM {}.jobs")
 
-    send(held, signal.SIGCONT)
+    send(frozen, signal.SIGCONT)
     os.kill(zombie.pid, signal.SIGCONT)
     # There is nobody else, so once this one is read the zombie has given up what it had.
     await place.must_upload(api)

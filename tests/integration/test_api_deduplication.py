@@ -180,8 +180,8 @@ async def test_a_document_that_cannot_be_read_is_tried_again(client: Client, wor
 
 
 async def test_languages_are_those_installed_with_the_default(client: Client) -> None:
-    told = await get(client, "/v1/languages")
+    languages = await get(client, "/v1/languages")
 
-    assert told["default"] == "eng"
-    assert "eng" in told["installed"]
-    assert told["installed"] == sorted(told["installed"])
+    assert languages["default"] == "eng"
+    assert "eng" in languages["installed"]
+    assert languages["installed"] == sorted(languages["installed"])

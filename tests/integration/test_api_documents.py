@@ -19,8 +19,8 @@ async def names(client: Client, **query: Any) -> list[str]:
 
 
 def link(headers: Any, rel: str) -> str | None:
-    found = re.search(rf'<([^>]*)>; rel="{rel}"', headers["Link"])
-    return found[1] if found else None
+    match = re.search(rf'<([^>]*)>; rel="{rel}"', headers["Link"])
+    return match[1] if match else None
 
 
 @pytest.fixture
@@ -37,12 +37,12 @@ async def five(client: Client) -> list[dict[str, Any]]:
 
 
 async def test_the_list_has_the_newest_first_and_the_total(client: Client, five: list[dict[str, Any]]) -> None:
-    found = await get(client, LIST)
+    listed = await get(client, LIST)
 
-    assert [item["document_id"] for item in found["items"]] == [job["document_id"] for job in reversed(five)]
-    assert (found["total"], found["limit"], found["offset"], found["next_cursor"]) == (5, 10, 0, None)
-    assert found["items"][0]["job_id"] == five[-1]["job_id"]
-    assert found["items"][0]["status"] == "pending"
+    assert [item["document_id"] for item in listed["items"]] == [job["document_id"] for job in reversed(five)]
+    assert (listed["total"], listed["limit"], listed["offset"], listed["next_cursor"]) == (5, 10, 0, None)
+    assert listed["items"][0]["job_id"] == five[-1]["job_id"]
+    assert listed["items"][0]["status"] == "pending"
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,9 @@ async def test_the_words_are_given_as_json_with_boxes_and_confidences(
     (page,) = result["pages"]
     assert words(page["text"]) == words(TEXT)
     assert (page["number"], page["source"], page["rotation"]) == (1, "ocr", 0)
-    found = [word for block in page["blocks"] for line in block["lines"] for word in line["words"]]
-    assert [word["text"] for word in found] == words(TEXT)
-    for word in found:
+    page_words = [word for block in page["blocks"] for line in block["lines"] for word in line["words"]]
+    assert [word["text"] for word in page_words] == words(TEXT)
+    for word in page_words:
         x0, y0, x1, y1 = word["box"]
         assert 0 <= x0 < x1 <= page["width"]
         assert 0 <= y0 < y1 <= page["height"]

@@ -35,8 +35,8 @@ async def test_each_page_tells_what_it_was_read_in_and_the_job_all_that_it_could
 
     assert job["options"]["languages"] == "auto"
     assert await languages(client, job) == ["deu", "rus", "eng"]
-    told = await get(client, "/v1/languages")
-    assert job["engine"]["models"] == {name: resources.engine.models[name] for name in told["auto"]}
+    offered = await get(client, "/v1/languages")
+    assert job["engine"]["models"] == {name: resources.engine.models[name] for name in offered["auto"]}
 
 
 async def test_languages_that_were_named_are_told_and_none_of_a_pages_own_text(client: Client, worker: Worker) -> None:
@@ -92,7 +92,7 @@ async def test_the_same_document_is_known_again_until_another_model_is_installed
 
 
 async def test_those_that_can_be_chosen_are_listed(client: Client) -> None:
-    told = await get(client, "/v1/languages")
+    offered = await get(client, "/v1/languages")
 
-    assert {"deu", "eng", "rus"} <= set(told["auto"]) <= set(told["installed"])
-    assert told["auto"] == sorted(told["auto"])
+    assert {"deu", "eng", "rus"} <= set(offered["auto"]) <= set(offered["installed"])
+    assert offered["auto"] == sorted(offered["auto"])

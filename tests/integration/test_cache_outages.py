@@ -43,9 +43,9 @@ async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_b
 ) -> None:
     other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
     job_id, newer_elsewhere = uuid4(), uuid4()
-    for one in (job_id, newer_elsewhere):
-        await cache.put_job(DONE, job_id=one)
-        await cache.put_result(one, "txt:", version=5, body=b"text")
+    for cached_id in (job_id, newer_elsewhere):
+        await cache.put_job(DONE, job_id=cached_id)
+        await cache.put_result(cached_id, "txt:", version=5, body=b"text")
     with away():
         for version in (6, 8, 7):
             await cache.put_job(job(version), job_id=job_id)

@@ -74,10 +74,10 @@ async def test_a_document_that_vanishes_while_it_is_read_is_not_called_corrupt(
     await until(lambda: any(slot._source.iterdir()))
     shutil.rmtree(slot._source)
 
-    found = await reading
+    result = await reading
 
-    assert isinstance(found, Failure)
-    assert (found.code, found.retryable) == (DocumentErrorCode.ENGINE_CRASHED, True)
+    assert isinstance(result, Failure)
+    assert (result.code, result.retryable) == (DocumentErrorCode.ENGINE_CRASHED, True)
     await assert_reads(slot, source)
 
 

@@ -93,10 +93,10 @@ async def test_a_hostile_file_is_read_or_told_what_is_wrong_with_it(
 ) -> None:
     (tmp_path / "file").write_bytes({**PICTURES, **PDFS}[name]())
 
-    found = await end_of(slot, tmp_path / "file")
+    result = await end_of(slot, tmp_path / "file")
 
-    assert_told(found, tmp_path / "file")
-    assert isinstance(found, Reading) or found.code in OF_THE_FILE, found
+    assert_told(result, tmp_path / "file")
+    assert isinstance(result, Reading) or result.code in OF_THE_FILE, result
     await assert_unharmed(slot, healthy)
 
 
@@ -107,11 +107,11 @@ async def test_a_file_that_exhausts_its_process_ends_in_time(
     (tmp_path / "file").write_bytes({**PICTURES, **PDFS}[name]())
     set_page_timeout(slot, SHORT_S)
 
-    found = await end_of(slot, tmp_path / "file")
+    result = await end_of(slot, tmp_path / "file")
 
-    assert_told(found, tmp_path / "file")
+    assert_told(result, tmp_path / "file")
     # A faster machine gets through some of them.
-    assert isinstance(found, Reading) or found.code in RESOURCE_FAULTS, found
+    assert isinstance(result, Reading) or result.code in RESOURCE_FAULTS, result
     await assert_unharmed(slot, healthy)
 
 
@@ -121,10 +121,10 @@ async def test_a_file_of_two_kinds_is_read_as_what_it_begins_with(
 ) -> None:
     (tmp_path / "file").write_bytes(POLYGLOTS[name]())
 
-    found = await end_of(slot, tmp_path / "file")
+    result = await end_of(slot, tmp_path / "file")
 
-    assert isinstance(found, Reading), found
-    assert samples.words(found.text) == samples.words(samples.TEXT)
+    assert isinstance(result, Reading), result
+    assert samples.words(result.text) == samples.words(samples.TEXT)
     await assert_unharmed(slot, healthy)
 
 
@@ -137,12 +137,12 @@ async def test_a_text_that_poses_as_a_document_is_no_more_than_broken(
     assert sniff(POSING[name][:HEAD_BYTES]) is None
     (tmp_path / "file.png").write_bytes(POSING[name])
 
-    found = await slot.open(tmp_path / "file.png", content_type)
+    result = await slot.open(tmp_path / "file.png", content_type)
 
     # PDFium looks for a header further on, and two of these do hold a lawful PDF.
-    assert found == Opened(1) if "pdf_inside" in name and content_type.endswith("pdf") else isinstance(found, Failure)
-    if isinstance(found, Failure):
-        assert found.code is DocumentErrorCode.CORRUPT
+    assert result == Opened(1) if "pdf_inside" in name and content_type.endswith("pdf") else isinstance(result, Failure)
+    if isinstance(result, Failure):
+        assert result.code is DocumentErrorCode.CORRUPT
     await assert_unharmed(slot, healthy)
 
 
@@ -152,8 +152,8 @@ async def test_a_file_cut_off_at_any_place_is_read_or_told_what_is_wrong_with_it
 ) -> None:
     for number, data in enumerate(hostile.cut(samples.KINDS[kind].data())):
         (tmp_path / "file").write_bytes(data)
-        found = await end_of(slot, tmp_path / "file")
-        assert isinstance(found, Reading) or found.code in OF_THE_FILE, (number, found)
+        result = await end_of(slot, tmp_path / "file")
+        assert isinstance(result, Reading) or result.code in OF_THE_FILE, (number, result)
     await assert_unharmed(slot, healthy)
 
 
@@ -161,8 +161,8 @@ async def test_a_file_cut_off_at_any_place_is_read_or_told_what_is_wrong_with_it
 async def test_a_damaged_file_ends_in_time(kind: str, slot: Slot, healthy: Path, tmp_path: Path) -> None:
     for data in hostile.damaged(samples.KINDS[kind].data(), seed=kind, times=8):
         (tmp_path / "file").write_bytes(data)
-        found = await end_of(slot, tmp_path / "file")
-        assert isinstance(found, Reading) or found.code in OF_THE_FILE | RESOURCE_FAULTS, found
+        result = await end_of(slot, tmp_path / "file")
+        assert isinstance(result, Reading) or result.code in OF_THE_FILE | RESOURCE_FAULTS, result
     await assert_unharmed(slot, healthy)
 
 
@@ -189,9 +189,9 @@ async def test_no_file_is_read_by_way_of_a_pdf_that_names_it(
     (tmp_path / "file").write_bytes(hostile_pdf.outside(str(secret))[way])
     before = secret.stat().st_atime_ns
 
-    found = await end_of(open_slot, tmp_path / "file")
+    result = await end_of(open_slot, tmp_path / "file")
 
-    assert isinstance(found, Failure) or "Nobody" not in found.text, found
+    assert isinstance(result, Failure) or "Nobody" not in result.text, result
     assert secret.stat().st_atime_ns == before
 
 
@@ -213,7 +213,7 @@ async def test_no_file_is_read_by_way_of_a_text_that_names_it(
     (tmp_path / "file").write_text(text.format(secret=secret))
     before = secret.stat().st_atime_ns
 
-    found = await open_slot.open(tmp_path / "file", content_type)
+    result = await open_slot.open(tmp_path / "file", content_type)
 
-    assert isinstance(found, Failure)
+    assert isinstance(result, Failure)
     assert secret.stat().st_atime_ns == before

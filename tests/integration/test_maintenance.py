@@ -113,9 +113,9 @@ async def test_announcements_that_lead_nowhere_are_taken_back(maintenance: Maint
 async def test_one_process_does_it_until_it_stops_or_falls_silent(resources: Resources) -> None:
     first, second, third = (Maintenance(resources) for _ in range(3))
 
-    assert [await one._is_leader() for one in (first, second, first)] == [True, False, True]
+    assert [await candidate._is_leader() for candidate in (first, second, first)] == [True, False, True]
     await change(resources.db, f"UPDATE leaders SET lease_until = {PAST}")
-    assert [await one._is_leader() for one in (second, first)] == [True, False]
+    assert [await candidate._is_leader() for candidate in (second, first)] == [True, False]
     await first._resign()
     assert await third._is_leader() is False
     await second._resign()
@@ -193,9 +193,9 @@ async def test_after_an_outage_workers_have_a_lease_s_time_to_show_that_they_liv
 
     clock.now += settings.lease_s - 1
     await maintenance.round()
-    held = (await claim_pages(resources.db, job_id))[1]
+    numbers = (await claim_pages(resources.db, job_id))[1]
     clock.now += 2
     await maintenance.round()
 
-    assert held == []
+    assert numbers == []
     assert (await claim_pages(resources.db, job_id))[1] == [1]

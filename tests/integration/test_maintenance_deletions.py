@@ -40,10 +40,10 @@ def originals(resources: Resources) -> list[Path]:
 
 async def left_of(resources: Resources, job_id: UUID) -> list[Any]:
     """All that is left of a document and its job, but for the mark that keeps late writers from bringing it back."""
-    kept = await resources.cache.job(job_id, stale=True)
+    cached = await resources.cache.job(job_id, stale=True)
     async with resources.db.session() as cur:
         row = await jobs.find(cur, job_id)
-    return [found for found in (kept, row, *originals(resources), *await announced(resources)) if found]
+    return [trace for trace in (cached, row, *originals(resources), *await announced(resources)) if trace]
 
 
 async def test_a_document_is_removed_with_all_it_left_when_its_time_is_over(
@@ -127,5 +127,5 @@ async def test_that_a_document_was_deleted_is_told_for_a_month_and_longer_while_
     await Maintenance(without_redis).round()
 
     async with resources.db.session() as cur:
-        told = [await deletions.was_deleted(cur, one) for one in (old, young, uncleared)]
-    assert told == [False, True, True]
+        deleted = [await deletions.was_deleted(cur, document_id) for document_id in (old, young, uncleared)]
+    assert deleted == [False, True, True]

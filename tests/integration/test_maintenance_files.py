@@ -54,7 +54,7 @@ async def test_a_file_is_removed_only_without_a_row_and_only_after_the_grace(
     maintenance: Maintenance, resources: Resources, files: Files, clock: SimpleNamespace
 ) -> None:
     document_id, _ = await make_job(resources.db)
-    kept = [
+    young = [
         await files.keep(document_id, age_s=FILES_GRACE_S * 100),
         await files.keep(uuid4(), age_s=FILES_GRACE_S - 60),
     ]
@@ -62,7 +62,7 @@ async def test_a_file_is_removed_only_without_a_row_and_only_after_the_grace(
 
     await look_twice(maintenance, clock)
 
-    assert [path.exists() for path in kept] == [True, True]
+    assert [path.exists() for path in young] == [True, True]
     assert not orphan.exists()
 
 
@@ -90,12 +90,12 @@ async def test_all_orphans_are_removed_however_many_there_are(
 ) -> None:
     monkeypatch.setattr(module, "FILES_AT_ONCE", 2)
     document_ids = [(await make_job(resources.db))[0] for _ in range(2)]
-    kept = [await files.keep(document_id, age_s=2 * FILES_GRACE_S) for document_id in document_ids]
+    old = [await files.keep(document_id, age_s=2 * FILES_GRACE_S) for document_id in document_ids]
     orphans = [await files.keep(uuid4(), age_s=2 * FILES_GRACE_S) for _ in range(5)]
 
     await look_twice(maintenance, clock)
 
-    assert all(path.exists() for path in kept)
+    assert all(path.exists() for path in old)
     assert not any(path.exists() for path in orphans)
 
 

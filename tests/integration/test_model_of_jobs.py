@@ -63,8 +63,8 @@ class Life(JobMachine):
 
         async def upload() -> Job:
             received = await intake.receive(self.resources, chunks())
-            told = intake.Upload("a.png", Options("eng"), client=str(uuid4()), request_id="r")
-            return (await intake.accept(self.resources, received, told))[0]
+            new_upload = intake.Upload("a.png", Options("eng"), client=str(uuid4()), request_id="r")
+            return (await intake.accept(self.resources, received, new_upload))[0]
 
         job = self.run(upload())
         self.run(self.check(job))
@@ -192,10 +192,10 @@ class Life(JobMachine):
 
     @rule(worker=st.integers(0, WORKERS - 1))
     def heartbeat(self, worker: int) -> None:
-        held = {claim_id: job_id for one, claim_id, job_id in self.claims if one is self.workers[worker]}
-        before = {claim_id for claim_id in held if self.workers[worker]._leases[claim_id].lost}
+        own = {claim_id: job_id for claims, claim_id, job_id in self.claims if claims is self.workers[worker]}
+        before = {claim_id for claim_id in own if self.workers[worker]._leases[claim_id].lost}
         self.run(self.workers[worker].heartbeat())
-        for claim_id, job_id in held.items():
+        for claim_id, job_id in own.items():
             if claim_id in before:
                 # It has learned that already, and does not ask again: what it holds no more may lapse.
                 continue

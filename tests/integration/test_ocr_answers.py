@@ -118,11 +118,11 @@ async def test_a_forged_answer_costs_only_its_own_page(
     before = executor_threads()
     await take_over(slot, ANSWERS[answer], marker=tmp_path / "marker")
 
-    found = await read(slot, source)
+    result = await read(slot, source)
 
-    assert isinstance(found, Failure), found
-    assert (found.code, found.page) == (DocumentErrorCode.ENGINE_CRASHED, 1)
-    assert "memory" not in found.message
+    assert isinstance(result, Failure), result
+    assert (result.code, result.page) == (DocumentErrorCode.ENGINE_CRASHED, 1)
+    assert "memory" not in result.message
     assert not (tmp_path / "marker").exists()
     await assert_reads(slot, source)
     await slot.close()
@@ -135,10 +135,10 @@ async def test_a_forged_answer_within_all_bounds_is_accepted(
     slot = make_slot()
     await take_over(slot, f"packed({LAYOUT!r})", marker=tmp_path)
 
-    found = await read(slot, source)
+    result = await read(slot, source)
 
-    assert isinstance(found, Reading)
-    assert (found.text, found.layout) == ("forged", zlib.compress(LAYOUT))
+    assert isinstance(result, Reading)
+    assert (result.text, result.layout) == ("forged", zlib.compress(LAYOUT))
 
 
 async def test_an_incomplete_answer_runs_into_the_page_timeout(
@@ -148,10 +148,10 @@ async def test_an_incomplete_answer_runs_into_the_page_timeout(
     before = executor_threads()
     await take_over(slot, "written(struct.pack('!i', 1000) + b'half')", marker=tmp_path)
 
-    found = await read(slot, source)
+    result = await read(slot, source)
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.PAGE_TIMEOUT
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.PAGE_TIMEOUT
     set_page_timeout(slot)
     await assert_reads(slot, source)
     await slot.close()
@@ -198,10 +198,10 @@ async def test_an_answer_that_does_not_fit_its_request_is_refused(
     slot = make_slot(max_pages=20)
     await take_over(slot, f"None; tasks.open_document = lambda *_, **__: {forged}", marker=tmp_path)
 
-    found = await slot.open(source, "image/png")
+    result = await slot.open(source, "image/png")
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED
     assert await slot.open(source, "image/png") == Opened(1)
 
 
@@ -211,10 +211,10 @@ async def test_more_own_texts_than_pages_asked_for_are_refused(
     slot = make_slot()
     await take_over(slot, "None; tasks.own_texts = lambda *_, **__: (GOOD,) * 3", marker=tmp_path)
 
-    found = await slot.own_texts(source, "application/pdf", pages=[1, 2], options=Options("eng"))
+    result = await slot.own_texts(source, "application/pdf", pages=[1, 2], options=Options("eng"))
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED
 
 
 @pytest.mark.parametrize("made", ["symlink({!r}, target)", "link({!r}, target)", "mkfifo(target)", "getpid()"])
@@ -232,7 +232,7 @@ async def test_a_searchable_pdf_must_be_a_regular_file_with_one_name(
         """,
     )
 
-    found = await slot.make_searchable(source, "image/png", [])
+    result = await slot.make_searchable(source, "image/png", [])
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED

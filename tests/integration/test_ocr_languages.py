@@ -49,19 +49,19 @@ def read(
 @both_bindings
 def test_each_page_is_read_in_its_own_language(limits: Limits) -> None:
     for language in ("rus", "deu", "eng", "deu", "rus"):
-        found = read(sheet(TEXTS[language]), limits)
+        reading = read(sheet(TEXTS[language]), limits)
 
-        assert found.languages == language
-        assert found.text.split() == TEXTS[language].split()
+        assert reading.languages == language
+        assert reading.text.split() == TEXTS[language].split()
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 @pytest.mark.parametrize("language", ["deu", "rus"])
 def test_also_where_it_lies_on_its_side_or_upside_down(language: str, degrees: int, limits: Limits) -> None:
-    found = read(sheet(TEXTS[language]).rotate(degrees, expand=True), limits)
+    reading = read(sheet(TEXTS[language]).rotate(degrees, expand=True), limits)
 
-    assert (found.languages, found.rotation) == (language, degrees)
-    assert found.text.split() == TEXTS[language].split()
+    assert (reading.languages, reading.rotation) == (language, degrees)
+    assert reading.text.split() == TEXTS[language].split()
 
 
 def test_also_where_it_lies_askew(limits: Limits) -> None:
@@ -107,11 +107,11 @@ def test_a_page_whose_lines_differ_in_language_is_read_again_in_that_of_most(lim
     page.paste(head, (0, 0))
     page.paste(body, (0, head.height))
 
-    found = read(page, limits)
+    reading = read(page, limits)
 
     assert shown == ["eng", "eng", "deu"]
-    assert found.languages == "deu"
-    assert {"früh", "geprüft", "Brücke"} <= set(found.text.split())
+    assert reading.languages == "deu"
+    assert {"früh", "geprüft", "Brücke"} <= set(reading.text.split())
 
 
 @both_bindings
@@ -127,7 +127,7 @@ def test_languages_that_were_named_are_told(limits: Limits, shown: list[str]) ->
 
 
 def test_a_pages_own_text_was_read_with_none(limits: Limits, shown: list[str]) -> None:
-    found = read(pdf_texts([page_text(1)]), limits, content_type="application/pdf")
+    reading = read(pdf_texts([page_text(1)]), limits, content_type="application/pdf")
 
-    assert (found.source, found.languages) == ("text_layer", None)
+    assert (reading.source, reading.languages) == ("text_layer", None)
     assert shown == []

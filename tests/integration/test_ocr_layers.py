@@ -27,9 +27,9 @@ async def slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
 
 
 async def read(slot: Slot, path: Path, *, page: int = 1, mode: Mode = Mode.AUTO) -> Reading:
-    found = await slot.read(path, "application/pdf", page=page, options=Options("eng", mode=mode))
-    assert isinstance(found, Reading), found
-    return found
+    reading = await slot.read(path, "application/pdf", page=page, options=Options("eng", mode=mode))
+    assert isinstance(reading, Reading), reading
+    return reading
 
 
 def words(reading: Reading) -> list[Word]:
@@ -47,21 +47,21 @@ async def test_the_layer_and_the_picture_say_the_same_in_the_same_places(turn: i
     assert (own.source, recognised.source) == ("text_layer", "ocr")
     assert own.text == "\n".join(PROSE)
     assert (own.width, own.height, own.dpi) == (recognised.width, recognised.height, recognised.dpi)
-    told = {word.text: word.box for word in words(own)}
-    same = [word for word in words(recognised) if word.text in told and own.text.split().count(word.text) == 1]
+    boxes = {word.text: word.box for word in words(own)}
+    same = [word for word in words(recognised) if word.text in boxes and own.text.split().count(word.text) == 1]
     assert len(same) > 30
     for word in same:
-        assert all(abs(mine - theirs) <= 5 for mine, theirs in zip(told[word.text], word.box, strict=True)), word
+        assert all(abs(mine - theirs) <= 5 for mine, theirs in zip(boxes[word.text], word.box, strict=True)), word
 
 
 async def test_scans_with_hidden_text_are_recognised_again(slot: Slot, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(pdf(both(scan(PROSE), hidden(["Tne harb0ur vvas quiet"]))))
 
-    found = await read(slot, path)
+    result = await read(slot, path)
 
-    assert found.source == "ocr"
-    assert found.text.split() == " ".join(PROSE).split()
+    assert result.source == "ocr"
+    assert result.text.split() == " ".join(PROSE).split()
 
 
 async def test_each_page_of_a_mixed_document_is_read_in_its_own_way(slot: Slot, tmp_path: Path) -> None:
@@ -77,6 +77,6 @@ async def test_a_blank_page_has_no_text(slot: Slot, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(pdf(lines(())))
 
-    found = await read(slot, path)
+    result = await read(slot, path)
 
-    assert (found.text, found.blocks, found.confidence) == ("", (), 0.0)
+    assert (result.text, result.blocks, result.confidence) == ("", (), 0.0)

@@ -229,19 +229,19 @@ def test_thin_letters_among_specks_are_read(limits: Limits) -> None:
     levels[noise < 0.004] = 0
     levels[noise > 0.996] = 255
 
-    found = read(Image.fromarray(levels), limits).text.split()
+    words = read(Image.fromarray(levels), limits).text.split()
 
-    assert [word in WORDS for word in found].count(True) >= 0.95 * len(TEXT.split())
+    assert [word in WORDS for word in words].count(True) >= 0.95 * len(TEXT.split())
 
 
 def test_a_few_lines_on_grainy_paper_are_read(limits: Limits) -> None:
     page = Image.new("L", (1654, 2339), 245)
     page.paste(sheet().crop((0, 0, 1240, 205)))
 
-    found = read(noisy(np.asarray(page) * 0.8, deviation=18), limits).text.split()
+    words = read(noisy(np.asarray(page) * 0.8, deviation=18), limits).text.split()
 
-    assert [word in WORDS for word in found].count(True) >= 11
-    assert len(found) == 12
+    assert [word in WORDS for word in words].count(True) >= 11
+    assert len(words) == 12
 
 
 def test_the_words_of_a_fax_lie_where_its_flat_lines_are(limits: Limits) -> None:

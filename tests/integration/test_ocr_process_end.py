@@ -153,11 +153,11 @@ async def test_a_program_that_takes_too_much_is_killed_with_all_that_it_started(
     await slot.start()
     group = child_of(slot)
 
-    found = await read(slot, source)
+    result = await read(slot, source)
 
-    assert isinstance(found, Failure)
-    assert (found.code, found.retryable) == (DocumentErrorCode.ENGINE_CRASHED, True)
-    assert greed.partition(",")[0] in found.message
+    assert isinstance(result, Failure)
+    assert (result.code, result.retryable) == (DocumentErrorCode.ENGINE_CRASHED, True)
+    assert greed.partition(",")[0] in result.message
     assert not _any_member_runs(group)
     (programs / "tesseract").unlink()
     await assert_reads(slot, source)

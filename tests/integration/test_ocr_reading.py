@@ -42,9 +42,9 @@ def page(text: str, mode: str = "L") -> Image.Image:
 
 def content_type(source: Path) -> str:
     with source.open("rb") as file:
-        found = sniff(file.read(HEAD_BYTES))
-    assert found
-    return found
+        media_type = sniff(file.read(HEAD_BYTES))
+    assert media_type
+    return media_type
 
 
 async def read(slot: Slot, source: Path, number: int = 1) -> Reading:
@@ -190,12 +190,12 @@ async def test_a_huge_sheet_is_drawn_more_coarsely(slot: Slot, tmp_path: Path) -
 
 
 async def failure(slot: Slot, source: Path, media_type: str) -> Failure:
-    found: Opened | Reading | Failure = await slot.open(source, media_type)
-    if isinstance(found, Opened):
-        found = await slot.read(source, media_type, page=1, options=Options("eng"))
-    assert isinstance(found, Failure), found
-    assert str(source.parent) not in found.message
-    return found
+    result: Opened | Reading | Failure = await slot.open(source, media_type)
+    if isinstance(result, Opened):
+        result = await slot.read(source, media_type, page=1, options=Options("eng"))
+    assert isinstance(result, Failure), result
+    assert str(source.parent) not in result.message
+    return result
 
 
 @in_one_loop
@@ -204,9 +204,9 @@ async def test_a_sheet_that_cannot_be_drawn_finely_enough_has_too_many_pixels(sl
     writer.add_blank_page(14400, 14400)
     writer.write(tmp_path / "a.pdf")
 
-    found = await failure(slot, tmp_path / "a.pdf", "application/pdf")
+    result = await failure(slot, tmp_path / "a.pdf", "application/pdf")
 
-    assert (found.code, found.page) == (DocumentErrorCode.TOO_MANY_PIXELS, 1)
+    assert (result.code, result.page) == (DocumentErrorCode.TOO_MANY_PIXELS, 1)
 
 
 @in_one_loop
@@ -233,10 +233,10 @@ async def test_a_pdf_without_pages_is_empty(slot: Slot, tmp_path: Path) -> None:
 async def test_a_page_that_does_not_exist_is_out_of_range(slot: Slot, tmp_path: Path) -> None:
     page("Only one").save(tmp_path / "a.pdf")
 
-    found = await slot.read(tmp_path / "a.pdf", "application/pdf", page=2, options=Options("eng"))
+    result = await slot.read(tmp_path / "a.pdf", "application/pdf", page=2, options=Options("eng"))
 
-    assert isinstance(found, Failure)
-    assert (found.code, found.page) == (DocumentErrorCode.PAGE_OUT_OF_RANGE, 2)
+    assert isinstance(result, Failure)
+    assert (result.code, result.page) == (DocumentErrorCode.PAGE_OUT_OF_RANGE, 2)
 
 
 @in_one_loop
@@ -264,10 +264,10 @@ async def test_a_file_that_is_gone_is_missing(slot: Slot, tmp_path: Path) -> Non
 async def test_a_language_that_is_not_installed_is_unsupported(slot: Slot, tmp_path: Path) -> None:
     page("Text").save(tmp_path / "a.png")
 
-    found = await slot.read(tmp_path / "a.png", "image/png", page=1, options=Options("xxx"))
+    result = await slot.read(tmp_path / "a.png", "image/png", page=1, options=Options("xxx"))
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.UNSUPPORTED
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.UNSUPPORTED
 
 
 @pytest.mark.parametrize("binding", BINDINGS)

@@ -20,10 +20,10 @@ def queue(resources: Resources) -> Queue:
 
 async def taken(queue: Queue) -> list[UUID]:
     """All that is in the queue, taken out."""
-    found = []
+    ids = []
     while (job_id := await queue.take(wait_s=0.01)) is not None:
-        found.append(job_id)
-    return found
+        ids.append(job_id)
+    return ids
 
 
 async def test_jobs_are_taken_in_the_order_of_their_announcement(queue: Queue) -> None:
@@ -62,8 +62,8 @@ async def test_of_many_announced_at_once_those_that_are_missing_are_added_in_ord
     assert await queue.announce(*ids) == 999
 
     assert await queue.announce(*ids) == 0
-    found = await taken(queue)
-    assert found == [ids[500], *ids[:500], *ids[501:]]
+    queued = await taken(queue)
+    assert queued == [ids[500], *ids[:500], *ids[501:]]
 
 
 async def test_the_same_job_announced_by_many_at_once_is_there_once(queue: Queue) -> None:

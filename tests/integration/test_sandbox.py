@@ -163,11 +163,11 @@ async def test_every_thread_of_an_ocr_process_is_confined(make_slot: Callable[..
 async def test_an_ocr_process_has_only_its_own_pipes_open(make_slot: Callable[..., Slot]) -> None:
     slot = make_slot()
     await slot.start()
-    held = [descriptor.readlink() for descriptor in Path(f"/proc/{child_of(slot)}/fd").iterdir()]
+    open_files = [descriptor.readlink() for descriptor in Path(f"/proc/{child_of(slot)}/fd").iterdir()]
     helper = Path(f"/proc/self/fd/{resource_tracker.getfd()}").readlink()
 
-    assert {str(path).partition(":")[0] for path in held} == {os.devnull, "pipe"}
-    assert helper not in held
+    assert {str(path).partition(":")[0] for path in open_files} == {os.devnull, "pipe"}
+    assert helper not in open_files
 
 
 async def test_an_ocr_process_closes_each_document_after_its_request(
@@ -181,8 +181,8 @@ async def test_an_ocr_process_closes_each_document_after_its_request(
     for sample in (*samples.KINDS.values(), *samples.BROKEN.values()):
         document.write_bytes(sample.data())
         await slot.open(document, sample.content_type)
-        held = [descriptor.readlink() for descriptor in Path(f"/proc/{child}/fd").iterdir()]
-        assert [path for path in held if slot._source in path.parents] == [], sample.filename
+        open_files = [descriptor.readlink() for descriptor in Path(f"/proc/{child}/fd").iterdir()]
+        assert [path for path in open_files if slot._source in path.parents] == [], sample.filename
 
     assert child_of(slot) == child
 
@@ -191,8 +191,10 @@ async def test_an_ocr_process_has_no_privileges_left(make_slot: Callable[..., Sl
     child = await inside(make_slot(), "found = os.getpid()")
 
     status = Path(f"/proc/{child}/status").read_text().splitlines()
-    held = {line.split()[0]: int(line.split()[1], 16) for line in status if line.startswith(("CapPrm", "CapEff"))}
-    assert set(held.values()) <= {0, 1 << 2}
+    capabilities = {
+        line.split()[0]: int(line.split()[1], 16) for line in status if line.startswith(("CapPrm", "CapEff"))
+    }
+    assert set(capabilities.values()) <= {0, 1 << 2}
 
 
 @pytest.fixture
@@ -219,7 +221,7 @@ async def test_on_a_kernel_without_a_sandbox_documents_are_read(
 async def test_on_a_kernel_without_a_sandbox_nothing_is_read_if_it_is_required(
     older_kernel: None, make_slot: Callable[..., Slot], source: Path
 ) -> None:
-    found = await read(make_slot(sandbox=SandboxMode.REQUIRE), source)
+    result = await read(make_slot(sandbox=SandboxMode.REQUIRE), source)
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED

@@ -39,9 +39,9 @@ async def test_a_kernel_without_landlock_causes_one_warning(
 ) -> None:
     monkeypatch.setenv("LACKING", lacking)
 
-    found = await probe_sandbox(SandboxMode.PREFER, slots=2)
+    sandbox = await probe_sandbox(SandboxMode.PREFER, slots=2)
 
-    assert found == Sandbox("unavailable", detail)
+    assert sandbox == Sandbox("unavailable", detail)
     assert [record.levelno for record in caplog.records if record.name == "docserver.sandbox"] == [logging.WARNING]
 
 

@@ -37,10 +37,10 @@ async def test_a_page_that_takes_too_long_is_killed_with_all_that_it_started(
     reading = asyncio.create_task(read(slot, source))
     started = await pids_in(pids)
 
-    found = await reading
+    result = await reading
 
-    assert isinstance(found, Failure)
-    assert (found.code, found.page, found.retryable) == (DocumentErrorCode.PAGE_TIMEOUT, 1, True)
+    assert isinstance(result, Failure)
+    assert (result.code, result.page, result.retryable) == (DocumentErrorCode.PAGE_TIMEOUT, 1, True)
     assert [pid for pid in started if alive(pid)] == []
     (programs / "tesseract").unlink()
     set_page_timeout(slot)
@@ -86,10 +86,10 @@ async def test_a_stopped_process_is_killed_in_time(make_slot: Callable[..., Slot
     os.kill(stopped, signal.SIGSTOP)
     set_page_timeout(slot, 0.5)
 
-    found = await slot.open(source, "image/png")
+    result = await slot.open(source, "image/png")
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.PAGE_TIMEOUT
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.PAGE_TIMEOUT
     assert not alive(stopped)
     set_page_timeout(slot)
     assert await slot.open(source, "image/png") == Opened(1)
@@ -106,11 +106,11 @@ async def test_a_killed_process_costs_its_own_page_alone(
     started = await pids_in(pids)
 
     os.kill(child_of(dying), signal.SIGKILL)
-    found = await reading
+    result = await reading
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.ENGINE_CRASHED
-    assert "memory" in found.message
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED
+    assert "memory" in result.message
     assert [pid for pid in started if alive(pid)] == []
     (programs / "tesseract").unlink()
     await assert_reads(dying, source)
@@ -124,9 +124,9 @@ async def test_a_killed_idle_process_is_replaced(make_slot: Callable[..., Slot],
     first = child_of(slot)
     os.kill(first, signal.SIGKILL)
 
-    found = [await read(slot, source), await read(slot, source)]
+    results = [await read(slot, source), await read(slot, source)]
 
-    assert isinstance(found[-1], Reading)
+    assert isinstance(results[-1], Reading)
     assert child_of(slot) != first
 
 

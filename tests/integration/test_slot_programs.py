@@ -25,10 +25,10 @@ async def test_a_tesseract_that_crashes_costs_the_page_alone(
     install(programs, "tesseract", "kill -SEGV $$")
     slot = make_slot()
 
-    found = await read(slot, source)
+    result = await read(slot, source)
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED
     (programs / "tesseract").unlink()
     await assert_reads(slot, source)
 
@@ -38,10 +38,10 @@ async def test_a_tesseract_out_of_memory_is_distinguished_from_a_crash(
 ) -> None:
     install(programs, "tesseract", 'echo "terminate called: what():  std::bad_alloc" >&2; kill -ABRT $$')
 
-    found = await read(make_slot(), source)
+    result = await read(make_slot(), source)
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.OUT_OF_MEMORY
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.OUT_OF_MEMORY
 
 
 async def test_a_program_that_floods_its_errors_runs_into_the_memory_limit(
@@ -50,10 +50,10 @@ async def test_a_program_that_floods_its_errors_runs_into_the_memory_limit(
     install(programs, "tesseract", "exec yes rubbish >&2")
     slot = make_slot(child_memory_mb=400)
 
-    found = await read(slot, source)
+    result = await read(slot, source)
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.OUT_OF_MEMORY
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.OUT_OF_MEMORY
     (programs / "tesseract").unlink()
     await assert_reads(slot, source)
 
@@ -71,10 +71,10 @@ async def test_what_pdfium_refuses_poppler_draws(make_slot: Callable[..., Slot],
     slot = make_slot()
 
     assert await slot.open(pdf, "application/pdf") == Opened(1)
-    found = await slot.read(pdf, "application/pdf", page=1, options=Options("eng"))
+    result = await slot.read(pdf, "application/pdf", page=1, options=Options("eng"))
 
-    assert isinstance(found, Reading)
-    assert found.text == "Still here"
+    assert isinstance(result, Reading)
+    assert result.text == "Still here"
 
 
 @pytest.mark.parametrize("left_behind", ["", "touch $out", "printf 'P5\\n400 400\\n255\\nhalf' > $out"])
@@ -88,10 +88,10 @@ async def test_a_pdftoppm_that_succeeds_without_a_page_is_a_crash(
     out = 'for last; do case "$last" in */page*) out="$last-1.pgm";; esac; done'
     install(programs, "pdftoppm", f'[ "$1" = -v ] && exit 0\n{out}\n{left_behind}')
 
-    found = await make_slot().read(pdf, "application/pdf", page=1, options=Options("eng"))
+    result = await make_slot().read(pdf, "application/pdf", page=1, options=Options("eng"))
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED
 
 
 @pytest.mark.parametrize("ends", ["kill -KILL $$", "exit 0"])
@@ -123,10 +123,10 @@ async def test_a_tesseract_that_succeeds_with_half_a_result_is_a_crash(
     table = "level\\n" + "".join(row.replace(" ", "\\t") + "\\n" for row in rows)
     install(programs, "tesseract", left.replace("$more", f"printf '{table}' >$2.tsv"))
 
-    found = await read(make_slot(), source)
+    result = await read(make_slot(), source)
 
-    assert isinstance(found, Failure)
-    assert found.code is DocumentErrorCode.ENGINE_CRASHED
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED
 
 
 async def test_programs_do_not_see_the_servers_secrets(

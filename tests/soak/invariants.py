@@ -67,9 +67,9 @@ class Invariants:
         broken = []
         for promise in self._book.promises:
             # Of a change that Redis was not told, as whoever owed it was killed, readers learn after a while.
-            while not (kept := await self._is_kept(promise)) and time.monotonic() < until:
+            while not (fulfilled := await self._is_kept(promise)) and time.monotonic() < until:
                 await asyncio.sleep(1)
-            if not kept:
+            if not fulfilled:
                 state, text = await self._state(promise)
                 broken.append(
                     f"{promise.job_id} {promise.sample} is {state}, not {'/'.join(promise.may_be)}: {text!r:.60}"
@@ -116,22 +116,24 @@ class Invariants:
 
     async def _left(self) -> dict[str, int]:
         counts = {
-            "claims on jobs": "SELECT COUNT(claim) + COUNT(lease_until) AS found FROM {}.jobs",
-            "claims on pages": "SELECT COUNT(claim) + COUNT(lease_until) AS found FROM {}.pages",
-            "unfinished jobs": "SELECT COUNT(*) AS found FROM {}.jobs WHERE status IN ('pending', 'processing')",
-            "deletions not cleared": "SELECT COUNT(*) AS found FROM {}.deleted_documents WHERE NOT cleared",
+            "claims on jobs": "SELECT COUNT(claim) + COUNT(lease_until) AS counted FROM {}.jobs",
+            "claims on pages": "SELECT COUNT(claim) + COUNT(lease_until) AS counted FROM {}.pages",
+            "unfinished jobs": "SELECT COUNT(*) AS counted FROM {}.jobs WHERE status IN ('pending', 'processing')",
+            "deletions not cleared": "SELECT COUNT(*) AS counted FROM {}.deleted_documents WHERE NOT cleared",
         }
-        found = {name: int(str((await self._scene.sql(statement))[0]["found"])) for name, statement in counts.items()}
-        found["announcements"] = int(await self._scene.servers.command("LLEN", KEY))
+        counted = {
+            name: int(str((await self._scene.sql(statement))[0]["counted"])) for name, statement in counts.items()
+        }
+        counted["announcements"] = int(await self._scene.servers.command("LLEN", KEY))
         scratch = (self._scene.data_dir / "scratch").rglob("*")
-        found["scratch files"] = sum(path.is_file() and path.name != "lock" for path in scratch)
-        return found
+        counted["scratch files"] = sum(path.is_file() and path.name != "lock" for path in scratch)
+        return counted
 
     async def _each_attempt_ended_once(self) -> None:
         doubled = []
         ended = await self._scene.sql("SELECT HEX(job_id) AS id, attempt FROM {}.job_history WHERE step = 'job'")
         for row in await self._scene.sql("SELECT HEX(id) AS id, attempt FROM {}.jobs"):
-            ends = [each["attempt"] for each in ended if each["id"] == row["id"]]
+            ends = [step["attempt"] for step in ended if step["id"] == row["id"]]
             if len(ends) != len(set(ends)) or row["attempt"] not in ends:
                 doubled.append(f"{row['id']} {ends}")
         self.report.add("attempts that ended twice or never", doubled[:5] or 0, holds=not doubled)
@@ -148,11 +150,15 @@ class Invariants:
 
     async def _nobody_else_is_there(self) -> None:
         """Documents without a promise are those of uploads whose fate was unknown, and they are whole."""
-        kept = {each.document_id for each in self._book.promises}
+        promised = {promise.document_id for promise in self._book.promises}
         rows = await self._scene.sql(
             "SELECT HEX(d.id) AS document, j.status FROM {}.documents d LEFT JOIN {}.jobs j ON j.document_id = d.id"
         )
-        others = [row for row in rows if str(row["document"]).lower() not in {one.replace("-", "") for one in kept}]
+        others = [
+            row
+            for row in rows
+            if str(row["document"]).lower() not in {document_id.replace("-", "") for document_id in promised}
+        ]
         half = [row for row in others if row["status"] != COMPLETED]
         self.report.add(
             "documents of unanswered uploads",

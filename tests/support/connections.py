@@ -49,9 +49,9 @@ async def sleeping(db: Database, victim: int) -> None:
 
     async def asleep() -> bool:
         async with db.session() as cur:
-            found = await cur.execute(
+            sleeping = await cur.execute(
                 "SELECT 1 FROM information_schema.processlist WHERE id = %s AND info LIKE 'SELECT SLEEP%%'", (victim,)
             )
-        return found > 0
+        return sleeping > 0
 
     await until(asleep)

@@ -42,7 +42,7 @@ def arguments(*faults: Fault) -> str:
 
 
 def main() -> None:
-    faults = [Fault(**each) for each in json.loads(sys.argv[1])]
+    faults = [Fault(**fault) for fault in json.loads(sys.argv[1])]
     sys.argv = ["docserver", *sys.argv[2:]]
     for fault in faults:
         _force(fault)
@@ -55,8 +55,8 @@ def _force(fault: Fault) -> None:
     module, _, path = fault.place.partition(":")
     *owners, name = path.split(".")
     owner: Any = import_module(module)
-    for each in owners:
-        owner = getattr(owner, each)
+    for part in owners:
+        owner = getattr(owner, part)
     setattr(owner, name, _wrapped(getattr(owner, name), fault) if fault.sets is None else fault.sets)
 
 

@@ -125,13 +125,13 @@ async def restart_empty(store: Server, directory: Path) -> None:
 @asynccontextmanager
 async def own_servers(directory: Path) -> AsyncIterator[Servers]:
     """Run both until the block ends."""
-    found = programs.find()
+    installed = programs.find()
     make_directory(directory)
     async with AsyncExitStack() as stack:
         lock = stack.enter_context(locks.opened(directory / "servers.lock"))
         runtime = stack.enter_context(sockets.directory(directory))
-        database = mariadb.server(found, directory, runtime, lock=lock)
-        store = _redis(found, directory, runtime, lock=lock)
+        database = mariadb.server(installed, directory, runtime, lock=lock)
+        store = _redis(installed, directory, runtime, lock=lock)
         for server in (database, store):
             await server.start()
             stack.push_async_callback(server.stop)

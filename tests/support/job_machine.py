@@ -72,7 +72,7 @@ class JobMachine(RuleBasedStateMachine):
         return job is not None
 
     def see(self, job: Job) -> None:
-        """Remember a job as it was told, which is as it stands in the database."""
+        """Remember a job as it was answered, which is as it stands in the database."""
         self.run(self.check(job))
         self.seen.append(job)
 
@@ -115,7 +115,7 @@ class JobMachine(RuleBasedStateMachine):
         return UUID(head.decode()) if head else None
 
     def queued(self) -> list[UUID]:
-        return [UUID(one.decode()) for one in self.run(self.resources.redis.command("LRANGE", KEY, 0, -1))]
+        return [UUID(job_id.decode()) for job_id in self.run(self.resources.redis.command("LRANGE", KEY, 0, -1))]
 
     @invariant()
     def the_list_names_each_job_once(self) -> None:
@@ -136,7 +136,7 @@ class JobMachine(RuleBasedStateMachine):
         assert rows.keys() == self.jobs.keys()
         for job_id, job in self.jobs.items():
             row = rows[job_id]
-            its = [one for one in page_rows if one["job_id"] == job_id.bytes]
+            its = [row for row in page_rows if row["job_id"] == job_id.bytes]
             assert (row["status"], row["attempt"]) == (job.status, job.attempt)
             assert (_claim(row), row["tries"], row["lost_leases"]) == (
                 job.opening.claim,
@@ -147,8 +147,8 @@ class JobMachine(RuleBasedStateMachine):
                 assert (row["pages_total"], its) == (None, [])
                 continue
             assert [
-                (one["number"], one["status"], one["text"] or "", _claim(one), one["tries"], one["lost_leases"])
-                for one in its
+                (row["number"], row["status"], row["text"] or "", _claim(row), row["tries"], row["lost_leases"])
+                for row in its
             ] == [
                 (number, page.status, page.text, page.claim, page.tries, page.lost_leases)
                 for number, page in job.pages.items()
@@ -160,10 +160,10 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def readers_are_told_no_end_but_the_true_one(self) -> None:
         for job_id, job in self.jobs.items():
-            kept = self.run(self.resources.cache.job(job_id, stale=True))
-            if kept and kept.status.final:
-                told = (kept.status.value, b'"attempt":%d,' % job.attempt in kept.body)
-                assert told == (job.status, True)
+            cached = self.run(self.resources.cache.job(job_id, stale=True))
+            if cached and cached.status.final:
+                answer = (cached.status.value, b'"attempt":%d,' % job.attempt in cached.body)
+                assert answer == (job.status, True)
             if job.status == "completed" and job.pages is not None:
                 form = FORMATS["txt"]
                 result = self.run(

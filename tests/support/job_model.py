@@ -94,7 +94,7 @@ class Job:
     def _settle(self, page: Page, text: str | None) -> None:
         page.free()
         page.status, page.text = ("failed", "") if text is None else ("done", text)
-        statuses = {one.status for one in (self.pages or {}).values()}
+        statuses = {page.status for page in (self.pages or {}).values()}
         if "pending" not in statuses:
             self.status = "completed" if "done" in statuses else "failed"
 

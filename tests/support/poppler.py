@@ -27,8 +27,8 @@ def run(*command: str | Path) -> str:
 def seen(path: Path) -> Boxes:
     """The words of the first page and their places in points, as poppler finds them."""
     said = run("pdftotext", "-bbox", "-cropbox", "-l", "1", path, "-")
-    found = re.findall(r'<word xMin="(\S+)" yMin="(\S+)" xMax="(\S+)" yMax="(\S+)">(.*?)</word>', said)
-    return [(html.unescape(text), tuple(map(float, box))) for *box, text in found]
+    matches = re.findall(r'<word xMin="(\S+)" yMin="(\S+)" xMax="(\S+)" yMax="(\S+)">(.*?)</word>', said)
+    return [(html.unescape(text), tuple(map(float, box))) for *box, text in matches]
 
 
 def words_of(given: Page) -> list[Word]:

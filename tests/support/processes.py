@@ -22,11 +22,11 @@ def alive(pids: set[int]) -> set[int]:
 
 def names(pids: set[int]) -> set[str]:
     """The programs that the processes run, as the kernel calls them."""
-    found = set()
+    programs = set()
     for pid in pids:
         with suppress(OSError):
-            found.add(Path(f"/proc/{pid}/comm").read_text().strip())
-    return found
+            programs.add(Path(f"/proc/{pid}/comm").read_text().strip())
+    return programs
 
 
 def _state(pid: int) -> str:

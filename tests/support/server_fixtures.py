@@ -79,8 +79,8 @@ async def resources(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asyn
     """Everything opened, nothing running."""
     monkeypatch.setattr(module, "describe_engine", engine_of)
     monkeypatch.setattr(module, "probe_sandbox", sandbox_of)
-    async with opened(settings) as found:
-        yield found
+    async with opened(settings) as all_opened:
+        yield all_opened
 
 
 @pytest.fixture

@@ -58,13 +58,13 @@ DOCUMENT_CODES = {
 
 
 def test_every_published_error_has_the_status_it_was_published_with() -> None:
-    statuses = {found.code: found.status for found in CLASSES}
+    statuses = {error.code: error.status for error in CLASSES}
 
     assert {code: statuses.get(code) for code in STATUSES} == STATUSES
 
 
 def test_every_error_has_a_code_of_its_own() -> None:
-    codes = [found.code for found in CLASSES]
+    codes = [error.code for error in CLASSES]
 
     assert len(codes) == len(set(codes))
 
@@ -78,7 +78,7 @@ def test_every_error_has_a_code_and_a_title_fit_to_be_shown(found: type[ServiceE
 
 def test_the_documentation_explains_every_status() -> None:
     # 405 and 500 are those of no operation.
-    assert {found.status for found in CLASSES} - {405, 500} <= problems.DESCRIPTIONS.keys()
+    assert {error.status for error in CLASSES} - {405, 500} <= problems.DESCRIPTIONS.keys()
 
 
 def test_the_codes_of_documents_are_those_that_were_published() -> None:

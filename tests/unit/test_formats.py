@@ -54,8 +54,8 @@ def test_json_has_every_word_with_its_place_and_confidence() -> None:
     assert result["document_id"] == str(JOB.document_id)
     assert result["engine"] == JOB.engine
     (page,) = result["pages"]
-    told = ("number", "width", "height", "rotation", "source", "languages", "confidence")
-    assert {key: page[key] for key in told} == {
+    names = ("number", "width", "height", "rotation", "source", "languages", "confidence")
+    assert {key: page[key] for key in names} == {
         "number": 1,
         "width": 100,
         "height": 200,

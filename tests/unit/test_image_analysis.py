@@ -187,7 +187,7 @@ def test_paper_is_hidden_where_it_is_darker_than_the_threshold() -> None:
 
     analyses = [analyse(page) for page in (full, few, *shaded)]
 
-    assert [each is not None and each.hidden > 0.1 for each in analyses] == [False, False, False, True]
+    assert [analysis is not None and analysis.hidden > 0.1 for analysis in analyses] == [False, False, False, True]
 
 
 def test_a_page_on_its_side_is_seen() -> None:

@@ -23,8 +23,8 @@ def picture(mode: str = "L") -> Image.Image:
 def decoded(
     source: Path, content_type: str, *, page: int = 1, max_pixels: int = 10_000
 ) -> tuple[decode.Picture, Image.Image]:
-    found = decode.decode(str(source), content_type, page=page, max_pixels=max_pixels)
-    return found, found.image
+    picture = decode.decode(str(source), content_type, page=page, max_pixels=max_pixels)
+    return picture, picture.image
 
 
 def is_black_at(image: Image.Image, *, x: int, y: int) -> bool:

@@ -201,12 +201,12 @@ def test_no_fact_is_so_odd_that_the_line_is_lost(log: Log, kind: str, capsys: py
 def untouched() -> Iterator[None]:
     """Puts back what `set_up` changes for the whole process."""
     root = logging.getLogger()
-    kept = root.handlers[:], root.level
+    before = root.handlers[:], root.level
     switches = ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing")
     values = [getattr(logging, name) for name in switches]
     levels = {name: logging.getLogger(name).level for name in ("asyncio", "aiohttp.access", "PIL")}
     yield
-    root.handlers[:], root.level = kept
+    root.handlers[:], root.level = before
     for name, value in zip(switches, values, strict=True):
         setattr(logging, name, value)
     for name, level in levels.items():

@@ -114,7 +114,7 @@ def test_hocr_is_well_formed_and_says_where_everything_is() -> None:
     assert [word.text for word in of_class(root, "ocrx_word")] == ["one", "two", "three"]
     assert of_class(root, "ocrx_word")[0].get("title") == "bbox 100 120 160 140; x_wconf 90"
     for outer, inner in (("page", "carea"), ("carea", "par"), ("par", "line")):
-        assert all(one.getparent().get("class") == f"ocr_{outer}" for one in of_class(root, f"ocr_{inner}"))
+        assert all(element.getparent().get("class") == f"ocr_{outer}" for element in of_class(root, f"ocr_{inner}"))
     ids = root.xpath("//@id")
     assert len(ids) == len(set(ids))
 
@@ -144,7 +144,7 @@ def test_alto_has_every_word_with_its_place_and_confidence_as_a_share() -> None:
     (space,) = root.xpath("//*[local-name()='SP']")
     assert (int(space.get("HPOS")), int(space.get("WIDTH"))) == (160, int(second.get("HPOS")) - 160)
     assert root.xpath("//*[local-name()='softwareName']")[0].text == "tesseract 5.3.0"
-    assert [found.get("PHYSICAL_IMG_NR") for found in root.iter("{*}Page")] == ["1", "2"]
+    assert [page.get("PHYSICAL_IMG_NR") for page in root.iter("{*}Page")] == ["1", "2"]
 
 
 def test_nothing_that_a_document_says_becomes_markup() -> None:
@@ -166,15 +166,15 @@ def test_right_to_left_text_says_so_and_keeps_its_words_in_reading_order(text: s
     both = read([paragraph("left to right"), paragraph(text, top=300, rtl=True)])
     root = hocr(both)
 
-    assert [one.get("dir") for one in of_class(root, "ocr_par")] == [None, "rtl"]
+    assert [element.get("dir") for element in of_class(root, "ocr_par")] == [None, "rtl"]
     assert [word.text for word in of_class(root, "ocrx_word")] == ["left", "to", "right", *text.split()]
-    assert [one.get("BASEDIRECTION") for one in alto(both).iter("{*}TextBlock")] == [None, "rtl"]
+    assert [element.get("BASEDIRECTION") for element in alto(both).iter("{*}TextBlock")] == [None, "rtl"]
 
 
 def test_a_line_that_runs_against_its_paragraph_says_so() -> None:
     root = hocr(page(f"{HEBREW} {HEBREW}\nabc"))
 
-    assert [one.get("dir") for one in of_class(root, "ocr_line")] == [None, "ltr"]
+    assert [element.get("dir") for element in of_class(root, "ocr_line")] == [None, "ltr"]
 
 
 def test_text_that_does_not_lie_upright_says_how_it_lies() -> None:
@@ -183,7 +183,7 @@ def test_text_that_does_not_lie_upright_says_how_it_lies() -> None:
     turned = replace(upright, reading=replace(upright.reading, rotation=90))
 
     assert of_class(hocr(turned), "ocr_line")[0].get("title").endswith("; textangle 90")
-    assert [found.get("ROTATION") for found in alto(turned).iter("{*}Page")] == ["90"]
+    assert [page.get("ROTATION") for page in alto(turned).iter("{*}Page")] == ["90"]
     assert "textangle" not in rendered("hocr", upright)
 
 

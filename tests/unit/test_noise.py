@@ -50,10 +50,10 @@ def test_what_is_lone_has_at_most_one_neighbour_which_has_no_other(dark: NDArray
         near = neighbours(row, column)
         return not near or (len(near) == 1 and len(neighbours(*near[0])) == 1)
 
-    found = isolated(dark)
+    specks = isolated(dark)
 
     for (row, column), is_dark in np.ndenumerate(dark):
-        assert found[row, column] == (is_dark and is_lone(row, column))
+        assert specks[row, column] == (is_dark and is_lone(row, column))
 
 
 def test_strokes_of_one_pixel_stay_when_specks_go() -> None:

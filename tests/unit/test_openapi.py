@@ -56,7 +56,7 @@ def test_every_route_is_described_with_its_methods_and_nothing_else_is(app: web.
 def test_every_parameter_in_a_path_is_described(document: Any) -> None:
     for path, item in document["paths"].items():
         for operation in item.values():
-            described = {found["name"] for found in operation["parameters"] if found["in"] == "path"}
+            described = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"}
             assert described == set(re.findall(r"{(\w+)}", path)), path
 
 
@@ -110,14 +110,14 @@ def test_an_upload_has_a_file_and_the_options_that_the_service_takes(document: A
 
     assert body["required"] == ["file"]
     assert (body["properties"]["file"]["type"], body["properties"]["file"]["format"]) == ("string", "binary")
-    options = {found["name"] for found in operation["parameters"] if found["in"] == "query"}
+    options = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
     assert options == body["properties"].keys() - {"file"} == {"languages", "mode", "rotate", "pages", "expires_in"}
 
 
 def test_the_list_describes_all_its_parameters_with_their_bounds(document: Any) -> None:
     parameters = {
-        found["name"]: found["schema"]
-        for found in document["paths"]["/v1/documents/list-document"]["get"]["parameters"]
+        parameter["name"]: parameter["schema"]
+        for parameter in document["paths"]["/v1/documents/list-document"]["get"]["parameters"]
     }
 
     assert parameters.keys() == {

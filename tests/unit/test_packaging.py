@@ -56,25 +56,23 @@ def examples() -> list[tuple[str, str]]:
 
 
 def test_every_package_is_listed_once() -> None:
-    found = {
+    packages = {
         ".".join(path.parent.relative_to(TOP).parts)
         for path in (TOP / "docserver").rglob("*")
         if path.suffix in (".py", ".lua") and "__pycache__" not in path.parts
     }
-    assert listed("options", "packages") == sorted(found | {"docserver.sql"})
+    assert listed("options", "packages") == sorted(packages | {"docserver.sql"})
 
 
 def test_files_that_are_not_python_are_package_data() -> None:
     patterns = set(setup_cfg()["options.package_data"].items())
-    found = {
+    data = {
         (".".join(path.parent.relative_to(TOP).parts), f"*{path.suffix}")
         for path in (TOP / "docserver").rglob("*")
         if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
     }
-    found |= {
-        ("docserver.sql", f"*{path.suffix}") for path in (TOP / "sql").iterdir() if path.suffix not in (".py", "")
-    }
-    assert patterns == found
+    data |= {("docserver.sql", f"*{path.suffix}") for path in (TOP / "sql").iterdir() if path.suffix not in (".py", "")}
+    assert patterns == data
 
 
 def test_what_the_program_imports_is_declared() -> None:

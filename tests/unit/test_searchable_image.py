@@ -159,7 +159,7 @@ def test_each_page_of_a_tiff_becomes_a_page_and_a_failed_one_an_empty_sheet(tmp_
     target = made(tiff_pages(PAGES), "image/tiff", pages, tmp_path)
 
     with pikepdf.open(target) as pdf:
-        assert [len(found.Resources.get("/XObject", {})) for found in pdf.pages] == [1, 1, 0]
+        assert [len(page.Resources.get("/XObject", {})) for page in pdf.pages] == [1, 1, 0]
     assert [text.split() for text in run("pdftotext", target, "-").split("\f")[:2]] == [
         PAGES[0].split(),
         PAGES[2].split(),

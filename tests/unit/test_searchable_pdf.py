@@ -198,7 +198,7 @@ def test_a_pdf_of_some_pages_holds_nothing_of_the_others(tmp_path: Path) -> None
 
     with pikepdf.open(target) as pdf:
         assert len(pdf.pages) == 2
-        streams = [found.read_bytes() for found in pdf.objects if isinstance(found, pikepdf.Stream)]
+        streams = [stream.read_bytes() for stream in pdf.objects if isinstance(stream, pikepdf.Stream)]
     assert not [stream for stream in streams if b"secret" in stream]
     assert "second" in run("pdftotext", target, "-")
 

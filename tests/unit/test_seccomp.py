@@ -14,7 +14,7 @@ def test_a_filter_is_sound(machine: str) -> None:
 
     assert filters[-1][0] == seccomp.RETURN
     assert all(index + 1 + max(true, false) < len(filters) for index, (_, true, false, _) in enumerate(filters[:-1]))
-    assert len(b"".join(struct.pack("=HBBI", *one) for one in filters)) < 8 * 4096
+    assert len(b"".join(struct.pack("=HBBI", *instruction) for instruction in filters)) < 8 * 4096
 
 
 @pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)

@@ -76,10 +76,10 @@ def has_ink(part: Image.Image) -> bool:
 
 
 def test_a_born_digital_page_gives_its_lines_with_full_confidence() -> None:
-    found = layer(pdf(lines(PROSE)))
+    page_text = layer(pdf(lines(PROSE)))
 
-    assert found.text == "\n".join(PROSE)
-    words = list(words_of(found.blocks))
+    assert page_text.text == "\n".join(PROSE)
+    words = list(words_of(page_text.blocks))
     assert [word.text for word in words] == " ".join(PROSE).split()
     assert {word.confidence for word in words} == {100.0}
 
@@ -106,11 +106,11 @@ def cropped(data: bytes) -> bytes:
     ids=["upright", "90", "180", "270", "cropped", "cropped and 90"],
 )
 def test_every_word_stands_where_the_picture_shows_it(data: bytes) -> None:
-    found = layer(data)
+    page_text = layer(data)
     picture = drawn(data)
 
-    assert found.text == "\n".join(PROSE)
-    for line in lines_of(found.blocks):
+    assert page_text.text == "\n".join(PROSE)
+    for line in lines_of(page_text.blocks):
         for word in line.words:
             assert has_ink(picture.crop(word.box)), word
             # Its ink fills the box: a pixel or two remain for what PDFium rounds.
@@ -153,18 +153,20 @@ def test_text_across_the_page_is_read_in_its_own_direction() -> None:
         lines(PROSE, top=500)(canvas)
 
     data = pdf(landscape)
-    found = layer(data)
+    page_text = layer(data)
 
-    assert found.text == "\n".join(PROSE)
-    first = next(lines_of(found.blocks)).words[0]
+    assert page_text.text == "\n".join(PROSE)
+    first = next(lines_of(page_text.blocks)).words[0]
     assert first.box[3] - first.box[1] > first.box[2] - first.box[0]
     assert has_ink(drawn(data).crop(first.box))
 
 
 def test_a_hyphen_at_the_end_of_a_line_stays() -> None:
-    found = layer(pdf(lines(["This line ends in the middle of a hyphen-", "ated word, and the text is to tell so."])))
+    page_text = layer(
+        pdf(lines(["This line ends in the middle of a hyphen-", "ated word, and the text is to tell so."]))
+    )
 
-    assert found.text == "This line ends in the middle of a hyphen-\nated word, and the text is to tell so."
+    assert page_text.text == "This line ends in the middle of a hyphen-\nated word, and the text is to tell so."
 
 
 def test_pages_of_one_document_are_judged_one_by_one() -> None:

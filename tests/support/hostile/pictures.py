@@ -11,7 +11,6 @@ from tests.support.samples.pictures import png_bomb, saved, zeros_compressed
 PNG = b"\x89PNG\r\n\x1a\n"
 
 TIFF_LONG = 4
-TIFF_SHORT = 3
 
 Entry = tuple[int, int, int, int]
 """Tag, type, count, value or place."""

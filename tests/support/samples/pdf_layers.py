@@ -67,8 +67,8 @@ def both(*draws: Draw) -> Draw:
     """One thing after the other on the same page."""
 
     def draw(canvas: Canvas) -> None:
-        for each in draws:
-            each(canvas)
+        for draw in draws:
+            draw(canvas)
 
     return draw
 
