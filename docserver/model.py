@@ -125,7 +125,7 @@ class HistoryEntry:
 
 
 class Source(StrEnum):
-    """Where the words of a page come from."""
+    """The source of a page's words."""
 
     OCR = "ocr"
     TEXT_LAYER = "text_layer"
@@ -174,7 +174,7 @@ AUTO = "auto"
 
 
 class Mode(StrEnum):
-    """Where the text of a PDF page is taken from."""
+    """The source of the text of a PDF page."""
 
     AUTO = "auto"
     """From the page's text layer if that is good, else from OCR of the page's picture."""
@@ -193,7 +193,7 @@ class Rotate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a document is to be read."""
+    """The options for reading a document."""
 
     languages: str
     """Tesseract's language names joined by `+`, the most important first; or AUTO."""

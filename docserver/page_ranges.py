@@ -1,4 +1,4 @@
-"""Selections of pages such as `1-3,7`, counted from 1."""
+"""Selections of pages such as `1-3,7`. Page numbers start at 1."""
 
 from collections.abc import Sequence
 

@@ -258,7 +258,7 @@ def _parse_bool(text: str) -> bool:
 
 
 def _expected(kind: Any) -> str:
-    """What the text of a setting of this kind must be, for an error message."""
+    """The values that a setting of this type accepts, for an error message."""
     return {
         bool: "on or off",
         SandboxMode: f"one of {', '.join(SandboxMode)}",

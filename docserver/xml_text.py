@@ -1,4 +1,4 @@
-"""Text that XML and HTML can hold."""
+"""Cleans and escapes text for XML and HTML."""
 
 from html import escape
 

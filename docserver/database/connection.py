@@ -66,7 +66,7 @@ class Cursor:
         return await self._bounded(self._execute(sql, arguments))
 
     async def insert_all(self, sql: str, rows: Sequence[Arguments]) -> None:
-        """Run one INSERT with many rows of values, or none."""
+        """Insert all rows with one INSERT statement; does nothing if there are none."""
         async with self._connection.cursor() as cursor:
             await self._bounded(cursor.executemany(sql, rows))
 
@@ -201,7 +201,7 @@ class Database:
             await cursor.execute("SELECT 1")
 
     async def close(self) -> None:
-        """Close the idle connections; those in use are closed when they are returned."""
+        """Close the idle connections. Connections in use are closed when they return to the pool."""
         self._closed = True
         while self._idle:
             connection, _ = self._idle.pop()

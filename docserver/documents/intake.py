@@ -98,7 +98,7 @@ def _is_as_good(resources: Resources, job: Job) -> bool:
     engine = resources.engine
     models = engine.models_of(job.options.languages)
     present = {"name": engine.name, "version": engine.version, "models": models}
-    # After a retry, `attempt` is above 1: it may have read only some of the pages, or some with other options.
+    # A retry, whose `attempt` is above 1, may have read only some of the pages, or some pages with other options.
     return job.attempt == 1 and not job.pages_failed and job.engine in (None, present)
 
 

@@ -33,7 +33,7 @@ class ListPart:
 
     items: list[Listed]
     total: int
-    """Documents in the whole list."""
+    """The number of documents in the whole list."""
 
 
 async def job(resources: Resources, job_id: UUID) -> CachedJob:

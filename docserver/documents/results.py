@@ -40,8 +40,8 @@ MAX_STORED_BYTES = 64 * 1024 * 1024
 hundred megabytes of JSON."""
 
 PDF_EDITION = f"1 {version('pikepdf')}"
-"""Part of the ETag of searchable PDFs. It must change when the same words give other bytes: we raise the number when we
-change how PDFs are written, and pikepdf's version changes by itself."""
+"""Part of the ETag of searchable PDFs. It must change whenever the same words give other bytes. So it contains the
+version of pikepdf, and a number that we raise when we change how PDFs are written."""
 
 ClientHas = Callable[[str], bool]
 """A function that returns True if the client already has the version with this ETag."""

@@ -19,7 +19,7 @@ _SPECIAL_FIRST = re.compile(r"(?P<sign>[#+=-])|(?P<number>\d{1,9})(?P<dot>[.)])(
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG001 - all formats have one signature
-    """Yields UTF-8. Nothing separates pages but an empty line. A page that could not be read becomes a comment."""
+    """Yields UTF-8. Only an empty line separates pages. A page that could not be read becomes a comment."""
     of_pages = _Upright(pages)
     vocabulary = Vocabulary(of_pages)
     heights = Heights(of_pages)

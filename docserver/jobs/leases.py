@@ -51,7 +51,7 @@ class _Lease:
     requested, so it is never too late."""
     lost: bool = False
     work: asyncio.Future[Any] | None = None
-    """What to cancel when the claim is lost."""
+    """The running work; it is cancelled when the claim is lost."""
     watch: asyncio.TimerHandle | None = None
     """Interrupts the work at `good_until`."""
 

@@ -139,7 +139,7 @@ class Pipeline:
             await notify.announce(self._resources, claim.job.id)
         chunk = chunk[await self._own_texts(claim, slot, source, chunk) :]
         if len(chunk) > self._settings.chunk_pages:
-            # So many pages were claimed only because they might have a text layer.
+            # More than `chunk_pages` were claimed only because they might have a text layer.
             chunk, others = chunk[: self._settings.chunk_pages], chunk[self._settings.chunk_pages :]
             async with self._resources.db.session() as cur:
                 await claims.release_pages(cur, claim_id=claim.id, first=others[0].number)

@@ -51,7 +51,7 @@ async def open_pages(
 ) -> Job | None:
     """Record which pages to read, once the document is open, and save the pages that were read while opening it.
 
-    The claim moves from the job to its first pages: to those of the first `limit` that are not read yet.
+    The claim moves from the job to its pages: to those of the first `limit` pages that are not read yet.
     """
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)

@@ -121,7 +121,7 @@ class AnswerQueue:
         self._reader = _Reader(receiving)
 
     def put(self, item: Any) -> None:
-        """Send what a call has returned or raised."""
+        """Send the result or the exception of a call."""
         if isinstance(item, int):
             # The executor announces in this way that its process will end. The server notices the end anyway.
             return

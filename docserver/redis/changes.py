@@ -27,7 +27,7 @@ class Changes:
 
     @contextmanager
     def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set in the same cases in which `on_end` calls; the caller clears it."""
+        """An event that is set when the job is final, deleted, or waits for another attempt. The caller clears it."""
         ended = asyncio.Event()
         watchers = self._watchers.setdefault(str(job_id), set())
         watchers.add(ended)
@@ -62,7 +62,7 @@ class Changes:
     def _wake(self, message: str) -> None:
         job_id, _, status = message.partition(" ")
         if status == Status.PROCESSING:
-            # Nobody waits for progress, only for the end.
+            # Ignore progress: the watchers wait only for a job's end.
             return
         for ended in self._watchers.get(job_id, ()):
             ended.set()

@@ -30,7 +30,8 @@ COMMAND_CONNECTIONS = 4
 larger pipelines instead of more connections. With four connections, this wait is about a quarter of a round trip."""
 
 POP_CONNECTIONS = 64
-"""Most connections for blocking pops. Each idle slot uses one; if there are more slots, they take turns."""
+"""Most connections for blocking pops. Each idle slot uses one. If there are more slots than connections, they take
+turns."""
 
 SUBSCRIBERS = 1
 

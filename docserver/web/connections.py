@@ -21,7 +21,7 @@ MAX_HEADER_BYTES = 8190
 MAX_HEADERS = 100
 
 OTHER_DESCRIPTORS = 256
-"""Open files of a process besides those of its clients: database, Redis, OCR processes, refused connections."""
+"""File descriptors reserved for everything except clients: database, Redis, OCR processes, refused connections."""
 
 REFUSALS = 64
 """Most refused connections that stay open until the client has read its answer; any more are closed without one."""

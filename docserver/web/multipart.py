@@ -137,7 +137,7 @@ async def _events(body: _Body, parser: PushMultipartParser, form: "_Form") -> As
 
 
 class _Form:
-    """The parts of the body that have been read so far."""
+    """The parts of a form. `read` fills it from the events of the parser."""
 
     def __init__(self, receive: Receive) -> None:
         self.received: Received | None = None

@@ -19,7 +19,7 @@ from docserver.sniff import SUPPORTED
 
 MAX_LIMIT = 100
 MAX_OFFSET = 1_000_000
-"""Largest offset in a list. The database must read all rows before the offset, and cursors are the way to go so far."""
+"""Largest offset in a list. The database must read all rows before the offset; clients should use cursors instead."""
 
 MAX_EXPIRES_IN_S = 100 * 365 * 86400
 """A hundred years: longer than anybody keeps a document, and within the range of a DATETIME column."""
@@ -64,7 +64,7 @@ class Parsed(fields.Field[T]):
 
 
 def page_ranges(text: str) -> tuple[range, ...]:
-    """A selection such as `1-3,7`."""
+    """Parse a selection of pages such as `1-3,7`."""
     try:
         return parse_pages(text)
     except InvalidPages as error:

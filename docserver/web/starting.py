@@ -1,4 +1,4 @@
-"""The application that answers while the service starts: it is alive but not ready, and says what it waits for."""
+"""The application that answers while the service starts: the service is alive but not ready, and why."""
 
 from dataclasses import dataclass
 

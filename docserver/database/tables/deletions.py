@@ -1,4 +1,4 @@
-"""The SQL of `deleted_documents`: ids of deleted documents, and whether their files and cached jobs are removed too."""
+"""The SQL of `deleted_documents`: the ids of deleted documents, and if their files and cached jobs are removed too."""
 
 from collections.abc import Sequence
 from uuid import UUID

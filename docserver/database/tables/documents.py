@@ -142,7 +142,7 @@ _FILTERED = """
       AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
       AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
 """
-"""Documents with their latest job; `Filter.arguments` are its parameters."""
+"""The part of a statement that selects documents with their latest job. Its parameters are `Filter.arguments`."""
 
 
 async def count(cur: Cursor, narrowed: Filter) -> int:

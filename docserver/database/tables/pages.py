@@ -49,7 +49,7 @@ async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
 
 
 async def failures(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
-    """The count of failed tries and lost leases for each of the next `limit` pages to claim, lowest page first."""
+    """For each of the next `limit` pages to claim, the number of failed tries and lost leases, lowest page first."""
     await cur.execute(
         """
         SELECT tries + lost_leases AS failures FROM pages

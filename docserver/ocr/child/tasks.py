@@ -38,7 +38,7 @@ FIRST_PAGES = PAGES_AT_ONCE // 2
 can read pages until the document is open."""
 
 OWN_TEXTS_S = 1.0
-"""After this time, no further text layer is read in the same call. Only very full pages take so long."""
+"""After this time, no further text layer is read in the same call. Only very full pages take as long as this."""
 
 
 def load(limits: Limits) -> None:

@@ -31,27 +31,28 @@ TARGET_STROKE_PX = 2.7
 is then read equally well, in a fifth less time."""
 
 MIN_SHRUNK_SIDE_PX = 2100
-"""A page is not reduced below this longer side, that of A4 at 180 dpi, so that its thinner letters stay legible too."""
+"""No page is reduced so far that its longer side is below this, that of A4 at 180 dpi. Its thinner letters must stay
+legible too."""
 
 MIN_SNIPPET_SCALE = 0.25
-"""A snippet is not reduced by more than this. If strokes are too thick even then, they are not letters, but there may
-be letters beside them."""
+"""Smallest scale by which a snippet is reduced. If strokes are too thick even then, they are not letters, but the
+snippet may have letters beside them."""
 
 SHRINK_UP_TO = 0.8
-"""Pages are reduced only by this scale or a smaller one. At scales closer to 1, reducing costs as much time as it
-saves in OCR."""
+"""Largest scale by which a page is reduced. With a scale closer to 1, reducing a page takes as long as it saves in OCR.
+"""
 
 THIN_STROKE_PX, THIN_STROKE_ON_SNIPPETS_PX = 2.0, 1.0
-"""Thickest strokes of pages, and of snippets, that are enlarged: those of 10-point letters at 150 and at 75 dpi. Single
-words with thicker strokes are read worse if they are enlarged."""
+"""Only pages whose strokes are at most this thick are enlarged: the first value is for pages (10-point letters at 150
+dpi), the second for snippets (at 75 dpi). Single words with thicker strokes are read worse if they are enlarged."""
 
 ENLARGE_BELOW_PX, ENLARGE_FORMS_BELOW_PX = 1300, 2000
-"""Only pages, or forms, with a shorter side than this as their longer one are enlarged: A4 at 110 and at 170 dpi. At
-twice the size, thin letters are read better, although thicker ones on the same page are read worse."""
+"""Only pages whose longer side is below this are enlarged: the first value is for pages in general (A4 at 110 dpi), the
+second for forms (A4 at 170 dpi). At twice the size, thin letters are read better, but thicker ones are read worse."""
 
 TRIPLE_BELOW_PX = 900
-"""Longer side below which pages are enlarged three times instead of twice, that of A4 at 75 dpi. Thin letters are then
-read even better."""
+"""If the longer side is below this, that of A4 at 75 dpi, a page is enlarged three times instead of twice, because thin
+letters are then read even better."""
 
 MAX_BLURRED_STROKE_PX = 3.0
 """Thickest strokes on a small page that may be blurred. Blur makes thin strokes thicker, so the letters may be smaller

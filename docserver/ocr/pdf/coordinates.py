@@ -26,7 +26,7 @@ class PointsToPixels:
 
     @classmethod
     def of_page(cls, page: Any, *, width: int, height: int) -> "PointsToPixels":
-        """The map for a page whose image shows its crop box. Raises TextLayerRejected if the page has no area."""
+        """The mapping for a page. The image shows the page's crop box. Raises TextLayerRejected if that has no area."""
         box = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, box)
         if not (box.left < box.right and box.bottom < box.top):

@@ -1,7 +1,7 @@
 """Child side: decides whether the text layer of a PDF page can be used instead of OCR, and reads it.
 
-A text layer may be hidden, wrong, or only a part of the text that the page shows. In doubt it is rejected, and the page
-needs OCR: that takes longer, but gives the text that people see.
+A text layer may be hidden, wrong, or only a part of the text that the page shows. If this is possible, the layer is
+rejected and the page needs OCR. That takes longer, but gives the text that people see.
 """
 
 import math

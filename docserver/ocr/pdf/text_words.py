@@ -91,7 +91,7 @@ class TextPage:
     """PDFium's text of one page (FPDF_TEXTPAGE). It must be closed."""
 
     def __init__(self, page: Any) -> None:
-        """Raises TextLayerRejected."""
+        """Load the text of a page. Raises TextLayerRejected if PDFium cannot parse it."""
         self._text = pdfium.FPDFText_LoadPage(page)
         if not self._text:
             raise TextLayerRejected("the text cannot be parsed")

@@ -25,7 +25,7 @@ MIN_TEXT_WEIGHT = 1000.0
 may still read less than this, such as a stamp or a number."""
 
 MIN_LINE_LETTERS = 4
-"""Fewest letters of a line whose box shows its direction. A horizontal line with so many is wider than high."""
+"""Fewest letters of a line whose box shows its direction. A horizontal line of four letters is wider than high."""
 
 DOWNWARDS_ABOVE = 0.5
 """If more than this share of the lines with enough letters are higher than wide, the text runs downwards."""
