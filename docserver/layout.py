@@ -108,7 +108,7 @@ def words_of(blocks: Sequence[Block]) -> Iterator[Word]:
 
 
 def with_boxes(paragraph: Paragraph, box: Callable[[Box], Box]) -> Paragraph:
-    """The paragraph with every box replaced by `box` of it: its own box, and those of its lines and words."""
+    """Apply the function `box` to every box of the paragraph: its own box, and those of its lines and words."""
 
     def line_with_boxes(line: Line) -> Line:
         words = (Word(word.text, box(word.box), word.confidence) for word in line.words)

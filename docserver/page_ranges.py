@@ -28,7 +28,7 @@ def parse_pages(selection: str) -> tuple[range, ...]:
 
 
 def format_pages(ranges: Sequence[range]) -> str:
-    """The inverse of `parse_pages`, in one spelling: `3` for `3-3`."""
+    """The inverse of `parse_pages`, in the shortest form: `3` and not `3-3`."""
     return ",".join(str(part.start) if len(part) == 1 else f"{part.start}-{part.stop - 1}" for part in ranges)
 
 

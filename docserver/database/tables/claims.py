@@ -181,7 +181,7 @@ async def jobs_with_expired_leases(cur: Cursor, *, limit: int) -> list[UUID]:
 
 
 async def expired_opening(cur: Cursor, job_id: UUID) -> int | None:
-    """None unless the lease to open the document has run out; then the number of leases that were lost before it."""
+    """If the lease to open the document has run out, the number of leases that were lost before it; else None."""
     await cur.execute("SELECT lost_leases FROM jobs WHERE id = %s AND lease_until < UTC_TIMESTAMP(6)", (job_id.bytes,))
     row = cur.row()
     return row["lost_leases"] if row else None

@@ -14,12 +14,12 @@ MAX_PROCESSES = 32
 a script."""
 
 MEMORY_SHARES = 2
-"""How many times the memory limit of one process a child may use in all: the OCR process and one program, each up to
-its limit."""
+"""Most memory of a child in all, as a multiple of the limit of one process: the OCR process and one program may both
+reach this limit."""
 
 FILE_SHARES = 3
-"""How many times the largest file a child may store in all: a page as it was drawn, the same page as Tesseract gets it,
-and one step between."""
+"""Most disk space of a child in all, as a multiple of the largest file: a page as it was drawn, the same page as
+Tesseract gets it, and one step between."""
 
 MAX_FILES = 1000
 """Most files of one child. A page needs about five; the limit also keeps the check short."""
