@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
@@ -57,6 +57,7 @@ def main() -> None:
         _run(_migrate(settings), settings)
     else:
         _run(_serve(settings, api=not options.worker_only), settings)
+        log.info("stopped")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +79,7 @@ def _require_servers(settings: Settings) -> None:
 
 
 def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
+    """Run until the work is done or cancelled. Exits with 69 if something needed is missing."""
     import uvloop
 
     from docserver import logs
@@ -89,10 +91,8 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     logs.set_up(settings.log_level)
     _warn_of_unknown_settings()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
-    except asyncio.CancelledError:
-        sys.exit(0)
     except (EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
         _exit(EX_UNAVAILABLE, str(error))
     except OSError as error:
@@ -193,7 +193,7 @@ def _collect_garbage_less_often() -> None:
 async def _cancel_start(stop: asyncio.Event, starting: "asyncio.Task[None] | None") -> None:
     """Cancel the start if a signal arrives: the start may be waiting for the database, and has no work to finish."""
     await stop.wait()
-    log.info("stopped before it was ready")
+    log.info("stopping before it is ready")
     if starting:
         starting.cancel()
 

@@ -64,8 +64,7 @@ class JsonFormatter(OrjsonFormatter):
         # If a task fails, asyncio logs the exception's text after the first line. The text may contain a client's data.
         log_data["message"] = message.partition("\n")[0] if record.name == "asyncio" else message
         log_data.update(_facts.get())
-        given = record.__dict__
-        log_data.update({key: given[key] for key in given.keys() - _STANDARD})
+        log_data.update({key: fact for key, fact in record.__dict__.items() if key not in _STANDARD})
         if "exc_info" in message_dict:
             log_data["exception"] = message_dict["exc_info"]
 

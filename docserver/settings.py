@@ -1,4 +1,7 @@
-"""Every setting with its default, its unit and its meaning; nothing else reads the environment."""
+"""Every setting with its default, its unit and its meaning, and how it is read.
+
+Other modules read only variables such as `PATH`, `HOME` and `TESSDATA_PREFIX`, to find programs, models and fonts.
+"""
 
 import math
 import os
@@ -113,7 +116,9 @@ class Settings:
     max_page_mp: float = _setting(150.0, "most megapixels of one page", least=1)
     pdf_dpi: int = _setting(300, "resolution at which PDF pages are drawn for reading", least=72)
     review_below: float = _setting(
-        80.0, "confidence, 0 to 100, below which needs_review lists a page; 0 lists only empty pages", least=0
+        80.0,
+        "confidence, 0 to 100, below which needs_review lists a page; 0: none but pages that have marks and no text",
+        least=0,
     )
 
     # Settings for experts: clients.
@@ -167,12 +172,11 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
 
     Raises SettingsError with one line that names the variable and says which values it accepts.
     """
-    values = {key: value for key, value in dotenv_values(dotenv).items() if value is not None} if dotenv else {}
-    values.update(os.environ if environ is None else environ)
+    values = _given(environ, dotenv)
     kinds = get_type_hints(Settings)
     given: dict[str, Any] = {}
     for setting in fields(Settings):
-        text = values.get(variable(setting.name), "").strip()
+        text = (values.get(variable(setting.name)) or "").strip()
         if not text:
             continue
         kind, meaning, least = kinds[setting.name], setting.metadata["meaning"], setting.metadata["least"]
@@ -188,12 +192,16 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
     return settings
 
 
-def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
-    """Environment variables that have our prefix but set nothing, and are most likely misspelt."""
+def unknown(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> list[str]:
+    """Variables of the environment or of `.env` that have our prefix but set nothing: most likely they are misspelt."""
     known = {variable(setting.name) for setting in fields(Settings)} | {TEST_MYSQL_URL}
-    return sorted(
-        key for key in (os.environ if environ is None else environ) if key.startswith(PREFIX) and key not in known
-    )
+    return sorted(key for key in _given(environ, dotenv) if key.startswith(PREFIX) and key not in known)
+
+
+def _given(environ: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str | None]:
+    """All variables: those of the environment, and those that only the file `.env` has."""
+    in_file = dotenv_values(dotenv) if dotenv else {}
+    return {**in_file, **(os.environ if environ is None else environ)}
 
 
 def _check(settings: Settings) -> None:

@@ -105,9 +105,8 @@ class Pipeline:
         read = dict(zip(numbers, opened.results if isinstance(opened, Opened) else (), strict=False))
         limit, lease_s = self._settings.chunk_pages, self._settings.lease_s
         transition = partial(transitions.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
-        if not await self._persist(claim, transition):
+        if not await self._persist(claim, transition, on_saved=partial(_log_pages, read, began)):
             return False
-        _log_pages(read, began)
         return len(read) < len(numbers)
 
     async def _opened(self, claim: Claim, slot: Slot, source: Path) -> Opened | Failure:
@@ -168,8 +167,8 @@ class Pipeline:
             # Ignore a failure here: it occurs again when `_read` reads the page.
             return 0
         read = dict(zip(numbers, readings, strict=False))
-        if await self._persist(claim, partial(transitions.settle_pages, results=read)):
-            _log_pages(read, began)
+        settle = partial(transitions.settle_pages, results=read)
+        await self._persist(claim, settle, on_saved=partial(_log_pages, read, began))
         return len(read)
 
     async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: ClaimedPage) -> bool:
@@ -187,17 +186,24 @@ class Pipeline:
             return await self._persist(
                 claim, partial(transitions.postpone_page, number=page.number, code=result.code, delay_s=delay_s)
             )
-        if not await self._persist(claim, partial(transitions.settle_pages, results={page.number: result})):
-            log.warning("page taken over by another worker")
-            return False
-        _log_pages({page.number: result}, began)
-        return True
+        read = {page.number: result}
+        settle = partial(transitions.settle_pages, results=read)
+        if await self._persist(claim, settle, on_saved=partial(_log_pages, read, began)):
+            return True
+        log.warning("page taken over by another worker")
+        return False
 
     def _may_retry(self, failure: Failure, tries: int) -> bool:
         return failure.code in RESOURCE_FAULTS and tries + 1 < self._settings.page_tries
 
-    async def _persist(self, claim: Claim, transition: Callable[..., Awaitable[Job | None]]) -> bool:
-        """Make a transition and publish the job. Tries again while the database does not answer.
+    async def _persist(
+        self,
+        claim: Claim,
+        transition: Callable[..., Awaitable[Job | None]],
+        *,
+        on_saved: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Make a transition, call `on_saved`, and publish the job. Tries again while the database does not answer.
 
         Returns False if the claim is lost; raises DatabaseUnavailable if the database does not come back.
         """
@@ -221,6 +227,7 @@ class Pipeline:
             return False
         if job.status.final:
             self._claims.end(claim)
+        on_saved()
         await notify.publish(self._resources, job)
         return True
 

@@ -205,3 +205,16 @@ async def test_a_page_that_is_read_on_opening_takes_two_short_transactions(
     # Beside the INSERT of the page: the job is locked, claimed, read; locked, opened, rated, finished, its end is added
     # to the history, and it is read.
     assert len(db.statements) == 9
+
+
+async def test_the_log_has_the_last_page_before_the_end_of_its_job(
+    client: Client, resources: Resources, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="docserver.worker")
+    first, second = await upload(client), await upload(client, pages="1")
+    async with at_work(resources, tmp_path):
+        await completed(client, first["job_id"])
+        await completed(client, second["job_id"])
+
+    messages = [message for message in caplog.messages if message in ("page read", "job finished")]
+    assert messages == ["page read", "job finished"] * 2

@@ -103,6 +103,13 @@ def test_a_line_has_no_fields_of_the_logging_module(log: Log) -> None:
     assert log.line.keys() == {"time", "level", "service", "message", "fact"}
 
 
+def test_the_fields_of_a_line_stand_in_the_order_in_which_they_were_given(log: Log) -> None:
+    with log_context(request_id="r", job_id="j"):
+        log.logger.info("x", extra={"third": 3, "first": 1, "second": 2})
+
+    assert [*log.line] == ["time", "level", "service", "message", "request_id", "job_id", "third", "first", "second"]
+
+
 def test_a_message_of_several_lines_is_one_line_of_the_log(log: Log) -> None:
     log.logger.info("first\nsecond\r\nthird", extra={"fact": "a\nb"})
 

@@ -45,7 +45,6 @@ DOCUMENT = Document(
 
 MOVES = {
     ("pending", "processing"),
-    ("pending", "failed"),
     ("pending", "cancelled"),
     ("processing", "completed"),
     ("processing", "failed"),

@@ -84,6 +84,26 @@ def test_a_request_that_fails_leaves_no_result(run: Callable[..., Answer], tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_failure_without_a_cause_has_no_detail(run: Callable[..., Answer]) -> None:
+    def fail(_: Path) -> Answer:
+        raise Unreadable(DocumentErrorCode.ENCRYPTED, "It has a password.")
+
+    answer = run(OpenDocument("image/png"), fail)
+
+    assert isinstance(answer, Failed)
+    assert answer.detail == ""
+
+
+def test_a_failure_with_a_cause_has_it_as_its_detail(run: Callable[..., Answer]) -> None:
+    def fail(_: Path) -> Answer:
+        raise Unreadable(DocumentErrorCode.CORRUPT, "It is broken.") from ValueError("no header")
+
+    answer = run(OpenDocument("image/png"), fail)
+
+    assert isinstance(answer, Failed)
+    assert answer.detail == "ValueError('no header')"
+
+
 def test_an_unexpected_exception_is_a_failure_without_its_message(run: Callable[..., Answer]) -> None:
     def fail(_: Path) -> Answer:
         raise ValueError("words of the document")

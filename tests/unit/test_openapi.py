@@ -11,8 +11,10 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from docserver import __version__
 from docserver.resources import Resources
+from docserver.settings import ROUTES
 from docserver.sniff import SUPPORTED
 from docserver.web.app import make_app
+from docserver.web.middleware import NOT_RATE_LIMITED
 from docserver.web.openapi import DOCUMENT
 
 OWN = {"/openapi.json", "/docs", "/docs/{name}"}
@@ -51,6 +53,19 @@ def test_every_route_is_described_with_its_methods_and_nothing_else_is(app: web.
     }
 
     assert {(path, method) for path, item in document["paths"].items() for method in item} == served
+
+
+def test_every_route_has_a_name_and_is_either_limited_or_exempt(app: web.Application) -> None:
+    served = [route.name for route in app.router.routes() if route.method != "HEAD"]
+
+    assert sorted(map(str, served)) == sorted([*ROUTES, *NOT_RATE_LIMITED])
+
+
+def test_every_limited_route_documents_429_and_no_other_does(app: web.Application, document: Any) -> None:
+    for route in app.router.routes():
+        if route.resource and route.resource.canonical not in OWN and route.method != "HEAD":
+            answers = document["paths"][route.resource.canonical][route.method.lower()]["responses"]
+            assert ("429" in answers) == (route.name in ROUTES), route.name
 
 
 def test_every_parameter_in_a_path_is_described(document: Any) -> None:

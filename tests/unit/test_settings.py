@@ -203,4 +203,11 @@ def test_misspelt_variables_are_found_and_known_ones_are_not() -> None:
         "PATH": "x",
     }
 
-    assert unknown(environ) == ["DOCSERVER_", "DOCSERVER_PORTT"]
+    assert unknown(environ, dotenv=None) == ["DOCSERVER_", "DOCSERVER_PORTT"]
+
+
+def test_misspelt_variables_are_found_in_the_dotenv_file_too(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DOCSERVER_PORTT=1\nDOCSERVER_SLOT\nDOCSERVER_PORT=1\nMYSQL_PASSWORD=x\n")
+
+    assert unknown({"DOCSERVER_HOSTT": "x"}, dotenv=dotenv) == ["DOCSERVER_HOSTT", "DOCSERVER_PORTT", "DOCSERVER_SLOT"]

@@ -129,7 +129,8 @@ def run(request: Request[Any], source: str, limits: Limits) -> Answer:
 def _failed(error: Exception, *, source: Path, scratch: Path) -> Failed:
     """The answer to a request that ended with this exception."""
     if isinstance(error, Unreadable):
-        failure, detail = error.failure, error.detail or repr(error.__cause__ or "")
+        cause = error.__cause__
+        failure, detail = error.failure, error.detail or (repr(cause) if cause else "")
     else:
         place = traceback.extract_tb(error.__traceback__)[-1]
         failure, detail = _unexpected_failure(error), f"{type(error).__name__} in {place.name}, line {place.lineno}"

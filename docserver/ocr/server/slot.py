@@ -195,10 +195,8 @@ class Slot:
         Raises OSError if the disk of the scratch directory is full, which is not the document's fault.
         """
         code = failed.failure.code
-        log.info(
-            "not readable",
-            extra={"slot": self.number, "code": code.value, "detail": _without_paths(failed.detail)},
-        )
+        detail = {"detail": _without_paths(failed.detail)} if failed.detail else {}
+        log.info("not readable", extra={"slot": self.number, "code": code.value, **detail})
         if code not in RESOURCE_FAULTS:
             return
         # The child's memory or scratch directory may have too little free space for the next page.
