@@ -53,7 +53,10 @@ run: system .venv/for-run ## install what is missing and serve on port 8000; set
 	fi
 	exec .venv/bin/docserver
 
-unit: .venv/for-test ## run the tests that need no server and no Tesseract, in seconds
+# Some unit tests check PDFs with Poppler's programs.
+unit: PROGRAMS := pdftoppm:poppler-utils
+unit: LANGUAGES :=
+unit: system .venv/for-test ## run the tests that need no server and no Tesseract, in half a minute
 	@exec .venv/bin/python -m pytest -n $(CORES) tests/unit $(PYTEST_ARGS)
 
 # With PYTEST_ARGS, somebody repeats a few tests and does not want to wait for the linters.

@@ -146,7 +146,7 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
 
 
 async def _read_again(resources: Resources, job_id: UUID) -> Job | None:
-    """Return the job, or None if it does not exist, after its commit got no answer. Raises DatabaseUnavailable if the
+    """The job, if its commit took place although the answer was lost; else None. Raises DatabaseUnavailable if the
     database gives no answer now either.
     """
     for remaining in reversed(range(COMMIT_CHECKS)):

@@ -26,8 +26,8 @@ MIN_PROSE_LETTERS = 18
 """Smallest median number of letters per line in a column of prose. Cells of tables have fewer."""
 
 ALIGNED_SHARE = 0.7
-"""Share of the lines that have the same height on both sides of a gutter. A table has at least this share of its rows;
-two columns of text have less."""
+"""Smallest share of lines with a partner at the same height across the gutter that makes two columns a table. If the
+file does not draw the whole left column first, as tables do not, the rest of 1 is enough."""
 
 MIN_BESIDE_SHARE = 0.5
 """Smallest share of the shorter column's lines that have a line beside them. With fewer, the two texts are not columns,

@@ -45,9 +45,9 @@ TIOCLINUX = 0x541C
 REFUSED_PRCTL = (
     1,  # PR_SET_PDEATHSIG: outlive the server
     4,  # PR_SET_DUMPABLE: hide its resource use from the server
-    35,  # PR_SET_MM
+    35,  # PR_SET_MM: show another program or command line in /proc
     36,  # PR_SET_CHILD_SUBREAPER: let orphans go
-    0x59616D61,  # PR_SET_PTRACER
+    0x59616D61,  # PR_SET_PTRACER: let another process trace it
 )
 
 _Instruction = tuple[int, int, int, int]
