@@ -52,7 +52,9 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class Form:
+    """A multipart body that was read whole: its file and its fields."""
+
     received: Received
     filename: str
     fields: MultiDict[str]
@@ -62,12 +64,12 @@ Receive = Callable[[AsyncIterator[bytes]], Awaitable[Received]]
 Discard = Callable[[Received], Awaitable[None]]
 
 
-async def read(request: web.Request, *, receive: Receive, discard: Discard, bounds: Bounds) -> Upload:
+async def read(request: web.Request, *, receive: Receive, discard: Discard, bounds: Bounds) -> Form:
     """Read a multipart body with one part `file`; raises BadRequest, RequestTimeout, TooLarge, Unprocessable."""
     parser = _parser(request)
     if (request.content_length or 0) > bounds.file_bytes + OVERHEAD_BYTES:
         raise TooLarge(f"The upload is larger than the {bounds.file_bytes / 1_000_000:g} MB that are accepted.")
-    form = _Form(receive)
+    form = _FormReader(receive)
     try:
         async with aclosing(_events(_Body(request, bounds), parser, form)) as events:
             await form.read(events)
@@ -79,7 +81,7 @@ async def read(request: web.Request, *, receive: Receive, discard: Discard, boun
         raise
     if form.received is None:
         raise Unprocessable("The part named file is missing.", errors=[{"detail": "No such part.", "pointer": "/file"}])
-    return Upload(form.received, form.filename, form.fields)
+    return Form(form.received, form.filename, form.fields)
 
 
 def _parser(request: web.Request) -> PushMultipartParser:
@@ -127,7 +129,7 @@ class _Body:
         return min(bounds.silence_s, self._until - now, late_s)
 
 
-async def _events(body: _Body, parser: PushMultipartParser, form: "_Form") -> AsyncGenerator[Event, None]:
+async def _events(body: _Body, parser: PushMultipartParser, form: "_FormReader") -> AsyncGenerator[Event, None]:
     while chunk := await body.chunk():
         for event in parser.parse(chunk):
             yield event
@@ -136,7 +138,7 @@ async def _events(body: _Body, parser: PushMultipartParser, form: "_Form") -> As
     parser.close()
 
 
-class _Form:
+class _FormReader:
     """The parts of a form. `read` fills it from the events of the parser."""
 
     def __init__(self, receive: Receive) -> None:

@@ -52,7 +52,7 @@ async def upload(request: web.Request) -> web.Response:
         bounds=_bounds(resources.settings),
     )
     try:
-        job, deduplicated = await intake.accept(resources, form.received, _intake(request, form))
+        job, deduplicated = await intake.accept(resources, form.received, _upload(request, form))
     finally:
         # If the upload was accepted, its file has been moved and nothing happens here. Otherwise this removes the file.
         await resources.storage.discard(form.received)
@@ -167,7 +167,7 @@ def _bounds(settings: Settings) -> multipart.Bounds:
     )
 
 
-def _intake(request: web.Request, form: multipart.Upload) -> intake.Upload:
+def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
     """Everything about an upload except its bytes; raises Unprocessable."""
     resources = request.app[RESOURCES]
     settings = resources.settings
