@@ -4,7 +4,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -79,20 +79,27 @@ class Place:
             service = Service(environment, arguments=args)
         self.services.append(service)
         # Who is to be killed somewhere may not live to see its slots free.
-        more = 0 if faults or not running(self.servers.store) else int(given["slots"])
-        wanted = more + (await self._free_slots() if more else 0)
+        slots = 0 if faults or not running(self.servers.store) else int(given["slots"])
+        earlier = await self._redis_clients() if slots else {}
         await service.start()
-        if more:
-            await until(lambda: self._are_free(wanted))
+        if slots:
+            await until(lambda: self._are_waiting(slots, earlier))
         return service
 
-    async def _are_free(self, slots: int) -> bool:
-        return await self._free_slots() >= slots
+    async def _are_waiting(self, slots: int, earlier: Mapping[int, bool]) -> bool:
+        """Whether so many slots of a new service wait for work: their OCR processes are ready then.
 
-    async def _free_slots(self) -> int:
-        """Slots that wait for work: their OCR processes are ready then."""
-        clients = str(await self.servers.admin("CLIENT", "LIST"))
-        return sum(f" db={self.number} " in client and "cmd=blpop" in client for client in clients.split("\\n"))
+        Slots that were there earlier do not count: one that is cut off from Redis may have stopped waiting since.
+        """
+        clients = await self._redis_clients()
+        return sum(waits for client, waits in clients.items() if client not in earlier) >= slots
+
+    async def _redis_clients(self) -> dict[int, bool]:
+        """The connections to this place's Redis database by number, and whether each waits for a job."""
+        clients = (await self.servers.admin("CLIENT", "LIST")).decode().splitlines()
+        # Each line is `id=7 addr=… db=3 … cmd=blpop …`.
+        facts = [dict(fact.partition("=")[::2] for fact in client.split()) for client in clients]
+        return {int(fact["id"]): fact["cmd"] == "blpop" for fact in facts if fact["db"] == str(self.number)}
 
     async def kill(self, service: Service) -> None:
         await service.stop(signal.SIGKILL)

@@ -116,5 +116,5 @@ async def test_a_result_for_which_there_is_no_room_is_refused(tmp_path: Path, mo
 
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
 
-    with pytest.raises(Unavailable, match="no room"):
+    with pytest.raises(Unavailable, match="not enough disk space"):
         await ResultWriter(scratch=tmp_path, max_bytes=1).write(TEXT_FORMATS["json"], JOB, PAGES)
