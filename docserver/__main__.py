@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from docserver import __version__
-from docserver.settings import Settings, SettingsError, load, unknown, variable
+from docserver.settings import Settings, SettingsError, load, service_links, unknown, variable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -89,7 +89,7 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     from docserver.ocr.sandbox.policy import NotConfined
 
     logs.set_up(settings.log_level)
-    _warn_of_unknown_settings()
+    _log_ignored_variables()
     try:
         with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
@@ -99,9 +99,12 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
         _exit(EX_UNAVAILABLE, f"the system reports: {error.strerror}")
 
 
-def _warn_of_unknown_settings() -> None:
+def _log_ignored_variables() -> None:
+    settings_log = logging.getLogger("docserver.settings")
     for name in unknown():
-        logging.getLogger("docserver.settings").warning("unknown setting ignored", extra={"variable": name})
+        settings_log.warning("unknown setting ignored", extra={"variable": name})
+    if links := service_links():
+        settings_log.info("variables of Kubernetes services ignored", extra={"variables": links})
 
 
 async def _migrate(settings: Settings) -> None:

@@ -16,10 +16,19 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from docserver.cpu import usable_cores
+from docserver.variables import PREFIX, has_prefix, is_service_link, meant_by
 
-PREFIX = "DOCSERVER_"
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Only the tests read this variable; its name is here so that `unknown` does not report it."""
+
+REMOVED = frozenset(
+    PREFIX + name
+    for name in (
+        *("CACHE_RESULT_MB", "CACHE_TTL_S", "HEAD_TIMEOUT_S", "OPEN_TIMEOUT_S", "PAGES_PER_CHILD"),
+        *("STARTUP_TIMEOUT_S", "UPLOAD_MIN_KB_S"),
+    )
+)
+"""Settings of earlier versions. Where one is still set, it is ignored with a warning, whichever name it resembles."""
 
 
 class SandboxMode(StrEnum):
@@ -170,8 +179,10 @@ def variable(name: str) -> str:
 def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> Settings:
     """Read the settings from the environment. The file `.env` gives those that the environment does not set.
 
-    Raises SettingsError with one line that names the variable and says which values it accepts.
+    Raises SettingsError with one line that names the variable and says which values it accepts, or which variable was
+    probably meant.
     """
+    _refuse_misspelt(unknown(environ, dotenv=dotenv))
     values = _given(environ, dotenv)
     kinds = get_type_hints(Settings)
     given: dict[str, Any] = {}
@@ -193,15 +204,37 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
 
 
 def unknown(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> list[str]:
-    """Variables of the environment or of `.env` that have our prefix but set nothing: most likely they are misspelt."""
-    known = {variable(setting.name) for setting in fields(Settings)} | {TEST_MYSQL_URL}
-    return sorted(key for key in _given(environ, dotenv) if key.startswith(PREFIX) and key not in known)
+    """Variables of the environment or of `.env` that have our prefix but set nothing."""
+    known = {*_names(), TEST_MYSQL_URL}
+    return sorted(name for name in _given(environ, dotenv) if has_prefix(name) and name not in known)
+
+
+def service_links(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Variables of the environment that have our prefix, and that Kubernetes has added for a Service."""
+    return sorted(name for name, value in _environment(environ).items() if is_service_link(name, value))
+
+
+def _names() -> list[str]:
+    return [variable(setting.name) for setting in fields(Settings)]
+
+
+def _environment(environ: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environ is None else environ
 
 
 def _given(environ: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str | None]:
-    """All variables: those of the environment, and those that only the file `.env` has."""
+    """All variables: those of the environment, and those that only the file `.env` has; no service links."""
     in_file = dotenv_values(dotenv) if dotenv else {}
-    return {**in_file, **(os.environ if environ is None else environ)}
+    ours = {name: value for name, value in _environment(environ).items() if not is_service_link(name, value)}
+    return {**in_file, **ours}
+
+
+def _refuse_misspelt(names: list[str]) -> None:
+    """Refuse a name that resembles a setting's: if it was ignored, the service might be open where it should not be."""
+    for name in names:
+        meant = None if name in REMOVED else meant_by(name, _names())
+        if meant:
+            raise SettingsError(f"{name} is not a setting; did you mean {meant}?")
 
 
 def _check(settings: Settings) -> None:

@@ -21,6 +21,7 @@ from tests.support.waiting import in_time
         ({"DOCSERVER_PORT": "eighty"}, "DOCSERVER_PORT"),
         ({"DOCSERVER_SLOTS": "-2"}, "DOCSERVER_SLOTS"),
         ({"DOCSERVER_LOG_LEVEL": "LOUD"}, "DOCSERVER_LOG_LEVEL"),
+        ({"DOCSERVER_SANBOX": "require"}, "did you mean DOCSERVER_SANDBOX?"),
         ({}, "DOCSERVER_MYSQL_URL"),
     ],
 )

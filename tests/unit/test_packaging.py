@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from docserver.settings import PREFIX, Settings, load, variable
+from docserver.settings import Settings, load, variable
+from docserver.variables import PREFIX
 
 TOP = Path(__file__).parents[2]
 OWN = {"docserver", "tests", "bench"}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from docserver.cpu import usable_cores
-from docserver.settings import PREFIX, Rate, Settings, SettingsError, load, unknown, variable
+from docserver.settings import Rate, Settings, SettingsError, load, unknown, variable
+from docserver.variables import PREFIX
 
 
 def loaded(**given: str) -> Settings:
@@ -194,20 +195,26 @@ def test_a_missing_dotenv_file_is_no_fault(tmp_path: Path) -> None:
     assert load({}, dotenv=tmp_path / "none") == Settings()
 
 
-def test_misspelt_variables_are_found_and_known_ones_are_not() -> None:
+def test_variables_that_set_nothing_are_found_and_settings_are_not() -> None:
     environ = {
-        "DOCSERVER_PORTT": "1",
+        "DOCSERVER_COLOUR": "1",
         "DOCSERVER_": "1",
+        "docserver_colour": "1",
         "DOCSERVER_PORT": "1",
+        "DOCSERVER_SERVICE_HOST": "10.0.0.1",
         "DOCSERVER_TEST_MYSQL_URL": "x",
         "PATH": "x",
     }
 
-    assert unknown(environ, dotenv=None) == ["DOCSERVER_", "DOCSERVER_PORTT"]
+    assert unknown(environ, dotenv=None) == ["DOCSERVER_", "DOCSERVER_COLOUR", "docserver_colour"]
 
 
-def test_misspelt_variables_are_found_in_the_dotenv_file_too(tmp_path: Path) -> None:
+def test_variables_that_set_nothing_are_found_in_the_dotenv_file_too(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
-    dotenv.write_text("DOCSERVER_PORTT=1\nDOCSERVER_SLOT\nDOCSERVER_PORT=1\nMYSQL_PASSWORD=x\n")
+    dotenv.write_text("DOCSERVER_COLOUR=1\nDOCSERVER_TASTE\nDOCSERVER_PORT=1\nMYSQL_PASSWORD=x\n")
 
-    assert unknown({"DOCSERVER_HOSTT": "x"}, dotenv=dotenv) == ["DOCSERVER_HOSTT", "DOCSERVER_PORTT", "DOCSERVER_SLOT"]
+    assert unknown({"DOCSERVER_SOUND": "x"}, dotenv=dotenv) == [
+        "DOCSERVER_COLOUR",
+        "DOCSERVER_SOUND",
+        "DOCSERVER_TASTE",
+    ]
