@@ -79,7 +79,7 @@ def _require_servers(settings: Settings) -> None:
 
 
 def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
-    """Run until the work is done or cancelled. Exits with 69 if something needed is missing."""
+    """Run until the work is done or cancelled. Exits with 69 if something needed is missing, 78 on a wrong setting."""
     import uvloop
 
     from docserver import logs
@@ -93,6 +93,8 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     try:
         with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
+    except SettingsError as error:
+        _exit(EX_CONFIG, str(error))
     except (EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
         _exit(EX_UNAVAILABLE, str(error))
     except OSError as error:

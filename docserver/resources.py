@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from docserver.database.connection import Database
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
-from docserver.ocr.engine import Engine
+from docserver.ocr.engine import Engine, check_default_languages
 from docserver.ocr.engine import describe as describe_engine
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.ocr.server.scratch import private_directory
@@ -42,8 +42,12 @@ class Resources:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
-    """Open all resources. The database and Redis need not answer yet. Raises EngineMissing, NotConfined and OSError."""
+    """Open all resources. The database and Redis need not answer yet.
+
+    Raises EngineMissing, NotConfined, OSError, and SettingsError for default languages that cannot be used.
+    """
     engine = await describe_engine(settings.engine)
+    check_default_languages(settings.languages, engine)
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count)
     storage = LocalStorage(settings.data_dir)
     await storage.prepare()

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from docserver.model import AUTO
-from docserver.ocr.languages import candidates
+from docserver.ocr.languages import MAX_NAMES, NAMES, candidates
+from docserver.settings import SettingsError, variable
 
 PACKAGES: Mapping[str, str] = MappingProxyType(
     {"tesseract": "tesseract-ocr", "pdftoppm": "poppler-utils", "pdfinfo": "poppler-utils"}
@@ -62,6 +63,31 @@ def check_programs() -> None:
     if missing:
         packages = sorted({PACKAGES[program] for program in missing})
         raise EngineMissing(f"{' and '.join(missing)} not found; install: apt-get install {' '.join(packages)}")
+
+
+def check_default_languages(languages: str, engine: Engine) -> None:
+    """Check DOCSERVER_LANGUAGES: an upload that names no languages must not fail because of it.
+
+    Raises SettingsError if it is malformed, EngineMissing if a model is not installed.
+    """
+    if languages == AUTO:
+        return
+    names, name_of_setting = languages.split("+"), variable("languages")
+    if AUTO in names:
+        raise SettingsError(f"{name_of_setting} must be {AUTO} alone, or languages without {AUTO}")
+    if len(languages) > MAX_NAMES or not NAMES.fullmatch(languages) or NOT_LANGUAGES & set(names):
+        raise SettingsError(f"{name_of_setting} must be languages joined by +, as in eng+deu, or {AUTO}")
+    missing = [name for name in dict.fromkeys(names) if name not in engine.models]
+    if missing:
+        raise EngineMissing(
+            f"{name_of_setting} names {' and '.join(missing)}, which Tesseract does not have; "
+            f"install: apt-get install {' '.join(dict.fromkeys(map(_package_of, missing)))}"
+        )
+
+
+def _package_of(language: str) -> str:
+    """The Debian package of a model. Packages of whole scripts have other names, so the package of all is returned."""
+    return "tesseract-ocr-all" if "/" in language else f"tesseract-ocr-{language.lower().replace('_', '-')}"
 
 
 async def describe(choice: str) -> Engine:

@@ -102,6 +102,36 @@ async def test_a_missing_program_ends_it_with_a_line_that_names_the_package(
     assert "Traceback" not in said.decode()
 
 
+@pytest.mark.parametrize("arguments", [(), ("--worker-only",)])
+@pytest.mark.parametrize(
+    ("languages", "status", "reason"),
+    [("eng+xyz", 69, "apt-get install tesseract-ocr-xyz"), ("auto+eng", 78, "DOCSERVER_LANGUAGES must be auto alone")],
+)
+async def test_default_languages_that_cannot_work_end_it_with_one_line(
+    arguments: tuple[str, ...], languages: str, status: int, reason: str, empty_servers: Servers, tmp_path: Path
+) -> None:
+    environment = {
+        **os.environ,
+        "DOCSERVER_MYSQL_URL": empty_servers.mysql_url,
+        "DOCSERVER_REDIS_URL": empty_servers.redis_url,
+        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
+        "DOCSERVER_PORT": "0",
+        "DOCSERVER_LANGUAGES": languages,
+    }
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "docserver", *arguments),
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+
+    assert process.returncode == status
+    assert reason in said.decode()
+    assert said.decode().count("\n") == 1
+
+
 async def test_embedded_needs_no_server_listens_on_the_api_alone_and_keeps_documents(tmp_path: Path) -> None:
     environment = {"DOCSERVER_DATA_DIR": str(tmp_path / "data"), "DOCSERVER_SLOTS": "1", "DOCSERVER_RATE_LIMIT": "off"}
     service = await Service(environment, arguments=("--embedded",)).start()
