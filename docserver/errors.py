@@ -126,6 +126,10 @@ class RangeNotSatisfiable(ServiceError):
     status, code, title = 416, "range_not_satisfiable", "No such range"
 
 
+class ExpectationFailed(ServiceError):
+    status, code, title = 417, "expectation_failed", "Not a supported expectation"
+
+
 class Unprocessable(ServiceError):
     status, code, title = 422, "invalid", "Understood, but not acceptable"
 

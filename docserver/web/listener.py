@@ -10,6 +10,7 @@ from aiohttp import web
 
 from docserver.settings import Settings
 from docserver.web.connections import Connections
+from docserver.web.middleware import expectations_as_problems
 
 log = logging.getLogger("docserver.api")
 
@@ -30,6 +31,9 @@ class Listener:
         """Let this application answer new connections. Open connections end after their current request."""
         runner = web.AppRunner(app, shutdown_timeout=self._settings.grace_s)
         await runner.setup()
+        if runner.server is None:
+            raise AssertionError("an application without a server")
+        runner.server.request_handler = expectations_as_problems(runner.server.request_handler)
         previous, self._runner = self._runner, runner
         if self._socket is None:
             await self._listen()

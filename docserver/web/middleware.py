@@ -12,6 +12,7 @@ from aiohttp.abc import AbstractAccessLogger
 
 from docserver.errors import (
     BadRequest,
+    ExpectationFailed,
     RequestTimeout,
     ServiceError,
     TooManyRequests,
@@ -28,6 +29,7 @@ from docserver.web.keys import DEADLINE, REQUEST_ID, RESOURCES
 log = logging.getLogger("docserver.api")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ServerHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -41,9 +43,7 @@ IPV6_CLIENT_PREFIX = 64
 @web.middleware
 async def errors_as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, and answer every error with a problem; the outermost middleware."""
-    given = request.headers.get("X-Request-ID", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else str(new_id())
-    request[REQUEST_ID] = request_id
+    request_id = _identify(request)
     with log_context(request_id=request_id):
         try:
             response = await handler(request)
@@ -61,6 +61,32 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
             response = problems.response(request, problems.InternalError())
     add_common_headers(response, request_id)
     return response
+
+
+def expectations_as_problems(handler: ServerHandler) -> ServerHandler:
+    """Answer an Expect header that is not supported with a problem. aiohttp checks it before it calls middlewares.
+
+    `handler` is the one of the whole application, so that requests to unknown paths are answered alike.
+    """
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPExpectationFailed:
+            request_id = _identify(request)
+            response = problems.response(request, ExpectationFailed("The only supported Expect is 100-continue."))
+            add_common_headers(response, request_id)
+            return response
+
+    return handle
+
+
+def _identify(request: web.BaseRequest) -> str:
+    """Give the request an id, if possible that of the client, and return it."""
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else str(new_id())
+    request[REQUEST_ID] = request_id
+    return request_id
 
 
 def add_common_headers(response: web.StreamResponse, request_id: str) -> None:

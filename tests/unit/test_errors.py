@@ -31,6 +31,7 @@ STATUSES = {
     "too_large": 413,
     "unsupported_media_type": 415,
     "range_not_satisfiable": 416,
+    "expectation_failed": 417,
     "invalid": 422,
     "rate_limited": 429,
     "unavailable": 503,

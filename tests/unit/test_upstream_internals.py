@@ -99,6 +99,13 @@ INTERNALS = [
     ),
     Internal(
         "aiohttp",
+        "Server.request_handler",
+        "web/listener.py",
+        "Wrap the application in another way, so that a wrong Expect header is answered with a problem.",
+        lambda: has_source(web.Server.__init__, "self.request_handler = handler"),
+    ),
+    Internal(
+        "aiohttp",
         "the output_size of a request's writer",
         "web/connections.py",
         "Find out in another way whether a part of the answer has been sent.",
