@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from docserver.embedded import locks, mariadb, programs, redis, sockets
-from docserver.embedded.server import EmbeddedError, make_directory, send_signal
+from docserver.embedded.server import EmbeddedError, make_directory
 
 __all__ = ["EmbeddedError", "Endpoints", "servers"]
 
@@ -39,7 +39,7 @@ async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
         await locks.take(stack.enter_context(locks.opened(data_dir / "docserver.lock")), data_dir)
         # The servers inherit this lock. It stays locked until both have ended, even if this process is killed.
         lock = stack.enter_context(locks.opened(data_dir / "servers.lock"))
-        await locks.take_from_leftovers(lock, data_dir)
+        await locks.take_from_leftovers(lock, data_dir, installed)
         runtime = stack.enter_context(sockets.directory(data_dir))
         database = mariadb.server(installed, data_dir, runtime, lock=lock)
         store = redis.server(installed, data_dir, runtime, lock=lock)
@@ -58,8 +58,7 @@ async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
                 await asyncio.gather(*supervisors, return_exceptions=True)
                 await asyncio.gather(database.stop(), store.stop())
             finally:
-                for pid in locks.holders(lock):
-                    send_signal(pid, signal.SIGKILL)
+                locks.end_servers(lock, data_dir, installed, signal.SIGKILL)
 
 
 async def _concurrently(*steps: Awaitable[None]) -> None:

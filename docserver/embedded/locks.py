@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from docserver.embedded.server import EmbeddedError, send_signal
+from docserver.embedded.programs import Programs
+from docserver.embedded.server import EmbeddedError
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ IN_USE_S = 0.5
 LEFTOVER_S = 15.0
 """How long to wait for the servers of a killed docserver to end. They need a fraction of a second."""
 POLL_S = 0.02
+DIRECTORIES = ("mysql", "mysql.new", "redis")
+"""The working directories of the servers, in the data directory."""
 
 
 @contextmanager
@@ -40,29 +43,78 @@ async def take(descriptor: int, data_dir: Path) -> None:
         raise EmbeddedError(f"the data directory {data_dir} is in use by another docserver")
 
 
-async def take_from_leftovers(descriptor: int, data_dir: Path) -> None:
+async def take_from_leftovers(descriptor: int, data_dir: Path, installed: Programs) -> None:
     """Take the lock that the servers inherit. If servers of an earlier run still hold it, end them first."""
     if await _locked(descriptor, within_s=0):
         return
     for number in (signal.SIGTERM, signal.SIGKILL):
-        pids = holders(descriptor)
+        pids = end_servers(descriptor, data_dir, installed, number)
         log.info("servers of an earlier run are still ending", extra={"pids": pids})
-        for pid in pids:
-            send_signal(pid, number)
         if await _locked(descriptor, within_s=LEFTOVER_S):
             return
-    raise EmbeddedError(f"the data directory {data_dir} is in use by servers of an earlier run that do not end")
+    raise EmbeddedError(
+        f"the data directory {data_dir} is still in use after the servers of an earlier run were ended: "
+        f"its servers.lock is locked by the processes {holders(descriptor)}"
+    )
+
+
+def end_servers(descriptor: int, data_dir: Path, installed: Programs, number: signal.Signals) -> list[int]:
+    """Signal the servers of this data directory that hold this lock, and no other process; returns their ids.
+
+    The lock is exclusive, so all who hold it have inherited it from the same docserver: this one or an earlier one.
+    """
+    signalled = []
+    for pid in holders(descriptor):
+        # Without pidfd_open, no process is signalled. An old kernel or a container's seccomp filter may refuse it.
+        with suppress(OSError), _process(pid) as process:
+            # Check after the process is open: if its id was given to another one since, the signal reaches nobody.
+            if _is_server(pid, data_dir, installed) and _holds(pid, os.fstat(descriptor)):
+                signal.pidfd_send_signal(process, number)
+                signalled.append(pid)
+    return signalled
 
 
 def holders(descriptor: int) -> list[int]:
-    """The other processes that hold this lock (proc_pid_fdinfo(5)). Having the file open is not enough."""
-    inode = f":{os.fstat(descriptor).st_ino} "
-    pids = set()
-    for info in Path("/proc").glob("[0-9]*/fdinfo/*"):
+    """The other processes that hold this lock. Having the file open is not enough."""
+    file = os.fstat(descriptor)
+    pids = {int(path.name) for path in Path("/proc").glob("[0-9]*")} - {os.getpid()}
+    return sorted(pid for pid in pids if _holds(pid, file))
+
+
+def _holds(pid: int, file: os.stat_result) -> bool:
+    """True if a descriptor of the process is this file and holds a lock on it (proc_pid_fdinfo(5)).
+
+    The device in the line about the lock is not compared: on btrfs and overlayfs, stat(2) reports another one.
+    """
+    for info in Path(f"/proc/{pid}/fdinfo").glob("*"):
         with suppress(OSError):
-            if any("FLOCK" in line and inode in line for line in info.read_text().splitlines()):
-                pids.add(int(info.parts[2]))
-    return sorted(pids - {os.getpid()})
+            is_lock = any(line.startswith("lock:") and "FLOCK" in line for line in info.read_text().splitlines())
+            if is_lock and os.path.samestat(Path(f"/proc/{pid}/fd/{info.name}").stat(), file):
+                return True
+    return False
+
+
+def _is_server(pid: int, data_dir: Path, installed: Programs) -> bool:
+    """True if this user runs the process from one of the servers' programs, in a server's directory."""
+    process = Path(f"/proc/{pid}")
+    # After an update of the package, the kernel adds a note to the name of the program.
+    program = (process / "exe").readlink().name.removesuffix(" (deleted)")
+    programs = (installed.mariadbd, installed.redis, installed.setpriv)
+    if process.stat().st_uid != os.geteuid() or program not in {Path(path).resolve().name for path in programs}:
+        return False
+    directory = (process / "cwd").stat()
+    own = (data_dir / name for name in DIRECTORIES)
+    return any(path.exists() and os.path.samestat(path.stat(), directory) for path in own)
+
+
+@contextmanager
+def _process(pid: int) -> Iterator[int]:
+    """Open a process, so that a signal cannot reach a later process with the same id."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 async def _locked(descriptor: int, *, within_s: float) -> bool:
