@@ -1,10 +1,11 @@
 """A private MariaDB and Redis: child processes on unix sockets, with their files in a data directory.
 
 The data directory contains `mysql/` and `redis/`, each with an `err.log`, and two lock files. While the servers run, it
-also contains `run`, a link to the directory of their sockets.
+also contains `mysql.tmp/`, and `run/` with their sockets, or a link `run` to the directory of their sockets.
 """
 
 import asyncio
+import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import ExitStack, asynccontextmanager
@@ -40,6 +41,9 @@ async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
         # The servers inherit this lock. It stays locked until both have ended, even if this process is killed.
         lock = stack.enter_context(locks.opened(data_dir / "servers.lock"))
         await locks.take_from_leftovers(lock, data_dir, installed)
+        temporary = data_dir / mariadb.TEMPORARY
+        shutil.rmtree(temporary, ignore_errors=True)
+        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         runtime = stack.enter_context(sockets.directory(data_dir))
         database = mariadb.server(installed, data_dir, runtime, lock=lock)
         store = redis.server(installed, data_dir, runtime, lock=lock)

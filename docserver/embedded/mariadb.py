@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from docserver.embedded import sockets
 from docserver.embedded.programs import Programs
 from docserver.embedded.server import (
     START_S,
@@ -53,6 +54,8 @@ RUN = (
     "--default-time-zone=+00:00",
 )
 BOOTSTRAP = ("--bootstrap", "--enforce-storage-engine=", "--max-allowed-packet=8M", "--net-buffer-length=16K")
+TEMPORARY = "mysql.tmp"
+"""The directory of MariaDB's temporary files, in the data directory. It exists while docserver runs."""
 PROTOCOL = 10
 """The protocol version: the first byte after the header of the server's greeting. An error packet has 255 there."""
 
@@ -62,9 +65,15 @@ def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> S
     directory = data_dir / "mysql"
     socket = runtime / "mysql.sock"
 
+    temporary = data_dir / TEMPORARY
+
+    def prepare() -> None:
+        sockets.ensure(runtime)
+        make_directory(temporary)
+
     async def create() -> None:
         if not directory.exists():
-            await _make(programs, directory, runtime, lock=lock)
+            await _make(programs, directory, temporary, lock=lock)
 
     return Server(
         name="mariadbd",
@@ -74,11 +83,21 @@ def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> S
         command=_command(
             programs,
             directory,
-            (f"--socket={socket}", f"--pid-file={directory / 'mariadbd.pid'}", f"--tmpdir={runtime}", *RUN),
+            (f"--socket={socket}", f"--pid-file={directory / 'mariadbd.pid'}", _tmpdir(temporary, directory), *RUN),
         ),
         is_answering=_is_answering,
+        prepare=prepare,
         create=create,
     )
+
+
+def _tmpdir(temporary: Path, directory: Path) -> str:
+    """The option for MariaDB's temporary files, relative to its data directory.
+
+    Do not use /tmp: when MariaDB starts, it deletes all temporary tables there, also those of other servers; and the
+    system removes old files there. An absolute path might contain a colon, which separates the paths of a list.
+    """
+    return f"--tmpdir={os.path.relpath(temporary.resolve(), directory.resolve())}"
 
 
 def _command(programs: Programs, directory: Path, options: Sequence[str]) -> list[str]:
@@ -99,14 +118,13 @@ async def _is_answering(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -
     return (await reader.readexactly(5))[4] == PROTOCOL
 
 
-async def _make(programs: Programs, directory: Path, runtime: Path, *, lock: int) -> None:
+async def _make(programs: Programs, directory: Path, temporary: Path, *, lock: int) -> None:
     """Create the data directory under another name, and rename it when it is complete."""
     new = directory.with_name(f"{directory.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     make_directory(new)
-    script = _script(programs, runtime)
-    # Do not use /tmp: when MariaDB starts, it deletes all temporary tables there, also those of other servers.
-    command = _command(programs, new, (f"--tmpdir={runtime}", *BOOTSTRAP))
+    script = _script(programs, temporary)
+    command = _command(programs, new, (_tmpdir(temporary, new), *BOOTSTRAP))
     with script.open("rb") as statements, log_file(new) as output:
         process = await spawn(command, cwd=new, output=output, lock=lock, statements=statements)
         try:
@@ -121,8 +139,8 @@ async def _make(programs: Programs, directory: Path, runtime: Path, *, lock: int
     new.rename(directory)
 
 
-def _script(programs: Programs, runtime: Path) -> Path:
-    script = runtime / "bootstrap.sql"
+def _script(programs: Programs, temporary: Path) -> Path:
+    script = temporary / "bootstrap.sql"
     files = (path for name in SYSTEM_TABLES for path in sorted(programs.share.glob(name)))
     script.write_bytes(b"\n".join((PREAMBLE.encode(), *(path.read_bytes() for path in files))))
     return script

@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
+from docserver.embedded import sockets
 from docserver.embedded.programs import Programs
-from docserver.embedded.server import Server
+from docserver.embedded.server import EmbeddedError, Server
 
 
 def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> Server:
@@ -12,7 +13,15 @@ def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> S
     socket = runtime / "redis.sock"
     # The program behaves as a server only if it is started under this name.
     program = runtime / "redis-server"
-    program.symlink_to(programs.redis)
+
+    def prepare() -> None:
+        sockets.ensure(runtime)
+        if not program.is_symlink():
+            try:
+                program.symlink_to(programs.redis)
+            except OSError as error:
+                raise EmbeddedError(f"the link {program} cannot be made: {error.strerror}") from error
+
     return Server(
         name="redis-server",
         directory=data_dir / "redis",
@@ -31,6 +40,7 @@ def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> S
             *("--maxmemory-policy", "volatile-lru"),
         ],
         is_answering=_is_answering,
+        prepare=prepare,
     )
 
 

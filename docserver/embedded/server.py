@@ -22,6 +22,8 @@ STOP_S = 10.0
 ANSWER_S = 1.0
 """Longest wait for a server's answer when checking whether it is up."""
 POLL_S = 0.02
+CHECK_S = 1.0
+"""Interval between two checks that a server's socket is still there. A check takes microseconds."""
 MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
 """Shortest and longest pause before a restart. Each pause is twice as long as the one before."""
 STABLE_S = 60.0
@@ -46,12 +48,14 @@ class Server:
         lock: int,
         command: Sequence[str],
         is_answering: IsAnswering,
+        prepare: Callable[[], None],
         create: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`lock` is the descriptor of a lock that the server inherits.
 
-        `create` creates the server's directory if its files must never be lost. Without `create`, a server that does
-        not start is started again with an empty directory.
+        `prepare` makes the directories and links that somebody else may remove. It runs before each start and at each
+        check of a running server. `create` creates the server's directory if its files must never be lost. Without
+        `create`, a server that does not start is started again with an empty directory.
         """
         self.name = name
         self.socket = socket
@@ -59,11 +63,13 @@ class Server:
         self._lock = lock
         self._command = command
         self._is_answering = is_answering
+        self._prepare = prepare
         self._create = create
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start the server and wait until it answers; raises EmbeddedError with the last error in the server's log."""
+        self._prepare()
         if self._create:
             await self._create()
             await self._run()
@@ -80,11 +86,11 @@ class Server:
             await self._run()
 
     async def supervise(self) -> None:
-        """Restart the server each time it ends, until cancelled."""
+        """Restart the server each time it ends or loses its socket, until cancelled."""
         pauses_s = doubling(MIN_PAUSE_S, MAX_PAUSE_S)
         while self._process:
             since = time.monotonic()
-            code = await self._process.wait()
+            code = await self._end(self._process)
             if time.monotonic() - since > STABLE_S:
                 pauses_s = doubling(MIN_PAUSE_S, MAX_PAUSE_S)
             pause_s = next(pauses_s)
@@ -97,6 +103,22 @@ class Server:
                 await self.stop()
             else:
                 log.info("server restarted", extra={"server": self.name})
+
+    async def _end(self, process: asyncio.subprocess.Process) -> int:
+        """Wait until the server ends; returns its exit code. Without its socket nobody can reach it, so stop it."""
+        end = asyncio.create_task(process.wait())
+        try:
+            while not (await asyncio.wait({end}, timeout=CHECK_S))[0]:
+                try:
+                    self._prepare()
+                except EmbeddedError as error:
+                    log.warning("server may fail", extra={"server": self.name, "reason": str(error)})
+                if not self.socket.is_socket():
+                    log.warning("server stopped: its socket was removed", extra={"server": self.name})
+                    await self.stop()
+            return end.result()
+        finally:
+            end.cancel()
 
     async def stop(self) -> None:
         """Stop the server; kill it if that takes too long or the caller is cancelled."""

@@ -1,7 +1,8 @@
-"""The directory of the servers' sockets. It is not in the data directory, whose path may be too long for a socket."""
+"""The directory of the servers' sockets: where it is, and that it is there each time a server starts."""
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,36 +14,84 @@ PREFIX = "docserver-"
 LONGEST_NAME = "mysql.sock"
 PATH_BYTES = 107
 """Longest path of a socket: its address has 108 bytes, including the final zero (unix(7))."""
-SHORT = "/tmp"  # noqa: S108 - mkdtemp makes a new name there, for this user only
+ELSEWHERE = ("/run", "/tmp")  # noqa: S108 - mkdtemp makes a new name there, for this user only
+"""Where the directory is if it cannot be in the data directory. Only root can write /run, and nobody cleans it up. A
+user's own directory below /run/user is removed when the user logs out, and this user could not create it again."""
 
 
 @contextmanager
 def directory(data_dir: Path) -> Iterator[Path]:
-    """Create a directory for this user only, and the link `run` to it in the data directory; remove both at the end."""
-    link = data_dir / "run"
-    _remove_leftover(link)
+    """Create a directory for this user only; remove it at the end.
+
+    It is `run` in the data directory. If that path is too long for a socket, or its file system has no sockets or no
+    permissions, it is in another place, and `run` is a link to it.
+    """
+    run = data_dir / "run"
+    _remove_leftover(run)
+    path = run if _is_usable(run) else _elsewhere()
     try:
-        path = Path(tempfile.mkdtemp(prefix=PREFIX))
-        if len(os.fsencode(path / LONGEST_NAME)) > PATH_BYTES:
-            path.rmdir()
-            path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=SHORT))
-    except OSError as error:
-        raise EmbeddedError(f"no directory for sockets can be made: {error.strerror} ({error.filename})") from error
-    try:
-        # The link only helps people to find the sockets, so it may fail: some file systems have no links.
-        with suppress(OSError):
-            link.symlink_to(path)
+        if path != run:
+            # The link helps people to find the sockets, and the next start to remove what a killed docserver has left.
+            # It may fail: some file systems have no links.
+            with suppress(OSError):
+                run.symlink_to(path)
         yield path
     finally:
-        with suppress(OSError):
-            link.unlink(missing_ok=True)
         shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            run.unlink(missing_ok=True)
 
 
-def _remove_leftover(link: Path) -> None:
-    """Remove the link and the directory that a killed docserver has left behind."""
+def ensure(path: Path) -> None:
+    """Create the directory again if somebody has removed it; raises EmbeddedError if others can enter it."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        is_private = _is_private(path)
+    except OSError as error:
+        raise EmbeddedError(f"the directory {path} cannot be made: {error.strerror}") from error
+    if not is_private:
+        raise EmbeddedError(f"the directory {path} is open to other users")
+
+
+def _is_usable(path: Path) -> bool:
+    """True if this directory can be created for this user only, and a socket in it accepts connections."""
+    if len(os.fsencode(path / LONGEST_NAME)) > PATH_BYTES:
+        return False
+    try:
+        path.mkdir(mode=0o700)
+        address = str(path / LONGEST_NAME)
+        with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
+            server.bind(address)
+            server.listen()
+            client.connect(address)
+        Path(address).unlink()
+        is_private = _is_private(path)
+    except OSError:
+        is_private = False
+    if not is_private:
+        shutil.rmtree(path, ignore_errors=True)
+    return is_private
+
+
+def _is_private(path: Path) -> bool:
+    status = path.lstat()
+    return path.is_dir() and not path.is_symlink() and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+
+
+def _elsewhere() -> Path:
+    for place in ELSEWHERE:
+        with suppress(OSError):
+            return Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+    raise EmbeddedError(f"no directory for sockets can be made in {' or '.join(ELSEWHERE)}")
+
+
+def _remove_leftover(run: Path) -> None:
+    """Remove the directory that a killed docserver has left behind, and the link to it."""
+    if not run.is_symlink():
+        shutil.rmtree(run, ignore_errors=True)
+        return
     with suppress(OSError):
-        old = link.readlink()
-        link.unlink()
+        old = run.readlink()
+        run.unlink()
         if old.name.startswith(PREFIX) and not old.is_symlink() and old.stat().st_uid == os.geteuid():
             shutil.rmtree(old, ignore_errors=True)

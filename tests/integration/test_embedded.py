@@ -96,9 +96,7 @@ def names_in(directory: Path) -> set[str]:
 def parent(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that runs the servers on `tmp_path / "data"`."""
     command = [sys.executable, "-c", PARENT, str(tmp_path / "data")]
-    # What a killed process leaves among the temporary files goes with the test's own.
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
 
@@ -156,12 +154,10 @@ async def test_only_we_may_enter_the_directory_of_the_sockets(tmp_path: Path) ->
 async def test_nothing_is_left_behind(tmp_path: Path) -> None:
     with pytest.raises(LookupError):
         async with servers(tmp_path):
-            runtime = (tmp_path / "run").readlink()
             pids = running(tmp_path).values()
             raise LookupError
     assert len(pids) == 2
     assert [_name(pid) for pid in pids] == ["", ""]
-    assert not runtime.exists()
     assert names_in(tmp_path) == {"docserver.lock", "mysql", "redis", "servers.lock"}
 
 
@@ -176,7 +172,7 @@ async def test_nothing_is_left_behind_when_the_start_is_cancelled(tmp_path: Path
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert running(tmp_path) == {}
-    assert "run" not in names_in(tmp_path)
+    assert not {"run", "mysql.tmp"} & names_in(tmp_path)
 
 
 async def test_after_the_parent_was_killed_the_servers_end_and_a_new_start_finds_the_data(
@@ -184,13 +180,12 @@ async def test_after_the_parent_was_killed_the_servers_end_and_a_new_start_finds
 ) -> None:
     data_dir = tmp_path / "data"
     write(told(parent))
-    old, old_runtime = set(running(data_dir).values()), (data_dir / "run").readlink()
+    old = set(running(data_dir).values())
     parent.kill()
     async with in_time(), servers(data_dir) as endpoints:
         assert read(endpoints) == WRITTEN
         assert len(old) == 2
         assert not old & set(running(data_dir).values())
-        assert not old_runtime.exists()
 
 
 async def test_servers_end_with_a_parent_that_was_killed(tmp_path: Path, parent: subprocess.Popen[str]) -> None:
@@ -217,16 +212,6 @@ async def test_a_data_directory_may_have_a_long_path_with_odd_names(tmp_path: Pa
     async with servers(data_dir) as endpoints:
         write(endpoints)
         assert read(endpoints) == WRITTEN
-
-
-async def test_a_long_directory_for_temporary_files_is_not_used_for_sockets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (long := tmp_path / ("x" * 100)).mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(long))
-    async with servers(tmp_path / "data"):
-        assert (tmp_path / "data" / "run").readlink().parent == Path("/tmp")
-    assert list(long.iterdir()) == []
 
 
 async def test_redis_begins_anew_when_its_files_are_damaged(tmp_path: Path) -> None:

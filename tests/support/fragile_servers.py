@@ -162,4 +162,5 @@ def _redis(found: programs.Programs, directory: Path, runtime: Path, *, lock: in
         lock=lock,
         command=[*plain._command, *more],
         is_answering=plain._is_answering,
+        prepare=plain._prepare,
     )
