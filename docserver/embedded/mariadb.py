@@ -64,12 +64,11 @@ def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> S
     """The MariaDB server. Its data directory is created when it starts for the first time."""
     directory = data_dir / "mysql"
     socket = runtime / "mysql.sock"
-
     temporary = data_dir / TEMPORARY
 
     def prepare() -> None:
         sockets.ensure(runtime)
-        make_directory(temporary)
+        sockets.ensure(temporary)
 
     async def create() -> None:
         if not directory.exists():

@@ -54,8 +54,9 @@ class Server:
         """`lock` is the descriptor of a lock that the server inherits.
 
         `prepare` makes the directories and links that somebody else may remove. It runs before each start and at each
-        check of a running server. `create` creates the server's directory if its files must never be lost. Without
-        `create`, a server that does not start is started again with an empty directory.
+        check of a running server. `create` creates the server's directory if its files must never be lost; it runs
+        at the first start only. Without `create`, a server that does not start is started again with an empty
+        directory.
         """
         self.name = name
         self.socket = socket
@@ -71,7 +72,9 @@ class Server:
         """Start the server and wait until it answers; raises EmbeddedError with the last error in the server's log."""
         self._prepare()
         if self._create:
-            await self._create()
+            # Only at first: if the directory of a server that ran is gone, its disk was perhaps unmounted.
+            if self._process is None:
+                await self._create()
             await self._run()
             return
         make_directory(self._directory)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,14 +44,16 @@ def directory(data_dir: Path) -> Iterator[Path]:
 
 
 def ensure(path: Path) -> None:
-    """Create the directory again if somebody has removed it; raises EmbeddedError if others can enter it."""
+    """Create the directory for this user only if it is missing; raises EmbeddedError if it belongs to somebody else."""
     try:
         path.mkdir(mode=0o700, exist_ok=True)
-        is_private = _is_private(path)
+        is_own = _is_own(path)
+        if is_own:
+            path.chmod(0o700)
     except OSError as error:
         raise EmbeddedError(f"the directory {path} cannot be made: {error.strerror}") from error
-    if not is_private:
-        raise EmbeddedError(f"the directory {path} is open to other users")
+    if not is_own:
+        raise EmbeddedError(f"the directory {path} is a link or belongs to another user")
 
 
 def _is_usable(path: Path) -> bool:
@@ -65,7 +68,7 @@ def _is_usable(path: Path) -> bool:
             server.listen()
             client.connect(address)
         Path(address).unlink()
-        is_private = _is_private(path)
+        is_private = _is_own(path) and not path.stat().st_mode & 0o077
     except OSError:
         is_private = False
     if not is_private:
@@ -73,9 +76,9 @@ def _is_usable(path: Path) -> bool:
     return is_private
 
 
-def _is_private(path: Path) -> bool:
+def _is_own(path: Path) -> bool:
     status = path.lstat()
-    return path.is_dir() and not path.is_symlink() and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def _elsewhere() -> Path:

@@ -111,7 +111,7 @@ def test_a_file_system_without_sockets_or_permissions_holds_only_a_link(
     if lacks == "sockets":
         monkeypatch.setattr(socket.socket, "bind", refuse)
     else:
-        monkeypatch.setattr(sockets, "_is_private", lambda _: False)
+        monkeypatch.setattr(sockets, "_is_own", lambda _: False)
     with sockets.directory(tmp_path) as path:
         assert path.parent in {Path("/run"), Path("/tmp")}
         assert (tmp_path / "run").readlink() == path
@@ -119,13 +119,27 @@ def test_a_file_system_without_sockets_or_permissions_holds_only_a_link(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("taken", ["a link", "an open directory"])
-def test_a_directory_that_others_have_put_in_its_place_is_refused(tmp_path: Path, taken: str) -> None:
-    path = tmp_path / "run"
-    if taken == "a link":
-        path.symlink_to(tmp_path)
-    else:
-        path.mkdir()
-        path.chmod(0o777)
-    with pytest.raises(EmbeddedError, match="is open to other users"):
-        sockets.ensure(path)
+def test_a_link_that_others_have_put_in_its_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path)
+    with pytest.raises(EmbeddedError, match="is a link or belongs to another user"):
+        sockets.ensure(tmp_path / "run")
+
+
+def test_a_directory_that_was_opened_to_others_is_closed_again(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(0o777)
+    sockets.ensure(tmp_path / "run")
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
+
+
+async def test_no_empty_database_takes_the_place_of_one_that_is_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with servers(tmp_path) as endpoints:
+        write(endpoints)
+        (tmp_path / "mysql").rename(tmp_path / "away")
+        (tmp_path / "run" / "mysql.sock").unlink()
+        await until(lambda: "server did not start again" in caplog.messages)
+        assert not (tmp_path / "mysql").exists()
+        (tmp_path / "away").rename(tmp_path / "mysql")
+        await until(answers(tmp_path, endpoints), pause_s=0.2)
