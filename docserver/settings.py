@@ -21,15 +21,6 @@ from docserver.variables import PREFIX, has_prefix, is_service_link, meant_by
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Only the tests read this variable; its name is here so that `unknown` does not report it."""
 
-REMOVED = frozenset(
-    PREFIX + name
-    for name in (
-        *("CACHE_RESULT_MB", "CACHE_TTL_S", "HEAD_TIMEOUT_S", "OPEN_TIMEOUT_S", "PAGES_PER_CHILD"),
-        *("STARTUP_TIMEOUT_S", "UPLOAD_MIN_KB_S"),
-    )
-)
-"""Settings of earlier versions. Where one is still set, it is ignored with a warning, whichever name it resembles."""
-
 
 class SandboxMode(StrEnum):
     """What a server does if the system cannot confine its OCR processes."""
@@ -232,8 +223,7 @@ def _given(environ: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, 
 def _refuse_misspelt(names: list[str]) -> None:
     """Refuse a name that resembles a setting's: if it was ignored, the service might be open where it should not be."""
     for name in names:
-        meant = None if name in REMOVED else meant_by(name, _names())
-        if meant:
+        if meant := meant_by(name, _names()):
             raise SettingsError(f"{name} is not a setting; did you mean {meant}?")
 
 

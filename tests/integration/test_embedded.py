@@ -7,21 +7,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
 
-import pymysql
 import pytest
-import redis
 
 from docserver.embedded import EmbeddedError, Endpoints, programs, servers
 from docserver.embedded.locks import holders, opened
+from tests.support.private_servers import WRITTEN, read, write
 from tests.support.waiting import FOREVER_S, in_time, until
 
 LISTENING = "0A"
 SERVERS = {"mariadbd", "redis-server"}
-WRITTEN = (("Grüße",), [b"one"])
 PARENT = """
 import asyncio, pathlib, sys
 from docserver.embedded import servers
@@ -33,32 +30,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def database(endpoints: Endpoints) -> pymysql.Connection:
-    (socket,) = parse_qs(urlsplit(endpoints.mysql_url).query)["unix_socket"]
-    return pymysql.connect(unix_socket=socket, user="root", autocommit=True)
-
-
-def store(endpoints: Endpoints) -> redis.Redis:
-    return redis.Redis(unix_socket_path=unquote(urlsplit(endpoints.redis_url).path))
-
-
-def write(endpoints: Endpoints) -> None:
-    with closing(database(endpoints)) as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE DATABASE kept")
-        cursor.execute("CREATE TABLE kept.words (word VARCHAR(20)) ENGINE=InnoDB")
-        cursor.execute("INSERT INTO kept.words VALUES ('Grüße')")
-    with closing(store(endpoints)) as client:
-        client.rpush("kept", "one")
-
-
-def read(endpoints: Endpoints) -> tuple[object, object]:
-    with closing(database(endpoints)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT word FROM kept.words")
-        row = cursor.fetchone()
-    with closing(store(endpoints)) as client:
-        return row, client.lrange("kept", 0, -1)
 
 
 def running(data_dir: Path) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from docserver.embedded import EmbeddedError, Endpoints, servers, sockets
-from tests.integration.test_embedded import WRITTEN, database, read, write
+from tests.support.private_servers import WRITTEN, database, read, write
 from tests.support.waiting import until
 
 LONG = Path("a long näme, with 'quotes', a : and spaces " * 4) / ("x" * 100)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from docserver.settings import REMOVED, Settings, SettingsError, load, service_links, unknown, variable
+from docserver.settings import Settings, SettingsError, load, service_links, unknown, variable
 from docserver.variables import PREFIX, is_service_link, meant_by, mistakes_between
 
 SETTINGS = [variable(setting.name) for setting in fields(Settings)]
@@ -123,10 +123,9 @@ def test_a_misspelt_name_is_refused_with_the_one_that_was_meant(wrong: str, mean
             "DOCSERVER_TOKEN",
         ),
         *("DOCSERVER_USER", "DOCSERVER_PASSWORD", "DOCSERVER_MYSQL_PASSWORD", "DOCSERVER_REPLICAS", "DOCSERVER_COLOUR"),
-        *sorted(REMOVED),
     ],
 )
-def test_another_name_and_a_setting_that_was_removed_are_ignored(name: str) -> None:
+def test_another_name_is_ignored(name: str) -> None:
     assert load({name: "1"}, dotenv=None) == Settings()
     assert unknown({name: "1"}, dotenv=None) == [name]
 
