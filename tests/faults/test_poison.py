@@ -13,6 +13,7 @@ from PIL import Image
 from tests.faults.place import Place
 from tests.support.processes import children, names
 from tests.support.samples.pictures import picture, saved
+from tests.support.slots import CRASH
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -25,10 +26,10 @@ HANGS, CRASHES, EATS, IS_READ = 301, 302, 303, 304
 TESSERACT = f"""#!/bin/sh
 case "$*" in
 *"--dpi {HANGS}"*) exec sleep 600 ;;
-*"--dpi {CRASHES}"*) kill -SEGV $$ ;;
+*"--dpi {CRASHES}"*) {CRASH} ;;
 *"--dpi {EATS}"*)
     {sys.executable} -c 'kept = [bytearray(10_000_000) for _ in range(1000)]' 2>/dev/null || echo std::bad_alloc >&2
-    kill -ABRT $$ ;;
+    {CRASH} ;;
 esac
 exec {shutil.which("tesseract")} "$@"
 """

@@ -56,6 +56,27 @@ CALLS = {
     "signal the server": "os.kill(server, 0)",
     "signal the server's group": "os.killpg(os.getpgid(server), 0)",
     "signal everyone": "os.kill(-1, 0)",
+    "signal a thread of the server as if it were a process": "os.kill({thread}, 0)",
+    "signal a thread of the server": "call('tgkill', server, {thread}, 0)",
+    "signal a process that it can only guess": "os.kill(1, 0)",
+    "let a file signal the server": "fcntl.fcntl(os.pipe()[0], 8, server)",
+    "let a file signal the server's group": "fcntl.fcntl(os.pipe()[0], 8, -os.getpgid(server))",
+    "let a file signal a thread of the server": "fcntl.fcntl(os.pipe()[0], 15, struct.pack('ii', 0, {thread}))",
+    "choose the signal that a file sends": "fcntl.fcntl(os.pipe()[0], 10, signal.SIGKILL)",
+    "be told of other files by signals": "fcntl.fcntl(os.open('.', 0), 1026, 2)",
+    "let a file signal the server by a request": "fcntl.ioctl(os.pipe()[0], 0x8901, struct.pack('i', server))",
+    "let a socket signal the server": "fcntl.ioctl(os.pipe()[0], 0x8902, struct.pack('i', server))",
+    "let a file send signals": "fcntl.ioctl(os.pipe()[0], 0x5452, struct.pack('i', 1))",
+    "share a core with the server": "call('prctl', 62, 2, server, 0, 0)",
+    "change its document's flags": "fcntl.ioctl(os.open('{shown}', 0), 0x40086602, struct.pack('l', 0x10))",
+    "change its document's flags by another request": "fcntl.ioctl(os.open('{shown}', 0), 0x401C5820, bytes(28))",
+    "change its document's version": "fcntl.ioctl(os.open('{shown}', 0), 0x40087602, bytes(8))",
+    "share its document's blocks": "fcntl.ioctl(os.open('clone', os.O_CREAT | 2), 0x40049409, os.open('{shown}', 0))",
+    "lock its document": "fcntl.flock(os.open('{shown}', 0), fcntl.LOCK_SH)",
+    "lock a part of its document": "fcntl.lockf(os.open('{shown}', 0), fcntl.LOCK_SH)",
+    "lease its document": "fcntl.fcntl(os.open('{shown}', 0), fcntl.F_SETLEASE, fcntl.F_RDLCK)",
+    "use up the asynchronous requests of all databases": "call('io_setup', 1, ctypes.byref(ctypes.c_long()))",
+    "use up the user's watches": "__import__('select').epoll()",
     "leave its session": "os.setsid()",
     "leave its group": "os.setpgid(0, 0)",
     "slow the server down": "os.setpriority(os.PRIO_PROCESS, server, 19)",
@@ -71,7 +92,7 @@ CALLS = {
     "cut off another document": "os.truncate('{other}', 0)",
     "change another document's time": "os.utime('{other}')",
     "keep memory without a file": "os.memfd_create('hidden')",
-    "type into a terminal": "__import__('fcntl').ioctl(0, 0x5412, b'x')",
+    "type into a terminal": "fcntl.ioctl(0, 0x5412, b'x')",
 }
 """Refused by seccomp."""
 
@@ -87,23 +108,28 @@ def originals(tmp_path: Path) -> Path:
     return directory
 
 
+async def assert_refused(slot: Slot, attack: str, *, source: Path, originals: Path) -> None:
+    await slot.start()
+    shown = expose(source, slot._source)
+    thread = max(int(task.name) for task in Path("/proc/self/task").iterdir())
+    places = {"other": originals / "other", "originals": originals, "shown": shown, "code": landlock.__file__}
+
+    with pytest.raises(OSError) as refusal:
+        await inside(slot, ATTACKS[attack].format(thread=thread, **places))
+
+    assert refusal.value.errno in (errno.EPERM, errno.EACCES, errno.EXDEV)
+    shown.unlink()
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 async def test_an_ocr_process_may_not(
     attack: str, make_slot: Callable[..., Slot], source: Path, originals: Path
 ) -> None:
     slot = make_slot()
-    await slot.start()
-    shown = expose(source, slot._source)
     before = source.read_bytes(), source.stat().st_mtime_ns
 
-    with pytest.raises(OSError) as refusal:
-        await inside(
-            slot,
-            ATTACKS[attack].format(other=originals / "other", originals=originals, shown=shown, code=landlock.__file__),
-        )
+    await assert_refused(slot, attack, source=source, originals=originals)
 
-    assert refusal.value.errno in (errno.EPERM, errno.EACCES, errno.EXDEV)
-    shown.unlink()
     assert (source.read_bytes(), source.stat().st_mtime_ns) == before
     assert [(file.name, file.read_text()) for file in originals.iterdir()] == [("other", "of someone else")]
     await assert_reads(slot, source)
@@ -113,18 +139,8 @@ async def test_an_ocr_process_cannot_signal_its_neighbour(make_slot: Callable[..
     mine, neighbour = make_slot(), make_slot()
     await neighbour.start()
 
-    allowed = await inside(
-        mine,
-        f"""
-        try:
-            found = os.kill({child_of(neighbour)}, 0) is None
-        except PermissionError:
-            found = False
-        """,
-    )
-
-    # Landlock has known signals since Linux 6.12; before, only the server is safe.
-    assert allowed == (landlock.SCOPED[0] > ABI)
+    with pytest.raises(PermissionError):
+        await inside(mine, f"os.kill({child_of(neighbour)}, 0)")
 
 
 async def test_every_call_of_the_list_is_refused_whatever_its_arguments(make_slot: Callable[..., Slot]) -> None:
@@ -198,28 +214,42 @@ async def test_an_ocr_process_has_no_privileges_left(make_slot: Callable[..., Sl
 
 
 @pytest.fixture
-def older_kernel(tmp_path: Path) -> Iterator[None]:
-    """Starts OCR processes as on a kernel with neither Landlock nor seccomp."""
+def older_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Starts OCR processes as on a kernel with neither Landlock nor seccomp, unless a test sets LACKING."""
     python, tests = tmp_path / "python", Path(__file__).parent.parent
     install(
         tmp_path,
         "python",
         f"export PYTHONPATH={tests.parent}\n"
-        f'exec {sys.executable} {tests / "support" / "older_kernel.py"} landlock,seccomp {sys.executable} "$@"',
+        f'exec {sys.executable} {tests / "support" / "older_kernel.py"} "$LACKING" {sys.executable} "$@"',
     )
+    monkeypatch.setenv("LACKING", "landlock,seccomp")
     multiprocessing.set_executable(str(python))
-    yield
+    yield monkeypatch
     multiprocessing.set_executable(sys.executable)
 
 
+async def test_on_a_kernel_without_landlock_each_call_is_refused_all_the_same(
+    older_kernel: pytest.MonkeyPatch, make_slot: Callable[..., Slot], source: Path, originals: Path
+) -> None:
+    older_kernel.setenv("LACKING", "landlock")
+    slot = make_slot()
+
+    for attack in CALLS:
+        await assert_refused(slot, attack, source=source, originals=originals)
+
+    assert await inside(slot, "found = Path('/etc/passwd').exists() and len(os.listdir('/proc')) > 1")
+    await assert_reads(slot, source)
+
+
 async def test_on_a_kernel_without_a_sandbox_documents_are_read(
-    older_kernel: None, make_slot: Callable[..., Slot], source: Path
+    older_kernel: pytest.MonkeyPatch, make_slot: Callable[..., Slot], source: Path
 ) -> None:
     await assert_reads(make_slot(), source)
 
 
 async def test_on_a_kernel_without_a_sandbox_nothing_is_read_if_it_is_required(
-    older_kernel: None, make_slot: Callable[..., Slot], source: Path
+    older_kernel: pytest.MonkeyPatch, make_slot: Callable[..., Slot], source: Path
 ) -> None:
     result = await read(make_slot(sandbox=SandboxMode.REQUIRE), source)
 

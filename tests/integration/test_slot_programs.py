@@ -12,6 +12,7 @@ from docserver.model import Options, Reading
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from tests.support.slots import (
+    CRASH,
     assert_reads,
     install,
     read,
@@ -22,7 +23,7 @@ from tests.support.waiting import until
 async def test_a_tesseract_that_crashes_costs_the_page_alone(
     make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
-    install(programs, "tesseract", "kill -SEGV $$")
+    install(programs, "tesseract", CRASH)
     slot = make_slot()
 
     result = await read(slot, source)
@@ -36,7 +37,7 @@ async def test_a_tesseract_that_crashes_costs_the_page_alone(
 async def test_a_tesseract_out_of_memory_is_distinguished_from_a_crash(
     make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
-    install(programs, "tesseract", 'echo "terminate called: what():  std::bad_alloc" >&2; kill -ABRT $$')
+    install(programs, "tesseract", f'echo "terminate called: what():  std::bad_alloc" >&2; {CRASH}')
 
     result = await read(make_slot(), source)
 
@@ -94,7 +95,7 @@ async def test_a_pdftoppm_that_succeeds_without_a_page_is_a_crash(
     assert result.code is DocumentErrorCode.ENGINE_CRASHED
 
 
-@pytest.mark.parametrize("ends", ["kill -KILL $$", "exit 0"])
+@pytest.mark.parametrize("ends", [CRASH, "exit 0"])
 async def test_a_pdfinfo_that_is_killed_is_distinguished_from_one_that_refuses_the_file(
     ends: str, make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:

@@ -18,6 +18,9 @@ from tests.support.waiting import HANG_S, until
 
 NUMBERS = {**syscalls.REFUSED[platform.machine()], **syscalls.JUDGED[platform.machine()]}
 
+CRASH = "ulimit -s 128; crash() { crash; }; crash"
+"""Ends a shell by SIGSEGV. The sandbox refuses a program's signal to itself."""
+
 
 def install(programs: Path, name: str, script: str) -> None:
     (programs / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -95,7 +98,7 @@ def answer(attack):
 """
 
 PRELUDE = textwrap.dedent(f"""
-    import ctypes, os, signal, socket, subprocess, time
+    import ctypes, fcntl, os, signal, socket, struct, subprocess, time
     from pathlib import Path
     numbers = {NUMBERS}
     server = os.getppid()

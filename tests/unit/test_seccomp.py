@@ -10,7 +10,7 @@ from docserver.ocr.sandbox import seccomp, syscalls
 
 @pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
 def test_a_filter_is_sound(machine: str) -> None:
-    filters = seccomp.assemble(machine, server=4711, group=4711)
+    filters = seccomp.assemble(machine, process=4711)
 
     assert filters[-1][0] == seccomp.RETURN
     assert all(index + 1 + max(true, false) < len(filters) for index, (_, true, false, _) in enumerate(filters[:-1]))

@@ -176,8 +176,6 @@ def _end_with_server() -> None:
 
 def _wait_and_kill(sentinel: int) -> None:
     connection.wait([sentinel])
-    # Name the group by its number and not by 0 (the own group). The seccomp filter refuses signals to the group of this
-    # process's parent. If the server died early, the parent is another process, whose group may appear as 0.
     os.killpg(os.getpid(), signal.SIGKILL)
 
 

@@ -9,7 +9,7 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from docserver.ocr.sandbox import syscalls
@@ -40,13 +40,34 @@ RETURN = 0x06
 
 NEW_NAMESPACES = 0x7E020000
 CLONE_PARENT = 0x00008000
-TIOCSTI = 0x5412
-TIOCLINUX = 0x541C
+ALLOWED_FCNTL = (
+    0,  # F_DUPFD
+    1,  # F_GETFD
+    2,  # F_SETFD
+    3,  # F_GETFL
+    4,  # F_SETFL
+    1030,  # F_DUPFD_CLOEXEC
+    1032,  # F_GETPIPE_SZ
+)
+"""Among the refused commands are those that send another process a signal (F_SETOWN, F_SETOWN_EX, F_SETSIG, F_NOTIFY)
+and those that lock the stored original, which may have the document as another name (locks, F_SETLEASE)."""
+ALLOWED_IOCTL = (
+    0x5401,  # TCGETS: isatty()
+    0x802C542A,  # TCGETS2: isatty() of later C libraries
+    0x5413,  # TIOCGWINSZ
+    0x541B,  # FIONREAD
+    0x5421,  # FIONBIO
+    0x5450,  # FIONCLEX
+    0x5451,  # FIOCLEX
+)
+"""Among the refused requests are those that change a file's flags or share its blocks, which Landlock does not cover,
+those that name a receiver of signals (FIOSETOWN, SIOCSPGRP), and those that type into a terminal (TIOCSTI)."""
 REFUSED_PRCTL = (
     1,  # PR_SET_PDEATHSIG: outlive the server
     4,  # PR_SET_DUMPABLE: hide its resource use from the server
     35,  # PR_SET_MM: show another program or command line in /proc
     36,  # PR_SET_CHILD_SUBREAPER: let orphans go
+    62,  # PR_SCHED_CORE: share or take away a core with another process
     0x59616D61,  # PR_SET_PTRACER: let another process trace it
 )
 
@@ -63,13 +84,12 @@ def supported() -> bool:
     return platform.machine() in ARCHITECTURES
 
 
-def install(*, server: int, group: int) -> None:
-    """Filter the system calls of this process and its descendants. Even without Landlock, they cannot send signals to
-    the server, which has the process id `server` and the process group `group`.
+def install() -> None:
+    """Filter the system calls of this process and its descendants.
 
-    Needs no-new-privileges and a single thread. Raises OSError if the kernel refuses.
+    Needs no-new-privileges, a single thread, and a process group of its own. Raises OSError if the kernel refuses.
     """
-    instructions = assemble(platform.machine(), server=server, group=group)
+    instructions = assemble(platform.machine(), process=os.getpid())
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
     program = _Program(len(code) // 8, code)
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(program), 0, 0):
@@ -77,8 +97,8 @@ def install(*, server: int, group: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def assemble(machine: str, *, server: int, group: int) -> list[_Instruction]:
-    """The filter as instructions of classic BPF."""
+def assemble(machine: str, *, process: int) -> list[_Instruction]:
+    """The filter as instructions of classic BPF. `process` is the id of the filtered process, which leads its group."""
     judged = syscalls.JUDGED[machine]
     filters = [
         (LOAD, 0, 0, ARCHITECTURE_OFFSET),
@@ -98,11 +118,11 @@ def assemble(machine: str, *, server: int, group: int) -> list[_Instruction]:
     filters += _refused_if(judged["prlimit64"], 0, (EQUAL, 1, 0, 0))
     for option in REFUSED_PRCTL:
         filters += _refused_if(judged["prctl"], 0, (EQUAL, 0, 1, option))
-    for request in (TIOCSTI, TIOCLINUX):
-        filters += _refused_if(judged["ioctl"], 1, (EQUAL, 0, 1, request))
-    for target in (server, -group, -1):
-        filters += _refused_if(judged["kill"], 0, (EQUAL, 0, 1, target & 0xFFFFFFFF))
-    filters += _refused_if(judged["tgkill"], 0, (EQUAL, 0, 1, server))
+    filters += _allowed_only(judged["ioctl"], 1, ALLOWED_IOCTL)
+    filters += _allowed_only(judged["fcntl"], 1, ALLOWED_FCNTL)
+    # List the allowed targets and not the refused ones: every process has as many names as it has threads, and a group.
+    filters += _allowed_only(judged["kill"], 0, (process, -process & 0xFFFFFFFF, 0))
+    filters += _allowed_only(judged["tgkill"], 0, (process,))
     return [*filters, (RETURN, 0, 0, ALLOW)]
 
 
@@ -113,6 +133,17 @@ def _refused_if(number: int, argument: int, test: _Instruction) -> list[_Instruc
         # Load only the low half of the argument, because all these arguments are ints.
         (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
         test,
+        (RETURN, 0, 0, REFUSE),
+        (LOAD, 0, 0, NUMBER_OFFSET),
+    ]
+
+
+def _allowed_only(number: int, argument: int, values: Sequence[int]) -> list[_Instruction]:
+    """Refuse a call unless its argument is one of these values."""
+    return [
+        (EQUAL, 0, len(values) + 3, number),
+        (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
+        *((EQUAL, len(values) - index, 0, value) for index, value in enumerate(values)),
         (RETURN, 0, 0, REFUSE),
         (LOAD, 0, 0, NUMBER_OFFSET),
     ]
