@@ -1,167 +1,214 @@
 """The process killed at each step of accept, claim, save, finish, cancel and delete, and started again."""
 
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import aiohttp
 import pytest
 
-from tests.faults.place import Place
+from tests.faults.place import Accepted, Place
 from tests.support.fault_launcher import Fault
 from tests.support.service import Service
+from tests.support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    run: Callable[[Place, "Point"], Awaitable[None]]
-    fault: Fault
+    """Where a process is killed: before or after a call of this function of docserver."""
+
+    name: str
+    function: str
+    when: str = "after"
+    at_call: int = 1
+    """Counted from 1, from the request that is to kill the process."""
     done: bool = False
-    """Whether what the client asked for is done for certain, although nobody has told it; else certainly nothing is."""
+    """True if what the client asked for is certainly done, although nobody has told it; else it is certainly not."""
 
 
-async def accepting(place: Place, point: Point) -> None:
-    """The second upload kills the API."""
-    doomed = await place.start(slots="0", faults=[point.fault])
-    await place.must_upload(doomed)
-    assert await place.upload(doomed) is None
-    assert await doomed.ended() == -signal.SIGKILL
+class Doomed:
+    """A service that is killed at one point after the other, each time by a process that has started after the last."""
 
-    again = await place.start()
-    await place.assert_kept(again, uncertain=int(point.done))
-    assert await place.one("SELECT COUNT(*) FROM {}.documents") == 1 + int(point.done)
-    await place.assert_clean()
+    def __init__(self, place: Place, *args: str, **settings: str) -> None:
+        self._place = place
+        self._args = args
+        self._settings = settings
+        self._armed = place.data_dir.with_name("armed")
+        self.service: Service
 
+    async def start(self, point: Point | None) -> None:
+        """Start the process that will be killed at this point, once it is armed."""
+        faults = (
+            [Fault(f"docserver.{point.function}", point.when, point.at_call, while_there=str(self._armed))]
+            if point
+            else []
+        )
+        self.service = await self._place.start(*self._args, faults=faults, **self._settings)
 
-async def reading(place: Place, point: Point) -> None:
-    """A worker is killed over a document of one page or the one of two that comes after it."""
-    api = await place.start(slots="0")
-    await place.must_upload(api)
-    await place.must_upload(api, pages=2)
-    doomed = await place.start("--worker-only", faults=[point.fault])
-    assert await doomed.ended() == -signal.SIGKILL
+    def arm(self) -> None:
+        """From now on, calls of the point's function count."""
+        self._armed.touch()
 
-    await place.start("--worker-only")
-    await place.assert_kept(api)
-    await place.assert_clean()
-
-
-async def deleting(place: Place, point: Point) -> None:
-    """A deletion kills the API."""
-    doomed = await place.start(slots="0", faults=[point.fault])
-    await place.must_upload(doomed)
-    deleted = await place.must_upload(doomed)
-    await _asks_the_doomed(doomed, "DELETE", f"/v1/documents/{deleted.document_id}")
-
-    again = await place.start()
-    if point.done:
-        place.accepted.remove(deleted)
-        async with again.http.get(f"/v1/documents/{deleted.document_id}") as response:
-            assert response.status == 410
-        async with again.http.get(f"/v1/jobs/{deleted.job_id}") as response:
-            assert response.status in (404, 410)
-    await place.assert_kept(again)
-    await place.assert_clean()
-    assert (deleted.document_id in place.originals()) is not point.done
+    async def killed(self) -> None:
+        """Wait for its end."""
+        assert await self.service.ended() == -signal.SIGKILL
+        self._armed.unlink()
 
 
-async def cancelling(place: Place, point: Point) -> None:
-    """A cancel kills the API."""
-    doomed = await place.start(slots="0", faults=[point.fault])
-    await place.must_upload(doomed)
-    cancelled = await place.must_upload(doomed)
-    await _asks_the_doomed(doomed, "POST", f"/v1/jobs/{cancelled.job_id}/cancel")
-
-    again = await place.start()
-    if point.done:
-        assert (await again.finished(cancelled.job_id))["status"] == "cancelled"
-        async with again.http.post(f"/v1/jobs/{cancelled.job_id}/retry") as response:
-            assert response.status == 202
-    await place.assert_kept(again)
-    await place.assert_clean()
-
-
-async def _asks_the_doomed(doomed: Service, method: str, path: str) -> None:
-    with suppress(aiohttp.ClientError):
-        await doomed.http.request(method, path)
-    assert await doomed.ended() == -signal.SIGKILL
-
-
-def _accept(place: str, when: str = "after", *, done: bool = False, at_call: int = 2) -> Point:
-    return Point(accepting, Fault(f"docserver.{place}", when, at_call), done)
-
-
-def _read(place: str, when: str = "after", *, at_call: int = 1) -> Point:
-    return Point(reading, Fault(f"docserver.{place}", when, at_call))
-
-
-def _delete(place: str, when: str = "after", *, done: bool = False) -> Point:
-    return Point(deleting, Fault(f"docserver.{place}", when), done)
-
-
-def _cancel(place: str, when: str = "after", *, done: bool = False, at_call: int = 1) -> Point:
-    return Point(cancelling, Fault(f"docserver.{place}", when, at_call), done)
-
-
-POINTS: Mapping[str, Point] = MappingProxyType(
-    {
-        "accept: before anything is on disk": _accept("storage.local:LocalStorage.receive", "before"),
-        "accept: the upload is on disk": _accept("storage.local:LocalStorage.receive"),
-        "accept: before the file gets its name": _accept("storage.local:LocalStorage.keep", "before"),
-        # The first upload syncs two directories, and so does the second.
-        "accept: renamed, not synced": _accept("storage.local:_sync_directory", "before", at_call=4),
-        "accept: the file is kept": _accept("storage.local:LocalStorage.keep"),
-        "accept: the document is inserted": _accept("database.tables.documents:insert"),
-        "accept: the job is inserted": _accept("database.tables.jobs:insert"),
-        "accept: committed": _accept("documents.intake:_commit", done=True),
-        "accept: shown to readers": _accept("jobs.notify:publish", done=True),
-        "accept: before it is announced": _accept("jobs.notify:announce", "before", done=True),
-        "accept: announced": _accept("jobs.notify:announce", done=True),
-        "accept: before the answer": _accept("documents.queries:final_job", done=True),
-        "claim: an announcement is taken": _read("redis.queue:Queue.take"),
-        "claim: the right to open is taken": _read("database.tables.claims:take_opening"),
-        "claim: the right to open is committed": _read("jobs.leases:Claims._take"),
-        "claim: before the document is opened": _read("ocr.server.slot:Slot.open", "before"),
-        "claim: the document is opened": _read("ocr.server.slot:Slot.open"),
-        "claim: the number of pages is set": _read("database.tables.jobs:opened"),
-        "claim: the pages are inserted": _read("database.tables.pages:insert"),
-        "claim: the first page is taken": _read("database.tables.claims:take_pages"),
-        "claim: the pages are committed": _read("jobs.transitions:open_pages", at_call=2),
-        "claim: the second page is taken": _read("jobs.leases:Claims._take_pages"),
-        "claim: before the rest is announced": _read("jobs.notify:announce", "before"),
-        "claim: the rest is announced": _read("jobs.notify:announce"),
-        "save: before the page is read": _read("ocr.server.slot:Slot.read", "before"),
-        "save: the page is read": _read("ocr.server.slot:Slot.read"),
-        "save: the page is written": _read("database.tables.pages:finish"),
-        "save: the page is counted": _read("database.tables.jobs:count_pages"),
-        "save: one page of two is committed": _read("jobs.transitions:settle_pages"),
-        "finish: before the status": _read("database.tables.jobs:finish", "before"),
-        "finish: the status is written": _read("database.tables.jobs:finish"),
-        "finish: the end is in the history": _read("database.tables.job_history:add"),
-        "finish: the end is read again": _read("jobs.transitions:_end"),
-        "finish: the only page is committed": _read("jobs.transitions:open_pages"),
-        "finish: the last page is committed": _read("jobs.transitions:settle_pages", at_call=2),
-        "finish: before it is shown": _read("jobs.notify:publish", "before", at_call=2),
-        "finish: shown to readers": _read("jobs.notify:publish", at_call=2),
-        "delete: the row is gone": _delete("database.tables.documents:delete"),
-        "delete: it is remembered": _delete("database.tables.deletions:remember"),
-        "delete: committed": _delete("documents.deletion:_delete_rows", done=True),
-        "delete: the file is gone": _delete("storage.local:LocalStorage.delete", done=True),
-        "delete: forgotten by readers": _delete("redis.cache:Cache.forget", done=True),
-        "delete: taken out of the list": _delete("redis.queue:Queue.remove", done=True),
-        "cancel: the pages are free": _cancel("database.tables.claims:revoke_pages"),
-        "cancel: committed": _cancel("jobs.transitions:cancel", done=True),
-        "cancel: before it is shown": _cancel("jobs.notify:publish", "before", done=True, at_call=3),
-        "cancel: taken out of the list": _cancel("redis.queue:Queue.remove", done=True),
-    }
+ACCEPT = (
+    Point("before anything is on disk", "storage.local:LocalStorage.receive", "before"),
+    Point("the upload is on disk", "storage.local:LocalStorage.receive"),
+    Point("before the file gets its name", "storage.local:LocalStorage.keep", "before"),
+    # An upload syncs two directories.
+    Point("renamed, not synced", "storage.local:_sync_directory", "before", at_call=2),
+    Point("the file is kept", "storage.local:LocalStorage.keep"),
+    Point("the document is inserted", "database.tables.documents:insert"),
+    Point("the job is inserted", "database.tables.jobs:insert"),
+    Point("committed", "documents.intake:_commit", done=True),
+    Point("shown to readers", "jobs.notify:publish", done=True),
+    Point("before it is announced", "jobs.notify:announce", "before", done=True),
+    Point("announced", "jobs.notify:announce", done=True),
+    Point("before the answer", "documents.queries:final_job", done=True),
 )
 
+CLAIM = (
+    Point("an announcement is taken", "redis.queue:Queue.take"),
+    Point("the right to open is taken", "database.tables.claims:take_opening"),
+    Point("the right to open is committed", "jobs.leases:Claims._take"),
+    Point("before the document is opened", "ocr.server.slot:Slot.open", "before"),
+    Point("the document is opened", "ocr.server.slot:Slot.open"),
+    Point("the number of pages is set", "database.tables.jobs:opened"),
+    Point("the pages are inserted", "database.tables.pages:insert"),
+    Point("the first page is taken", "database.tables.claims:take_pages"),
+    Point("the pages are committed", "jobs.transitions:open_pages", at_call=2),
+    Point("the second page is taken", "jobs.leases:Claims._take_pages"),
+    Point("before the rest is announced", "jobs.notify:announce", "before"),
+    Point("the rest is announced", "jobs.notify:announce"),
+)
 
-@pytest.mark.parametrize("name", POINTS)
-async def test_a_kill_loses_nothing_accepted_and_leaves_nothing_half_done(place: Place, name: str) -> None:
-    point = POINTS[name]
-    await point.run(place, point)
+SAVE = (
+    Point("before the page is read", "ocr.server.slot:Slot.read", "before"),
+    Point("the page is read", "ocr.server.slot:Slot.read"),
+    Point("the page is written", "database.tables.pages:finish"),
+    Point("the page is counted", "database.tables.jobs:count_pages"),
+    Point("one page of two is committed", "jobs.transitions:settle_pages"),
+)
+
+FINISH = (
+    Point("before the status", "database.tables.jobs:finish", "before"),
+    Point("the status is written", "database.tables.jobs:finish"),
+    Point("the end is in the history", "database.tables.job_history:add"),
+    Point("the end is read again", "jobs.transitions:_end"),
+    Point("the only page is committed", "jobs.transitions:open_pages"),
+    Point("the last page is committed", "jobs.transitions:settle_pages", at_call=2),
+    Point("before it is shown", "jobs.notify:publish", "before", at_call=2),
+    Point("shown to readers", "jobs.notify:publish", at_call=2),
+)
+
+DELETE = (
+    Point("the row is gone", "database.tables.documents:delete"),
+    Point("it is remembered", "database.tables.deletions:remember"),
+    Point("committed", "documents.deletion:_delete_rows", done=True),
+    Point("the file is gone", "storage.local:LocalStorage.delete", done=True),
+    Point("forgotten by readers", "redis.cache:Cache.forget", done=True),
+    Point("taken out of the list", "redis.queue:Queue.remove", done=True),
+)
+
+CANCEL = (
+    Point("the pages are free", "database.tables.claims:revoke_pages"),
+    Point("committed", "jobs.transitions:cancel", done=True),
+    Point("before it is shown", "jobs.notify:publish", "before", done=True),
+    Point("taken out of the list", "redis.queue:Queue.remove", done=True),
+)
+
+READING: Mapping[str, Sequence[Point]] = MappingProxyType({"claim": CLAIM, "save": SAVE, "finish": FINISH})
+
+
+async def test_an_api_that_is_killed_while_it_accepts_an_upload_keeps_what_it_has_accepted(place: Place) -> None:
+    doomed = Doomed(place)
+    await doomed.start(ACCEPT[0])
+    await place.must_upload(doomed.service)
+    kept_without_answer = 0
+    for point, following in zip(ACCEPT, (*ACCEPT[1:], None), strict=True):
+        doomed.arm()
+        assert await place.upload(doomed.service) is None, point
+        await doomed.killed()
+        kept_without_answer += point.done
+
+        await doomed.start(following)
+        await place.assert_kept(doomed.service, uncertain=kept_without_answer)
+        assert await place.one("SELECT COUNT(*) FROM {}.documents") == 1 + kept_without_answer, point
+    await place.assert_clean()
+
+
+@pytest.mark.parametrize("step", READING)
+async def test_pages_of_a_worker_that_is_killed_are_read_by_the_next_one(place: Place, step: str) -> None:
+    points = READING[step]
+    api = await place.start(slots="0")
+    doomed = Doomed(place, "--worker-only")
+    await doomed.start(points[0])
+    for _, following in zip(points, (*points[1:], None), strict=True):
+        doomed.arm()
+        await place.must_upload(api)
+        await place.must_upload(api, pages=2)
+        await doomed.killed()
+
+        await doomed.start(following)
+        await place.assert_kept(api)
+    await place.assert_clean()
+
+
+async def test_an_api_that_is_killed_while_it_deletes_has_deleted_everything_or_nothing(place: Place) -> None:
+    doomed = Doomed(place, slots="0")
+    await doomed.start(DELETE[0])
+    for point, following in zip(DELETE, (*DELETE[1:], None), strict=True):
+        await place.must_upload(doomed.service)
+        deleted = await place.must_upload(doomed.service)
+        await _ask(doomed, "DELETE", f"/v1/documents/{deleted.document_id}")
+
+        await doomed.start(following)
+        async with doomed.service.http.get(f"/v1/documents/{deleted.document_id}") as response:
+            assert response.status == (410 if point.done else 200), point
+        if point.done:
+            place.accepted.remove(deleted)
+            # The process died before it told the cache and the storage; maintenance does it.
+            await until(partial(_is_gone, place, doomed.service, deleted))
+    await place.start("--worker-only")
+    await place.assert_kept(doomed.service)
+    await place.assert_clean()
+
+
+async def test_an_api_that_is_killed_while_it_cancels_has_cancelled_the_whole_job_or_nothing(place: Place) -> None:
+    doomed = Doomed(place, slots="0")
+    await doomed.start(CANCEL[0])
+    for point, following in zip(CANCEL, (*CANCEL[1:], None), strict=True):
+        await place.must_upload(doomed.service)
+        cancelled = await place.must_upload(doomed.service)
+        await _ask(doomed, "POST", f"/v1/jobs/{cancelled.job_id}/cancel")
+
+        await doomed.start(following)
+        if point.done:
+            assert (await doomed.service.finished(cancelled.job_id))["status"] == "cancelled", point
+            async with doomed.service.http.post(f"/v1/jobs/{cancelled.job_id}/retry") as response:
+                assert response.status == 202, point
+    await place.start("--worker-only")
+    await place.assert_kept(doomed.service)
+    await place.assert_clean()
+
+
+async def _is_gone(place: Place, service: Service, deleted: Accepted) -> bool:
+    async with service.http.get(f"/v1/jobs/{deleted.job_id}") as response:
+        return response.status in (404, 410) and deleted.document_id not in place.originals()
+
+
+async def _ask(doomed: Doomed, method: str, path: str) -> None:
+    """Send the request that kills the service."""
+    doomed.arm()
+    with suppress(aiohttp.ClientError):
+        await doomed.service.http.request(method, path)
+    await doomed.killed()

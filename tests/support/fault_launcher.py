@@ -28,8 +28,9 @@ class Fault:
     at_call: int = 1
     """Counted from 1; calls before this one are not touched."""
     errno: int = 0
-    """Of an OSError that every call from then on raises, while the file `while_there` exists; 0 kills instead."""
+    """Of an OSError that every call from then on raises; 0 kills instead."""
     while_there: str = ""
+    """A file: calls that are made while it is missing do not count, and nothing happens. Empty: all calls count."""
     shift_s: float = 0.0
     """Added to what the function returns, for clocks; then nothing else happens."""
     sets: float | None = None
@@ -92,14 +93,15 @@ def _striker(fault: Fault) -> Callable[[str], None]:
         nonlocal calls
         if when != fault.when:
             return
+        if fault.while_there and not os.path.exists(fault.while_there):  # noqa: PTH110 - pathlib may be what is being hurt
+            return
         calls += 1
         if calls < fault.at_call:
             return
         if not fault.errno:
             os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(60)
-        if os.path.exists(fault.while_there):  # noqa: PTH110 - pathlib may be what is being hurt
-            raise OSError(fault.errno, os.strerror(fault.errno))
+        raise OSError(fault.errno, os.strerror(fault.errno))
 
     return strike
 
