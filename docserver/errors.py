@@ -168,5 +168,11 @@ class StorageUnavailable(Unavailable):
     code = "storage_unavailable"
 
 
+class ListTooSlow(ServiceError):
+    """A list took too long. This is no 503, because the same request would take as long again."""
+
+    status, code, title = 504, "list_too_slow", "The list takes too long"
+
+
 class StorageFull(ServiceError):
     status, code, title = 507, "storage_full", "No room to store the upload"

@@ -89,16 +89,16 @@ class Maintenance:
 
     async def _is_leader(self) -> bool:
         lease_s = ROUNDS_PER_LEASE * self._resources.settings.maintenance_s
-        async with self._resources.db.session() as cur:
+        async with self._resources.maintenance_db.session() as cur:
             return await leader.acquire(cur, TASK, holder=self._id, lease_s=lease_s)
 
     async def _resign(self) -> None:
         with suppress(DatabaseUnavailable, TimeoutError):
-            async with asyncio.timeout(RESIGN_S), self._resources.db.session() as cur:
+            async with asyncio.timeout(RESIGN_S), self._resources.maintenance_db.session() as cur:
                 await leader.resign(cur, TASK, holder=self._id)
 
     async def _expire_leases(self) -> None:
-        async with self._resources.db.session() as cur:
+        async with self._resources.maintenance_db.session() as cur:
             expired = await claims.jobs_with_expired_leases(cur, limit=EXPIRED_AT_ONCE)
         for job_id in expired:
             job = await transitions.reap(self._resources.db, job_id)
@@ -110,7 +110,7 @@ class Maintenance:
         """Repeat lost announcements. Remove those of deleted or final jobs, so that the list does not grow forever."""
         queue = self._resources.queue
         announced = await queue.announced(limit=ANNOUNCED_AT_ONCE)
-        async with self._resources.db.session() as cur:
+        async with self._resources.maintenance_db.session() as cur:
             waiting = await jobs.runnable(cur, limit=ANNOUNCED_AT_ONCE)
             unfinished = await jobs.unfinished(cur, announced) if announced else set()
         if stale := [job_id for job_id in announced if job_id not in unfinished]:
@@ -119,13 +119,13 @@ class Maintenance:
             log.info("announcements repeated", extra={"jobs": repeated})
 
     async def _expire_documents(self) -> None:
-        async with self._resources.db.session() as cur:
+        async with self._resources.maintenance_db.session() as cur:
             expired = await documents.expired(cur, limit=EXPIRED_AT_ONCE)
         for document_id in expired:
             await deletion.expire(self._resources, document_id)
 
     async def _clear_deletions(self) -> None:
-        async with self._resources.db.session() as cur:
+        async with self._resources.maintenance_db.session() as cur:
             uncleared = await deletions.uncleared(cur, limit=EXPIRED_AT_ONCE)
             await deletions.forget(cur, older_than_s=DELETED_KEPT_S, limit=ANNOUNCED_AT_ONCE)
         for document_id, job_ids in uncleared:
@@ -141,7 +141,7 @@ class Maintenance:
         orphans: set[UUID] = set()
         for start in range(0, len(old), FILES_AT_ONCE):
             batch = old[start : start + FILES_AT_ONCE]
-            async with self._resources.db.session() as cur:
+            async with self._resources.maintenance_db.session() as cur:
                 orphans |= set(batch) - await documents.existing(cur, batch)
         for document_id in orphans & self._orphans:
             await storage.delete(document_id)

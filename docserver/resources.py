@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from docserver.database.connection import Database
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
@@ -21,6 +22,12 @@ from docserver.settings import Settings
 from docserver.storage import Storage
 from docserver.storage.local import LocalStorage
 
+BULK_FACTOR = 3
+"""Statements of maintenance work on up to thousands of rows, so they may take this many times as long as others."""
+
+HEALTH_S = 2.0
+"""Longest wait of a health check for the database, in seconds."""
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -28,6 +35,13 @@ class Resources:
 
     settings: Settings
     db: Database
+    """For uploads, workers, and changes that clients ask for."""
+    reads: Database
+    """For the jobs, documents and results that clients read."""
+    lists: Database
+    """For lists of documents."""
+    maintenance_db: Database
+    health_db: Database
     redis: Redis
     queue: Queue
     cache: Cache
@@ -51,7 +65,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count)
     storage = LocalStorage(settings.data_dir)
     await storage.prepare()
-    db = Database(settings.mysql_url, size=settings.mysql_pool_size, timeout_s=settings.mysql_timeout_s)
+    databases = _databases(settings)
     redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
     changes = Changes(redis)
     listening = asyncio.create_task(changes.listen())
@@ -59,7 +73,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         with private_directory(settings.data_dir / "scratch") as scratch:
             yield Resources(
                 settings=settings,
-                db=db,
+                **databases,
                 redis=redis,
                 queue=Queue(redis),
                 cache=Cache(redis, ttl_s=TTL_S, max_result_bytes=LARGE_RESULT_BYTES),
@@ -76,4 +90,20 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         with suppress(asyncio.CancelledError):
             await listening
         await redis.close()
-        await db.close()
+        for database in databases.values():
+            await database.close()
+
+
+def _databases(settings: Settings) -> dict[str, Database]:
+    """The pools of `Resources`, by name. Each kind of work has connections of its own, so none can take another's."""
+    size, timeout_s = settings.mysql_pool_size, settings.mysql_timeout_s
+    for_clients = max(1, (size - 2) // 4)
+    # Half the time is plenty for statements that find rows by id, and enough for a list that a person waits for.
+    read = partial(Database, settings.mysql_url, size=for_clients, timeout_s=timeout_s / 2, bounded_queue=True)
+    return {
+        "db": Database(settings.mysql_url, size=size - 2 * for_clients - 2, timeout_s=timeout_s),
+        "reads": read(),
+        "lists": read(),
+        "maintenance_db": Database(settings.mysql_url, size=1, timeout_s=timeout_s * BULK_FACTOR),
+        "health_db": Database(settings.mysql_url, size=1, timeout_s=min(timeout_s, HEALTH_S)),
+    }

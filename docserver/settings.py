@@ -137,7 +137,7 @@ class Settings:
     upload_timeout_s: float = _setting(1800.0, "longest time for one upload to arrive", least=0.1)
 
     # Settings for experts: database, Redis, and workers.
-    mysql_pool_size: int = _setting(10, "most database connections of one process", least=2)
+    mysql_pool_size: int = _setting(16, "most database connections of one process", least=5)
     mysql_timeout_s: float = _setting(10.0, "longest wait for one database statement", least=0.1)
     redis_timeout_s: float = _setting(1.0, "longest wait for one Redis command", least=0.05)
     lease_s: float = _setting(30.0, "time after which the pages of a silent worker pass to others", least=1)

@@ -6,6 +6,7 @@ may hand out a connection with a stale snapshot.
 
 import asyncio
 import logging
+import math
 import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -37,6 +38,16 @@ within a transaction loses its locks. The pool replaces an idle connection that 
 CONTENTION = (1205, 1213)
 """Error numbers of the server: lock wait timeout, deadlock."""
 
+TOO_LONG = (1969, 3024)
+"""Error numbers of MariaDB and MySQL: the statement ran longer than the session allows."""
+
+SERVER_SHARE = 0.9
+"""The server ends a statement after this share of the time that the caller waits for it, so that its error still
+arrives. MySQL ends only SELECT in this way, MariaDB any statement."""
+
+WAITING_PER_CONNECTION = 8
+"""Most callers that wait for each connection of a pool with `bounded_queue`. Further ones are refused at once."""
+
 RETRY_AFTER_S = 5
 """Sent as Retry-After while the database does not answer."""
 
@@ -51,6 +62,10 @@ class CommitUnknown(DatabaseUnavailable):
 
 class Contended(DatabaseUnavailable):
     """The server rolled the transaction back in favour of another one; it can be tried again at once."""
+
+
+class StatementTooLong(DatabaseUnavailable):
+    """The server ended the statement because it ran too long. The server itself is well."""
 
 
 class Cursor:
@@ -114,7 +129,7 @@ FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError
 def _unavailable(error: BaseException) -> DatabaseUnavailable:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     log.warning("database fault", extra={"fault": type(error).__name__, "number": number})
-    kind = Contended if number in CONTENTION else DatabaseUnavailable
+    kind = Contended if number in CONTENTION else StatementTooLong if number in TOO_LONG else DatabaseUnavailable
     return kind("The database does not answer; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
@@ -145,10 +160,11 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
         cursorclass=_QuietCursor,
     )
     # The caller gives up a statement after `timeout_s`; with this setting, the server ends the statement too.
+    server_s = timeout_s * SERVER_SHARE
     bound = (
-        f"max_statement_time = {timeout_s}"
+        f"max_statement_time = {server_s}"
         if "mariadb" in connection.get_server_info().lower()
-        else f"max_execution_time = {int(timeout_s * 1000)}"
+        else f"max_execution_time = {math.ceil(server_s * 1000)}"
     )
     try:
         async with connection.cursor() as cursor:
@@ -166,10 +182,15 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
 class Database:
     """A pool of at most `size` connections. It opens them when needed, so the server may be down when it is created."""
 
-    def __init__(self, url: str, *, size: int, timeout_s: float) -> None:
+    def __init__(self, url: str, *, size: int, timeout_s: float, bounded_queue: bool = False) -> None:
+        """`timeout_s` is the longest wait for a connection, and for each statement. With `bounded_queue`, only a few
+        callers may wait for a connection.
+        """
         self.address = Address.parse(url)
         self._timeout_s = timeout_s
         self._free = asyncio.Semaphore(size)
+        self._waiting = 0
+        self._most_waiting = size * WAITING_PER_CONNECTION if bounded_queue else math.inf
         self._idle: list[tuple[Any, float]] = []
         self._closed = False
 
@@ -210,11 +231,7 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         until = asyncio.get_running_loop().time() + self._timeout_s
-        try:
-            async with asyncio.timeout_at(until):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise _unavailable(error) from error
+        await self._wait_for_turn(until)
         connection = None
         try:
             connection = await self._living(until)
@@ -231,6 +248,19 @@ class Database:
             if connection is not None and not connection.closed:
                 self._idle.append((connection, time.monotonic()))
             self._free.release()
+
+    async def _wait_for_turn(self, until: float) -> None:
+        if self._waiting >= self._most_waiting:
+            detail = "Too many requests read from the database at the same time; try again soon."
+            raise DatabaseUnavailable(detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+        self._waiting += 1
+        try:
+            async with asyncio.timeout_at(until):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise _unavailable(error) from error
+        finally:
+            self._waiting -= 1
 
     async def _living(self, until: float) -> Any:
         """An idle connection that still works, or a new one; raises DatabaseUnavailable if there is none in time."""

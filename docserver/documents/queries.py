@@ -3,14 +3,17 @@
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
+from docserver.database.connection import StatementTooLong
 from docserver.database.tables import deletions, documents, jobs
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.errors import (
     DatabaseUnavailable,
     Gone,
+    ListTooSlow,
     NotFound,
     RedisUnavailable,
 )
@@ -46,9 +49,7 @@ async def job(resources: Resources, job_id: UUID) -> CachedJob:
             cached = await resources.cache.job(job_id, stale=True)
             if cached is None:
                 raise
-    if cached.status is Status.PENDING:
-        return await _with_queue_position(resources, cached, job_id)
-    return cached
+    return await _with_queue_position(resources, cached, job_id)
 
 
 async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> CachedJob:
@@ -69,16 +70,16 @@ async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> Cac
 
 
 async def accepted(resources: Resources, committed: Job, *, wait_s: float) -> CachedJob:
-    """The job of an upload, as `final_job` returns it. If neither database nor cache has it, it is as committed."""
-    try:
-        return await final_job(resources, committed.id, wait_s=wait_s)
-    except DatabaseUnavailable:
-        return CachedJob.of(committed)
+    """The job of an upload. It is as committed, unless the client waits for its end and the job can be read."""
+    if wait_s:
+        with suppress(DatabaseUnavailable):
+            return await final_job(resources, committed.id, wait_s=wait_s)
+    return await _with_queue_position(resources, CachedJob.of(committed), committed.id)
 
 
 async def document(resources: Resources, document_id: UUID) -> tuple[Document, list[Job]]:
     """A document and its jobs, latest first; raises NotFound and Gone."""
-    async with resources.db.session() as cur:
+    async with resources.reads.session() as cur:
         row = await documents.find(cur, document_id)
         if row is None:
             if await deletions.was_deleted(cur, document_id):
@@ -90,16 +91,22 @@ async def document(resources: Resources, document_id: UUID) -> tuple[Document, l
 async def document_list(
     resources: Resources, narrowed: Filter, *, newest_first: bool, after: Position | None, limit: int, offset: int
 ) -> ListPart:
-    """A part of the list of the documents that pass the filter."""
+    """A part of the list of the documents that pass the filter; raises ListTooSlow."""
     of_order = documents.list_newest_first if newest_first else documents.list_oldest_first
-    async with resources.db.session() as cur:
-        total = await documents.count(cur, narrowed)
-        items = await of_order(cur, narrowed, after=after, limit=limit, offset=offset)
+    try:
+        async with resources.lists.session() as cur:
+            total = await documents.count(cur, narrowed)
+            items = await of_order(cur, narrowed, after=after, limit=limit, offset=offset)
+    except StatementTooLong as error:
+        raise ListTooSlow(
+            "The list took too long to make; narrow it by date_from and date_to, or follow next_cursor in place of a "
+            "large offset."
+        ) from error
     return ListPart(items, total)
 
 
 async def _job_from_database(resources: Resources, job_id: UUID) -> CachedJob:
-    async with resources.db.session() as cur:
+    async with resources.reads.session() as cur:
         row = await jobs.find(cur, job_id)
     if row is None:
         raise NotFound("There is no such job.")
@@ -109,6 +116,9 @@ async def _job_from_database(resources: Resources, job_id: UUID) -> CachedJob:
 
 
 async def _with_queue_position(resources: Resources, cached: CachedJob, job_id: UUID) -> CachedJob:
+    """The job with its queue position, if it is pending and Redis answers."""
+    if cached.status is not Status.PENDING:
+        return cached
     try:
         position = await resources.queue.position(job_id)
     except RedisUnavailable:

@@ -77,7 +77,7 @@ async def result(
 
 async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, client_has: ClientHas) -> ResultFile:
     """One page, as soon as it is read; raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable."""
-    async with resources.db.session() as cur:
+    async with resources.reads.session() as cur:
         job = await jobs.find(cur, job_id)
         batch = await pages.of_job(cur, job_id=job_id, after=number - 1, limit=1) if job else []
     if job is None:
@@ -120,7 +120,7 @@ async def _content(resources: Resources, job_id: UUID, selection: Sequence[range
     `version` is the job's version before the pages are read. If it is the same afterwards, no retry came between.
     """
     for _ in range(CONTENT_TRIES):
-        async with resources.db.session() as cur:
+        async with resources.reads.session() as cur:
             selected, last = await _pages(cur, job_id, selection)
             job = await jobs.find(cur, job_id)
         if job is None:
@@ -169,7 +169,7 @@ async def _write(resources: Resources, content: _Content, form: Format, *, clien
 
 
 async def _searchable_pdf(resources: Resources, content: _Content, *, client_has: ClientHas) -> ResultFile:
-    async with resources.db.session() as cur:
+    async with resources.reads.session() as cur:
         document = await documents.find(cur, content.job.document_id)
     if document is None:
         raise NotFound("There is no such job.")

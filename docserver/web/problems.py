@@ -35,6 +35,7 @@ DESCRIPTIONS: Mapping[int, str] = {
     422: "Understood, but not acceptable; errors lists the wrong fields",
     429: "Too many requests of this client; Retry-After says when to try again",
     503: "A part of the service does not answer; Retry-After says when to try again",
+    504: "The list took too long; narrow it",
     507: "No room to store it",
 }
 """What each status means, for the OpenAPI document."""

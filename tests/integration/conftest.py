@@ -33,7 +33,7 @@ from docserver.resources import Resources
 from docserver.settings import SandboxMode, Settings
 from docserver.web.app import make_app
 from tests.support.client import Client, MakeClient
-from tests.support.connections import MakeDatabase
+from tests.support.connections import MakeDatabase, with_databases
 from tests.support.engines import engine_of
 
 
@@ -150,8 +150,10 @@ async def make_db(settings: Settings) -> AsyncIterator[MakeDatabase]:
     """Pools of their own on the running server."""
     made: list[Database] = []
 
-    def make(*, size: int = 2, timeout_s: float = 10.0, url: str = settings.mysql_url) -> Database:
-        made.append(Database(url, size=size, timeout_s=timeout_s))
+    def make(
+        *, size: int = 2, timeout_s: float = 10.0, url: str = settings.mysql_url, bounded_queue: bool = False
+    ) -> Database:
+        made.append(Database(url, size=size, timeout_s=timeout_s, bounded_queue=bounded_queue))
         return made[-1]
 
     yield make
@@ -170,7 +172,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def without_database(resources: Resources, tmp_path: Path) -> AsyncIterator[Resources]:
     """Everything opened, but the database away."""
     db = Database(f"mysql:///x?unix_socket={quote(str(tmp_path / 'nothing'))}", size=2, timeout_s=1)
-    yield replace(resources, db=db)
+    yield with_databases(resources, db)
     await db.close()
 
 

@@ -25,6 +25,7 @@ from docserver.resources import Resources
 from docserver.storage import local
 from docserver.web.app import make_app
 from tests.support.client import Client, completed, get, kept_files, upload
+from tests.support.connections import with_databases
 from tests.support.raw_http import UPLOAD, wire
 from tests.support.samples import png
 from tests.support.service import form
@@ -81,7 +82,7 @@ async def no_redis(resources: Resources, broken: Path) -> AsyncIterator[Resource
 @pytest.fixture
 async def no_mysql(resources: Resources, broken: Path) -> AsyncIterator[Resources]:
     db = Database(f"mysql:///docserver?unix_socket={broken}", size=2, timeout_s=TIMEOUT_S)
-    yield replace(resources, db=db)
+    yield with_databases(resources, db)
     await db.close()
 
 

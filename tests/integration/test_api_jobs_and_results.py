@@ -213,12 +213,12 @@ async def test_without_redis_documents_are_uploaded_read_and_fetched(without_red
     server = TestServer(make_app(without_redis))
     await server.start_server()
     async with aiohttp.ClientSession(server.make_url("/")) as session:
-        job = await upload(session)  # type: ignore[arg-type]
-        state = await get(session, f"/v1/jobs/{job['job_id']}", wait=30)  # type: ignore[arg-type]
+        job = await upload(session)
+        state = await get(session, f"/v1/jobs/{job['job_id']}", wait=30)
         async with session.get(f"/v1/jobs/{job['job_id']}/result") as response:
             text = await response.text()
             limit = response.headers["RateLimit"]
-        ready = await get(session, "/readyz")  # type: ignore[arg-type]
+        ready = await get(session, "/readyz")
     await server.close()
     await running.stop(grace_s=5)
 

@@ -13,6 +13,7 @@ from docserver.database.tables import claims
 from docserver.errors import DatabaseUnavailable
 from docserver.maintenance import Maintenance
 from docserver.resources import Resources
+from tests.support.connections import with_databases
 from tests.support.redis_state import announced
 from tests.support.rows import change, claim_job, claim_pages, finish_job, make_job, opening_failures, value
 from tests.support.waiting import until
@@ -163,7 +164,7 @@ async def test_rounds_go_on_after_a_fault(resources: Resources, fault: Exception
     db = Faulty(resources.db, fault)
     _, job_id = await make_job(resources.db)
     settings = replace(resources.settings, maintenance_s=0.02)
-    running = asyncio.create_task(Maintenance(replace(resources, db=db, settings=settings)).run())  # type: ignore[arg-type]
+    running = asyncio.create_task(Maintenance(replace(with_databases(resources, db), settings=settings)).run())
     await until(lambda: db.asked >= 2)
     assert await announced(resources) == []
 
@@ -184,7 +185,7 @@ async def test_after_an_outage_workers_have_a_lease_s_time_to_show_that_they_liv
     await change(resources.db, f"UPDATE pages SET lease_until = {PAST}")
     db = Faulty(resources.db, DatabaseUnavailable("forced"))
     settings = replace(resources.settings, maintenance_s=0.01)
-    maintenance = Maintenance(replace(resources, db=db, settings=settings))  # type: ignore[arg-type]
+    maintenance = Maintenance(replace(with_databases(resources, db), settings=settings))
     running = asyncio.create_task(maintenance.run())
     await until(lambda: db.asked >= 2)
     running.cancel()

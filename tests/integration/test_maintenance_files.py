@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from docserver.errors import DatabaseUnavailable
 from docserver.maintenance import FILES_EVERY_S, FILES_GRACE_S, Maintenance
 from docserver.model import NewDocument, new_id
 from docserver.resources import Resources
+from tests.support.connections import with_databases
 from tests.support.rows import make_job
 
 
@@ -137,7 +137,7 @@ async def test_while_the_database_is_away_no_file_is_taken_for_an_orphan(
 ) -> None:
     away = Database(f"mysql:///x?unix_socket={quote(str(tmp_path / 'nothing'))}", size=2, timeout_s=1)
     path = await files.keep(uuid4(), age_s=2 * FILES_GRACE_S)
-    maintenance = Maintenance(replace(resources, db=away))
+    maintenance = Maintenance(with_databases(resources, away))
 
     with pytest.raises(DatabaseUnavailable):
         await maintenance.round()

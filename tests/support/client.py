@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient
 
 from docserver.resources import Resources
@@ -15,7 +16,7 @@ MakeClient = Callable[..., Awaitable[Client]]
 
 
 async def upload(
-    client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str
+    client: Client | ClientSession, data: bytes | None = None, filename: str = "note.png", **fields: str
 ) -> dict[str, Any]:
     """Upload a document; returns the job."""
     async with client.post("/v1/documents/upload-document", data=form(data or png(), filename, **fields)) as response:
@@ -30,7 +31,7 @@ async def post(client: Client, path: str, **more: Any) -> tuple[int, Any]:
         return response.status, await response.json()
 
 
-async def get(client: Client, path: str, **query: Any) -> Any:
+async def get(client: Client | ClientSession, path: str, **query: Any) -> Any:
     """The JSON at a path that is there."""
     async with client.get(path, params=query) as response:
         body = await response.json()
@@ -48,7 +49,7 @@ def kept_files(resources: Resources, *directories: str) -> list[Path]:
     ]
 
 
-async def completed(client: Client, job_id: str) -> dict[str, Any]:
+async def completed(client: Client | ClientSession, job_id: str) -> dict[str, Any]:
     """The job, once it is completed."""
     job: dict[str, Any] = await get(client, f"/v1/jobs/{job_id}", wait=30)
     assert job["status"] == "completed", job

@@ -1,14 +1,21 @@
 """Connections to the database as tests look at them and end them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import deletions
+from docserver.resources import Resources
 from tests.support.waiting import until
 
 MakeDatabase = Callable[..., Database]
+
+
+def with_databases(resources: Resources, db: Any) -> Resources:
+    """The resources, with this in place of each database pool."""
+    return replace(resources, db=db, reads=db, lists=db, maintenance_db=db, health_db=db)
 
 
 async def connection_id(cur: Cursor) -> int:

@@ -73,7 +73,7 @@ async def upload(request: web.Request) -> web.Response:
     query=request_schemas.ListQuery,
     schema=response_schemas.DocumentList,
     responses={200: "A part of the list; Link names the next, previous and first part"},
-    errors=(422, 429, 503),
+    errors=(422, 429, 503, 504),
     headers={200: ("Link",)},
 )
 async def list_documents(request: web.Request) -> web.Response:

@@ -51,7 +51,7 @@ async def languages(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     checks: dict[str, Callable[[], Awaitable[None]]] = {
-        "mysql": resources.db.ping,
+        "mysql": resources.health_db.ping,
         "redis": resources.redis.ping,
         "storage": resources.storage.check,
         "engine": lambda: asyncio.to_thread(check_programs),

@@ -1,0 +1,139 @@
+"""Clients whose lists take long: what they must not stop, and what they get."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+from aiohttp import ClientSession
+from pytest_aiohttp import AiohttpClient
+
+from docserver.database.connection import WAITING_PER_CONNECTION, Cursor, Database
+from docserver.database.tables import documents
+from docserver.resources import Resources, _databases
+from docserver.settings import Settings
+from docserver.web.app import make_app
+from docserver.web.listener import listening
+from tests.support.client import completed, get, upload
+from tests.support.connections import MakeDatabase, one
+from tests.support.waiting import in_time, until
+
+LIST = "/v1/documents/list-document"
+
+ENDLESS = """
+    FROM information_schema.columns a, information_schema.columns b, information_schema.columns c,
+         information_schema.columns d
+"""
+"""In place of the tables of a list: rows without end. Unlike SLEEP, this ends in an error on MySQL too."""
+
+RUNNING = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT 1 AS total, SLEEP(%)'"
+ENDLESS_RUNNING = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT COUNT(*) AS total%'"
+
+Count = Callable[..., Awaitable[int]]
+
+
+def slow_count(seconds: float) -> Count:
+    async def count(cur: Cursor, _: documents.Filter) -> int:
+        await cur.execute(f"SELECT 1 AS total, SLEEP({seconds})")
+        return 1
+
+    return count
+
+
+async def running(db: Database) -> int:
+    """How many slow lists the server is making."""
+    async with db.session() as cur:
+        return int(await one(cur, RUNNING))
+
+
+async def end_lists(db: Database) -> None:
+    """End the slow lists, as their bound would."""
+    async with db.session() as cur:
+        await cur.execute(RUNNING.replace("COUNT(*)", "id"))
+        for row in cur.rows():
+            await cur.execute(f"KILL {next(iter(row.values()))}")
+
+
+async def status_of(client: ClientSession, path: str) -> int:
+    async with client.get(path) as response:
+        await response.read()
+        return response.status
+
+
+@pytest.fixture
+async def client(resources: Resources, make_db: MakeDatabase) -> AsyncIterator[ClientSession]:
+    """A client of the API on its real listener, with one connection to the database for lists."""
+    lists = make_db(size=1, timeout_s=300.0, bounded_queue=True)
+    settings = replace(
+        resources.settings, host="127.0.0.1", port=0, rate_limit=False, request_timeout_s=300.0, grace_s=0.1
+    )
+    async with listening(settings) as listener:
+        await listener.serve(make_app(replace(resources, settings=settings, lists=lists)))
+        assert listener._socket
+        port = listener._socket.sockets[0].getsockname()[1]
+        async with ClientSession(f"http://127.0.0.1:{port}") as session:
+            yield session
+
+
+@pytest.mark.usefixtures("worker")
+async def test_clients_whose_lists_never_end_stop_neither_uploads_nor_workers_nor_reads_nor_health(
+    client: ClientSession, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "count", slow_count(600))
+    lists = [asyncio.create_task(status_of(client, LIST)) for _ in range(1 + WAITING_PER_CONNECTION + 2)]
+    await until(lambda: sum(task.done() for task in lists) == 2)
+
+    async with in_time():
+        for _ in range(2):
+            job = await upload(client)
+            await completed(client, job["job_id"])
+            assert await get(client, f"/v1/documents/{job['document_id']}")
+        health = await get(client, "/readyz")
+
+    assert health["checks"]["mysql"]["status"] == "ok"
+    assert {task.result() for task in lists if task.done()} == {503}
+    assert await running(db) == 1
+
+    # A client that hangs up does not make room for a second list while the server still makes its first.
+    for task in lists:
+        task.cancel()
+    await asyncio.gather(*lists, return_exceptions=True)
+    assert await status_of(client, LIST) == 503
+    assert await running(db) == 1
+
+    monkeypatch.setattr(documents, "count", slow_count(0))
+
+    async def lists_again() -> bool:
+        await end_lists(db)
+        return await status_of(client, LIST) == 200
+
+    await until(lists_again)
+
+
+async def test_a_list_that_takes_too_long_is_ended_by_the_server_and_its_client_is_told_to_narrow_it(
+    resources: Resources,
+    aiohttp_client: AiohttpClient,
+    db: Database,
+    make_db: MakeDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lists = make_db(size=1, timeout_s=1.0)
+    monkeypatch.setattr(documents, "_FILTERED", ENDLESS)
+    client = await aiohttp_client(make_app(replace(resources, lists=lists)))
+
+    async with client.get(LIST) as response:
+        problem = await response.json()
+
+    assert (response.status, problem["code"]) == (504, "list_too_slow")
+    assert "date_from" in problem["detail"]
+    # A client that tries again by itself would only make the server slower.
+    assert "Retry-After" not in response.headers
+    async with db.session() as cur:
+        assert await one(cur, ENDLESS_RUNNING) == 0
+
+
+def test_each_kind_of_work_has_connections_of_its_own_and_all_together_no_more_than_allowed(settings: Settings) -> None:
+    for allowed in (5, 6, 10, 16, 100):
+        pools = _databases(replace(settings, mysql_pool_size=allowed))
+        assert sum(pool._free._value for pool in pools.values()) == allowed
+        assert all(pool._free._value >= 1 for pool in pools.values())
