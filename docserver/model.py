@@ -236,12 +236,15 @@ class Document(NewDocument):
     """UTC, like all times of the service."""
     expires_at: datetime | None = None
     """When it is deleted with its jobs and results; None if it is kept."""
+    other_filenames: tuple[str, ...] = ()
+    """The names under which the same bytes were uploaded again, in the order of the uploads."""
 
     def as_json(self) -> dict[str, Any]:
         """The document as clients see it."""
         return {
             "document_id": str(self.id),
             "filename": self.filename,
+            "other_filenames": self.other_filenames,
             "content_type": self.content_type,
             "size": self.size,
             "sha256": self.sha256.hex(),

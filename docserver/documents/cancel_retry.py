@@ -8,7 +8,7 @@ from uuid import UUID
 
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import jobs
-from docserver.errors import RedisUnavailable
+from docserver.errors import Conflict, RedisUnavailable
 from docserver.jobs import notify, transitions
 from docserver.model import Job, Status
 from docserver.resources import Resources
@@ -38,7 +38,11 @@ async def retry(
     changes: Mapping[str, Any],
     request_id: str,
 ) -> Job:
-    """Start another attempt of a final job; raises NotFound, Conflict, Unprocessable, DatabaseUnavailable."""
+    """Start another attempt of a final job; raises NotFound, Conflict, Unprocessable, DatabaseUnavailable.
+
+    A job whose original is missing is not started: it would only lose the text that it has.
+    """
+    await _check_original(resources, job_id)
     job = await _transition(
         resources,
         job_id,
@@ -48,6 +52,18 @@ async def retry(
     log.info("job starts another attempt", extra={"job_id": str(job_id), "attempt": job.attempt})
     await notify.offer(resources, job)
     return job
+
+
+async def _check_original(resources: Resources, job_id: UUID) -> None:
+    async with resources.db.session() as cur:
+        job = await jobs.find(cur, job_id)
+    if job is None or not job.status.final:
+        # The transition says so.
+        return
+    try:
+        await resources.storage.path(job.document_id)
+    except FileNotFoundError as error:
+        raise Conflict("The document's file is not in the storage any more; upload it again.") from error
 
 
 async def _transition(

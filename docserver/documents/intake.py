@@ -13,7 +13,8 @@ from uuid import UUID
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import documents, jobs
 from docserver.errors import DatabaseUnavailable, Unprocessable, UnsupportedMedia
-from docserver.jobs import notify
+from docserver.jobs import notify, transitions
+from docserver.jobs.transitions import uncontended
 from docserver.model import Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
@@ -57,9 +58,11 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     Raises Unprocessable, UnsupportedMedia, StorageFull, StorageUnavailable, DatabaseUnavailable.
     """
     content_type = _content_type_of(received)
-    if resources.settings.deduplicate and (earlier := await _earlier(resources, received, upload)):
-        log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
-        return earlier, True
+    if resources.settings.deduplicate:
+        earlier, received = await _earlier(resources, received, upload)
+        if earlier:
+            log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
+            return earlier, True
     new = NewDocument(
         id=new_id(),
         filename=clean_filename(upload.filename),
@@ -82,16 +85,36 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     return job, False
 
 
-async def _earlier(resources: Resources, received: Received, upload: Upload) -> Job | None:
-    """The latest job with the same bytes, client and options, if its result is as good as that of a new job."""
+async def _earlier(resources: Resources, received: Received, upload: Upload) -> tuple[Job | None, Received]:
+    """The latest job with the same bytes, client and options, if its result is as good as that of a new job; else None.
+    Also returns the upload, whose file has moved if it has become the original of a document.
+    """
     async with resources.db.session() as cur:
         candidates = await jobs.of_content(cur, client=upload.client, sha256=received.sha256, limit=EARLIER_JOBS)
-        for job in candidates:
-            if job.options == upload.options and _is_as_good(resources, job):
-                # Both uploads share the document, so it is kept until the later of both would expire.
-                exists = await documents.prolong(cur, job.document_id, expires_in_s=upload.expires_in_s)
-                return job if exists else None
-    return None
+    equal = (job for job in candidates if job.options == upload.options and _is_as_good(resources, job))
+    job = next(equal, None)
+    if job is None or not await uncontended(lambda: _share(resources, job.document_id, upload)):
+        return None, received
+    # A row alone does not prove that the document can be read.
+    if await resources.storage.has(job.document_id, received):
+        return job, received
+    received = await resources.storage.keep(received, job.document_id)
+    log.warning("original replaced by an equal upload", extra={"document_id": str(job.document_id)})
+    # A worker may have met the missing or damaged file. If the document was deleted meanwhile, this returns None, and
+    # the file becomes the original of a new document.
+    restarted = await uncontended(lambda: transitions.start_over(resources.db, job, request_id=upload.request_id))
+    if restarted and restarted.version != job.version:
+        await notify.offer(resources, restarted)
+    return restarted, received
+
+
+async def _share(resources: Resources, document_id: UUID, upload: Upload) -> bool:
+    """Let a document belong to a further upload too; False if it was deleted or has too many names."""
+    async with resources.db.transaction() as cur:
+        if not await documents.add_filename(cur, document_id, clean_filename(upload.filename)):
+            return False
+        # Both uploads share the document, so it is kept until the later of both would expire.
+        return await documents.prolong(cur, document_id, expires_in_s=upload.expires_in_s)
 
 
 def _is_as_good(resources: Resources, job: Job) -> bool:

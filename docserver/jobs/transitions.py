@@ -163,6 +163,31 @@ async def retry(
         return _present(await jobs.find(cur, job_id))
 
 
+async def start_over(db: Database, job: Job, *, request_id: str) -> Job | None:
+    """Let a document be opened and read again, because its original was missing or damaged until now. Nothing that was
+    read from it since `job` was looked up is kept.
+
+    Returns the job, or None if it does not exist any more. It is unchanged if nobody has begun to read it, or if it was
+    completed when it was looked up.
+    """
+    async with db.transaction() as cur:
+        current = await jobs.lock(cur, job.id)
+        if current is None or current.status is Status.PENDING:
+            return current
+        if current.status is Status.COMPLETED and current.version == job.version:
+            return job
+        if not current.status.final:
+            await claims.revoke_pages(cur, job.id)
+            damaged = Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file was missing or damaged.")
+            current = await _end(cur, current, Status.FAILED, damaged)
+        current.status.to(Status.PENDING)
+        if statuses := await pages.statuses(cur, job.id):
+            await pages.drop(cur, job_id=job.id, numbers=list(statuses))
+        await jobs.resize(cur, job_id=job.id, pages_total=None)
+        await jobs.retry(cur, job_id=job.id, options=current.options, request_id=request_id, done=0, failed=0)
+        return _present(await jobs.find(cur, job.id))
+
+
 async def _to_review(cur: Cursor, job: Job) -> list[range]:
     numbers = await pages.to_review(cur, job_id=job.id, limit=job.pages_total or 0)
     if not numbers:

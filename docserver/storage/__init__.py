@@ -30,8 +30,13 @@ class Storage(Protocol):
         Raises TooLarge, StorageFull and StorageUnavailable, and every error of the iterator `chunks`.
         """
 
-    async def keep(self, received: Received, document_id: UUID) -> None:
-        """Make an upload the original of a document. After this, it survives a crash of the machine."""
+    async def keep(self, received: Received, document_id: UUID) -> Received:
+        """Make an upload the original of a document; it takes the place of an earlier one. After this, it survives a
+        crash of the machine. Returns the upload at its new place.
+        """
+
+    async def has(self, document_id: UUID, received: Received) -> bool:
+        """True if the original of a document has the same bytes as an upload; False if it is missing or damaged."""
 
     async def discard(self, received: Received) -> None:
         """Remove an upload that does not become a document."""

@@ -8,16 +8,20 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from uuid import UUID, uuid4
 
 from docserver.errors import StorageFull, StorageUnavailable, TooLarge
 from docserver.model import parse_id
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 WRITE_BYTES = 1 << 18
 """Bytes of an upload that are collected in memory before a thread hashes and writes them."""
@@ -27,6 +31,12 @@ RETRY_AFTER_S = 10
 
 log = logging.getLogger("docserver.storage")
 T = TypeVar("T")
+
+READ_BYTES = 1 << 20
+"""Bytes of an original that are read and hashed in one step of a thread; a step takes about a millisecond."""
+
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors of opening or reading a file that say nothing about the file."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -49,8 +59,19 @@ class LocalStorage:
             await asyncio.shield(_remove(path))
             raise
 
-    async def keep(self, received: Received, document_id: UUID) -> None:
-        await _on_disk(_move, received.path, self._place(document_id))
+    async def keep(self, received: Received, document_id: UUID) -> Received:
+        place = self._place(document_id)
+        await _on_disk(_move, received.path, place)
+        return replace(received, path=place)
+
+    async def has(self, document_id: UUID, received: Received) -> bool:
+        try:
+            return await _is_copy(self._place(document_id), received)
+        except OSError as error:
+            if error.errno in SHORTAGES:
+                raise _unavailable() from error
+            log.warning("original not readable", extra={"document_id": str(document_id), "number": error.errno})
+            return False
 
     async def discard(self, received: Received) -> None:
         await _remove(received.path)
@@ -151,9 +172,37 @@ async def _on_disk(act: Callable[..., T], *arguments: Any) -> T:
         if error.errno in FULL:
             raise StorageFull("There is no room left to store the upload.") from error
         log.exception("storage fault", extra={"number": error.errno})
-        raise StorageUnavailable(
-            "The storage cannot be written to; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
-        ) from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> StorageUnavailable:
+    return StorageUnavailable(
+        "The storage cannot be used now; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
+    )
+
+
+async def _is_copy(path: Path, received: Received) -> bool:
+    """True if the file has the bytes of an upload. Reads in short steps, so that other uploads get their turn."""
+    digest = sha256()
+    with await asyncio.to_thread(_open_original, path) as file:
+        if os.fstat(file.fileno()).st_size != received.size:
+            return False
+        while await asyncio.to_thread(_hash_piece, file, digest):
+            pass
+    return digest.digest() == received.sha256
+
+
+def _open_original(path: Path) -> BinaryIO:
+    # Without O_NONBLOCK, a pipe in the place of the file would block the thread for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def _hash_piece(file: BinaryIO, digest: "Hash") -> bool:
+    """Hash the next piece of a file; False at its end."""
+    piece = file.read(READ_BYTES)
+    digest.update(piece)
+    return bool(piece)
 
 
 async def _remove(path: Path) -> None:

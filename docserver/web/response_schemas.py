@@ -152,6 +152,11 @@ class DocumentFacts(Schema):
 
     document_id = fields.UUID(required=True)
     filename = fields.String(required=True)
+    other_filenames = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Further names under which the same file was uploaded."},
+    )
     content_type = fields.String(required=True)
     size = fields.Integer(required=True, metadata={"minimum": 1})
     sha256 = fields.String(required=True, metadata={"pattern": "^[0-9a-f]{64}$"})

@@ -19,7 +19,7 @@ from docserver.redis.queue import KEY
 from docserver.resources import Resources
 from tests.support.client import Client, completed, get, post, upload
 from tests.support.faulty_database import Unanswered
-from tests.support.rows import READING, change, claim_pages, finish_job, found, make_job, told, value
+from tests.support.rows import READING, change, claim_pages, finish_job, found, make_job, put_original, told, value
 from tests.support.samples import PAGES, pdf_scanned, png, truncated, words
 
 READ = [words(page) for page in PAGES]
@@ -107,7 +107,8 @@ async def test_only_the_pages_asked_for_are_read_again_and_the_others_keep_their
 async def test_a_result_is_not_served_from_the_cache_once_its_job_begins_anew(
     client: Client, resources: Resources
 ) -> None:
-    _, job_id = await make_job(resources.db, total=1)
+    document_id, job_id = await make_job(resources.db, total=1)
+    put_original(resources, document_id)
     claim_id, _ = await claim_pages(resources.db, job_id)
     await transitions.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={1: READING})
     path = f"/v1/jobs/{job_id}"
@@ -176,7 +177,8 @@ async def test_a_job_that_has_not_ended_cannot_be_retried(client: Client) -> Non
 async def test_a_retry_that_cannot_be_is_refused_and_changes_nothing(
     client: Client, resources: Resources, sent: dict[str, Any], status: int, named: str | None
 ) -> None:
-    _, job_id = await make_job(resources.db, total=2)
+    document_id, job_id = await make_job(resources.db, total=2)
+    put_original(resources, document_id)
     await finish_job(resources.db, job_id, Status.CANCELLED)
     before = await found(resources.db, job_id)
 
@@ -280,7 +282,8 @@ async def test_who_worked_on_a_cancelled_job_can_write_nothing_even_after_a_retr
 
 
 async def test_a_move_whose_commit_got_no_answer_is_told_as_what_it_was(resources: Resources) -> None:
-    _, job_id = await make_job(resources.db)
+    document_id, job_id = await make_job(resources.db)
+    put_original(resources, document_id)
     db: Any = Unanswered(resources.db, answers_lost=2)
     unanswered = replace(resources, db=db)
 

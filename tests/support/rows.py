@@ -8,6 +8,7 @@ from docserver.database.tables import claims, documents, jobs, pages
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import pack_blocks
 from docserver.model import NewDocument, Options, Reading, Source, Status, new_id
+from docserver.resources import Resources
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
 READING = Reading(
@@ -47,6 +48,13 @@ async def make_job(
             assert await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=total)
             await pages.insert(cur, job_id=job_id, numbers=range(1, total + 1))
     return document_id, job_id
+
+
+def put_original(resources: Resources, document_id: UUID) -> None:
+    """Store a file for a document that `make_job` has made."""
+    place = resources.settings.data_dir / "originals" / str(document_id)[-2:] / str(document_id)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"bytes")
 
 
 async def change(db: Database, sql: str, *arguments: Any) -> None:

@@ -9,6 +9,13 @@ from uuid import UUID
 from docserver.database.connection import Cursor, Row, each
 from docserver.model import Document, NewDocument, Status
 
+MAX_OTHER_FILENAMES = 20
+"""Most further names of a document. An upload with one more name becomes a document of its own. The list searches all
+names of a row, so their number must be small."""
+
+FILENAMES_BETWEEN = "\n"
+"""Stands between the further names in their column. File names contain no control characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -25,7 +32,7 @@ class Filter:
     """The documents that a list shows; a field that is None does not restrict the list."""
 
     filename: str | None = None
-    """A part of the file name; upper and lower case do not matter."""
+    """A part of one of the file names; upper and lower case do not matter."""
     content_type: str | None = None
     status: Status | None = None
     created_from: datetime | None = None
@@ -96,6 +103,24 @@ async def lock_expired(cur: Cursor, document_id: UUID) -> bool:
     )
 
 
+async def add_filename(cur: Cursor, document_id: UUID, filename: str) -> bool:
+    """Make a document findable by a further name. False if it does not exist, or has MAX_OTHER_FILENAMES already. The
+    caller needs a transaction.
+    """
+    await cur.execute("SELECT filename, other_filenames FROM documents WHERE id = %s FOR UPDATE", (document_id.bytes,))
+    row = cur.row()
+    if row is None:
+        return False
+    others = _other_filenames(row)
+    if filename in (row["filename"], *others):
+        return True
+    if len(others) == MAX_OTHER_FILENAMES:
+        return False
+    joined = FILENAMES_BETWEEN.join((*others, filename))
+    await cur.execute("UPDATE documents SET other_filenames = %s WHERE id = %s", (joined, document_id.bytes))
+    return True
+
+
 async def prolong(cur: Cursor, document_id: UUID, *, expires_in_s: int | None) -> bool:
     """Keep a document for at least this time from now on, or for ever if it is None. False if it does not exist."""
     return (
@@ -136,7 +161,7 @@ async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
 
 _FILTERED = """
     FROM documents d JOIN jobs j ON j.id = d.job_id
-    WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s)
+    WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s OR d.other_filenames LIKE %(filename)s)
       AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
       AND (%(status)s IS NULL OR j.status = %(status)s)
       AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
@@ -204,7 +229,13 @@ def _document(row: Row) -> Document:
         sha256=row["sha256"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],
+        other_filenames=_other_filenames(row),
     )
+
+
+def _other_filenames(row: Row) -> tuple[str, ...]:
+    joined = row["other_filenames"]
+    return tuple(joined.split(FILENAMES_BETWEEN)) if joined else ()
 
 
 def _listed(row: Row) -> Listed:

@@ -198,8 +198,8 @@ async def retry(cur: Cursor, *, job_id: UUID, options: Options, request_id: str,
     )
 
 
-async def resize(cur: Cursor, *, job_id: UUID, pages_total: int) -> None:
-    """Set the number of a job's pages. The caller has locked the job."""
+async def resize(cur: Cursor, *, job_id: UUID, pages_total: int | None) -> None:
+    """Set the number of a job's pages; None if its document is to be opened again. The caller has locked the job."""
     await cur.execute("UPDATE jobs SET pages_total = %s WHERE id = %s", (pages_total, job_id.bytes))
 
 
