@@ -25,7 +25,6 @@ from docserver.errors import (
 from docserver.formats import JSON_PAGE, Format, TextFormat
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultFile
 from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
-from docserver.page_ranges import format_pages
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 
@@ -59,18 +58,18 @@ async def result(
     resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, client_has: ClientHas
 ) -> ResultFile:
     """The text of a completed job; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
-    name = f"{form.name}:{format_pages(selection or ())}"
-    entry = await resources.cache.result(job_id, name)
+    entry = await resources.cache.result(job_id, form.name)
     job = entry.job if entry and entry.fresh and entry.job.status.final else await queries.job(resources, job_id)
     _check_completed(job)
-    if entry and entry.result is not None and entry.job.version == job.version:
+    if selection is None and entry and entry.result is not None and entry.job.version == job.version:
         etag, _, body = entry.result.partition(b"\n")
         return ResultFile(etag.decode(), None if client_has(etag.decode()) else body)
     content = await _content(resources, job_id, selection, version=job.version)
     written = await _write(resources, content, form, client_has=client_has)
-    if isinstance(written.body, bytes):
+    # There are too many possible selections of pages to cache them, and few are requested twice.
+    if selection is None and isinstance(written.body, bytes):
         await resources.cache.put_result(
-            job_id, name, version=content.job.version, body=written.etag.encode() + b"\n" + written.body
+            job_id, form.name, version=content.job.version, body=written.etag.encode() + b"\n" + written.body
         )
     return written
 

@@ -1,6 +1,8 @@
 """The cache of jobs and results in Redis. Every change of a job is committed to MySQL first and then cached here."""
 
 import logging
+import time
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -14,10 +16,21 @@ from docserver.redis.client import Redis, Script
 
 log = logging.getLogger("docserver.cache")
 
-JOB_KEY = "docserver:job:{}"
-RESULT_KEY = "docserver:result:{}"
+JOB_KEY = "docserver:job:{{{}}}"
+RESULT_KEY = "docserver:result:{{{}}}"
+"""A job and its results have the same hash tag (the part in braces), so a Redis cluster keeps them on the same node and
+one script may use both."""
+
 TTL_S = 3600
-"""How long Redis keeps a job or result that does not change, to limit the memory. FRESH_S limits the age of answers."""
+"""How long Redis keeps a job that does not change, to limit the memory. FRESH_S limits the age of answers."""
+
+RESULT_TTL_S = 600
+"""How long Redis keeps a result at most. It is short because the results that a process puts into Redis within this
+time are limited to MAX_RESULT_BYTES_IN_SUM."""
+
+MAX_RESULT_BYTES_IN_SUM = 64_000_000
+"""Most bytes of results that Redis keeps for one process; it holds everything in memory. It is a quarter of the memory
+that the private Redis may use, and about a thousand results of ten pages of text."""
 
 FRESH_S = 5
 FINAL_FRESH_S = 60
@@ -88,6 +101,9 @@ class Cache:
         self._redis = redis
         self._ttl_ms = ttl_s * 1000
         self._max_result_bytes = max_result_bytes
+        # The results that Redis may still have from this process: when each expires, and its size.
+        self._results: deque[tuple[float, int]] = deque()
+        self._result_bytes = 0
         # Changes that did not reach Redis, by job; None is a deletion. When Redis answers again, it may have an older
         # state of these jobs, which must not be served.
         self._unsent: dict[UUID, CachedJob | None] = {}
@@ -98,7 +114,7 @@ class Cache:
         return entry.job if entry and (stale or entry.fresh) else None
 
     async def result(self, job_id: UUID, name: str) -> CacheEntry | None:
-        """The job, with the result `name` (its format and pages) if that is cached too."""
+        """The job, with the result `name` (its format) if that is cached too."""
         return await self._entry(job_id, ("HGET", RESULT_KEY.format(job_id), name))
 
     async def _entry(self, job_id: UUID, *more: tuple[str, ...]) -> CacheEntry | None:
@@ -154,14 +170,25 @@ class Cache:
             del self._unsent[next(iter(self._unsent))]
 
     async def put_result(self, job_id: UUID, name: str, *, version: int, body: bytes) -> None:
-        """Cache a result, unless it is too large or the job has changed."""
-        if len(body) > self._max_result_bytes:
+        """Cache a result, unless it is too large, the job has changed, or Redis has enough results of this process."""
+        if len(body) > self._max_result_bytes or not self._reserve(len(body)):
             return
         keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
         try:
-            await self._redis.run(_put_result, keys=keys, args=[version, name, body])
+            await self._redis.run(_put_result, keys=keys, args=[version, name, body, RESULT_TTL_S * 1000])
         except RedisUnavailable:
             log.info("result not cached", extra={"job_id": str(job_id)})
+
+    def _reserve(self, size: int) -> bool:
+        """Count a result of this size; False if the results in Redis would take more than MAX_RESULT_BYTES_IN_SUM."""
+        now = time.monotonic()
+        while self._results and self._results[0][0] <= now:
+            self._result_bytes -= self._results.popleft()[1]
+        if self._result_bytes + size > MAX_RESULT_BYTES_IN_SUM:
+            return False
+        self._results.append((now + RESULT_TTL_S, size))
+        self._result_bytes += size
+        return True
 
     async def _put(self, job_id: UUID, state: CachedJob | None) -> None:
         keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]

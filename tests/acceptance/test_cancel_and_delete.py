@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docserver.jobs.leases import HEARTBEATS_PER_LEASE
+from docserver.redis.cache import JOB_KEY
 from docserver.redis.client import Redis
 from tests.support.processes import alive, children, until_gone
 from tests.support.samples import png
@@ -90,7 +91,7 @@ async def test_delete_while_a_page_is_read_leaves_nothing(start: Start, empty_se
         assert response.status == 404
     redis = Redis(empty_servers.redis_url, timeout_s=5)
     assert await redis.command("LLEN", "docserver:queue") == 0
-    assert await redis.command("GET", f"docserver:job:{job['job_id']}") == b"9007199254740991 deleted\n"
+    assert await redis.command("GET", JOB_KEY.format(job["job_id"])) == b"9007199254740991 deleted\n"
     await redis.close()
     while [path for path in (tmp_path / "data").rglob("*") if path.is_file() and path.name != "lock"]:
         await asyncio.sleep(0.05)

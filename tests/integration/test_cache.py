@@ -3,18 +3,21 @@
 import asyncio
 import gc
 import logging
+import time
 from uuid import uuid4
 
 import pytest
 
 from docserver.errors import RedisUnavailable
 from docserver.model import Status
+from docserver.redis import cache as cache_module
 from docserver.redis.cache import (
     DELETED_S,
     FINAL_FRESH_S,
     FRESH_S,
     JOB_KEY,
     RESULT_KEY,
+    RESULT_TTL_S,
     Cache,
     CacheEntry,
 )
@@ -106,21 +109,21 @@ async def test_a_job_is_believed_for_its_time_alone(
 
     assert await cache.job(job_id) == (state if believed else None)
     assert await cache.job(job_id, stale=True) == state
-    assert await cache.result(job_id, "txt:") == CacheEntry(state, fresh=believed)
+    assert await cache.result(job_id, "txt") == CacheEntry(state, fresh=believed)
 
 
 async def test_a_deleted_job_is_not_brought_back_by_who_is_late(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
     await cache.put_job(DONE, job_id=job_id)
-    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+    await cache.put_result(job_id, "txt", version=5, body=b"text")
 
     await cache.forget(job_id)
     await cache.put_job(job(10**9, Status.COMPLETED), job_id=job_id)
-    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+    await cache.put_result(job_id, "txt", version=5, body=b"text")
 
     assert await cache.job(job_id) is None
     assert await cache.job(job_id, stale=True) is None
-    assert await cache.result(job_id, "txt:") is None
+    assert await cache.result(job_id, "txt") is None
     assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id)) == 0
     assert 0 < await left_ms(resources, JOB_KEY.format(job_id)) <= DELETED_S * 1000
 
@@ -130,27 +133,27 @@ async def test_a_result_is_kept_with_its_job_under_its_name(cache: Cache, resour
     await cache.put_job(DONE, job_id=job_id)
     await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 50_000)
 
-    await cache.put_result(job_id, "txt:", version=5, body=b"text")
-    await cache.put_result(job_id, "json:1-2", version=5, body=b"\x00json")
+    await cache.put_result(job_id, "txt", version=5, body=b"text")
+    await cache.put_result(job_id, "hocr", version=5, body=b"\x00json")
 
-    assert await cache.result(job_id, "txt:") == fresh(DONE, b"text")
-    assert await cache.result(job_id, "json:1-2") == fresh(DONE, b"\x00json")
-    assert await cache.result(job_id, "json:") == fresh(DONE, None)
+    assert await cache.result(job_id, "txt") == fresh(DONE, b"text")
+    assert await cache.result(job_id, "hocr") == fresh(DONE, b"\x00json")
+    assert await cache.result(job_id, "json") == fresh(DONE, None)
     assert 0 < await left_ms(resources, RESULT_KEY.format(job_id)) <= 50_000
 
 
 async def test_results_are_dropped_when_their_job_changes_and_kept_when_it_does_not(cache: Cache) -> None:
     job_id = uuid4()
     await cache.put_job(DONE, job_id=job_id)
-    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+    await cache.put_result(job_id, "txt", version=5, body=b"text")
 
     await cache.put_job(DONE, job_id=job_id)
-    unchanged = await cache.result(job_id, "txt:")
+    unchanged = await cache.result(job_id, "txt")
     changed = job(6, Status.COMPLETED)
     await cache.put_job(changed, job_id=job_id)
 
     assert unchanged == fresh(DONE, b"text")
-    assert await cache.result(job_id, "txt:") == fresh(changed, None)
+    assert await cache.result(job_id, "txt") == fresh(changed, None)
 
 
 @pytest.mark.parametrize("version", [4, 6, 50])
@@ -158,15 +161,15 @@ async def test_a_result_of_another_version_is_not_kept(cache: Cache, version: in
     job_id = uuid4()
     await cache.put_job(DONE, job_id=job_id)
 
-    await cache.put_result(job_id, "txt:", version=version, body=b"text")
+    await cache.put_result(job_id, "txt", version=version, body=b"text")
 
-    assert await cache.result(job_id, "txt:") == fresh(DONE, None)
+    assert await cache.result(job_id, "txt") == fresh(DONE, None)
 
 
 async def test_a_result_without_its_job_is_not_kept(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
 
-    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+    await cache.put_result(job_id, "txt", version=5, body=b"text")
 
     assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id)) == 0
 
@@ -182,16 +185,53 @@ async def test_a_result_that_is_too_large_is_not_kept(cache: Cache) -> None:
     assert await cache.result(job_id, "larger") == fresh(DONE, None)
 
 
+async def test_the_results_of_a_process_are_limited_in_sum_until_they_expire(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "MAX_RESULT_BYTES_IN_SUM", 3000)
+    cache, jobs = cache_in(resources.redis), [uuid4() for _ in range(10)]
+
+    for job_id in jobs:
+        await cache.put_job(DONE, job_id=job_id)
+        await cache.put_result(job_id, "txt", version=5, body=b"x" * 900)
+
+    assert len(await resources.redis.command("KEYS", RESULT_KEY.format("*"))) == 3
+    later = time.monotonic() + RESULT_TTL_S
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    await cache.put_result(jobs[-1], "txt", version=5, body=b"x" * 900)
+    assert await cache.result(jobs[-1], "txt") == fresh(DONE, b"x" * 900)
+
+
+async def test_a_later_result_does_not_prolong_the_life_of_the_earlier_ones(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await cache.put_job(DONE, job_id=job_id)
+    await cache.put_result(job_id, "txt", version=5, body=b"text")
+    await resources.redis.command("PEXPIRE", RESULT_KEY.format(job_id), 50_000)
+
+    await cache.put_result(job_id, "json", version=5, body=b"json")
+
+    assert 0 < await left_ms(resources, RESULT_KEY.format(job_id)) <= 50_000
+
+
+async def test_a_job_and_its_results_are_in_one_slot_of_a_redis_cluster() -> None:
+    job_id = uuid4()
+
+    # The hash tag is the part between the first brace and the next closing one.
+    tags = {key.format(job_id).partition("{")[2].partition("}")[0] for key in (JOB_KEY, RESULT_KEY)}
+
+    assert tags == {str(job_id)}
+
+
 async def test_without_redis_nothing_is_known_and_nothing_raises_but_what_must_be_repeated(
     without_redis: Cache, caplog: pytest.LogCaptureFixture
 ) -> None:
     job_id = uuid4()
 
-    assert await without_redis.result(job_id, "txt:") is None
+    assert await without_redis.result(job_id, "txt") is None
     assert await without_redis.job(job_id) is None
     assert await without_redis.job(job_id, stale=True) is None
     await without_redis.put_job(DONE, job_id=job_id)
-    await without_redis.put_result(job_id, "txt:", version=5, body=b"text")
+    await without_redis.put_result(job_id, "txt", version=5, body=b"text")
     with pytest.raises(RedisUnavailable):
         await without_redis.forget(job_id)
 
@@ -206,6 +246,6 @@ async def test_a_cache_whose_scripts_were_forgotten_goes_on(cache: Cache, resour
     await resources.redis.command("SCRIPT", "FLUSH")
 
     await cache.put_job(DONE, job_id=job_id)
-    await cache.put_result(job_id, "txt:", version=5, body=b"text")
+    await cache.put_result(job_id, "txt", version=5, body=b"text")
 
-    assert await cache.result(job_id, "txt:") == fresh(DONE, b"text")
+    assert await cache.result(job_id, "txt") == fresh(DONE, b"text")

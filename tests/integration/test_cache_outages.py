@@ -45,7 +45,7 @@ async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_b
     job_id, newer_elsewhere = uuid4(), uuid4()
     for cached_id in (job_id, newer_elsewhere):
         await cache.put_job(DONE, job_id=cached_id)
-        await cache.put_result(cached_id, "txt:", version=5, body=b"text")
+        await cache.put_result(cached_id, "txt", version=5, body=b"text")
     with away():
         for version in (6, 8, 7):
             await cache.put_job(job(version), job_id=job_id)
@@ -55,7 +55,7 @@ async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_b
 
     assert await other.job(job_id) == DONE
     assert await cache.job(job_id) == job(8)
-    assert await cache.result(job_id, "txt:") == fresh(job(8), None)
+    assert await cache.result(job_id, "txt") == fresh(job(8), None)
     assert await cache.job(newer_elsewhere) == job(9)
     await cache.flush()
 
@@ -79,7 +79,7 @@ async def test_a_deletion_that_redis_did_not_take_is_not_undone_by_what_it_has(
     assert await other.job(job_id) == DONE
     assert await cache.job(job_id) is None
     assert await cache.job(job_id, stale=True) is None
-    assert await cache.result(job_id, "txt:") is None
+    assert await cache.result(job_id, "txt") is None
     await cache.flush()
 
     assert await other.job(job_id, stale=True) is None

@@ -46,22 +46,29 @@ async def test_a_result_that_is_rendered_again_has_the_same_tag_and_another_one_
     assert first.etag.endswith('"')
 
 
-async def test_each_format_and_selection_is_cached_by_itself(resources: Resources, without_database: Resources) -> None:
+async def test_each_format_is_cached_by_itself(resources: Resources, without_database: Resources) -> None:
     job_id = await make_completed(resources, "one", "two", "three")
     forms = [TXT, FORMATS["json"], FORMATS["tsv"]]
-    selections = [None, (range(1, 2),), (range(2, 4),)]
-    rendered = [
-        await result(resources, job_id, form=form, selection=selection) for form in forms for selection in selections
-    ]
+    rendered = [await result(resources, job_id, form=form, selection=None) for form in forms]
 
-    cached = [
-        await result(without_database, job_id, form=form, selection=selection)
-        for form in forms
-        for selection in selections
-    ]
+    cached = [await result(without_database, job_id, form=form, selection=None) for form in forms]
 
     assert cached == rendered
     assert len({result.body for result in rendered}) == len(rendered)
+
+
+async def test_selections_of_pages_take_no_memory_in_redis(resources: Resources) -> None:
+    job_id = await make_completed(resources, *(f"page {number}" for number in range(1, 9)))
+    await text_of(resources, job_id)
+    cached = await resources.redis.command("HGETALL", RESULT_KEY.format(job_id))
+
+    for first in range(1, 9):
+        for last in range(first, 9):
+            for form in ("txt", "json", "alto"):
+                await result(resources, job_id, form=FORMATS[form], selection=(range(first, last + 1),))
+
+    assert await resources.redis.command("HGETALL", RESULT_KEY.format(job_id)) == cached
+    assert list(cached) == [b"txt"]
 
 
 async def test_the_pages_of_a_result_can_be_chosen(resources: Resources) -> None:
