@@ -1,5 +1,5 @@
 # docserver with everything it needs, including a private MariaDB and Redis:
-# `docker run -p 8000:8000 -v docserver:/data docserver`.
+# `docker run -p 127.0.0.1:8000:8000 -v docserver:/data docserver`.
 # It runs without root, without capabilities, and with a read-only root file system (`--read-only --tmpfs /tmp`).
 
 FROM debian:trixie-slim AS builder
@@ -33,7 +33,8 @@ RUN apt-get update \
 COPY --from=builder /opt/docserver /opt/docserver
 ENV PATH=/opt/docserver/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
-    DOCSERVER_DATA_DIR=/data
+    DOCSERVER_DATA_DIR=/data \
+    DOCSERVER_HOST=0.0.0.0
 USER 10001:10001
 WORKDIR /data
 VOLUME /data

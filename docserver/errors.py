@@ -130,6 +130,10 @@ class ExpectationFailed(ServiceError):
     status, code, title = 417, "expectation_failed", "Not a supported expectation"
 
 
+class Misdirected(ServiceError):
+    status, code, title = 421, "misdirected_request", "Not a host of this service"
+
+
 class Unprocessable(ServiceError):
     status, code, title = 422, "invalid", "Understood, but not acceptable"
 

@@ -5,10 +5,12 @@ Other modules read only variables such as `PATH`, `HOME` and `TESSDATA_PREFIX`, 
 
 import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
@@ -62,6 +64,12 @@ class Rate:
 
 Network = IPv4Network | IPv6Network
 Costs = tuple[tuple[str, int], ...]
+Hosts = tuple[str, ...]
+
+ANY_HOST = "*"
+
+_HOST_PATTERN = re.compile(r"((?:\*?\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?(?::[0-9]+)?")
+"""A host name, or the end of one behind `.` or `*.`. A port is accepted and ignored: ports are not checked."""
 
 ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "result", "page", "cancel", "retry")
 """The rate-limited routes, under the names that `DOCSERVER_RATE_LIMIT_COSTS` uses."""
@@ -77,7 +85,7 @@ class Settings:
     """The settings of one process. A field's environment variable is `DOCSERVER_` and the field's name in capitals."""
 
     # The settings that most installations set.
-    host: str = _setting("0.0.0.0", "address that the API listens on")  # noqa: S104 - a server in a container
+    host: str = _setting("127.0.0.1", "address that the API listens on")
     port: int = _setting(8000, "port that the API listens on", least=0)
     data_dir: Path = _setting(Path("./data"), "originals, scratch space, and the embedded servers' files")
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
@@ -99,6 +107,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = _setting(
         (), "networks whose X-Forwarded-For is believed, separated by commas"
     )
+    allowed_hosts: Hosts = _setting((), "host names that the API answers to, separated by commas, or *")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     # Settings for experts: reading.
@@ -259,11 +268,12 @@ def _parse(kind: Any, text: str) -> Any:
         return Path(text).expanduser()
     if kind in (int, float, str, SandboxMode):
         return _finite(kind(text))
-    if kind == tuple[Network, ...]:
-        return tuple(ip_network(part.strip()) for part in text.split(","))
-    if kind == Costs:
-        return tuple(_parse_cost(part) for part in text.split(","))
-    raise TypeError(f"no parser for {kind}")
+    list_parsers: dict[Any, Callable[[str], Any]] = {
+        tuple[Network, ...]: ip_network,
+        Hosts: _parse_host,
+        Costs: _parse_cost,
+    }
+    return tuple(list_parsers[kind](part.strip()) for part in text.split(","))
 
 
 def _finite(value: float | str) -> float | str:
@@ -277,6 +287,18 @@ def _parse_cost(text: str) -> tuple[str, int]:
     if route.strip() not in ROUTES or int(cost) < 0:
         raise ValueError(text)
     return route.strip(), int(cost)
+
+
+def _parse_host(text: str) -> str:
+    text = text.lower()
+    if text == ANY_HOST:
+        return text
+    with suppress(ValueError):
+        return str(ip_address(text.strip("[]")))
+    match = _HOST_PATTERN.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return match[1]
 
 
 def _parse_bool(text: str) -> bool:
@@ -298,5 +320,6 @@ def _expected(kind: Any) -> str:
         Path: "a path",
         Rate: "tokens/seconds, as in 60/60",
         tuple[Network, ...]: "networks, as in 10.0.0.0/8,::1/128",
+        Hosts: "host names, as in localhost,docs.example.org,*.example.org, or *",
         Costs: f"costs of routes, as in upload=5,list=2; the routes are {', '.join(ROUTES)}",
     }.get(kind, "another value")

@@ -5,12 +5,14 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 
 from aiohttp import web
 
 from docserver.settings import Settings
+from docserver.web.admission import Admission
 from docserver.web.connections import Connections
-from docserver.web.middleware import expectations_as_problems
+from docserver.web.hosts import AllowedHosts
 
 log = logging.getLogger("docserver.api")
 
@@ -33,11 +35,14 @@ class Listener:
         await runner.setup()
         if runner.server is None:
             raise AssertionError("an application without a server")
-        runner.server.request_handler = expectations_as_problems(runner.server.request_handler)
-        previous, self._runner = self._runner, runner
         if self._socket is None:
-            await self._listen()
-        if previous:
+            self._socket = await self._bind()
+        hosts = AllowedHosts(self._settings.allowed_hosts, local_only=_is_local(self._socket))
+        runner.server.request_handler = Admission(hosts).wrap(runner.server.request_handler)
+        previous, self._runner = self._runner, runner
+        if previous is None:
+            await self._listen(self._socket)
+        else:
             await previous.cleanup()
 
     async def close(self) -> None:
@@ -48,23 +53,32 @@ class Listener:
         if runner:
             await runner.cleanup()
 
-    async def _listen(self) -> None:
+    async def _bind(self) -> asyncio.Server:
         settings = self._settings
-        self._socket = await asyncio.get_running_loop().create_server(
-            self._protocol, settings.host, settings.port, backlog=BACKLOG
+        server = await asyncio.get_running_loop().create_server(
+            self._protocol, settings.host, settings.port, backlog=BACKLOG, start_serving=False
         )
-        for listening in self._socket.sockets:
+        for bound in server.sockets:
             # Accepted connections inherit this option. With it, the kernel closes the connection of a client that does
             # not read its answer.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(settings.body_timeout_s * 1000))
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(settings.body_timeout_s * 1000))
+        return server
+
+    async def _listen(self, server: asyncio.Server) -> None:
+        await server.start_serving()
         # If the setting is port 0, the system has chosen a port.
-        host, port, *_ = self._socket.sockets[0].getsockname()
+        host, port, *_ = server.sockets[0].getsockname()
         log.info("listening", extra={"host": host, "port": port})
 
     def _protocol(self) -> asyncio.Protocol:
         if self._runner is None or self._runner.server is None:
             raise AssertionError("listening without an application")
         return self._connections.protocol(self._runner.server)
+
+
+def _is_local(server: asyncio.Server) -> bool:
+    """True if the service can be reached from this machine alone."""
+    return all(ip_address(bound.getsockname()[0]).is_loopback for bound in server.sockets)
 
 
 @asynccontextmanager

@@ -4,15 +4,12 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
 from docserver.errors import (
     BadRequest,
-    ExpectationFailed,
     RequestTimeout,
     ServiceError,
     TooManyRequests,
@@ -22,28 +19,25 @@ from docserver.errors import (
 from docserver.logs import log_context
 from docserver.model import new_id
 from docserver.redis.rate_limit import Verdict
-from docserver.settings import Network, Rate, Settings
+from docserver.settings import Rate, Settings
 from docserver.web import problems
+from docserver.web.clients import client_of
 from docserver.web.keys import DEADLINE, REQUEST_ID, RESOURCES
 
 log = logging.getLogger("docserver.api")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-ServerHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 NOT_RATE_LIMITED = frozenset({"livez", "readyz", "docs", "docs-asset", "openapi"})
 """Routes that cost almost nothing, or that operators need in an emergency."""
 
-IPV6_CLIENT_PREFIX = 64
-"""All addresses of one /64 count as one client: a subscriber usually has a whole /64 to choose addresses from."""
-
 
 @web.middleware
 async def errors_as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, and answer every error with a problem; the outermost middleware."""
-    request_id = _identify(request)
+    request_id = identify(request)
     with log_context(request_id=request_id):
         try:
             response = await handler(request)
@@ -63,25 +57,7 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
     return response
 
 
-def expectations_as_problems(handler: ServerHandler) -> ServerHandler:
-    """Answer an Expect header that is not supported with a problem. aiohttp checks it before it calls middlewares.
-
-    `handler` is the one of the whole application, so that requests to unknown paths are answered alike.
-    """
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except web.HTTPExpectationFailed:
-            request_id = _identify(request)
-            response = problems.response(request, ExpectationFailed("The only supported Expect is 100-continue."))
-            add_common_headers(response, request_id)
-            return response
-
-    return handle
-
-
-def _identify(request: web.BaseRequest) -> str:
+def identify(request: web.BaseRequest) -> str:
     """Give the request an id, if possible that of the client, and return it."""
     given = request.headers.get("X-Request-ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else str(new_id())
@@ -167,36 +143,6 @@ def _limit_headers(bucket: str, rate: Rate, verdict: Verdict) -> dict[str, str]:
         "RateLimit-Policy": f'"{bucket}";q={rate.quota};w={rate.window_s}',
         "RateLimit": f'"{bucket}";r={verdict.remaining};t={verdict.reset_s}',
     }
-
-
-def client_of(request: web.BaseRequest, trusted: tuple[Network, ...]) -> str:
-    """The client's address: the peer's, or the one that trusted proxies report. An IPv6 address is cut to its /64."""
-    address = request.remote or ""
-    if trusted:
-        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
-        for hop in reversed([hop.strip() for hop in forwarded if hop.strip()]):
-            if not _trusted(address, trusted) or _parsed(hop) is None:
-                break
-            address = hop
-    parsed = _parsed(address)
-    if isinstance(parsed, IPv6Address):
-        return f"{IPv6Address(int(parsed) >> IPV6_CLIENT_PREFIX << IPV6_CLIENT_PREFIX)}/{IPV6_CLIENT_PREFIX}"
-    return str(parsed or address)
-
-
-def _trusted(address: str, trusted: tuple[Network, ...]) -> bool:
-    parsed = _parsed(address)
-    return parsed is not None and any(parsed in network for network in trusted)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(address: str) -> IPv4Address | IPv6Address | None:
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    # A socket that accepts both IPv4 and IPv6 shows an IPv4 peer as an IPv6 address.
-    return (isinstance(parsed, IPv6Address) and parsed.ipv4_mapped) or parsed
 
 
 class AccessLogger(AbstractAccessLogger):

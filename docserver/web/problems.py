@@ -32,6 +32,7 @@ DESCRIPTIONS: Mapping[int, str] = {
     415: "The content is not of a supported file type",
     416: "The file has no such range",
     417: "The Expect header asks for something other than 100-continue",
+    421: "The service does not answer to this host name",
     422: "Understood, but not acceptable; errors lists the wrong fields",
     429: "Too many requests of this client; Retry-After says when to try again",
     503: "A part of the service does not answer; Retry-After says when to try again",

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,9 +33,11 @@ from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
 from docserver.settings import SandboxMode, Settings
 from docserver.web.app import make_app
+from docserver.web.listener import Listener, listening
 from tests.support.client import Client, MakeClient
 from tests.support.connections import MakeDatabase, with_databases
 from tests.support.engines import engine_of
+from tests.support.listeners import Serve
 
 
 @pytest.fixture
@@ -52,6 +55,20 @@ def make_client(resources: Resources, aiohttp_client: AiohttpClient) -> MakeClie
 async def client(make_client: MakeClient) -> Client:
     """A client of an API without workers and without a rate limit."""
     return await make_client(rate_limit=False)
+
+
+@pytest.fixture
+async def serve(resources: Resources) -> AsyncIterator[Serve]:
+    """Start the API as the program does, with some settings of its own."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**given: Any) -> Listener:
+            settings = replace(resources.settings, **{"port": 0, "rate_limit": False, "grace_s": 1.0, **given})
+            listener = await stack.enter_async_context(listening(settings))
+            await listener.serve(make_app(replace(resources, settings=settings)))
+            return listener
+
+        yield start
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -18,40 +18,15 @@ from docserver.web.connections import OTHER_DESCRIPTORS
 from docserver.web.listener import Listener, listening
 from docserver.web.starting import Progress, make_starting_app
 from tests.support.client import post, upload
-from tests.support.raw_http import UPLOAD, Wire, part, wire
+from tests.support.listeners import Serve, ask, port_of
+from tests.support.raw_http import UPLOAD, part, wire
 from tests.support.samples import png
 from tests.support.waiting import until
-
-Serve = Callable[..., Awaitable[Listener]]
-
-
-@pytest.fixture
-async def serve(resources: Resources) -> AsyncIterator[Serve]:
-    """Start the API as the program does, with some settings of its own."""
-    async with AsyncExitStack() as stack:
-
-        async def start(**given: Any) -> Listener:
-            settings = replace(resources.settings, host="127.0.0.1", port=0, rate_limit=False, grace_s=1.0, **given)
-            listener = await stack.enter_async_context(listening(settings))
-            await listener.serve(make_app(replace(resources, settings=settings)))
-            return listener
-
-        yield start
-
-
-def port_of(listener: Listener) -> int:
-    assert listener._socket is not None
-    return int(listener._socket.sockets[0].getsockname()[1])
 
 
 def busy(listener: Listener) -> int:
     """How many connections are being answered."""
     return sum(not connection.idle for connection in listener._connections._open)
-
-
-async def ask(sender: Wire, path: str = "/livez") -> int:
-    await sender.send_head(method="GET", path=path)
-    return (await sender.answer()).status
 
 
 @contextmanager

@@ -39,6 +39,12 @@ def loaded(**given: str) -> Settings:
         ("rate_limit_default", "5/10", Rate(5, 10)),
         ("rate_limit_costs", "upload=5, list=0", (("upload", 5), ("list", 0))),
         ("trusted_proxies", "10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1/128"))),
+        (
+            "allowed_hosts",
+            "LocalHost, docs.example.org.:8000,[::1], ::1",
+            ("localhost", "docs.example.org", "::1", "::1"),
+        ),
+        ("allowed_hosts", "*.example.org,.example.com,*", ("*.example.org", ".example.com", "*")),
         ("log_level", "DEBUG", "DEBUG"),
         ("mysql_url", "mysql:///x?unix_socket=/s", "mysql:///x?unix_socket=/s"),
         ("redis_url", "rediss://h:1/0", "rediss://h:1/0"),
@@ -77,6 +83,10 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("rate_limit_costs", "upload=-1", "upload=5"),
         ("trusted_proxies", "10.0.0.1/8", "10.0.0.0/8"),
         ("trusted_proxies", "localhost", "10.0.0.0/8"),
+        ("allowed_hosts", "https://docs.example.org", "host names, as in localhost"),
+        ("allowed_hosts", "docs.*.org", "host names"),
+        ("allowed_hosts", "localhost,", "host names"),
+        ("allowed_hosts", "[::1]:8000x", "host names"),
         ("log_level", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
         ("sandbox", "on", "prefer, require, off"),
         ("mysql_url", "postgres://x", "mysql://"),
@@ -131,7 +141,7 @@ def test_what_must_be_positive_has_a_minimum() -> None:
 def test_the_defaults_are_those_that_others_rely_on() -> None:
     defaults = load({}, dotenv=None)
 
-    assert (defaults.host, defaults.port, defaults.data_dir) == ("0.0.0.0", 8000, Path("data"))
+    assert (defaults.host, defaults.port, defaults.data_dir) == ("127.0.0.1", 8000, Path("data"))
     assert (defaults.embedded, defaults.rate_limit, defaults.log_level) == (False, True, "INFO")
     assert (defaults.mysql_url, defaults.redis_url) == ("", "")
     assert defaults.rate_limit_default == Rate(60, 60)

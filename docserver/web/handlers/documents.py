@@ -16,10 +16,10 @@ from docserver.page_ranges import format_pages
 from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
 from docserver.web import multipart, request_schemas, response_schemas
+from docserver.web.clients import client_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
-from docserver.web.middleware import client_of
 from docserver.web.openapi import operation
 
 _UPLOAD_OPTIONS = request_schemas.UploadOptions()

@@ -1,0 +1,53 @@
+"""The checks that each request passes before an application gets it, and the answers where one fails.
+
+No check here needs to know the routes; those that do are middlewares.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from docserver.errors import ExpectationFailed, ServiceError
+from docserver.web import problems
+from docserver.web.hosts import AllowedHosts
+from docserver.web.middleware import add_common_headers, identify
+
+HEALTH_PATHS = frozenset({"/livez", "/readyz"})
+"""Orchestrators restart a service that does not answer these. Nothing here may refuse such a request."""
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+class Admission:
+    """Wraps the handler of a whole application."""
+
+    def __init__(self, hosts: AllowedHosts) -> None:
+        self._hosts = hosts
+
+    def wrap(self, handler: Handler) -> Handler:
+        """The handler, called only for requests that may be answered."""
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            error: ServiceError
+            try:
+                if not _asks_for_health(request):
+                    self._check(request)
+                return await handler(request)
+            except web.HTTPExpectationFailed:
+                # aiohttp checks the Expect header before it calls any middleware.
+                error = ExpectationFailed("The only supported Expect is 100-continue.")
+            except ServiceError as refusal:
+                error = refusal
+            request_id = identify(request)
+            response = problems.response(request, error)
+            add_common_headers(response, request_id)
+            return response
+
+        return handle
+
+    def _check(self, request: web.BaseRequest) -> None:
+        self._hosts.check(request.host)
+
+
+def _asks_for_health(request: web.BaseRequest) -> bool:
+    return request.path in HEALTH_PATHS and request.method in ("GET", "HEAD") and not request.body_exists
