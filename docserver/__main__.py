@@ -1,4 +1,4 @@
-"""The command line: serve (the default), `--worker-only`, `--embedded`, `migrate`; and signals.
+"""The command line: serve (the default), `--worker-only`, `--embedded`, and the commands of an operator; and signals.
 
 Every OCR process imports this module when it starts. To keep that fast, functions import the modules that they need.
 """
@@ -34,14 +34,14 @@ megabytes at most."""
 log = logging.getLogger("docserver.main")
 
 EX_CONFIG = 78
-"""sysexits.h: the settings are wrong."""
+"""sysexits.h: the settings are wrong, or data directory and database do not belong together."""
 
 EX_UNAVAILABLE = 69
 """sysexits.h: something that the program needs is missing or does not work."""
 
 
 def main() -> None:
-    """Run the command line. Exits with 0; with 78 on a wrong setting; with 69 if something needed is missing."""
+    """Run the command line. Exits with 0; with 78 on a wrong setting or identity; with 69 if something is missing."""
     options = _parser().parse_args()
     # aiomysql looks up the current user's name when it is imported, and a container's user may have no name.
     os.environ.setdefault("LOGNAME", "docserver")
@@ -55,6 +55,8 @@ def main() -> None:
         _exit(EX_CONFIG, str(error))
     if options.command == "migrate":
         _run(_migrate(settings), settings)
+    elif options.command == "adopt":
+        _run(_adopt(settings), settings)
     else:
         _run(_serve(settings, api=not options.worker_only), settings)
         log.info("stopped")
@@ -65,7 +67,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="docserver",
         description="Documents go in over HTTP, text comes out. Settings are environment variables, see .env.example.",
     )
-    parser.add_argument("command", nargs="?", choices=["serve", "migrate"], default="serve", help="default: serve")
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["serve", "migrate", "adopt"],
+        default="serve",
+        help="serve (the default); migrate: bring the database up to date; adopt: use this data directory with this "
+        "database from now on, although they did not belong together",
+    )
     parser.add_argument("--worker-only", action="store_true", help="read pages, but serve no API")
     parser.add_argument("--embedded", action="store_true", help="run a private MariaDB and Redis in the data directory")
     parser.add_argument("--version", action="version", version=f"docserver {__version__}")
@@ -79,23 +88,25 @@ def _require_servers(settings: Settings) -> None:
 
 
 def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
-    """Run until the work is done or cancelled. Exits with 69 if something needed is missing, 78 on a wrong setting."""
+    """Run until the work is done or cancelled. Exits as `main` says."""
     import uvloop
 
     from docserver import logs
     from docserver.database.migrate import MigrationError
     from docserver.embedded import EmbeddedError
+    from docserver.errors import DatabaseUnavailable
     from docserver.ocr.engine import EngineMissing
     from docserver.ocr.sandbox.policy import NotConfined
+    from docserver.storage.identity import IdentityError
 
     logs.set_up(settings.log_level)
     _log_ignored_variables()
     try:
         with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
-    except SettingsError as error:
+    except (SettingsError, IdentityError) as error:
         _exit(EX_CONFIG, str(error))
-    except (EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
+    except (DatabaseUnavailable, EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
         _exit(EX_UNAVAILABLE, str(error))
     except OSError as error:
         _exit(EX_UNAVAILABLE, f"the system reports: {error.strerror}")
@@ -116,9 +127,22 @@ async def _migrate(settings: Settings) -> None:
         await migrate(await _with_embedded_servers(settings, stack))
 
 
+async def _adopt(settings: Settings) -> None:
+    """Join this data directory and this database. Both are created if they are missing."""
+    from docserver.database.migrate import migrate
+    from docserver.identity import adopt
+
+    async with AsyncExitStack() as stack:
+        settings = await _with_embedded_servers(settings, stack, may_be_lost=True)
+        await migrate(settings)
+        await adopt(settings)
+    sys.stdout.write("The data directory and the database belong together from now on. Start docserver again.\n")
+
+
 async def _serve(settings: Settings, *, api: bool) -> None:
     """Open everything, serve until a signal, then close everything in reverse order."""
     from docserver.database.migrate import migrate
+    from docserver.identity import identify
     from docserver.maintenance import Maintenance
     from docserver.resources import opened
     from docserver.web.starting import Progress
@@ -132,6 +156,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         settings = await _with_embedded_servers(settings, stack)
         progress.waits_for = "mysql"
         await migrate(settings)
+        await identify(settings)
         progress.waits_for = "engine"
         resources = await stack.enter_async_context(opened(settings))
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
@@ -146,12 +171,18 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         await asyncio.gather(*(stop_part() for stop_part in stops))
 
 
-async def _with_embedded_servers(settings: Settings, stack: AsyncExitStack) -> Settings:
-    """Return the settings. If they ask for embedded servers, start those first and set their URLs."""
+async def _with_embedded_servers(settings: Settings, stack: AsyncExitStack, *, may_be_lost: bool = False) -> Settings:
+    """Return the settings. If they ask for embedded servers, start those first and set their URLs.
+
+    Raises IdentityError if the database was lost, unless it may be lost: a new one takes its place then.
+    """
     if not settings.embedded:
         return settings
     from docserver.embedded import servers
+    from docserver.identity import require_embedded_database
 
+    if not may_be_lost:
+        await require_embedded_database(settings)
     endpoints = await stack.enter_async_context(servers(settings.data_dir))
     return replace(settings, mysql_url=endpoints.mysql_url, redis_url=endpoints.redis_url)
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from docserver.database.tables import claims, deletions, documents, jobs, leader
 from docserver.documents import deletion
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
+from docserver.identity import still_agree
 from docserver.jobs import notify, transitions
 from docserver.resources import Resources
 
@@ -74,8 +75,15 @@ class Maintenance:
     async def round(self) -> None:
         """End expired leases, repeat announcements, remove expired documents, clear deletions, and check files.
 
-        Work that fails because Redis or the storage does not answer is done in a later round.
+        Work that fails because Redis or the storage does not answer is done in a later round. Nothing is done while the
+        database and the data directory do not belong together: one of them was exchanged, restored or unmounted.
         """
+        if not await still_agree(self._resources.maintenance_db, self._resources.settings.data_dir):
+            log.error(
+                "maintenance does nothing: the data directory and the database do not belong together; restore or "
+                "mount the right ones and restart docserver"
+            )
+            return
         if time.monotonic() >= self._leases_from:
             await self._expire_leases()
         with suppress(RedisUnavailable):

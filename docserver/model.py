@@ -27,6 +27,14 @@ def parse_id(text: str) -> UUID | None:
     return parsed if str(parsed) == text else None
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The identities of a data directory and of a database that belong together. Both sides store both."""
+
+    directory: UUID
+    database: UUID
+
+
 class Status(StrEnum):
     """The state of a job."""
 

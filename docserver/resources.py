@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 from docserver.database.connection import Database
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
@@ -20,6 +21,7 @@ from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.settings import Settings
 from docserver.storage import Storage
+from docserver.storage.identity import IdentityFiles
 from docserver.storage.local import LocalStorage
 
 BULK_FACTOR = 3
@@ -65,7 +67,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count)
     storage = LocalStorage(settings.data_dir)
     await storage.prepare()
-    databases = _databases(settings)
+    databases = _databases(settings, await asyncio.to_thread(IdentityFiles(settings.data_dir).database))
     redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
     changes = Changes(redis)
     listening = asyncio.create_task(changes.listen())
@@ -94,16 +96,17 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
             await database.close()
 
 
-def _databases(settings: Settings) -> dict[str, Database]:
+def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]:
     """The pools of `Resources`, by name. Each kind of work has connections of its own, so none can take another's."""
     size, timeout_s = settings.mysql_pool_size, settings.mysql_timeout_s
     for_clients = max(1, (size - 2) // 4)
+    pool = partial(Database, settings.mysql_url, identity=identity)
     # Half the time is plenty for statements that find rows by id, and enough for a list that a person waits for.
-    read = partial(Database, settings.mysql_url, size=for_clients, timeout_s=timeout_s / 2, bounded_queue=True)
+    read = partial(pool, size=for_clients, timeout_s=timeout_s / 2, bounded_queue=True)
     return {
-        "db": Database(settings.mysql_url, size=size - 2 * for_clients - 2, timeout_s=timeout_s),
+        "db": pool(size=size - 2 * for_clients - 2, timeout_s=timeout_s),
         "reads": read(),
         "lists": read(),
-        "maintenance_db": Database(settings.mysql_url, size=1, timeout_s=timeout_s * BULK_FACTOR),
-        "health_db": Database(settings.mysql_url, size=1, timeout_s=min(timeout_s, HEALTH_S)),
+        "maintenance_db": pool(size=1, timeout_s=timeout_s * BULK_FACTOR),
+        "health_db": pool(size=1, timeout_s=min(timeout_s, HEALTH_S)),
     }

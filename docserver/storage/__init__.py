@@ -47,6 +47,12 @@ class Storage(Protocol):
     async def delete(self, document_id: UUID) -> None:
         """Remove the original if there is one."""
 
+    async def is_empty(self) -> bool:
+        """True if there is no original, and none in the quarantine. The storage need not be prepared."""
+
+    async def has_any(self, document_ids: Sequence[UUID]) -> bool:
+        """True if the original of at least one of these documents is there. The storage need not be prepared."""
+
     async def older_than(self, age_s: float) -> Sequence[UUID]:
         """Documents whose originals are older than this, in seconds."""
 

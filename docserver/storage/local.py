@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from uuid import UUID, uuid4
@@ -47,6 +48,7 @@ class LocalStorage:
     def __init__(self, data_dir: Path) -> None:
         self._originals = data_dir / "originals"
         self._incoming = data_dir / "incoming"
+        self._quarantine = data_dir / "quarantine"
 
     async def prepare(self) -> None:
         await asyncio.to_thread(self._prepare)
@@ -85,6 +87,12 @@ class LocalStorage:
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(self._place(document_id).unlink, missing_ok=True)
 
+    async def is_empty(self) -> bool:
+        return await asyncio.to_thread(self._is_empty)
+
+    async def has_any(self, document_ids: Sequence[UUID]) -> bool:
+        return await asyncio.to_thread(lambda: any(self._place(each).is_file() for each in document_ids))
+
     async def older_than(self, age_s: float) -> Sequence[UUID]:
         return await asyncio.to_thread(self._older_than, age_s)
 
@@ -97,6 +105,10 @@ class LocalStorage:
     def _prepare(self) -> None:
         for directory in (self._originals, self._incoming):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _is_empty(self) -> bool:
+        files = chain(self._originals.glob("*/*"), self._quarantine.glob("*"))
+        return not any(parse_id(path.name) for path in files)
 
     def _place(self, document_id: UUID) -> Path:
         name = str(document_id)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.support.server_fixtures import empty
 from tests.support.servers import Servers
 from tests.support.service import Service, Start, environment_of
 
@@ -14,6 +15,7 @@ from tests.support.service import Service, Start, environment_of
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(running: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """One service for the tests of a module that only look at what they uploaded themselves."""
+    await empty(running)
     environment = environment_of(
         mysql_url=running.mysql_url,
         redis_url=running.redis_url,

@@ -12,6 +12,7 @@ import pytest_asyncio
 from tests.support import samples
 from tests.support.hostile import EXHAUSTING, NAMES, PDFS, PICTURES, POLYGLOTS, POSING, damaged
 from tests.support.samples import png, words
+from tests.support.server_fixtures import empty
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of, form
 
@@ -30,6 +31,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service(running: Servers, data_dir: Path) -> AsyncIterator[Service]:
     """A service that is soon out of patience, so that the files which take any time end within the test's."""
+    await empty(running)
     environment = environment_of(
         mysql_url=running.mysql_url,
         redis_url=running.redis_url,

@@ -84,8 +84,8 @@ def _free(directory: Path, flag: Path) -> None:
 
 async def test_a_disk_that_does_not_keep_what_it_took_gives_503_and_no_document(place: Place, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
-    broken.touch()
     service = await place.start(faults=[Fault("os:fsync", errno=errno.EIO, while_there=str(broken))])
+    broken.touch()
 
     status, problem = await answer(service)
 

@@ -14,6 +14,7 @@ from docserver.database.address import Address
 from docserver.database.connection import Database, connect
 from docserver.database.migrate import migrate
 from docserver.embedded import servers
+from docserver.identity import identify
 from docserver.redis.client import Redis
 from docserver.resources import Resources, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
@@ -40,6 +41,12 @@ def _own_database(url: str, worker_id: str) -> str:
 @pytest.fixture
 async def empty_servers(running: Servers) -> Servers:
     """The servers, with nothing left of other tests."""
+    await empty(running)
+    return running
+
+
+async def empty(running: Servers) -> None:
+    """Delete what other tests have left, and which data directory the database belonged to."""
     address = Address.parse(running.mysql_url)
     connection = await connect(address, timeout_s=10, database=address.database)
     try:
@@ -47,12 +54,12 @@ async def empty_servers(running: Servers) -> Servers:
             await cursor.execute("DELETE FROM documents")
             await cursor.execute("DELETE FROM deleted_documents")
             await cursor.execute("DELETE FROM leaders")
+            await cursor.execute("DELETE FROM deployment")
     finally:
         connection.close()
     redis = Redis(running.redis_url, timeout_s=5)
     await redis.command("FLUSHALL")
     await redis.close()
-    return running
 
 
 @pytest.fixture
@@ -77,6 +84,7 @@ def settings(empty_servers: Servers, tmp_path: Path) -> Settings:
 @pytest.fixture
 async def resources(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Resources]:
     """Everything opened, nothing running."""
+    await identify(settings)
     monkeypatch.setattr(module, "describe_engine", engine_of)
     monkeypatch.setattr(module, "probe_sandbox", sandbox_of)
     async with opened(settings) as all_opened:

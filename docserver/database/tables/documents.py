@@ -159,6 +159,18 @@ async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
+async def oldest_and_newest(cur: Cursor, *, limit: int) -> list[UUID]:
+    """The first documents and the last ones, at most `limit` of each. Ids are in the order of their creation."""
+    await cur.execute(
+        """
+        (SELECT id FROM documents ORDER BY id LIMIT %(limit)s)
+        UNION (SELECT id FROM documents ORDER BY id DESC LIMIT %(limit)s)
+        """,
+        {"limit": limit},
+    )
+    return [UUID(bytes=row["id"]) for row in cur.rows()]
+
+
 _FILTERED = """
     FROM documents d JOIN jobs j ON j.id = d.job_id
     WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s OR d.other_filenames LIKE %(filename)s)

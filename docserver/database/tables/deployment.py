@@ -1,0 +1,35 @@
+"""The SQL of `deployment`: the identities of this database and of its data directory, in one row."""
+
+from uuid import UUID
+
+from docserver.database.connection import Cursor
+from docserver.model import Identity
+
+
+async def find(cur: Cursor) -> Identity | None:
+    """The identities; None before the first start."""
+    await cur.execute("SELECT directory_identity, database_identity FROM deployment WHERE number = 1")
+    row = cur.row()
+    return Identity(UUID(bytes=row["directory_identity"]), UUID(bytes=row["database_identity"])) if row else None
+
+
+async def insert_if_missing(cur: Cursor, identity: Identity) -> None:
+    """Set the identities, unless another process has set them."""
+    await cur.execute(
+        """
+        INSERT IGNORE INTO deployment (number, directory_identity, database_identity, created_at)
+        VALUES (1, %s, %s, UTC_TIMESTAMP(6))
+        """,
+        (identity.directory.bytes, identity.database.bytes),
+    )
+
+
+async def replace(cur: Cursor, identity: Identity) -> None:
+    """Set the identities, whatever they were."""
+    await cur.execute(
+        """
+        REPLACE INTO deployment (number, directory_identity, database_identity, created_at)
+        VALUES (1, %s, %s, UTC_TIMESTAMP(6))
+        """,
+        (identity.directory.bytes, identity.database.bytes),
+    )

@@ -1,0 +1,167 @@
+"""Checks that the database and the data directory belong together, and lets an operator join two that did not.
+
+Both sides store both identities. The first start makes them in three steps, each of which only one process can win:
+the directory's file, the database's row, the directory's file about its database. A start that finds a part of them
+goes on from there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from docserver.database.connection import Database
+from docserver.database.tables import deployment, documents
+from docserver.errors import DatabaseUnavailable
+from docserver.model import Identity
+from docserver.settings import Settings
+from docserver.storage.identity import IdentityError, IdentityFiles
+from docserver.storage.local import LocalStorage
+
+log = logging.getLogger("docserver.identity")
+
+COMPARED_DOCUMENTS = 100
+"""Number of the oldest and of the newest documents whose originals are looked for, where a side has no identity yet."""
+
+PAUSES_S = (0.5, 1, 2, 4, 8)
+"""Pauses between tries. The database has just answered, so it is away only for a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The two sides of a deployment."""
+
+    db: Database
+    data_dir: Path
+    embedded: bool
+
+    @property
+    def files(self) -> IdentityFiles:
+        return IdentityFiles(self.data_dir)
+
+    @property
+    def storage(self) -> LocalStorage:
+        return LocalStorage(self.data_dir)
+
+    def refusal(self, found: str, *, remedy: str, goal: str) -> IdentityError:
+        command = "docserver adopt --embedded" if self.embedded else "docserver adopt"
+        return IdentityError(f"{found}: {remedy}; or, {goal}, run `{command}`")
+
+
+async def identify(settings: Settings) -> None:
+    """Make sure that the database and the data directory belong together. The first start joins them.
+
+    The database needs its tables. Raises IdentityError with one sentence that says what to do, and DatabaseUnavailable.
+    """
+    sides = _sides(settings)
+    try:
+        for pause_s in PAUSES_S:
+            try:
+                return await _agree(sides)
+            except DatabaseUnavailable:
+                log.info("waiting for the database to tell its identity")
+            await asyncio.sleep(pause_s)
+        return await _agree(sides)
+    finally:
+        await sides.db.close()
+
+
+async def adopt(settings: Settings) -> None:
+    """Join the database and the data directory, whatever they belonged to before. The database needs its tables.
+
+    Raises DatabaseUnavailable, and IdentityError if the directory's own identity is damaged.
+    """
+    sides = _sides(settings)
+    try:
+        directory = await asyncio.to_thread(sides.files.claim_directory)
+        identity = Identity(directory, uuid4())
+        async with sides.db.session() as cur:
+            await deployment.replace(cur, identity)
+        await asyncio.to_thread(sides.files.replace_database, identity.database)
+    finally:
+        await sides.db.close()
+
+
+async def still_agree(db: Database, data_dir: Path) -> bool:
+    """True if the database and the data directory still belong together: neither was replaced, restored or unmounted.
+
+    Raises DatabaseUnavailable, and IdentityError if a file is damaged.
+    """
+    directory, database = await asyncio.to_thread(_stored, IdentityFiles(data_dir))
+    async with db.session() as cur:
+        identity = await deployment.find(cur)
+    return identity is not None and (identity.directory, identity.database) == (directory, database)
+
+
+async def require_embedded_database(settings: Settings) -> None:
+    """Raise IdentityError if the private database's directory is gone although the data directory was in use.
+
+    Otherwise an empty database would be created in its place.
+    """
+    sides = _sides(settings)
+    if (settings.data_dir / "mysql").exists():
+        return
+    _, database = await asyncio.to_thread(_stored, sides.files)
+    if database or not await sides.storage.is_empty():
+        raise sides.refusal(
+            f"the data directory {settings.data_dir} is in use, but its database {settings.data_dir / 'mysql'} is gone",
+            remedy="restore it from a backup",
+            goal="to begin with an empty database",
+        )
+
+
+def _sides(settings: Settings) -> _Sides:
+    db = Database(settings.mysql_url, size=2, timeout_s=settings.mysql_timeout_s)
+    return _Sides(db, settings.data_dir, settings.embedded)
+
+
+def _stored(files: IdentityFiles) -> tuple[UUID | None, UUID | None]:
+    return files.directory(), files.database()
+
+
+async def _agree(sides: _Sides) -> None:
+    directory, database = await asyncio.to_thread(_stored, sides.files)
+    async with sides.db.session() as cur:
+        identity = await deployment.find(cur)
+        sample = await documents.oldest_and_newest(cur, limit=COMPARED_DOCUMENTS)
+    if identity is None:
+        await _require_match(sides, sample, is_first_start=database is None)
+        directory = await asyncio.to_thread(sides.files.claim_directory)
+        async with sides.db.session() as cur:
+            await deployment.insert_if_missing(cur, Identity(directory, database or uuid4()))
+            identity = await deployment.find(cur)
+    if identity is None or identity.directory != directory or not await _is_theirs(sides, identity):
+        raise sides.refusal(
+            f"the data directory {sides.data_dir} and the database do not belong together",
+            remedy="correct DOCSERVER_DATA_DIR or DOCSERVER_MYSQL_URL, mount what is missing, or restore both from "
+            "backups of the same service",
+            goal="to use this directory with this database from now on",
+        )
+
+
+async def _is_theirs(sides: _Sides, identity: Identity) -> bool:
+    """True if the directory belongs to this database. A directory that belongs to none belongs to it from now on."""
+    return await asyncio.to_thread(sides.files.claim_database, identity.database) == identity.database
+
+
+async def _require_match(sides: _Sides, sample: Sequence[UUID], *, is_first_start: bool) -> None:
+    """Raise IdentityError if a database without identity is not that of the data directory.
+
+    It is if both are empty at the first start. After an upgrade, or if an older backup was restored, it is if the
+    directory has the originals of some of its documents.
+    """
+    if sample:
+        if not await sides.storage.has_any(sample):
+            raise sides.refusal(
+                f"the database has documents, but the data directory {sides.data_dir} has the original of none",
+                remedy="correct DOCSERVER_DATA_DIR, mount the directory, or restore it from a backup",
+                goal="to go on without the originals",
+            )
+    elif not (is_first_start and await sides.storage.is_empty()):
+        raise sides.refusal(
+            f"the data directory {sides.data_dir} is in use, but the database is empty",
+            remedy="restore the database from a backup, or correct DOCSERVER_MYSQL_URL",
+            goal="to go on with the empty database",
+        )

@@ -1,0 +1,100 @@
+"""The identities in the data directory: its own, and that of the database it belongs to. A file for each.
+
+Each file is created whole and never overwritten, so processes that start at the same time agree. Only `adopt` replaces
+the database's.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from docserver.model import parse_id
+
+
+class IdentityError(Exception):
+    """The data directory and the database do not belong together; the message is one sentence for the operator."""
+
+
+class IdentityFiles:
+    """The files `directory` and `database` in the data directory's `identity/`. All methods block."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "identity"
+
+    def directory(self) -> UUID | None:
+        """The data directory's identity; None before its first start. Raises IdentityError."""
+        return _read(self._path / "directory")
+
+    def database(self) -> UUID | None:
+        """The identity of the database that the data directory belongs to, or None. Raises IdentityError."""
+        return _read(self._path / "database")
+
+    def claim_directory(self) -> UUID:
+        """The data directory's identity, which is made if it has none."""
+        return self._claim("directory", uuid4())
+
+    def claim_database(self, identity: UUID) -> UUID:
+        """The identity of the directory's database, which is set to this one if the directory has none."""
+        return self._claim("database", identity)
+
+    def replace_database(self, identity: UUID) -> None:
+        """Let the data directory belong to this database, whatever it belonged to before."""
+        self._write("database", identity, Path.rename)
+
+    def _claim(self, name: str, identity: UUID) -> UUID:
+        present = _read(self._path / name)
+        if present:
+            return present
+        self._write(name, identity, _link)
+        written = _read(self._path / name)
+        if written is None:
+            raise IdentityError(f"the file {self._path / name} vanishes as soon as it is written")
+        return written
+
+    def _write(self, name: str, identity: UUID, put: Callable[[Path, Path], object]) -> None:
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = self._path / f"{name}.{uuid4()}"
+        try:
+            with new.open("xb") as file:
+                file.write(f"{identity}\n".encode())
+                file.flush()
+                os.fsync(file.fileno())
+            put(new, self._path / name)
+        finally:
+            new.unlink(missing_ok=True)
+        for directory in (self._path, self._path.parent):
+            _sync(directory)
+
+
+def _link(new: Path, path: Path) -> None:
+    """Give the file its name, unless the name is taken. Some file systems have no hard links; a rename has to do."""
+    try:
+        path.hardlink_to(new)
+    except FileExistsError:
+        pass
+    except OSError:
+        new.rename(path)
+
+
+def _read(path: Path) -> UUID | None:
+    text = None
+    with suppress(FileNotFoundError):
+        text = path.read_bytes().decode(errors="replace")
+    if text is None:
+        return None
+    identity = parse_id(text.strip())
+    if identity is None:
+        raise IdentityError(
+            f"the file {path} is damaged: restore it from a backup, or delete it and run `docserver adopt`"
+        )
+    return identity
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
