@@ -7,8 +7,16 @@ from docserver.settings import SandboxMode
 PAGES_AT_ONCE = 8
 """Most pages whose text layers one call reads. A call for each page would take as long as reading its text."""
 
+FIRST_PAGES = PAGES_AT_ONCE // 2
+"""Most pages whose text layer is read when a document is opened. It is fewer than PAGES_AT_ONCE, because no other slot
+can read pages until the document is open."""
+
 MAX_TEXT = 250_000
 """Most characters of one page: several times as many as a full newspaper page has."""
+
+MAX_LAYOUT_BYTES = 4 * 1024 * 1024
+"""Largest sum of the layouts in one answer, unpacked. It holds 90,000 words in lines; a full newspaper page has 10,000.
+The server checks such an answer in half a second, in steps of a few milliseconds."""
 
 BYTES_PER_PIXEL = 3
 SPARE_FILE_BYTES = 64 * 1024 * 1024

@@ -5,55 +5,28 @@ run code in the server.
 """
 
 import logging
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, assert_spawning
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from docserver.errors import Failure
-from docserver.layout import Box
-from docserver.model import Reading
-from docserver.ocr.languages import MAX_NAMES, NAMES
-from docserver.ocr.limits import MAX_TEXT
+from docserver.ocr.answer_checks import MAX_DETAIL, MAX_MESSAGE, InvalidAnswer, check
+from docserver.ocr.limits import MAX_LAYOUT_BYTES
 from docserver.ocr.requests import A, Answer, Failed, Opened, OwnTexts, PageRead, Raised, Ready, SearchableMade
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""Largest answer. Eight of the fullest pages, compressed, take some megabytes."""
-
-MAX_LAYOUT_BYTES = 32 * 1024 * 1024
-"""Largest layout of one page after decompression: as many words as MAX_TEXT allows, each in its own block."""
-
-MAX_MESSAGE = 500
-MAX_DETAIL = 4000
-"""Most characters of a failure's message and of its detail. Some programs repeat the same warning for every object of
-a file."""
-
-MAX_NUMBER = 2**31 - 1
-"""The largest number that a database column can store."""
-
-ROTATIONS = frozenset({0, 90, 180, 270})
+MAX_ANSWER_BYTES = 2 * MAX_LAYOUT_BYTES + 64 * 1024
+"""Largest answer: the layouts, even if they cannot be compressed; the texts, which are shorter than the layouts; and
+the other values."""
 
 _message = msgspec.msgpack.Decoder(
     tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | Failed | Raised],
 )
 """Decodes one message: the executor's number of the call, and the answer."""
-
-_NonEmpty = Annotated[list[T], msgspec.Meta(min_length=1)]
-_Line = tuple[Box, _NonEmpty[tuple[str, Box, float]]]
-_layout = msgspec.json.Decoder(list[tuple[Box, _NonEmpty[tuple[Box, _NonEmpty[_Line]]]]])
-"""Decodes the JSON that `layout.pack_blocks` writes, and checks its shape."""
-
-
-class InvalidAnswer(Exception):
-    """An answer that an OCR process gives only if a document has taken it over."""
 
 
 class ChildFault(Exception):
@@ -150,6 +123,10 @@ class AnswerQueue:
         """True if the last answer was refused."""
         return self._reader.invalid
 
+    def abandon(self) -> None:
+        """End the check of an answer that nobody waits for any more."""
+        self._reader.abandoned = True
+
     def close_sender(self) -> None:
         """Close the server's copy of the sending end, once the process has its own copy.
 
@@ -192,6 +169,7 @@ class _Reader:
         self.expected: _Expected | None = None
         self.ended = False
         self.invalid = False
+        self.abandoned = False
 
     def fileno(self) -> int:
         return self._connection.fileno()
@@ -200,7 +178,10 @@ class _Reader:
         self._connection.close()
 
     def recv(self) -> ResultItem:
-        """Read an answer from the pipe. Raises InvalidAnswer, msgspec's and zlib's errors, EOFError and OSError."""
+        """Read an answer from the pipe. Raises InvalidAnswer, msgspec's and zlib's errors, EOFError and OSError.
+
+        This runs in the executor's thread, not in the event loop's.
+        """
         try:
             return self._received(self._connection.recv_bytes(MAX_ANSWER_BYTES))
         except Exception as error:
@@ -218,57 +199,5 @@ class _Reader:
         expected.check(answer)
         if isinstance(answer, Raised):
             return ResultItem(work_id, None, ChildFault(answer.message[:MAX_MESSAGE], errno=answer.errno))
-        _check(answer)
+        check(answer, abandoned=lambda: self.abandoned)
         return ResultItem(work_id, answer, None)
-
-
-def _check(answer: Answer) -> None:
-    """Raise InvalidAnswer, or the error of a decoder, if a value of the answer is invalid or too large."""
-    match answer:
-        case Opened(readings=readings, failure=failure):
-            if failure:
-                _check_failure(failure)
-        case OwnTexts(readings=readings):
-            pass
-        case PageRead(reading=reading):
-            readings = (reading,)
-        case Failed(failure=failure, detail=detail):
-            readings = ()
-            _check_failure(failure)
-            if len(detail) > MAX_DETAIL:
-                raise InvalidAnswer("the detail is too long")
-        case _:
-            readings = ()
-    for reading in readings:
-        _check_reading(reading)
-
-
-def _check_failure(failure: Failure) -> None:
-    if len(failure.message) > MAX_MESSAGE or failure.page is not None:
-        raise InvalidAnswer("the failure is out of bounds")
-
-
-def _check_reading(reading: Reading) -> None:
-    counts = (reading.width, reading.height, 1 if reading.dpi is None else reading.dpi)
-    if not (
-        all(1 <= count <= MAX_NUMBER for count in counts)
-        and reading.rotation in ROTATIONS
-        and 0 <= reading.confidence <= 100
-        and len(reading.text) <= MAX_TEXT
-        and (reading.languages is None or _are_names(reading.languages))
-    ):
-        raise InvalidAnswer("the page is out of bounds")
-    _check_layout(reading.layout)
-
-
-def _check_layout(packed: bytes) -> None:
-    """Unpack a layout within MAX_LAYOUT_BYTES and check its shape."""
-    inflater = zlib.decompressobj()
-    layout = inflater.decompress(packed, MAX_LAYOUT_BYTES)
-    if not inflater.eof:
-        raise InvalidAnswer("the layout is too long or incomplete")
-    _layout.decode(layout)
-
-
-def _are_names(languages: str) -> bool:
-    return len(languages) <= MAX_NAMES and NAMES.fullmatch(languages) is not None

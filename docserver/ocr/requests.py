@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
 
 from docserver.errors import Failure
 from docserver.model import Options, Page, Reading
-from docserver.ocr.limits import Limits
+from docserver.ocr.limits import FIRST_PAGES, PAGES_AT_ONCE, Limits
+
+_Readings = Annotated[tuple[Reading, ...], msgspec.Meta(max_length=PAGES_AT_ONCE)]
+"""The length is checked before the readings are decoded."""
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class Answer(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):
     """The base class of all answers of an OCR process. An answer is sent with its type, and without pickle."""
 
 
@@ -23,7 +26,7 @@ class Opened(Answer, frozen=True):
     """A document that can be read."""
 
     pages: int
-    readings: tuple[Reading, ...] = ()
+    readings: _Readings = ()
     """The readings of its first pages, if they were read when it was opened."""
     failure: Failure | None = None
     """Why its only page could not be read."""
@@ -37,7 +40,7 @@ class Opened(Answer, frozen=True):
 class OwnTexts(Answer, frozen=True):
     """The text layers of the first of the requested pages."""
 
-    readings: tuple[Reading, ...]
+    readings: _Readings
 
 
 class PageRead(Answer, frozen=True):
@@ -99,8 +102,11 @@ class OpenDocument(Request[Opened]):
     """If given, also read the page of a document with a single page, or the text layers of the first pages."""
 
     def fits(self, answer: Opened, limits: Limits) -> bool:
-        most_readings = 0 if answer.failure else answer.pages
-        return 1 <= answer.pages <= limits.max_pages and len(answer.readings) <= most_readings
+        if not 1 <= answer.pages <= limits.max_pages:
+            return False
+        if self.reading is None:
+            return not answer.results
+        return len(answer.results) <= (1 if answer.failure else min(answer.pages, FIRST_PAGES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
-from docserver.ocr.protocol import MAX_ANSWER_BYTES, MAX_LAYOUT_BYTES
+from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES
+from docserver.ocr.protocol import MAX_ANSWER_BYTES
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from docserver.settings import SandboxMode
@@ -67,6 +68,15 @@ LAYOUT = b"[[%b,[[%b,[[%b,[%b]]]]]]]" % (BOX, BOX, BOX, WORD)
 
 HALF = b"\\ud800"
 
+
+def with_box(coordinate: bytes) -> str:
+    return f"packed({LAYOUT.replace(b'0', coordinate, 1)!r})"
+
+
+def with_confidence(confidence: bytes) -> str:
+    return f"packed({LAYOUT.replace(b'90.0', confidence)!r})"
+
+
 ANSWERS = {
     "a pickle that runs when it is read": "sent(pickle.dumps(Run()))",
     "a fault that runs when it is read": "sent(pickle.dumps((1, Run())))",
@@ -93,6 +103,17 @@ ANSWERS = {
     "a layout that is not compressed": "forged(layout=b'[]')",
     "half a layout": "forged(layout=GOOD.layout[:-5])",
     "a layout that explodes": f"packed(b' ' * {MAX_LAYOUT_BYTES} + b'[]')",
+    "a layout with more behind it": "forged(layout=GOOD.layout + b'more')",
+    "a box of no page": with_box(b"-9999999999"),
+    "a box with a fraction": with_box(b"0.5"),
+    "a box of ten thousand digits": with_box(b"9" * 10_000),
+    "a box of a million digits": with_box(b"9" * 1_000_000),
+    "a box that is no number": with_box(b"NaN"),
+    "a word's confidence below zero": with_confidence(b"-0.5"),
+    "a word's confidence without end": with_confidence(b"1e308"),
+    "a word's confidence that is no number": with_confidence(b"NaN"),
+    "lists in lists in a layout": "packed(b'[' * 1_000_000)",
+    "lists in the place of words": f"packed({LAYOUT.replace(WORD, b'[' * 100_000)!r})",
     "a layout that is no JSON": "packed(b'words')",
     "a layout of another shape": "packed(b'[[1, 2]]')",
     "a line without words": f"packed({LAYOUT.replace(WORD, b'')!r})",
@@ -181,6 +202,7 @@ async def test_a_process_that_answers_without_a_request_is_replaced(
         "Opened(-1)",
         "Opened(21)",
         "Opened(2**40)",
+        "Opened(2, (GOOD,))",
         "Ready()",
         "PageRead(GOOD)",
         "OwnTexts((GOOD,))",
@@ -205,13 +227,30 @@ async def test_an_answer_that_does_not_fit_its_request_is_refused(
     assert await slot.open(source, "image/png") == Opened(1)
 
 
-async def test_more_own_texts_than_pages_asked_for_are_refused(
+HALF_FULL = f"forged(layout=zlib.compress(b' ' * {MAX_LAYOUT_BYTES // 2} + b'[]'))()"
+
+
+@pytest.mark.parametrize("forged", ["(GOOD,) * 3", f"({HALF_FULL},) * 2"])
+async def test_more_own_texts_than_pages_or_than_fit_one_answer_are_refused(
+    forged: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot()
+    await take_over(slot, f"None; tasks.own_texts = lambda *_, **__: {forged}", marker=tmp_path)
+
+    result = await slot.own_texts(source, "application/pdf", pages=[1, 2], options=Options("eng"))
+
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED
+
+
+async def test_more_first_pages_than_are_read_on_opening_are_refused(
     make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:
     slot = make_slot()
-    await take_over(slot, "None; tasks.own_texts = lambda *_, **__: (GOOD,) * 3", marker=tmp_path)
+    forged = f"Opened(20, (GOOD,) * {FIRST_PAGES + 1})"
+    await take_over(slot, f"None; tasks.open_document = lambda *_, **__: {forged}", marker=tmp_path)
 
-    result = await slot.own_texts(source, "application/pdf", pages=[1, 2], options=Options("eng"))
+    result = await slot.open(source, "application/pdf", reading=Options("eng"))
 
     assert isinstance(result, Failure)
     assert result.code is DocumentErrorCode.ENGINE_CRASHED

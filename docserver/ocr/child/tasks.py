@@ -1,6 +1,7 @@
 """Child side: how an OCR process carries out each request. Its limits and its sandbox are set elsewhere."""
 
 import time
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.analysis import analyse
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.limits import MAX_TEXT, PAGES_AT_ONCE, Limits
+from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
 from docserver.ocr.recognition.language_detection import LanguageDetector
 from docserver.ocr.recognition.reader import PageReader
@@ -32,10 +33,6 @@ from docserver.ocr.requests import (
 )
 
 PDF = "application/pdf"
-
-FIRST_PAGES = PAGES_AT_ONCE // 2
-"""Most pages whose text layer is read when a document is opened. It is fewer than PAGES_AT_ONCE, because no other slot
-can read pages until the document is open."""
 
 OWN_TEXTS_S = 1.0
 """After this time, no further text layer is read in the same call. Only very full pages take as long as this."""
@@ -86,13 +83,19 @@ def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
 
 
 def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Reading, ...]:
-    """The text layers of these pages, until the first page without a good one, or until OWN_TEXTS_S is over."""
+    """The text layers of these pages, until the first page without a good one, until OWN_TEXTS_S is over, or until they
+    are too large for one answer.
+    """
     if request.content_type != PDF or request.options.mode is not Mode.AUTO:
         return ()
     end = time.monotonic() + OWN_TEXTS_S
     readings: list[Reading] = []
+    layout_bytes = 0
     dpi, max_pixels = limits.pdf_dpi, limits.max_page_pixels
     for reading in text_layer.readings(source, pages=request.pages, dpi=dpi, max_pixels=max_pixels):
+        layout_bytes += _unpacked_size(reading.layout)
+        if layout_bytes > MAX_LAYOUT_BYTES or len(reading.text) > MAX_TEXT:
+            break
         readings.append(reading)
         if time.monotonic() > end:
             break
@@ -121,8 +124,11 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     else:
         attempt = reader.read(languages)
     recognised = attempt.recognised
+    layout = pack_blocks(recognised.blocks)
     if len(recognised.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
+    if _unpacked_size(layout) > MAX_LAYOUT_BYTES:
+        raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The page has too many words.")
     return Reading(
         width=picture.image.width,
         height=picture.image.height,
@@ -131,7 +137,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         source=Source.OCR,
         confidence=recognised.confidence,
         text=recognised.text,
-        layout=pack_blocks(recognised.blocks),
+        layout=layout,
         languages=attempt.languages,
         needs_review=_needs_review(recognised, picture, below=limits.review_below),
     )
@@ -150,6 +156,10 @@ def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> Sea
             source, request.content_type, pages=request.pages, target=target, max_pixels=limits.max_page_pixels
         )
     return SearchableMade()
+
+
+def _unpacked_size(layout: bytes) -> int:
+    return len(zlib.decompress(layout))
 
 
 def _needs_review(recognised: Recognised, picture: Picture, *, below: float) -> bool:

@@ -115,6 +115,7 @@ class Child:
 
     def kill(self) -> None:
         """Kill the process and everything that it has started, without waiting for their end."""
+        self.answers.abandon()
         if self.process.pid is None:
             return
         # Kill the group even if its leader has ended already. If the process is just starting, it has no group yet.
