@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 from docserver.database.connection import Database
@@ -19,6 +20,7 @@ from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
+from docserver.room import RESULTS, SLOTS, UPLOADS, Room
 from docserver.settings import Settings
 from docserver.storage import Storage
 from docserver.storage.identity import IdentityFiles
@@ -50,6 +52,10 @@ class Resources:
     changes: Changes
     limiter: Limiter
     storage: Storage
+    results_room: Room
+    """Room for results that are too large for the memory."""
+    slots_room: Room
+    """Room on the disk of the embedded database for pages that slots read."""
     engine: Engine
     sandbox: Sandbox
     pdf_maker: PdfMaker
@@ -65,7 +71,8 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     engine = await describe_engine(settings.engine)
     check_default_languages(settings.languages, engine)
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count)
-    storage = LocalStorage(settings.data_dir)
+    uploads_room = _room(settings, settings.data_dir / "incoming", share=UPLOADS, stops="uploads")
+    storage = LocalStorage(settings.data_dir, uploads_room)
     await storage.prepare()
     databases = _databases(settings, await asyncio.to_thread(IdentityFiles(settings.data_dir).database))
     redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
@@ -82,6 +89,8 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
                 changes=changes,
                 limiter=Limiter(redis),
                 storage=storage,
+                results_room=_room(settings, scratch, share=RESULTS, stops="large results"),
+                slots_room=_room(settings, share=SLOTS, stops="slots"),
                 engine=engine,
                 sandbox=sandbox,
                 pdf_maker=PdfMaker(settings, engine, scratch=scratch),
@@ -94,6 +103,12 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
         await redis.close()
         for database in databases.values():
             await database.close()
+
+
+def _room(settings: Settings, *directories: Path, share: float, stops: str) -> Room:
+    """Room for a kind of write, which must also leave room on the disk of the embedded database."""
+    embedded = (settings.data_dir / "mysql",) if settings.embedded else ()
+    return Room((*directories, *embedded), min_free_mb=settings.min_free_mb, share=share, stops=stops)
 
 
 def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]:

@@ -97,6 +97,9 @@ class Settings:
     languages: str = _setting("eng", "languages of uploads that name none, as in eng+deu, or auto")
     max_upload_mb: float = _setting(100.0, "largest upload in megabytes (10^6 bytes)", least=0.001)
     max_pages: int = _setting(2000, "most pages of one document", least=1)
+    min_free_mb: float = _setting(
+        500.0, "free space of the data directory's disk below which uploads are refused; at most a tenth of it", least=0
+    )
     retention_s: int = _setting(
         0, "seconds to keep a document and its results if its upload does not set expires_in; 0: forever", least=0
     )

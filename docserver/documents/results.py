@@ -20,6 +20,7 @@ from docserver.errors import (
     NotRenderable,
     PageFailed,
     ResultNotReady,
+    Unavailable,
     Unprocessable,
 )
 from docserver.formats import JSON_PAGE, Format, TextFormat
@@ -41,6 +42,9 @@ hundred megabytes of JSON."""
 PDF_EDITION = f"1 {version('pikepdf')}"
 """Part of the ETag of searchable PDFs. It must change whenever the same words give other bytes. So it contains the
 version of pikepdf, and a number that we raise when we change how PDFs are written."""
+
+FULL_RETRY_S = 10
+"""Retry-After when the disk lacks room, which somebody has to make."""
 
 ClientHas = Callable[[str], bool]
 """A function that returns True if the client already has the version with this ETag."""
@@ -180,6 +184,10 @@ async def _searchable_pdf(resources: Resources, content: _Content, *, client_has
     except FileNotFoundError as error:
         missing = Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file is not in the storage any more.")
         raise _not_renderable(missing) from error
+    if await asyncio.to_thread(resources.results_room.is_short):
+        raise Unavailable(
+            "There is not enough disk space to make a searchable PDF now.", headers={"Retry-After": str(FULL_RETRY_S)}
+        )
     pdf = await resources.pdf_maker.make(source, document.content_type, content.pages)
     if isinstance(pdf, Failure):
         raise _not_renderable(pdf)

@@ -67,6 +67,10 @@ class Pipeline:
                     await self._do(claim, slot)
         return True
 
+    async def has_room(self) -> bool:
+        """True if the embedded database has room for further pages."""
+        return not await asyncio.to_thread(self._resources.slots_room.is_short)
+
     async def run_heartbeat(self) -> None:
         """Extend the leases of all work in progress, until cancelled."""
         await self._claims.run_heartbeat()

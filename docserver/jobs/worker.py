@@ -61,6 +61,9 @@ class Worker:
             await slot.start()
             while not self._stopping.is_set():
                 try:
+                    if not await self._pipeline.has_room():
+                        await self._rest(FAULT_PAUSE_S)
+                        continue
                     job_id = await self._next()
                     if job_id is not None:
                         await self._pipeline.work(job_id, slot)

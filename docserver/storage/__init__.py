@@ -60,4 +60,4 @@ class Storage(Protocol):
         """Remove uploads that were not written to for this time; returns how many."""
 
     async def check(self) -> None:
-        """Raise OSError unless the storage can be written to."""
+        """Raise OSError unless the storage can be written to, and StorageFull if only room is missing."""

@@ -9,7 +9,6 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -18,6 +17,7 @@ from uuid import UUID, uuid4
 
 from docserver.errors import StorageFull, StorageUnavailable, TooLarge
 from docserver.model import parse_id
+from docserver.room import FULL, UNLIMITED, Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
 
@@ -39,13 +39,13 @@ READ_BYTES = 1 << 20
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of opening or reading a file that say nothing about the file."""
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
 
 class LocalStorage:
     """A `Storage` in a directory that all processes of the service share."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, room: Room = UNLIMITED) -> None:
+        """Uploads are refused when `room` has too little for them."""
+        self._room = room
         self._originals = data_dir / "originals"
         self._incoming = data_dir / "incoming"
         self._quarantine = data_dir / "quarantine"
@@ -56,7 +56,7 @@ class LocalStorage:
     async def receive(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
         path = self._incoming / f"{uuid4()}.part"
         try:
-            return await _write(path, chunks, max_bytes=max_bytes)
+            return await _write(path, chunks, max_bytes=max_bytes, room=self._room)
         except BaseException:
             await asyncio.shield(_remove(path))
             raise
@@ -100,7 +100,12 @@ class LocalStorage:
         return await asyncio.to_thread(self._discard_abandoned, age_s)
 
     async def check(self) -> None:
-        await asyncio.to_thread(self._check)
+        try:
+            await asyncio.to_thread(self._check)
+        except OSError as error:
+            if error.errno in FULL:
+                raise _full() from error
+            raise
 
     def _prepare(self) -> None:
         for directory in (self._originals, self._incoming):
@@ -131,6 +136,7 @@ class LocalStorage:
         return len(abandoned)
 
     def _check(self) -> None:
+        self._room.require()
         probe = self._incoming / f"{uuid4()}.probe"
         try:
             probe.write_bytes(b"ready")
@@ -143,12 +149,17 @@ class LocalStorage:
         return self._incoming.stat().st_mtime
 
 
-async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
+async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, room: Room) -> Received:
     digest, size, head = sha256(), 0, b""
     pending: list[bytes] = []
     waiting = 0
 
+    def create() -> BinaryIO:
+        room.require()
+        return path.open("xb", buffering=0)
+
     def flush(file: BinaryIO, data: bytes) -> None:
+        room.require(len(data))
         digest.update(data)
         # On a disk that is nearly full, a write may store only a part of the data.
         rest = memoryview(data)
@@ -159,7 +170,7 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int) ->
         flush(file, data)
         os.fsync(file.fileno())
 
-    with await _on_disk(partial(path.open, "xb", buffering=0)) as file:
+    with await _on_disk(create) as file:
         async for chunk in chunks:
             size += len(chunk)
             if size > max_bytes:
@@ -182,9 +193,13 @@ async def _on_disk(act: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.to_thread(act, *arguments)
     except OSError as error:
         if error.errno in FULL:
-            raise StorageFull("There is no room left to store the upload.") from error
+            raise _full() from error
         log.exception("storage fault", extra={"number": error.errno})
         raise _unavailable() from error
+
+
+def _full() -> StorageFull:
+    return StorageFull("There is no room left to store uploads.")
 
 
 def _unavailable() -> StorageUnavailable:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pytest_aiohttp import AiohttpClient
 from docserver.database.connection import Database
 from docserver.documents import queries
 from docserver.errors import DatabaseUnavailable
+from docserver.jobs.worker import Worker
 from docserver.redis.cache import Cache
 from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
@@ -24,7 +26,7 @@ from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
 from docserver.storage import local
 from docserver.web.app import make_app
-from tests.support.client import Client, completed, get, kept_files, upload
+from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
 from tests.support.connections import with_databases
 from tests.support.raw_http import UPLOAD, wire
 from tests.support.samples import png
@@ -184,6 +186,30 @@ async def test_without_mysql_and_redis_every_answer_comes_soon(
         async with client.get("/readyz") as response:
             assert (response.status, response.headers["Retry-After"]) == (503, "5")
     await redis.close()
+
+
+async def test_on_a_nearly_full_disk_uploads_are_refused_and_everything_else_goes_on(
+    resources: Resources, make_client: MakeClient, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await make_client(rate_limit=False)
+    job = await upload(client)
+    disk = SimpleNamespace(f_frsize=1000, f_blocks=100_000_000, f_bavail=100_000, f_files=0, f_favail=0)
+    with monkeypatch.context() as nearly_full:
+        nearly_full.setattr(os, "statvfs", lambda _: disk)
+        nearly_full.setattr("docserver.room.SAMPLE_S", 0)
+
+        async with client.post(UPLOAD, data=form(png())) as response:
+            assert (response.status, (await response.json())["code"]) == (507, "storage_full")
+        ready = await get(client, "/readyz")
+        await completed(client, job["job_id"])
+        async with client.get(f"/v1/jobs/{job['job_id']}/result", params={"format": "pdf"}) as response:
+            assert response.status == 503
+
+    assert ready["status"] == "degraded"
+    assert ready["checks"]["storage"] == {"status": "full", "detail": "There is no room left to store uploads."}
+    monkeypatch.setattr("docserver.room.SAMPLE_S", 0)
+    await upload(client)
+    assert (await get(client, "/readyz"))["checks"]["storage"] == {"status": "ok"}
 
 
 async def test_a_request_that_takes_too_long_altogether_is_refused(

@@ -9,15 +9,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
 
 from docserver.errors import StorageFull, TooLarge
+from docserver.room import Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage.local import WRITE_BYTES, LocalStorage
 
 LIMIT = 10_000_000
+
+
+def local_storage(data_dir: Path, *, min_free_mb: float = 0) -> LocalStorage:
+    return LocalStorage(data_dir, Room([data_dir], min_free_mb=min_free_mb, share=1, stops="uploads"))
 
 
 async def chunks(*given: bytes) -> AsyncIterator[bytes]:
@@ -27,7 +33,7 @@ async def chunks(*given: bytes) -> AsyncIterator[bytes]:
 
 @pytest.fixture
 async def storage(tmp_path: Path) -> LocalStorage:
-    made = LocalStorage(tmp_path)
+    made = local_storage(tmp_path)
     await made.prepare()
     return made
 
@@ -167,7 +173,7 @@ async def test_what_is_kept_is_found_by_its_document_and_by_another_process(
 ) -> None:
     document_id = await kept(storage, b"content")
 
-    path = await LocalStorage(tmp_path).path(document_id)
+    path = await local_storage(tmp_path).path(document_id)
 
     assert path.read_bytes() == b"content"
     assert files(tmp_path) == [path]
@@ -255,6 +261,21 @@ async def test_uploads_that_nobody_touched_for_long_are_dropped_and_others_are_n
     assert await storage.path(document_id)
 
 
+async def test_an_upload_that_would_leave_too_little_room_is_refused_while_it_arrives(
+    storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SimpleNamespace(f_frsize=1, f_blocks=10 * WRITE_BYTES, f_bavail=3 * WRITE_BYTES, f_files=0, f_favail=0)
+    monkeypatch.setattr(os, "statvfs", lambda _: disk)
+    storage = local_storage(tmp_path, min_free_mb=100)
+    piece = bytes(WRITE_BYTES)
+
+    await kept(storage, piece)
+    with pytest.raises(StorageFull):
+        await storage.receive(chunks(piece, piece, piece), max_bytes=LIMIT)
+
+    assert len(files(tmp_path)) == 1
+
+
 async def test_a_full_disk_gets_room_by_what_is_old(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     old, orphan = await storage.receive(chunks(b"x"), max_bytes=LIMIT), await kept(storage)
     make_old(old.path, age_s=100)
@@ -270,13 +291,11 @@ async def test_a_full_disk_gets_room_by_what_is_old(storage: LocalStorage, monke
     assert not old.path.exists()
 
 
-async def test_a_check_leaves_nothing_and_fails_where_nothing_can_be_written(
-    storage: LocalStorage, tmp_path: Path
-) -> None:
+async def test_a_check_leaves_nothing_and_says_when_there_is_no_room(storage: LocalStorage, tmp_path: Path) -> None:
     await storage.check()
 
     assert files(tmp_path) == []
-    with no_file_longer_than(0), pytest.raises(OSError, match="File too large"):
+    with no_file_longer_than(0), pytest.raises(StorageFull):
         await storage.check()
     assert files(tmp_path) == []
 
@@ -284,6 +303,6 @@ async def test_a_check_leaves_nothing_and_fails_where_nothing_can_be_written(
 async def test_a_place_that_is_there_already_is_made_ready_without_loss(storage: LocalStorage, tmp_path: Path) -> None:
     document_id = await kept(storage)
 
-    await LocalStorage(tmp_path).prepare()
+    await local_storage(tmp_path).prepare()
 
     assert (await storage.path(document_id)).read_bytes() == b"content"

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from docserver.errors import ServiceError
+from docserver.errors import ServiceError, StorageFull
 from docserver.ocr.engine import EngineMissing, check_programs
 from docserver.ocr.languages import candidates
 from docserver.web import problems, response_schemas
@@ -15,6 +15,11 @@ from docserver.web.openapi import operation
 
 CHECK_S = 2.0
 """A part that does not answer in this time is not ready."""
+
+FULL = "full"
+"""The state of the storage when uploads are refused for want of room. What was accepted is read, so it is no reason to
+send no requests here.
+"""
 
 NOT_REQUIRED = {"redis", "sandbox"}
 """The service also works without these parts, but slower (redis) or less safely (sandbox)."""
@@ -57,10 +62,11 @@ async def readyz(request: web.Request) -> web.Response:
         "engine": lambda: asyncio.to_thread(check_programs),
     }
     results = await asyncio.gather(*map(_state, checks.values()))
-    states = {name: {"status": state} for name, state in zip(checks, results, strict=True)}
+    states: dict[str, dict[str, str]] = dict(zip(checks, results, strict=True))
     states["sandbox"] = {"status": resources.sandbox.status, "detail": resources.sandbox.detail}
     failed = {name for name, state in states.items() if state["status"] == "unavailable"}
-    status = "ok" if not failed else "degraded" if failed <= NOT_REQUIRED else "unavailable"
+    degraded = failed or states["storage"]["status"] == FULL
+    status = "unavailable" if failed - NOT_REQUIRED else "degraded" if degraded else "ok"
     headers = {"Cache-Control": "no-store"}
     if status == "unavailable":
         headers["Retry-After"] = problems.RETRY_AFTER_S
@@ -69,10 +75,12 @@ async def readyz(request: web.Request) -> web.Response:
     )
 
 
-async def _state(check: Callable[[], Awaitable[None]]) -> str:
+async def _state(check: Callable[[], Awaitable[None]]) -> dict[str, str]:
     try:
         async with asyncio.timeout(CHECK_S):
             await check()
+    except StorageFull as error:
+        return {"status": FULL, "detail": error.detail}
     except (ServiceError, OSError, TimeoutError, EngineMissing):
-        return "unavailable"
-    return "ok"
+        return {"status": "unavailable"}
+    return {"status": "ok"}

@@ -1,0 +1,96 @@
+"""How much room a disk has, and who stops writing before it is full: uploads first, then large results, then slots.
+
+What they leave is for the database, which has to save what was accepted, and dies when its disk is full.
+"""
+
+import errno
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+log = logging.getLogger("docserver.storage")
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a write that mean that there is no room: on the disk, in a quota, below the limit of a file's size."""
+
+MAX_SHARE = 0.1
+"""Most of a disk that is kept free, as a share of it, so that a small disk can be used too."""
+
+FILES_KEPT = 1000
+"""The number of files that can still be created when uploads stop. An upload needs one or two, a slot a few dozen."""
+
+UPLOADS, RESULTS, SLOTS = 1.0, 0.5, 0.25
+"""The part of the reserve (`DOCSERVER_MIN_FREE_MB`) that each kind of work leaves free."""
+
+SAMPLE_S = 1.0
+"""How long a disk's free space is believed. Writes that `require` was asked for in the meantime are subtracted."""
+
+
+class Room:
+    """Room on the disks of some directories, for one kind of write. All threads may use it."""
+
+    def __init__(self, directories: Sequence[Path], *, min_free_mb: float, share: float, stops: str) -> None:
+        """This kind of write leaves `share` of the reserve free on each disk. `stops` names it in the log."""
+        self._directories = directories
+        self._min_free_bytes = min_free_mb * 1_000_000
+        self._share = share
+        self._stops = stops
+        self._lock = threading.Lock()
+        self._sampled_at = -math.inf
+        self._spare_bytes = math.inf
+        self._is_short = False
+
+    def require(self, size: int = 0) -> None:
+        """Subtract a write of `size` bytes from the room; raises OSError (ENOSPC) if there is too little."""
+        with self._lock:
+            if time.monotonic() - self._sampled_at > SAMPLE_S:
+                self._spare_bytes = min((self._spare(path) for path in self._directories), default=math.inf)
+                self._sampled_at = time.monotonic()
+            is_short = self._spare_bytes < size
+            if not is_short:
+                self._spare_bytes -= size
+            self._log(is_short=is_short)
+        if is_short:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def is_short(self) -> bool:
+        """True if nothing of this kind may be written now."""
+        try:
+            self.require()
+        except OSError:
+            return True
+        return False
+
+    def _spare(self, directory: Path) -> float:
+        """The bytes that may be written here; negative if there are too few, or if too few files can be created."""
+        disk = os.statvfs(directory)
+        # Some network file systems do not know their size, and some local ones have no limit on the number of files.
+        if not disk.f_blocks:
+            return math.inf
+        if disk.f_files and disk.f_favail < self._share * min(FILES_KEPT, disk.f_files * MAX_SHARE):
+            return -1
+        total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
+        return free - self._share * min(self._min_free_bytes, total * MAX_SHARE)
+
+    def _log(self, *, is_short: bool) -> None:
+        if is_short == self._is_short:
+            return
+        self._is_short = is_short
+        if is_short:
+            log.warning("disk nearly full", extra={"stops": self._stops})
+        else:
+            log.info("disk has room again", extra={"goes_on": self._stops})
+
+
+UNLIMITED = Room((), min_free_mb=0, share=0, stops="nothing")
+"""For work that does not ask how much room there is."""
+
+
+def free_bytes(directory: Path) -> int:
+    """The bytes that may be written to a directory's disk; 0 if no file can be created there."""
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize if disk.f_favail or not disk.f_files else 0
