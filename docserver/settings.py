@@ -118,6 +118,9 @@ class Settings:
     sandbox: SandboxMode = _setting(
         SandboxMode.PREFER, "confine OCR processes by Landlock and seccomp: prefer, require (else refuse to start), off"
     )
+    clients_per_process: int = _setting(
+        10, "clients whose documents one OCR process may read, before a new one takes its place", least=1
+    )
     page_timeout_s: float = _setting(120.0, "longest time to open a document, and to read one page", least=0.1)
     pdf_timeout_s: float = _setting(
         120.0, "longest time to make a searchable PDF, and longest wait before that", least=0.1

@@ -81,6 +81,7 @@ class Pipeline:
             return await jobs.runnable(cur, limit=limit)
 
     async def _do(self, claim: Claim, slot: Slot) -> None:
+        slot.client = claim.work.client
         source = await self._source(claim)
         if claim.job.pages_total is None and not await self._open(claim, slot, source):
             return

@@ -218,3 +218,20 @@ async def test_the_log_has_the_last_page_before_the_end_of_its_job(
 
     messages = [message for message in caplog.messages if message in ("page read", "job finished")]
     assert messages == ["page read", "job finished"] * 2
+
+
+async def test_a_slot_knows_whose_document_it_reads(
+    client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_for, real = [], Slot.open
+
+    async def opened(self: Slot, *arguments: Any, **more: Any) -> Any:
+        read_for.append(self.client)
+        return await real(self, *arguments, **more)
+
+    monkeypatch.setattr(Slot, "open", opened)
+    job = await upload(client)
+    async with at_work(resources, tmp_path):
+        await completed(client, job["job_id"])
+
+    assert read_for == ["127.0.0.1"]

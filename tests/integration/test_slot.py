@@ -21,6 +21,7 @@ from tests.support.slots import (
     alive,
     assert_reads,
     child_of,
+    inside,
     pids_in,
     read,
     set_page_timeout,
@@ -142,6 +143,33 @@ async def test_a_process_is_replaced_after_its_pages(
 
     assert child_of(slot) != first
     assert not alive(first)
+
+
+async def test_a_process_is_replaced_before_it_reads_a_document_of_one_client_too_many(
+    make_slot: Callable[..., Slot], source: Path
+) -> None:
+    slot = make_slot(clients_per_process=2)
+    processes = []
+
+    for slot.client in ["a", "b", "a", "c", "c", "a", "b"]:
+        assert isinstance(await slot.open(source, "image/png"), Opened)
+        processes.append(child_of(slot))
+
+    first, second, third = dict.fromkeys(processes)
+    assert processes == [first, first, first, second, second, second, third]
+    assert not alive(first)
+
+
+async def test_a_process_whose_pdf_is_missing_is_replaced(make_slot: Callable[..., Slot], source: Path) -> None:
+    slot = make_slot()
+    await inside(slot, "from docserver.ocr.searchable import from_image; from_image.write = lambda *_, **__: None")
+    first = child_of(slot)
+
+    result = await slot.make_searchable(source, "image/png", [])
+
+    assert isinstance(result, Failure)
+    await slot.open(source, "image/png")
+    assert child_of(slot) != first
 
 
 @pytest.mark.parametrize("stop_child", [False, True])

@@ -58,6 +58,8 @@ class Slot:
     def __init__(self, *, number: int, settings: Settings, engine: Engine, scratch: Path) -> None:
         """`scratch` is the parent of all slots' directories."""
         self.number = number
+        self.client = ""
+        """Whose document is read next. A process reads documents of at most `clients_per_process` clients."""
         self._directory = (scratch / f"slot-{os.getpid()}-{number}").absolute()
         self._settings = settings
         self._engine = engine
@@ -67,6 +69,7 @@ class Slot:
         self._child: Child | None = None
         self._ending: asyncio.Task[int | None] | None = None
         self._pages_read = 0
+        self._clients: set[str] = set()
 
     async def start(self) -> None:
         """Start the process before it is needed, so that the first document does not wait for it."""
@@ -110,6 +113,7 @@ class Slot:
         try:
             return await asyncio.to_thread(open_result, self._scratch / request.result_file)
         except OSError as error:
+            self._kill()
             log.warning("no PDF was made", extra={"slot": self.number, "fault": type(error).__name__})
             return _CRASHED
 
@@ -157,6 +161,7 @@ class Slot:
         child = None
         try:
             child = await self._running_child()
+            self._clients.add(self.client)
             exposed = await asyncio.to_thread(expose, source, self._source)
             try:
                 async with asyncio.timeout(timeout_s):
@@ -211,17 +216,23 @@ class Slot:
         return disk.free < min(self._limits(0).file_bytes, disk.total // 2)
 
     async def _running_child(self) -> Child:
-        """A child that accepts calls. If the last one died while it was idle, starts another."""
-        if self._child and self._child.dead:
+        """A child that accepts calls. If the last one died while it was idle, or has read the documents of too many
+        other clients, starts another.
+        """
+        if self._child and (self._child.dead or self._has_too_many_clients()):
             self._kill()
         await self._wait_until_gone()
         if self._child is None:
             await asyncio.to_thread(self._empty_directories)
-            self._pages_read = 0
+            self._pages_read, self._clients = 0, set()
             limits = self._limits(self._settings.page_timeout_s)
             self._child = Child.spawn(limits, slot=self.number)
             await self._child.wait_until_ready(limits)
         return self._child
+
+    def _has_too_many_clients(self) -> bool:
+        """True if the child may not read a document of the present client too."""
+        return self.client not in self._clients and len(self._clients) >= self._settings.clients_per_process
 
     def _empty_directories(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
