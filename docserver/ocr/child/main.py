@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
+from docserver.ocr import removal
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.limits import Limits
 from docserver.ocr.requests import Answer, Failed, Ready, Request
@@ -52,6 +53,9 @@ limit to root. The watchdog has a lower limit, but checks it only once a second.
 CPU_MARGIN_S = 10
 """CPU time that is added to the limit of a call, so that the server's timeout comes first. The CPU limit only ends
 programs whose server has died."""
+
+AFTERWARDS_S = 1.0
+"""Longest time after a call for emptying the scratch directory. A page leaves about five files."""
 
 FULL_BELOW_BYTES = 1 << 16
 """With less free space than this, a disk counts as full. A program that fails on a full disk may leave some space."""
@@ -116,13 +120,14 @@ def run(request: Request[Any], source: str, limits: Limits) -> Answer:
     scratch = Path(limits.scratch)
     try:
         _limit_cpu_time(limits)
-        empty(scratch)
+        removal.empty(scratch, within_s=limits.call_s)
         answer = tasks.perform(request, source, limits)
     except Exception as error:  # noqa: BLE001 - the boundary of the child: a bad document is a result
         answer = _failed(error, source=Path(source), scratch=scratch)
     # If files cannot be deleted now, for example because memory is short, the next call deletes them.
     with suppress(OSError, MemoryError):
-        empty(scratch, keep=None if isinstance(answer, Failed) else request.result_file)
+        keep = None if isinstance(answer, Failed) else request.result_file
+        removal.empty(scratch, within_s=AFTERWARDS_S, keep=keep)
     return answer
 
 
@@ -156,15 +161,6 @@ def _is_disk_full(scratch: Path, error: BaseException | None) -> bool:
     with suppress(OSError):
         return shutil.disk_usage(scratch).free < FULL_BELOW_BYTES
     return False
-
-
-def empty(directory: Path, *, keep: str | None = None) -> None:
-    """Delete everything in a directory, except the file named `keep`."""
-    for entry in directory.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name != keep:
-            entry.unlink(missing_ok=True)
 
 
 def _end_with_server() -> None:

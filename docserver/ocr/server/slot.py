@@ -33,6 +33,7 @@ from docserver.ocr.requests import (
 )
 from docserver.ocr.server.files import expose, open_result
 from docserver.ocr.server.process import Child
+from docserver.ocr.server.scratch import discard
 from docserver.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,8 @@ class Slot:
         """Kill the child and everything that it has started, and remove the scratch directory."""
         self._kill()
         await self._wait_until_gone()
-        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(discard, self._directory)
 
     def _limits(self, call_s: float) -> Limits:
         return Limits(
@@ -235,7 +237,7 @@ class Slot:
         return self.client not in self._clients and len(self._clients) >= self._settings.clients_per_process
 
     def _empty_directories(self) -> None:
-        shutil.rmtree(self._directory, ignore_errors=True)
+        discard(self._directory)
         for directory in (self._scratch, self._source):
             directory.mkdir(parents=True, mode=0o700, exist_ok=True)
 
