@@ -7,11 +7,20 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends python3-venv \
  && python3 -m venv /opt/docserver
 WORKDIR /src
+ENV PIP_NO_CACHE_DIR=on PIP_DISABLE_PIP_VERSION_CHECK=on
+# Only releases that the lock file names, with a hash that it names. aiohttp-apispec has no wheel: it is built with the
+# setuptools of the lock file.
+COPY requirements.lock ./
+RUN sed '/^# run$/,$d' requirements.lock >build.txt \
+ && sed '/^# test$/,$d' requirements.lock >run.txt \
+ && /opt/docserver/bin/pip install --require-hashes --only-binary :all: --requirement build.txt \
+ && /opt/docserver/bin/pip install --require-hashes --only-binary :all: --no-binary aiohttp-apispec \
+      --no-build-isolation --requirement run.txt
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY docserver docserver
 COPY sql sql
-RUN /opt/docserver/bin/pip install --no-cache-dir --disable-pip-version-check '.[tesserocr]' \
- && /opt/docserver/bin/pip uninstall --yes pip \
+RUN /opt/docserver/bin/pip install --no-deps --no-build-isolation . \
+ && /opt/docserver/bin/pip uninstall --yes pip setuptools \
  && find /opt/docserver -depth -type d -name tests -exec rm -rf {} + \
  && find /opt/docserver -type f -regex ".*[.]\(c\|pyx\)" -delete \
  && rm -f /opt/docserver/bin/Activate.ps1 /opt/docserver/bin/activate*

@@ -40,7 +40,7 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help run unit test lint bench soak clean system again
+.PHONY: help run unit test lint coverage bench soak lock clean system again
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s $$'\t' 2>/dev/null ||
@@ -68,6 +68,15 @@ lint: .venv/for-test ## check style, types and layers
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+coverage: system .venv/for-test ## run all tests, in all their processes, and print which lines and branches they miss
+	@rm -rf build/coverage
+	mkdir -p build/coverage
+	export COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml PYTHONPATH=$(CURDIR)/tests/support/coverage
+	.venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS) || echo "some tests failed"
+	unset COVERAGE_PROCESS_START
+	.venv/bin/coverage combine --quiet
+	.venv/bin/coverage report --skip-covered --show-missing
 
 bench: system .venv/for-bench ## measure against what people use instead, in half an hour; BENCH_ARGS=--quick in some minutes
 	@.venv/bin/python -m bench $(BENCH_ARGS)
@@ -121,25 +130,65 @@ system:
 		install
 	fi
 
-.venv/for-run: setup.cfg pyproject.toml $(if $(USABLE),,again) | system
+.venv/for-run: requirements.lock setup.cfg pyproject.toml $(if $(USABLE),,again) | system
 	@$(make-venv)
 	echo "installing docserver"
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[tesserocr]'
+	$(call install-locked,build)
+	$(call install-locked,run)
+	$(install-docserver)
 	touch $@
 
-.venv/for-test: setup.cfg pyproject.toml $(if $(USABLE),,again) | system
-	@$(make-venv)
-	echo "installing docserver and what its tests need"
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,tesserocr]'
-	touch .venv/for-run $@
+.venv/for-test: .venv/for-run
+	@echo "installing what the tests need"
+	$(call install-locked,test)
+	touch $@
 
-.venv/for-bench: setup.cfg pyproject.toml $(if $(USABLE),,again) | system
-	@$(make-venv)
-	echo "installing docserver and what it is compared with"
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench,tesserocr]'
-	touch .venv/for-run $@
+# What docserver is compared with is not locked: a comparison wants the newest releases.
+.venv/for-bench: .venv/for-run
+	@echo "installing what docserver is compared with"
+	$(pip) --editable '.[bench]'
+	touch $@
+
+pip := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+# Takes only what a part of the lock file names, with a hash that it names, and as a wheel. Those that have none are built
+# with the setuptools of the lock file.
+install-locked = sed -n '/^\# $(1)$$/,/^$$/p' requirements.lock | $(pip) --require-hashes --only-binary :all: \
+	--no-binary aiohttp-apispec,hocr-tools --no-build-isolation --requirement /dev/stdin
+install-docserver := $(pip) --no-deps --no-build-isolation --editable .
 
 define make-venv
 if ! { $(usable); }; then $(PYTHON) -m venv --clear .venv; fi
 pwd >.venv/made-in
 endef
+
+lock: ## renew requirements.lock: the newest releases that setup.cfg allows, with the hashes of all their files
+	@work=$$(mktemp --directory)
+	trap 'rm -rf "$$work"' EXIT
+	python=$(or $(PYTHON),.venv/bin/python)
+	$$python -m venv "$$work/uv"
+	"$$work/uv/bin/pip" install --quiet --disable-pip-version-check uv
+	# uv does not read pip's settings. Without one, both take PyPI.
+	index=$${PIP_INDEX_URL:-$$("$$work/uv/bin/pip" config get global.index-url 2>/dev/null || true)}
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi
+	$$python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' >"$$work/build.in"
+	# One resolution for all parts, so that they agree, and for every Python and machine.
+	compile() {
+		"$$work/uv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			--no-emit-index-url --no-emit-find-links --constraint "$$work/all" --output-file "$$work/$$@" >/dev/null
+	}
+	touch "$$work/all"
+	compile all --extra dev --extra tesserocr setup.cfg "$$work/build.in"
+	compile run --extra tesserocr setup.cfg
+	compile build "$$work/build.in"
+	{
+		echo "# What docserver is built with, what it runs with, and what its tests need beside: one version of each, with the"
+		echo "# hashes of its files. Made by \`make lock\` from setup.cfg and pyproject.toml; not to be edited."
+		printf '\n# build\n'
+		cat "$$work/build"
+		printf '\n# run\n'
+		cat "$$work/run"
+		printf '\n# test\n'
+		cat "$$work/build" "$$work/run" |
+			awk 'FILENAME == "-" { seen[$$0]; next } /^[^ ]/ { new = !($$0 in seen) } new' - "$$work/all"
+	} >"$$work/lock"
+	mv "$$work/lock" requirements.lock
