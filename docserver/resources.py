@@ -12,6 +12,7 @@ from docserver.database.connection import Database
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
 from docserver.ocr.engine import Engine, check_default_languages
 from docserver.ocr.engine import describe as describe_engine
+from docserver.ocr.server.exposure import refuse_exposed
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.ocr.server.scratch import private_directory
 from docserver.ocr.server.searchable_pdf import PdfMaker
@@ -21,7 +22,7 @@ from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.room import RESULTS, SLOTS, UPLOADS, Room
-from docserver.settings import Settings
+from docserver.settings import SandboxMode, Settings
 from docserver.storage import Storage
 from docserver.storage.identity import IdentityFiles
 from docserver.storage.local import LocalStorage
@@ -66,10 +67,13 @@ class Resources:
 async def opened(settings: Settings) -> AsyncIterator[Resources]:
     """Open all resources. The database and Redis need not answer yet.
 
-    Raises EngineMissing, NotConfined, OSError, and SettingsError for default languages that cannot be used.
+    Raises EngineMissing, NotConfined, OSError, and SettingsError for default languages that cannot be used, or for
+    a data directory that OCR processes could read.
     """
     engine = await describe_engine(settings.engine)
     check_default_languages(settings.languages, engine)
+    if settings.sandbox is not SandboxMode.OFF:
+        await asyncio.to_thread(refuse_exposed, settings.data_dir, models=Path(engine.tessdata))
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count)
     uploads_room = _room(settings, settings.data_dir / "incoming", share=UPLOADS, stops="uploads")
     storage = LocalStorage(settings.data_dir, uploads_room)

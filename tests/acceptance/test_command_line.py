@@ -46,6 +46,32 @@ async def test_a_wrong_setting_ends_it_with_78_and_one_line(
     assert output.decode().count("\n") == 1
 
 
+async def test_a_data_directory_that_ocr_processes_could_read_ends_it_with_78(
+    empty_servers: Servers, tmp_path: Path
+) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path.cwd()),
+        "DOCSERVER_MYSQL_URL": empty_servers.mysql_url,
+        "DOCSERVER_REDIS_URL": empty_servers.redis_url,
+        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
+        "LD_LIBRARY_PATH": str(tmp_path),
+    }
+
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "docserver",
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+
+    assert process.returncode == 78
+    assert f"OCR processes may read {tmp_path}" in said.decode()
+
+
 async def test_a_sandbox_that_is_required_and_cannot_be_had_ends_it_with_a_line_that_says_so(
     empty_servers: Servers, tmp_path: Path
 ) -> None:

@@ -143,6 +143,24 @@ async def test_an_ocr_process_cannot_signal_its_neighbour(make_slot: Callable[..
         await inside(mine, f"os.kill({child_of(neighbour)}, 0)")
 
 
+@pytest.mark.skipif(not ABI, reason="without Landlock, every file can be read")
+async def test_what_an_ocr_process_runs_by_way_of_the_loader_is_confined_too(make_slot: Callable[..., Slot]) -> None:
+    ran = await inside(
+        make_slot(),
+        """
+        Path("tool").write_bytes(Path("/bin/cat").read_bytes())
+        elf = Path("tool").read_bytes()
+        loader = elf[elf.index(b"/lib"):].split(bytes(1))[0].decode()
+        read = [subprocess.run([loader, "./tool", file], capture_output=True) for file in (__file__, "/etc/passwd")]
+        found = [(process.returncode, process.stderr.decode()) for process in read]
+        """.replace("__file__", repr(landlock.__file__)),
+    )
+
+    assert ran[0] == [0, ""]
+    assert ran[1][0] == 1
+    assert "Permission denied" in ran[1][1]
+
+
 async def test_every_call_of_the_list_is_refused_whatever_its_arguments(make_slot: Callable[..., Slot]) -> None:
     refused = await inside(
         make_slot(),

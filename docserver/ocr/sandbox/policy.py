@@ -26,8 +26,13 @@ READ_WRITE = READ | landlock.WRITE_FILE | landlock.TRUNCATE | landlock.MAKE_REG 
 READ_WRITE |= landlock.REMOVE_FILE | landlock.REMOVE_DIR
 """Rights to the scratch directory. The rights to run programs and to make links, sockets or pipes are not included."""
 
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
-BELOW_PREFIX = ("bin", "lib", "lib64", "libexec", "pyvenv.cfg", "share")
+BELOW_PREFIX = ("bin", "lib", "lib32", "lib64", "libexec", "pyvenv.cfg", "sbin", "share")
+"""What programs and libraries need of a prefix such as /usr. Other directories there may hold anything, as /usr/src."""
+
+SYSTEM = (
+    *("/bin", "/sbin", "/lib", "/lib32", "/lib64"),
+    *(f"{prefix}/{place}" for prefix in ("/usr", "/usr/local") for place in BELOW_PREFIX),
+)
 CONFIGURATION = (
     "/etc/alternatives",
     "/etc/fonts",
@@ -90,6 +95,19 @@ def confine(*, mode: SandboxMode, models: Path, scratch: Path, source: Path) -> 
 
 def rules(*, models: Path, scratch: Path, source: Path) -> Iterator[Rule]:
     """The rules for programs, libraries, models and fonts, for the document's directory and the scratch directory."""
+    yield from _shared_rules(models)
+    yield from (Rule(Path(device), landlock.READ_FILE) for device in DEVICES)
+    yield Rule(Path(os.devnull), landlock.READ_FILE | landlock.WRITE_FILE)
+    yield Rule(source, landlock.READ_FILE)
+    yield Rule(scratch, READ_WRITE)
+
+
+def readable(models: Path) -> set[Path]:
+    """The files and directories that all OCR processes of this environment may read, with everything in them."""
+    return {rule.path for rule in _shared_rules(models)}
+
+
+def _shared_rules(models: Path) -> Iterator[Rule]:
     yield from (Rule(Path(place), RUN) for place in SYSTEM)
     yield from (Rule(place, RUN) for place in _installed())
     # Allow the package's own directory and not its parent: in a source tree, the parent contains the data directory.
@@ -102,11 +120,7 @@ def rules(*, models: Path, scratch: Path, source: Path) -> Iterator[Rule]:
     for variable in PLACES_IN_ENVIRONMENT:
         places = map(Path, os.environ.get(variable, "").split(os.pathsep))
         yield from (Rule(place, READ) for place in places if place.is_absolute())
-    yield from (Rule(Path(device), landlock.READ_FILE) for device in DEVICES)
-    yield Rule(Path(os.devnull), landlock.READ_FILE | landlock.WRITE_FILE)
     yield Rule(models, READ)
-    yield Rule(source, landlock.READ_FILE)
-    yield Rule(scratch, READ_WRITE)
 
 
 def _installed() -> set[Path]:
