@@ -109,7 +109,7 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     except (DatabaseUnavailable, EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
         _exit(EX_UNAVAILABLE, str(error))
     except OSError as error:
-        _exit(EX_UNAVAILABLE, f"the system reports: {error.strerror}")
+        _exit(EX_UNAVAILABLE, f"the system reports: {error.strerror}{f' ({error.filename})' if error.filename else ''}")
 
 
 def _log_ignored_variables() -> None:
@@ -141,6 +141,7 @@ async def _adopt(settings: Settings) -> None:
 
 async def _serve(settings: Settings, *, api: bool) -> None:
     """Open everything, serve until a signal, then close everything in reverse order."""
+    from docserver import room
     from docserver.database.migrate import migrate
     from docserver.identity import identify
     from docserver.maintenance import Maintenance
@@ -152,6 +153,8 @@ async def _serve(settings: Settings, *, api: bool) -> None:
     async with AsyncExitStack() as stack:
         cancelling = asyncio.create_task(_cancel_start(stop, starting))
         listener = await _listen(settings, progress, stack) if api else None
+        progress.waits_for = "room on the disk"
+        await room.wait_for(settings.data_dir, room.START_BYTES, user="docserver")
         progress.waits_for = "embedded servers"
         settings = await _with_embedded_servers(settings, stack)
         progress.waits_for = "mysql"

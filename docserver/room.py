@@ -3,6 +3,7 @@
 What they leave is for the database, which has to save what was accepted, and dies when its disk is full.
 """
 
+import asyncio
 import errno
 import logging
 import math
@@ -25,6 +26,12 @@ FILES_KEPT = 1000
 
 UPLOADS, RESULTS, SLOTS = 1.0, 0.5, 0.25
 """The part of the reserve (`DOCSERVER_MIN_FREE_MB`) that each kind of work leaves free."""
+
+START_BYTES, FILES_TO_START = 1_000_000, 20
+"""Room on the disk that a process needs to start: it creates a few directories and lock files."""
+
+WAIT_S, WAIT_POLL_S = 600.0, 1.0
+"""Longest wait for room, and the pause between two looks at the disk."""
 
 SAMPLE_S = 1.0
 """How long a disk's free space is believed. Writes that `require` was asked for in the meantime are subtracted."""
@@ -90,7 +97,28 @@ UNLIMITED = Room((), min_free_mb=0, share=0, stops="nothing")
 """For work that does not ask how much room there is."""
 
 
-def free_bytes(directory: Path) -> int:
-    """The bytes that may be written to a directory's disk; 0 if no file can be created there."""
-    disk = os.statvfs(directory)
-    return disk.f_bavail * disk.f_frsize if disk.f_favail or not disk.f_files else 0
+async def wait_for(directory: Path, need_bytes: int, *, user: str) -> None:
+    """Wait until the disk of a directory, which need not exist yet, has room. `user` names in the log who waits.
+
+    Raises OSError (ENOSPC) after WAIT_S.
+    """
+    until = time.monotonic() + WAIT_S
+    has_waited = False
+    while await asyncio.to_thread(_free_bytes, directory) < need_bytes:
+        if not has_waited:
+            log.warning("waiting for room on the disk", extra={"waits": user, "needed_mb": round(need_bytes / 1e6)})
+            has_waited = True
+        if time.monotonic() > until:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
+        await asyncio.sleep(WAIT_POLL_S)
+    if has_waited:
+        log.info("disk has room again", extra={"goes_on": user})
+
+
+def _free_bytes(directory: Path) -> float:
+    """The bytes that may be written here; 0 if no further file can be created."""
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    disk = os.statvfs(existing)
+    if not disk.f_blocks:
+        return math.inf
+    return 0 if disk.f_files and disk.f_favail < FILES_TO_START else disk.f_bavail * disk.f_frsize

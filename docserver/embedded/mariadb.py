@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from docserver import room
 from docserver.embedded import sockets
 from docserver.embedded.programs import Programs
 from docserver.embedded.server import (
@@ -56,6 +57,8 @@ RUN = (
 BOOTSTRAP = ("--bootstrap", "--enforce-storage-engine=", "--max-allowed-packet=8M", "--net-buffer-length=16K")
 TEMPORARY = "mysql.tmp"
 """The directory of MariaDB's temporary files, in the data directory. It exists while docserver runs."""
+CREATE_BYTES = 64_000_000
+"""Room on the disk to create the data directory and start. It has 30 MB, and 12 MB more while MariaDB runs."""
 PROTOCOL = 10
 """The protocol version: the first byte after the header of the server's greeting. An error packet has 255 there."""
 
@@ -119,6 +122,7 @@ async def _is_answering(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -
 
 async def _make(programs: Programs, directory: Path, temporary: Path, *, lock: int) -> None:
     """Create the data directory under another name, and rename it when it is complete."""
+    await room.wait_for(directory, CREATE_BYTES, user="mariadbd")
     new = directory.with_name(f"{directory.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     make_directory(new)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from docserver import room
 from docserver.backoff import doubling
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,9 @@ MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 30.0
 STABLE_S = 60.0
 """If a server ran for longer than this, its next restart waits for the shortest pause again."""
 LOG_BYTES = 1_000_000
-"""If a log is longer than this when its server starts, it is renamed; one old log is kept. It takes years to fill."""
+"""Longest log of a server; one old log is kept. Without faults it takes years to fill."""
+START_BYTES = 16_000_000
+"""Room on the disk that a server needs to start. MariaDB writes a temporary tablespace of 12 MB."""
 
 IsAnswering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
 
@@ -69,7 +72,11 @@ class Server:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start the server and wait until it answers; raises EmbeddedError with the last error in the server's log."""
+        """Start the server and wait until it answers; raises EmbeddedError with the last error in the server's log.
+
+        First waits for room on the disk: MariaDB dies each time it starts on a full disk. Raises OSError if none comes.
+        """
+        await room.wait_for(self._directory, START_BYTES, user=self.name)
         self._prepare()
         if self._create:
             # Only at first: if the directory of a server that ran is gone, its disk was perhaps unmounted.
@@ -116,6 +123,7 @@ class Server:
                     self._prepare()
                 except EmbeddedError as error:
                     log.warning("server may fail", extra={"server": self.name, "reason": str(error)})
+                limit_log(self._directory)
                 if not self.socket.is_socket():
                     log.warning("server stopped: its socket was removed", extra={"server": self.name})
                     await self.stop()
@@ -201,12 +209,22 @@ def make_directory(path: Path) -> Path:
     return path.absolute()
 
 
+def limit_log(directory: Path) -> None:
+    """Empty the server's log if it has become too long, and keep a copy. The server goes on to append to it."""
+    path = directory / "err.log"
+    with suppress(OSError):
+        if path.stat().st_size > LOG_BYTES:
+            # On a full disk there is no copy.
+            with suppress(OSError):
+                shutil.copyfile(path, directory / "err.log.1")
+            os.truncate(path, 0)
+
+
 def log_file(directory: Path) -> IO[bytes]:
     """Open the server's log to append to it."""
     path = directory / "err.log"
+    limit_log(directory)
     try:
-        if path.exists() and path.stat().st_size > LOG_BYTES:
-            path.rename(directory / "err.log.1")
         return path.open("ab")
     except OSError as error:
         raise EmbeddedError(f"{path} cannot be written: {error.strerror}") from error

@@ -3,9 +3,8 @@
 import asyncio
 import errno
 import resource
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tests.faults.place import Place
 from tests.support.fault_launcher import Fault
 from tests.support.samples import png
 from tests.support.service import Service, form
+from tests.support.small_disk import small_disk
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -26,60 +26,55 @@ FREE_DESCRIPTORS = 3
 """Too few to take a connection, keep a file and ask the database at once."""
 
 
-@contextmanager
-def small_disk(directory: Path) -> Iterator[bool]:
-    """Make the directory a file system of its own, if this process may; whether it may."""
-    directory.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(directory)]
-    mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
-    try:
-        yield mounted
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", directory], check=True)
-
-
 async def answer(service: Service) -> tuple[int, dict[str, Any]]:
     async with service.http.post("/v1/documents/upload-document", data=form(png())) as response:
         return response.status, await response.json()
 
 
-async def test_on_a_full_disk_uploads_get_507_and_what_was_accepted_is_read(place: Place, tmp_path: Path) -> None:
-    full = tmp_path / "full"
-    with small_disk(place.data_dir) as mounted:
-        # Where none can be made, the disk is full for whoever asks it to open or write a file.
-        forced = (
-            [] if mounted else [Fault("docserver.storage.local:Path.open", errno=errno.ENOSPC, while_there=str(full))]
-        )
-        service = await place.start(faults=forced)
+async def test_on_a_full_disk_uploads_get_507_and_what_was_accepted_is_read(place: Place) -> None:
+    with small_disk(place.data_dir, size=DISK_BYTES) as disk:
+        service = await place.start(faults=disk.faults("docserver.storage.local:Path.open"))
         async with held(service):
             await place.must_upload(service, pages=3)
             await place.handed_over()
-            _fill(place.data_dir if mounted else None, full)
+            disk.fill()
             status, problem = await answer(service)
         assert (status, problem["code"]) == (507, "storage_full")
         await service.logged("page read")
 
-        _free(place.data_dir, full)
+        disk.free()
 
-        await place.must_upload(service)
+        # The disk is looked at once a second.
+        await until(lambda: _accepts(place, service))
         await place.assert_kept(service)
         await place.assert_clean()
         await place.close()
 
 
-def _fill(directory: Path | None, flag: Path) -> None:
-    if directory is None:
-        flag.touch()
-        return
-    with (directory / "filler").open("wb", buffering=0) as filler, suppress(OSError):
-        while True:
-            filler.write(bytes(1 << 16))
+async def test_where_no_further_file_can_be_created_uploads_get_507(place: Place) -> None:
+    with small_disk(place.data_dir, size=DISK_BYTES, options=",nr_inodes=100") as disk:
+        service = await place.start(faults=disk.faults("docserver.room:Room.require"))
+        await place.must_upload(service)
+        if disk.mounted:
+            (place.data_dir / "many").mkdir()
+            with suppress(OSError):
+                for number in range(100):
+                    (place.data_dir / "many" / str(number)).touch()
+        else:
+            disk.fill()
+        await until(lambda: _is_full(service))
+
+        shutil.rmtree(place.data_dir / "many", ignore_errors=True)
+        disk.free()
+
+        await until(lambda: _accepts(place, service))
+        await place.assert_kept(service)
+        await place.close()
 
 
-def _free(directory: Path, flag: Path) -> None:
-    (directory / "filler").unlink(missing_ok=True)
-    flag.unlink(missing_ok=True)
+async def _is_full(service: Service) -> bool:
+    status, problem = await answer(service)
+    return status == 507 and problem["code"] == "storage_full"
 
 
 async def test_a_disk_that_does_not_keep_what_it_took_gives_503_and_no_document(place: Place, tmp_path: Path) -> None:

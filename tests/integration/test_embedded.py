@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+import redis
 
 from docserver.embedded import EmbeddedError, Endpoints, programs, servers
 from docserver.embedded.locks import holders, opened
-from tests.support.private_servers import WRITTEN, read, write
+from tests.support.private_servers import WRITTEN, database, read, store, write
+from tests.support.small_disk import small_disk
 from tests.support.waiting import FOREVER_S, in_time, until
 
 LISTENING = "0A"
@@ -203,6 +205,45 @@ async def test_a_database_that_cannot_start_is_kept_and_its_log_quoted(tmp_path:
             pass
     assert (tmp_path / "mysql" / "ibdata1").read_bytes() == b"damaged"
     assert running(tmp_path) == {}
+
+
+async def test_both_servers_go_on_after_their_disk_was_full(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", size=100_000_000) as disk:
+        async with servers(disk.directory / "data") as endpoints:
+            write(endpoints)
+            with closing(store(endpoints)) as client:
+                disk.fill()
+                if disk.mounted:
+                    await until(lambda: not _takes(client))
+                disk.free()
+                await until(lambda: _takes(client))
+            with closing(database(endpoints)) as connection, connection.cursor() as cursor:
+                cursor.execute("INSERT INTO kept.words VALUES ('more')")
+            assert read(endpoints) == WRITTEN
+
+
+def _takes(client: redis.Redis) -> bool:
+    """True if Redis accepts a write; it refuses all writes while it cannot append to its file."""
+    try:
+        client.set("filler", bytes(100_000))
+    except redis.exceptions.ResponseError as error:
+        assert "MISCONF" in str(error)
+        return False
+    return True
+
+
+async def test_a_servers_log_is_emptied_when_it_is_too_long_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docserver.embedded.server.LOG_BYTES", 100)
+    monkeypatch.setattr("docserver.embedded.server.CHECK_S", 0.05)
+    async with servers(tmp_path) as endpoints:
+        log, old = tmp_path / "redis" / "err.log", tmp_path / "redis" / "err.log.1"
+        await until(lambda: old.exists() and log.stat().st_size == 0)
+        assert "ready to accept connections" in old.read_text()
+        with closing(store(endpoints)) as client:
+            client.bgrewriteaof()
+        await until(lambda: "rewriting" in (old.read_text() + log.read_text()))
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ class Fault:
     """A file: calls that are made while it is missing do not count, and nothing happens. Empty: all calls count."""
     shift_s: float = 0.0
     """Added to what the function returns, for clocks; then nothing else happens."""
+    returns: float | None = None
+    """What the function returns while the file is there; then nothing else happens."""
     sets: float | None = None
     """What a number of the module becomes, where waiting for it would take too long; then nothing else happens."""
 
@@ -65,6 +67,8 @@ def _wrapped(original: Callable[..., Any], fault: Fault) -> Callable[..., Any]:
     strike = _striker(fault)
     if fault.shift_s:
         return lambda: original() + fault.shift_s
+    if fault.returns is not None:
+        return lambda *args: fault.returns if os.path.exists(fault.while_there) else original(*args)  # noqa: PTH110 - pathlib may be what is being hurt
     if not iscoroutinefunction(original):
 
         @wraps(original)
