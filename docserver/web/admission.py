@@ -8,7 +8,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from docserver.errors import ExpectationFailed, ServiceError
+from docserver.settings import Settings
 from docserver.web import problems
+from docserver.web.clients import client_of
+from docserver.web.connections import Connection
 from docserver.web.hosts import AllowedHosts
 from docserver.web.middleware import add_common_headers, identify
 
@@ -21,32 +24,48 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class Admission:
     """Wraps the handler of a whole application."""
 
-    def __init__(self, hosts: AllowedHosts) -> None:
+    def __init__(self, settings: Settings, hosts: AllowedHosts) -> None:
+        self._settings = settings
         self._hosts = hosts
 
     def wrap(self, handler: Handler) -> Handler:
         """The handler, called only for requests that may be answered."""
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            error: ServiceError
             try:
                 if not _asks_for_health(request):
                     self._check(request)
-                return await handler(request)
+                response = await handler(request)
             except web.HTTPExpectationFailed:
                 # aiohttp checks the Expect header before it calls any middleware.
-                error = ExpectationFailed("The only supported Expect is 100-continue.")
-            except ServiceError as refusal:
-                error = refusal
-            request_id = identify(request)
-            response = problems.response(request, error)
-            add_common_headers(response, request_id)
+                response = _problem(request, ExpectationFailed("The only supported Expect is 100-continue."))
+            except ServiceError as error:
+                response = _problem(request, error)
+            if _connection(request).refusal:
+                response.force_close()
             return response
 
         return handle
 
     def _check(self, request: web.BaseRequest) -> None:
+        connection = _connection(request)
+        if connection.refusal:
+            raise connection.refusal
         self._hosts.check(request.host)
+        connection.begin_request(client_of(request, self._settings.trusted_proxies))
+
+
+def _connection(request: web.BaseRequest) -> Connection:
+    if not isinstance(request.protocol, Connection):
+        raise TypeError("a request without a connection")
+    return request.protocol
+
+
+def _problem(request: web.BaseRequest, error: ServiceError) -> web.StreamResponse:
+    request_id = identify(request)
+    response = problems.response(request, error)
+    add_common_headers(response, request_id)
+    return response
 
 
 def _asks_for_health(request: web.BaseRequest) -> bool:

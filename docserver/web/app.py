@@ -21,6 +21,7 @@ def make_app(resources: Resources) -> web.Application:
     """Make the application. It uses these resources, and the caller closes them."""
     app = web.Application(middlewares=[errors_as_problems, rate_limit, deadline], client_max_size=FORM_BYTES)
     app[RESOURCES] = resources
+    app[system.READINESS] = system.Readiness(resources)
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")

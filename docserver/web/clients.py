@@ -15,9 +15,8 @@ def client_of(request: web.BaseRequest, trusted: tuple[Network, ...]) -> str:
     """The client of a request: the peer, or the one that trusted proxies report."""
     address = request.remote or ""
     if trusted:
-        # Not `getall`: if the request is no HTTP, aiohttp gives it a plain dict in place of headers.
-        fields = [value for name, value in request.headers.items() if name.lower() == "x-forwarded-for"]
-        for hop in reversed([hop.strip() for hop in ",".join(fields).split(",") if hop.strip()]):
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        for hop in reversed([hop.strip() for hop in forwarded if hop.strip()]):
             if not is_trusted(address, trusted) or _parsed(hop) is None:
                 break
             address = hop

@@ -1,17 +1,19 @@
-"""The connections of clients, with limits on their number and on the time until their first request."""
+"""The connections of clients, with limits on their number, their requests, and the time until their first request."""
 
 import asyncio
 import logging
 import resource
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
-from docserver.errors import BadRequest, Unavailable
+from docserver.errors import BadRequest, ServiceError, TooManyRequests, Unavailable
 from docserver.model import new_id
 from docserver.settings import Settings
 from docserver.web import problems
+from docserver.web.clients import client_at, is_trusted
 from docserver.web.keys import REQUEST_ID
 from docserver.web.middleware import AccessLogger, add_common_headers
 
@@ -21,17 +23,26 @@ MAX_HEADER_BYTES = 8190
 MAX_HEADERS = 100
 
 OTHER_DESCRIPTORS = 256
-"""File descriptors reserved for everything except clients: database, Redis, OCR processes, refused connections."""
+"""File descriptors reserved for everything except clients: database, Redis, OCR processes."""
 
-REFUSALS = 64
-"""Most refused connections that stay open until the client has read its answer; any more are closed without one."""
+CLIENTS_AT_LEAST = 4
+"""Fewest clients that can use all connections: one client may have this part of them, and of the requests."""
 
-REFUSAL_S = 1.0
-"""Longest time that a refused client has to read the answer. A slower client sees a closed connection instead."""
+RESERVE = 64
+"""Connections beyond the limit. Only health checks are answered there, so an orchestrator does not restart a service
+that is merely full. Orchestrators have one or two open at a time; the others tell clients to come back later."""
+
+RESERVE_S = 5.0
+"""Longest time of a connection in the reserve. A health check takes two seconds, if a part does not answer."""
 
 FIRST_REQUEST_S = 20.0
 """Longest time from the start of a connection to the end of its first request's headers. On a slow line, these take a
 second or two."""
+
+LOG_EVERY_S = 10.0
+"""Shortest time between two lines in the log about refused connections, which may be thousands in a second."""
+
+RETRY_SOON = {"Retry-After": "1"}
 
 LINGER_S = 5.0
 """How long the rest of a refused upload is received and dropped. Most clients read the answer only after they have sent
@@ -39,36 +50,100 @@ everything."""
 
 
 class Connections:
-    """All open connections. At the limit, a new one replaces an idle one; if no connection is idle, it is refused."""
+    """All open connections, and the requests that are being answered, with limits in all and for each client.
+
+    At a limit, a new connection replaces an idle one: of the same client, or of the client that has the most. If none
+    is idle, the new connection gets a place in the reserve.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._limit = _limit(settings.max_connections)
-        # Weak references, because `remove` is never called for a connection that fails before `connection_made`.
-        self._open: WeakKeyDictionary[Connection, None] = WeakKeyDictionary()
-        self._refusals: set[_Refusal] = set()
+        self._client_limit = max(1, self._limit // CLIENTS_AT_LEAST)
+        self._open: dict[str, dict[Connection, None]] = {}
+        """The connections of each client, oldest first."""
+        self._reserve: dict[Connection, None] = {}
+        self._requests: Counter[str] = Counter()
+        """How many requests of each client are being answered."""
+        self._refused = 0
+        """Connections that were refused since the last line in the log."""
+        self._quiet_until = 0.0
 
-    def protocol(self, server: web.Server) -> asyncio.Protocol:
-        """Return the protocol for a new client: a Connection or a refusal."""
-        if len(self._open) >= self._limit and not self._close_idle():
-            return _Refusal(self._refusals)
-        connection = Connection(server, self)
-        self._open[connection] = None
-        return connection
+    def add(self, connection: "Connection") -> ServiceError | None:
+        """Add a new connection. If it gets into the reserve, returns the answer to its request."""
+        refusal = self._make_room(connection)
+        if refusal is None:
+            self._open.setdefault(connection.client, {})[connection] = None
+            return None
+        self._log_refusal(connection, refusal)
+        self._reserve[connection] = None
+        if len(self._reserve) > RESERVE:
+            self._drop_from_reserve()
+        return refusal
 
     def remove(self, connection: "Connection") -> None:
-        """Forget a connection that was closed."""
-        self._open.pop(connection, None)
+        """Forget a connection that is closed."""
+        self._reserve.pop(connection, None)
+        of_client = self._open.get(connection.client, {})
+        of_client.pop(connection, None)
+        if not of_client:
+            self._open.pop(connection.client, None)
 
-    def _close_idle(self) -> bool:
-        """Close a connection that is idle; False if none is."""
-        idle = next((connection for connection in self._open if connection.idle), None)
+    def begin_request(self, client: str) -> None:
+        """Count a request that is about to be answered; raises TooManyRequests if the client has too many.
+
+        This bounds the clients behind a proxy, and requests whose client has hung up without waiting for the answer.
+        """
+        if self._requests[client] >= self._client_limit:
+            raise self._too_many_of_one("requests at the same time")
+        self._requests[client] += 1
+
+    def end_request(self, client: str) -> None:
+        """Count a request no longer."""
+        self._requests[client] -= 1
+        if not self._requests[client]:
+            del self._requests[client]
+
+    def _make_room(self, connection: "Connection") -> ServiceError | None:
+        of_client = self._open.get(connection.client, {})
+        # The connections of a proxy are those of many clients.
+        is_full = len(of_client) >= self._client_limit and not connection.is_of_proxy
+        if is_full and not self._close_idle(of_client):
+            return self._too_many_of_one("connections")
+        if sum(map(len, self._open.values())) < self._limit:
+            return None
+        if any(self._close_idle(some) for some in sorted(self._open.values(), key=len, reverse=True)):
+            return None
+        return Unavailable("There are too many connections; try again soon.", headers=RETRY_SOON)
+
+    def _close_idle(self, connections: Iterable["Connection"]) -> bool:
+        """Close the oldest connection that is idle; False if none is."""
+        idle = next((connection for connection in connections if connection.idle), None)
         if idle is None:
-            log.warning("connection refused", extra={"limit": self._limit})
             return False
         self.remove(idle)
         idle.force_close()
         return True
+
+    def _drop_from_reserve(self) -> None:
+        """Close a connection of the client that has the most in the reserve: the oldest idle one, else the oldest."""
+        of_clients = Counter(connection.client for connection in self._reserve)
+        victim = max(self._reserve, key=lambda connection: (of_clients[connection.client], connection.idle))
+        self.remove(victim)
+        victim.force_close()
+
+    def _log_refusal(self, connection: "Connection", refusal: ServiceError) -> None:
+        self._refused += 1
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            log.warning(
+                "connections refused",
+                extra={"count": self._refused, "last_client": connection.client, "reason": refusal.detail},
+            )
+            self._refused, self._quiet_until = 0, now + LOG_EVERY_S
+
+    def _too_many_of_one(self, what: str) -> TooManyRequests:
+        return TooManyRequests(f"A client may have {self._client_limit} {what}; try again soon.", headers=RETRY_SOON)
 
 
 class Connection(web.RequestHandler):
@@ -89,7 +164,13 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._connections = connections
-        self._first_request_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.client = ""
+        self.is_of_proxy = False
+        self.refusal: ServiceError | None = None
+        """In the reserve: the answer to any request that is not a health check."""
+        self.counted_client: str | None = None
+        """The client for which the current request is counted: not the peer, if a trusted proxy forwards it."""
 
     @property
     def idle(self) -> bool:
@@ -98,14 +179,33 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # A client may be gone before it is accepted; then it has no address any more.
+        address = self.peername[0] if isinstance(self.peername, tuple) else ""
+        self.client = client_at(address)
+        self.is_of_proxy = is_trusted(address, self._connections.settings.trusted_proxies)
+        self.refusal = self._connections.add(self)
         # After the first request, aiohttp's keep-alive timer limits the time to the next one.
-        self._first_request_timer = self._loop.call_later(FIRST_REQUEST_S, self._close_without_request)
+        self._timer = self._loop.call_later(RESERVE_S if self.refusal else FIRST_REQUEST_S, self._close_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._first_request_timer:
-            self._first_request_timer.cancel()
+        if self._timer:
+            self._timer.cancel()
         self._connections.remove(self)
         super().connection_lost(exc)
+
+    async def _handle_request(self, *arguments: Any) -> tuple[web.StreamResponse, bool]:
+        """Answer a request, and send the answer; also if the client is gone meanwhile."""
+        try:
+            return await super()._handle_request(*arguments)
+        finally:
+            if self.counted_client is not None:
+                self._connections.end_request(self.counted_client)
+                self.counted_client = None
+
+    def begin_request(self, client: str) -> None:
+        """Count the current request for this client; raises TooManyRequests if the client has too many."""
+        self._connections.begin_request(client)
+        self.counted_client = client
 
     def handle_error(
         self,
@@ -127,50 +227,26 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
-    def _close_without_request(self) -> None:
-        if self._request_count == 0:
+    def _close_late(self) -> None:
+        if self.refusal:
+            self.force_close()
+        elif self._request_count == 0:
             log.info("connection closed", extra={"reason": "no whole request in time"})
             self.force_close()
-
-
-class _Refusal(asyncio.Protocol):
-    """Answers a client that there are too many connections, and closes this client's connection."""
-
-    def __init__(self, refusals: "set[_Refusal]") -> None:
-        self._refusals = refusals
-
-    def connection_made(self, transport: Any) -> None:
-        if len(self._refusals) >= REFUSALS:
-            transport.abort()
-            return
-        self._refusals.add(self)
-        transport.write(_refusal())
-        transport.write_eof()
-        # If the server closes the connection with the request unread, the connection is reset and the answer is lost.
-        self._abort_timer = asyncio.get_running_loop().call_later(REFUSAL_S, transport.abort)
-
-    def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - any reason will do
-        if self in self._refusals:
-            self._refusals.discard(self)
-            self._abort_timer.cancel()
-
-
-def _refusal() -> bytes:
-    error = Unavailable("There are too many connections; try again soon.", headers={"Retry-After": "1"})
-    return problems.raw_response(error)
 
 
 def _limit(wanted: int) -> int:
     """The wanted number of connections, or fewer if the limit on open files is too low and cannot be raised enough."""
     # Besides its connection, a client may use a second descriptor: for the file that it uploads or downloads.
-    needed = 2 * wanted + OTHER_DESCRIPTORS
+    others = RESERVE + OTHER_DESCRIPTORS
+    needed = 2 * wanted + others
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY in (soft, hard):
         return wanted
     if soft < needed:
         soft = min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    affordable = max(1, (soft - OTHER_DESCRIPTORS) // 2)
+    affordable = max(1, (soft - others) // 2)
     if affordable < wanted:
         log.warning("fewer connections than set", extra={"wanted": wanted, "allowed": affordable, "files": soft})
     return min(wanted, affordable)

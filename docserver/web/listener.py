@@ -11,7 +11,7 @@ from aiohttp import web
 
 from docserver.settings import Settings
 from docserver.web.admission import Admission
-from docserver.web.connections import Connections
+from docserver.web.connections import Connection, Connections
 from docserver.web.hosts import AllowedHosts
 
 log = logging.getLogger("docserver.api")
@@ -38,7 +38,8 @@ class Listener:
         if self._socket is None:
             self._socket = await self._bind()
         hosts = AllowedHosts(self._settings.allowed_hosts, local_only=_is_local(self._socket))
-        runner.server.request_handler = Admission(hosts).wrap(runner.server.request_handler)
+        admission = Admission(self._settings, hosts)
+        runner.server.request_handler = admission.wrap(runner.server.request_handler)
         previous, self._runner = self._runner, runner
         if previous is None:
             await self._listen(self._socket)
@@ -73,7 +74,7 @@ class Listener:
     def _protocol(self) -> asyncio.Protocol:
         if self._runner is None or self._runner.server is None:
             raise AssertionError("listening without an application")
-        return self._connections.protocol(self._runner.server)
+        return Connection(self._runner.server, self._connections)
 
 
 def _is_local(server: asyncio.Server) -> bool:

@@ -9,7 +9,6 @@ import orjson
 from aiohttp import web
 
 from docserver.errors import MethodNotAllowed, NotFound, ServiceError, TooLarge
-from docserver.model import new_id
 from docserver.web.keys import REQUEST_ID
 
 CONTENT_TYPE = "application/problem+json"
@@ -55,22 +54,6 @@ def response(request: web.BaseRequest, error: ServiceError) -> web.Response:
         error.headers.setdefault("Retry-After", RETRY_AFTER_S)
     body = _body(error, instance=request.path, request_id=request.get(REQUEST_ID, ""))
     return web.Response(body=body, status=error.status, headers={**error.headers, "Content-Type": CONTENT_TYPE})
-
-
-def raw_response(error: ServiceError) -> bytes:
-    """The response as bytes, with headers and body, for a client whose request is not read at all."""
-    request_id = str(new_id())
-    body = _body(error, instance="", request_id=request_id)
-    headers = {
-        **error.headers,
-        "Content-Type": CONTENT_TYPE,
-        "Content-Length": str(len(body)),
-        "Connection": "close",
-        "Server": SERVER,
-        "X-Request-ID": request_id,
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n{head}\r\n".encode() + body
 
 
 def _body(error: ServiceError, *, instance: str, request_id: str) -> bytes:

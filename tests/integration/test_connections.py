@@ -1,4 +1,4 @@
-"""Connections: how many, how long each may be silent, and what is answered to those that speak no HTTP."""
+"""Connections: how long each may be silent, and what is answered to those that speak no HTTP."""
 
 import asyncio
 import resource
@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -15,18 +14,12 @@ from docserver.resources import Resources
 from docserver.web import connections
 from docserver.web.app import make_app
 from docserver.web.connections import OTHER_DESCRIPTORS
-from docserver.web.listener import Listener, listening
+from docserver.web.listener import listening
 from docserver.web.starting import Progress, make_starting_app
-from tests.support.client import post, upload
-from tests.support.listeners import Serve, ask, port_of
+from tests.support.listeners import Serve, ask, busy, port_of
 from tests.support.raw_http import UPLOAD, part, wire
 from tests.support.samples import png
 from tests.support.waiting import until
-
-
-def busy(listener: Listener) -> int:
-    """How many connections are being answered."""
-    return sum(not connection.idle for connection in listener._connections._open)
 
 
 @contextmanager
@@ -96,40 +89,6 @@ async def test_a_client_that_does_not_take_its_answer_is_hung_up_on(serve: Serve
 
         await until(lambda: busy(listener) == 1)
         await until(lambda: busy(listener) == 0)
-
-
-async def test_beyond_the_limit_a_new_connection_takes_the_place_of_one_that_says_nothing(serve: Serve) -> None:
-    port = port_of(await serve(max_connections=5))
-    async with AsyncExitStack() as stack:
-        silent = [await stack.enter_async_context(wire(port)) for _ in range(20)]
-        async with wire(port) as sender:
-            assert await ask(sender) == 200
-        for sender in silent[:14]:
-            await sender.closed()
-
-
-async def test_beyond_the_limit_a_new_connection_is_refused_while_all_others_are_being_answered(
-    serve: Serve, make_client: Any
-) -> None:
-    listener = await serve(max_connections=3)
-    port = port_of(listener)
-    client = await make_client(rate_limit=False)
-    job = await upload(client)
-    async with AsyncExitStack() as stack:
-        waiting = [await stack.enter_async_context(wire(port)) for _ in range(3)]
-        for sender in waiting:
-            await sender.send_head(method="GET", path=f"/v1/jobs/{job['job_id']}?wait=60")
-        await until(lambda: busy(listener) == 3)
-        async with wire(port) as late:
-            answer = await late.answer()
-            await late.closed()
-        await post(client, f"/v1/jobs/{job['job_id']}/cancel")
-        answers = [await sender.answer() for sender in waiting]
-        assert await ask(waiting[0]) == 200
-
-    assert (answer.status, answer.json()["code"], answer.headers["retry-after"]) == (503, "unavailable", "1")
-    assert answer.headers["x-request-id"] == answer.json()["request_id"]
-    assert [answer.status for answer in answers] == [200, 200, 200]
 
 
 async def test_the_limit_on_open_files_is_raised_to_what_the_connections_need(serve: Serve) -> None:

@@ -14,7 +14,13 @@ def port_of(listener: Listener) -> int:
     return int(listener._socket.sockets[0].getsockname()[1])
 
 
-async def ask(sender: Wire, path: str = "/livez") -> int:
+def busy(listener: Listener) -> int:
+    """How many connections are being answered."""
+    connections = [connection for of_client in listener._connections._open.values() for connection in of_client]
+    return sum(not connection.idle for connection in connections)
+
+
+async def ask(sender: Wire, path: str = "/livez", *headers: str) -> int:
     """The status of the answer to a GET."""
-    await sender.send_head(method="GET", path=path)
+    await sender.send_head(*headers, method="GET", path=path)
     return (await sender.answer()).status

@@ -62,9 +62,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(port: int) -> AsyncIterator[Wire]:
-    """A connection, closed at the end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def wire(port: int, client: str = "127.0.0.1") -> AsyncIterator[Wire]:
+    """A connection from a client with this address, closed at the end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(client, 0))
     try:
         yield Wire(reader, writer)
     finally:

@@ -99,9 +99,16 @@ INTERNALS = [
     ),
     Internal(
         "aiohttp",
+        "RequestHandler._handle_request",
+        "web/connections.py",
+        "Find out in another way when a request has been answered: until then it counts against its client's limit.",
+        lambda: has_source(web.RequestHandler.start, "self._handle_request(request, start, request_handler)"),
+    ),
+    Internal(
+        "aiohttp",
         "Server.request_handler",
         "web/listener.py",
-        "Wrap the application in another way, so that a wrong Expect header is answered with a problem.",
+        "Wrap the application in another way, so that each request passes the checks of web/admission.py.",
         lambda: has_source(web.Server.__init__, "self.request_handler = handler"),
     ),
     Internal(

@@ -8,6 +8,7 @@ from aiohttp import web
 from docserver.errors import ServiceError, StorageFull
 from docserver.ocr.engine import EngineMissing, check_programs
 from docserver.ocr.languages import candidates
+from docserver.resources import Resources
 from docserver.web import problems, response_schemas
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import RESOURCES
@@ -21,8 +22,46 @@ FULL = "full"
 send no requests here.
 """
 
+States = dict[str, dict[str, str]]
+"""The parts of the service, each with its `status`."""
+
 NOT_REQUIRED = {"redis", "sandbox"}
 """The service also works without these parts, but slower (redis) or less safely (sandbox)."""
+
+
+class Readiness:
+    """Checks each part of the service, one round at a time: the requests that come during a round get its outcome.
+
+    So the checks have no queue, however many requests there are; nobody limits these requests.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._round: asyncio.Task[tuple[str, States]] | None = None
+
+    async def check(self) -> tuple[str, States]:
+        """The status of the service, and that of each part."""
+        if self._round is None or self._round.done():
+            self._round = asyncio.create_task(self._check_parts())
+        return await asyncio.shield(self._round)
+
+    async def _check_parts(self) -> tuple[str, States]:
+        resources = self._resources
+        checks: dict[str, Callable[[], Awaitable[None]]] = {
+            "mysql": resources.health_db.ping,
+            "redis": resources.redis.ping,
+            "storage": resources.storage.check,
+            "engine": lambda: asyncio.to_thread(check_programs),
+        }
+        results = await asyncio.gather(*map(_state, checks.values()))
+        states: States = dict(zip(checks, results, strict=True))
+        states["sandbox"] = {"status": resources.sandbox.status, "detail": resources.sandbox.detail}
+        failed = {name for name, state in states.items() if state["status"] == "unavailable"}
+        degraded = failed or states["storage"]["status"] == FULL
+        return "unavailable" if failed - NOT_REQUIRED else "degraded" if degraded else "ok", states
+
+
+READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 
 
 @operation(
@@ -54,19 +93,7 @@ async def languages(request: web.Request) -> web.Response:
     responses={200: "It can; it is degraded without Redis (slower) or a sandbox (less safe)", 503: "It cannot"},
 )
 async def readyz(request: web.Request) -> web.Response:
-    resources = request.app[RESOURCES]
-    checks: dict[str, Callable[[], Awaitable[None]]] = {
-        "mysql": resources.health_db.ping,
-        "redis": resources.redis.ping,
-        "storage": resources.storage.check,
-        "engine": lambda: asyncio.to_thread(check_programs),
-    }
-    results = await asyncio.gather(*map(_state, checks.values()))
-    states: dict[str, dict[str, str]] = dict(zip(checks, results, strict=True))
-    states["sandbox"] = {"status": resources.sandbox.status, "detail": resources.sandbox.detail}
-    failed = {name for name, state in states.items() if state["status"] == "unavailable"}
-    degraded = failed or states["storage"]["status"] == FULL
-    status = "unavailable" if failed - NOT_REQUIRED else "degraded" if degraded else "ok"
+    status, states = await request.app[READINESS].check()
     headers = {"Cache-Control": "no-store"}
     if status == "unavailable":
         headers["Retry-After"] = problems.RETRY_AFTER_S
