@@ -2,7 +2,10 @@
 # `docker run -p 127.0.0.1:8000:8000 -v docserver:/data docserver`.
 # It runs without root, without capabilities, and with a read-only root file system (`--read-only --tmpfs /tmp`).
 
-FROM debian:trixie-slim AS builder
+# docker-compose.yml has this image by its digest. To build with that: docker compose build.
+ARG BASE=debian:trixie-slim
+
+FROM ${BASE} AS builder
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3-venv \
  && python3 -m venv /opt/docserver
@@ -25,12 +28,13 @@ RUN /opt/docserver/bin/pip install --no-deps --no-build-isolation . \
  && find /opt/docserver -type f -regex ".*[.]\(c\|pyx\)" -delete \
  && rm -f /opt/docserver/bin/Activate.ps1 /opt/docserver/bin/activate*
 
-FROM debian:trixie-slim
+FROM ${BASE}
 LABEL org.opencontainers.image.title="docserver" \
       org.opencontainers.image.description="Documents go in over HTTP, their text comes out" \
       org.opencontainers.image.licenses="MIT"
 # tini is process 1: it reaps the orphans of OCR processes that were killed.
 RUN apt-get update \
+ && apt-get upgrade -y \
  && apt-get install -y --no-install-recommends \
       mariadb-server-core poppler-utils python3 redis-tools tesseract-ocr tesseract-ocr-eng tini \
  && find /usr/share/mariadb -mindepth 1 -maxdepth 1 -type d ! -name charsets ! -name english -exec rm -rf {} + \

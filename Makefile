@@ -72,7 +72,8 @@ lint: .venv/for-test ## check style, types and layers
 coverage: system .venv/for-test ## run all tests, in all their processes, and print which lines and branches they miss
 	@rm -rf build/coverage
 	mkdir -p build/coverage
-	export COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml PYTHONPATH=$(CURDIR)/tests/support/coverage
+	export COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/build/coverage/data
+	export PYTHONPATH=$(CURDIR)/tests/support/coverage
 	.venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS) || echo "some tests failed"
 	unset COVERAGE_PROCESS_START
 	.venv/bin/coverage combine --quiet
