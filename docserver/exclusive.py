@@ -1,4 +1,4 @@
-"""A lock for work that runs for one client at a time; the other clients wait for a limited time."""
+"""Turns for work that runs for few clients at a time; the other clients wait for a limited time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,9 @@ from docserver.errors import Unavailable
 
 
 @asynccontextmanager
-async def acquired(lock: asyncio.Lock, *, within_s: float, refusal: str, retry_after_s: int) -> AsyncIterator[None]:
+async def acquired(
+    lock: asyncio.Lock | asyncio.Semaphore, *, within_s: float, refusal: str, retry_after_s: int
+) -> AsyncIterator[None]:
     """Hold the lock during the block. Raises Unavailable with the text `refusal` if the lock is not free in time."""
     try:
         async with asyncio.timeout(within_s):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -84,22 +84,25 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     listening = asyncio.create_task(changes.listen())
     try:
         with private_directory(settings.data_dir / "scratch") as scratch:
-            yield Resources(
-                settings=settings,
-                **databases,
-                redis=redis,
-                queue=Queue(redis),
-                cache=Cache(redis, ttl_s=TTL_S, max_result_bytes=LARGE_RESULT_BYTES),
-                changes=changes,
-                limiter=Limiter(redis),
-                storage=storage,
-                results_room=_room(settings, scratch, share=RESULTS, stops="large results"),
-                slots_room=_room(settings, share=SLOTS, stops="slots"),
-                engine=engine,
-                sandbox=sandbox,
-                pdf_maker=PdfMaker(settings, engine, scratch=scratch),
-                result_writer=ResultWriter(scratch=scratch, max_bytes=LARGE_RESULT_BYTES),
-            )
+            results_room = _room(settings, scratch, share=RESULTS, stops="large results")
+            writer = ResultWriter(scratch=scratch, room=results_room, max_bytes=LARGE_RESULT_BYTES)
+            async with aclosing(writer) as result_writer:
+                yield Resources(
+                    settings=settings,
+                    **databases,
+                    redis=redis,
+                    queue=Queue(redis),
+                    cache=Cache(redis, ttl_s=TTL_S, max_result_bytes=LARGE_RESULT_BYTES),
+                    changes=changes,
+                    limiter=Limiter(redis),
+                    storage=storage,
+                    results_room=results_room,
+                    slots_room=_room(settings, share=SLOTS, stops="slots"),
+                    engine=engine,
+                    sandbox=sandbox,
+                    pdf_maker=PdfMaker(settings, engine, scratch=scratch),
+                    result_writer=result_writer,
+                )
     finally:
         listening.cancel()
         with suppress(asyncio.CancelledError):

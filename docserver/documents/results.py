@@ -1,17 +1,17 @@
-"""Results in the requested format: taken from the cache, or written from the pages in the database."""
+"""Results in the requested format: taken from the cache, or made of the stored pages, once for all who ask."""
 
 import asyncio
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
-from typing import IO
+from typing import TypeVar
 from uuid import UUID
 
-from docserver.database.connection import Cursor
 from docserver.database.tables import documents, jobs, pages
-from docserver.documents import queries
+from docserver.documents import queries, stored_pages
+from docserver.documents.stored_pages import Retried, StoredPages
 from docserver.errors import (
     DocumentErrorCode,
     Failure,
@@ -21,23 +21,17 @@ from docserver.errors import (
     PageFailed,
     ResultNotReady,
     Unavailable,
-    Unprocessable,
 )
 from docserver.formats import JSON_PAGE, Format, TextFormat
-from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultFile
+from docserver.formats.result_file import ResultFile, from_file
+from docserver.formats.result_writer import LARGE_RESULT_BYTES
 from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
+from docserver.page_ranges import format_pages
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 
-PAGES_AT_ONCE = 50
-"""Most pages that one statement reads from the database; they take a few megabytes."""
-
 CONTENT_TRIES = 2
 """Tries to read all pages from the same attempt of a job. It is rare that a retry interferes with two tries."""
-
-MAX_STORED_BYTES = 64 * 1024 * 1024
-"""Most bytes that the pages of one result may take in the database. That is about 2000 full pages, which become some
-hundred megabytes of JSON."""
 
 PDF_EDITION = f"1 {version('pikepdf')}"
 """Part of the ETag of searchable PDFs. It must change whenever the same words give other bytes. So it contains the
@@ -49,13 +43,17 @@ FULL_RETRY_S = 10
 ClientHas = Callable[[str], bool]
 """A function that returns True if the client already has the version with this ETag."""
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
-class _Content:
-    """A job, and those of its pages that go into a result."""
+class _Wanted:
+    """A result that a client wants."""
 
-    job: Job
-    pages: list[Page]
+    form: Format
+    find: Callable[[], Awaitable[StoredPages]]
+    key: tuple[object, ...]
+    """The result and its version: equal keys mean equal bytes."""
 
 
 async def result(
@@ -68,35 +66,38 @@ async def result(
     if selection is None and entry and entry.result is not None and entry.job.version == job.version:
         etag, _, body = entry.result.partition(b"\n")
         return ResultFile(etag.decode(), None if client_has(etag.decode()) else body)
-    content = await _content(resources, job_id, selection, version=job.version)
-    written = await _write(resources, content, form, client_has=client_has)
+    key = (job_id, job.version, form.name, format_pages(selection or ()))
+    wanted = _Wanted(form, partial(_pages_of_completed, resources, job_id, selection), key)
     # There are too many possible selections of pages to cache them, and few are requested twice.
-    if selection is None and isinstance(written.body, bytes):
-        await resources.cache.put_result(
-            job_id, form.name, version=content.job.version, body=written.etag.encode() + b"\n" + written.body
-        )
-    return written
+    return await _get(resources, wanted, client_has=client_has, cached=selection is None)
 
 
 async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, client_has: ClientHas) -> ResultFile:
     """One page, as soon as it is read; raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable."""
     async with resources.reads.session() as cur:
         job = await jobs.find(cur, job_id)
-        batch = await pages.of_job(cur, job_id=job_id, after=number - 1, limit=1) if job else []
+        sizes = await pages.stored_bytes(cur, job_id=job_id, ranges=(range(number, number + 1),)) if job else {}
+        # Only a page that was read takes any bytes.
+        unread = await pages.with_numbers(cur, job_id=job_id, numbers=[number]) if sizes and not sizes[number] else []
     if job is None:
         raise NotFound("There is no such job.")
-    if not batch or batch[0].number != number:
+    if not sizes:
         if job.pages_total is None:
             raise _unfinished(job)
         raise NotFound("The job has no such page.")
-    (page,) = batch
-    if page.status is PageStatus.PENDING:
-        raise _unfinished(job)
-    if page.failure:
-        raise PageFailed(page.failure.message, extra={"job_error": failure_json(page.failure)})
+    for page in unread:
+        if page.status is PageStatus.PENDING:
+            raise _unfinished(job)
+        if page.failure:
+            raise PageFailed(page.failure.message, extra={"job_error": failure_json(page.failure)})
+
+    async def find() -> StoredPages:
+        return StoredPages(job, sizes)
+
     # The JSON of a single page contains only the page, without the job and the document.
     shown = JSON_PAGE if form.name == JSON_PAGE.name else form
-    return await _write(resources, _Content(job, [page]), shown, client_has=client_has)
+    wanted = _Wanted(shown, find, (job_id, job.version, form.name, number))
+    return await _get(resources, wanted, client_has=client_has, cached=False)
 
 
 def _check_completed(job: CachedJob) -> None:
@@ -117,68 +118,59 @@ def _not_ready(detail: str) -> ResultNotReady:
     return ResultNotReady(detail, headers={"Retry-After": str(queries.RETRY_AFTER_S)})
 
 
-async def _content(resources: Resources, job_id: UUID, selection: Sequence[range] | None, *, version: int) -> _Content:
-    """The selected pages of a completed job, and the job. All come from the same attempt.
-
-    `version` is the job's version before the pages are read. If it is the same afterwards, no retry came between.
-    """
-    for _ in range(CONTENT_TRIES):
-        async with resources.reads.session() as cur:
-            selected, last = await _pages(cur, job_id, selection)
-            job = await jobs.find(cur, job_id)
-        if job is None:
-            raise NotFound("There is no such job.")
-        if job.status is not Status.COMPLETED:
-            break
-        if job.version == version:
-            if not selected:
-                raise Unprocessable(
-                    "The job has none of these pages.",
-                    errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}],
-                )
-            return _Content(job, selected)
-        # The job was retried while its pages were read, so some of them may be from the earlier attempt.
-        version = job.version
-    raise _not_ready("The document is being read again; ask again soon.")
+async def _pages_of_completed(resources: Resources, job_id: UUID, selection: Sequence[range] | None) -> StoredPages:
+    content = await stored_pages.find(resources, job_id, selection)
+    if content.job.status is not Status.COMPLETED:
+        raise _retried()
+    return content
 
 
-async def _pages(cur: Cursor, job_id: UUID, selection: Sequence[range] | None) -> tuple[list[Page], int]:
-    """The selected pages of a job, and the number of its last page. Raises Unprocessable if they are too large."""
-    selected: list[Page] = []
-    last = stored = 0
-    more = True
-    while more:
-        batch = await pages.of_job(cur, job_id=job_id, after=last, limit=PAGES_AT_ONCE)
-        more = len(batch) == PAGES_AT_ONCE
-        for page in batch:
-            last = page.number
-            if selection is not None and not any(last in part for part in selection):
-                continue
-            stored += len(page.reading.text) + len(page.reading.layout) if page.reading else 0
-            if stored > MAX_STORED_BYTES:
-                raise Unprocessable(
-                    "The result is too large; request fewer pages at a time.",
-                    errors=[{"detail": f"One request can return the pages before {last}.", "parameter": "pages"}],
-                )
-            selected.append(page)
-    return selected, last
-
-
-async def _write(resources: Resources, content: _Content, form: Format, *, client_has: ClientHas) -> ResultFile:
-    if not isinstance(form, TextFormat):
-        return await _searchable_pdf(resources, content, client_has=client_has)
-    written = await resources.result_writer.write(form, content.job, content.pages)
-    return written.without_body() if client_has(written.etag) else written
-
-
-async def _searchable_pdf(resources: Resources, content: _Content, *, client_has: ClientHas) -> ResultFile:
-    async with resources.reads.session() as cur:
-        document = await documents.find(cur, content.job.document_id)
-    if document is None:
-        raise NotFound("There is no such job.")
-    etag = await asyncio.to_thread(_etag_of_pdf, document, content.pages)
-    if client_has(etag):
+async def _get(resources: Resources, wanted: _Wanted, *, client_has: ClientHas, cached: bool) -> ResultFile:
+    """The result, shared with all who want it at the moment; `cached` if it goes into the cache."""
+    shared = resources.result_writer.shared
+    etag = shared.etag(wanted.key)
+    if etag is None and not isinstance(wanted.form, TextFormat):
+        # It takes much longer to make a PDF than to find out its ETag.
+        etag = await _of_one_attempt(wanted, partial(_etag_of_pdf, resources))
+        shared.remember_etag(wanted.key, etag)
+    if etag is not None and client_has(etag):
         return ResultFile(etag, None)
+    made = await shared.get(wanted.key, partial(_make, resources, wanted, cached=cached))
+    return made.without_body() if client_has(made.etag) else made
+
+
+async def _make(resources: Resources, wanted: _Wanted, *, cached: bool) -> ResultFile:
+    async def make(content: StoredPages) -> ResultFile:
+        if not isinstance(wanted.form, TextFormat):
+            made = await _searchable_pdf(resources, content)
+        else:
+            made = await resources.result_writer.write(
+                wanted.form, content.job, content.batches(resources), stored_bytes=content.stored_bytes
+            )
+        if cached and isinstance(made.body, bytes):
+            body = made.etag.encode() + b"\n" + made.body
+            await resources.cache.put_result(content.job.id, wanted.form.name, version=content.job.version, body=body)
+        return made
+
+    return await _of_one_attempt(wanted, make)
+
+
+async def _of_one_attempt(wanted: _Wanted, act: Callable[[StoredPages], Awaitable[T]]) -> T:
+    """Act on the pages of one attempt of the job; again if the job is retried meanwhile."""
+    for _ in range(CONTENT_TRIES):
+        try:
+            return await act(await wanted.find())
+        except Retried:
+            continue
+    raise _retried()
+
+
+def _retried() -> ResultNotReady:
+    return _not_ready("The document is being read again; ask again soon.")
+
+
+async def _searchable_pdf(resources: Resources, content: StoredPages) -> ResultFile:
+    document = await _document(resources, content.job)
     try:
         source = await resources.storage.path(document.id)
     except FileNotFoundError as error:
@@ -188,33 +180,54 @@ async def _searchable_pdf(resources: Resources, content: _Content, *, client_has
         raise Unavailable(
             "There is not enough disk space to make a searchable PDF now.", headers={"Retry-After": str(FULL_RETRY_S)}
         )
-    pdf = await resources.pdf_maker.make(source, document.content_type, content.pages)
+    etag = _PdfETag(document)
+
+    async def load() -> list[Page]:
+        loaded: list[Page] = []
+        async for batch in content.batches(resources):
+            etag.add(batch)
+            loaded += batch
+        return loaded
+
+    pdf = await resources.pdf_maker.make(source, document.content_type, load)
     if isinstance(pdf, Failure):
         raise _not_renderable(pdf)
-    body = await asyncio.to_thread(_small_as_bytes, pdf)
-    return ResultFile(etag, body)
+    return await asyncio.to_thread(from_file, str(etag), pdf, max_bytes=LARGE_RESULT_BYTES)
+
+
+async def _etag_of_pdf(resources: Resources, content: StoredPages) -> str:
+    etag = _PdfETag(await _document(resources, content.job))
+    async for batch in content.batches(resources):
+        etag.add(batch)
+    return str(etag)
+
+
+async def _document(resources: Resources, job: Job) -> Document:
+    async with resources.reads.session() as cur:
+        document = await documents.find(cur, job.document_id)
+    if document is None:
+        raise NotFound("There is no such job.")
+    return document
 
 
 def _not_renderable(failure: Failure) -> NotRenderable:
     return NotRenderable(failure.message, extra={"job_error": failure_json(failure)})
 
 
-def _small_as_bytes(file: IO[bytes]) -> bytes | IO[bytes]:
-    """The file's bytes, or the file itself if it is larger than LARGE_RESULT_BYTES."""
-    if os.fstat(file.fileno()).st_size > LARGE_RESULT_BYTES:
-        return file
-    with file:
-        return file.read()
-
-
-def _etag_of_pdf(document: Document, of_pages: Sequence[Page]) -> str:
+class _PdfETag:
     """The ETag of a searchable PDF: a hash of everything that the PDF is made from."""
-    digest = sha256(f"{PDF_EDITION} {document.sha256.hex()}".encode())
-    for page in of_pages:
-        digest.update(f" {page.number}".encode())
-        reading = page.reading
-        if reading:
-            source = reading.source.value
-            facts = (reading.width, reading.height, reading.dpi, reading.rotation, source, len(reading.layout))
-            digest.update(repr(facts).encode() + reading.layout)
-    return f'"{digest.hexdigest()[:32]}"'
+
+    def __init__(self, document: Document) -> None:
+        self._digest = sha256(f"{PDF_EDITION} {document.sha256.hex()}".encode())
+
+    def add(self, batch: Sequence[Page]) -> None:
+        for page in batch:
+            self._digest.update(f" {page.number}".encode())
+            reading = page.reading
+            if reading:
+                source = reading.source.value
+                facts = (reading.width, reading.height, reading.dpi, reading.rotation, source, len(reading.layout))
+                self._digest.update(repr(facts).encode() + reading.layout)
+
+    def __str__(self) -> str:
+        return f'"{self._digest.hexdigest()[:32]}"'

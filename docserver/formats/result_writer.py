@@ -1,105 +1,115 @@
-"""Writes results: small ones into memory, large ones into an unnamed temporary file, to limit the use of memory."""
+"""Writes results: small ones in a thread, large ones in a process of their own; a limited number at the same time."""
 
 import asyncio
-import tempfile
-import threading
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
 
 from docserver import exclusive
 from docserver.errors import Unavailable
 from docserver.formats import TextFormat
+from docserver.formats.render_process import disk_full, render
+from docserver.formats.result_file import ResultFile, from_file
+from docserver.formats.shared_results import SharedResults
 from docserver.model import Job, Page
+from docserver.room import Room
 
 LARGE_RESULT_BYTES = 2_000_000
-"""Larger results become files and are not cached, because Redis holds everything in memory. 2 MB is the JSON of about
+"""Larger results stay files and are not cached, because Redis holds everything in memory. 2 MB is the JSON of about
 20 full pages."""
 
-LARGE_PAGES = 50
-"""Results with more pages than this are written one at a time. Each one occupies a core and a thread for at least about
-a second."""
+SMALL_WORK = 200_000
+"""Results of at most this weight (see `TextFormat.weight`) are written in a thread. This takes up to a tenth of a
+second, as long as it takes to start a process. A thread slows down the event loop: both need the interpreter."""
+
+SMALL_AT_ONCE = 2
+LARGE_AT_ONCE = 2
+"""Most results of either kind that are loaded and written at the same time. With two, a result does not wait for the
+whole of the largest."""
 
 TURN_S = 30.0
-"""Longest wait of a large result for the large results before it."""
+"""Longest wait of a result for those before it."""
 
 WRITING_S = 60.0
-"""Time that a request gets for waiting and writing together. Writing 2000 full pages as Markdown takes ten seconds."""
+"""Longest time to load and write a result. Writing 2000 full pages as Markdown takes ten seconds."""
+
+GROWTH = 10
+"""How many times as large as its stored pages a large result becomes, as ALTO of pages full of short words."""
 
 RETRY_AFTER_S = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ResultFile:
-    """A result in one format."""
-
-    etag: str
-    body: bytes | IO[bytes] | None
-    """Bytes if small, else an open file, which the caller closes. None if the client has this version already."""
-
-    def without_body(self) -> "ResultFile":
-        """The same result for a client that has this version already; closes the file."""
-        self.close()
-        return ResultFile(self.etag, None)
-
-    def close(self) -> None:
-        """Close the file, if the body is one."""
-        if self.body is not None and not isinstance(self.body, bytes):
-            self.body.close()
 
 
 class ResultWriter:
     """Writes the results of this process."""
 
-    def __init__(self, *, scratch: Path, max_bytes: int) -> None:
-        """`scratch` is a directory of this process; results of more than `max_bytes` become a file there."""
+    def __init__(self, *, scratch: Path, room: Room, max_bytes: int) -> None:
+        """`scratch` is a directory of this process with `room`; large results of more than `max_bytes` stay files."""
+        self.shared = SharedResults()
         self._scratch = scratch
+        self._room = room
         self._max_bytes = max_bytes
-        self._turn = asyncio.Lock()
+        self._small_turn = asyncio.Semaphore(SMALL_AT_ONCE)
+        self._large_turn = asyncio.Semaphore(LARGE_AT_ONCE)
+        # asyncio's own threads are for short work, such as moving uploads into the storage.
+        self._threads = ThreadPoolExecutor(SMALL_AT_ONCE, thread_name_prefix="result")
 
-    async def write(self, text_format: TextFormat, job: Job, pages: Sequence[Page]) -> ResultFile:
-        """Write a result; raises Unavailable."""
-        async with self._large_result_turn() if len(pages) > LARGE_PAGES else nullcontext():
-            stop = threading.Event()
-            writing = asyncio.ensure_future(asyncio.to_thread(self._write, text_format, job, pages, stop))
-            try:
-                return await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                # The client has gone. The thread must end before the next client's large result may start.
-                stop.set()
-                await asyncio.wait({writing})
-                if not writing.cancelled() and writing.exception() is None:
-                    writing.result().close()
-                raise
+    async def write(
+        self, text_format: TextFormat, job: Job, batches: AsyncGenerator[Sequence[Page], None], *, stored_bytes: int
+    ) -> ResultFile:
+        """Write a result of pages that take `stored_bytes` in the database, and are loaded when its turn comes.
 
-    def _large_result_turn(self) -> AbstractAsyncContextManager[None]:
-        refusal = "Too many large results are being made; try again soon, or request fewer pages."
-        return exclusive.acquired(self._turn, within_s=TURN_S, refusal=refusal, retry_after_s=RETRY_AFTER_S)
+        Raises Unavailable, Unprocessable if the result is too large, and what `batches` raises.
+        """
+        small = stored_bytes * text_format.weight <= SMALL_WORK
+        async with aclosing(batches), _turn(self._small_turn if small else self._large_turn), _in_time():
+            if small:
+                return await self._write_small(text_format, job, batches)
+            await self._require_room(stored_bytes)
+            digest, file = await render(text_format, job, batches, scratch=self._scratch)
+            return await asyncio.to_thread(from_file, _etag(digest), file, max_bytes=self._max_bytes)
 
-    def _write(self, text_format: TextFormat, job: Job, pages: Sequence[Page], stop: threading.Event) -> ResultFile:
-        digest = sha256()
+    async def aclose(self) -> None:
+        """End the processes and threads, and close the files."""
+        await self.shared.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _require_room(self, stored_bytes: int) -> None:
         try:
-            with ExitStack() as stack:
-                file = stack.enter_context(
-                    tempfile.SpooledTemporaryFile(max_size=self._max_bytes, dir=str(self._scratch))
-                )
-                for piece in text_format.write(job, pages):
-                    if stop.is_set():
-                        break
-                    digest.update(piece)
-                    file.write(piece)
-                etag = f'"{digest.hexdigest()[:32]}"'
-                if file.tell() > self._max_bytes:
-                    file.flush()
-                    stack.pop_all()
-                    return ResultFile(etag, file)
-                file.seek(0)
-                return ResultFile(etag, file.read())
+            await asyncio.to_thread(self._room.require, GROWTH * stored_bytes)
         except OSError as error:
-            raise Unavailable(
-                "There is not enough disk space for such a large result; request fewer pages.",
-                headers={"Retry-After": str(RETRY_AFTER_S)},
-            ) from error
+            raise disk_full() from error
+
+    async def _write_small(
+        self, text_format: TextFormat, job: Job, batches: AsyncGenerator[Sequence[Page], None]
+    ) -> ResultFile:
+        pages = [page async for batch in batches for page in batch]
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _in_memory, text_format, job, pages)
+
+
+def _in_memory(text_format: TextFormat, job: Job, pages: Sequence[Page]) -> ResultFile:
+    body = b"".join(text_format.write(job, pages))
+    return ResultFile(_etag(sha256(body).hexdigest()), body)
+
+
+def _etag(digest: str) -> str:
+    return f'"{digest[:32]}"'
+
+
+def _turn(semaphore: asyncio.Semaphore) -> AbstractAsyncContextManager[None]:
+    refusal = "Too many results are being made; try again soon, or request fewer pages."
+    return exclusive.acquired(semaphore, within_s=TURN_S, refusal=refusal, retry_after_s=RETRY_AFTER_S)
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncGenerator[None, None]:
+    try:
+        async with asyncio.timeout(WRITING_S) as timeout:
+            yield
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        raise Unavailable(
+            "The result takes too long; request fewer pages.", headers={"Retry-After": str(RETRY_AFTER_S)}
+        ) from error

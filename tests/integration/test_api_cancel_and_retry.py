@@ -309,15 +309,15 @@ async def test_no_result_is_made_of_pages_from_two_attempts(
     _, job_id = await make_job(resources.db, total=1)
     claim_id, _ = await claim_pages(resources.db, job_id)
     await transitions.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={1: READING})
-    real = pages.of_job
+    real = pages.with_numbers
 
-    async def of_job(*arguments: Any, **more: Any) -> Any:
+    async def with_numbers(*arguments: Any, **more: Any) -> Any:
         read = await real(*arguments, **more)
         if read:
             await retry(resources, job_id)
         return read
 
-    monkeypatch.setattr(pages, "of_job", of_job)
+    monkeypatch.setattr(pages, "with_numbers", with_numbers)
 
     with pytest.raises(ResultNotReady):
         await results.result(resources, job_id, form=FORMATS["txt"], selection=None, client_has=lambda _: False)

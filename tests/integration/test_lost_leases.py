@@ -48,7 +48,7 @@ async def test_a_page_that_three_workers_left_is_lost_and_the_history_says_so(re
     assert told(job.as_json()["history"]) == [(1, "page", 2, "lost", None)] * 3 + [(1, "job", None, "completed", None)]
     assert all(entry.started_at <= entry.ended_at for entry in job.history)
     async with db.session() as cur:
-        _, page = await pages.of_job(cur, job_id=job_id, after=0, limit=2)
+        _, page = await pages.with_numbers(cur, job_id=job_id, numbers=[1, 2])
     assert page.failure == replace(transitions.lost_failure(), page=2)
 
 

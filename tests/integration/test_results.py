@@ -2,7 +2,7 @@
 
 import pytest
 
-from docserver.documents import results
+from docserver.documents import stored_pages
 from docserver.errors import (
     DocumentErrorCode,
     Failure,
@@ -90,7 +90,7 @@ async def test_pages_that_the_job_does_not_have_are_refused_and_the_last_is_told
 async def test_a_result_of_more_pages_than_are_read_at_once_is_whole(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "PAGES_AT_ONCE", 3)
+    monkeypatch.setattr(stored_pages, "PAGES_AT_ONCE", 3)
     texts = [f"page {number}" for number in range(1, 8)]
 
     assert await text_of(resources, await make_completed(resources, *texts)) == "\f".join(texts)

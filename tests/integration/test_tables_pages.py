@@ -78,7 +78,7 @@ async def test_a_page_is_stored_with_all_it_says(db: Database) -> None:
     async with db.session() as cur:
         assert await pages.finish(cur, job_id=job_id, number=2, claim_id=claim_id, reading=READING) is True
         assert await pages.fail(cur, job_id=job_id, number=1, claim_id=claim_id, failure=TIMEOUT) is True
-        first, second = await pages.of_job(cur, job_id=job_id, after=0, limit=10)
+        first, second = await pages.with_numbers(cur, job_id=job_id, numbers=[1, 2])
         failure = await pages.first_failure(cur, job_id)
 
     assert (second.number, second.status, second.reading, second.failure) == (2, PageStatus.DONE, READING, None)
@@ -86,13 +86,22 @@ async def test_a_page_is_stored_with_all_it_says(db: Database) -> None:
     assert failure == TIMEOUT
 
 
-async def test_pages_come_in_order_and_in_parts(db: Database) -> None:
+async def test_chosen_pages_come_in_order_each_once(db: Database) -> None:
     _, job_id = await make_job(db, total=5)
+    claim_id, _ = await claim_pages(db, job_id)
 
     async with db.session() as cur:
-        parts = [await pages.of_job(cur, job_id=job_id, after=after, limit=2) for after in (0, 2, 4, 5)]
+        assert await pages.finish(cur, job_id=job_id, number=2, claim_id=claim_id, reading=READING) is True
+        chosen = await pages.stored_bytes(cur, job_id=job_id, ranges=[range(4, 100), range(2, 3), range(5, 6)])
+        every = await pages.stored_bytes(cur, job_id=job_id, ranges=None)
+        loaded = await pages.with_numbers(cur, job_id=job_id, numbers=[5, 2])
+        last = await pages.last_number(cur, job_id)
 
-    assert [[page.number for page in part] for part in parts] == [[1, 2], [3, 4], [5], []]
+    assert chosen == {2: len(READING.text.encode()) + len(READING.layout), 4: 0, 5: 0}
+    assert list(chosen) == [2, 4, 5]
+    assert list(every) == [1, 2, 3, 4, 5]
+    assert [page.number for page in loaded] == [2, 5]
+    assert last == 5
 
 
 async def test_a_worker_that_was_thought_dead_overwrites_nothing(db: Database) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from docserver.database.tables import pages
 from docserver.documents import results
 from docserver.formats import FORMATS, Format
-from docserver.formats.result_writer import ResultFile
+from docserver.formats.result_file import ResultFile
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 from tests.support.rows import READING, claim_pages, finish_job, found, make_job
@@ -27,9 +27,11 @@ async def make_completed(resources: Resources, *texts: str) -> UUID:
     return job_id
 
 
-async def result(resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None) -> ResultFile:
-    """The result as a client gets it that has no version yet."""
-    return await results.result(resources, job_id, form=form, selection=selection, client_has=lambda _: False)
+async def result(
+    resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, has: str = ""
+) -> ResultFile:
+    """The result as a client gets it that has this version."""
+    return await results.result(resources, job_id, form=form, selection=selection, client_has=has.__eq__)
 
 
 async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:

@@ -203,10 +203,34 @@ async def to_review(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
     return [row["number"] for row in cur.rows()]
 
 
-async def of_job(cur: Cursor, *, job_id: UUID, after: int, limit: int) -> list[Page]:
-    """The next `limit` pages of a job after page number `after`, with text and layout."""
+async def stored_bytes(cur: Cursor, *, job_id: UUID, ranges: Sequence[range] | None) -> dict[int, int]:
+    """The pages of a job, all or those in the ranges, in order: how many bytes text and layout of each take.
+
+    Only a page that was read takes any; an empty layout takes some too.
+    """
+    chosen = " OR ".join(["number BETWEEN %s AND %s"] * len(ranges)) if ranges else "TRUE"
+    bounds = [bound for part in ranges or () for bound in (part.start, part.stop - 1)]
     await cur.execute(
-        "SELECT * FROM pages WHERE job_id = %s AND number > %s ORDER BY number LIMIT %s", (job_id.bytes, after, limit)
+        f"""
+        SELECT number, CASE WHEN status = 'done' THEN LENGTH(text) + LENGTH(layout) ELSE 0 END AS bytes FROM pages
+        WHERE job_id = %s AND ({chosen}) ORDER BY number
+        """,  # noqa: S608 - placeholders alone
+        (job_id.bytes, *bounds),
+    )
+    return {row["number"]: row["bytes"] for row in cur.rows()}
+
+
+async def last_number(cur: Cursor, job_id: UUID) -> int:
+    """The number of the last page of a job; 0 if it has none."""
+    await cur.execute("SELECT COALESCE(MAX(number), 0) AS number FROM pages WHERE job_id = %s", (job_id.bytes,))
+    return int(cur.only_row()["number"])
+
+
+async def with_numbers(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> list[Page]:
+    """The pages with these numbers, in order, with text and layout."""
+    await cur.execute(
+        f"SELECT * FROM pages WHERE job_id = %s AND number IN ({each(numbers)}) ORDER BY number",  # noqa: S608 - placeholders alone
+        (job_id.bytes, *numbers),
     )
     return [_page(row) for row in cur.rows()]
 

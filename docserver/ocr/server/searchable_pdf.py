@@ -1,7 +1,7 @@
 """Server side: makes searchable PDFs, one at a time, each in its own OCR process."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,8 @@ from docserver.settings import Settings
 RETRY_AFTER_S = 10
 """Retry-After for clients whose turn did not come in time. Most PDFs take a few seconds."""
 
+LoadPages = Callable[[], Awaitable[Sequence[Page]]]
+
 
 class PdfMaker:
     """Makes searchable PDFs of the documents of this server."""
@@ -29,14 +31,18 @@ class PdfMaker:
         # Make only one PDF at a time: they are rare, and they take CPU time from the slots that read pages.
         self._turn = asyncio.Lock()
 
-    async def make(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
-        """The PDF as an open file without a name; the caller closes it. Raises Unavailable if the wait is too long."""
+    async def make(self, source: Path, content_type: str, load: LoadPages) -> BinaryIO | Failure:
+        """The PDF as an open file without a name; the caller closes it. Raises Unavailable if the wait is too long.
+
+        `load` is called when the turn has come, so that those who wait need no memory for their pages.
+        """
         async with exclusive.acquired(
             self._turn,
             within_s=self._settings.pdf_timeout_s,
             refusal="Too many searchable PDFs are being made.",
             retry_after_s=RETRY_AFTER_S,
         ):
+            pages = await load()
             # Use a new slot for each document, so that a malicious document cannot affect the next one.
             slot = Slot(
                 number=self._settings.slot_count, settings=self._settings, engine=self._engine, scratch=self._scratch

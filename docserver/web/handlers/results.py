@@ -1,8 +1,7 @@
 """Results: the text of a completed job, or of one of its pages, in the format that the client asks for."""
 
-import asyncio
 import math
-from typing import IO
+from contextlib import closing
 
 from aiohttp import web
 
@@ -10,7 +9,8 @@ from docserver.documents import results
 from docserver.errors import NotAcceptable, NotFound
 from docserver.formats import FORMATS, PDF, Format
 from docserver.formats.negotiation import negotiate
-from docserver.formats.result_writer import WRITING_S, ResultFile
+from docserver.formats.result_file import ResultFile, SharedFile
+from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
 from docserver.web.handlers.common import extend_deadline, not_modified, path_id
@@ -107,15 +107,16 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
     return await _streamed(request, result.body, headers)
 
 
-async def _streamed(request: web.Request, file: IO[bytes], headers: dict[str, str]) -> web.StreamResponse:
+async def _streamed(request: web.Request, file: SharedFile, headers: dict[str, str]) -> web.StreamResponse:
     # A slow client may take as long as it needs. If it goes away, the connection ends and so does this request.
     extend_deadline(request, math.inf)
-    with file:
+    with closing(file):
         response = web.StreamResponse(headers=headers)
-        response.content_length = await asyncio.to_thread(file.seek, 0, 2)
+        response.content_length = file.size
         await response.prepare(request)
-        await asyncio.to_thread(file.seek, 0)
-        while request.method != "HEAD" and (piece := await asyncio.to_thread(file.read, CHUNK_BYTES)):
+        sent = 0
+        while request.method != "HEAD" and (piece := await file.read(CHUNK_BYTES, offset=sent)):
+            sent += len(piece)
             await response.write(piece)
         await response.write_eof()
     return response

@@ -1,0 +1,85 @@
+"""The stored pages that go into a result: which they are, how much they take, and loading them a few at a time."""
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from docserver.database.tables import jobs, pages
+from docserver.errors import NotFound, Unprocessable
+from docserver.model import Job, Page, PageStatus
+from docserver.resources import Resources
+
+PAGES_AT_ONCE = 50
+BYTES_AT_ONCE = 1_000_000
+"""Most pages that one statement loads, and most bytes that they take, unless a single page takes more."""
+
+MAX_STORED_BYTES = 64 * 1024 * 1024
+"""Most bytes that the pages of one result may take in the database. That is about 2000 full pages, which become some
+hundred megabytes of JSON."""
+
+
+class Retried(Exception):
+    """The job was retried while its pages were loaded, so some of them may be from the earlier attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPages:
+    """The pages of a job that go into a result. They are loaded later."""
+
+    job: Job
+    sizes: Mapping[int, int]
+    """How many bytes each page takes in the database, by page number."""
+
+    @property
+    def stored_bytes(self) -> int:
+        return sum(self.sizes.values())
+
+    async def batches(self, resources: Resources) -> AsyncGenerator[Sequence[Page], None]:
+        """The pages in order, loaded a batch at a time; raises Retried if they are not all from the same attempt."""
+        for numbers in self._batch_numbers():
+            async with resources.reads.session() as cur:
+                batch = await pages.with_numbers(cur, job_id=self.job.id, numbers=numbers)
+            if len(batch) < len(numbers) or any(page.status is PageStatus.PENDING for page in batch):
+                raise Retried
+            yield batch
+        # Pages of a job that is not finished are requested one by one, and one page is always from one attempt.
+        if self.job.status.final:
+            async with resources.reads.session() as cur:
+                job = await jobs.find(cur, self.job.id)
+            if job is None or job.version != self.job.version:
+                raise Retried
+
+    def _batch_numbers(self) -> Iterator[list[int]]:
+        numbers: list[int] = []
+        stored = 0
+        for number, size in self.sizes.items():
+            if numbers and (len(numbers) == PAGES_AT_ONCE or stored + size > BYTES_AT_ONCE):
+                yield numbers
+                numbers, stored = [], 0
+            numbers.append(number)
+            stored += size
+        yield numbers
+
+
+async def find(resources: Resources, job_id: UUID, selection: Sequence[range] | None) -> StoredPages:
+    """The selected pages of a job; raises NotFound, and Unprocessable if there are none or they take too much."""
+    async with resources.reads.session() as cur:
+        job = await jobs.find(cur, job_id)
+        sizes = await pages.stored_bytes(cur, job_id=job_id, ranges=selection)
+        last = 0 if sizes else await pages.last_number(cur, job_id)
+    if job is None:
+        raise NotFound("There is no such job.")
+    if not sizes:
+        raise Unprocessable(
+            "The job has none of these pages.",
+            errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}],
+        )
+    stored = 0
+    for number, size in sizes.items():
+        stored += size
+        if stored > MAX_STORED_BYTES:
+            raise Unprocessable(
+                "The result is too large; request fewer pages at a time.",
+                errors=[{"detail": f"One request can return the pages before {number}.", "parameter": "pages"}],
+            )
+    return StoredPages(job, sizes)
