@@ -104,7 +104,7 @@ async def wait_for(directory: Path, need_bytes: int, *, user: str) -> None:
     """
     until = time.monotonic() + WAIT_S
     has_waited = False
-    while await asyncio.to_thread(_free_bytes, directory) < need_bytes:
+    while not await has(directory, need_bytes):
         if not has_waited:
             log.warning("waiting for room on the disk", extra={"waits": user, "needed_mb": round(need_bytes / 1e6)})
             has_waited = True
@@ -113,6 +113,11 @@ async def wait_for(directory: Path, need_bytes: int, *, user: str) -> None:
         await asyncio.sleep(WAIT_POLL_S)
     if has_waited:
         log.info("disk has room again", extra={"goes_on": user})
+
+
+async def has(directory: Path, need_bytes: int) -> bool:
+    """True if the disk of a directory, which need not exist yet, has room."""
+    return await asyncio.to_thread(_free_bytes, directory) >= need_bytes
 
 
 def _free_bytes(directory: Path) -> float:

@@ -122,9 +122,9 @@ async def _is_answering(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -
 
 async def _make(programs: Programs, directory: Path, temporary: Path, *, lock: int) -> None:
     """Create the data directory under another name, and rename it when it is complete."""
-    await room.wait_for(directory, CREATE_BYTES, user="mariadbd")
     new = directory.with_name(f"{directory.name}.new")
     shutil.rmtree(new, ignore_errors=True)
+    await room.wait_for(directory, CREATE_BYTES, user="mariadbd")
     make_directory(new)
     script = _script(programs, temporary)
     command = _command(programs, new, (_tmpdir(temporary, new), *BOOTSTRAP))

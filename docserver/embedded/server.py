@@ -76,24 +76,34 @@ class Server:
 
         First waits for room on the disk: MariaDB dies each time it starts on a full disk. Raises OSError if none comes.
         """
-        await room.wait_for(self._directory, START_BYTES, user=self.name)
+        while True:
+            await room.wait_for(self._directory, START_BYTES, user=self.name)
+            try:
+                await self._start()
+            except EmbeddedError as error:
+                await self.stop()
+                if await room.has(self._directory, START_BYTES):
+                    if self._create:
+                        raise
+                    await self._start_empty(reason=str(error))
+                    return
+                log.warning("server did not start on a full disk", extra={"server": self.name, "reason": str(error)})
+            else:
+                return
+
+    async def _start(self) -> None:
         self._prepare()
-        if self._create:
+        if self._create is None:
+            make_directory(self._directory)
+        elif self._process is None:
             # Only at first: if the directory of a server that ran is gone, its disk was perhaps unmounted.
-            if self._process is None:
-                await self._create()
-            await self._run()
-            return
-        make_directory(self._directory)
-        try:
-            await self._run()
-        except EmbeddedError as error:
-            log.warning(
-                "server starts again with an empty directory", extra={"server": self.name, "reason": str(error)}
-            )
-            await self.stop()
-            _set_aside(self._directory)
-            await self._run()
+            await self._create()
+        await self._run()
+
+    async def _start_empty(self, *, reason: str) -> None:
+        log.warning("server starts again with an empty directory", extra={"server": self.name, "reason": reason})
+        _set_aside(self._directory)
+        await self._run()
 
     async def supervise(self) -> None:
         """Restart the server each time it ends or loses its socket, until cancelled."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from pytest_aiohttp import AiohttpClient
@@ -17,6 +18,7 @@ from pytest_aiohttp import AiohttpClient
 from docserver.database.connection import Database
 from docserver.documents import queries
 from docserver.errors import DatabaseUnavailable
+from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
 from docserver.redis.cache import Cache
 from docserver.redis.changes import Changes
@@ -24,6 +26,7 @@ from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
+from docserver.room import SLOTS, Room
 from docserver.storage import local
 from docserver.web.app import make_app
 from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
@@ -31,7 +34,7 @@ from tests.support.connections import with_databases
 from tests.support.raw_http import UPLOAD, wire
 from tests.support.samples import png
 from tests.support.service import form
-from tests.support.waiting import in_time
+from tests.support.waiting import in_time, until
 
 TIMEOUT_S = 0.3
 
@@ -210,6 +213,28 @@ async def test_on_a_nearly_full_disk_uploads_are_refused_and_everything_else_goe
     monkeypatch.setattr("docserver.room.SAMPLE_S", 0)
     await upload(client)
     assert (await get(client, "/readyz"))["checks"]["storage"] == {"status": "ok"}
+
+
+async def test_slots_leave_the_last_room_to_the_database_and_go_on_when_there_is_more(
+    resources: Resources, make_client: MakeClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await make_client(rate_limit=False)
+    disk = SimpleNamespace(f_frsize=1000, f_blocks=100_000_000, f_bavail=100_000, f_files=0, f_favail=0)
+    monkeypatch.setattr("docserver.room.SAMPLE_S", 0)
+    room = Room([tmp_path], min_free_mb=500, share=SLOTS, stops="slots")
+    job = await upload(client)
+    worker = Worker(
+        Pipeline(replace(resources, slots_room=room), scratch=tmp_path / "scratch"), resources.queue, slots=1
+    )
+    with monkeypatch.context() as nearly_full:
+        look = Mock(return_value=disk)
+        nearly_full.setattr(os, "statvfs", look)
+        worker.start()
+        await until(lambda: look.call_count > 1)
+        assert (await get(client, f"/v1/jobs/{job['job_id']}"))["status"] == "pending"
+
+    await completed(client, job["job_id"])
+    await worker.stop(grace_s=10)
 
 
 async def test_a_request_that_takes_too_long_altogether_is_refused(
