@@ -16,7 +16,7 @@ MAX_TEXT = 250_000
 
 MAX_LAYOUT_BYTES = 4 * 1024 * 1024
 """Largest sum of the layouts in one answer, unpacked. It holds 90,000 words in lines; a full newspaper page has 10,000.
-The server checks such an answer in half a second, in steps of a few milliseconds."""
+The server checks such an answer in half a second, in steps of some ten milliseconds at most."""
 
 BYTES_PER_PIXEL = 3
 SPARE_FILE_BYTES = 64 * 1024 * 1024

@@ -37,9 +37,12 @@ EQUAL = 0x15
 AT_LEAST = 0x35
 ANY_BIT = 0x45
 RETURN = 0x06
+AND = 0x54
 
 NEW_NAMESPACES = 0x7E020000
 CLONE_PARENT = 0x00008000
+O_ACCMODE = 0o3
+O_TRUNC = 0o1000
 ALLOWED_FCNTL = (
     0,  # F_DUPFD
     1,  # F_GETFD
@@ -108,13 +111,17 @@ def assemble(machine: str, *, process: int) -> list[_Instruction]:
         (LOAD, 0, 0, NUMBER_OFFSET),
         (AT_LEAST, 0, 1, syscalls.LAST + 1),
         (RETURN, 0, 0, UNKNOWN),
-        # The flags of clone3 are in memory, which a filter cannot read. The C library then uses clone instead.
-        (EQUAL, 0, 1, judged["clone3"]),
+        # The flags of these two are in memory, which a filter cannot read. The C library has others in their place.
+        (EQUAL, 1, 0, judged["clone3"]),
+        (EQUAL, 0, 1, judged["openat2"]),
         (RETURN, 0, 0, UNKNOWN),
     ]
     for number in syscalls.REFUSED[machine].values():
         filters += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
     filters += _refused_if(judged["clone"], 0, (ANY_BIT, 0, 1, NEW_NAMESPACES | CLONE_PARENT))
+    for call, flags in (("open", 1), ("openat", 2)):
+        if call in judged:
+            filters += _no_truncation_without_writing(judged[call], flags)
     filters += _refused_if(judged["prlimit64"], 0, (EQUAL, 1, 0, 0))
     for option in REFUSED_PRCTL:
         filters += _refused_if(judged["prctl"], 0, (EQUAL, 0, 1, option))
@@ -133,6 +140,23 @@ def _refused_if(number: int, argument: int, test: _Instruction) -> list[_Instruc
         # Load only the low half of the argument, because all these arguments are ints.
         (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
         test,
+        (RETURN, 0, 0, REFUSE),
+        (LOAD, 0, 0, NUMBER_OFFSET),
+    ]
+
+
+def _no_truncation_without_writing(number: int, argument: int) -> list[_Instruction]:
+    """Refuse to open a file with O_TRUNC unless it is opened for writing.
+
+    Before Linux 6.2, Landlock allows this for every file that may be read. Besides reading, the access mode 3 does not
+    count as writing either.
+    """
+    return [
+        (EQUAL, 0, 6, number),
+        (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * argument),
+        (AND, 0, 0, O_TRUNC | O_ACCMODE),
+        (EQUAL, 1, 0, O_TRUNC),
+        (EQUAL, 0, 1, O_TRUNC | O_ACCMODE),
         (RETURN, 0, 0, REFUSE),
         (LOAD, 0, 0, NUMBER_OFFSET),
     ]
