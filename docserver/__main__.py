@@ -13,7 +13,8 @@ import sys
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+from uuid import UUID
 
 from docserver import __version__
 from docserver.settings import Settings, SettingsError, load, service_links, unknown, variable
@@ -32,6 +33,7 @@ COLLECT_AFTER = 10_000
 megabytes at most."""
 
 log = logging.getLogger("docserver.main")
+T = TypeVar("T")
 
 EX_CONFIG = 78
 """sysexits.h: the settings are wrong, or data directory and database do not belong together."""
@@ -53,13 +55,18 @@ def main() -> None:
             _require_servers(settings)
     except SettingsError as error:
         _exit(EX_CONFIG, str(error))
-    if options.command == "migrate":
-        _run(_migrate(settings), settings)
-    elif options.command == "adopt":
-        _run(_adopt(settings), settings)
-    else:
-        _run(_serve(settings, api=not options.worker_only), settings)
-        log.info("stopped")
+    match options.command:
+        case "migrate":
+            _run(_migrate(settings), settings)
+        case "adopt":
+            _run(_adopt(settings), settings, quiet=True)
+        case "quarantine":
+            documents = None if options.act == "list" or options.all else options.documents
+            if not _run(_quarantine(settings, act=options.act, documents=documents), settings, quiet=True):
+                sys.exit(1)
+        case _:
+            _run(_serve(settings, api=not options.worker_only), settings)
+            log.info("stopped")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,17 +74,33 @@ def _parser() -> argparse.ArgumentParser:
         prog="docserver",
         description="Documents go in over HTTP, text comes out. Settings are environment variables, see .env.example.",
     )
-    parser.add_argument(
-        "command",
-        nargs="?",
-        choices=["serve", "migrate", "adopt"],
-        default="serve",
-        help="serve (the default); migrate: bring the database up to date; adopt: use this data directory with this "
-        "database from now on, although they did not belong together",
-    )
-    parser.add_argument("--worker-only", action="store_true", help="read pages, but serve no API")
-    parser.add_argument("--embedded", action="store_true", help="run a private MariaDB and Redis in the data directory")
     parser.add_argument("--version", action="version", version=f"docserver {__version__}")
+    # Both options may stand before a command or after it. A command's default must not undo what stands before it.
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
+    serve = commands.add_parser("serve", help="run the service (the default)")
+    migrate = commands.add_parser("migrate", help="bring the database up to date")
+    adopt = commands.add_parser(
+        "adopt",
+        help="from now on, use this data directory with this database, although they did not belong together",
+    )
+    quarantine = commands.add_parser("quarantine", help="list and restore originals that no document knows")
+    acts = quarantine.add_subparsers(dest="act", metavar="act", required=True)
+    listing = acts.add_parser("list", help="list them")
+    restoring = acts.add_parser("restore", help="make documents of them, and read these")
+    documents = restoring.add_mutually_exclusive_group(required=True)
+    documents.add_argument("documents", nargs="*", default=[], type=UUID, metavar="id", help="ids, as listed")
+    documents.add_argument("--all", action="store_true", help="all that are listed")
+    for each in (parser, serve):
+        default = False if each is parser else argparse.SUPPRESS
+        each.add_argument("--worker-only", action="store_true", default=default, help="read pages, but serve no API")
+    for each in (parser, serve, migrate, adopt, quarantine, listing, restoring):
+        default = False if each is parser else argparse.SUPPRESS
+        each.add_argument(
+            "--embedded",
+            action="store_true",
+            default=default,
+            help="with a private MariaDB and Redis",
+        )
     return parser
 
 
@@ -87,8 +110,11 @@ def _require_servers(settings: Settings) -> None:
             raise SettingsError(f"{variable(name)} must be set, unless --embedded is given")
 
 
-def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
-    """Run until the work is done or cancelled. Exits as `main` says."""
+def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = False) -> "T | None":
+    """Run until the work is done, and return its result, or None if it is cancelled. Exits as `main` says.
+
+    With `quiet`, standard output is for people: logs are warnings, and go to standard error.
+    """
     import uvloop
 
     from docserver import logs
@@ -99,17 +125,21 @@ def _run(work: "Coroutine[None, None, None]", settings: Settings) -> None:
     from docserver.ocr.sandbox.policy import NotConfined
     from docserver.storage.identity import IdentityError
 
-    logs.set_up(settings.log_level)
+    if quiet:
+        logs.set_up("WARNING", sys.stderr)
+    else:
+        logs.set_up(settings.log_level)
     _log_ignored_variables()
     try:
         with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(work)
+            return runner.run(work)
     except (SettingsError, IdentityError) as error:
         _exit(EX_CONFIG, str(error))
     except (DatabaseUnavailable, EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
         _exit(EX_UNAVAILABLE, str(error))
     except OSError as error:
         _exit(EX_UNAVAILABLE, f"the system reports: {error.strerror}{f' ({error.filename})' if error.filename else ''}")
+    return None
 
 
 def _log_ignored_variables() -> None:
@@ -124,7 +154,7 @@ async def _migrate(settings: Settings) -> None:
     from docserver.database.migrate import migrate
 
     async with AsyncExitStack() as stack:
-        await migrate(await _with_embedded_servers(settings, stack))
+        await migrate(await _with_embedded_servers(settings, stack, may_share=True))
 
 
 async def _adopt(settings: Settings) -> None:
@@ -133,10 +163,28 @@ async def _adopt(settings: Settings) -> None:
     from docserver.identity import adopt
 
     async with AsyncExitStack() as stack:
-        settings = await _with_embedded_servers(settings, stack, may_be_lost=True)
+        settings = await _with_embedded_servers(settings, stack, may_share=True, may_be_lost=True)
         await migrate(settings)
         await adopt(settings)
     sys.stdout.write("The data directory and the database belong together from now on. Start docserver again.\n")
+
+
+async def _quarantine(settings: Settings, *, act: str, documents: list[UUID] | None) -> bool:
+    """List or restore originals that no document knows; None stands for all. False if one of them is not restored."""
+    from docserver.commands import list_quarantine, restore_from_quarantine
+    from docserver.database.migrate import migrate
+    from docserver.identity import identify
+    from docserver.resources import opened
+
+    async with AsyncExitStack() as stack:
+        settings = await _with_embedded_servers(settings, stack, may_share=True)
+        await migrate(settings)
+        await identify(settings)
+        resources = await stack.enter_async_context(opened(settings))
+        if act == "restore":
+            return await restore_from_quarantine(resources, documents)
+        await list_quarantine(resources)
+        return True
 
 
 async def _serve(settings: Settings, *, api: bool) -> None:
@@ -174,19 +222,24 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         await asyncio.gather(*(stop_part() for stop_part in stops))
 
 
-async def _with_embedded_servers(settings: Settings, stack: AsyncExitStack, *, may_be_lost: bool = False) -> Settings:
+async def _with_embedded_servers(
+    settings: Settings, stack: AsyncExitStack, *, may_share: bool = False, may_be_lost: bool = False
+) -> Settings:
     """Return the settings. If they ask for embedded servers, start those first and set their URLs.
 
-    Raises IdentityError if the database was lost, unless it may be lost: a new one takes its place then.
+    With `may_share`, use those of a running service if there are any. Raises IdentityError if the database was lost,
+    unless it may be lost: a new one takes its place then.
     """
     if not settings.embedded:
         return settings
-    from docserver.embedded import servers
+    from docserver.embedded import running, servers
     from docserver.identity import require_embedded_database
 
     if not may_be_lost:
         await require_embedded_database(settings)
-    endpoints = await stack.enter_async_context(servers(settings.data_dir))
+    endpoints = running(settings.data_dir) if may_share else None
+    if endpoints is None:
+        endpoints = await stack.enter_async_context(servers(settings.data_dir))
     return replace(settings, mysql_url=endpoints.mysql_url, redis_url=endpoints.redis_url)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
@@ -28,9 +28,9 @@ def log_context(**facts: Any) -> Iterator[None]:
         _facts.reset(token)
 
 
-def set_up(level: str) -> None:
-    """Send all logs of this process to standard output as JSON."""
-    handler = logging.StreamHandler(sys.stdout)
+def set_up(level: str, stream: TextIO | None = None) -> None:
+    """Send all logs of this process to standard output, or to another stream, as JSON."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

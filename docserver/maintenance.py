@@ -7,10 +7,11 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from docserver.database.tables import claims, deletions, documents, jobs, leader
 from docserver.documents import deletion
+from docserver.documents.originals import OriginalsCheck
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
 from docserver.identity import still_agree
 from docserver.jobs import notify, transitions
@@ -36,11 +37,10 @@ DELETED_KEPT_S = 30 * 86_400.0
 """For this time, a request for a deleted document gets 410; later it gets 404, as if it had never existed."""
 
 FILES_EVERY_S = 300.0
-FILES_GRACE_S = 3600.0
-"""A file that has no row in the database and is younger than this may belong to a commit that has not ended. No commit
-takes an hour."""
+"""Time between two comparisons of originals and documents."""
 
-FILES_AT_ONCE = 500
+ABANDONED_S = 3600.0
+"""An upload that was not written to for this time was abandoned: its client would have been cut off long before."""
 
 
 class Maintenance:
@@ -50,7 +50,7 @@ class Maintenance:
         self._resources = resources
         self._id = uuid4()
         self._files_at = 0.0
-        self._orphans: set[UUID] = set()
+        self._originals = OriginalsCheck(resources)
         # Leases that ran out count as lost only from this time on. Each round that fails without the database moves it
         # ahead by one lease, so that workers can extend their leases first.
         self._leases_from = time.monotonic()
@@ -93,7 +93,7 @@ class Maintenance:
             await self._clear_deletions()
         if time.monotonic() - self._files_at > FILES_EVERY_S:
             self._files_at = time.monotonic()
-            await self._collect_files()
+            await self._check_files()
 
     async def _is_leader(self) -> bool:
         lease_s = ROUNDS_PER_LEASE * self._resources.settings.maintenance_s
@@ -139,22 +139,8 @@ class Maintenance:
         for document_id, job_ids in uncleared:
             await deletion.clear(self._resources, document_id, job_ids)
 
-    async def _collect_files(self) -> None:
-        """Remove files that are old and have no row in the database, now and at this process's previous check.
-
-        If a clock is wrong, the file of a commit that has not ended may seem old. The second check protects it.
-        """
-        storage = self._resources.storage
-        old = await storage.older_than(FILES_GRACE_S)
-        orphans: set[UUID] = set()
-        for start in range(0, len(old), FILES_AT_ONCE):
-            batch = old[start : start + FILES_AT_ONCE]
-            async with self._resources.maintenance_db.session() as cur:
-                orphans |= set(batch) - await documents.existing(cur, batch)
-        for document_id in orphans & self._orphans:
-            await storage.delete(document_id)
-            log.warning("file without a document removed", extra={"document_id": str(document_id)})
-        self._orphans = orphans
-        abandoned = await storage.discard_abandoned(FILES_GRACE_S)
+    async def _check_files(self) -> None:
+        abandoned = await self._resources.storage.discard_abandoned(ABANDONED_S)
         if abandoned:
             log.warning("abandoned uploads removed", extra={"files": abandoned})
+        await self._originals.run()

@@ -157,6 +157,9 @@ class Settings:
     redis_timeout_s: float = _setting(1.0, "longest wait for one Redis command", least=0.05)
     lease_s: float = _setting(30.0, "time after which the pages of a silent worker pass to others", least=1)
     maintenance_s: float = _setting(5.0, "time between two rounds of maintenance", least=0.1)
+    quarantine_s: int = _setting(
+        1_209_600, "seconds to keep an original that no document knows, before it is deleted", least=0
+    )
     grace_s: float = _setting(25.0, "time that SIGTERM leaves to finish the pages being read", least=0)
 
     @property

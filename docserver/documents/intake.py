@@ -159,7 +159,7 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
     except CommitUnknown:
         job = await _read_again(resources, job_id)
         if job is None:
-            # The server may still carry out the commit. Maintenance removes the file if its row never appears.
+            # The server may still carry out the commit. If the row never appears, the file ends in the quarantine.
             raise
         return job
     except DatabaseUnavailable:

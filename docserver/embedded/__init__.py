@@ -16,7 +16,7 @@ from urllib.parse import quote
 from docserver.embedded import locks, mariadb, programs, redis, sockets
 from docserver.embedded.server import EmbeddedError, make_directory
 
-__all__ = ["EmbeddedError", "Endpoints", "servers"]
+__all__ = ["EmbeddedError", "Endpoints", "running", "servers"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,18 @@ class Endpoints:
 
     mysql_url: str
     redis_url: str
+
+    @classmethod
+    def at(cls, *, mysql: Path, redis: Path) -> "Endpoints":
+        return cls(f"mysql:///docserver?unix_socket={quote(str(mysql))}", f"unix://{quote(str(redis))}")
+
+
+def running(data_dir: Path) -> Endpoints | None:
+    """The servers that another docserver runs in this data directory; None if there are none."""
+    # The directory of the sockets may be a link, because the path of a socket must be short.
+    runtime = (data_dir / "run").resolve()
+    mysql, redis_ = runtime / mariadb.SOCKET, runtime / redis.SOCKET
+    return Endpoints.at(mysql=mysql, redis=redis_) if all(map(sockets.is_served, (mysql, redis_))) else None
 
 
 @asynccontextmanager
@@ -51,10 +63,7 @@ async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
         try:
             await _concurrently(database.start(), store.start())
             supervisors += [asyncio.create_task(server.supervise(), name=server.name) for server in (database, store)]
-            yield Endpoints(
-                mysql_url=f"mysql:///docserver?unix_socket={quote(str(database.socket))}",
-                redis_url=f"unix://{quote(str(store.socket))}",
-            )
+            yield Endpoints.at(mysql=database.socket, redis=store.socket)
         finally:
             for supervisor in supervisors:
                 supervisor.cancel()

@@ -59,6 +59,7 @@ TEMPORARY = "mysql.tmp"
 """The directory of MariaDB's temporary files, in the data directory. It exists while docserver runs."""
 CREATE_BYTES = 64_000_000
 """Room on the disk to create the data directory and start. It has 30 MB, and 12 MB more while MariaDB runs."""
+SOCKET = "mysql.sock"
 PROTOCOL = 10
 """The protocol version: the first byte after the header of the server's greeting. An error packet has 255 there."""
 
@@ -66,7 +67,7 @@ PROTOCOL = 10
 def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> Server:
     """The MariaDB server. Its data directory is created when it starts for the first time."""
     directory = data_dir / "mysql"
-    socket = runtime / "mysql.sock"
+    socket = runtime / SOCKET
     temporary = data_dir / TEMPORARY
 
     def prepare() -> None:

@@ -7,10 +7,12 @@ from docserver.embedded import sockets
 from docserver.embedded.programs import Programs
 from docserver.embedded.server import EmbeddedError, Server
 
+SOCKET = "redis.sock"
+
 
 def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> Server:
     """The Redis server. It may lose its files, because everything in it can be restored from the database."""
-    socket = runtime / "redis.sock"
+    socket = runtime / SOCKET
     # The program behaves as a server only if it is started under this name.
     program = runtime / "redis-server"
 

@@ -15,6 +15,8 @@ PREFIX = "docserver-"
 LONGEST_NAME = "mysql.sock"
 PATH_BYTES = 107
 """Longest path of a socket: its address has 108 bytes, including the final zero (unix(7))."""
+CONNECT_S = 1.0
+"""Longest wait for a server to accept a connection. One that is running does so at once."""
 ELSEWHERE = ("/run", "/tmp")  # noqa: S108 - mkdtemp makes a new name there, for this user only
 """Where the directory is if it cannot be in the data directory. Only root can write /run, and nobody cleans it up. A
 user's own directory below /run/user is removed when the user logs out, and this user could not create it again."""
@@ -54,6 +56,17 @@ def ensure(path: Path) -> None:
         raise EmbeddedError(f"the directory {path} cannot be made: {error.strerror}") from error
     if not is_own:
         raise EmbeddedError(f"the directory {path} is a link or belongs to another user")
+
+
+def is_served(path: Path) -> bool:
+    """True if a server accepts connections at this socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(CONNECT_S)
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _is_usable(path: Path) -> bool:

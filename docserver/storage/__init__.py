@@ -1,10 +1,12 @@
 """The protocol of a storage for original files, and in each further module one kind of storage."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
+
+from docserver.storage.quarantine import Quarantine, StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,9 @@ class Received:
 
 class Storage(Protocol):
     """Stores each document's original bytes under the document's id."""
+
+    quarantine: Quarantine
+    """For originals that no document knows."""
 
     async def prepare(self) -> None:
         """Make the storage ready for use; raises OSError."""
@@ -42,10 +47,13 @@ class Storage(Protocol):
         """Remove an upload that does not become a document."""
 
     async def path(self, document_id: UUID) -> Path:
-        """The path of a local file with the original; raises FileNotFoundError."""
+        """The path of a local file with the original, which may come from the quarantine; raises FileNotFoundError."""
+
+    async def examine(self, document_id: UUID) -> Received:
+        """What an upload with the bytes of this original would be; raises FileNotFoundError."""
 
     async def delete(self, document_id: UUID) -> None:
-        """Remove the original if there is one."""
+        """Remove the original if there is one, also from the quarantine."""
 
     async def is_empty(self) -> bool:
         """True if there is no original, and none in the quarantine. The storage need not be prepared."""
@@ -53,8 +61,11 @@ class Storage(Protocol):
     async def has_any(self, document_ids: Sequence[UUID]) -> bool:
         """True if the original of at least one of these documents is there. The storage need not be prepared."""
 
-    async def older_than(self, age_s: float) -> Sequence[UUID]:
-        """Documents whose originals are older than this, in seconds."""
+    async def missing(self, document_ids: Sequence[UUID]) -> list[UUID]:
+        """Those of the documents whose originals are not there."""
+
+    def older_than(self, age_s: float) -> AsyncIterator[Mapping[UUID, StoredFile]]:
+        """Originals that are older than this, in seconds, in parts of moderate size."""
 
     async def discard_abandoned(self, age_s: float) -> int:
         """Remove uploads that were not written to for this time; returns how many."""

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -20,6 +20,7 @@ from docserver.model import parse_id
 from docserver.room import FULL, UNLIMITED, Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
+from docserver.storage.quarantine import Quarantine, StoredFile
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -48,7 +49,7 @@ class LocalStorage:
         self._room = room
         self._originals = data_dir / "originals"
         self._incoming = data_dir / "incoming"
-        self._quarantine = data_dir / "quarantine"
+        self.quarantine = Quarantine(data_dir / "quarantine", original=self._place)
 
     async def prepare(self) -> None:
         await asyncio.to_thread(self._prepare)
@@ -81,20 +82,32 @@ class LocalStorage:
     async def path(self, document_id: UUID) -> Path:
         path = self._place(document_id)
         if not await asyncio.to_thread(path.is_file):
-            raise FileNotFoundError(document_id)
+            # The database was restored, or another service takes our documents for unknown ones.
+            await self.quarantine.put_back([document_id])
+            if not await asyncio.to_thread(path.is_file):
+                raise FileNotFoundError(document_id)
         return path
+
+    async def examine(self, document_id: UUID) -> Received:
+        return await _examine(await self.path(document_id))
 
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(self._place(document_id).unlink, missing_ok=True)
+        await self.quarantine.delete([document_id])
 
     async def is_empty(self) -> bool:
         return await asyncio.to_thread(self._is_empty)
 
     async def has_any(self, document_ids: Sequence[UUID]) -> bool:
-        return await asyncio.to_thread(lambda: any(self._place(each).is_file() for each in document_ids))
+        return len(await self.missing(document_ids)) < len(document_ids)
 
-    async def older_than(self, age_s: float) -> Sequence[UUID]:
-        return await asyncio.to_thread(self._older_than, age_s)
+    async def missing(self, document_ids: Sequence[UUID]) -> list[UUID]:
+        return await asyncio.to_thread(lambda: [each for each in document_ids if not self._place(each).is_file()])
+
+    async def older_than(self, age_s: float) -> AsyncIterator[Mapping[UUID, StoredFile]]:
+        now = await asyncio.to_thread(self._now)
+        for directory in await asyncio.to_thread(lambda: list(self._originals.iterdir())):
+            yield await asyncio.to_thread(_older_than, directory, age_s, now)
 
     async def discard_abandoned(self, age_s: float) -> int:
         return await asyncio.to_thread(self._discard_abandoned, age_s)
@@ -110,23 +123,16 @@ class LocalStorage:
     def _prepare(self) -> None:
         for directory in (self._originals, self._incoming):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.quarantine.prepare()
 
     def _is_empty(self) -> bool:
-        files = chain(self._originals.glob("*/*"), self._quarantine.glob("*"))
+        files = chain(self._originals.glob("*/*"), self._originals.parent.glob("quarantine/*"))
         return not any(parse_id(path.name) for path in files)
 
     def _place(self, document_id: UUID) -> Path:
         name = str(document_id)
         # The last characters of a UUIDv7 are random, so the directories fill evenly.
         return self._originals / name[-2:] / name
-
-    def _older_than(self, age_s: float) -> list[UUID]:
-        moment = self._now() - age_s
-        return [
-            document_id
-            for path in self._originals.glob("*/*")
-            if (document_id := parse_id(path.name)) and _older(path, moment)
-        ]
 
     def _discard_abandoned(self, age_s: float) -> int:
         moment = self._now() - age_s
@@ -208,6 +214,17 @@ def _unavailable() -> StorageUnavailable:
     )
 
 
+async def _examine(path: Path) -> Received:
+    """What an upload with the bytes of this file would be."""
+    digest = sha256()
+    with await asyncio.to_thread(_open_original, path) as file:
+        head = await asyncio.to_thread(file.read, HEAD_BYTES)
+        digest.update(head)
+        while await asyncio.to_thread(_hash_piece, file, digest):
+            pass
+        return Received(path, file.tell(), digest.digest(), head)
+
+
 async def _is_copy(path: Path, received: Received) -> bool:
     """True if the file has the bytes of an upload. Reads in short steps, so that other uploads get their turn."""
     digest = sha256()
@@ -254,6 +271,18 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _older_than(directory: Path, age_s: float, now: float) -> dict[UUID, StoredFile]:
+    """The originals in this directory that are older."""
+    files = {}
+    for path in directory.glob("*"):
+        if document_id := parse_id(path.name):
+            with suppress(FileNotFoundError):
+                file = StoredFile.of(path, now=now)
+                if file.age_s > age_s:
+                    files[document_id] = file
+    return files
 
 
 def _older(path: Path, moment: float) -> bool:

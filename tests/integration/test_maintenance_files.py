@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver import maintenance as module
 from docserver.database.connection import Database
 from docserver.database.tables import documents
+from docserver.documents import originals as module
+from docserver.documents.originals import GRACE_S
 from docserver.errors import DatabaseUnavailable
-from docserver.maintenance import FILES_EVERY_S, FILES_GRACE_S, Maintenance
+from docserver.maintenance import ABANDONED_S, FILES_EVERY_S, Maintenance
 from docserver.model import NewDocument, new_id
 from docserver.resources import Resources
 from tests.support.connections import with_databases
@@ -50,27 +51,28 @@ async def look_twice(maintenance: Maintenance, clock: SimpleNamespace) -> None:
         await maintenance.round()
 
 
-async def test_a_file_is_removed_only_without_a_row_and_only_after_the_grace(
+async def test_a_file_is_put_into_the_quarantine_only_without_a_row_and_only_after_the_grace(
     maintenance: Maintenance, resources: Resources, files: Files, clock: SimpleNamespace
 ) -> None:
     document_id, _ = await make_job(resources.db)
     young = [
-        await files.keep(document_id, age_s=FILES_GRACE_S * 100),
-        await files.keep(uuid4(), age_s=FILES_GRACE_S - 60),
+        await files.keep(document_id, age_s=GRACE_S * 100),
+        await files.keep(uuid4(), age_s=GRACE_S - 60),
     ]
-    orphan = await files.keep(uuid4(), age_s=FILES_GRACE_S + 60)
+    orphan = await files.keep(uuid4(), age_s=GRACE_S + 60)
 
     await look_twice(maintenance, clock)
 
     assert [path.exists() for path in young] == [True, True]
     assert not orphan.exists()
+    assert (resources.settings.data_dir / "quarantine" / orphan.name).read_bytes() == b"content"
 
 
 async def test_a_file_that_only_seems_old_is_kept_while_its_commit_is_under_way(
     maintenance: Maintenance, resources: Resources, files: Files, clock: SimpleNamespace
 ) -> None:
     document_id, job_id = new_id(), new_id()
-    path = await files.keep(document_id, age_s=2 * FILES_GRACE_S)
+    path = await files.keep(document_id, age_s=2 * GRACE_S)
     await maintenance.round()
     new = NewDocument(id=document_id, filename="a.png", content_type="image/png", size=5, sha256=bytes(32))
     async with resources.db.session() as cur:
@@ -81,7 +83,7 @@ async def test_a_file_that_only_seems_old_is_kept_while_its_commit_is_under_way(
     assert path.exists()
 
 
-async def test_all_orphans_are_removed_however_many_there_are(
+async def test_all_orphans_are_put_into_the_quarantine_however_many_there_are(
     maintenance: Maintenance,
     resources: Resources,
     files: Files,
@@ -90,19 +92,20 @@ async def test_all_orphans_are_removed_however_many_there_are(
 ) -> None:
     monkeypatch.setattr(module, "FILES_AT_ONCE", 2)
     document_ids = [(await make_job(resources.db))[0] for _ in range(2)]
-    old = [await files.keep(document_id, age_s=2 * FILES_GRACE_S) for document_id in document_ids]
-    orphans = [await files.keep(uuid4(), age_s=2 * FILES_GRACE_S) for _ in range(5)]
+    old = [await files.keep(document_id, age_s=2 * GRACE_S) for document_id in document_ids]
+    orphans = [await files.keep(uuid4(), age_s=2 * GRACE_S) for _ in range(5)]
 
     await look_twice(maintenance, clock)
 
     assert all(path.exists() for path in old)
     assert not any(path.exists() for path in orphans)
+    assert set(await resources.storage.quarantine.files()) == {UUID(path.name) for path in orphans}
 
 
 async def test_files_are_looked_through_only_now_and_then(
     maintenance: Maintenance, files: Files, clock: SimpleNamespace
 ) -> None:
-    orphan = await files.keep(uuid4(), age_s=2 * FILES_GRACE_S)
+    orphan = await files.keep(uuid4(), age_s=2 * GRACE_S)
     await maintenance.round()
 
     clock.now += FILES_EVERY_S - 1
@@ -121,7 +124,7 @@ async def test_an_upload_that_was_abandoned_is_removed_after_the_grace(
 ) -> None:
     incoming = resources.settings.data_dir / "incoming"
     old, young = incoming / "old.part", incoming / "young.part"
-    for path, age_s in ((old, FILES_GRACE_S + 60), (young, FILES_GRACE_S - 60)):
+    for path, age_s in ((old, ABANDONED_S + 60), (young, ABANDONED_S - 60)):
         path.write_bytes(b"x")
         then = time.time() - age_s
         os.utime(path, (then, then))
@@ -136,13 +139,13 @@ async def test_while_the_database_is_away_no_file_is_taken_for_an_orphan(
     resources: Resources, files: Files, tmp_path: Path
 ) -> None:
     away = Database(f"mysql:///x?unix_socket={quote(str(tmp_path / 'nothing'))}", size=2, timeout_s=1)
-    path = await files.keep(uuid4(), age_s=2 * FILES_GRACE_S)
+    path = await files.keep(uuid4(), age_s=2 * GRACE_S)
     maintenance = Maintenance(with_databases(resources, away))
 
     with pytest.raises(DatabaseUnavailable):
         await maintenance.round()
     for _ in range(2):
         with pytest.raises(DatabaseUnavailable):
-            await maintenance._collect_files()
+            await maintenance._check_files()
 
     assert path.exists()

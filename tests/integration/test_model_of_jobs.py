@@ -293,7 +293,7 @@ class Life(JobMachine):
         assert all(job.final for job in self.jobs.values())
         self.announce_again()
         assert self.queued() == []
-        files = self.run(self.resources.storage.older_than(-60))
+        files = self.run(self.files())
         assert sorted(files) == sorted(job.document_id for job in self.jobs.values())
 
     async def _lapse_all(self) -> None:

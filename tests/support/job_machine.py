@@ -53,12 +53,16 @@ class JobMachine(RuleBasedStateMachine):
         return self.runner.run(awaited())
 
     async def _empty(self) -> None:
-        for document_id in await self.resources.storage.older_than(-60):
+        for document_id in await self.files():
             await self.resources.storage.delete(document_id)
         async with self.db.session() as cur:
             for statement in EMPTY:
                 await cur.execute(statement)
         await self.resources.redis.command("FLUSHALL")
+
+    async def files(self) -> list[UUID]:
+        """The documents whose originals are in the storage."""
+        return [document_id async for part in self.resources.storage.older_than(-60) for document_id in part]
 
     def job(self, n: int) -> model.Job:
         return list(self.jobs.values())[n % len(self.jobs)]

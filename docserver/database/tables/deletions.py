@@ -5,7 +5,7 @@ from uuid import UUID
 
 import orjson
 
-from docserver.database.connection import Cursor
+from docserver.database.connection import Cursor, each
 
 
 async def remember(cur: Cursor, document_id: UUID, *, job_ids: Sequence[UUID]) -> None:
@@ -19,6 +19,15 @@ async def remember(cur: Cursor, document_id: UUID, *, job_ids: Sequence[UUID]) -
 async def was_deleted(cur: Cursor, document_id: UUID) -> bool:
     """True if a document with this id was deleted."""
     return await cur.execute("SELECT id FROM deleted_documents WHERE id = %s", (document_id.bytes,)) > 0
+
+
+async def deleted_among(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the ids that are of deleted documents."""
+    await cur.execute(
+        f"SELECT id FROM deleted_documents WHERE id IN ({each(document_ids)})",  # noqa: S608 - placeholders alone
+        [document_id.bytes for document_id in document_ids],
+    )
+    return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
 async def clear(cur: Cursor, document_id: UUID) -> None:

@@ -159,6 +159,12 @@ async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
+async def newest_before(cur: Cursor, document_id: UUID, *, limit: int) -> list[UUID]:
+    """Documents with lower ids than this one, the latest first."""
+    await cur.execute("SELECT id FROM documents WHERE id < %s ORDER BY id DESC LIMIT %s", (document_id.bytes, limit))
+    return [UUID(bytes=row["id"]) for row in cur.rows()]
+
+
 async def oldest_and_newest(cur: Cursor, *, limit: int) -> list[UUID]:
     """The first documents and the last ones, at most `limit` of each. Ids are in the order of their creation."""
     await cur.execute(

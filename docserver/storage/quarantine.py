@@ -1,0 +1,87 @@
+"""The quarantine: originals that no document knows, kept for a while in the data directory's `quarantine/`.
+
+A file's modification time says when it was put here, by the file system's clock. Files move by renaming, so a crash at
+any moment leaves each one here or among the originals. Somebody else decides which files move.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from docserver.model import parse_id
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in the storage."""
+
+    age_s: float
+    """Time since it was written, or was put into the quarantine, by the file system's clock."""
+    size: int
+
+    @classmethod
+    def of(cls, path: Path, *, now: float) -> "StoredFile":
+        status = path.stat()
+        return cls(now - status.st_mtime, status.st_size)
+
+
+class Quarantine:
+    """A directory on the file system of the originals."""
+
+    def __init__(self, directory: Path, *, original: Callable[[UUID], Path]) -> None:
+        """`original` gives the path of a document's original."""
+        self._directory = directory
+        self._original = original
+
+    async def files(self) -> Mapping[UUID, StoredFile]:
+        """All files, by the document that each was the original of."""
+        return await asyncio.to_thread(self._files)
+
+    async def put(self, document_ids: Iterable[UUID]) -> None:
+        """Move originals into the quarantine. An original that is gone is skipped."""
+        await asyncio.to_thread(self._put, list(document_ids))
+
+    async def put_back(self, document_ids: Iterable[UUID]) -> None:
+        """Move files back to the originals. One that is not here, or whose original is there, is skipped."""
+        await asyncio.to_thread(self._put_back, list(document_ids))
+
+    async def delete(self, document_ids: Iterable[UUID]) -> None:
+        """Delete files for good. One that is not here is skipped."""
+        await asyncio.to_thread(self._delete, list(document_ids))
+
+    def prepare(self) -> None:
+        """Create the directory if it is missing. Blocks."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def _files(self) -> dict[UUID, StoredFile]:
+        os.utime(self._directory)
+        now = self._directory.stat().st_mtime
+        files = {}
+        for path in self._directory.iterdir():
+            if document_id := parse_id(path.name):
+                with suppress(FileNotFoundError):
+                    files[document_id] = StoredFile.of(path, now=now)
+        return files
+
+    def _put(self, document_ids: list[UUID]) -> None:
+        for document_id in document_ids:
+            with suppress(FileNotFoundError):
+                # If the process is killed between these two, the original only seems new for a while.
+                os.utime(self._original(document_id))
+                self._original(document_id).rename(self._directory / str(document_id))
+
+    def _put_back(self, document_ids: list[UUID]) -> None:
+        for document_id in document_ids:
+            path, original = self._directory / str(document_id), self._original(document_id)
+            if path.is_file() and not original.exists():
+                original.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with suppress(FileNotFoundError):
+                    path.rename(original)
+
+    def _delete(self, document_ids: list[UUID]) -> None:
+        for document_id in document_ids:
+            (self._directory / str(document_id)).unlink(missing_ok=True)
