@@ -174,8 +174,8 @@ class Connection(web.RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """True if every request of the client has been answered."""
-        return not self._request_in_progress and not self._messages
+        """True if every request of the client has been answered, and the next one has not arrived."""
+        return not self._messages and (self._waiter is not None or self._request_count == 0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

@@ -209,6 +209,20 @@ async def test_at_the_limit_in_all_the_client_with_the_most_connections_loses_an
             assert await ask(other, COSTS_NOTHING) == 200
 
 
+async def test_a_connection_is_not_idle_from_the_arrival_of_a_request_on(serve: Serve) -> None:
+    listener = await serve()
+    async with wire(port_of(listener)) as sender:
+        assert await ask(sender) == 200
+        (connection,) = next(iter(listener._connections._open.values()))
+        await until(lambda: connection.idle)
+
+        connection.data_received(b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n")
+        while not connection._request_in_progress:
+            assert not connection.idle
+            await asyncio.sleep(0)
+        assert not connection.idle
+
+
 async def test_behind_a_trusted_proxy_the_requests_of_each_client_are_bounded_and_not_the_proxy(
     serve: Serve, job: Job
 ) -> None:

@@ -42,7 +42,7 @@ async def fresh_connection() -> Any:
 
 async def a_fresh_connection_has_asked_nothing() -> bool:
     connection = await fresh_connection()
-    return (connection._request_in_progress, len(connection._messages), connection._request_count) == (False, 0, 0)
+    return (len(connection._messages), connection._request_count) == (0, 0)
 
 
 async def a_connection_knows_its_loop() -> bool:

@@ -73,10 +73,17 @@ class Internal:
 INTERNALS = [
     Internal(
         "aiohttp",
-        "RequestHandler._request_in_progress, ._messages and ._request_count",
+        "RequestHandler._messages and ._request_count",
         "web/connections.py",
         AIOHTTP,
         a_fresh_connection_has_asked_nothing,
+    ),
+    Internal(
+        "aiohttp",
+        "RequestHandler._waiter",
+        "web/connections.py",
+        AIOHTTP,
+        lambda: has_source(web.RequestHandler.start, "self._waiter = loop.create_future()", "self._waiter = None"),
     ),
     Internal("aiohttp", "RequestHandler._loop", "web/connections.py", AIOHTTP, a_connection_knows_its_loop),
     Internal(
