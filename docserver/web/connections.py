@@ -4,7 +4,6 @@ import asyncio
 import logging
 import resource
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
@@ -62,6 +61,8 @@ class Connections:
         self._client_limit = max(1, self._limit // CLIENTS_AT_LEAST)
         self._open: dict[str, dict[Connection, None]] = {}
         """The connections of each client, oldest first."""
+        self._busy: set[str] = set()
+        """Clients without an idle connection: they need no search for one when thousands of connections arrive."""
         self._reserve: dict[Connection, None] = {}
         self._requests: Counter[str] = Counter()
         """How many requests of each client are being answered."""
@@ -74,6 +75,7 @@ class Connections:
         refusal = self._make_room(connection)
         if refusal is None:
             self._open.setdefault(connection.client, {})[connection] = None
+            self.note_idle(connection)
             return None
         self._log_refusal(connection, refusal)
         self._reserve[connection] = None
@@ -88,6 +90,11 @@ class Connections:
         of_client.pop(connection, None)
         if not of_client:
             self._open.pop(connection.client, None)
+            self._busy.discard(connection.client)
+
+    def note_idle(self, connection: "Connection") -> None:
+        """Note that a connection has become idle."""
+        self._busy.discard(connection.client)
 
     def begin_request(self, client: str) -> None:
         """Count a request that is about to be answered; raises TooManyRequests if the client has too many.
@@ -105,21 +112,24 @@ class Connections:
             del self._requests[client]
 
     def _make_room(self, connection: "Connection") -> ServiceError | None:
-        of_client = self._open.get(connection.client, {})
+        number = {client: len(connections) for client, connections in self._open.items()}
         # The connections of a proxy are those of many clients.
-        is_full = len(of_client) >= self._client_limit and not connection.is_of_proxy
-        if is_full and not self._close_idle(of_client):
+        is_full = number.get(connection.client, 0) >= self._client_limit and not connection.is_of_proxy
+        if is_full and not self._close_idle(connection.client):
             return self._too_many_of_one("connections")
-        if sum(map(len, self._open.values())) < self._limit:
+        if is_full or sum(number.values()) < self._limit:
             return None
-        if any(self._close_idle(some) for some in sorted(self._open.values(), key=len, reverse=True)):
+        if any(self._close_idle(client) for client in sorted(number, key=number.__getitem__, reverse=True)):
             return None
         return Unavailable("There are too many connections; try again soon.", headers=RETRY_SOON)
 
-    def _close_idle(self, connections: Iterable["Connection"]) -> bool:
-        """Close the oldest connection that is idle; False if none is."""
-        idle = next((connection for connection in connections if connection.idle), None)
+    def _close_idle(self, client: str) -> bool:
+        """Close the oldest idle connection of a client; False if none is idle."""
+        if client in self._busy:
+            return False
+        idle = next((connection for connection in self._open[client] if connection.idle), None)
         if idle is None:
+            self._busy.add(client)
             return False
         self.remove(idle)
         idle.force_close()
@@ -165,6 +175,7 @@ class Connection(web.RequestHandler):
         )
         self._connections = connections
         self._timer: asyncio.TimerHandle | None = None
+        self._answered = 0
         self.client = ""
         self.is_of_proxy = False
         self.refusal: ServiceError | None = None
@@ -174,8 +185,8 @@ class Connection(web.RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """True if every request of the client has been answered, and the next one has not arrived."""
-        return not self._messages and (self._waiter is not None or self._request_count == 0)
+        """True if every request that has arrived has been answered."""
+        return self._request_count == self._answered
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -198,6 +209,8 @@ class Connection(web.RequestHandler):
         try:
             return await super()._handle_request(*arguments)
         finally:
+            self._answered += 1
+            self._connections.note_idle(self)
             if self.counted_client is not None:
                 self._connections.end_request(self.counted_client)
                 self.counted_client = None

@@ -40,11 +40,6 @@ async def fresh_connection() -> Any:
     return web.Server(handler)()
 
 
-async def a_fresh_connection_has_asked_nothing() -> bool:
-    connection = await fresh_connection()
-    return (len(connection._messages), connection._request_count) == (0, 0)
-
-
 async def a_connection_knows_its_loop() -> bool:
     return (await fresh_connection())._loop is asyncio.get_running_loop()
 

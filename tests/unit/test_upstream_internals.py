@@ -27,7 +27,6 @@ from tests.support.upstream import (
     PACKAGE,
     a_connection_knows_its_loop,
     a_driver_that_is_not_connected_has_no_reader,
-    a_fresh_connection_has_asked_nothing,
     a_result_has_the_fields_that_travel,
     a_writer_counts_what_it_sent,
     all_raw_names_exist,
@@ -73,17 +72,12 @@ class Internal:
 INTERNALS = [
     Internal(
         "aiohttp",
-        "RequestHandler._messages and ._request_count",
+        "RequestHandler._request_count",
         "web/connections.py",
         AIOHTTP,
-        a_fresh_connection_has_asked_nothing,
-    ),
-    Internal(
-        "aiohttp",
-        "RequestHandler._waiter",
-        "web/connections.py",
-        AIOHTTP,
-        lambda: has_source(web.RequestHandler.start, "self._waiter = loop.create_future()", "self._waiter = None"),
+        lambda: has_source(
+            web.RequestHandler.data_received, "self._request_count += 1\n                self._messages.append"
+        ),
     ),
     Internal("aiohttp", "RequestHandler._loop", "web/connections.py", AIOHTTP, a_connection_knows_its_loop),
     Internal(
