@@ -18,6 +18,7 @@ from uuid import UUID
 
 from docserver import __version__
 from docserver.settings import Settings, SettingsError, load, service_links, unknown, variable
+from docserver.variables import has_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -130,6 +131,7 @@ def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = 
     else:
         logs.set_up(settings.log_level)
     _log_ignored_variables()
+    _forget_settings()
     try:
         with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
@@ -148,6 +150,14 @@ def _log_ignored_variables() -> None:
         settings_log.warning("unknown setting ignored", extra={"variable": name})
     if links := service_links():
         settings_log.info("variables of Kubernetes services ignored", extra={"variables": links})
+
+
+def _forget_settings() -> None:
+    """Remove our variables, which may hold passwords, from the environment that all processes inherit. A process that a
+    document has taken over could find them in its memory, even after it has removed them itself.
+    """
+    for name in filter(has_prefix, list(os.environ)):
+        del os.environ[name]
 
 
 async def _migrate(settings: Settings) -> None:
