@@ -128,6 +128,8 @@ def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = 
 
     if quiet:
         logs.set_up("WARNING", sys.stderr)
+        # Somebody waits: say that the command waits for the database, or changes its tables.
+        logging.getLogger("docserver.migrate").setLevel("INFO")
     else:
         logs.set_up(settings.log_level)
     _log_ignored_variables()

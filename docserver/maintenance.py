@@ -51,6 +51,7 @@ class Maintenance:
         self._id = uuid4()
         self._files_at = 0.0
         self._originals = OriginalsCheck(resources)
+        self._agreed = True
         # Leases that ran out count as lost only from this time on. Each round that fails without the database moves it
         # ahead by one lease, so that workers can extend their leases first.
         self._leases_from = time.monotonic()
@@ -78,11 +79,7 @@ class Maintenance:
         Work that fails because Redis or the storage does not answer is done in a later round. Nothing is done while the
         database and the data directory do not belong together: one of them was exchanged, restored or unmounted.
         """
-        if not await still_agree(self._resources.maintenance_db, self._resources.settings.data_dir):
-            log.error(
-                "maintenance does nothing: the data directory and the database do not belong together; restore or "
-                "mount the right ones and restart docserver"
-            )
+        if not await self._sides_agree():
             return
         if time.monotonic() >= self._leases_from:
             await self._expire_leases()
@@ -94,6 +91,18 @@ class Maintenance:
         if time.monotonic() - self._files_at > FILES_EVERY_S:
             self._files_at = time.monotonic()
             await self._check_files()
+
+    async def _sides_agree(self) -> bool:
+        agree = await still_agree(self._resources.maintenance_db, self._resources.settings.data_dir)
+        if self._agreed and not agree:
+            log.error(
+                "maintenance does nothing: the data directory and the database do not belong together; restore or "
+                "mount the right ones and restart docserver"
+            )
+        elif agree and not self._agreed:
+            log.info("maintenance goes on: the data directory and the database belong together again")
+        self._agreed = agree
+        return agree
 
     async def _is_leader(self) -> bool:
         lease_s = ROUNDS_PER_LEASE * self._resources.settings.maintenance_s

@@ -52,6 +52,9 @@ WAITING_PER_CONNECTION = 8
 RETRY_AFTER_S = 5
 """Sent as Retry-After while the database does not answer."""
 
+NO_SUCH_TABLE = 1146
+"""Error number of the server. All tables exist after the start, unless a backup of the database is being restored."""
+
 Row = Mapping[str, Any]
 Arguments = Sequence[Any] | Mapping[str, Any]
 T = TypeVar("T")
@@ -111,6 +114,10 @@ class Cursor:
                 return await work
         except FAULTS as error:
             raise _unavailable(error) from error
+        except ProgrammingError as error:
+            if error.args[0] == NO_SUCH_TABLE:
+                raise _unavailable(error) from error
+            raise
 
 
 def each(values: Sequence[Any]) -> str:

@@ -98,7 +98,8 @@ class OriginalsCheck:
         """
         stray = {each for each, file in unknown.stored.items() if file.age_s > GRACE_S}
         moving = stray & self._stray
-        await self._resources.storage.quarantine.put(moving)
+        for part in _parts(moving):
+            await self._resources.storage.quarantine.put(part)
         self._stray = stray - moving
         if moving:
             log.warning("originals without a document put into the quarantine", extra={"files": len(moving)})
@@ -115,7 +116,8 @@ class OriginalsCheck:
                 extra={"files": len(unknown), "known": unknown.known},
             )
             return
-        await self._resources.storage.quarantine.delete(expired)
+        for part in _parts(expired):
+            await self._resources.storage.quarantine.delete(part)
         log.warning("originals deleted after their time in the quarantine", extra={"files": len(expired)})
 
     def _report(self, unknown: Unknown) -> None:

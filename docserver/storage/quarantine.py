@@ -58,6 +58,8 @@ class Quarantine:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _files(self) -> dict[UUID, StoredFile]:
+        # A restore of the data directory may have removed it.
+        self.prepare()
         os.utime(self._directory)
         now = self._directory.stat().st_mtime
         files = {}

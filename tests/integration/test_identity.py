@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import pytest
+from pymysql.err import ProgrammingError
 
 from docserver import identity as module
 from docserver.database.address import Address
@@ -249,3 +250,13 @@ async def test_maintenance_does_nothing_while_database_and_directory_do_not_belo
     caplog.clear()
     await maintenance.round()
     assert "maintenance does nothing" not in caplog.text
+
+
+async def test_while_a_backup_of_the_database_is_being_restored_it_counts_as_away(
+    settings: Settings, db: Database
+) -> None:
+    async with db.session() as cur:
+        with pytest.raises(DatabaseUnavailable):
+            await cur.execute("SELECT * FROM a_table_that_is_not_restored_yet")
+        with pytest.raises(ProgrammingError):
+            await cur.execute("SELECT nonsense FROM documents WHERE")
