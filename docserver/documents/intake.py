@@ -96,10 +96,12 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
     if job is None or not await uncontended(lambda: _share(resources, job.document_id, upload)):
         return None, received
     # A row alone does not prove that the document can be read.
-    if await resources.storage.has(job.document_id, received):
+    is_stored = await resources.storage.has(job.document_id, received)
+    if is_stored and job.failure is None:
         return job, received
-    received = await resources.storage.keep(received, job.document_id)
-    log.warning("original replaced by an equal upload", extra={"document_id": str(job.document_id)})
+    if not is_stored:
+        received = await resources.storage.keep(received, job.document_id)
+        log.warning("original replaced by an equal upload", extra={"document_id": str(job.document_id)})
     # A worker may have met the missing or damaged file. If the document was deleted meanwhile, this returns None, and
     # the file becomes the original of a new document.
     restarted = await uncontended(lambda: transitions.start_over(resources.db, job, request_id=upload.request_id))

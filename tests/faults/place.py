@@ -106,8 +106,11 @@ class Place:
 
     async def upload(self, service: Service, *, pages: int = 1) -> Accepted | None:
         """Upload a document like no other; None if it was refused or nobody answered."""
-        texts = tuple(itertools.islice(self.texts, pages))
-        data = png(texts[0]) if pages == 1 else pdf_scanned(texts)
+        return await self.upload_texts(service, tuple(itertools.islice(self.texts, pages)))
+
+    async def upload_texts(self, service: Service, texts: tuple[str, ...]) -> Accepted | None:
+        """Upload a document of these pages; None if it was refused or nobody answered."""
+        data = png(texts[0]) if len(texts) == 1 else pdf_scanned(texts)
         try:
             async with service.http.post("/v1/documents/upload-document", data=form(data, "scan")) as response:
                 body = await response.json()

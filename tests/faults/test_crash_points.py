@@ -1,4 +1,4 @@
-"""The process killed at each step of accept, claim, save, finish, cancel and delete, and started again."""
+"""The process killed at each step of accept, claim, save, finish, cancel, delete and heal, and started again."""
 
 import signal
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ ACCEPT = (
     Point("shown to readers", "jobs.notify:publish", done=True),
     Point("before it is announced", "jobs.notify:announce", "before", done=True),
     Point("announced", "jobs.notify:announce", done=True),
-    Point("before the answer", "documents.queries:final_job", done=True),
+    Point("before the answer", "documents.queries:accepted", done=True),
 )
 
 CLAIM = (
@@ -124,6 +124,14 @@ CANCEL = (
     Point("committed", "jobs.transitions:cancel", done=True),
     Point("before it is shown", "jobs.notify:publish", "before", done=True),
     Point("taken out of the list", "redis.queue:Queue.remove", done=True),
+)
+
+HEAL = (
+    Point("the name is added", "database.tables.documents:add_filename"),
+    Point("it belongs to both uploads", "storage.local:LocalStorage.has", "before"),
+    Point("before the file is replaced", "storage.local:LocalStorage.keep", "before"),
+    Point("the file is replaced", "storage.local:LocalStorage.keep"),
+    Point("before the answer", "documents.queries:accepted"),
 )
 
 READING: Mapping[str, Sequence[Point]] = MappingProxyType({"claim": CLAIM, "save": SAVE, "finish": FINISH})
@@ -196,6 +204,27 @@ async def test_an_api_that_is_killed_while_it_cancels_has_cancelled_the_whole_jo
             assert (await doomed.service.finished(cancelled.job_id))["status"] == "cancelled", point
             async with doomed.service.http.post(f"/v1/jobs/{cancelled.job_id}/retry") as response:
                 assert response.status == 202, point
+    await place.start("--worker-only")
+    await place.assert_kept(doomed.service)
+    await place.assert_clean()
+
+
+async def test_an_api_that_is_killed_while_an_upload_replaces_a_missing_original_does_it_the_next_time(
+    place: Place,
+) -> None:
+    doomed = Doomed(place, slots="0", deduplicate="on")
+    await doomed.start(HEAL[0])
+    for _, following in zip(HEAL, (*HEAL[1:], None), strict=True):
+        document = await place.must_upload(doomed.service)
+        (place.data_dir / "originals" / document.document_id[-2:] / document.document_id).unlink()
+        doomed.arm()
+        assert await place.upload_texts(doomed.service, document.texts) is None
+        await doomed.killed()
+
+        await doomed.start(following)
+        again = await place.upload_texts(doomed.service, document.texts)
+        assert again == document
+        place.accepted.remove(document)
     await place.start("--worker-only")
     await place.assert_kept(doomed.service)
     await place.assert_clean()

@@ -282,6 +282,23 @@ async def test_a_document_whose_original_is_replaced_while_it_is_read_is_read_ag
         assert await cur.execute("SELECT number FROM pages") == 0
 
 
+async def test_a_document_that_could_not_be_read_because_its_original_was_missing_is_read_after_the_same_upload(
+    client: Client, resources: Resources, worker: Worker
+) -> None:
+    data = png("another text")
+    first = await upload(client)
+    await completed(client, first["job_id"])
+    remove(*originals(resources))
+    await execute(resources, "UPDATE jobs SET status = 'failed', error_code = 'storage_missing', error_message = 'x'")
+
+    again = await upload(client)
+    other = await upload(client, data)
+
+    assert (again["job_id"], again["attempt"], again["deduplicated"]) == (first["job_id"], 2, True)
+    assert (await completed(client, again["job_id"]))["pages"] == {"total": 1, "done": 1, "failed": 0}
+    assert other["document_id"] != first["document_id"]
+
+
 class Interrupted(LocalStorage):
     """Something happens after an original was found to be missing, before another takes its place."""
 

@@ -66,13 +66,16 @@ async def of_document(cur: Cursor, document_id: UUID) -> list[Job]:
 
 
 async def of_content(cur: Cursor, *, client: str, sha256: bytes, limit: int) -> list[Job]:
-    """A client's jobs for documents of these bytes that are not failed or cancelled, latest first."""
+    """A client's jobs for documents of these bytes, latest first. None that was cancelled or has failed, unless it has
+    failed because the original was missing.
+    """
     await cur.execute(
         f"""
         SELECT j.*, {STEP}
         FROM (
             SELECT j.* FROM documents d JOIN jobs j ON j.document_id = d.id
-            WHERE d.client = %s AND d.sha256 = %s AND j.status IN ('pending', 'processing', 'completed')
+            WHERE d.client = %s AND d.sha256 = %s
+              AND (j.status IN ('pending', 'processing', 'completed') OR j.error_code = 'storage_missing')
             ORDER BY j.created_at DESC, j.id DESC LIMIT %s
         ) j {JOINED}
         ORDER BY j.created_at DESC, j.id DESC, h.number
