@@ -148,8 +148,10 @@ class Settings:
         30.0, "longest time to answer a request, on top of the wait it asks for", least=0.1
     )
     wait_limit_s: float = _setting(60.0, "longest ?wait= that is granted", least=0)
-    body_timeout_s: float = _setting(60.0, "longest silence of a client in the middle of its upload", least=0.1)
-    upload_timeout_s: float = _setting(1800.0, "longest time for one upload to arrive", least=0.1)
+    body_timeout_s: float = _setting(
+        60.0, "longest silence of a client in the middle of its upload or download", least=0.1
+    )
+    upload_timeout_s: float = _setting(1800.0, "longest time for one upload or download", least=0.1)
 
     # Settings for experts: database, Redis, and workers.
     mysql_pool_size: int = _setting(16, "most database connections of one process", least=5)

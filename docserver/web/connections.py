@@ -13,6 +13,7 @@ from docserver.model import new_id
 from docserver.settings import Settings
 from docserver.web import problems
 from docserver.web.clients import client_at, is_trusted
+from docserver.web.downloads import LowestSpeed
 from docserver.web.keys import REQUEST_ID
 from docserver.web.middleware import AccessLogger, add_common_headers
 
@@ -174,6 +175,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._connections = connections
+        self._lowest_speed = LowestSpeed(silence_s=settings.body_timeout_s)
         self._timer: asyncio.TimerHandle | None = None
         self._answered = 0
         self.client = ""
@@ -201,8 +203,18 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._timer:
             self._timer.cancel()
+        self._lowest_speed.stop()
         self._connections.remove(self)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.transport is not None:
+            self._lowest_speed.watch(self.transport)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._lowest_speed.stop()
 
     async def _handle_request(self, *arguments: Any) -> tuple[web.StreamResponse, bool]:
         """Answer a request, and send the answer; also if the client is gone meanwhile."""

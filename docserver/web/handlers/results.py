@@ -13,6 +13,7 @@ from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
+from docserver.web.downloads import in_time
 from docserver.web.handlers.common import extend_deadline, not_modified, path_id
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -21,8 +22,8 @@ DOCUMENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Polic
 """With these headers a browser treats a result only as its Content-Type says, and runs no script that a document may
 have put into it."""
 
-CHUNK_BYTES = 1 << 20
-"""Large results are sent in pieces of this size."""
+CHUNK_BYTES = 1 << 17
+"""Large results are sent in pieces of this size. Each client that reads slowly keeps one in memory."""
 
 _RESULT_QUERY = request_schemas.ResultQuery()
 _PAGE_QUERY = request_schemas.PageQuery()
@@ -108,9 +109,9 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
 
 
 async def _streamed(request: web.Request, file: SharedFile, headers: dict[str, str]) -> web.StreamResponse:
-    # A slow client may take as long as it needs. If it goes away, the connection ends and so does this request.
+    # From here on, the time is limited by ending the connection, because the answer has begun.
     extend_deadline(request, math.inf)
-    with closing(file):
+    with closing(file), in_time(request, total_s=request.app[RESOURCES].settings.upload_timeout_s):
         response = web.StreamResponse(headers=headers)
         response.content_length = file.size
         await response.prepare(request)

@@ -1,0 +1,76 @@
+"""Limits on clients that read their answers slowly: a lowest speed for each answer, and a longest time for large ones.
+
+The limits are those of uploads: DOCSERVER_BODY_TIMEOUT_S, DOCSERVER_UPLOAD_TIMEOUT_S, and MIN_BYTES_PER_S.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+from docserver.web.multipart import MIN_BYTES_PER_S
+
+log = logging.getLogger("docserver.api")
+
+
+class LowestSpeed:
+    """Cuts off a client that reads its answers too slowly."""
+
+    def __init__(self, *, silence_s: float) -> None:
+        """In this time, a client must read `silence_s` times MIN_BYTES_PER_S bytes, or all that waits for it."""
+        self._silence_s = silence_s
+        self._waiting_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, transport: asyncio.Transport) -> None:
+        """More bytes wait for the client than the connection takes."""
+        self.stop()
+        self._waiting_bytes = transport.get_write_buffer_size()
+        self._timer = asyncio.get_running_loop().call_later(self._silence_s, self._check, transport)
+
+    def stop(self) -> None:
+        """The connection takes more bytes again, or is closed."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self, transport: asyncio.Transport) -> None:
+        read_bytes = self._waiting_bytes - transport.get_write_buffer_size()
+        if read_bytes < MIN_BYTES_PER_S * self._silence_s:
+            _cut_off(transport, "too slow")
+        else:
+            self.watch(transport)
+
+
+@contextmanager
+def in_time(request: web.BaseRequest, *, total_s: float) -> Iterator[None]:
+    """Cut off the client if it has not read the whole answer when this time has passed."""
+    timer = asyncio.get_running_loop().call_later(total_s, _cut_off, request.transport, "took too long")
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+class StoredFile(web.FileResponse):
+    """A file of the storage, or a part of it, that a client must read in time."""
+
+    def __init__(self, path: Path, *, total_s: float, headers: dict[str, str]) -> None:
+        super().__init__(path, headers=headers)
+        self._total_s = total_s
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send the whole file; aiohttp calls this when the handler has returned."""
+        with in_time(request, total_s=self._total_s):
+            return await super().prepare(request)
+
+
+def _cut_off(transport: Any, reason: str) -> None:
+    if transport is not None and not transport.is_closing():
+        log.info("download cut off", extra={"reason": reason})
+        transport.abort()
