@@ -5,9 +5,9 @@ No check here needs to know the routes; those that do are middlewares.
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
-from docserver.errors import ExpectationFailed, ServiceError
+from docserver.errors import BadRequest, ExpectationFailed, ServiceError
 from docserver.settings import Settings
 from docserver.web import problems
 from docserver.web.clients import client_of
@@ -41,7 +41,7 @@ class Admission:
                 response = _problem(request, ExpectationFailed("The only supported Expect is 100-continue."))
             except ServiceError as error:
                 response = _problem(request, error)
-            if _connection(request).refusal:
+            if _connection(request).refusal or _is_misframed(request):
                 response.force_close()
             return response
 
@@ -51,8 +51,15 @@ class Admission:
         connection = _connection(request)
         if connection.refusal:
             raise connection.refusal
+        if _is_misframed(request):
+            raise BadRequest("HTTP/1.0 has no Transfer-Encoding.")
         self._hosts.check(request.host)
         connection.begin_request(client_of(request, self._settings.trusted_proxies))
+
+
+def _is_misframed(request: web.BaseRequest) -> bool:
+    """True if a proxy may see the end of the request elsewhere (RFC 9112, 6.1), and what follows as another request."""
+    return request.version < HttpVersion11 and "Transfer-Encoding" in request.headers
 
 
 def _connection(request: web.BaseRequest) -> Connection:
