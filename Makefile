@@ -40,7 +40,7 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help run unit test lint coverage bench soak lock clean system again
+.PHONY: help run unit test lint coverage bench soak fuzz lock clean system again
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s $$'\t' 2>/dev/null ||
@@ -84,6 +84,19 @@ bench: system .venv/for-bench ## measure against what people use instead, in hal
 
 soak: system .venv/for-test ## let faults strike for MINUTES (5) while documents flow, then check everything; SEED repeats a run
 	@exec .venv/bin/python -m tests.soak --minutes $(or $(MINUTES),5) $(addprefix --seed ,$(SEED))
+
+fuzz: system .venv/for-test ## try uploads, answers and words that nobody thought of for MINUTES (5); SEED repeats a run
+	@seed=$(or $(SEED),$$RANDOM)
+	until=$$((SECONDS + 60 * $(or $(MINUTES),5)))
+	export FUZZ_EXAMPLES=1000
+	while
+		echo "seed $$seed"
+		.venv/bin/python -m pytest -q -n $(CORES) -o timeout=0 tests/fuzz --hypothesis-seed=$$seed $(PYTEST_ARGS) ||
+			{ echo "Repeat it with: make fuzz MINUTES=0 SEED=$$seed"; exit 1; }
+		((SECONDS < until))
+	do
+		seed=$$((seed + 1))
+	done
 
 clean: ## remove what was built; data/ stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

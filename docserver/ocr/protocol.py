@@ -178,7 +178,7 @@ class _Reader:
         self._connection.close()
 
     def recv(self) -> ResultItem:
-        """Read an answer from the pipe. Raises InvalidAnswer, msgspec's and zlib's errors, EOFError and OSError.
+        """Read an answer from the pipe. Raises InvalidAnswer, the decoders' errors, EOFError and OSError.
 
         This runs in the executor's thread, not in the event loop's.
         """
