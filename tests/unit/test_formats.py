@@ -1,6 +1,7 @@
 """Results as text and JSON, and which of all formats a client gets."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -45,6 +46,13 @@ def rendered(name: str, pages: Sequence[Page]) -> bytes:
 
 def test_text_has_a_form_feed_between_pages_and_nothing_for_a_failed_one() -> None:
     assert rendered("txt", [READ, FAILED, THIRD]).decode() == "Größe\n\ntwo\f\fGröße\n\ntwo"
+
+
+def test_text_has_no_form_feed_in_a_page_and_nothing_that_a_terminal_obeys() -> None:
+    assert READ.reading
+    page = replace(READ, reading=replace(READ.reading, text="a\x1b[2Jb\x9b1m\n\x00c\fd\te"))
+
+    assert rendered("txt", [page, THIRD]).decode() == "a[2Jb1m\nc d e\fGröße\n\ntwo"
 
 
 def test_json_has_every_word_with_its_place_and_confidence() -> None:
