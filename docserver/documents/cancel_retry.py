@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from docserver.database.connection import CommitUnknown
-from docserver.database.tables import jobs
+from docserver.database.tables import documents, jobs
 from docserver.errors import Conflict, RedisUnavailable
 from docserver.jobs import notify, transitions
 from docserver.model import Job, Status
@@ -40,7 +40,7 @@ async def retry(
 ) -> Job:
     """Start another attempt of a final job; raises NotFound, Conflict, Unprocessable, DatabaseUnavailable.
 
-    A job whose original is missing is not started: it would only lose the text that it has.
+    A job whose original is missing or damaged is not started: it would only lose the text that it has.
     """
     await _check_original(resources, job_id)
     job = await _transition(
@@ -57,13 +57,12 @@ async def retry(
 async def _check_original(resources: Resources, job_id: UUID) -> None:
     async with resources.db.session() as cur:
         job = await jobs.find(cur, job_id)
-    if job is None or not job.status.final:
+        document = await documents.find(cur, job.document_id) if job and job.status.final else None
+    if document is None:
         # The transition says so.
         return
-    try:
-        await resources.storage.path(job.document_id)
-    except FileNotFoundError as error:
-        raise Conflict("The document's file is not in the storage any more; upload it again.") from error
+    if not await resources.storage.has(document.id, size=document.size, sha256=document.sha256):
+        raise Conflict("The document's file is missing or damaged; upload it again.")
 
 
 async def _transition(

@@ -37,6 +37,8 @@ def server(programs: Programs, data_dir: Path, runtime: Path, *, lock: int) -> S
             *("--dir", "."),
             *("--appendonly", "yes"),
             *("--save", ""),
+            # Redis's default of 64 MB is much on a small disk. The file holds what can be made again.
+            *("--auto-aof-rewrite-min-size", "16mb"),
             *("--maxmemory", "256mb"),
             # Evict only keys with a time to live, so the queue of jobs, which has none, is never evicted.
             *("--maxmemory-policy", "volatile-lru"),

@@ -40,8 +40,8 @@ class Storage(Protocol):
         crash of the machine. Returns the upload at its new place.
         """
 
-    async def has(self, document_id: UUID, received: Received) -> bool:
-        """True if the original of a document has the same bytes as an upload; False if it is missing or damaged."""
+    async def has(self, document_id: UUID, *, size: int, sha256: bytes) -> bool:
+        """True if the original of a document has these bytes; False if it is missing or damaged."""
 
     async def discard(self, received: Received) -> None:
         """Remove an upload that does not become a document."""

@@ -4,15 +4,15 @@ path.
 
 import asyncio
 import errno
+import hashlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from uuid import UUID, uuid4
 
 from docserver.errors import StorageFull, StorageUnavailable, TooLarge
@@ -21,9 +21,6 @@ from docserver.room import FULL, UNLIMITED, Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
 from docserver.storage.quarantine import Quarantine, StoredFile
-
-if TYPE_CHECKING:
-    from hashlib import _Hash as Hash
 
 WRITE_BYTES = 1 << 18
 """Bytes of an upload that are collected in memory before a thread hashes and writes them."""
@@ -67,9 +64,11 @@ class LocalStorage:
         await _on_disk(_move, received.path, place)
         return replace(received, path=place)
 
-    async def has(self, document_id: UUID, received: Received) -> bool:
+    async def has(self, document_id: UUID, *, size: int, sha256: bytes) -> bool:
         try:
-            return await _is_copy(self._place(document_id), received)
+            path = self._place(document_id)
+            has_size = (await asyncio.to_thread(path.lstat)).st_size == size
+            return has_size and (await _examine(path)).sha256 == sha256
         except OSError as error:
             if error.errno in SHORTAGES:
                 raise _unavailable() from error
@@ -156,7 +155,7 @@ class LocalStorage:
 
 
 async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, room: Room) -> Received:
-    digest, size, head = sha256(), 0, b""
+    digest, size, head = hashlib.sha256(), 0, b""
     pending: list[bytes] = []
     waiting = 0
 
@@ -216,7 +215,7 @@ def _unavailable() -> StorageUnavailable:
 
 async def _examine(path: Path) -> Received:
     """What an upload with the bytes of this file would be."""
-    digest = sha256()
+    digest = hashlib.sha256()
     with await asyncio.to_thread(_open_original, path) as file:
         head = await asyncio.to_thread(file.read, HEAD_BYTES)
         digest.update(head)
@@ -225,24 +224,13 @@ async def _examine(path: Path) -> Received:
         return Received(path, file.tell(), digest.digest(), head)
 
 
-async def _is_copy(path: Path, received: Received) -> bool:
-    """True if the file has the bytes of an upload. Reads in short steps, so that other uploads get their turn."""
-    digest = sha256()
-    with await asyncio.to_thread(_open_original, path) as file:
-        if os.fstat(file.fileno()).st_size != received.size:
-            return False
-        while await asyncio.to_thread(_hash_piece, file, digest):
-            pass
-    return digest.digest() == received.sha256
-
-
 def _open_original(path: Path) -> BinaryIO:
     # Without O_NONBLOCK, a pipe in the place of the file would block the thread for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     return os.fdopen(descriptor, "rb", buffering=0)
 
 
-def _hash_piece(file: BinaryIO, digest: "Hash") -> bool:
+def _hash_piece(file: BinaryIO, digest: "hashlib._Hash") -> bool:
     """Hash the next piece of a file; False at its end."""
     piece = file.read(READ_BYTES)
     digest.update(piece)

@@ -15,7 +15,6 @@ from docserver.database.tables.documents import MAX_OTHER_FILENAMES
 from docserver.documents import deletion
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
-from docserver.storage import Received
 from docserver.storage.local import LocalStorage
 from docserver.web.app import make_app
 from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
@@ -306,8 +305,8 @@ class Interrupted(LocalStorage):
         super().__init__(data_dir)
         self.happens = happens
 
-    async def has(self, document_id: UUID, received: Received) -> bool:
-        present = await super().has(document_id, received)
+    async def has(self, document_id: UUID, *, size: int, sha256: bytes) -> bool:
+        present = await super().has(document_id, size=size, sha256=sha256)
         await self.happens()
         return present
 
@@ -398,12 +397,13 @@ async def test_an_upload_with_one_name_too_many_is_a_document_of_its_own(client:
     assert len(originals(resources)) == 2
 
 
-async def test_a_job_whose_original_is_missing_cannot_be_retried_and_keeps_its_text(
-    client: Client, resources: Resources, worker: Worker
+@pytest.mark.parametrize("damage", [remove, flip_a_bit])
+async def test_a_job_whose_original_is_missing_or_damaged_cannot_be_retried_and_keeps_its_text(
+    client: Client, resources: Resources, worker: Worker, damage: Callable[[Path], None]
 ) -> None:
     first = await upload(client)
     await completed(client, first["job_id"])
-    remove(*originals(resources))
+    damage(*originals(resources))
 
     async with client.post(f"/v1/jobs/{first['job_id']}/retry") as response:
         problem = await response.json()

@@ -12,6 +12,7 @@ from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.jobs import transitions
 from docserver.model import Options, Status, new_id
 from tests.support.rows import (
+    CONTENT_SHA256,
     ENGINE,
     TIMEOUT,
     change,
@@ -205,7 +206,7 @@ async def test_jobs_come_each_with_its_own_history_in_order(db: Database) -> Non
         await jobs.insert(cur, job_id=never, document_id=document_id, options=Options("eng"), request_id="request")
 
         listed = await jobs.of_document(cur, document_id)
-        same = await jobs.of_content(cur, client="10.0.0.1", sha256=bytes(32), limit=5)
+        same = await jobs.of_content(cur, client="10.0.0.1", sha256=CONTENT_SHA256, limit=5)
 
     assert [(job.id, [entry.attempt for entry in job.history]) for job in listed] == [(never, []), (twice, [1, 2])]
     assert same == listed[:1]

@@ -1,5 +1,6 @@
 """Rows as tests need them, and steps that are made of several statements."""
 
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,6 +25,8 @@ READING = Reading(
 )
 TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 1)
 LEASE_S = 30.0
+CONTENT = b"bytes"
+CONTENT_SHA256 = sha256(CONTENT).digest()
 
 
 async def make_job(
@@ -31,7 +34,9 @@ async def make_job(
 ) -> tuple[UUID, UUID]:
     """A document with its job, opened with `total` pages if that is given; returns the ids of both."""
     document_id, job_id = new_id(), new_id()
-    new = NewDocument(id=document_id, filename=filename, content_type=content_type, size=5, sha256=bytes(32))
+    new = NewDocument(
+        id=document_id, filename=filename, content_type=content_type, size=len(CONTENT), sha256=CONTENT_SHA256
+    )
     async with db.transaction() as cur:
         await documents.insert(cur, new, job_id=job_id, client="10.0.0.1")
         await jobs.insert(
@@ -54,7 +59,7 @@ def put_original(resources: Resources, document_id: UUID) -> None:
     """Store a file for a document that `make_job` has made."""
     place = resources.settings.data_dir / "originals" / str(document_id)[-2:] / str(document_id)
     place.parent.mkdir(parents=True)
-    place.write_bytes(b"bytes")
+    place.write_bytes(CONTENT)
 
 
 async def change(db: Database, sql: str, *arguments: Any) -> None:
