@@ -7,14 +7,16 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from docserver.database.connection import Cursor
 from docserver.database.tables import claims, deletions, documents, jobs, leader
 from docserver.documents import deletion
 from docserver.documents.originals import OriginalsCheck
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
 from docserver.identity import still_agree
 from docserver.jobs import notify, transitions
+from docserver.jobs.turns import clients_in_turn
 from docserver.resources import Resources
 
 log = logging.getLogger("docserver.maintenance")
@@ -28,7 +30,10 @@ RESIGN_S = 1.0
 """Longest wait for the database when a stopping process gives up its leadership. If this fails, the lease soon ends."""
 
 ANNOUNCED_AT_ONCE = 1000
-"""Most announcements that one round compares with jobs; this limits how long the Lua script blocks Redis."""
+"""About how many announcements one round compares with jobs, and how many it repeats."""
+
+CLIENTS_AT_ONCE = 100
+"""Most clients whose announcements one round repeats; the next rounds do the rest."""
 
 EXPIRED_AT_ONCE = 200
 """Most jobs freed, documents removed and deletions cleared in one round; the next rounds do the rest."""
@@ -52,6 +57,8 @@ class Maintenance:
         self._files_at = 0.0
         self._originals = OriginalsCheck(resources)
         self._agreed = True
+        self._queue_cursor = 0
+        self._announced_for: str | None = None
         # Leases that ran out count as lost only from this time on. Each round that fails without the database moves it
         # ahead by one lease, so that workers can extend their leases first.
         self._leases_from = time.monotonic()
@@ -124,16 +131,25 @@ class Maintenance:
                 await notify.publish(self._resources, job)
 
     async def _announce(self) -> None:
-        """Repeat lost announcements. Remove those of deleted or final jobs, so that the list does not grow forever."""
+        """Repeat lost announcements. Remove those of deleted or final jobs, so that the queues do not grow forever."""
         queue = self._resources.queue
-        announced = await queue.announced(limit=ANNOUNCED_AT_ONCE)
+        self._queue_cursor, announced = await queue.announced(self._queue_cursor, about=ANNOUNCED_AT_ONCE)
         async with self._resources.maintenance_db.session() as cur:
-            waiting = await jobs.runnable(cur, limit=ANNOUNCED_AT_ONCE)
+            waiting = await self._waiting(cur)
             unfinished = await jobs.unfinished(cur, announced) if announced else set()
-        if stale := [job_id for job_id in announced if job_id not in unfinished]:
-            await queue.remove(stale)
-        if waiting and (repeated := await queue.announce(*waiting)):
+        await queue.remove([job_id for job_id in announced if job_id not in unfinished])
+        added = await asyncio.gather(*(queue.announce(client, *job_ids) for client, job_ids in waiting.items()))
+        if repeated := sum(added):
             log.info("announcements repeated", extra={"jobs": repeated})
+
+    async def _waiting(self, cur: Cursor) -> dict[str, list[UUID]]:
+        """Runnable jobs by client, of all clients in turn: none waits until all jobs of another are announced."""
+        in_turn = clients_in_turn(cur, after=self._announced_for, most=CLIENTS_AT_ONCE)
+        clients = [client async for client in in_turn]
+        limit = max(2, ANNOUNCED_AT_ONCE // max(1, len(clients)))
+        waiting = {client: await jobs.runnable(cur, client=client, limit=limit) for client in clients}
+        self._announced_for = clients[-1] if clients else None
+        return {client: job_ids for client, job_ids in waiting.items() if job_ids}
 
     async def _expire_documents(self) -> None:
         async with self._resources.maintenance_db.session() as cur:

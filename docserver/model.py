@@ -281,6 +281,8 @@ pages has to check the whole document anyway."""
 class Job:
     id: UUID
     document_id: UUID
+    client: str
+    """Who uploaded the document, as the rate limiter identifies clients; never shown to clients."""
     status: Status
     version: int
     """Grows with every change; of two copies, the one with the higher version is newer."""

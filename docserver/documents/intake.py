@@ -156,7 +156,12 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
         async with resources.db.transaction() as cur:
             await documents.insert(cur, new, job_id=job_id, client=upload.client, expires_in_s=upload.expires_in_s)
             return await jobs.insert(
-                cur, job_id=job_id, document_id=new.id, options=upload.options, request_id=upload.request_id
+                cur,
+                job_id=job_id,
+                document_id=new.id,
+                client=upload.client,
+                options=upload.options,
+                request_id=upload.request_id,
             )
     except CommitUnknown:
         job = await _read_again(resources, job_id)

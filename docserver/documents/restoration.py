@@ -70,5 +70,10 @@ async def _insert(resources: Resources, new: NewDocument) -> Job:
     async with resources.db.transaction() as cur:
         await documents.insert(cur, new, job_id=job_id, client=CLIENT, expires_in_s=settings.retention_s or None)
         return await jobs.insert(
-            cur, job_id=job_id, document_id=new.id, options=Options(settings.languages), request_id=CLIENT
+            cur,
+            job_id=job_id,
+            document_id=new.id,
+            client=CLIENT,
+            options=Options(settings.languages),
+            request_id=CLIENT,
         )

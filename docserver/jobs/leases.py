@@ -232,8 +232,8 @@ class Claims:
             return
         async with self._resources.db.session() as cur:
             freed = await claims.release(cur, list(unreleased))
+            clients = await jobs.clients(cur, list(unreleased.values())) if freed else {}
         for claim_id in unreleased:
             self._unreleased.pop(claim_id, None)
-        if freed:
-            for job_id in set(unreleased.values()):
-                await notify.announce(self._resources, job_id)
+        for job_id, client in clients.items():
+            await notify.announce(self._resources, client, job_id)

@@ -15,7 +15,7 @@ log = logging.getLogger("docserver.worker")
 
 async def offer(resources: Resources, job: Job) -> None:
     """Publish the state of a job that waits to be read, and announce its work, both at the same time."""
-    await asyncio.gather(publish(resources, job), announce(resources, job.id))
+    await asyncio.gather(publish(resources, job), announce(resources, job.client, job.id))
 
 
 async def publish(resources: Resources, job: Job) -> None:
@@ -35,9 +35,9 @@ async def publish(resources: Resources, job: Job) -> None:
         )
 
 
-async def announce(resources: Resources, job_id: UUID) -> None:
-    """Announce to the slots that a job has work. If the announcement is lost, maintenance repeats it."""
+async def announce(resources: Resources, client: str, job_id: UUID) -> None:
+    """Announce to the slots that a job of this client has work. If the announcement is lost, maintenance repeats it."""
     try:
-        await resources.queue.announce(job_id)
+        await resources.queue.announce(client, job_id)
     except RedisUnavailable:
         log.info("job not announced", extra={"job_id": str(job_id)})

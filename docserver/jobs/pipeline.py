@@ -18,6 +18,7 @@ from docserver.database.tables.claims import ClaimedPage
 from docserver.errors import RESOURCE_FAULTS, DatabaseUnavailable, DocumentErrorCode, Failure
 from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, Claims
+from docserver.jobs.turns import clients_in_turn
 from docserver.logs import log_context
 from docserver.model import Job, Reading
 from docserver.ocr.requests import Opened
@@ -29,6 +30,9 @@ log = logging.getLogger("docserver.worker")
 
 BACKOFF_S = 2.0
 """Longest delay before the second try, in seconds. It doubles with each further try."""
+
+CLIENTS_AT_ONCE = 20
+"""Most clients that one look for work asks about. The others have their turn at the next look."""
 
 SAVE_PAUSE_S = (0.2, 5.0)
 """First and longest pause, in seconds, between tries to save pages while the database does not answer."""
@@ -48,6 +52,7 @@ class Pipeline:
         self._settings = resources.settings
         self._claims = Claims(resources)
         self._stopping = asyncio.Event()
+        self._served: str | None = None
 
     def slot(self, number: int) -> Slot:
         """A slot to read pages in; the caller closes it."""
@@ -76,9 +81,17 @@ class Pipeline:
         await self._claims.run_heartbeat()
 
     async def runnable(self, *, limit: int) -> list[UUID]:
-        """Jobs with work that nobody has claimed, from the database; raises DatabaseUnavailable."""
+        """Jobs with work that nobody has claimed, of the client whose turn it is; from the database.
+
+        Raises DatabaseUnavailable.
+        """
         async with self._resources.db.session() as cur:
-            return await jobs.runnable(cur, limit=limit)
+            async for client in clients_in_turn(cur, after=self._served, most=CLIENTS_AT_ONCE):
+                # Slots that ask at the same time should serve different clients.
+                self._served = client
+                if waiting := await jobs.runnable(cur, client=client, limit=limit):
+                    return waiting
+        return []
 
     async def _do(self, claim: Claim, slot: Slot) -> None:
         slot.client = claim.work.client
@@ -140,14 +153,14 @@ class Pipeline:
             chunk = await claims.pages_of(cur, claim.id)
             more = await pages.waiting(cur, claim.job.id)
         if more:
-            await notify.announce(self._resources, claim.job.id)
+            await notify.announce(self._resources, claim.job.client, claim.job.id)
         chunk = chunk[await self._own_texts(claim, slot, source, chunk) :]
         if len(chunk) > self._settings.chunk_pages:
             # More than `chunk_pages` were claimed only because they might have a text layer.
             chunk, others = chunk[: self._settings.chunk_pages], chunk[self._settings.chunk_pages :]
             async with self._resources.db.session() as cur:
                 await claims.release_pages(cur, claim_id=claim.id, first=others[0].number)
-            await notify.announce(self._resources, claim.job.id)
+            await notify.announce(self._resources, claim.job.client, claim.job.id)
         for page in chunk:
             if self._stopping.is_set():
                 await self._claims.release(claim.id, claim.job.id)

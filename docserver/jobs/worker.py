@@ -81,18 +81,18 @@ class Worker:
     async def _next(self) -> UUID | None:
         """A job that may have work; None if no job was announced for a while."""
         try:
-            job_id = await self._queue.take(wait_s=TAKE_S)
-            if job_id is not None and self._stopping.is_set():
-                await self._queue.announce(job_id)
+            turn = await self._queue.take(wait_s=TAKE_S)
+            if turn and self._stopping.is_set():
+                await self._queue.announce(turn.client, turn.job_id)
                 return None
         except RedisUnavailable:
             job_id = await self._poll()
             if job_id is None:
                 await self._rest(TAKE_S)
             return job_id
-        if job_id is None and time.monotonic() - self._polled_at > POLL_S:
-            return await self._poll()
-        return job_id
+        if turn:
+            return turn.job_id
+        return await self._poll() if time.monotonic() - self._polled_at > POLL_S else None
 
     async def _poll(self) -> UUID | None:
         self._polled_at = time.monotonic()

@@ -29,9 +29,8 @@ COMMAND_CONNECTIONS = 4
 """Most connections for commands. While all are busy, new commands wait and are then sent together, so a slow Redis gets
 larger pipelines instead of more connections. With four connections, this wait is about a quarter of a round trip."""
 
-POP_CONNECTIONS = 64
-"""Most connections for blocking pops. Each idle slot uses one. If there are more slots than connections, they take
-turns."""
+WAITING_CONNECTIONS = 1
+"""Connections that wait for an element of a list. With one for each idle slot, a single element would wake them all."""
 
 SUBSCRIBERS = 1
 
@@ -64,7 +63,7 @@ class Redis:
     """Sends commands to Redis, each with a time limit; every fault is raised as RedisUnavailable.
 
     Commands from the same turn of the event loop are sent together in one pipeline. Under load this halves the CPU time
-    that a command takes. The number of connections is limited: see COMMAND_CONNECTIONS and POP_CONNECTIONS.
+    that a command takes. The number of connections is limited: see COMMAND_CONNECTIONS and WAITING_CONNECTIONS.
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
@@ -74,11 +73,11 @@ class Redis:
             socket_timeout=None,
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
-            max_connections=POP_CONNECTIONS + SUBSCRIBERS,
+            max_connections=WAITING_CONNECTIONS + SUBSCRIBERS,
         )
         self._timeout_s = timeout_s
         self._paused_until = 0.0
-        self._pops = asyncio.Semaphore(POP_CONNECTIONS)
+        self._waiting = asyncio.Semaphore(WAITING_CONNECTIONS)
         # Each flush sends commands over one connection; these are the connections that no flush is using.
         self._idle: list[AbstractConnection] = []
         self._unsent: list[_Call] = []
@@ -86,7 +85,7 @@ class Redis:
         self._flush_is_due = False
         self._flushes: set[asyncio.Task[None]] = set()
 
-    async def run(self, script: Script, *, keys: Sequence[str], args: Sequence[str | bytes | float]) -> Reply:
+    async def run(self, script: Script, *, keys: Sequence[str | bytes], args: Sequence[str | bytes | float]) -> Reply:
         """Run a Lua script; returns its reply."""
         return await self._call(("EVALSHA", script.sha, len(keys), *keys, *args), script)
 
@@ -104,22 +103,23 @@ class Redis:
                 raise reply
         return replies
 
-    async def pop(self, key: str, *, wait_s: float) -> Reply:
-        """Take the first element of a list, waiting up to `wait_s` for one. Do not cancel: an element could be lost."""
+    async def rotate(self, key: str, *, wait_s: float) -> bytes | None:
+        """Move the first element of a list to its end, waiting up to `wait_s` for one; returns the element."""
         self._refuse_while_paused()
         try:
             async with asyncio.timeout(wait_s):
-                await self._pops.acquire()
+                await self._waiting.acquire()
         except TimeoutError:
             return None
         try:
+            self._refuse_while_paused()
             async with asyncio.timeout(wait_s + self._timeout_s):
-                reply = await self._client.blpop([key], wait_s)
+                command = ("BLMOVE", key, key, "LEFT", "RIGHT", wait_s)
+                element: bytes | None = await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
         except FAULTS as error:
             raise self._unavailable(error) from error
         finally:
-            self._pops.release()
-        element: Reply = reply[1] if reply else None
+            self._waiting.release()
         return element
 
     def subscriber(self) -> PubSub:

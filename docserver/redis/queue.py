@@ -1,13 +1,48 @@
-"""The queue of announced jobs, a Redis list. A lost or repeated announcement does no harm: all jobs are in MySQL."""
+"""The queues of announced jobs in Redis, one for each client. Slots serve the clients in turn.
 
+A lost or repeated announcement does no harm: all jobs are in MySQL. The keys share a hash tag, so a Redis cluster keeps
+them on one node. Each of them may be deleted at any moment; further announcements then repair the others.
+"""
+
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from docserver.redis.client import Redis, Script
 
-KEY = "docserver:queue"
+RING = "docserver:{queue}:ring"
+"""A list of the clients that have queued jobs, or had them at their last turn. The next one to be served is first."""
+
+CLIENTS = "docserver:{queue}:clients"
+"""A set of the clients in the ring."""
+
+JOBS = "docserver:{queue}:jobs"
+"""A hash of the queued jobs, with their clients. A job id that stands only in a client's list is not queued."""
+
+LIST = b"docserver:{queue}:of:"
+"""Followed by the client: a list of job ids."""
+
+SKIPPED_AT_ONCE = 1000
+"""Most ids of removed jobs that are dropped in one step, to limit how long the script blocks Redis."""
+
+COUNTED = 10_000
+"""Most jobs of a client that are counted to find the position of one: a tenth of a millisecond of Redis' time."""
+
+LEAST_WAIT_S = 0.01
+"""Redis would take a shorter wait for an unlimited one."""
 
 _announce = Script.load("announce")
+_take = Script.load("take")
+_position = Script.load("position")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A job that may have work, taken because it is its client's turn."""
+
+    job_id: UUID
+    client: str
 
 
 class Queue:
@@ -16,26 +51,53 @@ class Queue:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def announce(self, *job_ids: UUID) -> int:
-        """Append ids that are not in the list yet; returns how many were appended."""
-        return int(await self._redis.run(_announce, keys=[KEY], args=[str(job_id) for job_id in job_ids]))
+    async def announce(self, client: str, *job_ids: UUID) -> int:
+        """Append ids to the client's queue that are not in it yet; returns how many were appended."""
+        return int(await self._redis.run(_announce, keys=_keys(client.encode()), args=[client, *map(str, job_ids)]))
 
-    async def take(self, *, wait_s: float) -> UUID | None:
-        """Take the first id, waiting up to `wait_s` for one. Do not cancel: the id could be lost."""
-        head = await self._redis.pop(KEY, wait_s=wait_s)
-        return UUID(head.decode()) if head else None
+    async def take(self, *, wait_s: float) -> Turn | None:
+        """Take the first job of the client whose turn it is, waiting up to `wait_s` for one.
+
+        If it is cancelled, the job may be lost; the client never loses its place.
+        """
+        until = asyncio.get_running_loop().time() + wait_s
+        while (left_s := until - asyncio.get_running_loop().time()) > 0:
+            client = await self._redis.rotate(RING, wait_s=max(left_s, LEAST_WAIT_S))
+            if client is None:
+                return None
+            job_id = await self._redis.run(_take, keys=_keys(client), args=[client, SKIPPED_AT_ONCE])
+            if job_id is not None and (parsed := _job_id(job_id)):
+                return Turn(parsed, client.decode(errors="replace"))
+        return None
 
     async def position(self, job_id: UUID) -> int | None:
-        """The number of ids before this one in the list; None if it is not in the list."""
-        index = await self._redis.command("LPOS", KEY, str(job_id))
-        return None if index is None else int(index)
+        """The most turns that come before the job's, as far as the queues are known now; None if it is not queued."""
+        client = await self._redis.command("HGET", JOBS, str(job_id))
+        if client is None:
+            return None
+        return int(await self._redis.run(_position, keys=[RING, LIST + client], args=[str(job_id), COUNTED]))
 
-    async def announced(self, *, limit: int) -> list[UUID]:
-        """The first ids in the list."""
-        head = await self._redis.command("LRANGE", KEY, 0, limit - 1)
-        return [UUID(job_id.decode()) for job_id in head]
+    async def announced(self, cursor: int, *, about: int) -> tuple[int, list[UUID]]:
+        """About so many of the queued jobs, and the cursor for the next ones; the first and the last cursor is 0."""
+        following, flat = await self._redis.command("HSCAN", JOBS, cursor, "COUNT", about)
+        parsed = {job_id: _job_id(job_id) for job_id in flat[::2]}
+        if nonsense := [job_id for job_id, known in parsed.items() if known is None]:
+            await self._redis.command("HDEL", JOBS, *nonsense)
+        return int(following), [known for known in parsed.values() if known]
 
     async def remove(self, job_ids: Sequence[UUID]) -> None:
-        """Remove ids from the list."""
-        for job_id in job_ids:
-            await self._redis.command("LREM", KEY, 0, str(job_id))
+        """Remove jobs. Their ids stay in the lists until their turn, because to look for them would take long."""
+        if job_ids:
+            await self._redis.command("HDEL", JOBS, *map(str, job_ids))
+
+
+def _keys(client: bytes) -> list[str | bytes]:
+    return [RING, CLIENTS, JOBS, LIST + client]
+
+
+def _job_id(raw: bytes) -> UUID | None:
+    """The job id; None if it is nonsense."""
+    try:
+        return UUID(raw.decode())
+    except ValueError:
+        return None

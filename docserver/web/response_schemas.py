@@ -76,7 +76,11 @@ class Job(Schema):
         metadata={"description": "Pages of a completed job that were read with low confidence; the first 100."},
     )
     eta_seconds = fields.Float(required=True, allow_none=True, metadata=COUNT)
-    queue_position = fields.Integer(required=True, allow_none=True, metadata=COUNT)
+    queue_position = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={**COUNT, "description": "Turns before that of a pending job, if no further clients come."},
+    )
     attempt = fields.Integer(required=True, metadata={"minimum": 1})
     history = fields.List(
         fields.Nested(HistoryEntry),

@@ -9,6 +9,7 @@ from typing import Any
 from docserver.jobs.leases import HEARTBEATS_PER_LEASE
 from docserver.redis.cache import JOB_KEY
 from docserver.redis.client import Redis
+from docserver.redis.queue import JOBS
 from tests.support.processes import alive, children, until_gone
 from tests.support.samples import png
 from tests.support.servers import Servers
@@ -90,7 +91,7 @@ async def test_delete_while_a_page_is_read_leaves_nothing(start: Start, empty_se
     async with api.http.get(f"/v1/jobs/{job['job_id']}") as response:
         assert response.status == 404
     redis = Redis(empty_servers.redis_url, timeout_s=5)
-    assert await redis.command("LLEN", "docserver:queue") == 0
+    assert await redis.command("HLEN", JOBS) == 0
     assert await redis.command("GET", JOB_KEY.format(job["job_id"])) == b"9007199254740991 deleted\n"
     await redis.close()
     while [path for path in (tmp_path / "data").rglob("*") if path.is_file() and path.name != "lock"]:

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import aiohttp
 
 from docserver.maintenance import Maintenance
-from docserver.redis.queue import KEY
+from docserver.redis.queue import JOBS
 from docserver.resources import opened
 from docserver.settings import Settings
 from tests.support.fault_launcher import MODULE, Fault, arguments
@@ -97,9 +97,9 @@ class Place:
     async def _redis_clients(self) -> dict[int, bool]:
         """The connections to this place's Redis database by number, and whether each waits for a job."""
         clients = (await self.servers.admin("CLIENT", "LIST")).decode().splitlines()
-        # Each line is `id=7 addr=… db=3 … cmd=blpop …`.
+        # Each line is `id=7 addr=… db=3 … cmd=blmove …`.
         facts = [dict(fact.partition("=")[::2] for fact in client.split()) for client in clients]
-        return {int(fact["id"]): fact["cmd"] == "blpop" for fact in facts if fact["db"] == str(self.number)}
+        return {int(fact["id"]): fact["cmd"] == "blmove" for fact in facts if fact["db"] == str(self.number)}
 
     async def kill(self, service: Service) -> None:
         await service.stop(signal.SIGKILL)
@@ -183,7 +183,7 @@ class Place:
 
     async def _is_idle(self, scratch: int) -> bool:
         unfinished = await self.one("SELECT COUNT(*) FROM {}.jobs WHERE status IN ('pending', 'processing')")
-        waiting = unfinished or await self._has_claim() or await self.redis("LLEN", KEY)
+        waiting = unfinished or await self._has_claim() or await self.redis("HLEN", JOBS)
         return not waiting and len(self.scratch()) == scratch
 
     def originals(self) -> set[str]:

@@ -9,7 +9,7 @@ import pytest
 from docserver.errors import RedisUnavailable
 from docserver.redis.cache import JOB_KEY
 from docserver.redis.client import COMMAND_CONNECTIONS, Redis
-from docserver.redis.queue import KEY
+from docserver.redis.queue import CLIENTS, JOBS, LIST, RING
 from tests.faults.place import Place
 from tests.support.fragile_servers import Servers, freeze, kill, restart_empty, thaw
 from tests.support.service import Service
@@ -197,18 +197,43 @@ async def test_when_it_kills_all_connections_documents_go_on(place: Place, hurt:
     await place.assert_kept(service)
 
 
-async def test_nonsense_in_its_list_is_dropped_and_keys_of_another_kind_are_gone_around(place: Place) -> None:
+OWN_LIST = LIST.decode() + "127.0.0.1"
+
+
+async def test_nonsense_in_its_lists_is_dropped(place: Place) -> None:
     service = await place.start()
-    await place.redis("RPUSH", KEY, "nonsense", "\xff", "00000000-0000-0000-0000-000000000000")
+    nonsense = ["nonsense", "\xff", "00000000-0000-0000-0000-000000000000"]
+    await place.redis("RPUSH", RING, *nonsense)
+    await place.redis("RPUSH", OWN_LIST, *nonsense)
+    await place.redis("HSET", JOBS, "nonsense", "127.0.0.1", "\xff", "\xff")
+
     await place.must_upload(service)
+
     await place.assert_kept(service)
 
-    await place.redis("SET", KEY, "not a list")
+
+@pytest.mark.parametrize("key", [RING, CLIENTS, JOBS, OWN_LIST])
+async def test_a_key_of_another_kind_is_gone_around(place: Place, key: str) -> None:
+    service = await place.start()
+    await place.redis("SET", key, "nonsense")
+
     made = await place.must_upload(service)
     assert (await service.finished(made.job_id))["status"] == "completed"
-    await place.redis("DEL", KEY)
 
+    await place.redis("DEL", key)
     await place.assert_kept(service)
+
+
+@pytest.mark.parametrize("key", [RING, CLIENTS, JOBS, OWN_LIST])
+async def test_a_key_that_is_deleted_by_itself_is_made_again(place: Place, key: str) -> None:
+    api = await place.start(slots="0")
+    for _ in range(2):
+        await place.must_upload(api)
+    await place.redis("DEL", key)
+
+    await place.start("--worker-only")
+
+    await place.assert_kept(api)
 
 
 async def test_frozen_in_the_middle_and_woken_later_it_repeats_no_page(place: Place, hurt: Servers) -> None:

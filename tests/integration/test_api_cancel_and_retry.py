@@ -15,7 +15,7 @@ from docserver.jobs import transitions
 from docserver.jobs.leases import Claims
 from docserver.jobs.worker import Worker
 from docserver.model import Status
-from docserver.redis.queue import KEY
+from docserver.redis.queue import JOBS
 from docserver.resources import Resources
 from tests.support.client import Client, completed, get, post, upload
 from tests.support.faulty_database import Unanswered
@@ -41,7 +41,7 @@ async def test_a_cancelled_job_is_final_has_no_result_and_is_not_queued(client: 
     assert cancelled["finished_at"] is not None
     assert told(cancelled["history"]) == [(1, "job", None, "cancelled", None)]
     assert (await get(client, path))["status"] == "cancelled"
-    assert await resources.redis.command("LLEN", KEY) == 0
+    assert await resources.redis.command("HLEN", JOBS) == 0
     async with client.get(f"{path}/result") as response:
         assert (response.status, (await response.json())["code"]) == (409, "job_failed")
 

@@ -10,7 +10,7 @@ from docserver.database.connection import Database
 from docserver.database.tables import documents, jobs
 from docserver.database.tables.documents import Filter, Position
 from docserver.model import Options, Status, new_id
-from tests.support.rows import change, finish_job, make_job
+from tests.support.rows import CLIENT, change, finish_job, make_job
 
 
 async def names(db: Database, narrowed: Filter | None = None) -> list[str]:
@@ -157,7 +157,9 @@ async def test_the_jobs_of_a_document_come_latest_first(db: Database) -> None:
     document_id, first = await make_job(db)
     second = new_id()
     async with db.session() as cur:
-        await jobs.insert(cur, job_id=second, document_id=document_id, options=Options("deu"), request_id="r")
+        await jobs.insert(
+            cur, job_id=second, document_id=document_id, client=CLIENT, options=Options("deu"), request_id="r"
+        )
 
         found_jobs = await jobs.of_document(cur, document_id)
 

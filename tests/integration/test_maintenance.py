@@ -15,7 +15,7 @@ from docserver.maintenance import Maintenance
 from docserver.resources import Resources
 from tests.support.connections import with_databases
 from tests.support.redis_state import announced
-from tests.support.rows import change, claim_job, claim_pages, finish_job, make_job, opening_failures, value
+from tests.support.rows import CLIENT, change, claim_job, claim_pages, finish_job, make_job, opening_failures, value
 from tests.support.waiting import until
 
 PAST = "UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
@@ -66,7 +66,7 @@ async def test_a_lost_announcement_is_repeated_and_never_doubled(
     ids = [(await make_job(resources.db))[1] for _ in range(3)]
     _, finished = await make_job(resources.db)
     await finish_job(resources.db, finished)
-    await resources.queue.announce(ids[1])
+    await resources.queue.announce(CLIENT, ids[1])
 
     for _ in range(3):
         await maintenance.round()
@@ -103,7 +103,7 @@ async def test_announcements_that_lead_nowhere_are_taken_back(maintenance: Maint
     _, final = await make_job(resources.db)
     _, waiting = await make_job(resources.db)
     await finish_job(resources.db, final)
-    await resources.queue.announce(deleted, final, waiting)
+    await resources.queue.announce(CLIENT, deleted, final, waiting)
     await change(resources.db, "DELETE FROM documents WHERE id = %s", document_id.bytes)
 
     await maintenance.round()

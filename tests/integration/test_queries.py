@@ -21,7 +21,7 @@ from docserver.redis.cache import JOB_KEY, CachedJob
 from docserver.resources import Resources
 from tests.support.redis_state import listening
 from tests.support.results import make_completed, publish, result, text_of
-from tests.support.rows import change, finish_job, found, make_job
+from tests.support.rows import CLIENT, change, finish_job, found, make_job
 from tests.support.waiting import FOREVER_S, in_time, until
 
 TXT = FORMATS["txt"]
@@ -96,7 +96,7 @@ async def test_a_job_that_does_not_exist_is_not_found(resources: Resources) -> N
 
 async def test_a_pending_job_shows_its_place_in_the_queue(resources: Resources) -> None:
     ids = [(await make_job(resources.db))[1] for _ in range(3)]
-    await resources.queue.announce(*ids[:2])
+    await resources.queue.announce(CLIENT, *ids[:2])
 
     positions = [orjson.loads((await queries.job(resources, job_id)).body)["queue_position"] for job_id in ids]
 

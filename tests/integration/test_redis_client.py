@@ -1,4 +1,4 @@
-"""The Redis client on a real server: pipelines, turns, blocking pops."""
+"""The Redis client on a real server: pipelines, turns, waits for an element."""
 
 import asyncio
 from collections.abc import Sequence
@@ -53,13 +53,10 @@ async def test_commands_that_wait_for_a_connection_travel_together(
     assert [len(pipeline) for pipeline in sent] == [1, 5]
 
 
-async def test_more_blocking_pops_than_connections_for_them_take_turns(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resources.redis, "_pops", asyncio.Semaphore(2))
+async def test_more_waits_than_connections_for_them_take_turns(resources: Resources) -> None:
     await resources.redis.command("RPUSH", "elements", *range(5))
 
-    popped = await asyncio.gather(*(resources.redis.pop("elements", wait_s=5) for _ in range(5)))
+    rotated = await asyncio.gather(*(resources.redis.rotate("elements", wait_s=HANG_S) for _ in range(6)))
 
-    assert sorted(popped) == [str(number).encode() for number in range(5)]
-    assert await resources.redis.pop("elements", wait_s=0.01) is None
+    assert rotated == [str(number).encode() for number in (0, 1, 2, 3, 4, 0)]
+    assert await resources.redis.rotate("nothing", wait_s=0.01) is None

@@ -12,6 +12,7 @@ from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.jobs import transitions
 from docserver.model import Options, Status, new_id
 from tests.support.rows import (
+    CLIENT,
     CONTENT_SHA256,
     ENGINE,
     TIMEOUT,
@@ -203,7 +204,9 @@ async def test_jobs_come_each_with_its_own_history_in_order(db: Database) -> Non
     await transitions.cancel(db, twice)
     never = new_id()
     async with db.session() as cur:
-        await jobs.insert(cur, job_id=never, document_id=document_id, options=Options("eng"), request_id="request")
+        await jobs.insert(
+            cur, job_id=never, document_id=document_id, client=CLIENT, options=Options("eng"), request_id="request"
+        )
 
         listed = await jobs.of_document(cur, document_id)
         same = await jobs.of_content(cur, client="10.0.0.1", sha256=CONTENT_SHA256, limit=5)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from docserver.redis.cache import FINAL_FRESH_S
-from docserver.redis.queue import KEY
+from docserver.redis.queue import JOBS
 from tests.soak.clients import COMPLETED, DELETED, Book, Client, Promise
 from tests.soak.scene import API, OFTEN, SETTINGS, WORKERS, Scene, Usage, usage
 
@@ -124,7 +124,7 @@ class Invariants:
         counted = {
             name: int(str((await self._scene.sql(statement))[0]["counted"])) for name, statement in counts.items()
         }
-        counted["announcements"] = int(await self._scene.servers.command("LLEN", KEY))
+        counted["announcements"] = int(await self._scene.servers.command("HLEN", JOBS))
         scratch = (self._scene.data_dir / "scratch").rglob("*")
         counted["scratch files"] = sum(path.is_file() and path.name != "lock" for path in scratch)
         return counted

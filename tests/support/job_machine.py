@@ -17,9 +17,10 @@ from docserver.formats import FORMATS
 from docserver.jobs import notify
 from docserver.jobs.leases import Claim, Claims
 from docserver.model import Job
-from docserver.redis.queue import KEY
 from docserver.resources import Resources
 from tests.support import job_model as model
+from tests.support.redis_state import announced
+from tests.support.waiting import FOREVER_S
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -114,12 +115,12 @@ class JobMachine(RuleBasedStateMachine):
         return n % len(self.claims)
 
     async def taken(self) -> UUID | None:
-        # The queue's own way waits a tenth of a second when the list is empty.
-        head = await self.resources.redis.command("LPOP", KEY)
-        return UUID(head.decode()) if head else None
+        # Redis would make the machine wait for a job that is not there.
+        turn = await self.resources.queue.take(wait_s=FOREVER_S) if await announced(self.resources) else None
+        return turn.job_id if turn else None
 
     def queued(self) -> list[UUID]:
-        return [UUID(job_id.decode()) for job_id in self.run(self.resources.redis.command("LRANGE", KEY, 0, -1))]
+        return self.run(announced(self.resources))
 
     @invariant()
     def the_list_names_each_job_once(self) -> None:

@@ -12,6 +12,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = Job(
     id=UUID(int=1),
     document_id=UUID(int=2),
+    client="10.0.0.1",
     status=Status.COMPLETED,
     version=3,
     options=Options("eng"),

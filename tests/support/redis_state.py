@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from docserver.redis.changes import CHANNEL
-from docserver.redis.queue import KEY
+from docserver.redis.queue import JOBS, LIST
 from docserver.resources import Resources
 from tests.support.waiting import until
 
@@ -18,4 +18,7 @@ async def listening(resources: Resources) -> None:
 
 
 async def announced(resources: Resources) -> list[UUID]:
-    return [UUID(job_id.decode()) for job_id in await resources.redis.command("LRANGE", KEY, 0, -1)]
+    """The queued jobs, each client's in the order of its queue."""
+    queued = await resources.redis.command("HGETALL", JOBS)
+    lists = [await resources.redis.command("LRANGE", LIST + client, 0, -1) for client in sorted(set(queued.values()))]
+    return [UUID(job_id.decode()) for ids in lists for job_id in ids if job_id in queued]

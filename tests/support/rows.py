@@ -25,12 +25,19 @@ READING = Reading(
 )
 TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 1)
 LEASE_S = 30.0
+CLIENT = "10.0.0.1"
 CONTENT = b"bytes"
 CONTENT_SHA256 = sha256(CONTENT).digest()
 
 
 async def make_job(
-    db: Database, *, total: int | None = None, filename: str = "a.png", content_type: str = "image/png", **options: Any
+    db: Database,
+    *,
+    total: int | None = None,
+    filename: str = "a.png",
+    content_type: str = "image/png",
+    client: str = CLIENT,
+    **options: Any,
 ) -> tuple[UUID, UUID]:
     """A document with its job, opened with `total` pages if that is given; returns the ids of both."""
     document_id, job_id = new_id(), new_id()
@@ -38,11 +45,12 @@ async def make_job(
         id=document_id, filename=filename, content_type=content_type, size=len(CONTENT), sha256=CONTENT_SHA256
     )
     async with db.transaction() as cur:
-        await documents.insert(cur, new, job_id=job_id, client="10.0.0.1")
+        await documents.insert(cur, new, job_id=job_id, client=client)
         await jobs.insert(
             cur,
             job_id=job_id,
             document_id=document_id,
+            client=client,
             options=Options("eng", options.get("pages")),
             request_id="request",
         )
@@ -126,6 +134,6 @@ def told(history: Any) -> list[tuple[Any, ...]]:
     return [tuple(entry[key] for key in ("attempt", "step", "page", "outcome", "code")) for entry in history]
 
 
-async def runnable(db: Database, *, limit: int = 100) -> list[UUID]:
+async def runnable(db: Database, *, client: str = CLIENT, limit: int = 100) -> list[UUID]:
     async with db.session() as cur:
-        return await jobs.runnable(cur, limit=limit)
+        return await jobs.runnable(cur, client=client, limit=limit)

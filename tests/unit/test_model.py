@@ -19,6 +19,7 @@ CREATED = datetime(2026, 11, 23, 20, 1, 2, 123456)  # noqa: DTZ001 - as the data
 JOB = Job(
     id=UUID("01a20ad8-2046-729e-bbd1-5bce8a788392"),
     document_id=UUID("01a20ad8-2046-729e-bbd1-5bce8a788393"),
+    client="10.0.0.1",
     status=Status.PROCESSING,
     version=3,
     options=Options("eng+deu", "1-3"),

@@ -16,19 +16,22 @@ from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Job, Options, Quality, Status
 
 
-async def insert(cur: Cursor, *, job_id: UUID, document_id: UUID, options: Options, request_id: str) -> Job:
+async def insert(
+    cur: Cursor, *, job_id: UUID, document_id: UUID, client: str, options: Options, request_id: str
+) -> Job:
     """Add a pending job; its creation time is the database's."""
     await cur.execute(
         """
-        INSERT INTO jobs (id, document_id, status, version, options, request_id, run_after, created_at)
-        VALUES (%s, %s, 'pending', 1, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
+        INSERT INTO jobs (id, document_id, client, status, version, options, request_id, run_after, created_at)
+        VALUES (%s, %s, %s, 'pending', 1, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
         """,
-        (job_id.bytes, document_id.bytes, orjson.dumps(options.as_json()).decode(), request_id),
+        (job_id.bytes, document_id.bytes, client, orjson.dumps(options.as_json()).decode(), request_id),
     )
     await cur.execute("SELECT created_at FROM jobs WHERE id = %s", (job_id.bytes,))
     return Job(
         id=job_id,
         document_id=document_id,
+        client=client,
         status=Status.PENDING,
         version=1,
         options=options,
@@ -242,20 +245,58 @@ async def unfinished(cur: Cursor, job_ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
-async def runnable(cur: Cursor, *, limit: int) -> list[UUID]:
-    """Unfinished jobs that have work which is due and not claimed, oldest first."""
+async def clients(cur: Cursor, job_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Whose jobs these are; jobs that do not exist are left out."""
+    await cur.execute(
+        f"SELECT id, client FROM jobs WHERE id IN ({each(job_ids)})",  # noqa: S608 - placeholders alone
+        [job_id.bytes for job_id in job_ids],
+    )
+    return {UUID(bytes=row["id"]): row["client"] for row in cur.rows()}
+
+
+async def next_client(cur: Cursor, after: str | None) -> str | None:
+    """The client with unfinished jobs that follows this one, or the first one; None if there is none."""
     await cur.execute(
         """
-        SELECT j.id FROM jobs j
-        WHERE j.status IN ('pending', 'processing') AND j.run_after <= UTC_TIMESTAMP(6)
-          AND ((j.pages_total IS NULL AND j.claim IS NULL)
-               OR EXISTS (SELECT 1 FROM pages p WHERE p.job_id = j.id AND p.status = 'pending' AND p.claim IS NULL
-                          AND p.run_after <= UTC_TIMESTAMP(6)))
-        ORDER BY j.id LIMIT %s
+        SELECT MIN(client) AS client FROM (
+            (SELECT client FROM jobs WHERE status = 'pending' AND (%(after)s IS NULL OR client > %(after)s)
+             ORDER BY client LIMIT 1)
+            UNION ALL
+            (SELECT client FROM jobs WHERE status = 'processing' AND (%(after)s IS NULL OR client > %(after)s)
+             ORDER BY client LIMIT 1)
+        ) unfinished
         """,
-        (limit,),
+        {"after": after},
+    )
+    client: str | None = cur.only_row()["client"]
+    return client
+
+
+async def runnable(cur: Cursor, *, client: str, limit: int) -> list[UUID]:
+    """A client's unfinished jobs that have work which is due and not claimed, oldest first.
+
+    Each part of the UNION reads the index in its order and ends at the limit, however many jobs the client has.
+    """
+    await cur.execute(
+        f"""
+        SELECT id FROM (
+            (SELECT j.id FROM jobs j WHERE j.status = 'pending' {_RUNNABLE}) UNION ALL
+            (SELECT j.id FROM jobs j WHERE j.status = 'processing' {_RUNNABLE})
+        ) runnable
+        ORDER BY id LIMIT %(limit)s
+        """,  # noqa: S608 - constants
+        {"client": client, "limit": limit},
     )
     return [UUID(bytes=row["id"]) for row in cur.rows()]
+
+
+_RUNNABLE = """
+    AND j.client = %(client)s AND j.run_after <= UTC_TIMESTAMP(6)
+    AND ((j.pages_total IS NULL AND j.claim IS NULL)
+         OR EXISTS (SELECT 1 FROM pages p WHERE p.job_id = j.id AND p.status = 'pending' AND p.claim IS NULL
+                    AND p.run_after <= UTC_TIMESTAMP(6)))
+    ORDER BY j.id LIMIT %(limit)s
+"""
 
 
 def _jobs(rows: Sequence[Row]) -> Iterator[Job]:
@@ -272,6 +313,7 @@ def _job(row: Row) -> Job:
     return Job(
         id=UUID(bytes=row["id"]),
         document_id=UUID(bytes=row["document_id"]),
+        client=row["client"],
         status=Status(row["status"]),
         version=row["version"],
         options=Options.from_json(orjson.loads(row["options"])),

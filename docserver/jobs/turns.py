@@ -1,0 +1,23 @@
+"""The turns of clients, from the database: for slots while Redis is away, and for announcements that were lost."""
+
+from collections.abc import AsyncIterator
+
+from docserver.database.connection import Cursor
+from docserver.database.tables import jobs
+
+
+async def clients_in_turn(cur: Cursor, *, after: str | None, most: int) -> AsyncIterator[str]:
+    """Clients with unfinished jobs, each once: those that come after this one, then the others. `most` limits how many.
+
+    Whoever begins after the client that was served last serves all in turn. This costs one small statement for each
+    client, however many jobs they have.
+    """
+    client, from_start = after, after is None
+    for _ in range(most):
+        client = await jobs.next_client(cur, client)
+        if client is None and not from_start:
+            from_start = True
+            client = await jobs.next_client(cur, None)
+        if client is None or (from_start and after is not None and client > after):
+            return
+        yield client
