@@ -1,0 +1,45 @@
+"""Clients that take all they can get, against the real program: what they get, and what is left for health checks."""
+
+from contextlib import AsyncExitStack
+
+from tests.support.raw_http import Wire, wire
+from tests.support.samples import png
+from tests.support.service import Start
+from tests.support.waiting import until
+
+LIMIT, OF_ONE = 40, 10
+
+
+async def statuses(polls: list[Wire], number: int) -> set[int]:
+    """Wait until so many polls, and no more, are answered or closed; returns the statuses."""
+    await until(lambda: sum(poll.reader._eof or bool(poll.reader._buffer) for poll in polls) == number)  # type: ignore[attr-defined]
+    return {(await poll.answer()).status for poll in polls if poll.reader._buffer}  # type: ignore[attr-defined]
+
+
+async def test_greedy_clients_get_their_part_and_health_is_answered_beyond_it(start: Start) -> None:
+    service = await start(slots="0", max_connections=str(LIMIT), grace_s="0.5")
+    path = (await service.upload(png()))["links"]["self"] + "?wait=60"
+    line = service.find("listening")
+    assert line is not None
+    async with AsyncExitStack() as stack:
+
+        async def polls(client: str, number: int) -> list[Wire]:
+            senders = [await stack.enter_async_context(wire(line["port"], client)) for _ in range(number)]
+            for sender in senders:
+                await sender.send_head(method="GET", path=path)
+            return senders
+
+        for client in ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"):
+            assert await statuses(await polls(client, OF_ONE) + await polls(client, OF_ONE), OF_ONE) == {429}
+        assert await statuses(await polls("127.0.0.6", 1), 1) == {503}
+        for number in range(300):
+            silent = await stack.enter_async_context(wire(line["port"], f"127.0.0.{2 + number % 5}"))
+            await silent.send(b"GET /livez HTTP/1.1\r\n"[: number % 22])
+
+        for client in ("127.0.0.2", "127.0.0.6", "127.0.0.7"):
+            for health in ("/livez", "/readyz"):
+                async with wire(line["port"], client) as sender:
+                    await sender.send_head(method="GET", path=health)
+                    assert (await sender.answer()).status == 200
+
+    assert service.find("connections refused")
