@@ -21,6 +21,13 @@ The server checks such an answer in half a second, in steps of some ten millisec
 BYTES_PER_PIXEL = 3
 SPARE_FILE_BYTES = 64 * 1024 * 1024
 
+FILE_SHARES = 3
+"""Most disk space of a child in all, as a multiple of the largest file: a page as it was drawn, the same page as
+Tesseract gets it, and one step between."""
+
+MAX_FILES = 1000
+"""Most files of one child. A page needs about five; the limit also keeps the check short."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -53,3 +60,7 @@ class Limits:
     def file_bytes(self) -> int:
         """The largest file that a page needs: its picture in colour, and some more."""
         return self.max_page_pixels * BYTES_PER_PIXEL + SPARE_FILE_BYTES
+
+    @property
+    def disk_bytes(self) -> int:
+        return FILE_SHARES * self.file_bytes

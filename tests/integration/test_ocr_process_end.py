@@ -130,13 +130,13 @@ async def test_an_ocr_process_whose_server_is_killed_while_it_starts_ends_too(tm
 
 GREED = {
     "processes": 'i=0; while [ $i -lt 100 ]; do sleep 600 & i=$((i+1)); done; touch "$TMPDIR/done"; wait',
-    "disk": 'i=0; while [ $i -lt 6 ]; do head -c 50000000 /dev/zero >"$TMPDIR/$i"; i=$((i+1)); done; sleep 600',
+    "disk": 'i=0; while [ $i -lt 6 ]; do head -c 50000000 /dev/urandom >"$TMPDIR/$i"; i=$((i+1)); done; sleep 600',
     "disk, by files without a name": """
         for i in 3 4 5 6 7 8; do eval "exec $i>$TMPDIR/$i"; rm "$TMPDIR/$i"; done
-        for i in 3 4 5 6 7 8; do eval "head -c 50000000 /dev/zero >&$i"; done
+        for i in 3 4 5 6 7 8; do eval "head -c 50000000 /dev/urandom >&$i"; done
         sleep 600
         """,
-    "disk, by names alone": 'mkdir "$TMPDIR/a"; cd "$TMPDIR/a"; for i in $(seq 1100); do : >$i; done; sleep 600',
+    "disk, by names alone": 'mkdir "$TMPDIR/a"; cd "$TMPDIR/a"; touch $(seq 1100); sleep 600',
     "memory": f"""
         for i in $(seq 8); do {sys.executable} -c 'import time; kept = b"x" * 150_000_000; time.sleep(600)' & done
         wait

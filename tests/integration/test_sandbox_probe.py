@@ -26,8 +26,8 @@ def without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize(
     ("lacking", "detail"),
     [
-        ("landlock", "no Landlock, seccomp"),
-        ("landlock,seccomp", "no Landlock, no seccomp"),
+        ("landlock,mounts", "no Landlock, seccomp"),
+        ("landlock,seccomp,mounts", "no Landlock, no seccomp"),
     ],
 )
 async def test_a_kernel_without_landlock_causes_one_warning(

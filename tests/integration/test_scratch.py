@@ -1,7 +1,7 @@
 """Nothing that a process leaves in its scratch directory stops its slot, the next start or the server's end."""
 
 import fcntl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from docserver.ocr.server import scratch
 from docserver.ocr.server.scratch import private_directory
 from docserver.ocr.server.slot import Slot
-from tests.support.slots import assert_reads, inside
+from tests.support.slots import alive, assert_reads, child_of, inside, older_kernels
 from tests.support.waiting import HANG_S, until
 
 DEEP = """
@@ -38,15 +38,25 @@ os.mkdir("locked", 0)
 """
 
 
+@pytest.fixture(params=["all features", "no mounts"])
+def system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Starts OCR processes as this system allows, and as on a system where none may mount anything."""
+    if request.param == "all features":
+        yield
+        return
+    with older_kernels(tmp_path, lacking="mounts"):
+        yield
+
+
 @pytest.mark.parametrize("tree", ["DEEP", "LONG", "HIDDEN"])
 async def test_a_tree_of_any_shape_does_not_stop_its_slot(
-    tree: str, make_slot: Callable[..., Slot], source: Path, monkeypatch: pytest.MonkeyPatch
+    tree: str, system: None, make_slot: Callable[..., Slot], source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scratch, "REMOVAL_S", HANG_S)
     slot = make_slot()
     await slot.start()
-    # The watchdog may kill the process before the tree is complete, and the next page may find that out.
-    with suppress(BrokenProcessPool):
+    # The tree may be larger than is allowed, or the watchdog may see it before it is complete.
+    with suppress(BrokenProcessPool, OSError):
         await inside(slot, globals()[tree])
     slot._kill()
 
@@ -55,6 +65,52 @@ async def test_a_tree_of_any_shape_does_not_stop_its_slot(
     slot._kill()
     await slot._wait_until_gone()
     assert list(slot._scratch.iterdir()) == []
+
+
+EXCESSES = {
+    "disk that is mapped and has no name": """
+        import mmap
+        maps = []
+        for number in range(6):
+            with open("file", "w+b") as file:
+                for _ in range(50):
+                    file.write(bytes(1_000_000))
+                maps.append(mmap.mmap(file.fileno(), 4096, flags=mmap.MAP_PRIVATE))
+            os.unlink("file")
+        """,
+    "paths that are too long": """
+        for _ in range(30):
+            os.mkdir("d" * 250)
+            os.chdir("d" * 250)
+        for number in range(6):
+            with open(str(number), "wb") as file:
+                for _ in range(50):
+                    file.write(bytes(1_000_000))
+        """,
+    "threads": """
+        import threading
+        threading.stack_size(65536)
+        for _ in range(200):
+            threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+        """,
+}
+"""What the check once a second did not see. Disk is bounded by 200 MB here."""
+
+
+@pytest.mark.parametrize("excess", EXCESSES)
+async def test_what_a_process_hides_is_bounded_too(
+    excess: str, system: None, make_slot: Callable[..., Slot], source: Path
+) -> None:
+    slot = make_slot(max_page_mp=1.0)
+    await slot.start()
+    hiding = child_of(slot)
+
+    with suppress(BrokenProcessPool, OSError):
+        await inside(slot, EXCESSES[excess])
+        await inside(slot, "time.sleep(600)")
+
+    await until(lambda: not alive(hiding))
+    await assert_reads(slot, source)
 
 
 async def test_a_large_tree_is_renamed_and_does_not_delay_the_next_page(

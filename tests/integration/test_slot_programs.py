@@ -14,6 +14,7 @@ from docserver.ocr.server.slot import Slot
 from tests.support.slots import (
     CRASH,
     assert_reads,
+    files_below,
     install,
     read,
 )
@@ -139,9 +140,9 @@ async def test_programs_do_not_see_the_servers_secrets(
     monkeypatch.setenv("DOCSERVER_MYSQL_URL", "mysql://root:hidden@localhost/db")
     install(programs, "tesseract", "env > $TMPDIR/new; mv $TMPDIR/new $TMPDIR/seen; sleep 1000")
     reading = asyncio.create_task(read(make_slot(), source))
-    await until(lambda: any(programs.parent.rglob("seen")))
+    await until(lambda: any(files_below(programs.parent, "seen")))
 
-    seen = next(programs.parent.rglob("seen")).read_text()
+    seen = next(files_below(programs.parent, "seen")).read_text()
     reading.cancel()
 
     assert "hidden" not in seen

@@ -1,4 +1,4 @@
-"""Runs a command as on a system that lacks Landlock, seccomp or both: `older_kernel.py landlock,seccomp COMMAND…`."""
+"""Runs a command as on a system that lacks some of its features: `older_kernel.py landlock,seccomp,mounts COMMAND…`."""
 
 import ctypes
 import errno
@@ -28,6 +28,11 @@ def lacking(features: list[str]) -> list[tuple[int, int, int, int]]:
             (seccomp.EQUAL, 0, 1, seccomp.PR_SET_SECCOMP),
             (seccomp.RETURN, 0, 0, seccomp.ERRNO | errno.EINVAL),
             NUMBER,
+        ]
+    if "mounts" in features:
+        filters += [
+            (seccomp.EQUAL, 0, 1, syscalls.REFUSED[platform.machine()]["unshare"]),
+            (seccomp.RETURN, 0, 0, seccomp.REFUSE),
         ]
     return [*filters, (seccomp.RETURN, 0, 0, seccomp.ALLOW)]
 

@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
 import platform
+import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,23 @@ def install(programs: Path, name: str, script: str) -> None:
     (programs / name).chmod(0o755)
 
 
+@contextmanager
+def older_kernels(directory: Path, *, lacking: str) -> Iterator[None]:
+    """Starts OCR processes as on a system that lacks these features, as in `older_kernel`."""
+    tests = Path(__file__).parent.parent
+    install(
+        directory,
+        "python",
+        f"export PYTHONPATH={tests.parent}\n"
+        f'exec {sys.executable} {tests / "support" / "older_kernel.py"} {lacking} {sys.executable} "$@"',
+    )
+    multiprocessing.set_executable(str(directory / "python"))
+    try:
+        yield
+    finally:
+        multiprocessing.set_executable(sys.executable)
+
+
 def tesseract_that_sleeps(programs: Path) -> Path:
     """Never ends, and has a process of its own; returns the directory where a file will hold both their ids."""
     install(programs, "tesseract", "sleep 1000 & echo $$ $! > $TMPDIR/new; mv $TMPDIR/new $TMPDIR/pids; wait")
@@ -42,8 +63,18 @@ def alive(pid: int) -> bool:
 
 
 async def pids_in(directory: Path, name: str = "pids") -> list[int]:
-    await until(lambda: any(directory.rglob(name)))
-    return [int(pid) for pid in next(directory.rglob(name)).read_text().split()]
+    """The process ids in a file of this name that somebody writes below this directory."""
+    await until(lambda: any(files_below(directory, name)))
+    return [int(pid) for pid in next(files_below(directory, name)).read_text().split()]
+
+
+def files_below(directory: Path, name: str) -> Iterator[Path]:
+    """Files below a directory, also those in the scratch directories that OCR processes have mounted for themselves."""
+    yield from directory.rglob(name)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(directory):
+                yield from (process / "cwd").glob(name)
 
 
 def child_of(slot: Slot) -> int:

@@ -1,4 +1,4 @@
-"""Acting as an ordinary user, where the tests run as root."""
+"""Acting in another process, as an ordinary user where the tests run as root."""
 
 import os
 import traceback
@@ -14,8 +14,21 @@ def ordinary_user_in(directory: Path, act: Callable[[], bool]) -> bool:
 
     The directory then belongs to this user. Nothing is imported or started, as the user may lack access to Python.
     """
-    if os.getuid() == 0:
-        os.chown(directory, ORDINARY_USER, ORDINARY_USER)
+    if os.getuid() != 0:
+        return in_another_process(directory, act)
+
+    def act_without_rights() -> bool:
+        os.setgroups([])
+        os.setgid(ORDINARY_USER)
+        os.setuid(ORDINARY_USER)
+        return act()
+
+    os.chown(directory, ORDINARY_USER, ORDINARY_USER)
+    return in_another_process(directory, act_without_rights)
+
+
+def in_another_process(directory: Path, act: Callable[[], bool]) -> bool:
+    """Call a function in a process of its own whose working directory this is; returns what it returns."""
     with warnings.catch_warnings():
         # The tests have threads, but the new process uses nothing that they could hold.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -24,10 +37,6 @@ def ordinary_user_in(directory: Path, act: Callable[[], bool]) -> bool:
         code = 2
         try:
             os.chdir(directory)
-            if os.getuid() == 0:
-                os.setgroups([])
-                os.setgid(ORDINARY_USER)
-                os.setuid(ORDINARY_USER)
             code = 0 if act() else 1
         except BaseException:  # noqa: BLE001 - the process must end here
             traceback.print_exc()

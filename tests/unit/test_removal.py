@@ -12,7 +12,7 @@ from docserver.ocr.removal import empty, remove
 from tests.support.users import ordinary_user_in
 
 
-def make_deep(tree: Path, *, depth: int = 3000, name: str = "d") -> None:
+def make_deep(tree: Path, *, depth: int = 1500, name: str = "d") -> None:
     """Make nested directories, with a file in each. No call uses a path."""
     tree.mkdir()
     inner = os.open(tree, os.O_RDONLY)

@@ -23,9 +23,10 @@ from typing import Any
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.ocr import removal
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.limits import Limits
+from docserver.ocr.limits import MAX_FILES, Limits
 from docserver.ocr.requests import Answer, Failed, Ready, Request
-from docserver.ocr.sandbox import policy
+from docserver.ocr.sandbox import mounts, policy
+from docserver.settings import SandboxMode
 
 PASSED_VARIABLES = frozenset(
     {
@@ -60,6 +61,12 @@ AFTERWARDS_S = 1.0
 FULL_BELOW_BYTES = 1 << 16
 """With less free space than this, a disk counts as full. A program that fails on a full disk may leave some space."""
 
+NICENESS = 5
+"""OCR processes take what CPU time the server leaves: it answers requests while all cores read pages."""
+
+SPARE_BYTES = 1 << 20
+SPARE_ENTRIES = 10
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -70,6 +77,14 @@ def start(limits: Limits) -> None:
     Raises NotConfined if a sandbox is required and impossible.
     """
     os.setsid()
+    # When memory is short, the kernel shall end this process and not the server.
+    Path("/proc/self/oom_score_adj").write_text("1000")
+    os.nice(NICENESS)
+    if limits.sandbox is not SandboxMode.OFF:
+        # The watchdog kills a process that has begun to use what is to spare.
+        mounts.mount_scratch(
+            Path(limits.scratch), size=limits.disk_bytes + SPARE_BYTES, entries=MAX_FILES + SPARE_ENTRIES
+        )
     libc = ctypes.CDLL(None)
     # When the server dies, the kernel sends SIGCONT, which wakes this process if it is stopped. It then kills its
     # programs and itself (`_end_with_server`). With SIGKILL instead, its programs would survive.

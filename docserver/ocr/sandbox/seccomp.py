@@ -43,6 +43,9 @@ NEW_NAMESPACES = 0x7E020000
 CLONE_PARENT = 0x00008000
 O_ACCMODE = 0o3
 O_TRUNC = 0o1000
+SHARED_ANONYMOUS = 0x21
+"""MAP_SHARED or MAP_SHARED_VALIDATE with MAP_ANONYMOUS. Such memory stays when a process drops its mapping, and then no
+limit counts it and nobody sees it."""
 ALLOWED_FCNTL = (
     0,  # F_DUPFD
     1,  # F_GETFD
@@ -123,6 +126,14 @@ def assemble(machine: str, *, process: int) -> list[_Instruction]:
         if call in judged:
             filters += _no_truncation_without_writing(judged[call], flags)
     filters += _refused_if(judged["prlimit64"], 0, (EQUAL, 1, 0, 0))
+    filters += [
+        (EQUAL, 0, 5, judged["mmap"]),
+        (LOAD, 0, 0, ARGUMENTS_OFFSET + 8 * 3),
+        (AND, 0, 0, SHARED_ANONYMOUS),
+        (EQUAL, 0, 1, SHARED_ANONYMOUS),
+        (RETURN, 0, 0, REFUSE),
+        (LOAD, 0, 0, NUMBER_OFFSET),
+    ]
     for option in REFUSED_PRCTL:
         filters += _refused_if(judged["prctl"], 0, (EQUAL, 0, 1, option))
     filters += _allowed_only(judged["ioctl"], 1, ALLOWED_IOCTL)

@@ -44,6 +44,8 @@ class Child:
     process: BaseProcess
     ready_answer: Future[Ready]
     slot: int
+    scratch: int | None = None
+    """The open scratch directory, as the process sees it; None before the process is ready and after its end."""
     watchdog: Watchdog | None = None
     watching: asyncio.Task[None] | None = None
     exceeded: str | None = None
@@ -97,6 +99,12 @@ class Child:
             if fault.errno is not None:
                 raise OSError(fault.errno, str(fault)) from fault
             raise
+        try:
+            self.scratch = os.open(
+                f"/proc/{self.process.pid}/root{limits.scratch}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+            )
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise BrokenProcessPool("the OCR process or its scratch directory is gone") from error
         self.watching = asyncio.create_task(self._watch(limits))
 
     @property
@@ -107,9 +115,18 @@ class Child:
     async def _watch(self, limits: Limits) -> None:
         """Kill the process when it and its descendants together use too much of a resource that no rlimit limits."""
         assert self.process.pid is not None
+        assert self.scratch is not None
         while self.exceeded is None:
             await asyncio.sleep(CHECK_INTERVAL_S)
-            self.exceeded = await asyncio.to_thread(watchdog.exceeded_limit, self.process.pid, limits)
+            check = asyncio.create_task(
+                asyncio.to_thread(watchdog.exceeded_limit, self.process.pid, limits, scratch=self.scratch)
+            )
+            try:
+                self.exceeded = await asyncio.shield(check)
+            except asyncio.CancelledError:
+                # A running check cannot be cancelled, and still uses the descriptor of the scratch directory.
+                await asyncio.wait({check})
+                raise
         log.warning("OCR process killed: it used too much", extra={"slot": self.slot, "of": self.exceeded})
         self.kill()
 
@@ -128,6 +145,7 @@ class Child:
         """Wait until the killed process, its group and its executor's thread have ended; returns the exit code."""
         if self.watching:
             self.watching.cancel()
+            await asyncio.wait({self.watching}, timeout=END_TIMEOUT_S)
             # The cancelled task refers to this object and would keep its pipes open until the next garbage collection.
             self.watching = None
         shutdown = asyncio.get_running_loop().create_task(
@@ -136,6 +154,9 @@ class Child:
         _, late = await asyncio.wait({shutdown}, timeout=END_TIMEOUT_S)
         if late or not await _group_is_gone(self.process.pid):
             log.error("OCR process does not end", extra={"slot": self.slot, "pid": self.process.pid})
+        if self.scratch is not None:
+            os.close(self.scratch)
+            self.scratch = None
         if self.watchdog:
             await self.watchdog.stop()
         with contextlib.suppress(ValueError):

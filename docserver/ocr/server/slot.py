@@ -111,8 +111,12 @@ class Slot:
         answer = await self._run(request, source, timeout_s=self._settings.pdf_timeout_s)
         if isinstance(answer, Failure):
             return answer
+        if self._child is None or self._child.scratch is None:
+            return _CRASHED
         try:
-            return await asyncio.to_thread(open_result, self._scratch / request.result_file)
+            return await asyncio.to_thread(
+                open_result, self._child.scratch, request.result_file, limits=self._limits(0)
+            )
         except OSError as error:
             self._kill()
             log.warning("no PDF was made", extra={"slot": self.number, "fault": type(error).__name__})

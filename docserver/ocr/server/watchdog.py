@@ -1,31 +1,37 @@
 """Server side: watches an OCR process from outside, because a process that was taken over would not watch itself."""
 
 import asyncio
+import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from docserver.ocr.limits import Limits
+from docserver.ocr.limits import MAX_FILES, Limits
+from docserver.ocr.server.files import has_own_file_system
 
 MAX_PROCESSES = 32
 """Most processes of one child. Reading a page needs three: the OCR process, a program, and one more if that program is
 a script."""
 
+MAX_THREADS = 128
+"""Most threads of all processes of one child together. Reading a page needs about six."""
+
 MEMORY_SHARES = 2
 """Most memory of a child in all, as a multiple of the limit of one process: the OCR process and one program may both
 reach this limit."""
 
-FILE_SHARES = 3
-"""Most disk space of a child in all, as a multiple of the largest file: a page as it was drawn, the same page as
-Tesseract gets it, and one step between."""
+MAX_DEPTH = 4
+"""Most levels of directories in the scratch directory. Reading needs one."""
 
-MAX_FILES = 1000
-"""Most files of one child. A page needs about five; the limit also keeps the check short."""
+MAX_MAPPINGS = 10_000
+"""Most mappings of one process. An OCR process has about 700; the limit keeps the check short."""
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 BLOCK_BYTES = 512
+
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors of a check that are the server's own. The next check tries again."""
 
 SHELL = "/bin/sh"
 KILL_GROUP_AT_EOF = 'read -r nothing; kill -s KILL -- "-$1"'
@@ -65,60 +71,122 @@ class Watchdog:
         await self._process.wait()
 
 
-def exceeded_limit(process: int, limits: Limits) -> str | None:
-    """The resource of which a process and its descendants use too much; None if they stay within all limits."""
-    family = descendants(process)
-    if len(family) > MAX_PROCESSES:
-        return "processes"
-    if sum(map(_resident_bytes, family)) > MEMORY_SHARES * limits.memory_bytes:
-        return "memory"
-    sizes = list(_sizes_below(Path(limits.scratch)))
-    if len(sizes) > MAX_FILES or sum(sizes) + sum(map(_unlinked_bytes, family)) > FILE_SHARES * limits.file_bytes:
-        return "disk"
-    return None
+def exceeded_limit(process: int, limits: Limits, *, scratch: int) -> str | None:
+    """The resource of which a process and its descendants use too much; None if they stay within all limits.
+
+    `scratch` is the open scratch directory. A check that fails counts as an excess, because a process that was taken
+    over could make it fail.
+    """
+    try:
+        family = _family(process)
+        if family is None:
+            return "processes"
+        if sum(map(_memory_bytes, family)) > MEMORY_SHARES * limits.memory_bytes:
+            return "memory"
+        if has_own_file_system(scratch, limits):
+            full = _is_full(scratch, limits)
+        else:
+            full = _uses_too_much_disk(scratch, family, limits)
+    except _GONE:
+        # The process or its directory is gone, which the server notices in other ways.
+        return None
+    except OSError as error:
+        return None if error.errno in SHORTAGES else "resources"
+    return "disk" if full else None
 
 
-def descendants(process: int) -> list[int]:
-    """The ids of a process and all its descendants. The search stops soon after MAX_PROCESSES."""
+_GONE = (FileNotFoundError, ProcessLookupError)
+
+
+def _family(process: int) -> list[int] | None:
+    """The ids of a process and all its descendants; None if they or their threads are too many."""
     family: list[int] = []
     unseen = [process]
-    while unseen and len(family) <= MAX_PROCESSES:
+    threads = 0
+    while unseen:
         family.append(unseen.pop())
-        for task in Path(f"/proc/{family[-1]}/task").glob("*/children"):
-            with suppress(OSError):
-                unseen += map(int, task.read_text().split())
+        with suppress(*_GONE), os.scandir(f"/proc/{family[-1]}/task") as tasks:
+            for task in tasks:
+                threads += 1
+                if len(family) > MAX_PROCESSES or threads > MAX_THREADS:
+                    return None
+                with suppress(*_GONE):
+                    unseen += map(int, Path(task.path, "children").read_text().split())
     return family
 
 
-def _resident_bytes(process: int) -> int:
-    with suppress(OSError):
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE_BYTES
+def _memory_bytes(process: int) -> int:
+    """The memory of a process, including what was swapped out."""
+    with suppress(*_GONE):
+        lines = Path(f"/proc/{process}/status").read_text(errors="replace").splitlines()
+        # A zombie has no memory and no such lines.
+        return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(("VmRSS:", "VmSwap:")))
     return 0
 
 
-def _sizes_below(directory: Path) -> Iterator[int]:
-    """The bytes on disk of each file and directory. The search stops soon after MAX_FILES."""
-    unseen, count = [directory], 0
-    while unseen and count <= MAX_FILES:
-        with suppress(OSError), os.scandir(unseen.pop()) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISDIR(status.st_mode):
-                        unseen.append(Path(entry.path))
-                    count += 1
-                    yield status.st_blocks * BLOCK_BYTES
-                if count > MAX_FILES:
-                    return
+def _is_full(scratch: int, limits: Limits) -> bool:
+    """True if a scratch directory that is a file system of its own has reached its limits."""
+    usage = os.fstatvfs(scratch)
+    used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+    return used > limits.disk_bytes or usage.f_files - usage.f_ffree > MAX_FILES
 
 
-def _unlinked_bytes(process: int) -> int:
-    """The bytes on disk of deleted files that the process still has open."""
-    size = 0
-    with suppress(OSError):
-        for descriptor in Path(f"/proc/{process}/fd").iterdir():
-            with suppress(OSError):
-                status = descriptor.stat()
-                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
-                    size += status.st_blocks * BLOCK_BYTES
-    return size
+def _uses_too_much_disk(scratch: int, family: Sequence[int], limits: Limits) -> bool:
+    """True if the files in the scratch directory, or files that were deleted from it, are too many or too large."""
+    sizes: list[int] = []
+    with suppress(*_GONE):
+        for size in _sizes_below(scratch, depth=0):
+            sizes.append(size)
+            if len(sizes) > MAX_FILES:
+                return True
+    path = str(Path(f"/proc/self/fd/{scratch}").readlink())
+    deleted: dict[tuple[int, int], int] = {}
+    for process in family:
+        with suppress(*_GONE):
+            deleted |= dict.fromkeys(_deleted_but_mapped(process, path), limits.file_bytes)
+            deleted |= _deleted_but_open(process)
+    return sum(sizes) + sum(deleted.values()) > limits.disk_bytes
+
+
+def _sizes_below(directory: int, *, depth: int) -> Iterator[int]:
+    """The bytes on disk of each file and directory. Directories below MAX_DEPTH raise an OSError."""
+    if depth > MAX_DEPTH:
+        raise OSError(errno.ELOOP, "The directories are nested too deeply.")
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(*_GONE):
+                status = entry.stat(follow_symlinks=False)
+                yield status.st_blocks * BLOCK_BYTES
+                if stat.S_ISDIR(status.st_mode):
+                    inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
+                    try:
+                        yield from _sizes_below(inner, depth=depth + 1)
+                    finally:
+                        os.close(inner)
+
+
+def _deleted_but_open(process: int) -> dict[tuple[int, int], int]:
+    """Device and inode → bytes on disk, of deleted files that the process has open."""
+    sizes = {}
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(*_GONE):
+            status = descriptor.stat()
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                sizes[status.st_dev, status.st_ino] = status.st_blocks * BLOCK_BYTES
+    return sizes
+
+
+def _deleted_but_mapped(process: int, directory: str) -> Iterator[tuple[int, int]]:
+    """Device and inode of each file deleted from this directory that the process has mapped into memory.
+
+    Only a privileged process could see the size of such a file, and the mapping may be smaller. So the caller counts
+    each as the largest file that a page needs. Source: proc_pid_maps(5).
+    """
+    with Path(f"/proc/{process}/maps").open(errors="replace") as maps:
+        for count, line in enumerate(maps):
+            if count > MAX_MAPPINGS:
+                raise OSError(errno.E2BIG, "The process has too many mappings.")
+            _, _, _, device, inode, *path = line.split(maxsplit=5)
+            if path and path[0].startswith(directory) and path[0].rstrip("\n").endswith(" (deleted)"):
+                major, minor = (int(part, 16) for part in device.split(":"))
+                yield os.makedev(major, minor), int(inode)
