@@ -4,12 +4,12 @@ import base64
 from contextlib import suppress
 from dataclasses import fields
 from ipaddress import ip_network
+from types import SimpleNamespace
 from typing import Any
 
-from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
-from multidict import MultiDict
+from multidict import CIMultiDict, MultiDict
 
 from docserver.database.address import Address
 from docserver.documents.intake import MAX_FILENAME, clean_filename
@@ -61,9 +61,10 @@ def test_accept(text: str) -> None:
 
 
 @tries(50)
-@given(given_headers=st.lists(written.filter(lambda text: not set(text) & set("\r\n\0")), max_size=3))
+@given(given_headers=st.lists(written, max_size=3))
 def test_forwarded_addresses(given_headers: list[str]) -> None:
-    request = make_mocked_request("GET", "/", headers=MultiDict([("X-Forwarded-For", text) for text in given_headers]))
+    headers = CIMultiDict([("X-Forwarded-For", text) for text in given_headers])
+    request: Any = SimpleNamespace(remote="10.0.0.1", headers=headers)
     assert isinstance(client_of(request, (ip_network("0.0.0.0/0"), ip_network("::/0"))), str)
 
 
