@@ -1,6 +1,5 @@
 """Results as readers get them: bytes in memory, or a temporary file that several readers share."""
 
-import asyncio
 import os
 from dataclasses import dataclass, replace
 from typing import IO
@@ -34,9 +33,9 @@ class SharedFile:
         if self.closed:
             self._file.close()
 
-    async def read(self, size: int, *, offset: int) -> bytes:
-        """At most `size` bytes from `offset` on."""
-        return await asyncio.to_thread(os.pread, self._file.fileno(), size, offset)
+    def read(self, size: int, offset: int) -> bytes:
+        """At most `size` bytes from `offset` on. Blocks."""
+        return os.pread(self._file.fileno(), size, offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ The limits are those of uploads: DOCSERVER_BODY_TIMEOUT_S, DOCSERVER_UPLOAD_TIME
 
 import asyncio
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -16,6 +19,12 @@ from aiohttp.abc import AbstractStreamWriter
 from docserver.web.multipart import MIN_BYTES_PER_S
 
 log = logging.getLogger("docserver.api")
+
+PIECE_BYTES = 1 << 17
+"""Files are sent in pieces of this size. Each client that reads slowly keeps one in memory."""
+
+_threads = ThreadPoolExecutor(4, thread_name_prefix="download")
+"""Downloads from a slow disk must not take the threads of asyncio, which store uploads."""
 
 
 class LowestSpeed:
@@ -57,6 +66,17 @@ def in_time(request: web.BaseRequest, *, total_s: float) -> Iterator[None]:
         timer.cancel()
 
 
+async def pieces(read: Callable[[int, int], bytes], *, offset: int = 0, count: int) -> AsyncIterator[bytes]:
+    """The next `count` bytes of a file in pieces. `read` takes a size and an offset; it is called in a thread."""
+    while count > 0:
+        piece = await asyncio.get_running_loop().run_in_executor(_threads, read, min(PIECE_BYTES, count), offset)
+        if not piece:
+            return
+        offset += len(piece)
+        count -= len(piece)
+        yield piece
+
+
 class StoredFile(web.FileResponse):
     """A file of the storage, or a part of it, that a client must read in time."""
 
@@ -68,6 +88,14 @@ class StoredFile(web.FileResponse):
         """Send the whole file; aiohttp calls this when the handler has returned."""
         with in_time(request, total_s=self._total_s):
             return await super().prepare(request)
+
+    async def _sendfile(self, request: web.BaseRequest, fobj: IO[Any], offset: int, count: int) -> AbstractStreamWriter:
+        """Send a part of the open file. aiohttp's own method reads it in asyncio's threads."""
+        writer = await web.StreamResponse.prepare(self, request)
+        assert writer is not None
+        async for piece in pieces(partial(os.pread, fobj.fileno()), offset=offset, count=count):
+            await writer.write(piece)
+        return writer
 
 
 def _cut_off(transport: Any, reason: str) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aiohttp import web_fileresponse
 
 from docserver.formats import result_writer
 from docserver.resources import Resources
@@ -19,12 +18,6 @@ from tests.support.waiting import until
 
 LARGE = 12_000_000
 """Bytes that no socket's buffers hold."""
-
-
-@pytest.fixture(autouse=True)
-def without_sendfile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program's event loop (uvloop) has no sendfile, unlike that of the tests."""
-    monkeypatch.setattr(web_fileresponse, "NOSENDFILE", True)
 
 
 @pytest.fixture(params=["result", "file", "range"])

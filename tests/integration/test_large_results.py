@@ -62,9 +62,9 @@ async def write(writer: ResultWriter, text_format: TextFormat) -> ResultFile:
     return await writer.write(text_format, JOB, loaded(), stored_bytes=1)
 
 
-async def whole(made: ResultFile) -> bytes:
+def whole(made: ResultFile) -> bytes:
     assert isinstance(made.body, SharedFile)
-    return await made.body.read(1000, offset=0)
+    return made.body.read(1000, 0)
 
 
 def open_files(directory: Path) -> int:
@@ -151,7 +151,7 @@ async def test_readers_of_the_same_result_share_one_process_and_one_file(
 
     assert len(list(place.iterdir())) == 2
     assert open_files(resources.settings.data_dir) == 1
-    assert [await whole(each) for each in made] == [b"piecepiece"] * 13
+    assert [whole(each) for each in made] == [b"piecepiece"] * 13
     for each in made:
         each.close()
     assert open_files(resources.settings.data_dir) == 1
@@ -217,7 +217,7 @@ async def test_a_result_that_nobody_waits_for_any_more_is_made_no_further(
     await until(lambda: open_files(tmp_path) == 0)
     (place / "go").touch()
     made = await writer.shared.get(1, lambda: write(writer, waiting))
-    assert await whole(made) == b"piece" * 4
+    assert whole(made) == b"piece" * 4
     made.close()
 
 

@@ -114,6 +114,13 @@ INTERNALS = [
     ),
     Internal(
         "aiohttp",
+        "FileResponse._sendfile",
+        "web/downloads.py",
+        "Override what reads an open file now, so that downloads do not take the threads that store uploads.",
+        lambda: has_source(web.FileResponse, "return await self._sendfile(request, fobj, offset, count)"),
+    ),
+    Internal(
+        "aiohttp",
         "the output_size of a request's writer",
         "web/connections.py",
         "Find out in another way whether a part of the answer has been sent.",

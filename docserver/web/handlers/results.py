@@ -13,7 +13,7 @@ from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
-from docserver.web.downloads import in_time
+from docserver.web.downloads import in_time, pieces
 from docserver.web.handlers.common import extend_deadline, not_modified, path_id
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -21,9 +21,6 @@ from docserver.web.openapi import operation
 DOCUMENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 """With these headers a browser treats a result only as its Content-Type says, and runs no script that a document may
 have put into it."""
-
-CHUNK_BYTES = 1 << 17
-"""Large results are sent in pieces of this size. Each client that reads slowly keeps one in memory."""
 
 _RESULT_QUERY = request_schemas.ResultQuery()
 _PAGE_QUERY = request_schemas.PageQuery()
@@ -115,9 +112,8 @@ async def _streamed(request: web.Request, file: SharedFile, headers: dict[str, s
         response = web.StreamResponse(headers=headers)
         response.content_length = file.size
         await response.prepare(request)
-        sent = 0
-        while request.method != "HEAD" and (piece := await file.read(CHUNK_BYTES, offset=sent)):
-            sent += len(piece)
-            await response.write(piece)
+        if request.method != "HEAD":
+            async for piece in pieces(file.read, count=file.size):
+                await response.write(piece)
         await response.write_eof()
     return response
