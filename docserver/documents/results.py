@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from docserver.database.tables import documents, jobs, pages
@@ -46,14 +46,22 @@ ClientHas = Callable[[str], bool]
 T = TypeVar("T")
 
 
+class _Find(Protocol):
+    """Finds the pages of a result, as `stored_pages.find` does."""
+
+    async def __call__(self, *, version: int, load_bytes: float) -> StoredPages: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """A result that a client wants."""
 
     form: Format
-    find: Callable[[], Awaitable[StoredPages]]
+    find: _Find
+    job_version: int
     key: tuple[object, ...]
     """The result and its version: equal keys mean equal bytes."""
+    cached: bool
 
 
 async def result(
@@ -66,38 +74,53 @@ async def result(
     if selection is None and entry and entry.result is not None and entry.job.version == job.version:
         etag, _, body = entry.result.partition(b"\n")
         return ResultFile(etag.decode(), None if client_has(etag.decode()) else body)
-    key = (job_id, job.version, form.name, format_pages(selection or ()))
-    wanted = _Wanted(form, partial(_pages_of_completed, resources, job_id, selection), key)
-    # There are too many possible selections of pages to cache them, and few are requested twice.
-    return await _get(resources, wanted, client_has=client_has, cached=selection is None)
+    wanted = _Wanted(
+        form,
+        partial(_pages_of_completed, resources, job_id, selection),
+        job.version,
+        (job_id, job.version, form.name, format_pages(selection or ())),
+        # There are too many possible selections of pages to cache them, and few are requested twice.
+        cached=selection is None,
+    )
+    return await _get(resources, wanted, client_has=client_has)
 
 
 async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, client_has: ClientHas) -> ResultFile:
     """One page, as soon as it is read; raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable."""
+    # The JSON of a single page contains only the page, without the job and the document.
+    shown = JSON_PAGE if form.name == JSON_PAGE.name else form
+    writer = resources.result_writer
+    async with writer.small_turn():
+        job, page = await _page(resources, job_id, number)
+        size = len(page.reading.text.encode()) + len(page.reading.layout) if page.reading else 0
+        if isinstance(shown, TextFormat) and size <= writer.small_bytes(shown):
+            made = await writer.write_small(shown, job, [page])
+            return made.without_body() if client_has(made.etag) else made
+    del page
+
+    async def find(*, version: int, load_bytes: float) -> StoredPages:  # noqa: ARG001 - it is known to be too large
+        return StoredPages(job, {number: size}, None)
+
+    wanted = _Wanted(shown, find, job.version, (job_id, job.version, form.name, number), cached=False)
+    return await _get(resources, wanted, client_has=client_has)
+
+
+async def _page(resources: Resources, job_id: UUID, number: int) -> tuple[Job, Page]:
     async with resources.reads.session() as cur:
         job = await jobs.find(cur, job_id)
-        sizes = await pages.stored_bytes(cur, job_id=job_id, ranges=(range(number, number + 1),)) if job else {}
-        # Only a page that was read takes any bytes.
-        unread = await pages.with_numbers(cur, job_id=job_id, numbers=[number]) if sizes and not sizes[number] else []
+        found = await pages.with_numbers(cur, job_id=job_id, numbers=[number]) if job else []
     if job is None:
         raise NotFound("There is no such job.")
-    if not sizes:
+    if not found:
         if job.pages_total is None:
             raise _unfinished(job)
         raise NotFound("The job has no such page.")
-    for page in unread:
-        if page.status is PageStatus.PENDING:
-            raise _unfinished(job)
-        if page.failure:
-            raise PageFailed(page.failure.message, extra={"job_error": failure_json(page.failure)})
-
-    async def find() -> StoredPages:
-        return StoredPages(job, sizes)
-
-    # The JSON of a single page contains only the page, without the job and the document.
-    shown = JSON_PAGE if form.name == JSON_PAGE.name else form
-    wanted = _Wanted(shown, find, (job_id, job.version, form.name, number))
-    return await _get(resources, wanted, client_has=client_has, cached=False)
+    (page,) = found
+    if page.status is PageStatus.PENDING:
+        raise _unfinished(job)
+    if page.failure:
+        raise PageFailed(page.failure.message, extra={"job_error": failure_json(page.failure)})
+    return job, page
 
 
 def _check_completed(job: CachedJob) -> None:
@@ -118,58 +141,67 @@ def _not_ready(detail: str) -> ResultNotReady:
     return ResultNotReady(detail, headers={"Retry-After": str(queries.RETRY_AFTER_S)})
 
 
-async def _pages_of_completed(resources: Resources, job_id: UUID, selection: Sequence[range] | None) -> StoredPages:
-    content = await stored_pages.find(resources, job_id, selection)
+async def _pages_of_completed(
+    resources: Resources, job_id: UUID, selection: Sequence[range] | None, *, version: int, load_bytes: float
+) -> StoredPages:
+    content = await stored_pages.find(resources, job_id, selection, version=version, load_bytes=load_bytes)
     if content.job.status is not Status.COMPLETED:
         raise _retried()
     return content
 
 
-async def _get(resources: Resources, wanted: _Wanted, *, client_has: ClientHas, cached: bool) -> ResultFile:
-    """The result, shared with all who want it at the moment; `cached` if it goes into the cache."""
+async def _get(resources: Resources, wanted: _Wanted, *, client_has: ClientHas) -> ResultFile:
+    """The result, shared with all who want it at the moment."""
     shared = resources.result_writer.shared
     etag = shared.etag(wanted.key)
     if etag is None and not isinstance(wanted.form, TextFormat):
         # It takes much longer to make a PDF than to find out its ETag.
-        etag = await _of_one_attempt(wanted, partial(_etag_of_pdf, resources))
+        etag = await _of_one_attempt(wanted, partial(_etag_of_pdf, resources, wanted))
         shared.remember_etag(wanted.key, etag)
     if etag is not None and client_has(etag):
         return ResultFile(etag, None)
-    made = await shared.get(wanted.key, partial(_make, resources, wanted, cached=cached))
+    make = _text if isinstance(wanted.form, TextFormat) else _searchable_pdf
+    made = await shared.get(wanted.key, lambda: _of_one_attempt(wanted, partial(make, resources, wanted)))
     return made.without_body() if client_has(made.etag) else made
 
 
-async def _make(resources: Resources, wanted: _Wanted, *, cached: bool) -> ResultFile:
-    async def make(content: StoredPages) -> ResultFile:
-        if not isinstance(wanted.form, TextFormat):
-            made = await _searchable_pdf(resources, content)
-        else:
-            made = await resources.result_writer.write(
-                wanted.form, content.job, content.batches(resources), stored_bytes=content.stored_bytes
-            )
-        if cached and isinstance(made.body, bytes):
-            body = made.etag.encode() + b"\n" + made.body
-            await resources.cache.put_result(content.job.id, wanted.form.name, version=content.job.version, body=body)
-        return made
-
-    return await _of_one_attempt(wanted, make)
-
-
-async def _of_one_attempt(wanted: _Wanted, act: Callable[[StoredPages], Awaitable[T]]) -> T:
-    """Act on the pages of one attempt of the job; again if the job is retried meanwhile."""
+async def _of_one_attempt(wanted: _Wanted, make: Callable[[int], Awaitable[T]]) -> T:
+    """Make something of the pages of one version of the job; again if the job is retried meanwhile."""
+    version = wanted.job_version
     for _ in range(CONTENT_TRIES):
         try:
-            return await act(await wanted.find())
-        except Retried:
-            continue
+            return await make(version)
+        except Retried as retried:
+            version = retried.version
     raise _retried()
+
+
+async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFile:
+    assert isinstance(wanted.form, TextFormat)
+    writer = resources.result_writer
+    async with writer.small_turn():
+        content = await wanted.find(version=version, load_bytes=writer.small_bytes(wanted.form))
+        made = await writer.write_small(wanted.form, content.job, content.loaded) if content.loaded else None
+    if made is None:
+        made = await writer.write_large(
+            wanted.form, content.job, content.batches(resources), stored_bytes=content.stored_bytes
+        )
+    await _cache(resources, wanted, content, made)
+    return made
+
+
+async def _cache(resources: Resources, wanted: _Wanted, content: StoredPages, made: ResultFile) -> None:
+    if wanted.cached and isinstance(made.body, bytes):
+        body = made.etag.encode() + b"\n" + made.body
+        await resources.cache.put_result(content.job.id, wanted.form.name, version=content.job.version, body=body)
 
 
 def _retried() -> ResultNotReady:
     return _not_ready("The document is being read again; ask again soon.")
 
 
-async def _searchable_pdf(resources: Resources, content: StoredPages) -> ResultFile:
+async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -> ResultFile:
+    content = await wanted.find(version=version, load_bytes=0)
     document = await _document(resources, content.job)
     try:
         source = await resources.storage.path(document.id)
@@ -192,10 +224,13 @@ async def _searchable_pdf(resources: Resources, content: StoredPages) -> ResultF
     pdf = await resources.pdf_maker.make(source, document.content_type, load)
     if isinstance(pdf, Failure):
         raise _not_renderable(pdf)
-    return await asyncio.to_thread(from_file, str(etag), pdf, max_bytes=LARGE_RESULT_BYTES)
+    made = await asyncio.to_thread(from_file, str(etag), pdf, max_bytes=LARGE_RESULT_BYTES)
+    await _cache(resources, wanted, content, made)
+    return made
 
 
-async def _etag_of_pdf(resources: Resources, content: StoredPages) -> str:
+async def _etag_of_pdf(resources: Resources, wanted: _Wanted, version: int) -> str:
+    content = await wanted.find(version=version, load_bytes=0)
     etag = _PdfETag(await _document(resources, content.job))
     async for batch in content.batches(resources):
         etag.add(batch)

@@ -21,14 +21,20 @@ hundred megabytes of JSON."""
 class Retried(Exception):
     """The job was retried while its pages were loaded, so some of them may be from the earlier attempt."""
 
+    def __init__(self, version: int) -> None:
+        """`version` is the job's present version, if that is known, else an earlier one."""
+        super().__init__()
+        self.version = version
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPages:
-    """The pages of a job that go into a result. They are loaded later."""
+    """The pages of a job that go into a result. Few are loaded at once, many later in batches."""
 
     job: Job
     sizes: Mapping[int, int]
     """How many bytes each page takes in the database, by page number."""
+    loaded: Sequence[Page] | None
 
     @property
     def stored_bytes(self) -> int:
@@ -40,14 +46,14 @@ class StoredPages:
             async with resources.reads.session() as cur:
                 batch = await pages.with_numbers(cur, job_id=self.job.id, numbers=numbers)
             if len(batch) < len(numbers) or any(page.status is PageStatus.PENDING for page in batch):
-                raise Retried
+                raise Retried(self.job.version)
             yield batch
         # Pages of a job that is not finished are requested one by one, and one page is always from one attempt.
         if self.job.status.final:
             async with resources.reads.session() as cur:
                 job = await jobs.find(cur, self.job.id)
             if job is None or job.version != self.job.version:
-                raise Retried
+                raise Retried(job.version if job else self.job.version)
 
     def _batch_numbers(self) -> Iterator[list[int]]:
         numbers: list[int] = []
@@ -61,19 +67,34 @@ class StoredPages:
         yield numbers
 
 
-async def find(resources: Resources, job_id: UUID, selection: Sequence[range] | None) -> StoredPages:
-    """The selected pages of a job; raises NotFound, and Unprocessable if there are none or they take too much."""
+async def find(
+    resources: Resources, job_id: UUID, selection: Sequence[range] | None, *, version: int, load_bytes: float
+) -> StoredPages:
+    """The selected pages of a job in this version; loaded if they take at most `load_bytes`.
+
+    Raises NotFound, Retried if the job has another version, and Unprocessable if there are no pages or they take too
+    much.
+    """
     async with resources.reads.session() as cur:
-        job = await jobs.find(cur, job_id)
         sizes = await pages.stored_bytes(cur, job_id=job_id, ranges=selection)
+        few = sizes and sum(sizes.values()) <= load_bytes
+        loaded = await pages.with_numbers(cur, job_id=job_id, numbers=list(sizes)) if few else None
+        job = await jobs.find(cur, job_id)
         last = 0 if sizes else await pages.last_number(cur, job_id)
     if job is None:
         raise NotFound("There is no such job.")
+    if job.version != version:
+        raise Retried(job.version)
     if not sizes:
         raise Unprocessable(
             "The job has none of these pages.",
             errors=[{"detail": f"The last page is {last}.", "parameter": "pages"}],
         )
+    _check_sizes(sizes)
+    return StoredPages(job, sizes, loaded)
+
+
+def _check_sizes(sizes: Mapping[int, int]) -> None:
     stored = 0
     for number, size in sizes.items():
         stored += size
@@ -82,4 +103,3 @@ async def find(resources: Resources, job_id: UUID, selection: Sequence[range] | 
                 "The result is too large; request fewer pages at a time.",
                 errors=[{"detail": f"One request can return the pages before {number}.", "parameter": "pages"}],
             )
-    return StoredPages(job, sizes)

@@ -24,10 +24,14 @@ SMALL_WORK = 200_000
 """Results of at most this weight (see `TextFormat.weight`) are written in a thread. This takes up to a tenth of a
 second, as long as it takes to start a process. A thread slows down the event loop: both need the interpreter."""
 
-SMALL_AT_ONCE = 2
+TINY_WORK = 4_000
+"""Results of at most this weight are written at once, in two milliseconds. Handing one to a thread takes a quarter of
+a millisecond."""
+
+SMALL_AT_ONCE = 4
 LARGE_AT_ONCE = 2
-"""Most results of either kind that are loaded and written at the same time. With two, a result does not wait for the
-whole of the largest."""
+"""Most results of either kind that are loaded and written at the same time. While some small ones are loaded, others
+are written. With two large ones, the next does not wait for the whole of the largest."""
 
 TURN_S = 30.0
 """Longest wait of a result for those before it."""
@@ -53,19 +57,33 @@ class ResultWriter:
         self._small_turn = asyncio.Semaphore(SMALL_AT_ONCE)
         self._large_turn = asyncio.Semaphore(LARGE_AT_ONCE)
         # asyncio's own threads are for short work, such as moving uploads into the storage.
-        self._threads = ThreadPoolExecutor(SMALL_AT_ONCE, thread_name_prefix="result")
+        self._threads = ThreadPoolExecutor(SMALL_AT_ONCE // 2, thread_name_prefix="result")
 
-    async def write(
+    def small_turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait for the turn to load and write a small result; raises Unavailable.
+
+        Take it before pages are loaded, so that those who wait need no memory for their pages.
+        """
+        return _turn(self._small_turn)
+
+    def small_bytes(self, text_format: TextFormat) -> float:
+        """How many bytes the pages of a small result take in the database at most."""
+        return SMALL_WORK / text_format.weight
+
+    async def write_small(self, text_format: TextFormat, job: Job, pages: Sequence[Page]) -> ResultFile:
+        """Write a small result. The caller has a `small_turn`."""
+        if sum(len(page.reading.layout) for page in pages if page.reading) * text_format.weight <= TINY_WORK:
+            return _in_memory(text_format, job, pages)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _in_memory, text_format, job, pages)
+
+    async def write_large(
         self, text_format: TextFormat, job: Job, batches: AsyncGenerator[Sequence[Page], None], *, stored_bytes: int
     ) -> ResultFile:
-        """Write a result of pages that take `stored_bytes` in the database, and are loaded when its turn comes.
+        """Write a result of pages that take `stored_bytes` in the database. Its turn comes before they are loaded.
 
         Raises Unavailable, Unprocessable if the result is too large, and what `batches` raises.
         """
-        small = stored_bytes * text_format.weight <= SMALL_WORK
-        async with aclosing(batches), _turn(self._small_turn if small else self._large_turn), _in_time():
-            if small:
-                return await self._write_small(text_format, job, batches)
+        async with aclosing(batches), _turn(self._large_turn), _in_time():
             await self._require_room(stored_bytes)
             digest, file = await render(text_format, job, batches, scratch=self._scratch)
             return await asyncio.to_thread(from_file, _etag(digest), file, max_bytes=self._max_bytes)
@@ -80,12 +98,6 @@ class ResultWriter:
             await asyncio.to_thread(self._room.require, GROWTH * stored_bytes)
         except OSError as error:
             raise disk_full() from error
-
-    async def _write_small(
-        self, text_format: TextFormat, job: Job, batches: AsyncGenerator[Sequence[Page], None]
-    ) -> ResultFile:
-        pages = [page async for batch in batches for page in batch]
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _in_memory, text_format, job, pages)
 
 
 def _in_memory(text_format: TextFormat, job: Job, pages: Sequence[Page]) -> ResultFile:
