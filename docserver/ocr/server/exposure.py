@@ -10,7 +10,7 @@ from pathlib import Path
 from docserver.ocr.sandbox.policy import readable
 from docserver.settings import SettingsError, variable
 
-KEPT = ("incoming", "mysql", "originals", "quarantine", "redis", "run", "scratch")
+KEPT = ("incoming", "mysql", "mysql.tmp", "originals", "quarantine", "redis", "run", "scratch")
 """The directories of the data directory that must not have a readable place in them. Others may: in the container
 image, the data directory is also the home directory, where fontconfig looks for fonts."""
 
