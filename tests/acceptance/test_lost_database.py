@@ -46,6 +46,12 @@ async def test_a_private_database_that_is_gone_stops_the_start_until_the_operato
     assert words(await service.text(jobs[0]["job_id"])) == words(PAGES[0])
     assert await service.stop() == 0
 
+    shutil.rmtree(data_dir / "mysql")
+    assert (await run_command(environment, "adopt", "--embedded"))[0] == 0
+    status, output, _ = await run_command(environment, "--embedded", "quarantine", "restore", "--all")
+    assert (status, output.splitlines()[-1]) == (0, "3 of 3 originals have their documents now.")
+    assert originals(data_dir) == sorted(job["document_id"] for job in jobs)
+
 
 async def test_another_database_or_directory_stops_the_start_of_an_api_and_of_a_worker(
     start: Start, empty_servers: Servers, tmp_path: Path
