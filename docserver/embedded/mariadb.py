@@ -13,8 +13,8 @@ from docserver.embedded.server import (
     START_S,
     EmbeddedError,
     Server,
+    failure,
     kill,
-    last_complaint,
     log_file,
     make_directory,
     spawn,
@@ -139,7 +139,7 @@ async def _make(programs: Programs, directory: Path, temporary: Path, *, lock: i
         finally:
             await kill(process)
     if code:
-        raise EmbeddedError(f"mariadbd could not make its data directory: {last_complaint(new, 0)}")
+        raise failure("mariadbd could not make its data directory", new, 0)
     new.rename(directory)
 
 

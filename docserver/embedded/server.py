@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import shutil
 import signal
 import time
@@ -34,11 +35,18 @@ LOG_BYTES = 1_000_000
 START_BYTES = 16_000_000
 """Room on the disk that a server needs to start. MariaDB writes a temporary tablespace of 12 MB."""
 
+FULL_DISK = re.compile(r"No space left on device|Disk quota exceeded|\berror:? (28|122)\b", re.IGNORECASE)
+"""What MariaDB and Redis write into their logs when they meet a full disk or quota: the message, or Linux's number."""
+
 IsAnswering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
 
 
 class EmbeddedError(Exception):
     """The servers cannot run; the message is one line for the operator."""
+
+
+class DiskFull(EmbeddedError):
+    """The server's log says that it has met a full disk."""
 
 
 class Server:
@@ -76,20 +84,27 @@ class Server:
 
         First waits for room on the disk: MariaDB dies each time it starts on a full disk. Raises OSError if none comes.
         """
+        until = time.monotonic() + room.WAIT_S
         while True:
             await room.wait_for(self._directory, START_BYTES, user=self.name)
             try:
                 await self._start()
-            except EmbeddedError as error:
+            except (EmbeddedError, OSError) as error:
                 await self.stop()
-                if await room.has(self._directory, START_BYTES):
-                    if self._create:
+                if time.monotonic() > until or not await self._met_full_disk(error):
+                    if self._create or isinstance(error, OSError):
                         raise
                     await self._start_empty(reason=str(error))
                     return
                 log.warning("server did not start on a full disk", extra={"server": self.name, "reason": str(error)})
+                await asyncio.sleep(room.WAIT_POLL_S)
             else:
                 return
+
+    async def _met_full_disk(self, error: EmbeddedError | OSError) -> bool:
+        # Somebody may have freed the disk since, so its room alone does not tell.
+        is_said = isinstance(error, DiskFull) or FULL_DISK.search(str(error))
+        return bool(is_said) or not await room.has(self._directory, START_BYTES)
 
     async def _start(self) -> None:
         self._prepare()
@@ -163,11 +178,10 @@ class Server:
             async with asyncio.timeout(START_S):
                 while not await self._is_up():
                     if self._process.returncode is not None:
-                        raise EmbeddedError(f"{self.name} did not start: {last_complaint(self._directory, since)}")
+                        raise failure(f"{self.name} did not start", self._directory, since)
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
-            complaint = last_complaint(self._directory, since)
-            raise EmbeddedError(f"{self.name} did not answer within {START_S:g} s: {complaint}") from None
+            raise failure(f"{self.name} did not answer within {START_S:g} s", self._directory, since) from None
 
     async def _is_up(self) -> bool:
         writer = None
@@ -240,15 +254,16 @@ def log_file(directory: Path) -> IO[bytes]:
         raise EmbeddedError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def last_complaint(directory: Path, since: int) -> str:
-    """The last error in the log after the offset `since`; if there is none, the last line."""
+def failure(what: str, directory: Path, since: int) -> EmbeddedError:
+    """The error with the last complaint in the log after the offset `since`; without one, with the last line."""
     try:
         text = (directory / "err.log").read_bytes()[since:].decode(errors="replace")
     except OSError:
         text = ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     complaints = [line for line in lines if "error" in line.lower() and not line.endswith("Aborting")]
-    return (complaints or lines or ["its log is empty"])[-1]
+    kind = DiskFull if FULL_DISK.search(text) else EmbeddedError
+    return kind(f"{what}: {(complaints or lines or ['its log is empty'])[-1]}")
 
 
 def _set_aside(directory: Path) -> None:

@@ -194,8 +194,9 @@ class Place:
 
     def scratch(self) -> list[Path]:
         """What lies in scratch directories."""
-        paths = (self.data_dir / "scratch").rglob("*")
-        return [path for path in paths if path.is_file() and path.name != "lock"]
+        # Unlike rglob, os.walk goes on if a directory is removed meanwhile.
+        tree = os.walk(self.data_dir / "scratch")
+        return [Path(directory, name) for directory, _, names in tree for name in names if name != "lock"]
 
     async def assert_clean(self) -> None:
         """Files and rows match, once maintenance has seen what is older than work under way may be."""

@@ -1,6 +1,7 @@
 """The private servers: that they keep their data, come back, and leave nothing behind. Each test starts its own."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -9,11 +10,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 import redis
 
-from docserver.embedded import EmbeddedError, Endpoints, programs, servers
+from docserver.embedded import EmbeddedError, Endpoints, mariadb, programs, servers
 from docserver.embedded.locks import holders, opened
 from tests.support.private_servers import WRITTEN, database, read, store, write
 from tests.support.small_disk import small_disk
@@ -219,6 +221,30 @@ async def test_both_servers_go_on_after_their_disk_was_full(tmp_path: Path) -> N
                 await until(lambda: _takes(client))
             with closing(database(endpoints)) as connection, connection.cursor() as cursor:
                 cursor.execute("INSERT INTO kept.words VALUES ('more')")
+            assert read(endpoints) == WRITTEN
+
+
+async def test_a_first_start_that_meets_a_full_disk_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The filler leaves too little for the data directory, and is removed when the first try has failed.
+    monkeypatch.setattr("docserver.embedded.mariadb.CREATE_BYTES", 0)
+    with small_disk(tmp_path / "disk", size=100_000_000) as disk:
+        if disk.mounted:
+            (disk.directory / "filler").write_bytes(bytes(80_000_000))
+        else:
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            script = Mock(wraps=mariadb._script, side_effect=[full, DEFAULT])
+            monkeypatch.setattr("docserver.embedded.mariadb._script", script)
+
+        async def make_room() -> None:
+            await until(lambda: "server did not start on a full disk" in caplog.messages)
+            disk.free()
+
+        freeing = asyncio.create_task(make_room())
+        async with servers(disk.directory / "data") as endpoints:
+            await freeing
+            write(endpoints)
             assert read(endpoints) == WRITTEN
 
 
