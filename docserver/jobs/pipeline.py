@@ -94,7 +94,7 @@ class Pipeline:
         return []
 
     async def _do(self, claim: Claim, slot: Slot) -> None:
-        slot.client = claim.work.client
+        slot.client = claim.job.client
         source = await self._source(claim)
         if claim.job.pages_total is None and not await self._open(claim, slot, source):
             return

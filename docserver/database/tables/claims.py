@@ -24,8 +24,6 @@ class Work:
     started_at: datetime
     history: tuple[HistoryEntry, ...]
     content_type: str
-    client: str
-    """Who uploaded the document, as the rate limiter identifies clients."""
     tries: int
     """How often opening the document failed because it ran out of time or memory, or crashed."""
     lost_leases: int
@@ -72,7 +70,7 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
     """What a worker needs to know of a job that it has claimed in this transaction."""
     await cur.execute(
         f"""
-        SELECT j.started_at, d.content_type, d.client, j.tries, j.lost_leases, {STEP}
+        SELECT j.started_at, d.content_type, j.tries, j.lost_leases, {STEP}
         FROM jobs j JOIN documents d ON d.id = j.document_id {JOINED}
         WHERE j.id = %s ORDER BY h.number
         """,  # noqa: S608 - constants
@@ -84,7 +82,6 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
         started_at=first["started_at"],
         history=job_history.entries(rows),
         content_type=first["content_type"],
-        client=first["client"],
         tries=first["tries"],
         lost_leases=first["lost_leases"],
     )
