@@ -58,10 +58,16 @@ class LowestSpeed:
 
 @contextmanager
 def in_time(request: web.BaseRequest, *, total_s: float) -> Iterator[None]:
-    """Cut off the client if it has not read the whole answer when this time has passed."""
+    """Cut off the client if it has not read the whole answer when this time has passed.
+
+    Raises ConnectionResetError if the client is gone.
+    """
     timer = asyncio.get_running_loop().call_later(total_s, _cut_off, request.transport, "took too long")
     try:
         yield
+    except ConnectionError as error:
+        # Of several errors that mean this, depending on how the client has gone, the middleware expects one.
+        raise ConnectionResetError("The client has hung up.") from error
     finally:
         timer.cancel()
 
