@@ -13,7 +13,8 @@ import pytest
 from aiohttp import FormData
 from pytest_aiohttp import AiohttpClient
 
-from docserver.database.connection import Database
+from docserver.database.connection import Cursor, Database
+from docserver.database.tables import jobs
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.turns import clients_in_turn
 from docserver.jobs.worker import Worker
@@ -118,6 +119,39 @@ async def test_a_slot_that_asks_the_database_serves_the_next_client_each_time(
     # A client whose jobs are all postponed does not stop the others.
     await change(db, "UPDATE jobs SET run_after = UTC_TIMESTAMP(6) + INTERVAL 1 DAY WHERE client = %s", B)
     assert await pipeline.runnable(limit=2) == backlog[:2]
+
+
+MORE_JOBS = """
+    INSERT INTO jobs (id, document_id, client, status, version, options, request_id, run_after, created_at)
+    SELECT UNHEX(MD5(CONCAT(%s, a.n, b.n, c.n))), %s, %s, 'pending', 1, '{}', 'r', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)
+    FROM digits a, digits b, digits c
+"""
+"""A thousand more jobs of a document."""
+
+DIGITS = "WITH RECURSIVE digits AS (SELECT 0 AS n UNION ALL SELECT n + 1 FROM digits WHERE n < 9) SELECT "
+
+
+async def rows_read(cur: Cursor) -> int:
+    """How many rows of indexes and tables this connection has read."""
+    await cur.execute("SHOW SESSION STATUS WHERE Variable_name IN ('Handler_read_key', 'Handler_read_next')")
+    return sum(int(row["Value"]) for row in cur.rows())
+
+
+async def test_the_database_reads_no_more_rows_for_the_next_turn_if_a_backlog_is_longer(db: Database) -> None:
+    document_id, _ = await make_job(db, client=A)
+    await make_job(db, client=B)
+    cost = []
+    for number in range(3):
+        await change(db, MORE_JOBS.replace("SELECT ", DIGITS, 1), str(number), document_id.bytes, A)
+        async with db.session() as cur:
+            await cur.execute("ANALYZE TABLE jobs")
+            before = await rows_read(cur)
+            served = [await jobs.next_client(cur, None), await jobs.next_client(cur, A)]
+            assert len(await jobs.runnable(cur, client=A, limit=5)) == 5
+            cost.append(await rows_read(cur) - before)
+            assert served == [A, B]
+
+    assert cost[0] == cost[2] < 50
 
 
 async def test_after_redis_has_forgotten_all_each_client_is_announced_again_in_the_first_round(
