@@ -100,9 +100,9 @@ async def describe(choice: str) -> Engine:
     # Ask for the version in a separate process, so that the server does not load the library.
     command = (sys.executable, "-c", _PRINT_LIBRARY_VERSION) if binding == LIBRARY else ("tesseract", "--version")
     version = (await _output_of(*command)).partition("\n")[0].removeprefix("tesseract").strip()
-    heading, *names = (await _output_of("tesseract", "--list-langs")).strip().splitlines()
+    heading, _, names = (await _output_of("tesseract", "--list-langs")).strip().partition("\n")
     directory = _DIRECTORY.search(heading)
-    languages = sorted({name.strip() for name in names} - NOT_LANGUAGES - {""})
+    languages = sorted({name.strip() for name in names.splitlines()} - NOT_LANGUAGES - {""})
     if not directory or not languages:
         raise EngineMissing("tesseract has no language installed; install: apt-get install tesseract-ocr-eng")
     tessdata = directory["directory"]

@@ -63,8 +63,7 @@ def _is_misframed(request: web.BaseRequest) -> bool:
 
 
 def _connection(request: web.BaseRequest) -> Connection:
-    if not isinstance(request.protocol, Connection):
-        raise TypeError("a request without a connection")
+    assert isinstance(request.protocol, Connection)
     return request.protocol
 
 

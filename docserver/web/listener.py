@@ -33,8 +33,7 @@ class Listener:
         """Let this application answer new connections. Open connections end after their current request."""
         runner = web.AppRunner(app, shutdown_timeout=self._settings.grace_s)
         await runner.setup()
-        if runner.server is None:
-            raise AssertionError("an application without a server")
+        assert runner.server is not None
         if self._socket is None:
             self._socket = await self._bind()
         hosts = AllowedHosts(self._settings.allowed_hosts, local_only=_is_local(self._socket))
@@ -72,8 +71,8 @@ class Listener:
         log.info("listening", extra={"host": host, "port": port})
 
     def _protocol(self) -> asyncio.Protocol:
-        if self._runner is None or self._runner.server is None:
-            raise AssertionError("listening without an application")
+        assert self._runner is not None
+        assert self._runner.server is not None
         return Connection(self._runner.server, self._connections)
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -92,13 +91,5 @@ def from_http_exception(error: web.HTTPException) -> ServiceError:
         )
     if error.status == 413:
         return TooLarge("The request's body is too large.")
-    return _Other(error.status)
-
-
-class _Other(ServiceError):
-    """An HTTP error that we never raise ourselves."""
-
-    def __init__(self, status: int) -> None:
-        phrase = HTTPStatus(status).phrase
-        super().__init__(f"{phrase}.")
-        self.__dict__.update(status=status, code=phrase.lower().replace(" ", "_"), title=phrase)
+    # aiohttp raises no other error for requests that are no web sockets.
+    return InternalError()

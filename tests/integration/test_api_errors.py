@@ -2,7 +2,10 @@
 
 import pytest
 
+from docserver.web.hosts import AllowedHosts
 from tests.support.client import Client, upload
+from tests.support.listeners import Serve, port_of
+from tests.support.raw_http import wire
 
 NO_ID = "01a20ad8-2046-729e-bbd1-5bce8a788392"
 
@@ -63,6 +66,24 @@ async def test_an_unexpected_fault_tells_the_client_nothing_of_the_inside(
     assert response.status == 500
     assert "secret" not in body
     assert "Traceback" not in body
+
+
+async def test_an_unexpected_fault_before_all_handlers_is_logged_and_tells_nothing_either(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr(AllowedHosts, "check", fail)
+    listener = await serve()
+
+    async with wire(port_of(listener)) as client:
+        await client.send_head(method="GET", path="/v1/languages")
+        answer = await client.answer()
+
+    assert (answer.status, answer.json()["code"]) == (500, "internal_error")
+    assert b"secret" not in answer.body
+    assert "unexpected fault" in [record.message for record in caplog.records]
 
 
 async def test_no_program_and_version_is_told(client: Client) -> None:

@@ -1,0 +1,76 @@
+"""What stops the embedded servers before they start: each is told in one sentence that says where."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from docserver.embedded import locks, programs, sockets
+from docserver.embedded.locks import opened
+from docserver.embedded.server import EmbeddedError, last_complaint, log_file
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.touch()
+    return path
+
+
+def test_a_data_directory_that_is_no_directory(file: Path) -> None:
+    with pytest.raises(EmbeddedError, match=f"the data directory {file} cannot be written: Not a directory"):
+        opened(file / "servers.lock").__enter__()
+
+
+async def test_a_lock_that_the_file_system_refuses(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY)
+    os.close(descriptor)
+
+    with pytest.raises(EmbeddedError, match="the data directory cannot be locked: Bad file descriptor"):
+        await locks._locked(descriptor, within_s=1)
+
+
+def test_a_program_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(programs, "ADMIN_PATH", str(tmp_path))
+
+    with pytest.raises(EmbeddedError, match="mariadbd is missing: install the package mariadb-server-core"):
+        programs.find()
+
+
+def test_the_files_of_mariadb_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(programs, "SHARE", (tmp_path,))
+    monkeypatch.setattr(programs, "_find", lambda *names, package: f"{names[0]} of {package}")
+
+    with pytest.raises(EmbeddedError, match="SQL files of mariadbd are missing"):
+        programs.find()
+
+
+def test_a_directory_for_sockets_that_cannot_be_made(file: Path) -> None:
+    with pytest.raises(EmbeddedError, match="cannot be made: Not a directory"):
+        sockets.ensure(file / "run")
+
+
+def test_a_directory_for_sockets_that_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path)
+
+    with pytest.raises(EmbeddedError, match="is a link or belongs to another user"):
+        sockets.ensure(tmp_path / "run")
+
+
+def test_no_place_for_sockets(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    monkeypatch.setattr(sockets, "ELSEWHERE", (str(file),))
+
+    with pytest.raises(EmbeddedError, match=f"no directory for sockets can be made in {file}"):
+        sockets._elsewhere()
+
+
+def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "err.log").mkdir()
+
+    with pytest.raises(EmbeddedError, match=r"err\.log cannot be written: Is a directory"):
+        log_file(tmp_path)
+
+
+def test_a_server_that_left_no_log_is_still_complained_of(tmp_path: Path) -> None:
+    assert last_complaint(tmp_path / "nothing", 0)
