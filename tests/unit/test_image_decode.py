@@ -280,3 +280,44 @@ def test_a_fax_that_would_be_too_long_keeps_its_pixels(tmp_path: Path) -> None:
     found, _ = decoded(tmp_path / "a.tif", "image/tiff", max_pixels=1_000_000)
 
     assert found.pixel_height == 1.0
+
+
+def floating(*values: float) -> Image.Image:
+    """A row of these brightnesses."""
+    image = Image.new("F", (len(values), 1))
+    image.putdata(values)
+    return image
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+def test_brightness_that_is_no_number_is_corrupt(value: float, tmp_path: Path) -> None:
+    floating(0.0, value, 1.0).save(tmp_path / "a.tif")
+
+    with pytest.raises(Unreadable) as caught:
+        decoded(tmp_path / "a.tif", "image/tiff")
+
+    assert caught.value.failure.code is DocumentErrorCode.CORRUPT
+
+
+@pytest.mark.parametrize("values", [(0.0, 1.0), (-5.0, 5.0), (0.0, 255.0)])
+def test_brightness_of_any_range_becomes_black_and_white(values: tuple[float, float], tmp_path: Path) -> None:
+    floating(*values).save(tmp_path / "a.tif")
+
+    _, image = decoded(tmp_path / "a.tif", "image/tiff")
+
+    assert image.getextrema() == (0, 255)
+
+
+def test_a_resolution_that_is_no_number_is_unknown(tmp_path: Path) -> None:
+    picture().save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as opened:
+        opened.info["dpi"] = (float("inf"), float("inf"))
+        assert decode._dpi(opened) is None
+
+
+@pytest.mark.parametrize("size", [(0, 10), (10, 0)])
+def test_a_picture_without_area_is_corrupt(size: tuple[int, int]) -> None:
+    with pytest.raises(Unreadable) as caught:
+        decode.check_size(*size, max_pixels=100)
+
+    assert caught.value.failure.code is DocumentErrorCode.CORRUPT

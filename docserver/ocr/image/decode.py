@@ -268,6 +268,6 @@ def _from_lab(image: Image.Image) -> Image.Image:
         ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), inMode="LAB", outMode="RGB"
     )
     converted: Image.Image | None = ImageCms.applyTransform(image, transform)
-    if converted is None:
-        raise ValueError("not converted")
+    # None is only for a transform in place.
+    assert converted is not None
     return converted
