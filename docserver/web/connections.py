@@ -266,10 +266,10 @@ def _limit(wanted: int) -> int:
     others = RESERVE + OTHER_DESCRIPTORS
     needed = 2 * wanted + others
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if resource.RLIM_INFINITY in (soft, hard):
+    if soft == resource.RLIM_INFINITY:
         return wanted
     if soft < needed:
-        soft = min(needed, hard)
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     affordable = max(1, (soft - others) // 2)
     if affordable < wanted:
