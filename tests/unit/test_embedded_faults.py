@@ -7,7 +7,7 @@ import pytest
 
 from docserver.embedded import locks, programs, sockets
 from docserver.embedded.locks import opened
-from docserver.embedded.server import EmbeddedError, last_complaint, log_file
+from docserver.embedded.server import EmbeddedError, failure, log_file
 
 
 @pytest.fixture
@@ -73,4 +73,4 @@ def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_server_that_left_no_log_is_still_complained_of(tmp_path: Path) -> None:
-    assert last_complaint(tmp_path / "nothing", 0)
+    assert str(failure("it did not start", tmp_path / "nothing", 0)) == "it did not start: its log is empty"
