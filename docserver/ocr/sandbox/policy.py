@@ -165,7 +165,8 @@ def _give_up_privileges() -> None:
     # The effective, permitted and inheritable sets for capabilities 0 to 31, and then the same for those above.
     sets = (ctypes.c_uint32 * 6)()
     if libc.capget(ctypes.byref(header), ctypes.byref(sets)) == 0:
-        remaining = sets[1] & DAC_READ_SEARCH
+        # An ordinary user has it only in the user namespace of its mounts, where it is of no use.
+        remaining = sets[1] & DAC_READ_SEARCH if os.geteuid() == 0 else 0
         libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)(remaining, remaining, 0, 0, 0, 0)))
 
 
