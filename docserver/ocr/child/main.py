@@ -78,7 +78,8 @@ def start(limits: Limits) -> None:
     """
     os.setsid()
     # When memory is short, the kernel shall end this process and not the server.
-    Path("/proc/self/oom_score_adj").write_text("1000")
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
     os.nice(NICENESS)
     if limits.sandbox is not SandboxMode.OFF:
         # The watchdog kills a process that has begun to use what is to spare.
