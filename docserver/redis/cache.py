@@ -76,7 +76,7 @@ class CachedJob:
         return self._with(deduplicated=True)
 
     def with_queue_position(self, position: int | None) -> "CachedJob":
-        """The job with its position: the number of jobs before it in the queue, None if it is not in the queue."""
+        """The job with its position: the number of turns before its own, None if it is not queued."""
         return self._with(queue_position=position)
 
     def _with(self, **changes: Any) -> "CachedJob":

@@ -18,9 +18,8 @@ CHECK_S = 2.0
 """A part that does not answer in this time is not ready."""
 
 FULL = "full"
-"""The state of the storage when uploads are refused for want of room. What was accepted is read, so it is no reason to
-send no requests here.
-"""
+"""The state of the storage while uploads are refused because the disk is nearly full. Everything else goes on, so the
+service still counts as ready."""
 
 States = dict[str, dict[str, str]]
 """The parts of the service, each with its `status`."""
@@ -30,9 +29,9 @@ NOT_REQUIRED = {"redis", "sandbox"}
 
 
 class Readiness:
-    """Checks each part of the service, one round at a time: the requests that come during a round get its outcome.
+    """Checks each part of the service. Requests that arrive during a check get its outcome.
 
-    So the checks have no queue, however many requests there are; nobody limits these requests.
+    Requests for health have no limit. So each part is asked once at a time, however many requests there are.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -90,7 +89,10 @@ async def languages(request: web.Request) -> web.Response:
     summary="Whether the service can do its work, and the state of each part",
     tag="system",
     schema=response_schemas.Health,
-    responses={200: "It can; it is degraded without Redis (slower) or a sandbox (less safe)", 503: "It cannot"},
+    responses={
+        200: "It can; it is degraded without Redis (slower), a sandbox (less safe), or room for uploads",
+        503: "It cannot",
+    },
 )
 async def readyz(request: web.Request) -> web.Response:
     status, states = await request.app[READINESS].check()
