@@ -137,7 +137,8 @@ class Maintenance:
         async with self._resources.maintenance_db.session() as cur:
             waiting = await self._waiting(cur)
             unfinished = await jobs.unfinished(cur, announced) if announced else set()
-        await queue.remove([job_id for job_id in announced if job_id not in unfinished])
+        if stale := [job_id for job_id in announced if job_id not in unfinished]:
+            await queue.remove(stale)
         added = await asyncio.gather(*(queue.announce(client, *job_ids) for client, job_ids in waiting.items()))
         if repeated := sum(added):
             log.info("announcements repeated", extra={"jobs": repeated})
