@@ -9,14 +9,15 @@ from docserver.errors import Unavailable
 
 @asynccontextmanager
 async def acquired(
-    lock: asyncio.Lock | asyncio.Semaphore, *, within_s: float, refusal: str, retry_after_s: int
+    lock: asyncio.Lock | asyncio.Semaphore, *, within_s: float, refusal: str, retry_after_s: int | None = None
 ) -> AsyncIterator[None]:
     """Hold the lock during the block. Raises Unavailable with the text `refusal` if the lock is not free in time."""
     try:
         async with asyncio.timeout(within_s):
             await lock.acquire()
     except TimeoutError as error:
-        raise Unavailable(refusal, headers={"Retry-After": str(retry_after_s)}) from error
+        headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
+        raise Unavailable(refusal, headers=headers) from error
     try:
         yield
     finally:

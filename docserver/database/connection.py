@@ -49,9 +49,6 @@ arrives. MySQL ends only SELECT in this way, MariaDB any statement."""
 WAITING_PER_CONNECTION = 8
 """Most callers that wait for each connection of a pool with `bounded_queue`. Further ones are refused at once."""
 
-RETRY_AFTER_S = 5
-"""Sent as Retry-After while the database does not answer."""
-
 NO_SUCH_TABLE = 1146
 """Error number of the server. All tables exist after the start, unless a backup of the database is being restored."""
 
@@ -138,7 +135,7 @@ def _unavailable(error: BaseException) -> DatabaseUnavailable:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     log.warning("database fault", extra={"fault": type(error).__name__, "number": number})
     kind = Contended if number in CONTENTION else StatementTooLong if number in TOO_LONG else DatabaseUnavailable
-    return kind("The database does not answer; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)})
+    return kind("The database does not answer; try again soon.")
 
 
 class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
@@ -238,7 +235,7 @@ class Database:
                 async with asyncio.timeout(self._timeout_s):
                     await connection.commit()
             except FAULTS as error:
-                raise CommitUnknown(_unavailable(error).detail, headers={"Retry-After": str(RETRY_AFTER_S)}) from error
+                raise CommitUnknown(_unavailable(error).detail) from error
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Cursor]:
@@ -281,8 +278,7 @@ class Database:
 
     async def _wait_for_turn(self, until: float) -> None:
         if self._waiting >= self._most_waiting:
-            detail = "Too many requests read from the database at the same time; try again soon."
-            raise DatabaseUnavailable(detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+            raise DatabaseUnavailable("Too many requests read from the database at the same time; try again soon.")
         self._waiting += 1
         try:
             async with asyncio.timeout_at(until):

@@ -19,7 +19,6 @@ from docserver.model import Job, Page
 log = logging.getLogger(__name__)
 
 MODULE = "docserver.formats.renderer"
-RETRY_AFTER_S = 5
 
 
 async def render(
@@ -102,12 +101,9 @@ def _failed(status: int, output: str) -> ServiceError:
 
 
 def _not_made() -> Unavailable:
-    return Unavailable("The result could not be made; try again.", headers={"Retry-After": str(RETRY_AFTER_S)})
+    return Unavailable("The result could not be made; try again.")
 
 
 def disk_full() -> Unavailable:
     """The answer to a request for a large result for which the disk has no room."""
-    return Unavailable(
-        "There is not enough disk space for such a large result; request fewer pages.",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )
+    return Unavailable("There is not enough disk space for such a large result; request fewer pages.")

@@ -21,17 +21,18 @@ LARGE_RESULT_BYTES = 2_000_000
 20 full pages."""
 
 SMALL_WORK = 200_000
-"""Results of at most this weight (see `TextFormat.weight`) are written in a thread. This takes up to a tenth of a
-second, as long as it takes to start a process. A thread slows down the event loop: both need the interpreter."""
+"""A result is small if its stored bytes times `TextFormat.weight` are at most this. It is written in a thread, in up to
+a tenth of a second, as long as it takes to start a process. A thread slows down the event loop: both need the
+interpreter."""
 
 TINY_WORK = 4_000
-"""Results of at most this weight are written at once, in two milliseconds. Handing one to a thread takes a quarter of
-a millisecond."""
+"""Up to this much, a result is written at once, in two milliseconds. Handing it to a thread takes a quarter
+of a millisecond."""
 
 SMALL_AT_ONCE = 4
 LARGE_AT_ONCE = 2
-"""Most results of either kind that are loaded and written at the same time. While some small ones are loaded, others
-are written. With two large ones, the next does not wait for the whole of the largest."""
+"""Most results of either kind that are loaded and written at the same time. Threads write half of the small ones, while
+the others are loaded. With two large ones, the next does not wait for the whole of the largest."""
 
 TURN_S = 30.0
 """Longest wait of a result for those before it."""
@@ -41,8 +42,6 @@ WRITING_S = 60.0
 
 GROWTH = 10
 """How many times as large as its stored pages a large result becomes, as ALTO of pages full of short words."""
-
-RETRY_AFTER_S = 5
 
 
 class ResultWriter:
@@ -111,7 +110,7 @@ def _etag(digest: str) -> str:
 
 def _turn(semaphore: asyncio.Semaphore) -> AbstractAsyncContextManager[None]:
     refusal = "Too many results are being made; try again soon, or request fewer pages."
-    return exclusive.acquired(semaphore, within_s=TURN_S, refusal=refusal, retry_after_s=RETRY_AFTER_S)
+    return exclusive.acquired(semaphore, within_s=TURN_S, refusal=refusal)
 
 
 @asynccontextmanager
@@ -122,6 +121,4 @@ async def _in_time() -> AsyncGenerator[None, None]:
     except TimeoutError as error:
         if not timeout.expired():
             raise
-        raise Unavailable(
-            "The result takes too long; request fewer pages.", headers={"Retry-After": str(RETRY_AFTER_S)}
-        ) from error
+        raise Unavailable("The result takes too long; request fewer pages.") from error

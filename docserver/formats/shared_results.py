@@ -19,8 +19,6 @@ MAX_ETAGS = 10_000
 """Most results whose ETag is remembered, so that a client that has this version needs no new result. They take about
 three megabytes."""
 
-RETRY_AFTER_S = 5
-
 
 @dataclass(slots=True)
 class _Entry:
@@ -123,6 +121,4 @@ class SharedResults:
                 total -= file.size
                 self._drop(key, entry)
         if total >= MAX_FILE_BYTES_IN_SUM:
-            raise Unavailable(
-                "Too many large results are being read; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
-            )
+            raise Unavailable("Too many large results are being read; try again soon.")

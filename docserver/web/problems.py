@@ -13,7 +13,7 @@ from docserver.web.keys import REQUEST_ID
 CONTENT_TYPE = "application/problem+json"
 
 RETRY_AFTER_S = "5"
-"""How long a client should wait after a 503 if the error does not say."""
+"""The Retry-After of a 503, in seconds, if its error has none."""
 
 SERVER = "docserver"
 """The whole Server header: it names neither a version nor a library."""

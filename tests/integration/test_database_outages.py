@@ -24,11 +24,10 @@ async def test_a_statement_that_takes_too_long_is_given_up(make_db: MakeDatabase
     db = make_db(size=1, timeout_s=1.0)
 
     async with in_time():
-        with pytest.raises(DatabaseUnavailable) as refused:
+        with pytest.raises(DatabaseUnavailable):
             async with db.session() as cur:
                 await cur.execute("SELECT SLEEP(1000)")
 
-    assert int(refused.value.headers["Retry-After"]) > 0
     await db.ping()
 
 
@@ -188,7 +187,6 @@ async def test_a_commit_without_an_answer_is_unknown_and_tells_nothing_of_its_ou
             await deletions.remember(cur, document_id, job_ids=[])
 
     assert (unknown.value.status, unknown.value.code) == (503, "database_unavailable")
-    assert int(unknown.value.headers["Retry-After"]) > 0
     assert await remembered(db, document_id) is carried_out
     proxy.loses_answer_to = None
     await pool.ping()

@@ -183,10 +183,9 @@ async def test_at_the_limit_of_open_files_unused_ones_are_dropped_and_then_furth
         (await get(key)).close()
     assert open_files(tmp_path) == 2
     first, second = await get(10), await get(11)
-    with pytest.raises(Unavailable) as refusal:
+    with pytest.raises(Unavailable):
         await get(12)
 
-    assert int(refusal.value.headers["Retry-After"]) > 0
     again = await get(11)
     for made in (first, second, again):
         made.close()
@@ -251,10 +250,9 @@ async def test_the_process_ends_when_the_server_was_killed(place: Path) -> None:
 
 
 async def test_after_a_process_was_killed_the_next_result_is_made(writer: ResultWriter) -> None:
-    with pytest.raises(Unavailable) as refusal:
+    with pytest.raises(Unavailable):
         await writer.shared.get(1, lambda: write(writer, slow_format.killed()))
 
-    assert int(refusal.value.headers["Retry-After"]) > 0
     made = await writer.shared.get(1, lambda: write(writer, TXT))
     assert whole(made) == b"words\fwords\fwords\fwords"
     made.close()
@@ -311,9 +309,8 @@ async def test_a_result_whose_turn_does_not_come_or_that_takes_too_long_is_refus
     for _ in range(result_writer.LARGE_AT_ONCE):
         await writer._large_turn.acquire()
 
-    with pytest.raises(Unavailable, match="Too many results") as refusal:
+    with pytest.raises(Unavailable, match="Too many results"):
         await write(writer, waiting)
 
-    assert int(refusal.value.headers["Retry-After"]) > 0
     for _ in range(result_writer.LARGE_AT_ONCE):
         writer._large_turn.release()
