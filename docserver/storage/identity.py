@@ -6,11 +6,11 @@ the database's.
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from docserver.model import parse_id
+from docserver.storage.directories import sync
 
 
 class IdentityError(Exception):
@@ -65,7 +65,7 @@ class IdentityFiles:
         finally:
             new.unlink(missing_ok=True)
         for directory in (self._path, self._path.parent):
-            _sync(directory)
+            sync(directory)
 
 
 def _link(new: Path, path: Path) -> None:
@@ -79,10 +79,9 @@ def _link(new: Path, path: Path) -> None:
 
 
 def _read(path: Path) -> UUID | None:
-    text = None
-    with suppress(FileNotFoundError):
+    try:
         text = path.read_bytes().decode(errors="replace")
-    if text is None:
+    except FileNotFoundError:
         return None
     identity = parse_id(text.strip())
     if identity is None:
@@ -90,11 +89,3 @@ def _read(path: Path) -> UUID | None:
             f"the file {path} is damaged: restore it from a backup, or delete it and run `docserver adopt`"
         )
     return identity
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,6 +20,7 @@ from docserver.model import parse_id
 from docserver.room import FULL, UNLIMITED, Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
+from docserver.storage.directories import sync
 from docserver.storage.quarantine import Quarantine, StoredFile
 
 WRITE_BYTES = 1 << 18
@@ -28,14 +29,14 @@ WRITE_BYTES = 1 << 18
 RETRY_AFTER_S = 10
 """Retry-After when the disk fails. It is long because an operator has to repair the disk."""
 
-log = logging.getLogger("docserver.storage")
-T = TypeVar("T")
-
 READ_BYTES = 1 << 20
 """Bytes of an original that are read and hashed in one step of a thread; a step takes about a millisecond."""
 
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """Errors of opening or reading a file that say nothing about the file."""
+
+log = logging.getLogger("docserver.storage")
+T = TypeVar("T")
 
 
 class LocalStorage:
@@ -81,7 +82,7 @@ class LocalStorage:
     async def path(self, document_id: UUID) -> Path:
         path = self._place(document_id)
         if not await asyncio.to_thread(path.is_file):
-            # The database was restored, or another service takes our documents for unknown ones.
+            # While its document was unknown, as after a restore of an older database, it may have been quarantined.
             await self.quarantine.put_back([document_id])
             if not await asyncio.to_thread(path.is_file):
                 raise FileNotFoundError(document_id)
@@ -106,7 +107,7 @@ class LocalStorage:
     async def older_than(self, age_s: float) -> AsyncIterator[Mapping[UUID, StoredFile]]:
         now = await asyncio.to_thread(self._now)
         for directory in await asyncio.to_thread(lambda: list(self._originals.iterdir())):
-            yield await asyncio.to_thread(_older_than, directory, age_s, now)
+            yield await asyncio.to_thread(_originals_older_than, directory, age_s, now)
 
     async def discard_abandoned(self, age_s: float) -> int:
         return await asyncio.to_thread(self._discard_abandoned, age_s)
@@ -135,7 +136,7 @@ class LocalStorage:
 
     def _discard_abandoned(self, age_s: float) -> int:
         moment = self._now() - age_s
-        abandoned = [path for path in self._incoming.iterdir() if _older(path, moment)]
+        abandoned = [path for path in self._incoming.iterdir() if _is_older(path, moment)]
         for path in abandoned:
             path.unlink(missing_ok=True)
         return len(abandoned)
@@ -248,20 +249,12 @@ async def _remove(path: Path) -> None:
 def _move(source: Path, target: Path) -> None:
     with suppress(FileExistsError):
         target.parent.mkdir(mode=0o700)
-        _sync_directory(target.parent.parent)
+        sync(target.parent.parent)
     source.rename(target)
-    _sync_directory(target.parent)
+    sync(target.parent)
 
 
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _older_than(directory: Path, age_s: float, now: float) -> dict[UUID, StoredFile]:
+def _originals_older_than(directory: Path, age_s: float, now: float) -> dict[UUID, StoredFile]:
     """The originals in this directory that are older."""
     files = {}
     for path in directory.glob("*"):
@@ -273,7 +266,7 @@ def _older_than(directory: Path, age_s: float, now: float) -> dict[UUID, StoredF
     return files
 
 
-def _older(path: Path, moment: float) -> bool:
+def _is_older(path: Path, moment: float) -> bool:
     try:
         return path.stat().st_mtime < moment
     except FileNotFoundError:

@@ -65,7 +65,7 @@ ACCEPT = (
     Point("the upload is on disk", "storage.local:LocalStorage.receive"),
     Point("before the file gets its name", "storage.local:LocalStorage.keep", "before"),
     # An upload syncs two directories.
-    Point("renamed, not synced", "storage.local:_sync_directory", "before", at_call=2),
+    Point("renamed, not synced", "storage.local:sync", "before", at_call=2),
     Point("the file is kept", "storage.local:LocalStorage.keep"),
     Point("the document is inserted", "database.tables.documents:insert"),
     Point("the job is inserted", "database.tables.jobs:insert"),

@@ -91,8 +91,12 @@ async def test_the_same_document_is_known_again_until_another_model_is_installed
     assert anew["job_id"] != first["job_id"]
 
 
-async def test_those_that_can_be_chosen_are_listed(client: Client) -> None:
+async def test_the_installed_languages_are_listed_with_the_default_and_those_that_auto_chooses_from(
+    client: Client,
+) -> None:
     offered = await get(client, "/v1/languages")
 
+    assert offered["default"] == "eng"
+    assert offered["installed"] == sorted(offered["installed"])
     assert {"deu", "eng", "rus"} <= set(offered["auto"]) <= set(offered["installed"])
     assert offered["auto"] == sorted(offered["auto"])
