@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from docserver.database.connection import Database
+from docserver.database.tables import deployment
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
 from docserver.ocr.engine import Engine, check_default_languages
 from docserver.ocr.engine import describe as describe_engine
@@ -122,7 +123,8 @@ def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]
     """The pools of `Resources`, by name. Each kind of work has connections of its own, so none can take another's."""
     size, timeout_s = settings.mysql_pool_size, settings.mysql_timeout_s
     for_clients = max(1, (size - 2) // 4)
-    pool = partial(Database, settings.mysql_url, identity=identity)
+    check = partial(deployment.require, database=identity) if identity else None
+    pool = partial(Database, settings.mysql_url, check=check)
     # Half the time is plenty for statements that find rows by id, and enough for a list that a person waits for.
     read = partial(pool, size=for_clients, timeout_s=timeout_s / 2, bounded_queue=True)
     return {

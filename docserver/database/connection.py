@@ -9,10 +9,9 @@ import logging
 import math
 import ssl
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
-from uuid import UUID
 
 import aiomysql
 from pymysql.constants import CLIENT
@@ -184,35 +183,23 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
     return connection
 
 
-async def _require_identity(connection: Any, identity: UUID) -> None:
-    """Close the connection and raise ConnectionError if this is another database."""
-    try:
-        async with connection.cursor() as cursor:
-            await cursor.execute("SELECT database_identity FROM deployment")
-            rows = await cursor.fetchall()
-    except ProgrammingError:
-        # A database without this table was never used by docserver, or its backup is just being restored.
-        rows = []
-    except BaseException:
-        connection.close()
-        raise
-    if [row["database_identity"] for row in rows] != [identity.bytes]:
-        connection.close()
-        log.error("the database is not the one that this process started with: restore that one, or restart docserver")
-        raise ConnectionError
-
-
 class Database:
     """A pool of at most `size` connections. It opens them when needed, so the server may be down when it is created."""
 
     def __init__(
-        self, url: str, *, size: int, timeout_s: float, bounded_queue: bool = False, identity: UUID | None = None
+        self,
+        url: str,
+        *,
+        size: int,
+        timeout_s: float,
+        bounded_queue: bool = False,
+        check: Callable[[Cursor], Awaitable[None]] | None = None,
     ) -> None:
         """`timeout_s` is the longest wait for a connection, and for each statement. With `bounded_queue`, only a few
-        callers may wait for a connection. With `identity`, connections to any other database are refused: somebody may
-        replace it while this process runs.
+        callers may wait for a connection. `check` runs on each new connection, and raises DatabaseUnavailable if it
+        must not be used.
         """
-        self._identity = identity
+        self._check = check
         self.address = Address.parse(url)
         self._timeout_s = timeout_s
         self._free = asyncio.Semaphore(size)
@@ -301,12 +288,19 @@ class Database:
                         connection.close()
                         raise
                     connection.close()
-                connection = await connect(self.address, timeout_s=self._timeout_s, database=self.address.database)
-                if self._identity:
-                    await _require_identity(connection, self._identity)
-                return connection
+                return await self._connect()
         except FAULTS as error:
             raise _unavailable(error) from error
+
+    async def _connect(self) -> Any:
+        connection = await connect(self.address, timeout_s=self._timeout_s, database=self.address.database)
+        if self._check:
+            try:
+                await self._check(Cursor(connection, self._timeout_s))
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
     async def _lives(self, connection: Any, *, idle_s: float) -> bool:
         if connection.closed or connection._reader.at_eof():  # noqa: SLF001 - the driver's own pool does the same

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
@@ -30,6 +31,13 @@ def put_original(data_dir: Path, document_id: UUID) -> Path:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"content")
     return path
+
+
+def database_of(settings: Settings) -> Database:
+    """A pool as a running service has it: it accepts no other database."""
+    identity = IdentityFiles(settings.data_dir).database()
+    assert identity
+    return Database(settings.mysql_url, size=2, timeout_s=10, check=partial(deployment.require, database=identity))
 
 
 @pytest.fixture
@@ -213,8 +221,7 @@ async def test_a_database_that_is_exchanged_while_the_service_runs_gets_no_more_
     settings: Settings, change: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     await identify(settings)
-    files = IdentityFiles(settings.data_dir)
-    db = Database(settings.mysql_url, size=2, timeout_s=10, identity=files.database())
+    db = database_of(settings)
     async with db.session() as cur:
         await cur.execute(change)
         with pytest.raises(DatabaseUnavailable):
@@ -226,7 +233,7 @@ async def test_a_database_that_is_exchanged_while_the_service_runs_gets_no_more_
 
 async def test_a_database_without_tables_is_not_the_one_that_was_there(settings: Settings, other: Settings) -> None:
     await identify(other)
-    db = Database(other.mysql_url, size=2, timeout_s=10, identity=IdentityFiles(other.data_dir).database())
+    db = database_of(other)
     async with db.session() as cur:
         await cur.execute("DROP TABLE deployment")
         with pytest.raises(DatabaseUnavailable):

@@ -1,9 +1,13 @@
 """The SQL of `deployment`: the identities of this database and of its data directory, in one row."""
 
+import logging
 from uuid import UUID
 
 from docserver.database.connection import Cursor
+from docserver.errors import DatabaseUnavailable
 from docserver.model import Identity
+
+log = logging.getLogger("docserver.db")
 
 
 async def find(cur: Cursor) -> Identity | None:
@@ -11,6 +15,14 @@ async def find(cur: Cursor) -> Identity | None:
     await cur.execute("SELECT directory_identity, database_identity FROM deployment WHERE number = 1")
     row = cur.row()
     return Identity(UUID(bytes=row["directory_identity"]), UUID(bytes=row["database_identity"])) if row else None
+
+
+async def require(cur: Cursor, database: UUID) -> None:
+    """Raise DatabaseUnavailable if this is not the database with this identity: somebody may have replaced it."""
+    identity = await find(cur)
+    if identity is None or identity.database != database:
+        log.error("the database is not the one that this process started with: restore that one, or restart docserver")
+        raise DatabaseUnavailable("The database does not answer; try again soon.")
 
 
 async def insert_if_missing(cur: Cursor, identity: Identity) -> None:
