@@ -57,7 +57,7 @@ class Rate:
     def parse(cls, text: str) -> "Rate":
         quota, _, window = text.partition("/")
         rate = cls(int(quota), int(window))
-        if rate.quota < 1 or rate.window_s < 1:
+        if not (1 <= rate.quota <= MOST_TOKENS and 1 <= rate.window_s <= TEN_YEARS_S):
             raise ValueError(text)
         return rate
 
@@ -75,9 +75,19 @@ ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "r
 """The rate-limited routes, under the names that `DOCSERVER_RATE_LIMIT_COSTS` uses."""
 
 
-def _setting(default: Any, meaning: str, *, least: float | None = None) -> Any:
-    """A field of `Settings`; `least` is the smallest value of a number."""
-    return field(default=default, metadata={"meaning": meaning, "least": least})
+DAY_S = 86_400
+"""The most of any timeout: nobody means more, and system calls and databases refuse numbers that are much larger."""
+
+TEN_YEARS_S = 3650 * DAY_S
+"""The most of the times for which something is kept."""
+
+MOST_TOKENS = 1_000_000_000
+"""The most tokens of a bucket, and of one request."""
+
+
+def _setting(default: Any, meaning: str, *, least: float | None = None, most: float | None = None) -> Any:
+    """A field of `Settings`; `least` and `most` are the bounds of a number."""
+    return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
 
 
 @dataclass(frozen=True)
@@ -86,22 +96,31 @@ class Settings:
 
     # The settings that most installations set.
     host: str = _setting("127.0.0.1", "address that the API listens on")
-    port: int = _setting(8000, "port that the API listens on", least=0)
+    port: int = _setting(8000, "port that the API listens on", least=0, most=65_535)
     data_dir: Path = _setting(Path("./data"), "originals, scratch space, and the embedded servers' files")
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
     mysql_url: str = _setting("", "mysql://user:password@host:port/database or mysql:///database?unix_socket=…")
     redis_url: str = _setting("", "redis://…, rediss://… or unix://…")
     slots: int = _setting(
-        -1, "pages that this process reads at the same time; 0: an API alone, -1: one per usable core", least=-1
+        -1,
+        "pages that this process reads at the same time; 0: an API alone, -1: one per usable core",
+        least=-1,
+        most=1024,
     )
     languages: str = _setting("eng", "languages of uploads that name none, as in eng+deu, or auto")
-    max_upload_mb: float = _setting(100.0, "largest upload in megabytes (10^6 bytes)", least=0.001)
-    max_pages: int = _setting(2000, "most pages of one document", least=1)
+    max_upload_mb: float = _setting(100.0, "largest upload in megabytes (10^6 bytes)", least=0.001, most=100_000)
+    max_pages: int = _setting(2000, "most pages of one document", least=1, most=1_000_000)
     min_free_mb: float = _setting(
-        500.0, "free space of the data directory's disk below which uploads are refused; at most a tenth of it", least=0
+        500.0,
+        "free space of the data directory's disk below which uploads are refused; at most a tenth of it",
+        least=0,
+        most=1_000_000_000,
     )
     retention_s: int = _setting(
-        0, "seconds to keep a document and its results if its upload does not set expires_in; 0: forever", least=0
+        0,
+        "seconds to keep a document and its results if its upload does not set expires_in; 0: forever",
+        least=0,
+        most=TEN_YEARS_S,
     )
     deduplicate: bool = _setting(
         default=True, meaning="if a client uploads the same bytes with the same options again, return its earlier job"
@@ -119,21 +138,33 @@ class Settings:
         SandboxMode.PREFER, "confine OCR processes by Landlock and seccomp: prefer, require (else refuse to start), off"
     )
     clients_per_process: int = _setting(
-        10, "clients whose documents one OCR process may read, before a new one takes its place", least=1
+        10,
+        "clients whose documents one OCR process may read, before a new one takes its place",
+        least=1,
+        most=1_000_000,
     )
-    page_timeout_s: float = _setting(120.0, "longest time to open a document, and to read one page", least=0.1)
+    page_timeout_s: float = _setting(
+        120.0, "longest time to open a document, and to read one page", least=0.1, most=DAY_S
+    )
     pdf_timeout_s: float = _setting(
-        120.0, "longest time to make a searchable PDF, and longest wait before that", least=0.1
+        120.0, "longest time to make a searchable PDF, and longest wait before that", least=0.1, most=DAY_S
     )
-    page_tries: int = _setting(3, "tries for a page that ran out of time or memory, or crashed its process", least=1)
-    chunk_pages: int = _setting(1, "pages of one document that a slot takes before others get their turn", least=1)
-    child_memory_mb: int = _setting(2048, "address space of an OCR process and of each program it starts", least=256)
-    max_page_mp: float = _setting(150.0, "most megapixels of one page", least=1)
-    pdf_dpi: int = _setting(300, "resolution at which PDF pages are drawn for reading", least=72)
+    page_tries: int = _setting(
+        3, "tries for a page that ran out of time or memory, or crashed its process", least=1, most=1000
+    )
+    chunk_pages: int = _setting(
+        1, "pages of one document that a slot takes before others get their turn", least=1, most=1_000_000
+    )
+    child_memory_mb: int = _setting(
+        2048, "address space of an OCR process and of each program it starts", least=256, most=1_000_000
+    )
+    max_page_mp: float = _setting(150.0, "most megapixels of one page", least=1, most=10_000)
+    pdf_dpi: int = _setting(300, "resolution at which PDF pages are drawn for reading", least=72, most=2400)
     review_below: float = _setting(
         80.0,
         "confidence, 0 to 100, below which needs_review lists a page; 0: none but pages that have marks and no text",
         least=0,
+        most=100,
     )
 
     # Settings for experts: clients.
@@ -142,27 +173,27 @@ class Settings:
     )
     rate_limit_reads: Rate = _setting(Rate(1200, 60), "reads of one client: tokens/seconds")
     rate_limit_costs: Costs = _setting((), "tokens that one request to a route takes, if not 1, as in upload=5,list=2")
-    max_connections: int = _setting(1000, "connections of clients at the same time", least=1)
-    keepalive_s: float = _setting(75.0, "longest pause between two requests of a connection", least=0.1)
+    max_connections: int = _setting(1000, "connections of clients at the same time", least=1, most=1_000_000)
+    keepalive_s: float = _setting(75.0, "longest pause between two requests of a connection", least=0.1, most=DAY_S)
     request_timeout_s: float = _setting(
-        30.0, "longest time to answer a request, on top of the wait it asks for", least=0.1
+        30.0, "longest time to answer a request, on top of the wait it asks for", least=0.1, most=DAY_S
     )
-    wait_limit_s: float = _setting(60.0, "longest ?wait= that is granted", least=0)
+    wait_limit_s: float = _setting(60.0, "longest ?wait= that is granted", least=0, most=DAY_S)
     body_timeout_s: float = _setting(
-        60.0, "longest silence of a client in the middle of its upload or download", least=0.1
+        60.0, "longest silence of a client in the middle of its upload or download", least=0.1, most=DAY_S
     )
-    upload_timeout_s: float = _setting(1800.0, "longest time for one upload or download", least=0.1)
+    upload_timeout_s: float = _setting(1800.0, "longest time for one upload or download", least=0.1, most=DAY_S)
 
     # Settings for experts: database, Redis, and workers.
-    mysql_pool_size: int = _setting(16, "most database connections of one process", least=5)
-    mysql_timeout_s: float = _setting(10.0, "longest wait for one database statement", least=0.1)
-    redis_timeout_s: float = _setting(1.0, "longest wait for one Redis command", least=0.05)
-    lease_s: float = _setting(30.0, "time after which the pages of a silent worker pass to others", least=1)
-    maintenance_s: float = _setting(5.0, "time between two rounds of maintenance", least=0.1)
+    mysql_pool_size: int = _setting(16, "most database connections of one process", least=5, most=10_000)
+    mysql_timeout_s: float = _setting(10.0, "longest wait for one database statement", least=0.1, most=DAY_S)
+    redis_timeout_s: float = _setting(1.0, "longest wait for one Redis command", least=0.05, most=DAY_S)
+    lease_s: float = _setting(30.0, "time after which the pages of a silent worker pass to others", least=1, most=DAY_S)
+    maintenance_s: float = _setting(5.0, "time between two rounds of maintenance", least=0.1, most=DAY_S)
     quarantine_s: int = _setting(
-        1_209_600, "seconds to keep an original that no document knows, before it is deleted", least=0
+        1_209_600, "seconds to keep an original that no document knows, before it is deleted", least=0, most=TEN_YEARS_S
     )
-    grace_s: float = _setting(25.0, "time that SIGTERM leaves to finish the pages being read", least=0)
+    grace_s: float = _setting(25.0, "time that SIGTERM leaves to finish the pages being read", least=0, most=DAY_S)
 
     @property
     def slot_count(self) -> int:
@@ -201,13 +232,16 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
         text = (values.get(variable(setting.name)) or "").strip()
         if not text:
             continue
-        kind, meaning, least = kinds[setting.name], setting.metadata["meaning"], setting.metadata["least"]
+        kind, meaning = kinds[setting.name], setting.metadata["meaning"]
+        least, most = setting.metadata["least"], setting.metadata["most"]
         try:
             value = _parse(kind, text)
         except (ValueError, RuntimeError) as error:
             raise SettingsError(f"{variable(setting.name)} must be {_expected(kind)} ({meaning})") from error
         if least is not None and value < least:
             raise SettingsError(f"{variable(setting.name)} must be at least {least:g} ({meaning})")
+        if most is not None and value > most:
+            raise SettingsError(f"{variable(setting.name)} must be at most {most} ({meaning})")
         given[setting.name] = value
     settings = Settings(**given)
     _check(settings)
@@ -251,8 +285,6 @@ def _check(settings: Settings) -> None:
     for name, values in CHOICES.items():
         if getattr(settings, name) not in values:
             raise SettingsError(f"{variable(name)} must be one of {', '.join(values)}")
-    if settings.port > 65535:
-        raise SettingsError(f"{variable('port')} must be at most 65535")
     _check_url("mysql_url", settings.mysql_url, schemes=("mysql://",))
     _check_url("redis_url", settings.redis_url, schemes=("redis://", "rediss://", "unix://"))
 
@@ -275,8 +307,12 @@ def _parse(kind: Any, text: str) -> Any:
     if kind is Rate:
         return Rate.parse(text)
     if kind is Path:
+        # Bytes of the environment that are no UTF-8 can be neither logged nor handed to the servers.
+        text.encode()
         # For a path such as ~user, expanduser() raises RuntimeError if the user does not exist.
         return Path(text).expanduser()
+    if kind is str and not text.isprintable():
+        raise ValueError(text)
     if kind in (int, float, str, SandboxMode):
         return _finite(kind(text))
     list_parsers: dict[Any, Callable[[str], Any]] = {
@@ -295,7 +331,7 @@ def _finite(value: float | str) -> float | str:
 
 def _parse_cost(text: str) -> tuple[str, int]:
     route, _, cost = text.partition("=")
-    if route.strip() not in ROUTES or int(cost) < 0:
+    if route.strip() not in ROUTES or not 0 <= int(cost) <= MOST_TOKENS:
         raise ValueError(text)
     return route.strip(), int(cost)
 
@@ -329,6 +365,7 @@ def _expected(kind: Any) -> str:
         int: "a whole number",
         float: "a number",
         Path: "a path",
+        str: "printable text",
         Rate: "tokens/seconds, as in 60/60",
         tuple[Network, ...]: "networks, as in 10.0.0.0/8,::1/128",
         Hosts: "host names, as in localhost,docs.example.org,*.example.org, or *",

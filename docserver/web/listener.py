@@ -1,6 +1,7 @@
 """The listening socket. It is open from the start of the process; the application that answers can be replaced."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -9,7 +10,7 @@ from ipaddress import ip_address
 
 from aiohttp import web
 
-from docserver.settings import Settings
+from docserver.settings import Settings, SettingsError, variable
 from docserver.web.admission import Admission
 from docserver.web.connections import Connection, Connections
 from docserver.web.hosts import AllowedHosts
@@ -55,9 +56,14 @@ class Listener:
 
     async def _bind(self) -> asyncio.Server:
         settings = self._settings
-        server = await asyncio.get_running_loop().create_server(
-            self._protocol, settings.host, settings.port, backlog=BACKLOG, start_serving=False
-        )
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                self._protocol, settings.host, settings.port, backlog=BACKLOG, start_serving=False
+            )
+        except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise SettingsError(f"{variable('host')} must be an address of this machine, or its name") from error
+            raise
         for bound in server.sockets:
             # Accepted connections inherit this option. With it, the kernel closes the connection of a client that does
             # not read its answer.
@@ -83,7 +89,9 @@ def _is_local(server: asyncio.Server) -> bool:
 
 @asynccontextmanager
 async def listening(settings: Settings) -> AsyncIterator[Listener]:
-    """A listener that is closed at the end of the block. The first `serve` starts to listen, and may raise OSError."""
+    """A listener that is closed at the end of the block. The first `serve` starts to listen, and may raise OSError, or
+    SettingsError if the host is none of this machine.
+    """
     listener = Listener(settings)
     try:
         yield listener

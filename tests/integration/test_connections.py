@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from docserver.resources import Resources
+from docserver.settings import Settings, SettingsError
 from docserver.web import connections
 from docserver.web.app import make_app
 from docserver.web.connections import OTHER_DESCRIPTORS
@@ -219,3 +220,10 @@ async def test_a_client_that_waits_for_100_continue_is_told_to_go_on(serve: Serv
         accepted = await sender.answer()
 
     assert accepted.status == 202
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nonsense.invalid"])
+async def test_a_host_that_is_not_this_machine_is_a_wrong_setting(settings: Settings, host: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DOCSERVER_HOST must be an address of this machine"):
+        async with listening(replace(settings, host=host)) as listener:
+            await listener.serve(web.Application())

@@ -72,12 +72,17 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("port", "80.5", "a whole number"),
         ("port", "65536", "at most 65535"),
         ("data_dir", "~nobody-of-this-name/data", "a path"),
+        ("data_dir", "/data/\udcff", "a path"),
         ("lease_s", "soon", "a number"),
         ("embedded", "perhaps", "on or off"),
         ("rate_limit_default", "60", "tokens/seconds"),
         ("rate_limit_default", "0/60", "tokens/seconds"),
         ("rate_limit_reads", "60/0", "tokens/seconds"),
         ("rate_limit_reads", "1/2/3", "tokens/seconds"),
+        ("rate_limit_default", "99999999999999999999/60", "tokens/seconds"),
+        ("rate_limit_default", "60/99999999999999999999", "tokens/seconds"),
+        ("rate_limit_costs", "upload=99999999999999999999", "upload=5"),
+        ("host", "127.0.0.1\nexample.org", "printable text"),
         ("rate_limit_costs", "upload", "upload=5"),
         ("rate_limit_costs", "nothing=1", "job, result"),
         ("rate_limit_costs", "upload=-1", "upload=5"),
@@ -126,6 +131,17 @@ def test_a_number_below_its_minimum_is_refused_and_the_minimum_taken(name: str) 
         loaded(**{name: str(least - 1) if whole else f"{least * 0.99 - 0.0001:f}"})
 
     assert getattr(accepted, name) == least
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_number_above_its_maximum_is_refused_and_the_maximum_taken(name: str) -> None:
+    most = next(setting.metadata["most"] for setting in fields(Settings) if setting.name == name)
+
+    accepted = loaded(**{name: str(most)})
+    with pytest.raises(SettingsError, match=rf"^{variable(name)} must be at most {most}"):
+        loaded(**{name: "99999999999999999999"})
+
+    assert getattr(accepted, name) == most
 
 
 def test_what_must_be_positive_has_a_minimum() -> None:
