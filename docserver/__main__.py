@@ -33,6 +33,9 @@ COLLECT_AFTER = 10_000
 """Number of new objects that starts a garbage collection. A few dozen requests create that many; they take a few
 megabytes at most."""
 
+OPERATORS_COMMANDS = ("migrate", "adopt", "quarantine")
+"""The commands that do one thing and end."""
+
 log = logging.getLogger("docserver.main")
 T = TypeVar("T")
 
@@ -50,7 +53,7 @@ def main() -> None:
     os.environ.setdefault("LOGNAME", "docserver")
     try:
         settings = load()
-        if options.embedded:
+        if options.embedded or (options.command in OPERATORS_COMMANDS and _has_private_servers(settings)):
             settings = replace(settings, embedded=True)
         if not settings.embedded:
             _require_servers(settings)
@@ -68,6 +71,11 @@ def main() -> None:
         case _:
             _run(_serve(settings, api=not options.worker_only), settings)
             log.info("stopped")
+
+
+def _has_private_servers(settings: Settings) -> bool:
+    """True if no database is set, and the data directory has a private one. Log lines name commands without options."""
+    return not settings.mysql_url and (settings.data_dir / "mysql").is_dir()
 
 
 def _parser() -> argparse.ArgumentParser:

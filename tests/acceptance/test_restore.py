@@ -44,7 +44,7 @@ async def test_what_exists_on_either_side_is_there_after_a_restore_of_the_other(
 
     replace_by(data_dir, backup, "mysql")
     make_old(data_dir)
-    status, listed, said = await run_command(environment, "quarantine", "list", "--embedded")
+    status, listed, said = await run_command(environment, "quarantine", "list")
     assert (status, said) == (0, "")
     assert [line.split()[0] for line in listed.splitlines()] == [new["document_id"]]
     await service.start()
