@@ -18,6 +18,7 @@ from docserver.identity import still_agree
 from docserver.jobs import notify, transitions
 from docserver.jobs.turns import clients_in_turn
 from docserver.resources import Resources
+from docserver.storage.identity import IdentityError
 
 log = logging.getLogger("docserver.maintenance")
 
@@ -57,6 +58,7 @@ class Maintenance:
         self._files_at = 0.0
         self._originals = OriginalsCheck(resources)
         self._agreed = True
+        self._not_deletable: set[UUID] = set()
         self._queue_cursor = 0
         self._announced_for: str | None = None
         # Leases that ran out count as lost only from this time on. Each round that fails without the database moves it
@@ -100,11 +102,16 @@ class Maintenance:
             await self._check_files()
 
     async def _sides_agree(self) -> bool:
-        agree = await still_agree(self._resources.maintenance_db, self._resources.settings.data_dir)
+        error = None
+        try:
+            agree = await still_agree(self._resources.maintenance_db, self._resources.settings.data_dir)
+        except IdentityError as caught:
+            agree, error = False, caught
         if self._agreed and not agree:
             log.error(
                 "maintenance does nothing: the data directory and the database do not belong together; restore or "
-                "mount the right ones and restart docserver"
+                "mount the right ones and restart docserver",
+                extra={"fault": str(error)} if error else {},
             )
         elif agree and not self._agreed:
             log.info("maintenance goes on: the data directory and the database belong together again")
@@ -162,8 +169,17 @@ class Maintenance:
         async with self._resources.maintenance_db.session() as cur:
             uncleared = await deletions.uncleared(cur, limit=EXPIRED_AT_ONCE)
             await deletions.forget(cur, older_than_s=DELETED_KEPT_S, limit=ANNOUNCED_AT_ONCE)
+        kept = set()
         for document_id, job_ids in uncleared:
-            await deletion.clear(self._resources, document_id, job_ids)
+            try:
+                await deletion.clear(self._resources, document_id, job_ids)
+            except OSError as error:
+                # The system does not let us delete this file. Other deletions do not wait for it.
+                kept.add(document_id)
+                if document_id not in self._not_deletable:
+                    facts = {"document_id": str(document_id), "number": error.errno}
+                    log.warning("original of a deleted document cannot be deleted yet", extra=facts)
+        self._not_deletable = kept
 
     async def _check_files(self) -> None:
         abandoned = await self._resources.storage.discard_abandoned(ABANDONED_S)

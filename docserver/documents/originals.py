@@ -155,10 +155,16 @@ async def _sort(resources: Resources, document_ids: list[UUID]) -> tuple[set[UUI
         existing = await documents.existing(cur, document_ids)
         others = [each for each in document_ids if each not in existing]
         deleted = await deletions.deleted_among(cur, others) if others else set()
+    removed = 0
     for document_id in deleted:
-        await resources.storage.delete(document_id)
-    if deleted:
-        log.info("originals of deleted documents removed", extra={"files": len(deleted)})
+        try:
+            await resources.storage.delete(document_id)
+            removed += 1
+        except OSError as error:
+            facts = {"document_id": str(document_id), "number": error.errno}
+            log.warning("original of a deleted document cannot be deleted", extra=facts)
+    if removed:
+        log.info("originals of deleted documents removed", extra={"files": removed})
     return existing, set(others) - deleted
 
 

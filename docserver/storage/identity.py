@@ -12,6 +12,9 @@ from uuid import UUID, uuid4
 from docserver.model import parse_id
 from docserver.storage.directories import sync
 
+LONGEST = 1000
+"""Number of bytes that are read of a file. An identity has 37."""
+
 
 class IdentityError(Exception):
     """The data directory and the database do not belong together; the message is one sentence for the operator."""
@@ -80,12 +83,26 @@ def _link(new: Path, path: Path) -> None:
 
 def _read(path: Path) -> UUID | None:
     try:
-        text = path.read_bytes().decode(errors="replace")
+        text = _content(path)
     except FileNotFoundError:
         return None
-    identity = parse_id(text.strip())
+    except OSError as error:
+        raise IdentityError(
+            f"the file {path} cannot be read ({error.strerror}): correct DOCSERVER_DATA_DIR, or restore it from a "
+            "backup"
+        ) from error
+    identity = parse_id(text.decode(errors="replace").strip())
     if identity is None:
         raise IdentityError(
             f"the file {path} is damaged: restore it from a backup, or delete it and run `docserver adopt`"
         )
     return identity
+
+
+def _content(path: Path) -> bytes:
+    """Read a file whose name may have become that of something else: never waits, and never reads without end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, LONGEST)
+    finally:
+        os.close(descriptor)

@@ -92,7 +92,7 @@ class LocalStorage:
         return await _examine(await self.path(document_id))
 
     async def delete(self, document_id: UUID) -> None:
-        await asyncio.to_thread(self._place(document_id).unlink, missing_ok=True)
+        await asyncio.to_thread(_unlink, self._place(document_id))
         await self.quarantine.delete([document_id])
 
     async def is_empty(self) -> bool:
@@ -137,9 +137,7 @@ class LocalStorage:
     def _discard_abandoned(self, age_s: float) -> int:
         moment = self._now() - age_s
         abandoned = [path for path in self._incoming.iterdir() if _is_older(path, moment)]
-        for path in abandoned:
-            path.unlink(missing_ok=True)
-        return len(abandoned)
+        return sum(_discard(path) for path in abandoned)
 
     def _check(self) -> None:
         self._room.require()
@@ -250,8 +248,35 @@ def _move(source: Path, target: Path) -> None:
     with suppress(FileExistsError):
         target.parent.mkdir(mode=0o700)
         sync(target.parent.parent)
-    source.rename(target)
+    try:
+        source.rename(target)
+    except IsADirectoryError:
+        _set_aside(target)
+        source.rename(target)
     sync(target.parent)
+
+
+def _unlink(original: Path) -> None:
+    try:
+        original.unlink(missing_ok=True)
+    except IsADirectoryError:
+        _set_aside(original)
+
+
+def _set_aside(directory: Path) -> None:
+    """Give a directory in the place of an original another name. It is not ours, so it is not deleted."""
+    directory.rename(directory.with_name(f"{directory.name}.{uuid4()}"))
+    log.warning("directory in the place of an original renamed", extra={"document_id": directory.name})
+
+
+def _discard(upload: Path) -> bool:
+    try:
+        upload.unlink()
+    except OSError as error:
+        # It may be gone, or a directory that others put here, such as lost+found.
+        log.debug("abandoned upload not removed", extra={"number": error.errno})
+        return False
+    return True
 
 
 def _originals_older_than(directory: Path, age_s: float, now: float) -> dict[UUID, StoredFile]:
@@ -259,15 +284,14 @@ def _originals_older_than(directory: Path, age_s: float, now: float) -> dict[UUI
     files = {}
     for path in directory.glob("*"):
         if document_id := parse_id(path.name):
-            with suppress(FileNotFoundError):
-                file = StoredFile.of(path, now=now)
-                if file.age_s > age_s:
-                    files[document_id] = file
+            file = StoredFile.of(path, now=now)
+            if file and file.age_s > age_s:
+                files[document_id] = file
     return files
 
 
 def _is_older(path: Path, moment: float) -> bool:
     try:
-        return path.stat().st_mtime < moment
-    except FileNotFoundError:
+        return path.lstat().st_mtime < moment
+    except OSError:
         return False

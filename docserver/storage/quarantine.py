@@ -5,14 +5,17 @@ any moment leaves each one here or among the originals. Somebody else decides wh
 """
 
 import asyncio
+import logging
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from docserver.model import parse_id
+
+log = logging.getLogger("docserver.storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,13 @@ class StoredFile:
     size: int
 
     @classmethod
-    def of(cls, path: Path, *, now: float) -> "StoredFile":
-        status = path.stat()
-        return cls(now - status.st_mtime, status.st_size)
+    def of(cls, path: Path, *, now: float) -> "StoredFile | None":
+        """What is there, or None if it is gone, cannot be looked at, or is no file."""
+        try:
+            status = path.lstat()
+        except OSError:
+            return None
+        return cls(now - status.st_mtime, status.st_size) if stat.S_ISREG(status.st_mode) else None
 
 
 class Quarantine:
@@ -43,15 +50,15 @@ class Quarantine:
 
     async def put(self, document_ids: Iterable[UUID]) -> None:
         """Move originals into the quarantine. An original that is gone is skipped."""
-        await asyncio.to_thread(self._put, list(document_ids))
+        await asyncio.to_thread(_each, self._put, list(document_ids))
 
     async def put_back(self, document_ids: Iterable[UUID]) -> None:
         """Move files back to the originals. One that is not here, or whose original is there, is skipped."""
-        await asyncio.to_thread(self._put_back, list(document_ids))
+        await asyncio.to_thread(_each, self._put_back, list(document_ids))
 
     async def delete(self, document_ids: Iterable[UUID]) -> None:
         """Delete files for good. One that is not here is skipped."""
-        await asyncio.to_thread(self._delete, list(document_ids))
+        await asyncio.to_thread(_each, self._delete, list(document_ids))
 
     def prepare(self) -> None:
         """Create the directory if it is missing. Blocks."""
@@ -64,26 +71,34 @@ class Quarantine:
         now = self._directory.stat().st_mtime
         files = {}
         for path in self._directory.iterdir():
-            if document_id := parse_id(path.name):
-                with suppress(FileNotFoundError):
-                    files[document_id] = StoredFile.of(path, now=now)
+            document_id = parse_id(path.name)
+            if document_id and (file := StoredFile.of(path, now=now)):
+                files[document_id] = file
         return files
 
-    def _put(self, document_ids: list[UUID]) -> None:
-        for document_id in document_ids:
-            with suppress(FileNotFoundError):
-                # If the process is killed between these two, the original only seems new for a while.
-                os.utime(self._original(document_id))
-                self._original(document_id).rename(self._directory / str(document_id))
+    def _put(self, document_id: UUID) -> None:
+        # If the process is killed between these two, the original only seems new for a while.
+        os.utime(self._original(document_id))
+        self._original(document_id).rename(self._directory / str(document_id))
 
-    def _put_back(self, document_ids: list[UUID]) -> None:
-        for document_id in document_ids:
-            path, original = self._directory / str(document_id), self._original(document_id)
-            if path.is_file() and not original.exists():
-                original.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with suppress(FileNotFoundError):
-                    path.rename(original)
+    def _put_back(self, document_id: UUID) -> None:
+        path, original = self._directory / str(document_id), self._original(document_id)
+        if path.is_file() and not original.exists():
+            original.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.rename(original)
 
-    def _delete(self, document_ids: list[UUID]) -> None:
-        for document_id in document_ids:
-            (self._directory / str(document_id)).unlink(missing_ok=True)
+    def _delete(self, document_id: UUID) -> None:
+        (self._directory / str(document_id)).unlink()
+
+
+def _each(act: Callable[[UUID], None], document_ids: list[UUID]) -> None:
+    """Do this with each file. One that is gone is skipped, and so is one that the system does not let us touch: it must
+    not stop what is to be done with the others.
+    """
+    for document_id in document_ids:
+        try:
+            act(document_id)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.warning("file not moved or deleted", extra={"document_id": str(document_id), "number": error.errno})

@@ -1,6 +1,7 @@
 """Data directory and database that belong together, and those that do not."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -187,6 +188,41 @@ async def test_a_damaged_identity_is_refused_until_it_is_restored_or_deleted_and
     await adopt(settings)
 
     await identify(settings)
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "endless", "loop"])
+async def test_something_else_in_the_place_of_an_identity_is_refused_at_once(settings: Settings, kind: str) -> None:
+    await identify(settings)
+    path = settings.data_dir / "identity" / "directory"
+    path.unlink()
+    match kind:
+        case "directory":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "endless":
+            path.symlink_to("/dev/zero")
+        case _:
+            path.symlink_to(path)
+
+    async with asyncio.timeout(5):
+        with pytest.raises(IdentityError, match=f"^the file {path} (cannot be read|is damaged)"):
+            await identify(settings)
+
+
+async def test_maintenance_says_once_that_a_file_of_the_identity_is_damaged(
+    settings: Settings, resources: Resources, caplog: pytest.LogCaptureFixture
+) -> None:
+    maintenance = Maintenance(resources)
+    await maintenance.round()
+    (settings.data_dir / "identity" / "database").write_text("damaged")
+
+    for _ in range(3):
+        await maintenance.round()
+
+    said = [record.__dict__["fault"] for record in caplog.records if "maintenance does nothing" in record.message]
+    assert len(said) == 1
+    assert said[0].startswith(f"the file {settings.data_dir}/identity/database is damaged: restore it from a backup")
 
 
 async def test_where_a_file_system_has_no_hard_links_identities_are_made_all_the_same(

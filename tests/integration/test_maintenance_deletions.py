@@ -1,5 +1,6 @@
 """Documents whose time is over, and deletions that were interrupted."""
 
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,32 @@ async def test_a_deletion_whose_process_died_half_way_is_carried_through(
     await maintenance.round()
 
     assert await left_of(resources, job_id) == []
+
+
+async def test_an_original_that_the_system_does_not_delete_stops_no_other_deletion(
+    maintenance: Maintenance, resources: Resources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck, other = [(await uploaded(resources))[0] for _ in range(2)]
+    for document_id in (stuck, other):
+        await deletion._delete_rows(resources, document_id)
+    path, unlink = await resources.storage.path(stuck), Path.unlink
+
+    def refuse(self: Path, *, missing_ok: bool = False) -> None:
+        if self == path:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(self, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        for _ in range(3):
+            await maintenance.round()
+        left = originals(resources)
+    await maintenance.round()
+
+    assert left == [path]
+    assert originals(resources) == []
+    assert caplog.text.count("original of a deleted document cannot be deleted yet") == 1
+    assert "unexpected fault" not in caplog.text
 
 
 async def test_that_a_document_was_deleted_is_told_for_a_month_and_longer_while_something_is_left(

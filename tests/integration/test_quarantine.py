@@ -1,9 +1,11 @@
 """Originals that no document knows: kept in the quarantine, put back, restored as documents, deleted at last."""
 
+import errno
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
@@ -19,7 +21,7 @@ from docserver.documents.restoration import Outcome, restore
 from docserver.maintenance import FILES_EVERY_S, Maintenance
 from docserver.resources import Resources
 from tests.support.redis_state import announced
-from tests.support.rows import make_job, value
+from tests.support.rows import change, make_job, value
 from tests.support.samples import png
 
 LONG_AGO_S = 2 * GRACE_S
@@ -262,3 +264,37 @@ async def test_a_document_whose_row_was_lost_and_is_there_again_loses_nothing(
 
     assert await quarantined(resources) == set()
     assert await resources.storage.missing([document_id]) == []
+
+
+async def test_a_file_that_the_system_does_not_let_us_touch_stops_no_other(
+    check: Check, resources: Resources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, deleted = [uuid4() for _ in range(2)], uuid4()
+    known, _ = await make_job(resources.db)
+    for document_id in (*kept, deleted, known):
+        await keep(resources, document_id)
+    await change(
+        resources.db,
+        "INSERT INTO deleted_documents (id, deleted_at, job_ids, cleared) VALUES (%s, UTC_TIMESTAMP(6), '[]', TRUE)",
+        deleted.bytes,
+    )
+    stuck = {str(kept[0]), str(deleted)}
+
+    def refuse_for(act: Callable[..., object]) -> Callable[..., object]:
+        def acting(path: Path, *arguments: object, **options: object) -> object:
+            if path.name in stuck:
+                raise PermissionError(errno.EPERM, "Operation not permitted")
+            return act(path, *arguments, **options)
+
+        return acting
+
+    monkeypatch.setattr(Path, "rename", refuse_for(Path.rename))
+    monkeypatch.setattr(Path, "unlink", refuse_for(Path.unlink))
+    for _ in range(2):
+        await check()
+
+    assert await quarantined(resources) == {kept[1]}
+    assert await resources.storage.path(deleted)
+    assert "file not moved or deleted" in caplog.text
+    assert "original of a deleted document cannot be deleted" in caplog.text
+    assert "unexpected fault" not in caplog.text

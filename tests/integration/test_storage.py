@@ -265,6 +265,46 @@ async def test_uploads_that_nobody_touched_for_long_are_dropped_and_others_are_n
     assert await storage.path(document_id)
 
 
+async def test_what_others_put_among_the_files_hides_none_and_stops_nothing(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    document_id = await kept(storage)
+    old = await storage.receive(chunks(b"x"), max_bytes=LIMIT)
+    for path in (old.path, await storage.path(document_id)):
+        make_old(path, age_s=100)
+    for directory in (tmp_path / "incoming", tmp_path / "quarantine", (await storage.path(document_id)).parent):
+        (directory / "lost+found").mkdir()
+        (directory / str(uuid4())).mkdir()
+        endless = directory / str(uuid4())
+        endless.symlink_to(endless)
+        for path in directory.iterdir():
+            os.utime(path, (1, 1), follow_symlinks=False)
+
+    assert await older_than(storage, 60) == {document_id}
+    assert await storage.discard_abandoned(60) == 2
+    assert await storage.quarantine.files() == {}
+    assert not old.path.exists()
+
+
+async def test_a_directory_in_the_place_of_an_original_gives_way_and_is_kept(
+    storage: LocalStorage, caplog: pytest.LogCaptureFixture
+) -> None:
+    replaced, deleted = [await kept(storage) for _ in range(2)]
+    places = [await storage.path(each) for each in (replaced, deleted)]
+    for place in places:
+        place.unlink()
+        place.mkdir()
+        (place / "notes.txt").write_text("x")
+
+    await storage.keep(await storage.receive(chunks(b"again"), max_bytes=LIMIT), replaced)
+    await storage.delete(deleted)
+
+    assert places[0].read_bytes() == b"again"
+    assert not places[1].exists()
+    assert all(list(place.parent.glob(f"{place.name}.*/notes.txt")) for place in places)
+    assert "directory in the place of an original renamed" in caplog.text
+
+
 async def test_an_upload_that_would_leave_too_little_room_is_refused_while_it_arrives(
     storage: LocalStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
