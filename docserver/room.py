@@ -1,6 +1,6 @@
-"""How much room a disk has, and who stops writing before it is full: uploads first, then large results, then slots.
+"""Free space on disks. Before a disk is full, writing stops: uploads first, then large results, then slots.
 
-What they leave is for the database, which has to save what was accepted, and dies when its disk is full.
+The rest is for the database. It has to save what was accepted, and it dies when its disk is full.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ MAX_SHARE = 0.1
 """Most of a disk that is kept free, as a share of it, so that a small disk can be used too."""
 
 FILES_KEPT = 1000
-"""The number of files that can still be created when uploads stop. An upload needs one or two, a slot a few dozen."""
+"""Uploads stop when no more files than this can be created. An upload needs one or two, a slot a few dozen."""
 
 UPLOADS, RESULTS, SLOTS = 1.0, 0.5, 0.25
 """The part of the reserve (`DOCSERVER_MIN_FREE_MB`) that each kind of work leaves free."""
@@ -34,11 +34,11 @@ WAIT_S, WAIT_POLL_S = 600.0, 1.0
 """Longest wait for room, and the pause between two looks at the disk."""
 
 SAMPLE_S = 1.0
-"""How long a disk's free space is believed. Writes that `require` was asked for in the meantime are subtracted."""
+"""How long a measurement of the free space is used. Writes that `require` has allowed since are subtracted."""
 
 
 class Room:
-    """Room on the disks of some directories, for one kind of write. All threads may use it."""
+    """The room that one kind of write has on the disks of some directories. All threads may use it."""
 
     def __init__(self, directories: Sequence[Path], *, min_free_mb: float, share: float, stops: str) -> None:
         """This kind of write leaves `share` of the reserve free on each disk. `stops` names it in the log."""

@@ -23,7 +23,7 @@ GRACE_S = 3600.0
 """Only originals that are older than this go into the quarantine. No commit takes an hour."""
 
 FILES_AT_ONCE = 500
-"""Most originals that one statement looks up."""
+"""Most originals that one statement looks up in the database."""
 
 DOCUMENTS_AT_ONCE = 2000
 """Most documents whose originals are looked for in one check; the next check goes on from there."""
@@ -53,9 +53,9 @@ class Unknown:
 
 
 async def find_unknown(resources: Resources) -> Unknown:
-    """Find all originals that no document knows, but for those that may be of uploads under way.
+    """Find all originals that no document knows, except new ones, whose uploads may still be under way.
 
-    Originals in the quarantine whose documents are there again are put back. Those of deleted documents are removed.
+    Originals in the quarantine whose documents exist again are put back. Those of deleted documents are removed.
     """
     storage = resources.storage
     quarantined: dict[UUID, StoredFile] = {}
@@ -63,12 +63,12 @@ async def find_unknown(resources: Resources) -> Unknown:
     known = 0
     files = await storage.quarantine.files()
     for part in _parts(files):
-        documented, unknown = await _sort(resources, part)
+        documented, unknown = await _split(resources, part)
         await storage.quarantine.put_back(documented)
         quarantined.update((each, files[each]) for each in unknown)
     async for files in storage.older_than(COMMIT_S):
         for part in _parts(files):
-            documented, unknown = await _sort(resources, part)
+            documented, unknown = await _split(resources, part)
             known += len(documented)
             stored.update((each, files[each]) for each in unknown)
     return Unknown(stored=stored, quarantined=quarantined, known=known)
@@ -79,12 +79,13 @@ class OriginalsCheck:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._stray: set[UUID] = set()
+        self._old_unknown: set[UUID] = set()
+        """Originals older than GRACE_S that no document knew at the previous check."""
         self._reported = 0
         self._position = AFTER_LAST
 
     async def run(self) -> None:
-        """Quarantine old originals that no document knows, delete those that were there for long, and report losses."""
+        """Quarantine old originals that no document knows, empty the quarantine in time, and report what is missing."""
         unknown = await find_unknown(self._resources)
         self._report(unknown)
         await self._quarantine(unknown)
@@ -92,15 +93,15 @@ class OriginalsCheck:
         await self._look_for_missing()
 
     async def _quarantine(self, unknown: Unknown) -> None:
-        """Put originals into the quarantine that this check and the previous one have found.
+        """Put old originals into the quarantine if no document knew them at the previous check either.
 
-        If a clock is wrong, the file of a commit that has not ended may seem old. The second check protects it.
+        If a clock is wrong, the file of a commit that has not ended may seem old. By the next check, it has ended.
         """
-        stray = {each for each, file in unknown.stored.items() if file.age_s > GRACE_S}
-        moving = stray & self._stray
+        old = {each for each, file in unknown.stored.items() if file.age_s > GRACE_S}
+        moving = old & self._old_unknown
         for part in _parts(moving):
             await self._resources.storage.quarantine.put(part)
-        self._stray = stray - moving
+        self._old_unknown = old - moving
         if moving:
             log.warning("originals without a document put into the quarantine", extra={"files": len(moving)})
 
@@ -149,8 +150,8 @@ class OriginalsCheck:
             )
 
 
-async def _sort(resources: Resources, document_ids: list[UUID]) -> tuple[set[UUID], set[UUID]]:
-    """Those that exist, and those that are unknown. The files of deleted documents are removed."""
+async def _split(resources: Resources, document_ids: list[UUID]) -> tuple[set[UUID], set[UUID]]:
+    """The ids of documents that exist, and those that are unknown. Removes the originals of deleted documents."""
     async with resources.maintenance_db.session() as cur:
         existing = await documents.existing(cur, document_ids)
         others = [each for each in document_ids if each not in existing]

@@ -38,7 +38,7 @@ PDF_EDITION = f"1 {version('pikepdf')}"
 version of pikepdf, and a number that we raise when we change how PDFs are written."""
 
 FULL_RETRY_S = 10
-"""Retry-After when the disk lacks room, which somebody has to make."""
+"""Retry-After when the disk is nearly full. It is long because somebody has to make room."""
 
 ClientHas = Callable[[str], bool]
 """A function that returns True if the client already has the version with this ETag."""
@@ -96,6 +96,7 @@ async def page(resources: Resources, job_id: UUID, number: int, *, form: Format,
         if isinstance(shown, TextFormat) and size <= writer.small_bytes(shown):
             made = await writer.write_small(shown, job, [page])
             return made.without_body() if client_has(made.etag) else made
+    # The page may be large, and what follows may have to wait for its turn.
     del page
 
     async def find(*, version: int, load_bytes: float) -> StoredPages:  # noqa: ARG001 - it is known to be too large
@@ -151,7 +152,7 @@ async def _pages_of_completed(
 
 
 async def _get(resources: Resources, wanted: _Wanted, *, client_has: ClientHas) -> ResultFile:
-    """The result, shared with all who want it at the moment."""
+    """The result, shared with all who request it at the same time."""
     shared = resources.result_writer.shared
     etag = shared.etag(wanted.key)
     if etag is None and not isinstance(wanted.form, TextFormat):
@@ -166,7 +167,7 @@ async def _get(resources: Resources, wanted: _Wanted, *, client_has: ClientHas) 
 
 
 async def _of_one_attempt(wanted: _Wanted, make: Callable[[int], Awaitable[T]]) -> T:
-    """Make something of the pages of one version of the job; again if the job is retried meanwhile."""
+    """Make something of the pages of one version of the job. Start again if the job is retried meanwhile."""
     version = wanted.job_version
     for _ in range(CONTENT_TRIES):
         try:

@@ -9,9 +9,8 @@ from docserver.errors import NotFound, Unprocessable
 from docserver.model import Job, Page, PageStatus
 from docserver.resources import Resources
 
-PAGES_AT_ONCE = 50
-BYTES_AT_ONCE = 1_000_000
-"""Most pages that one statement loads, and most bytes that they take, unless a single page takes more."""
+PAGES_AT_ONCE, BYTES_AT_ONCE = 50, 1_000_000
+"""Most pages that one statement loads, and most bytes that they take together; a page that takes more comes alone."""
 
 MAX_STORED_BYTES = 64 * 1024 * 1024
 """Most bytes that the pages of one result may take in the database. That is about 2000 full pages, which become some
@@ -29,12 +28,13 @@ class Retried(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredPages:
-    """The pages of a job that go into a result. Few are loaded at once, many later in batches."""
+    """The pages of a job that go into a result."""
 
     job: Job
     sizes: Mapping[int, int]
     """How many bytes each page takes in the database, by page number."""
     loaded: Sequence[Page] | None
+    """The pages, if they are few; else None, and `batches` loads them."""
 
     @property
     def stored_bytes(self) -> int:

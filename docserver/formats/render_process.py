@@ -1,4 +1,4 @@
-"""Server side: has one large result written by a process of its own, `renderer`."""
+"""Starts a process that writes one large result, and sends it the pages. `renderer` is what runs in that process."""
 
 import asyncio
 import logging

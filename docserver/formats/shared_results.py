@@ -12,8 +12,8 @@ KEEP_S = 30.0
 """How long a file is kept for further readers."""
 
 MAX_FILE_BYTES_IN_SUM = 2_000_000_000
-"""Most bytes of all files that are kept or read. At this limit no further result is made, so the disk may take these
-and the results that are being made."""
+"""Most bytes of all files that are kept or being read. At this limit no further result is made, so the disk holds at
+most this much and the results that are being made."""
 
 MAX_ETAGS = 10_000
 """Most results whose ETag is remembered, so that a client that has this version needs no new result. They take about
@@ -48,6 +48,12 @@ class SharedResults:
     def etag(self, key: Hashable) -> str | None:
         """The ETag of a result that this process has made."""
         return self._etags.get(key)
+
+    def remember_etag(self, key: Hashable, etag: str) -> None:
+        """Remember the ETag of a result, so that `etag` returns it."""
+        self._etags[key] = etag
+        if len(self._etags) > MAX_ETAGS:
+            del self._etags[next(iter(self._etags))]
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[ResultFile]]) -> ResultFile:
         """The result, made by `make` unless it is being made or kept already; the caller closes it.
@@ -98,14 +104,8 @@ class SharedResults:
         else:
             self._entries.pop(key)
 
-    def remember_etag(self, key: Hashable, etag: str) -> None:
-        """Let `etag` return this ETag."""
-        self._etags[key] = etag
-        if len(self._etags) > MAX_ETAGS:
-            del self._etags[next(iter(self._etags))]
-
     def _drop(self, key: Hashable, entry: _Entry) -> None:
-        """Keep a file no longer. Those who read it keep it open until they have it whole."""
+        """Stop keeping a file. It stays open for those who are reading it."""
         if self._entries.get(key) is entry:
             self._entries.pop(key)
             entry.task.result().close()

@@ -32,7 +32,7 @@ BACKOFF_S = 2.0
 """Longest delay before the second try, in seconds. It doubles with each further try."""
 
 CLIENTS_AT_ONCE = 20
-"""Most clients that one look for work asks about. The others have their turn at the next look."""
+"""Most clients whose jobs one search for work looks at. The next search begins with the others."""
 
 SAVE_PAUSE_S = (0.2, 5.0)
 """First and longest pause, in seconds, between tries to save pages while the database does not answer."""
@@ -52,6 +52,7 @@ class Pipeline:
         self._settings = resources.settings
         self._claims = Claims(resources)
         self._stopping = asyncio.Event()
+        # The client that was served last, while slots ask the database for work.
         self._served: str | None = None
 
     def slot(self, number: int) -> Slot:
@@ -81,10 +82,7 @@ class Pipeline:
         await self._claims.run_heartbeat()
 
     async def runnable(self, *, limit: int) -> list[UUID]:
-        """Jobs with work that nobody has claimed, of the client whose turn it is; from the database.
-
-        Raises DatabaseUnavailable.
-        """
+        """Jobs with work to claim, of the client whose turn it is. Asks the database; raises DatabaseUnavailable."""
         async with self._resources.db.session() as cur:
             async for client in clients_in_turn(cur, after=self._served, most=CLIENTS_AT_ONCE):
                 # Slots that ask at the same time should serve different clients.

@@ -164,8 +164,8 @@ async def retry(
 
 
 async def start_over(db: Database, job: Job, *, request_id: str) -> Job | None:
-    """Let a document be opened and read again, because its original was missing or damaged until now. Nothing that was
-    read from it since `job` was looked up is kept.
+    """Have a document opened and read again, because its original was missing or damaged until now. What was read since
+    `job` was looked up is dropped.
 
     Returns the job, or None if it does not exist any more. It is unchanged if nobody has begun to read it, or if it was
     completed when it was looked up.

@@ -7,10 +7,10 @@ from docserver.database.tables import jobs
 
 
 async def clients_in_turn(cur: Cursor, *, after: str | None, most: int) -> AsyncIterator[str]:
-    """Clients with unfinished jobs, each once: those that come after this one, then the others. `most` limits how many.
+    """Clients with unfinished jobs in the order of their names: those that come after `after`, then the others.
 
-    Whoever begins after the client that was served last serves all in turn. This costs one small statement for each
-    client, however many jobs they have.
+    Each comes once, and at most `most` come. If `after` is the client that was served last, all are served in turn.
+    Each client costs one small statement, however many jobs it has.
     """
     client, from_start = after, after is None
     for _ in range(most):

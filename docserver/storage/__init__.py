@@ -62,7 +62,7 @@ class Storage(Protocol):
         """True if the original of at least one of these documents is there. The storage need not be prepared."""
 
     async def missing(self, document_ids: Sequence[UUID]) -> list[UUID]:
-        """Those of the documents whose originals are not there."""
+        """Those of the documents whose originals are missing. Does not look into the quarantine."""
 
     def older_than(self, age_s: float) -> AsyncIterator[Mapping[UUID, StoredFile]]:
         """Originals that are older than this, in seconds, in parts of moderate size."""

@@ -1,6 +1,6 @@
-"""The checks that each request passes before an application gets it, and the answers where one fails.
+"""The checks that each request passes before the application gets it, and the answer if one fails.
 
-No check here needs to know the routes; those that do are middlewares.
+Checks that need to know the route are middlewares instead.
 """
 
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ class Admission:
         self._hosts = hosts
 
     def wrap(self, handler: Handler) -> Handler:
-        """The handler, called only for requests that may be answered."""
+        """The handler, called only for requests that pass the checks."""
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             try:

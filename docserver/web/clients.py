@@ -1,4 +1,4 @@
-"""Who a client is: the address of the peer, or the one that trusted proxies report."""
+"""Identifies clients by the address of the peer, or by the one that trusted proxies report."""
 
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address

@@ -26,14 +26,15 @@ OTHER_DESCRIPTORS = 256
 """File descriptors reserved for everything except clients: database, Redis, OCR processes."""
 
 CLIENTS_AT_LEAST = 4
-"""Fewest clients that can use all connections: one client may have this part of them, and of the requests."""
+"""It takes at least this many clients to use up all connections: one client may have the fourth part of them, and as
+many requests at the same time."""
 
 RESERVE = 64
 """Connections beyond the limit. Only health checks are answered there, so an orchestrator does not restart a service
 that is merely full. Orchestrators have one or two open at a time; the others tell clients to come back later."""
 
 RESERVE_S = 5.0
-"""Longest time of a connection in the reserve. A health check takes two seconds, if a part does not answer."""
+"""Longest life of a connection in the reserve. A health check takes two seconds if a part does not answer."""
 
 FIRST_REQUEST_S = 20.0
 """Longest time from the start of a connection to the end of its first request's headers. On a slow line, these take a
@@ -63,7 +64,7 @@ class Connections:
         self._open: dict[str, dict[Connection, None]] = {}
         """The connections of each client, oldest first."""
         self._busy: set[str] = set()
-        """Clients without an idle connection: they need no search for one when thousands of connections arrive."""
+        """Clients without an idle connection. So thousands of new connections do not cause as many searches for one."""
         self._reserve: dict[Connection, None] = {}
         self._requests: Counter[str] = Counter()
         """How many requests of each client are being answered."""
@@ -181,7 +182,7 @@ class Connection(web.RequestHandler):
         self.client = ""
         self.is_of_proxy = False
         self.refusal: ServiceError | None = None
-        """In the reserve: the answer to any request that is not a health check."""
+        """If the connection is in the reserve, the answer to all its requests but health checks."""
         self.counted_client: str | None = None
         """The client for which the current request is counted: not the peer, if a trusted proxy forwards it."""
 
@@ -217,7 +218,7 @@ class Connection(web.RequestHandler):
         self._lowest_speed.stop()
 
     async def _handle_request(self, *arguments: Any) -> tuple[web.StreamResponse, bool]:
-        """Answer a request, and send the answer; also if the client is gone meanwhile."""
+        """Answer a request and send the answer. aiohttp calls this also if the client is gone meanwhile."""
         try:
             return await super()._handle_request(*arguments)
         finally:

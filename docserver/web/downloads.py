@@ -31,19 +31,19 @@ class LowestSpeed:
     """Cuts off a client that reads its answers too slowly."""
 
     def __init__(self, *, silence_s: float) -> None:
-        """In this time, a client must read `silence_s` times MIN_BYTES_PER_S bytes, or all that waits for it."""
+        """Within `silence_s` seconds, a client must read MIN_BYTES_PER_S a second, or all that waits for it."""
         self._silence_s = silence_s
         self._waiting_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, transport: asyncio.Transport) -> None:
-        """More bytes wait for the client than the connection takes."""
+        """Start to measure: more bytes wait for the client than the connection takes."""
         self.stop()
         self._waiting_bytes = transport.get_write_buffer_size()
         self._timer = asyncio.get_running_loop().call_later(self._silence_s, self._check, transport)
 
     def stop(self) -> None:
-        """The connection takes more bytes again, or is closed."""
+        """Stop measuring: the connection takes more bytes again, or is closed."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -66,7 +66,7 @@ def in_time(request: web.BaseRequest, *, total_s: float) -> Iterator[None]:
     try:
         yield
     except ConnectionError as error:
-        # Of several errors that mean this, depending on how the client has gone, the middleware expects one.
+        # Several errors mean that the client is gone. The middleware expects this one.
         raise ConnectionResetError("The client has hung up.") from error
     finally:
         timer.cancel()

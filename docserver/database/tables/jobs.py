@@ -69,8 +69,8 @@ async def of_document(cur: Cursor, document_id: UUID) -> list[Job]:
 
 
 async def of_content(cur: Cursor, *, client: str, sha256: bytes, limit: int) -> list[Job]:
-    """A client's jobs for documents of these bytes, latest first. None that was cancelled or has failed, unless it has
-    failed because the original was missing.
+    """A client's jobs for documents of these bytes, latest first. Leaves out jobs that were cancelled or have failed,
+    except for want of the original.
     """
     await cur.execute(
         f"""
