@@ -78,21 +78,21 @@ class Place:
         else:
             service = Service(environment, arguments=args)
         self.services.append(service)
-        # Who is to be killed somewhere may not live to see its slots free.
-        slots = 0 if faults or not running(self.servers.store) else int(given["slots"])
-        earlier = await self._redis_clients() if slots else {}
+        # A process that is to be killed may not live until a slot is free.
+        waits = not faults and running(self.servers.store) and int(given["slots"]) > 0
+        earlier = await self._redis_clients() if waits else {}
         await service.start()
-        if slots:
-            await until(lambda: self._are_waiting(slots, earlier))
+        if waits:
+            await until(lambda: self._waits_for_work(earlier))
         return service
 
-    async def _are_waiting(self, slots: int, earlier: Mapping[int, bool]) -> bool:
-        """Whether so many slots of a new service wait for work: their OCR processes are ready then.
+    async def _waits_for_work(self, earlier: Mapping[int, bool]) -> bool:
+        """True if a new service waits for work, for which all its slots share a connection: an OCR process is ready.
 
-        Slots that were there earlier do not count: one that is cut off from Redis may have stopped waiting since.
+        Earlier connections do not count: a service that is cut off from Redis may have stopped waiting since.
         """
         clients = await self._redis_clients()
-        return sum(waits for client, waits in clients.items() if client not in earlier) >= slots
+        return any(waits for client, waits in clients.items() if client not in earlier)
 
     async def _redis_clients(self) -> dict[int, bool]:
         """The connections to this place's Redis database by number, and whether each waits for a job."""
