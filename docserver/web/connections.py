@@ -4,7 +4,7 @@ import asyncio
 import logging
 import resource
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -134,7 +134,7 @@ class Connections:
             self._busy.add(client)
             return False
         self.remove(idle)
-        idle.force_close()
+        idle.drop()
         return True
 
     def _drop_from_reserve(self) -> None:
@@ -142,7 +142,7 @@ class Connections:
         of_clients = Counter(connection.client for connection in self._reserve)
         victim = max(self._reserve, key=lambda connection: (of_clients[connection.client], connection.idle))
         self.remove(victim)
-        victim.force_close()
+        victim.drop()
 
     def _log_refusal(self, connection: "Connection", refusal: ServiceError) -> None:
         self._refused += 1
@@ -188,11 +188,14 @@ class Connection(web.RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """True if every request that has arrived has been answered."""
+        """True if every request that has arrived has been answered, and the system has taken the answers."""
         return self._request_count == self._answered
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        # An answer is complete when the system has taken all of it. By default up to 64 kB may wait here, in a
+        # connection that counts as idle, and that stays open after it was closed until the client reads.
+        cast("asyncio.Transport", transport).set_write_buffer_limits(high=0)
         # A client may be gone before it is accepted; then it has no address any more.
         address = self.peername[0] if isinstance(self.peername, tuple) else ""
         self.client = client_at(address)
@@ -228,6 +231,13 @@ class Connection(web.RequestHandler):
                 self._connections.end_request(self.counted_client)
                 self.counted_client = None
 
+    def drop(self) -> None:
+        """Close the connection at once, also if the client has not read all of an answer."""
+        transport = self.transport
+        self.force_close()
+        if transport is not None:
+            transport.abort()
+
     def begin_request(self, client: str) -> None:
         """Count the current request for this client; raises TooManyRequests if the client has too many."""
         self._connections.begin_request(client)
@@ -255,10 +265,10 @@ class Connection(web.RequestHandler):
 
     def _close_late(self) -> None:
         if self.refusal:
-            self.force_close()
+            self.drop()
         elif self._request_count == 0:
             log.info("connection closed", extra={"reason": "no whole request in time"})
-            self.force_close()
+            self.drop()
 
 
 def _limit(wanted: int) -> int:

@@ -105,6 +105,8 @@ class StoredFile(web.FileResponse):
 
 
 def _cut_off(transport: Any, reason: str) -> None:
-    if transport is not None and not transport.is_closing():
-        log.info("download cut off", extra={"reason": reason})
+    if transport is not None:
+        if not transport.is_closing():
+            log.info("download cut off", extra={"reason": reason})
+        # Without this, a connection that is closing stays open until the client has read what was sent to it.
         transport.abort()

@@ -1,8 +1,9 @@
 """Limits on connections and requests, in all and for each client, and the reserve for health checks."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from ipaddress import ip_network
 from typing import Any
 
@@ -176,6 +177,32 @@ async def test_in_the_reserve_one_health_check_without_a_body_is_answered_and_no
         await sender.closed()
 
     assert int(line.split()[1]) == status
+
+
+@asynccontextmanager
+async def unread(listener: Listener, client: str, number: int) -> AsyncIterator[None]:
+    """Connections of a client that asks for some 85 kB and reads nothing of them."""
+    with ExitStack() as stack:
+        for _ in range(number):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            # With such small packets, the system takes a part of the answer only.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+            sock.bind((client, 0))
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(sock, ("127.0.0.1", port_of(listener)))
+            await loop.sock_sendall(sock, b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n")
+        yield
+
+
+async def test_connections_whose_answers_are_not_read_are_not_idle_and_are_closed_in_time(serve: Serve) -> None:
+    listener = await serve(max_connections=2 * CLIENTS_AT_LEAST, body_timeout_s=2.0)
+    async with unread(listener, GREEDY, 2):
+        await until(lambda: busy(listener) == 2)
+        assert await status_for(listener, GREEDY) == 429
+        assert await status_for(listener, OTHER) == 200
+        await until(lambda: not listener._connections._open.get(GREEDY))
 
 
 async def test_at_its_limit_a_client_loses_its_own_oldest_idle_connections(serve: Serve) -> None:
