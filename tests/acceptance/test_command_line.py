@@ -11,8 +11,12 @@ import pytest
 from tests.support.processes import alive, children
 from tests.support.samples import PAGES, pdf_scanned, words
 from tests.support.servers import Servers
-from tests.support.service import Service
+from tests.support.service import Service, environment_of, run_command
 from tests.support.waiting import in_time
+
+
+def given(servers: Servers, tmp_path: Path) -> dict[str, str]:
+    return environment_of(mysql_url=servers.mysql_url, redis_url=servers.redis_url, data_dir=tmp_path / "data")
 
 
 @pytest.mark.parametrize(
@@ -28,62 +32,25 @@ from tests.support.waiting import in_time
 async def test_a_wrong_setting_ends_it_with_78_and_one_line(
     environment: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
+    status, output, errors = await run_command({**environment, "PYTHONPATH": str(Path.cwd())}, cwd=tmp_path)
 
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "docserver",
-        cwd=tmp_path,
-        env={**clean, **environment, "PYTHONPATH": str(Path.cwd())},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-
-    assert process.returncode == 78
-    assert said in output.decode()
-    assert output.decode().count("\n") == 1
+    assert (status, output) == (78, "")
+    assert said in errors
+    assert errors.count("\n") == 1
 
 
 async def test_a_data_directory_that_ocr_processes_could_read_ends_it_with_78(
     empty_servers: Servers, tmp_path: Path
 ) -> None:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path.cwd()),
-        "DOCSERVER_MYSQL_URL": empty_servers.mysql_url,
-        "DOCSERVER_REDIS_URL": empty_servers.redis_url,
-        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
-        "LD_LIBRARY_PATH": str(tmp_path),
-    }
+    status, _, errors = await run_command({**given(empty_servers, tmp_path), "LD_LIBRARY_PATH": str(tmp_path)})
 
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "docserver",
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, said = await process.communicate()
-
-    assert process.returncode == 78
-    assert f"OCR processes may read {tmp_path}" in said.decode()
+    assert status == 78
+    assert f"OCR processes may read {tmp_path}" in errors
 
 
 async def test_a_sandbox_that_is_required_and_cannot_be_had_ends_it_with_a_line_that_says_so(
     empty_servers: Servers, tmp_path: Path
 ) -> None:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path.cwd()),
-        "DOCSERVER_MYSQL_URL": empty_servers.mysql_url,
-        "DOCSERVER_REDIS_URL": empty_servers.redis_url,
-        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
-        "DOCSERVER_SANDBOX": "require",
-    }
-
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(Path(__file__).parent.parent / "support" / "older_kernel.py"),
@@ -91,7 +58,7 @@ async def test_a_sandbox_that_is_required_and_cannot_be_had_ends_it_with_a_line_
         sys.executable,
         "-m",
         "docserver",
-        env=environment,
+        env={**os.environ, **given(empty_servers, tmp_path), "DOCSERVER_SANDBOX": "require"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -106,26 +73,12 @@ async def test_a_missing_program_ends_it_with_a_line_that_names_the_package(
     empty_servers: Servers, tmp_path: Path
 ) -> None:
     (tmp_path / "bin").mkdir()
-    environment = {
-        "PATH": str(tmp_path / "bin"),
-        "DOCSERVER_MYSQL_URL": empty_servers.mysql_url,
-        "DOCSERVER_REDIS_URL": empty_servers.redis_url,
-        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
-    }
 
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "docserver",
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, said = await process.communicate()
+    status, _, errors = await run_command({**given(empty_servers, tmp_path), "PATH": str(tmp_path / "bin")})
 
-    assert process.returncode not in (0, None)
-    assert "tesseract-ocr" in said.decode()
-    assert "Traceback" not in said.decode()
+    assert status == 69
+    assert "tesseract-ocr" in errors
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [(), ("--worker-only",)])
@@ -136,26 +89,13 @@ async def test_a_missing_program_ends_it_with_a_line_that_names_the_package(
 async def test_default_languages_that_cannot_work_end_it_with_one_line(
     arguments: tuple[str, ...], languages: str, status: int, reason: str, empty_servers: Servers, tmp_path: Path
 ) -> None:
-    environment = {
-        **os.environ,
-        "DOCSERVER_MYSQL_URL": empty_servers.mysql_url,
-        "DOCSERVER_REDIS_URL": empty_servers.redis_url,
-        "DOCSERVER_DATA_DIR": str(tmp_path / "data"),
-        "DOCSERVER_PORT": "0",
-        "DOCSERVER_LANGUAGES": languages,
-    }
+    environment = {**given(empty_servers, tmp_path), "DOCSERVER_LANGUAGES": languages}
 
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "docserver", *arguments),
-        env=environment,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, said = await process.communicate()
+    ended, _, errors = await run_command(environment, *arguments)
 
-    assert process.returncode == status
-    assert reason in said.decode()
-    assert said.decode().count("\n") == 1
+    assert ended == status
+    assert reason in errors
+    assert errors.count("\n") == 1
 
 
 async def test_embedded_needs_no_server_listens_on_the_api_alone_and_keeps_documents(tmp_path: Path) -> None:

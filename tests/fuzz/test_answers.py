@@ -131,27 +131,29 @@ def check(body: bytes, expected: type[Any]) -> None:
 
 @tries(30)
 @given(body=st.binary(max_size=400) | values.map(msgspec.msgpack.encode), expected=st.sampled_from(KINDS))
-def test_any_bytes(body: bytes, expected: type[Any]) -> None:
+def test_bytes_are_an_answer_within_its_bounds_or_refused(body: bytes, expected: type[Any]) -> None:
     check(body, expected)
 
 
 @tries(30)
 @given(kind=st.sampled_from((*KINDS, Failed, Raised)), fields=st.lists(values, max_size=5), data=st.data())
-def test_any_values_in_the_shape_of_an_answer(kind: type[Any], fields: list[Any], data: st.DataObject) -> None:
+def test_values_in_the_shape_of_an_answer_are_within_its_bounds_or_refused(
+    kind: type[Any], fields: list[Any], data: st.DataObject
+) -> None:
     expected = kind if kind in KINDS else data.draw(st.sampled_from(KINDS))
     check(msgspec.msgpack.encode((1, [kind.__name__, *fields])), expected)
 
 
 @tries(30)
 @given(answer=answers, data=st.data())
-def test_a_damaged_answer(answer: Answer, data: st.DataObject) -> None:
+def test_a_damaged_answer_is_within_its_bounds_or_refused(answer: Answer, data: st.DataObject) -> None:
     expected = type(answer) if isinstance(answer, KINDS) else Ready
     check(data.draw(damaged(msgspec.msgpack.encode((1, answer)))), expected)
 
 
 @tries(30)
 @given(reading=readings, layout=layouts, data=st.data())
-def test_any_json_as_a_layout(reading: Reading, layout: Any, data: st.DataObject) -> None:
+def test_json_as_a_layout_is_within_its_bounds_or_refused(reading: Reading, layout: Any, data: st.DataObject) -> None:
     text = data.draw(damaged(json.dumps([layout]).encode(), pieces=JSON_TRICKS))
     changed = replace(reading, layout=zlib.compress(text))
     check(msgspec.msgpack.encode((1, PageRead(changed))), PageRead)
@@ -159,7 +161,7 @@ def test_any_json_as_a_layout(reading: Reading, layout: Any, data: st.DataObject
 
 @tries(30)
 @given(reading=readings, data=st.data())
-def test_a_damaged_layout(reading: Reading, data: st.DataObject) -> None:
+def test_a_damaged_layout_is_within_its_bounds_or_refused(reading: Reading, data: st.DataObject) -> None:
     text = data.draw(damaged(zlib.decompress(reading.layout), pieces=JSON_TRICKS))
     changed = replace(reading, layout=zlib.compress(text))
     check(msgspec.msgpack.encode((1, PageRead(changed))), PageRead)

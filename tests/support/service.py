@@ -162,11 +162,12 @@ Start = Callable[..., Awaitable[Service]]
 """Starts a service with these arguments and settings."""
 
 
-async def run_command(environment: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
+async def run_command(environment: Mapping[str, str], *arguments: str, cwd: Path | None = None) -> tuple[int, str, str]:
     """Run `docserver` with these arguments to its end; returns the exit status, the standard output and errors."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "docserver", *arguments),
+        cwd=cwd,
         env={**inherited, "DOCSERVER_PORT": "0", **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

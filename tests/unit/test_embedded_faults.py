@@ -17,12 +17,12 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_data_directory_that_is_no_directory(file: Path) -> None:
+def test_a_data_directory_that_is_no_directory_is_named(file: Path) -> None:
     with pytest.raises(EmbeddedError, match=f"the data directory {file} cannot be written: Not a directory"):
         opened(file / "servers.lock").__enter__()
 
 
-async def test_a_lock_that_the_file_system_refuses(file: Path) -> None:
+async def test_a_lock_that_the_file_system_refuses_is_an_error_of_the_data_directory(file: Path) -> None:
     descriptor = os.open(file, os.O_RDONLY)
     os.close(descriptor)
 
@@ -30,7 +30,7 @@ async def test_a_lock_that_the_file_system_refuses(file: Path) -> None:
         await locks._locked(descriptor, within_s=1)
 
 
-def test_a_program_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_program_that_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(programs, "ADMIN_PATH", str(tmp_path))
 
@@ -38,7 +38,7 @@ def test_a_program_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         programs.find()
 
 
-def test_the_files_of_mariadb_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_files_of_mariadb_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(programs, "SHARE", (tmp_path,))
     monkeypatch.setattr(programs, "_find", lambda *names, package: f"{names[0]} of {package}")
 
@@ -46,26 +46,28 @@ def test_the_files_of_mariadb_that_are_missing(monkeypatch: pytest.MonkeyPatch, 
         programs.find()
 
 
-def test_a_directory_for_sockets_that_cannot_be_made(file: Path) -> None:
+def test_a_directory_for_sockets_that_cannot_be_made_is_refused(file: Path) -> None:
     with pytest.raises(EmbeddedError, match="cannot be made: Not a directory"):
         sockets.ensure(file / "run")
 
 
-def test_a_directory_for_sockets_that_is_a_link(tmp_path: Path) -> None:
+def test_a_directory_for_sockets_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").symlink_to(tmp_path)
 
     with pytest.raises(EmbeddedError, match="is a link or belongs to another user"):
         sockets.ensure(tmp_path / "run")
 
 
-def test_no_place_for_sockets(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+def test_where_no_directory_for_sockets_can_be_made_the_places_are_named(
+    monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
     monkeypatch.setattr(sockets, "ELSEWHERE", (str(file),))
 
     with pytest.raises(EmbeddedError, match=f"no directory for sockets can be made in {file}"):
         sockets._elsewhere()
 
 
-def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "err.log").mkdir()
 
     with pytest.raises(EmbeddedError, match=r"err\.log cannot be written: Is a directory"):

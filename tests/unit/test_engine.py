@@ -99,7 +99,9 @@ async def test_programs_that_are_missing_are_named_with_their_packages(
         await describe(PROGRAM)
 
 
-async def test_the_library_is_missing(tesseract: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_library_that_is_missing_is_named(
+    tesseract: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     tesseract("exit 0")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
