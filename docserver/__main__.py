@@ -69,8 +69,15 @@ def main() -> None:
             if not _run(_quarantine(settings, act=options.act, documents=documents), settings, quiet=True):
                 sys.exit(1)
         case _:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, _end_at_once)
             _run(_serve(settings, api=not options.worker_only), settings)
             log.info("stopped")
+
+
+def _end_at_once(*_: object) -> NoReturn:
+    """End a start that has begun nothing yet; `_stop_signal` replaces this. To load the program takes up to seconds."""
+    os._exit(0)
 
 
 def _has_private_servers(settings: Settings) -> bool:
@@ -145,6 +152,8 @@ def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = 
     try:
         with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except (SettingsError, IdentityError) as error:
         _exit(EX_CONFIG, str(error))
     except (DatabaseUnavailable, EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:

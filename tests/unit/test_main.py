@@ -1,6 +1,10 @@
 """The command line, as far as it can be tested without starting the service."""
 
 import logging
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -31,3 +35,35 @@ def test_what_kubernetes_adds_for_a_service_is_named_in_one_line(
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (logging.INFO, "variables of Kubernetes services ignored")
     assert vars(record)["variables"] == ["DOCSERVER_PORT", "DOCSERVER_SERVICE_HOST"]
+
+
+def ended(change: str, *arguments: str) -> tuple[int, str]:
+    """The exit status and the output of a command line with a changed `main`."""
+    program = f"""
+import os, signal, sys
+from docserver import __main__ as main
+
+def ends(number):
+    os.kill(os.getpid(), number)
+    signal.pause()
+
+async def interrupted(*_, **__):
+    os.kill(os.getpid(), signal.SIGINT)
+
+{change}
+sys.argv = ["docserver", *{arguments}]
+main.main()
+"""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
+    command = [sys.executable, "-c", program]
+    process = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=60, check=False)
+    return process.returncode, process.stdout + process.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_program_is_being_loaded_ends_it_with_0_and_without_a_word(number: signal.Signals) -> None:
+    assert ended(f"main._run = lambda *_, **__: ends({number:d})", "--embedded") == (0, "")
+
+
+def test_an_interrupted_command_leaves_no_traceback() -> None:
+    assert ended("main._quarantine = interrupted", "quarantine", "list", "--embedded") == (130, "")
