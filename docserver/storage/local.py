@@ -141,6 +141,7 @@ class LocalStorage:
 
     def _check(self) -> None:
         self._room.require()
+        _make_again(self._incoming)
         probe = self._incoming / f"{uuid4()}.probe"
         try:
             probe.write_bytes(b"ready")
@@ -149,8 +150,15 @@ class LocalStorage:
 
     def _now(self) -> float:
         """The time by the file system's clock, which may differ from this machine's. Works on a full disk too."""
+        _make_again(self._incoming)
         os.utime(self._incoming)
         return self._incoming.stat().st_mtime
+
+
+def _make_again(incoming: Path) -> None:
+    """Create the directory of uploads if somebody has removed it, but not where the data directory is not mounted."""
+    if not incoming.is_dir() and (incoming.parent / "originals").is_dir():
+        incoming.mkdir(mode=0o700, exist_ok=True)
 
 
 async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, room: Room) -> Received:
@@ -160,6 +168,7 @@ async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, ro
 
     def create() -> BinaryIO:
         room.require()
+        _make_again(path.parent)
         return path.open("xb", buffering=0)
 
     def flush(file: BinaryIO, data: bytes) -> None:

@@ -5,7 +5,7 @@ import errno
 import os
 import resource
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver.errors import StorageFull, TooLarge
+from docserver.errors import StorageFull, StorageUnavailable, TooLarge
 from docserver.room import Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage.local import WRITE_BYTES, LocalStorage
@@ -284,6 +284,29 @@ async def test_what_others_put_among_the_files_hides_none_and_stops_nothing(
     assert await storage.discard_abandoned(60) == 2
     assert await storage.quarantine.files() == {}
     assert not old.path.exists()
+
+
+async def test_the_directory_of_uploads_is_made_again_unless_the_data_directory_is_away(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    uses: list[Callable[[], Awaitable[object]]] = [
+        lambda: kept(storage),
+        storage.check,
+        lambda: older_than(storage, 60),
+        lambda: storage.discard_abandoned(60),
+    ]
+    for use in uses:
+        (tmp_path / "incoming").rmdir()
+        await use()
+    (tmp_path / "incoming").rmdir()
+    (tmp_path / "originals").rename(tmp_path / "elsewhere")
+
+    with pytest.raises(StorageUnavailable):
+        await kept(storage)
+    with pytest.raises(FileNotFoundError):
+        await storage.check()
+
+    assert not (tmp_path / "incoming").exists()
 
 
 async def test_a_directory_in_the_place_of_an_original_gives_way_and_is_kept(
