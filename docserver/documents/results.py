@@ -61,7 +61,7 @@ class _Wanted:
     job_version: int
     key: tuple[object, ...]
     """The result and its version: equal keys mean equal bytes."""
-    cached: bool
+    cacheable: bool
 
 
 async def result(
@@ -80,7 +80,7 @@ async def result(
         job.version,
         (job_id, job.version, form.name, format_pages(selection or ())),
         # There are too many possible selections of pages to cache them, and few are requested twice.
-        cached=selection is None,
+        cacheable=selection is None,
     )
     return await _get(resources, wanted, client_has=client_has)
 
@@ -102,7 +102,7 @@ async def page(resources: Resources, job_id: UUID, number: int, *, form: Format,
     async def find(*, version: int, load_bytes: float) -> StoredPages:  # noqa: ARG001 - it is known to be too large
         return StoredPages(job, {number: size}, None)
 
-    wanted = _Wanted(shown, find, job.version, (job_id, job.version, form.name, number), cached=False)
+    wanted = _Wanted(shown, find, job.version, (job_id, job.version, form.name, number), cacheable=False)
     return await _get(resources, wanted, client_has=client_has)
 
 
@@ -192,7 +192,7 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
 
 
 async def _cache(resources: Resources, wanted: _Wanted, content: StoredPages, made: ResultFile) -> None:
-    if wanted.cached and isinstance(made.body, bytes):
+    if wanted.cacheable and isinstance(made.body, bytes):
         body = made.etag.encode() + b"\n" + made.body
         await resources.cache.put_result(content.job.id, wanted.form.name, version=content.job.version, body=body)
 

@@ -83,7 +83,7 @@ async def pieces(read: Callable[[int, int], bytes], *, offset: int = 0, count: i
         yield piece
 
 
-class StoredFile(web.FileResponse):
+class FileDownload(web.FileResponse):
     """A file of the storage, or a part of it, that a client must read in time."""
 
     def __init__(self, path: Path, *, total_s: float, headers: dict[str, str]) -> None:

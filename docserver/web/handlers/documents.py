@@ -17,7 +17,7 @@ from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
 from docserver.web import multipart, request_schemas, response_schemas
 from docserver.web.clients import client_of
-from docserver.web.downloads import StoredFile
+from docserver.web.downloads import FileDownload
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
@@ -138,7 +138,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
         raise NotFound("The document's file is not in the storage any more.") from error
     await _check_preconditions(request, path)
     _check_range(request, document.size)
-    return StoredFile(
+    return FileDownload(
         path,
         total_s=resources.settings.upload_timeout_s,
         headers={
