@@ -269,7 +269,12 @@ def _environment(environ: Mapping[str, str] | None) -> Mapping[str, str]:
 
 def _given(environ: Mapping[str, str] | None, dotenv: Path | None) -> dict[str, str | None]:
     """All variables: those of the environment, and those that only the file `.env` has; no service links."""
-    in_file = dotenv_values(dotenv) if dotenv else {}
+    try:
+        in_file = dotenv_values(dotenv) if dotenv else {}
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"the settings in {dotenv} must be text in UTF-8") from error
+    except OSError as error:
+        raise SettingsError(f"the settings in {dotenv} cannot be read: {error.strerror}") from error
     ours = {name: value for name, value in _environment(environ).items() if not is_service_link(name, value)}
     return {**in_file, **ours}
 

@@ -1,5 +1,6 @@
 """Settings: what is read, what is refused and how that is told."""
 
+import errno
 import os
 from dataclasses import fields
 from ipaddress import ip_network
@@ -200,6 +201,27 @@ def test_a_wrong_value_in_the_dotenv_file_is_refused_like_any_other(tmp_path: Pa
     dotenv.write_text("DOCSERVER_PORT=x\n")
 
     with pytest.raises(SettingsError, match=r"^DOCSERVER_PORT"):
+        load({}, dotenv=dotenv)
+
+
+def test_a_dotenv_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_bytes(b"DOCSERVER_HOST=\xff\n")
+
+    with pytest.raises(SettingsError, match=f"^the settings in {dotenv} must be text in UTF-8$"):
+        load({}, dotenv=dotenv)
+
+
+def test_a_dotenv_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DOCSERVER_PORT=1234\n")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+
+    with pytest.raises(SettingsError, match=f"^the settings in {dotenv} cannot be read: Permission denied$"):
         load({}, dotenv=dotenv)
 
 
