@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from pymysql.err import InternalError, OperationalError
+from pymysql.err import InternalError, OperationalError, ProgrammingError
 
 import docserver
 from docserver.backoff import doubling
@@ -34,8 +34,11 @@ some minutes."""
 PAUSE_S = (0.2, 3.0)
 """First and longest pause between tries while the database is not ready."""
 
-REFUSED = frozenset({1044, 1045, 1049, 1698})
-"""Error numbers for access denied and unknown database. Waiting does not help."""
+REFUSED = frozenset({1044, 1045, 1049, 1059, 1102, 1698})
+"""Error numbers for access denied, an unknown database, and an impossible name of one. Waiting does not help."""
+
+ANSWERS = (*FAULTS, ProgrammingError)
+"""Errors of connecting, and of creating the database. An impossible name is a ProgrammingError."""
 
 PASSING = frozenset({1053, 1205, 1213, 1290, 1317, 1792, 1836, 1927, 2006, 2013})
 """Error numbers for shutdown, lock wait timeout, deadlock, read-only server, query or connection killed, and connection
@@ -131,8 +134,8 @@ async def _create_database(address: Address, *, until: float) -> None:
     connection = await _connect(address, database=None, until=until)
     try:
         async with connection.cursor() as cursor:
-            await cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{address.database.replace('`', '')}`")
-    except FAULTS as error:
+            await cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{address.database.replace('`', '``')}`")
+    except ANSWERS as error:
         log.info("database not created", extra={"fault": type(error).__name__})
     finally:
         connection.close()
@@ -143,7 +146,7 @@ async def _connect(address: Address, *, database: str | None, script: bool = Fal
     try:
         async with asyncio.timeout(max(PAUSE_S[0], until - time.monotonic())):
             return await connect(address, timeout_s=STATEMENT_S, database=database, script=script)
-    except FAULTS as error:
+    except ANSWERS as error:
         if _number(error) in REFUSED:
             raise MigrationError(f"the database cannot be used: {_reason(error)}") from error
         raise ConnectionError(*error.args) from error

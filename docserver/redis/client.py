@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from docserver.errors import RedisUnavailable
+from docserver.settings import SettingsError, variable
 
 log = logging.getLogger("docserver.redis")
 
@@ -67,14 +68,20 @@ class Redis:
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
-        # redis-py's own retries are off. They repeat commands that may have succeeded, so a push could happen twice.
-        self._client = redis.asyncio.Redis.from_url(
-            url,
-            socket_timeout=None,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=WAITING_CONNECTIONS + SUBSCRIBERS,
-        )
+        """Raises SettingsError if the URL has an option that does not exist or has a wrong value."""
+        try:
+            # redis-py's own retries are off. They repeat commands that may have succeeded; a push could happen twice.
+            self._client = redis.asyncio.Redis.from_url(
+                url,
+                socket_timeout=None,
+                socket_connect_timeout=timeout_s,
+                retry=Retry(NoBackoff(), 0),
+                max_connections=WAITING_CONNECTIONS + SUBSCRIBERS,
+            )
+            pool = self._client.connection_pool
+            pool.connection_class(**pool.connection_kwargs)
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"{variable('redis_url')} has an option with a wrong name or value") from error
         self._timeout_s = timeout_s
         self._paused_until = 0.0
         self._waiting = asyncio.Semaphore(WAITING_CONNECTIONS)

@@ -297,6 +297,18 @@ async def test_a_user_who_may_not_make_databases_migrates_the_one_that_is_there(
     assert await migrate(replace(fresh, mysql_url=user)) == ALL
 
 
+@pytest.mark.parametrize("name", ["x" * 65, "ends with a space%20"])
+async def test_an_impossible_name_of_the_database_is_told_without_waiting(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(module, "STARTUP_S", FOREVER_S)
+    url = urlunsplit(urlsplit(fresh.mysql_url)._replace(path=f"/{name}"))
+
+    async with in_time():
+        with pytest.raises(MigrationError, match="refuses this user, password or database"):
+            await migrate(replace(fresh, mysql_url=url))
+
+
 async def test_a_wrong_password_or_database_is_told_without_waiting(
     fresh: Settings, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

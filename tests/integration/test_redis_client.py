@@ -9,6 +9,7 @@ import pytest
 from docserver.redis import client
 from docserver.redis.client import Redis
 from docserver.resources import Resources
+from docserver.settings import SettingsError
 from tests.support.waiting import HANG_S
 
 
@@ -24,6 +25,12 @@ def sent(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[Sequence
 
     monkeypatch.setattr(resources.redis, "_send", recorded)
     return pipelines
+
+
+@pytest.mark.parametrize("option", ["db=first", "colour=blue", "socket_timeout=soon"])
+async def test_an_option_of_the_url_that_cannot_work_is_a_wrong_setting(option: str) -> None:
+    with pytest.raises(SettingsError, match=r"^DOCSERVER_REDIS_URL has an option with a wrong name or value$"):
+        Redis(f"redis://localhost/0?{option}", timeout_s=1)
 
 
 async def test_commands_of_one_turn_of_the_event_loop_travel_in_one_pipeline(
