@@ -76,10 +76,10 @@ ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "r
 
 
 DAY_S = 86_400
-"""The most of any timeout: nobody means more, and system calls and databases refuse numbers that are much larger."""
+"""The most of any interval or timeout. System calls and databases refuse numbers that are much larger."""
 
 TEN_YEARS_S = 3650 * DAY_S
-"""The most of the times for which something is kept."""
+"""The most of any time for which something is kept."""
 
 MOST_TOKENS = 1_000_000_000
 """The most tokens of a bucket, and of one request."""
@@ -88,6 +88,11 @@ MOST_TOKENS = 1_000_000_000
 def _setting(default: Any, meaning: str, *, least: float | None = None, most: float | None = None) -> Any:
     """A field of `Settings`; `least` and `most` are the bounds of a number."""
     return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
+
+
+def _duration(default: float, meaning: str, *, least: float = 0.1) -> Any:
+    """A field of `Settings` for an interval or a timeout, in seconds."""
+    return _setting(default, meaning, least=least, most=DAY_S)
 
 
 @dataclass(frozen=True)
@@ -143,12 +148,8 @@ class Settings:
         least=1,
         most=1_000_000,
     )
-    page_timeout_s: float = _setting(
-        120.0, "longest time to open a document, and to read one page", least=0.1, most=DAY_S
-    )
-    pdf_timeout_s: float = _setting(
-        120.0, "longest time to make a searchable PDF, and longest wait before that", least=0.1, most=DAY_S
-    )
+    page_timeout_s: float = _duration(120.0, "longest time to open a document, and to read one page")
+    pdf_timeout_s: float = _duration(120.0, "longest time to make a searchable PDF, and longest wait before that")
     page_tries: int = _setting(
         3, "tries for a page that ran out of time or memory, or crashed its process", least=1, most=1000
     )
@@ -174,26 +175,22 @@ class Settings:
     rate_limit_reads: Rate = _setting(Rate(1200, 60), "reads of one client: tokens/seconds")
     rate_limit_costs: Costs = _setting((), "tokens that one request to a route takes, if not 1, as in upload=5,list=2")
     max_connections: int = _setting(1000, "connections of clients at the same time", least=1, most=1_000_000)
-    keepalive_s: float = _setting(75.0, "longest pause between two requests of a connection", least=0.1, most=DAY_S)
-    request_timeout_s: float = _setting(
-        30.0, "longest time to answer a request, on top of the wait it asks for", least=0.1, most=DAY_S
-    )
-    wait_limit_s: float = _setting(60.0, "longest ?wait= that is granted", least=0, most=DAY_S)
-    body_timeout_s: float = _setting(
-        60.0, "longest silence of a client in the middle of its upload or download", least=0.1, most=DAY_S
-    )
-    upload_timeout_s: float = _setting(1800.0, "longest time for one upload or download", least=0.1, most=DAY_S)
+    keepalive_s: float = _duration(75.0, "longest pause between two requests of a connection")
+    request_timeout_s: float = _duration(30.0, "longest time to answer a request, on top of the wait it asks for")
+    wait_limit_s: float = _duration(60.0, "longest ?wait= that is granted", least=0)
+    body_timeout_s: float = _duration(60.0, "longest silence of a client in the middle of its upload or download")
+    upload_timeout_s: float = _duration(1800.0, "longest time for one upload or download")
 
     # Settings for experts: database, Redis, and workers.
     mysql_pool_size: int = _setting(16, "most database connections of one process", least=5, most=10_000)
-    mysql_timeout_s: float = _setting(10.0, "longest wait for one database statement", least=0.1, most=DAY_S)
-    redis_timeout_s: float = _setting(1.0, "longest wait for one Redis command", least=0.05, most=DAY_S)
-    lease_s: float = _setting(30.0, "time after which the pages of a silent worker pass to others", least=1, most=DAY_S)
-    maintenance_s: float = _setting(5.0, "time between two rounds of maintenance", least=0.1, most=DAY_S)
+    mysql_timeout_s: float = _duration(10.0, "longest wait for one database statement")
+    redis_timeout_s: float = _duration(1.0, "longest wait for one Redis command", least=0.05)
+    lease_s: float = _duration(30.0, "time after which the pages of a silent worker pass to others", least=1)
+    maintenance_s: float = _duration(5.0, "time between two rounds of maintenance")
     quarantine_s: int = _setting(
         1_209_600, "seconds to keep an original that no document knows, before it is deleted", least=0, most=TEN_YEARS_S
     )
-    grace_s: float = _setting(25.0, "time that SIGTERM leaves to finish the pages being read", least=0, most=DAY_S)
+    grace_s: float = _duration(25.0, "time that SIGTERM leaves to finish the pages being read", least=0)
 
     @property
     def slot_count(self) -> int:
