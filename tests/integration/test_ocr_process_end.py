@@ -3,20 +3,25 @@
 import asyncio
 import contextlib
 import os
+import platform
 import signal
 import sys
 import textwrap
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
+from docserver.ocr.limits import Limits
+from docserver.ocr.server import watchdog
 from docserver.ocr.server.process import _any_member_runs
 from docserver.ocr.server.slot import Slot
-from tests.support.slots import alive, assert_reads, child_of, inside, install, pids_in, read
-from tests.support.waiting import until
+from tests.support.slots import alive, assert_reads, child_of, inside, install, older_kernels, pids_in, read
+from tests.support.users import ordinary_user_in
+from tests.support.waiting import HANG_S, until
 
 
 async def test_a_program_that_daemonises_ends_with_its_slot(make_slot: Callable[..., Slot]) -> None:
@@ -100,7 +105,9 @@ async def test_an_ocr_process_whose_server_is_killed_while_it_starts_ends_too(tm
             from pathlib import Path
             from docserver.ocr.engine import PROGRAM, Engine
             from docserver.ocr.server.slot import Slot
-            from docserver.ocr.server.process import Child
+            from docserver.ocr.limits import Limits
+from docserver.ocr.server import watchdog
+from docserver.ocr.server.process import Child
             from docserver.settings import Settings
 
             if __name__ == "__main__":
@@ -161,6 +168,44 @@ async def test_a_program_that_takes_too_much_is_killed_with_all_that_it_started(
     assert not _any_member_runs(group)
     (programs / "tesseract").unlink()
     await assert_reads(slot, source)
+
+
+EXIT = {"x86_64": 60, "aarch64": 93}[platform.machine()]
+HIDDEN = f"""
+import threading
+if os.fork() == 0:
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    # This call ends the first thread alone.
+    ctypes.CDLL(None).syscall({EXIT}, 0)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("lacking", ["mounts", "nothing"])
+async def test_a_process_whose_first_thread_has_ended_cannot_hide_what_it_uses(
+    lacking: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+) -> None:
+    slot = make_slot()
+    with older_kernels(tmp_path, lacking=lacking):
+        await slot.start()
+    hiding = child_of(slot)
+
+    with pytest.raises(BrokenProcessPool):
+        await asyncio.wait_for(inside(slot, HIDDEN), HANG_S)
+
+    await until(lambda: not alive(hiding))
+    await assert_reads(slot, source)
+
+
+def test_a_program_that_has_just_ended_is_no_excess(limits: Limits) -> None:
+    def check() -> bool:
+        if (ended := os.fork()) == 0:
+            os._exit(0)
+        os.waitid(os.P_PID, ended, os.WEXITED | os.WNOWAIT)
+        here = replace(limits, scratch=".", source=".")
+        return watchdog.exceeded_limit(os.getpid(), here, scratch=os.open(".", os.O_RDONLY)) is None
+
+    assert ordinary_user_in(Path(limits.scratch), check)
 
 
 async def test_a_file_larger_than_a_page_cannot_be_written(make_slot: Callable[..., Slot]) -> None:

@@ -41,6 +41,9 @@ AND = 0x54
 
 NEW_NAMESPACES = 0x7E020000
 CLONE_PARENT = 0x00008000
+CLONE_FILES = 0x00000400
+CLONE_THREAD = 0x00010000
+CLOSE_RANGE_UNSHARE = 2
 O_ACCMODE = 0o3
 O_TRUNC = 0o1000
 SHARED_ANONYMOUS = 0x21
@@ -122,6 +125,16 @@ def assemble(machine: str, *, process: int) -> list[_Instruction]:
     for number in syscalls.REFUSED[machine].values():
         filters += [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE)]
     filters += _refused_if(judged["clone"], 0, (ANY_BIT, 0, 1, NEW_NAMESPACES | CLONE_PARENT))
+    # Each process has one table of open files, where the watchdog finds those that were deleted.
+    filters += [
+        (EQUAL, 0, 5, judged["clone"]),
+        (LOAD, 0, 0, ARGUMENTS_OFFSET),
+        (AND, 0, 0, CLONE_THREAD | CLONE_FILES),
+        (EQUAL, 0, 1, CLONE_THREAD),
+        (RETURN, 0, 0, REFUSE),
+        (LOAD, 0, 0, NUMBER_OFFSET),
+    ]
+    filters += _refused_if(judged["close_range"], 2, (ANY_BIT, 0, 1, CLOSE_RANGE_UNSHARE))
     for call, flags in (("open", 1), ("openat", 2)):
         if call in judged:
             filters += _no_truncation_without_writing(judged[call], flags)

@@ -19,7 +19,8 @@ _REFUSED = """
     sched_setaffinity 203 122, migrate_pages 256 238, move_pages 279 239,
 
     mount 165 40, umount2 166 39, pivot_root 155 41, chroot 161 51, fsopen 430 430, fsconfig 431 431, fsmount 432 432,
-    fspick 433 433, open_tree 428 428, move_mount 429 429, mount_setattr 442 442, unshare 272 97, setns 308 268,
+    fspick 433 433, open_tree 428 428, move_mount 429 429, mount_setattr 442 442, statmount 457 457,
+    listmount 458 458, unshare 272 97, setns 308 268,
 
     chmod 90 -, fchmod 91 52, fchmodat 268 53, fchmodat2 452 452, chown 92 -, fchown 93 55, lchown 94 -,
     fchownat 260 54, truncate 76 45, utime 132 -, utimes 235 -, utimensat 280 88, futimesat 261 -, mknod 133 -,
@@ -31,7 +32,7 @@ _REFUSED = """
     io_setup 206 0, epoll_create 213 -, epoll_create1 291 20, memfd_create 319 279, memfd_secret 447 447,
     execveat 322 281, shmget 29 194, shmat 30 196, shmctl 31 195, msgget 68 186, msgsnd 69 189, msgrcv 70 188,
     msgctl 71 187, semget 64 190, semop 65 193, semtimedop 220 192, semctl 66 191, mq_open 240 180, mq_unlink 241 181,
-    mq_notify 244 184, keyctl 250 219, add_key 248 217, request_key 249 218,
+    mq_notify 244 184, timer_create 222 107, fallocate 285 47, keyctl 250 219, add_key 248 217, request_key 249 218,
 
     bpf 321 280, perf_event_open 298 241, userfaultfd 323 282, io_uring_setup 425 425, io_uring_enter 426 426,
     io_uring_register 427 427, kexec_load 246 104, kexec_file_load 320 294, init_module 175 105, finit_module 313 273,
@@ -43,11 +44,11 @@ _REFUSED = """
 """The groups of calls, in this order: networks; other processes, and leaving the own process group; mounts and
 namespaces; attributes and locks of files, which Landlock does not protect, and access to files without paths; memory,
 messages and watches that no limit counts, that outlive the process, or that count against the server, because they are
-counted for each user or system; the kernel itself."""
+counted for each user or system, and disk space that is taken faster than the watchdog looks; the kernel itself."""
 
 _JUDGED = (
     "clone 56 220, clone3 435 435, prlimit64 302 261, prctl 157 167, ioctl 16 29, kill 62 129, tgkill 234 131, "
-    "fcntl 72 25, open 2 -, openat 257 56, openat2 437 437, mmap 9 222"
+    "fcntl 72 25, open 2 -, openat 257 56, openat2 437 437, mmap 9 222, close_range 436 436"
 )
 """Calls that reading needs with some arguments. With other arguments they are refused."""
 

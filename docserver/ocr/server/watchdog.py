@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,12 @@ MAX_DEPTH = 4
 
 MAX_MAPPINGS = 10_000
 """Most mappings of one process. An OCR process has about 700; the limit keeps the check short."""
+
+ENDING_S = 0.05
+"""Longest time between the end of a process's first thread and that of its others, when the process ends."""
+
+ENDED = ("Z", "X")
+"""The states of a thread that has ended."""
 
 BLOCK_BYTES = 512
 
@@ -81,6 +88,7 @@ def exceeded_limit(process: int, limits: Limits, *, scratch: int) -> str | None:
         family = _family(process)
         if family is None:
             return "processes"
+        family = [member for member in family if not _has_ended(member)]
         if sum(map(_memory_bytes, family)) > MEMORY_SHARES * limits.memory_bytes:
             return "memory"
         if has_own_file_system(scratch, limits):
@@ -113,6 +121,27 @@ def _family(process: int) -> list[int] | None:
                 with suppress(*_GONE):
                     unseen += map(int, Path(task.path, "children").read_text().split())
     return family
+
+
+def _has_ended(process: int) -> bool:
+    """True if a process has ended. Its parent may not have been told yet: then even its owner may not look at it.
+
+    Raises OSError if only the first thread has ended: then nothing shows the memory and the files of the others.
+    """
+    deadline = time.monotonic() + ENDING_S
+    while True:
+        try:
+            # After the command in brackets, the first field is the state, and the 18th counts the threads (proc(5)).
+            fields = Path(f"/proc/{process}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        except _GONE:
+            return True
+        if fields[0] not in ENDED:
+            return False
+        if int(fields[17]) <= 1:
+            return True
+        if time.monotonic() > deadline:
+            raise OSError(errno.EACCES, "The process hides what it uses.")
+        time.sleep(ENDING_S / 10)
 
 
 def _memory_bytes(process: int) -> int:
