@@ -1,24 +1,79 @@
-"""Turns for work that runs for few clients at a time; the other clients wait for a limited time."""
+"""Turns for work that runs for few requests at a time; the others wait for a limited time."""
 
 import asyncio
+from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from docserver.errors import Unavailable
 
 
-@asynccontextmanager
-async def acquired(
-    lock: asyncio.Lock | asyncio.Semaphore, *, within_s: float, refusal: str, retry_after_s: int | None = None
-) -> AsyncIterator[None]:
-    """Hold the lock during the block. Raises Unavailable with the text `refusal` if the lock is not free in time."""
-    try:
-        async with asyncio.timeout(within_s):
-            await lock.acquire()
-    except TimeoutError as error:
-        headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
-        raise Unavailable(refusal, headers=headers) from error
-    try:
-        yield
-    finally:
-        lock.release()
+class Turns:
+    """A limited number of turns at the same time. The clients that wait get them one after another."""
+
+    def __init__(self, number: int, *, of_one: int) -> None:
+        """One client has at most `of_one` of these turns at the same time."""
+        self._free = number
+        self._of_one = of_one
+        self._taken: Counter[str] = Counter()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        """The requests that wait, by client. The first client has not had a turn for the longest time."""
+
+    @asynccontextmanager
+    async def turn(
+        self, client: str, *, within_s: float, refusal: str, retry_after_s: int | None = None
+    ) -> AsyncIterator[None]:
+        """Have a turn during the block. Raises Unavailable with the text `refusal` if it does not come in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._wait(client)
+        except TimeoutError as error:
+            headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
+            raise Unavailable(refusal, headers=headers) from error
+        try:
+            yield
+        finally:
+            self._end(client)
+
+    async def _wait(self, client: str) -> None:
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(client, deque()).append(granted)
+        self._grant()
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if granted.cancelled():
+                self._forget(client, granted)
+            else:
+                self._end(client)
+            raise
+
+    def _end(self, client: str) -> None:
+        self._free += 1
+        self._taken[client] -= 1
+        if not self._taken[client]:
+            del self._taken[client]
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._free and (client := self._next()) is not None:
+            waiting = self._waiting.pop(client)
+            granted = waiting.popleft()
+            # If more of its requests wait, the client comes last now.
+            if waiting:
+                self._waiting[client] = waiting
+            # A request that was cancelled a moment ago may still be here.
+            if not granted.cancelled():
+                granted.set_result(None)
+                self._free -= 1
+                self._taken[client] += 1
+
+    def _forget(self, client: str, granted: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(client, deque())
+        if granted in waiting:
+            waiting.remove(granted)
+            if not waiting:
+                del self._waiting[client]
+
+    def _next(self) -> str | None:
+        return next((client for client in self._waiting if self._taken[client] < self._of_one), None)

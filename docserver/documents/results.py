@@ -56,6 +56,7 @@ class _Find(Protocol):
 class _Wanted:
     """A result that a client wants."""
 
+    client: str
     form: Format
     find: _Find
     job_version: int
@@ -65,9 +66,18 @@ class _Wanted:
 
 
 async def result(
-    resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, client_has: ClientHas
+    resources: Resources,
+    job_id: UUID,
+    *,
+    client: str,
+    form: Format,
+    selection: Sequence[range] | None,
+    client_has: ClientHas,
 ) -> ResultFile:
-    """The text of a completed job; raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable."""
+    """The text of a completed job, for this client.
+
+    Raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable and Unavailable.
+    """
     entry = await resources.cache.result(job_id, form.name)
     job = entry.job if entry and entry.fresh and entry.job.status.final else await queries.job(resources, job_id)
     _check_completed(job)
@@ -75,6 +85,7 @@ async def result(
         etag, _, body = entry.result.partition(b"\n")
         return ResultFile(etag.decode(), None if client_has(etag.decode()) else body)
     wanted = _Wanted(
+        client,
         form,
         partial(_pages_of_completed, resources, job_id, selection),
         job.version,
@@ -85,12 +96,17 @@ async def result(
     return await _get(resources, wanted, client_has=client_has)
 
 
-async def page(resources: Resources, job_id: UUID, number: int, *, form: Format, client_has: ClientHas) -> ResultFile:
-    """One page, as soon as it is read; raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable."""
+async def page(
+    resources: Resources, job_id: UUID, number: int, *, client: str, form: Format, client_has: ClientHas
+) -> ResultFile:
+    """One page, as soon as it is read, for this client.
+
+    Raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable and Unavailable.
+    """
     # The JSON of a single page contains only the page, without the job and the document.
     shown = JSON_PAGE if form.name == JSON_PAGE.name else form
     writer = resources.result_writer
-    async with writer.small_turn():
+    async with writer.small_turn(client):
         job, page = await _page(resources, job_id, number)
         size = len(page.reading.text.encode()) + len(page.reading.layout) if page.reading else 0
         if isinstance(shown, TextFormat) and size <= writer.small_bytes(shown):
@@ -102,7 +118,7 @@ async def page(resources: Resources, job_id: UUID, number: int, *, form: Format,
     async def find(*, version: int, load_bytes: float) -> StoredPages:  # noqa: ARG001 - it is known to be too large
         return StoredPages(job, {number: size}, None)
 
-    wanted = _Wanted(shown, find, job.version, (job_id, job.version, form.name, number), cacheable=False)
+    wanted = _Wanted(client, shown, find, job.version, (job_id, job.version, form.name, number), cacheable=False)
     return await _get(resources, wanted, client_has=client_has)
 
 
@@ -162,7 +178,9 @@ async def _get(resources: Resources, wanted: _Wanted, *, client_has: ClientHas) 
     if etag is not None and client_has(etag):
         return ResultFile(etag, None)
     make = _text if isinstance(wanted.form, TextFormat) else _searchable_pdf
-    made = await shared.get(wanted.key, lambda: _of_one_attempt(wanted, partial(make, resources, wanted)))
+    made = await shared.get(
+        wanted.key, lambda: _of_one_attempt(wanted, partial(make, resources, wanted)), client=wanted.client
+    )
     return made.without_body() if client_has(made.etag) else made
 
 
@@ -180,12 +198,16 @@ async def _of_one_attempt(wanted: _Wanted, make: Callable[[int], Awaitable[T]]) 
 async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFile:
     assert isinstance(wanted.form, TextFormat)
     writer = resources.result_writer
-    async with writer.small_turn():
+    async with writer.small_turn(wanted.client):
         content = await wanted.find(version=version, load_bytes=writer.small_bytes(wanted.form))
         made = await writer.write_small(wanted.form, content.job, content.loaded) if content.loaded else None
     if made is None:
         made = await writer.write_large(
-            wanted.form, content.job, content.batches(resources), stored_bytes=content.stored_bytes
+            wanted.form,
+            content.job,
+            content.batches(resources),
+            stored_bytes=content.stored_bytes,
+            client=wanted.client,
         )
     await _cache(resources, wanted, content, made)
     return made
@@ -222,7 +244,7 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
             loaded += batch
         return loaded
 
-    pdf = await resources.pdf_maker.make(source, document.content_type, load)
+    pdf = await resources.pdf_maker.make(source, document.content_type, load, client=wanted.client)
     if isinstance(pdf, Failure):
         raise _not_renderable(pdf)
     made = await asyncio.to_thread(from_file, str(etag), pdf, max_bytes=LARGE_RESULT_BYTES)

@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from hashlib import sha256
 from pathlib import Path
 
-from docserver import exclusive
 from docserver.errors import Unavailable
+from docserver.exclusive import Turns
 from docserver.formats import TextFormat
 from docserver.formats.render_process import disk_full, render
 from docserver.formats.result_file import ResultFile, from_file
@@ -53,17 +53,17 @@ class ResultWriter:
         self._scratch = scratch
         self._room = room
         self._max_bytes = max_bytes
-        self._small_turn = asyncio.Semaphore(SMALL_AT_ONCE)
-        self._large_turn = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._small_turns = Turns(SMALL_AT_ONCE, of_one=SMALL_AT_ONCE - 1)
+        self._large_turns = Turns(LARGE_AT_ONCE, of_one=LARGE_AT_ONCE - 1)
         # asyncio's own threads are for short work, such as moving uploads into the storage.
         self._threads = ThreadPoolExecutor(SMALL_AT_ONCE // 2, thread_name_prefix="result")
 
-    def small_turn(self) -> AbstractAsyncContextManager[None]:
-        """Wait for the turn to load and write a small result; raises Unavailable.
+    def small_turn(self, client: str) -> AbstractAsyncContextManager[None]:
+        """Wait for a client's turn to load and write a small result; raises Unavailable.
 
         Take it before pages are loaded, so that those who wait need no memory for their pages.
         """
-        return _turn(self._small_turn)
+        return _turn(self._small_turns, client)
 
     def small_bytes(self, text_format: TextFormat) -> float:
         """How many bytes the pages of a small result take in the database at most."""
@@ -76,13 +76,19 @@ class ResultWriter:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _in_memory, text_format, job, pages)
 
     async def write_large(
-        self, text_format: TextFormat, job: Job, batches: AsyncGenerator[Sequence[Page], None], *, stored_bytes: int
+        self,
+        text_format: TextFormat,
+        job: Job,
+        batches: AsyncGenerator[Sequence[Page], None],
+        *,
+        stored_bytes: int,
+        client: str,
     ) -> ResultFile:
         """Write a result of pages that take `stored_bytes` in the database. Its turn comes before they are loaded.
 
         Raises Unavailable, Unprocessable if the result is too large, and what `batches` raises.
         """
-        async with aclosing(batches), _turn(self._large_turn), _in_time():
+        async with aclosing(batches), _turn(self._large_turns, client), _in_time():
             await self._require_room(stored_bytes)
             digest, file = await render(text_format, job, batches, scratch=self._scratch)
             return await asyncio.to_thread(from_file, _etag(digest), file, max_bytes=self._max_bytes)
@@ -108,9 +114,9 @@ def _etag(digest: str) -> str:
     return f'"{digest[:32]}"'
 
 
-def _turn(semaphore: asyncio.Semaphore) -> AbstractAsyncContextManager[None]:
+def _turn(turns: Turns, client: str) -> AbstractAsyncContextManager[None]:
     refusal = "Too many results are being made; try again soon, or request fewer pages."
-    return exclusive.acquired(semaphore, within_s=TURN_S, refusal=refusal)
+    return turns.turn(client, within_s=TURN_S, refusal=refusal)
 
 
 @asynccontextmanager

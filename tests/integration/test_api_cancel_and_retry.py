@@ -320,4 +320,6 @@ async def test_no_result_is_made_of_pages_from_two_attempts(
     monkeypatch.setattr(pages, "with_numbers", with_numbers)
 
     with pytest.raises(ResultNotReady):
-        await results.result(resources, job_id, form=FORMATS["txt"], selection=None, client_has=lambda _: False)
+        await results.result(
+            resources, job_id, client="reader", form=FORMATS["txt"], selection=None, client_has=lambda _: False
+        )

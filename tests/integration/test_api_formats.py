@@ -151,9 +151,9 @@ async def test_who_finds_too_many_before_it_is_told_when_to_come_again(
     path = await read(client)
     maker = PdfMaker(replace(resources.settings, pdf_timeout_s=0.1), resources.engine, scratch=tmp_path)
     resources_of(client, pdf_maker=maker)
-    await maker._turn.acquire()
 
-    status, headers, body = await fetch(client, f"{path}/result?format=pdf")
+    async with maker._turns.turn("another client", within_s=1, refusal=""):
+        status, headers, body = await fetch(client, f"{path}/result?format=pdf")
 
     assert status == 503
     assert int(headers["Retry-After"]) > 0

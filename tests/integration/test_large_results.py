@@ -5,6 +5,7 @@ import errno
 import pickle
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -29,6 +30,8 @@ from tests.support.waiting import until
 
 PAGES = [read([paragraph("words")], number=number) for number in range(1, 5)]
 TXT = TEXT_FORMATS["txt"]
+
+OF_ONE_CLIENT = result_writer.LARGE_AT_ONCE - 1
 
 
 def room(directory: Path, *, share: float = RESULTS) -> Room:
@@ -58,8 +61,8 @@ async def loaded(pages: Sequence[Page] = PAGES) -> AsyncGenerator[Sequence[Page]
         yield [page]
 
 
-async def write(writer: ResultWriter, text_format: TextFormat) -> ResultFile:
-    return await writer.write_large(text_format, JOB, loaded(), stored_bytes=1)
+async def write(writer: ResultWriter, text_format: TextFormat, client: str = "reader") -> ResultFile:
+    return await writer.write_large(text_format, JOB, loaded(), stored_bytes=1, client=client)
 
 
 def whole(made: ResultFile) -> bytes:
@@ -117,7 +120,7 @@ async def test_while_large_results_are_written_small_ones_and_uploads_go_on(
     monkeypatch.setattr(handlers, "FORMATS", {**TEXT_FORMATS, "alto": waiting})
     jobs = [await make_completed(resources, "some words") for _ in range(12)]
     reads = [asyncio.create_task(status_of(client, job_id, "alto")) for job_id in jobs]
-    await until(lambda: len(list(place.iterdir())) == result_writer.LARGE_AT_ONCE)
+    await until(lambda: len(list(place.iterdir())) == OF_ONE_CLIENT)
 
     job = await upload(client)
     small = await text_of(resources, jobs[-1])
@@ -125,9 +128,22 @@ async def test_while_large_results_are_written_small_ones_and_uploads_go_on(
     assert job["status"] == "pending"
     assert small == "some words"
     assert not any(read.done() for read in reads)
-    assert len(list(place.iterdir())) == result_writer.LARGE_AT_ONCE
+    assert len(list(place.iterdir())) == OF_ONE_CLIENT
     (place / "go").touch()
     assert await asyncio.gather(*reads) == [200] * 12
+
+
+async def test_the_large_results_of_one_client_do_not_keep_another_one_waiting(
+    writer: ResultWriter, place: Path
+) -> None:
+    reads = [asyncio.create_task(write(writer, slow_format.waiting(place), "greedy")) for _ in range(12)]
+    await until(lambda: len(list(place.iterdir())) == OF_ONE_CLIENT)
+
+    (await write(writer, TXT, "other")).close()
+
+    (place / "go").touch()
+    for made in await asyncio.gather(*reads):
+        made.close()
 
 
 async def status_of(client: Client, job_id: UUID, name: str) -> int:
@@ -176,8 +192,8 @@ async def test_at_the_limit_of_open_files_unused_ones_are_dropped_and_then_furth
 ) -> None:
     monkeypatch.setattr(shared_results, "MAX_FILE_BYTES_IN_SUM", 60)
 
-    async def get(key: int) -> ResultFile:
-        return await writer.shared.get(key, lambda: large(tmp_path))
+    async def get(key: int, client: str = "reader") -> ResultFile:
+        return await writer.shared.get(key, lambda: large(tmp_path), client=client)
 
     for key in range(5):
         (await get(key)).close()
@@ -192,6 +208,24 @@ async def test_at_the_limit_of_open_files_unused_ones_are_dropped_and_then_furth
     (await get(12)).close()
 
 
+async def test_a_client_that_keeps_many_bytes_of_results_open_leaves_room_for_other_clients(
+    writer: ResultWriter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_results, "MAX_FILE_BYTES_OF_ONE", 60)
+
+    async def get(key: int, client: str) -> ResultFile:
+        return await writer.shared.get(key, lambda: large(tmp_path), client=client)
+
+    read = [await get(1, "greedy"), await get(2, "greedy")]
+    with pytest.raises(Unavailable, match="Too many large results"):
+        await get(3, "greedy")
+    read.append(await get(3, "other"))
+
+    for made in read:
+        made.close()
+    (await get(4, "greedy")).close()
+
+
 async def large(directory: Path) -> ResultFile:
     file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - the result is closed
     file.write(b"x" * 30)
@@ -203,7 +237,9 @@ async def test_a_result_that_nobody_waits_for_any_more_is_made_no_further(
     writer: ResultWriter, tmp_path: Path, place: Path
 ) -> None:
     waiting = slow_format.waiting(place)
-    reads = [asyncio.create_task(writer.shared.get(1, lambda: write(writer, waiting))) for _ in range(2)]
+    reads = [
+        asyncio.create_task(writer.shared.get(1, lambda: write(writer, waiting), client="reader")) for _ in range(2)
+    ]
     await until(lambda: list(place.iterdir()) != [])
     (process,) = (int(path.name) for path in place.iterdir())
 
@@ -215,14 +251,14 @@ async def test_a_result_that_nobody_waits_for_any_more_is_made_no_further(
     await until_gone({process})
     await until(lambda: open_files(tmp_path) == 0)
     (place / "go").touch()
-    made = await writer.shared.get(1, lambda: write(writer, waiting))
+    made = await writer.shared.get(1, lambda: write(writer, waiting), client="reader")
     assert whole(made) == b"piece" * 4
     made.close()
 
 
 async def test_the_end_of_the_service_ends_the_process_and_frees_the_files(tmp_path: Path, place: Path) -> None:
     writer = ResultWriter(scratch=tmp_path, room=room(tmp_path), max_bytes=5)
-    read = asyncio.create_task(writer.shared.get(1, lambda: write(writer, slow_format.waiting(place))))
+    read = asyncio.create_task(writer.shared.get(1, lambda: write(writer, slow_format.waiting(place)), client="reader"))
     await until(lambda: list(place.iterdir()) != [])
     (process,) = (int(path.name) for path in place.iterdir())
 
@@ -251,9 +287,9 @@ async def test_the_process_ends_when_the_server_was_killed(place: Path) -> None:
 
 async def test_after_a_process_was_killed_the_next_result_is_made(writer: ResultWriter) -> None:
     with pytest.raises(Unavailable):
-        await writer.shared.get(1, lambda: write(writer, slow_format.killed()))
+        await writer.shared.get(1, lambda: write(writer, slow_format.killed()), client="reader")
 
-    made = await writer.shared.get(1, lambda: write(writer, TXT))
+    made = await writer.shared.get(1, lambda: write(writer, TXT), client="reader")
     assert whole(made) == b"words\fwords\fwords\fwords"
     made.close()
 
@@ -306,11 +342,9 @@ async def test_a_result_whose_turn_does_not_come_or_that_takes_too_long_is_refus
     with pytest.raises(Unavailable, match="takes too long"):
         await write(writer, waiting)
     monkeypatch.setattr(result_writer, "TURN_S", 0.1)
-    for _ in range(result_writer.LARGE_AT_ONCE):
-        await writer._large_turn.acquire()
+    async with AsyncExitStack() as stack:
+        for _ in range(OF_ONE_CLIENT):
+            await stack.enter_async_context(writer._large_turns.turn("reader", within_s=1, refusal=""))
 
-    with pytest.raises(Unavailable, match="Too many results"):
-        await write(writer, waiting)
-
-    for _ in range(result_writer.LARGE_AT_ONCE):
-        writer._large_turn.release()
+        with pytest.raises(Unavailable, match="Too many results"):
+            await write(writer, waiting)

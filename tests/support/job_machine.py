@@ -170,9 +170,15 @@ class JobMachine(RuleBasedStateMachine):
                 answer = (cached.status.value, b'"attempt":%d,' % job.attempt in cached.body)
                 assert answer == (job.status, True)
             if job.status == "completed" and job.pages is not None:
-                form = FORMATS["txt"]
                 result = self.run(
-                    results.result(self.resources, job_id, form=form, selection=None, client_has=lambda _: False)
+                    results.result(
+                        self.resources,
+                        job_id,
+                        client="reader",
+                        form=FORMATS["txt"],
+                        selection=None,
+                        client_has=lambda _: False,
+                    )
                 )
                 assert result.body == "\f".join(page.text for page in job.pages.values()).encode()
         for job_id in self.deleted:

@@ -31,7 +31,9 @@ async def result(
     resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, has: str = ""
 ) -> ResultFile:
     """The result as a client gets it that has this version."""
-    return await results.result(resources, job_id, form=form, selection=selection, client_has=has.__eq__)
+    return await results.result(
+        resources, job_id, client="reader", form=form, selection=selection, client_has=has.__eq__
+    )
 
 
 async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:

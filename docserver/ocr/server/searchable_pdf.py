@@ -1,13 +1,12 @@
 """Server side: makes searchable PDFs, one at a time, each in its own OCR process."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from docserver import exclusive
 from docserver.errors import Failure
+from docserver.exclusive import Turns
 from docserver.model import Page
 from docserver.ocr.engine import PROGRAM, Engine
 from docserver.ocr.server.slot import Slot
@@ -29,15 +28,15 @@ class PdfMaker:
         self._engine = replace(engine, binding=PROGRAM)
         self._scratch = scratch
         # Make only one PDF at a time: they are rare, and they take CPU time from the slots that read pages.
-        self._turn = asyncio.Lock()
+        self._turns = Turns(1, of_one=1)
 
-    async def make(self, source: Path, content_type: str, load: LoadPages) -> BinaryIO | Failure:
+    async def make(self, source: Path, content_type: str, load: LoadPages, *, client: str) -> BinaryIO | Failure:
         """The PDF as an open file without a name; the caller closes it. Raises Unavailable if the wait is too long.
 
         `load` is called when the turn has come, so that those who wait need no memory for their pages.
         """
-        async with exclusive.acquired(
-            self._turn,
+        async with self._turns.turn(
+            client,
             within_s=self._settings.pdf_timeout_s,
             refusal="Too many searchable PDFs are being made.",
             retry_after_s=RETRY_AFTER_S,

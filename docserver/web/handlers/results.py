@@ -13,6 +13,7 @@ from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
+from docserver.web.clients import client_of
 from docserver.web.downloads import in_time, pieces
 from docserver.web.handlers.common import extend_deadline, not_modified, path_id
 from docserver.web.keys import RESOURCES
@@ -45,6 +46,7 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     result = await results.result(
         request.app[RESOURCES],
         path_id(request, "job_id"),
+        client=client_of(request, request.app[RESOURCES].settings.trusted_proxies),
         form=form,
         selection=query.get("pages"),
         client_has=lambda etag: not_modified(request, etag),
@@ -70,6 +72,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         request.app[RESOURCES],
         path_id(request, "job_id"),
         _page_number(request),
+        client=client_of(request, request.app[RESOURCES].settings.trusted_proxies),
         form=form,
         client_has=lambda etag: not_modified(request, etag),
     )
