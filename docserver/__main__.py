@@ -222,12 +222,15 @@ async def _serve(settings: Settings, *, api: bool) -> None:
     from docserver.database.migrate import migrate
     from docserver.identity import identify
     from docserver.maintenance import Maintenance
+    from docserver.ocr.server.cgroup import service_cgroups
     from docserver.resources import opened
     from docserver.web.starting import Progress
 
     stop, starting = _stop_signal(), asyncio.current_task()
     progress = Progress()
     async with AsyncExitStack() as stack:
+        # Before this process starts any other: only itself is moved.
+        cgroups = stack.enter_context(service_cgroups())
         cancelling = asyncio.create_task(_cancel_start(stop, starting))
         listener = await _listen(settings, progress, stack) if api else None
         progress.waits_for = "room on the disk"
@@ -238,7 +241,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         await migrate(settings)
         await identify(settings)
         progress.waits_for = "engine"
-        resources = await stack.enter_async_context(opened(settings))
+        resources = await stack.enter_async_context(opened(settings, cgroups=cgroups))
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
         stops = [_start_worker(resources, stack)]
         if listener:

@@ -13,6 +13,7 @@ from docserver.database.tables import deployment
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
 from docserver.ocr.engine import Engine, check_default_languages
 from docserver.ocr.engine import describe as describe_engine
+from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.exposure import refuse_exposed
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.ocr.server.scratch import private_directory
@@ -60,13 +61,14 @@ class Resources:
     """Room on the disk of the embedded database for pages that slots read."""
     engine: Engine
     sandbox: Sandbox
+    cgroups: Cgroups | None
     pdf_maker: PdfMaker
     result_writer: ResultWriter
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Resources]:
-    """Open all resources. The database and Redis need not answer yet.
+async def opened(settings: Settings, *, cgroups: Cgroups | None = None) -> AsyncIterator[Resources]:
+    """Open all resources. The database and Redis need not answer yet. OCR processes get cgroups if there are any.
 
     Raises EngineMissing, NotConfined, OSError, and SettingsError for default languages that cannot be used, or for
     a data directory that OCR processes could read.
@@ -75,7 +77,7 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
     check_default_languages(settings.languages, engine)
     if settings.sandbox is not SandboxMode.OFF:
         await asyncio.to_thread(refuse_exposed, settings.data_dir, models=Path(engine.tessdata))
-    sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count)
+    sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count, cgroups=cgroups)
     uploads_room = _room(settings, settings.data_dir / "incoming", share=UPLOADS, stops="uploads")
     storage = LocalStorage(settings.data_dir, uploads_room)
     await storage.prepare()
@@ -101,7 +103,8 @@ async def opened(settings: Settings) -> AsyncIterator[Resources]:
                     slots_room=_room(settings, share=SLOTS, stops="slots"),
                     engine=engine,
                     sandbox=sandbox,
-                    pdf_maker=PdfMaker(settings, engine, scratch=scratch),
+                    cgroups=cgroups,
+                    pdf_maker=PdfMaker(settings, engine, scratch=scratch, cgroups=cgroups),
                     result_writer=result_writer,
                 )
     finally:

@@ -57,7 +57,13 @@ class Pipeline:
 
     def slot(self, number: int) -> Slot:
         """A slot to read pages in; the caller closes it."""
-        return Slot(number=number, settings=self._settings, engine=self._resources.engine, scratch=self._scratch)
+        return Slot(
+            number=number,
+            settings=self._settings,
+            engine=self._resources.engine,
+            scratch=self._scratch,
+            cgroups=self._resources.cgroups,
+        )
 
     def stop(self) -> None:
         """Let each slot finish the page that it is reading; the other pages of its chunk are released."""

@@ -4,6 +4,8 @@ import os
 import resource
 from pathlib import Path
 
+from docserver.ocr.server.cgroup import own_cgroup
+from tests.support.cgroups import cgroup_of
 from tests.support.processes import children
 from tests.support.samples import png
 from tests.support.service import Service, Start
@@ -38,3 +40,26 @@ async def test_each_ocr_process_is_confined_by_each_mechanism(start: Start) -> N
         assert b"DOCSERVER_" not in (process / "environ").read_bytes()
         opened = {descriptor.readlink() for descriptor in (process / "fd").iterdir()}
         assert {str(path).partition(":")[0] for path in opened} == {os.devnull, "pipe"}
+
+
+async def test_each_ocr_process_has_a_cgroup_where_one_may_be_made(start: Start) -> None:
+    service = await start(slots="2")
+    async with service.http.get("/readyz") as response:
+        detail = (await response.json())["checks"]["sandbox"]["detail"]
+    job = await service.upload(png())
+    await service.finished(job["job_id"])
+
+    groups = {cgroup_of(int(process.name)) for process in ocr_processes(service)}
+
+    own, server = own_cgroup(), cgroup_of(service.pid)
+    if "cgroup" not in detail:
+        assert groups == {server} == {cgroup_of(os.getpid())}
+        return
+    assert own is not None
+    parent = server.removesuffix("/server")
+    assert groups == {f"{parent}/slot-1", f"{parent}/slot-2"}
+    assert await service.stop() == 0
+    directory = own / Path(parent).name
+    assert not [*directory.glob("slot-*")]
+    if detail.endswith("cgroup"):
+        assert not directory.exists()

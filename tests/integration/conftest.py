@@ -24,6 +24,7 @@ from docserver.jobs.worker import Worker
 from docserver.maintenance import FILES_EVERY_S, Maintenance
 from docserver.ocr.engine import LIBRARY, PROGRAM
 from docserver.ocr.limits import Limits
+from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.slot import Slot
 from docserver.redis.cache import Cache
 from docserver.redis.changes import Changes
@@ -134,9 +135,10 @@ async def make_slot(tmp_path: Path) -> AsyncIterator[Callable[..., Slot]]:
     slots: list[Slot] = []
     engine = await engine_of(PROGRAM)
 
-    def make(**settings: object) -> Slot:
+    def make(*, cgroups: Cgroups | None = None, **settings: object) -> Slot:
         changed = dataclasses.replace(Settings(), **settings)  # type: ignore[arg-type]
-        slots.append(Slot(number=len(slots), settings=changed, engine=engine, scratch=tmp_path / "scratch"))
+        scratch = tmp_path / "scratch"
+        slots.append(Slot(number=len(slots), settings=changed, engine=engine, scratch=scratch, cgroups=cgroups))
         return slots[-1]
 
     yield make

@@ -19,6 +19,7 @@ from docserver.ocr.limits import Limits
 from docserver.ocr.protocol import AnswerQueue, ChildFault, PrivateContext
 from docserver.ocr.requests import A, Failed, Ready, Request
 from docserver.ocr.server import watchdog
+from docserver.ocr.server.cgroup import Cgroup, Cgroups
 from docserver.ocr.server.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class Child:
     process: BaseProcess
     ready_answer: Future[Ready]
     slot: int
+    cgroups: Cgroups | None
+    entering: asyncio.Task[Cgroup | None] | None = None
+    """Moves the process into its cgroup; None before that starts, and if there are no cgroups."""
     scratch: int | None = None
     """The open scratch directory, as the process sees it; None before the process is ready and after its end."""
     watchdog: Watchdog | None = None
@@ -52,7 +56,7 @@ class Child:
     """The resource of which the process used too much, so that it was killed; None otherwise."""
 
     @classmethod
-    def spawn(cls, limits: Limits, *, slot: int) -> "Child":
+    def spawn(cls, limits: Limits, *, slot: int, cgroups: Cgroups | None = None) -> "Child":
         """Start a process. It accepts calls after `wait_until_ready`. Raises OSError."""
         # The process is spawned and not forked: a forked one would inherit the server's sockets, connections and locks.
         executor = ProcessPoolExecutor(
@@ -73,7 +77,7 @@ class Child:
             raise
         answers.close_sender()
         (process,) = executor._processes.values()  # noqa: SLF001
-        return cls(executor, answers, process, ready_answer, slot)
+        return cls(executor, answers, process, ready_answer, slot, cgroups)
 
     async def call(self, request: Request[A], source: str, limits: Limits) -> A | Failed:
         """Let the process carry out a request on a document. Raises BrokenProcessPool and ChildFault."""
@@ -88,7 +92,7 @@ class Child:
         Raises BrokenProcessPool, ChildFault, and OSError if the machine lacks a resource.
         """
         assert self.process.pid is not None
-        self.watchdog = await Watchdog.start(self.process.pid)
+        self.watchdog = await self._enter_cgroup(self.process.pid, limits)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await asyncio.wrap_future(self.ready_answer)
@@ -106,6 +110,15 @@ class Child:
         except (FileNotFoundError, ProcessLookupError) as error:
             raise BrokenProcessPool("the OCR process or its scratch directory is gone") from error
         self.watching = asyncio.create_task(self._watch(limits))
+
+    async def _enter_cgroup(self, pid: int, limits: Limits) -> Watchdog:
+        """Move the process into a cgroup of its own, and start the watchdog that kills both when the server ends."""
+        if self.cgroups:
+            self.entering = asyncio.create_task(asyncio.to_thread(self.cgroups.enter, pid, limits))
+            # Shield the task: a running thread cannot be cancelled, and the cgroup that it makes has to be removed.
+            if cgroup := await asyncio.shield(self.entering):
+                return await Watchdog.start(pid, kill_file=cgroup.kill_file)
+        return await Watchdog.start(pid)
 
     @property
     def dead(self) -> bool:
@@ -148,6 +161,7 @@ class Child:
             await asyncio.wait({self.watching}, timeout=END_TIMEOUT_S)
             # The cancelled task refers to this object and would keep its pipes open until the next garbage collection.
             self.watching = None
+        await self._end_cgroup()
         shutdown = asyncio.get_running_loop().create_task(
             asyncio.to_thread(self.executor.shutdown, wait=True, cancel_futures=True)
         )
@@ -162,6 +176,15 @@ class Child:
         with contextlib.suppress(ValueError):
             return self.process.exitcode
         return None
+
+    async def _end_cgroup(self) -> None:
+        """Kill also what has left the process group."""
+        cgroup = await self.entering if self.entering else None
+        if cgroup is None:
+            return
+        if await asyncio.to_thread(cgroup.end):
+            self.exceeded = self.exceeded or "memory"
+            log.warning("OCR process killed: it used too much", extra={"slot": self.slot, "of": self.exceeded})
 
 
 async def _group_is_gone(group: int | None) -> bool:

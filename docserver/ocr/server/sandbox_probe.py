@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from docserver.ocr.sandbox.policy import Confinement, NotConfined
+from docserver.ocr.server.cgroup import Cgroups
 from docserver.settings import SandboxMode
 
 log = logging.getLogger("docserver.sandbox")
@@ -25,23 +26,25 @@ class Sandbox:
     detail: str
 
 
-async def probe_sandbox(mode: SandboxMode, *, slots: int) -> Sandbox:
+async def probe_sandbox(mode: SandboxMode, *, slots: int, cgroups: Cgroups | None = None) -> Sandbox:
     """Find out how OCR processes are confined. Raises NotConfined if the mode requires more than the kernel has."""
     if not slots:
         return Sandbox("unused", "no page is read here")
+    also = f", {cgroups}" if cgroups else ""
     if mode is SandboxMode.OFF:
-        return Sandbox("off", "switched off by DOCSERVER_SANDBOX")
+        return Sandbox("off", f"switched off by DOCSERVER_SANDBOX{also}")
     confinement = await _confinement_of_a_process()
+    detail = f"{confinement}{also}"
     if confinement.complete:
-        log.info("OCR processes are confined", extra={"by": str(confinement)})
-        return Sandbox("ok", str(confinement))
+        log.info("OCR processes are confined", extra={"by": detail})
+        return Sandbox("ok", detail)
     if mode is SandboxMode.REQUIRE:
         raise NotConfined(
             f"DOCSERVER_SANDBOX=require, but this system has {confinement}; "
             "this needs Linux 5.13 or later with Landlock, and a container that allows both"
         )
-    log.warning("OCR processes are not fully confined", extra={"by": str(confinement)})
-    return Sandbox("unavailable", str(confinement))
+    log.warning("OCR processes are not fully confined", extra={"by": detail})
+    return Sandbox("unavailable", detail)
 
 
 async def _confinement_of_a_process() -> Confinement:

@@ -9,6 +9,7 @@ from docserver.errors import Failure
 from docserver.exclusive import Turns
 from docserver.model import Page
 from docserver.ocr.engine import PROGRAM, Engine
+from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
 
@@ -21,12 +22,13 @@ LoadPages = Callable[[], Awaitable[Sequence[Page]]]
 class PdfMaker:
     """Makes searchable PDFs of the documents of this server."""
 
-    def __init__(self, settings: Settings, engine: Engine, *, scratch: Path) -> None:
+    def __init__(self, settings: Settings, engine: Engine, *, scratch: Path, cgroups: Cgroups | None = None) -> None:
         """`scratch` is a directory that only this process uses."""
         self._settings = settings
         # No text is recognised here, so use the binding that does not load the Tesseract library.
         self._engine = replace(engine, binding=PROGRAM)
         self._scratch = scratch
+        self._cgroups = cgroups
         # Make only one PDF at a time: they are rare, and they take CPU time from the slots that read pages.
         self._turns = Turns(1, of_one=1)
 
@@ -44,7 +46,11 @@ class PdfMaker:
             pages = await load()
             # Use a new slot for each document, so that a malicious document cannot affect the next one.
             slot = Slot(
-                number=self._settings.slot_count, settings=self._settings, engine=self._engine, scratch=self._scratch
+                number=self._settings.slot_count,
+                settings=self._settings,
+                engine=self._engine,
+                scratch=self._scratch,
+                cgroups=self._cgroups,
             )
             try:
                 return await slot.make_searchable(source, content_type, pages)

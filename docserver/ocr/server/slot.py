@@ -31,6 +31,7 @@ from docserver.ocr.requests import (
     ReadPage,
     Request,
 )
+from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.files import expose, open_result
 from docserver.ocr.server.process import Child
 from docserver.ocr.server.scratch import discard
@@ -56,13 +57,16 @@ _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the 
 class Slot:
     """Runs one OCR process at a time, and starts it when it is first needed. Only one call may run at once."""
 
-    def __init__(self, *, number: int, settings: Settings, engine: Engine, scratch: Path) -> None:
-        """`scratch` is the parent of all slots' directories."""
+    def __init__(
+        self, *, number: int, settings: Settings, engine: Engine, scratch: Path, cgroups: Cgroups | None = None
+    ) -> None:
+        """`scratch` is the parent of all slots' directories; each process gets one of the cgroups, if there are any."""
         self.number = number
         self.client = ""
         """Whose document is read next. A process reads documents of at most `clients_per_process` clients."""
         self._directory = (scratch / f"slot-{os.getpid()}-{number}").absolute()
         self._settings = settings
+        self._cgroups = cgroups
         self._engine = engine
         self._candidates = candidates(engine.models, preferred=settings.languages.split("+"))
         self._scratch = self._directory / "scratch"
@@ -232,7 +236,7 @@ class Slot:
             await asyncio.to_thread(self._empty_directories)
             self._pages_read, self._clients = 0, set()
             limits = self._limits(self._settings.page_timeout_s)
-            self._child = Child.spawn(limits, slot=self.number)
+            self._child = Child.spawn(limits, slot=self.number, cgroups=self._cgroups)
             await self._child.wait_until_ready(limits)
         return self._child
 

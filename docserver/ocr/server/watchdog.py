@@ -41,12 +41,12 @@ SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Errors of a check that are the server's own. The next check tries again."""
 
 SHELL = "/bin/sh"
-KILL_GROUP_AT_EOF = 'read -r nothing; kill -s KILL -- "-$1"'
-"""The shell's standard input ends when the server ends for any reason; then the shell kills the group."""
+KILL_AT_EOF = 'read -r nothing; kill -s KILL -- "-$1"; echo 1 >"$2"'
+"""The shell's standard input ends when the server ends for any reason; then the shell kills group and cgroup."""
 
 
 class Watchdog:
-    """A shell outside the sandbox that kills an OCR process's group when the server ends.
+    """A shell outside the sandbox that kills an OCR process's group and cgroup when the server ends.
 
     The OCR process also does this itself, unless it was taken over.
     """
@@ -55,14 +55,16 @@ class Watchdog:
         self._process = process
 
     @classmethod
-    async def start(cls, group: int) -> "Watchdog":
+    async def start(cls, group: int, *, kill_file: Path = Path(os.devnull)) -> "Watchdog":
+        """`kill_file` is the one of the process's cgroup, if it has one."""
         return cls(
             await asyncio.create_subprocess_exec(
                 SHELL,
                 "-c",
-                KILL_GROUP_AT_EOF,
+                KILL_AT_EOF,
                 "docserver-watchdog",
                 str(group),
+                str(kill_file),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
