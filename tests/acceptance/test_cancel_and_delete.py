@@ -14,6 +14,7 @@ from tests.support.processes import alive, children, until_gone
 from tests.support.samples import png
 from tests.support.servers import Servers
 from tests.support.service import Service, Start
+from tests.support.waiting import until
 
 TICKS = 50
 """Half a second of CPU: no process needs it to start, so a page is being read."""
@@ -56,6 +57,13 @@ async def reading(api: Service, worker: Service) -> tuple[dict[str, Any], set[in
     return job, await being_read(worker, idle)
 
 
+def _files_of_documents(data_dir: Path) -> list[Path]:
+    """The files of a data directory that do not belong to the service itself."""
+    places = ("originals", "incoming", "quarantine", "scratch")
+    files = (path for place in places for path in (data_dir / place).rglob("*") if path.is_file())
+    return [path for path in files if path.name != "lock"]
+
+
 async def test_cancel_kills_the_page_being_read_on_another_instance(start: Start) -> None:
     api, worker = await start(slots="0"), await start("--worker-only", slots="1")
     job, family = await reading(api, worker)
@@ -94,5 +102,4 @@ async def test_delete_while_a_page_is_read_leaves_nothing(start: Start, empty_se
     assert await redis.command("HLEN", JOBS) == 0
     assert await redis.command("GET", JOB_KEY.format(job["job_id"])) == b"9007199254740991 deleted\n"
     await redis.close()
-    while [path for path in (tmp_path / "data").rglob("*") if path.is_file() and path.name != "lock"]:
-        await asyncio.sleep(0.05)
+    await until(lambda: not _files_of_documents(tmp_path / "data"))
