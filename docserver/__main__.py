@@ -223,7 +223,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
     from docserver.identity import identify
     from docserver.maintenance import Maintenance
     from docserver.ocr.server.cgroup import service_cgroups
-    from docserver.resources import opened
+    from docserver.resources import checked_engine, opened
     from docserver.web.starting import Progress
 
     stop, starting = _stop_signal(), asyncio.current_task()
@@ -235,6 +235,9 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         listener = await _listen(settings, progress, stack) if api else None
         progress.waits_for = "room on the disk"
         await room.wait_for(settings.data_dir, room.START_BYTES, user="docserver")
+        # What `opened` finds wrong with the data directory is found here before a database is made in it.
+        progress.waits_for = "engine"
+        await checked_engine(settings)
         progress.waits_for = "embedded servers"
         settings = await _with_embedded_servers(settings, stack)
         progress.waits_for = "mysql"

@@ -66,17 +66,26 @@ class Resources:
     result_writer: ResultWriter
 
 
-@asynccontextmanager
-async def opened(settings: Settings, *, cgroups: Cgroups | None = None) -> AsyncIterator[Resources]:
-    """Open all resources. The database and Redis need not answer yet. OCR processes get cgroups if there are any.
+async def checked_engine(settings: Settings) -> Engine:
+    """Describe the engine, and check the settings that depend on it. Writes nothing.
 
-    Raises EngineMissing, NotConfined, OSError, and SettingsError for default languages that cannot be used, or for
-    a data directory that OCR processes could read.
+    Raises EngineMissing, and SettingsError for default languages that cannot be used, or for a data directory that
+    OCR processes could read.
     """
     engine = await describe_engine(settings.engine)
     check_default_languages(settings.languages, engine)
     if settings.sandbox is not SandboxMode.OFF:
         await asyncio.to_thread(refuse_exposed, settings.data_dir, models=Path(engine.tessdata))
+    return engine
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, cgroups: Cgroups | None = None) -> AsyncIterator[Resources]:
+    """Open all resources. The database and Redis need not answer yet. OCR processes get cgroups if there are any.
+
+    Raises NotConfined, OSError, and what `checked_engine` raises.
+    """
+    engine = await checked_engine(settings)
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count, cgroups=cgroups)
     uploads_room = _room(settings, settings.data_dir / "incoming", share=UPLOADS, stops="uploads")
     storage = LocalStorage(settings.data_dir, uploads_room)

@@ -48,6 +48,18 @@ async def test_a_data_directory_that_ocr_processes_could_read_ends_it_with_78(
     assert f"OCR processes may read {tmp_path}" in errors
 
 
+async def test_nothing_is_written_to_a_data_directory_that_ocr_processes_could_read(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+
+    status, _, errors = await run_command(
+        {"DOCSERVER_DATA_DIR": str(data), "LD_LIBRARY_PATH": str(tmp_path)}, "--embedded"
+    )
+
+    assert status == 78
+    assert f"OCR processes may read {tmp_path}" in errors
+    assert not data.exists()
+
+
 async def test_a_sandbox_that_is_required_and_cannot_be_had_ends_it_with_a_line_that_says_so(
     empty_servers: Servers, tmp_path: Path
 ) -> None:
