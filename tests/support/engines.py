@@ -3,6 +3,7 @@
 import pytest
 
 from docserver.ocr.engine import LIBRARY, PROGRAM, Engine, describe
+from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.settings import SandboxMode
 
@@ -23,10 +24,10 @@ async def engine_of(binding: str = "auto") -> Engine:
     return _engines[binding]
 
 
-async def sandbox_of(mode: SandboxMode, *, slots: int) -> Sandbox:
+async def sandbox_of(mode: SandboxMode, *, slots: int, cgroups: Cgroups | None) -> Sandbox:
     """The sandbox of this machine, as `probe_sandbox` finds it."""
-    if not slots:
-        return await probe_sandbox(mode, slots=slots)
+    if cgroups or not slots:
+        return await probe_sandbox(mode, slots=slots, cgroups=cgroups)
     if mode not in _sandboxes:
-        _sandboxes[mode] = await probe_sandbox(mode, slots=slots)
+        _sandboxes[mode] = await probe_sandbox(mode, slots=slots, cgroups=None)
     return _sandboxes[mode]
