@@ -231,3 +231,18 @@ async def test_a_job_whose_original_is_missing_or_damaged_cannot_be_retried_and_
     await upload(client)
     async with client.post(f"/v1/jobs/{first['job_id']}/retry") as response:
         assert response.status == 202
+
+
+@pytest.mark.parametrize("damage", [remove, shorten])
+async def test_an_original_that_is_missing_or_too_short_is_not_served(
+    client: Client, resources: Resources, damage: Callable[[Path], None]
+) -> None:
+    document = (await upload(client))["document_id"]
+    (original,) = originals(resources)
+    damage(original)
+
+    async with client.get(f"/v1/documents/{document}/file") as response:
+        problem = await response.json()
+
+    assert (response.status, problem["code"]) == (404, "not_found")
+    assert problem["detail"].endswith("upload it again.")

@@ -11,8 +11,9 @@ from aiohttp import web
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.documents import deletion, intake, queries
 from docserver.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
-from docserver.model import Options
+from docserver.model import Document, Options
 from docserver.page_ranges import format_pages
+from docserver.resources import Resources
 from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
 from docserver.web import multipart, request_schemas, response_schemas
@@ -132,10 +133,7 @@ async def get_document(request: web.Request) -> web.Response:
 async def get_file(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
     document, _ = await queries.document(resources, path_id(request, "document_id"))
-    try:
-        path = await resources.storage.path(document.id)
-    except FileNotFoundError as error:
-        raise NotFound("The document's file is not in the storage any more.") from error
+    path = await _original(resources, document)
     await _check_preconditions(request, path)
     _check_range(request, document.size)
     return FileDownload(
@@ -149,6 +147,18 @@ async def get_file(request: web.Request) -> web.StreamResponse:
             "Content-Security-Policy": "default-src 'none'; sandbox",
         },
     )
+
+
+async def _original(resources: Resources, document: Document) -> Path:
+    """The document's file; raises NotFound if it is missing, or has not the size that was uploaded."""
+    try:
+        path = await resources.storage.path(document.id)
+        size = (await asyncio.to_thread(path.stat)).st_size
+    except FileNotFoundError as error:
+        raise NotFound("The document's file is not in the storage any more; upload it again.") from error
+    if size != document.size:
+        raise NotFound("The document's file in the storage is damaged; upload it again.")
+    return path
 
 
 @operation(
