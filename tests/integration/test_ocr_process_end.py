@@ -106,8 +106,7 @@ async def test_an_ocr_process_whose_server_is_killed_while_it_starts_ends_too(tm
             from docserver.ocr.engine import PROGRAM, Engine
             from docserver.ocr.server.slot import Slot
             from docserver.ocr.limits import Limits
-from docserver.ocr.server import watchdog
-from docserver.ocr.server.process import Child
+            from docserver.ocr.server.process import Child
             from docserver.settings import Settings
 
             if __name__ == "__main__":

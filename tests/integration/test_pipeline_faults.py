@@ -48,10 +48,10 @@ async def test_where_no_process_can_be_started_a_slot_rests_and_no_document_is_b
     monkeypatch.setattr(worker_module, "FAULT_PAUSE_S", 0.05)
     real, faults = Child.spawn, [number] * 3
 
-    def spawn(limits: Limits, *, slot: int) -> Child:
+    def spawn(limits: Limits, **more: Any) -> Child:
         if faults:
             raise OSError(faults.pop(), "forced")
-        return real(limits, slot=slot)
+        return real(limits, **more)
 
     monkeypatch.setattr(Child, "spawn", spawn)
     job = await upload(client)
