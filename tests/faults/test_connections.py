@@ -16,7 +16,8 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-COMMIT = b"COMMIT"
+COMMIT = b"\x03COMMIT"
+"""The statement as MySQL's protocol sends it. A new connection also says READ COMMITTED, which must not be cut."""
 
 SELDOM_S = "300"
 """Nobody but the upload or the worker commits anything meanwhile."""
