@@ -203,13 +203,13 @@ async def _quarantine(settings: Settings, *, act: str, documents: list[UUID] | N
     from docserver.commands import list_quarantine, restore_from_quarantine
     from docserver.database.migrate import migrate
     from docserver.identity import identify
-    from docserver.resources import opened
+    from docserver.resources import checked_engine, opened
 
     async with AsyncExitStack() as stack:
         settings = await _with_embedded_servers(settings, stack, may_share=True)
         await migrate(settings)
         await identify(settings)
-        resources = await stack.enter_async_context(opened(settings))
+        resources = await stack.enter_async_context(opened(settings, await checked_engine(settings)))
         if act == "restore":
             return await restore_from_quarantine(resources, documents)
         await list_quarantine(resources)
@@ -235,16 +235,16 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         listener = await _listen(settings, progress, stack) if api else None
         progress.waits_for = "room on the disk"
         await room.wait_for(settings.data_dir, room.START_BYTES, user="docserver")
-        # What `opened` finds wrong with the data directory is found here before a database is made in it.
+        # Before a database is made in the data directory, which OCR processes must not be able to read.
         progress.waits_for = "engine"
-        await checked_engine(settings)
+        engine = await checked_engine(settings)
         progress.waits_for = "embedded servers"
         settings = await _with_embedded_servers(settings, stack)
         progress.waits_for = "mysql"
         await migrate(settings)
         await identify(settings)
         progress.waits_for = "engine"
-        resources = await stack.enter_async_context(opened(settings, cgroups=cgroups))
+        resources = await stack.enter_async_context(opened(settings, engine, cgroups=cgroups))
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
         stops = [_start_worker(resources, stack)]
         if listener:

@@ -80,12 +80,12 @@ async def checked_engine(settings: Settings) -> Engine:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, cgroups: Cgroups | None = None) -> AsyncIterator[Resources]:
-    """Open all resources. The database and Redis need not answer yet. OCR processes get cgroups if there are any.
+async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None = None) -> AsyncIterator[Resources]:
+    """Open all resources, with an engine that was checked. The database and Redis need not answer yet. OCR processes
+    get cgroups if there are any.
 
-    Raises NotConfined, OSError, and what `checked_engine` raises.
+    Raises NotConfined and OSError.
     """
-    engine = await checked_engine(settings)
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count, cgroups=cgroups)
     uploads_room = _room(settings, settings.data_dir / "incoming", share=UPLOADS, stops="uploads")
     storage = LocalStorage(settings.data_dir, uploads_room)

@@ -14,7 +14,7 @@ import aiohttp
 
 from docserver.maintenance import Maintenance
 from docserver.redis.queue import JOBS
-from docserver.resources import opened
+from docserver.resources import checked_engine, opened
 from docserver.settings import Settings
 from tests.support.fault_launcher import MODULE, Fault, arguments
 from tests.support.fragile_servers import Servers, running
@@ -214,7 +214,7 @@ class Place:
         )
         # In this process: a service started for this alone would double the time of many tests.
         with patch("docserver.maintenance.FILES_EVERY_S", 0):
-            async with opened(settings) as resources:
+            async with opened(settings, await checked_engine(settings)) as resources:
                 maintenance = Maintenance(resources)
 
                 async def collected() -> bool:

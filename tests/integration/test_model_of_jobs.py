@@ -27,7 +27,7 @@ from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.jobs import notify, transitions
 from docserver.maintenance import Maintenance
 from docserver.model import Job, Options
-from docserver.resources import opened
+from docserver.resources import checked_engine, opened
 from docserver.settings import Settings
 from tests.support import job_model as model
 from tests.support.job_machine import LAPSED, WORKERS, JobMachine
@@ -305,7 +305,8 @@ class Life(JobMachine):
 def test_whatever_happens_in_whatever_order_jobs_do_what_the_model_does(settings: Settings) -> None:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        resources = runner.run(stack.enter_async_context(opened(settings)))
+        engine = runner.run(checked_engine(settings))
+        resources = runner.run(stack.enter_async_context(opened(settings, engine)))
         try:
             run_state_machine_as_test(
                 # Anything that makes a machine will do.

@@ -16,7 +16,7 @@ from docserver.database.migrate import migrate
 from docserver.embedded import servers
 from docserver.identity import identify
 from docserver.redis.client import Redis
-from docserver.resources import Resources, opened
+from docserver.resources import Resources, checked_engine, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
 from tests.support.engines import engine_of, sandbox_of
 from tests.support.servers import Servers
@@ -87,7 +87,7 @@ async def resources(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asyn
     await identify(settings)
     monkeypatch.setattr(module, "describe_engine", engine_of)
     monkeypatch.setattr(module, "probe_sandbox", sandbox_of)
-    async with opened(settings) as all_opened:
+    async with opened(settings, await checked_engine(settings)) as all_opened:
         yield all_opened
 
 
