@@ -32,12 +32,13 @@ from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
-from docserver.settings import SandboxMode, Settings
+from docserver.settings import Settings
 from docserver.web.app import make_app
 from docserver.web.listener import Listener, listening
 from tests.support.client import Client, MakeClient
 from tests.support.connections import MakeDatabase, with_databases
 from tests.support.engines import engine_of
+from tests.support.limits import LIMITS
 from tests.support.listeners import Serve
 
 
@@ -114,19 +115,13 @@ async def limits(binding: str, tmp_path: Path) -> Limits:
     engine = await engine_of(binding)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return Limits(
+    return replace(
+        LIMITS,
         scratch=str(scratch),
         source=str(scratch),
-        sandbox=SandboxMode.OFF,
-        memory_mb=1000,
-        max_pages=5,
         max_page_pixels=20_000_000,
-        pdf_dpi=300,
-        call_s=60,
         binding=engine.binding,
         tessdata=engine.tessdata,
-        candidates=("eng",),
-        review_below=80,
     )
 
 

@@ -129,14 +129,16 @@ async def is_refused(slot: Slot, attack: str, *, source: Path, originals: Path) 
     return refused
 
 
-@pytest.mark.skipif(not ABI, reason="this kernel has no Landlock")
 async def test_an_ocr_process_may_not_touch_other_files(
     make_slot: Callable[..., Slot], source: Path, originals: Path
 ) -> None:
     slot = make_slot()
 
-    for attack, code in FILES.items():
+    # A kernel without Landlock refuses none of these.
+    for attack, code in (FILES if ABI else {}).items():
         assert await is_refused(slot, code, source=source, originals=originals), attack
+
+    await assert_reads(slot, source)
 
 
 @pytest.mark.parametrize("lacking", ["mounts", "landlock"])
@@ -164,7 +166,6 @@ async def test_an_ocr_process_cannot_signal_its_neighbour(make_slot: Callable[..
         await inside(mine, f"os.kill({child_of(neighbour)}, 0)")
 
 
-@pytest.mark.skipif(not ABI, reason="without Landlock, every file can be read")
 async def test_what_an_ocr_process_runs_by_way_of_the_loader_is_confined_too(
     make_slot: Callable[..., Slot], tmp_path: Path
 ) -> None:
@@ -184,8 +185,9 @@ async def test_what_an_ocr_process_runs_by_way_of_the_loader_is_confined_too(
     )
 
     assert ran[0] == [0, ""]
-    assert ran[1][0] == 1
-    assert "Permission denied" in ran[1][1]
+    # Without Landlock, every file can be read.
+    assert ran[1][0] == (1 if ABI else 0)
+    assert ("Permission denied" in ran[1][1]) == bool(ABI)
 
 
 async def test_every_call_of_the_list_is_refused_whatever_its_arguments(make_slot: Callable[..., Slot]) -> None:

@@ -12,11 +12,11 @@ from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.model import Options, Reading, Source
 from docserver.ocr.answer_checks import WORDS_AT_ONCE, InvalidAnswer, check
 from docserver.ocr.child import tasks
-from docserver.ocr.limits import MAX_LAYOUT_BYTES, Limits
+from docserver.ocr.limits import MAX_LAYOUT_BYTES
 from docserver.ocr.pdf import text_layer
 from docserver.ocr.protocol import MAX_ANSWER_BYTES
 from docserver.ocr.requests import OwnTexts, PageRead, ReadOwnTexts
-from docserver.settings import SandboxMode
+from tests.support.limits import LIMITS
 
 STEPS = 5
 BOX = (0, 0, 1, 1)
@@ -69,22 +69,8 @@ def test_an_ocr_process_sends_no_more_text_layers_than_are_accepted(monkeypatch:
     half = replace(READING, layout=zlib.compress(b" " * (MAX_LAYOUT_BYTES // 2 - 2) + b"[]"))
     monkeypatch.setattr(text_layer, "readings", lambda *_, **__: iter([half] * 3))
     request = ReadOwnTexts(content_type="application/pdf", pages=[1, 2, 3], options=Options("eng"))
-    limits = Limits(
-        scratch="",
-        source="",
-        sandbox=SandboxMode.OFF,
-        memory_mb=1000,
-        max_pages=5,
-        max_page_pixels=1_000_000,
-        pdf_dpi=300,
-        call_s=60,
-        binding="",
-        tessdata="",
-        candidates=("eng",),
-        review_below=80,
-    )
 
-    readings = tasks.own_texts(request, "", limits)
+    readings = tasks.own_texts(request, "", LIMITS)
 
     assert len(readings) == 2
     check(OwnTexts(readings), abandoned=lambda: False)

@@ -1,6 +1,7 @@
 """How an OCR process carries out a request: what it answers, and what it leaves in its scratch directory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,8 @@ import pytest
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.child import main, tasks
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.limits import Limits
 from docserver.ocr.requests import Answer, Failed, MakeSearchable, OpenDocument, Opened, Request, SearchableMade
-from docserver.settings import SandboxMode
+from tests.support.limits import LIMITS
 
 RESULT = MakeSearchable.result_file
 
@@ -21,20 +21,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer
     """Carry out a request by a function that gets the scratch directory."""
     # It would limit the process of the tests.
     monkeypatch.setattr(main, "_limit_cpu_time", lambda _: None)
-    limits = Limits(
-        scratch=str(tmp_path),
-        source=str(tmp_path),
-        sandbox=SandboxMode.OFF,
-        memory_mb=1000,
-        max_pages=5,
-        max_page_pixels=1_000_000,
-        pdf_dpi=300,
-        call_s=60,
-        binding="",
-        tessdata="",
-        candidates=("eng",),
-        review_below=80,
-    )
+    limits = replace(LIMITS, scratch=str(tmp_path), source=str(tmp_path))
 
     def carry_out(request: Request[Any], perform: Callable[[Path], Answer]) -> Answer:
         monkeypatch.setattr(tasks, "perform", lambda *_: perform(tmp_path))
