@@ -9,7 +9,7 @@ from uuid import UUID
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import documents, jobs
 from docserver.errors import Conflict, RedisUnavailable
-from docserver.jobs import notify, transitions
+from docserver.jobs import commits, notify, transitions
 from docserver.model import Job, Status
 from docserver.resources import Resources
 
@@ -74,8 +74,7 @@ async def _transition(
     try:
         return await transitions.uncontended(transition)
     except CommitUnknown:
-        async with resources.db.session() as cur:
-            job = await jobs.find(cur, job_id)
+        job = await commits.settled(resources.db, job_id)
         if job is None or not done(job.status):
             raise
         return job

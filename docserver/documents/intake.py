@@ -3,7 +3,6 @@
 Once `accept` has returned, the job will reach a final status, even if this process dies.
 """
 
-import asyncio
 import logging
 import unicodedata
 from collections.abc import AsyncIterator
@@ -13,7 +12,7 @@ from uuid import UUID
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import documents, jobs
 from docserver.errors import DatabaseUnavailable, Unprocessable, UnsupportedMedia
-from docserver.jobs import notify, transitions
+from docserver.jobs import commits, notify, transitions
 from docserver.jobs.transitions import uncontended
 from docserver.model import Job, NewDocument, Options, new_id
 from docserver.resources import Resources
@@ -28,9 +27,6 @@ MAX_FILENAME = 255
 EARLIER_JOBS = 20
 """Most earlier jobs with the same bytes that are compared with an upload. If an equal job is missed, the document is
 only read once more."""
-
-COMMIT_CHECKS = 3
-"""How often the database is asked whether a commit took place, after the answer to the commit was lost."""
 
 
 async def receive(resources: Resources, chunks: AsyncIterator[bytes]) -> Received:
@@ -164,27 +160,12 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
                 request_id=upload.request_id,
             )
     except CommitUnknown:
-        job = await _read_again(resources, job_id)
+        job = await commits.settled(resources.db, job_id)
         if job is None:
-            # The server may still carry out the commit. If the row never appears, the file ends in the quarantine.
+            # The file of an upload that may have been committed is never deleted; this one ends in the quarantine.
             raise
         return job
     except DatabaseUnavailable:
         # No COMMIT was sent, so the document's row cannot appear later, and nobody needs the file.
         await resources.storage.delete(new.id)
         raise
-
-
-async def _read_again(resources: Resources, job_id: UUID) -> Job | None:
-    """The job, if its commit took place although the answer was lost; else None. Raises DatabaseUnavailable if the
-    database gives no answer now either.
-    """
-    for remaining in reversed(range(COMMIT_CHECKS)):
-        try:
-            async with resources.db.session() as cur:
-                return await jobs.find(cur, job_id)
-        except DatabaseUnavailable:
-            if not remaining:
-                raise
-            await asyncio.sleep(1)
-    raise AssertionError("unreachable: the last round returns or raises")

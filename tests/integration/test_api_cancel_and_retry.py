@@ -1,5 +1,6 @@
 """Cancel and retry over HTTP: which jobs may, what they become, and what becomes of their pages and results."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -18,9 +19,10 @@ from docserver.model import Status
 from docserver.redis.queue import JOBS
 from docserver.resources import Resources
 from tests.support.client import Client, completed, get, post, upload
-from tests.support.faulty_database import Unanswered
+from tests.support.faulty_database import SlowCommit, Unanswered
 from tests.support.rows import READING, change, claim_pages, finish_job, found, make_job, put_original, told, value
 from tests.support.samples import PAGES, pdf_scanned, png, truncated, words
+from tests.support.waiting import until
 
 READ = [words(page) for page in PAGES]
 
@@ -301,6 +303,17 @@ async def test_a_move_that_did_not_take_place_is_not_told_as_one_that_did(resour
         await cancel_retry.cancel(replace(resources, db=db), job_id)
 
     assert (await found(resources.db, job_id)).status is Status.PENDING
+
+
+async def test_a_move_whose_commit_is_still_going_on_is_told_as_what_it_becomes(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db)
+    db: Any = SlowCommit(resources.db)
+
+    cancelling = asyncio.create_task(cancel_retry.cancel(replace(resources, db=db), job_id))
+    await until(lambda: cancelling.done() or db.is_waited_for())
+    await db.carry_out()
+
+    assert (await cancelling).status is Status.CANCELLED
 
 
 async def test_no_result_is_made_of_pages_from_two_attempts(

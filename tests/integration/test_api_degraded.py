@@ -31,6 +31,7 @@ from docserver.storage import local
 from docserver.web.app import make_app
 from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
 from tests.support.connections import with_databases
+from tests.support.faulty_database import SlowCommit
 from tests.support.raw_http import UPLOAD, wire
 from tests.support.samples import png
 from tests.support.service import form
@@ -299,6 +300,21 @@ async def test_what_was_committed_is_answered_with_202_when_nobody_can_be_asked_
 
     assert (job["status"], job["deduplicated"]) == ("pending", False)
     assert (await get(client, f"/v1/jobs/{job['job_id']}"))["status"] == "pending"
+
+
+async def test_an_upload_whose_commit_is_still_going_on_when_its_answer_is_lost_gets_its_202(
+    resources: Resources, aiohttp_client: AiohttpClient
+) -> None:
+    db: Any = SlowCommit(resources.db)
+    client = await aiohttp_client(make_app(replace(resources, db=db)))
+
+    uploading = asyncio.create_task(upload(client))
+    await until(lambda: uploading.done() or db.is_waited_for())
+    await db.carry_out()
+
+    job = await uploading
+    assert (await get(client, f"/v1/jobs/{job['job_id']}"))["status"] == "pending"
+    assert len(kept_files(resources)) == 1
 
 
 @pytest.mark.parametrize("failing", ["fsync", "_move"])

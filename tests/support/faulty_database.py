@@ -1,7 +1,7 @@
-"""Databases that fail on command: away, or silent about the outcome of a commit."""
+"""Databases that fail on command: away, silent about the outcome of a commit, or slow to carry it out."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from docserver.database.connection import CommitUnknown, Cursor, Database
@@ -48,3 +48,32 @@ class Unanswered:
                 raise CommitUnknown("forced")
         if self._left >= 0:
             raise CommitUnknown("forced")
+
+
+class SlowCommit:
+    """A database whose first commit gets no answer, and is carried out when the test says so."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._commits = AsyncExitStack()
+        self.has_begun = False
+
+    def session(self) -> Any:
+        return self._db.session()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Cursor]:
+        async with AsyncExitStack() as stack:
+            yield await stack.enter_async_context(self._db.transaction())
+            if not self.has_begun:
+                self._commits = stack.pop_all()
+                self.has_begun = True
+                raise CommitUnknown("forced")
+
+    async def carry_out(self) -> None:
+        await self._commits.aclose()
+
+    async def is_waited_for(self) -> bool:
+        """True if somebody waits for a lock that the transaction holds."""
+        async with self._db.session() as cur:
+            return await cur.execute("SELECT 1 FROM information_schema.processlist WHERE info LIKE '% FOR UPDATE'") > 0
