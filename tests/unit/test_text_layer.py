@@ -187,7 +187,7 @@ def test_a_scan_with_a_stamp_on_it_is_rejected() -> None:
 
 
 def test_text_that_a_scan_is_painted_over_is_rejected() -> None:
-    assert refusal(pdf(both(lines(PROSE), scan(PROSE, y=600)))) == "a picture without text"
+    assert refusal(pdf(both(lines(PROSE), scan(PROSE, y=600)))) == "no text"
 
 
 def test_a_page_with_one_paragraph_as_an_image_is_rejected() -> None:

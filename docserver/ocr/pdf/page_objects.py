@@ -1,4 +1,4 @@
-"""Child side: the objects of a PDF page: the places of its images, and the order in which everything is painted."""
+"""Child side: the objects of a PDF page: its text objects, the places of its images, and the rest."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,10 +33,12 @@ TEXT_ANNOTATIONS = frozenset((pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETE
 @dataclass(slots=True)
 class PageObjects:
     count: int = 0
-    images: list[tuple[int, Rect]] = field(default_factory=list)
-    """For each image, its position in the painting order, from 1, and its bounds in points (y upwards)."""
-    text_order: dict[int, int] = field(default_factory=dict)
-    """Address of a text object → its position in the painting order."""
+    images: list[Rect] = field(default_factory=list)
+    """The bounds of each image in points (y upwards)."""
+    texts: dict[int, Any] = field(default_factory=dict)
+    """Address of a text object → its handle."""
+    others: list[Any] = field(default_factory=list)
+    """The handles of everything else that is drawn: paths, images and shadings."""
     invisible_texts: set[int] = field(default_factory=set)
     """Addresses of text objects that are not painted."""
 
@@ -51,11 +53,13 @@ def collect(page: Any) -> PageObjects:
             raise TextLayerRejected("too many objects")
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
             address = address_of(handle)
-            objects.text_order[address] = objects.count
+            objects.texts[address] = handle
             if pdfium.FPDFTextObj_GetTextRenderMode(handle) in INVISIBLE_MODES:
                 objects.invisible_texts.add(address)
-        elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            objects.images.append((objects.count, _bounds(handle, matrix)))
+        elif kind != pdfium.FPDF_PAGEOBJ_FORM:
+            objects.others.append(handle)
+            if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+                objects.images.append(_bounds(handle, matrix))
     if len(objects.images) > MAX_IMAGES:
         raise TextLayerRejected("too many pictures")
     return objects

@@ -4,6 +4,7 @@ A text layer may be hidden, wrong, or only a part of the text that the page show
 rejected and the page needs OCR. That takes longer, but gives the text that people see.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from docserver.model import Reading, Source
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import pdfium
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, TurnedImage
+from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects, collect, has_text_annotations
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.reading_order import OrderedBlock, PlacedWord, order_words
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
+from docserver.ocr.pdf.seen_words import Candidate, seen
 from docserver.ocr.pdf.text_words import PdfWord, TextOrientation, TextPage
 from docserver.ocr.pdf.visibility import PageVisibility
 
@@ -108,7 +111,7 @@ def read(document: Any, *, page: int, width: int, height: int) -> TextLayer:
 
 
 @dataclass(frozen=True, slots=True)
-class _VisibleWord:
+class _PaintedWord:
     """A word of the text layer, with its place on the page's image in pixels."""
 
     pdf_word: PdfWord
@@ -120,22 +123,30 @@ class _VisibleWord:
 
 def _trusted_words(
     page: Any, *, text_page: TextPage, objects: PageObjects, to_pixels: PointsToPixels
-) -> list[_VisibleWord]:
+) -> list[_PaintedWord]:
     """The visible words of the text layer. Raises TextLayerRejected if the page also shows other text."""
-    images = [(order, to_pixels.rect(rect)) for order, rect in objects.images]
-    painted = list(_painted_words(text_page.words(), objects=objects, images=images, to_pixels=to_pixels))
-    if not painted and images:
-        raise TextLayerRejected("a picture without text")
-    visibility = PageVisibility(page)
-    scale = visibility.width / to_pixels.width
-    words = [
-        _VisibleWord(word, rect, text_page.orientation(word), to_pixels.point(*text_page.origin(word)))
-        for word, rect in painted
-        # Keep words without letters even if they seem invisible: the dots before a page number are too small to detect.
-        if visibility.is_visible(_scaled(rect, scale))
-        or not any(map(str.isalnum, word.text))
-        or text_page.may_lack_font(word)
+    painted = [
+        _PaintedWord(word, rect, text_page.orientation(word), to_pixels.point(*text_page.origin(word)))
+        for word in text_page.words()
+        if word.address not in objects.invisible_texts and to_pixels.is_on_image(rect := to_pixels.rect(word.rect))
     ]
+    if not painted and objects.images:
+        raise TextLayerRejected("a picture without text")
+    drawing = PageDrawing(page)
+    whole = drawing.whole()
+    scale = whole.width / to_pixels.width
+    candidates = [
+        Candidate(
+            text=word.pdf_word.text,
+            rect=_scaled(word.rect, scale),
+            height=word.orientation.height * to_pixels.pixels_per_point * scale,
+            address=word.pdf_word.address,
+            may_lack_font=text_page.may_lack_font(word.pdf_word),
+        )
+        for word in painted
+    ]
+    words = list(itertools.compress(painted, seen(candidates, whole=whole, drawing=drawing, objects=objects)))
+    visibility = PageVisibility(whole)
     if not words and not visibility.is_blank:
         raise TextLayerRejected("no text")
     if sum(word.orientation.crooked for word in words) > MAX_CROOKED_SHARE * len(words):
@@ -144,7 +155,7 @@ def _trusted_words(
     if lone_ideographs > MAX_LONE_SHARE * len(words):
         raise TextLayerRejected("vertical text")
     word_rects = [_scaled(word.rect, scale) for word in words]
-    image_rects = [_scaled(rect, scale) for _, rect in images]
+    image_rects = [_scaled(to_pixels.rect(rect), scale) for rect in objects.images]
     if visibility.unexplained_share(word_rects, image_rects) > MAX_UNEXPLAINED_SHARE:
         raise TextLayerRejected("more to read than the layer has")
     if not is_language(word.pdf_word.text for word in words):
@@ -152,62 +163,14 @@ def _trusted_words(
     return words
 
 
-def _painted_words(
-    words: Iterable[PdfWord],
-    *,
-    objects: PageObjects,
-    images: Sequence[tuple[int, Rect]],
-    to_pixels: PointsToPixels,
-) -> Iterator[tuple[PdfWord, Rect]]:
-    """The words that are painted on the page and not covered by an image, with their places in pixels. A word that is
-    painted twice in the same place is returned once.
-    """
-    drawn = _DrawnWords()
-    for word in words:
-        if word.address in objects.invisible_texts:
-            continue
-        rect = to_pixels.rect(word.rect)
-        order = objects.text_order.get(word.address, objects.count)
-        if not to_pixels.is_on_image(rect) or _is_covered(rect, order=order, images=images):
-            continue
-        if drawn.add(word.text, rect):
-            yield word, rect
-
-
-def _is_covered(rect: Rect, *, order: int, images: Sequence[tuple[int, Rect]]) -> bool:
-    """True if the middle of the rectangle is covered by an image that is painted after the `order`-th object."""
-    x, y = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
-    return any(
-        image_order > order and left <= x <= right and top <= y <= bottom
-        for image_order, (left, top, right, bottom) in images
-    )
-
-
-class _DrawnWords:
-    """The words drawn so far. It detects words that are drawn again in about the same place, as a shadow or as bold."""
-
-    def __init__(self) -> None:
-        self._places: set[tuple[str, int, int]] = set()
-
-    def add(self, text: str, rect: Rect) -> bool:
-        """Add a word; False if the same word was drawn before at a distance of at most half its height."""
-        left, top, right, bottom = rect
-        reach = max(bottom - top, right - left, 1.0) / 2 if len(text) == 1 else max(bottom - top, 1.0) / 2
-        x, y = int((left + right) / 2 / reach), int((top + bottom) / 2 / reach)
-        if any((text, x + dx, y + dy) in self._places for dx in (-1, 0, 1) for dy in (-1, 0, 1)):
-            return False
-        self._places.add((text, x, y))
-        return True
-
-
 def _scaled(rect: Rect, scale: float) -> Rect:
     left, top, right, bottom = rect
     return left * scale, top * scale, right * scale, bottom * scale
 
 
-def _blocks(words: Sequence[_VisibleWord], to_pixels: PointsToPixels) -> Iterator[Block]:
+def _blocks(words: Sequence[_PaintedWord], to_pixels: PointsToPixels) -> Iterator[Block]:
     """Blocks in reading order. If words have several orientations, the most frequent orientation comes first."""
-    directions: dict[int, list[_VisibleWord]] = {}
+    directions: dict[int, list[_PaintedWord]] = {}
     for word in words:
         directions.setdefault((word.orientation.turns - to_pixels.turns) % 4, []).append(word)
     for turns, turned_words in sorted(directions.items(), key=lambda item: -len(item[1])):
@@ -216,7 +179,7 @@ def _blocks(words: Sequence[_VisibleWord], to_pixels: PointsToPixels) -> Iterato
             yield _block(block, image)
 
 
-def _placed(word: _VisibleWord, image: TurnedImage, pixels_per_point: float) -> PlacedWord:
+def _placed(word: _PaintedWord, image: TurnedImage, pixels_per_point: float) -> PlacedWord:
     x0, y0, x1, y1 = image.turn(word.rect)
     _, baseline = image.turn_point(word.baseline)
     return PlacedWord(

@@ -1,17 +1,10 @@
-"""Child side: draws a PDF page at a low resolution, to find which words are visible and what else looks like text."""
+"""Child side: finds what looks like text on a PDF page that is drawn at a low resolution."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw
 
 from docserver.layout import Rect
-
-MAX_SIDE = 1600
-"""Longest side of the drawn page, in pixels. With one pixel per point, an A4 page has 842."""
-
-MIN_CONTRAST = 10
-"""Smallest contrast between a visible word and its background, in grey levels. Pale grey on white has 30."""
 
 EDGE_CONTRAST = 30
 """Smallest contrast between two neighbouring pixels at an edge, in grey levels. Even thin grey letters of eight points
@@ -41,32 +34,15 @@ MAX_PHOTOGRAPH_SHARE = 0.5
 class PageVisibility:
     """A page drawn in grey with about one pixel per point. All rectangles are in these pixels; y grows downwards."""
 
-    def __init__(self, page: Any) -> None:
-        self._image: Image.Image = page.render(
-            scale=min(1.0, MAX_SIDE / max(*page.get_size(), 1.0)), grayscale=True
-        ).to_pil()
-        self.width, self.height = self._image.size
-        # The contrast of each pixel with its left neighbour, and with the pixel above it.
-        self._contrasts = [
-            ImageChops.difference(self._image, ImageChops.offset(self._image, *by)) for by in ((1, 0), (0, 1))
-        ]
-        visible = [255 * (contrast >= MIN_CONTRAST) for contrast in range(256)]
-        self._visible = ImageChops.lighter(*self._contrasts).point(visible).tobytes()
+    def __init__(self, drawn: Image.Image) -> None:
+        self._image = drawn
+        self._width, self._height = drawn.size
 
     @property
     def is_blank(self) -> bool:
         """True if the whole page has one colour."""
         low, high = self._image.getextrema()
         return low == high
-
-    def is_visible(self, rect: Rect) -> bool:
-        """True if anything in the rectangle has enough contrast to be visible."""
-        left, top, right, bottom = map(int, rect)
-        left, right = max(0, left), min(right + 1, self.width)
-        for row in range(max(0, top), min(bottom + 1, self.height)):
-            if self._visible.find(255, row * self.width + left, row * self.width + right) >= 0:
-                return True
-        return False
 
     def unexplained_share(self, words: Iterable[Rect], images: Iterable[Rect]) -> float:
         """The share of the page that looks like text, but is neither in one of these words nor in a photograph."""
@@ -84,13 +60,15 @@ class PageVisibility:
     def _text_cells(self) -> Image.Image:
         """A picture with one pixel per cell: white if the cell has both horizontal and vertical edges, else black."""
         is_edge = [255 * (contrast >= EDGE_CONTRAST) for contrast in range(256)]
-        vertical, horizontal = (contrast.point(is_edge).reduce(CELL) for contrast in self._contrasts)
+        # The contrast of each pixel with its left neighbour, and with the pixel above it.
+        contrasts = (ImageChops.difference(self._image, ImageChops.offset(self._image, *by)) for by in ((1, 0), (0, 1)))
+        vertical, horizontal = (contrast.point(is_edge).reduce(CELL) for contrast in contrasts)
         is_text = [255 * (share >= MIN_EDGE_SHARE * 255) for share in range(256)]
         return ImageChops.darker(vertical, horizontal).point(is_text)
 
     def _is_photograph(self, rect: Rect) -> bool:
         part = self._crop(rect)
-        if part is None or part.width * part.height > MAX_PHOTOGRAPH_SHARE * self.width * self.height:
+        if part is None or part.width * part.height > MAX_PHOTOGRAPH_SHARE * self._width * self._height:
             return False
         levels = part.histogram()
         background = max(range(256), key=levels.__getitem__)
@@ -100,7 +78,7 @@ class PageVisibility:
     def _crop(self, rect: Rect) -> Image.Image | None:
         """The part of the page in the rectangle; None if the rectangle is outside the page."""
         left, top = max(0, int(rect[0])), max(0, int(rect[1]))
-        right, bottom = min(self.width, int(rect[2]) + 1), min(self.height, int(rect[3]) + 1)
+        right, bottom = min(self._width, int(rect[2]) + 1), min(self._height, int(rect[3]) + 1)
         return self._image.crop((left, top, right, bottom)) if left < right and top < bottom else None
 
 

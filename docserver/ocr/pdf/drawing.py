@@ -1,0 +1,55 @@
+"""Child side: draws a PDF page at a low resolution, whole or only some of its objects. Does not judge what it draws."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from PIL import Image, ImageChops
+from pypdfium2.raw import FPDFPageObj_SetIsActive
+
+MAX_SIDE = 1600
+"""Longest side of the drawn page, in pixels. With one pixel per point, an A4 page has 842."""
+
+_ACTIVE, _INACTIVE = 1, 0
+
+
+class PageDrawing:
+    """Draws a page in grey with about one pixel per point. All pictures of a page have the same size."""
+
+    def __init__(self, page: Any) -> None:
+        self._page = page
+        self._scale = min(1.0, MAX_SIDE / max(*page.get_size(), 1.0))
+
+    def whole(self) -> Image.Image:
+        """The page as viewers show it."""
+        return self._drawn(annotations=True)
+
+    def without(self, objects: Iterable[Any]) -> Image.Image:
+        """The page as viewers would show it without these page objects."""
+        with _inactive(objects):
+            return self._drawn(annotations=True)
+
+    def ink_without(self, objects: Iterable[Any]) -> Image.Image:
+        """Everything but these page objects and the annotations, drawn on white; inverted, so that 0 is no ink."""
+        with _inactive(objects):
+            return ImageChops.invert(self._drawn(annotations=False))
+
+    def _drawn(self, *, annotations: bool) -> Image.Image:
+        bitmap = self._page.render(
+            scale=self._scale, grayscale=True, draw_annots=annotations, may_draw_forms=annotations
+        )
+        picture: Image.Image = bitmap.to_pil()
+        return picture
+
+
+@contextmanager
+def _inactive(objects: Iterable[Any]) -> Iterator[None]:
+    """PDFium draws nothing for these page objects until the block ends."""
+    handles = list(objects)
+    try:
+        for handle in handles:
+            FPDFPageObj_SetIsActive(handle, _INACTIVE)
+        yield
+    finally:
+        for handle in handles:
+            FPDFPageObj_SetIsActive(handle, _ACTIVE)
