@@ -44,6 +44,12 @@ class Failure:
         return self.code in RESOURCE_FAULTS or self.code is DocumentErrorCode.LOST
 
 
+STORAGE_MISSING = Failure(
+    DocumentErrorCode.STORAGE_MISSING, "The document's file in the storage is missing or damaged; upload it again."
+)
+"""The failure of a document whose stored file is not there, or does not have the bytes of the upload."""
+
+
 class ServiceError(Exception):
     """An error of a request; the web middleware turns it into problem+json (RFC 9457)."""
 

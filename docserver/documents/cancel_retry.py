@@ -61,7 +61,7 @@ async def _check_original(resources: Resources, job_id: UUID) -> None:
     if document is None:
         # The transition says so.
         return
-    if not await resources.storage.has(document.id, size=document.size, sha256=document.sha256):
+    if not await resources.storage.intact(document.id, size=document.size, sha256=document.sha256):
         raise Conflict("The document's file is missing or damaged; upload it again.")
 
 

@@ -92,7 +92,7 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
     if job is None or not await uncontended(lambda: _share(resources, job.document_id, upload)):
         return None, received
     # A row alone does not prove that the document can be read.
-    is_stored = await resources.storage.has(job.document_id, size=received.size, sha256=received.sha256)
+    is_stored = await resources.storage.intact(job.document_id, size=received.size, sha256=received.sha256) is not None
     if is_stored and job.failure is None:
         return job, received
     if not is_stored:

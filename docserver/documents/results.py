@@ -13,7 +13,7 @@ from docserver.database.tables import documents, jobs, pages
 from docserver.documents import queries, stored_pages
 from docserver.documents.stored_pages import Retried, StoredPages
 from docserver.errors import (
-    DocumentErrorCode,
+    STORAGE_MISSING,
     Failure,
     JobFailed,
     NotFound,
@@ -226,11 +226,9 @@ def _retried() -> ResultNotReady:
 async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -> ResultFile:
     content = await wanted.find(version=version, load_bytes=0)
     document = await _document(resources, content.job)
-    try:
-        source = await resources.storage.path(document.id)
-    except FileNotFoundError as error:
-        missing = Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file is not in the storage any more.")
-        raise _not_renderable(missing) from error
+    source = await resources.storage.intact(document.id, size=document.size, sha256=document.sha256)
+    if source is None:
+        raise _not_renderable(STORAGE_MISSING)
     if await asyncio.to_thread(resources.results_room.is_short):
         raise Unavailable(
             "There is not enough disk space to make a searchable PDF now.", headers={"Retry-After": str(FULL_RETRY_S)}

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from docserver.database.connection import Cursor
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import Work
-from docserver.errors import DatabaseUnavailable
+from docserver.errors import DatabaseUnavailable, Unavailable
 from docserver.jobs import notify
 from docserver.model import Job, Mode, Status
 from docserver.ocr.limits import PAGES_AT_ONCE
@@ -73,8 +73,8 @@ class Claims:
     async def claimed(self, job_id: UUID) -> AsyncIterator[Claim | None]:
         """Claim a part of a job for the block; gives None if nothing can be claimed. The block may raise ClaimLost.
 
-        If the block is cancelled, or the database or the disk fails, the rest of the work is released. This is not
-        counted as a failed try.
+        If the block is cancelled, or the database, the storage or the disk fails, the rest of the work is released.
+        This is not counted as a failed try.
         """
         claim_id, began = uuid4(), asyncio.get_running_loop().time()
         try:
@@ -85,7 +85,7 @@ class Claims:
         except ClaimLost:
             log.warning("work forgotten, its claim is lost")
             self._unreleased[claim_id] = job_id
-        except (asyncio.CancelledError, DatabaseUnavailable, OSError) as error:
+        except (asyncio.CancelledError, Unavailable, OSError) as error:
             log.warning("work given back", extra={"fault": type(error).__name__})
             await self.release(claim_id, job_id)
             raise

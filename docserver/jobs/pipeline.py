@@ -15,7 +15,7 @@ from docserver.backoff import doubling, full_jitter_s
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import ClaimedPage
-from docserver.errors import RESOURCE_FAULTS, DatabaseUnavailable, DocumentErrorCode, Failure
+from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DatabaseUnavailable, DocumentErrorCode, Failure
 from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, Claims
 from docserver.jobs.turns import clients_in_turn
@@ -105,10 +105,10 @@ class Pipeline:
         await self._read_chunk(claim, slot, source)
 
     async def _source(self, claim: Claim) -> Path | Failure:
-        try:
-            return await self._resources.storage.path(claim.job.document_id)
-        except FileNotFoundError:
-            return Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file is not in the storage any more.")
+        """The stored file of a claimed job. It is read and compared once for all pages of the claim."""
+        work = claim.work
+        intact = self._resources.storage.intact(claim.job.document_id, size=work.size, sha256=work.sha256)
+        return await self._claims.guard(claim, intact) or STORAGE_MISSING
 
     async def _open(self, claim: Claim, slot: Slot, source: Path | Failure) -> bool:
         """Open the document and claim its first pages; False if no page is left for this claim to read."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from docserver.database.connection import Contended, Cursor, Database
 from docserver.database.tables import claims, job_history, jobs, pages
-from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
+from docserver.errors import STORAGE_MISSING, Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
 from docserver.model import HISTORY_KEPT, Job, Outcome, PageStatus, Reading, Status, Step
 from docserver.page_ranges import format_pages
 
@@ -178,8 +178,7 @@ async def start_over(db: Database, job: Job, *, request_id: str) -> Job | None:
             return job
         if not current.status.final:
             await claims.revoke_pages(cur, job.id)
-            damaged = Failure(DocumentErrorCode.STORAGE_MISSING, "The document's file was missing or damaged.")
-            current = await _end(cur, current, Status.FAILED, damaged)
+            current = await _end(cur, current, Status.FAILED, STORAGE_MISSING)
         current.status.to(Status.PENDING)
         if statuses := await pages.statuses(cur, job.id):
             await pages.drop(cur, job_id=job.id, numbers=list(statuses))

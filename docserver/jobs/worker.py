@@ -6,7 +6,7 @@ import random
 import time
 from uuid import UUID
 
-from docserver.errors import DatabaseUnavailable, RedisUnavailable
+from docserver.errors import RedisUnavailable, Unavailable
 from docserver.jobs.pipeline import Pipeline
 from docserver.redis.queue import Queue
 
@@ -67,7 +67,7 @@ class Worker:
                     job_id = await self._next()
                     if job_id is not None:
                         await self._pipeline.work(job_id, slot)
-                except DatabaseUnavailable:
+                except Unavailable:
                     await self._rest(FAULT_PAUSE_S)
                 except OSError as error:
                     log.warning("slot pauses after an operating system error", extra=_facts(number, error))

@@ -40,8 +40,11 @@ class Storage(Protocol):
         crash of the machine. Returns the upload at its new place.
         """
 
-    async def has(self, document_id: UUID, *, size: int, sha256: bytes) -> bool:
-        """True if the original of a document has these bytes; False if it is missing or damaged."""
+    async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
+        """As `path`, once all bytes were read and compared; None if the original is missing or has other bytes.
+
+        Raises StorageUnavailable.
+        """
 
     async def discard(self, received: Received) -> None:
         """Remove an upload that does not become a document."""

@@ -32,8 +32,9 @@ RETRY_AFTER_S = 10
 READ_BYTES = 1 << 20
 """Bytes of an original that are read and hashed in one step of a thread; a step takes about a millisecond."""
 
-SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors of opening or reading a file that say nothing about the file."""
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN)
+"""Errors of opening or reading a file that say nothing about the file: this machine lacks something, or the server of
+a network file system is away."""
 
 log = logging.getLogger("docserver.storage")
 T = TypeVar("T")
@@ -65,16 +66,20 @@ class LocalStorage:
         await _on_disk(_move, received.path, place)
         return replace(received, path=place)
 
-    async def has(self, document_id: UUID, *, size: int, sha256: bytes) -> bool:
+    async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
         try:
-            path = self._place(document_id)
+            path = await self.path(document_id)
             has_size = (await asyncio.to_thread(path.lstat)).st_size == size
-            return has_size and (await _examine(path)).sha256 == sha256
+            if has_size and (await _examine(path)).sha256 == sha256:
+                return path
         except OSError as error:
-            if error.errno in SHORTAGES:
+            # Where the data directory is not mounted, nothing is missing.
+            if error.errno in SHORTAGES or not await asyncio.to_thread(self._originals.is_dir):
                 raise _unavailable() from error
             log.warning("original not readable", extra={"document_id": str(document_id), "number": error.errno})
-            return False
+            return None
+        log.warning("original damaged", extra={"document_id": str(document_id)})
+        return None
 
     async def discard(self, received: Received) -> None:
         await _remove(received.path)
@@ -85,7 +90,7 @@ class LocalStorage:
             # While its document was unknown, as after a restore of an older database, it may have been quarantined.
             await self.quarantine.put_back([document_id])
             if not await asyncio.to_thread(path.is_file):
-                raise FileNotFoundError(document_id)
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return path
 
     async def examine(self, document_id: UUID) -> Received:

@@ -4,12 +4,12 @@ The limits are those of uploads: DOCSERVER_BODY_TIMEOUT_S, DOCSERVER_UPLOAD_TIME
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,10 +84,17 @@ async def pieces(read: Callable[[int, int], bytes], *, offset: int = 0, count: i
 
 
 class FileDownload(web.FileResponse):
-    """A file of the storage, or a part of it, that a client must read in time."""
+    """A file of the storage, or a part of it, that a client must read in time.
 
-    def __init__(self, path: Path, *, total_s: float, headers: dict[str, str]) -> None:
+    If the whole file is sent and its bytes are not those of the upload, the connection is closed before the last piece.
+    So the client sees that the file is not complete.
+    """
+
+    def __init__(self, path: Path, *, size: int, sha256: bytes, total_s: float, headers: dict[str, str]) -> None:
+        """`size` and `sha256` are those of the upload."""
         super().__init__(path, headers=headers)
+        self._size = size
+        self._sha256 = sha256
         self._total_s = total_s
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -99,7 +106,20 @@ class FileDownload(web.FileResponse):
         """Send a part of the open file. aiohttp's own method reads it in asyncio's threads."""
         writer = await web.StreamResponse.prepare(self, request)
         assert writer is not None
-        async for piece in pieces(partial(os.pread, fobj.fileno()), offset=offset, count=count):
+        digest = hashlib.sha256()
+
+        def read(size: int, at: int) -> bytes:
+            piece = os.pread(fobj.fileno(), size, at)
+            digest.update(piece)
+            return piece
+
+        left = count
+        async for piece in pieces(read, offset=offset, count=count):
+            left -= len(piece)
+            if not left and count == self._size and digest.digest() != self._sha256:
+                log.error("original damaged", extra={"document_id": self._path.name})
+                _cut_off(request.transport, "damaged")
+                raise ConnectionResetError("The file is damaged.")
             await writer.write(piece)
         return writer
 

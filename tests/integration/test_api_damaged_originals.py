@@ -9,16 +9,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from aiohttp import ClientPayloadError
 from pytest_aiohttp import AiohttpClient
 
 from docserver.documents import deletion
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.storage.local import LocalStorage
+from docserver.web import downloads
 from docserver.web.app import make_app
+from docserver.web.handlers import documents as handlers
 from tests.support import rows
+from tests.support.at_work import at_work
 from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
 from tests.support.samples import png
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -153,10 +158,10 @@ class Interrupted(LocalStorage):
         super().__init__(data_dir)
         self.happens = happens
 
-    async def has(self, document_id: UUID, *, size: int, sha256: bytes) -> bool:
-        present = await super().has(document_id, size=size, sha256=sha256)
+    async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
+        path = await super().intact(document_id, size=size, sha256=sha256)
         await self.happens()
-        return present
+        return path
 
 
 async def test_a_job_that_fails_just_before_its_missing_original_is_replaced_is_read_again(
@@ -233,8 +238,38 @@ async def test_a_job_whose_original_is_missing_or_damaged_cannot_be_retried_and_
         assert response.status == 202
 
 
-@pytest.mark.parametrize("damage", [remove, shorten])
-async def test_an_original_that_is_missing_or_too_short_is_not_served(
+@pytest.mark.parametrize("damage", [remove, shorten, flip_a_bit])
+async def test_a_document_whose_original_is_missing_or_damaged_fails_and_is_read_after_the_same_upload(
+    client: Client, resources: Resources, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    job = await upload(client)
+    damage(*originals(resources))
+
+    async with at_work(resources, tmp_path):
+        failed = await get(client, f"/v1/jobs/{job['job_id']}", wait=30)
+        again = await upload(client)
+        await completed(client, again["job_id"])
+
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "storage_missing")
+    assert failed["error"]["message"].endswith("upload it again.")
+    assert (again["job_id"], again["attempt"]) == (job["job_id"], 2)
+
+
+async def test_while_the_data_directory_is_not_mounted_no_job_fails(
+    client: Client, resources: Resources, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data_dir = resources.settings.data_dir
+    job = await upload(client)
+    (data_dir / "originals").rename(data_dir / "elsewhere")
+
+    async with at_work(resources, tmp_path):
+        await until(lambda: "work given back" in caplog.messages)
+        (data_dir / "elsewhere").rename(data_dir / "originals")
+        await completed(client, job["job_id"])
+
+
+@pytest.mark.parametrize("damage", [remove, shorten, flip_a_bit])
+async def test_an_original_that_is_missing_or_damaged_is_not_served(
     client: Client, resources: Resources, damage: Callable[[Path], None]
 ) -> None:
     document = (await upload(client))["document_id"]
@@ -246,3 +281,23 @@ async def test_an_original_that_is_missing_or_too_short_is_not_served(
 
     assert (response.status, problem["code"]) == (404, "not_found")
     assert problem["detail"].endswith("upload it again.")
+
+
+async def test_a_large_original_that_is_damaged_is_not_served_to_its_end(
+    client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(handlers, "COMPARED_BYTES", 0)
+    data = png() + bytes(3 * downloads.PIECE_BYTES)
+    document = (await upload(client, data))["document_id"]
+    path = f"/v1/documents/{document}/file"
+    async with client.get(path) as response:
+        assert await response.read() == data
+    flip_a_bit(*originals(resources))
+
+    async with client.get(path) as response:
+        with pytest.raises(ClientPayloadError):
+            await response.read()
+
+    assert [record.__dict__["document_id"] for record in caplog.records if record.message == "original damaged"] == [
+        document
+    ]

@@ -24,6 +24,10 @@ class Work:
     started_at: datetime
     history: tuple[HistoryEntry, ...]
     content_type: str
+    size: int
+    """Bytes of the document's file."""
+    sha256: bytes
+    """Of the document's file."""
     tries: int
     """How often opening the document failed because it ran out of time or memory, or crashed."""
     lost_leases: int
@@ -70,7 +74,7 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
     """What a worker needs to know of a job that it has claimed in this transaction."""
     await cur.execute(
         f"""
-        SELECT j.started_at, d.content_type, j.tries, j.lost_leases, {STEP}
+        SELECT j.started_at, d.content_type, d.size, d.sha256, j.tries, j.lost_leases, {STEP}
         FROM jobs j JOIN documents d ON d.id = j.document_id {JOINED}
         WHERE j.id = %s ORDER BY h.number
         """,  # noqa: S608 - constants
@@ -82,6 +86,8 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
         started_at=first["started_at"],
         history=job_history.entries(rows),
         content_type=first["content_type"],
+        size=first["size"],
+        sha256=first["sha256"],
         tries=first["tries"],
         lost_leases=first["lost_leases"],
     )

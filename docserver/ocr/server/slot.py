@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
+from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DocumentErrorCode, Failure
 from docserver.model import Options, Page, Reading
 from docserver.ocr.engine import Engine
 from docserver.ocr.languages import candidates
@@ -50,7 +50,6 @@ SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, er
 """Errors that mean that the server lacks disk space, file descriptors, processes or memory. The document is not at
 fault."""
 
-_MISSING = Failure(DocumentErrorCode.STORAGE_MISSING, "The stored file is missing.")
 _CRASHED = Failure(DocumentErrorCode.ENGINE_CRASHED, "The process that read the document crashed.")
 
 
@@ -190,7 +189,7 @@ class Slot:
             return _crashed(child, exit_code, slot=self.number)
         except FileNotFoundError:
             if not await asyncio.to_thread(source.exists):
-                return _MISSING
+                return STORAGE_MISSING
             self._kill()
             log.warning("scratch directory is gone", extra={"slot": self.number})
             return _CRASHED

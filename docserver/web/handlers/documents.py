@@ -10,7 +10,7 @@ from aiohttp import web
 
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.documents import deletion, intake, queries
-from docserver.errors import NotFound, PreconditionFailed, RangeNotSatisfiable
+from docserver.errors import STORAGE_MISSING, NotFound, PreconditionFailed, RangeNotSatisfiable
 from docserver.model import Document, Options
 from docserver.page_ranges import format_pages
 from docserver.resources import Resources
@@ -23,6 +23,10 @@ from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_
 from docserver.web.handlers.options import reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
+
+COMPARED_BYTES = 8_000_000
+"""Largest original whose bytes are compared before any of it is sent. That takes about 10 ms; clients may request many
+small parts of a large file, and to read all of it each time would cost too much."""
 
 _UPLOAD_OPTIONS = request_schemas.UploadOptions()
 _LIST_QUERY = request_schemas.ListQuery()
@@ -138,6 +142,8 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     _check_range(request, document.size)
     return FileDownload(
         path,
+        size=document.size,
+        sha256=document.sha256,
         total_s=resources.settings.upload_timeout_s,
         headers={
             "Content-Type": document.content_type,
@@ -150,14 +156,22 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 
 
 async def _original(resources: Resources, document: Document) -> Path:
-    """The document's file; raises NotFound if it is missing, or has not the size that was uploaded."""
-    try:
-        path = await resources.storage.path(document.id)
-        size = (await asyncio.to_thread(path.stat)).st_size
-    except FileNotFoundError as error:
-        raise NotFound("The document's file is not in the storage any more; upload it again.") from error
-    if size != document.size:
-        raise NotFound("The document's file in the storage is damaged; upload it again.")
+    """The document's file; raises NotFound if it is missing, or has another size than the upload.
+
+    The bytes of a small file are compared here, those of a large one while it is sent.
+    """
+    path: Path | None
+    if document.size <= COMPARED_BYTES:
+        path = await resources.storage.intact(document.id, size=document.size, sha256=document.sha256)
+    else:
+        try:
+            path = await resources.storage.path(document.id)
+            if (await asyncio.to_thread(path.stat)).st_size != document.size:
+                path = None
+        except FileNotFoundError:
+            path = None
+    if path is None:
+        raise NotFound(STORAGE_MISSING.message)
     return path
 
 
