@@ -61,8 +61,12 @@ _PDF_HEADER_WITHIN = 1024
 _BLANK = b"\x00\t\n\x0b\x0c\r \xef\xbb\xbf\xfe\xff"
 """White space and byte order marks, which editors and mail programs put before a PDF."""
 
-_PJL = b"\x1b%-12345X"
-"""Printer job language: print spoolers save PDFs with such commands before them."""
+_HARMLESS = (b"\x1b%-12345X", b"<br />\n<b>")
+"""Starts of what is often before a PDF: commands of a print spooler (PJL), and a PHP script's warning."""
+
+_PS_STYLE_HEADER = re.compile(rb"%!PS-Adobe-\S+ PDF-")
+"""Header of a PDF from a producer that follows PostScript's conventions. Adobe's readers accept it (Adobe, "PDF
+Reference, sixth edition", appendix H, note 13)."""
 
 _FOREIGN = (
     b"PK",
@@ -70,8 +74,6 @@ _FOREIGN = (
     b"\x7fELF",
     b"%!",
     b"<",
-    b"{",
-    b"[",
     b"#!",
     b"Rar!",
     b"7z\xbc\xaf",
@@ -93,7 +95,7 @@ _FOREIGN = (
 )
 """A file that begins with one of these is no PDF, even if `%PDF-` follows: archives, programs, PostScript, HTML, …"""
 
-_OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
+_OBJECT = re.compile(rb"[\r\n]\s*\d+\s+\d+\s+obj\b")
 _TEXT_BYTES = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\n\x0b\x0c\r")
 
 
@@ -127,16 +129,19 @@ def _iso_media(head: bytes) -> str | None:
 
 
 def _is_pdf(head: bytes) -> bool:
-    start = head.find(b"%PDF-", 0, _PDF_HEADER_WITHIN + len(b"%PDF-") - 1)
+    start = head.find(b"%PDF", 0, _PDF_HEADER_WITHIN + len(b"%PDF") - 1)
     if start < 0:
-        return False
+        return _PS_STYLE_HEADER.match(head.lstrip(_BLANK)) is not None
     before = head[:start].lstrip(_BLANK)
-    if not before or before.startswith(_PJL):
+    # Some readers do not need the version. But a text or program may begin with the same letters, such as %PDFTEX.
+    if not head.startswith(b"-", start + len(b"%PDF")) and not _OBJECT.search(head, start):
+        return False
+    if not before or before.startswith(_HARMLESS):
         return True
     # Some entries of _FOREIGN start with blank bytes, so compare the file both with and without its leading blanks.
     if before.startswith(_FOREIGN) or head.startswith(_FOREIGN) or before[4:8] == b"ftyp" or head[4:8] == b"ftyp":
         return False
     if any(byte not in _TEXT_BYTES for byte in before):
         return True
-    # Text precedes `%PDF-`. In a text about PDF, `%PDF-` is rarely at the start of a line, and no object follows it.
-    return head[start - 1 : start] in (b"\n", b"\r") and _OBJECT.search(head, start) is not None
+    # Text precedes the header. In a text about PDF, no object follows at the start of a line.
+    return _OBJECT.search(head, start) is not None

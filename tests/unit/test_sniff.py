@@ -49,7 +49,19 @@ def test_what_is_no_picture_and_no_pdf_is_nothing(head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "before", [b"\xef\xbb\xbf", b"\r\n\n", b"\0" * 128, b"\x1b%-12345X@PJL SET COPIES=1\r\n", b"\x93\x01junk\n"]
+    "before",
+    [
+        b"\xef\xbb\xbf",
+        b"\r\n\n",
+        b"\0" * 128,
+        b"\x1b%-12345X@PJL SET COPIES=1\r\n",
+        b"\x93\x01junk\n",
+        b"Content-Type: application/pdf\r\n\r\n",
+        b"a remark on the same line ",
+        b"<br />\n<b>Warning</b>: Undefined variable\n",
+        b"[2024-03-14 09:00] saved\n",
+        b"x" * 1023,
+    ],
 )
 def test_a_pdf_with_something_harmless_before_its_header_is_a_pdf(before: bytes) -> None:
     assert sniff(before + b"%PDF-1.4\n1 0 obj\n") == "application/pdf"
@@ -67,8 +79,28 @@ def test_a_picture_with_a_pdf_inside_is_a_picture() -> None:
     assert sniff(b"\x89PNG\r\n\x1a\n%PDF-1.4\n1 0 obj\n") == "image/png"
 
 
-def test_a_text_about_pdf_is_no_pdf() -> None:
-    assert sniff(b"Every file begins with\n%PDF-1.4 or so.\n") is None
+@pytest.mark.parametrize("header", [b"%PDF-", b"%PDF-1.", b"%PDF-0.9", b"%PDF-25", b"%PDF-a.b", b"%PDF", b"%PDF 1.4"])
+def test_the_version_in_the_header_of_a_pdf_does_not_matter(header: bytes) -> None:
+    assert sniff(header + b"\n1 0 obj\n") == "application/pdf"
+
+
+@pytest.mark.parametrize("header", [b"%!PS-Adobe-3.0 PDF-1.4\n", b"\n%!PS-Adobe-N.n PDF-M.m\r"])
+def test_a_pdf_header_in_the_style_of_postscript_is_one(header: bytes) -> None:
+    assert sniff(header + b"1 0 obj\n") == "application/pdf"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Every file begins with\n%PDF-1.4 or so.\n",
+        b"%PDFTEX draws it\n",
+        b"%PDF is the start of it.\n",
+        b'sample = b"%PDF-1.4\\n1 0 obj\\n"\n',
+        b'{"start": "%PDF-1.4\\n1 0 obj"}',
+    ],
+)
+def test_a_text_about_pdf_is_no_pdf(text: bytes) -> None:
+    assert sniff(text) is None
 
 
 def test_a_pdf_header_beyond_the_first_1024_bytes_is_not_looked_for() -> None:
