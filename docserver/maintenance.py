@@ -182,6 +182,7 @@ class Maintenance:
         self._not_deletable = kept
 
     async def _check_files(self) -> None:
+        await self._resources.storage.deleted.forget_old()
         abandoned = await self._resources.storage.discard_abandoned(ABANDONED_S)
         if abandoned:
             log.warning("abandoned uploads removed", extra={"files": abandoned})

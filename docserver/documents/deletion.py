@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from docserver.database.connection import Cursor
@@ -30,6 +31,24 @@ async def expire(resources: Resources, document_id: UUID) -> None:
     await _clear_now(resources, document_id, job_ids)
 
 
+async def repeat(resources: Resources) -> None:
+    """Delete the documents again that the restore of an older database has brought back; raises DatabaseUnavailable."""
+    documents_deleted = 0
+    async for part in resources.storage.deleted.ids():
+        async with resources.maintenance_db.session() as cur:
+            existing = await documents.existing(cur, part) if part else set()
+        for document_id in existing:
+            # Another process may do the same.
+            with suppress(NotFound, Gone):
+                await delete(resources, document_id)
+                documents_deleted += 1
+    if documents_deleted:
+        log.warning(
+            "documents that a restored database had brought back were deleted again",
+            extra={"documents": documents_deleted},
+        )
+
+
 async def _clear_now(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
     # The rows are deleted already. If this process dies now, maintenance clears the rest.
     try:
@@ -41,6 +60,8 @@ async def _clear_now(resources: Resources, document_id: UUID, job_ids: Sequence[
 async def clear(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
     """Remove everything that a deleted document has outside the database; raises if something may be left."""
     await resources.storage.delete(document_id)
+    # Not before the file is deleted: on a full disk, nothing can be recorded until there is room.
+    await resources.storage.deleted.remember(document_id)
     for job_id in job_ids:
         await resources.cache.forget(job_id)
     await resources.queue.remove(job_ids)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from docserver.storage.deleted import DeletedDocuments
 from docserver.storage.quarantine import Quarantine, StoredFile
 
 
@@ -25,6 +26,8 @@ class Storage(Protocol):
 
     quarantine: Quarantine
     """For originals that no document knows."""
+    deleted: DeletedDocuments
+    """The documents that were deleted."""
 
     async def prepare(self) -> None:
         """Make the storage ready for use; raises OSError."""

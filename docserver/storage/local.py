@@ -20,6 +20,7 @@ from docserver.model import parse_id
 from docserver.room import FULL, UNLIMITED, Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
+from docserver.storage.deleted import DeletedDocuments
 from docserver.storage.directories import sync
 from docserver.storage.quarantine import Quarantine, StoredFile
 
@@ -48,6 +49,7 @@ class LocalStorage:
         self._room = room
         self._originals = data_dir / "originals"
         self._incoming = data_dir / "incoming"
+        self.deleted = DeletedDocuments(data_dir / "deleted")
         self.quarantine = Quarantine(data_dir / "quarantine", original=self._place)
 
     async def prepare(self) -> None:
@@ -128,6 +130,7 @@ class LocalStorage:
     def _prepare(self) -> None:
         for directory in (self._originals, self._incoming):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.deleted.prepare()
         self.quarantine.prepare()
 
     def _is_empty(self) -> bool:

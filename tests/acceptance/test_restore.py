@@ -35,9 +35,12 @@ async def test_what_exists_on_either_side_is_there_after_a_restore_of_the_other(
     await service.start()
     old = await service.upload(png(PAGES[0]))
     await service.finished(old["job_id"])
+    deleted = await service.upload(png(PAGES[2]))
     assert await service.stop() == 0
     shutil.copytree(data_dir, backup)
     await service.start()
+    async with service.http.delete(f"/v1/documents/{deleted['document_id']}") as response:
+        assert response.status == 204
     new = await service.upload(png(PAGES[1]))
     await service.finished(new["job_id"])
     assert await service.stop() == 0
@@ -48,6 +51,8 @@ async def test_what_exists_on_either_side_is_there_after_a_restore_of_the_other(
     assert (status, said) == (0, "")
     assert [line.split()[0] for line in listed.splitlines()] == [new["document_id"]]
     await service.start()
+    async with service.http.get(f"/v1/documents/{deleted['document_id']}") as response:
+        assert response.status == 410
     line = await service.logged(
         "originals without a document are kept for a while: `docserver quarantine list` shows them, "
         "`docserver quarantine restore --all` makes documents of them"

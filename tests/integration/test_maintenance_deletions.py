@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from docserver.errors import Gone
 from docserver.maintenance import DELETED_KEPT_S, Maintenance
 from docserver.model import Options
 from docserver.resources import Resources
+from docserver.storage.deleted import KEPT_DAYS, DeletedDocuments
 from tests.support.redis_state import announced
 from tests.support.rows import change, value
 from tests.support.samples import png
@@ -134,6 +136,63 @@ async def test_an_original_that_the_system_does_not_delete_stops_no_other_deleti
     assert originals(resources) == []
     assert caplog.text.count("original of a deleted document cannot be deleted yet") == 1
     assert "unexpected fault" not in caplog.text
+
+
+async def deleted_ids(resources: Resources) -> list[UUID]:
+    return [each async for part in resources.storage.deleted.ids() for each in part]
+
+
+async def test_documents_that_a_restored_database_brings_back_are_deleted_again(
+    resources: Resources, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, back, gone = [(await uploaded(resources))[0] for _ in range(3)]
+    await deletion.delete(resources, gone)
+    # As if it had been deleted since the backup: the storage knows it, and the database does not.
+    await resources.storage.deleted.remember(back)
+
+    await deletion.repeat(resources)
+    await deletion.repeat(resources)
+
+    with pytest.raises(Gone):
+        await queries.document(resources, back)
+    assert [UUID(path.name) for path in originals(resources)] == [kept]
+    assert set(await deleted_ids(resources)) == {back, gone}
+    assert [record.__dict__["documents"] for record in caplog.records if "deleted again" in record.message] == [1]
+
+
+async def test_a_deletion_that_the_disk_had_no_room_to_record_is_recorded_later(
+    maintenance: Maintenance, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document_id, job_id = await uploaded(resources)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "forced")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeletedDocuments, "_remember", full)
+        await deletion.delete(resources, document_id)
+        left = originals(resources)
+    await maintenance.round()
+
+    assert left == []
+    assert await deleted_ids(resources) == [document_id]
+    assert await left_of(resources, job_id) == []
+
+
+@pytest.mark.usefixtures("clock")
+async def test_deletions_are_recorded_in_the_storage_for_a_month_and_what_is_damaged_is_left_out(
+    maintenance: Maintenance, resources: Resources
+) -> None:
+    young, old = uuid4(), uuid4()
+    directory = resources.settings.data_dir / "deleted"
+    today = datetime.now(UTC).date()
+    for document_id, days in ((young, KEPT_DAYS - 1), (old, KEPT_DAYS + 1)):
+        (directory / f"{today - timedelta(days=days)}.x").write_text(f"\n0123\n{document_id}\n{str(uuid4())[:20]}")
+    (directory / "lost+found").mkdir()
+
+    await maintenance.round()
+
+    assert await deleted_ids(resources) == [young]
 
 
 async def test_that_a_document_was_deleted_is_told_for_a_month_and_longer_while_something_is_left(
