@@ -28,6 +28,9 @@ test: FONT := DejaVuSans.ttf
 # mariadbd is where the PATH of an ordinary user does not lead.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
+# Where Python keeps no compiled modules, each process of the service and of the tests compiles them all again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A virtual environment works only where it was made and while its Python is there; else it is made again.
 define usable
 [ -x .venv/bin/pip ] && [ "$$(cat .venv/made-in 2>/dev/null || pwd)" = "$(CURDIR)" ] \
@@ -40,13 +43,13 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help run unit test lint coverage bench soak fuzz lock clean system again
+.PHONY: help run unit test lint coverage bench soak fuzz lock clean system again compiled
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s $$'\t' 2>/dev/null ||
 		sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST))
 
-run: system .venv/for-run ## install what is missing and serve on port 8000; settings are environment variables
+run: system compiled ## install what is missing and serve on port 8000; settings are environment variables
 	@# A .env file may turn the private servers off as well; the environment has the first word.
 	if [ -z "$${DOCSERVER_EMBEDDED:-}" ] && ! grep -qs '^\(export \)\? *DOCSERVER_EMBEDDED *=' .env; then
 		export DOCSERVER_EMBEDDED=on
@@ -56,11 +59,11 @@ run: system .venv/for-run ## install what is missing and serve on port 8000; set
 # Some unit tests check PDFs with Poppler's programs.
 unit: PROGRAMS := pdftoppm:poppler-utils
 unit: LANGUAGES :=
-unit: system .venv/for-test ## run the tests that need no server and no Tesseract, in half a minute
+unit: system compiled .venv/for-test ## run the tests that need no server and no Tesseract, in half a minute
 	@exec .venv/bin/python -m pytest -n $(CORES) tests/unit $(PYTEST_ARGS)
 
 # With PYTEST_ARGS, somebody repeats a few tests and does not want to wait for the linters.
-test: system .venv/for-test $(if $(PYTEST_ARGS),,lint) ## check the style and run all tests; PYTEST_ARGS chooses tests, without the style
+test: system compiled .venv/for-test $(if $(PYTEST_ARGS),,lint) ## check the style and run all tests; PYTEST_ARGS chooses tests, without the style
 	@exec .venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 lint: .venv/for-test ## check style, types and layers
@@ -101,6 +104,10 @@ fuzz: system .venv/for-test ## try uploads, answers and words that nobody though
 clean: ## remove what was built; data/ stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# OCR processes may not write, so they cannot keep what they compile.
+compiled: .venv/for-run
+	@.venv/bin/python -m compileall -q docserver
 
 system:
 	@missing=() packages=()
