@@ -132,9 +132,11 @@ def _is_displayable(char: str) -> bool:
 
 
 def clean_filename(name: str) -> str:
-    """A client's file name for display: its last part, without control characters, at most MAX_FILENAME long."""
+    """A client's file name for display: its last part, composed (macOS sends `o` and a diaeresis for `ö`), without
+    control characters, at most MAX_FILENAME long.
+    """
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(char for char in last if _is_displayable(char)).strip()
+    shown = unicodedata.normalize("NFC", "".join(char for char in last if _is_displayable(char))).strip()
     return shown[:MAX_FILENAME] if shown.strip(".") else "unnamed"
 
 

@@ -11,8 +11,8 @@ from docserver.web.middleware import deadline, errors_as_problems, rate_limit
 FORM_BYTES = 1 << 20
 """Largest body of any request except an upload; uploads are streamed and have a limit of their own."""
 
-DOCUMENT = "/v1/documents/{document_id:[0-9a-f-]{36}}"
-JOB = "/v1/jobs/{job_id:[0-9a-f-]{36}}"
+DOCUMENT = "/v1/documents/{document_id:[0-9A-Fa-f-]{36}}"
+JOB = "/v1/jobs/{job_id:[0-9A-Fa-f-]{36}}"
 """The patterns match only text that may be an id. So `list-document` is never taken for an id, and a request to it with
 a wrong method gets 405."""
 

@@ -4,18 +4,16 @@ The limits are those of uploads: DOCSERVER_BODY_TIMEOUT_S, DOCSERVER_UPLOAD_TIME
 """
 
 import asyncio
-import hashlib
 import logging
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from contextlib import closing, contextmanager
+from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from docserver.formats.result_file import SharedFile
 from docserver.web.multipart import MIN_BYTES_PER_S
 
 log = logging.getLogger("docserver.api")
@@ -72,56 +70,48 @@ def in_time(request: web.BaseRequest, *, total_s: float) -> Iterator[None]:
         timer.cancel()
 
 
-async def pieces(read: Callable[[int, int], bytes], *, offset: int = 0, count: int) -> AsyncIterator[bytes]:
-    """The next `count` bytes of a file in pieces. `read` takes a size and an offset; it is called in a thread."""
-    while count > 0:
-        piece = await asyncio.get_running_loop().run_in_executor(_threads, read, min(PIECE_BYTES, count), offset)
+async def pieces(read: Callable[[int, int], bytes], *, part: range) -> AsyncIterator[bytes]:
+    """These bytes of a file in pieces. `read` takes a size and an offset; it is called in a thread.
+
+    Raises ConnectionResetError if the file ends early: the client must not take what it has for the whole.
+    """
+    while part:
+        piece = await asyncio.get_running_loop().run_in_executor(
+            _threads, read, min(PIECE_BYTES, len(part)), part.start
+        )
         if not piece:
-            return
-        offset += len(piece)
-        count -= len(piece)
+            raise ConnectionResetError("The file is shorter than it was.")
+        part = part[len(piece) :]
         yield piece
 
 
-class FileDownload(web.FileResponse):
-    """A file of the storage, or a part of it, that a client must read in time.
+class Download(web.StreamResponse):
+    """A file, or a part of it, that a client must read in time. It closes the file when it is sent.
 
-    If the whole file is sent and its bytes are not those of the upload, the connection is closed before the last piece.
-    So the client sees that the file is not complete.
+    aiohttp sends it when the handler has returned, so the middlewares have added their headers by then.
     """
 
-    def __init__(self, path: Path, *, size: int, sha256: bytes, total_s: float, headers: dict[str, str]) -> None:
-        """`size` and `sha256` are those of the upload."""
-        super().__init__(path, headers=headers)
-        self._size = size
-        self._sha256 = sha256
+    def __init__(
+        self, file: SharedFile, *, total_s: float, headers: Mapping[str, str], part: range | None = None
+    ) -> None:
+        """`part` has the positions of the bytes to send; None for all."""
+        super().__init__(status=200 if part is None else 206, headers=headers)
+        self._file = file
+        self._part = range(file.size) if part is None else part
         self._total_s = total_s
+        self.content_length = len(self._part)
+        if part is not None:
+            self.headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{file.size}"
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send the whole file; aiohttp calls this when the handler has returned."""
-        with in_time(request, total_s=self._total_s):
-            return await super().prepare(request)
-
-    async def _sendfile(self, request: web.BaseRequest, fobj: IO[Any], offset: int, count: int) -> AbstractStreamWriter:
-        """Send a part of the open file. aiohttp's own method reads it in asyncio's threads."""
-        writer = await web.StreamResponse.prepare(self, request)
-        assert writer is not None
-        digest = hashlib.sha256()
-
-        def read(size: int, at: int) -> bytes:
-            piece = os.pread(fobj.fileno(), size, at)
-            digest.update(piece)
-            return piece
-
-        left = count
-        async for piece in pieces(read, offset=offset, count=count):
-            left -= len(piece)
-            if not left and count == self._size and digest.digest() != self._sha256:
-                log.error("original damaged", extra={"document_id": self._path.name})
-                _cut_off(request.transport, "damaged")
-                raise ConnectionResetError("The file is damaged.")
-            await writer.write(piece)
-        return writer
+        """Send the headers and the file."""
+        with closing(self._file), in_time(request, total_s=self._total_s):
+            writer = await super().prepare(request)
+            if request.method != "HEAD":
+                async for piece in pieces(self._file.read, part=self._part):
+                    await self.write(piece)
+            await self.write_eof()
+            return writer
 
 
 def _cut_off(transport: Any, reason: str) -> None:

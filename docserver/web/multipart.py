@@ -5,18 +5,18 @@ part headers (base64, charset) that no upload needs.
 """
 
 import asyncio
-import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from aiohttp import content_disposition_filename, parse_content_disposition, web
+from aiohttp import web
 from multidict import MultiDict
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from docserver.errors import BadRequest, RequestTimeout, TooLarge, Unprocessable, UnsupportedMedia
 from docserver.storage import Received
+from docserver.web import part_headers
 
 MAX_FIELD_BYTES = 4096
 """Longest value of a field: far more than any option needs."""
@@ -85,14 +85,18 @@ async def read(request: web.Request, *, receive: Receive, discard: Discard, boun
 
 
 def _parser(request: web.Request) -> PushMultipartParser:
-    content_type, options = parse_options_header(request.headers.get("Content-Type", ""))
-    if content_type != "multipart/form-data":
+    content_type = request.headers.get("Content-Type", "")
+    if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
         raise UnsupportedMedia("Send the document as multipart/form-data with a part named file.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMedia("Send the body without Content-Encoding.")
     try:
         return PushMultipartParser(
-            options.get("boundary", ""), max_header_size=MAX_HEADER_BYTES, max_header_count=MAX_HEADERS
+            next((value for name, value in part_headers.parameters(content_type) if name == "boundary"), ""),
+            max_header_size=MAX_HEADER_BYTES,
+            max_header_count=MAX_HEADERS,
+            # This takes any bytes. `part_headers` decodes what they mean.
+            header_charset="latin-1",
         )
     except (MultipartError, UnicodeError) as error:
         raise BadRequest("The Content-Type has no usable boundary.") from error
@@ -169,7 +173,7 @@ class _FormReader:
             raise Unprocessable(
                 "An upload has one file.", errors=[{"detail": "Given more than once.", "pointer": "/file"}]
             )
-        self.filename = _filename(part)
+        self.filename = part_headers.filename(part.header("Content-Disposition", ""))
         self.received = await self._receive(self._file_content(events))
 
     async def _read_field(self, part: MultipartSegment, events: AsyncGenerator[Event, None]) -> None:
@@ -181,7 +185,7 @@ class _FormReader:
             if len(value) > MAX_FIELD_BYTES:
                 raise BadRequest(f"A field is longer than {MAX_FIELD_BYTES} bytes; is the document's part named file?")
         try:
-            self.fields.add(part.name or "", value.decode())
+            self.fields.add(part_headers.text(part.name or ""), value.decode())
         except UnicodeDecodeError as error:
             raise BadRequest("A field is not UTF-8 text.") from error
 
@@ -197,16 +201,3 @@ async def _part_content(events: AsyncGenerator[Event, None]) -> AsyncIterator[by
         if not isinstance(event, bytes):
             return
         yield event
-
-
-def _filename(part: MultipartSegment) -> str:
-    """The file's name as the client gave it. Some clients also send an encoded form (RFC 8187); that one is exact."""
-    header = part.header("Content-Disposition", "")
-    if "filename*" not in header:
-        return part.filename or ""
-    with warnings.catch_warnings():
-        # If aiohttp cannot parse the header, it issues a warning that quotes the client's header.
-        warnings.simplefilter("ignore")
-        _, given = parse_content_disposition(header)
-        encoded = content_disposition_filename({key: name for key, name in given.items() if key != "filename"})
-    return encoded or part.filename or ""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 from multidict import MultiMapping
 
 from docserver.database.tables.documents import Position
@@ -32,7 +32,9 @@ LANGUAGES = r"^[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}$"
 PAGES = r"^[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?(,[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?)*$"
 """The form of page ranges, for the OpenAPI document. A pattern cannot express that each range must count upwards."""
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T.+)?", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ].+)?", re.ASCII)
+_LOST_PLUS = re.compile(r"(.{11}.+) (\d\d:?\d\d)", re.ASCII)
+"""A time whose zone has lost its plus sign: in a query, `+` means a space unless the client encodes it."""
 
 MOMENT = [{"format": "date-time"}, {"format": "date"}]
 
@@ -84,7 +86,7 @@ def moment(text: str) -> tuple[datetime, bool]:
         if len(text) == len("2026-11-23"):
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day), True  # noqa: DTZ001 - UTC without zone, as in the tables
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text).upper())
         return (time.astimezone(UTC) if time.tzinfo else time).replace(tzinfo=None), False
     except (ValueError, OverflowError) as error:
         raise ValidationError("A time such as 2026-11-23T20:01:02Z, or a date such as 2026-11-23.") from error
@@ -150,6 +152,12 @@ class ReadingOptions(Strict):
         metadata={"description": "auto: turn pages upright that were scanned sideways or upside down. off: turn none."},
     )
 
+    @pre_load
+    def _restore_plus(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
+        # In a query, `+` means a space unless the client encodes it.
+        languages = data.get("languages")
+        return {**data, "languages": languages.replace(" ", "+")} if isinstance(languages, str) else data
+
 
 class RetryOptions(ReadingOptions):
     """Which pages to read again, and how."""
@@ -180,7 +188,8 @@ class ListQuery(Strict):
         pattern="^[A-Za-z0-9_=-]+$",
     )
     filename = fields.String(
-        validate=validate.Length(min=1, max=MAX_TEXT), metadata={"description": "A part of the file name, in any case."}
+        validate=validate.Length(min=1, max=MAX_TEXT),
+        metadata={"description": "A part of a file name, in any case and Unicode form."},
     )
     content_type = fields.String(validate=validate.OneOf(list(SUPPORTED)))
     date_from = Parsed(moment, description="Created at this time or later.", anyOf=MOMENT)
@@ -191,6 +200,11 @@ class ListQuery(Strict):
         Status, by_value=fields.String, metadata={"description": "The status of the document's latest job."}
     )
     sort = fields.String(load_default="created_at_desc", validate=validate.OneOf(["created_at_desc", "created_at_asc"]))
+
+    @pre_load
+    def _lower_content_type(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
+        # Media types have no case (RFC 9110, 8.3.1).
+        return {**data, "content_type": data["content_type"].lower()} if "content_type" in data else data
 
     @validates_schema
     def _check_cursor(self, data: Mapping[str, Any], **_: Any) -> None:

@@ -16,9 +16,8 @@ from docserver.documents import deletion
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.storage.local import LocalStorage
-from docserver.web import downloads
+from docserver.web import downloads, original
 from docserver.web.app import make_app
-from docserver.web.handlers import documents as handlers
 from tests.support import rows
 from tests.support.at_work import at_work
 from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
@@ -286,7 +285,7 @@ async def test_an_original_that_is_missing_or_damaged_is_not_served(
 async def test_a_large_original_that_is_damaged_is_not_served_to_its_end(
     client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(handlers, "COMPARED_BYTES", 0)
+    monkeypatch.setattr(original, "COMPARED_BYTES", 0)
     data = png() + bytes(3 * downloads.PIECE_BYTES)
     document = (await upload(client, data))["document_id"]
     path = f"/v1/documents/{document}/file"

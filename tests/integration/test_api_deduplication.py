@@ -181,14 +181,18 @@ async def test_a_document_is_found_by_each_name_it_was_uploaded_under(client: Cl
     await upload(client, filename="Rechnung.png")
     await upload(client, filename="../Faktura.png")
     await upload(client, filename="Rechnung.png")
+    await upload(client, filename="Ko\u0308ln.png")
     await upload(client, png("another text"), filename="letter.png")
 
-    for name in ("invoice", "rechnung", "FAKTURA"):
+    for name in ("invoice", "rechnung", "FAKTURA", "köln", "KO\u0308LN", "koln"):
         found = await get(client, "/v1/documents/list-document", filename=name)
         assert [item["document_id"] for item in found["items"]] == [first["document_id"]]
-        assert found["items"][0]["other_filenames"] == ["Rechnung.png", "Faktura.png"]
+        assert found["items"][0]["other_filenames"] == ["Rechnung.png", "Faktura.png", "Köln.png"]
     document = await get(client, f"/v1/documents/{first['document_id']}")
-    assert (document["filename"], document["other_filenames"]) == ("invoice.png", ["Rechnung.png", "Faktura.png"])
+    assert (document["filename"], document["other_filenames"]) == (
+        "invoice.png",
+        ["Rechnung.png", "Faktura.png", "Köln.png"],
+    )
 
 
 async def test_an_upload_with_one_name_too_many_is_a_document_of_its_own(client: Client, resources: Resources) -> None:

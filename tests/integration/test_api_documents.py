@@ -53,6 +53,7 @@ async def test_the_list_has_the_newest_first_and_the_total(client: Client, five:
         ({"filename": "%"}, ["gamma_1%.png"]),
         ({"filename": "nothing"}, []),
         ({"content_type": "image/jpeg"}, ["beta.jpg"]),
+        ({"content_type": "Image/JPEG"}, ["beta.jpg"]),
         ({"status": "pending", "content_type": "image/tiff"}, ["delta.tif"]),
         ({"status": "completed"}, []),
         ({"date_from": "2099-01-01"}, []),
@@ -166,16 +167,85 @@ async def test_the_original_comes_back_byte_for_byte_and_is_never_run_by_a_brows
     )
 
 
-async def test_a_part_of_the_original_is_given_by_range(client: Client) -> None:
-    job = await upload(client)
-    path = f"/v1/documents/{job['document_id']}/file"
+@pytest.mark.parametrize(
+    ("requested", "part"),
+    [
+        ("bytes=1-3", slice(1, 4)),
+        ("Bytes = 1-3", slice(1, 4)),
+        ("bytes=-5", slice(-5, None)),
+        ("bytes=-99999999", slice(None)),
+        ("bytes=5-", slice(5, None)),
+        ("bytes=5-99999999", slice(5, None)),
+        ("bytes=0-0,99999999-", slice(1)),
+    ],
+)
+async def test_a_part_of_the_original_is_given_by_range(client: Client, requested: str, part: slice) -> None:
+    path = f"/v1/documents/{(await upload(client))['document_id']}/file"
+    start, stop, _ = part.indices(len(png()))
 
-    async with client.get(path, headers={"Range": "bytes=1-3"}) as response:
-        assert (response.status, await response.read()) == (206, b"PNG")
-    async with client.get(path, headers={"Range": "bytes=99999999-"}) as response:
+    async with client.get(path, headers={"Range": requested}) as response:
+        assert (response.status, await response.read()) == (206, png()[part])
+        assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(png())}"
+
+
+@pytest.mark.parametrize("requested", ["bytes=99999999-", "bytes=-0", "bytes=99999999-,-0"])
+async def test_a_range_beyond_the_end_is_refused_with_the_size(client: Client, requested: str) -> None:
+    path = f"/v1/documents/{(await upload(client))['document_id']}/file"
+
+    async with client.get(path, headers={"Range": requested}) as response:
         assert response.status == 416
         assert response.headers["Content-Range"] == f"bytes */{len(png())}"
         assert (await response.json())["code"] == "range_not_satisfiable"
+
+
+@pytest.mark.parametrize(
+    "requested", ["bytes=0-9,20-29", "bytes=5-1", "bytes=x", "bytes=", "bytes=-", "pages=1-3", f"bytes=0-{'9' * 5000}"]
+)
+async def test_several_ranges_and_those_that_are_none_get_the_whole_original(client: Client, requested: str) -> None:
+    path = f"/v1/documents/{(await upload(client))['document_id']}/file"
+
+    async with client.get(path, headers={"Range": requested}) as response:
+        assert (response.status, await response.read()) == (200, png())
+
+
+async def test_a_download_goes_on_only_with_the_version_that_was_begun(client: Client) -> None:
+    path = f"/v1/documents/{(await upload(client))['document_id']}/file"
+    async with client.get(path) as response:
+        known = (response.headers["ETag"], response.headers["Last-Modified"])
+
+    for version in (*known, '"other"', f"W/{known[0]}", "Mon, 01 Jan 2001 00:00:00 GMT"):
+        async with client.get(path, headers={"Range": "bytes=1-3", "If-Range": version}) as response:
+            assert response.status == (206 if version in known else 200), version
+            assert await response.read() == (b"PNG" if version in known else png())
+
+
+async def test_the_headers_of_an_original_are_told_without_it(client: Client) -> None:
+    path = f"/v1/documents/{(await upload(client))['document_id']}/file"
+
+    async with client.head(path, headers={"Range": "bytes=1-3"}) as response:
+        assert (response.status, response.headers["Content-Length"]) == (200, str(len(png())))
+        assert response.headers["Accept-Ranges"] == "bytes"
+
+
+@pytest.mark.parametrize(("header", "known"), [("If-None-Match", "ETag"), ("If-Modified-Since", "Last-Modified")])
+async def test_an_original_that_the_client_has_is_not_sent_again(client: Client, header: str, known: str) -> None:
+    path = f"/v1/documents/{(await upload(client))['document_id']}/file"
+    async with client.get(path) as response:
+        version = response.headers[known]
+
+    async with client.get(path, headers={header: version}) as response:
+        assert (response.status, response.headers[known]) == (304, version)
+    other = '"other"' if header == "If-None-Match" else "Mon, 01 Jan 2001 00:00:00 GMT"
+    async with client.get(path, headers={header: other}) as response:
+        assert response.status == 200
+
+
+async def test_ids_are_taken_in_capitals_and_given_in_small_letters(client: Client) -> None:
+    job = await upload(client)
+
+    assert (await get(client, f"/v1/jobs/{job['job_id'].upper()}"))["job_id"] == job["job_id"]
+    document = await get(client, f"/v1/documents/{job['document_id'].upper()}")
+    assert document["document_id"] == job["document_id"]
 
 
 async def test_a_deleted_document_is_gone_with_all_it_left(

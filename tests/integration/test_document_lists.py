@@ -69,6 +69,16 @@ async def test_a_part_of_a_name_is_found_as_it_is_written_in_any_case(
     assert await names(db) == everything
 
 
+@pytest.mark.parametrize("part", ["Köln", "Ko\u0308ln", "KÖLN", "KO\u0308LN"])
+async def test_a_name_is_found_in_any_unicode_form_also_one_that_an_earlier_version_stored_decomposed(
+    db: Database, part: str
+) -> None:
+    ids = await make_documents(db, ["Köln.png", "Ko\u0308ln.png", "a.png", "b.png"])
+    await change(db, "UPDATE documents SET other_filenames = 'x\nKo\u0308ln' WHERE id = %s", ids[2].bytes)
+
+    assert await names(db, Filter(filename=part)) == ["Köln.png", "Ko\u0308ln.png", "a.png"]
+
+
 async def test_a_list_is_narrowed_by_kind_and_status_of_the_latest_job(db: Database) -> None:
     await make_job(db, filename="pending.png")
     await make_job(db, filename="pending.pdf", content_type="application/pdf")

@@ -131,3 +131,6 @@ async def test_a_client_that_reads_in_time_gets_all(serve: Serve, request_head: 
 
     assert answer.status in (200, 206)
     assert len(answer.body) >= LARGE - 1
+    # The headers that every answer has.
+    assert answer.headers["server"] == "docserver"
+    assert answer.headers["x-request-id"]

@@ -136,6 +136,10 @@ def utc(*parts: int) -> datetime:
         ("2026-11-23T20:01:02.5Z", utc(2026, 11, 23, 20, 1, 2, 500000), False),
         ("2026-11-23T01:00:00+02:30", utc(2026, 11, 22, 22, 30), False),
         ("2026-12-31T23:00:00-01:00", utc(2027, 1, 1), False),
+        ("2026-11-23t20:01:02z", utc(2026, 11, 23, 20, 1, 2), False),
+        ("2026-11-23 20:01:02", utc(2026, 11, 23, 20, 1, 2), False),
+        # The plus of a zone is a space in a query, unless the client encodes it.
+        ("2026-11-23T01:00:00 02:30", utc(2026, 11, 22, 22, 30), False),
     ],
 )
 def test_a_time_is_taken_to_utc_and_a_bare_date_is_known_as_one(text: str, time: datetime, *, bare: bool) -> None:
@@ -240,6 +244,10 @@ def test_languages_are_names_joined_by_plus(text: str) -> None:
     assert load(UploadOptions(), MultiDict(languages=text)) == {"languages": text}
 
 
-@pytest.mark.parametrize("text", ["", "+", "eng+", "eng deu", "../eng", "eng\n", "x" * 41, "+".join(["eng"] * 11), "ÿ"])
+def test_languages_may_have_a_space_where_a_query_lost_its_plus() -> None:
+    assert load(UploadOptions(), MultiDict(languages="eng deu fra")) == {"languages": "eng+deu+fra"}
+
+
+@pytest.mark.parametrize("text", ["", "+", "eng+", "eng  a", "../eng", "eng\n", "x" * 41, "+".join(["eng"] * 11), "ÿ"])
 def test_languages_that_cannot_be_names_are_refused(text: str) -> None:
     assert names(refused(UploadOptions(), languages=text)) == ["languages"]

@@ -1,9 +1,10 @@
 """The SQL of `documents`: single documents, and the list of all."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Row, each
@@ -32,7 +33,7 @@ class Filter:
     """The documents that a list shows; a field that is None does not restrict the list."""
 
     filename: str | None = None
-    """A part of one of the file names; upper and lower case do not matter."""
+    """A part of one of the file names, in any case and any Unicode form."""
     content_type: str | None = None
     status: Status | None = None
     created_from: datetime | None = None
@@ -41,14 +42,18 @@ class Filter:
     """Exclusive, UTC."""
 
     def arguments(self) -> dict[str, Any]:
-        name = None if self.filename is None else f"%{_escape(self.filename)}%"
+        composed, decomposed = self._filename_like("NFC"), self._filename_like("NFD")
         return {
-            "filename": name,
+            "filename": composed,
+            "decomposed": decomposed if decomposed != composed else None,
             "content_type": self.content_type,
             "status": self.status.value if self.status else None,
             "created_from": self.created_from,
             "created_before": self.created_before,
         }
+
+    def _filename_like(self, form: Literal["NFC", "NFD"]) -> str | None:
+        return None if self.filename is None else f"%{_escape(unicodedata.normalize(form, self.filename))}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +184,18 @@ async def oldest_and_newest(cur: Cursor, *, limit: int) -> list[UUID]:
 
 _FILTERED = """
     FROM documents d JOIN jobs j ON j.id = d.job_id
-    WHERE (%(filename)s IS NULL OR d.filename LIKE %(filename)s OR d.other_filenames LIKE %(filename)s)
+    WHERE (%(filename)s IS NULL
+           OR d.filename LIKE %(filename)s OR d.other_filenames LIKE %(filename)s
+           OR d.filename LIKE %(decomposed)s OR d.other_filenames LIKE %(decomposed)s)
       AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
       AND (%(status)s IS NULL OR j.status = %(status)s)
       AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
       AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
 """
-"""The part of a statement that selects documents with their latest job. Its parameters are `Filter.arguments`."""
+"""The part of a statement that selects documents with their latest job. Its parameters are `Filter.arguments`.
+
+Names are stored composed, but names stored by earlier versions may be decomposed. LIKE compares letter by letter, and
+finds no other form."""
 
 
 async def count(cur: Cursor, narrowed: Filter) -> int:

@@ -12,12 +12,12 @@ from docserver.errors import NotFound
 from docserver.model import parse_id
 from docserver.web.keys import DEADLINE, RESOURCES
 
-_PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})")
+_PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
 
 def path_id(request: web.Request, name: str) -> UUID:
-    """The id in the path; raises NotFound if it is not a valid id."""
-    value = parse_id(request.match_info[name])
+    """The id in the path, in lower or upper case (RFC 9562, 4); raises NotFound if it is not a valid id."""
+    value = parse_id(request.match_info[name].lower())
     if value is None:
         raise NotFound("There is nothing with this id.")
     return value

@@ -1,8 +1,8 @@
 """Documents: upload, list, metadata, original file, delete."""
 
-import asyncio
 from contextlib import suppress
-from pathlib import Path
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -10,23 +10,18 @@ from aiohttp import web
 
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.documents import deletion, intake, queries
-from docserver.errors import STORAGE_MISSING, NotFound, PreconditionFailed, RangeNotSatisfiable
-from docserver.model import Document, Options
+from docserver.model import Options
 from docserver.page_ranges import format_pages
-from docserver.resources import Resources
 from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
-from docserver.web import multipart, request_schemas, response_schemas
+from docserver.web import conditions, multipart, original, request_schemas, response_schemas
 from docserver.web.clients import client_of
-from docserver.web.downloads import FileDownload
+from docserver.web.conditions import Version
+from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
-
-COMPARED_BYTES = 8_000_000
-"""Largest original whose bytes are compared before any of it is sent. That takes about 10 ms; clients may request many
-small parts of a large file, and to read all of it each time would cost too much."""
 
 _UPLOAD_OPTIONS = request_schemas.UploadOptions()
 _LIST_QUERY = request_schemas.ListQuery()
@@ -137,15 +132,19 @@ async def get_document(request: web.Request) -> web.Response:
 async def get_file(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
     document, _ = await queries.document(resources, path_id(request, "document_id"))
-    path = await _original(resources, document)
-    await _check_preconditions(request, path)
-    _check_range(request, document.size)
-    return FileDownload(
-        path,
-        size=document.size,
-        sha256=document.sha256,
+    version = Version(f'"{document.sha256.hex()[:32]}"', document.created_at.replace(microsecond=0, tzinfo=UTC))
+    headers = {"ETag": version.etag, "Last-Modified": format_datetime(version.modified, usegmt=True)}
+    conditions.check_preconditions(request, version)
+    if conditions.client_has(request, version):
+        return web.Response(status=304, headers=headers)
+    part = conditions.requested_part(request, version, size=document.size)
+    return Download(
+        await original.opened(resources.storage, document),
+        part=part,
         total_s=resources.settings.upload_timeout_s,
         headers={
+            **headers,
+            "Accept-Ranges": "bytes",
             "Content-Type": document.content_type,
             "Content-Disposition": _attachment(document.filename),
             "X-Content-Type-Options": "nosniff",
@@ -153,26 +152,6 @@ async def get_file(request: web.Request) -> web.StreamResponse:
             "Content-Security-Policy": "default-src 'none'; sandbox",
         },
     )
-
-
-async def _original(resources: Resources, document: Document) -> Path:
-    """The document's file; raises NotFound if it is missing, or has another size than the upload.
-
-    The bytes of a small file are compared here, those of a large one while it is sent.
-    """
-    path: Path | None
-    if document.size <= COMPARED_BYTES:
-        path = await resources.storage.intact(document.id, size=document.size, sha256=document.sha256)
-    else:
-        try:
-            path = await resources.storage.path(document.id)
-            if (await asyncio.to_thread(path.stat)).st_size != document.size:
-                path = None
-        except FileNotFoundError:
-            path = None
-    if path is None:
-        raise NotFound(STORAGE_MISSING.message)
-    return path
 
 
 @operation(
@@ -255,30 +234,3 @@ def _attachment(filename: str) -> str:
     """Content-Disposition (RFC 6266): an ASCII name for old clients, and the exact name for all others."""
     plain = "".join(char if char.isascii() and char not in '"\\%' else "_" for char in filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
-
-
-async def _check_preconditions(request: web.Request, path: Path) -> None:
-    """Check If-Match and If-Unmodified-Since (RFC 9110, 13.1) here, because aiohttp's own 412 has no body."""
-    since = request.if_unmodified_since
-    if request.if_match is None and since is None:
-        return
-    stat = await asyncio.to_thread(path.stat)
-    if request.if_match is not None:
-        # This is how aiohttp computes the ETag of a file.
-        unchanged = any(
-            tag.value in ("*", f"{stat.st_mtime_ns:x}-{stat.st_size:x}") and not tag.is_weak for tag in request.if_match
-        )
-    else:
-        unchanged = since is not None and stat.st_mtime <= since.timestamp()
-    if not unchanged:
-        raise PreconditionFailed("The file is not the version that the request names.")
-
-
-def _check_range(request: web.Request, size: int) -> None:
-    try:
-        start = request.http_range.start
-        satisfiable = start is None or start < size
-    except ValueError:
-        satisfiable = False
-    if not satisfiable:
-        raise RangeNotSatisfiable(f"The file has {size} bytes.", headers={"Content-Range": f"bytes */{size}"})

@@ -1,20 +1,17 @@
 """Results: the text of a completed job, or of one of its pages, in the format that the client asks for."""
 
-import math
-from contextlib import closing
-
 from aiohttp import web
 
 from docserver.documents import results
 from docserver.errors import NotAcceptable, NotFound
 from docserver.formats import FORMATS, PDF, Format
 from docserver.formats.negotiation import negotiate
-from docserver.formats.result_file import ResultFile, SharedFile
+from docserver.formats.result_file import ResultFile
 from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
 from docserver.web.clients import client_of
-from docserver.web.downloads import in_time, pieces
+from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, not_modified, path_id
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -51,7 +48,7 @@ async def get_result(request: web.Request) -> web.StreamResponse:
         selection=query.get("pages"),
         client_has=lambda etag: not_modified(request, etag),
     )
-    return await _response(request, result, form)
+    return _response(request, result, form)
 
 
 @operation(
@@ -76,7 +73,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         form=form,
         client_has=lambda etag: not_modified(request, etag),
     )
-    return await _response(request, result, form)
+    return _response(request, result, form)
 
 
 def _format(request: web.Request, name: str | None, *, default: str) -> Format:
@@ -97,7 +94,7 @@ def _page_number(request: web.Request) -> int:
     return int(text)
 
 
-async def _response(request: web.Request, result: ResultFile, form: Format) -> web.StreamResponse:
+def _response(request: web.Request, result: ResultFile, form: Format) -> web.StreamResponse:
     headers = {"ETag": result.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if result.body is None:
         return web.Response(status=304, headers=headers)
@@ -105,18 +102,4 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
     headers |= {**DOCUMENT_HEADERS, "Content-Type": form.media_type + charset}
     if isinstance(result.body, bytes):
         return web.Response(body=result.body, headers=headers)
-    return await _streamed(request, result.body, headers)
-
-
-async def _streamed(request: web.Request, file: SharedFile, headers: dict[str, str]) -> web.StreamResponse:
-    # From here on, the time is limited by ending the connection, because the answer has begun.
-    extend_deadline(request, math.inf)
-    with closing(file), in_time(request, total_s=request.app[RESOURCES].settings.upload_timeout_s):
-        response = web.StreamResponse(headers=headers)
-        response.content_length = file.size
-        await response.prepare(request)
-        if request.method != "HEAD":
-            async for piece in pieces(file.read, count=file.size):
-                await response.write(piece)
-        await response.write_eof()
-    return response
+    return Download(result.body, total_s=request.app[RESOURCES].settings.upload_timeout_s, headers=headers)

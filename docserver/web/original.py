@@ -1,0 +1,68 @@
+"""Opens the stored file of a document for a download, and compares its bytes with those of the upload."""
+
+import asyncio
+import hashlib
+import logging
+from pathlib import Path
+from typing import IO
+
+from docserver.errors import STORAGE_MISSING, NotFound
+from docserver.formats.result_file import SharedFile
+from docserver.model import Document
+from docserver.storage import Storage
+
+log = logging.getLogger("docserver.api")
+
+COMPARED_BYTES = 8_000_000
+"""Largest original whose bytes are compared before any of it is sent. That takes about 10 ms; clients may request many
+small parts of a large file, and to read all of it each time would cost too much."""
+
+
+class Original(SharedFile):
+    """The file of a document, for one reader. If it is read from its beginning, its last bytes are given only if all of
+    them are those of the upload. So the client sees that a damaged file is not complete.
+    """
+
+    def __init__(self, file: IO[bytes], document: Document) -> None:
+        super().__init__(file)
+        self._document = document
+        self._digest = hashlib.sha256()
+        self._hashed = 0
+
+    def read(self, size: int, offset: int) -> bytes:
+        """As of any shared file; raises ConnectionResetError before the end of a damaged one."""
+        piece = super().read(size, offset)
+        if offset == self._hashed:
+            self._digest.update(piece)
+            self._hashed += len(piece)
+        if self._hashed == self.size and self._digest.digest() != self._document.sha256:
+            log.error("original damaged", extra={"document_id": str(self._document.id)})
+            raise ConnectionResetError("The file is damaged.")
+        return piece
+
+
+async def opened(storage: Storage, document: Document) -> Original:
+    """The document's file, which the caller closes; raises NotFound if it is missing, or has another size.
+
+    The bytes of a small file are compared here, those of a large one while it is read.
+    """
+    try:
+        path: Path | None
+        if document.size <= COMPARED_BYTES:
+            path = await storage.intact(document.id, size=document.size, sha256=document.sha256)
+        else:
+            path = await storage.path(document.id)
+        file = await asyncio.to_thread(_open, path, document) if path else None
+    except FileNotFoundError:
+        file = None
+    if file is None:
+        raise NotFound(STORAGE_MISSING.message)
+    return file
+
+
+def _open(path: Path, document: Document) -> Original | None:
+    file = Original(path.open("rb"), document)
+    if file.size == document.size:
+        return file
+    file.close()
+    return None
