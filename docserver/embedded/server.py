@@ -92,14 +92,21 @@ class Server:
             except (EmbeddedError, OSError) as error:
                 await self.stop()
                 if time.monotonic() > until or not await self._met_full_disk(error):
-                    if self._create or isinstance(error, OSError):
+                    if isinstance(error, OSError):
                         raise
+                    if self._create:
+                        raise self._with_remedy(error) from error
                     await self._start_empty(reason=str(error))
                     return
                 log.warning("server did not start on a full disk", extra={"server": self.name, "reason": str(error)})
                 await asyncio.sleep(room.WAIT_POLL_S)
             else:
                 return
+
+    def _with_remedy(self, error: EmbeddedError) -> EmbeddedError:
+        if not self._directory.exists():
+            return error
+        return EmbeddedError(f"{error}; if its files are damaged, restore {self._directory} from a backup")
 
     async def _met_full_disk(self, error: EmbeddedError | OSError) -> bool:
         # Somebody may have freed the disk since, so its room alone does not tell.

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -200,11 +201,12 @@ async def test_redis_begins_anew_when_its_files_are_damaged(tmp_path: Path) -> N
         assert read(endpoints) == (WRITTEN[0], [])
 
 
-async def test_a_database_that_cannot_start_is_kept_and_its_log_quoted(tmp_path: Path) -> None:
+async def test_a_database_that_cannot_start_is_kept_its_log_quoted_and_the_remedy_told(tmp_path: Path) -> None:
     async with servers(tmp_path):
         pass
     (tmp_path / "mysql" / "ibdata1").write_bytes(b"damaged")
-    with pytest.raises(EmbeddedError, match=r"^mariadbd did not start: .*ERROR.*$"):
+    remedy = f"; if its files are damaged, restore {tmp_path / 'mysql'} from a backup"
+    with pytest.raises(EmbeddedError, match=rf"^mariadbd did not start: .*ERROR.*{re.escape(remedy)}$"):
         async with servers(tmp_path):
             pass
     assert (tmp_path / "mysql" / "ibdata1").read_bytes() == b"damaged"
