@@ -41,6 +41,9 @@ CONTENTION = (1205, 1213)
 TOO_LONG = (1969, 3024)
 """Error numbers of MariaDB and MySQL: the statement ran longer than the session allows."""
 
+DAMAGED = (1034, 1194, 1712, 1877, 1932)
+"""Error numbers of the server: the files of a table or index are damaged or missing."""
+
 SERVER_SHARE = 0.9
 """The server ends a statement after this share of the time that the caller waits for it, so that its error still
 arrives. MySQL ends only SELECT in this way, MariaDB any statement."""
@@ -133,6 +136,8 @@ FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError
 def _unavailable(error: BaseException) -> DatabaseUnavailable:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     log.warning("database fault", extra={"fault": type(error).__name__, "number": number})
+    if number in DAMAGED:
+        return DatabaseUnavailable("A table of the database is damaged: restore the database from a backup.")
     kind = Contended if number in CONTENTION else StatementTooLong if number in TOO_LONG else DatabaseUnavailable
     return kind("The database does not answer; try again soon.")
 

@@ -9,8 +9,9 @@ from pymysql.err import IntegrityError
 
 from docserver.database import connection as module
 from docserver.database.address import Address
-from docserver.database.connection import Database
+from docserver.database.connection import DAMAGED, Database
 from docserver.database.tables import deletions
+from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings
 from tests.support.connections import MakeDatabase, connection_id, one, remembered
 
@@ -36,6 +37,13 @@ from tests.support.connections import MakeDatabase, connection_id, one, remember
 )
 def test_an_address_is_read_from_its_url(url: str, address: Address) -> None:
     assert Address.parse(url) == address
+
+
+@pytest.mark.parametrize("number", DAMAGED)
+async def test_a_table_that_is_damaged_is_an_outage_that_says_what_to_do(db: Database, number: int) -> None:
+    with pytest.raises(DatabaseUnavailable, match="restore the database from a backup"):
+        async with db.session() as cur:
+            await cur.execute("SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = %s", (number,))
 
 
 async def test_a_transaction_is_seen_by_others_once_it_is_over(db: Database) -> None:
