@@ -1,6 +1,7 @@
 """Pages that cannot be read for now: tried again, put off, or given up."""
 
 import errno
+import os
 import resource
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +87,29 @@ async def test_a_page_that_fails_on_a_full_disk_is_read_when_there_is_room_and_n
     assert full == []
 
 
-@pytest.mark.parametrize(("error", "is_full"), [(OSError(errno.ENOSPC, "forced"), True), (ValueError("forced"), False)])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_quota_that_is_used_up_is_a_full_disk_for_a_slot(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    slot = Slot(number=0, settings=resources.settings, engine=resources.engine, scratch=tmp_path)
+    before = slot._disk_is_still_full()
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, "forced")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+
+    assert (before, slot._disk_is_still_full()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_full"),
+    [
+        (OSError(errno.ENOSPC, "forced"), True),
+        (OSError(errno.EDQUOT, "forced"), True),
+        (ValueError("forced"), False),
+    ],
+)
 def test_an_ocr_process_tells_of_a_full_disk(
     error: Exception, is_full: bool, tmp_path: Path, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -35,6 +36,7 @@ from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.files import expose, open_result
 from docserver.ocr.server.process import Child
 from docserver.ocr.server.scratch import discard
+from docserver.room import FULL
 from docserver.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -222,7 +224,8 @@ class Slot:
     def _disk_is_still_full(self) -> bool:
         """True if the disk is still full after the scratch directory was emptied."""
         disk = shutil.disk_usage(self._directory.parent)
-        return disk.free < min(self._limits(0).file_bytes, disk.total // 2)
+        needed = min(self._limits(0).file_bytes, disk.total // 2)
+        return disk.free < needed or not _can_reserve(self._directory.parent, needed)
 
     async def _running_child(self) -> Child:
         """A child that accepts calls. If the last one died while it was idle, or has read the documents of too many
@@ -288,6 +291,16 @@ def _crashed(child: Child | None, exit_code: int | None, *, slot: int) -> Failur
             "The process that read the document was killed; the machine may have run out of memory.",
         )
     return _CRASHED
+
+
+def _can_reserve(directory: Path, size: int) -> bool:
+    """False if a quota, which the free space of the disk does not show, has no room for a file of this size."""
+    with tempfile.TemporaryFile(dir=directory) as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            return error.errno not in FULL
+    return True
 
 
 def _without_paths(detail: str) -> str:
