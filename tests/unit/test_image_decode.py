@@ -290,13 +290,13 @@ def floating(*values: float) -> Image.Image:
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf")])
-def test_brightness_that_is_no_number_is_corrupt(value: float, tmp_path: Path) -> None:
+def test_brightness_that_is_no_number_is_not_supported(value: float, tmp_path: Path) -> None:
     floating(0.0, value, 1.0).save(tmp_path / "a.tif")
 
     with pytest.raises(Unreadable) as caught:
         decoded(tmp_path / "a.tif", "image/tiff")
 
-    assert caught.value.failure.code is DocumentErrorCode.CORRUPT
+    assert caught.value.failure.code is DocumentErrorCode.UNSUPPORTED
 
 
 @pytest.mark.parametrize("values", [(0.0, 1.0), (-5.0, 5.0), (0.0, 255.0)])
@@ -321,3 +321,41 @@ def test_a_picture_without_area_is_corrupt(size: tuple[int, int]) -> None:
         decode.check_size(*size, max_pixels=100)
 
     assert caught.value.failure.code is DocumentErrorCode.CORRUPT
+
+
+def frame(marker: int, *, bits: int = 8, channels: int = 1) -> bytes:
+    """The segment with which the picture in a JPEG begins."""
+    header = struct.pack(">BHHB", bits, SIZE[1], SIZE[0], channels) + bytes([1, 0x11, 0]) * channels
+    return bytes([0xFF, marker]) + struct.pack(">H", len(header) + 2) + header
+
+
+COMMENT = b"\xff\xfe\0\x04ok"
+
+
+@pytest.mark.parametrize(
+    ("segments", "reason"),
+    [
+        (COMMENT + frame(0xC1, bits=12), "12 bits a channel"),
+        (COMMENT + b"\xff" + frame(0xC3), "lossless"),
+        (frame(0xC5), "hierarchical"),
+        (frame(0xF7), "JPEG-LS"),
+        (frame(0xC0, channels=2), "2 channels"),
+    ],
+)
+def test_a_sound_jpeg_of_a_rare_kind_is_not_called_corrupt(segments: bytes, reason: str, tmp_path: Path) -> None:
+    source = tmp_path / "a.jpg"
+    source.write_bytes(b"\xff\xd8" + segments + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + bytes(100) + b"\xff\xd9")
+
+    with pytest.raises(Unreadable) as caught:
+        decode.count_pages(str(source), "image/jpeg", max_pages=1, max_pixels=10_000)
+        decoded(source, "image/jpeg")
+
+    assert caught.value.failure.code is DocumentErrorCode.UNSUPPORTED
+    assert reason in caught.value.failure.message
+
+
+@pytest.mark.parametrize("data", [b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xc1\0\x0b", b"\xff\xd8\xff\xfe\0\x08ab"])
+def test_a_jpeg_that_ends_in_its_header_is_corrupt(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(data)
+
+    assert refused(tmp_path / "a.jpg", "image/jpeg") is DocumentErrorCode.CORRUPT

@@ -10,10 +10,15 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import pi_heif
-from PIL import Image, ImageChops, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
+from docserver.ocr.image import tiff_samples
+from docserver.ocr.image.jpeg_kinds import unusual_kind
+from docserver.ocr.image.modes import readable
+from docserver.ocr.image.tiff_directories import Directories
+from docserver.ocr.image.tiff_layout import Layout
 
 Image.MAX_IMAGE_PIXELS = None
 """Pillow's own limit is off: it only warns, and not for every frame. `check_size` checks each frame instead."""
@@ -44,12 +49,12 @@ CREDIBLE_DPI = range(70, 2401)
 FAX_PIXEL_HEIGHT = (1.5, 2.5)
 """Range for the height of a fax's pixels divided by their width: 2.08 at 204 by 98 dots per inch, 2 at 200 by 100."""
 
-ORIENTATION_TAG = 0x0112
-PHOTOMETRIC_TAG = 262
+UNSUPPORTED_WORDS = ("unsupported", "not supported", "unable to determine image mode")
+"""What messages of decoders contain if a file is sound, but they do not know its kind."""
 
-MIN_CONTRAST = 24
-"""Smallest contrast, in grey levels, after a transparent picture was painted on a background. Text with less contrast
-cannot be read, so another background is tried."""
+TIFF = "image/tiff"
+
+ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +69,77 @@ class Picture:
 
 
 def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: int) -> int:
-    """Count the pages: each image of a TIFF is one, and any other picture file has one page. Raises Unreadable."""
-    with _opened(source, content_type) as image:
-        if content_type != "image/tiff":
+    """Count the pages: a TIFF may have several, any other picture file has one. Raises Unreadable."""
+    if content_type != TIFF:
+        with _opened(source, content_type) as image:
             check_size(*image.size, max_pixels=max_pixels)
-            return 1
-        pages = 1
-        # Do not use n_frames: if a file has millions of images, it would read through all of them.
-        while _seek(image, pages):
-            pages += 1
-            if pages > max_pages:
-                raise Unreadable(
-                    DocumentErrorCode.TOO_MANY_PAGES, f"The file has more than {max_pages} pages, which is the limit."
-                )
-        if pages == 1:
-            image.seek(0)
-            check_size(*image.size, max_pixels=max_pixels)
-        return pages
+        return 1
+    with Path(source).open("rb") as file, _faults_of_the_file():
+        directories = Directories(file)
+        pages = directories.pages(max_pages + 1)
+        if len(pages) > max_pages:
+            raise Unreadable(
+                DocumentErrorCode.TOO_MANY_PAGES, f"The file has more than {max_pages} pages, which is the limit."
+            )
+        if not pages:
+            raise Unreadable(DocumentErrorCode.CORRUPT, "The file contains no picture.")
+        if len(pages) == 1:
+            layout = _layout(directories, pages[0])
+            check_size(layout.width, layout.height, max_pixels=max_pixels)
+        return len(pages)
 
 
 def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Picture:
     """Decode page `page` (from 1), turned as its EXIF data says. Raises Unreadable."""
+    if content_type == TIFF:
+        return _decode_tiff(source, page=page, max_pixels=max_pixels)
+    if page > 1:
+        raise _no_page(page)
     with _opened(source, content_type) as image:
-        if page > 1 and (content_type != "image/tiff" or not _seek(image, page - 1)):
-            raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The file has no page {page}.")
-        check_size(*image.size, max_pixels=max_pixels)
-        dpi = _dpi(image)
-        image.load()
-        shown = image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
-        # Return a copy, because Pillow closes the opened image at the end of this block.
-        return Picture(_readable(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
+        return _decoded(image, max_pixels=max_pixels)
+
+
+def _decode_tiff(source: str, *, page: int, max_pixels: int) -> Picture:
+    with Path(source).open("rb") as file, _faults_of_the_file():
+        directories = Directories(file)
+        pages = directories.pages(page)
+        if page > len(pages):
+            raise _no_page(page)
+        layout = _layout(directories, pages[page - 1])
+        check_size(layout.width, layout.height, max_pixels=max_pixels)
+        # Pillow does not know BigTIFFs whose highest byte comes first.
+        if layout.is_for_pillow and not (directories.big and layout.byte_order == ">"):
+            with directories.starting_at(pages[page - 1], source) as at_page:
+                try:
+                    opened = Image.open(at_page, formats=PILLOW_FORMATS[TIFF])
+                except UnidentifiedImageError as error:
+                    raise layout.unsupported() from error
+                with opened:
+                    return _decoded(opened, max_pixels=max_pixels)
+        image = tiff_samples.decode(file, layout, max_pixels=max_pixels)
+        image.info["dpi"] = layout.dpi
+        image.getexif()[ORIENTATION_TAG] = layout.orientation
+        return _decoded(image, max_pixels=max_pixels)
+
+
+def _layout(directories: Directories, offset: int) -> Layout:
+    tags = directories.tags(offset)
+    if tags is None:
+        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture is broken or incomplete.")
+    return Layout.of(tags, directories.byte_order)
+
+
+def _decoded(image: Image.Image, *, max_pixels: int) -> Picture:
+    check_size(*image.size, max_pixels=max_pixels)
+    dpi = _dpi(image)
+    image.load()
+    shown = image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+    # Return a copy, because Pillow closes the opened image.
+    return Picture(readable(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
+
+
+def _no_page(page: int) -> Unreadable:
+    return Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The file has no page {page}.")
 
 
 def check_size(width: int, height: int, *, max_pixels: int) -> None:
@@ -123,35 +169,41 @@ def _opened(source: str, content_type: str) -> Iterator[Image.Image]:
     formats = PILLOW_FORMATS[content_type]
     if "HEIF" in formats:
         pi_heif.register_heif_opener()
+    # Pass a file and not a path: Pillow maps a path into memory, and then misreads turned TIFFs (seen in 13.0.0).
+    with (
+        Path(source).open("rb") as file,
+        _faults_of_the_file(file if content_type == "image/jpeg" else None),
+        Image.open(file, formats=formats) as image,
+    ):
+        yield image
+
+
+@contextmanager
+def _faults_of_the_file(jpeg: BinaryIO | None = None) -> Iterator[None]:
+    """Turn an error of a decoder into Unreadable. The header of a JPEG may tell that the file is only unusual."""
     try:
-        # Pass a file and not a path: Pillow maps a path into memory, and then misreads turned TIFFs (seen in 13.0.0).
-        with Path(source).open("rb") as file, Image.open(file, formats=formats) as image:
-            yield image
+        yield
     except (Unreadable, MemoryError):
         raise
-    except UnidentifiedImageError as error:
-        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture cannot be opened: its header is broken.") from error
     # For a broken file, decoders may raise almost any exception.
     except Exception as error:
         # Only errors of the operating system have an errno, such as that of a full disk. They are not the document's
         # fault, except EINVAL: it means that the document contains an impossible file offset.
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        if "broken data stream" in str(error) or "truncated" in str(error).lower():
-            raise Unreadable(
-                DocumentErrorCode.CORRUPT, "The picture is broken or incomplete.", detail=repr(error)
-            ) from error
-        raise Unreadable(
-            DocumentErrorCode.CORRUPT, "The picture is broken and cannot be decoded.", detail=repr(error)
-        ) from error
-
-
-def _seek(image: Image.Image, frame: int) -> bool:
-    try:
-        image.seek(frame)
-    except EOFError:
-        return False
-    return True
+        message = str(error).lower()
+        kind = jpeg and unusual_kind(jpeg)
+        if kind:
+            code, text = DocumentErrorCode.UNSUPPORTED, f"JPEGs of this kind cannot be read: {kind}."
+        elif any(word in message for word in UNSUPPORTED_WORDS):
+            code, text = DocumentErrorCode.UNSUPPORTED, "The picture is coded in a way that cannot be read."
+        elif isinstance(error, UnidentifiedImageError):
+            code, text = DocumentErrorCode.CORRUPT, "The picture cannot be opened: its header is broken."
+        elif "broken data stream" in message or "truncated" in message:
+            code, text = DocumentErrorCode.CORRUPT, "The picture is broken or incomplete."
+        else:
+            code, text = DocumentErrorCode.CORRUPT, "The picture is broken and cannot be decoded."
+        raise Unreadable(code, text, detail=repr(error)) from error
 
 
 def _dpi(image: Image.Image) -> int | None:
@@ -195,79 +247,3 @@ def stored_orientation(file: BinaryIO) -> int:
     with Image.open(file, formats=["JPEG"]) as image:
         orientation = _orientation(image)
     return orientation if orientation in range(1, 9) else 1
-
-
-def _readable(image: Image.Image) -> Image.Image:
-    """The picture in mode 1, L or RGB, without transparency."""
-    if image.has_transparency_data:
-        return _on_background(image.convert("RGBA"))
-    if image.mode in ("1", "L", "RGB"):
-        return image
-    if image.mode == "P":
-        return _from_palette(image)
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _to_eight_bits(image)
-    if image.mode == "LAB":
-        return _from_lab(image)
-    # CMYK, YCbCr, HSV and RGBX
-    return image.convert("RGB")
-
-
-def _on_background(image: Image.Image) -> Image.Image:
-    """Paint on white, as every viewer does. If nothing is visible then, for example white text, paint on black."""
-    for colour in ("white", "black"):
-        painted = Image.new("RGBA", image.size, colour)
-        painted.alpha_composite(image)
-        levels: Any = painted.convert("L").getextrema()
-        if levels[1] - levels[0] >= MIN_CONTRAST:
-            break
-    else:
-        painted = Image.new("RGBA", image.size, "white")
-    return _grey_if_grey(painted.convert("RGB"))
-
-
-def _grey_if_grey(image: Image.Image) -> Image.Image:
-    """The picture in one channel if all three are the same, so that Tesseract has to read only a third of the bytes."""
-    red, green, blue = image.split()
-    if ImageChops.difference(red, green).getbbox() or ImageChops.difference(green, blue).getbbox():
-        return image
-    return red
-
-
-def _from_palette(image: Image.Image) -> Image.Image:
-    palette = image.getpalette("RGB") or []
-    colours: Any = image.getcolors(256) or []
-    used = [palette[3 * index : 3 * index + 3] for _, index in colours]
-    return image.convert("L" if all(len(set(colour)) == 1 for colour in used) else "RGB")
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Convert grey with more than 8 bits to 8 bits. The highest number shows the range: 8, 10, 12 or 16 bits, or 0.0
-    to 1.0.
-    """
-    numbers = image.convert("F") if image.mode != "F" else image
-    bounds: Any = numbers.getextrema()
-    low, high = float(bounds[0]), float(bounds[1])
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise Unreadable(DocumentErrorCode.CORRUPT, "The picture contains values that are not numbers.")
-    if low < 0:
-        black, white = low, high
-    elif high <= 1:
-        black, white = 0.0, 1.0
-    else:
-        black, white = 0.0, float(2 ** max(8, math.ceil(math.log2(high + 1))) - 1)
-    scale = 255 / ((white - black) or 1)
-    eight = numbers.point(lambda value: value * scale - black * scale).convert("L")
-    # Pillow inverts pictures with the TIFF property "white is zero" only up to 8 bits.
-    inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC_TAG) == 0
-    return ImageOps.invert(eight) if inverted else eight
-
-
-def _from_lab(image: Image.Image) -> Image.Image:
-    transform = ImageCms.buildTransform(
-        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), inMode="LAB", outMode="RGB"
-    )
-    converted: Image.Image | None = ImageCms.applyTransform(image, transform)
-    # None is only for a transform in place.
-    assert converted is not None
-    return converted

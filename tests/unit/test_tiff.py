@@ -1,0 +1,388 @@
+"""TIFFs of every kind: which pictures are pages, and that each decodes rightly or is refused with a reason."""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageChops
+
+from docserver.errors import DocumentErrorCode
+from docserver.ocr.errors import Unreadable
+from docserver.ocr.image import decode
+
+Array = npt.NDArray[Any]
+Tags = Mapping[int, int | list[int]]
+
+WIDTH, HEIGHT = 40, 24
+LZW, PACKBITS, DEFLATE, WEBP, LERC, JPEG_XL = 5, 32773, 8, 50001, 34887, 50002
+
+
+def grey() -> Array:
+    """White as 1.0, with a black square at the top left and a grey one at the bottom right."""
+    picture = np.ones((HEIGHT, WIDTH))
+    picture[:8, :8] = 0
+    picture[16:, 30:] = 0.4
+    return picture
+
+
+def rgb() -> Array:
+    """Three different channels, of which no two may be exchanged."""
+    return np.stack([grey(), np.roll(grey(), 10, axis=1), np.roll(grey(), 5, axis=0)], axis=-1)
+
+
+def packed(numbers: Array, *, bits: int, order: str) -> bytes:
+    """Rows of samples as a TIFF stores them."""
+    if bits in (8, 16, 32):
+        return numbers.astype(f"{order}u{bits // 8}").tobytes()
+    rows = []
+    for row in numbers.reshape(numbers.shape[0], -1):
+        digits = "".join(f"{int(value):0{bits}b}" for value in row)
+        digits += "0" * (-len(digits) % 8)
+        rows.append(int(digits, 2).to_bytes(len(digits) // 8))
+    return b"".join(rows)
+
+
+class TiffFile:
+    """A TIFF that is written picture by picture."""
+
+    def __init__(self, order: str = "<", *, big: bool = False) -> None:
+        self.order, self.big = order, big
+        magic = {("<", False): b"II*\0", (">", False): b"MM\0*", ("<", True): b"II+\0", (">", True): b"MM\0+"}
+        self.data = magic[order, big] + (struct.pack(order + "HH", 8, 0) if big else b"")
+        self.link = len(self.data)
+        self.data += bytes(8 if big else 4)
+
+    def segments(self, parts: list[bytes]) -> tuple[list[int], list[int]]:
+        offsets = []
+        for part in parts:
+            offsets.append(len(self.data))
+            self.data += part + b"\0" * (len(part) % 2)
+        return offsets, [len(part) for part in parts]
+
+    def directory(self, tags: Tags, *, linked: bool = True) -> int:
+        """Add a directory, in the chain or only below another, and return its offset."""
+        word, kind, size = ("Q", 16, 8) if self.big else ("I", 4, 4)
+        lists = {tag: value if isinstance(value, list) else [value] for tag, value in sorted(tags.items())}
+        entries = b""
+        for tag, values in lists.items():
+            entries += struct.pack(f"{self.order}HH{word}", tag, kind, len(values))
+            value = struct.pack(f"{self.order}{len(values)}{word}", *values)
+            if len(values) > 1:
+                (at,), _ = self.segments([value])
+                value = struct.pack(self.order + word, at)
+            entries += value
+        offset = len(self.data)
+        self.data += struct.pack(self.order + ("Q" if self.big else "H"), len(lists)) + entries
+        link = len(self.data)
+        self.data += bytes(size)
+        if linked:
+            self.data = self.data[: self.link] + struct.pack(self.order + word, offset) + self.data[self.link + size :]
+            self.link = link
+        return offset
+
+    def picture(self, numbers: Array, tags: Tags = MappingProxyType({}), *, linked: bool = True) -> int:
+        """Add a grey or RGB picture of one strip, uncompressed."""
+        offsets, sizes = self.segments([packed(numbers, bits=8, order=self.order)])
+        channels = numbers.shape[2] if numbers.ndim == 3 else 1
+        return self.directory(
+            {
+                256: numbers.shape[1],
+                257: numbers.shape[0],
+                258: [8] * channels,
+                259: 1,
+                262: 2 if channels == 3 else 1,
+                273: offsets,
+                277: channels,
+                279: sizes,
+                **tags,
+            },
+            linked=linked,
+        )
+
+    def save(self, path: Path) -> Path:
+        path.write_bytes(self.data)
+        return path
+
+
+def decoded(source: Path, page: int = 1) -> Image.Image:
+    return decode.decode(str(source), "image/tiff", page=page, max_pixels=10_000).image
+
+
+def pages(source: Path, most: int = 9) -> int:
+    return decode.count_pages(str(source), "image/tiff", max_pages=most, max_pixels=10_000)
+
+
+def failure(source: Path, page: int = 1) -> tuple[DocumentErrorCode, str]:
+    with pytest.raises(Unreadable) as caught:
+        pages(source)
+        decoded(source, page)
+    return caught.value.failure.code, caught.value.failure.message
+
+
+def assert_shows(image: Image.Image, expected: Array, *, off_by: int = 2) -> None:
+    wanted = Image.fromarray((expected * 255).round().astype(np.uint8))
+    difference: Any = ImageChops.difference(image.convert(wanted.mode), wanted).convert("L").getextrema()
+    assert image.size == wanted.size
+    assert difference[1] <= off_by
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("bits", [1, 2, 4, 6, 8, 10, 12, 14, 16, 32])
+@pytest.mark.parametrize("kind", ["grey", "white is zero", "rgb", "planes"])
+def test_every_number_of_bits_is_decoded(*, kind: str, bits: int, big: bool, order: str, tmp_path: Path) -> None:
+    exact = (grey() if kind in ("grey", "white is zero") else rgb()) * (2**bits - 1)
+    numbers = np.floor(exact).astype(np.uint64)
+    expected = numbers / (2**bits - 1)
+    if kind == "white is zero":
+        numbers = 2**bits - 1 - numbers
+    planes = [numbers[..., channel] for channel in range(3)] if kind == "planes" else [numbers]
+    channels = 1 if numbers.ndim == 2 else 3
+    file = TiffFile(order, big=big)
+    # Two strips for each plane, of which the second is shorter.
+    strips = [packed(rows, bits=bits, order=order) for plane in planes for rows in (plane[:16], plane[16:])]
+    offsets, sizes = file.segments(strips)
+    photometric = {"grey": 1, "white is zero": 0}.get(kind, 2)
+    layout: Tags = {258: [bits] * channels, 259: 1, 262: photometric, 277: channels, 284: 2 if len(planes) > 1 else 1}
+    file.directory({256: WIDTH, 257: HEIGHT, 273: offsets, 278: 16, 279: sizes, **layout})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), expected)
+
+
+@pytest.mark.parametrize("compression", [LZW, PACKBITS, DEFLATE])
+def test_twelve_bits_in_tiles_are_decoded_with_each_compression(compression: int, tmp_path: Path) -> None:
+    numbers = np.pad((rgb() * 4095).astype(np.uint64), ((0, 8), (0, 8), (0, 0)), mode="edge")
+    tiles = [numbers[top : top + 16, left : left + 16] for top in (0, 16) for left in (0, 16, 32)]
+    file = TiffFile()
+    parts = [compressed(packed(tile, bits=12, order="<"), compression, rows=16) for tile in tiles]
+    offsets, sizes = file.segments(parts)
+    size: Tags = {256: WIDTH, 257: HEIGHT, 322: 16, 323: 16, 324: offsets, 325: sizes}
+    file.directory({**size, 258: [12] * 3, 259: compression, 262: 2, 277: 3})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), rgb())
+
+
+def compressed(data: bytes, compression: int, *, rows: int) -> bytes:
+    """Bytes as a strip of a TIFF has them. Pillow makes the strip, as if they were pixels."""
+    if compression == DEFLATE:
+        return zlib.compress(data)
+    name = {LZW: "tiff_lzw", PACKBITS: "packbits"}[compression]
+    target = io.BytesIO()
+    Image.frombytes("L", (len(data) // rows, rows), data).save(target, "TIFF", compression=name, tiffinfo={278: rows})
+    with Image.open(target) as image:
+        tags: Any = getattr(image, "tag_v2", {})
+        return target.getvalue()[tags[273][0] :][: tags[279][0]]
+
+
+def one_strip(data: bytes, tags: Tags) -> TiffFile:
+    file = TiffFile()
+    offsets, sizes = file.segments([data])
+    file.directory({256: WIDTH, 257: HEIGHT, 258: 8, 259: 1, 262: 1, 273: offsets, 277: 1, 279: sizes, **tags})
+    return file
+
+
+def test_differences_to_the_left_neighbour_are_summed(tmp_path: Path) -> None:
+    numbers = (rgb() * 65535).astype(np.uint16)
+    differences = np.diff(numbers, axis=1, prepend=np.zeros((HEIGHT, 1, 3), np.uint16))
+    planes = np.moveaxis(differences, -1, 0).astype("<u2")
+    file = TiffFile()
+    offsets, sizes = file.segments([zlib.compress(plane.tobytes()) for plane in planes])
+    size: Tags = {256: WIDTH, 257: HEIGHT, 258: [16] * 3, 273: offsets, 279: sizes}
+    file.directory({**size, 259: DEFLATE, 262: 2, 277: 3, 284: 2, 317: 2})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), rgb())
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_numbers_with_a_fraction_are_decoded_from_their_differences(size: int, tmp_path: Path) -> None:
+    numbers = grey().astype(f">f{size}")
+    # The highest bytes of a row come first, and then each byte is the difference to the one before.
+    together = numbers.view(np.uint8).reshape(HEIGHT, WIDTH, size).swapaxes(1, 2).reshape(HEIGHT, -1)
+    data = np.diff(together, axis=1, prepend=np.zeros((HEIGHT, 1), np.uint8)).tobytes()
+    file = one_strip(zlib.compress(data), {258: 8 * size, 259: DEFLATE, 317: 3, 339: 3})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), grey())
+
+
+@pytest.mark.parametrize(("bits", "scale"), [(8, 127), (16, 32767)])
+def test_signed_numbers_are_decoded(bits: int, scale: int, tmp_path: Path) -> None:
+    data = (grey() * scale).astype(f"<i{bits // 8}").tobytes()
+
+    assert_shows(decoded(one_strip(data, {258: bits, 339: 2}).save(tmp_path / "a.tif")), grey(), off_by=3)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("planar", [False, True])
+def test_ink_and_transparency_are_decoded(*, bits: int, planar: bool, tmp_path: Path) -> None:
+    opaque = np.ones((HEIGHT, WIDTH, 1))
+    ink = np.concatenate([1 - rgb(), 0 * opaque], axis=-1)
+    for samples, tags in (
+        (ink, {262: 5}),
+        (np.concatenate([ink, opaque], axis=-1), {262: 5, 338: 2}),
+        (np.concatenate([rgb(), opaque], axis=-1), {262: 2, 338: 1}),
+        (np.concatenate([rgb(), opaque], axis=-1), {262: 2, 338: 2}),
+        (np.concatenate([rgb(), 0 * opaque], axis=-1), {262: 2, 338: 0}),
+    ):
+        numbers = (samples * (2**bits - 1)).astype(np.uint64)
+        parts = np.moveaxis(numbers, -1, 0) if planar else [numbers]
+        file = TiffFile()
+        offsets, sizes = file.segments([packed(part, bits=bits, order="<") for part in parts])
+        size: Tags = {256: WIDTH, 257: HEIGHT, 258: [bits] * samples.shape[2], 273: offsets, 279: sizes}
+        file.directory({**size, 259: 1, 277: samples.shape[2], 284: 2 if planar else 1, **tags})
+
+        assert_shows(decoded(file.save(tmp_path / "a.tif")), rgb())
+
+
+def test_bits_in_reverse_order_are_decoded(tmp_path: Path) -> None:
+    data = packed((grey() * 4095).astype(np.uint64), bits=12, order="<")
+    reversed_bits = bytes(int(f"{byte:08b}"[::-1], 2) for byte in data)
+
+    assert_shows(decoded(one_strip(reversed_bits, {258: 12, 266: 2}).save(tmp_path / "a.tif")), grey())
+
+
+def test_a_palette_of_sixteen_bits_is_decoded(tmp_path: Path) -> None:
+    indices = (grey() > 0.5).astype("<u2")
+    colours = [0, 65535, 0, 65535, 0, 0]
+    file = one_strip(indices.tobytes(), {258: 16, 262: 3, 320: colours})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), np.stack([indices, indices, 0 * indices], axis=-1))
+
+
+def test_webp_in_strips_is_decoded(tmp_path: Path) -> None:
+    strip = io.BytesIO()
+    Image.fromarray((rgb() * 255).astype(np.uint8)).save(strip, "WEBP", lossless=True)
+    file = one_strip(strip.getvalue(), {258: [8] * 3, 259: WEBP, 262: 2, 277: 3})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), rgb())
+
+
+def test_twelve_bits_are_turned_as_the_file_says_and_keep_their_resolution(tmp_path: Path) -> None:
+    data = packed((np.rot90(grey()) * 4095).astype(np.uint64), bits=12, order="<")
+    file = one_strip(data, {256: HEIGHT, 257: WIDTH, 258: 12, 274: 6, 296: 2})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), grey())
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({259: LERC}, "LERC"),
+        ({259: JPEG_XL}, "JPEG XL"),
+        ({259: 12345}, "compression 12345"),
+        ({258: 40}, "40 bits"),
+        ({258: 12, 317: 2}, "12 bits"),
+        ({258: 16, 339: 5}, "16 bits"),
+        ({258: 16, 262: 9}, "colours of kind 9"),
+        ({258: [8, 16, 8], 262: 2, 277: 3}, "unequal"),
+        ({277: 17}, "17 x 8"),
+    ],
+)
+def test_a_sound_tiff_of_another_kind_is_refused_with_the_reason(tags: Tags, reason: str, tmp_path: Path) -> None:
+    source = one_strip(bytes(WIDTH * HEIGHT * 4), tags).save(tmp_path / "a.tif")
+
+    code, message = failure(source)
+
+    assert code is DocumentErrorCode.UNSUPPORTED
+    assert reason in message
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {256: 0},
+        {273: []},
+        {258: 12, 279: 100},
+        {258: 12, 278: 4},
+        {258: 12, 273: 1 << 31},
+        {258: 12, 259: DEFLATE},
+        {258: 16, 262: 3},
+        {258: 12, 322: 0, 323: 0, 324: 8, 325: 8},
+    ],
+)
+def test_a_tiff_that_contradicts_itself_is_corrupt(tags: Tags, tmp_path: Path) -> None:
+    source = one_strip(b"\1" * (WIDTH * HEIGHT * 2), tags).save(tmp_path / "a.tif")
+
+    assert failure(source)[0] is DocumentErrorCode.CORRUPT
+
+
+@pytest.mark.parametrize("length", [4, 6, 8, 9, 30])
+def test_a_tiff_that_ends_in_its_header_or_directory_is_corrupt(length: int, tmp_path: Path) -> None:
+    file = TiffFile()
+    file.directory({256: 1, 257: 1})
+    (tmp_path / "a.tif").write_bytes(file.data[:length])
+
+    assert failure(tmp_path / "a.tif")[0] is DocumentErrorCode.CORRUPT
+
+
+def small(shade: int) -> Array:
+    return np.full((4, 6), shade)
+
+
+@pytest.mark.parametrize("tags", [{254: 1}, {254: 4}, {254: 5}, {255: 2}, {262: 4}])
+def test_copies_and_masks_are_no_pages_wherever_they_stand(tags: Tags, tmp_path: Path) -> None:
+    file = TiffFile()
+    file.picture(small(0), tags)
+    file.picture(grey() * 255)
+    file.picture(small(0), tags)
+    file.picture(rgb() * 255, {254: 2})
+    file.picture(small(0), tags)
+    source = file.save(tmp_path / "a.tif")
+
+    assert pages(source) == pages(source, most=2) == 2
+    assert_shows(decoded(source, 1), grey())
+    assert_shows(decoded(source, 2), rgb())
+    assert failure(source, 3)[0] is DocumentErrorCode.PAGE_OUT_OF_RANGE
+
+
+def test_a_picture_below_its_copy_is_the_page(tmp_path: Path) -> None:
+    file = TiffFile()
+    picture = file.picture(grey() * 255, linked=False)
+    lesser = file.picture(small(0), {254: 1}, linked=False)
+    file.picture(small(0), {254: 1, 330: picture})
+    file.picture(rgb() * 255, {330: lesser})
+    source = file.save(tmp_path / "a.tif")
+
+    assert pages(source) == 2
+    assert_shows(decoded(source, 1), grey())
+    assert_shows(decoded(source, 2), rgb())
+
+
+def test_the_preview_of_a_camera_raw_file_is_read_in_its_place(tmp_path: Path) -> None:
+    file = TiffFile()
+    raw = file.picture(small(0), {262: 32803}, linked=False)
+    file.picture(grey() * 255, {254: 1, 330: raw})
+    source = file.save(tmp_path / "a.tif")
+
+    assert pages(source) == 1
+    assert_shows(decoded(source), grey())
+
+
+def test_a_page_that_cannot_be_read_costs_no_other_page(tmp_path: Path) -> None:
+    file = TiffFile()
+    file.picture(grey() * 255, {259: LERC})
+    file.picture(rgb() * 255)
+    file.data = file.data[: file.link] + struct.pack("<I", 1 << 30) + file.data[file.link + 4 :]
+    source = file.save(tmp_path / "a.tif")
+
+    assert pages(source) == 3
+    assert failure(source, 1)[0] is DocumentErrorCode.UNSUPPORTED
+    assert_shows(decoded(source, 2), rgb())
+    assert failure(source, 3)[0] is DocumentErrorCode.CORRUPT
+
+
+def test_a_chain_of_more_pictures_than_are_looked_at_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("docserver.ocr.image.tiff_directories.MAX_DIRECTORIES", 3)
+    file = TiffFile()
+    for _ in range(4):
+        file.picture(small(0), {254: 1})
+
+    assert failure(file.save(tmp_path / "a.tif"))[0] is DocumentErrorCode.TOO_MANY_PAGES
