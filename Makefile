@@ -72,13 +72,17 @@ lint: .venv/for-test ## check style, types and layers
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
+# Some processes get no environment variables, so a file in site-packages starts the measuring.
 coverage: system .venv/for-test ## run all tests, in all their processes, and print which lines and branches they miss
 	@rm -rf build/coverage
 	mkdir -p build/coverage
-	export COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml COVERAGE_FILE=$(CURDIR)/build/coverage/data
-	export PYTHONPATH=$(CURDIR)/tests/support/coverage
+	chmod 1777 build/coverage
+	start=$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/measured.pth
+	trap 'rm -f "$$start"' EXIT
+	printf '%s\n' $(CURDIR)/tests/support/coverage 'import measured' >"$$start"
 	.venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS) || echo "some tests failed"
-	unset COVERAGE_PROCESS_START
+	rm "$$start"
+	export COVERAGE_FILE=$(CURDIR)/build/coverage/data
 	.venv/bin/coverage combine --quiet
 	.venv/bin/coverage report --skip-covered --show-missing
 
