@@ -1,5 +1,6 @@
 """How an OCR process carries out a request: what it answers, and what it leaves in its scratch directory."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -100,3 +101,58 @@ def test_an_unexpected_exception_is_a_failure_without_its_message(run: Callable[
     assert isinstance(answer, Failed)
     assert answer.failure.code is DocumentErrorCode.ENGINE_CRASHED
     assert "words" not in answer.failure.message + answer.detail
+
+
+def test_of_a_document_that_was_deleted_while_it_was_read_nothing_else_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "_limit_cpu_time", lambda _: None)
+    source, scratch = tmp_path / "document", tmp_path / "scratch"
+    source.touch()
+    scratch.mkdir()
+    limits = replace(LIMITS, scratch=str(scratch), source=str(source))
+
+    def fail(*_: object) -> Answer:
+        source.unlink()
+        raise Unreadable(DocumentErrorCode.CORRUPT, "It is broken.", detail="a header of zero bytes")
+
+    monkeypatch.setattr(tasks, "perform", fail)
+
+    answer = main.run(OpenDocument("image/png"), str(source), limits)
+
+    assert isinstance(answer, Failed)
+    assert answer.failure.code is DocumentErrorCode.ENGINE_CRASHED
+    assert answer.failure.message == "The document was deleted while it was read."
+    assert "header" not in answer.detail
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory")])
+def test_too_little_memory_is_told_as_such(run: Callable[..., Answer], error: Exception) -> None:
+    def fail(_: Path) -> Answer:
+        raise error
+
+    answer = run(OpenDocument("image/png"), fail)
+
+    assert isinstance(answer, Failed)
+    assert answer.failure.code is DocumentErrorCode.OUT_OF_MEMORY
+
+
+def test_a_scratch_directory_that_is_gone_is_no_full_disk(run: Callable[..., Answer]) -> None:
+    def fail(scratch: Path) -> Answer:
+        scratch.rmdir()
+        raise ValueError
+
+    answer = run(OpenDocument("image/png"), fail)
+
+    assert isinstance(answer, Failed)
+    assert not answer.disk_full
+
+
+def test_a_full_disk_behind_an_error_is_reported(run: Callable[..., Answer]) -> None:
+    def fail(_: Path) -> Answer:
+        raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, "It crashed.") from OSError(errno.ENOSPC, "No space left")
+
+    answer = run(OpenDocument("image/png"), fail)
+
+    assert isinstance(answer, Failed)
+    assert answer.disk_full

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -127,3 +128,53 @@ def test_one_entry_is_kept_and_what_is_not_there_is_no_error(tmp_path: Path) -> 
     assert remove(tmp_path / "nothing", within_s=60)
 
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_directory_with_more_files_than_there_is_time_for_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        (tmp_path / str(number)).touch()
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+
+    assert not empty(tmp_path, within_s=5)
+    assert 0 < len(list(tmp_path.iterdir())) < 20
+
+
+def test_what_another_process_deletes_meanwhile_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink, rmdir = os.unlink, os.rmdir
+
+    def unlink_first(name: str, *, dir_fd: int) -> None:
+        unlink(name, dir_fd=dir_fd)
+        unlink(name, dir_fd=dir_fd)
+
+    def rmdir_first(name: str, *, dir_fd: int) -> None:
+        rmdir(name, dir_fd=dir_fd)
+        rmdir(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", unlink_first)
+    monkeypatch.setattr(os, "rmdir", rmdir_first)
+    (tmp_path / "file").touch()
+    (tmp_path / "directory").mkdir()
+
+    assert empty(tmp_path, within_s=60)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_that_is_mounted_below_keeps_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    (mounted / "file").touch()
+    fstat, inode = os.fstat, mounted.stat().st_ino
+
+    def other_device(descriptor: int) -> object:
+        status = fstat(descriptor)
+        return SimpleNamespace(st_dev=-1, st_mode=status.st_mode) if status.st_ino == inode else status
+
+    monkeypatch.setattr(os, "fstat", other_device)
+
+    with pytest.raises(OSError, match="Another file system"):
+        empty(tmp_path, within_s=60)
+
+    assert (mounted / "file").exists()

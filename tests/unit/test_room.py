@@ -1,5 +1,6 @@
 """Room on a disk: who may still write, by what the file system says of itself."""
 
+import asyncio
 import errno
 import logging
 import os
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from docserver import room
 from docserver.room import RESULTS, SLOTS, UPLOADS, Room
 
 MB = 1_000_000
@@ -91,3 +93,39 @@ def test_each_change_is_logged_once(disk: Disk, caplog: pytest.LogCaptureFixture
         disk.now_s += 2
         room.is_short()
     assert caplog.messages == ["disk nearly full", "disk has room again"]
+
+
+async def test_who_waits_for_room_goes_on_when_there_is_some(
+    disk: Disk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def free(_: float) -> None:
+        disk.facts.f_bavail = LARGE.f_bavail
+
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(asyncio, "sleep", free)
+    disk.facts.f_bavail = 0
+
+    await room.wait_for(Path("/disk"), 1, user="somebody")
+
+    assert caplog.messages == ["waiting for room on the disk", "disk has room again"]
+
+
+async def test_who_waits_for_room_in_vain_gets_the_error_of_a_full_disk(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def pass_by(_: float) -> None:
+        disk.now_s += room.WAIT_S / 2
+
+    monkeypatch.setattr(asyncio, "sleep", pass_by)
+    disk.facts.f_bavail = 0
+
+    with pytest.raises(OSError) as caught:
+        await room.wait_for(Path("/disk"), 1, user="somebody")
+
+    assert caught.value.errno == errno.ENOSPC
+
+
+async def test_a_disk_of_unknown_size_has_room(disk: Disk) -> None:
+    disk.facts.f_blocks = 0
+
+    assert await room.has(Path("/disk"), 10**18)

@@ -93,3 +93,31 @@ def test_how_the_program_ended_tells_the_failure(
 
     assert caught.value.failure.code is code
     assert str(tmp_path) not in caught.value.failure.message
+
+
+@pytest.mark.parametrize(
+    "left_behind",
+    [{}, {".txt": "one"}, {".txt": "one", ".tsv": TABLE.rstrip("\n")}, {".txt": "", ".tsv": TABLE}],
+)
+def test_a_result_that_is_missing_or_incomplete_is_a_crash(
+    left_behind: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(*, output_filename_base: str, **_: object) -> None:
+        for suffix, text in left_behind.items():
+            Path(output_filename_base).with_suffix(suffix).write_text(text)
+
+    monkeypatch.setattr(tesseract_program, "run_tesseract", leave)
+
+    with pytest.raises(Unreadable) as caught:
+        TesseractProgram(tmp_path).recognise(PICTURE, dpi=None, languages="eng", layout=Layout.PAGE)
+
+    assert caught.value.failure.code is DocumentErrorCode.ENGINE_CRASHED
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_the_library_does_not_find_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable) as caught:
+        library(tmp_path).recognise(PICTURE, dpi=None, languages="eng", layout=Layout.PAGE)
+
+    assert caught.value.failure.code is DocumentErrorCode.UNSUPPORTED
+    assert "eng" in caught.value.failure.message

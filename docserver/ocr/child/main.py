@@ -182,8 +182,8 @@ def _is_disk_full(scratch: Path, error: BaseException | None) -> bool:
 def _end_with_server() -> None:
     """Start a thread that, when the server ends, kills this process and all programs that it has started."""
     server = multiprocessing.parent_process()
-    if server is not None:
-        threading.Thread(target=_wait_and_kill, args=(server.sentinel,), name="server-watch", daemon=True).start()
+    assert server is not None
+    threading.Thread(target=_wait_and_kill, args=(server.sentinel,), name="server-watch", daemon=True).start()
 
 
 def _wait_and_kill(sentinel: int) -> None:

@@ -52,10 +52,8 @@ def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
             return OwnTexts(own_texts(request, source, limits))
         case ReadPage():
             return PageRead(read_page(request, source, limits))
-        case MakeSearchable():
-            return make_searchable(request, source, limits)
-        case _:
-            raise TypeError(type(request).__name__)
+    assert isinstance(request, MakeSearchable)
+    return make_searchable(request, source, limits)
 
 
 def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:

@@ -22,8 +22,6 @@ def sample_rows(image: Image.Image) -> tuple[int, int]:
     # In text, the amount of ink changes with each line and gap. In pictures it changes little from row to row.
     changes = np.abs(np.diff(ink, prepend=0)).cumsum()
     ends = np.searchsorted(changes, changes + SAMPLE_INK_PX)
-    if ends[0] == len(ink):
-        return 0, image.height
     heights = np.where(ends < len(ink), ends - np.arange(len(ink)), len(ink))
     top, bottom = int(heights.argmin()), int(ends[heights.argmin()])
     gaps = np.flatnonzero(ink <= GAP_INK * ink[top:bottom].max())

@@ -15,8 +15,6 @@ def count_pages(source: str, *, max_pages: int) -> int:
         pages = pdfium.count_pages(source)
     except NotForPdfium:
         pages = poppler.count_pages(source)
-    if pages < 1:
-        raise Unreadable(DocumentErrorCode.EMPTY, "The PDF has no pages.")
     if pages > max_pages:
         raise Unreadable(
             DocumentErrorCode.TOO_MANY_PAGES, f"The PDF has {pages} pages; the limit is {max_pages} pages."

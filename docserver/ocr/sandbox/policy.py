@@ -164,10 +164,11 @@ def _give_up_privileges() -> None:
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
     # The effective, permitted and inheritable sets for capabilities 0 to 31, and then the same for those above.
     sets = (ctypes.c_uint32 * 6)()
-    if libc.capget(ctypes.byref(header), ctypes.byref(sets)) == 0:
-        # An ordinary user has it only in the user namespace of its mounts, where it is of no use.
-        remaining = sets[1] & DAC_READ_SEARCH if os.geteuid() == 0 else 0
-        libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)(remaining, remaining, 0, 0, 0, 0)))
+    # If this fails, the sets stay empty, and no capability is left below.
+    libc.capget(ctypes.byref(header), ctypes.byref(sets))
+    # An ordinary user has it only in the user namespace of its mounts, where it is of no use.
+    remaining = sets[1] & DAC_READ_SEARCH if os.geteuid() == 0 else 0
+    libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)(remaining, remaining, 0, 0, 0, 0)))
 
 
 def main() -> None:

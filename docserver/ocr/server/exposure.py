@@ -58,10 +58,7 @@ def _names(directory: Path, mounts: list[Mount]) -> Iterator[Path]:
 
 def _mounts() -> list[Mount]:
     """The mounts that this process sees, latest first (proc_pid_mountinfo(5))."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
-    except OSError:
-        return []
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
     fields = [line.split(" ") for line in reversed(lines)]
     return [Mount(device, Path(_unescaped(root)), Path(_unescaped(place))) for _, _, device, root, place, *_ in fields]
 
