@@ -57,3 +57,32 @@ def test_random_ideographs_fail() -> None:
 @pytest.mark.parametrize("text", ["", "12 345,00 EUR 17.11.2026", "Fig. 3", "A B C", "GmbH"])
 def test_a_text_too_short_to_judge_passes(text: str) -> None:
     assert is_language([text])
+
+
+GEORGIAN = "ქალაქის ბიბლიოთეკა ღიაა ყოველ დღე დილის ცხრა საათიდან საღამოს ექვს საათამდე"
+ABBREVIATIONS = "PC, DVD, GPS, LCD, USB, HDMI, VGA, SMS, GSM, WLAN, CPU, RAM, XML, HTML, JPG, PNG, TCP, VPN"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GEORGIAN,
+        f"{GEORGIAN} {ABBREVIATIONS[:18]}",
+        f"{GEORGIAN} {ABBREVIATIONS}",
+        f"Քաղաքի գրադարանը բաց է ամեն օր առավոտյան ժամը իննից {ABBREVIATIONS}",
+        f"ห้องสมุดเปิดทุกวันตั้งแต่เก้าโมงเช้าถึงหกโมงเย็น {ABBREVIATIONS}",
+        f"图书馆每天早上九点到晚上六点开放，读者可以使用以下的设备和电脑 {ABBREVIATIONS}",
+        ABBREVIATIONS,
+        " ".join(f"{letters}-{number}" for number, letters in enumerate(("BX", "QRT", "ZKV", "WXJ", "PFQ") * 20)),
+    ],
+)
+def test_abbreviations_and_numbers_of_parts_do_not_condemn_a_page(text: str) -> None:
+    assert is_language([text])
+
+
+@pytest.mark.parametrize("by", [1, 3, 13, 23])
+def test_shifted_letters_fail_beside_a_script_that_is_not_listed(by: int) -> None:
+    letters = string.ascii_lowercase
+    shifted = SAMPLES[0].lower().translate(str.maketrans(letters, letters[by:] + letters[:by]))
+
+    assert not is_language([GEORGIAN, shifted, shifted])

@@ -1,13 +1,9 @@
 """Which text layers are trusted, what is read of them, and where its words stand."""
 
-import io
-import math
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
-import pypdfium2
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 from pypdf import PdfWriter
@@ -18,7 +14,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import lines_of, words_of
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf import page_objects, text_layer, text_words
+from docserver.ocr.pdf import page_objects, text_words
 from docserver.ocr.pdf.text_layer import TextLayer
 from tests.support.samples.pdf_layers import (
     HEIGHT,
@@ -39,24 +35,7 @@ from tests.support.samples.pdf_layers import (
     shifted,
     with_mapping,
 )
-
-DPI = 150
-
-
-@contextmanager
-def opened(data: bytes) -> Iterator[pypdfium2.PdfDocument]:
-    document = pypdfium2.PdfDocument(io.BytesIO(data))
-    document.init_forms()
-    try:
-        yield document
-    finally:
-        document.close()
-
-
-def layer(data: bytes, page: int = 1) -> TextLayer:
-    with opened(data) as document:
-        width, height = (math.ceil(side * DPI / 72) for side in document[page - 1].get_size())
-        return text_layer.read(document, page=page, width=width, height=height)
+from tests.support.text_layers import DPI, layer, opened
 
 
 def refusal(data: bytes, page: int = 1) -> str:

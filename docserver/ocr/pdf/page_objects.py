@@ -21,13 +21,7 @@ MAX_IMAGES = 300
 MAX_FORM_DEPTH = 12
 """Most levels of forms within forms. Programs that write PDFs nest three or four."""
 
-MAX_ANNOTATIONS = 5_000
-"""Most annotations that are checked for text. A long form has some hundred fields on a page."""
-
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
-
-TEXT_ANNOTATIONS = frozenset((pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP))
-"""Kinds of annotations that can show text on the page: form fields, free text, stamps."""
 
 
 @dataclass(slots=True)
@@ -63,17 +57,6 @@ def collect(page: Any) -> PageObjects:
     if len(objects.images) > MAX_IMAGES:
         raise TextLayerRejected("too many pictures")
     return objects
-
-
-def has_text_annotations(page: Any) -> bool:
-    """True if annotations, such as form fields, may show text that is not in the page's own content."""
-    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
-        annotation = pdfium.FPDFPage_GetAnnot(page, index)
-        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
-        pdfium.FPDFPage_CloseAnnot(annotation)
-        if kind in TEXT_ANNOTATIONS:
-            return True
-    return False
 
 
 def _walk(

@@ -31,6 +31,13 @@ UNSHIFTED_COMMON_SHARE = 0.6
 MIN_SHIFT_GAIN = 0.15
 """If shifting all letters increases the share of common pairs by more than this, the text itself was shifted."""
 
+CODES_SHIFT_ALLOWANCE = 2.0
+"""This number, divided by the square root of the number of pairs, is how much more a shift may gain where the text is
+not only words. Abbreviations and numbers of parts have any pairs, and one of 25 shifts suits them by chance."""
+
+MAX_ABBREVIATION_LETTERS = 5
+"""Most letters of a word in capitals that may be an abbreviation. Abbreviations have pairs that no language has."""
+
 MIN_IDEOGRAPH_SHARE = 0.1
 """Smallest share of the ideographs that are among the most common ones. In a Chinese text it is a half, in a Japanese
 text a third, and with a wrong mapping almost zero."""
@@ -39,7 +46,8 @@ MAX_LETTERS = 20_000
 """Most letters of a page that are tested. More would not change the result."""
 
 _ALPHABET = frozenset(ascii_lowercase)
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_WORD_OR_CODE = re.compile(r"[^\W_]{2,}")
 _IDEOGRAPH = re.compile(r"[\u3400-\u9fff]")
 
 _COMMON_IDEOGRAPHS = frozenset(
@@ -105,6 +113,9 @@ _HEBREW = _pairs(
     """
 )
 
+LAST_LISTED_LETTER = "\u06ff"
+"""The last letter of the scripts below. Scripts after it are not listed."""
+
 _SCRIPTS = (
     # First and last letter of the script's main blocks, and its common pairs.
     ("\u0041", "\u024f", _LATIN),
@@ -118,31 +129,55 @@ _SCRIPTS = (
 
 def is_language(texts: Iterable[str]) -> bool:
     """True if the words of a page may be in a real language, or have too few letters to decide."""
-    text = " ".join(texts)[:MAX_LETTERS].lower()
+    text = " ".join(texts)[:MAX_LETTERS]
     return _has_common_pairs(text) and _has_common_ideographs(text)
 
 
 def _has_common_pairs(text: str) -> bool:
-    pairs = Counter(first + second for word in _WORD.findall(text) for first, second in pairwise(word))
-    known = [(count, pair in common) for pair, count in pairs.items() if (common := _common_pairs(pair)) is not None]
-    total = sum(count for count, _ in known)
-    hits = sum(count for count, hit in known if hit)
+    pairs = _count_pairs(word for word in _WORD_OR_CODE.findall(text) if not _is_code(word))
+    total = hits = other_scripts = 0
+    for pair, count in pairs.items():
+        common = _common_pairs(pair)
+        if common is not None:
+            total += count
+            hits += count * (pair in common)
+        elif pair[0] > LAST_LISTED_LETTER:
+            other_scripts += count
+    if total >= MIN_PAIRS and hits >= UNSHIFTED_COMMON_SHARE * total:
+        return True
+    if (total >= other_scripts and _is_shifted(pairs)) or _is_shifted(
+        # Numbers of parts have the same letters again and again.
+        _count_pairs(set(_LETTERS.findall(text))),
+        allowance=CODES_SHIFT_ALLOWANCE,
+    ):
+        return False
+    # Where most text is in a script without a list, a few odd words in a script with a list decide nothing.
+    total, hits = total + other_scripts, hits + other_scripts
     if total < MIN_PAIRS:
         return hits + 1 >= MIN_COMMON_SHARE_OF_FEW * total
-    share = hits / total
-    if share >= UNSHIFTED_COMMON_SHARE:
-        return True
-    return share >= MIN_COMMON_SHARE - SHORT_TEXT_ALLOWANCE / math.sqrt(total) and not _is_shifted(pairs)
+    return hits >= (MIN_COMMON_SHARE - SHORT_TEXT_ALLOWANCE / math.sqrt(total)) * total
 
 
-def _is_shifted(pairs: Counter[str]) -> bool:
+def _is_code(word: str) -> bool:
+    """True if the word may be an abbreviation, or a number of a part or a customer."""
+    return not word.isalpha() or (len(word) <= MAX_ABBREVIATION_LETTERS and word.isupper())
+
+
+def _count_pairs(words: Iterable[str]) -> Counter[str]:
+    return Counter(first + second for word in words for first, second in pairwise(word.lower()))
+
+
+def _is_shifted(pairs: Counter[str], *, allowance: float = 0.0) -> bool:
     """True if the text would be more like a language after shifting its letters a to z by some places."""
     latin = {pair: count for pair, count in pairs.items() if set(pair) <= _ALPHABET}
+    total = sum(latin.values())
+    if total < MIN_PAIRS:
+        return False
     shares = []
     for places in range(len(ascii_lowercase)):
         shift = str.maketrans(ascii_lowercase, ascii_lowercase[places:] + ascii_lowercase[:places])
         shares.append(sum(count for pair, count in latin.items() if pair.translate(shift) in _LATIN))
-    return max(shares) - shares[0] > MIN_SHIFT_GAIN * sum(latin.values())
+    return max(shares) - shares[0] > MIN_SHIFT_GAIN * total + allowance * math.sqrt(total)
 
 
 def _common_pairs(pair: str) -> frozenset[str] | None:

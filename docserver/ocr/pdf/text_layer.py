@@ -10,15 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pypdfium2.raw import FLAT_NORMALDISPLAY, FPDFPage_Flatten
-
 from docserver.layout import Block, Box, Line, Paragraph, Rect, Word, pack_blocks
 from docserver.model import Reading, Source
 from docserver.ocr.errors import TextLayerRejected, Unreadable
-from docserver.ocr.pdf import pdfium
+from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, TurnedImage
 from docserver.ocr.pdf.drawing import PageDrawing
-from docserver.ocr.pdf.page_objects import PageObjects, collect, has_text_annotations
+from docserver.ocr.pdf.page_objects import PageObjects, collect
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.reading_order import OrderedBlock, PlacedWord, order_words
@@ -93,9 +91,7 @@ def read(document: Any, *, page: int, width: int, height: int) -> TextLayer:
     `document` is a PdfDocument with its forms initialised. Raises TextLayerRejected if the page needs OCR.
     """
     pdf_page = document[page - 1]
-    if has_text_annotations(pdf_page):
-        # Make the text of annotations a part of the page. The page must be loaded again for this to take effect.
-        FPDFPage_Flatten(pdf_page, FLAT_NORMALDISPLAY)
+    if annotations.flatten(pdf_page):
         pdf_page = document[page - 1]
     objects = collect(pdf_page)
     if not objects.count:

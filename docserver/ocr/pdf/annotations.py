@@ -1,0 +1,57 @@
+"""Child side: makes the annotations of a PDF page, such as filled form fields and stamps, a part of its content."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pypdfium2.raw as pdfium
+
+MAX_ANNOTATIONS = 5_000
+"""Most annotations that are looked at. A long form has some hundred fields on a page."""
+
+MIN_APPEARANCE_BYTES = 3
+"""Fewest bytes of an appearance. PDFium counts two for the end of the text, even if there is none."""
+
+_NOT_SHOWN = pdfium.FPDF_ANNOT_FLAG_HIDDEN | pdfium.FPDF_ANNOT_FLAG_NOVIEW
+
+_TEXT_OBJECTS = (pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_FORM)
+"""Kinds of objects that are text, or may contain some."""
+
+
+def flatten(page: Any) -> bool:
+    """Make the annotations that viewers draw a part of the page, if they may show text. Returns True if this was done;
+    then the page must be loaded again.
+    """
+    may_show_text = False
+    for annotation in _annotations(page):
+        may_show_text |= _prepare(annotation)
+    if not may_show_text:
+        return False
+    pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+    return True
+
+
+def _annotations(page: Any) -> Iterator[Any]:
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
+        if annotation := pdfium.FPDFPage_GetAnnot(page, index):
+            yield annotation
+            pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+def _prepare(annotation: Any) -> bool:
+    """Set the annotation's flags so that it is flattened only if it is drawn. Returns True if it may show text."""
+    flags = pdfium.FPDFAnnot_GetFlags(annotation)
+    if flags & _NOT_SHOWN:
+        # PDFium would flatten an annotation that is not for viewing, though it does not draw it.
+        pdfium.FPDFAnnot_SetFlags(annotation, flags | pdfium.FPDF_ANNOT_FLAG_HIDDEN)
+        return False
+    if flags & pdfium.FPDF_ANNOT_FLAG_INVISIBLE:
+        # This flag is only about kinds that a viewer does not know. PDFium draws them, but would not flatten them.
+        pdfium.FPDFAnnot_SetFlags(annotation, flags & ~pdfium.FPDF_ANNOT_FLAG_INVISIBLE)
+    if pdfium.FPDFAnnot_GetSubtype(annotation) == pdfium.FPDF_ANNOT_POPUP:
+        return False
+    if pdfium.FPDFAnnot_GetAP(annotation, pdfium.FPDF_ANNOT_APPEARANCEMODE_NORMAL, None, 0) < MIN_APPEARANCE_BYTES:
+        return False
+    return any(
+        pdfium.FPDFPageObj_GetType(pdfium.FPDFAnnot_GetObject(annotation, index)) in _TEXT_OBJECTS
+        for index in range(pdfium.FPDFAnnot_GetObjectCount(annotation))
+    )
