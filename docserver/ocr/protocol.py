@@ -113,6 +113,10 @@ class AnswerQueue:
         """Accept one more answer: either one of this type for which `fits` is True, or the report of a failure."""
         self._reader.expected = _Expected(answer, fits)
 
+    def answers_to(self, is_running: Callable[[int], bool]) -> None:
+        """Accept answers only to calls for whose numbers this is True: they were sent, and have no answer yet."""
+        self._reader.is_running = is_running
+
     @property
     def ended(self) -> bool:
         """True if no further answer can arrive."""
@@ -167,6 +171,7 @@ class _Reader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.expected: _Expected | None = None
+        self.is_running: Callable[[int], bool] = lambda _: False
         self.ended = False
         self.invalid = False
         self.abandoned = False
@@ -196,6 +201,9 @@ class _Reader:
         if expected is None:
             raise InvalidAnswer("there was no request")
         work_id, answer = _message.decode(body)
+        # The executor's thread would end with an error at the answer to a call that it has not sent yet.
+        if not self.is_running(work_id):
+            raise InvalidAnswer("there is no such call")
         expected.check(answer)
         if isinstance(answer, Raised):
             return ResultItem(work_id, None, ChildFault(answer.message[:MAX_MESSAGE], errno=answer.errno))

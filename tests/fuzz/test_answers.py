@@ -60,6 +60,7 @@ def received(body: bytes, *, expected: type[Any]) -> ResultItem | None:
     queue = AnswerQueue(PrivateContext())
     try:
         queue.expect(expected)
+        queue.answers_to(lambda _: True)
         queue._sending.send_bytes(body)
         try:
             return queue._reader.recv()

@@ -195,6 +195,71 @@ async def test_a_process_that_answers_without_a_request_is_replaced(
     await assert_reads(slot, source)
 
 
+ON_PIPES = """
+import fcntl, msgspec, os, signal, struct, sys, threading
+from contextlib import suppress
+from docserver.errors import DocumentErrorCode, Failure
+from docserver.ocr.requests import Failed
+
+frame = sys._getframe()
+while "result_queue" not in frame.f_locals:
+    frame = frame.f_back
+requests, answers = frame.f_locals["call_queue"], frame.f_locals["result_queue"]
+answering = answers.put
+to_server = answers._sending.fileno()
+# The calls before: to be ready, and this one.
+forged = msgspec.msgpack.encode((2, Failed(Failure(DocumentErrorCode.ENGINE_CRASHED, "forged"), "")))
+
+def fill():
+    pipe = requests._writer.fileno()
+    fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_NONBLOCK | fcntl.fcntl(pipe, fcntl.F_GETFL))
+    with suppress(BlockingIOError):
+        while True:
+            os.write(pipe, bytes(4096))
+
+def begin():
+    os.write(to_server, struct.pack("!i", len(forged)) + forged[:1])
+
+def answer_before_the_call():
+    begin()
+    threading.Timer(1.0, os.write, (to_server, forged[1:])).start()
+
+def hang_up():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    requests._reader.close()
+    os.write(to_server, b"nonsense")
+    threading.Event().wait()
+
+def answer(item):
+    answering(item)
+    {attack}()
+
+answers.put = answer
+"""
+
+
+@pytest.mark.parametrize("attack", ["fill", "begin", "answer_before_the_call", "hang_up"])
+async def test_nothing_on_its_pipes_puts_a_traceback_into_the_log_or_costs_another_page(
+    attack: str, make_slot: Callable[..., Slot], source: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    slot = make_slot()
+    before = executor_threads()
+    await inside(slot, ON_PIPES.replace("{attack}", attack))
+    set_page_timeout(slot, 3.0)
+
+    result = await read(slot, source)
+
+    set_page_timeout(slot)
+    assert isinstance(result, Reading) or result.code in (
+        DocumentErrorCode.ENGINE_CRASHED,
+        DocumentErrorCode.PAGE_TIMEOUT,
+    )
+    await assert_reads(slot, source)
+    await slot.close()
+    assert executor_threads() == before
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     "forged",
     [

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import platform
 import signal
@@ -20,8 +21,10 @@ from docserver.ocr.server import watchdog
 from docserver.ocr.server.process import _any_member_runs
 from docserver.ocr.server.slot import Slot
 from tests.support.slots import alive, assert_reads, child_of, inside, install, older_kernels, pids_in, read
-from tests.support.users import ordinary_user_in
+from tests.support.users import in_another_process, ordinary_user_in
 from tests.support.waiting import HANG_S, until
+
+PR_SET_NAME = 15
 
 
 async def test_a_program_that_daemonises_ends_with_its_slot(make_slot: Callable[..., Slot]) -> None:
@@ -205,6 +208,15 @@ def test_a_program_that_has_just_ended_is_no_excess(limits: Limits) -> None:
         return watchdog.exceeded_limit(os.getpid(), here, scratch=os.open(".", os.O_RDONLY)) is None
 
     assert ordinary_user_in(Path(limits.scratch), check)
+
+
+def test_a_process_cannot_lower_its_memory_by_its_name(limits: Limits) -> None:
+    def check() -> bool:
+        ctypes.CDLL(None).prctl(PR_SET_NAME, b"\fVmRSS: -999999")
+        here = replace(limits, scratch=".", source=".", memory_mb=1)
+        return watchdog.exceeded_limit(os.getpid(), here, scratch=os.open(".", os.O_RDONLY)) == "memory"
+
+    assert in_another_process(Path(limits.scratch), check)
 
 
 async def test_a_file_larger_than_a_page_cannot_be_written(make_slot: Callable[..., Slot]) -> None:

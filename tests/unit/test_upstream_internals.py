@@ -218,6 +218,16 @@ INTERNALS = [
     ),
     Internal(
         PYTHON,
+        "ProcessPoolExecutor._call_queue with _on_queue_feeder_error and _reader, or ._pending_work_items",
+        "ocr/server/process.py",
+        PIPES,
+        lambda: (
+            has_source(queues.Queue, "self._on_queue_feeder_error,", "self._reader, self._writer =")
+            and has_source(futures.ProcessPoolExecutor.__init__, "self._call_queue =", "self._pending_work_items =")
+        ),
+    ),
+    Internal(
+        PYTHON,
         "the _reader of an executor's queue of results",
         "ocr/protocol.py",
         PIPES,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from docserver.ocr.child import main
 from docserver.ocr.limits import Limits
@@ -21,6 +21,8 @@ from docserver.ocr.requests import A, Failed, Ready, Request
 from docserver.ocr.server import watchdog
 from docserver.ocr.server.cgroup import Cgroup, Cgroups
 from docserver.ocr.server.watchdog import Watchdog
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -62,27 +64,33 @@ class Child:
         executor = ProcessPoolExecutor(
             max_workers=1, mp_context=PrivateContext(), initializer=main.start, initargs=(limits,)
         )
-        # We need the executor's queue and process to kill the process and to notice its end. They have no public names.
+        # The executor's queues and process have no public names. We need them to notice the end of the process and to
+        # kill it.
         answers: AnswerQueue = executor._result_queue  # type: ignore[assignment]  # noqa: SLF001
+        answers.answers_to(partial(_is_running, executor))
         answers.expect(Ready)
+        requests: Any = executor._call_queue  # type: ignore[attr-defined]  # noqa: SLF001
+        # A process that was taken over can make sending fail; the executor would print a traceback.
+        requests._on_queue_feeder_error = lambda *_: _kill_processes(executor)  # noqa: SLF001
         try:
             ready_answer = executor.submit(main.ready, replace(limits, call_s=START_TIMEOUT_S))
         except BaseException as error:
             # The process may have started, but not the executor's thread that would end it.
-            for process in executor._processes.values():  # noqa: SLF001
-                process.kill()
+            _kill_processes(executor)
             executor.shutdown(wait=False)
             if isinstance(error, RuntimeError):
                 raise OSError(errno.EAGAIN, "The system cannot start another thread.") from error
             raise
         answers.close_sender()
+        # With a reading end of its own, the server could wait for ever to send to a process that has ended.
+        requests._reader.close()  # noqa: SLF001
         (process,) = executor._processes.values()  # noqa: SLF001
         return cls(executor, answers, process, ready_answer, slot, cgroups)
 
     async def call(self, request: Request[A], source: str, limits: Limits) -> A | Failed:
         """Let the process carry out a request on a document. Raises BrokenProcessPool and ChildFault."""
         self.answers.expect(request.answer, fits=partial(request.fits, limits=limits))
-        answer = await asyncio.wrap_future(self.executor.submit(main.run, request, source, limits))
+        answer = await _result(self.executor.submit(main.run, request, source, limits))
         # The queue of answers has checked the type of the answer.
         return cast("A | Failed", answer)
 
@@ -95,7 +103,7 @@ class Child:
         self.watchdog = await self._enter_cgroup(self.process.pid, limits)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                await asyncio.wrap_future(self.ready_answer)
+                await _result(self.ready_answer)
         except TimeoutError as error:
             raise BrokenProcessPool("the OCR process did not start in time") from error
         except ChildFault as fault:
@@ -185,6 +193,30 @@ class Child:
         if await asyncio.to_thread(cgroup.end):
             self.exceeded = self.exceeded or "memory"
             log.warning("OCR process killed: it used too much", extra={"slot": self.slot, "of": self.exceeded})
+
+
+async def _result(call: Future[T]) -> T:
+    """The result of a call. If the wait is cancelled, the call is not.
+
+    A process that was taken over can keep the executor's thread from noticing a cancelled call. When such a process is
+    killed, the thread of Python 3.11 would end with a traceback.
+    """
+    result = asyncio.wrap_future(call)
+    # Without this, asyncio logs an exception of a call that nobody waits for any more.
+    result.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait({result})
+    return result.result()
+
+
+def _is_running(executor: ProcessPoolExecutor, call: int) -> bool:
+    """True if the executor has sent this call to its process, and waits for the result."""
+    item = executor._pending_work_items.get(call)  # noqa: SLF001
+    return item is not None and item.future.running()
+
+
+def _kill_processes(executor: ProcessPoolExecutor) -> None:
+    for process in executor._processes.values():  # noqa: SLF001
+        process.kill()
 
 
 async def _group_is_gone(group: int | None) -> bool:

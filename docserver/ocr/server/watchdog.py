@@ -149,9 +149,10 @@ def _has_ended(process: int) -> bool:
 def _memory_bytes(process: int) -> int:
     """The memory of a process, including what was swapped out."""
     with suppress(*_GONE):
-        lines = Path(f"/proc/{process}/status").read_text(errors="replace").splitlines()
+        # The name of the process is in the first line and may hold any other separator of lines.
+        lines = Path(f"/proc/{process}/status").read_bytes().split(b"\n")
         # A zombie has no memory and no such lines.
-        return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(("VmRSS:", "VmSwap:")))
+        return sum(1024 * int(line.split()[1]) for line in lines if line.startswith((b"VmRSS:", b"VmSwap:")))
     return 0
 
 
