@@ -4,34 +4,25 @@ path.
 
 import asyncio
 import errno
-import hashlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TypeVar
 from uuid import UUID, uuid4
 
-from docserver.errors import StorageFull, StorageUnavailable, TooLarge
 from docserver.model import parse_id
 from docserver.room import FULL, UNLIMITED, Room
-from docserver.sniff import HEAD_BYTES
 from docserver.storage import Received
+from docserver.storage.comparing import Comparison, examine
 from docserver.storage.deleted import DeletedDocuments
 from docserver.storage.directories import sync
+from docserver.storage.disk import full, on_disk, unavailable
 from docserver.storage.quarantine import Quarantine, StoredFile
-
-WRITE_BYTES = 1 << 18
-"""Bytes of an upload that are collected in memory before a thread hashes and writes them."""
-
-RETRY_AFTER_S = 10
-"""Retry-After when the disk fails. It is long because an operator has to repair the disk."""
-
-READ_BYTES = 1 << 20
-"""Bytes of an original that are read and hashed in one step of a thread; a step takes about a millisecond."""
+from docserver.storage.receiving import make_again, write
 
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN)
 """Errors of opening or reading a file that say nothing about the file: this machine lacks something, or the server of
@@ -49,6 +40,7 @@ class LocalStorage:
         self._room = room
         self._originals = data_dir / "originals"
         self._incoming = data_dir / "incoming"
+        self._comparison = Comparison()
         self.deleted = DeletedDocuments(data_dir / "deleted")
         self.quarantine = Quarantine(data_dir / "quarantine", original=self._place)
 
@@ -58,26 +50,25 @@ class LocalStorage:
     async def receive(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
         path = self._incoming / f"{uuid4()}.part"
         try:
-            return await _write(path, chunks, max_bytes=max_bytes, room=self._room)
+            return await write(path, chunks, max_bytes=max_bytes, room=self._room)
         except BaseException:
             await asyncio.shield(_remove(path))
             raise
 
     async def keep(self, received: Received, document_id: UUID) -> Received:
         place = self._place(document_id)
-        await _on_disk(_move, received.path, place)
+        await on_disk(_move, received.path, place)
         return replace(received, path=place)
 
     async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
         try:
             path = await self.path(document_id)
-            has_size = (await asyncio.to_thread(path.lstat)).st_size == size
-            if has_size and (await _examine(path)).sha256 == sha256:
+            if await self._comparison.equal(path, size=size, sha256=sha256):
                 return path
         except OSError as error:
             # Where the data directory is not mounted, nothing is missing.
             if error.errno in SHORTAGES or not await asyncio.to_thread(self._originals.is_dir):
-                raise _unavailable() from error
+                raise unavailable() from error
             log.warning("original not readable", extra={"document_id": str(document_id), "number": error.errno})
             return None
         log.warning("original damaged", extra={"document_id": str(document_id)})
@@ -96,7 +87,7 @@ class LocalStorage:
         return path
 
     async def examine(self, document_id: UUID) -> Received:
-        return await _examine(await self.path(document_id))
+        return await examine(await self.path(document_id))
 
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(_unlink, self._place(document_id))
@@ -124,7 +115,7 @@ class LocalStorage:
             await asyncio.to_thread(self._check)
         except OSError as error:
             if error.errno in FULL:
-                raise _full() from error
+                raise full() from error
             raise
 
     def _prepare(self) -> None:
@@ -149,7 +140,7 @@ class LocalStorage:
 
     def _check(self) -> None:
         self._room.require()
-        _make_again(self._incoming)
+        make_again(self._incoming)
         probe = self._incoming / f"{uuid4()}.probe"
         try:
             probe.write_bytes(b"ready")
@@ -158,99 +149,9 @@ class LocalStorage:
 
     def _now(self) -> float:
         """The time by the file system's clock, which may differ from this machine's. Works on a full disk too."""
-        _make_again(self._incoming)
+        make_again(self._incoming)
         os.utime(self._incoming)
         return self._incoming.stat().st_mtime
-
-
-def _make_again(incoming: Path) -> None:
-    """Create the directory of uploads if somebody has removed it, but not where the data directory is not mounted."""
-    if not incoming.is_dir() and (incoming.parent / "originals").is_dir():
-        incoming.mkdir(mode=0o700, exist_ok=True)
-
-
-async def _write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, room: Room) -> Received:
-    digest, size, head = hashlib.sha256(), 0, b""
-    pending: list[bytes] = []
-    waiting = 0
-
-    def create() -> BinaryIO:
-        room.require()
-        _make_again(path.parent)
-        return path.open("xb", buffering=0)
-
-    def flush(file: BinaryIO, data: bytes) -> None:
-        room.require(len(data))
-        digest.update(data)
-        # On a disk that is nearly full, a write may store only a part of the data.
-        rest = memoryview(data)
-        while rest:
-            rest = rest[file.write(rest) :]
-
-    def finish(file: BinaryIO, data: bytes) -> None:
-        flush(file, data)
-        os.fsync(file.fileno())
-
-    with await _on_disk(create) as file:
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > max_bytes:
-                raise TooLarge(f"The file is larger than the {max_bytes / 1_000_000:g} MB that are accepted.")
-            if len(head) < HEAD_BYTES:
-                head += chunk[: HEAD_BYTES - len(head)]
-            pending.append(chunk)
-            waiting += len(chunk)
-            if waiting >= WRITE_BYTES:
-                await _on_disk(flush, file, b"".join(pending))
-                pending.clear()
-                waiting = 0
-        await _on_disk(finish, file, b"".join(pending))
-    return Received(path, size, digest.digest(), head)
-
-
-async def _on_disk(act: Callable[..., T], *arguments: Any) -> T:
-    """Run a disk operation in a thread; raises StorageFull and StorageUnavailable."""
-    try:
-        return await asyncio.to_thread(act, *arguments)
-    except OSError as error:
-        if error.errno in FULL:
-            raise _full() from error
-        log.exception("storage fault", extra={"number": error.errno})
-        raise _unavailable() from error
-
-
-def _full() -> StorageFull:
-    return StorageFull("There is no room left to store uploads.")
-
-
-def _unavailable() -> StorageUnavailable:
-    return StorageUnavailable(
-        "The storage cannot be used now; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
-    )
-
-
-async def _examine(path: Path) -> Received:
-    """What an upload with the bytes of this file would be."""
-    digest = hashlib.sha256()
-    with await asyncio.to_thread(_open_original, path) as file:
-        head = await asyncio.to_thread(file.read, HEAD_BYTES)
-        digest.update(head)
-        while await asyncio.to_thread(_hash_piece, file, digest):
-            pass
-        return Received(path, file.tell(), digest.digest(), head)
-
-
-def _open_original(path: Path) -> BinaryIO:
-    # Without O_NONBLOCK, a pipe in the place of the file would block the thread for ever.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    return os.fdopen(descriptor, "rb", buffering=0)
-
-
-def _hash_piece(file: BinaryIO, digest: "hashlib._Hash") -> bool:
-    """Hash the next piece of a file; False at its end."""
-    piece = file.read(READ_BYTES)
-    digest.update(piece)
-    return bool(piece)
 
 
 async def _remove(path: Path) -> None:

@@ -1,0 +1,38 @@
+"""Runs operations on the disk in threads, and tells their errors as errors of a request."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from docserver.errors import StorageFull, StorageUnavailable
+from docserver.room import FULL
+
+RETRY_AFTER_S = 10
+"""Retry-After when the disk fails. It is long because an operator has to repair the disk."""
+
+log = logging.getLogger("docserver.storage")
+T = TypeVar("T")
+
+
+async def on_disk(act: Callable[..., T], *arguments: Any) -> T:
+    """Run a disk operation in a thread; raises StorageFull and StorageUnavailable."""
+    try:
+        return await asyncio.to_thread(act, *arguments)
+    except OSError as error:
+        if error.errno in FULL:
+            raise full() from error
+        log.exception("storage fault", extra={"number": error.errno})
+        raise unavailable() from error
+
+
+def full() -> StorageFull:
+    """The error of an upload that there is no room for."""
+    return StorageFull("There is no room left to store uploads.")
+
+
+def unavailable() -> StorageUnavailable:
+    """The error of a request while the disk fails."""
+    return StorageUnavailable(
+        "The storage cannot be used now; try again soon.", headers={"Retry-After": str(RETRY_AFTER_S)}
+    )
