@@ -83,6 +83,18 @@ async def test_every_kind_of_document_is_read(name: str, mode: str, slot: Slot, 
 
 
 @in_one_loop
+@pytest.mark.parametrize("text", ["-12.5", "A4", "3", "B"])
+async def test_a_snippet_of_one_short_word_is_read_as_it_lies(text: str, slot: Slot, tmp_path: Path) -> None:
+    image = Image.new("L", (22 + 16 * len(text), 45), 255)
+    ImageDraw.Draw(image).text((10, 8), text, fill=0, font=ImageFont.load_default(size=28))
+    image.save(tmp_path / "snippet.png")
+
+    reading = await read(slot, tmp_path / "snippet.png")
+
+    assert (reading.text, reading.rotation) == (text, 0)
+
+
+@in_one_loop
 async def test_words_lie_where_they_are_printed(slot: Slot, tmp_path: Path) -> None:
     page("Left right").save(tmp_path / "a.png", dpi=(200, 200))
 

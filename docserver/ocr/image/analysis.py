@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, ImageStat
 
 from docserver.ocr.image.noise import speck_density
 from docserver.ocr.image.ruling import ruled_lines_in
-from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask, Numbers, contrast, paper, threshold
+from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask, Numbers, contrast, has_ink, paper, threshold
 from docserver.ocr.image.shape import is_snippet
 
 Places = NDArray[np.int64]
@@ -53,6 +53,9 @@ clear, because the ruled lines and columns of a form may be sharper than its lin
 UNEVEN_LIGHT_BELOW = 0.7
 """Limit for `light`. Below this, no single threshold suits the whole page, and the page is treated as a photo."""
 
+FAINT_BELOW = 60
+"""Contrast of the ink in grey levels. Below this, ink is faint. Print has 100 and more, pencil 60."""
+
 FORM_ABOVE = 8.0
 """Limit for `rules`. A page with more ruled lines is treated as a form or a table."""
 
@@ -80,6 +83,8 @@ class PageAnalysis:
     """True if the letters are light on dark paper."""
     light: float
     """Grey level of the darker parts of the paper divided by that of the lighter parts. 1 means even light."""
+    faint: bool
+    """True if the ink is hardly darker than the paper, as letters are that show through from the other side."""
     hidden: float
     """Share of the paper that a threshold for the whole picture would make black."""
     rules: float
@@ -114,7 +119,7 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
     if light_on_dark:
         grey, small, contrasts = ImageOps.invert(grey), ImageOps.invert(small), -contrasts
     ink = contrasts > INK_CONTRAST
-    if not ink.any():
+    if not has_ink(small):
         return None
     points = _points(ink)
     sharpness = _sharpness(*points, ANGLES)
@@ -131,6 +136,7 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
         specks=_specks(grey),
         light_on_dark=light_on_dark,
         light=_evenness(shades),
+        faint=bool(np.percentile(contrasts[ink], 90) < FAINT_BELOW),
         hidden=float((np.asarray(shades) <= threshold(grey)).mean()),
         rules=float(lines.sum() / max(small.size)),
         colour=_colour_range(image),

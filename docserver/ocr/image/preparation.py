@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from PIL import ImageOps
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
 
-from docserver.ocr.image.analysis import PageAnalysis, analyse
+from docserver.ocr.image.analysis import PageAnalysis, analyse, reduction
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.noise import without_grain, without_specks
-from docserver.ocr.image.ruling import without_ruled_lines
-from docserver.ocr.image.shades import evenly_lit
+from docserver.ocr.image.ruling import ruled_lines, without_ruled_lines
+from docserver.ocr.image.shades import evenly_lit, has_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, framed, scaled, stretched
 
@@ -65,7 +66,11 @@ def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
     analysis = analyse(page.image)
     if analysis is None:
         return page, None
-    return _scaled_for_reading(_cleaned(_lit(page, analysis), analysis), analysis), analysis
+    lit = _lit(page, analysis)
+    cleaned = _cleaned(lit, analysis)
+    if not _has_ink(cleaned, before=lit, analysis=analysis):
+        return page, None
+    return _scaled_for_reading(cleaned, analysis), analysis
 
 
 def may_be_blurred(page: PageImage, analysis: PageAnalysis) -> bool:
@@ -78,6 +83,16 @@ def may_be_blurred(page: PageImage, analysis: PageAnalysis) -> bool:
 def in_grey(page: PageImage) -> PageImage:
     """The page without its colours."""
     return replace(page, image=page.image.convert("L"))
+
+
+def _has_ink(page: PageImage, *, before: PageImage, analysis: PageAnalysis) -> bool:
+    """True if a cleaned page still shows something. `before` is the page before it was cleaned."""
+    step = reduction(page.image)
+    if not analysis.is_form:
+        return has_ink(page.image.convert("L").reduce(step))
+    # Some of the edges of ruled lines are still there.
+    lines = Image.fromarray(ruled_lines(before.image.convert("L").reduce(step))).convert("L")
+    return has_ink(page.image.convert("L").reduce(step), beside=np.asarray(lines.filter(ImageFilter.MaxFilter(5))) > 0)
 
 
 def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:

@@ -18,6 +18,14 @@ HISTOGRAM_SIDE_PX = 1000
 INK_CONTRAST = 15
 """Number of grey levels by which ink is darker than its surroundings, in a picture of about 1000 pixels a side."""
 
+NOISE_DEVIATIONS = 5
+"""Ink is darker than its surroundings by at least this many standard deviations of the picture's noise. Of a million
+pixels of noise, none is."""
+
+MIN_INK_PX = 8
+"""Fewest pixels of ink on a page with something to read, in the picture of about 1000 pixels a side. The digit 1 in 10
+points on A4 has more."""
+
 PAPER_SIDE_PX = 256
 """Longer side of the picture of the paper. It can be small, because light changes slowly across a page."""
 
@@ -73,6 +81,31 @@ def contrast(grey: Image.Image) -> Contrasts:
     surroundings = grey.filter(ImageFilter.BoxBlur(max(4, max(grey.size) // 40)))
     darker: Contrasts = np.asarray(surroundings, dtype=np.int16) - np.asarray(grey, dtype=np.int16)
     return darker
+
+
+def has_ink(small: Image.Image, *, beside: Mask | None = None) -> bool:
+    """True if a grey picture of about 1000 pixels a side shows more than bare paper and noise.
+
+    What lies in the mask `beside` does not count.
+    """
+    # The mean of nine pixels has a third of their noise, and a stroke of a letter keeps almost half of its contrast.
+    smooth = small.filter(ImageFilter.BoxBlur(1)) if _noise(small) * NOISE_DEVIATIONS > INK_CONTRAST else small
+    least = max(INK_CONTRAST, NOISE_DEVIATIONS * _noise(smooth))
+    ink = contrast(smooth) > least
+    if beside is not None:
+        ink &= ~beside
+    return int(ink.sum()) >= MIN_INK_PX
+
+
+def _noise(grey: Image.Image) -> float:
+    """The standard deviation of the noise of a picture, from the median difference of pixels at a distance of three.
+
+    Neighbours would not do: their noise is alike after a picture was reduced, blurred or compressed.
+    """
+    pixels = np.asarray(grey, dtype=np.int16)
+    differences = np.abs(pixels[:, 3:] - pixels[:, :-3])
+    # The median difference of two normal values is 0.954 standard deviations of one.
+    return float(np.median(differences)) / 0.954 if differences.size else 0.0
 
 
 def paper(grey: Image.Image) -> Image.Image:

@@ -24,6 +24,10 @@ MIN_TEXT_WEIGHT = 1000.0
 """Smallest weight of a text that proves a page to be upright: that of a dozen letters. On a sideways page, Tesseract
 may still read less than this, such as a stamp or a number."""
 
+MIN_TURNED_WEIGHT = 350.0
+"""Smallest weight of a text for which a page is turned: that of four letters. Of fewer letters, some other direction
+often looks like letters too: `-12.5` on its side, or `A4`."""
+
 MIN_LINE_LETTERS = 4
 """Fewest letters of a line whose box shows its direction. A horizontal line of four letters is wider than high."""
 
@@ -67,6 +71,11 @@ def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAn
     min_weight = 0.0 if is_snippet(page.original_size) or analysis.is_upright else MIN_TEXT_WEIGHT
     min_confidence = MIN_CONFIDENCE if clear else MIN_CONFIDENCE_IF_UNCLEAR
     return recognised.confidence >= min_confidence and recognised.weight >= min_weight
+
+
+def is_worth_turning(recognised: Recognised) -> bool:
+    """True if a text that was read in another direction is evidence that the page lies in this direction."""
+    return recognised.weight >= MIN_TURNED_WEIGHT
 
 
 def runs_downwards(recognised: Recognised) -> bool:

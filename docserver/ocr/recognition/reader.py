@@ -3,21 +3,25 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from PIL import ImageOps
+
 from docserver.ocr.image.analysis import PageAnalysis
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.preparation import in_grey, may_be_blurred, prepare
 from docserver.ocr.image.sampling import sample_rows
-from docserver.ocr.image.shape import is_narrow
+from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
+from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector
 from docserver.ocr.recognition.orientation import (
     UPRIGHT_TURN,
     directions,
     is_read_upright,
+    is_worth_turning,
     runs_downwards,
     straightened_if_askew,
 )
-from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
+from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised, Tesseract
 
 REREAD_BETWEEN = 40.0, 92.0
 """A page that may be blurred is read again at twice the size if its confidence is between these. Below the first, it
@@ -30,7 +34,14 @@ few letters more."""
 
 FEW_LINES_BELOW_PX = 150
 """A picture lower than this has only a few lines, which are one block. A picture narrower than this may be a single
-vertical line, which is not a block."""
+vertical line, which is not a block, unless the picture was so small in both directions."""
+
+UNSURE_BELOW = 60.0
+"""Confidence below which a text on a snippet is read again at twice the size, and a faint text may show through from
+the other side of the sheet."""
+
+MIN_GAIN_IF_MIRRORED = 15.0
+"""A text shows through if its mirror image is read with so much more confidence. It is 30 to 50 for such texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +76,12 @@ class PageReader:
         """
         if self._analysis is None:
             attempt = self._recognise(self._page, languages=languages, layout=Layout.PAGE)
+            if self._shows_through(attempt):
+                attempt = _nothing(languages)
         else:
             attempt = self._best_attempt(self._analysis, languages)
+        if is_nonsense(attempt.recognised):
+            attempt = _nothing(languages)
         return attempt if self._turning else replace(attempt, rotation=0)
 
     def read_in_detected_language(self, detector: LanguageDetector) -> Attempt:
@@ -77,7 +92,7 @@ class PageReader:
         if self._analysis is None:
             model = detector.preferred
         else:
-            model = detector.from_samples(self._samples(self._analysis), self._tesseract)
+            model = detector.from_samples(self._language_samples(self._analysis), self._tesseract)
         attempt = self.read(model)
         model_for_text = detector.from_text(attempt.recognised.text, model)
         return attempt if model_for_text == model else _better(attempt, self.read(model_for_text))
@@ -85,7 +100,7 @@ class PageReader:
     def _directions(self, analysis: PageAnalysis) -> tuple[int, ...]:
         return directions(self._page, analysis) if self._turning else (0,)
 
-    def _samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
+    def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """A few lines of the page, for each of its possible directions."""
         for degrees in self._directions(analysis):
             page = straightened_if_askew(turned(self._page, degrees), analysis)
@@ -105,15 +120,43 @@ class PageReader:
             yield turned(grey, degrees)
 
     def _best_attempt(self, analysis: PageAnalysis, languages: str) -> Attempt:
-        attempts = (
-            self._attempt(variant, analysis=analysis, languages=languages) for variant in self._variants(analysis)
-        )
-        best = next(attempts)
-        while not is_read_upright(best.recognised, page=self._page, analysis=analysis) and (
-            another := next(attempts, None)
-        ):
-            best = _better(best, another)
+        first, *others = self._variants(analysis)
+        best = self._attempt(first, analysis=analysis, languages=languages)
+        if analysis.faint and self._shows_through(best):
+            return _nothing(languages)
+        for variant in others:
+            if is_read_upright(best.recognised, page=self._page, analysis=analysis):
+                break
+            if not (shows_text(best.recognised) or self._shows_text(variant, analysis, languages)):
+                continue
+            another = self._attempt(variant, analysis=analysis, languages=languages)
+            if another.rotation == best.rotation or is_worth_turning(another.recognised):
+                best = _better(best, another)
         return best
+
+    def _shows_text(self, page: PageImage, analysis: PageAnalysis, languages: str) -> bool:
+        """True if a few lines of a page show text. A page without text is not read in full in each direction."""
+        layout = _layout(page, analysis)
+        sample = self._sample(page, layout=Layout.COLUMN if layout is Layout.PAGE else layout, languages=languages)
+        return shows_text(sample.recognised)
+
+    def _shows_through(self, attempt: Attempt) -> bool:
+        """True if a text on faint paper is a mirror image: that of the text on the other side of the sheet."""
+        if attempt.recognised.confidence >= UNSURE_BELOW or not attempt.recognised.blocks:
+            return False
+        for mirror in (ImageOps.mirror, ImageOps.flip):
+            page = turned(self._page, attempt.rotation)
+            mirrored = replace(page, image=mirror(page.image))
+            sample = self._sample(mirrored, layout=Layout.COLUMN, languages=attempt.languages).recognised
+            if shows_text(sample) and sample.confidence > attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED:
+                return True
+        return False
+
+    def _sample(self, page: PageImage, *, layout: Layout, languages: str) -> Attempt:
+        """A few lines of the page, read. In patterns without lines, a quarter of the page."""
+        top, bottom = sample_rows(page.image)
+        bottom = min(bottom, top + page.image.height // 4)
+        return self._recognise(cropped(page, top=top, bottom=bottom), languages=languages, layout=layout)
 
     def _attempt(self, variant: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         page = straightened_if_askew(variant, analysis)
@@ -132,11 +175,12 @@ class PageReader:
     def _attempt_as_it_lies(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         layout = _layout(page, analysis)
         attempt = self._recognise(page, languages=languages, layout=layout)
-        if not attempt.recognised.text and layout is Layout.PAGE:
+        if not attempt.recognised.text and layout is Layout.PAGE and self._shows_text(page, analysis, languages):
             # Tesseract treated the whole page as one picture, perhaps because of a dark edge around it.
             attempt = self._recognise(page, languages=languages, layout=Layout.COLUMN)
         low, high = REREAD_BETWEEN
-        if low <= attempt.recognised.confidence < high and may_be_blurred(page, analysis):
+        unsure_snippet = is_snippet(page.original_size) and attempt.recognised.confidence < UNSURE_BELOW
+        if unsure_snippet or (low <= attempt.recognised.confidence < high and may_be_blurred(page, analysis)):
             enlarged = self._recognise(scaled(page, 2.0), languages=languages, layout=layout)
             attempt = _better(attempt, enlarged)
         return attempt
@@ -148,12 +192,18 @@ class PageReader:
         return Attempt(on_page, rotation % 360, languages)
 
 
+def _nothing(languages: str) -> Attempt:
+    return Attempt(NOTHING, 0, languages)
+
+
 def _better(first: Attempt, second: Attempt) -> Attempt:
     return second if second.weight > first.weight else first
 
 
 def _layout(page: PageImage, analysis: PageAnalysis) -> Layout:
     width, height = page.image.size
+    if max(page.original_size) < FEW_LINES_BELOW_PX:
+        return Layout.BLOCK
     if height < FEW_LINES_BELOW_PX or (is_narrow(page.image.size) and width >= FEW_LINES_BELOW_PX):
         # A receipt is one block of lines, even if its lines have large gaps.
         return Layout.BLOCK

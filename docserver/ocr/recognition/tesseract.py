@@ -39,6 +39,10 @@ class Recognised:
         return sum(len(word.text) * word.confidence for word in words_of(self.blocks))
 
 
+NOTHING = Recognised("", (), 0.0)
+"""The result for a picture without text."""
+
+
 class Tesseract(Protocol):
     """A way to call Tesseract."""
 

@@ -1,0 +1,183 @@
+"""Pages on which nothing is written: what is measured of them, and how often Tesseract is asked to read them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from docserver.layout import Block, Line, Paragraph, Word
+from docserver.ocr.image.decode import Picture
+from docserver.ocr.image.preparation import prepare
+from docserver.ocr.recognition.evidence import is_nonsense, shows_text
+from docserver.ocr.recognition.reader import Attempt, PageReader
+from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised
+
+WIDTH, HEIGHT = 600, 800
+
+
+def sheet(paper: int = 250) -> Image.Image:
+    return Image.new("L", (WIDTH, HEIGHT), paper)
+
+
+def noisy(image: Image.Image, deviation: float) -> Image.Image:
+    noise = np.random.default_rng(1).normal(0, deviation, (image.height, image.width))
+    return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
+
+
+def ruled(*, step: int, shade: int, squared: bool, paper: int = 250) -> Image.Image:
+    image = sheet(paper)
+    draw = ImageDraw.Draw(image)
+    for y in range(2 * step, HEIGHT, step):
+        draw.line((0, y, WIDTH, y), fill=shade)
+    for x in range(step, WIDTH if squared else 0, step):
+        draw.line((x, 0, x, HEIGHT), fill=shade)
+    return image
+
+
+def written(image: Image.Image) -> Image.Image:
+    """The sheet with a short word in the middle."""
+    ImageDraw.Draw(image).text((280, 396), "Room 4", fill=40, font_size=24)
+    return image
+
+
+SHEETS = [
+    pytest.param(ruled(step=22, shade=150, squared=False), id="lined"),
+    pytest.param(ruled(step=14, shade=170, squared=True), id="squared"),
+    pytest.param(ruled(step=20, shade=60, squared=True), id="squared in dark ink"),
+    pytest.param(noisy(sheet(235), 12), id="grainy"),
+    pytest.param(noisy(sheet(20), 7), id="photographed in the dark"),
+    pytest.param(noisy(ruled(step=24, shade=70, squared=False, paper=40), 5), id="lined and dark"),
+    pytest.param(noisy(sheet(150), 25).filter(ImageFilter.GaussianBlur(2)), id="blurred grain"),
+]
+
+
+@pytest.mark.parametrize("image", SHEETS)
+def test_a_sheet_without_writing_counts_as_blank(image: Image.Image) -> None:
+    assert prepare(Picture(image, None))[1] is None
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(ruled(step=22, shade=150, squared=False), id="lined"),
+        pytest.param(ruled(step=40, shade=170, squared=True), id="squared"),
+        pytest.param(noisy(sheet(235), 12), id="grainy"),
+        pytest.param(noisy(sheet(200), 7), id="grey"),
+    ],
+)
+def test_a_sheet_with_one_word_does_not_count_as_blank(image: Image.Image) -> None:
+    assert prepare(Picture(written(image.copy()), None))[1] is not None
+
+
+def read(*words: tuple[str, float]) -> Recognised:
+    box = (10, 10, 90, 20)
+    line = Line(box, tuple(Word(text, box, confidence) for text, confidence in words))
+    confidence = sum(confidence for _, confidence in words) / max(len(words), 1)
+    return Recognised(" ".join(text for text, _ in words), (Block(box, (Paragraph(box, (line,)),)),), confidence)
+
+
+@pytest.mark.parametrize(
+    ("recognised", "nonsense"),
+    [
+        (read(*[("SST", 10.0)] * 100, ("ls", 70.0)), True),
+        (read(*[("i", 90.0)] * 30), True),
+        (read(*[("receipt", 30.0)] * 9, ("Total", 75.0)), False),
+        (read(*[("本", 90.0)] * 30), False),
+        (read(("12", 20.0), ("x", 10.0)), False),
+        (NOTHING, False),
+    ],
+)
+def test_a_text_of_which_nothing_is_sure_is_nonsense(recognised: Recognised, nonsense: bool) -> None:
+    assert is_nonsense(recognised) is nonsense
+
+
+def test_text_shows_in_words_and_not_in_letters() -> None:
+    assert shows_text(read(("Total", 90.0)))
+    assert not shows_text(read(("T", 90.0), ("Total", 30.0)))
+    assert not shows_text(NOTHING)
+
+
+@dataclass
+class FakeTesseract:
+    """Reads the same in every picture."""
+
+    answer: Recognised
+    pictures: list[tuple[int, int]] = field(default_factory=list)
+
+    def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+        del dpi, languages, layout
+        self.pictures.append(picture.size)
+        return self.answer
+
+
+def attempt_on(image: Image.Image, tesseract: FakeTesseract) -> Attempt:
+    return PageReader(Picture(image, None), tesseract, turning=True).read("eng")
+
+
+def test_a_blank_sheet_is_read_once() -> None:
+    tesseract = FakeTesseract(NOTHING)
+
+    attempt = attempt_on(ruled(step=14, shade=170, squared=True), tesseract)
+
+    assert tesseract.pictures == [(WIDTH, HEIGHT)]
+    assert attempt.recognised == NOTHING
+
+
+def test_of_a_pattern_only_samples_are_read_in_the_other_directions() -> None:
+    waves = np.add.outer(np.sin(np.arange(HEIGHT) / 9), np.sin(np.arange(WIDTH) / 9))
+    tesseract = FakeTesseract(read(*[("SST", 10.0)] * 100))
+
+    attempt = attempt_on(Image.fromarray((waves * 50 + 120).astype(np.uint8)), tesseract)
+
+    first, *others = (width * height for width, height in tesseract.pictures)
+    assert attempt.recognised == NOTHING
+    assert len(others) == 3
+    assert max(others) < first / 2
+
+
+def lines_of_bars(shade: int) -> Image.Image:
+    image = sheet()
+    for top in range(100, 700, 40):
+        for left in range(60, 440, 20):
+            ImageDraw.Draw(image).rectangle((left, top, left + 9, top + 14), fill=shade)
+    return image
+
+
+def test_a_text_that_shows_through_from_the_other_side_is_not_given() -> None:
+    unsure, sure = read(*[("teh", 40.0)] * 20, ("ox", 90.0)), read(*[("the", 95.0)] * 20)
+
+    faint, dark = (
+        PageReader(Picture(lines_of_bars(shade), None), MirrorReader(unsure, sure), turning=False).read("eng")
+        for shade in (225, 20)
+    )
+
+    assert faint.recognised == NOTHING
+    assert dark.recognised.text == unsure.text
+
+
+@dataclass
+class MirrorReader:
+    """Reads the mirror image of `lines_of_bars`, whose left margin is the wider one, better than the page."""
+
+    plain: Recognised
+    mirrored: Recognised
+
+    def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+        del dpi, languages, layout
+        columns = np.flatnonzero((np.asarray(picture.convert("L")) < 240).any(axis=0))
+        return self.mirrored if columns[0] > picture.width - columns[-1] else self.plain
+
+
+def test_a_page_is_not_turned_for_three_letters() -> None:
+    image = Image.new("L", (63, 29), 255)
+    ImageDraw.Draw(image).text((6, 6), "-12.5", fill=0, font_size=16)
+
+    class Turned:
+        def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+            del dpi, languages, layout
+            return read(("an", 37.0), ("N", 37.0)) if picture.height > picture.width else read(("-12.5", 10.0))
+
+    attempt = PageReader(Picture(image, None), Turned(), turning=True).read("eng")
+
+    assert (attempt.recognised.text, attempt.rotation) == ("-12.5", 0)
