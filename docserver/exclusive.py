@@ -1,11 +1,15 @@
-"""Turns for work that runs for few requests at a time; the others wait for a limited time."""
+"""Turns for work that runs for few requests at a time; the others wait for a limited time. And whose turn it is."""
 
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 
 from docserver.errors import Unavailable
+
+current_client: ContextVar[str] = ContextVar("current_client", default="")
+"""The client whose request the current task serves; "" for the service's own work."""
 
 
 class Turns:
@@ -26,16 +30,21 @@ class Turns:
         """Have a turn during the block. Raises Unavailable with the text `refusal` if it does not come in time."""
         try:
             async with asyncio.timeout(within_s):
-                await self._wait(client)
+                await self.begin(client)
         except TimeoutError as error:
             headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
             raise Unavailable(refusal, headers=headers) from error
         try:
             yield
         finally:
-            self._end(client)
+            self.end(client)
 
-    async def _wait(self, client: str) -> None:
+    def waiting(self, client: str) -> int:
+        """How many requests of a client wait for their turns."""
+        return len(self._waiting.get(client, ()))
+
+    async def begin(self, client: str) -> None:
+        """Wait for a turn. The caller must end it."""
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(granted)
         self._grant()
@@ -45,10 +54,11 @@ class Turns:
             if granted.cancelled():
                 self._forget(client, granted)
             else:
-                self._end(client)
+                self.end(client)
             raise
 
-    def _end(self, client: str) -> None:
+    def end(self, client: str) -> None:
+        """Pass on a client's turn."""
         self._free += 1
         self._taken[client] -= 1
         if not self._taken[client]:

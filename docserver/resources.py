@@ -138,7 +138,7 @@ def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]
     check = partial(deployment.require, database=identity) if identity else None
     pool = partial(Database, settings.mysql_url, check=check)
     # Half the time is plenty for statements that find rows by id, and enough for a list that a person waits for.
-    read = partial(pool, size=for_clients, timeout_s=timeout_s / 2, bounded_queue=True)
+    read = partial(pool, size=for_clients, timeout_s=timeout_s / 2, for_clients=True)
     return {
         "db": pool(size=size - 2 * for_clients - 2, timeout_s=timeout_s),
         "reads": read(),

@@ -19,6 +19,7 @@ from pymysql.err import InterfaceError, InternalError, OperationalError, Program
 
 from docserver.database.address import Address
 from docserver.errors import DatabaseUnavailable
+from docserver.exclusive import Turns, current_client
 
 log = logging.getLogger("docserver.db")
 
@@ -49,7 +50,7 @@ SERVER_SHARE = 0.9
 arrives. MySQL ends only SELECT in this way, MariaDB any statement."""
 
 WAITING_PER_CONNECTION = 8
-"""Most callers that wait for each connection of a pool with `bounded_queue`. Further ones are refused at once."""
+"""Most requests of a client that wait for each connection of a pool `for_clients`. Further ones are refused at once."""
 
 NO_SUCH_TABLE = 1146
 """Error number of the server. All tables exist after the start, unless a backup of the database is being restored."""
@@ -197,19 +198,20 @@ class Database:
         *,
         size: int,
         timeout_s: float,
-        bounded_queue: bool = False,
+        for_clients: bool = False,
         check: Callable[[Cursor], Awaitable[None]] | None = None,
     ) -> None:
-        """`timeout_s` is the longest wait for a connection, and for each statement. With `bounded_queue`, only a few
-        callers may wait for a connection. `check` runs on each new connection, and raises DatabaseUnavailable if it
-        must not be used.
+        """`timeout_s` is the longest wait for a connection, and for each statement. `check` runs on new connections and
+        raises DatabaseUnavailable if one must not be used.
+
+        Clients get connections in turn. With `for_clients`, no client has all of them if there are several, and only a
+        few requests of one client wait.
         """
         self._check = check
         self.address = Address.parse(url)
         self._timeout_s = timeout_s
-        self._free = asyncio.Semaphore(size)
-        self._waiting = 0
-        self._most_waiting = size * WAITING_PER_CONNECTION if bounded_queue else math.inf
+        self._turns = Turns(size, of_one=max(1, size - 1) if for_clients else size)
+        self._most_waiting = size * WAITING_PER_CONNECTION if for_clients else math.inf
         self._idle: list[tuple[Any, float]] = []
         self._closed = False
 
@@ -250,7 +252,8 @@ class Database:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
         until = asyncio.get_running_loop().time() + self._timeout_s
-        await self._wait_for_turn(until)
+        client = current_client.get()
+        await self._begin_turn(client, until)
         connection = None
         try:
             connection = await self._living(until)
@@ -266,19 +269,16 @@ class Database:
                 connection.close()
             if connection is not None and not connection.closed:
                 self._idle.append((connection, time.monotonic()))
-            self._free.release()
+            self._turns.end(client)
 
-    async def _wait_for_turn(self, until: float) -> None:
-        if self._waiting >= self._most_waiting:
+    async def _begin_turn(self, client: str, until: float) -> None:
+        if self._turns.waiting(client) >= self._most_waiting:
             raise DatabaseUnavailable("Too many requests read from the database at the same time; try again soon.")
-        self._waiting += 1
         try:
             async with asyncio.timeout_at(until):
-                await self._free.acquire()
+                await self._turns.begin(client)
         except TimeoutError as error:
             raise _unavailable(error) from error
-        finally:
-            self._waiting -= 1
 
     async def _living(self, until: float) -> Any:
         """An idle connection that still works, or a new one; raises DatabaseUnavailable if there is none in time."""

@@ -253,8 +253,13 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
 async def _etag_of_pdf(resources: Resources, wanted: _Wanted, version: int) -> str:
     content = await wanted.find(version=version, load_bytes=0)
     etag = _PdfETag(await _document(resources, content.job))
-    async for batch in content.batches(resources):
-        etag.add(batch)
+    # All pages are loaded, as many as for a large result.
+    async with resources.result_writer.large_turn(wanted.client):
+        # Another request of the same PDF may have had its turn before.
+        if (known := resources.result_writer.shared.etag(wanted.key)) and version == wanted.job_version:
+            return known
+        async for batch in content.batches(resources):
+            etag.add(batch)
     return str(etag)
 
 

@@ -65,6 +65,10 @@ class ResultWriter:
         """
         return _turn(self._small_turns, client)
 
+    def large_turn(self, client: str) -> AbstractAsyncContextManager[None]:
+        """The same for a large result."""
+        return _turn(self._large_turns, client)
+
     def small_bytes(self, text_format: TextFormat) -> float:
         """How many bytes the pages of a small result take in the database at most."""
         return SMALL_WORK / text_format.weight
@@ -88,7 +92,7 @@ class ResultWriter:
 
         Raises Unavailable, Unprocessable if the result is too large, and what `batches` raises.
         """
-        async with aclosing(batches), _turn(self._large_turns, client), _in_time():
+        async with aclosing(batches), self.large_turn(client), _in_time():
             await self._require_room(stored_bytes)
             digest, file = await render(text_format, job, batches, scratch=self._scratch)
             return await asyncio.to_thread(from_file, _etag(digest), file, max_bytes=self._max_bytes)

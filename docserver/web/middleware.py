@@ -16,6 +16,7 @@ from docserver.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from docserver.exclusive import current_client
 from docserver.logs import log_context
 from docserver.model import new_id
 from docserver.redis.rate_limit import Verdict
@@ -106,13 +107,15 @@ async def rate_limit(request: web.Request, handler: Handler) -> web.StreamRespon
     """Take tokens from the client's bucket, and report in the headers how many are left."""
     resources = request.app[RESOURCES]
     settings = resources.settings
+    client = client_of(request, settings.trusted_proxies)
+    current_client.set(client)
     route = request.match_info.route.name
     if not settings.rate_limit or route is None or route in NOT_RATE_LIMITED:
         return await handler(request)
     bucket, rate = _bucket(request.method, settings)
     verdict = await resources.limiter.take(
         bucket=bucket,
-        client=client_of(request, settings.trusted_proxies),
+        client=client,
         rate=rate,
         cost=settings.cost(route),
     )

@@ -165,9 +165,9 @@ async def make_db(settings: Settings) -> AsyncIterator[MakeDatabase]:
     made: list[Database] = []
 
     def make(
-        *, size: int = 2, timeout_s: float = 10.0, url: str = settings.mysql_url, bounded_queue: bool = False
+        *, size: int = 2, timeout_s: float = 10.0, url: str = settings.mysql_url, for_clients: bool = False
     ) -> Database:
-        made.append(Database(url, size=size, timeout_s=timeout_s, bounded_queue=bounded_queue))
+        made.append(Database(url, size=size, timeout_s=timeout_s, for_clients=for_clients))
         return made[-1]
 
     yield make

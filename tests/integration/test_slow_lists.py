@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector
 from pytest_aiohttp import AiohttpClient
 
 from docserver.database.connection import WAITING_PER_CONNECTION, Cursor, Database
@@ -16,6 +16,7 @@ from docserver.web.app import make_app
 from docserver.web.listener import listening
 from tests.support.client import completed, get, upload
 from tests.support.connections import MakeDatabase, one
+from tests.support.listeners import port_of
 from tests.support.waiting import in_time, until
 
 LIST = "/v1/documents/list-document"
@@ -61,18 +62,46 @@ async def status_of(client: ClientSession, path: str) -> int:
 
 
 @pytest.fixture
-async def client(resources: Resources, make_db: MakeDatabase) -> AsyncIterator[ClientSession]:
-    """A client of the API on its real listener, with one connection to the database for lists."""
-    lists = make_db(size=1, timeout_s=300.0, bounded_queue=True)
+async def url(resources: Resources, make_db: MakeDatabase, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The API on its real listener, with one connection to the database for lists, or as many as the parameter says."""
+    lists = make_db(size=getattr(request, "param", 1), timeout_s=300.0, for_clients=True)
     settings = replace(
         resources.settings, host="127.0.0.1", port=0, rate_limit=False, request_timeout_s=300.0, grace_s=0.1
     )
     async with listening(settings) as listener:
         await listener.serve(make_app(replace(resources, settings=settings, lists=lists)))
-        assert listener._socket
-        port = listener._socket.sockets[0].getsockname()[1]
-        async with ClientSession(f"http://127.0.0.1:{port}") as session:
-            yield session
+        yield f"http://127.0.0.1:{port_of(listener)}"
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[ClientSession]:
+    async with ClientSession(url) as session:
+        yield session
+
+
+@pytest.mark.parametrize("url", [2], indirect=True)
+async def test_a_client_whose_lists_never_end_keeps_no_other_client_waiting(
+    client: ClientSession, url: str, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "count", slow_count(600))
+    lists = [asyncio.create_task(status_of(client, LIST)) for _ in range(2 * WAITING_PER_CONNECTION + 2)]
+    # One is made, and one is refused because all the others wait.
+    await until(lambda: sum(task.done() for task in lists) == 1)
+
+    async def is_made() -> bool:
+        return await running(db) == 1
+
+    await until(is_made)
+    monkeypatch.setattr(documents, "count", slow_count(0))
+
+    async with in_time(), ClientSession(url, connector=TCPConnector(local_addr=("127.0.0.2", 0))) as other:
+        assert [await status_of(other, LIST) for _ in range(3)] == [200] * 3
+
+    assert [task.result() for task in lists if task.done()] == [503]
+    for task in lists:
+        task.cancel()
+    await asyncio.gather(*lists, return_exceptions=True)
+    await end_lists(db)
 
 
 @pytest.mark.usefixtures("worker")
@@ -135,5 +164,5 @@ async def test_a_list_that_takes_too_long_is_ended_by_the_server_and_its_client_
 def test_each_kind_of_work_has_connections_of_its_own_and_all_together_no_more_than_allowed(settings: Settings) -> None:
     for allowed in (5, 6, 10, 16, 100):
         pools = _databases(replace(settings, mysql_pool_size=allowed), None)
-        assert sum(pool._free._value for pool in pools.values()) == allowed
-        assert all(pool._free._value >= 1 for pool in pools.values())
+        assert sum(pool._turns._free for pool in pools.values()) == allowed
+        assert all(pool._turns._free >= 1 for pool in pools.values())
