@@ -40,6 +40,9 @@ FIRST_REQUEST_S = 20.0
 """Longest time from the start of a connection to the end of its first request's headers. On a slow line, these take a
 second or two."""
 
+MAX_UNREAD_BYTES_OF_ONE = 64_000_000
+"""Most bytes of answers that wait in memory for one client to read them: 32 of the largest that are no files."""
+
 LOG_EVERY_S = 10.0
 """Shortest time between two lines in the log about refused connections, which may be thousands in a second."""
 
@@ -68,6 +71,8 @@ class Connections:
         self._reserve: dict[Connection, None] = {}
         self._requests: Counter[str] = Counter()
         """How many requests of each client are being answered."""
+        self._unread: dict[Connection, int] = {}
+        """How many bytes wait in memory until a client reads them; what has waited longest comes first."""
         self._refused = 0
         """Connections that were refused since the last line in the log."""
         self._quiet_until = 0.0
@@ -88,11 +93,34 @@ class Connections:
     def remove(self, connection: "Connection") -> None:
         """Forget a connection that is closed."""
         self._reserve.pop(connection, None)
+        self.note_read(connection)
         of_client = self._open.get(connection.client, {})
         of_client.pop(connection, None)
         if not of_client:
             self._open.pop(connection.client, None)
             self._busy.discard(connection.client)
+
+    def note_unread(self, connection: "Connection", size: int) -> None:
+        """Note how many bytes wait for a client to read them. At the limit, drop what has waited longest."""
+        self.note_read(connection)
+        self._unread[connection] = size
+        of_client = {
+            other: waiting
+            for other, waiting in self._unread.items()
+            if other.counted_client == connection.counted_client
+        }
+        excess = sum(of_client.values()) - MAX_UNREAD_BYTES_OF_ONE
+        for other, waiting in of_client.items():
+            if excess <= 0:
+                return
+            excess -= waiting
+            log.info("download cut off", extra={"reason": "too much unread", "client": other.counted_client})
+            self.remove(other)
+            other.drop()
+
+    def note_read(self, connection: "Connection") -> None:
+        """Note that no bytes wait for the client any more."""
+        self._unread.pop(connection, None)
 
     def note_idle(self, connection: "Connection") -> None:
         """Note that a connection has become idle."""
@@ -215,10 +243,12 @@ class Connection(web.RequestHandler):
         super().pause_writing()
         if self.transport is not None:
             self._lowest_speed.watch(self.transport)
+            self._connections.note_unread(self, self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._lowest_speed.stop()
+        self._connections.note_read(self)
 
     async def _handle_request(self, *arguments: Any) -> tuple[web.StreamResponse, bool]:
         """Answer a request and send the answer. aiohttp calls this also if the client is gone meanwhile."""

@@ -10,6 +10,7 @@ import pytest
 
 from docserver.formats import result_writer
 from docserver.resources import Resources
+from docserver.web import connections
 from docserver.web.listener import Listener
 from tests.support.listeners import Serve, busy, port_of
 from tests.support.raw_http import part, wire
@@ -134,3 +135,22 @@ async def test_a_client_that_reads_in_time_gets_all(serve: Serve, request_head: 
     # The headers that every answer has.
     assert answer.headers["server"] == "docserver"
     assert answer.headers["x-request-id"]
+
+
+async def test_of_answers_that_one_client_leaves_unread_in_memory_the_oldest_is_given_up(
+    serve: Serve, resources: Resources, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(resources.result_writer, "_max_bytes", 2 * LARGE)
+    monkeypatch.setattr(connections, "MAX_UNREAD_BYTES_OF_ONE", LARGE)
+    head = f"GET /v1/jobs/{await make_completed(resources, 'x' * LARGE)}/result HTTP/1.1\r\nHost: test\r\n\r\n".encode()
+    listener = await serve()
+
+    with await reader(port_of(listener), head):
+        await until(lambda: answers_wait(listener))
+        assert "download cut off" not in caplog.messages
+        with await reader(port_of(listener), head):
+            await until(lambda: "download cut off" in caplog.messages)
+            assert busy(listener) == 1
+            assert answers_wait(listener)
+    await until(lambda: busy(listener) == 0)
