@@ -24,6 +24,9 @@ from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 MAX_IMAGE_DEPTH = 4
 """Most levels of forms within forms in which images are checked. Deeper images are drawn without a check."""
 
+BYTES_PER_PIXEL = 4
+"""Most bytes that a pixel of an image takes while PDFium draws it."""
+
 
 class NotForPdfium(Exception):
     """PDFium cannot open the file or page; poppler may be able to."""
@@ -51,9 +54,25 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
 
 
 def check_images(page: PdfPage, *, max_pixels: int) -> None:
-    """Raise Unreadable if an image on the page is too large. PDFium would leave out such an image without an error."""
+    """Raise Unreadable if drawing the images on the page could take all memory. PDFium would leave out such an image
+    without an error.
+
+    An image may have more pixels than a page may have, because it is drawn at the page's size. But all such images
+    together must not take more memory than the largest page.
+    """
+    available = max_pixels * BYTES_PER_PIXEL
     for image in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE], max_depth=MAX_IMAGE_DEPTH):
-        check_size(*image.get_px_size(), max_pixels=max_pixels)
+        width, height = image.get_px_size()
+        if width * height > max_pixels:
+            available -= width * height * _bits_per_pixel(image) // 8
+            if available < 0:
+                check_size(width, height, max_pixels=max_pixels)
+
+
+def _bits_per_pixel(image: Any) -> int:
+    # To know it of a JPEG 2000 image, PDFium would decode the image.
+    known = 0 if "JPXDecode" in image.get_filters() else image.get_metadata().bits_per_pixel
+    return known or 8 * BYTES_PER_PIXEL
 
 
 @contextmanager
