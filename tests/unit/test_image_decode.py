@@ -1,5 +1,6 @@
 """Pictures of every kind become plain ones as a viewer shows them; hostile ones are refused before decoding."""
 
+import base64
 import struct
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 
 SIZE = (60, 40)
+
+TEN_BITS = base64.b64decode(
+    "/0//UQAvAAAAAAAQAAAAEAAAAAAAAAAAAAAAEAAAABAAAAAAAAAAAAADCQEBCQEBCQEB/1IADAAAAAEBAAQEAAH/XAAEQFD/ZAAl"
+    "AAFDcmVhdGVkIGJ5IE9wZW5KUEVHIHZlcnNpb24gMi41LjT/kAAKAAAAAACHAAH/k9+zoIxFA0rYqe/MG/aAAAADCQl8htFAAAAB"
+    "hIS7r1gAYSEvBJsAAMJCXgC0AAGEhLwBaAADCQl4AtAABhIS8AWgAAwkJeALQAAYSEvAFoAAMJCXgC0AAGEhLwBaAADCQl4AtAAB"
+    "hIS8AWgAAwkJeALQAAYSEv9/gID/2Q=="
+)
+"""A JPEG 2000 codestream of 16 x 16 pixels in RGB with 10 bits, white above and black below. Pillow cannot write it."""
 
 
 def picture(mode: str = "L") -> Image.Image:
@@ -359,3 +368,46 @@ def test_a_jpeg_that_ends_in_its_header_is_corrupt(data: bytes, tmp_path: Path) 
     (tmp_path / "a.jpg").write_bytes(data)
 
     assert refused(tmp_path / "a.jpg", "image/jpeg") is DocumentErrorCode.CORRUPT
+
+
+def boxed(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body) + 8) + kind + body
+
+
+@pytest.mark.parametrize(
+    ("coding", "reason"),
+    [(b"unci", "without compression"), (b"jpeg", "with JPEG inside"), (b"avc1", "with H.264 inside")],
+)
+@pytest.mark.parametrize("entry", [b"\2\0\0\0\0\1\0\0", b"\3\0\0\0\0\0\0\1\0\0"])
+def test_a_heif_picture_in_another_coding_is_not_called_corrupt(
+    *, entry: bytes, coding: bytes, reason: str, tmp_path: Path
+) -> None:
+    items = boxed(b"iinf", b"\0\0\0\0\0\1" + boxed(b"infe", entry + coding + b"\0"))
+    (tmp_path / "a.heif").write_bytes(boxed(b"ftyp", b"mif1\0\0\0\0mif1") + boxed(b"meta", bytes(4) + items))
+
+    with pytest.raises(Unreadable) as caught:
+        decoded(tmp_path / "a.heif", "image/heif")
+
+    assert caught.value.failure.code is DocumentErrorCode.UNSUPPORTED
+    assert reason in caught.value.failure.message
+
+
+def codestream(channels: int, *, bits: int) -> bytes:
+    """The header of a JPEG 2000 picture, and no picture."""
+    size = struct.pack(">HIIIIIIIIH", 0, *SIZE, 0, 0, *SIZE, 0, 0, channels) + bytes([bits - 1, 1, 1]) * channels
+    return b"\xff\x4f\xff\x51" + struct.pack(">H", len(size) + 2) + size
+
+
+def test_a_jpeg_2000_picture_with_more_channels_than_a_colour_has_is_not_called_corrupt(tmp_path: Path) -> None:
+    (tmp_path / "a.jp2").write_bytes(codestream(5, bits=8))
+
+    assert refused(tmp_path / "a.jp2", "image/jp2") is DocumentErrorCode.UNSUPPORTED
+
+
+def test_white_in_a_colour_jpeg_2000_picture_of_ten_bits_stays_white(tmp_path: Path) -> None:
+    source = tmp_path / "a.jp2"
+    source.write_bytes(TEN_BITS)
+
+    _, plain = decoded(source, "image/jp2")
+
+    assert (plain.getpixel((0, 0)), plain.getpixel((0, 15))) == ((255, 255, 255), (0, 0, 0))

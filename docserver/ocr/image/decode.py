@@ -14,8 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image import tiff_samples
-from docserver.ocr.image.jpeg_kinds import unusual_kind
+from docserver.ocr.image import heif_kinds, jpeg2000, jpeg_kinds, tiff_samples
 from docserver.ocr.image.modes import readable
 from docserver.ocr.image.tiff_directories import Directories
 from docserver.ocr.image.tiff_layout import Layout
@@ -53,6 +52,7 @@ UNSUPPORTED_WORDS = ("unsupported", "not supported", "unable to determine image 
 """What messages of decoders contain if a file is sound, but they do not know its kind."""
 
 TIFF = "image/tiff"
+JPEG_2000 = "image/jp2"
 
 ORIENTATION_TAG = 0x0112
 
@@ -96,6 +96,11 @@ def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Pic
     if page > 1:
         raise _no_page(page)
     with _opened(source, content_type) as image:
+        if content_type == JPEG_2000:
+            check_size(*image.size, max_pixels=max_pixels)
+            with Path(source).open("rb") as file:
+                if jpeg2000.is_misread(file):
+                    return Picture(jpeg2000.decode(file, image.size), _dpi(image))
         return _decoded(image, max_pixels=max_pixels)
 
 
@@ -172,15 +177,15 @@ def _opened(source: str, content_type: str) -> Iterator[Image.Image]:
     # Pass a file and not a path: Pillow maps a path into memory, and then misreads turned TIFFs (seen in 13.0.0).
     with (
         Path(source).open("rb") as file,
-        _faults_of_the_file(file if content_type == "image/jpeg" else None),
+        _faults_of_the_file(file, content_type),
         Image.open(file, formats=formats) as image,
     ):
         yield image
 
 
 @contextmanager
-def _faults_of_the_file(jpeg: BinaryIO | None = None) -> Iterator[None]:
-    """Turn an error of a decoder into Unreadable. The header of a JPEG may tell that the file is only unusual."""
+def _faults_of_the_file(file: BinaryIO | None = None, content_type: str = "") -> Iterator[None]:
+    """Turn an error of a decoder into Unreadable. The header of the file may tell that it is only unusual."""
     try:
         yield
     except (Unreadable, MemoryError):
@@ -192,9 +197,9 @@ def _faults_of_the_file(jpeg: BinaryIO | None = None) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         message = str(error).lower()
-        kind = jpeg and unusual_kind(jpeg)
+        kind = file and _unusual_kind(file, content_type)
         if kind:
-            code, text = DocumentErrorCode.UNSUPPORTED, f"JPEGs of this kind cannot be read: {kind}."
+            code, text = DocumentErrorCode.UNSUPPORTED, f"The file is {kind}, which cannot be read."
         elif any(word in message for word in UNSUPPORTED_WORDS):
             code, text = DocumentErrorCode.UNSUPPORTED, "The picture is coded in a way that cannot be read."
         elif isinstance(error, UnidentifiedImageError):
@@ -204,6 +209,17 @@ def _faults_of_the_file(jpeg: BinaryIO | None = None) -> Iterator[None]:
         else:
             code, text = DocumentErrorCode.CORRUPT, "The picture is broken and cannot be decoded."
         raise Unreadable(code, text, detail=repr(error)) from error
+
+
+def _unusual_kind(file: BinaryIO, content_type: str) -> str | None:
+    """What makes a sound file one that cannot be read; None if nothing does."""
+    if content_type == "image/jpeg":
+        return jpeg_kinds.unusual_kind(file)
+    if "HEIF" in PILLOW_FORMATS[content_type]:
+        return heif_kinds.unusual_kind(file)
+    if content_type == JPEG_2000 and len(channels := jpeg2000.depths(file)) > 4:
+        return f"a JPEG 2000 picture with {len(channels)} channels"
+    return None
 
 
 def _dpi(image: Image.Image) -> int | None:

@@ -3,15 +3,15 @@
 from typing import BinaryIO
 
 FRAMES = {
-    0xC3: "lossless",
-    0xC5: "hierarchical",
-    0xC6: "hierarchical",
-    0xC7: "hierarchical",
-    0xCB: "lossless",
-    0xCD: "hierarchical",
-    0xCE: "hierarchical",
-    0xCF: "hierarchical",
-    0xF7: "JPEG-LS",
+    0xC3: "a lossless JPEG",
+    0xC5: "a hierarchical JPEG",
+    0xC6: "a hierarchical JPEG",
+    0xC7: "a hierarchical JPEG",
+    0xCB: "a lossless JPEG",
+    0xCD: "a hierarchical JPEG",
+    0xCE: "a hierarchical JPEG",
+    0xCF: "a hierarchical JPEG",
+    0xF7: "a JPEG-LS picture",
 }
 """Markers of frames (ITU-T T.81, table B.1, and T.87) that are rare outside medicine."""
 
@@ -32,8 +32,10 @@ def unusual_kind(file: BinaryIO) -> str | None:
         elif marker in ORDINARY_FRAMES:
             bits, components = file.read(1), file.read(5)[4:]
             if bits not in (b"", b"\x08"):
-                return f"{bits[0]} bits a channel"
-            return f"{components[0]} channels" if components not in (b"", b"\x01", b"\x03", b"\x04") else None
+                return f"a JPEG with {bits[0]} bits a channel"
+            return (
+                f"a JPEG with {components[0]} channels" if components not in (b"", b"\x01", b"\x03", b"\x04") else None
+            )
         else:
             file.seek(int.from_bytes(head[2:]) - 2, 1)
     return None
