@@ -173,11 +173,12 @@ def secret(tmp_path: Path) -> Path:
     return tmp_path / "secret.jpg"
 
 
-@pytest_asyncio.fixture(params=BINDINGS, loop_scope="module")
-async def open_slot(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Slot]:
+@pytest_asyncio.fixture(scope="module", params=BINDINGS, loop_scope="module")
+async def open_slot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
     """A slot without a sandbox, which would hide that somebody tries."""
     settings = dataclasses.replace(Settings(), sandbox=SandboxMode.OFF, page_timeout_s=HANG_S)
-    slot = Slot(number=0, settings=settings, engine=await engine_of(request.param), scratch=tmp_path / "scratch")
+    scratch = tmp_path_factory.mktemp("scratch")
+    slot = Slot(number=0, settings=settings, engine=await engine_of(request.param), scratch=scratch)
     yield slot
     await slot.close()
 

@@ -2,18 +2,22 @@
 
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
+from docserver.ocr.engine import PROGRAM
 from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES
 from docserver.ocr.protocol import MAX_ANSWER_BYTES
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
-from docserver.settings import SandboxMode
+from docserver.settings import SandboxMode, Settings
+from tests.support.engines import engine_of
 from tests.support.slots import alive, assert_reads, child_of, inside, read, set_page_timeout
 from tests.support.waiting import until
 
@@ -123,21 +127,33 @@ ANSWERS = {
 
 
 def executor_threads() -> list[str]:
-    """Those that are there beside those of the event loop, which come and go as it needs them."""
-    return sorted(thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio"))
+    """Their names, without numbers. Those of the event loop, which come and go as it needs them, are left out."""
+    return sorted(
+        thread.name.rstrip("0123456789") for thread in threading.enumerate() if not thread.name.startswith("asyncio")
+    )
 
 
 async def take_over(slot: Slot, answer: str, *, marker: Path) -> None:
     await inside(slot, TAKE_OVER.replace("{marker!r}", repr(str(marker))).replace("{answer}", answer))
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
+    """One slot for all tests that leave it as they want it: with a process that reads."""
+    settings = replace(Settings(), max_pages=20)
+    scratch = tmp_path_factory.mktemp("slot")
+    slot = Slot(number=0, settings=settings, engine=await engine_of(PROGRAM), scratch=scratch)
+    await slot.start()
+    yield slot
+    await slot.close()
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("answer", ANSWERS)
-async def test_a_forged_answer_costs_only_its_own_page(
-    answer: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
-) -> None:
-    slot = make_slot()
-    before = executor_threads()
+async def test_a_forged_answer_costs_only_its_own_page(answer: str, slot: Slot, source: Path, tmp_path: Path) -> None:
     await take_over(slot, ANSWERS[answer], marker=tmp_path / "marker")
+    with_one_process = executor_threads()
 
     result = await read(slot, source)
 
@@ -146,8 +162,7 @@ async def test_a_forged_answer_costs_only_its_own_page(
     assert "memory" not in result.message
     assert not (tmp_path / "marker").exists()
     await assert_reads(slot, source)
-    await slot.close()
-    assert executor_threads() == before
+    assert executor_threads() == with_one_process
 
 
 async def test_a_forged_answer_within_all_bounds_is_accepted(
@@ -260,6 +275,7 @@ async def test_nothing_on_its_pipes_puts_a_traceback_into_the_log_or_costs_anoth
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "forged",
     [
@@ -280,9 +296,8 @@ async def test_nothing_on_its_pipes_puts_a_traceback_into_the_log_or_costs_anoth
     ],
 )
 async def test_an_answer_that_does_not_fit_its_request_is_refused(
-    forged: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
+    forged: str, slot: Slot, source: Path, tmp_path: Path
 ) -> None:
-    slot = make_slot(max_pages=20)
     await take_over(slot, f"None; tasks.open_document = lambda *_, **__: {forged}", marker=tmp_path)
 
     result = await slot.open(source, "image/png")
