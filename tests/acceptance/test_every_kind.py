@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.support.samples import BROKEN, KINDS, UNSUPPORTED, png, words
+from tests.support.samples import BROKEN, KINDS, UNSUPPORTED, words
 from tests.support.service import Service, form
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -74,7 +74,4 @@ async def test_an_empty_file_is_refused(service: Service) -> None:
 async def test_the_job_after_a_broken_one_is_unharmed(service: Service) -> None:
     await asyncio.gather(*(service.upload(sample.data(), filename=sample.filename) for sample in BROKEN.values()))
 
-    job = await service.upload(png("still at work"))
-
-    assert (await service.finished(job["job_id"]))["status"] == "completed"
-    assert words(await service.text(job["job_id"])) == ["still", "at", "work"]
+    await service.assert_at_work()

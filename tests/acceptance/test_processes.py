@@ -37,7 +37,7 @@ async def test_sigterm_lets_the_page_being_read_end_gives_the_rest_back_and_exit
 
 
 async def test_a_second_signal_ends_it_at_once_with_all_it_started(start: Start) -> None:
-    service = await start(grace_s="30")
+    service = await start(slots="2", grace_s="30")
     job = await service.upload(pdf_scanned(MANY_PAGES), filename="long.pdf")
     await service.logged("job started", job_id=job["job_id"])
     family = children(service.pid)
@@ -53,7 +53,7 @@ async def test_a_second_signal_ends_it_at_once_with_all_it_started(start: Start)
 async def test_after_kill_9_all_accepted_documents_complete_and_none_is_listed_twice(
     start: Start, tmp_path: Path
 ) -> None:
-    first = await start(lease_s="2")
+    first = await start(slots="2", lease_s="2")
     jobs = [await first.upload(pdf_scanned(MANY_PAGES[:4]), filename=f"{number}.pdf") for number in range(4)]
     jobs += [await first.upload(png(), filename=f"{number}.png") for number in range(6)]
     await first.logged("page read")
@@ -147,7 +147,7 @@ async def test_redis_emptied_in_the_middle_leaves_no_job_stuck(start: Start, emp
 
 
 async def test_many_documents_of_many_clients_at_once_all_get_the_text_of_their_own(start: Start) -> None:
-    service = await start()
+    service = await start(slots="2")
     things = ("apples", "bread", "candles", "doors", "engines", "flowers", "gardens", "houses", "islands", "jackets")
     texts = [f"the {thing} of the {owner}" for thing in things for owner in ("king", "queen", "prince", "baker")]
 

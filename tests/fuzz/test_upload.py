@@ -4,13 +4,11 @@ import asyncio
 import http.client
 import json
 import socket
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,10 +17,8 @@ from docserver.ocr.server.scratch import LOCK
 from tests.fuzz.effort import tries
 from tests.fuzz.values import damaged
 from tests.support.raw_http import UPLOAD, part
-from tests.support.samples import BROKEN, KINDS, png, words
-from tests.support.server_fixtures import empty
-from tests.support.servers import Servers
-from tests.support.service import Service, environment_of
+from tests.support.samples import BROKEN, KINDS, png
+from tests.support.service import Service
 from tests.support.waiting import HANG_S, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -84,49 +80,20 @@ PNG = png("fuzz")
 FILES = {kind: sample.data() for kind, sample in {**KINDS, **BROKEN}.items() if len(sample.data()) < 300_000}
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fuzz") / "data"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def service(running: Servers, data_dir: Path) -> AsyncIterator[Service]:
-    """A service that soon loses patience. In the end it has logged no error, and no traceback."""
-    await empty(running)
-    environment = environment_of(
-        mysql_url=running.mysql_url,
-        redis_url=running.redis_url,
-        data_dir=data_dir,
-        rate_limit="off",
-        max_page_mp="20",
-        page_timeout_s="20",
-        page_tries="1",
-    )
-    service = await Service(environment).start()
-    yield service
-    await service.stop()
-    assert service.noise == []
-    assert [line for line in service.lines if line["level"] == "error"] == []
-
-
 @pytest.fixture
-def port(service: Service) -> int:
-    listening = service.find("listening")
+def port(impatient: Service) -> int:
+    listening = impatient.find("listening")
     assert listening is not None
     return int(listening["port"])
 
 
 async def assert_healthy(service: Service, data_dir: Path) -> None:
     """It reads, and has no file of a refused upload: once all its documents are deleted, it has none at all."""
-    job = await service.upload(png("still at work"))
-    assert (await service.finished(job["job_id"]))["status"] == "completed"
-    assert words(await service.text(job["job_id"])) == ["still", "at", "work"]
+    await service.assert_at_work()
     # Also those whose 202 did not reach a client that had sent too much.
     for document_id in await all_documents(service):
         async with service.http.delete(f"/v1/documents/{document_id}") as response:
             assert response.status == 204
-    async with service.http.get("/readyz") as response:
-        assert (response.status, (await response.json())["status"]) == (200, "ok")
     await until(lambda: left_files(data_dir) == [])
 
 
@@ -149,7 +116,7 @@ def left_files(data_dir: Path) -> list[Path]:
     return [path for path in files if path.name != LOCK]
 
 
-async def test_any_request_gets_a_documented_answer(service: Service, data_dir: Path, port: int) -> None:
+async def test_any_request_gets_a_documented_answer(impatient: Service, impatient_dir: Path, port: int) -> None:
     @tries(40, share=0.3)
     @given(request=requests())
     def check(request: bytes) -> None:
@@ -165,10 +132,10 @@ async def test_any_request_gets_a_documented_answer(service: Service, data_dir: 
         assert answer.json()["code"]
 
     await asyncio.to_thread(check)
-    await assert_healthy(service, data_dir)
+    await assert_healthy(impatient, impatient_dir)
 
 
-async def test_any_file_comes_to_its_end(service: Service, data_dir: Path, port: int) -> None:
+async def test_any_file_comes_to_its_end(impatient: Service, impatient_dir: Path, port: int) -> None:
     @tries(12, share=0.05)
     @given(kind=st.sampled_from(sorted(FILES)), data=st.data(), form=st.sampled_from(sorted(FORMATS)))
     def check(kind: str, data: st.DataObject, form: str) -> None:
@@ -187,7 +154,7 @@ async def test_any_file_comes_to_its_end(service: Service, data_dir: Path, port:
         assert asked(port, "DELETE", f"/v1/documents/{job['document_id']}").status == 204
 
     await asyncio.to_thread(check)
-    await assert_healthy(service, data_dir)
+    await assert_healthy(impatient, impatient_dir)
 
 
 def uploaded(port: int, data: bytes) -> Answer:

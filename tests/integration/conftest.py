@@ -96,8 +96,8 @@ def without_redis(resources: Resources, dead_redis: Redis) -> Resources:
 
 @pytest.fixture
 async def worker(resources: Resources, tmp_path: Path) -> AsyncIterator[Worker]:
-    """Two slots at work."""
-    running = Worker(Pipeline(resources, scratch=tmp_path / "scratch"), resources.queue, slots=2)
+    """One slot at work: each takes half a second of CPU time to start."""
+    running = Worker(Pipeline(resources, scratch=tmp_path / "scratch"), resources.queue, slots=1)
     running.start()
     yield running
     await running.stop(grace_s=10)

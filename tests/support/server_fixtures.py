@@ -20,6 +20,7 @@ from docserver.resources import Resources, checked_engine, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
 from tests.support.engines import engine_of, sandbox_of
 from tests.support.servers import Servers
+from tests.support.service import Service, environment_of
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -60,6 +61,36 @@ async def empty(running: Servers) -> None:
     redis = Redis(running.redis_url, timeout_s=5)
     await redis.command("FLUSHALL")
     await redis.close()
+
+
+@pytest.fixture(scope="module")
+def impatient_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of `impatient`, in a directory that has nothing else."""
+    return tmp_path_factory.mktemp("impatient") / "data"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def impatient(running: Servers, impatient_dir: Path) -> AsyncIterator[Service]:
+    """A service for hostile uploads: it soon gives up, so the files that take any time end within the test's. In the
+    end it has logged no error, and no traceback.
+    """
+    await empty(running)
+    environment = environment_of(
+        mysql_url=running.mysql_url,
+        redis_url=running.redis_url,
+        data_dir=impatient_dir,
+        slots="2",
+        rate_limit="off",
+        max_page_mp="20",
+        max_pages="1000",
+        page_timeout_s="20",
+        page_tries="1",
+    )
+    service = await Service(environment).start()
+    yield service
+    await service.stop()
+    assert service.noise == []
+    assert [line for line in service.lines if line["level"] == "error"] == []
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from tests.support.samples import png, words
 from tests.support.waiting import HANG_S, in_time
 
 
@@ -112,6 +113,14 @@ class Service:
             self._news.set()
         self._news.set()
 
+    async def assert_at_work(self) -> None:
+        """It reads a document, and finds nothing wrong with itself."""
+        job = await self.upload(png("still at work"))
+        assert (await self.finished(job["job_id"]))["status"] == "completed"
+        assert words(await self.text(job["job_id"])) == ["still", "at", "work"]
+        async with self.http.get("/readyz") as response:
+            assert (response.status, (await response.json())["status"]) == (200, "ok")
+
     async def upload(self, data: bytes, *, filename: str = "note.png", **fields: str) -> dict[str, Any]:
         """Upload a document; returns the job as the 202 shows it."""
         async with self.http.post("/v1/documents/upload-document", data=form(data, filename, **fields)) as response:
@@ -152,7 +161,7 @@ def form(data: bytes, filename: str = "note.png", **fields: str) -> aiohttp.Form
 
 def environment_of(*, mysql_url: str, redis_url: str, data_dir: Path, **more: str) -> dict[str, str]:
     """The environment for a service on these servers; `more` are settings by their field names."""
-    given = {"mysql_url": mysql_url, "redis_url": redis_url, "data_dir": str(data_dir), "slots": "2"}
+    given = {"mysql_url": mysql_url, "redis_url": redis_url, "data_dir": str(data_dir), "slots": "1"}
     # Most tests upload the same few bytes, each as a document of its own.
     given = {**given, "deduplicate": "off", **more}
     return {f"DOCSERVER_{name.upper()}": value for name, value in given.items()}
