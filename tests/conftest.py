@@ -1,8 +1,12 @@
 """Loads what only some tiers need; unit tests start without it."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# As in OCR processes: with more threads, tests that call Tesseract in their own process take twice the CPU time.
+os.environ["OMP_THREAD_LIMIT"] = "1"
 
 # Before anything imports them: a failed assertion there then shows its values too.
 pytest.register_assert_rewrite("tests.support")
