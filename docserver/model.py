@@ -10,7 +10,7 @@ from uuid import UUID
 import uuid_utils.compat
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.layout import Block, unpack_blocks
+from docserver.layout import EXACT, Block, Word, unpack_blocks, words_of
 
 
 def new_id() -> UUID:
@@ -137,6 +137,8 @@ class Source(StrEnum):
 
     OCR = "ocr"
     TEXT_LAYER = "text_layer"
+    MIXED = "mixed"
+    """The text layer, and OCR where the page shows more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +155,29 @@ class Reading:
     """Degrees clockwise by which a viewer must turn the page to set its text upright."""
     source: Source
     confidence: float
-    """The result of `layout.confidence_of` for all words of the page; 0 on an empty page."""
+    """The result of `layout.confidence_of` for all words of the page; 0 on an empty page. It is below 100 if the page
+    may have text that was not read."""
     text: str
     layout: bytes
     """The blocks, as `layout.pack_blocks` makes them."""
     languages: str | None = None
     """The languages that OCR used, written as in Options but never AUTO; None for the text layer of a PDF."""
     needs_review: bool = False
-    """True if somebody should check the page: its confidence is low, or it has marks and no text."""
+    """True if somebody should check the page: its confidence is low, or it may have text that was not read."""
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         return unpack_blocks(self.layout)
+
+    def source_of(self, block: Block) -> Source:
+        """TEXT_LAYER if all words of the block are from the text layer, else OCR."""
+        return Source.OCR if Source.OCR in map(self.source_of_word, words_of([block])) else Source.TEXT_LAYER
+
+    def source_of_word(self, word: Word) -> Source:
+        """TEXT_LAYER or OCR."""
+        if self.source is Source.MIXED:
+            return Source.TEXT_LAYER if word.confidence == EXACT else Source.OCR
+        return self.source
 
 
 @dataclass(frozen=True, slots=True)

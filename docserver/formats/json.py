@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from docserver.layout import Block, Word
-from docserver.model import Job, Page, Reading, failure_json
+from docserver.model import Job, Page, Reading, Source, failure_json
 
 MEDIA_TYPE = "application/json"
 
@@ -50,13 +50,14 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
         "confidence": reading.confidence,
         "needs_review": reading.needs_review,
         "text": reading.text,
-        "blocks": [_block_object(block) for block in reading.blocks],
+        "blocks": [_block_object(block, reading.source_of(block)) for block in reading.blocks],
     }
 
 
-def _block_object(block: Block) -> dict[str, Any]:
+def _block_object(block: Block, source: Source) -> dict[str, Any]:
     return {
         "box": block.box,
+        "source": source,
         "lines": [
             {
                 "box": line.box,

@@ -120,6 +120,13 @@ class Block(Schema):
     """A block of the result."""
 
     box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    source = fields.String(
+        required=True,
+        metadata={
+            "enum": [Source.OCR, Source.TEXT_LAYER],
+            "description": "text_layer if all of its words are the PDF's own, ocr if some were read from the picture.",
+        },
+    )
     lines = fields.List(fields.Nested(Line), required=True)
 
 

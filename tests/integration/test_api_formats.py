@@ -2,12 +2,14 @@
 
 import asyncio
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
+import orjson
 import pikepdf
 import pytest
 
@@ -19,6 +21,7 @@ from tests.support.client import Client, MakeClient, completed, get, upload
 from tests.support.poppler import run
 from tests.support.rows import change
 from tests.support.samples import KINDS, PAGES, Sample, jpeg_turned, pdf_pages, pdf_scanned, png, words
+from tests.support.samples.pdf_layers import LEFT, PROSE, both, lines, pdf, scan
 
 
 async def read(client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str) -> str:
@@ -61,6 +64,25 @@ async def test_chosen_pages_become_a_pdf_of_just_these(client: Client, worker: W
 
     pages = (await text_of(body, tmp_path)).split("\f")
     assert [words(page) for page in pages[:2]] == [words(PAGES[1]), words(PAGES[2])]
+
+
+async def test_a_page_with_text_of_its_own_and_a_scanned_paragraph_is_whole_in_every_format(
+    client: Client, worker: Worker, tmp_path: Path
+) -> None:
+    path = await read(client, pdf(both(lines(PROSE), scan(LEFT, x=72, y=500, width=250))), "report.pdf")
+
+    (page,) = orjson.loads((await fetch(client, f"{path}/result?format=json"))[2])["pages"]
+    hocr, alto = [(await fetch(client, f"{path}/result?format={form}"))[2].decode() for form in ("hocr", "alto")]
+    _, _, searchable = await fetch(client, f"{path}/result?format=pdf")
+
+    assert page["source"] == "mixed"
+    assert [block["source"] for block in page["blocks"]] == ["text_layer", "ocr"]
+    assert page["text"] == "\n".join(PROSE) + "\n\n" + "\n".join(LEFT)
+    assert {word["confidence"] for line in page["blocks"][0]["lines"] for word in line["words"]} == {100.0}
+    expected = " ".join([*PROSE, *LEFT]).split()
+    assert re.findall(r"x_wconf [^>]*>([^<]*)<", hocr) == expected
+    assert re.findall(r'CONTENT="([^"]*)"', alto) == expected
+    assert sorted((await text_of(searchable, tmp_path)).split()) == sorted(expected)
 
 
 async def test_a_pdf_that_did_not_change_is_neither_made_nor_sent_again(

@@ -73,6 +73,7 @@ def test_json_has_every_word_with_its_place_and_confidence() -> None:
         "confidence": 94.1,
     }
     (block,) = page["blocks"]
+    assert block["source"] == "ocr"
     assert block["lines"] == [
         {
             "box": [1, 2, 30, 10],

@@ -13,7 +13,7 @@ import pytest
 from fontTools.ttLib import TTFont
 
 from docserver.errors import DocumentErrorCode
-from docserver.layout import Block, Box, Line, Paragraph, Word, pack_blocks
+from docserver.layout import EXACT, Block, Box, Line, Paragraph, Word, pack_blocks
 from docserver.model import Page, Source
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable import from_pdf
@@ -180,6 +180,20 @@ def test_a_page_with_a_text_of_its_own_gets_no_second_one(tmp_path: Path) -> Non
     assert run("pdftotext", target, "-") == run("pdftotext", tmp_path / "source.pdf", "-")
     with pikepdf.open(target) as pdf:
         assert set(pdf.pages[0].Resources.Font.keys()) == {"/F1"}
+
+
+def test_a_mixed_page_gets_the_words_that_its_own_text_lacks(tmp_path: Path) -> None:
+    given = page("Already there\nand read")
+    assert given.reading
+    (block,) = given.reading.blocks
+    first, second = block.paragraphs[0].lines
+    exact = Line(first.box, tuple(replace(word, confidence=EXACT) for word in first.words))
+    both = Block(block.box, (Paragraph(block.box, (exact, second)),))
+    mixed = replace(given.reading, source=Source.MIXED, layout=pack_blocks([both]))
+
+    target = made(sheet(), [replace(given, reading=mixed)], tmp_path)
+
+    assert run("pdftotext", target, "-").split() == ["and", "read"]
 
 
 def test_fonts_are_added_to_one_page_only_where_pages_share_their_fonts(tmp_path: Path) -> None:

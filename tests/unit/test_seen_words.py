@@ -1,11 +1,9 @@
 """Which words of a text layer one sees: what is drawn decides, however the PDF hides words or draws over them."""
 
 import io
-import math
 from collections.abc import Callable
 
 import pikepdf
-import pypdfium2
 import pytest
 from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import Image, ImageDraw
@@ -13,20 +11,13 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf import seen_words, text_layer
+from docserver.ocr.pdf import seen_words
 from tests.support.samples.pdf_layers import PROSE, Draw, both, cmap, lines, pdf
-
-DPI = 150
+from tests.support.text_layers import whole_layer
 
 
 def text_of(data: bytes) -> str:
-    document = pypdfium2.PdfDocument(io.BytesIO(data))
-    document.init_forms()
-    try:
-        width, height = (math.ceil(side * DPI / 72) for side in document[0].get_size())
-        return text_layer.read(document, page=1, width=width, height=height).text
-    finally:
-        document.close()
+    return whole_layer(data).reading().text
 
 
 def beside_prose(draw: Draw) -> str:

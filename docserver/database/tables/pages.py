@@ -40,12 +40,12 @@ async def insert_failed(cur: Cursor, *, job_id: UUID, failures: Mapping[int, Fai
 
 
 async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
-    """True if the text of the highest page that was read comes from the document's text layer."""
+    """True if text of the highest page that was read comes from the document's text layer."""
     await cur.execute(
         "SELECT source FROM pages WHERE job_id = %s AND status = 'done' ORDER BY number DESC LIMIT 1", (job_id.bytes,)
     )
     row = cur.row()
-    return row is not None and row["source"] == Source.TEXT_LAYER
+    return row is not None and row["source"] in (Source.TEXT_LAYER, Source.MIXED)
 
 
 async def failures(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:

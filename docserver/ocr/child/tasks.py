@@ -2,6 +2,7 @@
 
 import time
 import zlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.layout import pack_blocks
 from docserver.model import AUTO, Mode, Reading, Rotate, Source
+from docserver.ocr.child import mixed
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
@@ -17,7 +19,7 @@ from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
 from docserver.ocr.recognition.language_detection import LanguageDetector
-from docserver.ocr.recognition.reader import PageReader
+from docserver.ocr.recognition.reader import Attempt, PageReader
 from docserver.ocr.recognition.tesseract import Recognised, Tesseract
 from docserver.ocr.requests import (
     Answer,
@@ -104,29 +106,47 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     """Read one page of a document. Raises Unreadable."""
     content_type, page, options = request.content_type, request.page, request.options
     _require_readable(content_type)
-    text = ReadOwnTexts(content_type=content_type, pages=[page], options=options)
-    if own := own_texts(text, source, limits):
-        return own[0]
-    tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
-    scratch, max_pixels = Path(limits.scratch), limits.max_page_pixels
+    layer = None
+    if content_type == PDF and options.mode is Mode.AUTO:
+        layer = text_layer.layer_of(source, page=page, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels)
+    if layer and layer.patches is None and _fits(own := layer.reading()):
+        return own
+    max_pixels = limits.max_page_pixels
     if content_type == PDF:
+        scratch = Path(limits.scratch)
         picture = render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=max_pixels, scratch=scratch)
     else:
         picture = decode.decode(source, content_type, page=page, max_pixels=max_pixels)
-    reader = PageReader(picture, tesseract, turning=options.rotate is Rotate.AUTO)
-    languages = options.languages
+    turning = options.rotate is Rotate.AUTO
+    if layer and layer.patches:
+        turning = turning and not layer.is_upright
+        if not turning:
+            picture = replace(picture, image=layer.patches.bands(picture.image))
+        attempt = _attempt(picture, languages=options.languages, turning=turning, limits=limits)
+        reading = mixed.join(layer, layer.patches, attempt, review_below=limits.review_below)
+    else:
+        attempt = _attempt(picture, languages=options.languages, turning=turning, limits=limits)
+        reading = _reading(attempt, picture, review_below=limits.review_below)
+    if len(reading.text) > MAX_TEXT:
+        raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
+    if not _fits(reading):
+        raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The page has too many words.")
+    return reading
+
+
+def _attempt(picture: Picture, *, languages: str, turning: bool, limits: Limits) -> Attempt:
+    """Read a picture by OCR. Raises Unreadable."""
+    tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
+    reader = PageReader(picture, tesseract, turning=turning)
     if languages == AUTO and len(limits.candidates) == 1:
         (languages,) = limits.candidates
     if languages == AUTO:
-        attempt = reader.read_in_detected_language(_detector(limits.candidates))
-    else:
-        attempt = reader.read(languages)
+        return reader.read_in_detected_language(_detector(limits.candidates))
+    return reader.read(languages)
+
+
+def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Reading:
     recognised = attempt.recognised
-    layout = pack_blocks(recognised.blocks)
-    if len(recognised.text) > MAX_TEXT:
-        raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
-    if _unpacked_size(layout) > MAX_LAYOUT_BYTES:
-        raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The page has too many words.")
     return Reading(
         width=picture.image.width,
         height=picture.image.height,
@@ -135,9 +155,9 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         source=Source.OCR,
         confidence=recognised.confidence,
         text=recognised.text,
-        layout=layout,
+        layout=pack_blocks(recognised.blocks),
         languages=attempt.languages,
-        needs_review=_needs_review(recognised, picture, below=limits.review_below),
+        needs_review=_needs_review(recognised, picture, below=review_below),
     )
 
 
@@ -154,6 +174,11 @@ def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> Sea
             source, request.content_type, pages=request.pages, target=target, max_pixels=limits.max_page_pixels
         )
     return SearchableMade()
+
+
+def _fits(reading: Reading) -> bool:
+    """True if the reading fits into an answer."""
+    return len(reading.text) <= MAX_TEXT and _unpacked_size(reading.layout) <= MAX_LAYOUT_BYTES
 
 
 def _unpacked_size(layout: bytes) -> int:

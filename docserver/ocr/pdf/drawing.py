@@ -10,6 +10,8 @@ from pypdfium2.raw import FPDFPageObj_SetIsActive
 MAX_SIDE = 1600
 """Longest side of the drawn page, in pixels. With one pixel per point, an A4 page has 842."""
 
+WHITE, BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
+
 _ACTIVE, _INACTIVE = 1, 0
 
 
@@ -29,14 +31,16 @@ class PageDrawing:
         with _inactive(objects):
             return self._drawn(annotations=True)
 
-    def ink_without(self, objects: Iterable[Any]) -> Image.Image:
-        """Everything but these page objects and the annotations, drawn on white; inverted, so that 0 is no ink."""
+    def ink_without(self, objects: Iterable[Any], *, on_black: bool) -> Image.Image:
+        """The contrast with white or black paper of everything but these page objects and the annotations."""
         with _inactive(objects):
+            if on_black:
+                return self._drawn(annotations=False, paper=BLACK)
             return ImageChops.invert(self._drawn(annotations=False))
 
-    def _drawn(self, *, annotations: bool) -> Image.Image:
+    def _drawn(self, *, annotations: bool, paper: tuple[int, int, int, int] = WHITE) -> Image.Image:
         bitmap = self._page.render(
-            scale=self._scale, grayscale=True, draw_annots=annotations, may_draw_forms=annotations
+            scale=self._scale, grayscale=True, fill_color=paper, draw_annots=annotations, may_draw_forms=annotations
         )
         picture: Image.Image = bitmap.to_pil()
         return picture

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from docserver.layout import EXACT
 from docserver.ocr.pdf.paragraphs import LineShape, paragraph_starts
 
 MAX_WORD_GAP = 1.0
@@ -57,6 +58,7 @@ class PlacedWord:
     size: float
     """Height of the letters from ascender to descender."""
     right_to_left: bool
+    confidence: float = EXACT
 
 
 @dataclass(slots=True)

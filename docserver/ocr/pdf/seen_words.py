@@ -83,11 +83,15 @@ class _Sight:
     def __init__(
         self, whole: Image.Image, *, drawing: PageDrawing, objects: PageObjects, texts: Mapping[int, Any]
     ) -> None:
-        self._contrast = ImageChops.difference(whole, drawing.without(texts.values()))
+        without = drawing.without(texts.values())
+        self._contrast = ImageChops.difference(whole, without)
         is_visible = self._contrast.point([255 * (contrast >= MIN_CONTRAST) for contrast in range(256)])
         self._visible, self._width, self._height = is_visible.tobytes(), *whole.size
-        others = [handle for address, handle in objects.texts.items() if address not in texts]
-        ink = drawing.ink_without([*objects.others, *others])
+        others = [*objects.others, *(handle for address, handle in objects.texts.items() if address not in texts)]
+        ink = drawing.ink_without(others, on_black=False)
+        if ImageChops.subtract(whole, without).getbbox():
+            # Some letters are lighter than what is behind them. They have little or no contrast with white paper.
+            ink = ImageChops.lighter(ink, drawing.ink_without(others, on_black=True))
         self._solid = ink.point([255 * (level >= SOLID_INK) for level in range(256)])
         self._hidden = ImageChops.subtract(self._solid, is_visible)
         self._has_hidden = self._hidden.getbbox() is not None

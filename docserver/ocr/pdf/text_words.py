@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from ctypes import addressof, c_double, c_ushort
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,6 @@ from docserver.ocr.errors import TextLayerRejected
 MAX_CHARACTERS = 50_000
 """Most characters of a page. A full newspaper page has 30 000."""
 
-MAX_UNMAPPED_SHARE = 0.02
-"""Largest share of words in which some letters have no Unicode mapping. A page of 200 words may have four."""
-
-MAX_SYMBOLS_SHARE = 0.15
-"""Largest share of words without any mapped letter. Most of these are the bullets of lists."""
-
 MAX_SLANT = 0.05
 """Largest slant of lines, in quarter turns; 0.05 is 4.5 degrees. Lines with more slant overlap vertically."""
 
@@ -29,6 +23,9 @@ LINE_END_HYPHEN = 2
 """The code that PDFium reports for a hyphen at the end of a line."""
 
 SOFT_HYPHEN = 0xAD
+
+FIRST_PRINTED = 32
+"""The first code that is not a control character."""
 
 NO_CHARACTER = 0xFFFE
 """The code that PDFium uses, in the text of a whole page, for a hyphen at the end of a line and for an unmapped
@@ -102,16 +99,19 @@ class TextPage:
     def close(self) -> None:
         pdfium.FPDFText_ClosePage(self._text)
 
-    def words(self) -> list[PdfWord]:
-        """All words, without their unmapped letters. Raises TextLayerRejected if too many letters are unmapped."""
-        words = [word for word in self._all_words() if word.text]
-        symbols = sum(not word.text.strip(UNMAPPED) for word in words)
-        partly_unmapped = sum(UNMAPPED in word.text for word in words) - symbols
-        if partly_unmapped > MAX_UNMAPPED_SHARE * len(words) or symbols > max(1, MAX_SYMBOLS_SHARE * len(words)):
-            raise TextLayerRejected("letters without a meaning")
-        for word in words:
-            word.text = word.text.replace(UNMAPPED, "")
-        return [word for word in words if word.text]
+    def words(self) -> Iterator[PdfWord]:
+        """All words. Letters without a Unicode mapping are UNMAPPED in them."""
+        codes = self._codes()
+        # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
+        # so a word that contains it is not plain.
+        text = "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
+        for match in _WORD.finditer(text):
+            first, end = match.span()
+            letters = match[0]
+            if not (_PLAIN_WORD.fullmatch(letters) and self._is_mapped(first)):
+                letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
+            if letters:
+                yield self._word(letters, first=first, end=end)
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the baseline where the first letter begins."""
@@ -142,31 +142,25 @@ class TextPage:
         height = abs(loose_box.right - loose_box.left if turns % 2 else loose_box.top - loose_box.bottom)
         return TextOrientation(height, turns % 4, mirrored or abs(quarters - turns) > MAX_SLANT)
 
-    def _all_words(self) -> Iterator[PdfWord]:
-        codes = self._codes()
-        # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
-        # so a word that contains it is not plain.
-        text = "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
-        for match in _WORD.finditer(text):
-            first, end = match.span()
-            letters = match[0]
-            if not (_PLAIN_WORD.fullmatch(letters) and self._is_mapped(first)):
-                letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
-            yield self._word(letters, first=first, end=end)
-
-    def _codes(self) -> Sequence[int]:
-        """The code of each character of the page."""
+    def _codes(self) -> list[int]:
+        """The code of each character of the page; that of UNMAPPED for control characters that are drawn."""
         text, count = self._text, pdfium.FPDFText_CountChars(self._text)
         if count > MAX_CHARACTERS:
             raise TextLayerRejected("too many characters")
         # Get all codes with one call, which takes a tenth of the time. This only works if each character is one unit.
         units = (c_ushort * (count + 1))()
         if pdfium.FPDFText_GetText(text, 0, count, units) == count + 1:
-            return [
+            codes = [
                 pdfium.FPDFText_GetUnicode(text, index) if unit == NO_CHARACTER else unit
                 for index, unit in enumerate(units[:count])
             ]
-        return [pdfium.FPDFText_GetUnicode(text, index) for index in range(count)]
+        else:
+            codes = [pdfium.FPDFText_GetUnicode(text, index) for index in range(count)]
+        # PDFium adds line ends and hyphens. For a letter without a mapping, it gives the letter's number in its font.
+        return [
+            code if code >= FIRST_PRINTED or self._is_mapped(index) else ord(UNMAPPED)
+            for index, code in enumerate(codes)
+        ]
 
     def _word(self, letters: str, *, first: int, end: int) -> PdfWord:
         text = self._text
@@ -187,7 +181,7 @@ class TextPage:
             return _SUBSTITUTES[code]
         # These are not letters: control characters, surrogates, private use, non-characters, and planes 14 and later.
         if (
-            code < 32
+            code < FIRST_PRINTED
             or 0x7F <= code < 0xA0
             or SURROGATES <= code <= 0xF8FF
             or code & 0xFFFE == 0xFFFE

@@ -78,7 +78,7 @@ def _add_text(pdf: Pdf, pdf_pages: Sequence[pikepdf.Page], pages: Sequence[Page]
     font = GlyphlessFont(pdf)
     for pdf_page, page in zip(pdf_pages, pages, strict=True):
         reading = page.reading
-        if reading is None or reading.source is not Source.OCR:
+        if reading is None or reading.source is Source.TEXT_LAYER:
             continue
         area = visible_area(_inherited(pdf_page.obj, Name.MediaBox), _inherited(pdf_page.obj, Name.CropBox))
         size = (reading.width, reading.height)

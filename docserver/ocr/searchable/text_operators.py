@@ -9,7 +9,7 @@ from statistics import median
 from pikepdf import Matrix
 
 from docserver.layout import Box, Paragraph, Word
-from docserver.model import Reading
+from docserver.model import Reading, Source
 from docserver.ocr.searchable.geometry import format_numbers, turn_box, turn_size
 from docserver.ocr.searchable.glyphless_font import ADVANCE, MAX_RISE, MAX_SINK, STEPS, FontVariant, GlyphlessFont
 from docserver.typography import rise, runs_right_to_left, sink
@@ -23,16 +23,17 @@ _LEFT_TO_RIGHT_RUN = re.compile(r"[\dA-Za-z\u00c0-\u058f]+(?:[.,:/+-][\dA-Za-z\u
 
 
 def invisible_text(reading: Reading, *, matrix: Matrix, font: GlyphlessFont) -> tuple[bytes, set[FontVariant]]:
-    """The operators that draw a page's words, and the font variants that they use.
+    """The operators that draw a page's words, and the font variants that they use. Words of the page's own text are
+    left out.
 
     `matrix` maps pixels of the page with upright text, with y upwards, to points of the PDF page.
     """
-    size = (reading.width, reading.height)
-    _, height = turn_size(size, reading.rotation)
+    _, height = turn_size((reading.width, reading.height), reading.rotation)
     operators = _TextOperators(height, font)
     for block in reading.blocks:
-        for paragraph in block.paragraphs:
-            _write_paragraph(_upright_lines(paragraph, size, reading.rotation), operators)
+        if reading.source_of(block) is Source.OCR:
+            for paragraph in block.paragraphs:
+                _write_paragraph(_upright_lines(paragraph, reading), operators)
     # 3 Tr makes text invisible: letters are neither filled nor stroked.
     lines = [f"q {format_numbers(matrix.shorthand, digits=8)} cm BT 3 Tr", *operators.lines, "ET Q\n"]
     return "\n".join(lines).encode("ascii"), operators.variants
@@ -59,12 +60,14 @@ class _TextOperators:
         self.lines.append(f"{stretch:.2f} Tz 1 0 0 1 {left} {self._page_height - baseline:.2f} Tm <{codes}> Tj")
 
 
-def _upright_lines(paragraph: Paragraph, size: tuple[int, int], rotation: int) -> list[list[Word]]:
+def _upright_lines(paragraph: Paragraph, reading: Reading) -> list[list[Word]]:
+    """The words that were recognised, with their boxes on the page with upright text."""
+    size = (reading.width, reading.height)
     return [
         [
-            Word(text, turn_box(word.box, size, rotation), word.confidence)
+            Word(text, turn_box(word.box, size, reading.rotation), word.confidence)
             for word in line.words
-            if (text := clean(word.text).strip())
+            if (text := clean(word.text).strip()) and reading.source_of_word(word) is Source.OCR
         ]
         for line in paragraph.lines
     ]

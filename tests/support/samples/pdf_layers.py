@@ -128,17 +128,18 @@ def rewritten(data: bytes, change: Callable[[PdfWriter], object]) -> bytes:
     return file.getvalue()
 
 
-def with_mapping(data: bytes, mapping: bytes) -> bytes:
-    """The same letters drawn, but their fonts say with this CMap what they mean."""
+def with_mapping(data: bytes, mapping: bytes, *, base_font: str = "") -> bytes:
+    """The same letters drawn, but their fonts, or those of this name, say with this CMap what they mean."""
 
     def change(writer: PdfWriter) -> None:
         for page in writer.pages:
             resources: Any = page["/Resources"]
             fonts = resources["/Font"]
             for font in fonts.values():
-                stream = StreamObject()
-                stream.set_data(mapping)
-                font.get_object()[NameObject("/ToUnicode")] = writer._add_object(stream)
+                if base_font in font.get_object()["/BaseFont"]:
+                    stream = StreamObject()
+                    stream.set_data(mapping)
+                    font.get_object()[NameObject("/ToUnicode")] = writer._add_object(stream)
 
     return rewritten(data, change)
 
@@ -168,3 +169,27 @@ def in_subset_font(texts: Sequence[str]) -> Draw:
         lines(texts)(canvas)
 
     return draw
+
+
+def in_unmapped_font(texts: Sequence[str], *, x: float, top: float) -> Draw:
+    """Lines in a font that is embedded and numbers its letters as they come; `without_mapping` takes their meaning."""
+    pdfmetrics.registerFont(TTFont("Numbered", "Vera.ttf", asciiReadable=False))
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Numbered", 11)
+        lines(texts, x=x, top=top)(canvas)
+        canvas.setFont("Times-Roman", 11)
+
+    return draw
+
+
+def without_mapping(data: bytes) -> bytes:
+    """The same letters drawn, but no font says what they mean."""
+
+    def change(writer: PdfWriter) -> None:
+        for page in writer.pages:
+            resources: Any = page["/Resources"]
+            for font in resources["/Font"].values():
+                font.get_object().pop("/ToUnicode", None)
+
+    return rewritten(data, change)

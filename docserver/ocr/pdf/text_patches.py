@@ -1,0 +1,206 @@
+"""Child side: finds what looks like text on a drawn PDF page and is in no word of its text layer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from PIL import Image, ImageChops, ImageDraw
+
+from docserver.layout import Box, Rect
+
+EDGE_CONTRAST = 30
+"""Smallest contrast between two neighbouring pixels at an edge, in grey levels. Even thin grey letters of eight points
+have this contrast."""
+
+CELL = 8
+"""Side of a cell in pixels, about the height of a line. For each cell, it is decided whether it looks like text."""
+
+MIN_EDGE_SHARE = 0.14
+"""Smallest share of the pixels in a text cell that are horizontal edges, and the same for vertical edges. Letters have
+both kinds, ruled lines have one kind, and dashed lines have fewer."""
+
+MIN_RUN = 4
+"""Fewest text cells side by side that count as a word. Corners of boxes and markers in charts are single cells."""
+
+MIN_BACKGROUND_SHARE = 0.35
+"""Smallest share of an image that has about the same grey level, its background. Paper, print and charts have more,
+photographs have less."""
+
+BACKGROUND_SPREAD = 12
+"""Grey levels by which the background of an image may be lighter or darker, as that of paper is."""
+
+MAX_PHOTOGRAPH_SHARE = 0.5
+"""Largest share of the page that a photograph may cover. A larger one may be a photograph of a page of text."""
+
+MIN_COVERED_SHARE = 0.2
+"""Smallest share of a recognised word's cells that look like text. A word may only touch some of its cells."""
+
+MIN_LETTER_HEIGHT = 3.0
+"""Height of the lowest letters that are read, in pixels of the drawing. Dots and dashes are lower."""
+
+MIN_BULLET_INK, MAX_BULLET_SLENDERNESS = 0.7, 1.5
+"""A bullet fills its box with at least this share of ink, and is not much longer one way than the other. Letters fill
+half of their boxes, or are as slender as an I."""
+
+BAND_MARGIN = 16
+"""Pixels above and below a patch that are read with it: a line of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextPatches:
+    """The parts of a drawn page that look like text and are in no word. They have to be read from the page's picture.
+
+    Rectangles are in pixels of the page's picture, which may be larger than the drawing.
+    """
+
+    _cells: Image.Image
+    """One pixel per cell of the drawing: white if it has to be read."""
+    words: tuple[Rect, ...]
+    """The words that the text layer has."""
+    unmapped: tuple[Rect, ...]
+    """The words whose letters have no meaning."""
+    _cell: float
+    """Side of a cell in pixels of the picture."""
+
+    @classmethod
+    def of(
+        cls, drawn: Image.Image, *, width: int, words: Iterable[Rect], images: Iterable[Rect], unmapped: Sequence[Rect]
+    ) -> "TextPatches":
+        """The patches of a page whose picture has this width. `words` are those that the text layer has."""
+        cell = CELL * width / drawn.width
+        words = tuple(words)
+        cells = _text_cells(drawn)
+        _explain(cells, words, cell)
+        for image in images:
+            if _is_photograph(drawn, image, scale=CELL / cell):
+                ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in image), fill=0)
+        cells = _runs(cells)
+        for word in unmapped:
+            ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in word), fill=255)
+        return cls(cells, words, tuple(unmapped), cell)
+
+    @property
+    def area(self) -> float:
+        """In pixels of the picture."""
+        return _white(self._cells) * self._cell**2
+
+    @property
+    def share(self) -> float:
+        """The share of the page that has to be read."""
+        return _white(self._cells) / (self._cells.width * self._cells.height)
+
+    def within(self, rects: Iterable[Rect]) -> "TextPatches":
+        """The patches within these rectangles."""
+        mask = Image.new("L", self._cells.size)
+        for rect in rects:
+            ImageDraw.Draw(mask).rectangle(tuple(int(side / self._cell) for side in rect), fill=255)
+        return replace(self, _cells=ImageChops.darker(self._cells, mask))
+
+    def without(self, words: Iterable[Rect]) -> "TextPatches":
+        """What is left to be read after these words have been read."""
+        cells = self._cells.copy()
+        rects = list(words)
+        _explain(cells, rects, self._cell)
+        unmapped = tuple(rect for rect in self.unmapped if not _any_in(rects, rect))
+        return replace(self, _cells=_runs(cells), unmapped=unmapped)
+
+    def have(self, box: Box) -> bool:
+        """True if a recognised word with this box is in a patch."""
+        left, top, right, bottom = (int(side / self._cell) for side in box)
+        part = self._cells.crop((left, top, max(left, right) + 1, max(top, bottom) + 1))
+        return _white(part) >= MIN_COVERED_SHARE * part.width * part.height
+
+    def bands(self, picture: Image.Image) -> Image.Image:
+        """The grey picture with nothing but the bands across the page that have patches. Their edges cut no word."""
+        margin = BAND_MARGIN / CELL * self._cell
+        is_in_band = bytearray(picture.height)
+        for row in range(self._cells.height):
+            if _white(self._cells.crop((0, row, self._cells.width, row + 1))):
+                _mark(is_in_band, row * self._cell - margin, (row + 1) * self._cell + margin)
+        bands = bytes(is_in_band)
+        for _, top, _, bottom in self.words:
+            first, end = max(0, int(top)), max(0, int(bottom) + 1)
+            if bands.find(255, first, end) >= 0:
+                _mark(is_in_band, first, end)
+        mask = Image.frombytes("L", (1, picture.height), bytes(is_in_band)).resize(picture.size)
+        levels = picture.histogram()
+        paper = max(range(256), key=levels.__getitem__)
+        return Image.composite(picture, Image.new("L", picture.size, paper), mask)
+
+
+def is_blank(drawn: Image.Image) -> bool:
+    """True if the whole page has one colour."""
+    low, high = drawn.getextrema()
+    return low == high
+
+
+def is_mark(drawn: Image.Image, word: Rect, width: int) -> bool:
+    """True if a word of a page whose picture has this width is no letter but a bullet or a row of dots."""
+    scale = drawn.width / width
+    left, top, right, bottom = (side * scale for side in word)
+    if bottom - top < MIN_LETTER_HEIGHT:
+        return True
+    x0, y0, x1, y1 = int(left), int(top), int(right) + 1, int(bottom) + 1
+    levels = drawn.crop((x0, y0, x1, y1)).histogram()
+    with_paper = drawn.crop((x0 - 1, y0 - 1, x1 + 1, y1 + 1)).histogram()
+    paper = max(range(256), key=lambda level: with_paper[level] - levels[level])
+    contrasts = [(abs(level - paper), count) for level, count in enumerate(levels) if count]
+    ink = sum(contrast * count for contrast, count in contrasts) / max(max(contrasts)[0], 1)
+    slenderness = max(right - left, bottom - top) / max(min(right - left, bottom - top), 1.0)
+    return slenderness < MAX_BULLET_SLENDERNESS and ink > MIN_BULLET_INK * (right - left) * (bottom - top)
+
+
+def _mark(rows: bytearray, first: float, end: float) -> None:
+    start, stop = max(0, int(first)), min(len(rows), int(end) + 1)
+    rows[start:stop] = b"\xff" * (stop - start)
+
+
+def _any_in(rects: Iterable[Rect], place: Rect) -> bool:
+    """True if the middle of a rectangle is in this place."""
+    left, top, right, bottom = place
+    return any(left <= (x0 + x1) / 2 <= right and top <= (y0 + y1) / 2 <= bottom for x0, y0, x1, y1 in rects)
+
+
+def _text_cells(drawn: Image.Image) -> Image.Image:
+    """A picture with one pixel per cell: white if the cell has both horizontal and vertical edges, else black."""
+    is_edge = [255 * (contrast >= EDGE_CONTRAST) for contrast in range(256)]
+    # The contrast of each pixel with its left neighbour, and with the pixel above it.
+    contrasts = (ImageChops.difference(drawn, ImageChops.offset(drawn, *by)) for by in ((1, 0), (0, 1)))
+    vertical, horizontal = (contrast.point(is_edge).reduce(CELL) for contrast in contrasts)
+    is_text = [255 * (share >= MIN_EDGE_SHARE * 255) for share in range(256)]
+    return ImageChops.darker(vertical, horizontal).point(is_text)
+
+
+def _explain(cells: Image.Image, words: Iterable[Rect], cell: float) -> None:
+    """Make the cells of these words black."""
+    draw = ImageDraw.Draw(cells)
+    for left, top, right, bottom in words:
+        # Add half a cell on each side, because letters may exceed their boxes, and boxes do not end at cells.
+        sides = (left / cell - 0.5, top / cell - 0.5, right / cell + 0.5, bottom / cell + 0.5)
+        draw.rectangle(tuple(map(int, sides)), fill=0)
+
+
+def _is_photograph(drawn: Image.Image, rect: Rect, *, scale: float) -> bool:
+    left, top, right, bottom = (int(side * scale) for side in rect)
+    left, top, right, bottom = max(0, left), max(0, top), min(drawn.width, right + 1), min(drawn.height, bottom + 1)
+    size = (right - left) * (bottom - top)
+    if left >= right or top >= bottom or size > MAX_PHOTOGRAPH_SHARE * drawn.width * drawn.height:
+        return False
+    levels = drawn.crop((left, top, right, bottom)).histogram()
+    background = max(range(256), key=levels.__getitem__)
+    near_background = sum(levels[max(0, background - BACKGROUND_SPREAD) : background + BACKGROUND_SPREAD + 1])
+    return near_background < MIN_BACKGROUND_SHARE * size
+
+
+def _runs(cells: Image.Image) -> Image.Image:
+    """The white cells that belong to a run of at least MIN_RUN white cells in a row."""
+    starts = cells
+    for step in range(1, MIN_RUN):
+        starts = ImageChops.darker(starts, ImageChops.offset(cells, -step, 0))
+    runs = starts
+    for step in range(1, MIN_RUN):
+        runs = ImageChops.lighter(runs, ImageChops.offset(starts, step, 0))
+    return runs
+
+
+def _white(cells: Image.Image) -> int:
+    return cells.histogram()[255]

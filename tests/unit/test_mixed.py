@@ -1,0 +1,132 @@
+"""Pages with text of their own and parts that have to be read: what is joined, where, and how sure the result is."""
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from docserver.layout import Block, Line, Paragraph, Word, words_of
+from docserver.model import Reading, Source
+from docserver.ocr.child import mixed
+from docserver.ocr.pdf.text_layer import TextLayer
+from docserver.ocr.recognition.reader import Attempt
+from docserver.ocr.recognition.tesseract import Recognised
+from tests.support.samples.pdf_layers import (
+    PROSE,
+    Draw,
+    both,
+    cmap,
+    in_unmapped_font,
+    lines,
+    outlines,
+    pdf,
+    with_mapping,
+    without_mapping,
+)
+from tests.support.text_layers import DPI, whole_layer
+
+PX = DPI / 72
+
+
+def recognised(text: str, *, x: float, top: float, confidence: float = 95.0) -> Line:
+    """A line of 11-point letters at these points of an A4 page."""
+    words = []
+    for word in text.split():
+        box = round(x * PX), round((842 - top - 8) * PX), round((x + 6 * len(word)) * PX), round((842 - top) * PX)
+        words.append(Word(word, box, confidence))
+        x += 6 * len(word) + 3
+    return Line(words[0].box, tuple(words))
+
+
+def joined(layer: TextLayer, *read: Line, rotation: int = 0) -> Reading:
+    assert layer.patches is not None
+    blocks = tuple(Block(line.box, (Paragraph(line.box, (line,)),)) for line in read)
+    attempt = Attempt(Recognised("", blocks, 0.0), rotation, "eng")
+    return mixed.join(layer, layer.patches, attempt, review_below=80)
+
+
+def prices(*texts: str) -> Draw:
+    return both(lines(PROSE), lines(["Oak table", "Chairs"], top=600), in_unmapped_font(texts, x=300, top=600))
+
+
+def test_letters_without_a_mapping_come_from_the_picture_to_their_place() -> None:
+    layer = whole_layer(without_mapping(pdf(prices("320.00", "196.50"))))
+
+    reading = joined(layer, recognised("320.00", x=300, top=600), recognised("196.50", x=300, top=586))
+
+    assert reading.text.endswith("forget.\n\nOak table 320.00\nChairs 196.50")
+    assert (reading.source, reading.languages, reading.needs_review) == (Source.MIXED, "eng", False)
+    assert 99 < reading.confidence < 100
+    assert {word.text: word.confidence for word in words_of(reading.blocks)}["196.50"] == 95.0
+    assert [reading.source_of(block) for block in reading.blocks] == [Source.TEXT_LAYER, Source.OCR]
+
+
+def test_recognised_words_are_never_as_sure_as_exact_ones() -> None:
+    layer = whole_layer(without_mapping(pdf(prices("320.00", "196.50"))))
+
+    reading = joined(layer, recognised("320.00", x=300, top=600, confidence=100.0), recognised("5", x=300, top=586))
+
+    assert {word.text: word.confidence for word in words_of(reading.blocks)}["320.00"] == 99.0
+
+
+def test_a_page_with_a_word_that_was_not_read_is_not_sure() -> None:
+    layer = whole_layer(without_mapping(pdf(prices("320.00", "196.50"))))
+
+    reading = joined(layer, recognised("320.00", x=300, top=600))
+
+    assert "Chairs" in reading.text
+    assert reading.confidence <= 99
+    assert reading.needs_review
+
+
+def test_words_of_low_confidence_are_left_out_and_the_page_is_not_sure() -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), outlines(["wavy lines"], x=72, y=500, width=100))))
+
+    reading = joined(layer, recognised("~SESS SEK", x=92, top=524, confidence=50.0))
+
+    assert reading.text == "\n".join(PROSE)
+    assert (reading.source, reading.languages, reading.confidence) == (Source.TEXT_LAYER, None, 99.0)
+    assert reading.needs_review
+
+
+def test_exact_words_are_not_read_a_second_time() -> None:
+    layer = whole_layer(without_mapping(pdf(prices("320.00", "196.50"))))
+    last_line = recognised("and told hirn tbe story", x=72, top=700)
+    first, second = recognised("Oak tab1e", x=72, top=600), recognised("Chairz", x=72, top=586)
+
+    reading = joined(
+        layer,
+        last_line,
+        Line(first.box, (*first.words, *recognised("320.00", x=300, top=600).words)),
+        Line(second.box, (*second.words, *recognised("196.50", x=300, top=586).words)),
+    )
+
+    assert reading.text == "\n".join(PROSE) + "\n\nOak table 320.00\nChairs 196.50"
+
+
+def test_a_drawing_that_cannot_be_read_leaves_the_exact_words_and_makes_the_page_unsure() -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), outlines(["contour " * 6] * 8, x=72, y=300, width=430))))
+
+    reading = joined(layer, recognised("SESS SEK", x=72, top=400, confidence=80.0))
+
+    assert reading.text == "\n".join(PROSE)
+    assert (reading.confidence, reading.needs_review) == (99.0, True)
+
+
+@pytest.mark.parametrize("sign", ["(", "I", "g", "5"])
+def test_a_single_letter_without_a_mapping_has_to_be_read(sign: str) -> None:
+    layer = whole_layer(without_mapping(pdf(prices(sign))))
+
+    assert layer.patches is not None
+
+
+def test_bullets_without_a_mapping_need_not_be_read() -> None:
+    def bullets(canvas: Canvas) -> None:
+        canvas.setFont("ZapfDingbats", 8)
+        lines("lnlnln", x=60)(canvas)
+        canvas.setFont("Times-Roman", 11)
+        lines(PROSE)(canvas)
+
+    private = {code: 0xE000 + code for code in range(33, 127)}
+    layer = whole_layer(with_mapping(pdf(bullets), cmap(private), base_font="ZapfDingbats"))
+
+    assert layer.patches is None
+    assert layer.reading().text == "\n".join(PROSE)
