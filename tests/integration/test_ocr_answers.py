@@ -177,6 +177,21 @@ async def test_a_forged_answer_within_all_bounds_is_accepted(
     assert (result.text, result.layout) == ("forged", zlib.compress(LAYOUT))
 
 
+async def test_a_fault_that_a_process_reports_is_logged_without_a_traceback(
+    make_slot: Callable[..., Slot], source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    slot = make_slot()
+    body = "__import__('msgspec').msgpack.encode([2, Raised('made up', None)])"
+    await take_over(slot, f"lambda *_, **__: (pipe().send_bytes({body}), time.sleep(600))", marker=tmp_path)
+
+    result = await read(slot, source)
+
+    assert isinstance(result, Failure)
+    assert result.code is DocumentErrorCode.ENGINE_CRASHED
+    assert "OCR process failed" in caplog.messages
+    assert not any(record.exc_info for record in caplog.records)
+
+
 async def test_an_incomplete_answer_runs_into_the_page_timeout(
     make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:

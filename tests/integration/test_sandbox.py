@@ -206,6 +206,19 @@ async def test_every_call_of_the_list_is_refused_whatever_its_arguments(make_slo
     assert {name: number for name, number in refused.items() if number != errno.EPERM} == {}
 
 
+async def test_an_ocr_process_cannot_use_up_the_queued_signals_of_its_user(make_slot: Callable[..., Slot]) -> None:
+    with pytest.raises(BlockingIOError):
+        await inside(
+            make_slot(),
+            """
+            import threading
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
+            for _ in range(200):
+                signal.pthread_kill(threading.get_ident(), signal.SIGRTMIN)
+            """,
+        )
+
+
 @pytest.mark.parametrize("number", [syscalls.LAST + 1, 0x40000000 + 39])
 async def test_unknown_calls_and_calls_of_another_abi_look_unimplemented(
     number: int, make_slot: Callable[..., Slot]

@@ -64,6 +64,13 @@ FULL_BELOW_BYTES = 1 << 16
 NICENESS = 5
 """OCR processes take what CPU time the server leaves: it answers requests while all cores read pages."""
 
+RLIMIT_SIGPENDING = 11
+"""The number is the same on all architectures that we filter; Python has no name for it. Source: asm/resource.h."""
+
+MAX_QUEUED_SIGNALS = 64
+"""Most queued signals of the user when this process queues one more. Reading queues none. Without this limit, a process
+that was taken over could use up those of all processes of the user."""
+
 SPARE_BYTES = 1 << 20
 SPARE_ENTRIES = 10
 
@@ -197,6 +204,7 @@ def _set_rlimits(limits: Limits) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
+        (RLIMIT_SIGPENDING, MAX_QUEUED_SIGNALS),
         (resource.RLIMIT_NPROC, _tasks_of_this_user() + SPARE_TASKS),
     ):
         _, hard = resource.getrlimit(kind)

@@ -22,6 +22,7 @@ from docserver.model import Options, Page, Reading
 from docserver.ocr.engine import Engine
 from docserver.ocr.languages import candidates
 from docserver.ocr.limits import Limits
+from docserver.ocr.protocol import ChildFault
 from docserver.ocr.requests import (
     A,
     Failed,
@@ -199,7 +200,12 @@ class Slot:
             self._kill()
             if isinstance(error, OSError) and error.errno in SHORTAGES:
                 raise
-            log.exception("OCR process failed", extra={"slot": self.number})
+            if isinstance(error, ChildFault):
+                # The document may have decided what the process reports, and must not put a traceback into the log.
+                detail = _without_paths(str(error))
+                log.warning("OCR process failed", extra={"slot": self.number, "detail": detail})
+            else:
+                log.exception("OCR process failed", extra={"slot": self.number})
             return _CRASHED
         except BaseException:
             self._kill()
