@@ -220,6 +220,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
     """Open everything, serve until a signal, then close everything in reverse order."""
     from docserver import room
     from docserver.database.migrate import migrate
+    from docserver.database.waiting import until_answered
     from docserver.documents import deletion
     from docserver.identity import identify
     from docserver.maintenance import Maintenance
@@ -247,7 +248,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         progress.waits_for = "engine"
         resources = await stack.enter_async_context(opened(settings, engine, cgroups=cgroups))
         progress.waits_for = "mysql"
-        await deletion.repeat(resources)
+        await until_answered(partial(deletion.repeat, resources))
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
         stops = [_start_worker(resources, stack)]
         if listener:

@@ -9,12 +9,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from docserver.database.connection import Database
 from docserver.database.tables import deployment, documents
-from docserver.errors import DatabaseUnavailable
+from docserver.database.waiting import until_answered
 from docserver.model import Identity
 from docserver.settings import Settings
 from docserver.storage.identity import IdentityError, IdentityFiles
@@ -24,9 +25,6 @@ log = logging.getLogger("docserver.identity")
 
 COMPARED_DOCUMENTS = 100
 """Number of the oldest and of the newest documents whose originals are looked for, where a side has no identity yet."""
-
-PAUSES_S = (0.5, 1, 2, 4, 8)
-"""Pauses between tries. The database has just answered, so it is away only for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +55,7 @@ async def identify(settings: Settings) -> None:
     """
     sides = _sides(settings)
     try:
-        for pause_s in PAUSES_S:
-            try:
-                return await _agree(sides)
-            except DatabaseUnavailable:
-                log.info("waiting for the database to tell its identity")
-            await asyncio.sleep(pause_s)
-        return await _agree(sides)
+        await until_answered(partial(_agree, sides))
     finally:
         await sides.db.close()
 
