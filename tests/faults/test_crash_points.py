@@ -139,8 +139,9 @@ READING: Mapping[str, Sequence[Point]] = MappingProxyType({"claim": CLAIM, "save
 
 
 async def test_an_api_that_is_killed_while_it_accepts_an_upload_keeps_what_it_has_accepted(place: Place) -> None:
-    doomed = Doomed(place)
+    doomed = Doomed(place, slots="0")
     await doomed.start(ACCEPT[0])
+    await place.start("--worker-only")
     await place.must_upload(doomed.service)
     kept_without_answer = 0
     for point, following in zip(ACCEPT, (*ACCEPT[1:], None), strict=True):
