@@ -84,6 +84,9 @@ async def _start(descriptor: int) -> asyncio.subprocess.Process:
 
 
 async def _send(stdin: asyncio.StreamWriter, value: object) -> None:
+    if stdin.is_closing():
+        # The process has ended. uvloop raises RuntimeError for a write now.
+        raise BrokenPipeError
     stdin.write(pickle.dumps(value))
     await stdin.drain()
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import InvalidURLError
 
 from docserver.errors import BadRequest, ServiceError, TooManyRequests, Unavailable
 from docserver.model import new_id
@@ -286,9 +287,13 @@ class Connection(web.RequestHandler):
         if status >= 500:
             log.error("unexpected fault", exc_info=exc)
         request[REQUEST_ID] = str(new_id())
-        response = problems.response(
-            request, problems.InternalError() if status >= 500 else BadRequest("The request is not valid HTTP.")
-        )
+        if status >= 500:
+            error: ServiceError = problems.InternalError()
+        elif isinstance(exc, InvalidURLError):
+            error = BadRequest("The address is not valid; letters outside ASCII must be percent-encoded.")
+        else:
+            error = BadRequest("The request is not valid HTTP.")
+        response = problems.response(request, error)
         add_common_headers(response, request[REQUEST_ID])
         response.force_close()
         return response

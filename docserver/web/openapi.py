@@ -1,5 +1,6 @@
 """The OpenAPI document and the page that shows it. No other module imports aiohttp-apispec."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -16,8 +17,11 @@ from marshmallow import Schema
 
 from docserver import __version__
 from docserver.errors import NotFound
+from docserver.formats.result_file import SharedFile
 from docserver.web import openapi_parts, request_schemas
+from docserver.web.downloads import Download
 from docserver.web.handlers.common import json_response
+from docserver.web.keys import RESOURCES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,7 +31,12 @@ OPENAPI = "3.0.3"
 """The latest version of OpenAPI that both the apispec plugin and Swagger UI support."""
 
 ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
-ASSET_NAMES = frozenset({"swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"})
+ASSET_TYPES = {
+    "swagger-ui.css": "text/css",
+    "swagger-ui-bundle.js": "text/javascript",
+    "favicon-32x32.png": "image/png",
+}
+"""The files of the page, with their media types."""
 
 CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
 """The page loads nothing from other hosts. Swagger UI needs inline styles, and images in data URLs."""
@@ -169,6 +178,10 @@ async def _asset(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     if name == "start.js":
         return web.Response(text=START, content_type="text/javascript")
-    if name not in ASSET_NAMES:
+    if name not in ASSET_TYPES:
         raise NotFound("The documentation has no such file.")
-    return web.FileResponse(ASSETS / name, headers={"Cache-Control": "max-age=86400"})
+    return Download(
+        await asyncio.to_thread(lambda: SharedFile((ASSETS / name).open("rb"))),
+        total_s=request.app[RESOURCES].settings.upload_timeout_s,
+        headers={"Content-Type": ASSET_TYPES[name], "Cache-Control": "max-age=86400"},
+    )

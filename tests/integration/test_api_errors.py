@@ -3,6 +3,7 @@
 import pytest
 
 from docserver.web.hosts import AllowedHosts
+from docserver.web.openapi import ASSET_TYPES
 from tests.support.client import Client, upload
 from tests.support.listeners import Serve, port_of
 from tests.support.raw_http import wire
@@ -99,3 +100,22 @@ async def test_a_result_is_not_ready_before_the_job_is_completed(client: Client)
 
     assert (response.status, problem["code"]) == (409, "not_ready")
     assert int(response.headers["Retry-After"]) > 0
+
+
+async def test_an_address_with_letters_that_are_not_encoded_is_refused_with_a_word_about_them(serve: Serve) -> None:
+    async with wire(port_of(await serve())) as sender:
+        await sender.send("GET /v1/documents/list-document?filename=Köln HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+        answer = await sender.answer()
+
+    assert answer.status == 400
+    assert "percent-encoded" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("name", "media_type"), ASSET_TYPES.items())
+async def test_the_files_of_the_documentation_are_sent_as_what_they_are(
+    client: Client, name: str, media_type: str
+) -> None:
+    async with client.get(f"/docs/{name}") as response:
+        assert (response.status, response.content_type) == (200, media_type)
+        assert len(await response.read()) == int(response.headers["Content-Length"])
+        assert response.headers["Server"] == "docserver"

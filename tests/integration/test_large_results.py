@@ -11,6 +11,7 @@ from typing import IO, Any
 from uuid import UUID
 
 import pytest
+import uvloop
 
 from docserver.documents import stored_pages
 from docserver.errors import Unavailable, Unprocessable
@@ -283,6 +284,22 @@ async def test_the_process_ends_when_the_server_was_killed(place: Path) -> None:
 
         await until_gone({process.pid})
         await process.wait()
+
+
+def test_a_process_that_is_killed_while_pages_are_sent_is_no_fault_of_the_service_on_its_own_event_loop(
+    tmp_path: Path,
+) -> None:
+    async def endless() -> AsyncGenerator[Sequence[Page], None]:
+        while True:
+            yield PAGES
+            await asyncio.sleep(0)
+
+    async def make() -> None:
+        with pytest.raises(Unavailable, match="could not be made"):
+            await render_process.render(slow_format.killed(), JOB, endless(), scratch=tmp_path)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(make())
 
 
 async def test_after_a_process_was_killed_the_next_result_is_made(writer: ResultWriter) -> None:
