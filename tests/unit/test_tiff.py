@@ -341,6 +341,21 @@ def test_copies_and_masks_are_no_pages_wherever_they_stand(tags: Tags, tmp_path:
     assert failure(source, 3)[0] is DocumentErrorCode.PAGE_OUT_OF_RANGE
 
 
+def test_a_copy_that_is_not_marked_is_known_by_what_it_shows(tmp_path: Path) -> None:
+    full = Image.fromarray((grey() * 255).astype(np.uint8))
+    half = np.asarray(full.resize((WIDTH // 2, HEIGHT // 2), Image.Resampling.LANCZOS))
+    written_on = half.copy()
+    written_on[6:8, 10:12] = 128
+    file = TiffFile()
+    for picture in (half, np.asarray(full), written_on, np.full_like(half, 255)):
+        file.picture(picture)
+    source = file.save(tmp_path / "a.tif")
+
+    assert pages(source) == 3
+    assert_shows(decoded(source, 1), grey())
+    assert_shows(decoded(source, 2), written_on / 255)
+
+
 def test_a_picture_below_its_copy_is_the_page(tmp_path: Path) -> None:
     file = TiffFile()
     picture = file.picture(grey() * 255, linked=False)

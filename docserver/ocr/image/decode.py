@@ -3,19 +3,20 @@
 import errno
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import pi_heif
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import heif_kinds, jpeg2000, jpeg_kinds, tiff_samples
-from docserver.ocr.image.modes import readable
+from docserver.ocr.image.modes import MIN_CONTRAST, readable
 from docserver.ocr.image.tiff_directories import Directories
 from docserver.ocr.image.tiff_layout import Layout
 
@@ -54,6 +55,12 @@ UNSUPPORTED_WORDS = ("unsupported", "not supported", "unable to determine image 
 TIFF = "image/tiff"
 JPEG_2000 = "image/jp2"
 
+FEW_PICTURES = 4
+"""Most pictures of a TIFF that are compared, to find reduced copies that are not marked: a scan has a copy or two."""
+
+ROUNDING = 2
+"""Largest difference, in grey levels, of two pictures that were reduced in the same way."""
+
 ORIENTATION_TAG = 0x0112
 
 
@@ -76,7 +83,7 @@ def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: i
         return 1
     with Path(source).open("rb") as file, _faults_of_the_file():
         directories = Directories(file)
-        pages = directories.pages(max_pages + 1)
+        pages = _pages(directories, source, most=max_pages + 1, max_pixels=max_pixels)
         if len(pages) > max_pages:
             raise Unreadable(
                 DocumentErrorCode.TOO_MANY_PAGES, f"The file has more than {max_pages} pages, which is the limit."
@@ -107,24 +114,58 @@ def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Pic
 def _decode_tiff(source: str, *, page: int, max_pixels: int) -> Picture:
     with Path(source).open("rb") as file, _faults_of_the_file():
         directories = Directories(file)
-        pages = directories.pages(page)
+        pages = _pages(directories, source, most=page, max_pixels=max_pixels)
         if page > len(pages):
             raise _no_page(page)
-        layout = _layout(directories, pages[page - 1])
-        check_size(layout.width, layout.height, max_pixels=max_pixels)
-        # Pillow does not know BigTIFFs whose highest byte comes first.
-        if layout.is_for_pillow and not (directories.big and layout.byte_order == ">"):
-            with directories.starting_at(pages[page - 1], source) as at_page:
-                try:
-                    opened = Image.open(at_page, formats=PILLOW_FORMATS[TIFF])
-                except UnidentifiedImageError as error:
-                    raise layout.unsupported() from error
-                with opened:
-                    return _decoded(opened, max_pixels=max_pixels)
-        image = tiff_samples.decode(file, layout, max_pixels=max_pixels)
-        image.info["dpi"] = layout.dpi
-        image.getexif()[ORIENTATION_TAG] = layout.orientation
-        return _decoded(image, max_pixels=max_pixels)
+        return _decode_directory(directories, pages[page - 1], source, max_pixels=max_pixels)
+
+
+def _decode_directory(directories: Directories, offset: int, source: str, *, max_pixels: int) -> Picture:
+    layout = _layout(directories, offset)
+    check_size(layout.width, layout.height, max_pixels=max_pixels)
+    # Pillow does not know BigTIFFs whose highest byte comes first.
+    if layout.is_for_pillow and not (directories.big and layout.byte_order == ">"):
+        with directories.starting_at(offset, source) as at_page:
+            try:
+                opened = Image.open(at_page, formats=PILLOW_FORMATS[TIFF])
+            except UnidentifiedImageError as error:
+                raise layout.unsupported() from error
+            with opened:
+                return _decoded(opened, max_pixels=max_pixels)
+    image = tiff_samples.decode(directories.file, layout, max_pixels=max_pixels)
+    image.info["dpi"] = layout.dpi
+    image.getexif()[ORIENTATION_TAG] = layout.orientation
+    return _decoded(image, max_pixels=max_pixels)
+
+
+def _pages(directories: Directories, source: str, *, most: int, max_pixels: int) -> list[int]:
+    """Offsets of the directories that are pages, at most `most`, without reduced copies that are not marked as such."""
+    offsets = directories.pages(max(most, FEW_PICTURES + 1))
+    if not 2 <= len(offsets) <= FEW_PICTURES:
+        return offsets[:most]
+    copies = set()
+    for small, large in permutations(offsets, 2):
+        with suppress(Unreadable), _faults_of_the_file():
+            if _layout(directories, small).may_be_a_copy_of(_layout(directories, large)):
+                reduced, full = (
+                    _decode_directory(directories, offset, source, max_pixels=max_pixels).image.convert("L")
+                    for offset in (small, large)
+                )
+                if _is_reduction(reduced, full):
+                    copies.add(small)
+    return [offset for offset in offsets if offset not in copies][:most]
+
+
+def _is_reduction(reduced: Image.Image, full: Image.Image) -> bool:
+    """True if the first is the second reduced, and not just similar: no page with writing on it may be lost."""
+    levels: Any = reduced.getextrema()
+    if levels[1] - levels[0] < MIN_CONTRAST:
+        return False
+    for method in Image.Resampling:
+        difference: Any = ImageChops.difference(full.resize(reduced.size, method), reduced).getextrema()
+        if difference[1] <= ROUNDING:
+            return True
+    return False
 
 
 def _layout(directories: Directories, offset: int) -> Layout:

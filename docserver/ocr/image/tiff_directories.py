@@ -58,7 +58,7 @@ class Directories:
     def __init__(self, file: BinaryIO) -> None:
         file.seek(0)
         header = file.read(16)
-        self._file = file
+        self.file = file
         self.byte_order = "<" if header[:2] == b"II" else ">"
         self.big = header[2:4] in (b"+\0", b"\0+")
         self._header = header if self.big else header[:8]
@@ -124,10 +124,10 @@ class Directories:
         value_bytes = 8 if self.big else 4
         size = struct.calcsize("=" + entry_format) + value_bytes
         try:
-            self._file.seek(offset)
-            (count,) = self._unpack("Q" if self.big else "H", self._file.read(8 if self.big else 2))
-            entries = self._file.read(min(count, 0xFFFF) * size)
-            (next_offset,) = self._unpack(self._offset_format, self._file.read(value_bytes))
+            self.file.seek(offset)
+            (count,) = self._unpack("Q" if self.big else "H", self.file.read(8 if self.big else 2))
+            entries = self.file.read(min(count, 0xFFFF) * size)
+            (next_offset,) = self._unpack(self._offset_format, self.file.read(value_bytes))
         # OverflowError and OSError: an offset that no file can have.
         except (struct.error, OverflowError, OSError):
             return None
@@ -146,10 +146,10 @@ class Directories:
         data = inline[:size]
         if size > len(inline):
             try:
-                self._file.seek(self._unpack(self._offset_format, inline)[0])
+                self.file.seek(self._unpack(self._offset_format, inline)[0])
             except (OverflowError, OSError):
                 return ()
-            data = self._file.read(size)
+            data = self.file.read(size)
         return self._unpack(format_, data) if len(data) == size else ()
 
     def _unpack(self, format_: str, data: bytes) -> tuple[int, ...]:

@@ -138,6 +138,11 @@ class Layout:
             return None
         return per_unit * across[0] / across[1], per_unit * down[0] / down[1]
 
+    def may_be_a_copy_of(self, other: "Layout") -> bool:
+        """True if this has the proportions of the other, and is smaller by half at least."""
+        unequal = abs(self.width * other.height - self.height * other.width)
+        return self.width * 2 <= other.width and unequal <= max(other.width, other.height)
+
     def __str__(self) -> str:
         form = {SIGNED: "signed ", FLOAT: "floating-point "}.get(self.sample_format, "")
         name = COMPRESSION_NAMES.get(self.compression, f"compression {self.compression}")
