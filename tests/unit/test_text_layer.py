@@ -285,6 +285,47 @@ def test_values_of_form_fields_are_read() -> None:
     assert layer(pdf(form)).text == "\n".join(PROSE) + "\n\nFilled in by hand"
 
 
+@pytest.mark.parametrize("degrees", [0, 90, 180])
+def test_a_raised_number_is_not_joined_to_the_number_before_it(degrees: int) -> None:
+    def price(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.translate(300, 400)
+        canvas.rotate(degrees)
+        canvas.setFont("Times-Roman", 22)
+        canvas.drawString(0, 0, "Price 19")
+        canvas.setFont("Times-Roman", 10)
+        canvas.drawString(77, 8, "95")
+
+    assert layer(pdf(price)).text.endswith("Price 19 95")
+
+
+def test_an_index_stays_in_its_word() -> None:
+    def water(canvas: Canvas) -> None:
+        for x, size, rise, text in ((72, 12, 0, "H"), (81, 8, -2, "2"), (85, 12, 0, "O")):
+            canvas.setFont("Times-Roman", size)
+            canvas.drawString(x, 400 + rise, text)
+
+    assert layer(pdf(both(lines(PROSE), water))).text.endswith("H2O")
+
+
+@pytest.mark.parametrize("value", ["DE89370400440532013000", "1100"])
+def test_what_is_in_a_comb_field_is_one_word(value: str) -> None:
+    def form(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.acroForm.textfield(
+            value=value,
+            x=72,
+            y=500,
+            width=20 * len(value),
+            height=20,
+            fontSize=12,
+            maxlen=len(value),
+            fieldFlags="comb",
+        )
+
+    assert layer(pdf(form)).text == "\n".join(PROSE) + "\n\n" + value
+
+
 def test_slanted_text_is_rejected() -> None:
     def slanted(canvas: Canvas) -> None:
         canvas.rotate(20)

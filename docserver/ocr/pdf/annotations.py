@@ -22,7 +22,7 @@ def flatten(page: Any) -> bool:
     then the page must be loaded again.
     """
     may_show_text = False
-    for annotation in _annotations(page):
+    for annotation in each_annotation(page):
         may_show_text |= _prepare(annotation)
     if not may_show_text:
         return False
@@ -30,7 +30,8 @@ def flatten(page: Any) -> bool:
     return True
 
 
-def _annotations(page: Any) -> Iterator[Any]:
+def each_annotation(page: Any) -> Iterator[Any]:
+    """The page's annotations. Each is closed when the next one is asked for."""
     for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
         if annotation := pdfium.FPDFPage_GetAnnot(page, index):
             yield annotation

@@ -6,7 +6,7 @@ page's picture. If it may be wrong, or lacks most, the layer is rejected, and th
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from docserver.layout import EXACT, Rect, pack_blocks
 from docserver.model import Reading, Source
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
+from docserver.ocr.pdf.comb_fields import comb_fields, joined
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects, collect
@@ -138,6 +139,7 @@ def read(document: Any, *, page: int, dpi: int, max_pixels: int) -> TextLayer:
     used_dpi = affordable_dpi(*size, page=page, dpi=dpi, max_pixels=max_pixels)
     # Round in the same way as pypdfium2 rounds the image's size, so that boxes are in the same pixels as with OCR.
     width, height = (math.ceil(side * used_dpi / POINTS_PER_INCH) for side in size)
+    combs = comb_fields(document, pdf_page)
     if annotations.flatten(pdf_page):
         pdf_page = document[page - 1]
     to_pixels = PointsToPixels.of_page(pdf_page, width=width, height=height)
@@ -146,7 +148,8 @@ def read(document: Any, *, page: int, dpi: int, max_pixels: int) -> TextLayer:
         return TextLayer((), to_pixels, used_dpi, None)
     text_page = TextPage(pdf_page)
     try:
-        words = _painted_words(text_page, objects=objects, to_pixels=to_pixels)
+        pdf_words = joined(list(text_page.words()), combs)
+        words = _painted_words(pdf_words, text_page=text_page, objects=objects, to_pixels=to_pixels)
         if not words and objects.images:
             raise TextLayerRejected("a picture without text")
         drawing = PageDrawing(pdf_page)
@@ -159,11 +162,13 @@ def read(document: Any, *, page: int, dpi: int, max_pixels: int) -> TextLayer:
     return TextLayer(exact, to_pixels, used_dpi, patches)
 
 
-def _painted_words(text_page: TextPage, *, objects: PageObjects, to_pixels: PointsToPixels) -> list[OwnWord]:
+def _painted_words(
+    words: Iterable[PdfWord], *, text_page: TextPage, objects: PageObjects, to_pixels: PointsToPixels
+) -> list[OwnWord]:
     """The words on the page that are not drawn in an invisible mode."""
     return [
         OwnWord(word, rect, text_page.orientation(word), to_pixels.point(*text_page.origin(word)))
-        for word in text_page.words()
+        for word in words
         if word.address not in objects.invisible_texts and to_pixels.is_on_image(rect := to_pixels.rect(word.rect))
     ]
 

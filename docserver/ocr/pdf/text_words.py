@@ -19,6 +19,9 @@ MAX_CHARACTERS = 50_000
 MAX_SLANT = 0.05
 """Largest slant of lines, in quarter turns; 0.05 is 4.5 degrees. Lines with more slant overlap vertically."""
 
+MIN_RISE = 0.15
+"""Smallest rise of a raised number, as a share of the letters' size. Exponents rise by 0.3."""
+
 LINE_END_HYPHEN = 2
 """The code that PDFium reports for a hyphen at the end of a line."""
 
@@ -45,6 +48,8 @@ _PLAIN_WORD = re.compile(r"[A-Za-z]+")
 """A word of ASCII letters. Only the mapping of its first letter is checked, because unmapped letters have other
 codes."""
 
+_NUMBER = re.compile(r"\d\d")
+
 _SUBSTITUTES = {
     LINE_END_HYPHEN: "-",
     SOFT_HYPHEN: "-",
@@ -66,6 +71,8 @@ class PdfWord:
     """Index of its first character in the page's text."""
     address: int
     """Address of the text object that draws the word."""
+    on_baseline: int
+    """Index of a character on the baseline of the word's line. A raised number is not on it itself."""
 
     @property
     def right_to_left(self) -> bool:
@@ -111,13 +118,11 @@ class TextPage:
             if not (_PLAIN_WORD.fullmatch(letters) and self._is_mapped(first)):
                 letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
             if letters:
-                yield self._word(letters, first=first, end=end)
+                yield from self._parts(letters, first=first, end=end)
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
-        """The point on the baseline where the first letter begins."""
-        x, y, *_ = self._sides
-        pdfium.FPDFText_GetCharOrigin(self._text, word.first, x, y)
-        return x.value, y.value
+        """The point on the line's baseline where the word begins, or the number before a raised number."""
+        return self._origin(word.on_baseline)
 
     def may_lack_font(self, word: PdfWord) -> bool:
         """True if PDFium may draw nothing for the word: its font is not embedded, and it has letters beyond ASCII."""
@@ -162,7 +167,36 @@ class TextPage:
             for index, code in enumerate(codes)
         ]
 
-    def _word(self, letters: str, *, first: int, end: int) -> PdfWord:
+    def _parts(self, letters: str, *, first: int, end: int) -> Iterator[PdfWord]:
+        """The word; or its parts, if it has a number next to a raised or lowered one, such as cents after euros."""
+        begin = 0
+        # Within one text object, all letters are on one baseline. This check saves looking at every digit of a table.
+        if len(letters) == end - first and _NUMBER.search(letters) and self._address(first) != self._address(end - 1):
+            for place in range(1, len(letters)):
+                if letters[place - 1 : place + 1].isdigit() and self._changes_baseline(first + place):
+                    yield self._word(letters[begin:place], first=first + begin, end=first + place, on_baseline=first)
+                    begin = place
+        yield self._word(letters[begin:], first=first + begin, end=end, on_baseline=first)
+
+    def _changes_baseline(self, index: int) -> bool:
+        """True if the character is higher or lower than the one before it."""
+        matrix = pdfium.FS_MATRIX()
+        pdfium.FPDFText_GetMatrix(self._text, index - 1, matrix)
+        x0, y0 = self._origin(index - 1)
+        x1, y1 = self._origin(index)
+        across = abs(matrix.a * (y1 - y0) - matrix.b * (x1 - x0)) / (math.hypot(matrix.a, matrix.b) or 1.0)
+        size = pdfium.FPDFText_GetFontSize(self._text, index - 1) * math.hypot(matrix.a, matrix.b)
+        return bool(across > MIN_RISE * size)
+
+    def _address(self, index: int) -> int:
+        return address_of(pdfium.FPDFText_GetTextObject(self._text, index))
+
+    def _origin(self, index: int) -> tuple[float, float]:
+        x, y, *_ = self._sides
+        pdfium.FPDFText_GetCharOrigin(self._text, index, x, y)
+        return x.value, y.value
+
+    def _word(self, letters: str, *, first: int, end: int, on_baseline: int) -> PdfWord:
         text = self._text
         left, top, right, bottom = sides = self._sides
         count = pdfium.FPDFText_CountRects(text, first, end - first)
@@ -170,8 +204,8 @@ class TextPage:
         for number in range(count):
             pdfium.FPDFText_GetRect(text, number, *sides)
             part = (left.value, bottom.value, right.value, top.value)
-            rect = _around(rect, part) if number else part
-        return PdfWord(letters, rect, first, address_of(pdfium.FPDFText_GetTextObject(text, first)))
+            rect = around(rect, part) if number else part
+        return PdfWord(letters, rect, first, self._address(first), on_baseline)
 
     def _is_mapped(self, index: int) -> bool:
         return bool(pdfium.FPDFText_HasUnicodeMapError(self._text, index) != 1)
@@ -191,7 +225,7 @@ class TextPage:
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
 
 
-def _around(first: Rect, second: Rect) -> Rect:
+def around(first: Rect, second: Rect) -> Rect:
     return min(first[0], second[0]), min(first[1], second[1]), max(first[2], second[2]), max(first[3], second[3])
 
 
