@@ -206,14 +206,14 @@ async def test_a_page_is_given_as_it_stands_in_the_result(client: Client, worker
     assert (headers["Vary"], status) == ("Accept", 304)
 
 
-@pytest.mark.parametrize("form", ["tsv", "hocr", "alto", "md", "pdf"])
-async def test_a_page_is_given_in_any_format(client: Client, worker: Worker, form: str) -> None:
+async def test_a_page_is_given_in_any_format(client: Client, worker: Worker) -> None:
     path = await read(client, pdf_scanned(PAGES), "scan.pdf")
 
-    status, _, body = await fetch(client, f"{path}/pages/3?format={form}")
+    for form in ("tsv", "hocr", "alto", "md", "pdf"):
+        status, _, body = await fetch(client, f"{path}/pages/3?format={form}")
 
-    assert status == 200
-    assert b"candles" in body or form == "pdf"
+        assert status == 200, form
+        assert b"candles" in body or form == "pdf", form
 
 
 async def test_a_page_can_be_read_while_others_are_not(client: Client, worker: Worker, resources: Resources) -> None:
@@ -236,11 +236,11 @@ async def test_a_page_of_a_job_that_was_not_opened_yet_is_not_ready(client: Clie
     assert (status, "Retry-After" in headers) == (409, True)
 
 
-@pytest.mark.parametrize("number", ["0", "4", "x", "-1", "1.0", "99999999999999999999"])
-async def test_a_page_that_the_job_does_not_have_is_not_found(client: Client, worker: Worker, number: str) -> None:
+async def test_a_page_that_the_job_does_not_have_is_not_found(client: Client, worker: Worker) -> None:
     path = await read(client, pdf_scanned(PAGES), "scan.pdf")
 
-    assert (await fetch(client, f"{path}/pages/{number}"))[0] == 404
+    for number in ("0", "4", "x", "-1", "1.0", "99999999999999999999"):
+        assert (await fetch(client, f"{path}/pages/{number}"))[0] == 404, number
     assert (await fetch(client, f"/v1/jobs/{UUID(int=0)}/pages/1"))[0] == 404
 
 
