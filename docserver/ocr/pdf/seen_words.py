@@ -1,7 +1,7 @@
 """Child side: decides which words of a text layer one sees on the page, by drawing the page with and without them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +114,9 @@ class _Sight:
 
     def _has_contrast(self, box: Box) -> bool:
         left, top, right, bottom = box
-        for row in range(top, bottom):
+        # The middle rows come first, because all letters have ink there.
+        middle = (top + bottom) // 2
+        for row in (*range(middle, bottom), *range(top, middle)):
             if self._visible.find(255, row * self._width + left, row * self._width + right) >= 0:
                 return True
         return False
@@ -129,32 +131,30 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
     squares: dict[tuple[int, int], list[int]] = defaultdict(list)
     for index, word in enumerate(words):
         left, top, right, bottom = word.rect
-        near: set[int] = set()
         for square in _squares(word.rect):
             there = squares[square]
             if len(there) == MAX_WORDS_IN_SQUARE:
                 raise TextLayerRejected("too many words in one place")
-            near.update(there)
+            for earlier in there:
+                other = words[earlier]
+                x0, y0, x1, y1 = other.rect
+                if x0 >= right or x1 <= left or y0 >= bottom or y1 <= top:
+                    continue
+                overlap = (min(right, x1) - max(left, x0)) * (min(bottom, y1) - max(top, y0))
+                if _is_repeat(word, other):
+                    repeats.append((index, earlier))
+                elif word.address != other.address and overlap > MIN_OVERLAP * min(_area(word), _area(other)):
+                    conflicts.append((word.address, other.address))
             there.append(index)
-        for earlier in sorted(near):
-            other = words[earlier]
-            x0, y0, x1, y1 = other.rect
-            across, down = min(right, x1) - max(left, x0), min(bottom, y1) - max(top, y0)
-            if across <= 0 or down <= 0:
-                continue
-            if _is_repeat(word, other):
-                repeats.append((index, earlier))
-            elif word.address != other.address and across * down > MIN_OVERLAP * min(_area(word), _area(other)):
-                conflicts.append((word.address, other.address))
     return repeats, conflicts
 
 
-def _squares(rect: Rect) -> Iterator[tuple[int, int]]:
+def _squares(rect: Rect) -> list[tuple[int, int]]:
     # No drawing is larger than MAX_SIDE, but words may be.
     left, top, right, bottom = (int(min(max(side, 0), MAX_SIDE)) // GRID_PX for side in rect)
-    for column in range(left, right + 1):
-        for row in range(top, bottom + 1):
-            yield column, row
+    if left == right and top == bottom:
+        return [(left, top)]
+    return [(column, row) for column in range(left, right + 1) for row in range(top, bottom + 1)]
 
 
 def _is_repeat(word: Candidate, earlier: Candidate) -> bool:
