@@ -67,6 +67,13 @@ def test_recognised_words_are_never_as_sure_as_exact_ones() -> None:
     assert {word.text: word.confidence for word in words_of(reading.blocks)}["320.00"] == 99.0
 
 
+def test_a_page_with_a_single_recognised_letter_is_not_exact() -> None:
+    full = both(*(lines(PROSE, top=770 - 90 * number) for number in range(6)))
+    layer = whole_layer(without_mapping(pdf(both(full, in_unmapped_font(["5"], x=500, top=100)))))
+
+    assert joined(layer, recognised("5", x=500, top=100, confidence=99.0)).confidence == 99.99
+
+
 def test_a_page_with_a_word_that_was_not_read_is_not_sure() -> None:
     layer = whole_layer(without_mapping(pdf(prices("320.00", "196.50"))))
 

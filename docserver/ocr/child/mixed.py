@@ -25,6 +25,9 @@ DRAWING_FROM = 0.008
 MAX_UNREAD_CONFIDENCE = 99.0
 """Most confidence of a page that may have text which was not read."""
 
+MAX_MIXED_CONFIDENCE = 99.99
+"""Most confidence of a page with recognised words, so that no rounding makes it exact."""
+
 
 def join(layer: TextLayer, patches: TextPatches, attempt: Attempt, *, review_below: float) -> Reading:
     """The reading of a page: the layer's words, and those that OCR read in these patches of the page."""
@@ -35,6 +38,8 @@ def join(layer: TextLayer, patches: TextPatches, attempt: Attempt, *, review_bel
         placement.add_recognised(words, turns=attempt.rotation // 90)
     blocks = tuple(placement.blocks())
     confidence = confidence_of(words_of(blocks))
+    if added:
+        confidence = min(confidence, MAX_MIXED_CONFIDENCE)
     if not is_complete:
         confidence = min(confidence, MAX_UNREAD_CONFIDENCE)
     return Reading(
