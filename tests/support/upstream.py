@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
-import aiohttp
 import aiomysql
 import pypdfium2.raw
 from aiohttp import web
 from aiohttp.http import StreamWriter
-from aiohttp.test_utils import make_mocked_request
 
 import docserver
 
@@ -44,20 +42,8 @@ async def a_connection_knows_its_loop() -> bool:
     return (await fresh_connection())._loop is asyncio.get_running_loop()
 
 
-async def the_tag_of_a_file_is_its_time_and_size() -> bool:
-    response = web.FileResponse(__file__)
-    await response.prepare(make_mocked_request("HEAD", "/"))
-    stat = Path(__file__).stat()
-    return response.headers["ETag"] == f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
-
-
 async def a_driver_that_is_not_connected_has_no_reader() -> bool:
     return aiomysql.Connection()._reader is None
-
-
-def an_encoded_file_name_is_decoded() -> bool:
-    _, parameters = aiohttp.parse_content_disposition("form-data; filename*=UTF-8''%C3%A4.png")
-    return aiohttp.content_disposition_filename(parameters) == "ä.png"
 
 
 def a_writer_counts_what_it_sent() -> bool:

@@ -30,11 +30,9 @@ from tests.support.upstream import (
     a_result_has_the_fields_that_travel,
     a_writer_counts_what_it_sent,
     all_raw_names_exist,
-    an_encoded_file_name_is_decoded,
     an_executor_takes_its_queue_from_the_context,
     has_parameters,
     has_source,
-    the_tag_of_a_file_is_its_time_and_size,
 )
 
 PYTHON = "Python"
@@ -114,13 +112,6 @@ INTERNALS = [
     ),
     Internal(
         "aiohttp",
-        "FileResponse._sendfile",
-        "web/downloads.py",
-        "Override what reads an open file now, so that downloads do not take the threads that store uploads.",
-        lambda: has_source(web.FileResponse, "return await self._sendfile(request, fobj, offset, count)"),
-    ),
-    Internal(
-        "aiohttp",
         "the output_size of a request's writer",
         "web/connections.py",
         "Find out in another way whether a part of the answer has been sent.",
@@ -132,20 +123,6 @@ INTERNALS = [
         "web/middleware.py",
         "The access log needs a request's route, and None for a request that was no HTTP.",
         lambda: hasattr(make_mocked_request("GET", "/"), "_match_info"),
-    ),
-    Internal(
-        "aiohttp",
-        "the ETag of a FileResponse",
-        "web/handlers/documents.py",
-        "If-Match is compared with the tag that aiohttp gives a file: make the same tag.",
-        the_tag_of_a_file_is_its_time_and_size,
-    ),
-    Internal(
-        "aiohttp",
-        "parse_content_disposition or content_disposition_filename",
-        "web/multipart.py",
-        "Decode filename* (RFC 8187) in another way.",
-        an_encoded_file_name_is_decoded,
     ),
     Internal(
         "aiohttp-apispec",
