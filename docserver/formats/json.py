@@ -31,12 +31,12 @@ def write_page(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:  # noqa: ARG
 
 
 def page_object(page: Page) -> dict[str, Any]:
-    """One page of the result: its number, and its text or its error; only the number if it is not read yet."""
+    """One page of the result: its number, and its text or its error."""
     if page.reading:
         return {"number": page.number, **_reading_object(page.reading)}
-    if page.failure:
-        return {"number": page.number, "error": {**failure_json(page.failure), "page": page.number}}
-    return {"number": page.number}
+    # Only pages that are read, or that could not be read, become results.
+    assert page.failure
+    return {"number": page.number, "error": {**failure_json(page.failure), "page": page.number}}
 
 
 def _reading_object(reading: Reading) -> dict[str, Any]:

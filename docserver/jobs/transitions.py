@@ -254,8 +254,8 @@ async def _locked(cur: Cursor, job_id: UUID) -> Job:
 
 
 def _present(job: Job | None) -> Job:
-    if job is None:
-        raise AssertionError("a locked job disappeared within its transaction")
+    # The transaction has locked the job, so nobody can delete it.
+    assert job is not None
     return job
 
 

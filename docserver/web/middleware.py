@@ -45,8 +45,6 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
         except ServiceError as error:
             response = problems.response(request, error)
         except web.HTTPException as error:
-            if error.status < 400:
-                raise
             response = problems.response(request, problems.from_http_exception(error))
         except (web.RequestPayloadError, ConnectionResetError) as error:
             log.info("request ended too early", extra={"fault": type(error).__name__})

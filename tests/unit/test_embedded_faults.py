@@ -1,13 +1,16 @@
 """What stops the embedded servers before they start: each is told in one sentence that says where."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from docserver.embedded import locks, programs, sockets
+from docserver.embedded import locks, programs, redis, server, sockets
 from docserver.embedded.locks import opened
-from docserver.embedded.server import EmbeddedError, failure, log_file
+from docserver.embedded.programs import Programs
+from docserver.embedded.server import EmbeddedError, Server, failure, log_file
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -76,3 +79,45 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_server_that_left_no_log_is_still_complained_of(tmp_path: Path) -> None:
     assert str(failure("it did not start", tmp_path / "nothing", 0)) == "it did not start: its log is empty"
+
+
+def test_a_link_to_redis_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "redis-server").touch()
+    installed = Programs(mariadbd="mariadbd", redis="redis-server", setpriv="setpriv", share=tmp_path)
+
+    with pytest.raises(EmbeddedError, match="redis-server cannot be made: File exists"):
+        redis.server(installed, tmp_path, tmp_path, lock=0)._prepare()
+
+
+def stubborn(tmp_path: Path) -> Server:
+    """A server that never answers and ignores SIGTERM."""
+
+    async def answers(*_: object) -> bool:
+        return False
+
+    return Server(
+        name="stubborn",
+        directory=tmp_path,
+        socket=tmp_path / "socket",
+        lock=0,
+        command=["sh", "-c", "trap '' TERM; touch ready; while :; do sleep 1; done"],
+        is_answering=answers,
+        prepare=lambda: None,
+    )
+
+
+async def test_a_server_that_never_answers_is_an_error_and_one_that_does_not_stop_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "START_S", 0.05)
+    monkeypatch.setattr(server, "STOP_S", 0.05)
+    process = stubborn(tmp_path)
+
+    with pytest.raises(EmbeddedError, match=r"stubborn did not answer within 0\.05 s"):
+        await process._run()
+    await until((tmp_path / "ready").exists)
+    await process.stop()
+
+    assert process._process
+    assert process._process.returncode == -signal.SIGKILL
+    assert "server killed: it did not stop in time" in caplog.messages

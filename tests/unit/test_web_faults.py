@@ -1,0 +1,84 @@
+"""Requests that go wrong in ways that a client or the service seldom causes, without a server."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from marshmallow import ValidationError
+
+from docserver.errors import NotFound, Unavailable, UnsupportedMedia
+from docserver.formats import result_writer
+from docserver.web import middleware, openapi, problems
+from docserver.web.handlers import common
+from docserver.web.keys import RESOURCES
+from docserver.web.request_schemas import RetryOptions
+
+
+def request(path: str = "/", **headers: str) -> web.Request:
+    app = web.Application()
+    resources: Any = Mock(settings=SimpleNamespace(request_timeout_s=60, body_timeout_s=60))
+    app[RESOURCES] = resources
+    return make_mocked_request(
+        "GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()}, app=app
+    )
+
+
+async def asset(name: str) -> web.StreamResponse:
+    return await openapi._asset(make_mocked_request("GET", f"/docs/{name}", match_info={"name": name}))
+
+
+async def test_the_documentation_consists_of_its_page_and_its_own_files_alone() -> None:
+    page = await openapi._page(request())
+    script = await asset("start.js")
+    names = [await asset(name) for name in openapi.ASSET_NAMES]
+
+    assert isinstance(page, web.Response)
+    assert isinstance(script, web.Response)
+    assert page.headers["Content-Security-Policy"] == openapi.CONTENT_SECURITY_POLICY
+    assert script.content_type == "text/javascript"
+    assert all(isinstance(response, web.FileResponse) for response in names)
+    with pytest.raises(NotFound):
+        await asset("../__init__.py")
+
+
+def test_an_error_of_aiohttp_that_nobody_expects_is_an_internal_error() -> None:
+    assert problems.from_http_exception(web.HTTPFound("/elsewhere")).status == 500
+    assert problems.from_http_exception(web.HTTPGone()).status == 500
+
+
+def test_what_is_no_id_names_nothing() -> None:
+    with pytest.raises(NotFound):
+        common.path_id(make_mocked_request("GET", "/v1/jobs/1", match_info={"job_id": "1"}), "job_id")
+
+
+def test_a_selection_of_pages_is_a_text() -> None:
+    with pytest.raises(ValidationError, match="Not a valid string"):
+        RetryOptions().load({"pages": 3})
+
+
+async def test_a_body_with_an_encoding_is_refused() -> None:
+    with pytest.raises(UnsupportedMedia):
+        await middleware._read_body(request(Content_Encoding="gzip"))
+
+
+async def test_a_timeout_that_is_none_of_the_request_stays_an_error_of_the_service() -> None:
+    async def fail(_: web.Request) -> web.StreamResponse:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        await middleware.deadline(request(), fail)
+    with pytest.raises(TimeoutError):
+        async with result_writer._in_time():
+            raise TimeoutError
+
+
+async def test_a_request_that_takes_too_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result_writer, "WRITING_S", 0)
+
+    with pytest.raises(Unavailable, match="takes too long"):
+        async with result_writer._in_time():
+            await asyncio.Event().wait()
