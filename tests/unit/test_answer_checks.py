@@ -1,21 +1,26 @@
 """Answers of OCR processes: what is checked of them, and how the check ends when nobody waits for it."""
 
+import errno
+import os
 import zlib
 from dataclasses import replace
+from multiprocessing import get_context
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import msgspec
 import orjson
 import pytest
 
+from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.model import Options, Reading, Source
-from docserver.ocr.answer_checks import WORDS_AT_ONCE, InvalidAnswer, check
+from docserver.ocr.answer_checks import MAX_DETAIL, WORDS_AT_ONCE, InvalidAnswer, check
 from docserver.ocr.child import tasks
 from docserver.ocr.limits import MAX_LAYOUT_BYTES
 from docserver.ocr.pdf import text_layer
-from docserver.ocr.protocol import MAX_ANSWER_BYTES
-from docserver.ocr.requests import OwnTexts, PageRead, ReadOwnTexts
+from docserver.ocr.protocol import MAX_ANSWER_BYTES, AnswerQueue, ChildFault
+from docserver.ocr.requests import Failed, OwnTexts, PageRead, ReadOwnTexts
 from tests.support.limits import LIMITS
 
 STEPS = 5
@@ -75,3 +80,38 @@ def test_an_ocr_process_sends_no_more_text_layers_than_are_accepted(monkeypatch:
     assert len(readings) == 2
     check(OwnTexts(readings), abandoned=lambda: False)
     assert len(msgspec.msgpack.encode(OwnTexts(readings))) < MAX_ANSWER_BYTES
+
+
+def test_a_detail_that_is_too_long_is_refused() -> None:
+    failure = Failure(DocumentErrorCode.CORRUPT, "It is broken.")
+    check(Failed(failure, "x" * MAX_DETAIL), abandoned=lambda: False)
+
+    with pytest.raises(InvalidAnswer, match="detail"):
+        check(Failed(failure, "x" * (MAX_DETAIL + 1)), abandoned=lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("error", "number"), [(OSError(errno.ENOSPC, "full"), errno.ENOSPC), (ValueError("full"), None)]
+)
+def test_an_exception_of_an_ocr_process_is_a_fault_with_its_number(error: Exception, number: int | None) -> None:
+    queue = AnswerQueue(get_context("spawn"))
+    queue.expect(PageRead)
+    queue._reader.is_running = lambda _: True
+
+    queue.put(SimpleNamespace(work_id=7, result=None, exception=SimpleNamespace(exc=error)))
+    item = queue._reader.recv()
+    queue.close()
+
+    assert item.work_id == 7
+    assert isinstance(item.exception, ChildFault)
+    assert item.exception.errno == number
+    assert str(item.exception).startswith(type(error).__name__)
+
+
+def test_the_end_of_an_executor_is_no_answer() -> None:
+    queue = AnswerQueue(get_context("spawn"))
+
+    queue.put(os.getpid())
+
+    assert not queue._reader._connection.poll()
+    queue.close()

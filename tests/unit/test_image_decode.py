@@ -411,3 +411,23 @@ def test_white_in_a_colour_jpeg_2000_picture_of_ten_bits_stays_white(tmp_path: P
     _, plain = decoded(source, "image/jp2")
 
     assert (plain.getpixel((0, 0)), plain.getpixel((0, 15))) == ((255, 255, 255), (0, 0, 0))
+
+
+def test_of_transparent_pictures_an_invisible_one_is_white_and_a_coloured_one_keeps_its_colours(tmp_path: Path) -> None:
+    invisible, coloured = tmp_path / "invisible.png", tmp_path / "coloured.png"
+    Image.new("RGBA", SIZE, (0, 0, 0, 0)).save(invisible)
+    image = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+    image.paste((255, 0, 0, 255), (0, 0, 20, 20))
+    image.save(coloured)
+
+    _, white = decoded(invisible, "image/png")
+    _, red = decoded(coloured, "image/png")
+
+    assert white.getcolors() == [(SIZE[0] * SIZE[1], 255)]
+    assert red.getpixel((5, 5)) == (255, 0, 0)
+    assert red.getpixel((50, 30)) == (255, 255, 255)
+
+
+def test_an_error_of_the_system_is_no_fault_of_the_document(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        decoded(tmp_path / "nothing.png", "image/png")

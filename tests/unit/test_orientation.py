@@ -6,7 +6,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from docserver.layout import Block, Box, Line, Paragraph, Word
+from docserver.ocr.image.analysis import analyse
 from docserver.ocr.image.decode import Picture
+from docserver.ocr.image.transform import PageImage
+from docserver.ocr.recognition.orientation import straightened_if_askew
 from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Layout, Recognised
 
@@ -46,3 +49,14 @@ def test_lines_that_run_downwards_are_set_upright_if_they_are_read_as_well_then(
 
     assert (attempt.recognised.confidence, attempt.rotation) == (max(along, 93.0), rotation)
     assert [picture.width > picture.height for picture in tesseract.shown] == [False, True]
+
+
+def test_a_page_that_has_no_lines_when_it_is_turned_is_not_straightened() -> None:
+    page = Image.new("L", (800, 900), 250)
+    for top in range(60, 840, 60):
+        ImageDraw.Draw(page).rectangle((60, top, 740, top + 24), fill=20)
+    analysis = analyse(page)
+    assert analysis
+    blank = PageImage(Image.new("L", (900, 800), 255), None, (800, 900), rotation=90)
+
+    assert straightened_if_askew(blank, analysis) is blank

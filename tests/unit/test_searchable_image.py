@@ -9,6 +9,7 @@ import pytest
 from PIL import ExifTags, Image, ImageChops
 
 from docserver.model import Page
+from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.searchable import from_image
 from docserver.ocr.searchable.jpeg import read_header
@@ -183,3 +184,24 @@ def test_each_page_of_a_tiff_becomes_a_page_and_a_failed_one_an_empty_sheet(tmp_
 )
 def test_a_jpeg_that_pdf_viewers_cannot_show_is_not_embedded(data: bytes) -> None:
     assert read_header(io.BytesIO(data)) is None
+
+
+def test_a_page_that_was_not_read_shows_its_picture_without_text(tmp_path: Path) -> None:
+    target = made(saved(picture(), "PNG"), "image/png", [failed()], tmp_path)
+
+    with pikepdf.open(target) as pdf:
+        assert list(pdf.pages[0].Resources.XObject) == ["/Scan"]
+    assert run("pdftotext", target, "-").strip() == ""
+
+
+@pytest.mark.parametrize("content_type", ["image/jpeg", "image/png"])
+def test_a_picture_that_cannot_be_decoded_is_an_empty_page_if_it_was_not_read(
+    content_type: str, tmp_path: Path
+) -> None:
+    target = made(b"no picture", content_type, [failed()], tmp_path)
+
+    with pikepdf.open(target) as pdf:
+        assert len(pdf.pages) == 1
+        assert "/XObject" not in pdf.pages[0].Resources
+    with pytest.raises(Unreadable):
+        made(b"no picture", content_type, [page("words")], tmp_path)

@@ -17,6 +17,7 @@ from docserver.layout import EXACT, Block, Box, Line, Paragraph, Word, pack_bloc
 from docserver.model import Page, Source
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable import from_pdf
+from docserver.ocr.searchable import glyphless_font as font_module
 from docserver.ocr.searchable.glyphless_font import MAX_RISE, MAX_SINK, FontVariant, font_file
 from docserver.ocr.searchable.text_operators import visual_order
 from tests.support import glyphless_font
@@ -286,3 +287,47 @@ def test_the_font_file_is_what_its_script_makes_and_has_a_glyph_for_each_variant
 )
 def test_right_to_left_text_is_put_into_the_order_in_which_it_is_displayed(text: str, shown: str) -> None:
     assert visual_order(text) == shown
+
+
+def test_a_part_of_a_document_keeps_the_title_and_a_page_without_words_its_content(tmp_path: Path) -> None:
+    source = tmp_path / "titled.pdf"
+    with pikepdf.open(io.BytesIO(pdf_pages(2))) as pdf:
+        pdf.docinfo["/Title"] = "A title"
+        pdf.save(source)
+    given = read([], number=2)
+
+    target = made(source.read_bytes(), [given], tmp_path)
+
+    with pikepdf.open(target) as pdf:
+        assert pdf.docinfo["/Title"] == "A title"
+        assert "/Contents" in pdf.pages[0]
+    assert drawn(target) == drawn(source, 2)
+
+
+def test_a_rotation_that_is_no_number_is_none(tmp_path: Path) -> None:
+    given = page(TEXTS[0])
+    with pikepdf.open(io.BytesIO(sheet())) as pdf:
+        pdf.pages[0].obj.Rotate = pikepdf.Name.Sideways
+        pdf.save(tmp_path / "sideways.pdf")
+
+    target = made((tmp_path / "sideways.pdf").read_bytes(), [given], tmp_path)
+
+    assert_words_lie_where_they_were_read(seen(target), given)
+
+
+def test_a_page_tree_that_is_a_circle_has_an_end() -> None:
+    pdf = pikepdf.new()
+    node = pdf.make_indirect(pikepdf.Dictionary())
+    node.Parent = node
+
+    assert from_pdf._inherited(node, pikepdf.Name.Rotate) is None
+
+
+def test_characters_beyond_what_a_font_has_are_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(font_module, "MAX_CODE", 4)
+    font = font_module.GlyphlessFont(pikepdf.new())
+
+    first, second, third, fourth, fifth = (font.encode(character) for character in "abcde")
+
+    assert len({first, second, third}) == 3
+    assert fourth == fifth == font.encode(font_module.UNKNOWN)
