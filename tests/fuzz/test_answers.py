@@ -23,24 +23,22 @@ KINDS = (Ready, Opened, OwnTexts, PageRead, SearchableMade)
 REFUSALS = (InvalidAnswer, msgspec.MsgspecError, UnicodeDecodeError, zlib.error)
 """The documented faults of `recv` for bytes that arrived whole."""
 
-failures = st.builds(Failure, st.sampled_from(DocumentErrorCode), st.text(max_size=20), st.none() | st.integers())
+numbers = st.integers(-(2**63), 2**64 - 1)
+"""All that MessagePack can write."""
+
+failures = st.builds(Failure, st.sampled_from(DocumentErrorCode), st.text(max_size=20), st.none() | numbers)
 answers: st.SearchStrategy[Answer] = st.one_of(
     st.builds(Ready),
-    st.builds(Opened, st.integers(), st.lists(readings, max_size=2).map(tuple), st.none() | failures),
+    st.builds(Opened, numbers, st.lists(readings, max_size=2).map(tuple), st.none() | failures),
     st.builds(OwnTexts, st.lists(readings, max_size=2).map(tuple)),
     st.builds(PageRead, readings),
     st.builds(SearchableMade),
     st.builds(Failed, failures, st.text(max_size=20), st.booleans()),
-    st.builds(Raised, st.text(max_size=20), st.none() | st.integers()),
+    st.builds(Raised, st.text(max_size=20), st.none() | numbers),
 )
 
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.floats()
-    | st.text(max_size=8)
-    | st.binary(max_size=8),
+    st.none() | st.booleans() | numbers | st.floats() | st.text(max_size=8) | st.binary(max_size=8),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=20,
 )
