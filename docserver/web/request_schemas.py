@@ -204,7 +204,8 @@ class ListQuery(Strict):
     @pre_load
     def _lower_content_type(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
         # Media types have no case (RFC 9110, 8.3.1).
-        return {**data, "content_type": data["content_type"].lower()} if "content_type" in data else data
+        content_type = data.get("content_type")
+        return {**data, "content_type": content_type.lower()} if isinstance(content_type, str) else data
 
     @validates_schema
     def _check_cursor(self, data: Mapping[str, Any], **_: Any) -> None:
