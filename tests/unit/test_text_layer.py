@@ -34,6 +34,7 @@ from tests.support.samples.pdf_layers import (
     shifted,
     with_mapping,
 )
+from tests.support.samples.pictures import picture
 from tests.support.text_layers import DPI, layer, opened, whole_layer
 
 
@@ -187,6 +188,13 @@ def test_a_page_whose_text_is_drawn_as_outlines_is_rejected() -> None:
 
 def test_outlines_have_to_be_read_beside_the_text() -> None:
     data = pdf(both(lines(PROSE), outlines(PROSE, x=72, y=300, width=430)))
+
+    assert beside_patches(data) == "\n".join(PROSE)
+
+
+def test_a_scanned_line_that_runs_upwards_has_to_be_read_beside_the_text() -> None:
+    stamp = picture("RECEIVED 14 MARCH").rotate(90, expand=True)
+    data = pdf(both(lines(PROSE), image(stamp, x=480, y=300, width=16, height=16 * stamp.height / stamp.width)))
 
     assert beside_patches(data) == "\n".join(PROSE)
 

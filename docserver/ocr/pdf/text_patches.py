@@ -19,7 +19,8 @@ MIN_EDGE_SHARE = 0.14
 both kinds, ruled lines have one kind, and dashed lines have fewer."""
 
 MIN_RUN = 4
-"""Fewest text cells side by side that count as a word. Corners of boxes and markers in charts are single cells."""
+"""Fewest text cells in a row or in a column that count as a word. Corners of boxes and markers in charts are single
+cells."""
 
 MIN_BACKGROUND_SHARE = 0.35
 """Smallest share of an image that has about the same grey level, its background. Paper, print and charts have more,
@@ -192,13 +193,17 @@ def _is_photograph(drawn: Image.Image, rect: Rect, *, scale: float) -> bool:
 
 
 def _runs(cells: Image.Image) -> Image.Image:
-    """The white cells that belong to a run of at least MIN_RUN white cells in a row."""
+    """The white cells that belong to a run of at least MIN_RUN white cells, in a row or in a column."""
+    return ImageChops.lighter(_runs_along(cells, 1, 0), _runs_along(cells, 0, 1))
+
+
+def _runs_along(cells: Image.Image, x: int, y: int) -> Image.Image:
     starts = cells
     for step in range(1, MIN_RUN):
-        starts = ImageChops.darker(starts, ImageChops.offset(cells, -step, 0))
+        starts = ImageChops.darker(starts, ImageChops.offset(cells, -step * x, -step * y))
     runs = starts
     for step in range(1, MIN_RUN):
-        runs = ImageChops.lighter(runs, ImageChops.offset(starts, step, 0))
+        runs = ImageChops.lighter(runs, ImageChops.offset(starts, step * x, step * y))
     return runs
 
 

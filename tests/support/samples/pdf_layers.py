@@ -173,7 +173,8 @@ def in_subset_font(texts: Sequence[str]) -> Draw:
 
 def in_unmapped_font(texts: Sequence[str], *, x: float, top: float) -> Draw:
     """Lines in a font that is embedded and numbers its letters as they come; `without_mapping` takes their meaning."""
-    pdfmetrics.registerFont(TTFont("Numbered", "Vera.ttf", asciiReadable=False))
+    # Use another file than in_subset_font: two fonts of one file would share how their letters are numbered.
+    pdfmetrics.registerFont(TTFont("Numbered", "VeraBd.ttf", asciiReadable=False))
 
     def draw(canvas: Canvas) -> None:
         canvas.setFont("Numbered", 11)
