@@ -269,12 +269,13 @@ answers.put = answer
 
 
 @pytest.mark.parametrize("attack", ["fill", "begin", "answer_before_the_call", "hang_up"])
-async def test_nothing_on_its_pipes_puts_a_traceback_into_the_log_or_costs_another_page(
+async def test_nothing_on_its_pipes_puts_a_traceback_into_the_log_or_outlasts_its_process(
     attack: str, make_slot: Callable[..., Slot], source: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     slot = make_slot()
     before = executor_threads()
     await inside(slot, ON_PIPES.replace("{attack}", attack))
+    attacker = child_of(slot)
     set_page_timeout(slot, 3.0)
 
     result = await read(slot, source)
@@ -284,6 +285,7 @@ async def test_nothing_on_its_pipes_puts_a_traceback_into_the_log_or_costs_anoth
         DocumentErrorCode.ENGINE_CRASHED,
         DocumentErrorCode.PAGE_TIMEOUT,
     )
+    await until(lambda: not alive(attacker))
     await assert_reads(slot, source)
     await slot.close()
     assert executor_threads() == before
