@@ -106,6 +106,9 @@ SHOWING: dict[str, Draw] = {
     "over a picture": both(picture(255, x=60, y=590, width=200, height=30), lines([SEEN], top=600)),
     "white on black": both(bar(60, 590, 200, 30), state(lambda canvas: canvas.setFillGray(1), lines([SEEN], top=600))),
     "in a form": in_form(lines([SEEN], top=600)),
+    "white on pale grey": both(
+        bar(60, 590, 200, 30, grey=0.93), state(lambda canvas: canvas.setFillGray(1), lines([SEEN], top=600))
+    ),
     "half transparent": state(lambda canvas: canvas.setFillAlpha(0.4), lines([SEEN], top=600)),
     "as outlines": state(lambda canvas: canvas._code.append("1 Tr"), lines([SEEN], top=600)),
     "in a clip path": state(clipped(0, 590, 500, 40), lines([SEEN], top=600)),

@@ -93,7 +93,8 @@ class _Sight:
             # Some letters are lighter than what is behind them. They have little or no contrast with white paper.
             ink = ImageChops.lighter(ink, drawing.ink_without(others, on_black=True))
         self._solid = ink.point([255 * (level >= SOLID_INK) for level in range(256)])
-        self._hidden = ImageChops.subtract(self._solid, is_visible)
+        # What is covered makes no difference at all. Pale letters make a small one.
+        self._hidden = ImageChops.subtract(self._solid, self._contrast.point([0] + [255] * 255))
         self._has_hidden = self._hidden.getbbox() is not None
 
     def shows(self, word: Candidate) -> bool:
