@@ -24,9 +24,9 @@ from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.placement import PagePlacement, text_of
 from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
-from docserver.ocr.pdf.seen_words import Candidate, seen
 from docserver.ocr.pdf.text_patches import TextPatches, is_blank, is_mark
 from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage
+from docserver.ocr.pdf.visible_words import Candidate, visible
 
 MAX_CROOKED_SHARE = 0.1
 """Largest share of words that are neither horizontal nor vertical, or are mirrored. A stamp across a page has less."""
@@ -157,8 +157,10 @@ def read(document: Any, *, page: int, dpi: int, max_pixels: int) -> TextLayer:
         candidates = _candidates(words, text_page=text_page, to_pixels=to_pixels, scale=whole.width / width)
     finally:
         text_page.close()
-    visible = itertools.compress(words, seen(candidates, whole=whole, drawing=drawing, objects=objects))
-    exact, patches = _judged(list(visible), whole=whole, images=objects.images, to_pixels=to_pixels)
+    is_visible = visible(candidates, whole=whole, drawing=drawing, objects=objects)
+    exact, patches = _exact_and_unread(
+        list(itertools.compress(words, is_visible)), whole=whole, images=objects.images, to_pixels=to_pixels
+    )
     return TextLayer(exact, to_pixels, used_dpi, patches)
 
 
@@ -189,7 +191,7 @@ def _candidates(
     ]
 
 
-def _judged(
+def _exact_and_unread(
     words: Sequence[OwnWord], *, whole: Image.Image, images: Sequence[Rect], to_pixels: PointsToPixels
 ) -> tuple[tuple[OwnWord, ...], TextPatches | None]:
     """The words that are exact, and what has to be read. Raises TextLayerRejected if the page needs OCR alone."""

@@ -11,7 +11,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf import seen_words
+from docserver.ocr.pdf import visible_words
 from tests.support.samples.pdf_layers import PROSE, Draw, both, cmap, lines, pdf
 from tests.support.text_layers import whole_layer
 
@@ -182,7 +182,7 @@ def test_words_in_a_layer_that_is_off_are_left_out_also_where_they_cross_others(
 
 
 @pytest.mark.parametrize(("level", "text"), [(0, SEEN), (1, f"{HIDDEN} {SEEN}")])
-def test_a_soft_mask_decides_which_words_are_seen(level: int, text: str) -> None:
+def test_a_soft_mask_decides_which_words_are_visible(level: int, text: str) -> None:
     def resources(made: Pdf) -> Dictionary:
         group = Dictionary(S=Name.Transparency, CS=Name.DeviceGray, I=True)
         masking = form(made, f"{level} g 0 0 595 842 re f", Group=group)
@@ -272,7 +272,7 @@ def test_a_word_and_its_shadow_are_one_word(degrees: int, offset: float) -> None
 
 
 def test_a_page_with_too_many_words_in_one_place_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seen_words, "MAX_WORDS_IN_SQUARE", 3)
+    monkeypatch.setattr(visible_words, "MAX_WORDS_IN_SQUARE", 3)
 
     with pytest.raises(TextLayerRejected, match="too many words in one place"):
         text_of(pdf(lines(["a b c d e f g h"])))

@@ -1,4 +1,4 @@
-"""Child side: decides which words of a text layer one sees on the page, by drawing the page with and without them."""
+"""Child side: decides which words of a text layer are visible, by drawing the page with and without them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,26 +58,28 @@ class Candidate:
     """True if PDFium may draw nothing for it, though other viewers do. Then it counts as visible."""
 
 
-def seen(words: Sequence[Candidate], *, whole: Image.Image, drawing: PageDrawing, objects: PageObjects) -> list[bool]:
-    """For each word, True if one sees it on the page. `whole` is the drawing of the whole page.
+def visible(
+    words: Sequence[Candidate], *, whole: Image.Image, drawing: PageDrawing, objects: PageObjects
+) -> list[bool]:
+    """For each word, True if it is visible on the page. `whole` is the drawing of the whole page.
 
-    A word that is drawn twice in the same place is seen once. Raises TextLayerRejected if too many words overlap.
+    Of a word that is drawn twice in the same place, one is visible. Raises TextLayerRejected if too many words overlap.
     """
     repeats, conflicts = _overlaps(words)
     layers = _layers(conflicts)
-    sights = [
-        _Sight(whole, drawing=drawing, objects=objects, texts=texts)
+    visibilities = [
+        _Visibility(whole, drawing=drawing, objects=objects, texts=texts)
         for texts in _texts_of_layers(objects.texts, layers)
     ]
-    visible = [word.may_lack_font or sights[layers.get(word.address, 0)].shows(word) for word in words]
+    result = [word.may_lack_font or visibilities[layers.get(word.address, 0)].shows(word) for word in words]
     for index, earlier in repeats:
         # The earlier word may itself be hidden, as under a second text that says the same.
-        if visible[earlier]:
-            visible[index] = False
-    return visible
+        if result[earlier]:
+            result[index] = False
+    return result
 
 
-class _Sight:
+class _Visibility:
     """What is visible of some text objects."""
 
     def __init__(
