@@ -12,7 +12,8 @@ from aiohttp import web
 
 from docserver.settings import Settings, SettingsError, variable
 from docserver.web.admission import Admission
-from docserver.web.connections import Connection, Connections
+from docserver.web.connection_limits import Connections
+from docserver.web.connections import Connection
 from docserver.web.hosts import AllowedHosts
 
 log = logging.getLogger("docserver.api")

@@ -11,7 +11,7 @@ import pytest
 
 from docserver.resources import Resources
 from docserver.web import connections
-from docserver.web.connections import CLIENTS_AT_LEAST
+from docserver.web.connection_limits import CLIENTS_AT_LEAST
 from docserver.web.listener import Listener
 from tests.support.client import Client, MakeClient, post, upload
 from tests.support.listeners import Serve, ask, busy, port_of

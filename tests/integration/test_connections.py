@@ -14,7 +14,7 @@ from docserver.resources import Resources
 from docserver.settings import Settings, SettingsError
 from docserver.web import connections
 from docserver.web.app import make_app
-from docserver.web.connections import OTHER_DESCRIPTORS
+from docserver.web.connection_limits import OTHER_DESCRIPTORS
 from docserver.web.listener import listening
 from docserver.web.starting import Progress, make_starting_app
 from tests.support.listeners import Serve, ask, busy, port_of

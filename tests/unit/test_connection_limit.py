@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from docserver.web.connections import OTHER_DESCRIPTORS, RESERVE, _limit
+from docserver.web.connection_limits import OTHER_DESCRIPTORS, RESERVE, _limit
 
 FEW = RESERVE + OTHER_DESCRIPTORS + 20
 
