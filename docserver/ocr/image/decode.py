@@ -1,6 +1,5 @@
 """Child side: counts the pages of picture files, and decodes them with Pillow into modes that Tesseract accepts."""
 
-import errno
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,7 +14,8 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image import heif_kinds, jpeg2000, jpeg_kinds, tiff_samples
+from docserver.ocr.image import jpeg2000, tiff_samples
+from docserver.ocr.image.decoder_errors import errors_as_unreadable
 from docserver.ocr.image.modes import MIN_CONTRAST, readable
 from docserver.ocr.image.tiff_directories import Directories
 from docserver.ocr.image.tiff_layout import Layout
@@ -49,9 +49,6 @@ CREDIBLE_DPI = range(70, 2401)
 FAX_PIXEL_HEIGHT = (1.5, 2.5)
 """Range for the height of a fax's pixels divided by their width: 2.08 at 204 by 98 dots per inch, 2 at 200 by 100."""
 
-UNSUPPORTED_WORDS = ("unsupported", "not supported", "unable to determine image mode")
-"""What messages of decoders contain if a file is sound, but they do not know its kind."""
-
 TIFF = "image/tiff"
 JPEG_2000 = "image/jp2"
 
@@ -81,7 +78,7 @@ def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: i
         with _opened(source, content_type) as image:
             check_size(*image.size, max_pixels=max_pixels)
         return 1
-    with Path(source).open("rb") as file, _faults_of_the_file():
+    with Path(source).open("rb") as file, errors_as_unreadable():
         directories = Directories(file)
         pages = _pages(directories, source, most=max_pages + 1, max_pixels=max_pixels)
         if len(pages) > max_pages:
@@ -112,7 +109,7 @@ def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Pic
 
 
 def _decode_tiff(source: str, *, page: int, max_pixels: int) -> Picture:
-    with Path(source).open("rb") as file, _faults_of_the_file():
+    with Path(source).open("rb") as file, errors_as_unreadable():
         directories = Directories(file)
         pages = _pages(directories, source, most=page, max_pixels=max_pixels)
         if page > len(pages):
@@ -145,7 +142,7 @@ def _pages(directories: Directories, source: str, *, most: int, max_pixels: int)
         return offsets[:most]
     copies = set()
     for small, large in permutations(offsets, 2):
-        with suppress(Unreadable), _faults_of_the_file():
+        with suppress(Unreadable), errors_as_unreadable():
             if _layout(directories, small).may_be_a_copy_of(_layout(directories, large)):
                 reduced, full = (
                     _decode_directory(directories, offset, source, max_pixels=max_pixels).image.convert("L")
@@ -218,49 +215,10 @@ def _opened(source: str, content_type: str) -> Iterator[Image.Image]:
     # Pass a file and not a path: Pillow maps a path into memory, and then misreads turned TIFFs (seen in 13.0.0).
     with (
         Path(source).open("rb") as file,
-        _faults_of_the_file(file, content_type),
+        errors_as_unreadable(file, content_type),
         Image.open(file, formats=formats) as image,
     ):
         yield image
-
-
-@contextmanager
-def _faults_of_the_file(file: BinaryIO | None = None, content_type: str = "") -> Iterator[None]:
-    """Turn an error of a decoder into Unreadable. The header of the file may tell that it is only unusual."""
-    try:
-        yield
-    except (Unreadable, MemoryError):
-        raise
-    # For a broken file, decoders may raise almost any exception.
-    except Exception as error:
-        # Only errors of the operating system have an errno, such as that of a full disk. They are not the document's
-        # fault, except EINVAL: it means that the document contains an impossible file offset.
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-            raise
-        message = str(error).lower()
-        kind = file and _unusual_kind(file, content_type)
-        if kind:
-            code, text = DocumentErrorCode.UNSUPPORTED, f"The file is {kind}, which cannot be read."
-        elif any(word in message for word in UNSUPPORTED_WORDS):
-            code, text = DocumentErrorCode.UNSUPPORTED, "The picture is coded in a way that cannot be read."
-        elif isinstance(error, UnidentifiedImageError):
-            code, text = DocumentErrorCode.CORRUPT, "The picture cannot be opened: its header is broken."
-        elif "broken data stream" in message or "truncated" in message:
-            code, text = DocumentErrorCode.CORRUPT, "The picture is broken or incomplete."
-        else:
-            code, text = DocumentErrorCode.CORRUPT, "The picture is broken and cannot be decoded."
-        raise Unreadable(code, text, detail=repr(error)) from error
-
-
-def _unusual_kind(file: BinaryIO, content_type: str) -> str | None:
-    """What makes a sound file one that cannot be read; None if nothing does."""
-    if content_type == "image/jpeg":
-        return jpeg_kinds.unusual_kind(file)
-    if "HEIF" in PILLOW_FORMATS[content_type]:
-        return heif_kinds.unusual_kind(file)
-    if content_type == JPEG_2000 and len(channels := jpeg2000.depths(file)) > 4:
-        return f"a JPEG 2000 picture with {len(channels)} channels"
-    return None
 
 
 def _dpi(image: Image.Image) -> int | None:
