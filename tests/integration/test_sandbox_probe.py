@@ -1,12 +1,16 @@
 """What the server learns of the sandbox before it starts, on this system and on lesser ones."""
 
+import asyncio
 import logging
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docserver.ocr.sandbox.policy import NotConfined
+from docserver.ocr.server import sandbox_probe
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.settings import SandboxMode
 
@@ -67,6 +71,27 @@ async def test_a_probe_that_dies_means_no_sandbox(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(sys, "executable", str(python))
 
     assert (await probe_sandbox(SandboxMode.PREFER, slots=1)).detail == "no Landlock, no seccomp"
+
+
+async def test_a_probe_that_does_not_answer_is_killed_and_means_no_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -STOP $$\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setattr(sandbox_probe, "TIMEOUT_S", 0)
+    started: list[asyncio.subprocess.Process] = []
+    start = asyncio.create_subprocess_exec
+
+    async def remember(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        started.append(await start(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", remember)
+
+    assert (await probe_sandbox(SandboxMode.PREFER, slots=1)).detail == "no Landlock, no seccomp"
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
 
 
 async def test_a_sandbox_that_is_switched_off_is_reported_as_off() -> None:

@@ -1,5 +1,6 @@
 """Data directories that OCR processes could read are refused, under whatever name."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -114,3 +115,13 @@ def test_the_mounts_of_this_system_are_read() -> None:
     assert Path("/") in places
     assert Path("/proc") in places
     assert exposure._unescaped(r"/my\040data") == "/my data"
+
+
+def test_mounts_that_cannot_be_read_are_an_error_and_not_none(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+
+    with pytest.raises(PermissionError, match="mountinfo"):
+        refuse_exposed(data, models=MODELS)

@@ -67,3 +67,29 @@ def test_a_signal_while_the_program_is_being_loaded_ends_it_with_0_and_without_a
 
 def test_an_interrupted_command_leaves_no_traceback() -> None:
     assert ended("main._quarantine = interrupted", "quarantine", "list", "--embedded") == (130, "")
+
+
+def test_an_error_of_the_system_ends_it_with_a_line_that_names_the_file() -> None:
+    change = """
+async def refused(*_, **__):
+    raise PermissionError(13, "Permission denied", "/proc/self/mountinfo")
+
+main._quarantine = refused
+"""
+
+    status, output = ended(change, "quarantine", "list", "--embedded")
+
+    assert status == os.EX_UNAVAILABLE
+    assert "the system reports: Permission denied (/proc/self/mountinfo)" in output
+    assert "Traceback" not in output
+
+
+def test_originals_that_could_not_be_restored_make_a_command_fail() -> None:
+    change = """
+async def incomplete(*_, **__):
+    return False
+
+main._quarantine = incomplete
+"""
+
+    assert ended(change, "quarantine", "restore", "--all", "--embedded") == (1, "")

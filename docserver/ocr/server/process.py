@@ -100,8 +100,7 @@ class Child:
 
         Raises BrokenProcessPool, ChildFault, and OSError if the machine lacks a resource.
         """
-        assert self.process.pid is not None
-        self.watchdog = await self._enter_cgroup(self.process.pid, limits)
+        self.watchdog = await self._enter_cgroup(self.pid, limits)
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await _result(self.ready_answer)
@@ -114,7 +113,7 @@ class Child:
             raise
         try:
             self.scratch = os.open(
-                f"/proc/{self.process.pid}/root{limits.scratch}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+                f"/proc/{self.pid}/root{limits.scratch}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
             )
         except (FileNotFoundError, ProcessLookupError) as error:
             raise BrokenProcessPool("the OCR process or its scratch directory is gone") from error
@@ -130,18 +129,22 @@ class Child:
         return await Watchdog.start(pid)
 
     @property
+    def pid(self) -> int:
+        assert self.process.pid is not None, "the process has been started"
+        return self.process.pid
+
+    @property
     def dead(self) -> bool:
         """True if the process has ended or must end. Other processes of its group may still be running."""
         return self.exceeded is not None or self.answers.ended or self.process.exitcode is not None
 
     async def _watch(self, limits: Limits) -> None:
         """Kill the process when it and its descendants together use too much of a resource that no rlimit limits."""
-        assert self.process.pid is not None
         assert self.scratch is not None
         while self.exceeded is None:
             await asyncio.sleep(CHECK_INTERVAL_S)
             check = asyncio.create_task(
-                asyncio.to_thread(watchdog.exceeded_limit, self.process.pid, limits, scratch=self.scratch)
+                asyncio.to_thread(watchdog.exceeded_limit, self.pid, limits, scratch=self.scratch)
             )
             try:
                 self.exceeded = await asyncio.shield(check)
@@ -155,13 +158,10 @@ class Child:
     def kill(self) -> None:
         """Kill the process and everything that it has started, without waiting for their end."""
         self.answers.abandon()
-        if self.process.pid is None:
-            return
         # Kill the group even if its leader has ended already. If the process is just starting, it has no group yet.
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        with contextlib.suppress(ValueError):
-            self.process.kill()
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.kill()
 
     async def wait_until_gone(self) -> int | None:
         """Wait until the killed process, its group and its executor's thread have ended; returns the exit code."""
@@ -175,16 +175,14 @@ class Child:
             asyncio.to_thread(self.executor.shutdown, wait=True, cancel_futures=True)
         )
         _, late = await asyncio.wait({shutdown}, timeout=END_TIMEOUT_S)
-        if late or not await _group_is_gone(self.process.pid):
-            log.error("OCR process does not end", extra={"slot": self.slot, "pid": self.process.pid})
+        if late or not await _group_is_gone(self.pid):
+            log.error("OCR process does not end", extra={"slot": self.slot, "pid": self.pid})
         if self.scratch is not None:
             os.close(self.scratch)
             self.scratch = None
         if self.watchdog:
             await self.watchdog.stop()
-        with contextlib.suppress(ValueError):
-            return self.process.exitcode
-        return None
+        return self.process.exitcode
 
     async def _end_cgroup(self) -> None:
         """Kill also what has left the process group."""
@@ -220,10 +218,8 @@ def _kill_processes(executor: ProcessPoolExecutor) -> None:
         process.kill()
 
 
-async def _group_is_gone(group: int | None) -> bool:
+async def _group_is_gone(group: int) -> bool:
     """Wait until no member of a killed process group is running; False if that takes longer than END_TIMEOUT_S."""
-    if group is None:
-        return True
     for _ in range(round(END_TIMEOUT_S / GONE_POLL_S)):
         try:
             os.killpg(group, 0)
