@@ -133,6 +133,13 @@ def is_language(texts: Iterable[str]) -> bool:
     return _has_common_pairs(text) and _has_common_ideographs(text)
 
 
+def share_of_common_pairs(words: Iterable[str]) -> float:
+    """The share of the words' pairs of unequal letters that are common in some language."""
+    pairs = [pair for word in words for pair in map("".join, pairwise(word.lower())) if pair.isalpha()]
+    common = sum(pair[0] != pair[1] and pair in (_common_pairs(pair) or ()) for pair in pairs)
+    return common / max(len(pairs), 1)
+
+
 def _has_common_pairs(text: str) -> bool:
     pairs = _count_pairs(word for word in _WORD_OR_CODE.findall(text) if not _is_code(word))
     total = hits = other_scripts = 0

@@ -19,6 +19,7 @@ from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.comb_fields import comb_fields, joined
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels
 from docserver.ocr.pdf.drawing import PageDrawing
+from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.page_objects import PageObjects, collect
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.placement import PagePlacement, text_of
@@ -148,7 +149,7 @@ def read(document: Any, *, page: int, dpi: int, max_pixels: int) -> TextLayer:
         return TextLayer((), to_pixels, used_dpi, None)
     text_page = TextPage(pdf_page)
     try:
-        pdf_words = joined(list(text_page.words()), combs)
+        pdf_words = without_letter_spacing(joined(list(text_page.words()), combs), text_page)
         words = _painted_words(pdf_words, text_page=text_page, objects=objects, to_pixels=to_pixels)
         if not words and objects.images:
             raise TextLayerRejected("a picture without text")

@@ -1,0 +1,49 @@
+"""Words with wide spaces between their letters, which are not to be taken for single letters, and the opposite."""
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from tests.support.samples.pdf_layers import PROSE, Draw, both, lines, pdf
+from tests.support.text_layers import layer
+
+
+def spaced(text: str, *, by: float, turned: int = 0) -> Draw:
+    """Every letter drawn by itself, and moved to the right by so many points."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.saveState()
+        canvas.translate(300, 300)
+        canvas.rotate(turned)
+        x = 0.0
+        for letter in text:
+            if letter != " ":
+                canvas.drawString(x, 0, letter)
+            x += canvas.stringWidth(letter) + by
+        canvas.restoreState()
+
+    return draw
+
+
+def heading(draw: Draw) -> str:
+    text = layer(pdf(both(lines(PROSE), draw))).text
+    assert text.startswith("\n".join(PROSE))
+    return text.removeprefix("\n".join(PROSE)).strip()
+
+
+@pytest.mark.parametrize("turned", [0, 90, 270])
+@pytest.mark.parametrize("by", [4, 8])
+def test_letter_spaced_words_are_words(by: float, turned: int) -> None:
+    assert heading(spaced("ANNUAL REPORT OF 2023", by=by, turned=turned)) == "ANNUAL REPORT OF 2023"
+
+
+def test_words_typed_with_spaces_between_their_letters_are_words() -> None:
+    assert heading(lines(["T A B L E   O F   C O N T E N T S"], top=600)) == "TABLE OF CONTENTS"
+
+
+@pytest.mark.parametrize("text", ["1 1 0 0 1", "A B C", "A B C D E F", "I I I l l l x x x", "Y N Y N", "M T W T F S S"])
+def test_single_letters_and_numbers_stay_apart(text: str) -> None:
+    assert heading(lines([text], top=600)) == text
+
+
+def test_letters_at_the_heads_of_columns_stay_apart() -> None:
+    assert heading(spaced("NOTE", by=40)) == "N O T E"
