@@ -25,7 +25,7 @@ def unusual_kind(file: BinaryIO) -> str | None:
     while len(head := file.read(4)) == 4 and head[0] == 0xFF and head[1] != START_OF_SCAN:
         marker = head[1]
         if marker == 0xFF:
-            # a fill byte before the marker
+            # This is a fill byte before the marker.
             file.seek(-3, 1)
         elif marker in FRAMES:
             return FRAMES[marker]
@@ -33,9 +33,9 @@ def unusual_kind(file: BinaryIO) -> str | None:
             bits, components = file.read(1), file.read(5)[4:]
             if bits not in (b"", b"\x08"):
                 return f"a JPEG with {bits[0]} bits a channel"
-            return (
-                f"a JPEG with {components[0]} channels" if components not in (b"", b"\x01", b"\x03", b"\x04") else None
-            )
+            if components not in (b"", b"\x01", b"\x03", b"\x04"):
+                return f"a JPEG with {components[0]} channels"
+            return None
         else:
             file.seek(int.from_bytes(head[2:]) - 2, 1)
     return None

@@ -40,6 +40,9 @@ Array = npt.NDArray[Any]
 MAX_CHANNELS = 16
 """Most channels of a pixel. Pictures of satellites have hundreds, and no text."""
 
+MIN_SEGMENT_LIMIT = 1 << 20
+"""A strip or tile may have this many pixels even if a page may not: the last tiles of a picture exceed its size."""
+
 BLOCK_BITS = 1 << 24
 """Bits that are unpacked at a time, since each takes a byte of memory then."""
 
@@ -47,7 +50,6 @@ BLOCK_BITS = 1 << 24
 def decode(file: BinaryIO, layout: Layout, *, max_pixels: int) -> Image.Image:
     """The page in mode L, RGB, RGBA, CMYK or LAB, with 8 bits a channel. Raises Unreadable."""
     _check(layout, max_pixels=max_pixels)
-    channels = CHANNELS[layout.photometric]
     samples = np.zeros((layout.height, layout.width, layout.channels), layout.dtype.newbyteorder("="))
     for (top, left, channel), segment in _segments(file, layout):
         part = segment[: layout.height - top, : layout.width - left]
@@ -58,31 +60,35 @@ def decode(file: BinaryIO, layout: Layout, *, max_pixels: int) -> Image.Image:
             samples[rows, columns] = part
     if layout.photometric == PALETTE:
         return _coloured(samples[..., 0], layout.colours)
-    return _picture(to_eight_bits(samples, bits=layout.bits), layout, channels=channels)
+    return _picture(to_eight_bits(samples, bits=layout.bits), layout)
 
 
 def _check(layout: Layout, *, max_pixels: int) -> None:
     """Raise Unreadable unless the samples can be unpacked, in memory that is bounded by `max_pixels`."""
-    whole_bytes = layout.bits in (8, 16, 32, 64)
-    known = layout.bits <= 32 or layout.bits == 64
-    if layout.sample_format != UNSIGNED:
-        known = (
-            layout.sample_format in (SIGNED, FLOAT) and whole_bytes and (layout.sample_format, layout.bits) != (3, 8)
-        )
-    if layout.predictor == HORIZONTAL:
-        known = known and whole_bytes
-    elif layout.predictor == FLOATING_POINT:
-        known = known and layout.sample_format == FLOAT
-    elif layout.predictor != NO_PREDICTOR:
-        known = False
-    known = known and CHANNELS[layout.photometric] <= layout.channels <= MAX_CHANNELS
-    known = known and layout.segment_width * layout.segment_height <= max(max_pixels, 1 << 20)
-    if layout.compression in PICTURE_CODECS:
-        known = known and not layout.planar and layout.sample_format == UNSIGNED and whole_bytes
-    if not known:
+    fits = layout.segment_width * layout.segment_height <= max(max_pixels, MIN_SEGMENT_LIMIT)
+    if not (fits and _is_known(layout)):
         raise layout.unsupported()
     if layout.segment_width < 1 or layout.segment_height < 1:
         raise Unreadable(DocumentErrorCode.CORRUPT, "The picture is broken: its tiles have no area.")
+
+
+def _is_known(layout: Layout) -> bool:
+    whole_bytes = layout.bits in (8, 16, 32, 64)
+    samples = {
+        UNSIGNED: layout.bits <= 32 or layout.bits == 64,
+        SIGNED: whole_bytes,
+        FLOAT: whole_bytes and layout.bits > 8,
+    }
+    predictors = {NO_PREDICTOR: True, HORIZONTAL: whole_bytes, FLOATING_POINT: layout.sample_format == FLOAT}
+    return (
+        samples.get(layout.sample_format, False)
+        and predictors.get(layout.predictor, False)
+        and CHANNELS[layout.photometric] <= layout.channels <= MAX_CHANNELS
+        and (
+            layout.compression not in PICTURE_CODECS
+            or (layout.sample_format == UNSIGNED and whole_bytes and not layout.planar)
+        )
+    )
 
 
 def _segments(file: BinaryIO, layout: Layout) -> Iterator[tuple[tuple[int, int, int], Array]]:
@@ -102,13 +108,13 @@ def _segments(file: BinaryIO, layout: Layout) -> Iterator[tuple[tuple[int, int, 
         for left in range(0, layout.width, layout.segment_width)
     )
     for place, offset, size in zip(places, layout.offsets, sizes, strict=False):
-        # The last strip ends with the picture, tiles are always whole.
+        if size == 0:
+            # Programs leave out a tile that is empty.
+            continue
+        # The last strip ends with the picture, but tiles are always whole.
         rows = layout.segment_height
         if layout.segment_width == layout.width:
             rows = min(rows, layout.height - place[0])
-        if size == 0:
-            # left out because it is empty
-            continue
         file.seek(offset)
         data = file.read(min(size, file_size))
         if layout.compression in PICTURE_CODECS:
@@ -203,7 +209,8 @@ def _coloured(indices: Array, colours: tuple[int, ...]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(eight.T[indices]))
 
 
-def _picture(samples: npt.NDArray[np.uint8], layout: Layout, *, channels: int) -> Image.Image:
+def _picture(samples: npt.NDArray[np.uint8], layout: Layout) -> Image.Image:
+    channels = CHANNELS[layout.photometric]
     bands = [Image.fromarray(np.ascontiguousarray(samples[..., channel])) for channel in range(channels)]
     if layout.photometric == WHITE_IS_ZERO:
         bands = [band.point(lambda value: 255 - value) for band in bands]
