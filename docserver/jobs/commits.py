@@ -1,17 +1,14 @@
 """Finds out what became of a commit whose answer was lost."""
 
-import asyncio
 from uuid import UUID
 
 from docserver.database.connection import Database
 from docserver.database.tables import jobs
-from docserver.errors import DatabaseUnavailable
+from docserver.database.waiting import until_answered
 from docserver.model import Job
 
-CHECKS = 3
-"""How often the database is asked. It may be restarting, or take longer to commit than a statement waits for a lock."""
-
-PAUSE_S = 1.0
+PAUSES_S = (1.0, 1.0)
+"""Pauses between tries. The database may be restarting, or take longer to commit than a statement waits for a lock."""
 
 
 async def settled(db: Database, job_id: UUID) -> Job | None:
@@ -19,15 +16,12 @@ async def settled(db: Database, job_id: UUID) -> Job | None:
 
     Raises DatabaseUnavailable if the database gives no answer now either.
     """
-    for remaining in reversed(range(CHECKS)):
-        try:
-            async with db.session() as cur:
-                # The server may carry out the commit after its answer was lost. Until then it holds the lock, and a
-                # plain read would show the rows from before.
-                await jobs.lock(cur, job_id)
-                return await jobs.find(cur, job_id)
-        except DatabaseUnavailable:
-            if not remaining:
-                raise
-            await asyncio.sleep(PAUSE_S)
-    raise AssertionError("unreachable: the last round returns or raises")
+
+    async def locked() -> Job | None:
+        async with db.session() as cur:
+            # The server may carry out the commit after its answer was lost. Until then it holds the lock, and a plain
+            # read would show the rows from before.
+            await jobs.lock(cur, job_id)
+            return await jobs.find(cur, job_id)
+
+    return await until_answered(locked, pauses_s=PAUSES_S)

@@ -1,8 +1,7 @@
-"""What a start does when the database is away for a moment."""
+"""Work is repeated while the database is away for a moment."""
 
 import pytest
 
-from docserver.database import waiting
 from docserver.database.waiting import until_answered
 from docserver.errors import DatabaseUnavailable
 
@@ -20,15 +19,10 @@ class Work:
         return "done"
 
 
-@pytest.fixture(autouse=True)
-def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PAUSES_S", (0, 0))
-
-
 async def test_work_is_done_again_while_the_database_is_away() -> None:
-    assert await until_answered(Work(failures=2)) == "done"
+    assert await until_answered(Work(failures=2), pauses_s=(0, 0)) == "done"
 
 
 async def test_work_fails_if_the_database_stays_away() -> None:
     with pytest.raises(DatabaseUnavailable):
-        await until_answered(Work(failures=3))
+        await until_answered(Work(failures=3), pauses_s=(0, 0))
