@@ -1,4 +1,4 @@
-"""Turns for work that runs for few requests at a time; the others wait for a limited time. And whose turn it is."""
+"""Turns for work that only a few requests may do at the same time, and the client whose request is being served."""
 
 import asyncio
 from collections import Counter, deque

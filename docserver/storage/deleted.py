@@ -1,6 +1,6 @@
 """The ids of deleted documents, in the data directory's `deleted/`, for the case that an older database is restored.
 
-Each process appends to a file of its own for each day, so no two write to one file, also on a network file system.
+Each process appends to its own file, one for each day: on a network file system, no two may write to the same file.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Runs operations on the disk in threads, and tells their errors as errors of a request."""
+"""Runs operations on the disk in threads, and turns their errors into errors of a request."""
 
 import asyncio
 import logging

@@ -30,7 +30,7 @@ class Original(SharedFile):
         self._hashed = 0
 
     def read(self, size: int, offset: int) -> bytes:
-        """As of any shared file; raises ConnectionResetError before the end of a damaged one."""
+        """The bytes there. Raises ConnectionResetError instead of giving the last bytes of a damaged file."""
         piece = super().read(size, offset)
         if offset == self._hashed:
             self._digest.update(piece)

@@ -12,15 +12,15 @@ from docserver.ocr.pdf.text_patches import TextPatches
 from docserver.ocr.recognition.reader import Attempt
 
 MIN_LINE_CONFIDENCE, MIN_LINE_CONFIDENCE_IN_DRAWINGS = 70.0, 85.0
-"""Smallest confidence of a line that is taken. What OCR makes of a logo has less, print has 90. If OCR leaves much
-unread, most of what looks like text are the lines of a drawing, such as a map, and the second value is used."""
+"""Smallest confidence of a line that is taken. What OCR makes of a logo has less, print has 90. The second value is for
+a page with a drawing, such as a map, whose lines look like text."""
 
 MAX_UNREAD_SHARE = 0.0006
-"""Largest share of the page's area that may look like text, and still be none if OCR reads none there. A short word has
-more."""
+"""If OCR reads nothing in patches of at most this share of the page's area, they are no text. A short word has more."""
 
 DRAWING_FROM = 0.008
-"""Share of the page's area, as of one and a half lines of text. If more is left unread, the page has a drawing."""
+"""If OCR leaves patches of more than this share of the page's area unread, the page has a drawing. One and a half lines
+of text have this share."""
 
 MAX_UNREAD_CONFIDENCE = 99.0
 """Most confidence of a page that may have text which was not read."""

@@ -1,4 +1,4 @@
-"""Child side: tells HEIF files that are sound, but of a coding that libheif was built without. Decodes nothing."""
+"""Child side: recognises HEIF files that are sound, but whose coding this libheif cannot decode. Decodes nothing."""
 
 import re
 from typing import BinaryIO

@@ -1,4 +1,4 @@
-"""Child side: tells JPEGs that are sound, but of a kind that Pillow cannot decode. Decodes nothing."""
+"""Child side: recognises JPEGs that are sound, but of a kind that Pillow cannot decode. Decodes nothing."""
 
 from typing import BinaryIO
 

@@ -66,7 +66,9 @@ def _grey(image: Image.Image) -> Image.Image:
 def to_eight_bits(samples: npt.NDArray[Any], *, bits: int) -> npt.NDArray[np.uint8]:
     """Samples of any kind as numbers from 0 to 255.
 
-    Up to 8 bits, all are used. Of more, the highest number shows the range: 8, 10, 12 or 16 bits, or 0.0 to 1.0.
+    With up to 8 bits, white is the highest number that they can express. With more, files often use only
+    some of the bits, so white is the highest number of as many bits, 8 at least, as the samples need. Where no sample
+    is above 1, white is 1.
     """
     if samples.dtype == np.uint8 and bits == 8:
         return samples

@@ -1,4 +1,4 @@
-"""Child side: how the samples of a TIFF page are stored, and who can decode them. Decodes nothing."""
+"""Child side: how the samples of a TIFF page are stored, and whether Pillow can decode them. Decodes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -151,7 +151,7 @@ class Layout:
 
     @property
     def is_for_pillow(self) -> bool:
-        """True if Pillow decodes this, and rightly, or if nobody here does."""
+        """True if Pillow decodes this correctly, or if it has to report that nothing here can."""
         ordinary = self.bits == 8 if self.channels > 1 else self.bits in (1, 2, 4, 8)
         if ordinary and self.compression not in PICTURE_CODECS:
             simple = self.sample_format == UNSIGNED and not self.planar and len(self.extra) == 0

@@ -32,7 +32,7 @@ class PageDrawing:
             return self._drawn(annotations=True)
 
     def ink_without(self, objects: Iterable[Any], *, on_black: bool) -> Image.Image:
-        """The contrast with white or black paper of everything but these page objects and the annotations."""
+        """How much everything but these page objects and the annotations differs from white or black paper."""
         with _inactive(objects):
             if on_black:
                 return self._drawn(annotations=False, paper=BLACK)

@@ -9,7 +9,7 @@ from docserver.ocr.pdf.coordinates import Point, TurnedImage
 from docserver.ocr.pdf.reading_order import OrderedBlock, PlacedWord, order_words
 from docserver.typography import rise, runs_right_to_left, sink
 
-MAX_GUESSED_CONFIDENCE = 99.0
+MAX_RECOGNISED_CONFIDENCE = 99.0
 """Most confidence of a word that was recognised on a page with exact words, so that the two can be told apart."""
 
 LETTER_HEIGHT = 1.15
@@ -54,7 +54,7 @@ class PagePlacement:
                     baseline=baseline,
                     size=max(size * LETTER_HEIGHT, 1.0),
                     right_to_left=runs_right_to_left(word.text),
-                    confidence=min(word.confidence, MAX_GUESSED_CONFIDENCE),
+                    confidence=min(word.confidence, MAX_RECOGNISED_CONFIDENCE),
                 )
             )
 

@@ -33,7 +33,7 @@ MIN_SHIFT_GAIN = 0.15
 
 CODES_SHIFT_ALLOWANCE = 2.0
 """This number, divided by the square root of the number of pairs, is how much more a shift may gain where the text is
-not only words. Abbreviations and numbers of parts have any pairs, and one of 25 shifts suits them by chance."""
+not only words. Abbreviations and part numbers may have any pairs, so one of the 25 shifts may suit them by chance."""
 
 MAX_ABBREVIATION_LETTERS = 5
 """Most letters of a word in capitals that may be an abbreviation. Abbreviations have pairs that no language has."""
@@ -153,7 +153,7 @@ def _has_common_pairs(text: str) -> bool:
     if total >= MIN_PAIRS and hits >= UNSHIFTED_COMMON_SHARE * total:
         return True
     if (total >= other_scripts and _is_shifted(pairs)) or _is_shifted(
-        # Numbers of parts have the same letters again and again.
+        # Part numbers repeat the same letters.
         _count_pairs(set(_LETTERS.findall(text))),
         allowance=CODES_SHIFT_ALLOWANCE,
     ):
@@ -166,7 +166,7 @@ def _has_common_pairs(text: str) -> bool:
 
 
 def _is_code(word: str) -> bool:
-    """True if the word may be an abbreviation, or a number of a part or a customer."""
+    """True if the word may be an abbreviation, or the number of a part or a customer."""
     return not word.isalpha() or (len(word) <= MAX_ABBREVIATION_LETTERS and word.isupper())
 
 

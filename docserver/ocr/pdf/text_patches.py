@@ -58,7 +58,7 @@ class TextPatches:
     words: tuple[Rect, ...]
     """The words that the text layer has."""
     unmapped: tuple[Rect, ...]
-    """The words whose letters have no meaning."""
+    """The words with letters that have no Unicode mapping."""
     _cell: float
     """Side of a cell in pixels of the picture."""
 
@@ -70,7 +70,7 @@ class TextPatches:
         cell = CELL * width / drawn.width
         words = tuple(words)
         cells = _text_cells(drawn)
-        _explain(cells, words, cell)
+        _clear(cells, words, cell)
         for image in images:
             if _is_photograph(drawn, image, scale=CELL / cell):
                 ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in image), fill=0)
@@ -100,7 +100,7 @@ class TextPatches:
         """What is left to be read after these words have been read."""
         cells = self._cells.copy()
         rects = list(words)
-        _explain(cells, rects, self._cell)
+        _clear(cells, rects, self._cell)
         unmapped = tuple(rect for rect in self.unmapped if not _any_in(rects, rect))
         return replace(self, _cells=_runs(cells), unmapped=unmapped)
 
@@ -171,7 +171,7 @@ def _text_cells(drawn: Image.Image) -> Image.Image:
     return ImageChops.darker(vertical, horizontal).point(is_text)
 
 
-def _explain(cells: Image.Image, words: Iterable[Rect], cell: float) -> None:
+def _clear(cells: Image.Image, words: Iterable[Rect], cell: float) -> None:
     """Make the cells of these words black."""
     draw = ImageDraw.Draw(cells)
     for left, top, right, bottom in words:

@@ -1,4 +1,4 @@
-"""Child side: whether what Tesseract read in a picture is text at all. Tesseract also reads nonsense in patterns."""
+"""Child side: decides whether what Tesseract read in a picture is text. Tesseract also reads nonsense in patterns."""
 
 from docserver.layout import words_of
 from docserver.ocr.recognition.tesseract import Recognised
@@ -19,7 +19,7 @@ FEW_WORDS = 4
 
 
 def shows_text(recognised: Recognised) -> bool:
-    """True if Tesseract is sure of some words, and of more than it is in patterns."""
+    """True if Tesseract is sure of more of the text than it is of what it reads in patterns."""
     letters, sure = 0, 0
     for word in words_of(recognised.blocks):
         letters += len(word.text)
@@ -29,5 +29,5 @@ def shows_text(recognised: Recognised) -> bool:
 
 
 def is_nonsense(recognised: Recognised) -> bool:
-    """True if a text of many words shows no text."""
+    """True if this is more than a few words, and they are not text."""
     return sum(1 for _ in words_of(recognised.blocks)) > FEW_WORDS and not shows_text(recognised)

@@ -41,7 +41,7 @@ UNSURE_BELOW = 60.0
 the other side of the sheet."""
 
 MIN_GAIN_IF_MIRRORED = 15.0
-"""A text shows through if its mirror image is read with so much more confidence. It is 30 to 50 for such texts."""
+"""A text shows through if its mirror image is read with this much more confidence. It is 30 to 50 for such texts."""
 
 
 @dataclass(frozen=True, slots=True)
