@@ -132,7 +132,7 @@ def test_of_a_pattern_only_samples_are_read_in_the_other_directions() -> None:
 
     first, *others = (width * height for width, height in tesseract.pictures)
     assert attempt.recognised == NOTHING
-    assert len(others) == 3
+    assert others
     assert max(others) < first / 2
 
 
