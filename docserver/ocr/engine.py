@@ -120,12 +120,12 @@ async def _output_of(*command: str) -> str:
     try:
         async with asyncio.timeout(TIMEOUT_S):
             output, _ = await process.communicate()
-    except BaseException as error:
-        process.kill()
-        await process.wait()
-        if isinstance(error, TimeoutError):
-            raise EngineMissing(f"tesseract did not answer within {TIMEOUT_S:g} seconds") from error
-        raise
+    except TimeoutError as error:
+        raise EngineMissing(f"tesseract did not answer within {TIMEOUT_S:g} seconds") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise EngineMissing(f"tesseract ended with {process.returncode}; reinstall: tesseract-ocr")
     return output.decode(errors="replace")

@@ -1,12 +1,14 @@
 """What stops the embedded servers before they start: each is told in one sentence that says where."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from docserver.embedded import locks, programs, redis, server, sockets
+from docserver.embedded import locks, mariadb, programs, redis, server, sockets
 from docserver.embedded.locks import opened
 from docserver.embedded.programs import Programs
 from docserver.embedded.server import EmbeddedError, Server, failure, log_file
@@ -121,3 +123,77 @@ async def test_a_server_that_never_answers_is_an_error_and_one_that_does_not_sto
     assert process._process
     assert process._process.returncode == -signal.SIGKILL
     assert "server killed: it did not stop in time" in caplog.messages
+
+
+def failing(tmp_path: Path, *command: str) -> Server:
+    """A server that has no socket and whose directories cannot be made."""
+
+    def refuse() -> None:
+        raise EmbeddedError("the directory is gone")
+
+    async def answers(*_: object) -> bool:
+        return False
+
+    return Server(
+        name="failing",
+        directory=tmp_path,
+        socket=tmp_path / "socket",
+        lock=0,
+        command=command,
+        is_answering=answers,
+        prepare=refuse,
+    )
+
+
+async def test_a_running_server_whose_directories_cannot_be_made_again_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "CHECK_S", 0)
+    running = failing(tmp_path)
+    process = running._process = await asyncio.create_subprocess_exec("sleep", "600", start_new_session=True)
+
+    await running._end(process)
+
+    assert "server may fail" in caplog.messages
+    assert "server stopped: its socket was removed" in caplog.messages
+    assert process.returncode
+
+
+async def test_a_server_that_ran_for_long_is_restarted_after_the_shortest_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "STABLE_S", -1)
+    monkeypatch.setattr(server, "MIN_PAUSE_S", 0)
+    running = failing(tmp_path)
+    ends = iter([0, 0, 0])
+
+    async def end(_: object) -> int:
+        if (code := next(ends, None)) is None:
+            running._process = None
+            return 0
+        return code
+
+    running._process = Mock()
+    monkeypatch.setattr(running, "_end", end)
+    monkeypatch.setattr(running, "start", AsyncMock())
+
+    await running.supervise()
+
+    pauses = [vars(record)["pause_s"] for record in caplog.records if record.message == "server ended by itself"]
+    assert pauses == [0] * 4
+
+
+async def test_a_database_that_does_not_make_its_directory_in_time_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mariadb, "START_S", 0)
+    monkeypatch.setattr(mariadb, "_command", lambda *_: ["sleep", "600"])
+    monkeypatch.setattr(mariadb, "kill", kill := AsyncMock(side_effect=server.kill))
+    installed = Programs(mariadbd="mariadbd", redis="redis-server", setpriv="setpriv", share=tmp_path)
+
+    with pytest.raises(EmbeddedError, match="did not make its data directory within 0 s"):
+        await mariadb._make(installed, tmp_path / "mysql", tmp_path, lock=0)
+
+    assert kill.await_args is not None
+    assert kill.await_args.args[0].returncode == -signal.SIGKILL
+    assert not (tmp_path / "mysql").exists()

@@ -1,6 +1,12 @@
 """Requests that go wrong in ways that a client or the service seldom causes, without a server."""
 
 import asyncio
+import errno
+import socket
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
@@ -11,11 +17,17 @@ from aiohttp.test_utils import make_mocked_request
 from marshmallow import ValidationError
 
 from docserver.errors import NotFound, Unavailable, UnsupportedMedia
-from docserver.formats import result_writer
+from docserver.formats import TEXT_FORMATS, render_process, result_writer
+from docserver.formats.result_writer import ResultWriter
+from docserver.room import UNLIMITED
+from docserver.settings import Settings
 from docserver.web import middleware, openapi, problems
+from docserver.web.downloads import LowestSpeed, pieces
 from docserver.web.handlers import common
 from docserver.web.keys import RESOURCES
+from docserver.web.listener import Listener
 from docserver.web.request_schemas import RetryOptions
+from tests.support.pages import JOB
 
 
 def request(path: str = "/", **headers: str) -> web.Request:
@@ -80,3 +92,58 @@ async def test_a_request_that_takes_too_long_ends(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Unavailable, match="takes too long"):
         async with result_writer._in_time():
             await asyncio.Event().wait()
+
+
+async def test_an_address_that_is_taken_is_an_error_of_the_system() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = replace(Settings(), host="127.0.0.1", port=taken.getsockname()[1])
+
+        with pytest.raises(OSError) as caught:
+            await Listener(settings)._bind()
+
+    assert caught.value.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize("left", [0, 900_000])
+async def test_a_client_that_reads_fast_enough_is_watched_on_and_another_is_cut_off(left: int) -> None:
+    transport: Any = Mock()
+    lowest = LowestSpeed(silence_s=60)
+    transport.get_write_buffer_size.return_value = 900_000
+    lowest.watch(transport)
+
+    transport.get_write_buffer_size.return_value = left
+    lowest._check(transport)
+
+    assert transport.abort.called == (left > 0)
+    lowest.stop()
+
+
+async def test_a_file_that_has_become_shorter_breaks_off_its_download() -> None:
+    rest = iter([b"abc", b""])
+
+    with pytest.raises(ConnectionResetError):
+        async for piece in pieces(lambda *_: next(rest), part=range(10)):
+            assert piece == b"abc"
+
+
+async def test_where_no_process_can_be_started_no_large_result_is_made(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+    with pytest.raises(Unavailable, match="could not be made"):
+        await render_process._start(0)
+
+    assert caplog.messages == ["no process for a result"]
+
+
+async def test_a_result_that_takes_a_while_is_written_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(result_writer, "TINY_WORK", -1)
+    monkeypatch.setattr(result_writer, "_in_memory", lambda *_: threading.current_thread().name)
+    writer = ResultWriter(scratch=tmp_path, room=UNLIMITED, max_bytes=1)
+
+    assert str(await writer.write_small(TEXT_FORMATS["txt"], JOB, [])).startswith("result")
+
+    await writer.aclose()
