@@ -1,4 +1,4 @@
-"""Limits on clients that read their answers slowly: a lowest speed for each answer, and a longest time for large ones.
+"""Sends files, with limits on slow clients: a lowest speed for each answer, and a longest time for large ones.
 
 The limits are those of uploads: DOCSERVER_BODY_TIMEOUT_S, DOCSERVER_UPLOAD_TIMEOUT_S, and MIN_BYTES_PER_S.
 """

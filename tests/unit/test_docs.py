@@ -1,5 +1,6 @@
 """What the documentation says is there is there, and what there is is documented."""
 
+import itertools
 import re
 import tomllib
 from dataclasses import fields
@@ -93,6 +94,15 @@ def test_the_layers_of_the_architecture_are_those_of_the_import_contracts() -> N
     positions = [page.find(f"\n{layer}") for layer in layers]
     assert -1 not in positions
     assert positions == sorted(positions)
+
+
+@pytest.mark.parametrize("room", ["ocr/image", "ocr/pdf", "ocr/recognition", "storage", "web"])
+def test_the_architecture_names_each_module_of_a_large_room(room: str) -> None:
+    rows = (ROOT / "docs" / "architecture.md").read_text().partition(f"| `docserver/{room}/` |")[2].splitlines()
+    named = re.findall(r"`(\w+)`", rows[0] + "".join(itertools.takewhile(lambda row: row.startswith("| |"), rows[1:])))
+
+    modules = [path.stem for path in (ROOT / "docserver" / room).glob("*.py") if path.stem != "__init__"]
+    assert sorted(named) == sorted(modules)
 
 
 def test_each_decision_is_in_the_index() -> None:
