@@ -121,7 +121,7 @@ def test_a_blank_sheet_is_read_once() -> None:
     attempt = attempt_on(ruled(step=14, shade=170, squared=True), tesseract)
 
     assert tesseract.pictures == [(WIDTH, HEIGHT)]
-    assert attempt.recognised == NOTHING
+    assert (attempt.recognised, attempt.left_out) == (NOTHING, False)
 
 
 def test_of_a_pattern_only_samples_are_read_in_the_other_directions() -> None:
@@ -152,7 +152,8 @@ def test_a_text_that_shows_through_from_the_other_side_is_not_given() -> None:
         for shade in (225, 20)
     )
 
-    assert faint.recognised == NOTHING
+    assert (faint.recognised, faint.left_out) == (NOTHING, True)
+    assert not dark.left_out
     assert dark.recognised.text == unsure.text
 
 

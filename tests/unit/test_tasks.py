@@ -142,3 +142,13 @@ def test_a_searchable_pdf_is_made_of_pictures_and_of_pdfs(content_type: str, whi
 
     with pikepdf.open(tmp_path / request.result_file) as pdf:
         assert len(pdf.pages) == 1
+
+
+def test_a_page_whose_text_was_left_out_needs_review(white: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = (10, 10, 20, 20)
+    nonsense = Line(box, (Word("i", box, 90.0),) * 30)
+    reads(monkeypatch, "i", (Block(box, (Paragraph(box, (nonsense,)),)),))
+
+    reading = tasks.read_page(ReadPage(content_type=PNG, page=1, options=Options("eng")), white, LIMITS)
+
+    assert (reading.text, reading.needs_review) == ("", True)

@@ -157,7 +157,7 @@ def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Read
         text=recognised.text,
         layout=pack_blocks(recognised.blocks),
         languages=attempt.languages,
-        needs_review=_needs_review(recognised, picture, below=review_below),
+        needs_review=attempt.left_out or _needs_review(recognised, picture, below=review_below),
     )
 
 

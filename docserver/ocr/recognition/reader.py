@@ -54,6 +54,8 @@ class Attempt:
     """Degrees clockwise by which the original page must be turned to be upright."""
     languages: str
     """The model or models that were used, joined by `+`."""
+    left_out: bool = False
+    """True if something was read and left out, because it is nonsense or shows through from the other side."""
 
     @property
     def weight(self) -> float:
@@ -193,7 +195,8 @@ class PageReader:
 
 
 def _nothing(languages: str) -> Attempt:
-    return Attempt(NOTHING, 0, languages)
+    """The result for a page whose text is left out."""
+    return Attempt(NOTHING, 0, languages, left_out=True)
 
 
 def _better(first: Attempt, second: Attempt) -> Attempt:
