@@ -17,7 +17,6 @@ import pytest
 from docserver.errors import StorageFull, StorageUnavailable, TooLarge
 from docserver.room import Room
 from docserver.sniff import HEAD_BYTES
-from docserver.storage import Received, comparing
 from docserver.storage.local import LocalStorage
 from docserver.storage.receiving import WRITE_BYTES
 
@@ -375,29 +374,3 @@ async def test_a_place_that_is_there_already_is_made_ready_without_loss(storage:
     await local_storage(tmp_path).prepare()
 
     assert (await storage.path(document_id)).read_bytes() == b"content"
-
-
-async def test_an_original_is_compared_again_only_when_it_has_changed_or_after_a_while(
-    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[Path] = []
-    real, clock = comparing.examine, SimpleNamespace(now=time.monotonic())
-
-    async def examine(path: Path) -> Received:
-        read.append(path)
-        return await real(path)
-
-    monkeypatch.setattr(comparing, "examine", examine)
-    monkeypatch.setattr(comparing, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    document_id = await kept(storage)
-    path = await storage.path(document_id)
-    data = path.read_bytes()
-
-    async def is_intact() -> bool:
-        return await storage.intact(document_id, size=len(data), sha256=sha256(data).digest()) == path
-
-    assert [await is_intact(), await is_intact(), len(read)] == [True, True, 1]
-    clock.now += comparing.TRUSTED_S
-    assert [await is_intact(), len(read)] == [True, 2]
-    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
-    assert [await is_intact(), len(read)] == [False, 3]
