@@ -104,34 +104,42 @@ def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Readi
 
 def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     """Read one page of a document. Raises Unreadable."""
-    content_type, page, options = request.content_type, request.page, request.options
-    _require_readable(content_type)
-    layer = None
-    if content_type == PDF and options.mode is Mode.AUTO:
-        layer = text_layer.layer_of(source, page=page, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels)
+    _require_readable(request.content_type)
+    layer = _text_layer(request, source, limits)
     if layer and layer.patches is None and _fits(own := layer.reading()):
         return own
-    max_pixels = limits.max_page_pixels
-    if content_type == PDF:
-        scratch = Path(limits.scratch)
-        picture = render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=max_pixels, scratch=scratch)
-    else:
-        picture = decode.decode(source, content_type, page=page, max_pixels=max_pixels)
-    turning = options.rotate is Rotate.AUTO
+    picture = _picture(request, source, limits)
+    languages, turning = request.options.languages, request.options.rotate is Rotate.AUTO
     if layer and layer.patches:
         turning = turning and not layer.is_upright
         if not turning:
             picture = replace(picture, image=layer.patches.bands(picture.image))
-        attempt = _attempt(picture, languages=options.languages, turning=turning, limits=limits)
+        attempt = _attempt(picture, languages=languages, turning=turning, limits=limits)
         reading = mixed.join(layer, layer.patches, attempt, review_below=limits.review_below)
     else:
-        attempt = _attempt(picture, languages=options.languages, turning=turning, limits=limits)
+        attempt = _attempt(picture, languages=languages, turning=turning, limits=limits)
         reading = _reading(attempt, picture, review_below=limits.review_below)
     if len(reading.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     if not _fits(reading):
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The page has too many words.")
     return reading
+
+
+def _text_layer(request: ReadPage, source: str, limits: Limits) -> text_layer.TextLayer | None:
+    """The page's own text; None if the page has to be read by OCR alone."""
+    if request.content_type != PDF or request.options.mode is not Mode.AUTO:
+        return None
+    return text_layer.layer_of(source, page=request.page, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels)
+
+
+def _picture(request: ReadPage, source: str, limits: Limits) -> Picture:
+    """The page's picture. Raises Unreadable."""
+    page, max_pixels = request.page, limits.max_page_pixels
+    if request.content_type != PDF:
+        return decode.decode(source, request.content_type, page=page, max_pixels=max_pixels)
+    scratch = Path(limits.scratch)
+    return render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=max_pixels, scratch=scratch)
 
 
 def _attempt(picture: Picture, *, languages: str, turning: bool, limits: Limits) -> Attempt:
