@@ -137,3 +137,32 @@ def test_bullets_without_a_mapping_need_not_be_read() -> None:
 
     assert layer.patches is None
     assert layer.reading().text == "\n".join(PROSE)
+
+
+@pytest.mark.parametrize("offset", [0.0, 2.5, 5.0, 7.5])
+def test_a_single_amount_drawn_as_a_shape_has_to_be_read(offset: float) -> None:
+    amount = outlines(["1,250.00"], x=300 + offset, y=600 + offset, width=36)
+    layer = whole_layer(pdf(both(lines(PROSE), amount)))
+
+    assert layer.patches is not None
+    ((left, top, right, bottom),) = layer.patches.unread
+    word = Word("1,250.00", (round(left), round(top), round(right), round(bottom)), 95.0)
+    unread = joined(layer)
+    read = joined(layer, Line(word.box, (word,)))
+
+    assert (unread.confidence, unread.needs_review) == (99.0, True)
+    assert read.text.split()[-1] == "1,250.00"
+    assert read.source is Source.MIXED
+    assert not read.needs_review
+
+
+def test_buttons_markers_and_rules_are_no_short_words() -> None:
+    def draw(canvas: Canvas) -> None:
+        for number in range(6):
+            x = 72 + 61 * number
+            canvas.circle(x, 500, 6)
+            canvas.rect(x, 450, 14, 10)
+            canvas.ellipse(x, 400, x + 30, 430, fill=1)
+            canvas.line(x, 380, x + 30, 380)
+
+    assert whole_layer(pdf(both(lines(PROSE), draw))).patches is None

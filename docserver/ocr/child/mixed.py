@@ -75,7 +75,7 @@ def _words_in(patches: TextPatches, attempt: Attempt, *, size: tuple[int, int]) 
     if rest.share > DRAWING_FROM:
         return [words for words in clear if confidence_of(words) >= MIN_LINE_CONFIDENCE_IN_DRAWINGS], False
     unclear = any(words not in clear and any(map(str.isalnum, _text(words))) for words in lines)
-    return clear, not (unclear or rest.unmapped or rest.share > MAX_UNREAD_SHARE)
+    return clear, not (unclear or rest.unread or rest.share > MAX_UNREAD_SHARE)
 
 
 def _text(words: Iterable[Word]) -> str:

@@ -1,6 +1,7 @@
 """Child side: finds what looks like text on a drawn PDF page and is in no word of its text layer."""
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image, ImageChops, ImageDraw
@@ -21,6 +22,21 @@ both kinds, ruled lines have one kind, and dashed lines have fewer."""
 MIN_RUN = 4
 """Fewest text cells in a row or in a column that count as a word. Corners of boxes and markers in charts are single
 cells."""
+
+MIN_SHORT_RUN = 2
+"""Fewest text cells of a short word, such as an amount, that is drawn as a shape."""
+
+MIN_SLENDERNESS = 2.0
+"""A short word is at least so many times as long as high. Radio buttons, symbols and markers in charts are not."""
+
+GROUPED = 128
+"""The level of cells that are being taken as one group."""
+
+MAX_SHORT_HEIGHT = 20
+"""Height of the highest letters of a short word, in pixels of the drawing. Higher words have longer runs."""
+
+MAX_SHORT_WORDS = 50
+"""Most places that are examined for short words. A page with more is a drawing with symbols."""
 
 MIN_BACKGROUND_SHARE = 0.35
 """Smallest share of an image that has about the same grey level, its background. Paper, print and charts have more,
@@ -57,8 +73,8 @@ class TextPatches:
     """One pixel per cell of the drawing: white if it has to be read."""
     words: tuple[Rect, ...]
     """The words that the text layer has."""
-    unmapped: tuple[Rect, ...]
-    """The words with letters that have no Unicode mapping."""
+    unread: tuple[Rect, ...]
+    """The words with letters that have no Unicode mapping, and short words that are drawn as shapes."""
     _cell: float
     """Side of a cell in pixels of the picture."""
 
@@ -74,10 +90,11 @@ class TextPatches:
         for image in images:
             if _is_photograph(drawn, image, scale=CELL / cell):
                 ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in image), fill=0)
-        cells = _runs(cells)
-        for word in unmapped:
+        unread = (*unmapped, *_short_words(cells, drawn, words=words, scale=cell / CELL))
+        cells = _runs(cells, MIN_RUN)
+        for word in unread:
             ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in word), fill=255)
-        return cls(cells, words, tuple(unmapped), cell)
+        return cls(cells, words, unread, cell)
 
     @property
     def area(self) -> float:
@@ -101,8 +118,8 @@ class TextPatches:
         cells = self._cells.copy()
         rects = list(words)
         _clear(cells, rects, self._cell)
-        unmapped = tuple(rect for rect in self.unmapped if not _any_in(rects, rect))
-        return replace(self, _cells=_runs(cells), unmapped=unmapped)
+        unread = tuple(rect for rect in self.unread if not _any_in(rects, rect))
+        return replace(self, _cells=_runs(cells, MIN_RUN), unread=unread)
 
     def have(self, box: Box) -> bool:
         """True if a recognised word with this box is in a patch."""
@@ -163,12 +180,15 @@ def _any_in(rects: Iterable[Rect], place: Rect) -> bool:
 
 def _text_cells(drawn: Image.Image) -> Image.Image:
     """A picture with one pixel per cell: white if the cell has both horizontal and vertical edges, else black."""
-    is_edge = [255 * (contrast >= EDGE_CONTRAST) for contrast in range(256)]
-    # The contrast of each pixel with its left neighbour, and with the pixel above it.
-    contrasts = (ImageChops.difference(drawn, ImageChops.offset(drawn, *by)) for by in ((1, 0), (0, 1)))
-    vertical, horizontal = (contrast.point(is_edge).reduce(CELL) for contrast in contrasts)
+    vertical, horizontal = (_edges(drawn, *by).reduce(CELL) for by in ((1, 0), (0, 1)))
     is_text = [255 * (share >= MIN_EDGE_SHARE * 255) for share in range(256)]
     return ImageChops.darker(vertical, horizontal).point(is_text)
+
+
+def _edges(drawn: Image.Image, x: int, y: int) -> Image.Image:
+    """White where a pixel has contrast with the pixel on its left (1, 0), or with that above it (0, 1); else black."""
+    contrast = ImageChops.difference(drawn, ImageChops.offset(drawn, x, y))
+    return contrast.point([255 * (level >= EDGE_CONTRAST) for level in range(256)])
 
 
 def _clear(cells: Image.Image, words: Iterable[Rect], cell: float) -> None:
@@ -192,17 +212,68 @@ def _is_photograph(drawn: Image.Image, rect: Rect, *, scale: float) -> bool:
     return near_background < MIN_BACKGROUND_SHARE * size
 
 
-def _runs(cells: Image.Image) -> Image.Image:
-    """The white cells that belong to a run of at least MIN_RUN white cells, in a row or in a column."""
-    return ImageChops.lighter(_runs_along(cells, 1, 0), _runs_along(cells, 0, 1))
+def _short_words(cells: Image.Image, drawn: Image.Image, *, words: Iterable[Rect], scale: float) -> list[Rect]:
+    """The places of what looks like short words beside these words, in pixels of the picture. The picture is `scale`
+    times as large as the drawing.
+    """
+    longer = _runs(cells, MIN_RUN)
+    short = ImageChops.subtract(_runs(cells, MIN_SHORT_RUN), longer)
+    if not short.getbbox():
+        return []
+    edges = _edges(drawn, 1, 0)
+    _clear(edges, words, scale)
+    boxes = itertools.islice(_components(short), MAX_SHORT_WORDS)
+    places = [_ink_in(edges, box) for box in boxes if not longer.crop(_with_neighbours(box)).getbbox()]
+    return [
+        (left * scale, top * scale, right * scale, bottom * scale)
+        for left, top, right, bottom in places
+        if MIN_LETTER_HEIGHT <= bottom - top <= MAX_SHORT_HEIGHT and right - left >= MIN_SLENDERNESS * (bottom - top)
+    ]
 
 
-def _runs_along(cells: Image.Image, x: int, y: int) -> Image.Image:
+def _components(cells: Image.Image) -> Iterator[Box]:
+    """The boxes of the groups of white cells. The cells become black."""
+    while (first := cells.tobytes().find(255)) >= 0:
+        ImageDraw.floodfill(cells, (first % cells.width, first // cells.width), GROUPED)
+        box = cells.point([255 * (level == GROUPED) for level in range(256)]).getbbox()
+        assert box is not None
+        yield box
+        cells.paste(cells.point([0 if level == GROUPED else level for level in range(256)]))
+
+
+def _with_neighbours(cells: Box) -> Box:
+    left, top, right, bottom = cells
+    return left - 2, top - 2, right + 2, bottom + 2
+
+
+def _ink_in(edges: Image.Image, cells: Box) -> Box:
+    """The box around the edges near these cells, in pixels, with all rows of the same shapes. It has no area if a shape
+    goes on at the sides.
+    """
+    left, _, right, _ = _with_neighbours(cells)
+    x0, x1 = max(0, left * CELL), min(right * CELL, edges.width)
+    strip = edges.crop((x0, 0, x1, edges.height))
+    rows = strip.reduce((strip.width, 1)).tobytes()
+    top = next((y for y in range(cells[1] * CELL, min(cells[3] * CELL, len(rows))) if rows[y]), 0)
+    bottom = rows.find(0, top) % (len(rows) + 1)
+    top = rows.rfind(0, 0, top) + 1
+    ink = strip.crop((0, top, strip.width, bottom)).getbbox()
+    if ink is None or ink[0] == 0 or ink[2] == strip.width:
+        return 0, 0, 0, 0
+    return x0 + ink[0], top, x0 + ink[2], bottom
+
+
+def _runs(cells: Image.Image, length: int) -> Image.Image:
+    """The white cells that belong to a run of at least so many white cells, in a row or in a column."""
+    return ImageChops.lighter(_runs_along(cells, 1, 0, length), _runs_along(cells, 0, 1, length))
+
+
+def _runs_along(cells: Image.Image, x: int, y: int, length: int) -> Image.Image:
     starts = cells
-    for step in range(1, MIN_RUN):
+    for step in range(1, length):
         starts = ImageChops.darker(starts, ImageChops.offset(cells, -step * x, -step * y))
     runs = starts
-    for step in range(1, MIN_RUN):
+    for step in range(1, length):
         runs = ImageChops.lighter(runs, ImageChops.offset(starts, step * x, step * y))
     return runs
 
