@@ -35,6 +35,10 @@ def ruled(*, step: int, shade: int, squared: bool, paper: int = 250) -> Image.Im
     return image
 
 
+def askew(image: Image.Image, degrees: float) -> Image.Image:
+    return image.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=250)
+
+
 def written(image: Image.Image) -> Image.Image:
     """The sheet with a short word in the middle."""
     ImageDraw.Draw(image).text((280, 396), "Room 4", fill=40, font_size=24)
@@ -45,6 +49,8 @@ SHEETS = [
     pytest.param(ruled(step=22, shade=150, squared=False), id="lined"),
     pytest.param(ruled(step=14, shade=170, squared=True), id="squared"),
     pytest.param(ruled(step=20, shade=60, squared=True), id="squared in dark ink"),
+    pytest.param(askew(ruled(step=20, shade=100, squared=True), 2), id="squared and askew"),
+    pytest.param(askew(ruled(step=20, shade=100, squared=True), -6), id="squared and far askew"),
     pytest.param(noisy(sheet(235), 12), id="grainy"),
     pytest.param(noisy(sheet(20), 7), id="photographed in the dark"),
     pytest.param(noisy(ruled(step=24, shade=70, squared=False, paper=40), 5), id="lined and dark"),
@@ -62,12 +68,29 @@ def test_a_sheet_without_writing_counts_as_blank(image: Image.Image) -> None:
     [
         pytest.param(ruled(step=22, shade=150, squared=False), id="lined"),
         pytest.param(ruled(step=40, shade=170, squared=True), id="squared"),
+        pytest.param(askew(ruled(step=40, shade=100, squared=True), 2), id="squared and askew"),
         pytest.param(noisy(sheet(235), 12), id="grainy"),
         pytest.param(noisy(sheet(200), 7), id="grey"),
     ],
 )
 def test_a_sheet_with_one_word_does_not_count_as_blank(image: Image.Image) -> None:
     assert prepare(Picture(written(image.copy()), None))[1] is not None
+
+
+def test_faint_letters_in_grain_count_as_writing() -> None:
+    image = sheet()
+    for y in range(60, 740, 36):
+        ImageDraw.Draw(image).text((60, y), "The parcel came on Tuesday", fill=235, font_size=24)
+    assert prepare(Picture(noisy(image, 5), None))[1] is not None
+
+
+def test_words_on_squared_paper_that_lies_askew_are_level_and_without_the_squares() -> None:
+    image = ruled(step=40, shade=100, squared=True)
+    page, _ = prepare(Picture(askew(written(image), 4), None))
+    dark = np.argwhere(np.asarray(page.image) < 130)
+    top, bottom = page.to_original.on_point(0, dark[:, 0].min())[1], page.to_original.on_point(0, dark[:, 0].max())[1]
+    assert dark.size
+    assert bottom - top < 60
 
 
 def read(*words: tuple[str, float]) -> Recognised:

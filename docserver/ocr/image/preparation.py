@@ -11,7 +11,14 @@ from docserver.ocr.image.noise import without_grain, without_specks
 from docserver.ocr.image.ruling import ruled_lines, without_ruled_lines
 from docserver.ocr.image.shades import evenly_lit, has_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
-from docserver.ocr.image.transform import PageImage, framed, scaled, stretched
+from docserver.ocr.image.transform import PageImage, framed, scaled, straightened, stretched
+
+MIN_SKEW_OF_RULES_DEG, MIN_SKEW_OF_SQUARES_DEG = 0.5, 1.5
+"""Smallest skew that is corrected before ruled lines are searched: if some were found, of which pieces would stay; and
+if none were found, but the page is as sharp in both directions as squared paper."""
+
+MIN_CLARITY_OF_RULES, MIN_CLARITY_OF_SQUARES = 3.0, 15.0
+"""Smallest clarity of these skews."""
 
 EVEN_OUT_ABOVE = 0.035
 """Limit for `PageAnalysis.hidden`. Above it, dark paper hides letters even if the page does not count as unevenly
@@ -64,6 +71,9 @@ def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
     """The page prepared for OCR, and the analysis of the picture before that; the analysis is None for a blank page."""
     page = stretched(PageImage(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
     analysis = analyse(page.image)
+    if analysis is not None and _has_askew_rules(page, analysis):
+        page = straightened(page, analysis.skew)
+        analysis = analyse(page.image)
     if analysis is None:
         return page, None
     lit = _lit(page, analysis)
@@ -93,6 +103,16 @@ def _has_ink(page: PageImage, *, before: PageImage, analysis: PageAnalysis) -> b
     # Some of the edges of ruled lines are still there.
     lines = Image.fromarray(ruled_lines(before.image.convert("L").reduce(step))).convert("L")
     return has_ink(page.image.convert("L").reduce(step), beside=np.asarray(lines.filter(ImageFilter.MaxFilter(5))) > 0)
+
+
+def _has_askew_rules(page: PageImage, analysis: PageAnalysis) -> bool:
+    """True if a page has, or seems to have, ruled lines that must be level to be found and removed."""
+    if is_snippet(page.original_size):
+        return False
+    if analysis.is_form:
+        return abs(analysis.skew) >= MIN_SKEW_OF_RULES_DEG and analysis.clarity >= MIN_CLARITY_OF_RULES
+    squared = not (analysis.is_upright or analysis.is_sideways) and analysis.clarity >= MIN_CLARITY_OF_SQUARES
+    return squared and abs(analysis.skew) >= MIN_SKEW_OF_SQUARES_DEG
 
 
 def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:

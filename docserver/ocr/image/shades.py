@@ -22,9 +22,9 @@ NOISE_DEVIATIONS = 5
 """Ink is darker than its surroundings by at least this many standard deviations of the picture's noise. Of a million
 pixels of noise, none is."""
 
-MIN_INK_PX = 8
+MIN_INK_PX, MIN_INK_PX_BESIDE_LINES = 8, 16
 """Fewest pixels of ink on a page with something to read, in the picture of about 1000 pixels a side. The digit 1 in 10
-points on A4 has more."""
+points on A4 has more. The second value is used if ruled lines were removed, because pieces of them may remain."""
 
 PAPER_SIDE_PX = 256
 """Longer side of the picture of the paper. It can be small, because light changes slowly across a page."""
@@ -86,15 +86,17 @@ def contrast(grey: Image.Image) -> Contrasts:
 def has_ink(small: Image.Image, *, beside: Mask | None = None) -> bool:
     """True if a grey picture of about 1000 pixels a side shows more than bare paper and noise.
 
-    What lies in the mask `beside` does not count.
+    What lies in the mask `beside`, that of removed lines, does not count. Remains of the lines may lie next to it.
     """
-    # The mean of nine pixels has a third of their noise, and a stroke of a letter keeps almost half of its contrast.
-    smooth = small.filter(ImageFilter.BoxBlur(1)) if _noise(small) * NOISE_DEVIATIONS > INK_CONTRAST else small
-    least = max(INK_CONTRAST, NOISE_DEVIATIONS * _noise(smooth))
-    ink = contrast(smooth) > least
-    if beside is not None:
-        ink &= ~beside
-    return int(ink.sum()) >= MIN_INK_PX
+    least: float = INK_CONTRAST
+    if NOISE_DEVIATIONS * _noise(small) > INK_CONTRAST:
+        # The mean of nine pixels has a third of their noise, and a stroke of a letter keeps half of its contrast.
+        small = small.filter(ImageFilter.BoxBlur(1))
+        least = max(INK_CONTRAST / 2, NOISE_DEVIATIONS * _noise(small))
+    if beside is None:
+        return int((contrast(small) > least).sum()) >= MIN_INK_PX
+    ink = (contrast(small) > max(least, INK_CONTRAST)) & ~beside
+    return int(ink.sum()) >= MIN_INK_PX_BESIDE_LINES
 
 
 def _noise(grey: Image.Image) -> float:
