@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from docserver.resources import Resources
-from docserver.web import connections
+from docserver.web import connection_limits, connections
 from docserver.web.connection_limits import CLIENTS_AT_LEAST
 from docserver.web.listener import Listener
 from tests.support.client import Client, MakeClient, post, upload
@@ -114,7 +114,7 @@ async def test_beyond_every_limit_health_is_answered_and_the_connection_closed(
 async def test_a_reserve_full_of_silent_connections_has_room_for_health_checks(
     serve: Serve, job: Job, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "RESERVE", 5)
+    monkeypatch.setattr(connection_limits, "RESERVE", 5)
     listener = await serve(max_connections=4)
     async with polls(listener, job, GREEDY, OTHER, THIRD, FOURTH), AsyncExitStack() as stack:
         for number in range(30):
@@ -130,7 +130,7 @@ async def test_a_reserve_full_of_silent_connections_has_room_for_health_checks(
 async def test_in_a_full_reserve_the_client_that_has_most_of_it_loses_a_connection(
     serve: Serve, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "RESERVE", 3)
+    monkeypatch.setattr(connection_limits, "RESERVE", 3)
     listener = await serve(max_connections=4)
     async with polls(listener, job, GREEDY, OTHER, THIRD, FOURTH), wire(port_of(listener), LATE) as slow:
         await slow.send(b"GET /livez HTTP/1.1\r\n")

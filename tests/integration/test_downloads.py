@@ -10,7 +10,7 @@ import pytest
 
 from docserver.formats import result_writer
 from docserver.resources import Resources
-from docserver.web import connections
+from docserver.web import connection_limits
 from docserver.web.listener import Listener
 from tests.support.listeners import Serve, busy, port_of
 from tests.support.raw_http import part, wire
@@ -142,7 +142,7 @@ async def test_of_answers_that_one_client_leaves_unread_in_memory_the_oldest_is_
 ) -> None:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(resources.result_writer, "_max_bytes", 2 * LARGE)
-    monkeypatch.setattr(connections, "MAX_UNREAD_BYTES_OF_ONE", LARGE)
+    monkeypatch.setattr(connection_limits, "MAX_UNREAD_BYTES_OF_ONE", LARGE)
     head = f"GET /v1/jobs/{await make_completed(resources, 'x' * LARGE)}/result HTTP/1.1\r\nHost: test\r\n\r\n".encode()
     listener = await serve()
 
