@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 from docserver.model import parse_id
@@ -29,7 +28,6 @@ SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIME
 a network file system is away."""
 
 log = logging.getLogger("docserver.storage")
-T = TypeVar("T")
 
 
 class LocalStorage:
