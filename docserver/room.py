@@ -8,6 +8,7 @@ import errno
 import logging
 import math
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -127,3 +128,13 @@ def _free_bytes(directory: Path) -> float:
     if not disk.f_blocks:
         return math.inf
     return 0 if disk.f_files and disk.f_favail < FILES_TO_START else disk.f_bavail * disk.f_frsize
+
+
+def can_reserve(directory: Path, size: int) -> bool:
+    """False if a quota, which the free space of the disk does not show, has no room for a file of this size."""
+    with tempfile.TemporaryFile(dir=directory) as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            return error.errno not in FULL
+    return True

@@ -43,7 +43,7 @@ MAX_UNMAPPED_SHARE = 0.5
 """Largest share of words with letters that have no Unicode mapping. They are read from the page's picture."""
 
 FEW_LETTERS = 40
-"""A page with fewer letters is read from its picture if that has more text than the letters take up."""
+"""A page with fewer letters is read from its picture if what else looks like text takes up more room than they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,19 +196,11 @@ def _exact_and_unread(
     words: Sequence[OwnWord], *, whole: Image.Image, images: Sequence[Rect], to_pixels: PointsToPixels
 ) -> tuple[tuple[OwnWord, ...], TextPatches | None]:
     """The words that are exact, and what has to be read. Raises TextLayerRejected if the page needs OCR alone."""
-    exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text)
-    unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
     if not words and not is_blank(whole):
         raise TextLayerRejected("no text")
-    if len(unmapped) > MAX_UNMAPPED_SHARE * len(words):
-        raise TextLayerRejected("letters without a meaning")
-    if sum(word.orientation.crooked for word in words) > MAX_CROOKED_SHARE * len(words):
-        raise TextLayerRejected("crooked text")
-    lone_ideographs = sum(len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in exact)
-    if lone_ideographs > MAX_LONE_SHARE * len(words):
-        raise TextLayerRejected("vertical text")
-    if not is_language(word.pdf_word.text for word in exact):
-        raise TextLayerRejected("no language")
+    exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text)
+    unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
+    _require_usable(words, exact)
     image_rects = [to_pixels.rect(rect) for rect in images]
     patches = TextPatches.of(
         whole,
@@ -222,6 +214,19 @@ def _exact_and_unread(
     if patches.area > text_area and (letters < FEW_LETTERS or patches.within(image_rects).area > text_area):
         raise TextLayerRejected("more to read than the layer has")
     return exact, patches if patches.area else None
+
+
+def _require_usable(words: Sequence[OwnWord], exact: Sequence[OwnWord]) -> None:
+    """Raise TextLayerRejected if the words may be wrong or out of order. Those in `exact` have no unmapped letter."""
+    if len(words) - len(exact) > MAX_UNMAPPED_SHARE * len(words):
+        raise TextLayerRejected("letters without a meaning")
+    if sum(word.orientation.crooked for word in words) > MAX_CROOKED_SHARE * len(words):
+        raise TextLayerRejected("crooked text")
+    lone_ideographs = sum(len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in exact)
+    if lone_ideographs > MAX_LONE_SHARE * len(words):
+        raise TextLayerRejected("vertical text")
+    if not is_language(word.pdf_word.text for word in exact):
+        raise TextLayerRejected("no language")
 
 
 def _scaled(rect: Rect, scale: float) -> Rect:

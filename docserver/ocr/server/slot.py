@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -37,7 +36,7 @@ from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.files import expose, open_result
 from docserver.ocr.server.process import Child
 from docserver.ocr.server.scratch import discard
-from docserver.room import FULL
+from docserver.room import can_reserve
 from docserver.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -231,7 +230,7 @@ class Slot:
         """True if the disk is still full after the scratch directory was emptied."""
         disk = shutil.disk_usage(self._directory.parent)
         needed = min(self._limits(0).file_bytes, disk.total // 2)
-        return disk.free < needed or not _can_reserve(self._directory.parent, needed)
+        return disk.free < needed or not can_reserve(self._directory.parent, needed)
 
     async def _running_child(self) -> Child:
         """A child that accepts calls. If the last one died while it was idle, or has read the documents of too many
@@ -297,16 +296,6 @@ def _crashed(child: Child | None, exit_code: int | None, *, slot: int) -> Failur
             "The process that read the document was killed; the machine may have run out of memory.",
         )
     return _CRASHED
-
-
-def _can_reserve(directory: Path, size: int) -> bool:
-    """False if a quota, which the free space of the disk does not show, has no room for a file of this size."""
-    with tempfile.TemporaryFile(dir=directory) as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:
-            return error.errno not in FULL
-    return True
 
 
 def _without_paths(detail: str) -> str:
