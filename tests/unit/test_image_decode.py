@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
+from tests.support.samples.tiffs import TiffFile
 
 SIZE = (60, 40)
 
@@ -20,6 +21,12 @@ TEN_BITS = base64.b64decode(
     "hIS8AWgAAwkJeALQAAYSEv9/gID/2Q=="
 )
 """A JPEG 2000 codestream of 16 x 16 pixels in RGB with 10 bits, white above and black below. Pillow cannot write it."""
+
+TEN_BITS_AND_TRANSPARENCY = base64.b64decode(
+    "/0//UQAsAAAAAAAEAAAABAAAAAAAAAAAAAAABAAAAAQAAAAAAAAAAAACCQEBCQEB/1IADAAAAAEAAAQEAAH/XAAEQFD/ZAAlAAFD"
+    "cmVhdGVkIGJ5IE9wZW5KUEVHIHZlcnNpb24gMi41LjT/kAAKAAAAAAAcAAH/k8/MEBQAXK/PzBAUAFyv/9k="
+)
+"""The same in grey with transparency, of 4 x 4 opaque white pixels."""
 
 
 def picture(mode: str = "L") -> Image.Image:
@@ -339,6 +346,27 @@ def test_white_in_a_colour_jpeg_2000_picture_of_ten_bits_stays_white(tmp_path: P
     _, plain = decoded(source, "image/jp2")
 
     assert (plain.getpixel((0, 0)), plain.getpixel((0, 15))) == ((255, 255, 255), (0, 0, 0))
+
+
+def test_white_in_a_colour_jpeg_2000_picture_of_ten_bits_in_a_tiff_stays_white(tmp_path: Path) -> None:
+    file = TiffFile()
+    offsets, sizes = file.segments([TEN_BITS])
+    file.directory({256: 16, 257: 16, 258: [16] * 3, 259: 34712, 262: 2, 273: offsets, 277: 3, 279: sizes})
+
+    _, plain = decoded(file.save(tmp_path / "a.tif"), "image/tiff")
+
+    assert (plain.getpixel((0, 0)), plain.getpixel((0, 15))) == ((255, 255, 255), (0, 0, 0))
+
+
+def test_a_jpeg_2000_picture_of_ten_bits_with_transparency_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "a.jp2"
+    source.write_bytes(TEN_BITS_AND_TRANSPARENCY)
+
+    with pytest.raises(Unreadable) as caught:
+        decoded(source, "image/jp2")
+
+    assert caught.value.failure.code is DocumentErrorCode.UNSUPPORTED
+    assert "2 channels with 10 bits" in caught.value.failure.message
 
 
 def test_of_transparent_pictures_an_invisible_one_is_white_and_a_coloured_one_keeps_its_colours(tmp_path: Path) -> None:

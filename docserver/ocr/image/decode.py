@@ -103,8 +103,8 @@ def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Pic
         if content_type == JPEG_2000:
             check_size(*image.size, max_pixels=max_pixels)
             with Path(source).open("rb") as file:
-                if jpeg2000.is_misread(file):
-                    return Picture(jpeg2000.decode(file, image.size), _dpi(image))
+                if (colours := jpeg2000.misread(file, image.size)) is not None:
+                    return Picture(colours, _dpi(image))
         return _decoded(image, max_pixels=max_pixels)
 
 

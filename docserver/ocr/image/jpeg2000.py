@@ -6,6 +6,9 @@ from typing import Any, BinaryIO
 import pypdfium2
 from PIL import Image
 
+from docserver.errors import DocumentErrorCode
+from docserver.ocr.errors import Unreadable
+
 CODESTREAM = b"\xff\x4f\xff\x51"
 """SOC and SIZ, with which a codestream begins (ITU-T T.800, A.4 and A.5)."""
 
@@ -28,15 +31,23 @@ def depths(file: BinaryIO) -> list[int]:
     return [(depth & 0x7F) + 1 for depth in head[start + DEPTHS_AT : start + DEPTHS_AT + 3 * channels : 3]]
 
 
-def is_misread(file: BinaryIO) -> bool:
-    """True for RGB with more than 8 bits: Pillow rounds white up to 256, which is then taken for 0, so that white paper
-    becomes black (seen in 13.0.0).
+def misread(file: BinaryIO, size: tuple[int, int]) -> Image.Image | None:
+    """The picture, of that size in pixels, if Pillow misreads it; None if Pillow reads it right. Raises Unreadable.
+
+    Of several channels with more than 8 bits, Pillow rounds white up to 256, which is then taken for 0, so that white
+    paper becomes black and what is opaque becomes transparent (seen in 13.0.0).
     """
     bits = depths(file)
-    return len(bits) == 3 and max(bits) > 8
+    if len(bits) < 2 or max(bits) <= 8:
+        return None
+    if len(bits) == 3:
+        return _decode(file, size)
+    # PDFium does not tell transparency from colours.
+    text = f"JPEG 2000 pictures of {len(bits)} channels with {max(bits)} bits cannot be read."
+    raise Unreadable(DocumentErrorCode.UNSUPPORTED, text)
 
 
-def decode(file: BinaryIO, size: tuple[int, int]) -> Image.Image:
+def _decode(file: BinaryIO, size: tuple[int, int]) -> Image.Image:
     """The picture, which must be of that size in pixels, as the only image in a PDF."""
     # Import it here, because no other picture needs it.
     import pikepdf

@@ -15,6 +15,7 @@ from PIL import Image
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
+from docserver.ocr.image import jpeg2000
 from docserver.ocr.image.modes import to_eight_bits
 from docserver.ocr.image.tiff_layout import (
     ASSOCIATED_ALPHA,
@@ -131,7 +132,8 @@ def _from_picture(data: bytes, layout: Layout) -> Array:
     with Image.open(io.BytesIO(data), formats=[PICTURE_CODECS[layout.compression]]) as image:
         if image.width > layout.segment_width or image.height > layout.segment_height:
             raise Unreadable(DocumentErrorCode.CORRUPT, "The picture is broken: a tile is larger than stated.")
-        samples = np.asarray(image)
+        colours = jpeg2000.misread(io.BytesIO(data), image.size) if image.format == "JPEG2000" else None
+        samples = np.asarray(colours or image)
     samples = samples.reshape(*samples.shape[:2], -1)
     if samples.shape[2] < layout.channels:
         raise Unreadable(DocumentErrorCode.CORRUPT, "The picture is broken: a tile has too few channels.")
