@@ -1,4 +1,4 @@
-"""Conditional requests and ranges (RFC 9110, 13 and 14) for files that never change; sending them is in `downloads`."""
+"""Conditional requests, and ranges of files that never change (RFC 9110, 13 and 14). `downloads` sends the files."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ from datetime import datetime
 from aiohttp import web
 
 from docserver.errors import PreconditionFailed, RangeNotSatisfiable
-from docserver.web.handlers.common import not_modified
 
 _RANGE = re.compile(r"(\d*)-(\d*)", re.ASCII)
 
@@ -34,6 +33,15 @@ def check_preconditions(request: web.Request, version: Version) -> None:
         unchanged = since is None or version.modified <= since
     if not unchanged:
         raise PreconditionFailed("The file is not the version that the request names.")
+
+
+def not_modified(request: web.Request, etag: str) -> bool:
+    """True if the client has this version already: If-None-Match (RFC 9110, 13.1.2), by weak comparison."""
+    given = request.headers.get("If-None-Match")
+    if given is None:
+        return False
+    known_tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
+    return "*" in known_tags or etag.removeprefix("W/") in known_tags
 
 
 def client_has(request: web.Request, version: Version) -> bool:

@@ -49,12 +49,3 @@ def json_response(
         status=status,
         headers={**(headers or {}), "Content-Type": "application/json"},
     )
-
-
-def not_modified(request: web.Request, etag: str) -> bool:
-    """True if the client has this version already: If-None-Match (RFC 9110, 13.1.2), by weak comparison."""
-    given = request.headers.get("If-None-Match")
-    if given is None:
-        return False
-    known_tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
-    return "*" in known_tags or etag.removeprefix("W/") in known_tags

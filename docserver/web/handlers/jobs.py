@@ -7,7 +7,8 @@ from aiohttp import web
 from docserver.documents import cancel_retry, queries
 from docserver.model import Job
 from docserver.web import request_schemas, response_schemas
-from docserver.web.handlers.common import granted_wait_s, json_response, not_modified, path_id
+from docserver.web.conditions import not_modified
+from docserver.web.handlers.common import granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query, reading_options
 from docserver.web.keys import REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation

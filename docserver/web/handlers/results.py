@@ -11,8 +11,9 @@ from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
 from docserver.web.clients import client_of
+from docserver.web.conditions import not_modified
 from docserver.web.downloads import Download
-from docserver.web.handlers.common import extend_deadline, not_modified, path_id
+from docserver.web.handlers.common import extend_deadline, path_id
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
