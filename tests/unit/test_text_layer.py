@@ -155,6 +155,17 @@ def test_a_hyphen_at_the_end_of_a_line_stays() -> None:
     assert page_text.text == "This line ends in the middle of a hyphen-\nated word, and the text is to tell so."
 
 
+def test_soft_hyphens_are_read_only_where_they_are_drawn() -> None:
+    def word(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 11)
+        canvas.drawString(72, 600, "Donau dampf~schiff")
+
+    # In this font, both the space and the tilde stand for a soft hyphen.
+    data = with_mapping(pdf(both(lines(PROSE), word)), cmap({32: 0xAD, 126: 0xAD}), base_font="Courier")
+
+    assert layer(data).text.split()[-1] == "Donaudampf-schiff"
+
+
 def test_pages_of_one_document_are_judged_one_by_one() -> None:
     data = pdf(lines(PROSE), scan(PROSE), lines(()), lines(LEFT))
 

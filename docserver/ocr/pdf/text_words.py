@@ -27,6 +27,9 @@ LINE_END_HYPHEN = 2
 
 SOFT_HYPHEN = 0xAD
 
+MIN_INK = 0.02
+"""Smallest height and width of a drawn letter, in points. PDFium gives letters without ink 0.01."""
+
 FIRST_PRINTED = 32
 """The first code that is not a control character."""
 
@@ -52,7 +55,6 @@ _NUMBER = re.compile(r"\d\d")
 
 _SUBSTITUTES = {
     LINE_END_HYPHEN: "-",
-    SOFT_HYPHEN: "-",
     # Characters without width are removed.
     **dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF), ""),
     # Bullets of office programs, from symbol fonts.
@@ -207,12 +209,19 @@ class TextPage:
             rect = around(rect, part) if number else part
         return PdfWord(letters, rect, first, self._address(first), on_baseline)
 
+    def _has_ink(self, index: int) -> bool:
+        left, right, bottom, top = self._sides
+        pdfium.FPDFText_GetCharBox(self._text, index, left, right, bottom, top)
+        return min(right.value - left.value, top.value - bottom.value) >= MIN_INK
+
     def _is_mapped(self, index: int) -> bool:
         return bool(pdfium.FPDFText_HasUnicodeMapError(self._text, index) != 1)
 
     def _letter(self, index: int, code: int) -> str:
         if code in _SUBSTITUTES:
             return _SUBSTITUTES[code]
+        if code == SOFT_HYPHEN:
+            return "-" if self._has_ink(index) else ""
         # These are not letters: control characters, surrogates, private use, non-characters, and planes 14 and later.
         if (
             code < FIRST_PRINTED
