@@ -12,6 +12,7 @@ from statistics import median
 
 from docserver.layout import EXACT
 from docserver.ocr.pdf.paragraphs import LineShape, paragraph_starts
+from docserver.ocr.pdf.writing_direction import in_logical_order
 
 MAX_WORD_GAP = 1.0
 """Widest space between two words of a line, as a share of the letters' size. Justified text stays below it."""
@@ -93,8 +94,11 @@ def order_words(words: Sequence[PlacedWord]) -> list[OrderedBlock]:
     segments = list(_segments(words))
     right_to_left = sum(word.right_to_left for word in words) * 2 > len(words)
     if len(segments) > MAX_SEGMENTS:
-        return [_paragraphs(_lines(segments))]
-    return [_paragraphs(_lines(region)) for region in _regions(segments, right_to_left=right_to_left, depth=0)]
+        return [_paragraphs(_lines(segments, right_to_left=right_to_left))]
+    return [
+        _paragraphs(_lines(region, right_to_left=right_to_left))
+        for region in _regions(segments, right_to_left=right_to_left, depth=0)
+    ]
 
 
 def _segments(words: Sequence[PlacedWord]) -> Iterator[_Segment]:
@@ -254,7 +258,7 @@ def _share_beside(left: list[_Segment], right: list[_Segment], *, within: float)
     return beside / len(fewer)
 
 
-def _lines(segments: list[_Segment]) -> list[OrderedLine]:
+def _lines(segments: list[_Segment], *, right_to_left: bool) -> list[OrderedLine]:
     """The lines of a region without columns, from top to bottom."""
     lines: list[list[_Segment]] = []
     for segment in sorted(segments, key=lambda segment: (segment.baseline, segment.x0)):
@@ -263,13 +267,10 @@ def _lines(segments: list[_Segment]) -> list[OrderedLine]:
             line.append(segment)
         else:
             lines.append([segment])
-    return [[word for segment in _in_writing_direction(line) for word in segment.words] for line in lines]
-
-
-def _in_writing_direction(line: list[_Segment]) -> list[_Segment]:
-    words = [word for segment in line for word in segment.words]
-    right_to_left = sum(word.right_to_left for word in words) * 2 > len(words)
-    return sorted(line, key=lambda segment: -segment.x1 if right_to_left else segment.x0)
+    words_of_lines = (
+        [word for segment in sorted(line, key=lambda segment: segment.x0) for word in segment.words] for line in lines
+    )
+    return [in_logical_order(words, right_to_left=right_to_left) for words in words_of_lines]
 
 
 def _paragraphs(lines: list[OrderedLine]) -> OrderedBlock:
