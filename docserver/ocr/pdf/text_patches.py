@@ -61,6 +61,8 @@ half of their boxes, or are as slender as an I."""
 BAND_MARGIN = 16
 """Pixels above and below a patch that are read with it: a line of text."""
 
+BLACK, WHITE = 0, 255
+
 
 @dataclass(frozen=True, slots=True)
 class TextPatches:
@@ -89,11 +91,11 @@ class TextPatches:
         _clear(cells, words, cell)
         for image in images:
             if _is_photograph(drawn, image, scale=CELL / cell):
-                ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in image), fill=0)
+                _fill(cells, image, cell, BLACK)
         unread = (*unmapped, *_short_words(cells, drawn, words=words, scale=cell / CELL))
         cells = _runs(cells, MIN_RUN)
         for word in unread:
-            ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in word), fill=255)
+            _fill(cells, word, cell, WHITE)
         return cls(cells, words, unread, cell)
 
     @property
@@ -110,7 +112,7 @@ class TextPatches:
         """The patches within these rectangles."""
         mask = Image.new("L", self._cells.size)
         for rect in rects:
-            ImageDraw.Draw(mask).rectangle(tuple(int(side / self._cell) for side in rect), fill=255)
+            _fill(mask, rect, self._cell, WHITE)
         return replace(self, _cells=ImageChops.darker(self._cells, mask))
 
     def without(self, words: Iterable[Rect]) -> "TextPatches":
@@ -140,8 +142,7 @@ class TextPatches:
             if bands.find(255, first, end) >= 0:
                 _mark(is_in_band, first, end)
         mask = Image.frombytes("L", (1, picture.height), bytes(is_in_band)).resize(picture.size)
-        levels = picture.histogram()
-        paper = max(range(256), key=levels.__getitem__)
+        paper = _most_frequent(picture.histogram())
         return Image.composite(picture, Image.new("L", picture.size, paper), mask)
 
 
@@ -191,6 +192,16 @@ def _edges(drawn: Image.Image, x: int, y: int) -> Image.Image:
     return contrast.point([255 * (level >= EDGE_CONTRAST) for level in range(256)])
 
 
+def _most_frequent(levels: Sequence[int]) -> int:
+    """The grey level with the most pixels in a histogram."""
+    return max(range(len(levels)), key=levels.__getitem__)
+
+
+def _fill(cells: Image.Image, rect: Rect, cell: float, colour: int) -> None:
+    """Give the cells of this rectangle a colour."""
+    ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in rect), fill=colour)
+
+
 def _clear(cells: Image.Image, words: Iterable[Rect], cell: float) -> None:
     """Make the cells of these words black."""
     draw = ImageDraw.Draw(cells)
@@ -207,7 +218,7 @@ def _is_photograph(drawn: Image.Image, rect: Rect, *, scale: float) -> bool:
     if left >= right or top >= bottom or size > MAX_PHOTOGRAPH_SHARE * drawn.width * drawn.height:
         return False
     levels = drawn.crop((left, top, right, bottom)).histogram()
-    background = max(range(256), key=levels.__getitem__)
+    background = _most_frequent(levels)
     near_background = sum(levels[max(0, background - BACKGROUND_SPREAD) : background + BACKGROUND_SPREAD + 1])
     return near_background < MIN_BACKGROUND_SHARE * size
 
