@@ -1,13 +1,23 @@
-"""Files that vanish, and directories in their place, without a service."""
+"""Files that vanish, change or cannot be written, and directories in their place, without a service."""
 
+import errno
+import resource
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from unittest.mock import AsyncMock, Mock
+from uuid import UUID, uuid4
 
 import pytest
 
-from docserver.storage import identity, local
+from docserver.errors import NotFound, StorageUnavailable
+from docserver.storage import comparing, identity, local
+from docserver.storage.comparing import Comparison
+from docserver.storage.deleted import DeletedDocuments
 from docserver.storage.identity import IdentityError, IdentityFiles
+from docserver.storage.local import LocalStorage
 from docserver.storage.quarantine import StoredFile
+from docserver.web import original
 
 
 async def test_an_upload_that_cannot_be_removed_is_left_to_maintenance(
@@ -33,3 +43,78 @@ def test_an_identity_that_vanishes_at_once_is_refused(tmp_path: Path, monkeypatc
         IdentityFiles(tmp_path).claim_directory()
     with pytest.raises(IdentityError, match="database vanishes"):
         IdentityFiles(tmp_path).claim_database(uuid4())
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ESTALE])
+async def test_an_original_that_cannot_be_compared_now_is_not_called_damaged(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = LocalStorage(tmp_path)
+    await storage.prepare()
+    monkeypatch.setattr(storage, "path", AsyncMock(side_effect=OSError(number, "not now")))
+
+    with pytest.raises(StorageUnavailable):
+        await storage.intact(uuid4(), size=1, sha256=b"")
+
+
+async def test_of_too_many_compared_files_the_oldest_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "TRUSTED_FILES", 2)
+    comparison, examined = Comparison(), AsyncMock(return_value=Mock(sha256=b"digest"))
+    monkeypatch.setattr(comparing, "examine", examined)
+    files = [tmp_path / name for name in "abc"]
+    for file in files:
+        file.touch()
+
+    for file in (*files, files[2], files[0]):
+        assert await comparison.equal(file, size=0, sha256=b"digest")
+
+    assert [call.args[0].name for call in examined.await_args_list] == ["a", "b", "c", "a"]
+
+
+@pytest.mark.parametrize("stored", ["shorter", "nothing", "gone while it is opened"])
+async def test_a_large_original_that_is_not_what_was_uploaded_is_not_found(
+    stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(original, "COMPARED_BYTES", -1)
+    if stored == "shorter":
+        (tmp_path / "file").write_bytes(b"ab")
+    path = AsyncMock(return_value=tmp_path / "file")
+    if stored == "nothing":
+        path.side_effect = FileNotFoundError
+    document: Any = Mock(size=3)
+
+    with pytest.raises(NotFound):
+        await original.opened(Mock(path=path), document)
+
+
+async def recorded(deleted: DeletedDocuments) -> list[UUID]:
+    return [document_id async for part in deleted.ids() for document_id in part]
+
+
+async def test_a_deletion_of_which_a_full_disk_takes_a_part_is_not_recorded_and_spoils_no_other(
+    tmp_path: Path,
+) -> None:
+    deleted, (first, cut_off, last) = DeletedDocuments(tmp_path), (uuid4() for _ in range(3))
+    await deleted.remember(first)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60, limits[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            await deleted.remember(cut_off)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    await deleted.remember(last)
+
+    assert await recorded(deleted) == [first, last]
+
+
+async def test_old_records_of_deletions_are_removed_and_files_of_others_stay(tmp_path: Path) -> None:
+    deleted = DeletedDocuments(tmp_path)
+    for name in ("2020-01-01.old", f"{datetime.now(UTC).date()}.new", "notes"):
+        (tmp_path / name).touch()
+
+    await deleted.forget_old()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{datetime.now(UTC).date()}.new", "notes"]

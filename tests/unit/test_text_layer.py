@@ -313,7 +313,7 @@ def test_a_raised_number_is_not_joined_to_the_number_before_it(degrees: int) -> 
         canvas.setFont("Times-Roman", 22)
         canvas.drawString(0, 0, "Price 19")
         canvas.setFont("Times-Roman", 10)
-        canvas.drawString(77, 8, "95")
+        canvas.drawString(73, 8, "95")
 
     assert layer(pdf(price)).text.endswith("Price 19 95")
 
@@ -341,6 +341,19 @@ def test_what_is_in_a_comb_field_is_one_word(value: str) -> None:
             maxlen=len(value),
             fieldFlags="comb",
         )
+
+    assert layer(pdf(form)).text == "\n".join(PROSE) + "\n\n" + value
+
+
+@pytest.mark.parametrize("value", ["DE89370400440532013000", "11 00"])
+def test_letters_apart_in_a_comb_field_are_joined_but_not_over_an_empty_box(value: str) -> None:
+    def form(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.acroForm.textfield(
+            x=72, y=500, width=20 * len(value), height=20, maxlen=len(value), fieldFlags="comb", fillColor=None
+        )
+        for box, letter in enumerate(value):
+            canvas.drawString(76 + 20 * box, 505, letter)
 
     assert layer(pdf(form)).text == "\n".join(PROSE) + "\n\n" + value
 

@@ -162,10 +162,14 @@ def test_a_palette_of_sixteen_bits_is_decoded(tmp_path: Path) -> None:
     assert_shows(decoded(file.save(tmp_path / "a.tif")), np.stack([indices, indices, 0 * indices], axis=-1))
 
 
-def test_webp_in_strips_is_decoded(tmp_path: Path) -> None:
+def webp(pixels: Array) -> bytes:
     strip = io.BytesIO()
-    Image.fromarray((rgb() * 255).astype(np.uint8)).save(strip, "WEBP", lossless=True)
-    file = one_strip(strip.getvalue(), {258: [8] * 3, 259: WEBP, 262: 2, 277: 3})
+    Image.fromarray((pixels * 255).astype(np.uint8)).save(strip, "WEBP", lossless=True)
+    return strip.getvalue()
+
+
+def test_webp_in_strips_is_decoded(tmp_path: Path) -> None:
+    file = one_strip(webp(rgb()), {258: [8] * 3, 259: WEBP, 262: 2, 277: 3})
 
     assert_shows(decoded(file.save(tmp_path / "a.tif")), rgb())
 
@@ -217,6 +221,51 @@ def test_a_tiff_that_contradicts_itself_is_corrupt(tags: Tags, tmp_path: Path) -
     source = one_strip(b"\1" * (WIDTH * HEIGHT * 2), tags).save(tmp_path / "a.tif")
 
     assert failure(source)[0] is DocumentErrorCode.CORRUPT
+
+
+@pytest.mark.parametrize(
+    ("pixels", "channels", "reason"),
+    [(np.tile(rgb(), (2, 1, 1)), 3, "larger than stated"), (rgb(), 4, "too few channels")],
+)
+def test_a_strip_that_is_not_what_the_tiff_says_is_corrupt(
+    pixels: Array, channels: int, reason: str, tmp_path: Path
+) -> None:
+    file = one_strip(webp(pixels), {258: [8] * channels, 259: WEBP, 262: 2, 277: channels})
+
+    code, message = failure(file.save(tmp_path / "a.tif"))
+
+    assert code is DocumentErrorCode.CORRUPT
+    assert reason in message
+
+
+def test_samples_of_strips_whose_sizes_are_not_given_are_decoded(tmp_path: Path) -> None:
+    data = packed((grey() * 4095).astype(np.uint64), bits=12, order="<")
+
+    file = TiffFile()
+    offsets, _ = file.segments([data])
+    file.directory({256: WIDTH, 257: HEIGHT, 258: 12, 259: 1, 262: 1, 273: offsets, 277: 1})
+
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), grey())
+
+
+def test_an_empty_tile_is_black(tmp_path: Path) -> None:
+    data = packed((grey()[:, :16] * 4095).astype(np.uint64), bits=12, order="<")
+    file = TiffFile()
+    (offset,), (size,) = file.segments([data + bytes(12 * 16)])
+    tiles: Tags = {322: 16, 323: 32, 324: [offset, 0, 0], 325: [size, 0, 0]}
+    file.directory({256: WIDTH, 257: HEIGHT, 258: 12, 259: 1, 262: 1, 277: 1, **tiles})
+
+    expected = np.where(np.arange(WIDTH) < 16, grey(), 0)
+    assert_shows(decoded(file.save(tmp_path / "a.tif")), expected)
+
+
+def test_values_beyond_every_file_are_none(tmp_path: Path) -> None:
+    file = TiffFile(big=True)
+    entry = struct.pack("<HHQQ", 273, 16, 5, (1 << 64) - 1)
+    file.data = file.data[: file.link] + struct.pack("<QQ", file.link + 8, 1) + entry + bytes(8)
+    (tmp_path / "a.tif").write_bytes(file.data)
+
+    assert failure(tmp_path / "a.tif")[0] is DocumentErrorCode.CORRUPT
 
 
 @pytest.mark.parametrize("length", [4, 6, 8, 9, 30])
