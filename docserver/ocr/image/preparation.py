@@ -14,11 +14,11 @@ from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, framed, scaled, straightened, stretched
 
 MIN_SKEW_OF_RULES_DEG, MIN_SKEW_OF_SQUARES_DEG = 0.5, 1.5
-"""Smallest skew that is corrected before ruled lines are searched: if some were found, of which pieces would stay; and
-if none were found, but the page is as sharp in both directions as squared paper."""
+"""Smallest skew that is corrected before ruled lines are removed. The first is for pages with ruled lines: parts
+of askew lines would stay. The second is for what looks like squared paper whose lines are too askew to be found."""
 
 MIN_CLARITY_OF_RULES, MIN_CLARITY_OF_SQUARES = 3.0, 15.0
-"""Smallest clarity of these skews."""
+"""Smallest clarity of the skew on these two kinds of pages."""
 
 EVEN_OUT_ABOVE = 0.035
 """Limit for `PageAnalysis.hidden`. Above it, dark paper hides letters even if the page does not count as unevenly

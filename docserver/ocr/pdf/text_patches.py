@@ -27,10 +27,10 @@ MIN_SHORT_RUN = 2
 """Fewest text cells of a short word, such as an amount, that is drawn as a shape."""
 
 MIN_SLENDERNESS = 2.0
-"""A short word is at least so many times as long as high. Radio buttons, symbols and markers in charts are not."""
+"""A short word is at least this many times as long as high. Radio buttons, symbols and markers in charts are not."""
 
 GROUPED = 128
-"""The level of cells that are being taken as one group."""
+"""The level of the cells of the group whose box is sought."""
 
 MAX_SHORT_HEIGHT = 20
 """Height of the highest letters of a short word, in pixels of the drawing. Higher words have longer runs."""
@@ -258,8 +258,8 @@ def _with_neighbours(cells: Box) -> Box:
 
 
 def _ink_in(edges: Image.Image, cells: Box) -> Box:
-    """The box around the edges near these cells, in pixels, with all rows of the same shapes. It has no area if a shape
-    goes on at the sides.
+    """The box in pixels around the shapes that have edges in these cells, with all their rows. It has no area if a
+    shape goes on to the left or right of the neighbouring cells.
     """
     left, _, right, _ = _with_neighbours(cells)
     x0, x1 = max(0, left * CELL), min(right * CELL, edges.width)
@@ -275,7 +275,7 @@ def _ink_in(edges: Image.Image, cells: Box) -> Box:
 
 
 def _runs(cells: Image.Image, length: int) -> Image.Image:
-    """The white cells that belong to a run of at least so many white cells, in a row or in a column."""
+    """The white cells that belong to a run of at least `length` white cells, in a row or in a column."""
     return ImageChops.lighter(_runs_along(cells, 1, 0, length), _runs_along(cells, 0, 1, length))
 
 

@@ -20,8 +20,8 @@ AnyWord = TypeVar("AnyWord", bound=LineWord)
 
 
 def in_logical_order(words: list[AnyWord], *, right_to_left: bool) -> list[AnyWord]:
-    """The words of a line in logical order, for a page of this direction. Words of lines without right-to-left script
-    stay as they are.
+    """The words of a line in logical order. `right_to_left` is the direction of the page. A line without right-to-left
+    script stays as it is.
     """
     if not any(word.right_to_left for word in words):
         return words
