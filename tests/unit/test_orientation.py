@@ -60,3 +60,18 @@ def test_a_page_that_has_no_lines_when_it_is_turned_is_not_straightened() -> Non
     blank = PageImage(Image.new("L", (900, 800), 255), None, (800, 900), rotation=90)
 
     assert straightened_if_askew(blank, analysis) is blank
+
+
+def test_a_coloured_page_is_tried_in_grey_too_and_in_other_directions_in_grey_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = Image.new("RGB", (800, 900), "white")
+    for top in range(60, 840, 60):
+        ImageDraw.Draw(page).rectangle((60, top, 740, top + 24), fill="darkred")
+    reader = PageReader(Picture(page, None), Vertical(30.0), turning=True)
+    monkeypatch.setattr(reader, "_directions", lambda _: (0, 90))
+    assert reader._analysis
+
+    tried = [(variant.image.mode, variant.rotation) for variant in reader._variants(reader._analysis)]
+
+    assert tried == [("RGB", 0), ("L", 0), ("L", 90)]
