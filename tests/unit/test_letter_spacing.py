@@ -36,11 +36,27 @@ def test_letter_spaced_words_are_words(by: float, turned: int) -> None:
     assert heading(spaced("ANNUAL REPORT OF 2023", by=by, turned=turned)) == "ANNUAL REPORT OF 2023"
 
 
+def test_letters_at_equal_distances_are_words() -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica-Bold", 14)
+        for place, letter in enumerate("INTRODUCTION III"):
+            canvas.drawString(72 + 14 * place, 600, letter.strip())
+
+    assert heading(draw) == "INTRODUCTION III"
+
+
+@pytest.mark.parametrize("text", ['"R E P O R T"', "I N V O I C E:"])
+def test_signs_beside_letter_spaced_words_stay_with_them(text: str) -> None:
+    assert heading(lines([text], top=600)) == text.replace(" ", "")
+
+
 def test_words_typed_with_spaces_between_their_letters_are_words() -> None:
     assert heading(lines(["T A B L E   O F   C O N T E N T S"], top=600)) == "TABLE OF CONTENTS"
 
 
-@pytest.mark.parametrize("text", ["1 1 0 0 1", "A B C", "A B C D E F", "I I I l l l x x x", "Y N Y N", "M T W T F S S"])
+@pytest.mark.parametrize(
+    "text", ["1 1 0 0 1", "A B C", "A B C D E F", "I I I l l l x x x", "Y N Y N", "M T W T F S S", "A. B. C. D. E."]
+)
 def test_single_letters_and_numbers_stay_apart(text: str) -> None:
     assert heading(lines([text], top=600)) == text
 

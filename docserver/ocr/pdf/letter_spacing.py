@@ -1,7 +1,6 @@
 """Child side: joins the letters of words that are drawn with wide spaces between all letters, such as S U M M A R Y."""
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import median
@@ -12,6 +11,9 @@ from docserver.ocr.pdf.text_words import PdfWord, TextPage, around
 MIN_LETTERS = 4
 """Fewest letters that are joined. A, B and C may be the heads of three columns."""
 
+MAX_LENGTH = 2
+"""Most characters of what is one letter."""
+
 MAX_GAP = 1.2
 """Widest space between two letters, as a share of the letters' height. Columns of a table are further apart."""
 
@@ -20,6 +22,13 @@ MAX_WORD_GAP = 3.0
 
 MIN_WORD_GAP = 1.75
 """Smallest space between two words, as a multiple of the usual space between two letters."""
+
+MAX_IRREGULARITY = 0.02
+"""Largest difference of distances that are equal, as a share of them. Letters of a typewriter, and some that are drawn
+one by one, have equal distances, and narrow ones have more space around them."""
+
+MIN_WORD_DISTANCE = 1.4
+"""Smallest distance of the first letter of a word from the letter before it, as a multiple of the usual distance."""
 
 MAX_BASELINE_OFFSET = 0.1
 """Largest difference of the baselines of two letters, as a share of the letters' height."""
@@ -38,21 +47,24 @@ def without_letter_spacing(words: Sequence[PdfWord], text_page: TextPage) -> lis
 
 
 def _is_letter(word: PdfWord) -> bool:
-    return len(word.text) == 1 and word.text.isalnum() and not word.right_to_left
+    """True if the word is a letter or digit, which may have a quotation mark, a colon or the like beside it."""
+    return len(word.text) <= MAX_LENGTH and sum(map(str.isalnum, word.text)) == 1 and not word.right_to_left
 
 
 def _in_lines(letters: Sequence[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:
     line: list[PdfWord] = []
     for letter in letters:
-        if line and _gap(line[-1], letter, text_page) is None:
+        if line and _step(line[-1], letter, text_page) is None:
             yield from _words(line, text_page)
             line = []
         line.append(letter)
     yield from _words(line, text_page)
 
 
-def _gap(first: PdfWord, second: PdfWord, text_page: TextPage) -> float | None:
-    """The space between two letters, in points; None if the second is not close behind the first, on its line."""
+def _step(first: PdfWord, second: PdfWord, text_page: TextPage) -> tuple[float, float] | None:
+    """The distance from the start of a letter to that of the next one, and the space between them, in points; None if
+    the second is not close behind the first, on its line.
+    """
     orientation = text_page.orientation(first)
     if orientation.crooked or text_page.orientation(second).turns != orientation.turns:
         return None
@@ -63,7 +75,7 @@ def _gap(first: PdfWord, second: PdfWord, text_page: TextPage) -> float | None:
     gap = second.rect[low] - first.rect[high] if forwards else first.rect[low] - second.rect[high]
     if (along > 0) != forwards or abs(across) > MAX_BASELINE_OFFSET * orientation.height:
         return None
-    return gap if gap <= MAX_WORD_GAP * orientation.height else None
+    return (abs(along), gap) if gap <= MAX_WORD_GAP * orientation.height else None
 
 
 def _words(line: Sequence[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:
@@ -71,17 +83,26 @@ def _words(line: Sequence[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:
     if len(line) < MIN_LETTERS:
         yield from line
         return
-    gaps = [_gap(first, second, text_page) or 0.0 for first, second in itertools.pairwise(line)]
-    letter_gap = median(gaps)
-    words: list[PdfWord] = []
-    for gap, letter in zip([math.inf, *gaps], line, strict=True):
-        if gap > MIN_WORD_GAP * letter_gap:
+    steps = [_step(first, second, text_page) or (0.0, 0.0) for first, second in itertools.pairwise(line)]
+    words = [line[0]]
+    for letter, is_new in zip(line[1:], _word_starts(steps), strict=True):
+        if is_new:
             words.append(letter)
         else:
             words[-1] = replace(words[-1], text=words[-1].text + letter.text, rect=around(words[-1].rect, letter.rect))
-    is_dense = letter_gap <= MAX_GAP * text_page.orientation(line[0]).height
-    has_letters = sum(letter.text.isalpha() for letter in line) >= MIN_LETTERS
+    is_dense = median(gap for _, gap in steps) <= MAX_GAP * text_page.orientation(line[0]).height
+    has_letters = sum(any(map(str.isalpha, letter.text)) for letter in line) >= MIN_LETTERS
     if is_dense and has_letters and share_of_common_pairs(word.text for word in words) >= MIN_COMMON_SHARE:
         yield from words
     else:
         yield from line
+
+
+def _word_starts(steps: Sequence[tuple[float, float]]) -> list[bool]:
+    """For each letter but the first, True if it begins a word."""
+    distances, gaps = zip(*steps, strict=True)
+    distance, gap = median(distances), median(gaps)
+    regular = sum(abs(other - distance) <= MAX_IRREGULARITY * distance for other in distances)
+    if 2 * regular > len(distances):
+        return [other > MIN_WORD_DISTANCE * distance for other in distances]
+    return [other > MIN_WORD_GAP * gap for other in gaps]
