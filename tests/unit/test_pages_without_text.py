@@ -84,13 +84,31 @@ def test_faint_letters_in_grain_count_as_writing() -> None:
     assert prepare(Picture(noisy(image, 5), None))[1] is not None
 
 
-def test_words_on_squared_paper_that_lies_askew_are_level_and_without_the_squares() -> None:
-    image = ruled(step=40, shade=100, squared=True)
-    page, _ = prepare(Picture(askew(written(image), 4), None))
-    dark = np.argwhere(np.asarray(page.image) < 130)
-    top, bottom = page.to_original.on_point(0, dark[:, 0].min())[1], page.to_original.on_point(0, dark[:, 0].max())[1]
-    assert dark.size
-    assert bottom - top < 60
+def squared_with_dark_crossings_and_two_lines() -> Image.Image:
+    image = ruled(step=30, shade=180, squared=True)
+    for x in range(30, WIDTH, 30):
+        for y in range(60, HEIGHT, 30):
+            image.putpixel((x, y), 120)
+    for y in (380, 440):
+        ImageDraw.Draw(image).text((20, y), "PARCELS MMM WW", fill=20, font_size=64)
+    return image
+
+
+@pytest.mark.parametrize(
+    ("image", "lightest", "highest"),
+    [
+        pytest.param(askew(written(ruled(step=40, shade=100, squared=True)), 4), 130, 60, id="askew"),
+        pytest.param(squared_with_dark_crossings_and_two_lines(), 205, 120, id="dark crossings"),
+    ],
+)
+def test_words_on_squared_paper_are_made_level_and_keep_none_of_the_squares(
+    image: Image.Image, lightest: int, highest: int
+) -> None:
+    page, _ = prepare(Picture(image, None))
+    ink = np.argwhere(np.asarray(page.image) < lightest)
+    top, bottom = page.to_original.on_point(0, ink[:, 0].min())[1], page.to_original.on_point(0, ink[:, 0].max())[1]
+    assert ink.size
+    assert bottom - top < highest
 
 
 def read(*words: tuple[str, float]) -> Recognised:

@@ -102,6 +102,11 @@ class PageAnalysis:
         return self.upright >= UPRIGHT_FROM
 
     @property
+    def is_clear(self) -> bool:
+        """False if lines are about equally sharp in both directions, as on squared paper."""
+        return self.is_sideways or self.is_upright
+
+    @property
     def is_unevenly_lit(self) -> bool:
         return self.light < UNEVEN_LIGHT_BELOW
 
@@ -133,7 +138,7 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
         clarity=float(sharpness.max() / max(np.median(sharpness), 1e-9)),
         upright=upright,
         stroke_px=_stroke_px(grey.transpose(Image.Transpose.ROTATE_90) if upright < 1 else grey),
-        specks=_specks(grey),
+        specks=count_specks(grey),
         light_on_dark=light_on_dark,
         light=_evenness(shades),
         faint=bool(np.percentile(contrasts[ink], 90) < FAINT_BELOW),
@@ -146,6 +151,12 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
 def reduction(image: Image.Image) -> int:
     """The factor by which a picture is reduced before it is measured."""
     return max(1, round(max(image.size) / ANALYSED_SIDE_PX))
+
+
+def count_specks(grey: Image.Image) -> float:
+    """Specks per ten thousand pixels, counted in a band across the middle of the page."""
+    rows = min(grey.height, SPECKS_BAND_PX)
+    return 1e4 * speck_density(grey, top=(grey.height - rows) // 2, rows=rows)
 
 
 def _points(ink: Mask) -> Points:
@@ -210,12 +221,6 @@ def _colour_range(image: Image.Image) -> int:
     tints = (pixels[..., 0] - pixels[..., 1], pixels[..., 2] - pixels[..., 1])
     outliers = [COLOUR_OUTLIERS_PERCENT, 100 - COLOUR_OUTLIERS_PERCENT]
     return max(int(np.ptp(np.percentile(tint, outliers))) for tint in tints)
-
-
-def _specks(grey: Image.Image) -> float:
-    """Specks per ten thousand pixels, counted in a band across the middle of the page."""
-    rows = min(grey.height, SPECKS_BAND_PX)
-    return 1e4 * speck_density(grey, top=(grey.height - rows) // 2, rows=rows)
 
 
 def _stroke_px(grey: Image.Image) -> float:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from docserver.ocr.image.analysis import PageAnalysis, analyse, reduction
+from docserver.ocr.image.analysis import PageAnalysis, analyse, count_specks, reduction
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.noise import without_grain, without_specks
 from docserver.ocr.image.ruling import ruled_lines, without_ruled_lines
@@ -101,8 +101,8 @@ def _has_ink(page: PageImage, *, before: PageImage, analysis: PageAnalysis) -> b
     if not analysis.is_form:
         return has_ink(page.image.convert("L").reduce(step))
     # Some of the edges of ruled lines are still there.
-    lines = Image.fromarray(ruled_lines(before.image.convert("L").reduce(step))).convert("L")
-    return has_ink(page.image.convert("L").reduce(step), beside=np.asarray(lines.filter(ImageFilter.MaxFilter(5))) > 0)
+    lines = np.asarray(_ruled_lines(before.image.convert("L"))) > 0
+    return has_ink(page.image.convert("L").reduce(step), beside=lines)
 
 
 def _has_askew_rules(page: PageImage, analysis: PageAnalysis) -> bool:
@@ -111,7 +111,7 @@ def _has_askew_rules(page: PageImage, analysis: PageAnalysis) -> bool:
         return False
     if analysis.is_form:
         return abs(analysis.skew) >= MIN_SKEW_OF_RULES_DEG and analysis.clarity >= MIN_CLARITY_OF_RULES
-    squared = not (analysis.is_upright or analysis.is_sideways) and analysis.clarity >= MIN_CLARITY_OF_SQUARES
+    squared = not analysis.is_clear and analysis.clarity >= MIN_CLARITY_OF_SQUARES
     return squared and abs(analysis.skew) >= MIN_SKEW_OF_SQUARES_DEG
 
 
@@ -128,12 +128,29 @@ def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:
 def _cleaned(page: PageImage, analysis: PageAnalysis) -> PageImage:
     """The page without things that disturb letters: specks, ruled lines, and the edges of a snippet."""
     if analysis.specks > DESPECKLE_ABOVE:
-        page = replace(page, image=without_specks(page.image.convert("L")))
+        page = replace(page, image=_without_specks(page, analysis))
     if page.image.mode == "L":
         page = replace(page, image=without_grain(page.image))
     if is_snippet(page.original_size) and max(page.image.size) + 2 * MARGIN_PX <= MAX_SIDE:
         return framed(page, MARGIN_PX)
     return replace(page, image=without_ruled_lines(page.image.convert("L"))) if analysis.is_form else page
+
+
+def _without_specks(page: PageImage, analysis: PageAnalysis) -> Image.Image:
+    grey = page.image.convert("L")
+    if analysis.is_form and not analysis.is_clear and not is_snippet(page.original_size):
+        beside = grey.copy()
+        beside.paste(255, mask=_ruled_lines(grey).resize(grey.size))
+        if count_specks(beside) <= DESPECKLE_ABOVE:
+            # These are the points where the lines of squared paper cross. Without specks, the lines are not found.
+            grey = without_ruled_lines(grey)
+    return without_specks(grey)
+
+
+def _ruled_lines(grey: Image.Image) -> Image.Image:
+    """The ruled lines of a page with their soft edges, as a reduced mask."""
+    lines = ruled_lines(grey.reduce(reduction(grey)))
+    return Image.fromarray(lines).convert("L").filter(ImageFilter.MaxFilter(5))
 
 
 def _scaled_for_reading(page: PageImage, analysis: PageAnalysis) -> PageImage:

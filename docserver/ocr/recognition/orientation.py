@@ -67,9 +67,8 @@ def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
 
 def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAnalysis) -> bool:
     """True if the page was read so well that it must be upright, and no other direction needs to be tried."""
-    clear = analysis.is_sideways or analysis.is_upright
     min_weight = 0.0 if is_snippet(page.original_size) or analysis.is_upright else MIN_TEXT_WEIGHT
-    min_confidence = MIN_CONFIDENCE if clear else MIN_CONFIDENCE_IF_UNCLEAR
+    min_confidence = MIN_CONFIDENCE if analysis.is_clear else MIN_CONFIDENCE_IF_UNCLEAR
     return recognised.confidence >= min_confidence and recognised.weight >= min_weight
 
 
