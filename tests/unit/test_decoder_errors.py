@@ -1,5 +1,7 @@
-"""A picture file that is sound, but of a kind that cannot be read, is not called corrupt."""
+"""What is called corrupt: neither a sound picture file of an unusual kind, nor one for which the machine lacks room."""
 
+import errno
+import io
 import struct
 from pathlib import Path
 
@@ -7,7 +9,8 @@ import pytest
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image import decode
+from docserver.ocr.image import decode, jpeg2000
+from docserver.ocr.image.decoder_errors import errors_as_unreadable
 
 SIZE = (60, 40)
 
@@ -91,3 +94,32 @@ def test_a_jpeg_2000_picture_with_more_channels_than_a_colour_has_is_not_called_
 def test_an_error_of_the_system_is_no_fault_of_the_document(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         failure(tmp_path / "nothing.png", "image/png")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ValueError("Unsupported marker"), DocumentErrorCode.UNSUPPORTED),
+        (OSError("encoder error -2"), DocumentErrorCode.CORRUPT),
+        (OSError(errno.EINVAL, "Invalid argument"), DocumentErrorCode.CORRUPT),
+    ],
+)
+def test_an_error_of_a_decoder_tells_what_is_wrong_with_the_file(error: Exception, code: DocumentErrorCode) -> None:
+    with pytest.raises(Unreadable) as caught, errors_as_unreadable():
+        raise error
+
+    assert caught.value.failure.code is code
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(errno.ENOSPC, "No space left"), OSError(errno.EMFILE, "Many")]
+)
+def test_what_the_machine_lacks_is_no_fault_of_the_file(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, errors_as_unreadable():
+        raise error
+
+    assert caught.value is error
+
+
+def test_a_jpeg_2000_file_without_a_codestream_has_no_channels() -> None:
+    assert jpeg2000.depths(io.BytesIO(b"\0\0\0\x0cjP  \r\n\x87\n")) == []

@@ -1,8 +1,6 @@
 """Pictures of every kind become plain ones as a viewer shows them; hostile ones are refused before decoding."""
 
 import base64
-import errno
-import io
 import struct
 from pathlib import Path
 
@@ -11,8 +9,7 @@ from PIL import Image, ImageDraw
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image import decode, jpeg2000
-from docserver.ocr.image.decoder_errors import errors_as_unreadable
+from docserver.ocr.image import decode
 from tests.support.samples.tiffs import TiffFile
 
 SIZE = (60, 40)
@@ -385,32 +382,3 @@ def test_of_transparent_pictures_an_invisible_one_is_white_and_a_coloured_one_ke
     assert white.getcolors() == [(SIZE[0] * SIZE[1], 255)]
     assert red.getpixel((5, 5)) == (255, 0, 0)
     assert red.getpixel((50, 30)) == (255, 255, 255)
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (ValueError("Unsupported marker"), DocumentErrorCode.UNSUPPORTED),
-        (OSError("encoder error -2"), DocumentErrorCode.CORRUPT),
-        (OSError(errno.EINVAL, "Invalid argument"), DocumentErrorCode.CORRUPT),
-    ],
-)
-def test_an_error_of_a_decoder_tells_what_is_wrong_with_the_file(error: Exception, code: DocumentErrorCode) -> None:
-    with pytest.raises(Unreadable) as caught, errors_as_unreadable():
-        raise error
-
-    assert caught.value.failure.code is code
-
-
-@pytest.mark.parametrize(
-    "error", [MemoryError(), OSError(errno.ENOSPC, "No space left"), OSError(errno.EMFILE, "Many")]
-)
-def test_what_the_machine_lacks_is_no_fault_of_the_file(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught, errors_as_unreadable():
-        raise error
-
-    assert caught.value is error
-
-
-def test_a_jpeg_2000_file_without_a_codestream_has_no_channels() -> None:
-    assert jpeg2000.depths(io.BytesIO(b"\0\0\0\x0cjP  \r\n\x87\n")) == []

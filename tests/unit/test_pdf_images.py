@@ -9,8 +9,9 @@ from pikepdf import Dictionary, Name
 from PIL import Image
 
 from docserver.errors import DocumentErrorCode
-from docserver.ocr.errors import Unreadable
+from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import pdfium
+from docserver.ocr.pdf.coordinates import PointsToPixels
 
 MAX_PIXELS = 100_000
 SIDE = 100
@@ -70,3 +71,15 @@ def test_a_picture_that_would_take_more_memory_than_the_largest_page_is_refused(
         pdfium.draw(source, page=1, dpi=72, max_pixels=MAX_PIXELS)
 
     assert caught.value.failure.code is DocumentErrorCode.TOO_MANY_PIXELS
+
+
+def test_a_page_that_is_cropped_to_nothing_has_no_place_for_words(tmp_path: Path) -> None:
+    with pikepdf.open(page_with(tmp_path / "a.pdf", size=(8, 8))) as pdf:
+        pdf.pages[0].CropBox = pikepdf.Array([1000, 1000, 1100, 1100])
+        pdf.save(tmp_path / "b.pdf")
+
+    with (
+        pdfium.opened(str(tmp_path / "b.pdf")) as document,
+        pytest.raises(TextLayerRejected, match="the page has no area"),
+    ):
+        PointsToPixels.of_page(document[0], width=SIDE, height=SIDE)

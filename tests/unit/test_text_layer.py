@@ -372,3 +372,20 @@ def test_a_page_with_too_many_characters_or_objects_is_rejected(monkeypatch: pyt
 
     monkeypatch.setattr(page_objects, "MAX_OBJECTS", 3)
     assert refusal(pdf(lines(PROSE))) == "too many objects"
+
+
+def test_a_page_with_too_many_pictures_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def picture(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.drawInlineImage(Image.new("L", (10, 10)), 72, 400)
+
+    assert layer(pdf(picture)).text == "\n".join(PROSE)
+    monkeypatch.setattr(page_objects, "MAX_IMAGES", 0)
+
+    assert refusal(pdf(picture)) == "too many pictures"
+
+
+def test_text_that_pdfium_cannot_load_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pypdfium2.raw.FPDFText_LoadPage", lambda _: None)
+
+    assert refusal(pdf(lines(PROSE))) == "the text cannot be parsed"
