@@ -10,9 +10,15 @@ from tests.support.waiting import until
 LIMIT, OF_ONE = 40, 10
 
 
+def has_ended(poll: Wire) -> bool:
+    """True if a poll is answered, or its connection closed: a request that has not been read yet may be replaced."""
+    reader = poll.reader
+    return reader.exception() is not None or reader._eof or bool(reader._buffer)  # type: ignore[attr-defined]
+
+
 async def statuses(polls: list[Wire], number: int) -> set[int]:
     """Wait until so many polls, and no more, are answered or closed; returns the statuses."""
-    await until(lambda: sum(poll.reader._eof or bool(poll.reader._buffer) for poll in polls) == number)  # type: ignore[attr-defined]
+    await until(lambda: sum(map(has_ended, polls)) == number)
     return {(await poll.answer()).status for poll in polls if poll.reader._buffer}  # type: ignore[attr-defined]
 
 
