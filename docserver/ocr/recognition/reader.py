@@ -146,8 +146,8 @@ class PageReader:
         """True if a text on faint paper is a mirror image: that of the text on the other side of the sheet."""
         if attempt.recognised.confidence >= UNSURE_BELOW or not attempt.recognised.blocks:
             return False
+        page = turned(self._page, attempt.rotation)
         for mirror in (ImageOps.mirror, ImageOps.flip):
-            page = turned(self._page, attempt.rotation)
             mirrored = replace(page, image=mirror(page.image))
             sample = self._sample(mirrored, layout=Layout.COLUMN, languages=attempt.languages).recognised
             if shows_text(sample) and sample.confidence > attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED:
