@@ -1,14 +1,56 @@
-"""The text of annotations is read if they are drawn."""
+"""The text of annotations is read if viewers show them."""
 
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pikepdf
 import pytest
+from pikepdf import Array, Dictionary, Name
 
 from docserver.layout import words_of
+from docserver.ocr.errors import TextLayerRejected
+from docserver.ocr.pdf import pdfium
 from tests.support.samples.pdf_annotations import PRINTED, annotated
 from tests.support.samples.pdf_layers import PROSE, lines, pdf
 from tests.support.text_layers import layer
 
 CAPTION = "BT /F 12 Tf 5 8 Td (4.35 metres) Tj ET"
 INVISIBLE, HIDDEN, NO_VIEW = 1, 2, 32
+
+InLayer = Callable[[pikepdf.Object, pikepdf.Object], pikepdf.Object]
+"""Makes an annotation's /OC of two layers: one that is on, and one that is off."""
+
+UNSEEN: dict[str, InLayer] = {
+    "layer": lambda _on, off: off,
+    "group": lambda _on, off: Dictionary(Type=Name.OCMD, OCGs=off),
+    "group of all": lambda on, off: Dictionary(Type=Name.OCMD, OCGs=Array([on, off]), P=Name.AllOn),
+    "unless off": lambda on, _off: Dictionary(Type=Name.OCMD, OCGs=Array([on]), P=Name.AnyOff),
+    "not on": lambda on, _off: Dictionary(Type=Name.OCMD, OCGs=on, VE=Array([Name.Not, on])),
+    "on and off": lambda on, off: Dictionary(
+        Type=Name.OCMD, VE=Array([Name.And, on, Array([Name.Or, off, Array([Name.Not, on])])])
+    ),
+}
+SEEN: dict[str, InLayer] = {
+    "layer": lambda on, _off: on,
+    "group": lambda on, off: Dictionary(Type=Name.OCMD, OCGs=Array([off, on])),
+    "only while off": lambda _on, off: Dictionary(Type=Name.OCMD, OCGs=Array([off]), P=Name.AllOff),
+    "not off": lambda _on, off: Dictionary(Type=Name.OCMD, VE=Array([Name.Not, off])),
+    "group of none": lambda _on, _off: Dictionary(Type=Name.OCMD),
+}
+
+
+def in_layer(data: bytes, made_of: InLayer, **more: Any) -> bytes:
+    """The PDF with its annotation in a layer or a group of layers. `more` is in the configuration of its layers."""
+    file = io.BytesIO()
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        on, off = (pdf.make_indirect(Dictionary(Type=Name.OCG, Name=name)) for name in ("on", "off"))
+        default = Dictionary(OFF=Array([off]), ON=Array([on]), **more)
+        pdf.Root.OCProperties = Dictionary(OCGs=Array([on, off]), D=default)
+        pdf.pages[0].Annots[0].OC = made_of(on, off)
+        pdf.save(file)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -42,3 +84,44 @@ def test_an_annotation_without_text_takes_no_word_away() -> None:
     marked = annotated(pdf(lines(PROSE, top=514)), kind="Highlight", shows="0 0 1 RG 0 0 200 30 re S")
 
     assert [word.text for word in words_of(layer(marked).blocks)] == " ".join(PROSE).split()
+
+
+@pytest.mark.parametrize("made_of", UNSEEN.values(), ids=UNSEEN)
+def test_annotations_in_layers_that_are_off_are_not_read(made_of: InLayer) -> None:
+    stamped = in_layer(annotated(pdf(lines(PROSE)), kind="Stamp", shows=CAPTION), made_of)
+
+    assert layer(stamped).text == "\n".join(PROSE)
+
+
+@pytest.mark.parametrize("made_of", SEEN.values(), ids=SEEN)
+def test_annotations_in_layers_that_are_on_are_read(made_of: InLayer) -> None:
+    stamped = in_layer(annotated(pdf(lines(PROSE)), kind="Stamp", shows=CAPTION), made_of, BaseState=Name.OFF)
+
+    assert layer(stamped).text.endswith("4.35 metres")
+
+
+def test_annotations_in_a_layer_that_is_not_for_viewing_are_not_read() -> None:
+    stamped = annotated(pdf(lines(PROSE)), kind="Stamp", shows=CAPTION)
+    with pikepdf.open(io.BytesIO(in_layer(stamped, SEEN["layer"]))) as changed:
+        on = changed.Root.OCProperties.OCGs[0]
+        on.Usage = Dictionary(View=Dictionary(ViewState=Name.OFF))
+        usage = Dictionary(Event=Name.View, Category=Array([Name.View]), OCGs=Array([on]))
+        changed.Root.OCProperties.D.AS = Array([usage])
+        file = io.BytesIO()
+        changed.save(file)
+
+    assert layer(file.getvalue()).text == "\n".join(PROSE)
+
+
+def test_annotations_in_layers_that_are_off_are_not_in_the_picture(tmp_path: Path) -> None:
+    source = tmp_path / "stamped.pdf"
+    source.write_bytes(in_layer(annotated(pdf(lines([])), kind="Stamp", shows=CAPTION), UNSEEN["layer"]))
+
+    picture = pdfium.draw(str(source), page=1, dpi=72, max_pixels=1_000_000).image
+
+    assert picture.getextrema() == (255, 255)
+
+
+def test_a_page_with_nothing_but_an_annotation_without_text_is_read_from_its_picture() -> None:
+    with pytest.raises(TextLayerRejected, match="no text"):
+        layer(annotated(pdf(lines([])), kind="Stamp", shows="0 0 60 12 re f"))

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 from pypdf import PdfWriter
 from pypdf.generic import RectangleObject
+from pypdfium2 import PdfDocument
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
@@ -35,7 +36,7 @@ from tests.support.samples.pdf_layers import (
     with_mapping,
 )
 from tests.support.samples.pictures import picture
-from tests.support.text_layers import DPI, layer, opened, whole_layer
+from tests.support.text_layers import DPI, layer, whole_layer
 
 
 def beside_patches(data: bytes) -> str:
@@ -52,7 +53,8 @@ def refusal(data: bytes, page: int = 1) -> str:
 
 
 def drawn(data: bytes) -> Image.Image:
-    with opened(data) as document:
+    with PdfDocument(data) as document:
+        document.init_forms()
         picture: Image.Image = document[0].render(scale=DPI / 72, grayscale=True).to_pil()
         return picture.copy()
 

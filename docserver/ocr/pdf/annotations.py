@@ -30,12 +30,35 @@ def flatten(page: Any) -> bool:
     return True
 
 
+def hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:
+    """Set the flags of annotations in layers that are off, so that PDFium does not draw them on page `number` (from 1)
+    of the file `source`.
+    """
+    if not any(pdfium.FPDFAnnot_HasKey(annotation, b"OC") for annotation in each_annotation(page)):
+        return
+    # Import it here, because it loads pikepdf, which takes 40 ms.
+    from docserver.ocr.pdf.optional_content import annotations_in_layers_off
+
+    for index in annotations_in_layers_off(source, page=number):
+        if annotation := pdfium.FPDFPage_GetAnnot(page, index):
+            flags = pdfium.FPDFAnnot_GetFlags(annotation)
+            pdfium.FPDFAnnot_SetFlags(annotation, flags | pdfium.FPDF_ANNOT_FLAG_HIDDEN)
+            pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+def count(page: Any) -> int:
+    """The number of the page's annotations, those included that are not drawn."""
+    return min(int(pdfium.FPDFPage_GetAnnotCount(page)), MAX_ANNOTATIONS)
+
+
 def each_annotation(page: Any) -> Iterator[Any]:
     """The page's annotations. Each is closed when the next one is asked for."""
-    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
+    for index in range(count(page)):
         if annotation := pdfium.FPDFPage_GetAnnot(page, index):
-            yield annotation
-            pdfium.FPDFPage_CloseAnnot(annotation)
+            try:
+                yield annotation
+            finally:
+                pdfium.FPDFPage_CloseAnnot(annotation)
 
 
 def _prepare(annotation: Any) -> bool:

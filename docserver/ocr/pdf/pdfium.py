@@ -19,6 +19,7 @@ from pypdfium2.raw import (
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image.decode import Picture, check_size
+from docserver.ocr.pdf import annotations
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 
 MAX_IMAGE_DEPTH = 4
@@ -48,6 +49,7 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
         pdf_page = document[page - 1]
         used_dpi = affordable_dpi(*pdf_page.get_size(), page=page, dpi=dpi, max_pixels=max_pixels)
         check_images(pdf_page, max_pixels=max_pixels)
+        annotations.hide_those_in_layers_off(pdf_page, source=source, number=page)
         bitmap = pdf_page.render(scale=used_dpi / POINTS_PER_INCH, grayscale=True)
         # Return a copy, because PDFium owns the pixels and frees them with the page.
         return Picture(bitmap.to_pil().copy(), used_dpi)

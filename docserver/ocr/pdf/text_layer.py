@@ -120,17 +120,17 @@ def _layers(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> 
         with pdfium.opened(source) as document:
             document.init_forms()
             for page in pages:
-                yield read(document, page=page, dpi=dpi, max_pixels=max_pixels)
+                yield read(document, source=source, page=page, dpi=dpi, max_pixels=max_pixels)
     except (TextLayerRejected, Unreadable, NotForPdfium):
         # Ignore the error here. If the page is broken, drawing it for OCR will report that.
         return
 
 
-def read(document: Any, *, page: int, dpi: int, max_pixels: int) -> TextLayer:
+def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) -> TextLayer:
     """The text layer of page `page` (from 1), with places on its image at `dpi` or less for a large page.
 
-    `document` is a PdfDocument with its forms initialised. Raises Unreadable, and TextLayerRejected if the page needs
-    OCR alone.
+    `document` is the PdfDocument of the file `source`, with its forms initialised. Raises Unreadable, and
+    TextLayerRejected if the page needs OCR alone.
     """
     if page > len(document):
         raise TextLayerRejected("no such page")
@@ -140,12 +140,13 @@ def read(document: Any, *, page: int, dpi: int, max_pixels: int) -> TextLayer:
     used_dpi = affordable_dpi(*size, page=page, dpi=dpi, max_pixels=max_pixels)
     # Round in the same way as pypdfium2 rounds the image's size, so that boxes are in the same pixels as with OCR.
     width, height = (math.ceil(side * used_dpi / POINTS_PER_INCH) for side in size)
+    annotations.hide_those_in_layers_off(pdf_page, source=source, number=page)
     combs = comb_fields(document, pdf_page)
     if annotations.flatten(pdf_page):
         pdf_page = document[page - 1]
     to_pixels = PointsToPixels.of_page(pdf_page, width=width, height=height)
     objects = collect(pdf_page)
-    if not objects.count:
+    if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, used_dpi, None)
     text_page = TextPage(pdf_page)
     try:
