@@ -320,13 +320,30 @@ def test_a_raised_number_is_not_joined_to_the_number_before_it(degrees: int) -> 
     assert layer(pdf(price)).text.endswith("Price 19 95")
 
 
-def test_an_index_stays_in_its_word() -> None:
-    def water(canvas: Canvas) -> None:
-        for x, size, rise, text in ((72, 12, 0, "H"), (81, 8, -2, "2"), (85, 12, 0, "O")):
-            canvas.setFont("Times-Roman", size)
-            canvas.drawString(x, 400 + rise, text)
+@pytest.mark.parametrize(
+    ("drawn", "read"),
+    [
+        ([("in 2019.", 11, 0), ("3", 7, 4)], "in 2019. 3"),
+        ([("10", 11, 0), ("-3", 7, 4), (" metres", 11, 0)], "10 -3 metres"),
+        ([("x", 11, 0), ("2", 7, 4), ("+3 = 4", 11, 0)], "x 2 +3 = 4"),
+        ([("Price 19", 20, 0), ("95", 9, 0)], "Price 19 95"),
+        ([("Price 12", 20, 0), (".50", 9, 0)], "Price 12.50"),
+        ([("H", 12, 0), ("2", 8, -2), ("O", 12, 0)], "H2O"),
+        ([("C", 12, 0), ("12", 8, -2), ("H", 12, 0), ("22", 8, -2)], "C12H22"),
+        ([("word", 11, 0), ("12", 7, 4), (" and", 11, 0)], "word12 and"),
+        ([("1", 7, 4), ("See chapter 4", 11, 0)], "1See chapter 4"),
+    ],
+)
+def test_an_index_stays_in_its_word_but_makes_no_other_number(drawn: list[tuple[str, int, int]], read: str) -> None:
+    def draw(canvas: Canvas) -> None:
+        text = canvas.beginText(72, 400)
+        for letters, size, rise in drawn:
+            text.setFont("Times-Roman", size)
+            text.setRise(rise)
+            text.textOut(letters)
+        canvas.drawText(text)
 
-    assert layer(pdf(both(lines(PROSE), water))).text.endswith("H2O")
+    assert layer(pdf(both(lines(PROSE), draw))).text == "\n".join(PROSE) + "\n\n" + read
 
 
 @pytest.mark.parametrize("value", ["DE89370400440532013000", "1100"])

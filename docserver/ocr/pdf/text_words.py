@@ -1,5 +1,6 @@
 """Child side: the words in a PDF page's text layer, in the order in which they are drawn, with places in points."""
 
+import itertools
 import math
 import re
 import unicodedata
@@ -21,6 +22,9 @@ MAX_SLANT = 0.05
 
 MIN_RISE = 0.15
 """Smallest rise of a raised number, as a share of the letters' size. Exponents rise by 0.3."""
+
+MAX_SMALLER_SIZE = 0.75
+"""Largest size of small digits beside large ones on the same baseline, such as those of cents, as a share of it."""
 
 LINE_END_HYPHEN = 2
 """The code that PDFium reports for a hyphen at the end of a line."""
@@ -51,7 +55,9 @@ _PLAIN_WORD = re.compile(r"[A-Za-z]+")
 """A word of ASCII letters. Only the mapping of its first letter is checked, because unmapped letters have other
 codes."""
 
-_NUMBER = re.compile(r"\d\d")
+_DIGIT = re.compile(r"\d")
+_END_OF_NUMBER = re.compile(r"\d[.,]?\Z")
+_NUMBER = re.compile(r"[-+\u2212]?\d")
 
 _SUBSTITUTES = {
     LINE_END_HYPHEN: "-",
@@ -74,7 +80,7 @@ class PdfWord:
     address: int
     """Address of the text object that draws the word."""
     on_baseline: int
-    """Index of a character on the baseline of the word's line. A raised number is not on it itself."""
+    """Index of a character on the baseline of the word's line: a large one. A raised number is not on it itself."""
 
     @property
     def right_to_left(self) -> bool:
@@ -91,6 +97,27 @@ class TextOrientation:
     """Quarter turns counterclockwise from upright, before /Rotate is applied to the page."""
     crooked: bool
     """True if the letters are mirrored, or are neither horizontal nor vertical."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """The characters of a word that one text object draws."""
+
+    place: int
+    """The index of the first one in the word."""
+    x: float
+    y: float
+    """Where the baseline begins, in points."""
+    cos: float
+    sin: float
+    """The direction of the baseline."""
+    size: float
+    """Of the letters, in points."""
+
+    def rises_from(self, before: "_Run") -> bool:
+        """True if these characters are higher or lower than those before them."""
+        across = abs(before.cos * (self.y - before.y) - before.sin * (self.x - before.x))
+        return across > MIN_RISE * before.size
 
 
 class TextPage:
@@ -170,25 +197,29 @@ class TextPage:
         ]
 
     def _parts(self, letters: str, *, first: int, end: int) -> Iterator[PdfWord]:
-        """The word; or its parts, if it has a number next to a raised or lowered one, such as cents after euros."""
-        begin = 0
+        """The word; or its parts, if it has a number beside a raised, lowered or small one, such as cents."""
+        begin, on_baseline = 0, first
         # Within one text object, all letters are on one baseline. This check saves looking at every digit of a table.
-        if len(letters) == end - first and _NUMBER.search(letters) and self._address(first) != self._address(end - 1):
-            for place in range(1, len(letters)):
-                if letters[place - 1 : place + 1].isdigit() and self._changes_baseline(first + place):
-                    yield self._word(letters[begin:place], first=first + begin, end=first + place, on_baseline=first)
+        if len(letters) == end - first and _DIGIT.search(letters) and self._address(first) != self._address(end - 1):
+            runs = list(self._runs(first, end))
+            on_baseline += max(runs, key=lambda run: run.size).place
+            for run, following in itertools.pairwise(runs):
+                if _parts_numbers(letters, run, following):
+                    place = following.place
+                    part = letters[begin:place]
+                    yield self._word(part, first=first + begin, end=first + place, on_baseline=on_baseline)
                     begin = place
-        yield self._word(letters[begin:], first=first + begin, end=end, on_baseline=first)
+        yield self._word(letters[begin:], first=first + begin, end=end, on_baseline=on_baseline)
 
-    def _changes_baseline(self, index: int) -> bool:
-        """True if the character is higher or lower than the one before it."""
-        matrix = pdfium.FS_MATRIX()
-        pdfium.FPDFText_GetMatrix(self._text, index - 1, matrix)
-        x0, y0 = self._origin(index - 1)
-        x1, y1 = self._origin(index)
-        across = abs(matrix.a * (y1 - y0) - matrix.b * (x1 - x0)) / (math.hypot(matrix.a, matrix.b) or 1.0)
-        size = pdfium.FPDFText_GetFontSize(self._text, index - 1) * math.hypot(matrix.a, matrix.b)
-        return bool(across > MIN_RISE * size)
+    def _runs(self, first: int, end: int) -> Iterator["_Run"]:
+        """What each text object draws of these characters."""
+        address, matrix = None, pdfium.FS_MATRIX()
+        for index in range(first, end):
+            if address != (address := self._address(index)):
+                pdfium.FPDFText_GetMatrix(self._text, index, matrix)
+                scale = math.hypot(matrix.a, matrix.b) or 1.0
+                size = pdfium.FPDFText_GetFontSize(self._text, index) * scale
+                yield _Run(index - first, *self._origin(index), matrix.a / scale, matrix.b / scale, size)
 
     def _address(self, index: int) -> int:
         return address_of(pdfium.FPDFText_GetTextObject(self._text, index))
@@ -232,6 +263,16 @@ class TextPage:
         ):
             return UNMAPPED
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
+
+
+def _parts_numbers(letters: str, before: _Run, after: _Run) -> bool:
+    """True if what two successive runs draw of these letters looks like one number, but is two."""
+    place = after.place
+    if not (_END_OF_NUMBER.search(letters, max(0, place - 2), place) and _NUMBER.match(letters, place)):
+        return False
+    # Small digits after a point or comma on the same baseline are of the same number.
+    is_smaller = min(before.size, after.size) < MAX_SMALLER_SIZE * max(before.size, after.size)
+    return after.rises_from(before) or (is_smaller and letters[place - 1].isdigit())
 
 
 def around(first: Rect, second: Rect) -> Rect:
