@@ -13,6 +13,8 @@ from bench.peers.plain import Plain
 from bench.peers.scripts import Script
 from bench.peers.service import Service
 from bench.server import TOP, docserver
+from bench.silence.figures import table as table_of_silence
+from bench.silence.reading import QUICK_SEEDS, SEEDS, measure
 from bench.workloads import WORKLOADS
 
 DOCS = TOP / "docs"
@@ -33,6 +35,7 @@ def main() -> None:
         service, plain = Service(server), Plain(others=[server.pid])
         peers = _peers(service, only_docserver=given.only_docserver)
         table = compare(chosen, plain, peers, quick=given.quick, show=lambda line: print(line, flush=True))
+        silence, silent_misses = measure(server, seeds=QUICK_SEEDS if given.quick else SEEDS)
         line_latency = latency.measure(server, count=QUICK_LATENCIES if given.quick else LATENCIES)
     reads = cached_reads.measure(rounds=1 if given.quick else 5, seconds=1.0 if given.quick else 4.0)
     names = [service.name, plain.name, *(peer.name for peer in peers[1:])]
@@ -40,6 +43,7 @@ def main() -> None:
     text = "\n\n".join(
         [
             report.report(table, peers=names, missing=missing),
+            table_of_silence(silence),
             report.single_lines(line_latency, service.long_documents, reads=reads),
             report.workloads(list(table)),
         ]
@@ -48,7 +52,8 @@ def main() -> None:
     if not given.quick and not given.workload and not given.only_docserver:
         picture.draw(table, DOCS / "speed.svg", peers=[peer.name for peer in peers])
         report.write(DOCS / "speed.md", text)
-    sys.exit(_worse(table, service.name, plain.name))
+    faults = [*_worse(table, service.name, plain.name), *silent_misses]
+    sys.exit("\n".join(faults) or None)
 
 
 def _arguments() -> argparse.Namespace:
@@ -72,15 +77,14 @@ def _peers(service: Service, *, only_docserver: bool) -> Sequence[Peer]:
     ]
 
 
-def _worse(table: Table, ours: str, theirs: str) -> str | None:
+def _worse(table: Table, ours: str, theirs: str) -> list[str]:
     """The workloads that docserver reads worse than the plain program: speed is no gain if the text is wrong."""
     rates = {name: [median(row[peer].error_rate) for peer in (ours, theirs)] for name, row in table.items()}
-    wrong = [
-        f"{name}: {own:.2%} against {plain:.2%}"
+    return [
+        f"docserver reads {name} worse than the plain program: {own:.2%} against {plain:.2%} wrong"
         for name, (own, plain) in rates.items()
         if own > plain + MAX_EXTRA_ERRORS
     ]
-    return "docserver reads worse than the plain program:\n" + "\n".join(wrong) if wrong else None
 
 
 if __name__ == "__main__":
