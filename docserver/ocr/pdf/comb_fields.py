@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -19,45 +19,90 @@ MAX_PITCH_RATIO = 1.75
 """Largest distance of two letters in boxes next to each other, as a multiple of the smallest distance in the field.
 With an empty box between them, it is 2."""
 
+MAX_VALUE_BYTES = 2048
+"""Most bytes of a value that is compared, in UTF-16. A field has a few dozen boxes."""
 
-def comb_fields(document: Any, page: Any) -> list[Rect]:
-    """The places of the page's comb fields, in points. Call this before the page is flattened."""
+
+@dataclass(frozen=True, slots=True)
+class CombField:
+    rect: Rect
+    """In points."""
+    value: str
+    """What the form says is written in it. Spaces stand for empty boxes."""
+
+
+def comb_fields(document: Any, page: Any) -> list[CombField]:
+    """The page's comb fields. Call this before the page is flattened."""
     if document.formenv is None:
         return []
     return [
-        (rect.left, rect.bottom, rect.right, rect.top)
+        CombField((rect.left, rect.bottom, rect.right, rect.top), _value(document.formenv, annotation))
         for annotation in each_annotation(page)
         if pdfium.FPDFAnnot_GetFormFieldFlags(document.formenv, annotation) & COMB_FLAG
         and pdfium.FPDFAnnot_GetRect(annotation, rect := pdfium.FS_RECTF())
     ]
 
 
-def joined(words: Sequence[PdfWord], fields: Sequence[Rect]) -> list[PdfWord]:
-    """The words, with those letters joined that are next to each other in the same field."""
+def _value(form: Any, annotation: Any) -> str:
+    units = (pdfium.FPDF_WCHAR * (MAX_VALUE_BYTES // 2))()
+    length = pdfium.FPDFAnnot_GetFormFieldValue(form, annotation, units, MAX_VALUE_BYTES)
+    if length > MAX_VALUE_BYTES:
+        return ""
+    return bytes(units)[:length].decode("utf-16-le", errors="replace").rstrip("\0")
+
+
+def joined(words: Sequence[PdfWord], fields: Sequence[CombField]) -> list[PdfWord]:
+    """The words, with those letters joined that are of one word in the same field."""
     if not fields:
         return list(words)
     return [
         whole
         for field, parts in itertools.groupby(words, key=lambda word: _field_of(word, fields))
-        for whole in (parts if field is None else _values(list(parts)))
+        for whole in (parts if field is None else _in_field(list(parts), field))
     ]
 
 
-def _field_of(word: PdfWord, fields: Sequence[Rect]) -> Rect | None:
+def _field_of(word: PdfWord, fields: Sequence[CombField]) -> CombField | None:
     x, y = _middle(word)
-    return next((field for field in fields if field[0] <= x <= field[2] and field[1] <= y <= field[3]), None)
+    return next(
+        (field for field in fields if field.rect[0] <= x <= field.rect[2] and field.rect[1] <= y <= field.rect[3]), None
+    )
 
 
-def _values(letters: Sequence[PdfWord]) -> Iterator[PdfWord]:
+def _in_field(letters: Sequence[PdfWord], field: CombField) -> Iterable[PdfWord]:
+    return _as_in_value(letters, field.value.split()) or _by_distance(letters)
+
+
+def _as_in_value(letters: Sequence[PdfWord], value: Sequence[str]) -> list[PdfWord]:
+    """The words of the field's value; none if other letters are drawn, as some programs that fill in forms do."""
+    words: list[PdfWord] = []
+    rest = list(letters)
+    for text in value:
+        if not rest:
+            return []
+        word = rest.pop(0)
+        while len(word.text) < len(text) and rest:
+            word = _join(word, rest.pop(0))
+        if word.text != text:
+            return []
+        words.append(word)
+    return [] if rest else words
+
+
+def _by_distance(letters: Sequence[PdfWord]) -> Iterator[PdfWord]:
     distances = [math.dist(_middle(first), _middle(second)) for first, second in itertools.pairwise(letters)]
-    value = letters[0]
+    word = letters[0]
     for distance, letter in zip(distances, letters[1:], strict=True):
         if distance <= MAX_PITCH_RATIO * min(distances):
-            value = replace(value, text=value.text + letter.text, rect=around(value.rect, letter.rect))
+            word = _join(word, letter)
         else:
-            yield value
-            value = letter
-    yield value
+            yield word
+            word = letter
+    yield word
+
+
+def _join(word: PdfWord, letter: PdfWord) -> PdfWord:
+    return replace(word, text=word.text + letter.text, rect=around(word.rect, letter.rect))
 
 
 def _middle(word: PdfWord) -> tuple[float, float]:
