@@ -94,6 +94,16 @@ def test_words_of_low_confidence_are_left_out_and_the_page_is_not_sure() -> None
     assert reading.needs_review
 
 
+def test_a_sign_that_recognition_is_not_sure_of_costs_no_word_beside_it() -> None:
+    layer = whole_layer(without_mapping(pdf(prices("320.00"))))
+    price, dash = recognised("320.00", x=300, top=600, confidence=75), recognised("-", x=340, top=600, confidence=24)
+
+    reading = joined(layer, Line(price.box, (*price.words, *dash.words)))
+
+    assert reading.text.endswith("Oak table 320.00\nChairs")
+    assert not reading.needs_review
+
+
 def test_exact_words_are_not_read_a_second_time() -> None:
     layer = whole_layer(without_mapping(pdf(prices("320.00", "196.50"))))
     last_line = recognised("and told hirn tbe story", x=72, top=700)

@@ -65,7 +65,7 @@ def _words_in(patches: TextPatches, attempt: Attempt, *, size: tuple[int, int]) 
         ImageDraw.Draw(own).rectangle(rect, fill=WHITE)
     lines = []
     for line in lines_of(attempt.recognised.blocks):
-        words = [word for word in line.words if not _is_covered(own, word.box)]
+        words = [word for word in line.words if not (_is_covered(own, word.box) or _is_unclear_sign(word))]
         # A part of a line may look less like text than the rest, so a line is taken as a whole.
         letters = sum(len(word.text) for word in words if patches.have(word.box))
         if letters and 2 * letters >= len(_text(words)):
@@ -80,6 +80,11 @@ def _words_in(patches: TextPatches, attempt: Attempt, *, size: tuple[int, int]) 
 
 def _text(words: Iterable[Word]) -> str:
     return "".join(word.text for word in words)
+
+
+def _is_unclear_sign(word: Word) -> bool:
+    """True for what OCR makes of nothing, often beside a word: a dash or the like, of which it is not sure."""
+    return word.confidence < MIN_LINE_CONFIDENCE and not any(map(str.isalnum, word.text))
 
 
 def _is_covered(mask: Image.Image, box: Box) -> bool:
