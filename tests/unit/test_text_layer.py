@@ -22,6 +22,7 @@ from tests.support.samples.pdf_layers import (
     PROSE,
     RIGHT,
     WIDTH,
+    Draw,
     both,
     cmap,
     hidden,
@@ -249,13 +250,68 @@ def test_bullets_in_symbol_fonts_do_not_reject_a_page() -> None:
     assert layer(data).text == "\n".join("• " + line for line in PROSE)
 
 
-def test_text_in_a_font_that_is_missing_here_is_read() -> None:
-    def japanese(canvas: Canvas) -> None:
-        pdfmetrics.registerFont(UnicodeCIDFont("HeiseiMin-W3"))
-        canvas.setFont("HeiseiMin-W3", 12)
-        canvas.drawString(72, 700, "日本語の文章です")
+def in_missing_font(draw: Draw) -> Draw:
+    """What is drawn in a font for which PDFium has no glyphs."""
 
-    assert layer(pdf(japanese)).text == "日本語の文章です"
+    def draw_in_font(canvas: Canvas) -> None:
+        pdfmetrics.registerFont(UnicodeCIDFont("HeiseiMin-W3"))
+        canvas.setFont("HeiseiMin-W3", 40)
+        draw(canvas)
+
+    return draw_in_font
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+@pytest.mark.parametrize("step", [1, 9])
+def test_text_in_a_font_that_is_missing_here_is_read_with_the_room_it_takes(step: int, degrees: int) -> None:
+    """`step` is the number of letters that are drawn by one operator."""
+    text = "日本語の文章です"
+
+    def japanese(canvas: Canvas) -> None:
+        canvas.translate(300, 400)
+        canvas.rotate(degrees)
+        for first in range(0, len(text), step):
+            canvas.drawString(40 * first - 160, 0, text[first : first + step])
+
+    read = layer(pdf(in_missing_font(japanese)))
+
+    assert (read.text, read.confidence) == (text, 100)
+    (word,) = words_of(read.blocks)
+    left, top, right, bottom = word.box
+    along, across = (right - left, bottom - top) if degrees == 0 else (bottom - top, right - left)
+    assert abs(along - 320 * DPI / 72) < 20
+    assert abs(across - 40 * DPI / 72) < 20
+
+
+def test_a_page_of_letters_without_a_mapping_in_a_font_that_is_missing_here_is_not_empty_in_silence() -> None:
+    text = "日本語の文章です"
+    private = cmap({ord(letter): 0xE000 + number for number, letter in enumerate(text)})
+
+    read = whole_layer(with_mapping(pdf(in_missing_font(lines([text]))), private))
+
+    assert read.patches is not None
+    assert len(read.patches.unread) == 1
+
+
+def test_single_ideographs_in_a_font_that_is_missing_here_are_not_left_to_recognition() -> None:
+    letters = (lines([letter], x=72 + 70 * number) for number, letter in enumerate("日本語文章"))
+
+    assert layer(pdf(in_missing_font(both(*letters)))).text == "日 本 語 文 章"
+
+
+@pytest.mark.parametrize(("box_first", "grey", "is_read"), [(True, 1, True), (True, 0, False), (False, 0, False)])
+def test_text_in_a_missing_font_is_read_unless_it_is_painted_over_or_has_the_colour_of_what_is_behind_it(
+    *, box_first: bool, grey: float, is_read: bool
+) -> None:
+    def box(canvas: Canvas) -> None:
+        canvas.setFillGray(0)
+        canvas.rect(60, 600, 400, 60, stroke=0, fill=1)
+        canvas.setFillGray(grey)
+
+    text = in_missing_font(lines(["日本語の文章です"], top=620))
+    read = layer(pdf(both(lines(PROSE), *((box, text) if box_first else (text, box))))).text
+
+    assert read.endswith("日本語の文章です") == is_read
 
 
 @pytest.mark.parametrize("text", ["e", "0", "word"])

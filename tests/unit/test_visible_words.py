@@ -77,24 +77,29 @@ def picture(alpha: int, *, x: float, y: float, width: float, height: float) -> D
 
 SEEN, HIDDEN = "Paid in full", "Never said this"
 
-HIDING: dict[str, Draw] = {
-    "opacity 0": state(lambda canvas: canvas.setFillAlpha(0), lines([HIDDEN], top=600)),
-    "a form of opacity 0": state(lambda canvas: canvas.setFillAlpha(0), in_form(lines([HIDDEN], top=600))),
-    "outside of a clip path": state(clipped(300, 300, 10, 10), lines([HIDDEN], top=600)),
-    "a form outside of a clip path": state(clipped(300, 300, 10, 10), in_form(lines([HIDDEN], top=600))),
-    "a bar": both(lines([HIDDEN], top=600), bar(70, 597, 90, 11)),
-    "a bar that lets the edges show": both(lines([HIDDEN], top=600), bar(70, 599.6, 90, 8)),
-    "painted over in white": both(lines([HIDDEN], top=600), bar(60, 590, 200, 30, grey=1)),
-    "an opaque picture": both(lines([HIDDEN], top=600), picture(255, x=60, y=590, width=200, height=30)),
-    "in the colour of the paper": state(lambda canvas: canvas.setFillGray(1), lines([HIDDEN], top=600)),
-    "black on black": both(bar(60, 590, 200, 30), lines([HIDDEN], top=600)),
-    "clipped letters": state(lambda canvas: canvas._code.append("7 Tr"), lines([HIDDEN], top=600)),
-}
+
+def hiding(text: str) -> dict[str, Draw]:
+    """Ways to hide the text."""
+    hidden = lines([text], top=600)
+    return {
+        "opacity 0": state(lambda canvas: canvas.setFillAlpha(0), hidden),
+        "a form of opacity 0": state(lambda canvas: canvas.setFillAlpha(0), in_form(hidden)),
+        "outside of a clip path": state(clipped(300, 300, 10, 10), hidden),
+        "a form outside of a clip path": state(clipped(300, 300, 10, 10), in_form(hidden)),
+        "a bar": both(hidden, bar(70, 597, 90, 11)),
+        "a bar that lets the edges show": both(hidden, bar(70, 599.6, 90, 8)),
+        "painted over in white": both(hidden, bar(60, 590, 200, 30, grey=1)),
+        "an opaque picture": both(hidden, picture(255, x=60, y=590, width=200, height=30)),
+        "in the colour of the paper": state(lambda canvas: canvas.setFillGray(1), hidden),
+        "black on black": both(bar(60, 590, 200, 30), hidden),
+        "clipped letters": state(lambda canvas: canvas._code.append("7 Tr"), hidden),
+    }
 
 
-@pytest.mark.parametrize("draw", HIDING.values(), ids=HIDING)
-def test_words_that_one_does_not_see_are_left_out(draw: Draw) -> None:
-    assert beside_prose(both(draw, lines([SEEN], top=560))) == SEEN
+@pytest.mark.parametrize("text", [HIDDEN, "Für Müller £5"], ids=["ASCII", "other letters"])
+@pytest.mark.parametrize("way", hiding(""))
+def test_words_that_one_does_not_see_are_left_out(way: str, text: str) -> None:
+    assert beside_prose(both(hiding(text)[way], lines([SEEN], top=560))) == SEEN
 
 
 SHOWING: dict[str, Draw] = {

@@ -38,6 +38,12 @@ class PageDrawing:
                 return self._drawn(annotations=False, paper=BLACK)
             return ImageChops.invert(self._drawn(annotations=False))
 
+    def opaque_without(self, objects: Iterable[Any]) -> Image.Image:
+        """White where everything but these page objects and the annotations hides the paper; else black."""
+        with _inactive(objects):
+            on_white, on_black = self._drawn(annotations=False), self._drawn(annotations=False, paper=BLACK)
+        return ImageChops.difference(on_white, on_black).point([255] + [0] * 255)
+
     def _drawn(self, *, annotations: bool, paper: tuple[int, int, int, int] = WHITE) -> Image.Image:
         bitmap = self._page.render(
             scale=self._scale, grayscale=True, fill_color=paper, draw_annots=annotations, may_draw_forms=annotations

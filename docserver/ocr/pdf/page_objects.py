@@ -1,6 +1,6 @@
 """Child side: the objects of a PDF page: its text objects, the places of its images, and the rest."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from pypdfium2 import PdfMatrix
 
 from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf.text_words import address_of
+from docserver.ocr.pdf.text_words import address_of, is_embedded
 
 MAX_OBJECTS = 50_000
 """Most objects of a page. A dense map has some ten thousand. If there are more, OCR is faster than this analysis."""
@@ -20,6 +20,9 @@ MAX_IMAGES = 300
 
 MAX_FORM_DEPTH = 12
 """Most levels of forms within forms. Programs that write PDFs nest three or four."""
+
+MIN_WIDTH = 0.01
+"""Width of the narrowest text object that PDFium makes a part of a page's text, in points."""
 
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 
@@ -32,7 +35,9 @@ class PageObjects:
     texts: dict[int, Any] = field(default_factory=dict)
     """Address of a text object → its handle."""
     others: list[Any] = field(default_factory=list)
-    """The handles of everything else that is drawn: paths, images and shadings."""
+    """The handles of everything else that is drawn: paths, images and shadings. All are in the order of painting."""
+    others_before: dict[int, int] = field(default_factory=dict)
+    """Address of a text object → how many of the others are painted before it."""
     invisible_texts: set[int] = field(default_factory=set)
     """Addresses of text objects that are not painted."""
 
@@ -48,6 +53,7 @@ def collect(page: Any) -> PageObjects:
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
             address = address_of(handle)
             objects.texts[address] = handle
+            objects.others_before[address] = len(objects.others)
             if pdfium.FPDFTextObj_GetTextRenderMode(handle) in INVISIBLE_MODES:
                 objects.invisible_texts.add(address)
         elif kind != pdfium.FPDF_PAGEOBJ_FORM:
@@ -79,7 +85,33 @@ def _walk(
 
 
 def _bounds(handle: Any, matrix: PdfMatrix) -> Rect:
+    rect: Rect = matrix.on_rect(*_own_bounds(handle))
+    return rect
+
+
+def _own_bounds(handle: Any) -> Rect:
     left, bottom, right, top = (pdfium.c_float() for _ in range(4))
     pdfium.FPDFPageObj_GetBounds(handle, left, bottom, right, top)
-    rect: Rect = matrix.on_rect(left.value, bottom.value, right.value, top.value)
-    return rect
+    return left.value, bottom.value, right.value, top.value
+
+
+def widen(texts: Iterable[Any]) -> bool:
+    """Give a width to those of these text objects that have none, if their font is not embedded. They are spaces, or
+    PDFium has no glyphs for them: single letters, and lines that run upwards.
+
+    Returns True if there are any. A page's text that was loaded before lacks them.
+    """
+    without_width = [handle for handle in texts if _has_no_width(handle) and not is_embedded(handle)]
+    for handle in without_width:
+        # The bounds of stroked text are wider by the width of the strokes. They are computed when the text is moved.
+        mode = pdfium.FPDFTextObj_GetTextRenderMode(handle)
+        pdfium.FPDFPageObj_SetStrokeWidth(handle, 1.0)
+        pdfium.FPDFTextObj_SetTextRenderMode(handle, pdfium.FPDF_TEXTRENDERMODE_STROKE)
+        pdfium.FPDFPageObj_Transform(handle, 1, 0, 0, 1, 0, 0)
+        pdfium.FPDFTextObj_SetTextRenderMode(handle, mode)
+    return bool(without_width)
+
+
+def _has_no_width(handle: Any) -> bool:
+    left, _, right, _ = _own_bounds(handle)
+    return right - left < MIN_WIDTH

@@ -7,6 +7,7 @@ page's picture. If it may be wrong, or lacks most, the layer is rejected, and th
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from docserver.ocr.pdf.comb_fields import comb_fields, joined
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
-from docserver.ocr.pdf.page_objects import PageObjects, collect
+from docserver.ocr.pdf.page_objects import PageObjects, collect, widen
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.placement import PagePlacement, text_of
 from docserver.ocr.pdf.plausibility import is_language
@@ -148,22 +149,34 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     objects = collect(pdf_page)
     if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, used_dpi, None)
-    text_page = TextPage(pdf_page)
-    try:
-        pdf_words = without_letter_spacing(joined(list(text_page.words()), combs), text_page)
+    with _text_of(pdf_page, objects) as (text_page, parts):
+        pdf_words = without_letter_spacing(joined(parts, combs), text_page)
         words = _painted_words(pdf_words, text_page=text_page, objects=objects, to_pixels=to_pixels)
-        if not words and objects.images:
-            raise TextLayerRejected("a picture without text")
-        drawing = PageDrawing(pdf_page)
-        whole = drawing.whole()
-        candidates = _candidates(words, text_page=text_page, to_pixels=to_pixels, scale=whole.width / width)
-    finally:
-        text_page.close()
+    if not words and objects.images:
+        raise TextLayerRejected("a picture without text")
+    drawing = PageDrawing(pdf_page)
+    whole = drawing.whole()
+    candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
     is_visible = visible(candidates, whole=whole, drawing=drawing, objects=objects)
     exact, patches = _exact_and_unread(
         list(itertools.compress(words, is_visible)), whole=whole, images=objects.images, to_pixels=to_pixels
     )
     return TextLayer(exact, to_pixels, used_dpi, patches)
+
+
+@contextmanager
+def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[PdfWord]]]:
+    """The page's text and its words, also those that PDFium leaves out at first because it has no glyphs for them."""
+    with closing(TextPage(page)) as text_page:
+        words = list(text_page.words())
+        in_words = {word.address for word in words}
+        if widen(handle for address, handle in objects.texts.items() if address not in in_words):
+            with closing(TextPage(page)) as wider:
+                more = list(wider.words())
+                if not all(word.has_glyphs for word in more):
+                    yield wider, more
+                    return
+        yield text_page, words
 
 
 def _painted_words(
@@ -177,9 +190,7 @@ def _painted_words(
     ]
 
 
-def _candidates(
-    words: Sequence[OwnWord], *, text_page: TextPage, to_pixels: PointsToPixels, scale: float
-) -> list[Candidate]:
+def _candidates(words: Sequence[OwnWord], *, to_pixels: PointsToPixels, scale: float) -> list[Candidate]:
     """The words with their places on a drawing of this scale."""
     return [
         Candidate(
@@ -187,7 +198,7 @@ def _candidates(
             rect=_scaled(word.rect, scale),
             height=word.orientation.height * to_pixels.pixels_per_point * scale,
             address=word.pdf_word.address,
-            may_lack_font=text_page.may_lack_font(word.pdf_word),
+            has_glyphs=word.pdf_word.has_glyphs,
         )
         for word in words
     ]
@@ -201,7 +212,9 @@ def _exact_and_unread(
         raise TextLayerRejected("no text")
     exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text)
     unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
-    _require_usable(words, exact)
+    # Words that PDFium does not draw cannot be read from a picture.
+    drawn = [word for word in words if word.pdf_word.has_glyphs]
+    _require_usable(drawn)
     image_rects = [to_pixels.rect(rect) for rect in images]
     patches = TextPatches.of(
         whole,
@@ -212,13 +225,19 @@ def _exact_and_unread(
     )
     text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)
     letters = sum(len(word.pdf_word.text) for word in exact)
-    if patches.area > text_area and (letters < FEW_LETTERS or patches.within(image_rects).area > text_area):
+    is_readable = len(drawn) == len(words)
+    if (
+        is_readable
+        and patches.area > text_area
+        and (letters < FEW_LETTERS or patches.within(image_rects).area > text_area)
+    ):
         raise TextLayerRejected("more to read than the layer has")
     return exact, patches if patches.area else None
 
 
-def _require_usable(words: Sequence[OwnWord], exact: Sequence[OwnWord]) -> None:
-    """Raise TextLayerRejected if the words may be wrong or out of order. Those in `exact` have no unmapped letter."""
+def _require_usable(words: Sequence[OwnWord]) -> None:
+    """Raise TextLayerRejected if the words may be wrong or out of order."""
+    exact = [word for word in words if UNMAPPED not in word.pdf_word.text]
     if len(words) - len(exact) > MAX_UNMAPPED_SHARE * len(words):
         raise TextLayerRejected("letters without a meaning")
     if sum(word.orientation.crooked for word in words) > MAX_CROOKED_SHARE * len(words):

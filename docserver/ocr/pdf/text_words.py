@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from ctypes import addressof, c_double, c_ushort
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -31,8 +32,9 @@ LINE_END_HYPHEN = 2
 
 SOFT_HYPHEN = 0xAD
 
-MIN_INK = 0.02
-"""Smallest height and width of a drawn letter, in points. PDFium gives letters without ink 0.01."""
+MIN_INK = 0.005
+"""Smallest height and width of a drawn letter, as a share of the room that its font has for letters. The thinnest lines
+have 0.02. PDFium gives letters without ink 0.001."""
 
 FIRST_PRINTED = 32
 """The first code that is not a control character."""
@@ -81,6 +83,8 @@ class PdfWord:
     """Address of the text object that draws the word."""
     on_baseline: int
     """Index of a character on the baseline of the word's line: a large one. A raised number is not on it itself."""
+    has_glyphs: bool = True
+    """False if PDFium draws nothing for the word, because its font is not embedded. Other viewers may draw it."""
 
     @property
     def right_to_left(self) -> bool:
@@ -152,13 +156,6 @@ class TextPage:
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
         return self._origin(word.on_baseline)
-
-    def may_lack_font(self, word: PdfWord) -> bool:
-        """True if PDFium may draw nothing for the word: its font is not embedded, and it has letters beyond ASCII."""
-        if word.text.isascii():
-            return False
-        font = pdfium.FPDFTextObj_GetFont(pdfium.FPDFText_GetTextObject(self._text, word.first))
-        return bool(pdfium.FPDFFont_GetIsEmbedded(font) == 0)
 
     def orientation(self, word: PdfWord) -> TextOrientation:
         """The orientation of the word's text object, which is the same for all its words."""
@@ -238,12 +235,30 @@ class TextPage:
             pdfium.FPDFText_GetRect(text, number, *sides)
             part = (left.value, bottom.value, right.value, top.value)
             rect = around(rect, part) if number else part
-        return PdfWord(letters, rect, first, self._address(first), on_baseline)
+        word = PdfWord(letters, rect, first, self._address(first), on_baseline)
+        if not letters.isascii() and self._lacks_glyphs(first, end):
+            return replace(word, rect=reduce(around, map(self._loose_box, range(first, end))), has_glyphs=False)
+        return word
+
+    def _lacks_glyphs(self, first: int, end: int) -> bool:
+        """True if PDFium has no glyph for any of these characters, the PDF lacks their font, and some are letters."""
+        if any(map(self._has_ink, range(first, end))):
+            return False
+        if all(pdfium.FPDFText_GetUnicode(self._text, index) < FIRST_PRINTED for index in range(first, end)):
+            return False
+        return not is_embedded(pdfium.FPDFText_GetTextObject(self._text, first))
+
+    def _loose_box(self, index: int) -> Rect:
+        """The room that the font has for the character, whether or not there is ink."""
+        box = pdfium.FS_RECTF()
+        pdfium.FPDFText_GetLooseCharBox(self._text, index, box)
+        return box.left, box.bottom, box.right, box.top
 
     def _has_ink(self, index: int) -> bool:
         left, right, bottom, top = self._sides
         pdfium.FPDFText_GetCharBox(self._text, index, left, right, bottom, top)
-        return min(right.value - left.value, top.value - bottom.value) >= MIN_INK
+        x0, y0, x1, y1 = self._loose_box(index)
+        return min(right.value - left.value, top.value - bottom.value) >= MIN_INK * max(x1 - x0, y1 - y0)
 
     def _is_mapped(self, index: int) -> bool:
         return bool(pdfium.FPDFText_HasUnicodeMapError(self._text, index) != 1)
@@ -277,6 +292,11 @@ def _parts_numbers(letters: str, before: _Run, after: _Run) -> bool:
 
 def around(first: Rect, second: Rect) -> Rect:
     return min(first[0], second[0]), min(first[1], second[1]), max(first[2], second[2]), max(first[3], second[3])
+
+
+def is_embedded(text_object: Any) -> bool:
+    """True if the PDF contains the font of this text object."""
+    return bool(pdfium.FPDFFont_GetIsEmbedded(pdfium.FPDFTextObj_GetFont(text_object)) != 0)
 
 
 def address_of(handle: Any) -> int:

@@ -11,9 +11,7 @@ from docserver.layout import Box, Rect
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.drawing import MAX_SIDE, PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects
-
-MIN_CONTRAST = 10
-"""Smallest contrast of a letter with what is behind it, in grey levels. Pale grey on white has 30."""
+from docserver.ocr.pdf.undrawn_words import MIN_CONTRAST, would_show
 
 SOLID_INK = 64
 """Darkness from which a pixel belongs to a letter for certain, in grey levels, and not to its blurred edge."""
@@ -54,8 +52,8 @@ class Candidate:
     """Height of its letters from descender to ascender, in pixels of the drawing."""
     address: int
     """Address of the text object that draws it."""
-    may_lack_font: bool
-    """True if PDFium may draw nothing for it, though other viewers do. Then it counts as visible."""
+    has_glyphs: bool
+    """False if PDFium draws nothing for it, though viewers with its font do."""
 
 
 def visible(
@@ -71,7 +69,13 @@ def visible(
         _Visibility(whole, drawing=drawing, objects=objects, texts=texts)
         for texts in _texts_of_layers(objects.texts, layers)
     ]
-    result = [word.may_lack_font or visibilities[layers.get(word.address, 0)].shows(word) for word in words]
+    result = [word.has_glyphs and visibilities[layers.get(word.address, 0)].shows(word) for word in words]
+    undrawn = [index for index, word in enumerate(words) if not word.has_glyphs]
+    if undrawn:
+        places = [(words[index].address, words[index].rect) for index in undrawn]
+        shown = would_show(places, whole=whole, drawing=drawing, objects=objects)
+        for index, is_shown in zip(undrawn, shown, strict=True):
+            result[index] = is_shown
     for index, earlier in repeats:
         # The earlier word may itself be hidden, as under a second text that says the same.
         if result[earlier]:
