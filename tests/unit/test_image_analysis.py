@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.analysis import analyse
-from docserver.ocr.image.ruling import ruled_lines, without_ruled_lines
+from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
 from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.transform import (
     PageImage,
@@ -140,6 +140,14 @@ def test_a_page_without_rules_is_left_as_it_is() -> None:
     blank = Image.new("L", (900, 1200), 250)
 
     assert without_ruled_lines(blank).tobytes() == blank.tobytes()
+
+
+def test_a_mask_is_widened_as_by_a_maximum_filter() -> None:
+    mask = np.random.default_rng(1).random((31, 47)) < 0.02
+
+    wide = Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(5))
+
+    assert (widened(mask, by=2) == (np.asarray(wide) > 0)).all()
 
 
 def test_rules_are_seen_and_lines_of_text_are_none() -> None:

@@ -205,7 +205,10 @@ def _is_light_on_dark(grey: Image.Image, contrasts: Contrasts) -> bool:
     """True if letters are light on dark paper. False for a photo of a page on a dark table."""
     # Letters have fewer pixels than the paper around them, so they differ more from the mean of both than the paper
     # does. Cubes keep the sign of a difference and give the large ones more weight.
-    return bool(ImageStat.Stat(grey).median[0] < LIGHT_LETTERS_BELOW and (contrasts.astype(np.float64) ** 3).sum() < 0)
+    if ImageStat.Stat(grey).median[0] >= LIGHT_LETTERS_BELOW:
+        return False
+    counts = np.bincount(contrasts.ravel() + 255, minlength=511)
+    return bool((counts * np.arange(-255.0, 256.0) ** 3).sum() < 0)
 
 
 def _evenness(shades: Image.Image) -> float:

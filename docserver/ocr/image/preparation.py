@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageOps
 
 from docserver.ocr.image.analysis import PageAnalysis, analyse, count_specks, reduction
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.noise import without_grain, without_specks
-from docserver.ocr.image.ruling import ruled_lines, without_ruled_lines
+from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
 from docserver.ocr.image.shades import evenly_lit, has_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, framed, scaled, straightened, stretched
@@ -150,7 +150,7 @@ def _without_specks(page: PageImage, analysis: PageAnalysis) -> Image.Image:
 def _ruled_lines(grey: Image.Image) -> Image.Image:
     """The ruled lines of a page with their soft edges, as a reduced mask."""
     lines = ruled_lines(grey.reduce(reduction(grey)))
-    return Image.fromarray(lines).convert("L").filter(ImageFilter.MaxFilter(5))
+    return Image.fromarray(widened(lines, by=2)).convert("L")
 
 
 def _scaled_for_reading(page: PageImage, analysis: PageAnalysis) -> PageImage:
