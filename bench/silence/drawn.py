@@ -20,7 +20,7 @@ def repeats(sheet: Sheet) -> None:
     sheet.put(amount, end + 0.35 * sheet.size, sheet.y, same_line=True)
     y = sheet.down(2.2 * sheet.size)
     end = sheet.put("Total", LEFT, y, size=1.6 * sheet.size)
-    sheet.put("Total", end + 2, y, size=sheet.size, same_line=True)
+    sheet.put("Total", end + 0.5 * sheet.size, y, size=sheet.size, same_line=True)
     sheet.line(amount)
     sheet.put(amount, LEFT, sheet.down(0.95 * sheet.size))
 

@@ -146,9 +146,10 @@ def _blending(mode: str, _: pikepdf.Pdf) -> Dictionary:
 
 
 def blended_away(sheet: Sheet) -> None:
-    """Black words that are only lightened, and white ones that are multiplied, with white paper."""
+    """Black words that are only lightened, and white ones that are multiplied, on a white box."""
     for mode, level in (("Lighten", 0), ("Multiply", 1)):
         x, y = _beside(sheet)
+        sheet.box(x - 5, y - 5, 250, 2 * sheet.size, fill=(1, 1, 1))
         with sheet.state(operators=f"/{mode} gs", fill=(level, level, level)):
             sheet.draw(_secret(sheet), x, y)
         sheet.resource("ExtGState", mode, partial(_blending, mode))

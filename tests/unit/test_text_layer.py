@@ -362,6 +362,24 @@ def test_values_of_form_fields_are_read() -> None:
     assert layer(pdf(form)).text == "\n".join(PROSE) + "\n\nFilled in by hand"
 
 
+def test_values_in_forms_below_each_other_stay_apart() -> None:
+    values = ("789.82", "Ivo", "78.08")
+
+    def forms(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        for number, value in enumerate(values):
+            canvas.beginForm(value)
+            canvas.setFont("Helvetica", 11)
+            canvas.drawString(0, 0, value)
+            canvas.endForm()
+            canvas.saveState()
+            canvas.translate(100, 500 - 15 * number)
+            canvas.doForm(value)
+            canvas.restoreState()
+
+    assert layer(pdf(forms)).text.endswith("\n".join(values))
+
+
 @pytest.mark.parametrize("degrees", [0, 90, 180])
 def test_a_raised_number_is_not_joined_to_the_number_before_it(degrees: int) -> None:
     def price(canvas: Canvas) -> None:

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ctypes import addressof, c_double, c_ushort
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -26,6 +26,10 @@ MIN_RISE = 0.15
 
 MAX_SMALLER_SIZE = 0.75
 """Largest size of small digits beside large ones on the same baseline, such as those of cents, as a share of it."""
+
+MIN_LINE_DISTANCE = 0.8
+"""Smallest distance of two lines, as a share of the letters' size. PDFium takes the end of a line and the beginning of
+another for one word, where no space is between them and one of them is turned, or if both are short."""
 
 LINE_END_HYPHEN = 2
 """The code that PDFium reports for a hyphen at the end of a line."""
@@ -109,6 +113,8 @@ class _Run:
 
     place: int
     """The index of the first one in the word."""
+    end: int
+    """The index behind the last one."""
     x: float
     y: float
     """Where the baseline begins, in points."""
@@ -118,10 +124,10 @@ class _Run:
     size: float
     """Of the letters, in points."""
 
-    def rises_from(self, before: "_Run") -> bool:
-        """True if these characters are higher or lower than those before them."""
+    def rises_from(self, before: "_Run", *, by: float) -> bool:
+        """True if these characters are higher or lower than those before them, by this share of the letters' size."""
         across = abs(before.cos * (self.y - before.y) - before.sin * (self.x - before.x))
-        return across > MIN_RISE * before.size
+        return across > by * before.size
 
 
 class TextPage:
@@ -159,14 +165,17 @@ class TextPage:
 
     def orientation(self, word: PdfWord) -> TextOrientation:
         """The orientation of the word's text object, which is the same for all its words."""
-        if word.address not in self._orientations:
-            self._orientations[word.address] = self._orientation(word)
-        return self._orientations[word.address]
+        return self._orientation_at(word.first, word.address)
 
-    def _orientation(self, word: PdfWord) -> TextOrientation:
+    def _orientation_at(self, index: int, address: int) -> TextOrientation:
+        if address not in self._orientations:
+            self._orientations[address] = self._orientation(index)
+        return self._orientations[address]
+
+    def _orientation(self, index: int) -> TextOrientation:
         loose_box, matrix = pdfium.FS_RECTF(), pdfium.FS_MATRIX()
-        pdfium.FPDFText_GetLooseCharBox(self._text, word.first, loose_box)
-        pdfium.FPDFText_GetMatrix(self._text, word.first, matrix)
+        pdfium.FPDFText_GetLooseCharBox(self._text, index, loose_box)
+        pdfium.FPDFText_GetMatrix(self._text, index, matrix)
         quarters = math.atan2(matrix.b, matrix.a) / (math.pi / 2)
         turns = round(quarters)
         mirrored = matrix.a * matrix.d < matrix.b * matrix.c
@@ -194,29 +203,40 @@ class TextPage:
         ]
 
     def _parts(self, letters: str, *, first: int, end: int) -> Iterator[PdfWord]:
-        """The word; or its parts, if it has a number beside a raised, lowered or small one, such as cents."""
-        begin, on_baseline = 0, first
-        # Within one text object, all letters are on one baseline. This check saves looking at every digit of a table.
-        if len(letters) == end - first and _DIGIT.search(letters) and self._address(first) != self._address(end - 1):
-            runs = list(self._runs(first, end))
-            on_baseline += max(runs, key=lambda run: run.size).place
-            for run, following in itertools.pairwise(runs):
-                if _parts_numbers(letters, run, following):
-                    place = following.place
-                    part = letters[begin:place]
-                    yield self._word(part, first=first + begin, end=first + place, on_baseline=on_baseline)
-                    begin = place
-        yield self._word(letters[begin:], first=first + begin, end=end, on_baseline=on_baseline)
+        """The word; or its parts, if these are in several lines, or are numbers of which one is raised or small."""
+        # Within one text object, all letters are on one baseline. These checks save looking at every letter.
+        if (
+            len(letters) != end - first
+            or self._address(first) == self._address(end - 1)
+            or not (_DIGIT.search(letters) or self._leaves_line(first, end - 1))
+        ):
+            yield self._word(letters, first=first, end=end, on_baseline=first)
+            return
+        for line in _lines(self._runs(first, end)):
+            on_baseline = first + max(line, key=lambda run: run.size).place
+            starts = [
+                line[0].place,
+                *(after.place for before, after in itertools.pairwise(line) if _parts_numbers(letters, before, after)),
+            ]
+            for start, stop in itertools.pairwise([*starts, line[-1].end]):
+                yield self._word(letters[start:stop], first=first + start, end=first + stop, on_baseline=on_baseline)
 
-    def _runs(self, first: int, end: int) -> Iterator["_Run"]:
+    def _leaves_line(self, first: int, last: int) -> bool:
+        """True if the last of these characters may be in another line than the first."""
+        orientation = self._orientation_at(first, self._address(first))
+        (x0, y0), (x1, y1) = self._origin(first), self._origin(last)
+        return abs(x1 - x0 if orientation.turns % 2 else y1 - y0) > MIN_LINE_DISTANCE / 2 * orientation.height
+
+    def _runs(self, first: int, end: int) -> Iterator[_Run]:
         """What each text object draws of these characters."""
-        address, matrix = None, pdfium.FS_MATRIX()
-        for index in range(first, end):
-            if address != (address := self._address(index)):
-                pdfium.FPDFText_GetMatrix(self._text, index, matrix)
-                scale = math.hypot(matrix.a, matrix.b) or 1.0
-                size = pdfium.FPDFText_GetFontSize(self._text, index) * scale
-                yield _Run(index - first, *self._origin(index), matrix.a / scale, matrix.b / scale, size)
+        matrix = pdfium.FS_MATRIX()
+        for _, characters in itertools.groupby(range(first, end), key=self._address):
+            index, *others = characters
+            pdfium.FPDFText_GetMatrix(self._text, index, matrix)
+            scale = math.hypot(matrix.a, matrix.b) or 1.0
+            size = pdfium.FPDFText_GetFontSize(self._text, index) * scale
+            place, stop = index - first, index - first + 1 + len(others)
+            yield _Run(place, stop, *self._origin(index), matrix.a / scale, matrix.b / scale, size)
 
     def _address(self, index: int) -> int:
         return address_of(pdfium.FPDFText_GetTextObject(self._text, index))
@@ -280,6 +300,17 @@ class TextPage:
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
 
 
+def _lines(runs: Iterable[_Run]) -> list[list[_Run]]:
+    """The runs of each line."""
+    lines: list[list[_Run]] = []
+    for run in runs:
+        if lines and not run.rises_from(lines[-1][-1], by=MIN_LINE_DISTANCE):
+            lines[-1].append(run)
+        else:
+            lines.append([run])
+    return lines
+
+
 def _parts_numbers(letters: str, before: _Run, after: _Run) -> bool:
     """True if what two successive runs draw of these letters looks like one number, but is two."""
     place = after.place
@@ -287,7 +318,7 @@ def _parts_numbers(letters: str, before: _Run, after: _Run) -> bool:
         return False
     # Small digits after a point or comma on the same baseline are of the same number.
     is_smaller = min(before.size, after.size) < MAX_SMALLER_SIZE * max(before.size, after.size)
-    return after.rises_from(before) or (is_smaller and letters[place - 1].isdigit())
+    return after.rises_from(before, by=MIN_RISE) or (is_smaller and letters[place - 1].isdigit())
 
 
 def around(first: Rect, second: Rect) -> Rect:
