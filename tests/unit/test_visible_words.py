@@ -125,6 +125,13 @@ def test_words_that_one_sees_are_read(draw: Draw) -> None:
     assert beside_prose(state(lambda canvas: canvas.translate(0, -1), draw)) == SEEN
 
 
+@pytest.mark.parametrize("size", [5, 8])
+def test_thin_dashes_are_read_wherever_they_lie_between_the_rows_of_pixels(size: int) -> None:
+    dashes = lines(["10 \u2013 12"] * 10, top=600, pitch=10.1)
+    in_size = state(lambda canvas: canvas.setFont("Times-Roman", size), dashes)
+    assert beside_prose(in_size).split() == ["10", "\u2013", "12"] * 10
+
+
 def raw(
     content: str, *, resources: Callable[[Pdf], Dictionary], layers: Callable[[Pdf], None] = lambda _: None
 ) -> bytes:

@@ -17,7 +17,7 @@ SOLID_INK = 64
 """Darkness from which a pixel belongs to a letter for certain, in grey levels, and not to its blurred edge."""
 
 NARROW_PX = 2
-"""Width of a narrow letter, such as an I of eight points."""
+"""Width of a narrow letter, such as an I of eight points, and height of a dash."""
 
 MAX_HIDDEN_SHARE = 0.5
 """Largest share of a word's solid ink that may be hidden. Of a word under a bar, an edge may still be seen."""
@@ -105,9 +105,9 @@ class _Visibility:
 
     def shows(self, word: Candidate) -> bool:
         left, top, right, bottom = map(int, word.rect)
-        # PDFium draws small letters at whole pixels, so a narrow one may be beside its place.
-        beside = int(right - left < NARROW_PX)
-        box = max(0, left - beside), max(0, top), min(right + 1 + beside, self._width), min(bottom + 1, self._height)
+        # PDFium draws small letters at whole pixels, so a narrow one may be beside its place, and a dash above it.
+        x, y = int(right - left < NARROW_PX), int(bottom - top < NARROW_PX)
+        box = max(0, left - x), max(0, top - y), min(right + 1 + x, self._width), min(bottom + 1 + y, self._height)
         if box[0] >= box[2] or box[1] >= box[3]:
             return False
         if not self._has_contrast(box):
