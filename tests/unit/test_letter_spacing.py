@@ -30,10 +30,15 @@ def heading(draw: Draw) -> str:
     return text.removeprefix("\n".join(PROSE)).strip()
 
 
-@pytest.mark.parametrize("turned", [0, 90, 270])
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
 @pytest.mark.parametrize("by", [4, 8])
 def test_letter_spaced_words_are_words(by: float, turned: int) -> None:
     assert heading(spaced("ANNUAL REPORT OF 2023", by=by, turned=turned)) == "ANNUAL REPORT OF 2023"
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+def test_letters_drawn_one_by_one_are_words_in_each_direction(turned: int) -> None:
+    assert heading(spaced("The captain, in 1995", by=0, turned=turned)) == "The captain, in 1995"
 
 
 def test_letters_at_equal_distances_are_words() -> None:

@@ -28,6 +28,7 @@ from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.text_patches import TextPatches, is_blank, is_mark
 from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage
+from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.visible_words import Candidate, visible
 
 MAX_CROOKED_SHARE = 0.1
@@ -150,7 +151,8 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, used_dpi, None)
     with _text_of(pdf_page, objects) as (text_page, parts):
-        pdf_words = without_letter_spacing(joined(parts, combs), text_page)
+        turned = with_turned_words(parts, text_page, painted=objects.texts)
+        pdf_words = without_letter_spacing(joined(turned, combs), text_page)
         words = _painted_words(pdf_words, text_page=text_page, objects=objects, to_pixels=to_pixels)
     if not words and objects.images:
         raise TextLayerRejected("a picture without text")

@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from ctypes import addressof, c_double, c_ushort
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -14,22 +14,13 @@ import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
+from docserver.ocr.pdf.text_runs import MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
 MAX_CHARACTERS = 50_000
 """Most characters of a page. A full newspaper page has 30 000."""
 
 MAX_SLANT = 0.05
 """Largest slant of lines, in quarter turns; 0.05 is 4.5 degrees. Lines with more slant overlap vertically."""
-
-MIN_RISE = 0.15
-"""Smallest rise of a raised number, as a share of the letters' size. Exponents rise by 0.3."""
-
-MAX_SMALLER_SIZE = 0.75
-"""Largest size of small digits beside large ones on the same baseline, such as those of cents, as a share of it."""
-
-MIN_LINE_DISTANCE = 0.8
-"""Smallest distance of two lines, as a share of the letters' size. PDFium takes the end of a line and the beginning of
-another for one word, where no space is between them and one of them is turned, or if both are short."""
 
 LINE_END_HYPHEN = 2
 """The code that PDFium reports for a hyphen at the end of a line."""
@@ -62,9 +53,6 @@ _PLAIN_WORD = re.compile(r"[A-Za-z]+")
 codes."""
 
 _DIGIT = re.compile(r"\d")
-_END_OF_NUMBER = re.compile(r"\d[.,]?\Z")
-_NUMBER = re.compile(r"[-+\u2212]?\d")
-
 _SUBSTITUTES = {
     LINE_END_HYPHEN: "-",
     # Characters without width are removed.
@@ -83,6 +71,8 @@ class PdfWord:
     """The rectangle around its letters, in points; y grows upwards."""
     first: int
     """Index of its first character in the page's text."""
+    end: int
+    """Index after its last character."""
     address: int
     """Address of the text object that draws the word."""
     on_baseline: int
@@ -92,7 +82,7 @@ class PdfWord:
 
     @property
     def right_to_left(self) -> bool:
-        return not self.text.isascii() and any(unicodedata.bidirectional(char) in ("R", "AL") for char in self.text)
+        return is_right_to_left(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +96,10 @@ class TextOrientation:
     crooked: bool
     """True if the letters are mirrored, or are neither horizontal nor vertical."""
 
-
-@dataclass(slots=True)
-class _Run:
-    """The characters of a word that one text object draws."""
-
-    place: int
-    """The index of the first one in the word."""
-    end: int
-    """The index behind the last one."""
-    x: float
-    y: float
-    """Where the baseline begins, in points."""
-    cos: float
-    sin: float
-    """The direction of the baseline."""
-    size: float
-    """Of the letters, in points."""
-
-    def rises_from(self, before: "_Run", *, by: float) -> bool:
-        """True if these characters are higher or lower than those before them, by this share of the letters' size."""
-        across = abs(before.cos * (self.y - before.y) - before.sin * (self.x - before.x))
-        return across > by * before.size
+    @property
+    def is_turned(self) -> bool:
+        """True if the text runs up or down the page, or stands on its head."""
+        return self.turns != 0 and not self.crooked
 
 
 class TextPage:
@@ -167,6 +139,19 @@ class TextPage:
         """The orientation of the word's text object, which is the same for all its words."""
         return self._orientation_at(word.first, word.address)
 
+    def extent(self, word: PdfWord) -> tuple[float, float]:
+        """Where the word begins and ends along its direction, with the room beside its letters, in points."""
+        turns = self.orientation(word).turns
+        ends: list[float] = []
+        for index in (word.first, word.end - 1):
+            left, bottom, right, top = self._loose_box(index)
+            ends += ((left, right), (bottom, top), (-right, -left), (-top, -bottom))[turns]
+        return ends[0], ends[-1]
+
+    def run(self, word: PdfWord, *, place: int) -> Run:
+        """What is drawn as this word. `place` is that in a longer word."""
+        return self._run(word.first, place=place, end=place + len(word.text))
+
     def _orientation_at(self, index: int, address: int) -> TextOrientation:
         if address not in self._orientations:
             self._orientations[address] = self._orientation(index)
@@ -203,23 +188,33 @@ class TextPage:
         ]
 
     def _parts(self, letters: str, *, first: int, end: int) -> Iterator[PdfWord]:
-        """The word; or its parts, if these are in several lines, or are numbers of which one is raised or small."""
+        """The word; or its parts, if these are in several lines, or are numbers of which one is raised or small.
+
+        In a word that is not upright, what each text object draws is a part, since PDFium may mix up the objects.
+        """
         # Within one text object, all letters are on one baseline. These checks save looking at every letter.
-        if (
-            len(letters) != end - first
-            or self._address(first) == self._address(end - 1)
-            or not (_DIGIT.search(letters) or self._leaves_line(first, end - 1))
-        ):
+        address = self._address(first)
+        has_parts = len(letters) == end - first and address != self._address(end - 1)
+        if has_parts and self._orientation_at(first, address).is_turned and not is_right_to_left(letters):
+            for run in self._runs(first, end):
+                start = first + run.place
+                yield self._word(letters[run.place : run.end], first=start, end=first + run.end, on_baseline=start)
+        elif has_parts and (_DIGIT.search(letters) or self._leaves_line(first, end - 1)):
+            for line in lines_of(self._runs(first, end)):
+                on_baseline = first + max(line, key=lambda run: run.size).place
+                starts = [
+                    line[0].place,
+                    *(
+                        after.place
+                        for before, after in itertools.pairwise(line)
+                        if are_two_numbers(letters, before, after)
+                    ),
+                ]
+                for start, stop in itertools.pairwise([*starts, line[-1].end]):
+                    part = letters[start:stop]
+                    yield self._word(part, first=first + start, end=first + stop, on_baseline=on_baseline)
+        else:
             yield self._word(letters, first=first, end=end, on_baseline=first)
-            return
-        for line in _lines(self._runs(first, end)):
-            on_baseline = first + max(line, key=lambda run: run.size).place
-            starts = [
-                line[0].place,
-                *(after.place for before, after in itertools.pairwise(line) if _parts_numbers(letters, before, after)),
-            ]
-            for start, stop in itertools.pairwise([*starts, line[-1].end]):
-                yield self._word(letters[start:stop], first=first + start, end=first + stop, on_baseline=on_baseline)
 
     def _leaves_line(self, first: int, last: int) -> bool:
         """True if the last of these characters may be in another line than the first."""
@@ -227,16 +222,18 @@ class TextPage:
         (x0, y0), (x1, y1) = self._origin(first), self._origin(last)
         return abs(x1 - x0 if orientation.turns % 2 else y1 - y0) > MIN_LINE_DISTANCE / 2 * orientation.height
 
-    def _runs(self, first: int, end: int) -> Iterator[_Run]:
+    def _runs(self, first: int, end: int) -> Iterator[Run]:
         """What each text object draws of these characters."""
-        matrix = pdfium.FS_MATRIX()
         for _, characters in itertools.groupby(range(first, end), key=self._address):
             index, *others = characters
-            pdfium.FPDFText_GetMatrix(self._text, index, matrix)
-            scale = math.hypot(matrix.a, matrix.b) or 1.0
-            size = pdfium.FPDFText_GetFontSize(self._text, index) * scale
-            place, stop = index - first, index - first + 1 + len(others)
-            yield _Run(place, stop, *self._origin(index), matrix.a / scale, matrix.b / scale, size)
+            yield self._run(index, place=index - first, end=index - first + 1 + len(others))
+
+    def _run(self, index: int, *, place: int, end: int) -> Run:
+        matrix = pdfium.FS_MATRIX()
+        pdfium.FPDFText_GetMatrix(self._text, index, matrix)
+        scale = math.hypot(matrix.a, matrix.b) or 1.0
+        size = pdfium.FPDFText_GetFontSize(self._text, index) * scale
+        return Run(place, end, *self._origin(index), matrix.a / scale, matrix.b / scale, size)
 
     def _address(self, index: int) -> int:
         return address_of(pdfium.FPDFText_GetTextObject(self._text, index))
@@ -255,7 +252,7 @@ class TextPage:
             pdfium.FPDFText_GetRect(text, number, *sides)
             part = (left.value, bottom.value, right.value, top.value)
             rect = around(rect, part) if number else part
-        word = PdfWord(letters, rect, first, self._address(first), on_baseline)
+        word = PdfWord(letters, rect, first, end, self._address(first), on_baseline)
         if not letters.isascii() and self._lacks_glyphs(first, end):
             return replace(word, rect=reduce(around, map(self._loose_box, range(first, end))), has_glyphs=False)
         return word
@@ -300,25 +297,8 @@ class TextPage:
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
 
 
-def _lines(runs: Iterable[_Run]) -> list[list[_Run]]:
-    """The runs of each line."""
-    lines: list[list[_Run]] = []
-    for run in runs:
-        if lines and not run.rises_from(lines[-1][-1], by=MIN_LINE_DISTANCE):
-            lines[-1].append(run)
-        else:
-            lines.append([run])
-    return lines
-
-
-def _parts_numbers(letters: str, before: _Run, after: _Run) -> bool:
-    """True if what two successive runs draw of these letters looks like one number, but is two."""
-    place = after.place
-    if not (_END_OF_NUMBER.search(letters, max(0, place - 2), place) and _NUMBER.match(letters, place)):
-        return False
-    # Small digits after a point or comma on the same baseline are of the same number.
-    is_smaller = min(before.size, after.size) < MAX_SMALLER_SIZE * max(before.size, after.size)
-    return after.rises_from(before, by=MIN_RISE) or (is_smaller and letters[place - 1].isdigit())
+def is_right_to_left(letters: str) -> bool:
+    return not letters.isascii() and any(unicodedata.bidirectional(char) in ("R", "AL") for char in letters)
 
 
 def around(first: Rect, second: Rect) -> Rect:
