@@ -394,6 +394,18 @@ def test_a_raised_number_is_not_joined_to_the_number_before_it(degrees: int) -> 
     assert layer(pdf(price)).text.endswith("Price 19 95")
 
 
+def test_high_cents_are_in_the_line_of_their_euros() -> None:
+    def prices(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        for x, euros, cents in ((72, "Only 32", "56"), (160, "or 45", "61")):
+            canvas.setFont("Courier", 14)
+            canvas.drawString(x, 400, euros)
+            canvas.setFont("Courier", 7)
+            canvas.drawString(x + 8.4 * len(euros) + 3, 407, cents)
+
+    assert layer(pdf(prices)).text.endswith("\n\nOnly 32 56 or 45 61")
+
+
 @pytest.mark.parametrize(
     ("drawn", "read"),
     [

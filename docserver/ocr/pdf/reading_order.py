@@ -24,6 +24,18 @@ MAX_BASELINE_OFFSET = 0.35
 """Largest difference of baselines within a line, as a share of the letters' size. Exponents and indices differ by about
 0.3."""
 
+MAX_RAISED_LENGTH = 5
+"""Most characters of a raised number, such as [12]."""
+
+MAX_RAISED_SIZE = 0.75
+"""Largest size of a raised number, such as cents after euros, as a share of the size of the letters beside it."""
+
+MAX_RISE = 0.6
+"""Largest rise of such a number, as a share of the size of the letters beside it. It hardly exceeds capitals."""
+
+MAX_RAISED_GAP = 0.5
+"""Widest space before or behind such a number, as a share of the size of the letters beside it."""
+
 MIN_PROSE_LETTERS = 18
 """Smallest median number of letters per line in a column of prose. Cells of tables have fewer."""
 
@@ -120,15 +132,26 @@ def _segments(words: Sequence[PlacedWord]) -> Iterator[_Segment]:
 def _continues(segment: _Segment, word: PlacedWord) -> bool:
     """True if the word is on the segment's line, close to the segment's last word."""
     size = max(segment.size, word.size)
-    if abs(segment.baseline - word.baseline) > MAX_BASELINE_OFFSET * size:
-        return False
     last = segment.words[-1]
+    if abs(segment.baseline - word.baseline) > MAX_BASELINE_OFFSET * size:
+        return _is_raised(last, word) or _is_raised(word, last)
     if word.right_to_left != last.right_to_left:
         # Where text of two writing directions meets, the next word may be on either side of the segment.
         gap = max(word.x0 - segment.x1, segment.x0 - word.x1)
     else:
         gap = last.x0 - word.x1 if word.right_to_left else word.x0 - last.x1
     return -MAX_BASELINE_OFFSET * size < gap < MAX_WORD_GAP * size
+
+
+def _is_raised(word: PlacedWord, beside: PlacedWord) -> bool:
+    """True if the first word is a raised number right beside the other word, on its line."""
+    gap = max(word.x0 - beside.x1, beside.x0 - word.x1)
+    return (
+        len(word.text) <= MAX_RAISED_LENGTH
+        and word.size <= MAX_RAISED_SIZE * beside.size
+        and 0 < beside.baseline - word.baseline <= MAX_RISE * beside.size
+        and -MAX_BASELINE_OFFSET * word.size < gap < MAX_RAISED_GAP * beside.size
+    )
 
 
 def _regions(segments: list[_Segment], *, right_to_left: bool, depth: int) -> Iterator[list[_Segment]]:
