@@ -418,9 +418,11 @@ def test_high_cents_are_in_the_line_of_their_euros() -> None:
         ([("C", 12, 0), ("12", 8, -2), ("H", 12, 0), ("22", 8, -2)], "C12H22"),
         ([("word", 11, 0), ("12", 7, 4), (" and", 11, 0)], "word12 and"),
         ([("1", 7, 4), ("See chapter 4", 11, 0)], "1See chapter 4"),
+        ([("of 1914", 10, 0), (" 4", 6, 4.2), (" and", 10, 0)], "of 1914 4 and"),
+        ([(" 4 ", 6, 4.2), ("See the map", 10, 0)], "4 See the map"),
     ],
 )
-def test_an_index_stays_in_its_word_but_makes_no_other_number(drawn: list[tuple[str, int, int]], read: str) -> None:
+def test_an_index_stays_in_its_word_but_makes_no_other_number(drawn: list[tuple[str, float, float]], read: str) -> None:
     def draw(canvas: Canvas) -> None:
         text = canvas.beginText(72, 400)
         for letters, size, rise in drawn:
