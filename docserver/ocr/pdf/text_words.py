@@ -14,6 +14,7 @@ import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
+from docserver.ocr.pdf.accents import compose
 from docserver.ocr.pdf.text_runs import MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
 MAX_CHARACTERS = 50_000
@@ -120,6 +121,7 @@ class TextPage:
     def words(self) -> Iterator[PdfWord]:
         """All words. Letters without a Unicode mapping are UNMAPPED in them."""
         codes = self._codes()
+        compose(codes, self)
         # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
         # so a word that contains it is not plain.
         text = "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
@@ -130,6 +132,18 @@ class TextPage:
                 letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
             if letters:
                 yield from self._parts(letters, first=first, end=end)
+
+    def ink(self, index: int) -> Rect:
+        """The rectangle around what is drawn of the character, turned so that the character is upright."""
+        return self._upright(index, self._tight_box(index))
+
+    def room(self, index: int) -> Rect:
+        """The room that the font has for the character, turned so that the character is upright."""
+        return self._upright(index, self._loose_box(index))
+
+    def is_generated(self, index: int) -> bool:
+        """True if PDFium added the character, such as a space or the end of a line."""
+        return bool(pdfium.FPDFText_IsGenerated(self._text, index) == 1)
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
@@ -166,6 +180,16 @@ class TextPage:
         mirrored = matrix.a * matrix.d < matrix.b * matrix.c
         height = abs(loose_box.right - loose_box.left if turns % 2 else loose_box.top - loose_box.bottom)
         return TextOrientation(height, turns % 4, mirrored or abs(quarters - turns) > MAX_SLANT)
+
+    def _upright(self, index: int, rect: Rect) -> Rect:
+        left, bottom, right, top = rect
+        turns = self._orientation_at(index, self._address(index)).turns
+        return (
+            rect,
+            (bottom, -right, top, -left),
+            (-right, -top, -left, -bottom),
+            (-top, left, -bottom, right),
+        )[turns]
 
     def _codes(self) -> list[int]:
         """The code of each character of the page; that of UNMAPPED for control characters that are drawn."""
@@ -271,11 +295,16 @@ class TextPage:
         pdfium.FPDFText_GetLooseCharBox(self._text, index, box)
         return box.left, box.bottom, box.right, box.top
 
-    def _has_ink(self, index: int) -> bool:
+    def _tight_box(self, index: int) -> Rect:
+        """The rectangle around the ink of the character."""
         left, right, bottom, top = self._sides
         pdfium.FPDFText_GetCharBox(self._text, index, left, right, bottom, top)
+        return left.value, bottom.value, right.value, top.value
+
+    def _has_ink(self, index: int) -> bool:
+        left, bottom, right, top = self._tight_box(index)
         x0, y0, x1, y1 = self._loose_box(index)
-        return min(right.value - left.value, top.value - bottom.value) >= MIN_INK * max(x1 - x0, y1 - y0)
+        return min(right - left, top - bottom) >= MIN_INK * max(x1 - x0, y1 - y0)
 
     def _is_mapped(self, index: int) -> bool:
         return bool(pdfium.FPDFText_HasUnicodeMapError(self._text, index) != 1)
