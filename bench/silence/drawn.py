@@ -1,11 +1,6 @@
-"""Tricks with words that one sees and that are drawn in unusual ways: twice, through masks, in patterns, as shapes."""
-
-from functools import cache
-from typing import Any
+"""Tricks with words that one sees and that are drawn in unusual ways: twice, through masks, in patterns, by letters."""
 
 import pikepdf
-from fontTools.pens.reportLabPen import ReportLabPen
-from fontTools.ttLib import TTFont
 from pikepdf import Array, Dictionary, Name
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
@@ -249,142 +244,140 @@ def unmapped(sheet: Sheet) -> None:
     sheet.unmap()
 
 
-def outlined(sheet: Sheet, *, short: bool = False) -> None:
-    """Words drawn as paths."""
-    y = sheet.down(2 * sheet.size)
-    text = sheet.chance.choice(("48", "No", "EUR", "7.50")) if short else texts.line(sheet.chance)
-    outline(sheet, text, LEFT, y, size=sheet.size)
-    sheet.down(0.5 * sheet.size)
-
-
-def outlined_short(sheet: Sheet) -> None:
-    outlined(sheet, short=True)
-
-
-def map_labels(sheet: Sheet) -> None:
-    """A small map whose labels are paths, among good text."""
-    bottom = sheet.down(160)
-    with sheet.state(operators="0.6 G 1 w"):
-        for _ in range(6):
-            points = [(sheet.chance.uniform(LEFT, 500), bottom + sheet.chance.uniform(0, 150)) for _ in range(3)]
-            path = sheet.canvas.beginPath()
-            path.moveTo(*points[0])
-            for point in points[1:]:
-                path.lineTo(*point)
-            sheet.canvas.drawPath(path)
-    for number in range(4):
-        outline(
-            sheet,
-            sheet.chance.choice(texts.NAMES) + " Street",
-            LEFT + 200 * (number % 2),
-            bottom + 20 + 70 * (number // 2),
-            size=10,
-        )
-    sheet.down(sheet.size)
-
-
-def outline(sheet: Sheet, text: str, x: float, y: float, *, size: float) -> None:
-    """Draw a line as paths."""
-    glyphs, names, units = _shapes()
-    sheet.see(text, x, y, font=EMBEDDED[0], size=size)
-    with sheet.moved(x, y, scale=size / units):
-        path, at = sheet.canvas.beginPath(), 0
-        for letter in text:
-            glyph = glyphs[names[ord(letter)]]
-            pen = _MovedPen(glyphs, path, at)
-            glyph.draw(pen)
-            at += glyph.width
-        sheet.canvas.drawPath(path, stroke=0, fill=1)
-
-
-@cache
-def _shapes() -> tuple[Any, dict[int, str], int]:
-    """Of the first embedded font: its glyphs, their names, and the units of its letters' size."""
-    font = TTFont(file_of(EMBEDDED[0]))
-    return font.getGlyphSet(), font.getBestCmap(), font["head"].unitsPerEm
-
-
-class _MovedPen(ReportLabPen):  # type: ignore[misc]
-    """Draws a glyph into a canvas's path, this far to the right."""
-
-    def __init__(self, glyphs: object, path: object, right: float) -> None:
-        super().__init__(glyphs, path)
-        self._right = right
-
-    def _at(self, point: tuple[float, float]) -> tuple[float, float]:
-        return point[0] + self._right, point[1]
-
-    def _moveTo(self, p: tuple[float, float]) -> None:  # noqa: N802
-        self.path.moveTo(*self._at(p))
-
-    def _lineTo(self, p: tuple[float, float]) -> None:  # noqa: N802
-        self.path.lineTo(*self._at(p))
-
-    def _curveToOne(self, p1: tuple[float, float], p2: tuple[float, float], p3: tuple[float, float]) -> None:  # noqa: N802
-        self.path.curveTo(*self._at(p1), *self._at(p2), *self._at(p3))
-
-    def _closePath(self) -> None:  # noqa: N802
-        self.path.close()
-
-
-def picture_of(text: str, *, size: int = 40) -> Image.Image:
-    """A picture of one line."""
-    font = ImageFont.truetype(str(file_of(EMBEDDED[0])), size)
-    left, top, right, bottom = font.getbbox(text)
-    image = Image.new("RGB", (round(right - left) + 40, round(bottom - top) + 40), "white")
-    ImageDraw.Draw(image).text((20 - left, 20 - top), text, fill=(20, 20, 120), font=font)
-    return image
-
-
-def scanned_stamp(sheet: Sheet) -> None:
-    """A scanned stamp."""
-    text = f"RECEIVED {texts.date(sheet.chance)}"
-    shown = picture_of(text)
-    y, scale = sheet.down(50), 0.28
-    x = LEFT + sheet.chance.uniform(0, 200)
-    sheet.picture(shown, x, y, width=shown.width * scale, height=shown.height * scale)
-    size = 40 * scale
-    sheet.see(text, x + 20 * scale, y + 20 * scale, font=EMBEDDED[0], size=size)
-    sheet.down(10)
-
-
-def inline_picture(sheet: Sheet) -> None:
-    """A picture with text in the page's own operators."""
-    text = f"No. {texts.code(sheet.chance)}"
-    shown = picture_of(text, size=30).convert("L")
-    y, scale = sheet.down(40), 0.4
-    data = shown.tobytes().hex()
-    with sheet.moved(LEFT, y):
-        sheet.canvas.addLiteral(
-            f"q {shown.width * scale} 0 0 {shown.height * scale} 0 0 cm "
-            f"BI /W {shown.width} /H {shown.height} /BPC 8 /CS /G /F /AHx ID {data}> EI Q"
-        )
-        sheet.see(text, 20 * scale, 20 * scale, font=EMBEDDED[0], size=30 * scale)
-    sheet.down(10)
-
-
-def text_as_clip(sheet: Sheet) -> None:
-    """Words that are the clip of a picture: one sees the picture in the shape of the letters."""
-    text, y = texts.title(sheet.chance).upper(), sheet.down(40)
-    image = Image.linear_gradient("L").point(lambda level: level // 2).convert("RGB")
-    sheet.canvas.saveState()
-    shown = sheet.canvas.beginText(LEFT, y)
-    shown.setFont("Helvetica-Bold", 24)
-    shown.setTextRenderMode(7)
-    shown.textOut(text)
-    sheet.canvas.drawText(shown)
-    sheet.picture(image, LEFT - 10, y - 10, width=500, height=50)
-    sheet.canvas.restoreState()
-    sheet.canvas.addLiteral("0 Tr")
-    sheet.see(text, LEFT, y, font="Helvetica-Bold", size=24)
-
-
 def stroked(sheet: Sheet) -> None:
     """Words of which only the contours are drawn."""
     y = sheet.down(30)
     with sheet.state(operators="1 Tr 0.4 w"):
         sheet.put(texts.title(sheet.chance), LEFT, y, font="Helvetica-Bold", size=20)
     sheet.canvas.addLiteral("0 Tr")
+
+
+def spaced_by_offsets(sheet: Sheet) -> None:
+    """Words with offsets between them instead of spaces, as TeX has it."""
+    for _ in range(2):
+        text = texts.line(sheet.chance)
+        x, y = LEFT, sheet.down(1.4 * sheet.size)
+        shown = sheet.canvas.beginText(x, y)
+        shown.setFont("Helvetica", sheet.size)
+        space = sheet.width(" ", font="Helvetica")
+        sheet.see(text, x, y, font="Helvetica")
+        for word in text.split():
+            shown.setTextOrigin(x, y)
+            shown.textOut(word)
+            x += sheet.width(word, font="Helvetica") + space
+        sheet.canvas.drawText(shown)
+
+
+def letter_by_letter(sheet: Sheet) -> None:
+    """Every letter is drawn by itself."""
+    for _ in range(2):
+        text = texts.line(sheet.chance)
+        y = sheet.down(1.4 * sheet.size)
+        sheet.see(text, LEFT, y)
+        for place, letter in enumerate(text):
+            if letter != " ":
+                sheet.draw(letter, LEFT + sheet.width(text[:place]), y)
+
+
+def shuffled(sheet: Sheet) -> None:
+    """Lines that are drawn in any order."""
+    top, lines = sheet.y, sheet.wrapped(5, width=400)
+    order = list(range(len(lines)))
+    for number, text in enumerate(lines):
+        sheet.see(text, LEFT, top - 14 * (number + 1))
+    sheet.chance.shuffle(order)
+    for number in order:
+        sheet.draw(lines[number], LEFT, top - 14 * (number + 1))
+    sheet.y = top - 14 * len(lines) - sheet.size
+
+
+def mirrored_twice(sheet: Sheet) -> None:
+    """Coordinates that grow downwards, with letters that are mirrored back, as browsers have it."""
+    y = sheet.down(2 * sheet.size)
+    text = texts.line(sheet.chance)
+    sheet.see(text, LEFT, y, font="Helvetica")
+    with sheet.state(operators=f"1 0 0 -1 0 {2 * y} cm"):
+        shown = sheet.canvas.beginText()
+        shown.setTextTransform(1, 0, 0, -1, LEFT, y)
+        shown.setFont("Helvetica", sheet.size)
+        shown.textOut(text)
+        sheet.canvas.drawText(shown)
+
+
+def in_shading(sheet: Sheet) -> None:
+    """Letters that are painted with a pattern."""
+
+    def ink(pdf: pikepdf.Pdf) -> pikepdf.Stream:
+        stream = pdf.make_stream(b"0.8 0 0 rg 0 0 5 5 re f 0 0 0.6 rg 5 0 5 5 re f 0 0.4 0 rg 0 5 10 5 re f")
+        stream.Resources = Dictionary()
+        stream.PatternType, stream.PaintType, stream.TilingType = 1, 1, 1
+        stream.BBox, stream.XStep, stream.YStep = Array([0, 0, 10, 10]), 10, 10
+        return stream
+
+    y = sheet.down(30)
+    text = texts.title(sheet.chance)
+    sheet.see(text, LEFT, y, font="Helvetica-Bold", size=18)
+    with sheet.state():
+        sheet.canvas.setFont("Helvetica-Bold", 18)
+        sheet.canvas.addLiteral("/Pattern cs /Ink scn")
+        sheet.canvas.drawString(LEFT, y, text)
+    sheet.resource("Pattern", "Ink", ink)
+
+
+def filled_and_stroked(sheet: Sheet) -> None:
+    y = sheet.down(1.6 * sheet.size)
+    with sheet.state(operators="2 Tr 0.3 w"):
+        sheet.put(texts.line(sheet.chance), LEFT, y)
+    sheet.canvas.addLiteral("0 Tr")
+
+
+def pale(sheet: Sheet) -> None:
+    """Pale words that one can still read."""
+    level = sheet.chance.uniform(0.5, 0.85)
+    with sheet.state(fill=(level, level, level)):
+        sheet.line()
+    with sheet.state(fill=(1, 0.85, 0.1)):
+        sheet.line()
+
+
+def struck_out(sheet: Sheet) -> None:
+    """Words with a line through or below them, and a pale box over them."""
+    for height in (0.3, -0.1):
+        text = texts.line(sheet.chance)
+        sheet.line(text)
+        sheet.box(LEFT, sheet.y + height * sheet.size, sheet.width(text), 0.06 * sheet.size)
+
+
+def bitmap_letters(sheet: Sheet) -> None:
+    """A Type 3 font whose letters are pictures, without a mapping but with names, as old TeX made them."""
+    text = sheet.chance.choice(("INVOICE", "NOTICE", "RECEIPT")) + str(sheet.chance.randint(10, 99))
+    letters = sorted(set(text))
+    names = {"0": "zero", "1": "one", "2": "two", "3": "three", "4": "four"} | {
+        "5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine",
+    }  # fmt: skip
+
+    def font(pdf: pikepdf.Pdf) -> Dictionary:
+        shapes, marks = Dictionary(), ImageFont.truetype(str(file_of(EMBEDDED[0])), 60)
+        for letter in letters:
+            cell = Image.new("1", (56, 80))
+            ImageDraw.Draw(cell).text((4, 4), letter, fill=1, font=marks)
+            image = f"BI /W 56 /H 80 /IM true /D [1 0] /F /AHx ID {cell.tobytes().hex()}> EI"
+            data = f"60 0 0 0 60 80 d1 56 0 0 80 0 -16 cm {image}"
+            shapes[f"/{names.get(letter, letter)}"] = pdf.make_stream(data.encode())
+        coded = (part for letter in letters for part in (ord(letter), Name(f"/{names.get(letter, letter)}")))
+        return Dictionary(
+            Type=Name.Font, Subtype=Name.Type3, FontBBox=Array([0, -20, 60, 80]),
+            FontMatrix=Array([0.0125, 0, 0, 0.0125, 0, 0]), CharProcs=shapes,
+            Encoding=Dictionary(Differences=Array(list(coded))),
+            FirstChar=32, LastChar=122, Widths=Array([60] * 91),
+        )  # fmt: skip
+
+    x, y = LEFT, sheet.down(2 * sheet.size)
+    with sheet.state():
+        sheet.canvas.addLiteral(f"BT /Bitmap {sheet.size} Tf {x} {y} Td ({text}) Tj ET")
+    sheet.resource("Font", "Bitmap", font)
+    sheet.see("", x, y)
+    sheet.see_word(text, x, y, width=0.75 * sheet.size * len(text), size=sheet.size)
 
 
 TRICKS = (
@@ -405,11 +398,14 @@ TRICKS = (
     nested_forms,
     type3,
     unmapped,
-    outlined,
-    outlined_short,
-    map_labels,
-    scanned_stamp,
-    inline_picture,
-    text_as_clip,
     stroked,
+    spaced_by_offsets,
+    letter_by_letter,
+    shuffled,
+    mirrored_twice,
+    in_shading,
+    filled_and_stroked,
+    pale,
+    struck_out,
+    bitmap_letters,
 )

@@ -220,6 +220,62 @@ def cut_by_crop(sheet: Sheet) -> None:
     sheet.page_entry("CropBox", Array([0, 40, WIDTH, HEIGHT]))
 
 
+def half_barred(sheet: Sheet) -> None:
+    """A bar over the end of a line, drawn word by word; and a white box over the middle of another."""
+    for fill in ((0, 0, 0), (1, 1, 1)):
+        y = sheet.down(1.6 * sheet.size)
+        words, x = [sheet.chance.choice(texts.VOCABULARY) for _ in range(6)], LEFT
+        sheet.see("", LEFT, y)
+        for number, word in enumerate(words):
+            if number < 3:
+                end = sheet.put(word, x, y, same_line=True)
+                bar = end + 1
+            else:
+                end = sheet.draw(word, x, y)
+            x = end + sheet.width(" ")
+        sheet.box(bar, y - 0.3 * sheet.size, x - bar, 1.25 * sheet.size, fill=fill)
+
+
+def stencilled(sheet: Sheet) -> None:
+    """A picture of one bit a pixel is painted over words: only its ones cover them."""
+    y = sheet.down(2 * sheet.size)
+    end = sheet.put("Visible", LEFT, y)
+    x = end + 10
+    hidden_end = sheet.draw("covered", x, y)
+    sheet.put("again", hidden_end + 10, y, same_line=True)
+    with sheet.moved(LEFT, y - 0.3 * sheet.size):
+        width = 600.0
+        first, last = (int((side - LEFT) / width * 64) for side in (x - 3, hidden_end + 4))
+        row = "".join("1" if first <= place <= last else "0" for place in range(64))
+        data = f"{int(row, 2):016x}" * 2
+        sheet.canvas.addLiteral(
+            f"q {width} 0 0 {1.4 * sheet.size} 0 0 cm BI /W 64 /H 2 /IM true /D [1 0] /F /AHx ID {data}> EI Q"
+        )
+
+
+def no_colorant(sheet: Sheet) -> None:
+    """Words in the colour space of no ink."""
+    x, y = _beside(sheet)
+    with sheet.state(operators="/Nothing cs 1 scn"):
+        sheet.canvas.setFont("Helvetica", sheet.size)
+        sheet.canvas.addLiteral(f"BT /F1 {sheet.size} Tf {x} {y} Td (obsolete) Tj ET")
+
+    def space(pdf: pikepdf.Pdf) -> Array:
+        code = pdf.make_stream(b"{pop 1}")
+        code.FunctionType, code.Domain, code.Range = 4, Array([0, 1]), Array([0, 1])
+        return Array([Name.Separation, Name("/None"), Name.DeviceGray, code])
+
+    sheet.resource("ColorSpace", "Nothing", space)
+
+
+def white_tags(sheet: Sheet) -> None:
+    """White marks for a program, right behind visible words."""
+    for _ in range(2):
+        end = sheet.line("Signature:")
+        with sheet.state(fill=(1, 1, 1)):
+            sheet.draw("sig1", end + sheet.chance.uniform(0, 0.1) * sheet.size, sheet.y)
+
+
 TRICKS = (
     invisible_mode,
     transparent,
@@ -235,6 +291,10 @@ TRICKS = (
     hidden_copy,
     no_width,
     in_ground_colour,
+    half_barred,
+    stencilled,
+    no_colorant,
+    white_tags,
     clipped_away,
     under_picture,
     cut_by_crop,

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from types import MappingProxyType
 
-from bench.silence import arranged, drawn, forms, hidden, scripts
+from bench.silence import arranged, drawn, forms, hidden, scripts, shapes
 from bench.silence.sheet import Sample, Sheet
 
 Trick = Callable[[Sheet], None]
@@ -13,6 +13,7 @@ GROUPS = MappingProxyType(
     {
         "hidden words": hidden.TRICKS,
         "unusual ways to draw": drawn.TRICKS,
+        "shapes and pictures": shapes.TRICKS,
         "scripts and letters": scripts.TRICKS,
         "places": arranged.TRICKS,
         "annotations and forms": forms.TRICKS,
@@ -24,6 +25,7 @@ IN_PLACE = frozenset(
         *forms.TRICKS,
         arranged.far_origin,
         arranged.turned_page,
+        drawn.in_shading,
         drawn.pattern,
         hidden.cut_by_crop,
         hidden.outside_crop,
