@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
@@ -27,9 +27,10 @@ from docserver.ocr.pdf.placement import PagePlacement, text_of
 from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.text_patches import TextPatches, is_blank, is_mark
-from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage
+from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage, around
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.visible_words import Candidate, visible
+from docserver.ocr.pdf.word_pieces import pieces
 
 MAX_CROOKED_SHARE = 0.1
 """Largest share of words that are neither horizontal nor vertical, or are mirrored. A stamp across a page has less."""
@@ -57,6 +58,8 @@ class OwnWord:
     orientation: TextOrientation
     baseline: Point
     """The point on the baseline where the word begins."""
+    whole: PdfWord
+    """The word that this is, or of which this is a piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,10 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
     is_visible = visible(candidates, whole=whole, drawing=drawing, objects=objects)
     exact, patches = _exact_and_unread(
-        list(itertools.compress(words, is_visible)), whole=whole, images=objects.images, to_pixels=to_pixels
+        list(_joined_pieces(itertools.compress(words, is_visible))),
+        whole=whole,
+        images=objects.images,
+        to_pixels=to_pixels,
     )
     return TextLayer(exact, to_pixels, used_dpi, patches)
 
@@ -184,12 +190,23 @@ def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[P
 def _painted_words(
     words: Iterable[PdfWord], *, text_page: TextPage, objects: PageObjects, to_pixels: PointsToPixels
 ) -> list[OwnWord]:
-    """The words on the page that are not drawn in an invisible mode."""
+    """The pieces of the words on the page that are not drawn in an invisible mode."""
     return [
-        OwnWord(word, rect, text_page.orientation(word), to_pixels.point(*text_page.origin(word)))
+        OwnWord(piece, rect, text_page.orientation(piece), to_pixels.point(*text_page.origin(piece)), word)
         for word in words
-        if word.address not in objects.invisible_texts and to_pixels.is_on_image(rect := to_pixels.rect(word.rect))
+        for piece in pieces(word, text_page)
+        if piece.address not in objects.invisible_texts and to_pixels.is_on_image(rect := to_pixels.rect(piece.rect))
     ]
+
+
+def _joined_pieces(words: Iterable[OwnWord]) -> Iterator[OwnWord]:
+    """The words, with those joined that are pieces of one."""
+    for _, alike in itertools.groupby(words, key=lambda word: id(word.whole)):
+        whole, *others = alike
+        for piece in others:
+            pdf_word = replace(whole.pdf_word, text=whole.pdf_word.text + piece.pdf_word.text)
+            whole = replace(whole, pdf_word=pdf_word, rect=around(whole.rect, piece.rect))
+        yield whole
 
 
 def _candidates(words: Sequence[OwnWord], *, to_pixels: PointsToPixels, scale: float) -> list[Candidate]:

@@ -5,7 +5,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator
-from ctypes import addressof, c_double, c_ushort
+from ctypes import addressof, c_double, c_uint, c_ushort
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -78,6 +78,8 @@ class PdfWord:
     """Address of the text object that draws the word."""
     on_baseline: int
     """Index of a character on the baseline of the word's line: a large one. A raised number is not on it itself."""
+    objects: int
+    """Number of text objects that draw it."""
     has_glyphs: bool = True
     """False if PDFium draws nothing for the word, because its font is not embedded. Other viewers may draw it."""
 
@@ -112,8 +114,10 @@ class TextPage:
         if not self._text:
             raise TextLayerRejected("the text cannot be parsed")
         self._orientations: dict[int, TextOrientation] = {}
+        self._looks: dict[int, tuple[int, ...]] = {}
         # PDFium writes its results into these variables. They are read before the next call, so all calls share them.
         self._sides = (c_double(), c_double(), c_double(), c_double())
+        self._colour = (c_uint(), c_uint(), c_uint(), c_uint())
 
     def close(self) -> None:
         pdfium.FPDFText_ClosePage(self._text)
@@ -148,6 +152,21 @@ class TextPage:
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
         return self._origin(word.on_baseline)
+
+    def look(self, index: int) -> tuple[int, ...]:
+        """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
+        handle = pdfium.FPDFText_GetTextObject(self._text, index)
+        address = address_of(handle)
+        if address not in self._looks:
+            pdfium.FPDFPageObj_GetFillColor(handle, *self._colour)
+            mode, marks = pdfium.FPDFTextObj_GetTextRenderMode(handle), pdfium.FPDFPageObj_CountMarks(handle)
+            self._looks[address] = (*(part.value for part in self._colour), mode, marks)
+        return self._looks[address]
+
+    def part(self, word: PdfWord, start: int, end: int) -> PdfWord:
+        """These characters of the word."""
+        first = word.first + start
+        return self._word(word.text[start:end], first=first, end=word.first + end, on_baseline=word.on_baseline)
 
     def orientation(self, word: PdfWord) -> TextOrientation:
         """The orientation of the word's text object, which is the same for all its words."""
@@ -276,7 +295,7 @@ class TextPage:
             pdfium.FPDFText_GetRect(text, number, *sides)
             part = (left.value, bottom.value, right.value, top.value)
             rect = around(rect, part) if number else part
-        word = PdfWord(letters, rect, first, end, self._address(first), on_baseline)
+        word = PdfWord(letters, rect, first, end, self._address(first), on_baseline, count)
         if not letters.isascii() and self._lacks_glyphs(first, end):
             return replace(word, rect=reduce(around, map(self._loose_box, range(first, end))), has_glyphs=False)
         return word

@@ -48,6 +48,9 @@ def _continues(before: PdfWord, part: PdfWord, text_page: TextPage) -> bool:
     orientation = text_page.orientation(before)
     if before.address == part.address or text_page.orientation(part).turns != orientation.turns:
         return False
+    if text_page.look(before.first) != text_page.look(part.first):
+        # One of them may be invisible.
+        return False
     (x0, y0), (x1, y1) = text_page.origin(before), text_page.origin(part)
     if abs(x1 - x0 if orientation.turns % 2 else y1 - y0) > MAX_BASELINE_OFFSET * orientation.height:
         return False
