@@ -290,8 +290,9 @@ def _lines(segments: list[_Segment], *, right_to_left: bool) -> list[OrderedLine
             line.append(segment)
         else:
             lines.append([segment])
+    # A segment may be within another one, such as an index that is drawn after its line.
     words_of_lines = (
-        [word for segment in sorted(line, key=lambda segment: segment.x0) for word in segment.words] for line in lines
+        sorted((word for segment in line for word in segment.words), key=lambda word: word.x0) for line in lines
     )
     return [in_logical_order(words, right_to_left=right_to_left) for words in words_of_lines]
 
