@@ -134,9 +134,14 @@ def vertical(sheet: Sheet) -> None:
     top = sheet.down(20)
     with sheet.flow():
         for column in range(3):
-            for row in range(6):
-                letter = chr(0x4E00 + sheet.chance.randrange(200))
-                sheet.put(letter, 500 - 24 * column, top - 14 * row, font="Ideographs", size=13)
+            x, y = 500 - 24 * column, top
+            letters = [chr(0x4E00 + sheet.chance.randrange(200)) for _ in range(6)]
+            for letter in letters:
+                y -= 14
+                sheet.draw(letter, x, y, font="Ideographs", size=13)
+            # A column is a line of one word. The place of its last letter is in that of the word.
+            sheet.see("", x, y)
+            sheet.see_word("".join(letters), x, y, width=13, size=13)
     sheet.down(100)
 
 
@@ -156,6 +161,9 @@ def _register_ideographs() -> None:
     for table in font["cmap"].tables:
         if table.isUnicode():
             table.cmap |= {0x4E00 + number: names[0x100 + number] for number in range(200)}
+    for name in font["name"].names:
+        # Reportlab numbers the letters of all fonts of one name together.
+        name.string = "Ideographs"
     file = io.BytesIO()
     font.save(file)
     file.seek(0)

@@ -29,15 +29,12 @@ from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.text_patches import TextPatches, is_blank, is_mark
 from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage, around
 from docserver.ocr.pdf.turned_words import with_turned_words
+from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC, with_vertical_lines
 from docserver.ocr.pdf.visible_words import Candidate, visible
 from docserver.ocr.pdf.word_pieces import pieces
 
 MAX_CROOKED_SHARE = 0.1
 """Largest share of words that are neither horizontal nor vertical, or are mirrored. A stamp across a page has less."""
-
-LAST_ALPHABETIC = "\u2fff"
-"""The last alphabetic character. Later characters are ideographs and syllables, which are written without spaces. If
-one is alone, it is probably in a vertical line."""
 
 MAX_LONE_SHARE = 0.3
 """Largest share of words that are a single ideograph. With more, the text is vertical."""
@@ -155,7 +152,8 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         return TextLayer((), to_pixels, used_dpi, None)
     with _text_of(pdf_page, objects) as (text_page, parts):
         turned = with_turned_words(parts, text_page, painted=objects.texts)
-        pdf_words = without_letter_spacing(joined(turned, combs), text_page)
+        lines = with_vertical_lines(joined(turned, combs), text_page)
+        pdf_words = without_letter_spacing(lines, text_page)
         words = _painted_words(pdf_words, text_page=text_page, objects=objects, to_pixels=to_pixels)
     if not words and objects.images:
         raise TextLayerRejected("a picture without text")

@@ -28,6 +28,10 @@ LINE_END_HYPHEN = 2
 
 SOFT_HYPHEN = 0xAD
 
+DOWNWARDS = 3
+"""Quarter turns of text that runs down in lines from right to left. Vertical lines do so, though their letters stand
+upright."""
+
 MIN_INK = 0.005
 """Smallest height and width of a drawn letter, as a share of the room that its font has for letters. The thinnest lines
 have 0.02. PDFium gives letters without ink 0.001."""
@@ -88,6 +92,8 @@ class PdfWord:
     """Number of text objects that draw it."""
     has_glyphs: bool = True
     """False if PDFium draws nothing for the word, because its font is not embedded. Other viewers may draw it."""
+    is_vertical: bool = False
+    """True if its letters are upright and below each other."""
 
     @property
     def right_to_left(self) -> bool:
@@ -158,7 +164,14 @@ class TextPage:
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
+        if word.is_vertical:
+            left, bottom, right, top = word.rect
+            return ((left, bottom), (right, bottom), (right, top), (left, top))[self.orientation(word).turns]
         return self._origin(word.on_baseline)
+
+    def last_origin(self, word: PdfWord) -> tuple[float, float]:
+        """The point on the baseline where the last character of the word begins."""
+        return self._origin(word.end - 1)
 
     def look(self, index: int) -> tuple[int, ...]:
         """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
@@ -176,8 +189,9 @@ class TextPage:
         return self._word(word.text[start:end], first=first, end=word.first + end, on_baseline=word.on_baseline)
 
     def orientation(self, word: PdfWord) -> TextOrientation:
-        """The orientation of the word's text object, which is the same for all its words."""
-        return self._orientation_at(word.first, word.address)
+        """The orientation of the word's text object, which is the same for all its words that are not vertical."""
+        orientation = self._orientation_at(word.first, word.address)
+        return replace(orientation, turns=(orientation.turns + DOWNWARDS) % 4) if word.is_vertical else orientation
 
     def extent(self, word: PdfWord) -> tuple[float, float]:
         """Where the word begins and ends along its direction, with the room beside its letters, in points."""

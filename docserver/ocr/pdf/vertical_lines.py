@@ -1,0 +1,94 @@
+"""Child side: joins ideographs that stand below each other to the words of vertical lines, which begin on the right."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import reduce
+
+from docserver.ocr.pdf.coordinates import Point
+from docserver.ocr.pdf.text_words import PdfWord, TextOrientation, TextPage, around
+
+LAST_ALPHABETIC = "\u2fff"
+"""The last alphabetic character. Later ones are ideographs and syllables, which may be written below each other."""
+
+MIN_LETTERS = 3
+"""Fewest single characters below each other that are a vertical line. Two may be cells of a table."""
+
+MIN_PITCH, MAX_PITCH = 0.6, 1.4
+"""Smallest and largest distance of two characters in a vertical line, as a share of their size. Rows of tables have
+1.5."""
+
+MAX_OFFSET = 0.5
+"""Largest distance of two characters to the side, as a share of their size. Digits are narrower than ideographs."""
+
+MAX_ACROSS = 3
+"""Most characters that stand side by side in a vertical line, such as the digits of a day."""
+
+
+def with_vertical_lines(words: Sequence[PdfWord], text_page: TextPage) -> list[PdfWord]:
+    """The words, with those in vertical lines joined and marked as such."""
+    if not any(map(_is_ideographic, words)):
+        return list(words)
+    return [word for column in _columns(words, text_page) for word in _as_line(column, text_page)]
+
+
+def _columns(words: Sequence[PdfWord], text_page: TextPage) -> Iterator[list[PdfWord]]:
+    """Words that are painted one after the other, each below the one before it. Other words are alone."""
+    column: list[PdfWord] = []
+    for word in words:
+        if column and not _is_below(column[-1], word, text_page):
+            yield column
+            column = []
+        column.append(word)
+    if column:
+        yield column
+
+
+def _as_line(column: Sequence[PdfWord], text_page: TextPage) -> Sequence[PdfWord]:
+    ideographs = sum(map(_is_ideographic, column))
+    is_line = len(column) >= MIN_LETTERS and 2 * ideographs > len(column)
+    if not (is_line or any(_runs_down(word, text_page) for word in column)):
+        return column
+    text = "".join(word.text for word in column)
+    rect = reduce(around, (word.rect for word in column))
+    return [replace(column[0], text=text, rect=rect, end=column[-1].end, is_vertical=True)]
+
+
+def _is_below(before: PdfWord, word: PdfWord, text_page: TextPage) -> bool:
+    if not all(_may_be_in_line(part, text_page) for part in (before, word)):
+        return False
+    orientation = text_page.orientation(before)
+    if text_page.orientation(word).turns != orientation.turns:
+        return False
+    end = text_page.last_origin(before) if _runs_down(before, text_page) else text_page.origin(before)
+    aside, down = _step(end, text_page.origin(word), orientation)
+    size = _size(before, text_page)
+    return abs(aside) <= MAX_OFFSET * size and MIN_PITCH * size <= down <= MAX_PITCH * size
+
+
+def _may_be_in_line(word: PdfWord, text_page: TextPage) -> bool:
+    if text_page.orientation(word).crooked:
+        return False
+    return len(word.text) == 1 or _runs_down(word, text_page) or (word.text.isascii() and len(word.text) <= MAX_ACROSS)
+
+
+def _runs_down(word: PdfWord, text_page: TextPage) -> bool:
+    """True if a font for vertical lines draws the word."""
+    if len(word.text) == 1 or not _is_ideographic(word):
+        return False
+    _, down = _step(text_page.origin(word), text_page.last_origin(word), text_page.orientation(word))
+    return down >= MIN_PITCH * _size(word, text_page) * (len(word.text) - 1)
+
+
+def _size(word: PdfWord, text_page: TextPage) -> float:
+    """The width of an ideograph, in points. Their height in lines depends on the font."""
+    return text_page.run(word, place=0).size
+
+
+def _step(start: Point, end: Point, orientation: TextOrientation) -> tuple[float, float]:
+    """How far one comes to the right and down from start to end, as one sees letters of this orientation upright."""
+    x, y = end[0] - start[0], end[1] - start[1]
+    return ((x, -y), (y, x), (-x, y), (-y, -x))[orientation.turns]
+
+
+def _is_ideographic(word: PdfWord) -> bool:
+    return word.text[0] > LAST_ALPHABETIC or word.text[-1] > LAST_ALPHABETIC
