@@ -12,13 +12,14 @@ is neither a command line option nor a path that leads out of the directory of m
 MAX_NAMES = 409
 """Most characters of joined names: ten names of forty characters, and nine plus signs."""
 
-LATIN = "Latin"
+LATIN, FRAKTUR = "Latin", "Fraktur"
 
 _KNOWN = {
     LATIN: "eng:en spa:es fra:fr deu:de por:pt ita:it nld:nl pol:pl ron:ro ces:cs hun:hu swe:sv dan:da nor:no fin:fi "
     "tur:tr vie:vi ind:id msa:ms fil:tl tgl:tl cat:ca glg:gl eus:eu hrv:hr bos:bs srp_latn:sr slk:sk slv:sl est:et "
     "lav:lv lit:lt sqi:sq isl:is fao:fo gle:ga gla:gd cym:cy bre:br mlt:mt ltz:lb fry:fy afr:af oci:oc lat:la epo:eo "
     "aze:az uzb:uz kmr:ku swa:sw yor:yo hat:ht que:qu jav:jv",
+    FRAKTUR: "frk deu_latf Fraktur script/Fraktur",
     "Cyrillic": "rus:ru ukr:uk bul:bg srp:sr bel:be mkd:mk kaz:kk kir:ky tgk:tg tat:tt mon:mn",
     "Han": "chi_sim chi_tra jpn",
     "Arabic": "ara:ar fas:fa urd:ur pus:ps uig:ug",
@@ -49,8 +50,9 @@ _KNOWN = {
     "Canadian Aboriginal": "iku",
 }
 """Script → its models. A model is followed by its language (ISO 639-1) if the language identifier can find that
-language from words. The most used scripts and languages come first. Models for old print, for vertical lines and for
-whole scripts are left out, and so are those of languages that the identifier does not know."""
+language from words. The most used scripts and languages come first. `deu_latf` is the newer name of `frk`; Debian has
+the model of the whole script as `Fraktur`. Models for vertical lines and for other whole scripts are left out, and so
+are those of languages that the identifier does not know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def test_a_page_whose_lines_differ_in_language_is_read_again_in_that_of_most(lim
 
 @both_bindings
 def test_of_one_model_nothing_is_to_be_chosen(limits: Limits, shown: list[str]) -> None:
-    assert read(sheet(TEXTS["eng"]), limits, among=("eng", "frk")).languages == "eng"
+    assert read(sheet(TEXTS["eng"]), limits, among=("eng", "jpn_vert")).languages == "eng"
     assert shown == ["eng"]
 
 

@@ -7,11 +7,14 @@ from PIL import Image
 
 from docserver.layout import Block, Line, Paragraph, Word
 from docserver.ocr.image.transform import PageImage
-from docserver.ocr.recognition.language_detection import LanguageDetector
+from docserver.ocr.recognition.language_detection import LONG_S, LanguageDetector
 from docserver.ocr.recognition.tesseract import Recognised
 
 BOX = (0, 0, 9, 9)
 LATIN, RUSSIAN = "letters of a Latin script", "буквы русского алфавита"
+GERMAN = "Der Ausschuss sprach am Dienstag über den neuen Fahrplan"
+MISREAD = "Der Ausfchuf fprach am Dienftag über den neuen Fahrplan"
+FRAKTUR = MISREAD.replace("f", LONG_S)
 
 
 class Reads:
@@ -50,3 +53,51 @@ def test_latin_letters_that_another_model_reads_are_no_evidence_for_its_script()
 
 def test_a_text_of_a_few_letters_is_in_the_first_language_of_its_script() -> None:
     assert LanguageDetector(("eng", "deu")).from_text("ab", "deu") == "eng"
+
+
+@pytest.mark.parametrize("model", ["frk", "deu_latf", "Fraktur", "script/Fraktur"])
+def test_a_page_in_fraktur_is_found_by_a_model_for_fraktur_however_it_is_called(model: str) -> None:
+    tesseract = Reads({"eng": (MISREAD, 50.0), "deu": (MISREAD, 65.0), "rus": ("", 0.0), model: (FRAKTUR, 85.0)})
+
+    assert LanguageDetector(("eng", "deu", model, "rus")).from_samples(samples(4), tesseract) == model
+    assert "rus" not in tesseract.models
+
+
+@pytest.mark.parametrize(("text", "model"), [("DAS JUNGE EUROPA VON LAUBE", "frk"), ("das junge Europa", "deu")])
+def test_without_a_long_s_a_page_in_fraktur_is_read_far_better_as_such(text: str, model: str) -> None:
+    tesseract = Reads({"deu": ("Das junge Europa von Laube", 70.0), "frk": (text, 90.0)})
+
+    assert LanguageDetector(("deu", "frk")).from_samples(samples(1), tesseract) == model
+
+
+def test_badly_printed_latin_letters_are_read_about_as_well_by_a_model_for_fraktur_and_are_not_fraktur() -> None:
+    tesseract = Reads({"eng": (GERMAN, 60.0), "deu": (GERMAN, 75.0), "frk": (GERMAN + LONG_S, 75.0)})
+
+    assert LanguageDetector(("eng", "deu", "frk")).from_samples(samples(1), tesseract) == "deu"
+    assert tesseract.models == ["eng", "deu", "frk"]
+
+
+@pytest.mark.parametrize("preferred", ["eng", "frk"])
+def test_clear_print_in_latin_letters_is_not_read_in_fraktur(preferred: str) -> None:
+    tesseract = Reads({"eng": (GERMAN, 84.0), "deu": (GERMAN, 93.0), "frk": (GERMAN, 99.0)})
+    detector = LanguageDetector(tuple(dict.fromkeys([preferred, "eng", "deu", "frk"])))
+
+    assert detector.from_samples(samples(1), tesseract) == "deu"
+    assert tesseract.models == ["eng", "deu"]
+
+
+def test_after_a_page_in_fraktur_the_next_page_is_tried_in_latin_letters_first() -> None:
+    detector = LanguageDetector(("eng", "deu", "frk"))
+    tesseract = Reads({"eng": (GERMAN, 95.0), "deu": (MISREAD, 65.0), "frk": (FRAKTUR, 85.0)})
+    detector.from_text(GERMAN, "deu")
+    assert detector.from_samples(samples(1), tesseract) == "frk"
+    assert detector.from_text(FRAKTUR, "frk") == "frk"
+
+    assert detector.from_samples(samples(1), tesseract) == "frk"
+    assert tesseract.models == ["deu", "frk"] * 2
+
+
+def test_of_models_for_fraktur_alone_the_better_one_is_taken() -> None:
+    tesseract = Reads({"frk": (FRAKTUR, 85.0), "script/Fraktur": (FRAKTUR, 90.0)})
+
+    assert LanguageDetector(("frk", "script/Fraktur")).from_samples(samples(1), tesseract) == "script/Fraktur"

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from docserver.ocr.image.transform import PageImage
-from docserver.ocr.languages import LATIN, MODELS
+from docserver.ocr.languages import FRAKTUR, LATIN, MODELS
 from docserver.ocr.recognition.tesseract import Layout, Tesseract
 
 if TYPE_CHECKING:
@@ -26,6 +26,17 @@ WEIGHT_FACTORS = {"chi_tra": 0.96}
 """Model → factor for the weight of the samples that it reads. The model for traditional Chinese is almost as confident
 with simplified characters as with traditional ones. The model for simplified Chinese is 4 to 18 % less confident with
 traditional characters."""
+
+FRAKTUR_BETWEEN = 40.0, 85.0
+"""A sample may be in Fraktur if models for Latin letters read it with a confidence between these. They read Fraktur
+with 42 to 83, and clear print in Latin letters with 85 or more. Text that is upside down has up to 40."""
+
+MIN_GAIN_IN_FRAKTUR, MIN_GAIN_WITHOUT_LONG_S = 1.05, 1.2
+"""A sample is in Fraktur if a model for Fraktur gives its text at least this many times the weight. It is 1.07 to 1.6
+for Fraktur, and up to 1.03 for Latin letters in the right language, 1.15 in another. A few lines of Fraktur have a long
+s; without it, as on title pages, the second value is needed, and Fraktur has 1.3."""
+
+LONG_S = "\u017f"
 
 MIN_LETTERS = 20
 """Fewest letters from which a text's language is identified. With 20 correct letters, the result is right in 99 of 100
@@ -64,8 +75,10 @@ class LanguageDetector:
 
     def __init__(self, candidates: Sequence[str]) -> None:
         """`candidates` are at least two models, as `languages.candidates` returns them."""
-        self._candidates = candidates
-        self._last = candidates[0]
+        self._fraktur = next((name for name in candidates if MODELS[name].script == FRAKTUR), None)
+        # Each page is tried in Latin letters before Fraktur, because a model for Fraktur reads both well.
+        self._candidates = [name for name in candidates if MODELS[name].script != FRAKTUR] or candidates
+        self._last = self._candidates[0]
 
     @property
     def preferred(self) -> str:
@@ -80,6 +93,7 @@ class LanguageDetector:
         best = _Sample(self.preferred, "", 0.0, 0.0)
         for sample, models in islice(_trials(samples, self._models_by_script()), MAX_SAMPLES_READ):
             reading = max((_read(sample, model=model, tesseract=tesseract) for model in models), key=_weight)
+            reading = self._in_fraktur(sample, reading, tesseract) or reading
             best = max(best, reading, key=_weight)
             if reading.is_certain:
                 best = reading
@@ -88,6 +102,8 @@ class LanguageDetector:
 
     def from_text(self, text: str, model: str) -> str:
         """The model for the language of a text, which `model` or another model of the same script has read."""
+        if model == self._fraktur:
+            return model
         rivals = self._candidates_of_script(model)
         models = {language: name for name in reversed(rivals) if (language := MODELS[name].language)}
         if len(_letters(text)) < MIN_LETTERS:
@@ -98,6 +114,23 @@ class LanguageDetector:
             )
         self._last = model
         return model
+
+    def _in_fraktur(self, sample: PageImage, reading: _Sample, tesseract: Tesseract) -> _Sample | None:
+        """The sample as the model for Fraktur reads it; None if it is not in Fraktur.
+
+        `reading` is the sample as another model has read it. If it may be Fraktur, the model for the language that it
+        seems to be in must not read it as well.
+        """
+        if self._fraktur is None or not _may_be_fraktur(reading):
+            return None
+        model = self.from_text(reading.text, reading.model)
+        if model != reading.model:
+            reading = max(reading, _read(sample, model=model, tesseract=tesseract), key=_weight)
+            if not _may_be_fraktur(reading):
+                return None
+        fraktur = _read(sample, model=self._fraktur, tesseract=tesseract)
+        min_gain = MIN_GAIN_IN_FRAKTUR if LONG_S in fraktur.text else MIN_GAIN_WITHOUT_LONG_S
+        return fraktur if fraktur.weight >= min_gain * reading.weight else None
 
     def _models_by_script(self) -> list[list[str]]:
         """For each script, the models to try: one, or all of them if the script's languages cannot be identified from
@@ -130,11 +163,16 @@ def _trials(samples: Iterable[PageImage], scripts: Sequence[list[str]]) -> Itera
 def _read(sample: PageImage, *, model: str, tesseract: Tesseract) -> _Sample:
     recognised = tesseract.recognise(sample.image, dpi=sample.dpi, languages=model, layout=Layout.BLOCK)
     letters = _letters(recognised.text)
-    if MODELS[model].script != LATIN and 2 * sum(map(str.isascii, letters)) > len(letters):
+    if MODELS[model].script not in {LATIN, FRAKTUR} and 2 * sum(map(str.isascii, letters)) > len(letters):
         # Models of other scripts, such as Chinese, also read Latin letters, and almost as well as Latin models.
         return _Sample(model, recognised.text, 0.0, 0.0)
     weight = WEIGHT_FACTORS.get(model, 1.0) * recognised.weight
     return _Sample(model, recognised.text, weight, recognised.confidence)
+
+
+def _may_be_fraktur(reading: _Sample) -> bool:
+    low, high = FRAKTUR_BETWEEN
+    return MODELS[reading.model].script == LATIN and low <= reading.confidence < high
 
 
 def _letters(text: str) -> list[str]:
