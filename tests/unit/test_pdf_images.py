@@ -73,13 +73,25 @@ def test_a_picture_that_would_take_more_memory_than_the_largest_page_is_refused(
     assert caught.value.failure.code is DocumentErrorCode.TOO_MANY_PIXELS
 
 
-def test_a_page_that_is_cropped_to_nothing_has_no_place_for_words(tmp_path: Path) -> None:
-    with pikepdf.open(page_with(tmp_path / "a.pdf", size=(8, 8))) as pdf:
+def cropped_to_nothing(path: Path) -> str:
+    with pikepdf.open(page_with(path.with_suffix(".whole.pdf"), size=(8, 8))) as pdf:
         pdf.pages[0].CropBox = pikepdf.Array([1000, 1000, 1100, 1100])
-        pdf.save(tmp_path / "b.pdf")
+        pdf.save(path)
+    return str(path)
 
+
+def test_a_page_that_is_cropped_to_nothing_is_drawn_whole(tmp_path: Path) -> None:
+    source = cropped_to_nothing(tmp_path / "a.pdf")
+
+    image = pdfium.draw(source, page=1, dpi=72, max_pixels=MAX_PIXELS).image
+
+    assert image.size == (SIDE, SIDE)
+    assert (image.getpixel((50, 20)), image.getpixel((50, 80))) == (0, 255)
+
+
+def test_a_page_that_is_cropped_to_nothing_has_no_place_for_words(tmp_path: Path) -> None:
     with (
-        pdfium.opened(str(tmp_path / "b.pdf")) as document,
+        pdfium.opened(cropped_to_nothing(tmp_path / "a.pdf")) as document,
         pytest.raises(TextLayerRejected, match="the page has no area"),
     ):
         PointsToPixels.of_page(document[0], width=SIDE, height=SIDE)

@@ -46,13 +46,22 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
             raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The PDF has no page {page}.")
         # Without this, the values of form fields are not drawn.
         document.init_forms()
-        pdf_page = document[page - 1]
+        pdf_page = load(document, page)
         used_dpi = affordable_dpi(*pdf_page.get_size(), page=page, dpi=dpi, max_pixels=max_pixels)
         check_images(pdf_page, max_pixels=max_pixels)
         annotations.hide_those_in_layers_off(pdf_page, source=source, number=page)
         bitmap = pdf_page.render(scale=used_dpi / POINTS_PER_INCH, grayscale=True)
         # Return a copy, because PDFium owns the pixels and frees them with the page.
         return Picture(bitmap.to_pil().copy(), used_dpi)
+
+
+def load(document: PdfDocument, page: int) -> PdfPage:
+    """Page `page` (from 1). A crop box that leaves nothing of the page is ignored, as some viewers do."""
+    loaded = document[page - 1]
+    if 0 in loaded.get_size():
+        loaded.set_cropbox(0, 0, 0, 0)
+        return document[page - 1]
+    return loaded
 
 
 def check_images(page: PdfPage, *, max_pixels: int) -> None:

@@ -136,7 +136,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     """
     if page > len(document):
         raise TextLayerRejected("no such page")
-    pdf_page = document[page - 1]
+    pdf_page = pdfium.load(document, page)
     pdfium.check_images(pdf_page, max_pixels=max_pixels)
     size = pdf_page.get_size()
     used_dpi = affordable_dpi(*size, page=page, dpi=dpi, max_pixels=max_pixels)
