@@ -55,8 +55,12 @@ def test_signs_beside_letter_spaced_words_stay_with_them(text: str) -> None:
     assert heading(lines([text], top=600)) == text.replace(" ", "")
 
 
-def test_words_typed_with_spaces_between_their_letters_are_words() -> None:
-    assert heading(lines(["T A B L E   O F   C O N T E N T S"], top=600)) == "TABLE OF CONTENTS"
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("T A B L E   O F   C O N T E N T S", "TABLE OF CONTENTS"), ("R É S U M É   É L E V É", "RÉSUMÉ ÉLEVÉ")],
+)
+def test_words_typed_with_spaces_between_their_letters_are_words(text: str, words: str) -> None:
+    assert heading(lines([text], top=600)) == words
 
 
 @pytest.mark.parametrize(

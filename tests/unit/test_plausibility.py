@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from docserver.ocr.pdf.plausibility import is_language
+from docserver.ocr.pdf.plausibility import is_language, share_of_common_pairs
 
 SAMPLES = [
     "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience.",
@@ -86,3 +86,12 @@ def test_shifted_letters_fail_beside_a_script_that_is_not_listed(by: int) -> Non
     shifted = SAMPLES[0].lower().translate(str.maketrans(letters, letters[by:] + letters[:by]))
 
     assert not is_language([GEORGIAN, shifted, shifted])
+
+
+@pytest.mark.parametrize(
+    ("word", "is_likely"),
+    [("RÉSUMÉ", True), ("ČÁSTI", True), ("СОДЕРЖАНИЕ", True), ("სარჩევი", True), ("ՀԱՅԵՐԵՆ", True)]
+    + [(letters, False) for letters in ("ABCDE", "АБВГД", "აბგდე", "YNYN", "MTWTFSS")],
+)
+def test_letters_of_a_word_are_told_from_lists_in_many_alphabets(*, word: str, is_likely: bool) -> None:
+    assert (share_of_common_pairs([word]) >= 0.4) is is_likely

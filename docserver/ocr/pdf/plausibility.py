@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from string import ascii_lowercase
+from unicodedata import combining, normalize
 
 MIN_PAIRS = 20
 """Fewest pairs of letters for the full test. A page of numbers has fewer."""
@@ -116,6 +117,9 @@ _HEBREW = _pairs(
 LAST_LISTED_LETTER = "\u06ff"
 """The last letter of the scripts below. Scripts after it are not listed."""
 
+LAST_ALPHABETIC = "\u1fff"
+"""The last letter of alphabets. Ideographs and syllables are later."""
+
 _SCRIPTS = (
     # First and last letter of the script's main blocks, and its common pairs.
     ("\u0041", "\u024f", _LATIN),
@@ -136,8 +140,21 @@ def is_language(texts: Iterable[str]) -> bool:
 def share_of_common_pairs(words: Iterable[str]) -> float:
     """The share of the words' pairs of unequal letters that are common in some language."""
     pairs = [pair for word in words for pair in map("".join, pairwise(word.lower())) if pair.isalpha()]
-    common = sum(pair[0] != pair[1] and pair in (_common_pairs(pair) or ()) for pair in pairs)
+    common = sum(pair[0] != pair[1] and _is_common(pair) for pair in pairs)
     return common / max(len(pairs), 1)
+
+
+def _is_common(pair: str) -> bool:
+    """True if the pair is common with or without accents, or may be so in a script that has no list here."""
+    common = _common_pairs(pair)
+    if common is None:
+        # Letters that follow each other in the alphabet are a list.
+        return pair[0] <= LAST_ALPHABETIC and ord(pair[1]) != ord(pair[0]) + 1
+    return pair in common or _without_accents(pair) in common
+
+
+def _without_accents(text: str) -> str:
+    return "".join(char for char in normalize("NFD", text) if not combining(char))
 
 
 def _has_common_pairs(text: str) -> bool:
