@@ -84,6 +84,20 @@ def test_a_page_with_a_word_that_was_not_read_is_not_sure() -> None:
     assert reading.needs_review
 
 
+@pytest.mark.parametrize(("rest", "is_sure"), [("1,25", True), ("1,35", False)])
+def test_the_layer_confirms_what_is_read_of_a_word_that_is_partly_hidden(rest: str, *, is_sure: bool) -> None:
+    def cut(canvas: Canvas) -> None:
+        canvas.drawString(300, 600, "1,250.00")
+        canvas.setFillGray(1)
+        canvas.rect(319, 590, 100, 30, stroke=0, fill=1)
+
+    reading = joined(whole_layer(pdf(both(lines(PROSE), cut))), recognised(rest, x=300, top=600))
+
+    assert reading.text.split()[-1] == rest
+    assert reading.confidence < 100
+    assert reading.needs_review is not is_sure
+
+
 def test_words_of_low_confidence_are_left_out_and_the_page_is_not_sure() -> None:
     layer = whole_layer(pdf(both(lines(PROSE), outlines(["wavy lines"], x=72, y=500, width=100))))
 

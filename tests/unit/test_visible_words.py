@@ -48,11 +48,15 @@ def clipped(x: float, y: float, width: float, height: float) -> Callable[[Canvas
     return clip
 
 
-def bar(x: float, y: float, width: float, height: float, *, grey: float = 0) -> Draw:
+def bar(x: float, y: float, width: float, height: float, *, grey: float | None = 0) -> Draw:
+    """A bar in this grey, or in the colour of before."""
+
     def draw(canvas: Canvas) -> None:
-        canvas.setFillGray(grey)
+        if grey is not None:
+            canvas.setFillGray(grey)
         canvas.rect(x, y, width, height, stroke=0, fill=1)
-        canvas.setFillGray(0)
+        if grey is not None:
+            canvas.setFillGray(0)
 
     return draw
 
@@ -117,6 +121,13 @@ SHOWING: dict[str, Draw] = {
     "half transparent": state(lambda canvas: canvas.setFillAlpha(0.4), lines([SEEN], top=600)),
     "as outlines": state(lambda canvas: canvas._code.append("1 Tr"), lines([SEEN], top=600)),
     "in a clip path": state(clipped(0, 590, 500, 40), lines([SEEN], top=600)),
+    "in a clip path about as large": state(clipped(71, 598, 60, 11), lines([SEEN], top=600)),
+    "under a line": both(lines([SEEN], top=600), bar(70, 602, 90, 1)),
+    "red on green of the same grey": state(
+        lambda canvas: canvas.setFillColorRGB(0, 0.51, 0),
+        bar(60, 590, 200, 30, grey=None),
+        state(lambda canvas: canvas.setFillColorRGB(1, 0, 0), lines([SEEN], top=600)),
+    ),
 }
 
 
@@ -130,6 +141,35 @@ def test_thin_dashes_are_read_wherever_they_lie_between_the_rows_of_pixels(size:
     dashes = lines(["10 \u2013 12"] * 10, top=600, pitch=10.1)
     in_size = state(lambda canvas: canvas.setFont("Times-Roman", size), dashes)
     assert beside_prose(in_size).split() == ["10", "\u2013", "12"] * 10
+
+
+AMOUNT = "1,250.00"
+
+CUTTING: dict[str, Draw] = {
+    "a white box over its end": both(lines([AMOUNT], top=600), bar(96, 590, 100, 30, grey=1)),
+    "a bar over its end": both(lines([AMOUNT], top=600), bar(96, 590, 100, 30)),
+    "a bar over its middle": both(lines([AMOUNT], top=600), bar(84, 597, 10, 11)),
+    "a picture over one digit": both(lines([AMOUNT], top=600), picture(255, x=70, y=590, width=7.4, height=30)),
+    "a box over its lower half": both(lines([AMOUNT], top=600), bar(60, 590, 200, 14, grey=1)),
+    "a clip path": state(clipped(60, 590, 36, 30), lines([AMOUNT], top=600)),
+    "a clip path over its upper half": state(clipped(60, 590, 200, 14), lines([AMOUNT], top=600)),
+    "the edge of the page": lines([AMOUNT], x=575, top=600),
+    "a box over a word that runs upwards": state(
+        lambda canvas: (canvas.translate(300, 300), canvas.rotate(90)),
+        lines([AMOUNT], x=0, top=0),
+        bar(24, -10, 100, 30, grey=1),
+    ),
+}
+
+
+@pytest.mark.parametrize("draw", CUTTING.values(), ids=CUTTING)
+def test_what_is_left_of_a_word_that_is_partly_hidden_has_to_be_read(draw: Draw) -> None:
+    read = whole_layer(pdf(both(lines(PROSE), draw)))
+
+    assert read.reading().text == "\n".join(PROSE)
+    assert [word.pdf_word.text for word in read.partly_seen] == [AMOUNT]
+    assert read.patches is not None
+    assert read.partly_seen[0].rect in read.patches.unread
 
 
 def raw(

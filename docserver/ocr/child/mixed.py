@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from PIL import Image, ImageDraw
 
-from docserver.layout import Box, Word, confidence_of, lines_of, pack_blocks, words_of
+from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.pdf.placement import text_of
 from docserver.ocr.pdf.text_layer import TextLayer
-from docserver.ocr.pdf.text_patches import TextPatches
+from docserver.ocr.pdf.text_patches import TextPatches, is_in
 from docserver.ocr.recognition.reader import Attempt
 
 MIN_LINE_CONFIDENCE, MIN_LINE_CONFIDENCE_IN_DRAWINGS = 70.0, 85.0
@@ -35,6 +35,8 @@ def join(layer: TextLayer, patches: TextPatches, attempt: Attempt, *, review_bel
     """The reading of a page: the layer's words, and those that OCR read in these patches of the page."""
     size = layer.to_pixels.width, layer.to_pixels.height
     added, is_complete = _words_in(patches, attempt, size=size)
+    # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
+    is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
     placement = layer.placement()
     for words in added:
         placement.add_recognised(words, turns=attempt.rotation // 90)
@@ -76,6 +78,11 @@ def _words_in(patches: TextPatches, attempt: Attempt, *, size: tuple[int, int]) 
         return [words for words in clear if confidence_of(words) >= MIN_LINE_CONFIDENCE_IN_DRAWINGS], False
     unclear = any(words not in clear and any(map(str.isalnum, _text(words))) for words in lines)
     return clear, not (unclear or rest.unread or rest.share > MAX_UNREAD_SHARE)
+
+
+def _text_in(place: Rect, lines: Iterable[Iterable[Word]]) -> str:
+    """What was read in this place."""
+    return _text(word for words in lines for word in words if is_in(place, word.box))
 
 
 def _text(words: Iterable[Word]) -> str:

@@ -16,11 +16,16 @@ _ACTIVE, _INACTIVE = 1, 0
 
 
 class PageDrawing:
-    """Draws a page in grey with about one pixel per point. All pictures of a page have the same size."""
+    """Draws a page with about one pixel per point. All pictures of a page have the same size."""
 
-    def __init__(self, page: Any) -> None:
-        self._page = page
+    def __init__(self, page: Any, *, grey: bool = True) -> None:
+        self._page, self._grey = page, grey
         self._scale = min(1.0, MAX_SIDE / max(*page.get_size(), 1.0))
+
+    @property
+    def in_colours(self) -> "PageDrawing":
+        """The same with pictures in RGB."""
+        return PageDrawing(self._page, grey=False)
 
     def whole(self) -> Image.Image:
         """The page as viewers show it."""
@@ -46,10 +51,14 @@ class PageDrawing:
 
     def _drawn(self, *, annotations: bool, paper: tuple[int, int, int, int] = WHITE) -> Image.Image:
         bitmap = self._page.render(
-            scale=self._scale, grayscale=True, fill_color=paper, draw_annots=annotations, may_draw_forms=annotations
+            scale=self._scale,
+            grayscale=self._grey,
+            fill_color=paper,
+            draw_annots=annotations,
+            may_draw_forms=annotations,
         )
         picture: Image.Image = bitmap.to_pil()
-        return picture
+        return picture if self._grey else picture.convert("RGB")
 
 
 @contextmanager

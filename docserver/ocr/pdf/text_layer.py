@@ -26,11 +26,12 @@ from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.placement import PagePlacement, text_of
 from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
+from docserver.ocr.pdf.seen_ink import Candidate, Seen
 from docserver.ocr.pdf.text_patches import TextPatches, is_blank, is_mark
 from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage, around
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC, with_vertical_lines
-from docserver.ocr.pdf.visible_words import Candidate, visible
+from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_pieces import pieces
 
 MAX_CROOKED_SHARE = 0.1
@@ -68,6 +69,8 @@ class TextLayer:
     dpi: int
     patches: TextPatches | None
     """The parts of the page's image that have to be read by OCR; None if there are none."""
+    partly_seen: tuple[OwnWord, ...] = ()
+    """Words of which something is hidden. What is left of them has to be read too."""
 
     def placement(self) -> PagePlacement:
         to_pixels = self.to_pixels
@@ -160,14 +163,16 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     drawing = PageDrawing(pdf_page)
     whole = drawing.whole()
     candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
-    is_visible = visible(candidates, whole=whole, drawing=drawing, objects=objects)
+    seen = visible(candidates, whole=whole, drawing=drawing, objects=objects)
+    shown, partly = _shown_and_partly_seen(words, seen)
     exact, patches = _exact_and_unread(
-        list(_joined_pieces(itertools.compress(words, is_visible))),
+        list(_joined_pieces(shown)),
+        partly=partly,
         whole=whole,
         images=objects.images,
         to_pixels=to_pixels,
     )
-    return TextLayer(exact, to_pixels, used_dpi, patches)
+    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly))
 
 
 @contextmanager
@@ -221,10 +226,29 @@ def _candidates(words: Sequence[OwnWord], *, to_pixels: PointsToPixels, scale: f
     ]
 
 
+def _shown_and_partly_seen(words: Iterable[OwnWord], seen: Iterable[Seen]) -> tuple[list[OwnWord], list[OwnWord]]:
+    """The words that one sees, also those with unmapped letters, and the others of which one sees only a part."""
+    shown, partly = [], []
+    for word, part in zip(words, seen, strict=True):
+        if part is Seen.PART and UNMAPPED not in word.pdf_word.text:
+            partly.append(word)
+        elif part is not Seen.NOTHING:
+            shown.append(word)
+    return shown, partly
+
+
 def _exact_and_unread(
-    words: Sequence[OwnWord], *, whole: Image.Image, images: Sequence[Rect], to_pixels: PointsToPixels
+    words: Sequence[OwnWord],
+    *,
+    partly: Sequence[OwnWord],
+    whole: Image.Image,
+    images: Sequence[Rect],
+    to_pixels: PointsToPixels,
 ) -> tuple[tuple[OwnWord, ...], TextPatches | None]:
-    """The words that are exact, and what has to be read. Raises TextLayerRejected if the page needs OCR alone."""
+    """The words that are exact of those that one sees, and what has to be read, also of those that one sees partly.
+
+    Raises TextLayerRejected if the page needs OCR alone.
+    """
     if not words and not is_blank(whole):
         raise TextLayerRejected("no text")
     exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text)
@@ -238,7 +262,10 @@ def _exact_and_unread(
         width=to_pixels.width,
         words=[word.rect for word in exact],
         images=image_rects,
-        unmapped=[word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)],
+        unread=[
+            *(word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)),
+            *(word.rect for word in partly),
+        ],
     )
     text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)
     letters = sum(len(word.pdf_word.text) for word in exact)

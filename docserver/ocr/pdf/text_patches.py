@@ -76,15 +76,17 @@ class TextPatches:
     words: tuple[Rect, ...]
     """The words that the text layer has."""
     unread: tuple[Rect, ...]
-    """The words with letters that have no Unicode mapping, and short words that are drawn as shapes."""
+    """Words with letters that have no Unicode mapping, words of which a part is hidden, and short words as shapes."""
     _cell: float
     """Side of a cell in pixels of the picture."""
 
     @classmethod
     def of(
-        cls, drawn: Image.Image, *, width: int, words: Iterable[Rect], images: Iterable[Rect], unmapped: Sequence[Rect]
+        cls, drawn: Image.Image, *, width: int, words: Iterable[Rect], images: Iterable[Rect], unread: Sequence[Rect]
     ) -> "TextPatches":
-        """The patches of a page whose picture has this width. `words` are those that the text layer has."""
+        """The patches of a page whose picture has this width. `words` are those that the text layer has, and `unread`
+        those that it has not, though their places are known.
+        """
         cell = CELL * width / drawn.width
         words = tuple(words)
         cells = _text_cells(drawn)
@@ -92,7 +94,7 @@ class TextPatches:
         for image in images:
             if _is_photograph(drawn, image, scale=CELL / cell):
                 _fill(cells, image, cell, BLACK)
-        unread = (*unmapped, *_short_words(cells, drawn, words=words, scale=cell / CELL))
+        unread = (*unread, *_short_words(cells, drawn, words=words, scale=cell / CELL))
         cells = _runs(cells, MIN_RUN)
         for word in unread:
             _fill(cells, word, cell, WHITE)
@@ -120,7 +122,7 @@ class TextPatches:
         cells = self._cells.copy()
         rects = list(words)
         _clear(cells, rects, self._cell)
-        unread = tuple(rect for rect in self.unread if not _any_in(rects, rect))
+        unread = tuple(place for place in self.unread if not any(is_in(place, rect) for rect in rects))
         return replace(self, _cells=_runs(cells, MIN_RUN), unread=unread)
 
     def have(self, box: Box) -> bool:
@@ -152,6 +154,13 @@ def is_blank(drawn: Image.Image) -> bool:
     return low == high
 
 
+def is_in(place: Rect, rect: Rect) -> bool:
+    """True if the middle of the rectangle is in this place."""
+    left, top, right, bottom = place
+    x0, y0, x1, y1 = rect
+    return left <= (x0 + x1) / 2 <= right and top <= (y0 + y1) / 2 <= bottom
+
+
 def is_mark(drawn: Image.Image, word: Rect, width: int) -> bool:
     """True if a word of a page whose picture has this width is no letter but a bullet or a row of dots."""
     scale = drawn.width / width
@@ -171,12 +180,6 @@ def is_mark(drawn: Image.Image, word: Rect, width: int) -> bool:
 def _mark(rows: bytearray, first: float, end: float) -> None:
     start, stop = max(0, int(first)), min(len(rows), int(end) + 1)
     rows[start:stop] = b"\xff" * (stop - start)
-
-
-def _any_in(rects: Iterable[Rect], place: Rect) -> bool:
-    """True if the middle of a rectangle is in this place."""
-    left, top, right, bottom = place
-    return any(left <= (x0 + x1) / 2 <= right and top <= (y0 + y1) / 2 <= bottom for x0, y0, x1, y1 in rects)
 
 
 def _text_cells(drawn: Image.Image) -> Image.Image:

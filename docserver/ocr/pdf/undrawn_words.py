@@ -10,9 +10,7 @@ from pypdfium2.raw import FPDFPageObj_GetFillColor
 from docserver.layout import Box, Rect
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects
-
-MIN_CONTRAST = 10
-"""Smallest contrast of a letter with what is behind it, in grey levels. Pale grey on white has 30."""
+from docserver.ocr.pdf.seen_ink import MIN_CONTRAST
 
 MAX_COVERED_SHARE = 0.5
 """Largest share of a visible word's box that may be painted over."""

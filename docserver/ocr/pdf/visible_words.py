@@ -1,26 +1,19 @@
 """Child side: decides which words of a text layer are visible, by drawing the page with and without them."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from PIL import Image, ImageChops
+from PIL import Image
 
-from docserver.layout import Box, Rect
+from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.drawing import MAX_SIDE, PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects
-from docserver.ocr.pdf.undrawn_words import MIN_CONTRAST, would_show
-
-SOLID_INK = 64
-"""Darkness from which a pixel belongs to a letter for certain, in grey levels, and not to its blurred edge."""
-
-NARROW_PX = 2
-"""Width of a narrow letter, such as an I of eight points, and height of a dash."""
-
-MAX_HIDDEN_SHARE = 0.5
-"""Largest share of a word's solid ink that may be hidden. Of a word under a bar, an edge may still be seen."""
+from docserver.ocr.pdf.seen_ink import Candidate, Seen, SeenInk
+from docserver.ocr.pdf.undrawn_words import would_show
 
 MIN_OVERLAP = 0.2
 """Words that overlap by this share of the smaller one are drawn one by one, to see which of them is visible. Letters of
@@ -41,25 +34,10 @@ MAX_WORDS_IN_SQUARE = 64
 smallest print has 20."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A word of the text layer that may be visible."""
-
-    text: str
-    rect: Rect
-    """In pixels of the drawing."""
-    height: float
-    """Height of its letters from descender to ascender, in pixels of the drawing."""
-    address: int
-    """Address of the text object that draws it."""
-    has_glyphs: bool
-    """False if PDFium draws nothing for it, though viewers with its font do."""
-
-
 def visible(
     words: Sequence[Candidate], *, whole: Image.Image, drawing: PageDrawing, objects: PageObjects
-) -> list[bool]:
-    """For each word, True if it is visible on the page. `whole` is the drawing of the whole page.
+) -> list[Seen]:
+    """How much one sees of each word on the page. `whole` is the drawing of the whole page in grey.
 
     Of a word that is drawn twice in the same place, one is visible. Raises TextLayerRejected if too many words overlap.
     """
@@ -69,64 +47,42 @@ def visible(
         _Visibility(whole, drawing=drawing, objects=objects, texts=texts)
         for texts in _texts_of_layers(objects.texts, layers)
     ]
-    result = [word.has_glyphs and visibilities[layers.get(word.address, 0)].shows(word) for word in words]
+    result = [visibilities[layers.get(word.address, 0)].of(word) if word.has_glyphs else Seen.NOTHING for word in words]
+    if len(visibilities) > 1 and Seen.PART in result:
+        # Other letters of the word may be drawn by an object of another layer.
+        together = _Visibility(whole, drawing=drawing, objects=objects, texts=objects.texts)
+        result = [together.of(word) if seen is Seen.PART else seen for word, seen in zip(words, result, strict=True)]
     undrawn = [index for index, word in enumerate(words) if not word.has_glyphs]
     if undrawn:
         places = [(words[index].address, words[index].rect) for index in undrawn]
         shown = would_show(places, whole=whole, drawing=drawing, objects=objects)
-        for index, is_shown in zip(undrawn, shown, strict=True):
-            result[index] = is_shown
+        for index in itertools.compress(undrawn, shown):
+            result[index] = Seen.ALL
     for index, earlier in repeats:
         # The earlier word may itself be hidden, as under a second text that says the same.
-        if result[earlier]:
-            result[index] = False
+        if result[earlier] is not Seen.NOTHING:
+            result[index] = Seen.NOTHING
     return result
 
 
 class _Visibility:
-    """What is visible of some text objects."""
+    """What is visible of some text objects: in grey, and in colours if grey does not show all of a word."""
 
     def __init__(
         self, whole: Image.Image, *, drawing: PageDrawing, objects: PageObjects, texts: Mapping[int, Any]
     ) -> None:
-        without = drawing.without(texts.values())
-        self._contrast = ImageChops.difference(whole, without)
-        is_visible = self._contrast.point([255 * (contrast >= MIN_CONTRAST) for contrast in range(256)])
-        self._visible, self._width, self._height = is_visible.tobytes(), *whole.size
-        others = [*objects.others, *(handle for address, handle in objects.texts.items() if address not in texts)]
-        ink = drawing.ink_without(others, on_black=False)
-        if ImageChops.subtract(whole, without).getbbox():
-            # Some letters are lighter than what is behind them. They have little or no contrast with white paper.
-            ink = ImageChops.lighter(ink, drawing.ink_without(others, on_black=True))
-        self._solid = ink.point([255 * (level >= SOLID_INK) for level in range(256)])
-        # What is covered makes no difference at all. Pale letters make a small one.
-        self._hidden = ImageChops.subtract(self._solid, self._contrast.point([0] + [255] * 255))
-        self._has_hidden = self._hidden.getbbox() is not None
+        self._drawing, self._texts = drawing, texts
+        self._others = [*objects.others, *(handle for address, handle in objects.texts.items() if address not in texts)]
+        self._in_grey = SeenInk(whole, drawing=drawing, texts=self._texts, others=self._others)
 
-    def shows(self, word: Candidate) -> bool:
-        left, top, right, bottom = map(int, word.rect)
-        # PDFium draws small letters at whole pixels, so a narrow one may be beside its place, and a dash above it.
-        x, y = int(right - left < NARROW_PX), int(bottom - top < NARROW_PX)
-        box = max(0, left - x), max(0, top - y), min(right + 1 + x, self._width), min(bottom + 1 + y, self._height)
-        if box[0] >= box[2] or box[1] >= box[3]:
-            return False
-        if not self._has_contrast(box):
-            # The dots before a page number are so small that they are pale.
-            is_sign = not any(map(str.isalnum, word.text))
-            return is_sign and self._contrast.crop(box).getbbox() is not None
-        if not self._has_hidden:
-            return True
-        hidden, solid = (picture.crop(box).histogram()[255] for picture in (self._hidden, self._solid))
-        return hidden <= MAX_HIDDEN_SHARE * solid
+    def of(self, word: Candidate) -> Seen:
+        seen = self._in_grey.of(word)
+        return seen if seen is Seen.ALL else self._in_colours.of(word)
 
-    def _has_contrast(self, box: Box) -> bool:
-        left, top, right, bottom = box
-        # The middle rows come first, because all letters have ink there.
-        middle = (top + bottom) // 2
-        for row in (*range(middle, bottom), *range(top, middle)):
-            if self._visible.find(255, row * self._width + left, row * self._width + right) >= 0:
-                return True
-        return False
+    @cached_property
+    def _in_colours(self) -> SeenInk:
+        drawing = self._drawing.in_colours
+        return SeenInk(drawing.whole(), drawing=drawing, texts=self._texts, others=self._others)
 
 
 def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
