@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from docserver.layout import Box, Rect
 
@@ -35,6 +35,22 @@ GROUPED = 128
 MAX_SHORT_HEIGHT = 20
 """Height of the highest letters of a short word, in pixels of the drawing. Higher words have longer runs."""
 
+MIN_LARGE_CELLS, MIN_LARGE_SHARE = 6, 0.2
+"""Fewest text cells of a word in large letters, and their smallest share of its cells. Strokes do not cross in all of
+them."""
+
+MAX_LARGE_HEIGHT = 64
+"""Height of the highest letters that are looked for, in pixels of the drawing."""
+
+MIN_LARGE_SLENDERNESS = 1.2
+"""A word in large letters is at least this many times as long as high."""
+
+MAX_LARGE_GAP = 0.5
+"""Widest gap between two letters of such a word, as a share of their height. Radio buttons are further apart."""
+
+MAX_STRAIGHT_SHARE = 0.7
+"""Longest straight edge of a word in large letters, as a share of its width. Boxes and tables have longer ones."""
+
 MAX_SHORT_WORDS = 50
 """Most places that are examined for short words. A page with more is a drawing with symbols."""
 
@@ -62,6 +78,8 @@ BAND_MARGIN = 16
 """Pixels above and below a patch that are read with it: a line of text."""
 
 BLACK, WHITE = 0, 255
+
+_ANY_INK = bytes([0] + [255] * 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,8 @@ class TextPatches:
         for image in images:
             if _is_photograph(drawn, image, scale=CELL / cell):
                 _fill(cells, image, cell, BLACK)
-        unread = (*unread, *_short_words(cells, drawn, words=words, scale=cell / CELL))
+        short = _short_words(cells, drawn, words=words, scale=cell / CELL)
+        unread = (*unread, *short, *_large_words(cells, drawn, scale=cell / CELL))
         cells = _runs(cells, MIN_RUN)
         for word in unread:
             _fill(cells, word, cell, WHITE)
@@ -243,6 +262,47 @@ def _short_words(cells: Image.Image, drawn: Image.Image, *, words: Iterable[Rect
         for left, top, right, bottom in places
         if MIN_LETTER_HEIGHT <= bottom - top <= MAX_SHORT_HEIGHT and right - left >= MIN_SLENDERNESS * (bottom - top)
     ]
+
+
+def _large_words(cells: Image.Image, drawn: Image.Image, *, scale: float) -> Iterator[Rect]:
+    """The places of what looks like words in large letters, in pixels of the picture, as for short words."""
+    longer = _runs(cells, MIN_RUN)
+    loose = ImageChops.subtract(cells, longer)
+    if _white(loose) < MIN_LARGE_CELLS:
+        return
+    edges = _edges(drawn, 0, 1)
+    for box in itertools.islice(_components(loose.filter(ImageFilter.MaxFilter(3))), MAX_SHORT_WORDS):
+        x, y = box[0] * CELL, box[1] * CELL
+        ink = edges.crop((x, y, box[2] * CELL, box[3] * CELL)).getbbox()
+        if not ink or not _are_crossing_strokes(loose.crop(box)) or longer.crop(_with_neighbours(box)).getbbox():
+            continue
+        rect = x + ink[0], y + ink[1], x + ink[2], y + ink[3]
+        width, height = rect[2] - rect[0], rect[3] - rect[1]
+        if (
+            height <= MAX_LARGE_HEIGHT
+            and width >= MIN_LARGE_SLENDERNESS * height
+            and _longest_edge(edges.crop(rect)) <= MAX_STRAIGHT_SHARE * width
+            and _widest_gap(edges.crop(rect)) <= MAX_LARGE_GAP * height
+        ):
+            yield rect[0] * scale, rect[1] * scale, rect[2] * scale, rect[3] * scale
+
+
+def _are_crossing_strokes(cells: Image.Image) -> bool:
+    """True if text cells are as dense as where large letters have their corners and crossings."""
+    left, top, right, bottom = cells.getbbox() or (0, 0, 0, 0)
+    return _white(cells) >= max(MIN_LARGE_CELLS, MIN_LARGE_SHARE * (right - left) * (bottom - top))
+
+
+def _longest_edge(edges: Image.Image) -> int:
+    """The number of pixels of the longest straight edge from left to right."""
+    rows = (edges.crop((0, y, edges.width, y + 1)).tobytes() for y in range(edges.height))
+    return max(len(run) for row in rows for run in row.split(b"\0"))
+
+
+def _widest_gap(edges: Image.Image) -> int:
+    """The number of columns of the widest gap between edges."""
+    columns = edges.reduce((1, edges.height)).tobytes()
+    return max(map(len, columns.translate(_ANY_INK).split(b"\xff")))
 
 
 def _components(cells: Image.Image) -> Iterator[Box]:
