@@ -24,6 +24,9 @@ MAX_BASELINE_OFFSET = 0.35
 """Largest difference of baselines within a line, as a share of the letters' size. Exponents and indices differ by about
 0.3."""
 
+MAX_SIZE_RATIO = 2.0
+"""Largest ratio of the sizes of letters that decide together which baselines are of one line."""
+
 MAX_RAISED_LENGTH = 5
 """Most characters of a raised number, such as [12]."""
 
@@ -286,15 +289,28 @@ def _lines(segments: list[_Segment], *, right_to_left: bool) -> list[OrderedLine
     lines: list[list[_Segment]] = []
     for segment in sorted(segments, key=lambda segment: (segment.baseline, segment.x0)):
         line = lines[-1] if lines else None
-        if line and abs(line[0].baseline - segment.baseline) <= MAX_BASELINE_OFFSET * max(line[0].size, segment.size):
+        if line and _are_level(line[0], segment) and _are_level(line[-1], segment):
             line.append(segment)
         else:
             lines.append([segment])
+    return [in_logical_order(_words_of(line), right_to_left=right_to_left) for line in lines]
+
+
+def _words_of(line: Sequence[_Segment]) -> list[PlacedWord]:
+    """The words of a line from left to right. A larger segment, such as a watermark, stays beside the other words."""
+    size = max(line, key=lambda segment: segment.letters).size
+    larger = [segment.words for segment in line if segment.size > MAX_SIZE_RATIO * size]
     # A segment may be within another one, such as an index that is drawn after its line.
-    words_of_lines = (
-        sorted((word for segment in line for word in segment.words), key=lambda word: word.x0) for line in lines
-    )
-    return [in_logical_order(words, right_to_left=right_to_left) for words in words_of_lines]
+    level = [word for segment in line if segment.size <= MAX_SIZE_RATIO * size for word in segment.words]
+    parts = sorted([sorted(level, key=lambda word: word.x0), *larger], key=lambda words: words[0].x0)
+    return [word for words in parts for word in words]
+
+
+def _are_level(first: _Segment, second: _Segment) -> bool:
+    """True if two segments are on one line. Letters that are much larger than others may stand beside several lines."""
+    smaller, larger = sorted((first.size, second.size))
+    size = min(larger, MAX_SIZE_RATIO * smaller)
+    return abs(first.baseline - second.baseline) <= MAX_BASELINE_OFFSET * size
 
 
 def _paragraphs(lines: list[OrderedLine]) -> OrderedBlock:
