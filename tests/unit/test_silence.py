@@ -7,7 +7,7 @@ from docserver.model import Page, PageStatus
 from docserver.ocr.errors import TextLayerRejected
 from tests.support.text_layers import whole_layer
 
-STILL_WRONG = {"equal_grey", "outlined_short", "picture_in_line"}
+STILL_WRONG = {"outlined_short", "picture_in_line"}
 
 
 def own_text(data: bytes) -> ReadPage | None:
