@@ -103,7 +103,9 @@ def misses(sample: Sample, page: ReadPage) -> Misses:
                 del unused[place]
             if not recognised:
                 found.lost.append(word.text)
-    found.invented += [read.text for read in unused.values()]
+    # What is left of a word that is cut in two is a word too.
+    cut = [rect for word, rect in seen.items() if not word.certain]
+    found.invented += [read.text for read in unused.values() if not any(_overlap(read.rect, rect) for rect in cut)]
     found.misplaced += _out_of_order([places[place] for place in sorted(places)], sample.words)
     return found
 

@@ -266,15 +266,14 @@ def _short_words(cells: Image.Image, drawn: Image.Image, *, words: Iterable[Rect
 
 def _large_words(cells: Image.Image, drawn: Image.Image, *, scale: float) -> Iterator[Rect]:
     """The places of what looks like words in large letters, in pixels of the picture, as for short words."""
-    longer = _runs(cells, MIN_RUN)
-    loose = ImageChops.subtract(cells, longer)
+    loose = ImageChops.subtract(cells, _runs(cells, MIN_RUN))
     if _white(loose) < MIN_LARGE_CELLS:
         return
     edges = _edges(drawn, 0, 1)
-    for box in itertools.islice(_components(loose.filter(ImageFilter.MaxFilter(3))), MAX_SHORT_WORDS):
+    for box in itertools.islice(_components(cells.filter(ImageFilter.MaxFilter(3))), MAX_SHORT_WORDS):
         x, y = box[0] * CELL, box[1] * CELL
         ink = edges.crop((x, y, box[2] * CELL, box[3] * CELL)).getbbox()
-        if not ink or not _are_crossing_strokes(loose.crop(box)) or longer.crop(_with_neighbours(box)).getbbox():
+        if not ink or not _are_crossing_strokes(cells.crop(box), loose.crop(box)):
             continue
         rect = x + ink[0], y + ink[1], x + ink[2], y + ink[3]
         width, height = rect[2] - rect[0], rect[3] - rect[1]
@@ -287,10 +286,12 @@ def _large_words(cells: Image.Image, drawn: Image.Image, *, scale: float) -> Ite
             yield rect[0] * scale, rect[1] * scale, rect[2] * scale, rect[3] * scale
 
 
-def _are_crossing_strokes(cells: Image.Image) -> bool:
-    """True if text cells are as dense as where large letters have their corners and crossings."""
+def _are_crossing_strokes(cells: Image.Image, loose: Image.Image) -> bool:
+    """True if text cells, most of which are in no longer run, are as dense as the crossings in large letters."""
     left, top, right, bottom = cells.getbbox() or (0, 0, 0, 0)
-    return _white(cells) >= max(MIN_LARGE_CELLS, MIN_LARGE_SHARE * (right - left) * (bottom - top))
+    count = _white(cells)
+    is_dense = count >= max(MIN_LARGE_CELLS, MIN_LARGE_SHARE * (right - left) * (bottom - top))
+    return is_dense and 2 * _white(loose) >= count
 
 
 def _longest_edge(edges: Image.Image) -> int:
