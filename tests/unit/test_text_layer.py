@@ -135,32 +135,6 @@ def test_rows_of_a_table_are_read_across_though_drawn_by_column() -> None:
     assert layer(pdf(both(lines(PROSE), table))).text.endswith("\n".join(" ".join(row) for row in rows))
 
 
-@pytest.mark.parametrize("degrees", [0, 90])
-def test_digits_that_are_spaced_over_columns_of_a_table_are_numbers_of_their_own(degrees: int) -> None:
-    def cells(canvas: Canvas) -> None:
-        lines(PROSE)(canvas)
-        canvas.translate(200, 400)
-        canvas.rotate(degrees)
-        text = canvas.beginText(0, 0)
-        text.setCharSpace(40)
-        text.textOut("307")
-        canvas.drawText(text)
-
-    assert layer(pdf(cells)).text.endswith("3 0 7")
-
-
-def test_indices_that_are_drawn_after_their_line_are_read_in_it() -> None:
-    def indices(canvas: Canvas) -> None:
-        lines([*PROSE, "Of FD   and FD   one is less"])(canvas)
-        text = canvas.beginText(72 + canvas.stringWidth("Of FD", "Times-Roman", 11), 684)
-        text.setFont("Times-Roman", 7)
-        text.setCharSpace(canvas.stringWidth("   and FD", "Times-Roman", 11) - 3.5)
-        text.textOut("34")
-        canvas.drawText(text)
-
-    assert layer(pdf(indices)).text.endswith("Of FD 3 and FD 4 one is less")
-
-
 def test_text_across_the_page_is_read_in_its_own_direction() -> None:
     def landscape(canvas: Canvas) -> None:
         canvas.rotate(90)

@@ -32,6 +32,7 @@ from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, Tex
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC, with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
+from docserver.ocr.pdf.word_gaps import parted_at_gaps
 from docserver.ocr.pdf.word_pieces import pieces
 
 MAX_CROOKED_SHARE = 0.1
@@ -154,7 +155,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, used_dpi, None)
     with _text_of(pdf_page, objects) as (text_page, parts):
-        turned = with_turned_words(parts, text_page, painted=objects.texts)
+        turned = with_turned_words(parted_at_gaps(parts, text_page), text_page, painted=objects.texts)
         lines = with_vertical_lines(joined(turned, combs), text_page)
         pdf_words = without_letter_spacing(lines, text_page)
         words = _painted_words(pdf_words, text_page=text_page, objects=objects, to_pixels=to_pixels)

@@ -36,12 +36,6 @@ MIN_INK = 0.005
 """Smallest height and width of a drawn letter, as a share of the room that its font has for letters. The thinnest lines
 have 0.02. PDFium gives letters without ink 0.001."""
 
-WIDE_LETTER = 0.75
-"""Width of a wide letter, as a share of the letters' height. Words whose letters are wider on average may have gaps."""
-
-MAX_GAP_IN_WORD = 2.0
-"""Widest gap in a word, as a share of the letters' height. Letters of spaced words have gaps of up to 1.3."""
-
 FIRST_PRINTED = 32
 """The first code that is not a control character."""
 
@@ -147,8 +141,7 @@ class TextPage:
             if not (_PLAIN_WORD.fullmatch(letters) and self._is_mapped(first)):
                 letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
             if letters:
-                for word in self._parts(letters, first=first, end=end):
-                    yield from self._without_gaps(word)
+                yield from self._parts(letters, first=first, end=end)
 
     def ink(self, index: int) -> Rect:
         """The rectangle around what is drawn of the character, turned so that the character is upright."""
@@ -279,24 +272,6 @@ class TextPage:
                     yield self._word(part, first=first + start, end=first + stop, on_baseline=on_baseline)
         else:
             yield self._word(letters, first=first, end=end, on_baseline=first)
-
-    def _without_gaps(self, word: PdfWord) -> Iterator[PdfWord]:
-        """The word; or its parts, if PDFium overlooked the space between them, as between two cells of a table."""
-        left, bottom, right, top = word.rect
-        orientation = self.orientation(word)
-        length = top - bottom if orientation.turns % 2 else right - left
-        count = len(word.text)
-        if length <= WIDE_LETTER * orientation.height * count or count != word.end - word.first or word.right_to_left:
-            yield word
-            return
-        rooms = [self.room(index) for index in range(word.first, word.end)]
-        gaps = (after[0] - before[2] for before, after in itertools.pairwise(rooms))
-        starts = [place for place, gap in enumerate(gaps, 1) if gap > MAX_GAP_IN_WORD * orientation.height]
-        for start, stop in itertools.pairwise([0, *starts, count]):
-            first, end = word.first + start, word.first + stop
-            yield self._word(
-                word.text[start:stop], first=first, end=end, on_baseline=first if start else word.on_baseline
-            )
 
     def _leaves_line(self, first: int, last: int) -> bool:
         """True if the last of these characters may be in another line than the first."""

@@ -1,0 +1,60 @@
+"""Child side: parts words of a PDF page at spaces that PDFium overlooked."""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from statistics import median
+
+from docserver.ocr.pdf.text_words import PdfWord, TextPage
+
+WIDE_LETTER = 0.75
+"""Width of a wide letter, as a share of the letters' height. Words whose letters are wider on average may have gaps."""
+
+MAX_GAP = 2.0
+"""Widest gap in a word, as a share of the letters' height. Letters of spaced words have gaps of up to 1.3."""
+
+MIN_SPACE = 0.16
+"""Smallest space in what several text objects draw, as a share of the letters' height. Letters that are drawn one by
+one are up to 0.14 apart."""
+
+MIN_SPACE_RATIO = 3.0
+"""Smallest space between two words, as a multiple of the usual space between two letters."""
+
+_CLOSING = frozenset(".,;:!?)]}")
+"""Signs that never begin a word."""
+
+
+def parted_at_gaps(words: Iterable[PdfWord], text_page: TextPage) -> list[PdfWord]:
+    """The words, parted where cells of a table or words of a line have become one."""
+    return [part for word in words for part in _parts(word, text_page)]
+
+
+def _parts(word: PdfWord, text_page: TextPage) -> Iterator[PdfWord]:
+    count = len(word.text)
+    # These checks save looking at every letter.
+    if (
+        (word.objects > 1 or _is_wide(word, text_page))
+        and count == word.end - word.first
+        and not word.right_to_left
+        and (starts := _starts(word, text_page))
+    ):
+        yield from (text_page.part(word, start, end) for start, end in pairwise((0, *starts, count)))
+    else:
+        yield word
+
+
+def _is_wide(word: PdfWord, text_page: TextPage) -> bool:
+    left, bottom, right, top = word.rect
+    orientation = text_page.orientation(word)
+    length = top - bottom if orientation.turns % 2 else right - left
+    return length > WIDE_LETTER * orientation.height * len(word.text)
+
+
+def _starts(word: PdfWord, text_page: TextPage) -> list[int]:
+    """The places in a word that are behind a gap."""
+    height = text_page.orientation(word).height
+    rooms = [text_page.room(index) for index in range(word.first, word.end)]
+    gaps = [after[0] - before[2] for before, after in pairwise(rooms)]
+    space = MAX_GAP * height
+    if word.objects > 1 and gaps:
+        space = min(space, max(MIN_SPACE * height, MIN_SPACE_RATIO * abs(median(gaps))))
+    return [place for place, gap in enumerate(gaps, 1) if gap > space and word.text[place] not in _CLOSING]
