@@ -434,6 +434,19 @@ def test_an_index_stays_in_its_word_but_makes_no_other_number(drawn: list[tuple[
     assert layer(pdf(both(lines(PROSE), draw))).text == "\n".join(PROSE) + "\n\n" + read
 
 
+@pytest.mark.parametrize("x", [100, 130])
+def test_small_lines_beside_large_letters_stay_together(x: float) -> None:
+    def heading(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", 9)
+        canvas.drawString(100, 404, "Department of the Treasury of this state")
+        canvas.setFont("Helvetica-Bold", 16)
+        canvas.drawString(x, 401, "Income Tax Return")
+
+    words = layer(pdf(both(lines(PROSE), heading))).text.removeprefix("\n".join(PROSE)).split()
+
+    assert " ".join(words) == "Department of the Treasury of this state Income Tax Return"
+
+
 @pytest.mark.parametrize("value", ["DE89370400440532013000", "1100", "1 2 3 4", "1 2   3", "24 12 1999"])
 def test_a_comb_field_has_the_words_of_its_value(value: str) -> None:
     def form(canvas: Canvas) -> None:

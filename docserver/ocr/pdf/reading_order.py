@@ -300,10 +300,24 @@ def _words_of(line: Sequence[_Segment]) -> list[PlacedWord]:
     """The words of a line from left to right. A larger segment, such as a watermark, stays beside the other words."""
     size = max(line, key=lambda segment: segment.letters).size
     larger = [segment.words for segment in line if segment.size > MAX_SIZE_RATIO * size]
-    # A segment may be within another one, such as an index that is drawn after its line.
-    level = [word for segment in line if segment.size <= MAX_SIZE_RATIO * size for word in segment.words]
-    parts = sorted([sorted(level, key=lambda word: word.x0), *larger], key=lambda words: words[0].x0)
+    level = _with_indices([segment for segment in line if segment.size <= MAX_SIZE_RATIO * size])
+    parts = sorted([level, *larger], key=lambda words: words[0].x0)
     return [word for words in parts for word in words]
+
+
+def _with_indices(segments: Sequence[_Segment]) -> list[PlacedWord]:
+    """The words of segments from left to right. A single word may be within another segment, such as an index that is
+    drawn after its line. Longer ones that overlap are small lines beside a large letter, and each stays together.
+    """
+    long = [segment for segment in segments if len(segment.words) > 1]
+
+    def place(segment: _Segment) -> tuple[float, float]:
+        around = [other for other in long if len(segment.words) == 1 and other.x0 <= segment.x0 <= other.x1]
+        beginning = around[0] if around else segment
+        return beginning.x0, beginning.baseline
+
+    placed = [(*place(segment), word.x0, word) for segment in segments for word in segment.words]
+    return [word for *_, word in sorted(placed, key=lambda item: item[:3])]
 
 
 def _are_level(first: _Segment, second: _Segment) -> bool:
