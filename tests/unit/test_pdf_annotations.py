@@ -53,6 +53,23 @@ def in_layer(data: bytes, made_of: InLayer, **more: Any) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("box", ["MediaBox", "CropBox"])
+def test_a_page_with_annotations_may_inherit_its_size(box: str) -> None:
+    def inheriting(data: bytes) -> bytes:
+        file = io.BytesIO()
+        with pikepdf.open(io.BytesIO(data)) as document:
+            page = document.pages[0].obj
+            page.Parent[f"/{box}"] = Array([0, 0, 595, 842])
+            if f"/{box}" in page:
+                del page[f"/{box}"]
+            document.save(file)
+        return file.getvalue()
+
+    data = annotated(pdf(lines(["At the top of the page", *PROSE], top=830)), kind="FreeText", shows=CAPTION)
+
+    assert layer(inheriting(data)) == layer(data)
+
+
 @pytest.mark.parametrize(
     "kind", ["Line", "Watermark", "FreeText", "Stamp", "Ink", "Polygon", "Square", "Text", "Redact", "OfTomorrow"]
 )

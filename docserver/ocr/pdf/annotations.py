@@ -26,8 +26,17 @@ def flatten(page: Any) -> bool:
         may_show_text |= _prepare(annotation)
     if not may_show_text:
         return False
+    _set_own_boxes(page)
     pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
     return True
+
+
+def _set_own_boxes(page: Any) -> None:
+    """Give the page boxes of its own. Flattening overlooks those that it inherits, and makes it a Letter page."""
+    box = pdfium.FS_RECTF()
+    pdfium.FPDF_GetPageBoundingBox(page, box)
+    for set_box in (pdfium.FPDFPage_SetMediaBox, pdfium.FPDFPage_SetCropBox):
+        set_box(page, box.left, box.bottom, box.right, box.top)
 
 
 def hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:
