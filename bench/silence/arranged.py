@@ -55,6 +55,16 @@ def turned_words(sheet: Sheet) -> None:
     sheet.down(10)
 
 
+def slanted_table(sheet: Sheet) -> None:
+    """Rows at any angle, as on a stamp or a label."""
+    with sheet.moved(300, sheet.down(260) + 130, turn=sheet.chance.choice((20, 45, 70, 130, 200, -35))):
+        for row in range(4):
+            sheet.put(sheet.chance.choice(texts.GOODS), -110, -14 * row)
+            for column in range(2):
+                sheet.put("100.0", 40 * column, -14 * row)
+    sheet.down(10)
+
+
 def upside_down(sheet: Sheet) -> None:
     with sheet.moved(400, sheet.down(40), turn=180):
         sheet.put(texts.line(sheet.chance), 0, 0)
@@ -136,6 +146,7 @@ TRICKS = (
     scaled_table,
     ruled_table,
     turned_words,
+    slanted_table,
     upside_down,
     columns,
     leaders,

@@ -478,12 +478,48 @@ def test_letters_apart_in_a_comb_field_are_joined_but_not_over_an_empty_box(valu
     assert layer(pdf(form)).text == "\n".join(PROSE) + "\n\n" + value
 
 
-def test_slanted_text_is_rejected() -> None:
-    def slanted(canvas: Canvas) -> None:
-        canvas.rotate(20)
-        lines(PROSE, x=250, top=500)(canvas)
+@pytest.mark.parametrize("degrees", [10, 45, 100, -30])
+def test_slanted_lines_are_read_along_their_slant(degrees: int) -> None:
+    rows = ["Bolts 55.5 12.0", "Washers 55.5 9.5", "Nails 55.5 7.25"]
 
-    assert refusal(pdf(slanted)) == "crooked text"
+    def slanted(canvas: Canvas) -> None:
+        canvas.translate(300, 400)
+        canvas.rotate(degrees)
+        lines(PROSE, x=-150, top=100)(canvas)
+        for row, cells in enumerate(rows):
+            for column, cell in enumerate(cells.split()):
+                canvas.drawString(-150 + 80 * column, -50 - 14 * row, cell)
+
+    assert layer(pdf(slanted)).text.split() == " ".join([*PROSE, *rows]).split()
+
+
+def test_a_stamp_across_a_page_is_read_after_its_lines() -> None:
+    def stamped(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.translate(200, 200)
+        canvas.rotate(35)
+        canvas.drawString(0, 0, "Paid in full 4 May")
+
+    assert layer(pdf(stamped)).text == "\n".join([*PROSE, "", "Paid in full 4 May"])
+
+
+def test_what_is_beside_a_slanted_word_has_to_be_read() -> None:
+    def slanted(canvas: Canvas) -> None:
+        canvas.translate(100, 100)
+        canvas.rotate(45)
+        canvas.setFont("Helvetica", 60)
+        canvas.drawString(0, 0, "CONFIDENTIAL")
+
+    beside = scan(["Words that were scanned"], x=330, y=150, width=200)
+    assert "CONFIDENTIAL" in beside_patches(pdf(both(both(lines(PROSE), beside), slanted)))
+
+
+def test_mirrored_text_is_rejected() -> None:
+    def mirrored(canvas: Canvas) -> None:
+        canvas.transform(-1, 0, 0, 1, 595, 0)
+        lines(PROSE)(canvas)
+
+    assert refusal(pdf(mirrored)) == "mirrored text"
 
 
 def test_a_page_with_too_many_characters_or_objects_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

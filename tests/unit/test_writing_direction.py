@@ -13,12 +13,11 @@ def line(shown: str) -> list[PlacedWord]:
         PlacedWord(
             text=word,
             x0=60 * place,
-            y0=0,
             x1=60 * place + 50,
-            y1=10,
             baseline=8,
             size=10,
             right_to_left=runs_right_to_left(word),
+            box=(0, 0, 1, 1),
         )
         for place, word in enumerate(shown.split())
     ]

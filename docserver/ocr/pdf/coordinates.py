@@ -1,6 +1,7 @@
 """Child side: converts between a PDF page's points, the pixels of its image, and the pixels of that image turned."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,12 @@ from docserver.layout import Box, Rect
 from docserver.ocr.errors import TextLayerRejected
 
 Point = tuple[float, float]
+
+INK_HEIGHT = 0.6
+"""Height of a word's ink, as a share of the letters' height. It is between that of small letters and of capitals."""
+
+MIN_LETTER_WIDTH = 0.2
+"""Width of the narrowest letter, as a share of the letters' height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +73,8 @@ class TurnedImage:
 
     def __init__(self, turns: int, *, width: int, height: int) -> None:
         """`width` and `height` are those of the image before it is turned, in pixels."""
-        turned_size = (height, width) if turns % 2 else (width, height)
-        self._turns, self._width, self._height = turns, width, height
+        self._turns = turns
         self._turn = _clockwise(turns, width, height)
-        self._turn_back = _clockwise(-turns % 4, *turned_size)
 
     def turn_point(self, point: Point) -> Point:
         # Almost all text is upright. This shortcut, and those below, save a millisecond on a page of 500 words.
@@ -79,14 +84,45 @@ class TurnedImage:
     def turn(self, rect: Rect) -> Rect:
         return _map_rect(self._turn, rect) if self._turns else rect
 
-    def turn_back(self, rect: Rect) -> Box:
-        """Map a rectangle of the turned image to whole pixels of the image before turning, at least one pixel."""
-        left, top, right, bottom = _map_rect(self._turn_back, rect) if self._turns else rect
-        x0 = min(max(0, math.floor(left)), self._width - 1)
-        y0 = min(max(0, math.floor(top)), self._height - 1)
-        x1 = max(x0 + 1, min(math.ceil(right), self._width))
-        y1 = max(y0 + 1, min(math.ceil(bottom), self._height))
-        return x0, y0, x1, y1
+
+def whole_pixels(rect: Rect, width: int, height: int) -> Box:
+    """A rectangle on an image of this size as whole pixels, at least one."""
+    left, top, right, bottom = rect
+    x0 = min(max(0, math.floor(left)), width - 1)
+    y0 = min(max(0, math.floor(top)), height - 1)
+    x1 = max(x0 + 1, min(math.ceil(right), width))
+    y1 = max(y0 + 1, min(math.ceil(bottom), height))
+    return x0, y0, x1, y1
+
+
+def ends_of_slanted(rect: Rect, baseline: Point, *, size: float, direction: float) -> tuple[float, float, float]:
+    """Where a slanted word begins and ends along its direction, and its baseline across it, in pixels.
+
+    `direction` is in degrees counterclockwise from upright, `size` the height of the letters.
+    """
+    cos, sin = math.cos(math.radians(direction)), math.sin(math.radians(direction))
+    left, top, right, bottom = rect
+    middle = (left + right) / 2 * cos - (top + bottom) / 2 * sin
+    half = _length(rect, size=size, cos=cos, sin=sin) / 2
+    return middle - half, middle + half, baseline[0] * sin + baseline[1] * cos
+
+
+def squares_along_slanted(rect: Rect, *, size: float, direction: float) -> Iterator[Rect]:
+    """Squares that cover a slanted word. Its own rectangle also covers much that is beside the word."""
+    cos, sin = math.cos(math.radians(direction)), math.sin(math.radians(direction))
+    left, top, right, bottom = rect
+    length = _length(rect, size=size, cos=cos, sin=sin)
+    count = math.ceil(length / size)
+    for number in range(count):
+        along = length * ((number + 0.5) / count - 0.5)
+        x, y = (left + right) / 2 + along * cos, (top + bottom) / 2 - along * sin
+        yield x - size / 2, y - size / 2, x + size / 2, y + size / 2
+
+
+def _length(rect: Rect, *, size: float, cos: float, sin: float) -> float:
+    left, top, right, bottom = rect
+    around = (right - left + bottom - top) / (abs(cos) + abs(sin))
+    return max(around - INK_HEIGHT * size, MIN_LETTER_WIDTH * size)
 
 
 def _clockwise(turns: int, width: int, height: int) -> PdfMatrix:

@@ -5,37 +5,45 @@ from itertools import groupby
 from statistics import median
 
 from docserver.layout import EXACT, Block, Box, Line, Paragraph, Rect, Word
-from docserver.ocr.pdf.coordinates import Point, TurnedImage
+from docserver.ocr.pdf.coordinates import Point, TurnedImage, ends_of_slanted, whole_pixels
 from docserver.ocr.pdf.reading_order import OrderedBlock, PlacedWord, order_words
+from docserver.ocr.pdf.text_words import LETTER_HEIGHT
 from docserver.typography import rise, runs_right_to_left, sink
 
 MAX_RECOGNISED_CONFIDENCE = 99.0
 """Most confidence of a word that was recognised on a page with exact words, so that the two can be told apart."""
 
-LETTER_HEIGHT = 1.15
-"""Height of letters from descender to ascender, as a multiple of the font's size."""
+MAX_SLANT_DIFFERENCE = 0.5
+"""Largest difference of the directions of two slanted words that are put in order together, in degrees."""
 
 
 class PagePlacement:
-    """Words on a page's image, by their direction: quarter turns counterclockwise from upright."""
+    """Words on a page's image, by their direction: degrees counterclockwise from upright."""
 
     def __init__(self, *, width: int, height: int) -> None:
-        self._images = tuple(TurnedImage(turns, width=width, height=height) for turns in range(4))
-        self._words: dict[int, list[PlacedWord]] = {}
+        self._size = width, height
+        self._images = {90.0 * turns: TurnedImage(turns, width=width, height=height) for turns in range(4)}
+        self._words: dict[float, list[PlacedWord]] = {}
 
-    def add(self, text: str, rect: Rect, *, baseline: Point, size: float, right_to_left: bool, turns: int) -> None:
+    def add(
+        self, text: str, rect: Rect, *, baseline: Point, size: float, right_to_left: bool, direction: float
+    ) -> None:
         """Add an exact word. `rect`, `baseline` and `size` are in pixels of the image as it lies."""
-        image = self._images[turns]
-        x0, y0, x1, y1 = image.turn(rect)
-        _, y = image.turn_point(baseline)
-        placed = PlacedWord(
-            text=text, x0=x0, y0=y0, x1=x1, y1=y1, baseline=y, size=max(size, 1.0), right_to_left=right_to_left
-        )
-        self._words.setdefault(turns, []).append(placed)
+        size = max(size, 1.0)
+        if image := self._images.get(direction):
+            x0, _, x1, _ = image.turn(rect)
+            _, y = image.turn_point(baseline)
+        else:
+            direction = self._like(direction)
+            x0, x1, y = ends_of_slanted(rect, baseline, size=size, direction=direction)
+        box = whole_pixels(rect, *self._size)
+        placed = PlacedWord(text=text, x0=x0, x1=x1, baseline=y, size=size, right_to_left=right_to_left, box=box)
+        self._words.setdefault(direction, []).append(placed)
 
     def add_recognised(self, words: Sequence[Word], *, turns: int) -> None:
         """Add words that were recognised in one line."""
-        image = self._images[turns]
+        direction = 90.0 * turns
+        image = self._images[direction]
         boxes = [image.turn(word.box) for word in words]
         sizes = [
             (bottom - top) / (rise(word.text) + sink(word.text))
@@ -43,17 +51,16 @@ class PagePlacement:
         ]
         size = median(sizes)
         baseline = median(bottom - sink(word.text) * size for word, (*_, bottom) in zip(words, boxes, strict=True))
-        for word, (x0, y0, x1, y1) in zip(words, boxes, strict=True):
-            self._words.setdefault(turns, []).append(
+        for word, (x0, _, x1, _) in zip(words, boxes, strict=True):
+            self._words.setdefault(direction, []).append(
                 PlacedWord(
                     text=word.text,
                     x0=x0,
-                    y0=y0,
                     x1=x1,
-                    y1=y1,
                     baseline=baseline,
                     size=max(size * LETTER_HEIGHT, 1.0),
                     right_to_left=runs_right_to_left(word.text),
+                    box=word.box,
                     confidence=min(word.confidence, MAX_RECOGNISED_CONFIDENCE),
                 )
             )
@@ -62,9 +69,14 @@ class PagePlacement:
         """Blocks in reading order, the most frequent direction first. No block has both paragraphs that are exact and
         paragraphs with recognised words.
         """
-        for turns, words in sorted(self._words.items(), key=lambda item: -len(item[1])):
+        for words in sorted(self._words.values(), key=lambda words: -len(words)):
             for ordered in order_words(words):
-                yield from _blocks(ordered, self._images[turns])
+                yield from _blocks(ordered)
+
+    def _like(self, direction: float) -> float:
+        """A slanted direction, or one like it that has words."""
+        alike = (known for known in self._words if abs(known - direction) <= MAX_SLANT_DIFFERENCE)
+        return next((known for known in alike if known not in self._images), direction)
 
 
 def text_of(blocks: Iterable[Block]) -> str:
@@ -76,8 +88,8 @@ def text_of(blocks: Iterable[Block]) -> str:
     )
 
 
-def _blocks(ordered: OrderedBlock, image: TurnedImage) -> Iterator[Block]:
-    paragraphs = [_paragraph(lines, image) for lines in ordered]
+def _blocks(ordered: OrderedBlock) -> Iterator[Block]:
+    paragraphs = [_paragraph(lines) for lines in ordered]
     for _, alike in groupby(paragraphs, key=_is_exact):
         same = tuple(alike)
         yield Block(_around(paragraph.box for paragraph in same), same)
@@ -87,13 +99,10 @@ def _is_exact(paragraph: Paragraph) -> bool:
     return all(word.confidence == EXACT for line in paragraph.lines for word in line.words)
 
 
-def _paragraph(ordered: Sequence[Sequence[PlacedWord]], image: TurnedImage) -> Paragraph:
+def _paragraph(ordered: Sequence[Sequence[PlacedWord]]) -> Paragraph:
     lines = []
     for ordered_line in ordered:
-        words = tuple(
-            Word(word.text, image.turn_back((word.x0, word.y0, word.x1, word.y1)), word.confidence)
-            for word in ordered_line
-        )
+        words = tuple(Word(word.text, word.box, word.confidence) for word in ordered_line)
         lines.append(Line(_around(word.box for word in words), words))
     return Paragraph(_around(line.box for line in lines), tuple(lines))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from docserver.layout import EXACT
+from docserver.layout import EXACT, Box
 from docserver.ocr.pdf.paragraphs import LineShape, paragraph_starts
 from docserver.ocr.pdf.writing_direction import in_logical_order
 
@@ -67,13 +67,13 @@ class PlacedWord:
 
     text: str
     x0: float
-    y0: float
     x1: float
-    y1: float
     baseline: float
     size: float
     """Height of the letters from ascender to descender."""
     right_to_left: bool
+    box: Box
+    """On the image as it lies."""
     confidence: float = EXACT
 
 

@@ -18,7 +18,7 @@ from docserver.model import Reading, Source
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.comb_fields import comb_fields, joined
-from docserver.ocr.pdf.coordinates import Point, PointsToPixels
+from docserver.ocr.pdf.coordinates import Point, PointsToPixels, squares_along_slanted
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen
@@ -35,8 +35,8 @@ from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_gaps import parted_at_gaps
 from docserver.ocr.pdf.word_pieces import pieces
 
-MAX_CROOKED_SHARE = 0.1
-"""Largest share of words that are neither horizontal nor vertical, or are mirrored. A stamp across a page has less."""
+MAX_MIRRORED_SHARE = 0.1
+"""Largest share of words that are mirrored."""
 
 MAX_LONE_SHARE = 0.3
 """Largest share of words that are a single ideograph. With more, the text is vertical."""
@@ -59,6 +59,17 @@ class OwnWord:
     """The point on the baseline where the word begins."""
     whole: PdfWord
     """The word that this is, or of which this is a piece."""
+
+    def direction(self, to_pixels: PointsToPixels) -> float:
+        """Degrees counterclockwise from upright, on the page's image."""
+        return (90.0 * (self.orientation.turns - to_pixels.turns) + self.orientation.slant) % 360.0
+
+    def places(self, to_pixels: PointsToPixels) -> Iterable[Rect]:
+        """Rectangles that cover the word, and little beside it."""
+        if not self.orientation.slant:
+            return [self.rect]
+        size = self.orientation.height * to_pixels.pixels_per_point
+        return squares_along_slanted(self.rect, size=size, direction=self.direction(to_pixels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,7 @@ class TextLayer:
                 baseline=word.baseline,
                 size=word.orientation.height * to_pixels.pixels_per_point,
                 right_to_left=word.pdf_word.right_to_left,
-                turns=(word.orientation.turns - to_pixels.turns) % 4,
+                direction=word.direction(to_pixels),
             )
         return placement
 
@@ -261,7 +272,7 @@ def _exact_and_unread(
     patches = TextPatches.of(
         whole,
         width=to_pixels.width,
-        words=[word.rect for word in exact],
+        words=[place for word in exact for place in word.places(to_pixels)],
         images=image_rects,
         unread=[
             *(word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)),
@@ -285,8 +296,8 @@ def _require_usable(words: Sequence[OwnWord]) -> None:
     exact = [word for word in words if UNMAPPED not in word.pdf_word.text]
     if len(words) - len(exact) > MAX_UNMAPPED_SHARE * len(words):
         raise TextLayerRejected("letters without a meaning")
-    if sum(word.orientation.crooked for word in words) > MAX_CROOKED_SHARE * len(words):
-        raise TextLayerRejected("crooked text")
+    if sum(word.orientation.mirrored for word in words) > MAX_MIRRORED_SHARE * len(words):
+        raise TextLayerRejected("mirrored text")
     lone_ideographs = sum(len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in exact)
     if lone_ideographs > MAX_LONE_SHARE * len(words):
         raise TextLayerRejected("vertical text")

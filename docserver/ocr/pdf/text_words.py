@@ -21,7 +21,11 @@ MAX_CHARACTERS = 50_000
 """Most characters of a page. A full newspaper page has 30 000."""
 
 MAX_SLANT = 0.05
-"""Largest slant of lines, in quarter turns; 0.05 is 4.5 degrees. Lines with more slant overlap vertically."""
+"""Largest slant of lines that run along or across the page, in quarter turns; 0.05 is 4.5 degrees. Lines with more
+slant overlap vertically."""
+
+LETTER_HEIGHT = 1.15
+"""Height of letters from descender to ascender, as a multiple of the font's size."""
 
 LINE_END_HYPHEN = 2
 """The code that PDFium reports for a hyphen at the end of a line."""
@@ -102,8 +106,14 @@ class TextOrientation:
     """Height of the letters from descender to ascender, in points."""
     turns: int
     """Quarter turns counterclockwise from upright, before /Rotate is applied to the page."""
-    crooked: bool
-    """True if the letters are mirrored, or are neither horizontal nor vertical."""
+    slant: float
+    """Degrees counterclockwise by which the lines are turned beyond that; 0 if they run along or across the page."""
+    mirrored: bool
+
+    @property
+    def crooked(self) -> bool:
+        """True if the letters are mirrored, or are neither horizontal nor vertical."""
+        return self.mirrored or self.slant != 0.0
 
     @property
     def is_turned(self) -> bool:
@@ -211,8 +221,12 @@ class TextPage:
         quarters = math.atan2(matrix.b, matrix.a) / (math.pi / 2)
         turns = round(quarters)
         mirrored = matrix.a * matrix.d < matrix.b * matrix.c
+        if abs(quarters - turns) > MAX_SLANT:
+            # The box of a slanted letter tells little of its height.
+            height = LETTER_HEIGHT * self._run(index, place=0, end=1).size
+            return TextOrientation(height, turns % 4, 90 * (quarters - turns), mirrored)
         height = abs(loose_box.right - loose_box.left if turns % 2 else loose_box.top - loose_box.bottom)
-        return TextOrientation(height, turns % 4, mirrored or abs(quarters - turns) > MAX_SLANT)
+        return TextOrientation(height, turns % 4, 0.0, mirrored)
 
     def _upright(self, index: int, rect: Rect) -> Rect:
         left, bottom, right, top = rect
