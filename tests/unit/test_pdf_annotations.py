@@ -11,7 +11,7 @@ from pikepdf import Array, Dictionary, Name
 
 from docserver.layout import words_of
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf import pdfium
+from docserver.ocr.pdf import free_text, pdfium
 from tests.support.samples.pdf_annotations import PRINTED, annotated
 from tests.support.samples.pdf_layers import PROSE, lines, pdf
 from tests.support.text_layers import layer
@@ -142,3 +142,33 @@ def test_annotations_in_layers_that_are_off_are_not_in_the_picture(tmp_path: Pat
 def test_a_page_with_nothing_but_an_annotation_without_text_is_read_from_its_picture() -> None:
     with pytest.raises(TextLayerRejected, match="no text"):
         layer(annotated(pdf(lines([])), kind="Stamp", shows="0 0 60 12 re f"))
+
+
+def noted(text: str) -> bytes:
+    """A page with a note without an appearance, 200 points wide."""
+    file = io.BytesIO()
+    with pikepdf.open(io.BytesIO(annotated(pdf(lines(PROSE)), kind="FreeText", shows=""))) as made:
+        note = made.pages[0].Annots[0]
+        del note.AP
+        note.Contents = text
+        note.DA = "/Helv 12 Tf 0 g"
+        made.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Return by 14 March", "Return by 14 March"),
+        ("Return to sender\rby 14 March", "Return to sender\nby 14 March"),
+        ("Return to sender by 14 March with the other papers", "Return to sender by 14 March\nwith the other papers"),
+    ],
+)
+def test_a_note_for_which_each_viewer_makes_an_appearance_is_read_whole(text: str, read: str) -> None:
+    assert layer(noted(text)).text == "\n".join(PROSE) + "\n\n" + read
+
+
+def test_notes_with_very_many_lines_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(free_text, "MAX_LINES", 1)
+
+    assert "sender" not in layer(noted("Return to\rsender")).text.split()

@@ -5,8 +5,13 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from docserver.ocr.pdf import free_text
+
 MAX_ANNOTATIONS = 5_000
 """Most annotations that are looked at. A long form has some hundred fields on a page."""
+
+SMALL_SCALE = 0.01
+"""Pixels per point of a drawing that nobody looks at."""
 
 MIN_APPEARANCE_BYTES = 3
 """Fewest bytes of an appearance. PDFium counts two for the end of the text, even if there is none."""
@@ -21,6 +26,9 @@ def flatten(page: Any) -> bool:
     """Make the annotations that viewers draw a part of the page, if they may show text. Returns True if this was done;
     then the page must be loaded again.
     """
+    if any(map(_lacks_appearance, each_annotation(page))):
+        # PDFium makes appearances when it draws the page.
+        page.render(scale=SMALL_SCALE)
     may_show_text = False
     for annotation in each_annotation(page):
         may_show_text |= _prepare(annotation)
@@ -39,12 +47,17 @@ def _set_own_boxes(page: Any) -> None:
         set_box(page, box.left, box.bottom, box.right, box.top)
 
 
-def hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:
-    """Set the flags of annotations in layers that are off, so that PDFium does not draw them on page `number` (from 1)
-    of the file `source`.
+def prepare(page: Any, *, source: str, number: int) -> None:
+    """Change the annotations of a page, so that PDFium draws what other viewers show.
+
+    It is page `number` (from 1) of the file `source`.
     """
-    if not any(pdfium.FPDFAnnot_HasKey(annotation, b"OC") for annotation in each_annotation(page)):
-        return
+    if any(pdfium.FPDFAnnot_HasKey(annotation, b"OC") for annotation in each_annotation(page)):
+        _hide_those_in_layers_off(page, source=source, number=number)
+    free_text.split_into_lines(page, filter(_lacks_appearance, each_annotation(page)))
+
+
+def _hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:
     # Import it here, because it loads pikepdf, which takes 40 ms.
     from docserver.ocr.pdf.optional_content import annotations_in_layers_off
 
@@ -53,6 +66,13 @@ def hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:
             flags = pdfium.FPDFAnnot_GetFlags(annotation)
             pdfium.FPDFAnnot_SetFlags(annotation, flags | pdfium.FPDF_ANNOT_FLAG_HIDDEN)
             pdfium.FPDFPage_CloseAnnot(annotation)
+
+
+def _lacks_appearance(annotation: Any) -> bool:
+    """True if the annotation is a text for which each viewer makes an appearance by itself."""
+    if pdfium.FPDFAnnot_GetSubtype(annotation) != pdfium.FPDF_ANNOT_FREETEXT:
+        return False
+    return not (pdfium.FPDFAnnot_HasKey(annotation, b"AP") or pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN)
 
 
 def count(page: Any) -> int:

@@ -49,7 +49,7 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
         pdf_page = load(document, page)
         used_dpi = affordable_dpi(*pdf_page.get_size(), page=page, dpi=dpi, max_pixels=max_pixels)
         check_images(pdf_page, max_pixels=max_pixels)
-        annotations.hide_those_in_layers_off(pdf_page, source=source, number=page)
+        annotations.prepare(pdf_page, source=source, number=page)
         bitmap = pdf_page.render(scale=used_dpi / POINTS_PER_INCH, grayscale=True)
         # Return a copy, because PDFium owns the pixels and frees them with the page.
         return Picture(bitmap.to_pil().copy(), used_dpi)

@@ -157,7 +157,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     used_dpi = affordable_dpi(*size, page=page, dpi=dpi, max_pixels=max_pixels)
     # Round in the same way as pypdfium2 rounds the image's size, so that boxes are in the same pixels as with OCR.
     width, height = (math.ceil(side * used_dpi / POINTS_PER_INCH) for side in size)
-    annotations.hide_those_in_layers_off(pdf_page, source=source, number=page)
+    annotations.prepare(pdf_page, source=source, number=page)
     combs = comb_fields(document, pdf_page)
     if annotations.flatten(pdf_page):
         pdf_page = document[page - 1]
