@@ -80,6 +80,12 @@ def test_abbreviations_and_numbers_of_parts_do_not_condemn_a_page(text: str) -> 
     assert is_language([text])
 
 
+def test_a_name_with_odd_letters_in_each_row_does_not_condemn_a_page() -> None:
+    assert is_language(
+        ["Number", "of", "the", "customer", "Name", "and", "amount", "paid", *["Xyzgmbh", "Qrtvhj"] * 30]
+    )
+
+
 @pytest.mark.parametrize("by", [1, 3, 13, 23])
 def test_shifted_letters_fail_beside_a_script_that_is_not_listed(by: int) -> None:
     letters = string.ascii_lowercase

@@ -158,17 +158,12 @@ def _without_accents(text: str) -> str:
 
 
 def _has_common_pairs(text: str) -> bool:
-    pairs = _count_pairs(word for word in _WORD_OR_CODE.findall(text) if not _is_code(word))
-    total = hits = other_scripts = 0
-    for pair, count in pairs.items():
-        common = _common_pairs(pair)
-        if common is not None:
-            total += count
-            hits += count * (pair in common)
-        elif pair[0] > LAST_LISTED_LETTER:
-            other_scripts += count
-    if total >= MIN_PAIRS and hits >= UNSHIFTED_COMMON_SHARE * total:
+    words = [word for word in _WORD_OR_CODE.findall(text) if not _is_code(word)]
+    pairs = _count_pairs(words)
+    # A name with odd letters may be repeated in each row of a table.
+    if _are_unshifted(pairs) or _are_unshifted(_count_pairs(set(words))):
         return True
+    total, hits, other_scripts = _tally(pairs)
     if (total >= other_scripts and _is_shifted(pairs)) or _is_shifted(
         # Part numbers repeat the same letters.
         _count_pairs(set(_LETTERS.findall(text))),
@@ -180,6 +175,24 @@ def _has_common_pairs(text: str) -> bool:
     if total < MIN_PAIRS:
         return hits + 1 >= MIN_COMMON_SHARE_OF_FEW * total
     return hits >= (MIN_COMMON_SHARE - SHORT_TEXT_ALLOWANCE / math.sqrt(total)) * total
+
+
+def _are_unshifted(pairs: Counter[str]) -> bool:
+    total, hits, _ = _tally(pairs)
+    return total >= MIN_PAIRS and hits >= UNSHIFTED_COMMON_SHARE * total
+
+
+def _tally(pairs: Counter[str]) -> tuple[int, int, int]:
+    """How many of the pairs are in a script with a list, how many of these are common, and how many are in others."""
+    total = hits = other_scripts = 0
+    for pair, count in pairs.items():
+        common = _common_pairs(pair)
+        if common is not None:
+            total += count
+            hits += count * (pair in common)
+        elif pair[0] > LAST_LISTED_LETTER:
+            other_scripts += count
+    return total, hits, other_scripts
 
 
 def _is_code(word: str) -> bool:
