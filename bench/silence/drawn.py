@@ -252,6 +252,18 @@ def stroked(sheet: Sheet) -> None:
     sheet.canvas.addLiteral("0 Tr")
 
 
+def unmapped_letters(sheet: Sheet) -> None:
+    """Some letters within words have no meaning: ligatures, digits, a vowel."""
+    font, letters = "DejaVuSans-Bold", sheet.chance.choice(("\ufb01\ufb02", "0123456789", "e", "t1"))
+    for word in ("con\ufb01rmed", "\ufb02oor", "of\ufb01ce"):
+        y = sheet.down(1.5 * sheet.size)
+        amount = texts.amount(sheet.chance)
+        sheet.see(word.replace("\ufb01", "fi").replace("\ufb02", "fl"), LEFT, y, font=font)
+        sheet.draw(word, LEFT, y, font=font)
+        sheet.put(amount, 300, y, font=font, same_line=True)
+    sheet.remap(font, letters, sheet.chance.choice((0, 0x20, 0xAD, 0x200B, 0xE001, 0xFFFD)))
+
+
 def spaced_by_offsets(sheet: Sheet) -> None:
     """Words with offsets between them instead of spaces, as TeX has it."""
     for _ in range(2):
@@ -398,6 +410,7 @@ TRICKS = (
     nested_forms,
     type3,
     unmapped,
+    unmapped_letters,
     stroked,
     spaced_by_offsets,
     letter_by_letter,

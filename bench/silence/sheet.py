@@ -242,6 +242,19 @@ class Sheet:
 
         self.changes.append(change)
 
+    def remap(self, font: str, letters: str, meaning: int) -> None:
+        """Let an embedded font say that each of these letters means another character."""
+
+        def change(pdf: pikepdf.Pdf) -> None:
+            for entry in pdf.pages[0].obj.Resources.Font.values():
+                if str(entry.BaseFont).endswith(f"+{font}"):
+                    mapping = entry.ToUnicode.read_bytes()
+                    for letter in letters:
+                        mapping = mapping.replace(b"> <%04X>" % ord(letter), b"> <%04X>" % meaning)
+                    entry.ToUnicode = pdf.make_stream(mapping)
+
+        self.changes.append(change)
+
     def finished(self) -> bytes:
         """The PDF."""
         self.canvas.showPage()

@@ -28,6 +28,7 @@ from tests.support.samples.pdf_layers import (
     hidden,
     image,
     in_subset_font,
+    in_unmapped_font,
     lines,
     outlines,
     pdf,
@@ -237,6 +238,17 @@ def test_letters_mapped_to_private_use_are_rejected() -> None:
     private = {code: 0xE000 + code for code in range(33, 127)}
 
     assert refusal(with_mapping(pdf(lines(PROSE)), cmap(private))) == "letters without a meaning"
+
+
+@pytest.mark.parametrize("blank", [0x20, 0xA0, 0xAD, 0x200B])
+def test_letters_that_are_mapped_to_blanks_and_drawn_have_to_be_read(blank: int) -> None:
+    data = with_mapping(
+        pdf(both(lines(PROSE), in_unmapped_font(["Total 120.50"], x=72, top=400))),
+        cmap(dict.fromkeys(range(256), blank)),
+        base_font="Vera",
+    )
+
+    assert beside_patches(data) == "\n".join(PROSE)
 
 
 def test_text_in_an_embedded_subset_of_a_font_is_read() -> None:

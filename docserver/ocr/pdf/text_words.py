@@ -15,6 +15,7 @@ import pypdfium2.raw as pdfium
 from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
+from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
 from docserver.ocr.pdf.text_runs import MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
 MAX_CHARACTERS = 50_000
@@ -30,8 +31,6 @@ LETTER_HEIGHT = 1.15
 LINE_END_HYPHEN = 2
 """The code that PDFium reports for a hyphen at the end of a line."""
 
-SOFT_HYPHEN = 0xAD
-
 DOWNWARDS = 3
 """Quarter turns of text that runs down in lines from right to left. Vertical lines do so, though their letters stand
 upright."""
@@ -39,6 +38,9 @@ upright."""
 MIN_INK = 0.005
 """Smallest height and width of a drawn letter, as a share of the room that its font has for letters. The thinnest lines
 have 0.02. PDFium gives letters without ink 0.001."""
+
+MIN_HEIGHT = 0.1
+"""Smallest height and width of a character that is drawn, in points. PDFium gives spaces a fiftieth of a point."""
 
 FIRST_PRINTED = 32
 """The first code that is not a control character."""
@@ -141,6 +143,8 @@ class TextPage:
     def words(self) -> Iterator[PdfWord]:
         """All words. Letters without a Unicode mapping are UNMAPPED in them."""
         codes = self._codes()
+        for index in drawn_blanks(codes, self):
+            codes[index] = ord(UNMAPPED)
         compose(codes, self)
         # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
         # so a word that contains it is not plain.
@@ -152,6 +156,12 @@ class TextPage:
                 letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
             if letters:
                 yield from self._parts(letters, first=first, end=end)
+
+    def is_drawn(self, index: int) -> bool:
+        """True if something is drawn of the character. Never true of slanted text, whose boxes do not tell."""
+        left, bottom, right, top = self._tight_box(index)
+        is_flat = min(right - left, top - bottom) < MIN_HEIGHT
+        return not (is_flat or self._orientation_at(index, self._address(index)).crooked)
 
     def ink(self, index: int) -> Rect:
         """The rectangle around what is drawn of the character, turned so that the character is upright."""
@@ -179,8 +189,7 @@ class TextPage:
     def look(self, index: int) -> tuple[int, ...]:
         """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
         handle = pdfium.FPDFText_GetTextObject(self._text, index)
-        address = address_of(handle)
-        if address not in self._looks:
+        if (address := address_of(handle)) not in self._looks:
             pdfium.FPDFPageObj_GetFillColor(handle, *self._colour)
             mode, marks = pdfium.FPDFTextObj_GetTextRenderMode(handle), pdfium.FPDFPageObj_CountMarks(handle)
             self._looks[address] = (*(part.value for part in self._colour), mode, marks)

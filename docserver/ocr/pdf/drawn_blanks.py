@@ -1,0 +1,36 @@
+"""Child side: finds letters that a font's mapping calls spaces, or nothing, though they are drawn."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from docserver.layout import Rect
+
+SOFT_HYPHEN = 0xAD
+
+MIN_HYPHEN_SLENDERNESS = 1.5
+"""A hyphen is at least this many times as long as high."""
+
+_BLANKS = frozenset((0x20, 0xA0, SOFT_HYPHEN, *range(0x2000, 0x2010), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF))
+"""Codes of spaces and of characters without a width."""
+
+
+class DrawnText(Protocol):
+    """The characters of a page."""
+
+    def is_drawn(self, index: int) -> bool:
+        """True if something is drawn of the character. Never true of slanted text, whose boxes do not tell."""
+
+    def ink(self, index: int) -> Rect:
+        """The rectangle around what is drawn of the character, turned so that the character is upright."""
+
+
+def drawn_blanks(codes: Sequence[int], text: DrawnText) -> Iterator[int]:
+    """The indexes of the characters that are said to be blank, and are letters."""
+    for index, code in enumerate(codes):
+        if code in _BLANKS and text.is_drawn(index) and not (code == SOFT_HYPHEN and _is_hyphen(text.ink(index))):
+            yield index
+
+
+def _is_hyphen(ink: Rect) -> bool:
+    left, bottom, right, top = ink
+    return right - left >= MIN_HYPHEN_SLENDERNESS * (top - bottom)
