@@ -5,6 +5,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from docserver.layout import Rect
 from docserver.ocr.pdf import free_text
 
 MAX_ANNOTATIONS = 5_000
@@ -47,14 +48,14 @@ def _set_own_boxes(page: Any) -> None:
         set_box(page, box.left, box.bottom, box.right, box.top)
 
 
-def prepare(page: Any, *, source: str, number: int) -> None:
+def prepare(page: Any, *, source: str, number: int) -> list[Rect]:
     """Change the annotations of a page, so that PDFium draws what other viewers show.
 
-    It is page `number` (from 1) of the file `source`.
+    It is page `number` (from 1) of the file `source`. Returns the places of texts, in points, that PDFium cannot draw.
     """
     if any(pdfium.FPDFAnnot_HasKey(annotation, b"OC") for annotation in each_annotation(page)):
         _hide_those_in_layers_off(page, source=source, number=number)
-    free_text.split_into_lines(page, filter(_lacks_appearance, each_annotation(page)))
+    return free_text.split_into_lines(page, filter(_lacks_appearance, each_annotation(page)))
 
 
 def _hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from docserver.layout import Rect
+
 MAX_UNITS = 10_000
 """Most UTF-16 units of a note. A page of print has 3000."""
 
@@ -26,12 +28,18 @@ LINE_PITCH = 1.3
 MAX_LINES = 500
 """Most lines of all such notes on a page. Making one takes some microseconds, and a page of print has 100."""
 
+CODING = "cp1252"
+"""The characters that PDFium draws in a note."""
+
 _SIZE = re.compile(r"(\d+\.?\d*|\.\d+)\s+Tf\b")
 
 
-def split_into_lines(page: Any, notes: Iterable[Any]) -> None:
-    """Hide those of these notes that have several lines, and put a note for each line."""
+def split_into_lines(page: Any, notes: Iterable[Any]) -> list[Rect]:
+    """Hide those of these notes that have several lines, and put a note for each line. Returns the places of notes, in
+    points, of which PDFium cannot draw all characters or lines.
+    """
     free = MAX_LINES
+    undrawn: list[Rect] = []
     for note in notes:
         text, look = _text(note, b"Contents"), _text(note, b"DA")
         found = _SIZE.search(look)
@@ -40,7 +48,10 @@ def split_into_lines(page: Any, notes: Iterable[Any]) -> None:
         pdfium.FPDFAnnot_GetRect(note, rect)
         letters = max(int((rect.right - rect.left) / (LETTER_WIDTH * size)), 1)
         lines = _wrapped(text, letters)
-        if lines == [text] or len(lines) > free:
+        if len(lines) > free or text.encode(CODING, errors="ignore").decode(CODING) != text:
+            undrawn.append((rect.left, rect.bottom, rect.right, rect.top))
+            continue
+        if lines == [text]:
             continue
         free -= len(lines)
         for number, line in enumerate(lines):
@@ -51,6 +62,7 @@ def split_into_lines(page: Any, notes: Iterable[Any]) -> None:
             _set_text(made, b"Contents", line)
             pdfium.FPDFPage_CloseAnnot(made)
         pdfium.FPDFAnnot_SetFlags(note, pdfium.FPDF_ANNOT_FLAG_HIDDEN)
+    return undrawn
 
 
 def _wrapped(text: str, letters: int) -> list[str]:

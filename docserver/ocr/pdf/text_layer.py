@@ -157,7 +157,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     used_dpi = affordable_dpi(*size, page=page, dpi=dpi, max_pixels=max_pixels)
     # Round in the same way as pypdfium2 rounds the image's size, so that boxes are in the same pixels as with OCR.
     width, height = (math.ceil(side * used_dpi / POINTS_PER_INCH) for side in size)
-    annotations.prepare(pdf_page, source=source, number=page)
+    undrawn = annotations.prepare(pdf_page, source=source, number=page)
     combs = comb_fields(document, pdf_page)
     if annotations.flatten(pdf_page):
         pdf_page = document[page - 1]
@@ -179,7 +179,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     shown, partly = _shown_and_partly_seen(words, seen)
     exact, patches = _exact_and_unread(
         list(_joined_pieces(shown)),
-        partly=partly,
+        unseen=[*(word.rect for word in partly), *map(to_pixels.rect, undrawn)],
         whole=whole,
         images=objects.images,
         to_pixels=to_pixels,
@@ -252,12 +252,12 @@ def _shown_and_partly_seen(words: Iterable[OwnWord], seen: Iterable[Seen]) -> tu
 def _exact_and_unread(
     words: Sequence[OwnWord],
     *,
-    partly: Sequence[OwnWord],
+    unseen: Sequence[Rect],
     whole: Image.Image,
     images: Sequence[Rect],
     to_pixels: PointsToPixels,
 ) -> tuple[tuple[OwnWord, ...], TextPatches | None]:
-    """The words that are exact of those that one sees, and what has to be read, also of those that one sees partly.
+    """Those of the words that are exact, and what has to be read, also in the places of text that is not drawn here.
 
     Raises TextLayerRejected if the page needs OCR alone.
     """
@@ -276,7 +276,7 @@ def _exact_and_unread(
         images=image_rects,
         unread=[
             *(word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)),
-            *(word.rect for word in partly),
+            *unseen,
         ],
     )
     text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)
