@@ -9,6 +9,7 @@ from docserver.layout import Block, Line, Paragraph, Word
 from docserver.ocr.image.transform import PageImage
 from docserver.ocr.recognition.language_detection import LONG_S, LanguageDetector
 from docserver.ocr.recognition.tesseract import Recognised
+from docserver.ocr.recognition.tries import Tries
 
 BOX = (0, 0, 9, 9)
 LATIN, RUSSIAN = "letters of a Latin script", "буквы русского алфавита"
@@ -32,14 +33,18 @@ class Reads:
 
 
 def samples(count: int) -> list[PageImage]:
-    return [PageImage(Image.new("L", (9, 9)), None, (9, 9))] * count
+    return [PageImage(Image.new("L", (9, 9)), None, (9, 9)) for _ in range(count)]
+
+
+def tries(tesseract: Reads) -> Tries:
+    return Tries(tesseract, page=Image.new("L", (900, 900)))
 
 
 @pytest.mark.parametrize("confidence", [10.0, 60.0])
 def test_without_a_certain_sample_every_direction_is_read_in_every_script(confidence: float) -> None:
     tesseract = Reads({"eng": (LATIN, 5.0), "rus": (RUSSIAN, confidence)})
 
-    model = LanguageDetector(("eng", "rus")).from_samples(samples(3), tesseract)
+    model = LanguageDetector(("eng", "rus")).from_samples(samples(3), tries(tesseract))
 
     assert model == ("rus" if confidence > 50 else "eng")
     assert sorted(tesseract.models) == ["eng"] * 3 + ["rus"] * 3
@@ -48,7 +53,14 @@ def test_without_a_certain_sample_every_direction_is_read_in_every_script(confid
 def test_latin_letters_that_another_model_reads_are_no_evidence_for_its_script() -> None:
     tesseract = Reads({"eng": (LATIN, 60.0), "rus": (LATIN, 99.0)})
 
-    assert LanguageDetector(("eng", "rus")).from_samples(samples(1), tesseract) == "eng"
+    assert LanguageDetector(("eng", "rus")).from_samples(samples(1), tries(tesseract)) == "eng"
+
+
+def test_a_sample_without_letters_is_read_in_one_script_alone() -> None:
+    tesseract = Reads({"eng": ("", 0.0), "rus": (RUSSIAN, 95.0)})
+
+    assert LanguageDetector(("eng", "rus")).from_samples(samples(3), tries(tesseract)) == "eng"
+    assert tesseract.models == ["eng"] * 3
 
 
 def test_a_text_of_a_few_letters_is_in_the_first_language_of_its_script() -> None:
@@ -59,7 +71,7 @@ def test_a_text_of_a_few_letters_is_in_the_first_language_of_its_script() -> Non
 def test_a_page_in_fraktur_is_found_by_a_model_for_fraktur_however_it_is_called(model: str) -> None:
     tesseract = Reads({"eng": (MISREAD, 50.0), "deu": (MISREAD, 65.0), "rus": ("", 0.0), model: (FRAKTUR, 85.0)})
 
-    assert LanguageDetector(("eng", "deu", model, "rus")).from_samples(samples(4), tesseract) == model
+    assert LanguageDetector(("eng", "deu", model, "rus")).from_samples(samples(4), tries(tesseract)) == model
     assert "rus" not in tesseract.models
 
 
@@ -67,13 +79,13 @@ def test_a_page_in_fraktur_is_found_by_a_model_for_fraktur_however_it_is_called(
 def test_without_a_long_s_a_page_in_fraktur_is_read_far_better_as_such(text: str, model: str) -> None:
     tesseract = Reads({"deu": ("Das junge Europa von Laube", 70.0), "frk": (text, 90.0)})
 
-    assert LanguageDetector(("deu", "frk")).from_samples(samples(1), tesseract) == model
+    assert LanguageDetector(("deu", "frk")).from_samples(samples(1), tries(tesseract)) == model
 
 
 def test_badly_printed_latin_letters_are_read_about_as_well_by_a_model_for_fraktur_and_are_not_fraktur() -> None:
     tesseract = Reads({"eng": (GERMAN, 60.0), "deu": (GERMAN, 75.0), "frk": (GERMAN + LONG_S, 75.0)})
 
-    assert LanguageDetector(("eng", "deu", "frk")).from_samples(samples(1), tesseract) == "deu"
+    assert LanguageDetector(("eng", "deu", "frk")).from_samples(samples(1), tries(tesseract)) == "deu"
     assert tesseract.models == ["eng", "deu", "frk"]
 
 
@@ -82,7 +94,7 @@ def test_clear_print_in_latin_letters_is_not_read_in_fraktur(preferred: str) -> 
     tesseract = Reads({"eng": (GERMAN, 84.0), "deu": (GERMAN, 93.0), "frk": (GERMAN, 99.0)})
     detector = LanguageDetector(tuple(dict.fromkeys([preferred, "eng", "deu", "frk"])))
 
-    assert detector.from_samples(samples(1), tesseract) == "deu"
+    assert detector.from_samples(samples(1), tries(tesseract)) == "deu"
     assert tesseract.models == ["eng", "deu"]
 
 
@@ -90,14 +102,14 @@ def test_after_a_page_in_fraktur_the_next_page_is_tried_in_latin_letters_first()
     detector = LanguageDetector(("eng", "deu", "frk"))
     tesseract = Reads({"eng": (GERMAN, 95.0), "deu": (MISREAD, 65.0), "frk": (FRAKTUR, 85.0)})
     detector.from_text(GERMAN, "deu")
-    assert detector.from_samples(samples(1), tesseract) == "frk"
+    assert detector.from_samples(samples(1), tries(tesseract)) == "frk"
     assert detector.from_text(FRAKTUR, "frk") == "frk"
 
-    assert detector.from_samples(samples(1), tesseract) == "frk"
+    assert detector.from_samples(samples(1), tries(tesseract)) == "frk"
     assert tesseract.models == ["deu", "frk"] * 2
 
 
 def test_of_models_for_fraktur_alone_the_better_one_is_taken() -> None:
     tesseract = Reads({"frk": (FRAKTUR, 85.0), "script/Fraktur": (FRAKTUR, 90.0)})
 
-    assert LanguageDetector(("frk", "script/Fraktur")).from_samples(samples(1), tesseract) == "script/Fraktur"
+    assert LanguageDetector(("frk", "script/Fraktur")).from_samples(samples(1), tries(tesseract)) == "script/Fraktur"

@@ -7,9 +7,11 @@ from itertools import islice, product
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from docserver.ocr.image.shape import is_snippet
 from docserver.ocr.image.transform import PageImage
 from docserver.ocr.languages import FRAKTUR, LATIN, MODELS
 from docserver.ocr.recognition.tesseract import Layout, Tesseract
+from docserver.ocr.recognition.tries import Tries
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -48,9 +50,6 @@ MAX_CHARACTERS = 4000
 LIKELY_DIRECTIONS = 2
 """How many directions of a page are likely: the one that the analysis found, and the same upside down."""
 
-MAX_SAMPLES_READ = 40
-"""Most samples read for one page: enough to try every script once, and some more for a page that is upside down."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
@@ -85,18 +84,26 @@ class LanguageDetector:
         """The model for a page whose language cannot be detected."""
         return self._candidates[0]
 
-    def from_samples(self, samples: Iterable[PageImage], tesseract: Tesseract) -> str:
+    def from_samples(self, samples: Iterable[PageImage], tries: Tries) -> str:
         """Choose the model for a page from samples of it, one for each possible direction of the page.
 
         Raises Unreadable.
         """
         best = _Sample(self.preferred, "", 0.0, 0.0)
-        for sample, models in islice(_trials(samples, self._models_by_script()), MAX_SAMPLES_READ):
-            reading = max((_read(sample, model=model, tesseract=tesseract) for model in models), key=_weight)
-            reading = self._in_fraktur(sample, reading, tesseract) or reading
+        empty: list[PageImage] = []
+        for sample, models in _trials(samples, self._models_by_script()):
+            if any(sample is other for other in empty):
+                continue
+            reading = max((_read(sample, model=model, tesseract=tries) for model in models), key=_weight)
+            if not reading.text:
+                # There are no letters, in whatever script.
+                empty.append(sample)
+            reading = self._in_fraktur(sample, reading, tries) or reading
             best = max(best, reading, key=_weight)
             if reading.is_certain:
                 best = reading
+                break
+            if not tries.may_go_on(before_reading=True):
                 break
         return self.from_text(best.text, best.model) if best.confidence >= MIN_CONFIDENCE else self.preferred
 
@@ -161,7 +168,9 @@ def _trials(samples: Iterable[PageImage], scripts: Sequence[list[str]]) -> Itera
 
 
 def _read(sample: PageImage, *, model: str, tesseract: Tesseract) -> _Sample:
-    recognised = tesseract.recognise(sample.image, dpi=sample.dpi, languages=model, layout=Layout.BLOCK)
+    # In a pattern, Layout.BLOCK would read as many letters as a page has room for, and take minutes.
+    layout = Layout.BLOCK if is_snippet(sample.original_size) else Layout.COLUMN
+    recognised = tesseract.recognise(sample.image, dpi=sample.dpi, languages=model, layout=layout)
     letters = _letters(recognised.text)
     if MODELS[model].script not in {LATIN, FRAKTUR} and 2 * sum(map(str.isascii, letters)) > len(letters):
         # Models of other scripts, such as Chinese, also read Latin letters, and almost as well as Latin models.

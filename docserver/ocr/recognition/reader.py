@@ -22,6 +22,7 @@ from docserver.ocr.recognition.orientation import (
     straightened_if_askew,
 )
 from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised, Tesseract
+from docserver.ocr.recognition.tries import Tries
 
 REREAD_BETWEEN = 40.0, 92.0
 """A page that may be blurred is read again at twice the size if its confidence is between these. Below the first, it
@@ -68,8 +69,9 @@ class PageReader:
     def __init__(self, picture: Picture, tesseract: Tesseract, *, turning: bool) -> None:
         """Without `turning`, the page is assumed to be upright, and is only straightened."""
         self._page, self._analysis = prepare(picture)
-        self._tesseract = tesseract
+        self._tries = Tries(tesseract, page=self._page.image)
         self._turning = turning
+        self._known_direction = None if turning else 0
 
     def read(self, languages: str) -> Attempt:
         """Read the page with these models.
@@ -94,20 +96,25 @@ class PageReader:
         if self._analysis is None:
             model = detector.preferred
         else:
-            model = detector.from_samples(self._language_samples(self._analysis), self._tesseract)
+            model = detector.from_samples(self._language_samples(self._analysis), self._tries)
         attempt = self.read(model)
-        model_for_text = detector.from_text(attempt.recognised.text, model)
-        return attempt if model_for_text == model else _better(attempt, self.read(model_for_text))
+        text = attempt.recognised.text
+        model_for_text = detector.from_text(text, model) if text else model
+        if model_for_text == model:
+            return attempt
+        # The second model reads the page in the same direction.
+        self._known_direction = attempt.rotation
+        return _better(attempt, self.read(model_for_text))
 
     def _directions(self, analysis: PageAnalysis) -> tuple[int, ...]:
-        return directions(self._page, analysis) if self._turning else (0,)
+        if self._known_direction is not None:
+            return (self._known_direction,)
+        return directions(self._page, analysis)
 
     def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """A few lines of the page, for each of its possible directions."""
         for degrees in self._directions(analysis):
-            page = straightened_if_askew(turned(self._page, degrees), analysis)
-            top, bottom = sample_rows(page.image)
-            yield cropped(page, top=top, bottom=bottom)
+            yield _sample(straightened_if_askew(turned(self._page, degrees), analysis))
 
     def _variants(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """The page in each direction and colour mode to try, the likeliest first."""
@@ -127,7 +134,8 @@ class PageReader:
         if analysis.faint and self._shows_through(best):
             return _nothing(languages)
         for variant in others:
-            if is_read_upright(best.recognised, page=self._page, analysis=analysis):
+            is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
+            if is_upright or not self._tries.may_go_on():
                 break
             if not (shows_text(best.recognised) or self._shows_text(variant, analysis, languages)):
                 continue
@@ -139,8 +147,8 @@ class PageReader:
     def _shows_text(self, page: PageImage, analysis: PageAnalysis, languages: str) -> bool:
         """True if a few lines of a page show text. A page without text is not read in full in each direction."""
         layout = _layout(page, analysis)
-        sample = self._sample(page, layout=Layout.COLUMN if layout is Layout.PAGE else layout, languages=languages)
-        return shows_text(sample.recognised)
+        layout = Layout.COLUMN if layout is Layout.PAGE else layout
+        return shows_text(self._recognise(_sample(page), layout=layout, languages=languages).recognised)
 
     def _shows_through(self, attempt: Attempt) -> bool:
         """True if a text on faint paper is a mirror image: that of the text on the other side of the sheet."""
@@ -149,16 +157,10 @@ class PageReader:
         page = turned(self._page, attempt.rotation)
         for mirror in (ImageOps.mirror, ImageOps.flip):
             mirrored = replace(page, image=mirror(page.image))
-            sample = self._sample(mirrored, layout=Layout.COLUMN, languages=attempt.languages).recognised
+            sample = self._recognise(_sample(mirrored), layout=Layout.COLUMN, languages=attempt.languages).recognised
             if shows_text(sample) and sample.confidence > attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED:
                 return True
         return False
-
-    def _sample(self, page: PageImage, *, layout: Layout, languages: str) -> Attempt:
-        """A few lines of the page, read. In patterns without lines, a quarter of the page."""
-        top, bottom = sample_rows(page.image)
-        bottom = min(bottom, top + page.image.height // 4)
-        return self._recognise(cropped(page, top=top, bottom=bottom), languages=languages, layout=layout)
 
     def _attempt(self, variant: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         page = straightened_if_askew(variant, analysis)
@@ -177,7 +179,8 @@ class PageReader:
     def _attempt_as_it_lies(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         layout = _layout(page, analysis)
         attempt = self._recognise(page, languages=languages, layout=layout)
-        if not attempt.recognised.text and layout is Layout.PAGE and self._shows_text(page, analysis, languages):
+        unread = not attempt.recognised.text and layout is Layout.PAGE and self._tries.may_go_on()
+        if unread and self._shows_text(page, analysis, languages):
             # Tesseract treated the whole page as one picture, perhaps because of a dark edge around it.
             attempt = self._recognise(page, languages=languages, layout=Layout.COLUMN)
         low, high = REREAD_BETWEEN
@@ -188,10 +191,18 @@ class PageReader:
         return attempt
 
     def _recognise(self, page: PageImage, *, languages: str, layout: Layout) -> Attempt:
-        recognised = self._tesseract.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
+        recognised = self._tries.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
         rotation = page.rotation + (UPRIGHT_TURN if runs_downwards(recognised) else 0)
         on_page = replace(recognised, blocks=on_original(recognised.blocks, page))
         return Attempt(on_page, rotation % 360, languages)
+
+
+def _sample(page: PageImage) -> PageImage:
+    """A few lines of the page. In patterns without lines, a quarter of the page."""
+    if is_snippet(page.original_size):
+        return page
+    top, bottom = sample_rows(page.image)
+    return cropped(page, top=top, bottom=min(bottom, top + page.image.height // 4))
 
 
 def _nothing(languages: str) -> Attempt:
