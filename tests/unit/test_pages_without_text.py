@@ -45,7 +45,17 @@ def written(image: Image.Image) -> Image.Image:
     return image
 
 
+def boxes() -> Image.Image:
+    """A form of empty boxes, whose short sides are no ruled lines."""
+    image = sheet()
+    for top in range(60, HEIGHT - 60, 60):
+        for left in range(40, WIDTH - 120, 130):
+            ImageDraw.Draw(image).rectangle((left, top, left + 110, top + 21), outline=30)
+    return image
+
+
 SHEETS = [
+    pytest.param(boxes(), id="boxes of a form"),
     pytest.param(ruled(step=22, shade=150, squared=False), id="lined"),
     pytest.param(ruled(step=14, shade=170, squared=True), id="squared"),
     pytest.param(ruled(step=20, shade=60, squared=True), id="squared in dark ink"),

@@ -26,6 +26,10 @@ MIN_INK_PX, MIN_INK_PX_BESIDE_LINES = 8, 16
 """Fewest pixels of ink on a page with something to read, in the picture of about 1000 pixels a side. The digit 1 in 10
 points on A4 has more. The second value is used if ruled lines were removed, because pieces of them may remain."""
 
+MIN_CURVES_PX = 4
+"""Fewest pixels where strokes meet or bend on a page with something to read, if ruled lines were removed. Pieces of
+lines, such as short sides of boxes, have none. A word of seven letters in 10 points on A4 has 7 or more."""
+
 PAPER_SIDE_PX = 256
 """Longer side of the picture of the paper. It can be small, because light changes slowly across a page."""
 
@@ -97,7 +101,13 @@ def has_ink(small: Image.Image, *, beside: Mask | None = None) -> bool:
     if beside is None:
         return int((contrast(small) > least).sum()) >= MIN_INK_PX
     ink = (contrast(small) > max(least, INK_CONTRAST)) & ~beside
-    return int(ink.sum()) >= MIN_INK_PX_BESIDE_LINES
+    return int(ink.sum()) >= MIN_INK_PX_BESIDE_LINES and _curves(ink) >= MIN_CURVES_PX
+
+
+def _curves(ink: Mask) -> int:
+    """Number of places where four of nine pixels are ink, as where strokes meet or bend."""
+    around = Image.fromarray(ink).convert("L").filter(ImageFilter.BoxBlur(1))
+    return int((np.asarray(around) >= 4 * 255 // 9).sum())
 
 
 def _noise(grey: Image.Image, removed: Mask) -> float:
