@@ -54,6 +54,15 @@ def test_signs_beside_letters_are_no_accents(text: str) -> None:
     assert layer(pdf(lines([*PROSE, text]))).text.endswith(text)
 
 
+def test_a_quotation_mark_above_the_edge_of_a_letter_is_no_accent() -> None:
+    def tool(canvas: Canvas) -> None:
+        lines([*PROSE, "the tool `sow"])(canvas)
+        end = 72 + stringWidth("the tool `sow", FONT, SIZE)
+        canvas.drawString(end - stringWidth("`", FONT, SIZE) / 2 - 0.2, 770 - 14 * len(PROSE), "`")
+
+    assert "ẁ" not in layer(pdf(tool)).text
+
+
 def test_accents_over_letters_that_unicode_has_only_without_them_stay_as_they_are() -> None:
     def formula(canvas: Canvas) -> None:
         lines(PROSE)(canvas)

@@ -16,6 +16,10 @@ MAX_DISTANCE_IN_WORD = 2
 ABOVE_LETTER = 0.3
 """How far the middle of an accent may be above the room that the font has for the letter, as a share of its height."""
 
+BESIDE_MIDDLE = 0.35
+"""How far the middle of an accent may be from that of its letter, as a share of the letter's width. A quotation mark
+after a word may be above the edge of its last letter."""
+
 MAX_GAP = 0.1
 """Widest space between two letters of a word, as a share of their height. PDFium takes the accent between them for a
 word of its own."""
@@ -75,7 +79,8 @@ def _compose_one(codes: list[int], index: int, combining: str, characters: Chara
         letter = chr(codes[place])
         composed = unicodedata.normalize("NFC", _DOTTED.get(letter, letter) + combining)
         x0, y0, x1, y1 = characters.room(place)
-        if letter.isalpha() and x0 <= x <= x1 and y0 <= y <= y1 + ABOVE_LETTER * (y1 - y0):
+        is_over = abs(x - (x0 + x1) / 2) <= BESIDE_MIDDLE * (x1 - x0)
+        if letter.isalpha() and is_over and y0 <= y <= y1 + ABOVE_LETTER * (y1 - y0):
             if len(composed) == 1:
                 codes[place], codes[index] = ord(composed), NOTHING
                 _close_gap(codes, index, characters)
