@@ -13,7 +13,7 @@ from reportlab.pdfgen.canvas import Canvas
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import visible_words
 from tests.support.samples.pdf_layers import PROSE, Draw, both, cmap, lines, pdf
-from tests.support.text_layers import whole_layer
+from tests.support.text_layers import layer, whole_layer
 
 
 def text_of(data: bytes) -> str:
@@ -328,3 +328,11 @@ def test_a_page_with_too_many_words_in_one_place_is_rejected(monkeypatch: pytest
 
     with pytest.raises(TextLayerRejected, match="too many words in one place"):
         text_of(pdf(lines(["a b c d e f g h"])))
+
+
+def test_an_underlined_link_with_underscores_is_exact() -> None:
+    def link(canvas: Canvas) -> None:
+        canvas.drawString(72, 600, "anna_maria_berg@mail.org")
+        canvas.rect(72, 597.5, canvas.stringWidth("anna_maria_berg@mail.org"), 1.6, fill=1, stroke=0)
+
+    assert layer(pdf(both(lines(PROSE), link))).text.endswith("anna_maria_berg@mail.org")

@@ -34,6 +34,9 @@ MAX_SHARED_INK = 0.5
 LETTER_WIDTH = 0.25
 """Width of a narrow digit's ink, as a share of the letters' height."""
 
+UNDERSCORE_DEPTH = 0.25
+"""Height of what is below the baseline, where underscores are, as a share of the letters' height."""
+
 MAX_GAP, MAX_GAP_ACROSS = 0.35, 0.25
 """Widest gap between the ink of a whole word and an end of its box, and between it and the upper or lower side, as a
 share of the letters' height. It is wider where a letter is cut off."""
@@ -126,6 +129,10 @@ class SeenInk:
 
     def _beside_hidden(self, word: Candidate, box: Box) -> Seen:
         """How much one sees of a word that has contrast, though some of its ink may be hidden."""
+        if "_" in word.text and not word.is_sign:
+            # The line under a link hides underscores, and one still knows that they are there.
+            left, top, right, bottom = box
+            box = left, top, right, max(top + 1, bottom - round(UNDERSCORE_DEPTH * word.height))
         hidden, solid = self._hidden.crop(box), self._solid.crop(box)
         share = hidden.histogram()[255] / max(solid.histogram()[255], 1)
         if not share:
