@@ -20,10 +20,10 @@ PROGRAMS := \
 	redis-server,redis-check-rdb:redis-tools \
 	setpriv:util-linux
 
-# Languages that Tesseract has models for; the tests read Russian too, drawn in a font that has its letters.
+# Languages that Tesseract has models for; the tests read and draw other alphabets too, in a font that has their letters.
 LANGUAGES := eng
 test: LANGUAGES := eng deu rus
-test: FONT := DejaVuSans.ttf
+unit test: FONT := DejaVuSans.ttf
 
 # mariadbd is where the PATH of an ordinary user does not lead.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
