@@ -14,7 +14,7 @@ from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import free_text, pdfium
 from tests.support.samples.pdf_annotations import PRINTED, annotated
 from tests.support.samples.pdf_layers import PROSE, lines, pdf
-from tests.support.text_layers import layer, whole_layer
+from tests.support.text_layers import DPI, layer, whole_layer
 
 CAPTION = "BT /F 12 Tf 5 8 Td (4.35 metres) Tj ET"
 INVISIBLE, HIDDEN, NO_VIEW = 1, 2, 32
@@ -168,11 +168,13 @@ def test_a_note_for_which_each_viewer_makes_an_appearance_is_read_whole(text: st
     assert layer(noted(text)).text == "\n".join(PROSE) + "\n\n" + read
 
 
-def test_a_note_that_pdfium_cannot_draw_has_to_be_read() -> None:
-    patches = whole_layer(noted("Вернуть до 14 марта")).patches
+@pytest.mark.parametrize("text", ["Вернуть до 14 марта", "Return to sender " * 400])
+def test_a_note_that_pdfium_cannot_draw_has_to_be_read(text: str) -> None:
+    patches = whole_layer(noted(text)).patches
 
     assert patches is not None
-    assert len(patches.unread) == 1
+    left, _, right, _ = patches.unread[-1]
+    assert (left, right) == pytest.approx((72 * DPI / 72, 272 * DPI / 72), abs=1)
 
 
 def test_notes_with_very_many_lines_have_to_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

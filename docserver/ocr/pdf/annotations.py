@@ -23,31 +23,6 @@ _TEXT_OBJECTS = (pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_FORM)
 """Kinds of objects that are text, or may contain some."""
 
 
-def flatten(page: Any) -> bool:
-    """Make the annotations that viewers draw a part of the page, if they may show text. Returns True if this was done;
-    then the page must be loaded again.
-    """
-    if any(map(_lacks_appearance, each_annotation(page))):
-        # PDFium makes appearances when it draws the page.
-        page.render(scale=SMALL_SCALE)
-    may_show_text = False
-    for annotation in each_annotation(page):
-        may_show_text |= _prepare(annotation)
-    if not may_show_text:
-        return False
-    _set_own_boxes(page)
-    pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
-    return True
-
-
-def _set_own_boxes(page: Any) -> None:
-    """Give the page boxes of its own. Flattening overlooks those that it inherits, and makes it a Letter page."""
-    box = pdfium.FS_RECTF()
-    pdfium.FPDF_GetPageBoundingBox(page, box)
-    for set_box in (pdfium.FPDFPage_SetMediaBox, pdfium.FPDFPage_SetCropBox):
-        set_box(page, box.left, box.bottom, box.right, box.top)
-
-
 def prepare(page: Any, *, source: str, number: int) -> list[Rect]:
     """Change the annotations of a page, so that PDFium draws what other viewers show.
 
@@ -76,6 +51,31 @@ def _lacks_appearance(annotation: Any) -> bool:
     return not (pdfium.FPDFAnnot_HasKey(annotation, b"AP") or pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN)
 
 
+def flatten(page: Any) -> bool:
+    """Make the annotations that viewers draw a part of the page, if they may show text. Returns True if this was done;
+    then the page must be loaded again.
+    """
+    if any(map(_lacks_appearance, each_annotation(page))):
+        # PDFium makes appearances when it draws the page.
+        page.render(scale=SMALL_SCALE)
+    may_show_text = False
+    for annotation in each_annotation(page):
+        may_show_text |= _set_flags(annotation)
+    if not may_show_text:
+        return False
+    _set_own_boxes(page)
+    pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY)
+    return True
+
+
+def _set_own_boxes(page: Any) -> None:
+    """Give the page boxes of its own. Flattening overlooks those that it inherits, and makes it a Letter page."""
+    box = pdfium.FS_RECTF()
+    pdfium.FPDF_GetPageBoundingBox(page, box)
+    for set_box in (pdfium.FPDFPage_SetMediaBox, pdfium.FPDFPage_SetCropBox):
+        set_box(page, box.left, box.bottom, box.right, box.top)
+
+
 def count(page: Any) -> int:
     """The number of the page's annotations, those included that are not drawn."""
     return min(int(pdfium.FPDFPage_GetAnnotCount(page)), MAX_ANNOTATIONS)
@@ -91,7 +91,7 @@ def each_annotation(page: Any) -> Iterator[Any]:
                 pdfium.FPDFPage_CloseAnnot(annotation)
 
 
-def _prepare(annotation: Any) -> bool:
+def _set_flags(annotation: Any) -> bool:
     """Set the annotation's flags so that it is flattened only if it is drawn. Returns True if it may show text."""
     flags = pdfium.FPDFAnnot_GetFlags(annotation)
     if flags & _NOT_SHOWN:

@@ -13,7 +13,7 @@ import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
 
-MAX_UNITS = 10_000
+MAX_UNITS = 5000
 """Most UTF-16 units of a note. A page of print has 3000."""
 
 DEFAULT_SIZE = 12.0
@@ -41,17 +41,16 @@ def split_into_lines(page: Any, notes: Iterable[Any]) -> list[Rect]:
     free = MAX_LINES
     undrawn: list[Rect] = []
     for note in notes:
-        text, look = _text(note, b"Contents"), _text(note, b"DA")
+        text, look = _text(note, b"Contents"), _text(note, b"DA") or ""
         found = _SIZE.search(look)
         size = (float(found[1]) if found else 0.0) or DEFAULT_SIZE
         rect = pdfium.FS_RECTF()
         pdfium.FPDFAnnot_GetRect(note, rect)
-        letters = max(int((rect.right - rect.left) / (LETTER_WIDTH * size)), 1)
-        lines = _wrapped(text, letters)
-        if len(lines) > free or text.encode(CODING, errors="ignore").decode(CODING) != text:
+        lines = _wrapped(text or "", max(int((rect.right - rect.left) / (LETTER_WIDTH * size)), 1))
+        if text is None or len(lines) > free or text.encode(CODING, errors="ignore").decode(CODING) != text:
             undrawn.append((rect.left, rect.bottom, rect.right, rect.top))
             continue
-        if lines == [text]:
+        if lines in ([], [text]):
             continue
         free -= len(lines)
         for number, line in enumerate(lines):
@@ -73,10 +72,13 @@ def _wrapped(text: str, letters: int) -> list[str]:
     ]
 
 
-def _text(note: Any, key: bytes) -> str:
+def _text(note: Any, key: bytes) -> str | None:
+    """The value of a key; None if it is too long."""
     units = (c_ushort * MAX_UNITS)()
     size = pdfium.FPDFAnnot_GetStringValue(note, key, units, sizeof(units))
-    return bytes(units)[: min(size, sizeof(units))].decode("utf-16-le", errors="replace").rstrip("\0")
+    if size > sizeof(units):
+        return None
+    return bytes(units)[:size].decode("utf-16-le", errors="replace").rstrip("\0")
 
 
 def _set_text(note: Any, key: bytes, text: str) -> None:
