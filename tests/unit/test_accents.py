@@ -24,6 +24,14 @@ def accented(text: str, *accents: tuple[int, str], x: float, y: float) -> Draw:
     return draw
 
 
+def test_a_circumflex_is_an_accent_too() -> None:
+    def words(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        accented("the fete", (5, "\u02c6"), x=72, y=600)(canvas)
+
+    assert layer(pdf(words)).text.endswith("the fête")
+
+
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_accents_that_are_drawn_over_letters_are_part_of_them(degrees: int) -> None:
     def names(canvas: Canvas) -> None:
@@ -36,6 +44,16 @@ def test_accents_that_are_drawn_over_letters_are_part_of_them(degrees: int) -> N
         )
 
     assert layer(pdf(names)).text.endswith("Lászlo Lukács, Jörg and François")
+
+
+def test_an_accent_between_other_words_is_part_of_its_letter() -> None:
+    def names(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.drawString(72, 600, "Muller and ")
+        canvas.drawString(72 + stringWidth("M", FONT, SIZE) + 1, 600, "¨")
+        canvas.drawString(72 + stringWidth("Muller and ", FONT, SIZE), 600, "others")
+
+    assert layer(pdf(names)).text.endswith("Müller and others")
 
 
 def test_an_accent_before_its_letter_is_part_of_it() -> None:

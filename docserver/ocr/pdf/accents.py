@@ -24,6 +24,9 @@ MAX_GAP = 0.1
 """Widest space between two letters of a word, as a share of their height. PDFium takes the accent between them for a
 word of its own."""
 
+SPACE = 0x20
+"""The code of a space. Those of line ends are lower."""
+
 NOTHING = 0x2060
 """Stands for a character that is left out. It is the code of a character without width."""
 
@@ -66,7 +69,7 @@ class Characters(Protocol):
 
 
 def compose(codes: list[int], characters: Characters) -> None:
-    """Replace accents and letters by letters with accents. The places of what is left out get NOTHING."""
+    """Replace accents and letters by letters with accents. What is left out becomes NOTHING or a space."""
     for index, code in enumerate(codes):
         if combining := _COMBINING.get(code):
             _compose_one(codes, index, combining, characters)
@@ -75,23 +78,24 @@ def compose(codes: list[int], characters: Characters) -> None:
 def _compose_one(codes: list[int], index: int, combining: str, characters: Characters) -> None:
     left, bottom, right, top = characters.ink(index)
     x, y = (left + right) / 2, (bottom + top) / 2
-    for place in _places(codes, index, characters):
+    for place in _places(codes, index):
         letter = chr(codes[place])
         composed = unicodedata.normalize("NFC", _DOTTED.get(letter, letter) + combining)
         x0, y0, x1, y1 = characters.room(place)
         is_over = abs(x - (x0 + x1) / 2) <= BESIDE_MIDDLE * (x1 - x0)
         if letter.isalpha() and is_over and y0 <= y <= y1 + ABOVE_LETTER * (y1 - y0):
             if len(composed) == 1:
-                codes[place], codes[index] = ord(composed), NOTHING
+                is_near = abs(place - index) <= MAX_DISTANCE_IN_WORD
+                codes[place], codes[index] = ord(composed), NOTHING if is_near else SPACE
                 _close_gap(codes, index, characters)
             return
 
 
-def _places(codes: list[int], index: int, characters: Characters) -> list[int]:
+def _places(codes: list[int], index: int) -> list[int]:
     """Where the letter of an accent may be, the nearest places first."""
-    beside = [place for place in (index - 1, index + 1) if 0 <= place < len(codes)]
-    reach = MAX_DISTANCE if all(map(characters.is_generated, beside)) else MAX_DISTANCE_IN_WORD
-    around = range(max(0, index - reach), min(len(codes), index + reach + 1))
+    beside = codes[max(0, index - 1) : index] + codes[index + 1 : index + 2]
+    reach = MAX_DISTANCE if max(beside, default=0) <= SPACE else MAX_DISTANCE_IN_WORD
+    around = (*range(max(0, index - reach), index), *range(index + 1, min(len(codes), index + reach + 1)))
     return sorted(around, key=lambda place: abs(place - index))
 
 
@@ -102,7 +106,7 @@ def _close_gap(codes: list[int], index: int, characters: Characters) -> None:
         before -= 1
     while after < len(codes) and characters.is_generated(after):
         after += 1
-    if before < 0 or after == len(codes):
+    if before < 0 or after == len(codes) or min(codes[before], codes[after]) <= SPACE:
         return
     (_, bottom, end, top), (start, next_bottom, *_) = characters.room(before), characters.room(after)
     if max(abs(start - end), abs(next_bottom - bottom)) <= MAX_GAP * (top - bottom):
