@@ -262,3 +262,18 @@ def test_a_strip_as_long_as_a_picture_may_be_is_read(limits: Limits) -> None:
     ImageDraw.Draw(strip).text((1000, 10), "evening harbour", fill=20, font=ImageFont.load_default(size=30))
 
     assert "harbour" in read(strip, limits).text
+
+
+def test_page_numbers_after_leaders_are_on_the_lines_of_their_titles(limits: Limits) -> None:
+    draw = ImageDraw.Draw(page := Image.new("L", (1240, 700), 245))
+    font = ImageFont.load_default(size=30)
+    lines = [f"Chapter {number} {7 * number}" for number in range(1, 9)]
+    for number, line in enumerate(lines):
+        title, _, last = line.rpartition(" ")
+        start, end = 110 + font.getlength(title), 1090 - font.getlength(last)
+        draw.text((100, 60 + 60 * number), title, fill=25, font=font)
+        for x in np.arange(end - 10, start, -14):
+            draw.text((x, 60 + 60 * number), ".", fill=25, font=font)
+        draw.text((end, 60 + 60 * number), last, fill=25, font=font)
+
+    assert read(page, limits).text.splitlines() == lines

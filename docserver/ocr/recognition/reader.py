@@ -7,6 +7,7 @@ from PIL import ImageOps
 
 from docserver.ocr.image.analysis import PageAnalysis
 from docserver.ocr.image.decode import Picture
+from docserver.ocr.image.leaders import without_leaders
 from docserver.ocr.image.preparation import in_grey, may_be_blurred, prepare
 from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.shape import is_narrow, is_snippet
@@ -21,6 +22,7 @@ from docserver.ocr.recognition.orientation import (
     runs_downwards,
     straightened_if_askew,
 )
+from docserver.ocr.recognition.tables import by_rows
 from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
 
@@ -178,6 +180,10 @@ class PageReader:
 
     def _attempt_as_it_lies(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         layout = _layout(page, analysis)
+        cleaned = _without_leaders(page, analysis) if layout is not Layout.BLOCK else None
+        if cleaned is not None:
+            # Read it as one block, because without its leaders Tesseract would take the page numbers for a column.
+            page, layout = cleaned, Layout.BLOCK
         attempt = self._recognise(page, languages=languages, layout=layout)
         unread = not attempt.recognised.text and layout is Layout.PAGE and self._tries.may_go_on()
         if unread and self._shows_text(page, analysis, languages):
@@ -192,7 +198,10 @@ class PageReader:
 
     def _recognise(self, page: PageImage, *, languages: str, layout: Layout) -> Attempt:
         recognised = self._tries.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
-        rotation = page.rotation + (UPRIGHT_TURN if runs_downwards(recognised) else 0)
+        downwards = runs_downwards(recognised)
+        if layout is Layout.PAGE and not downwards:
+            recognised = by_rows(recognised)
+        rotation = page.rotation + (UPRIGHT_TURN if downwards else 0)
         on_page = replace(recognised, blocks=on_original(recognised.blocks, page))
         return Attempt(on_page, rotation % 360, languages)
 
@@ -208,6 +217,13 @@ def _sample(page: PageImage) -> PageImage:
 def _nothing(languages: str) -> Attempt:
     """The result for a page whose text is left out."""
     return Attempt(NOTHING, 0, languages, left_out=True)
+
+
+def _without_leaders(page: PageImage, analysis: PageAnalysis) -> PageImage | None:
+    """The page without its leaders, which Tesseract reads as letters or takes for a gap; None if it has none."""
+    scale = max(page.image.size) / max(page.original_size)
+    cleaned = without_leaders(page.image.convert("L"), stroke_px=scale * analysis.stroke_px)
+    return None if cleaned is None else replace(page, image=cleaned)
 
 
 def _better(first: Attempt, second: Attempt) -> Attempt:

@@ -1,0 +1,101 @@
+"""Child side: removes leaders, the rows of dots between titles and page numbers, from a picture. Recognises no text."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from docserver.ocr.image.ruling import widened
+from docserver.ocr.image.shades import Mask, paper_in_full, threshold
+
+Places = NDArray[np.int64]
+Runs = tuple[Places, Places, Places]
+
+MAX_DOT_STROKES, MIN_DOT_PX = 2.2, 3
+"""Largest width and height of a dot, in thicknesses of the letters' strokes and in pixels. A dot is 1 to 1.5 thick."""
+
+MIN_DOTS = 8
+"""Fewest dots of a leader. An ellipsis has three, and letters hardly ever have so many small parts at equal distances.
+"""
+
+MAX_UNEVENNESS_PX = 2
+"""Largest difference between successive distances of a leader's dots."""
+
+MAX_DISTANCE_DOTS = 8
+"""Largest distance of a leader's dots, in sizes of the largest dot. Dots farther apart are not read as letters."""
+
+MIN_LEADERS = 3
+"""Fewest leaders of a table of contents. A single row of dots may be a place to write on."""
+
+MIN_DOTS_IN_STRIP = 5
+"""Fewest dots of a leader in one of STRIPS."""
+
+STRIPS = ((0.45, 0.6), (0.6, 0.75))
+"""Parts of the page's width. In one of them, most lines of a table of contents have nothing but their leaders."""
+
+
+def without_leaders(grey: Image.Image, *, stroke_px: float) -> Image.Image | None:
+    """The picture with its leaders painted over in the shade of the paper; None if it has no column of leaders.
+
+    `grey` has dark letters on light paper, and `stroke_px` is the thickness of their strokes. Where leaders stand in
+    several columns, they stay, because they keep the columns apart.
+    """
+    largest = max(MIN_DOT_PX, round(MAX_DOT_STROKES * stroke_px))
+    ink = np.asarray(grey) <= threshold(grey)
+    if not any(_shows_leaders(ink[:, round(a * grey.width) : round(b * grey.width)], largest) for a, b in STRIPS):
+        return None
+    dots = _leaders(ink, largest=largest)
+    columns = np.flatnonzero(dots.any(axis=0))
+    if not columns.size or np.diff(columns).max() > MAX_DISTANCE_DOTS * largest:
+        return None
+    # Widen the dots, because their edges are soft.
+    mask = Image.fromarray(widened(dots, by=2)).convert("L")
+    cleaned = grey.copy()
+    cleaned.paste(paper_in_full(grey), mask=mask)
+    return cleaned
+
+
+def _shows_leaders(strip: Mask, largest: int) -> bool:
+    """True if some lines have nothing but dots in a strip of the page. It takes a hundredth of reading the page."""
+    edges = np.diff(np.pad(strip.any(axis=1), 1).astype(np.int8))
+    tops, bottoms = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    # Lines of dots may be a little askew, but letters are higher than that.
+    low = bottoms - tops <= 2 * largest
+    parts = np.count_nonzero(strip[:, 1:] & ~strip[:, :-1], axis=1)
+    most_parts = [int(parts[top:bottom].max()) for top, bottom in zip(tops[low], bottoms[low], strict=True)]
+    return sum(most >= MIN_DOTS_IN_STRIP for most in most_parts) >= MIN_LEADERS
+
+
+def _leaders(ink: Mask, *, largest: int) -> Mask:
+    """The pixels of ink in rows of many things that are low, short, and at equal distances."""
+    columns, tops, bottoms = _runs(ink.T)
+    is_low = bottoms - tops <= largest
+    low = _filled(ink.T.shape, (columns[is_low], tops[is_low], bottoms[is_low])).T
+    rows, starts, ends = _runs(ink)
+    short = (ends - starts <= largest) & low[rows, starts] & low[rows, ends - 1]
+    rows, starts, ends = rows[short], starts[short], ends[short]
+    distances = np.diff(starts)
+    near = (np.diff(rows) == 0) & (distances <= MAX_DISTANCE_DOTS * largest)
+    # Each flag is of the run in the middle of three.
+    even = near[1:] & near[:-1] & (np.abs(np.diff(distances)) <= MAX_UNEVENNESS_PX)
+    edges = np.diff(np.pad(even, 1).astype(np.int8))
+    firsts, afters = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) + 2
+    many = afters - firsts >= MIN_DOTS
+    in_leader = _filled((1, len(rows)), (np.zeros_like(firsts[many]), firsts[many], afters[many]))[0]
+    return _filled(ink.shape, (rows[in_leader], starts[in_leader], ends[in_leader]))
+
+
+def _runs(ink: Mask) -> Runs:
+    """The runs of ink along the rows, from left to right: their rows, their first columns, and the columns after."""
+    edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    return rows, starts, np.nonzero(edges == -1)[1]
+
+
+def _filled(shape: tuple[int, ...], runs: Runs) -> Mask:
+    """A mask of these runs along the rows."""
+    rows, starts, ends = runs
+    edges = np.zeros((shape[0], shape[1] + 1), dtype=np.int8)
+    np.add.at(edges, (rows, starts), 1)
+    np.add.at(edges, (rows, ends), -1)
+    mask: Mask = edges.cumsum(axis=1, dtype=np.int8)[:, :-1] > 0
+    return mask

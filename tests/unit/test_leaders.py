@@ -1,0 +1,46 @@
+"""Rows of dots between titles and page numbers, and what is none."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops, ImageDraw, ImageFont
+
+from docserver.ocr.image.leaders import without_leaders
+
+STROKE_PX = 3.0
+TITLES = ("Foreword", "The harbour", "The old town and its market", "Index")
+
+
+def contents(leader: str, *, columns: int = 1) -> Image.Image:
+    """A table of contents at 200 dpi. Without a leader, only its titles and numbers."""
+    page = Image.new("L", (1240, 600), 245)
+    draw, font = ImageDraw.Draw(page), ImageFont.truetype("DejaVuSans.ttf", 28)
+    width = 1040 // columns
+    for row, title in enumerate(TITLES):
+        for column in range(columns):
+            left, right, y = 100 + column * width, 100 + (column + 1) * width - 80, 100 + 60 * row
+            draw.text((left, y), title, fill=20, font=font)
+            draw.text((right, y), str(7 * row), fill=20, font=font)
+            count = int((right - 30 - left - font.getlength(title)) / font.getlength(leader)) if leader else 0
+            draw.text((right - 10 - count * font.getlength(leader), y), leader * count, fill=20, font=font)
+    return page
+
+
+@pytest.mark.parametrize("leader", [".", ". ", "·"])
+def test_leaders_are_removed_and_letters_and_numbers_stay(leader: str) -> None:
+    cleaned = without_leaders(contents(leader), stroke_px=STROKE_PX)
+
+    assert cleaned is not None
+    assert np.asarray(ImageChops.difference(cleaned, contents(""))).max() < 40
+
+
+def test_leaders_that_keep_two_columns_apart_stay() -> None:
+    assert without_leaders(contents(".", columns=2), stroke_px=STROKE_PX) is None
+
+
+@pytest.mark.parametrize("text", ["", "minimum " * 8, "and then ... " * 5, "_" * 60, "- " * 40])
+def test_other_lines_stay(text: str) -> None:
+    page = contents("")
+    for row in range(6):
+        ImageDraw.Draw(page).text((100, 340 + 40 * row), text, fill=20, font=ImageFont.truetype("DejaVuSans.ttf", 28))
+
+    assert without_leaders(page, stroke_px=STROKE_PX) is None
