@@ -4,6 +4,7 @@ import pytest
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
+from docserver.ocr.pdf import accents
 from tests.support.samples.pdf_layers import PROSE, Draw, lines, pdf
 from tests.support.text_layers import layer
 
@@ -12,12 +13,12 @@ FONT, SIZE = "Times-Roman", 11
 ACUTE, CEDILLA = "\xb4", "\xb8"
 
 
-def accented(text: str, *accents: tuple[int, str], x: float, y: float) -> Draw:
+def accented(text: str, *over: tuple[int, str], x: float, y: float) -> Draw:
     """The text, and after it each accent over the letter at a place in the text."""
 
     def draw(canvas: Canvas) -> None:
         canvas.drawString(x, y, text)
-        for place, accent in accents:
+        for place, accent in over:
             before, letter = (stringWidth(part, FONT, SIZE) for part in (text[:place], text[place]))
             canvas.drawString(x + before + (letter - stringWidth(accent, FONT, SIZE)) / 2, y, accent)
 
@@ -44,6 +45,14 @@ def test_accents_that_are_drawn_over_letters_are_part_of_them(degrees: int) -> N
         )
 
     assert layer(pdf(names)).text.endswith("Lászlo Lukács, Jörg and François")
+
+
+def test_a_page_full_of_signs_is_read_without_a_search_for_their_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accents, "MAX_ACCENTS", 1)
+
+    draw = accented("naive naive", (2, "¨"), (8, "¨"), x=72, y=600)
+
+    assert "ï" not in layer(pdf(draw)).text
 
 
 def test_an_accent_between_other_words_is_part_of_its_letter() -> None:

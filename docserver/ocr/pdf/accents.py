@@ -7,6 +7,9 @@ from typing import Protocol
 
 from docserver.layout import Rect
 
+MAX_ACCENTS = 1000
+"""Most accents of a page. Looking for the letters of more takes seconds, and no page of TeX has as many."""
+
 MAX_DISTANCE = 100
 """Most characters from a letter to an accent that is not in its word. PDFium gives some at the end of the line."""
 
@@ -70,20 +73,22 @@ class Characters(Protocol):
 
 def compose(codes: list[int], characters: Characters) -> None:
     """Replace accents and letters by letters with accents. What is left out becomes NOTHING or a space."""
-    for index, code in enumerate(codes):
-        if combining := _COMBINING.get(code):
-            _compose_one(codes, index, combining, characters)
+    accents = [index for index, code in enumerate(codes) if code in _COMBINING]
+    for index in accents if len(accents) <= MAX_ACCENTS else ():
+        _compose_one(codes, index, characters)
 
 
-def _compose_one(codes: list[int], index: int, combining: str, characters: Characters) -> None:
+def _compose_one(codes: list[int], index: int, characters: Characters) -> None:
     left, bottom, right, top = characters.ink(index)
     x, y = (left + right) / 2, (bottom + top) / 2
     for place in _places(codes, index):
         letter = chr(codes[place])
-        composed = unicodedata.normalize("NFC", _DOTTED.get(letter, letter) + combining)
+        if not letter.isalpha():
+            continue
         x0, y0, x1, y1 = characters.room(place)
         is_over = abs(x - (x0 + x1) / 2) <= BESIDE_MIDDLE * (x1 - x0)
-        if letter.isalpha() and is_over and y0 <= y <= y1 + ABOVE_LETTER * (y1 - y0):
+        if is_over and y0 <= y <= y1 + ABOVE_LETTER * (y1 - y0):
+            composed = unicodedata.normalize("NFC", _DOTTED.get(letter, letter) + _COMBINING[codes[index]])
             if len(composed) == 1:
                 is_near = abs(place - index) <= MAX_DISTANCE_IN_WORD
                 codes[place], codes[index] = ord(composed), NOTHING if is_near else SPACE
