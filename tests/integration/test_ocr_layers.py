@@ -114,8 +114,9 @@ def landscape(draw: Draw) -> Draw:
             "\n".join(PROSE[:2]) + "\n\n" + "\n".join(LEFT),
         ),
         (both(lines(PROSE), outlines(["Received 14 March"], x=300, y=500, width=140)), "Received 14 March"),
+        (both(lines(PROSE), lines(["Chairs"], top=600), outlines(["7"], x=300, y=586, width=35)), "Chairs 7"),
     ],
-    ids=["letters without a mapping", "the same sideways", "a scanned paragraph", "outlines"],
+    ids=["letters without a mapping", "the same sideways", "a scanned paragraph", "outlines", "an outlined digit"],
 )
 async def test_what_the_layer_lacks_is_recognised_in_its_place(
     page: Draw, after_prose: str, slot: Slot, tmp_path: Path

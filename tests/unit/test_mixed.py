@@ -40,7 +40,7 @@ def joined(layer: TextLayer, *read: Line, rotation: int = 0) -> Reading:
     assert layer.patches is not None
     blocks = tuple(Block(line.box, (Paragraph(line.box, (line,)),)) for line in read)
     attempt = Attempt(Recognised("", blocks, 0.0), rotation, "eng")
-    return mixed.join(layer, layer.patches, attempt, review_below=80)
+    return mixed.join(layer, attempt, {}, review_below=80)
 
 
 def prices(*texts: str) -> Draw:

@@ -1,11 +1,14 @@
 """Child side: joins the exact words of a PDF page's text layer with words that OCR read where the layer lacks them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
 from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, words_of
 from docserver.model import Reading, Source
+from docserver.ocr.image.decode import Picture
+from docserver.ocr.pdf.drawn_letters import MAX_PLACES
 from docserver.ocr.pdf.placement import text_of
 from docserver.ocr.pdf.text_layer import TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches, is_in
@@ -14,6 +17,15 @@ from docserver.ocr.recognition.reader import Attempt
 MIN_LINE_CONFIDENCE, MIN_LINE_CONFIDENCE_IN_DRAWINGS = 70.0, 85.0
 """Smallest confidence of a line that is taken. What OCR makes of a logo has less, print has 90. The second value is for
 a page with a drawing, such as a map, whose lines look like text."""
+
+MIN_SHAPE_CONFIDENCE = 85.0
+"""Smallest confidence of letters that are drawn as shapes. Symbols have less, or are read as signs."""
+
+SHAPE_MARGIN = 0.8
+"""Room around a shape that is read with it, as a share of its shorter side."""
+
+MAX_SINGLE_LENGTH, MAX_SINGLE_HEIGHT = 1.6, 1.6
+"""Largest length of a single letter or symbol as a multiple of its height, and the reverse."""
 
 MAX_UNREAD_SHARE = 0.0006
 """If OCR reads nothing in patches of at most this share of the page's area, they are no text. A short word has more."""
@@ -31,15 +43,37 @@ MAX_MIXED_CONFIDENCE = 99.99
 WHITE = 255
 
 
-def join(layer: TextLayer, patches: TextPatches, attempt: Attempt, *, review_below: float) -> Reading:
-    """The reading of a page: the layer's words, and those that OCR read in these patches of the page."""
+def part(picture: Picture, place: Rect) -> Picture:
+    """The part of a page's picture with a shape in this place, and some room around it."""
+    return replace(picture, image=picture.image.crop(_box_around(place)))
+
+
+def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attempt], *, review_below: float) -> Reading:
+    """The reading of a page: the layer's words, those that OCR read in its patches, and those that it read in `shapes`,
+    the places of shapes.
+    """
     size = layer.to_pixels.width, layer.to_pixels.height
-    added, is_complete = _words_in(patches, attempt, size=size)
+    in_shapes = {place: _letters_in(place, read) for place, read in shapes.items()}
+    added: list[list[Word]] = []
+    is_complete = len(shapes) < MAX_PLACES
+    if layer.patches and attempt:
+        boxes = [word.box for words in in_shapes.values() for word in words]
+        added, is_all = _words_in(layer.patches, attempt, read=boxes, size=size)
+        is_complete &= is_all
+    turns = [attempt.rotation // 90 if attempt else 0] * len(added)
+    for place, words in in_shapes.items():
+        if any(is_in(place, word.box) for line in added for word in line):
+            continue
+        if words:
+            added.append(words)
+            turns.append(0)
+        # A single shape that is not read as a letter is a symbol.
+        is_complete &= bool(words) or _is_single(place)
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
     placement = layer.placement()
-    for words in added:
-        placement.add_recognised(words, turns=attempt.rotation // 90)
+    for words, turned in zip(added, turns, strict=True):
+        placement.add_recognised(words, turns=turned)
     blocks = tuple(placement.blocks())
     confidence = confidence_of(words_of(blocks))
     if added:
@@ -50,18 +84,45 @@ def join(layer: TextLayer, patches: TextPatches, attempt: Attempt, *, review_bel
         width=size[0],
         height=size[1],
         dpi=layer.dpi,
-        rotation=attempt.rotation if added else 0,
+        rotation=attempt.rotation if attempt and added else 0,
         source=Source.MIXED if added else Source.TEXT_LAYER,
         confidence=confidence,
         text=text_of(blocks),
         layout=pack_blocks(blocks),
-        languages=attempt.languages if added else None,
+        languages=next(read.languages for read in (attempt, *shapes.values()) if read) if added else None,
         needs_review=confidence < review_below or not is_complete,
     )
 
 
-def _words_in(patches: TextPatches, attempt: Attempt, *, size: tuple[int, int]) -> tuple[list[list[Word]], bool]:
-    """The words of each line in these patches, and True if nothing is left there that may be text."""
+def _letters_in(place: Rect, attempt: Attempt) -> list[Word]:
+    """The words that were read for certain of a shape in this place."""
+    left, top, _, _ = _box_around(place)
+    words = [
+        Word(word.text, (x0 + left, y0 + top, x1 + left, y1 + top), word.confidence)
+        for word in words_of(attempt.recognised.blocks)
+        for x0, y0, x1, y1 in [word.box]
+    ]
+    is_certain = confidence_of(words) >= MIN_SHAPE_CONFIDENCE and any(map(str.isalnum, _text(words)))
+    return words if is_certain else []
+
+
+def _box_around(place: Rect) -> Box:
+    left, top, right, bottom = place
+    margin = SHAPE_MARGIN * min(right - left, bottom - top)
+    return max(0, int(left - margin)), max(0, int(top - margin)), int(right + margin) + 1, int(bottom + margin) + 1
+
+
+def _is_single(place: Rect) -> bool:
+    left, top, right, bottom = place
+    return (right - left) <= MAX_SINGLE_LENGTH * (bottom - top) and (bottom - top) <= MAX_SINGLE_HEIGHT * (right - left)
+
+
+def _words_in(
+    patches: TextPatches, attempt: Attempt, *, read: Sequence[Box], size: tuple[int, int]
+) -> tuple[list[list[Word]], bool]:
+    """The words of each line in these patches, and True if nothing is left there that may be text. What was read before
+    is in the boxes of `read`.
+    """
     own = Image.new("L", size)
     for rect in patches.words:
         ImageDraw.Draw(own).rectangle(rect, fill=WHITE)
@@ -73,7 +134,7 @@ def _words_in(patches: TextPatches, attempt: Attempt, *, size: tuple[int, int]) 
         if letters and 2 * letters >= len(_text(words)):
             lines.append(words)
     clear = [words for words in lines if confidence_of(words) >= MIN_LINE_CONFIDENCE]
-    rest = patches.without(word.box for words in clear for word in words)
+    rest = patches.without([*read, *(word.box for words in clear for word in words)])
     if rest.share > DRAWING_FROM:
         return [words for words in clear if confidence_of(words) >= MIN_LINE_CONFIDENCE_IN_DRAWINGS], False
     unclear = any(words not in clear and any(map(str.isalnum, _text(words))) for words in lines)

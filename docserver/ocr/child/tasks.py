@@ -106,16 +106,12 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     """Read one page of a document. Raises Unreadable."""
     _require_readable(request.content_type)
     layer = _text_layer(request, source, limits)
-    if layer and layer.patches is None and _fits(own := layer.reading()):
+    if layer and layer.is_exact and _fits(own := layer.reading()):
         return own
     picture = _picture(request, source, limits)
     languages, turning = request.options.languages, request.options.rotate is Rotate.AUTO
-    if layer and layer.patches:
-        turning = turning and not layer.is_upright
-        if not turning:
-            picture = replace(picture, image=layer.patches.bands(picture.image))
-        attempt = _attempt(picture, languages=languages, turning=turning, limits=limits)
-        reading = mixed.join(layer, layer.patches, attempt, review_below=limits.review_below)
+    if layer and not layer.is_exact:
+        reading = _mixed_reading(layer, picture, languages=languages, turning=turning, limits=limits)
     else:
         attempt = _attempt(picture, languages=languages, turning=turning, limits=limits)
         reading = _reading(attempt, picture, review_below=limits.review_below)
@@ -124,6 +120,22 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     if not _fits(reading):
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, "The page has too many words.")
     return reading
+
+
+def _mixed_reading(
+    layer: text_layer.TextLayer, picture: Picture, *, languages: str, turning: bool, limits: Limits
+) -> Reading:
+    """Read what the text layer lacks: shapes that look like letters one by one, and all other parts together."""
+    shapes = {
+        shape: _attempt(mixed.part(picture, shape), languages=languages, turning=False, limits=limits)
+        for shape in layer.shapes
+    }
+    attempt = None
+    if layer.patches:
+        turning = turning and not layer.is_upright
+        page = picture if turning else replace(picture, image=layer.patches.bands(picture.image))
+        attempt = _attempt(page, languages=languages, turning=turning, limits=limits)
+    return mixed.join(layer, attempt, shapes, review_below=limits.review_below)
 
 
 def _text_layer(request: ReadPage, source: str, limits: Limits) -> text_layer.TextLayer | None:

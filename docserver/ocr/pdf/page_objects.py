@@ -27,6 +27,20 @@ MIN_WIDTH = 0.01
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 
 
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path: lines and curves that are filled or stroked."""
+
+    handle: Any
+    matrix: PdfMatrix
+    """Maps its coordinates to those of the page."""
+
+    @property
+    def bounds(self) -> Rect:
+        """In points (y upwards)."""
+        return _bounds(self.handle, self.matrix)
+
+
 @dataclass(slots=True)
 class PageObjects:
     count: int = 0
@@ -36,6 +50,7 @@ class PageObjects:
     """Address of a text object → its handle."""
     others: list[Any] = field(default_factory=list)
     """The handles of everything else that is drawn: paths, images and shadings. All are in the order of painting."""
+    paths: list[Path] = field(default_factory=list)
     others_before: dict[int, int] = field(default_factory=dict)
     """Address of a text object → how many of the others are painted before it."""
     invisible_texts: set[int] = field(default_factory=set)
@@ -58,6 +73,8 @@ def collect(page: Any) -> PageObjects:
                 objects.invisible_texts.add(address)
         elif kind != pdfium.FPDF_PAGEOBJ_FORM:
             objects.others.append(handle)
+            if kind == pdfium.FPDF_PAGEOBJ_PATH:
+                objects.paths.append(Path(handle, matrix))
             if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
                 objects.images.append(_bounds(handle, matrix))
     if len(objects.images) > MAX_IMAGES:

@@ -20,6 +20,7 @@ from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.comb_fields import comb_fields, joined
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, squares_along_slanted
 from docserver.ocr.pdf.drawing import PageDrawing
+from docserver.ocr.pdf.drawn_letters import drawn_letters
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen
 from docserver.ocr.pdf.pdfium import NotForPdfium
@@ -27,7 +28,7 @@ from docserver.ocr.pdf.placement import PagePlacement, text_of
 from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.seen_ink import Candidate, Seen
-from docserver.ocr.pdf.text_patches import TextPatches, is_blank, is_mark
+from docserver.ocr.pdf.text_patches import TextPatches, has_contrast, is_blank, is_mark
 from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage, around
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC, with_vertical_lines
@@ -83,6 +84,13 @@ class TextLayer:
     """The parts of the page's image that have to be read by OCR; None if there are none."""
     partly_seen: tuple[OwnWord, ...] = ()
     """Words of which something is hidden. What is left of them has to be read too."""
+    shapes: tuple[Rect, ...] = ()
+    """The places of shapes that look like letters. They have to be read one by one."""
+
+    @property
+    def is_exact(self) -> bool:
+        """True if nothing has to be read by OCR."""
+        return self.patches is None and not self.shapes
 
     def placement(self) -> PagePlacement:
         to_pixels = self.to_pixels
@@ -122,7 +130,7 @@ class TextLayer:
 def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[Reading]:
     """The text layers of these pages (from 1) of a PDF, up to the first page that needs OCR."""
     for layer in _layers(source, pages=pages, dpi=dpi, max_pixels=max_pixels):
-        if layer.patches is not None:
+        if not layer.is_exact:
             return
         yield layer.reading()
 
@@ -181,10 +189,12 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         list(_joined_pieces(shown)),
         unseen=[*(word.rect for word in partly), *map(to_pixels.rect, undrawn)],
         whole=whole,
-        images=objects.images,
+        objects=objects,
         to_pixels=to_pixels,
     )
-    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly))
+    shapes = drawn_letters(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
+    seen_shapes = tuple(rect for rect in shapes if has_contrast(whole, rect, width))
+    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), seen_shapes)
 
 
 @contextmanager
@@ -254,7 +264,7 @@ def _exact_and_unread(
     *,
     unseen: Sequence[Rect],
     whole: Image.Image,
-    images: Sequence[Rect],
+    objects: PageObjects,
     to_pixels: PointsToPixels,
 ) -> tuple[tuple[OwnWord, ...], TextPatches | None]:
     """Those of the words that are exact, and what has to be read, also in the places of text that is not drawn here.
@@ -268,7 +278,7 @@ def _exact_and_unread(
     # Words that PDFium does not draw cannot be read from a picture.
     drawn = [word for word in words if word.pdf_word.has_glyphs]
     _require_usable(drawn)
-    image_rects = [to_pixels.rect(rect) for rect in images]
+    image_rects = [to_pixels.rect(rect) for rect in objects.images]
     patches = TextPatches.of(
         whole,
         width=to_pixels.width,

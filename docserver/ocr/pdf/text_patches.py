@@ -173,6 +173,14 @@ def is_blank(drawn: Image.Image) -> bool:
     return low == high
 
 
+def has_contrast(drawn: Image.Image, rect: Rect, width: int) -> bool:
+    """True if something is seen in this rectangle of a page whose picture has this width."""
+    left, top, right, bottom = (int(side * drawn.width / width) for side in rect)
+    box = max(0, left), max(0, top), min(right + 1, drawn.width), min(bottom + 1, drawn.height)
+    levels = drawn.crop(box).tobytes()
+    return bool(levels) and max(levels) - min(levels) >= EDGE_CONTRAST
+
+
 def is_in(place: Rect, rect: Rect) -> bool:
     """True if the middle of the rectangle is in this place."""
     left, top, right, bottom = place

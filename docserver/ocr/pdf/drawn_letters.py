@@ -1,0 +1,126 @@
+"""Child side: finds letters and short words that a PDF page draws as shapes. Does not read them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from ctypes import c_int
+from dataclasses import dataclass
+from functools import reduce
+
+import pypdfium2.raw as pdfium
+
+from docserver.layout import Rect
+from docserver.ocr.pdf.coordinates import PointsToPixels
+from docserver.ocr.pdf.page_objects import Path
+from docserver.ocr.pdf.text_words import around
+
+MAX_PATHS = 2_000
+"""Most paths of a page that are looked at. A page with more is a drawing."""
+
+MIN_SEGMENTS = 7
+"""Fewest segments of a letter's outline. Rectangles have four or five, triangles and arrowheads fewer."""
+
+RECTANGLE, CORNERS = 5, 4
+"""Segments of a rectangle, and its corners. Circles and rounded rectangles have as many curves, or fewer."""
+
+MIN_SIDE, MAX_SIDE, MAX_LENGTH = 3.0, 24.0, 60.0
+"""Height of the lowest and of the highest letters, and length of the longest word, in points. What is larger looks like
+text in the drawn page."""
+
+MIN_REPEATS, MAX_KINDS = 3, 2
+"""Equal shapes are markers if there are so many of them and so few kinds of shapes."""
+
+MAX_GAP = 0.3
+"""Widest gap between two letters of a word, as a share of their height."""
+
+MAX_SHAPES = 300
+"""Most shapes that are put together to words. A page with more has long words too, which look like text."""
+
+MAX_PLACES = 100
+"""Most places that are given. Reading one takes about 20 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    rect: Rect
+    """In points."""
+    kind: tuple[int, int, int]
+    """Its segments, width and height."""
+
+
+def drawn_letters(paths: Sequence[Path], *, words: Sequence[Rect], to_pixels: PointsToPixels) -> list[Rect]:
+    """The places of what looks like letters and is in none of these words, in pixels of the page's image; MAX_PLACES of
+    them at most.
+    """
+    if len(paths) > MAX_PATHS:
+        return []
+    shapes = list(_shapes(paths))
+    kinds = Counter(shape.kind for shape in shapes)
+    if len(kinds) <= MAX_KINDS:
+        shapes = [shape for shape in shapes if kinds[shape.kind] < MIN_REPEATS]
+    places = filter(_is_short_word, _together([shape.rect for shape in shapes[:MAX_SHAPES]]))
+    rects = [
+        rect
+        for rect in map(to_pixels.rect, places)
+        if to_pixels.is_on_image(rect) and not any(_belongs_to(word, rect) for word in words)
+    ]
+    return rects[:MAX_PLACES]
+
+
+def _shapes(paths: Iterable[Path]) -> Iterator[_Shape]:
+    """The paths that look like the outline of a letter or a short word."""
+    for path in paths:
+        segments = pdfium.FPDFPath_CountSegments(path.handle)
+        if segments < MIN_SEGMENTS:
+            continue
+        left, bottom, right, top = rect = path.bounds
+        if _is_short_word(rect) and _is_outline(path, segments):
+            yield _Shape(rect, (segments, round(right - left), round(top - bottom)))
+
+
+def _is_short_word(rect: Rect) -> bool:
+    left, bottom, right, top = rect
+    low, high = sorted((right - left, top - bottom))
+    return low <= MAX_SIDE and MIN_SIDE <= high <= MAX_LENGTH
+
+
+def _is_outline(path: Path, segments: int) -> bool:
+    """True if the path is filled, and is no circle, no rounded rectangle and no frame of rectangles."""
+    fill, stroke = c_int(), c_int()
+    pdfium.FPDFPath_GetDrawMode(path.handle, fill, stroke)
+    if fill.value == pdfium.FPDF_FILLMODE_NONE:
+        return False
+    kinds = Counter(
+        pdfium.FPDFPathSegment_GetType(pdfium.FPDFPath_GetPathSegment(path.handle, index)) for index in range(segments)
+    )
+    parts, curves, lines = (
+        kinds[kind] for kind in (pdfium.FPDF_SEGMENT_MOVETO, pdfium.FPDF_SEGMENT_BEZIERTO, pdfium.FPDF_SEGMENT_LINETO)
+    )
+    if not curves:
+        return segments != RECTANGLE * parts or parts > MIN_SEGMENTS
+    # PDFium counts three segments for each curve.
+    return curves > 3 * CORNERS * parts or lines > CORNERS * parts
+
+
+def _together(rects: Iterable[Rect]) -> list[Rect]:
+    """Those rectangles joined that are as close to each other as the letters of a word."""
+    joined: list[Rect] = []
+    for rect in rects:
+        near = [other for other in joined if _are_close(rect, other)]
+        joined = [other for other in joined if other not in near]
+        joined.append(reduce(around, near, rect))
+    return joined
+
+
+def _are_close(rect: Rect, other: Rect) -> bool:
+    reach = MAX_GAP * max(min(right - left, top - bottom) for left, bottom, right, top in (rect, other))
+    return all(rect[low] - reach <= other[low + 2] and other[low] - reach <= rect[low + 2] for low in (0, 1))
+
+
+def _belongs_to(word: Rect, shape: Rect) -> bool:
+    """True if the shape is at the place of the word, or a box around it."""
+    return _has_middle(word, shape) or _has_middle(shape, word)
+
+
+def _has_middle(place: Rect, rect: Rect) -> bool:
+    x, y = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
+    return place[0] <= x <= place[2] and place[1] <= y <= place[3]

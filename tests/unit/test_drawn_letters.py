@@ -1,0 +1,117 @@
+"""Letters and short words that a page draws as shapes: which shapes look like letters, and what becomes of them."""
+
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from docserver.layout import Block, Line, Paragraph, Rect, Word
+from docserver.model import Reading, Source
+from docserver.ocr.child import mixed
+from docserver.ocr.pdf import drawn_letters
+from docserver.ocr.pdf.text_layer import TextLayer
+from docserver.ocr.recognition.reader import Attempt
+from docserver.ocr.recognition.tesseract import NOTHING, Recognised
+from tests.support.samples.pdf_layers import PROSE, Draw, both, lines, outlines, pdf
+from tests.support.samples.pictures import picture
+from tests.support.text_layers import whole_layer
+
+
+def recognised(text: str, *, confidence: float = 95.0) -> Attempt:
+    """A reading of a shape."""
+    word = Word(text, (10, 10, 20, 24), confidence)
+    line = Line(word.box, (word,))
+    return Attempt(Recognised(text, (Block(word.box, (Paragraph(word.box, (line,)),)),), confidence), 0, "eng")
+
+
+def joined(layer: TextLayer, *read: Attempt) -> Reading:
+    return mixed.join(layer, None, dict(zip(layer.shapes, read, strict=True)), review_below=80)
+
+
+def shape(text: str, *, x: float = 300, y: float = 400) -> Draw:
+    """The text in letters of eight points, as one shape."""
+    scale = 8 / 34
+    return outlines([text], x=x - 62 * scale, y=y - 60 * scale, width=picture(text).width * scale)
+
+
+def size(rect: Rect) -> tuple[float, float]:
+    return rect[2] - rect[0], rect[3] - rect[1]
+
+
+@pytest.mark.parametrize("text", ["7", "No", "Tax"])
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_short_words_drawn_as_shapes_have_to_be_read(text: str, degrees: int) -> None:
+    def turned(canvas: Canvas) -> None:
+        canvas.translate(300, 400)
+        canvas.rotate(degrees)
+        shape(text, x=0, y=0)(canvas)
+
+    layer = whole_layer(pdf(both(lines(PROSE), turned)))
+
+    (place,) = layer.shapes
+    assert max(size(place)) < 50
+    assert not layer.is_exact
+
+
+def test_letters_that_are_drawn_one_by_one_are_put_together() -> None:
+    letters = (shape(letter, x=300 + 6 * number) for number, letter in enumerate("Tax"))
+
+    assert len(whole_layer(pdf(both(lines(PROSE), *letters))).shapes) == 1
+
+
+def arrow(canvas: Canvas) -> None:
+    path = canvas.beginPath()
+    path.moveTo(300, 380)
+    for point in ((312, 380), (312, 376), (320, 383), (312, 390)):
+        path.lineTo(*point)
+    path.close()
+    canvas.drawPath(path, fill=1)
+
+
+SYMBOLS: dict[str, Draw] = {
+    "a bullet": lambda canvas: canvas.circle(65, 700, 2, fill=1),
+    "a box": lambda canvas: canvas.rect(300, 500, 9, 9),
+    "rounded boxes": lambda canvas: canvas.roundRect(300, 500, 50, 20, 4, fill=1),
+    "a box around a word": both(
+        lambda canvas: canvas.setLineWidth(2), lambda canvas: canvas.roundRect(70, 766, 40, 14, 3), lines(["in"])
+    ),
+    "a line for a signature": lambda canvas: canvas.line(300, 500, 450, 500),
+    "an arrow": arrow,
+    "markers": both(*(shape("x", x=300 + 40 * number) for number in range(4))),
+    "white on white": both(lambda canvas: canvas.setFillGray(1), shape("No"), lambda c: c.setFillGray(0)),
+}
+
+
+@pytest.mark.parametrize("draw", SYMBOLS.values(), ids=SYMBOLS)
+def test_symbols_are_no_letters(draw: Draw) -> None:
+    assert whole_layer(pdf(both(lines(PROSE), draw))).shapes == ()
+
+
+def test_drawings_are_not_searched_for_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawn_letters, "MAX_PATHS", 2)
+    letters = (shape(letter, x=300 + 30 * number) for number, letter in enumerate("Tax"))
+
+    assert whole_layer(pdf(both(lines(PROSE), *letters))).shapes == ()
+
+
+def test_what_is_read_of_shapes_comes_to_their_place() -> None:
+    row = both(lines(["Chairs"], top=600), shape("7", y=600))
+    layer = whole_layer(pdf(both(lines(PROSE), row)))
+
+    reading = joined(layer, recognised("7"))
+
+    assert reading.text.endswith("\n\nChairs 7")
+    assert (reading.source, reading.languages, reading.needs_review) == (Source.MIXED, "eng", False)
+    assert 99 < reading.confidence < 100
+
+
+@pytest.mark.parametrize("read", [Attempt(NOTHING, 0, "eng"), recognised("Vv", confidence=44), recognised("=")])
+@pytest.mark.parametrize(("text", "is_sure"), [("7", True), ("No", False)])
+def test_a_single_shape_that_is_no_letter_is_a_symbol_but_several_may_be_a_word(
+    text: str, read: Attempt, *, is_sure: bool
+) -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), shape(text))))
+
+    reading = joined(layer, read)
+
+    assert reading.text == "\n".join(PROSE)
+    assert reading.source is Source.TEXT_LAYER
+    assert (reading.confidence, reading.needs_review) == ((100.0, False) if is_sure else (99.0, True))
