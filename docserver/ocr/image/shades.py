@@ -144,6 +144,15 @@ def evenly_lit(grey: Image.Image) -> Image.Image:
     return Image.fromarray(np.minimum(even, 255).astype(np.uint8))
 
 
+def without_faint_ink(grey: Image.Image) -> Image.Image:
+    """The picture with the paler part of its ink in the shade of the paper, such as letters that show through."""
+    levels = np.asarray(grey)[contrast(grey) > INK_CONTRAST]
+    darkest = threshold(Image.fromarray(levels[np.newaxis])) if levels.size else 0
+    bleached = grey.copy()
+    bleached.paste(paper_in_full(grey), mask=grey.point([255 * (level > darkest) for level in range(256)]))
+    return bleached
+
+
 def _lightest_around(shades: Shades) -> Shades:
     both_sides, no_side = (PAPER_REACH_PX, PAPER_REACH_PX), (0, 0)
     for axis, padding in enumerate(((both_sides, no_side), (no_side, both_sides))):

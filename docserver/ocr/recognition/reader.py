@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 from PIL import ImageOps
 
-from docserver.ocr.image.analysis import PageAnalysis
+from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.leaders import without_leaders
 from docserver.ocr.image.preparation import in_grey, may_be_blurred, prepare
 from docserver.ocr.image.sampling import sample_rows
+from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
@@ -40,8 +41,8 @@ FEW_LINES_BELOW_PX = 150
 vertical line, which is not a block, unless the picture was so small in both directions."""
 
 UNSURE_BELOW = 60.0
-"""Confidence below which a text on a snippet is read again at twice the size, and a faint text may show through from
-the other side of the sheet."""
+"""Confidence below which a text on a snippet is read again at twice the size, and a text may show through from the
+other side of the sheet."""
 
 MIN_GAIN_IF_MIRRORED = 15.0
 """A text shows through if its mirror image is read with this much more confidence. It is 30 to 50 for such texts."""
@@ -133,8 +134,8 @@ class PageReader:
     def _best_attempt(self, analysis: PageAnalysis, languages: str) -> Attempt:
         first, *others = self._variants(analysis)
         best = self._attempt(first, analysis=analysis, languages=languages)
-        if analysis.faint and self._shows_through(best):
-            return _nothing(languages)
+        if self._shows_through(best):
+            return self._without_faint_ink(best, analysis)
         for variant in others:
             is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
             if is_upright or not self._tries.may_go_on():
@@ -146,6 +147,17 @@ class PageReader:
                 best = _better(best, another)
         return best
 
+    def _without_faint_ink(self, attempt: Attempt, analysis: PageAnalysis) -> Attempt:
+        """The page read again without the text that shows through. Nothing if all of its ink is faint."""
+        page = turned(self._page, attempt.rotation)
+        page = replace(page, image=without_faint_ink(page.image.convert("L")))
+        remaining = analyse(page.image)
+        if remaining is None or remaining.faint:
+            return _nothing(attempt.languages)
+        again = self._attempt(page, analysis=analysis, languages=attempt.languages)
+        is_sure = again.recognised.confidence >= UNSURE_BELOW
+        return replace(again, left_out=True) if is_sure else _nothing(attempt.languages)
+
     def _shows_text(self, page: PageImage, analysis: PageAnalysis, languages: str) -> bool:
         """True if a few lines of a page show text. A page without text is not read in full in each direction."""
         layout = _layout(page, analysis)
@@ -153,7 +165,7 @@ class PageReader:
         return shows_text(self._recognise(_sample(page), layout=layout, languages=languages).recognised)
 
     def _shows_through(self, attempt: Attempt) -> bool:
-        """True if a text on faint paper is a mirror image: that of the text on the other side of the sheet."""
+        """True if the text is a mirror image: that of the text on the other side of the sheet."""
         if attempt.recognised.confidence >= UNSURE_BELOW or not attempt.recognised.blocks:
             return False
         page = turned(self._page, attempt.rotation)
