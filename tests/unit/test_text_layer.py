@@ -170,6 +170,18 @@ def test_soft_hyphens_are_read_only_where_they_are_drawn() -> None:
     assert layer(data).text.split()[-1] == "Donaudampf-schiff"
 
 
+@pytest.mark.parametrize("line", ["Rooms 47 and 9 are let", "Pay us on the 8irst"])
+def test_drawn_letters_behind_a_space_have_to_be_read_if_they_are_said_to_be_spaces(line: str) -> None:
+    def in_courier(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 11)
+        canvas.drawString(72, 500, line)
+
+    letters = {letter: letter for letter in range(32, 127)} | {ord(digit): 32 for digit in "0123456789"}
+    data = with_mapping(pdf(both(lines(PROSE), in_courier)), cmap(letters), base_font="Courier")
+
+    assert "irst" not in beside_patches(data).split()
+
+
 def test_pages_of_one_document_are_judged_one_by_one() -> None:
     data = pdf(lines(PROSE), scan(PROSE), lines(()), lines(LEFT))
 

@@ -90,8 +90,8 @@ class SeenInk:
         """`whole` is the drawing of the whole page. `texts` has objects by their addresses, `others` are all others."""
         self._texts = texts
         without = drawing.without(texts.values())
-        self._contrast = _strongest(ImageChops.difference(whole, without))
-        is_visible = self._contrast.point([255 * (contrast >= MIN_CONTRAST) for contrast in range(256)])
+        self.contrast = _strongest(ImageChops.difference(whole, without))
+        is_visible = self.contrast.point([255 * (contrast >= MIN_CONTRAST) for contrast in range(256)])
         self._visible, self._width, self._height = is_visible.tobytes(), *whole.size
         ink = _strongest(drawing.ink_without(others, on_black=False))
         if ImageChops.subtract(whole, without).getbbox():
@@ -99,7 +99,7 @@ class SeenInk:
             ink = ImageChops.lighter(ink, _strongest(drawing.ink_without(others, on_black=True)))
         self._solid = ink.point([255 * (level >= SOLID_INK) for level in range(256)])
         # What is covered makes no difference at all. Pale letters make a small one.
-        self._hidden = ImageChops.subtract(self._solid, self._contrast.point([0] + [255] * 255))
+        self._hidden = ImageChops.subtract(self._solid, self.contrast.point([0] + [255] * 255))
         self._has_hidden = self._hidden.getbbox() is not None
 
     def of(self, word: Candidate) -> Seen:
@@ -114,7 +114,7 @@ class SeenInk:
         margins = _margins(word.height, lies=length > MIN_LENGTH * height, stands=height > MIN_LENGTH * length)
         if self._is_uncut(box, margins):
             return self._beside_hidden(word, box) if self._has_hidden else Seen.ALL
-        ink = self._contrast.crop(box).getbbox()
+        ink = self.contrast.crop(box).getbbox()
         if not self._has_ink(box):
             # The dots before a page number are so small that they are pale.
             return Seen.ALL if word.is_sign and ink else Seen.NOTHING

@@ -31,6 +31,7 @@ from docserver.ocr.pdf.seen_ink import Candidate, Seen
 from docserver.ocr.pdf.text_patches import TextPatches, has_contrast, is_blank, is_mark
 from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage, around
 from docserver.ocr.pdf.turned_words import with_turned_words
+from docserver.ocr.pdf.unexplained_ink import joined_places, touch
 from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC, with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_gaps import parted_at_gaps
@@ -44,6 +45,9 @@ MAX_LONE_SHARE = 0.3
 
 MAX_UNMAPPED_SHARE = 0.5
 """Largest share of words with letters that have no Unicode mapping. They are read from the page's picture."""
+
+MAX_LETTER_GAP = 4.0
+"""Widest space between letters that may be of one word, in points, where it is not known which letters they are."""
 
 FEW_LETTERS = 40
 """A page with fewer letters is read from its picture if what else looks like text takes up more room than they do."""
@@ -183,11 +187,12 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     drawing = PageDrawing(pdf_page)
     whole = drawing.whole()
     candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
-    seen = visible(candidates, whole=whole, drawing=drawing, objects=objects)
+    seen, unexplained = visible(candidates, whole=whole, drawing=drawing, objects=objects)
     shown, partly = _shown_and_partly_seen(words, seen)
     exact, patches = _exact_and_unread(
         list(_joined_pieces(shown)),
         unseen=[*(word.rect for word in partly), *map(to_pixels.rect, undrawn)],
+        unexplained=[_scaled(place, width / whole.width) for place in unexplained],
         whole=whole,
         objects=objects,
         to_pixels=to_pixels,
@@ -263,6 +268,7 @@ def _exact_and_unread(
     words: Sequence[OwnWord],
     *,
     unseen: Sequence[Rect],
+    unexplained: Sequence[Rect],
     whole: Image.Image,
     objects: PageObjects,
     to_pixels: PointsToPixels,
@@ -273,7 +279,9 @@ def _exact_and_unread(
     """
     if not words and not is_blank(whole):
         raise TextLayerRejected("no text")
-    exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text)
+    gap = MAX_LETTER_GAP * to_pixels.pixels_per_point
+    incomplete = [word for place in unexplained for word in words if touch(word.rect, place, within=gap)]
+    exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text and word not in incomplete)
     unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
     # Words that PDFium does not draw cannot be read from a picture.
     drawn = [word for word in words if word.pdf_word.has_glyphs]
@@ -287,6 +295,7 @@ def _exact_and_unread(
         unread=[
             *(word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)),
             *unseen,
+            *joined_places([*unexplained, *(word.rect for word in incomplete)], within=gap),
         ],
     )
     text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)

@@ -263,7 +263,7 @@ def _short_words(cells: Image.Image, drawn: Image.Image, *, words: Iterable[Rect
         return []
     edges = _edges(drawn, 1, 0)
     _clear(edges, words, scale)
-    boxes = itertools.islice(_components(short), MAX_SHORT_WORDS)
+    boxes = itertools.islice(components(short), MAX_SHORT_WORDS)
     places = [_ink_in(edges, box) for box in boxes if not longer.crop(_with_neighbours(box)).getbbox()]
     return [
         (left * scale, top * scale, right * scale, bottom * scale)
@@ -278,7 +278,7 @@ def _large_words(cells: Image.Image, drawn: Image.Image, *, scale: float) -> Ite
     if _white(loose) < MIN_LARGE_CELLS:
         return
     edges = _edges(drawn, 0, 1)
-    for box in itertools.islice(_components(cells.filter(ImageFilter.MaxFilter(3))), MAX_SHORT_WORDS):
+    for box in itertools.islice(components(cells.filter(ImageFilter.MaxFilter(3))), MAX_SHORT_WORDS):
         x, y = box[0] * CELL, box[1] * CELL
         ink = edges.crop((x, y, box[2] * CELL, box[3] * CELL)).getbbox()
         if not ink or not _are_crossing_strokes(cells.crop(box), loose.crop(box)):
@@ -314,7 +314,7 @@ def _widest_gap(edges: Image.Image) -> int:
     return max(map(len, columns.translate(_ANY_INK).split(b"\xff")))
 
 
-def _components(cells: Image.Image) -> Iterator[Box]:
+def components(cells: Image.Image) -> Iterator[Box]:
     """The boxes of the groups of white cells. The cells become black."""
     while (first := cells.tobytes().find(255)) >= 0:
         ImageDraw.floodfill(cells, (first % cells.width, first // cells.width), GROUPED)

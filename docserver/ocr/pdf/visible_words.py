@@ -3,10 +3,10 @@
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
@@ -14,6 +14,7 @@ from docserver.ocr.pdf.drawing import MAX_SIDE, PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects
 from docserver.ocr.pdf.seen_ink import Candidate, Seen, SeenInk
 from docserver.ocr.pdf.undrawn_words import would_show
+from docserver.ocr.pdf.unexplained_ink import places_of_unexplained
 
 MIN_OVERLAP = 0.2
 """Words that overlap by this share of the smaller one are drawn one by one, to see which of them is visible. Letters of
@@ -36,8 +37,9 @@ smallest print has 20."""
 
 def visible(
     words: Sequence[Candidate], *, whole: Image.Image, drawing: PageDrawing, objects: PageObjects
-) -> list[Seen]:
-    """How much one sees of each word on the page. `whole` is the drawing of the whole page in grey.
+) -> tuple[list[Seen], list[Rect]]:
+    """How much one sees of each word on the page, and where one sees letters that are in none of them. `whole` is the
+    drawing of the whole page in grey.
 
     Of a word that is drawn twice in the same place, one is visible. Raises TextLayerRejected if too many words overlap.
     """
@@ -62,7 +64,8 @@ def visible(
         # The earlier word may itself be hidden, as under a second text that says the same.
         if result[earlier] is not Seen.NOTHING:
             result[index] = Seen.NOTHING
-    return result
+    contrast = reduce(ImageChops.lighter, (visibility.contrast for visibility in visibilities))
+    return result, places_of_unexplained((word.rect for word in words), contrast)
 
 
 class _Visibility:
@@ -78,6 +81,11 @@ class _Visibility:
     def of(self, word: Candidate) -> Seen:
         seen = self._in_grey.of(word)
         return seen if seen is Seen.ALL else self._in_colours.of(word)
+
+    @property
+    def contrast(self) -> Image.Image:
+        """How much the objects change each pixel of the page, in grey."""
+        return self._in_grey.contrast
 
     @cached_property
     def _in_colours(self) -> SeenInk:

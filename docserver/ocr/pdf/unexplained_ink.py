@@ -1,0 +1,71 @@
+"""Child side: finds what a page's text objects draw that is in no word.
+
+Of several spaces in a row, PDFium gives one. So letters that a font maps to spaces may leave no trace in the text.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from functools import reduce
+
+from PIL import Image, ImageDraw, ImageFilter
+
+from docserver.layout import Rect
+from docserver.ocr.pdf.text_patches import components
+from docserver.ocr.pdf.text_words import around
+
+MIN_CONTRAST = 64
+"""Smallest contrast of a pixel that belongs to a letter for certain, and not to its blurred edge, in grey levels."""
+
+CELL = 4
+"""Side of a cell in pixels. Ink in neighbouring cells is in one place."""
+
+MIN_PIXELS = 6
+"""Fewest pixels of a letter. A 1 of eight points has as many. At most four pixels of a word's letters are beside its
+box."""
+
+MIN_WIDTH = 2
+"""Smallest width of a letter, in pixels. The edge of a word's letter that is beside its box has one pixel."""
+
+MAX_PLACES = 200
+"""Most places that are returned. A page with more has a font without any meaning."""
+
+
+def places_of_unexplained(words: Iterable[Rect], contrast: Image.Image) -> list[Rect]:
+    """Where there is ink that is in none of these words. `contrast` shows how much the texts change each pixel of a
+    drawn page.
+    """
+    ink = contrast.point([255 * (level >= MIN_CONTRAST) for level in range(256)])
+    draw = ImageDraw.Draw(ink)
+    for left, top, right, bottom in words:
+        draw.rectangle((int(left) - 1, int(top) - 1, int(right) + 1, int(bottom) + 1), fill=0)
+    if not ink.getbbox():
+        return []
+    cells = ink.reduce(CELL).point([0] + [255] * 255).filter(ImageFilter.MaxFilter(3))
+    boxes = itertools.islice(components(cells), MAX_PLACES)
+    found = (_ink_in(ink, tuple(CELL * side for side in box)) for box in boxes)
+    return [rect for rect in found if rect]
+
+
+def touch(one: Rect, other: Rect, *, within: float) -> bool:
+    """True if two places on a line are this close beside each other."""
+    return one[0] - within <= other[2] and other[0] - within <= one[2] and one[1] <= other[3] and other[1] <= one[3]
+
+
+def joined_places(places: Iterable[Rect], *, within: float) -> list[Rect]:
+    """The places, with those joined that are this close beside each other on a line."""
+    joined: list[Rect] = []
+    for place in sorted(places):
+        close = [other for other in joined if touch(place, other, within=within)]
+        joined = [other for other in joined if other not in close]
+        joined.append(reduce(around, close, place))
+    return joined
+
+
+def _ink_in(ink: Image.Image, place: Sequence[int]) -> Rect | None:
+    """The rectangle around the ink in a place; None if it is too little for a letter."""
+    left, top, right, bottom = place
+    part = ink.crop((left, top, right, bottom))
+    box = part.getbbox()
+    if box is None or box[2] - box[0] < MIN_WIDTH or part.histogram()[255] < MIN_PIXELS:
+        return None
+    return left + box[0], top + box[1], left + box[2], top + box[3]
