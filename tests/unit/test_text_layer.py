@@ -252,6 +252,16 @@ def test_letters_mapped_to_private_use_are_rejected() -> None:
     assert refusal(with_mapping(pdf(lines(PROSE)), cmap(private))) == "letters without a meaning"
 
 
+def test_spaces_of_a_leader_that_is_replaced_as_a_whole_are_spaces() -> None:
+    def leader(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        text = canvas.beginText(72, 600)
+        text._code.append("(Robbery) Tj /Span << /ActualText ( . . . ) >> BDC (.....) Tj EMC")
+        canvas.drawText(text)
+
+    assert layer(pdf(leader)).text.endswith("Robbery . . .")
+
+
 @pytest.mark.parametrize("blank", [0x20, 0xA0, 0xAD, 0x200B])
 def test_letters_that_are_mapped_to_blanks_and_drawn_have_to_be_read(blank: int) -> None:
     data = with_mapping(

@@ -23,12 +23,18 @@ class DrawnText(Protocol):
     def ink(self, index: int) -> Rect:
         """The rectangle around what is drawn of the character, turned so that the character is upright."""
 
+    def begin(self, index: int) -> tuple[float, float]:
+        """The point on the baseline where the character begins."""
+
 
 def drawn_blanks(codes: Sequence[int], text: DrawnText) -> Iterator[int]:
     """The indexes of the characters that are said to be blank, and are letters."""
     for index, code in enumerate(codes):
         if code in _BLANKS and text.is_drawn(index) and not (code == SOFT_HYPHEN and _is_hyphen(text.ink(index))):
-            yield index
+            # Where /ActualText gives several characters for what is drawn, all begin at one point and share its ink.
+            beside = (other for other in (index - 1, index + 1) if 0 <= other < len(codes))
+            if text.begin(index) not in map(text.begin, beside):
+                yield index
 
 
 def _is_hyphen(ink: Rect) -> bool:

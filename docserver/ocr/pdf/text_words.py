@@ -180,11 +180,11 @@ class TextPage:
         if word.is_vertical:
             left, bottom, right, top = word.rect
             return ((left, bottom), (right, bottom), (right, top), (left, top))[self.orientation(word).turns]
-        return self._origin(word.on_baseline)
+        return self.begin(word.on_baseline)
 
     def last_origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the baseline where the last character of the word begins."""
-        return self._origin(word.end - 1)
+        return self.begin(word.end - 1)
 
     def look(self, index: int) -> tuple[int, ...]:
         """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
@@ -240,12 +240,8 @@ class TextPage:
     def _upright(self, index: int, rect: Rect) -> Rect:
         left, bottom, right, top = rect
         turns = self._orientation_at(index, self._address(index)).turns
-        return (
-            rect,
-            (bottom, -right, top, -left),
-            (-right, -top, -left, -bottom),
-            (-top, left, -bottom, right),
-        )[turns]
+        turned = (bottom, -right, top, -left), (-right, -top, -left, -bottom), (-top, left, -bottom, right)
+        return turned[turns - 1] if turns else rect
 
     def _codes(self) -> list[int]:
         """The code of each character of the page; that of UNMAPPED for control characters that are drawn."""
@@ -299,7 +295,7 @@ class TextPage:
     def _leaves_line(self, first: int, last: int) -> bool:
         """True if the last of these characters may be in another line than the first."""
         orientation = self._orientation_at(first, self._address(first))
-        (x0, y0), (x1, y1) = self._origin(first), self._origin(last)
+        (x0, y0), (x1, y1) = self.begin(first), self.begin(last)
         return abs(x1 - x0 if orientation.turns % 2 else y1 - y0) > MIN_LINE_DISTANCE / 2 * orientation.height
 
     def _runs(self, first: int, end: int) -> Iterator[Run]:
@@ -313,12 +309,13 @@ class TextPage:
         pdfium.FPDFText_GetMatrix(self._text, index, matrix)
         scale = math.hypot(matrix.a, matrix.b) or 1.0
         size = pdfium.FPDFText_GetFontSize(self._text, index) * scale
-        return Run(place, end, *self._origin(index), matrix.a / scale, matrix.b / scale, size)
+        return Run(place, end, *self.begin(index), matrix.a / scale, matrix.b / scale, size)
 
     def _address(self, index: int) -> int:
         return address_of(pdfium.FPDFText_GetTextObject(self._text, index))
 
-    def _origin(self, index: int) -> tuple[float, float]:
+    def begin(self, index: int) -> tuple[float, float]:
+        """The point on the baseline where the character begins."""
         x, y, *_ = self._sides
         pdfium.FPDFText_GetCharOrigin(self._text, index, x, y)
         return x.value, y.value
