@@ -18,6 +18,7 @@ from tests.support.samples.pdf_layers import (
     lines,
     outlines,
     pdf,
+    scan,
     with_mapping,
     without_mapping,
 )
@@ -96,6 +97,14 @@ def test_the_layer_confirms_what_is_read_of_a_word_that_is_partly_hidden(rest: s
     assert reading.text.split()[-1] == rest
     assert reading.confidence < 100
     assert reading.needs_review is not is_sure
+
+
+def test_a_page_with_a_tiny_picture_of_a_word_that_was_not_read_is_not_sure() -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), scan(["1,250.00"], x=300, y=400, width=55))))
+
+    reading = joined(layer)
+
+    assert (reading.confidence, reading.needs_review) == (99.0, True)
 
 
 def test_words_of_low_confidence_are_left_out_and_the_page_is_not_sure() -> None:

@@ -27,9 +27,6 @@ SHAPE_MARGIN = 0.8
 MAX_SINGLE_LENGTH, MAX_SINGLE_HEIGHT = 1.6, 1.6
 """Largest length of a single letter or symbol as a multiple of its height, and the reverse."""
 
-MAX_UNREAD_SHARE = 0.0006
-"""If OCR reads nothing in patches of at most this share of the page's area, they are no text. A short word has more."""
-
 DRAWING_FROM = 0.008
 """If OCR leaves patches of more than this share of the page's area unread, the page has a drawing. One and a half lines
 of text have this share."""
@@ -138,7 +135,7 @@ def _words_in(
     if rest.share > DRAWING_FROM:
         return [words for words in clear if confidence_of(words) >= MIN_LINE_CONFIDENCE_IN_DRAWINGS], False
     unclear = any(words not in clear and any(map(str.isalnum, _text(words))) for words in lines)
-    return clear, not (unclear or rest.unread or rest.share > MAX_UNREAD_SHARE)
+    return clear, not (unclear or rest.unread or rest.share)
 
 
 def _text_in(place: Rect, lines: Iterable[Iterable[Word]]) -> str:
