@@ -43,10 +43,24 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Strict(Schema):
-    """A schema that refuses unknown fields."""
+    """A schema that refuses unknown fields. The values of enumerations are taken in any case."""
 
     class Meta:
         unknown = RAISE
+
+    @pre_load
+    def _lower_names(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
+        # All names are in small letters; media types have no case (RFC 9110, 8.3.1).
+        return {
+            key: value.lower() if isinstance(value, str) and _enumerated(self.fields.get(key)) else value
+            for key, value in data.items()
+        }
+
+
+def _enumerated(field: fields.Field[Any] | None) -> bool:
+    return isinstance(field, fields.Enum) or (
+        field is not None and any(isinstance(validator, validate.OneOf) for validator in field.validators)
+    )
 
 
 class Parsed(fields.Field[T]):
@@ -75,7 +89,7 @@ def page_ranges(text: str) -> tuple[range, ...]:
 
 def pages_to_read_again(text: str) -> tuple[range, ...] | str:
     """A selection of pages, or NEEDS_REVIEW."""
-    return text if text == NEEDS_REVIEW else page_ranges(text)
+    return NEEDS_REVIEW if text.lower() == NEEDS_REVIEW else page_ranges(text)
 
 
 def moment(text: str) -> tuple[datetime, bool]:
@@ -200,12 +214,6 @@ class ListQuery(Strict):
         Status, by_value=fields.String, metadata={"description": "The status of the document's latest job."}
     )
     sort = fields.String(load_default="created_at_desc", validate=validate.OneOf(["created_at_desc", "created_at_asc"]))
-
-    @pre_load
-    def _lower_content_type(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
-        # Media types have no case (RFC 9110, 8.3.1).
-        content_type = data.get("content_type")
-        return {**data, "content_type": content_type.lower()} if isinstance(content_type, str) else data
 
     @validates_schema
     def _check_cursor(self, data: Mapping[str, Any], **_: Any) -> None:

@@ -14,12 +14,14 @@ from multidict import MultiDict
 from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import Status
+from docserver.model import Mode, Rotate, Status
+from docserver.page_ranges import NEEDS_REVIEW
 from docserver.sniff import SUPPORTED
 from docserver.web.handlers import documents
 from docserver.web.request_schemas import (
     ListQuery,
     ResultQuery,
+    RetryOptions,
     UploadOptions,
     WaitQuery,
     cursor,
@@ -237,6 +239,16 @@ def test_a_wrong_parameter_of_a_result_is_refused_by_its_name(name: str, text: s
 def test_every_format_can_be_asked_for() -> None:
     for name in FORMATS:
         assert load(ResultQuery(), MultiDict(format=name)) == {"format": name}
+
+
+def test_names_that_this_service_chose_may_be_in_capitals() -> None:
+    assert listed(status="PENDING", sort="Created_At_Asc") == listed(status="pending", sort="created_at_asc")
+    assert load(ResultQuery(), MultiDict(format="TXT")) == {"format": "txt"}
+    assert load(RetryOptions(), MultiDict(mode="Force", rotate="OFF", pages="NEEDS_REVIEW")) == {
+        "mode": Mode.FORCE,
+        "rotate": Rotate.OFF,
+        "pages": NEEDS_REVIEW,
+    }
 
 
 @pytest.mark.parametrize("text", ["eng", "eng+deu", "chi_sim", "x" * 40, "+".join(["eng"] * 10)])
