@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
@@ -49,6 +50,22 @@ def test_a_sound_jpeg_of_a_rare_kind_is_not_called_corrupt(segments: bytes, reas
 
     assert code is DocumentErrorCode.UNSUPPORTED
     assert reason in message
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_is_read_unless_some_of_its_picture_is_missing(
+    progressive: bool, tmp_path: Path
+) -> None:
+    source, file = tmp_path / "a.jpg", io.BytesIO()
+    Image.effect_noise(SIZE, 80).save(file, "JPEG", progressive=progressive)
+    with Image.open(file) as image:
+        whole = image.copy()
+
+    source.write_bytes(file.getvalue()[:-2])
+    assert decode.decode(str(source), "image/jpeg", page=1, max_pixels=10_000).image.tobytes() == whole.tobytes()
+
+    source.write_bytes(file.getvalue()[:-12])
+    assert failure(source, "image/jpeg")[0] is DocumentErrorCode.CORRUPT
 
 
 @pytest.mark.parametrize("data", [b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xc1\0\x0b", b"\xff\xd8\xff\xfe\0\x08ab"])

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image import jpeg2000, tiff_samples
+from docserver.ocr.image import jpeg2000, jpeg_ends, tiff_samples
 from docserver.ocr.image.decoder_errors import errors_as_unreadable
 from docserver.ocr.image.modes import MIN_CONTRAST, readable
 from docserver.ocr.image.tiff_directories import Directories
@@ -49,6 +49,7 @@ CREDIBLE_DPI = range(70, 2401)
 FAX_PIXEL_HEIGHT = (1.5, 2.5)
 """Range for the height of a fax's pixels divided by their width: 2.08 at 204 by 98 dots per inch, 2 at 200 by 100."""
 
+JPEG = "image/jpeg"
 TIFF = "image/tiff"
 JPEG_2000 = "image/jp2"
 
@@ -105,7 +106,13 @@ def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Pic
             with Path(source).open("rb") as file:
                 if (colours := jpeg2000.misread(file, image.size)) is not None:
                     return Picture(colours, _dpi(image))
-        return _decoded(image, max_pixels=max_pixels)
+        try:
+            return _decoded(image, max_pixels=max_pixels)
+        except OSError as error:
+            if content_type != JPEG or "truncated" not in str(error) or not (whole := jpeg_ends.completed(source)):
+                raise
+            with Image.open(whole, formats=PILLOW_FORMATS[JPEG]) as completed:
+                return _decoded(completed, max_pixels=max_pixels)
 
 
 def _decode_tiff(source: str, *, page: int, max_pixels: int) -> Picture:
