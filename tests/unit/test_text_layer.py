@@ -388,6 +388,24 @@ def test_words_drawn_twice_to_be_bold_are_read_once() -> None:
     assert layer(pdf(both(lines(PROSE), lines(PROSE, x=72.4)))).text == "\n".join(PROSE)
 
 
+@pytest.mark.parametrize("degrees", [0, 30])
+@pytest.mark.parametrize("scale", [0.1, 0.5, 1])
+def test_a_doubled_italic_letter_is_kept_where_each_letter_is_drawn_by_itself(scale: float, degrees: int) -> None:
+    def by_letter(canvas: Canvas) -> None:
+        canvas.translate(200, 400)
+        canvas.rotate(degrees)
+        x = 0.0
+        for letter in "stiffly offfield":
+            text = canvas.beginText()
+            text.setFont("Times-Italic", 11 / scale)
+            text.setTextTransform(scale, 0, 0, scale, x, 0)
+            text.textOut(letter)
+            canvas.drawText(text)
+            x += pdfmetrics.stringWidth(letter, "Times-Italic", 11)
+
+    assert layer(pdf(both(lines(PROSE), by_letter))).text.endswith("stiffly offfield")
+
+
 def test_values_of_form_fields_are_read() -> None:
     def form(canvas: Canvas) -> None:
         lines(PROSE)(canvas)

@@ -102,17 +102,18 @@ def _walk(
 
 
 def _bounds(handle: Any, matrix: PdfMatrix) -> Rect:
-    rect: Rect = matrix.on_rect(*_own_bounds(handle))
+    rect: Rect = matrix.on_rect(*bounds(handle))
     return rect
 
 
-def _own_bounds(handle: Any) -> Rect:
+def bounds(handle: Any) -> Rect:
+    """The bounds of an object in the coordinates of the page, or of the form that it is in."""
     left, bottom, right, top = (pdfium.c_float() for _ in range(4))
     pdfium.FPDFPageObj_GetBounds(handle, left, bottom, right, top)
     return left.value, bottom.value, right.value, top.value
 
 
-def widen(texts: Iterable[Any]) -> bool:
+def widen_empty(texts: Iterable[Any]) -> bool:
     """Give a width to those of these text objects that have none, if their font is not embedded. They are spaces, or
     PDFium has no glyphs for them: single letters, and lines that run upwards.
 
@@ -120,15 +121,22 @@ def widen(texts: Iterable[Any]) -> bool:
     """
     without_width = [handle for handle in texts if _has_no_width(handle) and not is_embedded(handle)]
     for handle in without_width:
-        # The bounds of stroked text are wider by the width of the strokes. They are computed when the text is moved.
-        mode = pdfium.FPDFTextObj_GetTextRenderMode(handle)
-        pdfium.FPDFPageObj_SetStrokeWidth(handle, 1.0)
-        pdfium.FPDFTextObj_SetTextRenderMode(handle, pdfium.FPDF_TEXTRENDERMODE_STROKE)
-        pdfium.FPDFPageObj_Transform(handle, 1, 0, 0, 1, 0, 0)
-        pdfium.FPDFTextObj_SetTextRenderMode(handle, mode)
+        widen(handle, by=1.0)
     return bool(without_width)
 
 
+def widen(handle: Any, *, by: float) -> None:
+    """Make the bounds of a text object wider and higher than what it draws, which stays as it is."""
+    # The bounds of stroked text are wider by the width of the strokes. They are computed when the text is moved.
+    mode, width = pdfium.FPDFTextObj_GetTextRenderMode(handle), pdfium.c_float()
+    pdfium.FPDFPageObj_GetStrokeWidth(handle, width)
+    pdfium.FPDFPageObj_SetStrokeWidth(handle, by)
+    pdfium.FPDFTextObj_SetTextRenderMode(handle, pdfium.FPDF_TEXTRENDERMODE_STROKE)
+    pdfium.FPDFPageObj_Transform(handle, 1, 0, 0, 1, 0, 0)
+    pdfium.FPDFTextObj_SetTextRenderMode(handle, mode)
+    pdfium.FPDFPageObj_SetStrokeWidth(handle, width)
+
+
 def _has_no_width(handle: Any) -> bool:
-    left, _, right, _ = _own_bounds(handle)
+    left, _, right, _ = bounds(handle)
     return right - left < MIN_WIDTH

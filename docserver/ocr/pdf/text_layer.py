@@ -19,10 +19,11 @@ from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.comb_fields import comb_fields, joined
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, squares_along_slanted
+from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.drawn_letters import drawn_letters
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
-from docserver.ocr.pdf.page_objects import PageObjects, collect, widen
+from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.placement import PagePlacement, text_of
 from docserver.ocr.pdf.plausibility import is_language
@@ -204,14 +205,17 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
 
 @contextmanager
 def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[PdfWord]]]:
-    """The page's text and its words, also those that PDFium leaves out at first because it has no glyphs for them."""
+    """The page's text and its words, also those that PDFium leaves out at first because it has no glyphs for them, or
+    takes them for others that are drawn twice.
+    """
     with closing(TextPage(page)) as text_page:
         words = list(text_page.words())
         in_words = {word.address for word in words}
-        if widen(handle for address, handle in objects.texts.items() if address not in in_words):
+        restored = restore_doubled(objects.texts, read=in_words, text=text_page.handle)
+        if widen_empty(handle for address, handle in objects.texts.items() if address not in in_words) or restored:
             with closing(TextPage(page)) as wider:
                 more = list(wider.words())
-                if not all(word.has_glyphs for word in more):
+                if restored or not all(word.has_glyphs for word in more):
                     yield wider, more
                     return
         yield text_page, words

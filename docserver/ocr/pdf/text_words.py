@@ -128,8 +128,8 @@ class TextPage:
 
     def __init__(self, page: Any) -> None:
         """Load the text of a page. Raises TextLayerRejected if PDFium cannot parse it."""
-        self._text = pdfium.FPDFText_LoadPage(page)
-        if not self._text:
+        self.handle = pdfium.FPDFText_LoadPage(page)
+        if not self.handle:
             raise TextLayerRejected("the text cannot be parsed")
         self._orientations: dict[int, TextOrientation] = {}
         self._looks: dict[int, tuple[int, ...]] = {}
@@ -138,7 +138,7 @@ class TextPage:
         self._colour = (c_uint(), c_uint(), c_uint(), c_uint())
 
     def close(self) -> None:
-        pdfium.FPDFText_ClosePage(self._text)
+        pdfium.FPDFText_ClosePage(self.handle)
 
     def words(self) -> Iterator[PdfWord]:
         """All words. Letters without a Unicode mapping are UNMAPPED in them."""
@@ -173,7 +173,7 @@ class TextPage:
 
     def is_generated(self, index: int) -> bool:
         """True if PDFium added the character, such as a space or the end of a line."""
-        return bool(pdfium.FPDFText_IsGenerated(self._text, index) == 1)
+        return bool(pdfium.FPDFText_IsGenerated(self.handle, index) == 1)
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
@@ -188,7 +188,7 @@ class TextPage:
 
     def look(self, index: int) -> tuple[int, ...]:
         """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
-        handle = pdfium.FPDFText_GetTextObject(self._text, index)
+        handle = pdfium.FPDFText_GetTextObject(self.handle, index)
         if (address := address_of(handle)) not in self._looks:
             pdfium.FPDFPageObj_GetFillColor(handle, *self._colour)
             mode, marks = pdfium.FPDFTextObj_GetTextRenderMode(handle), pdfium.FPDFPageObj_CountMarks(handle)
@@ -225,8 +225,8 @@ class TextPage:
 
     def _orientation(self, index: int) -> TextOrientation:
         loose_box, matrix = pdfium.FS_RECTF(), pdfium.FS_MATRIX()
-        pdfium.FPDFText_GetLooseCharBox(self._text, index, loose_box)
-        pdfium.FPDFText_GetMatrix(self._text, index, matrix)
+        pdfium.FPDFText_GetLooseCharBox(self.handle, index, loose_box)
+        pdfium.FPDFText_GetMatrix(self.handle, index, matrix)
         quarters = math.atan2(matrix.b, matrix.a) / (math.pi / 2)
         turns = round(quarters)
         mirrored = matrix.a * matrix.d < matrix.b * matrix.c
@@ -245,7 +245,7 @@ class TextPage:
 
     def _codes(self) -> list[int]:
         """The code of each character of the page; that of UNMAPPED for control characters that are drawn."""
-        text, count = self._text, pdfium.FPDFText_CountChars(self._text)
+        text, count = self.handle, pdfium.FPDFText_CountChars(self.handle)
         if count > MAX_CHARACTERS:
             raise TextLayerRejected("too many characters")
         # Get all codes with one call, which takes a tenth of the time. This only works if each character is one unit.
@@ -306,22 +306,22 @@ class TextPage:
 
     def _run(self, index: int, *, place: int, end: int) -> Run:
         matrix = pdfium.FS_MATRIX()
-        pdfium.FPDFText_GetMatrix(self._text, index, matrix)
+        pdfium.FPDFText_GetMatrix(self.handle, index, matrix)
         scale = math.hypot(matrix.a, matrix.b) or 1.0
-        size = pdfium.FPDFText_GetFontSize(self._text, index) * scale
+        size = pdfium.FPDFText_GetFontSize(self.handle, index) * scale
         return Run(place, end, *self.begin(index), matrix.a / scale, matrix.b / scale, size)
 
     def _address(self, index: int) -> int:
-        return address_of(pdfium.FPDFText_GetTextObject(self._text, index))
+        return address_of(pdfium.FPDFText_GetTextObject(self.handle, index))
 
     def begin(self, index: int) -> tuple[float, float]:
         """The point on the baseline where the character begins."""
         x, y, *_ = self._sides
-        pdfium.FPDFText_GetCharOrigin(self._text, index, x, y)
+        pdfium.FPDFText_GetCharOrigin(self.handle, index, x, y)
         return x.value, y.value
 
     def _word(self, letters: str, *, first: int, end: int, on_baseline: int) -> PdfWord:
-        text = self._text
+        text = self.handle
         left, top, right, bottom = sides = self._sides
         count = pdfium.FPDFText_CountRects(text, first, end - first)
         rect = (0.0, 0.0, 0.0, 0.0)
@@ -338,20 +338,20 @@ class TextPage:
         """True if PDFium has no glyph for any of these characters, the PDF lacks their font, and some are letters."""
         if any(map(self._has_ink, range(first, end))):
             return False
-        if all(pdfium.FPDFText_GetUnicode(self._text, index) < FIRST_PRINTED for index in range(first, end)):
+        if all(pdfium.FPDFText_GetUnicode(self.handle, index) < FIRST_PRINTED for index in range(first, end)):
             return False
-        return not is_embedded(pdfium.FPDFText_GetTextObject(self._text, first))
+        return not is_embedded(pdfium.FPDFText_GetTextObject(self.handle, first))
 
     def _loose_box(self, index: int) -> Rect:
         """The room that the font has for the character, whether or not there is ink."""
         box = pdfium.FS_RECTF()
-        pdfium.FPDFText_GetLooseCharBox(self._text, index, box)
+        pdfium.FPDFText_GetLooseCharBox(self.handle, index, box)
         return box.left, box.bottom, box.right, box.top
 
     def _tight_box(self, index: int) -> Rect:
         """The rectangle around the ink of the character."""
         left, right, bottom, top = self._sides
-        pdfium.FPDFText_GetCharBox(self._text, index, left, right, bottom, top)
+        pdfium.FPDFText_GetCharBox(self.handle, index, left, right, bottom, top)
         return left.value, bottom.value, right.value, top.value
 
     def _has_ink(self, index: int) -> bool:
@@ -360,7 +360,7 @@ class TextPage:
         return min(right - left, top - bottom) >= MIN_INK * max(x1 - x0, y1 - y0)
 
     def _is_mapped(self, index: int) -> bool:
-        return bool(pdfium.FPDFText_HasUnicodeMapError(self._text, index) != 1)
+        return bool(pdfium.FPDFText_HasUnicodeMapError(self.handle, index) != 1)
 
     def _letter(self, index: int, code: int) -> str:
         if code in _SUBSTITUTES:

@@ -1,0 +1,67 @@
+"""Child side: brings back letters that PDFium takes for the letter before, such as the second f in "off"."""
+
+import itertools
+import math
+from collections.abc import Collection, Mapping
+from ctypes import c_float
+from typing import Any
+
+import pypdfium2.raw as pdfium
+
+from docserver.ocr.pdf.page_objects import bounds, widen
+
+MIN_OVERLAP = 0.5
+"""PDFium compares a letter with the one before if the boxes share half of their width."""
+
+MIN_OFFSET = 0.2
+"""Smallest distance of two letters that stand beside each other, as a share of the font's size. A narrow f takes 0.22.
+A letter that is drawn twice to be bold is at most 0.1 away."""
+
+MAX_WIDTH = 1000.0
+"""Most points by which a letter is made wider. A letter that is there thrice needs ten times its width."""
+
+
+def restore_doubled(texts: Mapping[int, Any], *, read: Collection[int], text: Any) -> bool:
+    """Let PDFium keep the letters that it left out of `text` because the letter before is the same and overlaps it.
+
+    PDFium forgets the scale of the text there. `texts` are the text objects of a page by their addresses, `read` those
+    known to be in `text`. Returns True if there are such letters. They are only in a text that is loaded afterwards.
+    """
+    restored: set[int] = set()
+    pairs = []
+    for (address_before, before), (address, handle) in itertools.pairwise(texts.items()):
+        if address in read or not _are_beside(before, handle) or not _is_empty(handle, text):
+            continue
+        if address_before in restored or not _is_empty(before, text):
+            restored.add(address)
+            pairs.append((before, handle))
+    # PDFium does not take an object for another that is more than twice as wide. The letter before is itself compared
+    # with the one before it.
+    for before, handle in reversed(pairs):
+        left, _, right, _ = bounds(handle)
+        widen(before, by=min(3 * (right - left), MAX_WIDTH))
+    return bool(restored)
+
+
+def _are_beside(before: Any, handle: Any) -> bool:
+    left, bottom, right, top = bounds(before)
+    next_left, next_bottom, next_right, next_top = bounds(handle)
+    shared = min(right, next_right) - max(left, next_left)
+    return (
+        shared >= MIN_OVERLAP * (next_right - next_left) > 0
+        and min(top, next_top) > max(bottom, next_bottom)
+        and math.hypot(next_left - left, next_bottom - bottom) >= MIN_OFFSET * _size(handle)
+    )
+
+
+def _size(handle: Any) -> float:
+    """The size of the object's font in points."""
+    size, matrix = c_float(), pdfium.FS_MATRIX()
+    pdfium.FPDFTextObj_GetFontSize(handle, size)
+    pdfium.FPDFPageObj_GetMatrix(handle, matrix)
+    return size.value * math.hypot(matrix.a, matrix.b)
+
+
+def _is_empty(handle: Any, text: Any) -> bool:
+    """True if the object is not in the page's text. The result of PDFium counts the bytes and a final zero."""
+    return bool(pdfium.FPDFTextObj_GetText(handle, text, None, 0) <= 2)
