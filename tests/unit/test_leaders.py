@@ -44,3 +44,12 @@ def test_other_lines_stay(text: str) -> None:
         ImageDraw.Draw(page).text((100, 340 + 40 * row), text, fill=20, font=ImageFont.truetype("DejaVuSans.ttf", 28))
 
     assert without_leaders(page, stroke_px=STROKE_PX) is None
+
+
+def test_dotted_paper_has_no_leaders() -> None:
+    page = Image.new("L", (1240, 600), 245)
+    for x in range(20, 1240, 30):
+        for y in range(20, 600, 30):
+            ImageDraw.Draw(page).ellipse((x - 2, y - 2, x + 2, y + 2), fill=90)
+
+    assert without_leaders(page, stroke_px=STROKE_PX) is None

@@ -29,12 +29,16 @@ MIN_LEADERS = 3
 MIN_DOTS_IN_STRIP = 5
 """Fewest dots of a leader in one of STRIPS."""
 
+MIN_LETTERS_SHARE = 0.1
+"""Smallest ink of letters, as a share of that of leaders. Dotted paper has none, and short titles have half."""
+
 STRIPS = ((0.45, 0.6), (0.6, 0.75))
 """Parts of the page's width. In one of them, most lines of a table of contents have nothing but their leaders."""
 
 
 def without_leaders(grey: Image.Image, *, stroke_px: float) -> Image.Image | None:
-    """The picture with its leaders painted over in the shade of the paper; None if it has no column of leaders.
+    """The picture with its leaders painted over in the shade of the paper; None if it has no column of leaders, or
+    hardly anything else, as dotted paper.
 
     `grey` has dark letters on light paper, and `stroke_px` is the thickness of their strokes. Where leaders stand in
     several columns, they stay, because they keep the columns apart.
@@ -48,7 +52,10 @@ def without_leaders(grey: Image.Image, *, stroke_px: float) -> Image.Image | Non
     if not columns.size or np.diff(columns).max() > MAX_DISTANCE_DOTS * largest:
         return None
     # Widen the dots, because their edges are soft.
-    mask = Image.fromarray(widened(dots, by=2)).convert("L")
+    wide = widened(dots, by=2)
+    if np.count_nonzero(ink & ~wide) < MIN_LETTERS_SHARE * np.count_nonzero(dots):
+        return None
+    mask = Image.fromarray(wide).convert("L")
     cleaned = grey.copy()
     cleaned.paste(paper_in_full(grey), mask=mask)
     return cleaned
