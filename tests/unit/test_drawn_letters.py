@@ -3,7 +3,7 @@
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from docserver.layout import Block, Line, Paragraph, Rect, Word
+from docserver.layout import Block, Box, Line, Paragraph, Rect, Word
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed
 from docserver.ocr.pdf import drawn_letters
@@ -15,15 +15,15 @@ from tests.support.samples.pictures import picture
 from tests.support.text_layers import whole_layer
 
 
-def recognised(text: str, *, confidence: float = 95.0) -> Attempt:
-    """A reading of a shape."""
-    word = Word(text, (10, 10, 20, 24), confidence)
+def recognised(text: str, *, box: Box = (10, 10, 20, 24), confidence: float = 95.0) -> Attempt:
+    """A reading of a shape, or of a page with this word."""
+    word = Word(text, box, confidence)
     line = Line(word.box, (word,))
     return Attempt(Recognised(text, (Block(word.box, (Paragraph(word.box, (line,)),)),), confidence), 0, "eng")
 
 
-def joined(layer: TextLayer, *read: Attempt) -> Reading:
-    return mixed.join(layer, None, dict(zip(layer.shapes, read, strict=True)), review_below=80)
+def joined(layer: TextLayer, *read: Attempt, whole: Attempt | None = None) -> Reading:
+    return mixed.join(layer, whole, dict(zip(layer.shapes, read, strict=True)), review_below=80)
 
 
 def shape(text: str, *, x: float = 300, y: float = 400) -> Draw:
@@ -55,6 +55,12 @@ def test_letters_that_are_drawn_one_by_one_are_put_together() -> None:
     letters = (shape(letter, x=300 + 6 * number) for number, letter in enumerate("Tax"))
 
     assert len(whole_layer(pdf(both(lines(PROSE), *letters))).shapes) == 1
+
+
+def test_the_point_of_an_amount_in_shapes_belongs_to_it() -> None:
+    amount = both(shape("7"), lambda canvas: canvas.rect(306, 400, 1, 1, stroke=0, fill=1), shape("50", x=309))
+
+    assert len(whole_layer(pdf(both(lines(PROSE), amount))).shapes) == 1
 
 
 def arrow(canvas: Canvas) -> None:
@@ -115,3 +121,30 @@ def test_a_single_shape_that_is_no_letter_is_a_symbol_but_several_may_be_a_word(
     assert reading.text == "\n".join(PROSE)
     assert reading.source is Source.TEXT_LAYER
     assert (reading.confidence, reading.needs_review) == ((100.0, False) if is_sure else (99.0, True))
+
+
+def beside_long_outlines(text: str) -> TextLayer:
+    """A page with a word in shapes that looks like text, and these shapes after it."""
+    word = outlines(["Temperature"], x=200, y=385, width=90)
+    return whole_layer(pdf(both(lines(PROSE), word, shape(text, x=285))))
+
+
+def test_shapes_that_are_read_as_a_part_of_a_longer_word_are_not_read_twice() -> None:
+    layer = beside_long_outlines("7")
+    (place,) = layer.shapes
+    left, top, right, bottom = map(int, place)
+
+    reading = joined(layer, recognised("7"), whole=recognised("Length7", box=(left - 130, top, right + 2, bottom)))
+
+    assert reading.text.split().count("Length7") == 1
+    assert "7" not in reading.text.split()
+
+
+def test_a_single_shape_beside_recognised_words_may_be_a_letter() -> None:
+    layer = beside_long_outlines("7")
+    (place,) = layer.shapes
+    left, top, _, bottom = map(int, place)
+    whole = recognised("Length", box=(left - 130, top, left - 8, bottom))
+
+    assert not joined(layer, recognised("7"), whole=whole).needs_review
+    assert joined(layer, Attempt(NOTHING, 0, "eng"), whole=whole).needs_review

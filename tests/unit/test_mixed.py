@@ -117,6 +117,17 @@ def test_words_of_low_confidence_are_left_out_and_the_page_is_not_sure() -> None
     assert reading.needs_review
 
 
+def test_a_page_with_a_recognised_word_of_low_confidence_is_not_sure() -> None:
+    layer = whole_layer(without_mapping(pdf(prices("320.00", "196.50"))))
+    first = recognised("320.00", x=300, top=600)
+    unclear = recognised("S40.0", x=336, top=600, confidence=55)
+
+    reading = joined(layer, Line(first.box, (*first.words, *unclear.words)), recognised("196.50", x=300, top=586))
+
+    assert "320.00 S40.0" in reading.text
+    assert (reading.confidence, reading.needs_review) == (99.0, True)
+
+
 def test_a_sign_that_recognition_is_not_sure_of_costs_no_word_beside_it() -> None:
     layer = whole_layer(without_mapping(pdf(prices("320.00"))))
     price, dash = recognised("320.00", x=300, top=600, confidence=75), recognised("-", x=340, top=600, confidence=24)

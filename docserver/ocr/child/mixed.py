@@ -18,6 +18,9 @@ MIN_LINE_CONFIDENCE, MIN_LINE_CONFIDENCE_IN_DRAWINGS = 70.0, 85.0
 """Smallest confidence of a line that is taken. What OCR makes of a logo has less, print has 90. The second value is for
 a page with a drawing, such as a map, whose lines look like text."""
 
+MIN_WORD_CONFIDENCE = 60.0
+"""A page with a recognised word of less confidence is not sure. The word is often a part of one, or none."""
+
 MIN_SHAPE_CONFIDENCE = 85.0
 """Smallest confidence of letters that are drawn as shapes. Symbols have less, or are read as signs."""
 
@@ -54,20 +57,23 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
     added: list[list[Word]] = []
     is_complete = len(shapes) < MAX_PLACES
     if layer.patches and attempt:
-        boxes = [word.box for words in in_shapes.values() for word in words]
-        added, is_all = _words_in(layer.patches, attempt, read=boxes, size=size)
+        read = [word.box for words in in_shapes.values() for word in words]
+        added, is_all = _words_in(layer.patches, attempt, read=read, size=size)
         is_complete &= is_all
     turns = [attempt.rotation // 90 if attempt else 0] * len(added)
     for place, words in in_shapes.items():
-        if any(is_in(place, word.box) for line in added for word in line):
+        boxes = [word.box for line in added for word in line]
+        if any(is_in(place, box) or is_in(box, place) for box in boxes):
             continue
         if words:
             added.append(words)
             turns.append(0)
-        # A single shape that is not read as a letter is a symbol.
-        is_complete &= bool(words) or _is_single(place)
+        elif not _is_single(place) or any(_is_beside(place, box) for box in boxes):
+            # Any other shape that is not read as a letter is a symbol.
+            is_complete = False
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
+    is_complete &= all(word.confidence >= MIN_WORD_CONFIDENCE for words in added for word in words)
     placement = layer.placement()
     for words, turned in zip(added, turns, strict=True):
         placement.add_recognised(words, turns=turned)
@@ -95,9 +101,10 @@ def _letters_in(place: Rect, attempt: Attempt) -> list[Word]:
     """The words that were read for certain of a shape in this place."""
     left, top, _, _ = _box_around(place)
     words = [
-        Word(word.text, (x0 + left, y0 + top, x1 + left, y1 + top), word.confidence)
+        Word(word.text, box, word.confidence)
         for word in words_of(attempt.recognised.blocks)
         for x0, y0, x1, y1 in [word.box]
+        if is_in(place, box := (x0 + left, y0 + top, x1 + left, y1 + top))
     ]
     is_certain = confidence_of(words) >= MIN_SHAPE_CONFIDENCE and any(map(str.isalnum, _text(words)))
     return words if is_certain else []
@@ -112,6 +119,12 @@ def _box_around(place: Rect) -> Box:
 def _is_single(place: Rect) -> bool:
     left, top, right, bottom = place
     return (right - left) <= MAX_SINGLE_LENGTH * (bottom - top) and (bottom - top) <= MAX_SINGLE_HEIGHT * (right - left)
+
+
+def _is_beside(place: Rect, box: Box) -> bool:
+    """True if a letter in this place may be in the same line as a word with this box."""
+    reach = max(place[2] - place[0], place[3] - place[1])
+    return all(box[low] <= place[low + 2] + reach and place[low] <= box[low + 2] + reach for low in (0, 1))
 
 
 def _words_in(

@@ -1,5 +1,6 @@
 """Child side: finds letters and short words that a PDF page draws as shapes. Does not read them."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from ctypes import c_int
@@ -32,6 +33,10 @@ MIN_REPEATS, MAX_KINDS = 3, 2
 MAX_GAP = 0.3
 """Widest gap between two letters of a word, as a share of their height."""
 
+MAX_PLAIN_SIDE = 1.2
+"""Longest side of a rectangle or circle that may belong to a word, such as an l, an o or a point, as a multiple of the
+longest side of a letter of the word."""
+
 MAX_SHAPES = 300
 """Most shapes that are put together to words. A page with more has long words too, which look like text."""
 
@@ -53,11 +58,16 @@ def drawn_letters(paths: Sequence[Path], *, words: Sequence[Rect], to_pixels: Po
     """
     if len(paths) > MAX_PATHS:
         return []
-    shapes = list(_shapes(paths))
+    shapes = list(_outlines(paths))
     kinds = Counter(shape.kind for shape in shapes)
     if len(kinds) <= MAX_KINDS:
         shapes = [shape for shape in shapes if kinds[shape.kind] < MIN_REPEATS]
-    places = filter(_is_short_word, _together([shape.rect for shape in shapes[:MAX_SHAPES]]))
+    letters = [shape.rect for shape in shapes[:MAX_SHAPES]]
+    places = [
+        place
+        for place in _together([*letters, *_plain_shapes(paths, letters)])
+        if _is_short_word(place) and any(_has_middle(place, letter) for letter in letters)
+    ]
     rects = [
         rect
         for rect in map(to_pixels.rect, places)
@@ -66,8 +76,8 @@ def drawn_letters(paths: Sequence[Path], *, words: Sequence[Rect], to_pixels: Po
     return rects[:MAX_PLACES]
 
 
-def _shapes(paths: Iterable[Path]) -> Iterator[_Shape]:
-    """The paths that look like the outline of a letter or a short word."""
+def _outlines(paths: Iterable[Path]) -> Iterator[_Shape]:
+    """The paths that look like the outline of a letter or a short word, and like nothing else."""
     for path in paths:
         segments = pdfium.FPDFPath_CountSegments(path.handle)
         if segments < MIN_SEGMENTS:
@@ -75,6 +85,21 @@ def _shapes(paths: Iterable[Path]) -> Iterator[_Shape]:
         left, bottom, right, top = rect = path.bounds
         if _is_short_word(rect) and _is_outline(path, segments):
             yield _Shape(rect, (segments, round(right - left), round(top - bottom)))
+
+
+def _plain_shapes(paths: Iterable[Path], letters: Sequence[Rect]) -> list[Rect]:
+    """Filled rectangles, circles and the like, MAX_SHAPES at most, that are close enough to letters to be some too."""
+    if not letters:
+        return []
+    longest = MAX_PLAIN_SIDE * max(map(_length, letters))
+    rects = (path.bounds for path in paths if _is_filled(path))
+    small = (rect for rect in rects if _length(rect) <= longest and rect not in letters)
+    return list(itertools.islice(small, MAX_SHAPES))
+
+
+def _length(rect: Rect) -> float:
+    left, bottom, right, top = rect
+    return max(right - left, top - bottom)
 
 
 def _is_short_word(rect: Rect) -> bool:
@@ -85,9 +110,7 @@ def _is_short_word(rect: Rect) -> bool:
 
 def _is_outline(path: Path, segments: int) -> bool:
     """True if the path is filled, and is no circle, no rounded rectangle and no frame of rectangles."""
-    fill, stroke = c_int(), c_int()
-    pdfium.FPDFPath_GetDrawMode(path.handle, fill, stroke)
-    if fill.value == pdfium.FPDF_FILLMODE_NONE:
+    if not _is_filled(path):
         return False
     kinds = Counter(
         pdfium.FPDFPathSegment_GetType(pdfium.FPDFPath_GetPathSegment(path.handle, index)) for index in range(segments)
@@ -99,6 +122,12 @@ def _is_outline(path: Path, segments: int) -> bool:
         return segments != RECTANGLE * parts or parts > MIN_SEGMENTS
     # PDFium counts three segments for each curve.
     return curves > 3 * CORNERS * parts or lines > CORNERS * parts
+
+
+def _is_filled(path: Path) -> bool:
+    fill, stroke = c_int(), c_int()
+    pdfium.FPDFPath_GetDrawMode(path.handle, fill, stroke)
+    return bool(fill.value != pdfium.FPDF_FILLMODE_NONE)
 
 
 def _together(rects: Iterable[Rect]) -> list[Rect]:
