@@ -1,4 +1,7 @@
-"""Child side: finds letters that a font's mapping calls spaces, or nothing, though they are drawn."""
+"""Child side: finds letters that a font's mapping calls soft hyphens, or nothing, though they are drawn.
+
+Letters that it calls spaces are in no word, so what is drawn of them shows in `unexplained_ink`.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -10,8 +13,8 @@ SOFT_HYPHEN = 0xAD
 MIN_HYPHEN_SLENDERNESS = 1.5
 """A hyphen is at least this many times as long as high."""
 
-_BLANKS = frozenset((0x20, 0xA0, SOFT_HYPHEN, *range(0x2000, 0x2010), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF))
-"""Codes of spaces and of characters without a width."""
+_BLANKS = frozenset((SOFT_HYPHEN, *range(0x200B, 0x2010), *range(0x2060, 0x2065), 0xFEFF))
+"""Codes of characters that are part of a word, and without a width."""
 
 
 class DrawnText(Protocol):

@@ -61,9 +61,11 @@ MAX_GUTTERS = 50
 """Most gutters that are tried in one region. A table has fewer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PlacedWord:
-    """A word with its place on an image that is turned so that the word is upright. Pixels; y grows downwards."""
+    """A word with its place on an image that is turned so that the word is upright. Pixels; y grows downwards. Not
+    frozen, to save time.
+    """
 
     text: str
     x0: float

@@ -62,9 +62,9 @@ class Seen(Enum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Candidate:
-    """A word of the text layer that may be visible."""
+    """A word of the text layer that may be visible. It is not frozen, since that would take a millisecond a page."""
 
     text: str
     rect: Rect

@@ -54,9 +54,9 @@ FEW_LETTERS = 40
 """A page with fewer letters is read from its picture if what else looks like text takes up more room than they do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OwnWord:
-    """A word of the text layer, with its place on the page's image in pixels."""
+    """A word of the text layer, with its place on the page's image in pixels. Not frozen, to save time."""
 
     pdf_word: PdfWord
     rect: Rect

@@ -268,14 +268,15 @@ class TextPage:
 
         In a word that is not upright, what each text object draws is a part, since PDFium may mix up the objects.
         """
+        whole = self._word(letters, first=first, end=end, on_baseline=first)
         # Within one text object, all letters are on one baseline. These checks save looking at every letter.
-        address = self._address(first)
-        has_parts = len(letters) == end - first and address != self._address(end - 1)
-        if has_parts and self._orientation_at(first, address).is_turned and not is_right_to_left(letters):
+        if whole.objects < 2 or len(letters) != end - first:
+            yield whole
+        elif self.orientation(whole).is_turned and not whole.right_to_left:
             for run in self._runs(first, end):
                 start = first + run.place
                 yield self._word(letters[run.place : run.end], first=start, end=first + run.end, on_baseline=start)
-        elif has_parts and (_DIGIT.search(letters) or self._leaves_line(first, end - 1)):
+        elif _DIGIT.search(letters) or self._leaves_line(whole):
             for line in lines_of(self._runs(first, end)):
                 on_baseline = first + max(line, key=lambda run: run.size).place
                 starts = [
@@ -290,12 +291,12 @@ class TextPage:
                     part = letters[start:stop]
                     yield self._word(part, first=first + start, end=first + stop, on_baseline=on_baseline)
         else:
-            yield self._word(letters, first=first, end=end, on_baseline=first)
+            yield whole
 
-    def _leaves_line(self, first: int, last: int) -> bool:
-        """True if the last of these characters may be in another line than the first."""
-        orientation = self._orientation_at(first, self._address(first))
-        (x0, y0), (x1, y1) = self.begin(first), self.begin(last)
+    def _leaves_line(self, word: PdfWord) -> bool:
+        """True if the last character of the word may be in another line than the first."""
+        orientation = self.orientation(word)
+        (x0, y0), (x1, y1) = self.begin(word.first), self.last_origin(word)
         return abs(x1 - x0 if orientation.turns % 2 else y1 - y0) > MIN_LINE_DISTANCE / 2 * orientation.height
 
     def _runs(self, first: int, end: int) -> Iterator[Run]:
