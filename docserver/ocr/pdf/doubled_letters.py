@@ -17,8 +17,12 @@ MIN_OFFSET = 0.2
 """Smallest distance of two letters that stand beside each other, as a share of the font's size. A narrow f takes 0.22.
 A letter that is drawn twice to be bold is at most 0.1 away."""
 
+WIDTH = 2.2
+"""Width of a letter that PDFium does not take the next one for, as a multiple of the width of that. It takes no letter
+for one that is more than twice as wide. One that is far wider is compared with other letters of its word."""
+
 MAX_WIDTH = 1000.0
-"""Most points by which a letter is made wider. A letter that is there thrice needs ten times its width."""
+"""Most points by which a letter is made wider. Each letter of a row is wider than all that follow."""
 
 
 def restore_doubled(texts: Mapping[int, Any], *, read: Collection[int], text: Any) -> bool:
@@ -35,11 +39,9 @@ def restore_doubled(texts: Mapping[int, Any], *, read: Collection[int], text: An
         if address_before in restored or not _is_empty(before, text):
             restored.add(address)
             pairs.append((before, handle))
-    # PDFium does not take an object for another that is more than twice as wide. The letter before is itself compared
-    # with the one before it.
+    # The last first, because the letter before is itself compared with the one before it.
     for before, handle in reversed(pairs):
-        left, _, right, _ = bounds(handle)
-        widen(before, by=min(3 * (right - left), MAX_WIDTH))
+        widen(before, by=min(WIDTH * _width(handle) - _width(before), MAX_WIDTH))
     return bool(restored)
 
 
@@ -52,6 +54,11 @@ def _are_beside(before: Any, handle: Any) -> bool:
         and min(top, next_top) > max(bottom, next_bottom)
         and math.hypot(next_left - left, next_bottom - bottom) >= MIN_OFFSET * _size(handle)
     )
+
+
+def _width(handle: Any) -> float:
+    left, _, right, _ = bounds(handle)
+    return right - left
 
 
 def _size(handle: Any) -> float:
