@@ -246,3 +246,35 @@ def test_a_page_is_not_turned_for_three_letters() -> None:
     attempt = PageReader(Picture(image, None), Turned(), turning=True).read("eng")
 
     assert (attempt.recognised.text, attempt.rotation) == ("-12.5", 0)
+
+
+def column_of_dots() -> Image.Image:
+    """A column that looks like a line of text on its side."""
+    image = sheet()
+    for top in range(140, 440, 50):
+        ImageDraw.Draw(image).ellipse((100, top, 118, top + 18), fill=0)
+    return image
+
+
+@pytest.mark.parametrize(
+    "answer", [pytest.param(NOTHING, id="nothing"), pytest.param(read(("......", 90.0)), id="dots")]
+)
+def test_a_page_without_letters_is_not_turned(answer: Recognised) -> None:
+    tesseract = FakeTesseract(answer)
+
+    attempt = attempt_on(column_of_dots(), tesseract)
+
+    assert (attempt.recognised.text, attempt.rotation) == (answer.text, 0)
+    width, height = tesseract.pictures[0]
+    assert width > height
+
+
+def test_a_page_that_looks_turned_is_read_as_it_lies_if_that_gives_more() -> None:
+    class Upright:
+        def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+            del dpi, languages, layout
+            return read(("A4", 90.0)) if picture.height > picture.width else read(("vv", 70.0))
+
+    attempt = PageReader(Picture(column_of_dots(), None), Upright(), turning=True).read("eng")
+
+    assert (attempt.recognised.text, attempt.rotation) == ("A4", 0)

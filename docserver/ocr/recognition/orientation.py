@@ -1,6 +1,6 @@
 """Child side: the orientation of a page: which turns to try, and whether the recognised text is upright."""
 
-from docserver.layout import lines_of
+from docserver.layout import lines_of, words_of
 from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, straightened
@@ -74,7 +74,9 @@ def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAn
 
 def is_worth_turning(recognised: Recognised) -> bool:
     """True if a text that was read in another direction is evidence that the page lies in this direction."""
-    return recognised.weight >= MIN_TURNED_WEIGHT
+    words = words_of(recognised.blocks)
+    weight = sum(word.confidence * sum(map(str.isalnum, word.text)) for word in words)
+    return weight >= MIN_TURNED_WEIGHT
 
 
 def runs_downwards(recognised: Recognised) -> bool:

@@ -89,7 +89,9 @@ class PageReader:
             attempt = self._best_attempt(self._analysis, languages)
         if is_nonsense(attempt.recognised):
             attempt = _nothing(languages)
-        return attempt if self._turning else replace(attempt, rotation=0)
+        # Without letters, nothing shows how the page lies: a column of dots looks like a line on its side.
+        has_direction = self._turning and any(map(str.isalnum, attempt.recognised.text))
+        return attempt if has_direction else replace(attempt, rotation=0)
 
     def read_in_detected_language(self, detector: LanguageDetector) -> Attempt:
         """Read the page with the model for its language.
@@ -143,7 +145,7 @@ class PageReader:
             if not (shows_text(best.recognised) or self._shows_text(variant, analysis, languages)):
                 continue
             another = self._attempt(variant, analysis=analysis, languages=languages)
-            if another.rotation == best.rotation or is_worth_turning(another.recognised):
+            if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
                 best = _better(best, another)
         return best
 
