@@ -1,5 +1,6 @@
 """Which text layers are trusted, what is read of them, and where its words stand."""
 
+import math
 import random
 import time
 from contextlib import suppress
@@ -543,6 +544,29 @@ def test_slanted_lines_are_read_along_their_slant(degrees: int) -> None:
                 canvas.drawString(-150 + 80 * column, -50 - 14 * row, cell)
 
     assert layer(pdf(slanted)).text.split() == " ".join([*PROSE, *rows]).split()
+
+
+@pytest.mark.parametrize("waves", [0.2, 0.5])
+def test_words_along_bent_lines_stay_together(waves: float) -> None:
+    names = ["Great Ouse River", "Lower Mill Lane", "Old Roman Road"]
+
+    def on_map(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        for row, name in enumerate(names):
+            x, y = 80.0 + 20 * row, 560.0 - 100 * row
+            for letter in name:
+                slant = waves * math.sin(x / 40)
+                canvas.saveState()
+                canvas.translate(x, y)
+                canvas.rotate(math.degrees(slant))
+                canvas.drawString(0, 0, letter)
+                canvas.restoreState()
+                width = canvas.stringWidth(letter)
+                x, y = x + width * math.cos(slant), y + width * math.sin(slant)
+
+    text = " ".join(layer(pdf(on_map)).text.split())
+
+    assert all(name in text for name in names), text
 
 
 def test_a_stamp_across_a_page_is_read_after_its_lines() -> None:

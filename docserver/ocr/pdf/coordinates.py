@@ -107,15 +107,21 @@ def ends_of_slanted(rect: Rect, baseline: Point, *, size: float, direction: floa
     return middle - half, middle + half, baseline[0] * sin + baseline[1] * cos
 
 
+def point_along(rect: Rect, distance: float, *, direction: float) -> Point:
+    """The point at this distance from the middle of a rectangle, in a direction in degrees counterclockwise."""
+    left, top, right, bottom = rect
+    radians = math.radians(direction)
+    return (left + right) / 2 + distance * math.cos(radians), (top + bottom) / 2 - distance * math.sin(radians)
+
+
 def squares_along_slanted(rect: Rect, *, size: float, direction: float) -> Iterator[Rect]:
     """Squares that cover a slanted word. Its own rectangle also covers much that is beside the word."""
     cos, sin = math.cos(math.radians(direction)), math.sin(math.radians(direction))
-    left, top, right, bottom = rect
     length = _length(rect, size=size, cos=cos, sin=sin)
     count = math.ceil(length / size)
     for number in range(count):
         along = length * ((number + 0.5) / count - 0.5)
-        x, y = (left + right) / 2 + along * cos, (top + bottom) / 2 - along * sin
+        x, y = point_along(rect, along, direction=direction)
         yield x - size / 2, y - size / 2, x + size / 2, y + size / 2
 
 

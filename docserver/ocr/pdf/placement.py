@@ -1,11 +1,13 @@
 """Child side: makes blocks in reading order of words that stand on a page's image in one or several directions."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from statistics import median
+from typing import NamedTuple
 
 from docserver.layout import EXACT, Block, Box, Line, Paragraph, Rect, Word
-from docserver.ocr.pdf.coordinates import Point, TurnedImage, ends_of_slanted, whole_pixels
+from docserver.ocr.pdf.coordinates import Point, TurnedImage, ends_of_slanted, point_along, whole_pixels
 from docserver.ocr.pdf.reading_order import OrderedBlock, PlacedWord, order_words
 from docserver.ocr.pdf.text_words import LETTER_HEIGHT
 from docserver.typography import rise, runs_right_to_left, sink
@@ -13,8 +15,32 @@ from docserver.typography import rise, runs_right_to_left, sink
 MAX_RECOGNISED_CONFIDENCE = 99.0
 """Most confidence of a word that was recognised on a page with exact words, so that the two can be told apart."""
 
+MAX_BEND = 40.0
+"""Largest difference of the directions of successive words of a bent line, such as a name on a map, in degrees."""
+
 MAX_SLANT_DIFFERENCE = 0.5
 """Largest difference of the directions of two slanted words that are put in order together, in degrees."""
+
+
+class _Last(NamedTuple):
+    """The exact word that was added last."""
+
+    word: PlacedWord
+    rect: Rect
+    """On the image as it lies."""
+    direction: float
+    line: float
+    """The direction in which its line began."""
+
+    def gap_before(self, rect: Rect, *, length: float, size: float, direction: float) -> float | None:
+        """The space between this word and one that goes on with the same line, which is bent; None if it does not."""
+        if direction == self.direction == self.line or abs((direction - self.direction + 180) % 360 - 180) > MAX_BEND:
+            return None
+        gap = math.dist(
+            point_along(self.rect, (self.word.x1 - self.word.x0) / 2, direction=self.direction),
+            point_along(rect, -length / 2, direction=direction),
+        )
+        return gap if gap <= size else None
 
 
 class PagePlacement:
@@ -24,21 +50,29 @@ class PagePlacement:
         self._size = width, height
         self._images = {90.0 * turns: TurnedImage(turns, width=width, height=height) for turns in range(4)}
         self._words: dict[float, list[PlacedWord]] = {}
+        self._last: _Last | None = None
 
     def add(
         self, text: str, rect: Rect, *, baseline: Point, size: float, right_to_left: bool, direction: float
     ) -> None:
         """Add an exact word. `rect`, `baseline` and `size` are in pixels of the image as it lies."""
         size = max(size, 1.0)
+        line = direction
         if image := self._images.get(direction):
             x0, _, x1, _ = image.turn(rect)
             _, y = image.turn_point(baseline)
         else:
-            direction = self._like(direction)
-            x0, x1, y = ends_of_slanted(rect, baseline, size=size, direction=direction)
+            line = self._like(direction)
+            x0, x1, y = ends_of_slanted(rect, baseline, size=size, direction=line)
+        last = self._last
+        if last and (gap := last.gap_before(rect, length=x1 - x0, size=size, direction=direction)) is not None:
+            # Go on as if the line were straight.
+            line, y = last.line, last.word.baseline
+            x0, x1 = last.word.x1 + gap, last.word.x1 + gap + x1 - x0
         box = whole_pixels(rect, *self._size)
         placed = PlacedWord(text=text, x0=x0, x1=x1, baseline=y, size=size, right_to_left=right_to_left, box=box)
-        self._words.setdefault(direction, []).append(placed)
+        self._words.setdefault(line, []).append(placed)
+        self._last = _Last(placed, rect, direction, line)
 
     def add_recognised(self, words: Sequence[Word], *, turns: int) -> None:
         """Add words that were recognised in one line."""
