@@ -5,7 +5,7 @@ from typing import Any
 
 from fontTools.pens.reportLabPen import ReportLabPen
 from fontTools.ttLib import TTFont
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from bench import texts
 from bench.silence.sheet import EMBEDDED, LEFT, Sheet, file_of
@@ -140,8 +140,29 @@ def picture_of(text: str, *, size: int = 40) -> Image.Image:
 
 def scanned_stamp(sheet: Sheet) -> None:
     """A scanned stamp."""
-    text = f"RECEIVED {texts.date(sheet.chance)}"
-    shown = picture_of(text)
+    text = _stamp_text(sheet)
+    _stamp(sheet, text, picture_of(text))
+
+
+def pale_stamp(sheet: Sheet) -> None:
+    """A stamp in a grey or yellow that is hardly darker than the paper."""
+    text = _stamp_text(sheet)
+    ink = sheet.chance.choice(((200, 200, 200), (225, 225, 225), (240, 220, 120)))
+    _stamp(sheet, text, ImageOps.colorize(picture_of(text).convert("L"), ink, "white", blackpoint=30))
+
+
+def blurred_stamp(sheet: Sheet) -> None:
+    """A scanned red stamp out of focus."""
+    text = _stamp_text(sheet)
+    shown = ImageOps.colorize(picture_of(text).convert("L"), (180, 20, 20), "white", blackpoint=30)
+    _stamp(sheet, text, shown.filter(ImageFilter.GaussianBlur(sheet.chance.uniform(2, 3.5))))
+
+
+def _stamp_text(sheet: Sheet) -> str:
+    return f"RECEIVED {texts.date(sheet.chance)}"
+
+
+def _stamp(sheet: Sheet, text: str, shown: Image.Image) -> None:
     y, scale = sheet.down(50), 0.28
     x = LEFT + sheet.chance.uniform(0, 200)
     sheet.picture(shown, x, y, width=shown.width * scale, height=shown.height * scale)
@@ -189,6 +210,8 @@ TRICKS = (
     outlined_on_dark,
     map_labels,
     scanned_stamp,
+    pale_stamp,
+    blurred_stamp,
     scanned_paragraph,
     picture_in_line,
     inline_picture,

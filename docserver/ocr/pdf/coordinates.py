@@ -151,3 +151,8 @@ def _map_rect(matrix: PdfMatrix, rect: Rect) -> Rect:
     if y0 > y1:
         y0, y1 = y1, y0
     return x0, y0, x1, y1
+
+
+def scaled(rect: Rect, scale: float) -> Rect:
+    left, top, right, bottom = rect
+    return left * scale, top * scale, right * scale, bottom * scale

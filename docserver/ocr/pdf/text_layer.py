@@ -18,7 +18,7 @@ from docserver.model import Reading, Source
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.comb_fields import comb_fields, joined
-from docserver.ocr.pdf.coordinates import Point, PointsToPixels, squares_along_slanted
+from docserver.ocr.pdf.coordinates import Point, PointsToPixels, scaled, squares_along_slanted
 from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.drawn_letters import drawn_letters
@@ -193,7 +193,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     exact, patches = _exact_and_unread(
         list(_joined_pieces(shown)),
         unseen=[*(word.rect for word in partly), *map(to_pixels.rect, undrawn)],
-        unexplained=[_scaled(place, width / whole.width) for place in unexplained],
+        unexplained=[scaled(place, width / whole.width) for place in unexplained],
         whole=whole,
         objects=objects,
         to_pixels=to_pixels,
@@ -248,7 +248,7 @@ def _candidates(words: Sequence[OwnWord], *, to_pixels: PointsToPixels, scale: f
     return [
         Candidate(
             text=word.pdf_word.text,
-            rect=_scaled(word.rect, scale),
+            rect=scaled(word.rect, scale),
             height=word.orientation.height * to_pixels.pixels_per_point * scale,
             address=word.pdf_word.address,
             has_glyphs=word.pdf_word.has_glyphs,
@@ -326,8 +326,3 @@ def _require_usable(words: Sequence[OwnWord]) -> None:
         raise TextLayerRejected("vertical text")
     if not is_language(word.pdf_word.text for word in exact):
         raise TextLayerRejected("no language")
-
-
-def _scaled(rect: Rect, scale: float) -> Rect:
-    left, top, right, bottom = rect
-    return left * scale, top * scale, right * scale, bottom * scale

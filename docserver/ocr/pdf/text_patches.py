@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from docserver.layout import Box, Rect
+from docserver.ocr.pdf.coordinates import scaled
+from docserver.ocr.pdf.drawn_pictures import is_photograph, with_clear_pictures
 
 EDGE_CONTRAST = 30
 """Smallest contrast between two neighbouring pixels at an edge, in grey levels. Even thin grey letters of eight points
@@ -54,16 +56,6 @@ MAX_STRAIGHT_SHARE = 0.7
 MAX_SHORT_WORDS = 50
 """Most places that are examined for short words. A page with more is a drawing with symbols."""
 
-MIN_BACKGROUND_SHARE = 0.35
-"""Smallest share of an image that has about the same grey level, its background. Paper, print and charts have more,
-photographs have less."""
-
-BACKGROUND_SPREAD = 12
-"""Grey levels by which the background of an image may be lighter or darker, as that of paper is."""
-
-MAX_PHOTOGRAPH_SHARE = 0.5
-"""Largest share of the page that a photograph may cover. A larger one may be a photograph of a page of text."""
-
 MIN_COVERED_SHARE = 0.2
 """Smallest share of a recognised word's cells that look like text. A word may only touch some of its cells."""
 
@@ -107,13 +99,16 @@ class TextPatches:
         """
         cell = CELL * width / drawn.width
         words = tuple(words)
-        cells = _text_cells(drawn)
+        scale = cell / CELL
+        pictures = [scaled(image, 1 / scale) for image in images]
+        clear = with_clear_pictures(drawn, pictures)
+        cells = _text_cells(clear)
         _clear(cells, words, cell)
-        for image in images:
-            if _is_photograph(drawn, image, scale=CELL / cell):
-                _fill(cells, image, cell, BLACK)
-        short = _short_words(cells, drawn, words=words, scale=cell / CELL)
-        unread = (*unread, *short, *_large_words(cells, drawn, scale=cell / CELL))
+        for picture in pictures:
+            if is_photograph(drawn, picture):
+                _fill(cells, picture, CELL, BLACK)
+        short = _short_words(cells, clear, words=words, scale=scale)
+        unread = (*unread, *short, *_large_words(cells, clear, scale=scale))
         cells = _runs(cells, MIN_RUN)
         for word in unread:
             _fill(cells, word, cell, WHITE)
@@ -239,18 +234,6 @@ def _clear(cells: Image.Image, words: Iterable[Rect], cell: float) -> None:
         # Add half a cell on each side, because letters may exceed their boxes, and boxes do not end at cells.
         sides = (left / cell - 0.5, top / cell - 0.5, right / cell + 0.5, bottom / cell + 0.5)
         draw.rectangle(tuple(map(int, sides)), fill=0)
-
-
-def _is_photograph(drawn: Image.Image, rect: Rect, *, scale: float) -> bool:
-    left, top, right, bottom = (int(side * scale) for side in rect)
-    left, top, right, bottom = max(0, left), max(0, top), min(drawn.width, right + 1), min(drawn.height, bottom + 1)
-    size = (right - left) * (bottom - top)
-    if left >= right or top >= bottom or size > MAX_PHOTOGRAPH_SHARE * drawn.width * drawn.height:
-        return False
-    levels = drawn.crop((left, top, right, bottom)).histogram()
-    background = _most_frequent(levels)
-    near_background = sum(levels[max(0, background - BACKGROUND_SPREAD) : background + BACKGROUND_SPREAD + 1])
-    return near_background < MIN_BACKGROUND_SHARE * size
 
 
 def _short_words(cells: Image.Image, drawn: Image.Image, *, words: Iterable[Rect], scale: float) -> list[Rect]:
