@@ -174,6 +174,37 @@ def test_webp_in_strips_is_decoded(tmp_path: Path) -> None:
     assert_shows(decoded(file.save(tmp_path / "a.tif")), rgb())
 
 
+@pytest.mark.parametrize(
+    ("across", "down", "tags"),
+    [
+        *((across, down, {530: [across, down]}) for across, down in [(1, 1), (2, 1), (2, 2), (4, 2), (1, 2), (4, 4)]),
+        # What holds where the tag is left out, though some programs leave it out where no pixels share colours.
+        (2, 2, {}),
+        (1, 1, {}),
+    ],
+)
+def test_colours_that_several_uncompressed_pixels_share_are_decoded(
+    across: int, down: int, tags: Tags, tmp_path: Path
+) -> None:
+    pixels = np.ones((HEIGHT, WIDTH, 3))
+    pixels[8:16, 8:16] = (1, 0, 0)
+    picture = Image.fromarray((pixels * 255).astype(np.uint8)).convert("YCbCr")
+    blocks = np.asarray(picture).reshape(HEIGHT // down, down, WIDTH // across, across, 3).swapaxes(1, 2)
+    blocks = blocks.reshape(-1, down * across, 3)
+    data = np.concatenate([blocks[..., 0], blocks[:, 0, 1:]], axis=1).tobytes()
+    image = decoded(one_strip(data, {258: [8] * 3, 262: 6, 277: 3, **tags}).save(tmp_path / "x.tif"))
+    assert_shows(image, pixels, off_by=3)
+
+
+def test_colours_in_uncompressed_planes_are_decoded(tmp_path: Path) -> None:
+    picture = Image.fromarray((rgb() * 255).astype(np.uint8)).convert("YCbCr")
+    file = TiffFile()
+    offsets, sizes = file.segments([band.tobytes() for band in picture.split()])
+    tags: Tags = {258: [8] * 3, 259: 1, 262: 6, 273: offsets, 277: 3, 279: sizes, 284: 2, 530: [1, 1]}
+    file.directory({256: WIDTH, 257: HEIGHT, **tags})
+    assert_shows(decoded(file.save(tmp_path / "x.tif")), rgb(), off_by=3)
+
+
 def test_twelve_bits_are_turned_as_the_file_says_and_keep_their_resolution(tmp_path: Path) -> None:
     data = packed((np.rot90(grey()) * 4095).astype(np.uint64), bits=12, order="<")
     file = one_strip(data, {256: HEIGHT, 257: WIDTH, 258: 12, 274: 6, 296: 2})
@@ -202,6 +233,15 @@ def test_a_sound_tiff_of_another_kind_is_refused_with_the_reason(tags: Tags, rea
 
     assert code is DocumentErrorCode.UNSUPPORTED
     assert reason in message
+
+
+def test_a_large_tiff_that_pillow_cannot_open_is_refused_with_its_compression(tmp_path: Path) -> None:
+    file = TiffFile(">", big=True)
+    file.picture(grey() * 255, {259: 7})
+    assert failure(file.save(tmp_path / "x.tif")) == (
+        DocumentErrorCode.UNSUPPORTED,
+        "TIFFs of this kind cannot be read: grey, 1 x 8 bits, JPEG.",
+    )
 
 
 @pytest.mark.parametrize(

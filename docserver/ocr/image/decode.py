@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import pi_heif
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
@@ -129,6 +129,8 @@ def _decode_directory(directories: Directories, offset: int, source: str, *, max
     check_size(layout.width, layout.height, max_pixels=max_pixels)
     # Pillow does not know BigTIFFs whose highest byte comes first.
     if layout.is_for_pillow and not (directories.big and layout.byte_order == ">"):
+        # Pillow reads uncompressed pages without libtiff otherwise, and does not know subsampled ones.
+        TiffImagePlugin.READ_LIBTIFF = layout.is_subsampled
         with directories.starting_at(offset, source) as at_page:
             try:
                 opened = Image.open(at_page, formats=PILLOW_FORMATS[TIFF])

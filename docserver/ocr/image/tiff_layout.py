@@ -60,7 +60,7 @@ PHOTOMETRIC_NAMES: Mapping[int, str] = MappingProxyType(
     }
 )
 
-WHITE_IS_ZERO, PALETTE, CMYK, CIELAB = 0, 3, 5, 8
+WHITE_IS_ZERO, PALETTE, CMYK, YCBCR, CIELAB = 0, 3, 5, 6, 8
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA = 1, 2
 NO_PREDICTOR, HORIZONTAL, FLOATING_POINT = 1, 2, 3
@@ -157,7 +157,21 @@ class Layout:
             simple = self.sample_format == UNSIGNED and not self.planar and len(self.extra) == 0
             if simple and self.channels == CHANNELS.get(self.photometric, self.channels):
                 return True
-        return self.photometric not in CHANNELS or self.compression not in {*BYTE_CODECS, *PICTURE_CODECS}
+        return not self.has_plain_samples
+
+    @property
+    def has_plain_samples(self) -> bool:
+        """True if its colours and its compression are of those that `tiff_samples` knows."""
+        return self.photometric in CHANNELS and self.compression in {*BYTE_CODECS, *PICTURE_CODECS}
+
+    @property
+    def is_subsampled(self) -> bool:
+        """True if an uncompressed page in YCbCr has fewer samples of colour than of brightness, or has them in planes.
+
+        The size of the data says it, since files leave out or misstate the tag for it.
+        """
+        whole = self.segment_width * self.segment_height * self.channels
+        return self.photometric == YCBCR and self.compression == UNCOMPRESSED and max(self.sizes, default=0) < whole
 
     @property
     def channels_together(self) -> int:

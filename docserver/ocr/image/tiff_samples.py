@@ -82,7 +82,8 @@ def _is_known(layout: Layout) -> bool:
     }
     predictors = {NO_PREDICTOR: True, HORIZONTAL: whole_bytes, FLOATING_POINT: layout.sample_format == FLOAT}
     return (
-        samples.get(layout.sample_format, False)
+        layout.has_plain_samples
+        and samples.get(layout.sample_format, False)
         and predictors.get(layout.predictor, False)
         and CHANNELS[layout.photometric] <= layout.channels <= MAX_CHANNELS
         and (
