@@ -63,6 +63,12 @@ def test_the_point_of_an_amount_in_shapes_belongs_to_it() -> None:
     assert len(whole_layer(pdf(both(lines(PROSE), amount))).shapes) == 1
 
 
+def test_equal_words_are_no_markers() -> None:
+    words = (shape("EUR", y=400 - 20 * number) for number in range(4))
+
+    assert len(whole_layer(pdf(both(lines(PROSE), *words))).shapes) == 4
+
+
 def arrow(canvas: Canvas) -> None:
     path = canvas.beginPath()
     path.moveTo(300, 380)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.pdf.drawn_letters import MAX_PLACES
+from docserver.ocr.pdf.drawn_letters import MAX_PLACES, is_single
 from docserver.ocr.pdf.placement import text_of
 from docserver.ocr.pdf.text_layer import TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches, is_in
@@ -26,9 +26,6 @@ MIN_SHAPE_CONFIDENCE = 85.0
 
 SHAPE_MARGIN = 0.8
 """Room around a shape that is read with it, as a share of its shorter side."""
-
-MAX_SINGLE_LENGTH, MAX_SINGLE_HEIGHT = 1.6, 1.6
-"""Largest length of a single letter or symbol as a multiple of its height, and the reverse."""
 
 DRAWING_FROM = 0.008
 """If OCR leaves patches of more than this share of the page's area unread, the page has a drawing. One and a half lines
@@ -68,7 +65,7 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
         if words:
             added.append(words)
             turns.append(0)
-        elif not _is_single(place) or any(_is_beside(place, box) for box in boxes):
+        elif not is_single(place) or any(_is_beside(place, box) for box in boxes):
             # Any other shape that is not read as a letter is a symbol.
             is_complete = False
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
@@ -114,11 +111,6 @@ def _box_around(place: Rect) -> Box:
     left, top, right, bottom = place
     margin = SHAPE_MARGIN * min(right - left, bottom - top)
     return max(0, int(left - margin)), max(0, int(top - margin)), int(right + margin) + 1, int(bottom + margin) + 1
-
-
-def _is_single(place: Rect) -> bool:
-    left, top, right, bottom = place
-    return (right - left) <= MAX_SINGLE_LENGTH * (bottom - top) and (bottom - top) <= MAX_SINGLE_HEIGHT * (right - left)
 
 
 def _is_beside(place: Rect, box: Box) -> bool:

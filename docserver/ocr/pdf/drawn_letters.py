@@ -28,7 +28,10 @@ MIN_SIDE, MAX_SIDE, MAX_LENGTH = 3.0, 24.0, 60.0
 text in the drawn page."""
 
 MIN_REPEATS, MAX_KINDS = 3, 2
-"""Equal shapes are markers if there are so many of them and so few kinds of shapes."""
+"""Equal shapes of single letters are markers if there are so many of them and so few kinds of shapes."""
+
+MAX_SLENDERNESS = 1.6
+"""Largest length of a single letter or symbol as a multiple of its height, and the reverse."""
 
 MAX_GAP = 0.3
 """Widest gap between two letters of a word, as a share of their height."""
@@ -61,7 +64,7 @@ def drawn_letters(paths: Sequence[Path], *, words: Sequence[Rect], to_pixels: Po
     shapes = list(_outlines(paths))
     kinds = Counter(shape.kind for shape in shapes)
     if len(kinds) <= MAX_KINDS:
-        shapes = [shape for shape in shapes if kinds[shape.kind] < MIN_REPEATS]
+        shapes = [shape for shape in shapes if kinds[shape.kind] < MIN_REPEATS or not is_single(shape.rect)]
     letters = [shape.rect for shape in shapes[:MAX_SHAPES]]
     places = [
         place
@@ -108,20 +111,36 @@ def _is_short_word(rect: Rect) -> bool:
     return low <= MAX_SIDE and MIN_SIDE <= high <= MAX_LENGTH
 
 
+def is_single(rect: Rect) -> bool:
+    """True if the shape in this place may be a single letter or a symbol."""
+    left, bottom, right, top = rect
+    low, high = sorted((right - left, top - bottom))
+    return high <= MAX_SLENDERNESS * low
+
+
 def _is_outline(path: Path, segments: int) -> bool:
     """True if the path is filled, and is no circle, no rounded rectangle and no frame of rectangles."""
-    if not _is_filled(path):
+    if not _is_filled(path) or is_round(path, segments):
         return False
-    kinds = Counter(
-        pdfium.FPDFPathSegment_GetType(pdfium.FPDFPath_GetPathSegment(path.handle, index)) for index in range(segments)
-    )
+    kinds = _kinds_of_segments(path, segments)
+    parts = kinds[pdfium.FPDF_SEGMENT_MOVETO]
+    return bool(kinds[pdfium.FPDF_SEGMENT_BEZIERTO]) or segments != RECTANGLE * parts or parts > MIN_SEGMENTS
+
+
+def is_round(path: Path, segments: int) -> bool:
+    """True if the path is a circle or a rounded rectangle, or several."""
+    kinds = _kinds_of_segments(path, segments)
     parts, curves, lines = (
         kinds[kind] for kind in (pdfium.FPDF_SEGMENT_MOVETO, pdfium.FPDF_SEGMENT_BEZIERTO, pdfium.FPDF_SEGMENT_LINETO)
     )
-    if not curves:
-        return segments != RECTANGLE * parts or parts > MIN_SEGMENTS
     # PDFium counts three segments for each curve.
-    return curves > 3 * CORNERS * parts or lines > CORNERS * parts
+    return 0 < curves <= 3 * CORNERS * parts and lines <= CORNERS * parts
+
+
+def _kinds_of_segments(path: Path, segments: int) -> Counter[int]:
+    return Counter(
+        pdfium.FPDFPathSegment_GetType(pdfium.FPDFPath_GetPathSegment(path.handle, index)) for index in range(segments)
+    )
 
 
 def _is_filled(path: Path) -> bool:
@@ -134,13 +153,14 @@ def _together(rects: Iterable[Rect]) -> list[Rect]:
     """Those rectangles joined that are as close to each other as the letters of a word."""
     joined: list[Rect] = []
     for rect in rects:
-        near = [other for other in joined if _are_close(rect, other)]
+        near = [other for other in joined if are_close(rect, other)]
         joined = [other for other in joined if other not in near]
         joined.append(reduce(around, near, rect))
     return joined
 
 
-def _are_close(rect: Rect, other: Rect) -> bool:
+def are_close(rect: Rect, other: Rect) -> bool:
+    """True if two shapes may be letters of one word."""
     reach = MAX_GAP * max(min(right - left, top - bottom) for left, bottom, right, top in (rect, other))
     return all(rect[low] - reach <= other[low + 2] and other[low] - reach <= rect[low + 2] for low in (0, 1))
 

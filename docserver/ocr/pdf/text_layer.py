@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -29,6 +30,7 @@ from docserver.ocr.pdf.placement import PagePlacement, text_of
 from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.seen_ink import Candidate, Seen
+from docserver.ocr.pdf.symbols import symbols
 from docserver.ocr.pdf.text_patches import TextPatches, has_contrast, is_blank, is_mark
 from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage, around
 from docserver.ocr.pdf.turned_words import with_turned_words
@@ -291,10 +293,10 @@ def _exact_and_unread(
     drawn = [word for word in words if word.pdf_word.has_glyphs]
     _require_usable(drawn)
     image_rects = [to_pixels.rect(rect) for rect in objects.images]
-    patches = TextPatches.of(
+    patches_beside = partial(
+        TextPatches.of,
         whole,
         width=to_pixels.width,
-        words=[place for word in exact for place in word.places(to_pixels)],
         images=image_rects,
         unread=[
             *(word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)),
@@ -302,6 +304,10 @@ def _exact_and_unread(
             *joined_places([*unexplained, *(word.rect for word in incomplete)], within=gap),
         ],
     )
+    places = [place for word in exact for place in word.places(to_pixels)]
+    patches = patches_beside(words=places)
+    if patches.area and (signs := symbols(objects.paths)):
+        patches = patches_beside(words=[*places, *map(to_pixels.rect, signs)])
     text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)
     letters = sum(len(word.pdf_word.text) for word in exact)
     is_readable = len(drawn) == len(words)
