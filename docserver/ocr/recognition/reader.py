@@ -136,8 +136,6 @@ class PageReader:
     def _best_attempt(self, analysis: PageAnalysis, languages: str) -> Attempt:
         first, *others = self._variants(analysis)
         best = self._attempt(first, analysis=analysis, languages=languages)
-        if self._shows_through(best):
-            return self._without_faint_ink(best, analysis)
         for variant in others:
             is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
             if is_upright or not self._tries.may_go_on():
@@ -147,7 +145,8 @@ class PageReader:
             another = self._attempt(variant, analysis=analysis, languages=languages)
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
                 best = _better(best, another)
-        return best
+        # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
+        return self._without_faint_ink(best, analysis) if self._shows_through(best) else best
 
     def _without_faint_ink(self, attempt: Attempt, analysis: PageAnalysis) -> Attempt:
         """The page read again without the text that shows through. Nothing if all of its ink is faint."""
