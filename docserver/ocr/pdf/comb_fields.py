@@ -10,7 +10,8 @@ import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
 from docserver.ocr.pdf.annotations import each_annotation
-from docserver.ocr.pdf.text_words import PdfWord, around
+from docserver.ocr.pdf.pdf_words import PdfWord
+from docserver.ocr.pdf.text_words import around
 
 COMB_FLAG = 1 << 24
 """The flag of a text field that is a comb (ISO 32000-1, table 228)."""

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
+from docserver.ocr.pdf.pdf_words import PdfWord
 from docserver.ocr.pdf.plausibility import share_of_common_pairs
-from docserver.ocr.pdf.text_words import PdfWord, TextPage, around
+from docserver.ocr.pdf.text_words import TextPage, around
 
 MIN_LETTERS = 4
 """Fewest letters that are joined. A, B and C may be the heads of three columns."""

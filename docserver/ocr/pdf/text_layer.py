@@ -25,6 +25,7 @@ from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.drawn_letters import drawn_letters
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
+from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.placement import PagePlacement, text_of
 from docserver.ocr.pdf.plausibility import is_language
@@ -32,7 +33,7 @@ from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.seen_ink import Candidate, Seen
 from docserver.ocr.pdf.symbols import symbols
 from docserver.ocr.pdf.text_patches import TextPatches, has_contrast, is_blank, is_mark
-from docserver.ocr.pdf.text_words import UNMAPPED, PdfWord, TextOrientation, TextPage, around
+from docserver.ocr.pdf.text_words import TextPage, around
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.unexplained_ink import joined_places, touch
 from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC, with_vertical_lines

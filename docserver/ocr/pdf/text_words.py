@@ -3,10 +3,9 @@
 import itertools
 import math
 import re
-import unicodedata
 from collections.abc import Iterator
 from ctypes import addressof, c_double, c_uint, c_ushort
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -16,6 +15,7 @@ from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
 from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
+from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
 from docserver.ocr.pdf.text_runs import MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
 MAX_CHARACTERS = 50_000
@@ -52,9 +52,6 @@ character."""
 SURROGATES = 0xD800
 """The first surrogate code. Surrogates are not characters of their own."""
 
-UNMAPPED = "\ufffd"
-"""Stands for a letter without a Unicode mapping."""
-
 _SPACES = r"\t-\r \xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000"
 _WORD = re.compile(rf"[^{_SPACES}\x02]+\x02?|\x02")
 """A word. It ends at a space, or after a hyphen at the end of a line."""
@@ -71,56 +68,6 @@ _SUBSTITUTES = {
     # Bullets of office programs, from symbol fonts.
     **dict.fromkeys((0xF06C, 0xF06E, 0xF075, 0xF076, 0xF0A7, 0xF0A8, 0xF0B7, 0xF0D8, 0xF0FC), "•"),
 }
-
-
-@dataclass(slots=True)
-class PdfWord:
-    """A word of the page's text."""
-
-    text: str
-    rect: Rect
-    """The rectangle around its letters, in points; y grows upwards."""
-    first: int
-    """Index of its first character in the page's text."""
-    end: int
-    """Index after its last character."""
-    address: int
-    """Address of the text object that draws the word."""
-    on_baseline: int
-    """Index of a character on the baseline of the word's line: a large one. A raised number is not on it itself."""
-    objects: int
-    """Number of text objects that draw it."""
-    has_glyphs: bool = True
-    """False if PDFium draws nothing for the word, because its font is not embedded. Other viewers may draw it."""
-    is_vertical: bool = False
-    """True if its letters are upright and below each other."""
-
-    @property
-    def right_to_left(self) -> bool:
-        return is_right_to_left(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class TextOrientation:
-    """The size and direction of the letters of a text object on the page."""
-
-    height: float
-    """Height of the letters from descender to ascender, in points."""
-    turns: int
-    """Quarter turns counterclockwise from upright, before /Rotate is applied to the page."""
-    slant: float
-    """Degrees counterclockwise by which the lines are turned beyond that; 0 if they run along or across the page."""
-    mirrored: bool
-
-    @property
-    def crooked(self) -> bool:
-        """True if the letters are mirrored, or are neither horizontal nor vertical."""
-        return self.mirrored or self.slant != 0.0
-
-    @property
-    def is_turned(self) -> bool:
-        """True if the text runs up or down the page, or stands on its head."""
-        return self.turns != 0 and not self.crooked
 
 
 class TextPage:
@@ -378,10 +325,6 @@ class TextPage:
         ):
             return UNMAPPED
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
-
-
-def is_right_to_left(letters: str) -> bool:
-    return not letters.isascii() and any(unicodedata.bidirectional(char) in ("R", "AL") for char in letters)
 
 
 def around(first: Rect, second: Rect) -> Rect:

@@ -6,8 +6,9 @@ PDFium takes such letters from left to right on the page, and puts spaces betwee
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from docserver.ocr.pdf.pdf_words import PdfWord
 from docserver.ocr.pdf.text_runs import are_two_numbers
-from docserver.ocr.pdf.text_words import PdfWord, TextPage, around
+from docserver.ocr.pdf.text_words import TextPage, around
 
 MAX_GAP = 0.13
 """Widest room between two letters of a word, as a share of the letters' height. The narrowest space has 0.17."""

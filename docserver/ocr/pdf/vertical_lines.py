@@ -5,7 +5,8 @@ from dataclasses import replace
 from functools import reduce
 
 from docserver.ocr.pdf.coordinates import Point
-from docserver.ocr.pdf.text_words import PdfWord, TextOrientation, TextPage, around
+from docserver.ocr.pdf.pdf_words import PdfWord, TextOrientation
+from docserver.ocr.pdf.text_words import TextPage, around
 
 LAST_ALPHABETIC = "\u2fff"
 """The last alphabetic character. Later ones are ideographs and syllables, which may be written below each other."""

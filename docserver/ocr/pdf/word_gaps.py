@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from statistics import median
 
-from docserver.ocr.pdf.text_words import PdfWord, TextPage
+from docserver.ocr.pdf.pdf_words import PdfWord
+from docserver.ocr.pdf.text_words import TextPage
 
 WIDE_LETTER = 0.75
 """Width of a wide letter, as a share of the letters' height. Words whose letters are wider on average may have gaps."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import accumulate, groupby, pairwise
 
-from docserver.ocr.pdf.text_words import PdfWord, TextPage
+from docserver.ocr.pdf.pdf_words import PdfWord
+from docserver.ocr.pdf.text_words import TextPage
 
 
 def pieces(word: PdfWord, text_page: TextPage) -> Iterator[PdfWord]:

@@ -1,0 +1,63 @@
+"""Child side: a word of a PDF page's text, and how its letters stand on the page. Does not read them."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from docserver.layout import Rect
+
+UNMAPPED = "\ufffd"
+"""Stands for a letter without a Unicode mapping."""
+
+
+@dataclass(slots=True)
+class PdfWord:
+    """A word of the page's text."""
+
+    text: str
+    rect: Rect
+    """The rectangle around its letters, in points; y grows upwards."""
+    first: int
+    """Index of its first character in the page's text."""
+    end: int
+    """Index after its last character."""
+    address: int
+    """Address of the text object that draws the word."""
+    on_baseline: int
+    """Index of a character on the baseline of the word's line: a large one. A raised number is not on it itself."""
+    objects: int
+    """Number of text objects that draw it."""
+    has_glyphs: bool = True
+    """False if PDFium draws nothing for the word, because its font is not embedded. Other viewers may draw it."""
+    is_vertical: bool = False
+    """True if its letters are upright and below each other."""
+
+    @property
+    def right_to_left(self) -> bool:
+        return is_right_to_left(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class TextOrientation:
+    """The size and direction of the letters of a text object on the page."""
+
+    height: float
+    """Height of the letters from descender to ascender, in points."""
+    turns: int
+    """Quarter turns counterclockwise from upright, before /Rotate is applied to the page."""
+    slant: float
+    """Degrees counterclockwise by which the lines are turned beyond that; 0 if they run along or across the page."""
+    mirrored: bool
+
+    @property
+    def crooked(self) -> bool:
+        """True if the letters are mirrored, or are neither horizontal nor vertical."""
+        return self.mirrored or self.slant != 0.0
+
+    @property
+    def is_turned(self) -> bool:
+        """True if the text runs up or down the page, or stands on its head."""
+        return self.turns != 0 and not self.crooked
+
+
+def is_right_to_left(letters: str) -> bool:
+    return not letters.isascii() and any(unicodedata.bidirectional(char) in ("R", "AL") for char in letters)
