@@ -6,12 +6,13 @@ import time
 from contextlib import suppress
 
 import pytest
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 from pypdf import PdfWriter
 from pypdf.generic import RectangleObject
 from pypdfium2 import PdfDocument
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import lines_of, words_of
@@ -387,6 +388,27 @@ def test_words_outside_of_the_page_are_left_out() -> None:
 
 def test_words_drawn_twice_to_be_bold_are_read_once() -> None:
     assert layer(pdf(both(lines(PROSE), lines(PROSE, x=72.4)))).text == "\n".join(PROSE)
+
+
+@pytest.mark.parametrize(
+    ("latin", "read"),
+    [
+        ("f(x) is (singer, actor)", "f(x) is (singer, actor)"),
+        ("Smith (Ed.) a/b", "Smith (Ed.) a/b"),
+        ("see [1] and", "see [1] and"),
+    ],
+)
+def test_latin_words_beside_hebrew_keep_their_brackets(latin: str, read: str) -> None:
+    hebrew = "\u05e9\u05dc\u05d5\u05dd"
+
+    def line(canvas: Canvas) -> None:
+        pdfmetrics.registerFont(TTFont("DejaVu", ImageFont.truetype("DejaVuSans.ttf").path))
+        canvas.setFont("DejaVu", 10)
+        canvas.drawString(60, 400, hebrew[::-1])
+        canvas.drawString(120, 400, latin)
+        canvas.drawString(400, 400, hebrew[::-1])
+
+    assert layer(pdf(both(lines(PROSE), line))).text.endswith(f"{hebrew} {read} {hebrew}")
 
 
 @pytest.mark.parametrize("degrees", [0, 30])

@@ -23,6 +23,7 @@ from docserver.ocr.pdf.coordinates import Point, PointsToPixels, scaled, squares
 from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.drawn_letters import drawn_letters
+from docserver.ocr.pdf.latin_in_hebrew import with_brackets
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
@@ -212,12 +213,12 @@ def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[P
     takes them for others that are drawn twice.
     """
     with closing(TextPage(page)) as text_page:
-        words = list(text_page.words())
+        words = with_brackets(text_page.words())
         in_words = {word.address for word in words}
         restored = restore_doubled(objects.texts, read=in_words, text=text_page.handle)
         if widen_empty(handle for address, handle in objects.texts.items() if address not in in_words) or restored:
             with closing(TextPage(page)) as wider:
-                more = list(wider.words())
+                more = with_brackets(wider.words())
                 if restored or not all(word.has_glyphs for word in more):
                     yield wider, more
                     return

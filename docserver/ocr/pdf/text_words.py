@@ -15,6 +15,7 @@ from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
 from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
+from docserver.ocr.pdf.latin_in_hebrew import in_order, may_have_right_to_left
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
 from docserver.ocr.pdf.text_runs import MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
@@ -96,12 +97,17 @@ class TextPage:
         # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
         # so a word that contains it is not plain.
         text = "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
+        mixes_directions = may_have_right_to_left(text)
         for match in _WORD.finditer(text):
             first, end = match.span()
             letters = match[0]
             if not (_PLAIN_WORD.fullmatch(letters) and self._is_mapped(first)):
                 letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
-            if letters:
+            if mixes_directions and len(letters) == end - first:
+                for start, part in in_order(letters, first=first, text=text, characters=self):
+                    length = len(part or letters)
+                    yield from self._parts(part or UNMAPPED * length, first=start, end=start + length)
+            elif letters:
                 yield from self._parts(letters, first=first, end=end)
 
     def is_drawn(self, index: int) -> bool:
