@@ -323,6 +323,15 @@ def test_a_word_and_its_shadow_are_one_word(degrees: int, offset: float) -> None
     assert text_of(pdf(shadowed)) == "Ill will 1"
 
 
+def test_a_stamp_that_is_drawn_many_times_over_itself_is_read_once() -> None:
+    def stamp(canvas: Canvas) -> None:
+        canvas.setFont("Times-Roman", 6)
+        for _ in range(40):
+            canvas.drawString(72, 600, "Seen by the mayor of our town")
+
+    assert beside_prose(stamp) == "Seen by the mayor of our town"
+
+
 def test_a_page_with_too_many_words_in_one_place_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visible_words, "MAX_WORDS_IN_SQUARE", 3)
 

@@ -30,9 +30,9 @@ MAX_LAYERS = 4
 GRID_PX = 32
 """Side of the squares of a grid in which overlapping words are found. A word covers one to four."""
 
-MAX_WORDS_IN_SQUARE = 64
+MAX_WORDS_IN_SQUARE = 200
 """Most words in a square of the grid, so that a page crammed with words is rejected and not compared word by word. The
-smallest print has 20."""
+smallest print has 20, letters in a figure 70. A stamp that is drawn over itself forty times has 190."""
 
 
 def visible(
