@@ -163,7 +163,7 @@ class Settings:
     pdf_dpi: int = _setting(300, "resolution at which PDF pages are drawn for reading", least=72, most=2400)
     review_below: float = _setting(
         80.0,
-        "confidence, 0 to 100, below which needs_review lists a page; 0: none but pages that have marks and no text",
+        "confidence, 0 to 100, below which needs_review lists a page; 0: only pages of which something was not read",
         least=0,
         most=100,
     )

@@ -192,7 +192,7 @@ async def _to_review(cur: Cursor, job: Job) -> list[range]:
     if not numbers:
         raise Unprocessable(
             "No page of the job needs review.",
-            errors=[{"detail": "No page was read with low confidence.", "parameter": "pages"}],
+            errors=[{"detail": "No page needs review.", "parameter": "pages"}],
         )
     return [range(number, number + 1) for number in numbers]
 

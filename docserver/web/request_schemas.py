@@ -158,7 +158,10 @@ class ReadingOptions(Strict):
     mode = fields.Enum(
         Mode,
         by_value=fields.String,
-        metadata={"description": "auto: a PDF page's own text if it is good, else OCR. force: always OCR."},
+        metadata={
+            "description": "auto: a PDF page's own text if it is good, and OCR for the rest of the page; else OCR. "
+            "force: always OCR."
+        },
     )
     rotate = fields.Enum(
         Rotate,
@@ -178,7 +181,7 @@ class RetryOptions(ReadingOptions):
 
     pages = Parsed(
         pages_to_read_again,
-        description="Only these pages, as in 1-3,7, or needs_review: those that were read with low confidence.",
+        description="Only these pages, as in 1-3,7, or needs_review: those that the job lists as such.",
         pattern=f"{PAGES[:-1]}$|^{NEEDS_REVIEW}$",
     )
 

@@ -73,7 +73,10 @@ class Job(Schema):
     needs_review = fields.List(
         fields.Integer(),
         required=True,
-        metadata={"description": "Pages of a completed job that were read with low confidence; the first 100."},
+        metadata={
+            "description": "Pages of a completed job to look at: they have a low confidence, something drawn but no "
+            "text, or a part that could not be read; the first 100."
+        },
     )
     eta_seconds = fields.Float(required=True, allow_none=True, metadata=COUNT)
     queue_position = fields.Integer(
@@ -136,14 +139,33 @@ class Page(Schema):
     number = fields.Integer(required=True)
     width = fields.Integer()
     height = fields.Integer()
-    dpi = fields.Integer(allow_none=True)
-    rotation = fields.Integer()
-    source = fields.String(metadata={"enum": list(Source)})
+    dpi = fields.Integer(allow_none=True, metadata={"description": "Pixels per inch; null if the file does not say."})
+    rotation = fields.Integer(
+        metadata={"description": "Degrees clockwise by which the page must be turned to be upright: 0, 90, 180 or 270."}
+    )
+    source = fields.String(
+        metadata={
+            "enum": list(Source),
+            "description": "text_layer: the PDF page's own text, or an empty page. ocr: read from the picture. "
+            "mixed: both.",
+        }
+    )
     languages = fields.String(
         allow_none=True, metadata={"description": "The languages that OCR used, as in eng+deu; null for a text layer."}
     )
-    confidence = fields.Float(metadata=PERCENT)
-    needs_review = fields.Boolean()
+    confidence = fields.Float(
+        metadata={
+            **PERCENT,
+            "description": "Mean of the words, weighted by their length; at most 99 if a part of a PDF page that "
+            "looks like text could not be read; 0 without text.",
+        }
+    )
+    needs_review = fields.Boolean(
+        metadata={
+            "description": "True if the confidence is low, something is drawn but has no text, or a part could not "
+            "be read."
+        }
+    )
     text = fields.String()
     blocks = fields.List(fields.Nested(Block))
     error = fields.Nested(Failure)
