@@ -106,9 +106,10 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     for server, escaped in started:
         if server.returncode is None:
             server.kill()
-        await server.wait()
         with suppress(ProcessLookupError):
             os.kill(escaped, signal.SIGKILL)
+        # Also closes the pipes, which the process that left its group has too.
+        await server.communicate()
         await until(lambda gone=escaped: not alive(gone))  # type: ignore[misc]
 
 

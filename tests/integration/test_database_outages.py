@@ -130,9 +130,10 @@ class Proxy:
                         await up_reader.read(1 << 16)
                     return
         finally:
+            # First: this task may be cancelled while it waits.
+            up_writer.close()
             answers.cancel()
             await asyncio.gather(answers, return_exceptions=True)
-            up_writer.close()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1 << 16):
