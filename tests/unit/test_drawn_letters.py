@@ -57,6 +57,12 @@ def test_letters_that_are_drawn_one_by_one_are_put_together() -> None:
     assert len(whole_layer(pdf(both(lines(PROSE), *letters))).shapes) == 1
 
 
+def test_narrow_digits_with_gaps_are_put_together() -> None:
+    letters = (shape(letter, x=300 + 6 * number) for number, letter in enumerate("171"))
+
+    assert len(whole_layer(pdf(both(lines(PROSE), *letters))).shapes) == 1
+
+
 def test_the_point_of_an_amount_in_shapes_belongs_to_it() -> None:
     amount = both(shape("7"), lambda canvas: canvas.rect(306, 400, 1, 1, stroke=0, fill=1), shape("50", x=309))
 

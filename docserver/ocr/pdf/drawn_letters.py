@@ -161,8 +161,14 @@ def _together(rects: Iterable[Rect]) -> list[Rect]:
 
 def are_close(rect: Rect, other: Rect) -> bool:
     """True if two shapes may be letters of one word."""
-    reach = MAX_GAP * max(min(right - left, top - bottom) for left, bottom, right, top in (rect, other))
+    reach = MAX_GAP * max(map(_letter_height, (rect, other)))
     return all(rect[low] - reach <= other[low + 2] and other[low] - reach <= rect[low + 2] for low in (0, 1))
+
+
+def _letter_height(rect: Rect) -> float:
+    """The height of the letters in this place. A single letter is higher than wide, and words are longer than high."""
+    left, bottom, right, top = rect
+    return _length(rect) if is_single(rect) else min(right - left, top - bottom)
 
 
 def _belongs_to(word: Rect, shape: Rect) -> bool:
