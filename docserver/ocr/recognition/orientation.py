@@ -25,7 +25,7 @@ MIN_TEXT_WEIGHT = 1000.0
 may still read less than this, such as a stamp or a number."""
 
 MIN_TURNED_WEIGHT = 350.0
-"""Smallest weight of a text for which a page is turned: that of four letters. Of fewer letters, some other direction
+"""Smallest weight of a text for which a page is turned: that of four letters or digits. Of fewer, some other direction
 often looks like letters too: `-12.5` on its side, or `A4`."""
 
 MIN_LINE_LETTERS = 4
