@@ -46,6 +46,15 @@ def test_other_lines_stay(text: str) -> None:
     assert without_leaders(page, stroke_px=STROKE_PX) is None
 
 
+@pytest.mark.parametrize("word", ["minimum ", "ewe woven ", "xvwx "])
+def test_thick_letters_on_low_lines_are_no_leaders(word: str) -> None:
+    page, font = Image.new("L", (1240, 800), 245), ImageFont.truetype("DejaVuSerif.ttf", 28)
+    for row in range(10):
+        ImageDraw.Draw(page).text((100, 40 + 60 * row), word * 6, fill=20, font=font)
+
+    assert without_leaders(page, stroke_px=7.0) is None
+
+
 def test_dotted_paper_has_no_leaders() -> None:
     page = Image.new("L", (1240, 600), 245)
     for x in range(20, 1240, 30):

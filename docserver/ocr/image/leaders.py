@@ -13,6 +13,9 @@ Runs = tuple[Places, Places, Places]
 MAX_DOT_STROKES, MIN_DOT_PX = 2.2, 3
 """Largest width and height of a dot, in thicknesses of the letters' strokes and in pixels. A dot is 1 to 1.5 thick."""
 
+MAX_HEIGHT_RATIO = 2
+"""Largest height of a dot, as a multiple of its width in some row of pixels. Strokes of letters are more slender."""
+
 MIN_DOTS = 8
 """Fewest dots of a leader. An ellipsis has three, and letters hardly ever have so many small parts at equal distances.
 """
@@ -45,11 +48,13 @@ def without_leaders(grey: Image.Image, *, stroke_px: float) -> Image.Image | Non
     """
     largest = max(MIN_DOT_PX, round(MAX_DOT_STROKES * stroke_px))
     ink = np.asarray(grey) <= threshold(grey)
-    if not any(_shows_leaders(ink[:, round(a * grey.width) : round(b * grey.width)], largest) for a, b in STRIPS):
+    if not _are_in_strips(ink, largest):
         return None
     dots = _leaders(ink, largest=largest)
-    columns = np.flatnonzero(dots.any(axis=0))
-    if not columns.size or np.diff(columns).max() > MAX_DISTANCE_DOTS * largest:
+    # Small letters on low lines look like leaders at first.
+    if not _are_in_strips(dots, largest):
+        return None
+    if np.diff(np.flatnonzero(dots.any(axis=0))).max() > MAX_DISTANCE_DOTS * largest:
         return None
     # Widen the dots, because their edges are soft.
     wide = widened(dots, by=2)
@@ -59,6 +64,12 @@ def without_leaders(grey: Image.Image, *, stroke_px: float) -> Image.Image | Non
     cleaned = grey.copy()
     cleaned.paste(paper_in_full(grey), mask=mask)
     return cleaned
+
+
+def _are_in_strips(ink: Mask, largest: int) -> bool:
+    """True if one of STRIPS shows leaders."""
+    width = ink.shape[1]
+    return any(_shows_leaders(ink[:, round(start * width) : round(end * width)], largest) for start, end in STRIPS)
 
 
 def _shows_leaders(strip: Mask, largest: int) -> bool:
@@ -75,10 +86,16 @@ def _shows_leaders(strip: Mask, largest: int) -> bool:
 def _leaders(ink: Mask, *, largest: int) -> Mask:
     """The pixels of ink in rows of many things that are low, short, and at equal distances."""
     columns, tops, bottoms = _runs(ink.T)
-    is_low = bottoms - tops <= largest
-    low = _filled(ink.T.shape, (columns[is_low], tops[is_low], bottoms[is_low])).T
+    # Above and below a dot is paper. Above and below a part of a letter, there are mostly other parts of it.
+    ends_before = np.where(np.diff(columns, prepend=-1) == 0, np.roll(bottoms, 1), -largest)
+    starts_behind = np.where(np.diff(columns, append=-1) == 0, np.roll(tops, -1), len(ink) + largest)
+    is_low = (bottoms - tops <= largest) & (np.minimum(tops - ends_before, starts_behind - bottoms) >= largest)
+    low = (columns[is_low], tops[is_low], bottoms[is_low])
+    heights = _filled(ink.T.shape, low, values=(bottoms - tops)[is_low]).T
     rows, starts, ends = _runs(ink)
-    short = (ends - starts <= largest) & low[rows, starts] & low[rows, ends - 1]
+    widths, heights_here = ends - starts, heights[rows, (starts + ends) // 2]
+    is_low = (heights[rows, starts] > 0) & (heights[rows, ends - 1] > 0) & (heights_here > 0)
+    short = (widths <= largest) & is_low & (heights_here <= MAX_HEIGHT_RATIO * widths)
     rows, starts, ends = rows[short], starts[short], ends[short]
     distances = np.diff(starts)
     near = (np.diff(rows) == 0) & (distances <= MAX_DISTANCE_DOTS * largest)
@@ -87,8 +104,8 @@ def _leaders(ink: Mask, *, largest: int) -> Mask:
     edges = np.diff(np.pad(even, 1).astype(np.int8))
     firsts, afters = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) + 2
     many = afters - firsts >= MIN_DOTS
-    in_leader = _filled((1, len(rows)), (np.zeros_like(firsts[many]), firsts[many], afters[many]))[0]
-    return _filled(ink.shape, (rows[in_leader], starts[in_leader], ends[in_leader]))
+    in_leader = _filled((1, len(rows)), (np.zeros_like(firsts[many]), firsts[many], afters[many]))[0] > 0
+    return _filled(ink.shape, (rows[in_leader], starts[in_leader], ends[in_leader])) > 0
 
 
 def _runs(ink: Mask) -> Runs:
@@ -98,11 +115,10 @@ def _runs(ink: Mask) -> Runs:
     return rows, starts, np.nonzero(edges == -1)[1]
 
 
-def _filled(shape: tuple[int, ...], runs: Runs) -> Mask:
-    """A mask of these runs along the rows."""
+def _filled(shape: tuple[int, ...], runs: Runs, *, values: Places | int = 1) -> NDArray[np.int16]:
+    """Zeros, with these values in the runs along the rows."""
     rows, starts, ends = runs
-    edges = np.zeros((shape[0], shape[1] + 1), dtype=np.int8)
-    np.add.at(edges, (rows, starts), 1)
-    np.add.at(edges, (rows, ends), -1)
-    mask: Mask = edges.cumsum(axis=1, dtype=np.int8)[:, :-1] > 0
-    return mask
+    edges = np.zeros((shape[0], shape[1] + 1), dtype=np.int16)
+    np.add.at(edges, (rows, starts), values)
+    np.subtract.at(edges, (rows, ends), values)
+    return edges.cumsum(axis=1, dtype=np.int16)[:, :-1]
