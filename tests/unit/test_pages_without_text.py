@@ -87,6 +87,18 @@ def test_a_sheet_with_one_word_does_not_count_as_blank(image: Image.Image) -> No
     assert prepare(Picture(written(image.copy()), None))[1] is not None
 
 
+def test_a_small_piece_of_lined_paper_is_prepared() -> None:
+    paper = Image.new("L", (100, 100), 255)
+    for y in range(10, 100, 20):
+        ImageDraw.Draw(paper).line((5, y, 95, y), width=2)
+
+    page, analysis = prepare(Picture(paper, dpi=None))
+
+    assert analysis is not None
+    assert analysis.is_form
+    assert min(page.image.size) > 100
+
+
 def test_faint_letters_in_grain_count_as_writing() -> None:
     image = sheet()
     for y in range(60, 740, 36):

@@ -98,7 +98,8 @@ def in_grey(page: PageImage) -> PageImage:
 def _has_ink(page: PageImage, *, before: PageImage, analysis: PageAnalysis) -> bool:
     """True if a cleaned page still shows something. `before` is the page before it was cleaned."""
     step = reduction(page.image)
-    if not analysis.is_form:
+    if not analysis.is_form or page.image.size != before.image.size:
+        # No ruled lines are removed from a snippet, which has a frame instead.
         return has_ink(page.image.convert("L").reduce(step))
     # Some of the edges of ruled lines are still there.
     lines = np.asarray(_ruled_lines(before.image.convert("L"))) > 0
