@@ -1,5 +1,6 @@
 """Child side: judges the pictures on a drawn PDF page: which are photographs, and which show pale or blurred things."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from PIL import Image
@@ -19,14 +20,18 @@ MAX_PHOTOGRAPH_SHARE = 0.5
 MIN_CONTRAST = 16
 """Smallest contrast of pale text with its background, in grey levels. JPEG and dirty paper leave traces with less."""
 
-STRONGEST_SHARE = 0.02
-"""Share of a picture's pixels that may be darker or lighter than the levels to which its contrast is stretched. So the
-crossings of blurred strokes do not make the strokes pale."""
+MAX_CONTRAST = 200
+"""Largest contrast that is stretched, in grey levels. Pictures with more have black lines or letters, which are sharp
+enough to be seen."""
+
+SPECKS_SHARE, STRONGEST_SHARE = 0.002, 0.02
+"""Shares of a picture's pixels that do not count as contrast because they are so few: specks, and the crossings of
+blurred strokes, which are darker than the strokes."""
 
 
 def is_photograph(drawn: Image.Image, rect: Rect) -> bool:
     """True if the picture in this rectangle of a drawn page looks like a photograph without text."""
-    left, top, right, bottom = box = _box(drawn, rect)
+    left, top, right, bottom = box = box_of(drawn, rect)
     size = (right - left) * (bottom - top)
     if left >= right or top >= bottom or size > MAX_PHOTOGRAPH_SHARE * drawn.width * drawn.height:
         return False
@@ -39,15 +44,17 @@ def with_clear_pictures(drawn: Image.Image, pictures: Iterable[Rect]) -> Image.I
     """
     clear = drawn
     for rect in pictures:
-        left, top, right, bottom = _box(drawn, rect)
+        left, top, right, bottom = box_of(drawn, rect)
         # The pixels at the edges show the paper too.
         box = left + 1, top + 1, right - 1, bottom - 1
         if box[0] >= box[2] or box[1] >= box[3]:
             continue
         picture = drawn.crop(box)
         levels = picture.histogram()
-        low, high = _ends(levels)
-        if high - low < MIN_CONTRAST:
+        pairs = [ends(levels, share) for share in (STRONGEST_SHARE, SPECKS_SHARE, 0)]
+        # In a picture with little print, all of it is among the strongest pixels.
+        low, high = next((pair for pair in pairs if pair[1] - pair[0] >= MIN_CONTRAST), (0, 0))
+        if low == high or pairs[1][1] - pairs[1][0] > MAX_CONTRAST:
             continue
         picture = picture.point([min(max((level - low) * 255 // (high - low), 0), 255) for level in range(256)])
         if _has_background(picture.histogram()):
@@ -56,7 +63,8 @@ def with_clear_pictures(drawn: Image.Image, pictures: Iterable[Rect]) -> Image.I
     return clear
 
 
-def _box(drawn: Image.Image, rect: Rect) -> Box:
+def box_of(drawn: Image.Image, rect: Rect) -> Box:
+    """The pixels of a drawn page that a rectangle touches."""
     left, top, right, bottom = map(int, rect)
     return max(0, left), max(0, top), min(drawn.width, right + 1), min(drawn.height, bottom + 1)
 
@@ -67,20 +75,13 @@ def _has_background(levels: Sequence[int]) -> bool:
     return sum(near) >= MIN_BACKGROUND_SHARE * sum(levels)
 
 
-def _ends(levels: Sequence[int]) -> tuple[int, int]:
-    """The levels that become black and white. In a picture with little ink, all of it is among the strongest."""
-    for few in (STRONGEST_SHARE * sum(levels), 0):
-        low, high = _first(levels, few), 255 - _first(levels[::-1], few)
-        if high - low >= MIN_CONTRAST:
-            break
-    return low, high
+def ends(levels: Sequence[int], share: float) -> tuple[int, int]:
+    """The darkest and the lightest level of a histogram, but for this share of the pixels at either end."""
+    few = share * sum(levels)
+    return _first(levels, few), 255 - _first(levels[::-1], few)
 
 
 def _first(levels: Sequence[int], few: float) -> int:
     """The first level up to which there are more than a few pixels."""
-    count = 0
-    for level, pixels in enumerate(levels):
-        count += pixels
-        if count > few:
-            return level
-    return 0
+    sums = itertools.accumulate(levels)
+    return next(level for level, pixels in enumerate(sums) if pixels > few)
