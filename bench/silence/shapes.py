@@ -75,6 +75,15 @@ def picture_in_line(sheet: Sheet) -> None:
     sheet.put("at once", end + shown.width * scale, sheet.y, same_line=True)
 
 
+def tiny_picture(sheet: Sheet) -> None:
+    """A letter or a short word that is a small picture at the end of a line."""
+    text = sheet.chance.choice(("48", "No", "EUR", "7.50", "3", "B"))
+    end = sheet.line("Number of pages")
+    shown, scale = picture_of(text), 0.025 * sheet.size
+    sheet.picture(shown, end, sheet.y - 20 * scale, width=shown.width * scale, height=shown.height * scale)
+    sheet.see(text, end + 20 * scale, sheet.y, font=EMBEDDED[0], size=40 * scale, same_line=True)
+
+
 def map_labels(sheet: Sheet) -> None:
     """A small map whose labels are paths, among good text."""
     bottom = sheet.down(160)
@@ -214,6 +223,7 @@ TRICKS = (
     blurred_stamp,
     scanned_paragraph,
     picture_in_line,
+    tiny_picture,
     inline_picture,
     text_as_clip,
 )

@@ -11,7 +11,7 @@ import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
 from docserver.ocr.pdf.coordinates import PointsToPixels
-from docserver.ocr.pdf.page_objects import Path
+from docserver.ocr.pdf.page_objects import PlacedObject
 from docserver.ocr.pdf.text_words import around
 
 MAX_PATHS = 2_000
@@ -55,7 +55,7 @@ class _Shape:
     """Its segments, width and height."""
 
 
-def drawn_letters(paths: Sequence[Path], *, words: Sequence[Rect], to_pixels: PointsToPixels) -> list[Rect]:
+def drawn_letters(paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pixels: PointsToPixels) -> list[Rect]:
     """The places of what looks like letters and is in none of these words, in pixels of the page's image; MAX_PLACES of
     them at most.
     """
@@ -68,29 +68,29 @@ def drawn_letters(paths: Sequence[Path], *, words: Sequence[Rect], to_pixels: Po
     letters = [shape.rect for shape in shapes[:MAX_SHAPES]]
     places = [
         place
-        for place in _together([*letters, *_plain_shapes(paths, letters)])
-        if _is_short_word(place) and any(_has_middle(place, letter) for letter in letters)
+        for place in together([*letters, *_plain_shapes(paths, letters)])
+        if is_short_word(place) and any(_has_middle(place, letter) for letter in letters)
     ]
     rects = [
         rect
         for rect in map(to_pixels.rect, places)
-        if to_pixels.is_on_image(rect) and not any(_belongs_to(word, rect) for word in words)
+        if to_pixels.is_on_image(rect) and not any(belongs_to(word, rect) for word in words)
     ]
     return rects[:MAX_PLACES]
 
 
-def _outlines(paths: Iterable[Path]) -> Iterator[_Shape]:
+def _outlines(paths: Iterable[PlacedObject]) -> Iterator[_Shape]:
     """The paths that look like the outline of a letter or a short word, and like nothing else."""
     for path in paths:
         segments = pdfium.FPDFPath_CountSegments(path.handle)
         if segments < MIN_SEGMENTS:
             continue
         left, bottom, right, top = rect = path.bounds
-        if _is_short_word(rect) and _is_outline(path, segments):
+        if is_short_word(rect) and _is_outline(path, segments):
             yield _Shape(rect, (segments, round(right - left), round(top - bottom)))
 
 
-def _plain_shapes(paths: Iterable[Path], letters: Sequence[Rect]) -> list[Rect]:
+def _plain_shapes(paths: Iterable[PlacedObject], letters: Sequence[Rect]) -> list[Rect]:
     """Filled rectangles, circles and the like, MAX_SHAPES at most, that are close enough to letters to be some too."""
     if not letters:
         return []
@@ -105,7 +105,7 @@ def _length(rect: Rect) -> float:
     return max(right - left, top - bottom)
 
 
-def _is_short_word(rect: Rect) -> bool:
+def is_short_word(rect: Rect) -> bool:
     left, bottom, right, top = rect
     low, high = sorted((right - left, top - bottom))
     return low <= MAX_SIDE and MIN_SIDE <= high <= MAX_LENGTH
@@ -118,7 +118,7 @@ def is_single(rect: Rect) -> bool:
     return high <= MAX_SLENDERNESS * low
 
 
-def _is_outline(path: Path, segments: int) -> bool:
+def _is_outline(path: PlacedObject, segments: int) -> bool:
     """True if the path is filled, and is no circle, no rounded rectangle and no frame of rectangles."""
     if not _is_filled(path) or is_round(path, segments):
         return False
@@ -127,7 +127,7 @@ def _is_outline(path: Path, segments: int) -> bool:
     return bool(kinds[pdfium.FPDF_SEGMENT_BEZIERTO]) or segments != RECTANGLE * parts or parts > MIN_SEGMENTS
 
 
-def is_round(path: Path, segments: int) -> bool:
+def is_round(path: PlacedObject, segments: int) -> bool:
     """True if the path is a circle or a rounded rectangle, or several."""
     kinds = _kinds_of_segments(path, segments)
     parts, curves, lines = (
@@ -137,19 +137,19 @@ def is_round(path: Path, segments: int) -> bool:
     return 0 < curves <= 3 * CORNERS * parts and lines <= CORNERS * parts
 
 
-def _kinds_of_segments(path: Path, segments: int) -> Counter[int]:
+def _kinds_of_segments(path: PlacedObject, segments: int) -> Counter[int]:
     return Counter(
         pdfium.FPDFPathSegment_GetType(pdfium.FPDFPath_GetPathSegment(path.handle, index)) for index in range(segments)
     )
 
 
-def _is_filled(path: Path) -> bool:
+def _is_filled(path: PlacedObject) -> bool:
     fill, stroke = c_int(), c_int()
     pdfium.FPDFPath_GetDrawMode(path.handle, fill, stroke)
     return bool(fill.value != pdfium.FPDF_FILLMODE_NONE)
 
 
-def _together(rects: Iterable[Rect]) -> list[Rect]:
+def together(rects: Iterable[Rect]) -> list[Rect]:
     """Those rectangles joined that are as close to each other as the letters of a word."""
     joined: list[Rect] = []
     for rect in rects:
@@ -171,7 +171,7 @@ def _letter_height(rect: Rect) -> float:
     return _length(rect) if is_single(rect) else min(right - left, top - bottom)
 
 
-def _belongs_to(word: Rect, shape: Rect) -> bool:
+def belongs_to(word: Rect, shape: Rect) -> bool:
     """True if the shape is at the place of the word, or a box around it."""
     return _has_middle(word, shape) or _has_middle(shape, word)
 

@@ -1,6 +1,7 @@
 """Child side: judges the pictures on a drawn PDF page: which are photographs, and which show pale or blurred things."""
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 
 from PIL import Image
@@ -31,9 +32,9 @@ blurred strokes, which are darker than the strokes."""
 
 def is_photograph(drawn: Image.Image, rect: Rect) -> bool:
     """True if the picture in this rectangle of a drawn page looks like a photograph without text."""
-    left, top, right, bottom = box = box_of(drawn, rect)
+    left, top, right, bottom = box = inside(drawn, rect)
     size = (right - left) * (bottom - top)
-    if left >= right or top >= bottom or size > MAX_PHOTOGRAPH_SHARE * drawn.width * drawn.height:
+    if not size or size > MAX_PHOTOGRAPH_SHARE * drawn.width * drawn.height:
         return False
     return not _has_background(drawn.crop(box).histogram())
 
@@ -44,11 +45,7 @@ def with_clear_pictures(drawn: Image.Image, pictures: Iterable[Rect]) -> Image.I
     """
     clear = drawn
     for rect in pictures:
-        left, top, right, bottom = box_of(drawn, rect)
-        # The pixels at the edges show the paper too.
-        box = left + 1, top + 1, right - 1, bottom - 1
-        if box[0] >= box[2] or box[1] >= box[3]:
-            continue
+        box = inside(drawn, rect)
         picture = drawn.crop(box)
         levels = picture.histogram()
         pairs = [ends(levels, share) for share in (STRONGEST_SHARE, SPECKS_SHARE, 0)]
@@ -63,10 +60,10 @@ def with_clear_pictures(drawn: Image.Image, pictures: Iterable[Rect]) -> Image.I
     return clear
 
 
-def box_of(drawn: Image.Image, rect: Rect) -> Box:
-    """The pixels of a drawn page that a rectangle touches."""
-    left, top, right, bottom = map(int, rect)
-    return max(0, left), max(0, top), min(drawn.width, right + 1), min(drawn.height, bottom + 1)
+def inside(drawn: Image.Image, rect: Rect) -> Box:
+    """The pixels of a drawn page that are wholly in a rectangle. Those at its edges show the paper too."""
+    left, top = math.ceil(max(0, rect[0])), math.ceil(max(0, rect[1]))
+    return left, top, max(left, min(drawn.width, int(rect[2]))), max(top, min(drawn.height, int(rect[3])))
 
 
 def _has_background(levels: Sequence[int]) -> bool:
@@ -84,4 +81,4 @@ def ends(levels: Sequence[int], share: float) -> tuple[int, int]:
 def _first(levels: Sequence[int], few: float) -> int:
     """The first level up to which there are more than a few pixels."""
     sums = itertools.accumulate(levels)
-    return next(level for level, pixels in enumerate(sums) if pixels > few)
+    return next((level for level, pixels in enumerate(sums) if pixels > few), 0)

@@ -28,8 +28,8 @@ INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERM
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """A path: lines and curves that are filled or stroked."""
+class PlacedObject:
+    """A path or an image."""
 
     handle: Any
     matrix: PdfMatrix
@@ -44,13 +44,12 @@ class Path:
 @dataclass(slots=True)
 class PageObjects:
     count: int = 0
-    images: list[Rect] = field(default_factory=list)
-    """The bounds of each image in points (y upwards)."""
+    images: list[PlacedObject] = field(default_factory=list)
     texts: dict[int, Any] = field(default_factory=dict)
     """Address of a text object → its handle."""
     others: list[Any] = field(default_factory=list)
     """The handles of everything else that is drawn: paths, images and shadings. All are in the order of painting."""
-    paths: list[Path] = field(default_factory=list)
+    paths: list[PlacedObject] = field(default_factory=list)
     others_before: dict[int, int] = field(default_factory=dict)
     """Address of a text object → how many of the others are painted before it."""
     invisible_texts: set[int] = field(default_factory=set)
@@ -74,9 +73,9 @@ def collect(page: Any) -> PageObjects:
         elif kind != pdfium.FPDF_PAGEOBJ_FORM:
             objects.others.append(handle)
             if kind == pdfium.FPDF_PAGEOBJ_PATH:
-                objects.paths.append(Path(handle, matrix))
+                objects.paths.append(PlacedObject(handle, matrix))
             if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-                objects.images.append(_bounds(handle, matrix))
+                objects.images.append(PlacedObject(handle, matrix))
     if len(objects.images) > MAX_IMAGES:
         raise TextLayerRejected("too many pictures")
     return objects

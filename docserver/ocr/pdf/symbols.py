@@ -20,7 +20,7 @@ from docserver.ocr.pdf.drawn_letters import (
     is_round,
     is_single,
 )
-from docserver.ocr.pdf.page_objects import Path
+from docserver.ocr.pdf.page_objects import PlacedObject
 
 MIN_SIDE, MAX_SIDE = 3.0, 24.0
 """Shortest and longest side of a symbol, in points. Larger shapes hold words."""
@@ -45,7 +45,7 @@ class _Shape:
     """Its segments, width and height."""
 
 
-def symbols(paths: Sequence[Path]) -> list[Rect]:
+def symbols(paths: Sequence[PlacedObject]) -> list[Rect]:
     """The places of equal shapes that are no letters, in points. They are filled or not.
 
     Letters of one kind may repeat too. They are close to each other or to letters of other kinds.
@@ -78,7 +78,7 @@ def _is_small(rect: Rect) -> bool:
     return all(MIN_SIDE <= rect[low + 2] - rect[low] <= MAX_SIDE for low in (0, 1))
 
 
-def _shape(path: Path) -> _Shape:
+def _shape(path: PlacedObject) -> _Shape:
     count = pdfium.FPDFPath_CountSegments(path.handle)
     # The path's own bounds include its stroke with the tips of its corners.
     corners = set(_corners(path, min(count, MAX_CORNERS)))
@@ -92,7 +92,7 @@ def _shape(path: Path) -> _Shape:
     return _Shape((xs[0], ys[0], xs[-1], ys[-1]), outline, kind)
 
 
-def _corners(path: Path, count: int) -> Iterator[tuple[float, float]]:
+def _corners(path: PlacedObject, count: int) -> Iterator[tuple[float, float]]:
     """The first points of a path, in points of the page."""
     own = pdfium.FS_MATRIX()
     pdfium.FPDFPageObj_GetMatrix(path.handle, own)

@@ -24,6 +24,7 @@ from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.drawn_letters import drawn_letters
 from docserver.ocr.pdf.latin_in_hebrew import with_brackets
+from docserver.ocr.pdf.letter_pictures import letter_pictures
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
@@ -94,7 +95,7 @@ class TextLayer:
     partly_seen: tuple[OwnWord, ...] = ()
     """Words of which something is hidden. What is left of them has to be read too."""
     shapes: tuple[Rect, ...] = ()
-    """The places of shapes that look like letters. They have to be read one by one."""
+    """The places of shapes and small pictures that look like letters. They have to be read one by one."""
 
     @property
     def is_exact(self) -> bool:
@@ -203,8 +204,9 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         to_pixels=to_pixels,
     )
     shapes = drawn_letters(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
-    seen_shapes = tuple(rect for rect in shapes if has_contrast(whole, rect, width))
-    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), seen_shapes)
+    seen_shapes = [rect for rect in shapes if has_contrast(whole, rect, width)]
+    pictures = letter_pictures(objects.images, drawn=whole, words=[word.rect for word in exact], to_pixels=to_pixels)
+    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), (*seen_shapes, *pictures))
 
 
 @contextmanager
@@ -294,7 +296,7 @@ def _exact_and_unread(
     # Words that PDFium does not draw cannot be read from a picture.
     drawn = [word for word in words if word.pdf_word.has_glyphs]
     _require_usable(drawn)
-    image_rects = [to_pixels.rect(rect) for rect in objects.images]
+    image_rects = [to_pixels.rect(image.bounds) for image in objects.images]
     patches_beside = partial(
         TextPatches.of,
         whole,

@@ -1,0 +1,81 @@
+"""Child side: finds small pictures on a PDF page that may show letters or short words. Does not read them."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pypdfium2.raw as pdfium
+from PIL import Image
+
+from docserver.layout import Rect
+from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
+from docserver.ocr.pdf.drawn_letters import (
+    MAX_KINDS,
+    MAX_PLACES,
+    MIN_REPEATS,
+    belongs_to,
+    is_short_word,
+    is_single,
+    together,
+)
+from docserver.ocr.pdf.drawn_pictures import MIN_CONTRAST, ends, inside
+from docserver.ocr.pdf.page_objects import PlacedObject
+from docserver.ocr.pdf.text_patches import MAX_BULLET_SLENDERNESS, MIN_BULLET_INK, MIN_LETTER_HEIGHT
+
+MAX_SLENDERNESS = 8.0
+"""Longest side of what is no rule, as a multiple of its shortest side. An l and short words have six."""
+
+MIN_STRIPE_INK = 0.9
+"""Smallest share of a stripe or box from left to right that is ink. Those of letters have gaps."""
+
+
+def letter_pictures(
+    images: Sequence[PlacedObject], *, drawn: Image.Image, words: Sequence[Rect], to_pixels: PointsToPixels
+) -> list[Rect]:
+    """The places of what is seen in pictures as small as letters or short words and is in none of these words, in
+    pixels of the page's image; MAX_PLACES of them at most.
+    """
+    small = [(image, bounds) for image in images if is_short_word(bounds := image.bounds)]
+    kinds = Counter(_kind(image, bounds) for image, bounds in small)
+    if len(kinds) <= MAX_KINDS:
+        small = [
+            (image, bounds)
+            for image, bounds in small
+            if kinds[_kind(image, bounds)] < MIN_REPEATS or not is_single(bounds)
+        ]
+    scale = drawn.width / to_pixels.width
+    rects = (to_pixels.rect(bounds) for _, bounds in small)
+    free = [scaled(rect, scale) for rect in rects if not any(belongs_to(word, rect) for word in words)]
+    inks = together(ink for rect in free for ink in _ink_in(drawn, rect))
+    return [scaled(ink, 1 / scale) for ink in inks][:MAX_PLACES]
+
+
+def _kind(image: PlacedObject, bounds: Rect) -> tuple[int, int, int]:
+    """The same for the same picture in the same size."""
+    left, bottom, right, top = bounds
+    return pdfium.FPDFImageObj_GetImageDataRaw(image.handle, None, 0), round(right - left), round(top - bottom)
+
+
+def _ink_in(drawn: Image.Image, rect: Rect) -> Iterator[Rect]:
+    """The rectangle around what is seen in this one, unless it is a plain shape."""
+    left, top, right, bottom = inside(drawn, rect)
+    picture = drawn.crop((left, top, right, bottom))
+    levels = picture.histogram()
+    low, high = ends(levels, 0)
+    if high - low < MIN_CONTRAST:
+        return
+    background = max(range(256), key=levels.__getitem__)
+    limit = (high - low) // 2
+    ink = picture.point([255 * (abs(level - background) > limit) for level in range(256)])
+    box = ink.getbbox()
+    if box and not _is_plain(ink.crop(box)):
+        yield left + box[0], top + box[1], left + box[2], top + box[3]
+
+
+def _is_plain(ink: Image.Image) -> bool:
+    """True for dots, rules, boxes and stripes. An l is a box too, but a slender one that stands upright."""
+    short, long = sorted(ink.size)
+    rows = ink.reduce((ink.width, 1)).tobytes()
+    is_striped = all(row >= MIN_STRIPE_INK * 255 or row <= (1 - MIN_STRIPE_INK) * 255 for row in rows)
+    is_slender = 2 * ink.width < ink.height
+    is_bullet = long < MAX_BULLET_SLENDERNESS * short and ink.histogram()[255] > MIN_BULLET_INK * short * long
+    return is_bullet or (is_striped and not is_slender) or long < MIN_LETTER_HEIGHT or long > MAX_SLENDERNESS * short
