@@ -138,6 +138,28 @@ def test_rows_of_a_table_are_read_across_though_drawn_by_column() -> None:
     assert layer(pdf(both(lines(PROSE), table))).text.endswith("\n".join(" ".join(row) for row in rows))
 
 
+ROWS = [f"{1000 + 37 * number} {number}" for number in range(20)]
+BESIDE = (RIGHT + LEFT) * 3
+
+
+def numbers(canvas: Canvas) -> None:
+    for number, row in enumerate(ROWS):
+        for column, cell in enumerate(row.split()):
+            canvas.drawString(72 + 60 * column, 640 - 16 * number, cell)
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        both(lines(BESIDE, x=310, top=640, pitch=13), numbers),
+        both(lines(BESIDE[:1], x=310, top=640), numbers, lines(BESIDE[1:], x=310, top=627, pitch=13)),
+    ],
+    ids=["after the prose", "after the first line of the prose"],
+)
+def test_a_table_beside_prose_is_read_first_though_drawn_later(drawn: Draw) -> None:
+    assert layer(pdf(drawn)).text.split("\n\n") == ["\n".join(ROWS), "\n".join(BESIDE)]
+
+
 def test_text_across_the_page_is_read_in_its_own_direction() -> None:
     def landscape(canvas: Canvas) -> None:
         canvas.rotate(90)

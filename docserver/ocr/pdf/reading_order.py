@@ -44,7 +44,12 @@ MIN_PROSE_LETTERS = 18
 
 ALIGNED_SHARE = 0.7
 """Smallest share of lines with a partner at the same height across the gutter that makes two columns a table. If the
-file does not draw the whole left column first, as tables do not, the rest of 1 is enough."""
+file does not draw one column after the other, as tables do not, the rest of 1 is enough."""
+
+MAX_CROSSINGS_SHARE = 0.125
+"""Most crossings of a gutter between two columns that are drawn one after the other, as a share of the shorter column's
+lines. A heading or page number that is drawn apart makes up to three. A table that is drawn by rows has more than one
+for each row."""
 
 MIN_BESIDE_SHARE = 0.5
 """Smallest share of the shorter column's lines that have a line beside them. With fewer, the two texts are not columns,
@@ -263,8 +268,14 @@ def _are_columns(left: list[_Segment], right: list[_Segment]) -> bool:
     if _is_prose(left) and _is_prose(right):
         return True
     aligned = _share_beside(left, right, within=MAX_BASELINE_OFFSET)
-    left_drawn_first = max(segment.order for segment in left) < min(segment.order for segment in right)
-    return aligned < (ALIGNED_SHARE if left_drawn_first else 1 - ALIGNED_SHARE)
+    return aligned < (ALIGNED_SHARE if _are_drawn_apart(left, right) else 1 - ALIGNED_SHARE)
+
+
+def _are_drawn_apart(left: list[_Segment], right: list[_Segment]) -> bool:
+    """True if the file draws one column after the other, but for a few lines."""
+    drawn = sorted([(segment.order, "left") for segment in left] + [(segment.order, "right") for segment in right])
+    crossings = sum(before != after for (_, before), (_, after) in itertools.pairwise(drawn))
+    return crossings <= max(1, MAX_CROSSINGS_SHARE * min(len(left), len(right)))
 
 
 def _is_prose(segments: list[_Segment]) -> bool:
