@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import orjson
 
@@ -11,6 +12,8 @@ Box = tuple[int, int, int, int]
 
 Rect = tuple[float, float, float, float]
 """x0, y0, x1, y1 of a rectangle, x0 <= x1 and y0 <= y1. Unit and origin are stated where it is used."""
+
+AnyRect = TypeVar("AnyRect", Box, Rect)
 
 EXACT = 100.0
 """The confidence of a word of a PDF's text layer, because it is not guessed."""
@@ -108,6 +111,21 @@ def lines_of(blocks: Sequence[Block]) -> Iterator[Line]:
 def words_of(blocks: Sequence[Block]) -> Iterator[Word]:
     """All words in reading order."""
     return (word for line in lines_of(blocks) for word in line.words)
+
+
+def text_of(blocks: Iterable[Block]) -> str:
+    """The text in the same form as from Tesseract: one line per line, and an empty line between paragraphs."""
+    return "\n\n".join(
+        "\n".join(" ".join(word.text for word in line.words) for line in paragraph.lines)
+        for block in blocks
+        for paragraph in block.paragraphs
+    )
+
+
+def around(rects: Iterable[AnyRect]) -> AnyRect:
+    """The smallest rectangle around these."""
+    lefts, tops, rights, bottoms = zip(*rects, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def with_boxes(paragraph: Paragraph, box: Callable[[Box], Box]) -> Paragraph:

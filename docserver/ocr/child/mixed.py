@@ -5,11 +5,10 @@ from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
-from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, words_of
+from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.drawn_letters import MAX_PLACES, is_single
-from docserver.ocr.pdf.placement import text_of
 from docserver.ocr.pdf.text_layer import TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches, is_in
 from docserver.ocr.recognition.reader import Attempt

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -11,7 +11,6 @@ import pypdfium2.raw as pdfium
 from docserver.layout import Rect
 from docserver.ocr.pdf.annotations import each_annotation
 from docserver.ocr.pdf.pdf_words import PdfWord
-from docserver.ocr.pdf.text_words import around
 
 COMB_FLAG = 1 << 24
 """The flag of a text field that is a comb (ISO 32000-1, table 228)."""
@@ -83,7 +82,7 @@ def _as_in_value(letters: Sequence[PdfWord], value: Sequence[str]) -> list[PdfWo
             return []
         word = rest.pop(0)
         while len(word.text) < len(text) and rest:
-            word = _join(word, rest.pop(0))
+            word = word.followed_by(rest.pop(0))
         if word.text != text:
             return []
         words.append(word)
@@ -95,15 +94,11 @@ def _by_distance(letters: Sequence[PdfWord]) -> Iterator[PdfWord]:
     word = letters[0]
     for distance, letter in zip(distances, letters[1:], strict=True):
         if distance <= MAX_PITCH_RATIO * min(distances):
-            word = _join(word, letter)
+            word = word.followed_by(letter)
         else:
             yield word
             word = letter
     yield word
-
-
-def _join(word: PdfWord, letter: PdfWord) -> PdfWord:
-    return replace(word, text=word.text + letter.text, rect=around(word.rect, letter.rect))
 
 
 def _middle(word: PdfWord) -> tuple[float, float]:

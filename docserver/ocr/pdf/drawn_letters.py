@@ -5,14 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from ctypes import c_int
 from dataclasses import dataclass
-from functools import reduce
 
 import pypdfium2.raw as pdfium
 
-from docserver.layout import Rect
+from docserver.layout import Rect, around
 from docserver.ocr.pdf.coordinates import PointsToPixels
 from docserver.ocr.pdf.page_objects import PlacedObject
-from docserver.ocr.pdf.text_words import around
 
 MAX_PATHS = 2_000
 """Most paths of a page that are looked at. A page with more is a drawing."""
@@ -155,7 +153,7 @@ def together(rects: Iterable[Rect]) -> list[Rect]:
     for rect in rects:
         near = [other for other in joined if are_close(rect, other)]
         joined = [other for other in joined if other not in near]
-        joined.append(reduce(around, near, rect))
+        joined.append(around([*near, rect]))
     return joined
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Protocol
 
-from docserver.layout import Rect
+from docserver.layout import Rect, around
 from docserver.ocr.pdf.pdf_words import PdfWord, is_right_to_left
 
 MAX_GAP = 0.2
@@ -87,8 +87,7 @@ def with_brackets(words: Iterable[PdfWord]) -> list[PdfWord]:
                 before, after = _touches(bracket.rect, word.rect), _touches(word.rect, bracket.rect)
                 if before or after:
                     word.text = bracket.text + word.text if before else word.text + bracket.text
-                    (x0, y0, x1, y1), (x2, y2, x3, y3) = word.rect, bracket.rect
-                    word.rect = min(x0, x2), min(y0, y2), max(x1, x3), max(y1, y3)
+                    word.rect = around((word.rect, bracket.rect))
                     words.remove(bracket)
                     break
     return words

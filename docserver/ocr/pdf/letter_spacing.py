@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from statistics import median
 
 from docserver.ocr.pdf.pdf_words import PdfWord
 from docserver.ocr.pdf.plausibility import share_of_common_pairs
-from docserver.ocr.pdf.text_words import TextPage, around
+from docserver.ocr.pdf.text_words import TextPage
 
 MIN_LETTERS = 4
 """Fewest letters that are joined. A, B and C may be the heads of three columns."""
@@ -90,7 +89,7 @@ def _words(line: Sequence[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:
         if is_new:
             words.append(letter)
         else:
-            words[-1] = replace(words[-1], text=words[-1].text + letter.text, rect=around(words[-1].rect, letter.rect))
+            words[-1] = words[-1].followed_by(letter)
     is_dense = median(gap for _, gap in steps) <= MAX_GAP * text_page.orientation(line[0]).height
     has_letters = sum(any(map(str.isalpha, letter.text)) for letter in line) >= MIN_LETTERS
     if is_dense and has_letters and share_of_common_pairs(word.text for word in words) >= MIN_COMMON_SHARE:

@@ -1,9 +1,9 @@
 """Child side: a word of a PDF page's text, and how its letters stand on the page. Does not read them."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from docserver.layout import Rect
+from docserver.layout import Rect, around
 
 UNMAPPED = "\ufffd"
 """Stands for a letter without a Unicode mapping."""
@@ -30,6 +30,10 @@ class PdfWord:
     """False if PDFium draws nothing for the word, because its font is not embedded. Other viewers may draw it."""
     is_vertical: bool = False
     """True if its letters are upright and below each other."""
+
+    def followed_by(self, other: "PdfWord") -> "PdfWord":
+        """This word and another as one."""
+        return replace(self, text=self.text + other.text, rect=around((self.rect, other.rect)))
 
     @property
     def right_to_left(self) -> bool:

@@ -1,12 +1,12 @@
 """Child side: makes blocks in reading order of words that stand on a page's image in one or several directions."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from statistics import median
 from typing import NamedTuple
 
-from docserver.layout import EXACT, Block, Box, Line, Paragraph, Rect, Word
+from docserver.layout import EXACT, Block, Line, Paragraph, Rect, Word, around
 from docserver.ocr.pdf.coordinates import Point, TurnedImage, ends_of_slanted, point_along, whole_pixels
 from docserver.ocr.pdf.reading_order import OrderedBlock, PlacedWord, order_words
 from docserver.ocr.pdf.text_words import LETTER_HEIGHT
@@ -113,20 +113,11 @@ class PagePlacement:
         return next((known for known in alike if known not in self._images), direction)
 
 
-def text_of(blocks: Iterable[Block]) -> str:
-    """The text in the same form as from OCR: one line per line, and an empty line between paragraphs."""
-    return "\n\n".join(
-        "\n".join(" ".join(word.text for word in line.words) for line in paragraph.lines)
-        for block in blocks
-        for paragraph in block.paragraphs
-    )
-
-
 def _blocks(ordered: OrderedBlock) -> Iterator[Block]:
     paragraphs = [_paragraph(lines) for lines in ordered]
     for _, alike in groupby(paragraphs, key=_is_exact):
         same = tuple(alike)
-        yield Block(_around(paragraph.box for paragraph in same), same)
+        yield Block(around(paragraph.box for paragraph in same), same)
 
 
 def _is_exact(paragraph: Paragraph) -> bool:
@@ -137,10 +128,5 @@ def _paragraph(ordered: Sequence[Sequence[PlacedWord]]) -> Paragraph:
     lines = []
     for ordered_line in ordered:
         words = tuple(Word(word.text, word.box, word.confidence) for word in ordered_line)
-        lines.append(Line(_around(word.box for word in words), words))
-    return Paragraph(_around(line.box for line in lines), tuple(lines))
-
-
-def _around(boxes: Iterable[Box]) -> Box:
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
+        lines.append(Line(around(word.box for word in words), words))
+    return Paragraph(around(line.box for line in lines), tuple(lines))

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from docserver.layout import EXACT, Rect, pack_blocks
+from docserver.layout import EXACT, Rect, around, pack_blocks, text_of
 from docserver.model import Reading, Source
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
@@ -29,13 +29,13 @@ from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
 from docserver.ocr.pdf.pdfium import NotForPdfium
-from docserver.ocr.pdf.placement import PagePlacement, text_of
+from docserver.ocr.pdf.placement import PagePlacement
 from docserver.ocr.pdf.plausibility import is_language
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.seen_ink import Candidate, Seen
 from docserver.ocr.pdf.symbols import symbols
 from docserver.ocr.pdf.text_patches import TextPatches, has_contrast, is_blank, is_mark
-from docserver.ocr.pdf.text_words import TextPage, around
+from docserver.ocr.pdf.text_words import TextPage
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.unexplained_ink import joined_places, touch
 from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC, with_vertical_lines
@@ -244,8 +244,8 @@ def _joined_pieces(words: Iterable[OwnWord]) -> Iterator[OwnWord]:
     for _, alike in itertools.groupby(words, key=lambda word: id(word.whole)):
         whole, *others = alike
         for piece in others:
-            pdf_word = replace(whole.pdf_word, text=whole.pdf_word.text + piece.pdf_word.text)
-            whole = replace(whole, pdf_word=pdf_word, rect=around(whole.rect, piece.rect))
+            pdf_word = whole.pdf_word.followed_by(piece.pdf_word)
+            whole = replace(whole, pdf_word=pdf_word, rect=around((whole.rect, piece.rect)))
         yield whole
 
 

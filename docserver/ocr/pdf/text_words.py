@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 from ctypes import addressof, c_double, c_uint, c_ushort
 from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from docserver.layout import Rect
+from docserver.layout import Rect, around
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
 from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
@@ -282,10 +281,10 @@ class TextPage:
         for number in range(count):
             pdfium.FPDFText_GetRect(text, number, *sides)
             part = (left.value, bottom.value, right.value, top.value)
-            rect = around(rect, part) if number else part
+            rect = around((rect, part)) if number else part
         word = PdfWord(letters, rect, first, end, self._address(first), on_baseline, count)
         if not letters.isascii() and self._lacks_glyphs(first, end):
-            return replace(word, rect=reduce(around, map(self._loose_box, range(first, end))), has_glyphs=False)
+            return replace(word, rect=around(map(self._loose_box, range(first, end))), has_glyphs=False)
         return word
 
     def _lacks_glyphs(self, first: int, end: int) -> bool:
@@ -331,10 +330,6 @@ class TextPage:
         ):
             return UNMAPPED
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
-
-
-def around(first: Rect, second: Rect) -> Rect:
-    return min(first[0], second[0]), min(first[1], second[1]), max(first[2], second[2]), max(first[3], second[3])
 
 
 def is_embedded(text_object: Any) -> bool:

@@ -4,11 +4,10 @@ PDFium takes such letters from left to right on the page, and puts spaces betwee
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from docserver.ocr.pdf.pdf_words import PdfWord
 from docserver.ocr.pdf.text_runs import are_two_numbers
-from docserver.ocr.pdf.text_words import TextPage, around
+from docserver.ocr.pdf.text_words import TextPage
 
 MAX_GAP = 0.13
 """Widest room between two letters of a word, as a share of the letters' height. The narrowest space has 0.17."""
@@ -36,7 +35,7 @@ def _joined(parts: Sequence[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:
     whole = last = parts[0]
     for part in parts[1:]:
         if _continues(last, part, text_page):
-            whole = replace(whole, text=whole.text + part.text, rect=around(whole.rect, part.rect))
+            whole = whole.followed_by(part)
         else:
             yield whole
             whole = part

@@ -5,13 +5,11 @@ Of several spaces in a row, PDFium gives one. So letters that a font maps to spa
 
 import itertools
 from collections.abc import Iterable, Sequence
-from functools import reduce
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from docserver.layout import Rect
+from docserver.layout import Rect, around
 from docserver.ocr.pdf.text_patches import components
-from docserver.ocr.pdf.text_words import around
 
 MIN_CONTRAST = 64
 """Smallest contrast of a pixel that belongs to a letter for certain, and not to its blurred edge, in grey levels."""
@@ -57,7 +55,7 @@ def joined_places(places: Iterable[Rect], *, within: float) -> list[Rect]:
     for place in sorted(places):
         close = [other for other in joined if touch(place, other, within=within)]
         joined = [other for other in joined if other not in close]
-        joined.append(reduce(around, close, place))
+        joined.append(around([*close, place]))
     return joined
 
 

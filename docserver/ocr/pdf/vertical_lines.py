@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import reduce
 
+from docserver.layout import around
 from docserver.ocr.pdf.coordinates import Point
 from docserver.ocr.pdf.pdf_words import PdfWord, TextOrientation
-from docserver.ocr.pdf.text_words import TextPage, around
+from docserver.ocr.pdf.text_words import TextPage
 
 LAST_ALPHABETIC = "\u2fff"
 """The last alphabetic character. Later ones are ideographs and syllables, which may be written below each other."""
@@ -50,7 +50,7 @@ def _as_line(column: Sequence[PdfWord], text_page: TextPage) -> Sequence[PdfWord
     if not (is_line or any(_runs_down(word, text_page) for word in column)):
         return column
     text = "".join(word.text for word in column)
-    rect = reduce(around, (word.rect for word in column))
+    rect = around(word.rect for word in column)
     return [replace(column[0], text=text, rect=rect, end=column[-1].end, is_vertical=True)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import mean
 
-from docserver.layout import Block, Box, Line, Paragraph, lines_of
+from docserver.layout import Block, Box, Line, Paragraph, around, lines_of, text_of
 from docserver.ocr.recognition.tesseract import Recognised
 
 AMOUNT = re.compile(r"[^\w]*\d[\d\W]*\w{0,3}[^\w]*")
@@ -36,7 +36,7 @@ def by_rows(recognised: Recognised) -> Recognised:
     if amounts < max(MIN_AMOUNTS, MIN_AMOUNTS_SHARE * len(cells)):
         return recognised
     blocks = tuple(_with_tables(recognised.blocks, rows))
-    return replace(recognised, blocks=blocks, text="\n\n".join(map(_text, blocks)))
+    return replace(recognised, blocks=blocks, text=text_of(blocks))
 
 
 def _with_tables(blocks: Sequence[Block], rows: Iterable[_Row]) -> Iterator[Block]:
@@ -57,7 +57,7 @@ def _with_tables(blocks: Sequence[Block], rows: Iterable[_Row]) -> Iterator[Bloc
             continue
         lines = {id(row[0]): row for line in lines_of(joined) for row in [row_of.get(id(line), [line])]}
         in_order = sorted(map(_joined, lines.values()), key=lambda line: line.box[1])
-        box = _around(line.box for line in in_order)
+        box = around(line.box for line in in_order)
         yield Block(box, (Paragraph(box, tuple(in_order)),))
 
 
@@ -101,19 +101,9 @@ def _is_prose(block: Block) -> bool:
 
 
 def _joined(row: _Row) -> Line:
-    return Line(_around(cell.box for cell in row), tuple(word for cell in row for word in cell.words))
+    return Line(around(cell.box for cell in row), tuple(word for cell in row for word in cell.words))
 
 
 def _box_of_words(line: Line) -> Box:
     """The box of a line without the leaders that Tesseract has left out of its text."""
-    return _around(word.box for word in line.words)
-
-
-def _around(boxes: Iterable[Box]) -> Box:
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
-
-
-def _text(block: Block) -> str:
-    lines = ("\n".join(" ".join(w.text for w in line.words) for line in p.lines) for p in block.paragraphs)
-    return "\n\n".join(lines)
+    return around(word.box for word in line.words)
