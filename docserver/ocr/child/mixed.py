@@ -50,29 +50,23 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
     """
     size = layer.to_pixels.width, layer.to_pixels.height
     in_shapes = {place: _letters_in(place, read) for place, read in shapes.items()}
-    added: list[list[Word]] = []
+    in_patches: list[list[Word]] = []
     is_complete = len(shapes) < MAX_PLACES
     if layer.patches and attempt:
         read = [word.box for words in in_shapes.values() for word in words]
-        added, is_all = _words_in(layer.patches, attempt, read=read, size=size)
+        in_patches, is_all = _words_in(layer.patches, attempt, read=read, size=size)
         is_complete &= is_all
-    turns = [attempt.rotation // 90 if attempt else 0] * len(added)
-    for place, words in in_shapes.items():
-        boxes = [word.box for line in added for word in line]
-        if any(is_in(place, box) or is_in(box, place) for box in boxes):
-            continue
-        if words:
-            added.append(words)
-            turns.append(0)
-        elif not is_single(place) or any(_is_beside(place, box) for box in boxes):
-            # Any other shape that is not read as a letter is a symbol.
-            is_complete = False
+    beside, is_all = _not_read_yet(in_shapes, read=[word.box for words in in_patches for word in words])
+    is_complete &= is_all
+    added = [*in_patches, *beside]
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
     is_complete &= all(word.confidence >= MIN_WORD_CONFIDENCE for words in added for word in words)
     placement = layer.placement()
-    for words, turned in zip(added, turns, strict=True):
-        placement.add_recognised(words, turns=turned)
+    for words in in_patches:
+        placement.add_recognised(words, turns=attempt.rotation // 90 if attempt else 0)
+    for words in beside:
+        placement.add_recognised(words, turns=0)
     blocks = tuple(placement.blocks())
     confidence = confidence_of(words_of(blocks))
     if added:
@@ -104,6 +98,21 @@ def _letters_in(place: Rect, attempt: Attempt) -> list[Word]:
     ]
     is_certain = confidence_of(words) >= MIN_SHAPE_CONFIDENCE and any(map(str.isalnum, _text(words)))
     return words if is_certain else []
+
+
+def _not_read_yet(in_shapes: Mapping[Rect, list[Word]], *, read: Sequence[Box]) -> tuple[list[list[Word]], bool]:
+    """The words of each shape that is in none of the boxes `read`, and True if no other shape may be a letter."""
+    boxes, lines, is_all = list(read), [], True
+    for place, words in in_shapes.items():
+        if any(is_in(place, box) or is_in(box, place) for box in boxes):
+            continue
+        if words:
+            lines.append(words)
+            boxes += [word.box for word in words]
+        elif not is_single(place) or any(_is_beside(place, box) for box in boxes):
+            # Any other shape that is not read as a letter is a symbol.
+            is_all = False
+    return lines, is_all
 
 
 def _box_around(place: Rect) -> Box:
