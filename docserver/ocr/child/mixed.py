@@ -8,9 +8,10 @@ from PIL import Image, ImageDraw
 from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.image.decode import Picture
+from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.drawn_letters import MAX_PLACES, is_single
 from docserver.ocr.pdf.text_layer import TextLayer
-from docserver.ocr.pdf.text_patches import TextPatches, is_in
+from docserver.ocr.pdf.text_patches import TextPatches
 from docserver.ocr.recognition.reader import Attempt
 
 MIN_LINE_CONFIDENCE, MIN_LINE_CONFIDENCE_IN_DRAWINGS = 70.0, 85.0

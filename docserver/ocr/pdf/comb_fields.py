@@ -10,6 +10,7 @@ import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
 from docserver.ocr.pdf.annotations import each_annotation
+from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.pdf_words import PdfWord
 
 COMB_FLAG = 1 << 24
@@ -63,10 +64,7 @@ def joined(words: Sequence[PdfWord], fields: Sequence[CombField]) -> list[PdfWor
 
 
 def _field_of(word: PdfWord, fields: Sequence[CombField]) -> CombField | None:
-    x, y = _middle(word)
-    return next(
-        (field for field in fields if field.rect[0] <= x <= field.rect[2] and field.rect[1] <= y <= field.rect[3]), None
-    )
+    return next((field for field in fields if is_in(field.rect, word.rect)), None)
 
 
 def _in_field(letters: Sequence[PdfWord], field: CombField) -> Iterable[PdfWord]:

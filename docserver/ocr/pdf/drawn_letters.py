@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect, around
-from docserver.ocr.pdf.coordinates import PointsToPixels
+from docserver.ocr.pdf.coordinates import PointsToPixels, is_in
 from docserver.ocr.pdf.page_objects import PlacedObject
 
 MAX_PATHS = 2_000
@@ -46,11 +46,18 @@ MAX_PLACES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
+    """A shape or a small picture that may be a letter or a short word."""
+
     rect: Rect
     """In points."""
     kind: tuple[int, int, int]
-    """Its segments, width and height."""
+    """How much data it has, its width and its height: the same for equal shapes."""
+
+    @classmethod
+    def of(cls, rect: Rect, *, data: int) -> "Shape":
+        left, bottom, right, top = rect
+        return cls(rect, (data, round(right - left), round(top - bottom)))
 
 
 def drawn_letters(paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pixels: PointsToPixels) -> list[Rect]:
@@ -59,15 +66,11 @@ def drawn_letters(paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pi
     """
     if len(paths) > MAX_PATHS:
         return []
-    shapes = list(_outlines(paths))
-    kinds = Counter(shape.kind for shape in shapes)
-    if len(kinds) <= MAX_KINDS:
-        shapes = [shape for shape in shapes if kinds[shape.kind] < MIN_REPEATS or not is_single(shape.rect)]
-    letters = [shape.rect for shape in shapes[:MAX_SHAPES]]
+    letters = [shape.rect for shape in without_markers(_outlines(paths))[:MAX_SHAPES]]
     places = [
         place
         for place in together([*letters, *_plain_shapes(paths, letters)])
-        if is_short_word(place) and any(_has_middle(place, letter) for letter in letters)
+        if is_short_word(place) and any(is_in(place, letter) for letter in letters)
     ]
     rects = [
         rect
@@ -77,15 +80,24 @@ def drawn_letters(paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pi
     return rects[:MAX_PLACES]
 
 
-def _outlines(paths: Iterable[PlacedObject]) -> Iterator[_Shape]:
+def without_markers(shapes: Iterable[Shape]) -> list[Shape]:
+    """The shapes without those that are repeated as markers are."""
+    shapes = list(shapes)
+    kinds = Counter(shape.kind for shape in shapes)
+    if len(kinds) > MAX_KINDS:
+        return shapes
+    return [shape for shape in shapes if kinds[shape.kind] < MIN_REPEATS or not is_single(shape.rect)]
+
+
+def _outlines(paths: Iterable[PlacedObject]) -> Iterator[Shape]:
     """The paths that look like the outline of a letter or a short word, and like nothing else."""
     for path in paths:
         segments = pdfium.FPDFPath_CountSegments(path.handle)
         if segments < MIN_SEGMENTS:
             continue
-        left, bottom, right, top = rect = path.bounds
+        rect = path.bounds
         if is_short_word(rect) and _is_outline(path, segments):
-            yield _Shape(rect, (segments, round(right - left), round(top - bottom)))
+            yield Shape.of(rect, data=segments)
 
 
 def _plain_shapes(paths: Iterable[PlacedObject], letters: Sequence[Rect]) -> list[Rect]:
@@ -171,9 +183,4 @@ def _letter_height(rect: Rect) -> float:
 
 def belongs_to(word: Rect, shape: Rect) -> bool:
     """True if the shape is at the place of the word, or a box around it."""
-    return _has_middle(word, shape) or _has_middle(shape, word)
-
-
-def _has_middle(place: Rect, rect: Rect) -> bool:
-    x, y = (rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2
-    return place[0] <= x <= place[2] and place[1] <= y <= place[3]
+    return is_in(word, shape) or is_in(shape, word)

@@ -1,6 +1,5 @@
 """Child side: finds small pictures on a PDF page that may show letters or short words. Does not read them."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import pypdfium2.raw as pdfium
@@ -8,15 +7,7 @@ from PIL import Image
 
 from docserver.layout import Rect
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
-from docserver.ocr.pdf.drawn_letters import (
-    MAX_KINDS,
-    MAX_PLACES,
-    MIN_REPEATS,
-    belongs_to,
-    is_short_word,
-    is_single,
-    together,
-)
+from docserver.ocr.pdf.drawn_letters import MAX_PLACES, Shape, belongs_to, is_short_word, together, without_markers
 from docserver.ocr.pdf.drawn_pictures import MIN_CONTRAST, ends, inside
 from docserver.ocr.pdf.page_objects import PlacedObject
 from docserver.ocr.pdf.text_patches import MAX_BULLET_SLENDERNESS, MIN_BULLET_INK, MIN_LETTER_HEIGHT
@@ -34,25 +25,16 @@ def letter_pictures(
     """The places of what is seen in pictures as small as letters or short words and is in none of these words, in
     pixels of the page's image; MAX_PLACES of them at most.
     """
-    small = [(image, bounds) for image in images if is_short_word(bounds := image.bounds)]
-    kinds = Counter(_kind(image, bounds) for image, bounds in small)
-    if len(kinds) <= MAX_KINDS:
-        small = [
-            (image, bounds)
-            for image, bounds in small
-            if kinds[_kind(image, bounds)] < MIN_REPEATS or not is_single(bounds)
-        ]
+    small = [
+        Shape.of(bounds, data=pdfium.FPDFImageObj_GetImageDataRaw(image.handle, None, 0))
+        for image in images
+        if is_short_word(bounds := image.bounds)
+    ]
     scale = drawn.width / to_pixels.width
-    rects = (to_pixels.rect(bounds) for _, bounds in small)
+    rects = (to_pixels.rect(picture.rect) for picture in without_markers(small))
     free = [scaled(rect, scale) for rect in rects if not any(belongs_to(word, rect) for word in words)]
     inks = together(ink for rect in free for ink in _ink_in(drawn, rect))
     return [scaled(ink, 1 / scale) for ink in inks][:MAX_PLACES]
-
-
-def _kind(image: PlacedObject, bounds: Rect) -> tuple[int, int, int]:
-    """The same for the same picture in the same size."""
-    left, bottom, right, top = bounds
-    return pdfium.FPDFImageObj_GetImageDataRaw(image.handle, None, 0), round(right - left), round(top - bottom)
 
 
 def _ink_in(drawn: Image.Image, rect: Rect) -> Iterator[Rect]:

@@ -38,7 +38,8 @@ class PlacedObject:
     @property
     def bounds(self) -> Rect:
         """In points (y upwards)."""
-        return _bounds(self.handle, self.matrix)
+        rect: Rect = self.matrix.on_rect(*bounds(self.handle))
+        return rect
 
 
 @dataclass(slots=True)
@@ -98,11 +99,6 @@ def _walk(
                 matrix=PdfMatrix.from_raw(form_matrix).multiply(matrix),
                 depth=depth + 1,
             )
-
-
-def _bounds(handle: Any, matrix: PdfMatrix) -> Rect:
-    rect: Rect = matrix.on_rect(*bounds(handle))
-    return rect
 
 
 def bounds(handle: Any) -> Rect:

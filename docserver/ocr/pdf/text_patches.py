@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from docserver.layout import Box, Rect
-from docserver.ocr.pdf.coordinates import scaled
+from docserver.ocr.pdf.coordinates import is_in, scaled
 from docserver.ocr.pdf.drawn_pictures import is_photograph, with_clear_pictures
 
 EDGE_CONTRAST = 30
@@ -174,13 +174,6 @@ def has_contrast(drawn: Image.Image, rect: Rect, width: int) -> bool:
     box = max(0, left), max(0, top), min(right + 1, drawn.width), min(bottom + 1, drawn.height)
     levels = drawn.crop(box).tobytes()
     return bool(levels) and max(levels) - min(levels) >= EDGE_CONTRAST
-
-
-def is_in(place: Rect, rect: Rect) -> bool:
-    """True if the middle of the rectangle is in this place."""
-    left, top, right, bottom = place
-    x0, y0, x1, y1 = rect
-    return left <= (x0 + x1) / 2 <= right and top <= (y0 + y1) / 2 <= bottom
 
 
 def is_mark(drawn: Image.Image, word: Rect, width: int) -> bool:
