@@ -9,7 +9,7 @@ from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_bloc
 from docserver.model import Reading, Source
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import is_in
-from docserver.ocr.pdf.drawn_letters import MAX_PLACES, is_single
+from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
 from docserver.ocr.pdf.text_layer import TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches
 from docserver.ocr.recognition.reader import Attempt

@@ -7,8 +7,8 @@ from PIL import Image
 
 from docserver.layout import Rect
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
-from docserver.ocr.pdf.drawn_letters import MAX_PLACES, Shape, belongs_to, is_short_word, together, without_markers
 from docserver.ocr.pdf.drawn_pictures import MIN_CONTRAST, ends, inside
+from docserver.ocr.pdf.letter_shapes import MAX_PLACES, Shape, belongs_to, is_short_word, together, without_markers
 from docserver.ocr.pdf.page_objects import PlacedObject
 from docserver.ocr.pdf.text_patches import MAX_BULLET_SLENDERNESS, MIN_BULLET_INK, MIN_LETTER_HEIGHT
 

@@ -9,7 +9,7 @@ import pypdfium2.raw as pdfium
 from pypdfium2 import PdfMatrix
 
 from docserver.layout import Rect
-from docserver.ocr.pdf.drawn_letters import (
+from docserver.ocr.pdf.letter_shapes import (
     CORNERS,
     MAX_KINDS,
     MAX_PATHS,

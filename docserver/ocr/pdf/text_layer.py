@@ -22,9 +22,9 @@ from docserver.ocr.pdf.comb_fields import comb_fields, joined
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, scaled, squares_along_slanted
 from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
-from docserver.ocr.pdf.drawn_letters import drawn_letters
 from docserver.ocr.pdf.latin_in_hebrew import with_brackets
 from docserver.ocr.pdf.letter_pictures import letter_pictures
+from docserver.ocr.pdf.letter_shapes import letter_shapes
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
@@ -203,7 +203,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         objects=objects,
         to_pixels=to_pixels,
     )
-    shapes = drawn_letters(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
+    shapes = letter_shapes(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
     seen_shapes = [rect for rect in shapes if has_contrast(whole, rect, width)]
     pictures = letter_pictures(objects.images, drawn=whole, words=[word.rect for word in exact], to_pixels=to_pixels)
     return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), (*seen_shapes, *pictures))

@@ -60,7 +60,7 @@ class Shape:
         return cls(rect, (data, round(right - left), round(top - bottom)))
 
 
-def drawn_letters(paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pixels: PointsToPixels) -> list[Rect]:
+def letter_shapes(paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pixels: PointsToPixels) -> list[Rect]:
     """The places of what looks like letters and is in none of these words, in pixels of the page's image; MAX_PLACES of
     them at most.
     """

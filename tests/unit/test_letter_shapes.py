@@ -6,7 +6,7 @@ from reportlab.pdfgen.canvas import Canvas
 from docserver.layout import Block, Box, Line, Paragraph, Rect, Word
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed
-from docserver.ocr.pdf import drawn_letters
+from docserver.ocr.pdf import letter_shapes
 from docserver.ocr.pdf.text_layer import TextLayer
 from docserver.ocr.recognition.reader import Attempt
 from docserver.ocr.recognition.tesseract import NOTHING, Recognised
@@ -104,7 +104,7 @@ def test_symbols_are_no_letters(draw: Draw) -> None:
 
 
 def test_drawings_are_not_searched_for_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawn_letters, "MAX_PATHS", 2)
+    monkeypatch.setattr(letter_shapes, "MAX_PATHS", 2)
     letters = (shape(letter, x=300 + 30 * number) for number, letter in enumerate("Tax"))
 
     assert whole_layer(pdf(both(lines(PROSE), *letters))).shapes == ()
