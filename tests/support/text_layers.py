@@ -4,7 +4,7 @@ from tempfile import NamedTemporaryFile
 
 from docserver.model import Reading
 from docserver.ocr.pdf import pdfium, text_layer
-from docserver.ocr.pdf.text_layer import TextLayer
+from docserver.ocr.pdf.own_words import TextLayer
 
 DPI = 150
 MAX_PIXELS = 10_000_000

@@ -10,7 +10,7 @@ from docserver.model import Reading, Source
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
-from docserver.ocr.pdf.text_layer import TextLayer
+from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches
 from docserver.ocr.recognition.reader import Attempt
 

@@ -18,6 +18,7 @@ from docserver.ocr.image.analysis import analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
+from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.recognition.language_detection import LanguageDetector
 from docserver.ocr.recognition.reader import Attempt, PageReader
 from docserver.ocr.recognition.tesseract import Recognised, Tesseract
@@ -122,9 +123,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     return reading
 
 
-def _mixed_reading(
-    layer: text_layer.TextLayer, picture: Picture, *, languages: str, turning: bool, limits: Limits
-) -> Reading:
+def _mixed_reading(layer: TextLayer, picture: Picture, *, languages: str, turning: bool, limits: Limits) -> Reading:
     """Read what the text layer lacks: shapes that look like letters one by one, and all other parts together."""
     shapes = {
         shape: _attempt(mixed.part(picture, shape), languages=languages, turning=False, limits=limits)
@@ -138,7 +137,7 @@ def _mixed_reading(
     return mixed.join(layer, attempt, shapes, review_below=limits.review_below)
 
 
-def _text_layer(request: ReadPage, source: str, limits: Limits) -> text_layer.TextLayer | None:
+def _text_layer(request: ReadPage, source: str, limits: Limits) -> TextLayer | None:
     """The page's own text; None if the page has to be read by OCR alone."""
     if request.content_type != PDF or request.options.mode is not Mode.AUTO:
         return None

@@ -1,0 +1,97 @@
+"""Child side: decides which visible words of a text layer are exact, and what has to be read from the picture."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from PIL import Image
+
+from docserver.layout import Rect
+from docserver.ocr.errors import TextLayerRejected
+from docserver.ocr.pdf.coordinates import PointsToPixels
+from docserver.ocr.pdf.own_words import OwnWord
+from docserver.ocr.pdf.page_objects import PageObjects
+from docserver.ocr.pdf.pdf_words import UNMAPPED
+from docserver.ocr.pdf.plausibility import is_language
+from docserver.ocr.pdf.symbols import symbols
+from docserver.ocr.pdf.text_patches import TextPatches, is_blank, is_mark
+from docserver.ocr.pdf.unexplained_ink import joined_places, touch
+from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC
+
+MAX_MIRRORED_SHARE = 0.1
+"""Largest share of words that are mirrored."""
+
+MAX_LONE_SHARE = 0.3
+"""Largest share of words that are a single ideograph. With more, the text is vertical."""
+
+MAX_UNMAPPED_SHARE = 0.5
+"""Largest share of words with letters that have no Unicode mapping. They are read from the page's picture."""
+
+MAX_LETTER_GAP = 4.0
+"""Widest space between letters that may be of one word, in points, where it is not known which letters they are."""
+
+FEW_LETTERS = 40
+"""A page with fewer letters is read from its picture if what else looks like text takes up more room than they do."""
+
+
+def exact_and_unread(
+    words: Sequence[OwnWord],
+    *,
+    unseen: Sequence[Rect],
+    unexplained: Sequence[Rect],
+    whole: Image.Image,
+    objects: PageObjects,
+    to_pixels: PointsToPixels,
+) -> tuple[tuple[OwnWord, ...], TextPatches | None]:
+    """Those of the words that are exact, and what has to be read, also in the places of text that is not drawn here.
+
+    Raises TextLayerRejected if the page needs OCR alone.
+    """
+    if not words and not is_blank(whole):
+        raise TextLayerRejected("no text")
+    gap = MAX_LETTER_GAP * to_pixels.pixels_per_point
+    incomplete = [word for place in unexplained for word in words if touch(word.rect, place, within=gap)]
+    exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text and word not in incomplete)
+    unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
+    # Words that PDFium does not draw cannot be read from a picture.
+    drawn = [word for word in words if word.pdf_word.has_glyphs]
+    _require_usable(drawn)
+    image_rects = [to_pixels.rect(image.bounds) for image in objects.images]
+    patches_beside = partial(
+        TextPatches.of,
+        whole,
+        width=to_pixels.width,
+        images=image_rects,
+        unread=[
+            *(word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)),
+            *unseen,
+            *joined_places([*unexplained, *(word.rect for word in incomplete)], within=gap),
+        ],
+    )
+    places = [place for word in exact for place in word.places(to_pixels)]
+    patches = patches_beside(words=places)
+    if patches.area and (signs := symbols(objects.paths)):
+        patches = patches_beside(words=[*places, *map(to_pixels.rect, signs)])
+    text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)
+    letters = sum(len(word.pdf_word.text) for word in exact)
+    is_readable = len(drawn) == len(words)
+    if (
+        is_readable
+        and patches.area > text_area
+        and (letters < FEW_LETTERS or patches.within(image_rects).area > text_area)
+    ):
+        raise TextLayerRejected("more to read than the layer has")
+    return exact, patches if patches.area else None
+
+
+def _require_usable(words: Sequence[OwnWord]) -> None:
+    """Raise TextLayerRejected if the words may be wrong or out of order."""
+    exact = [word for word in words if UNMAPPED not in word.pdf_word.text]
+    if len(words) - len(exact) > MAX_UNMAPPED_SHARE * len(words):
+        raise TextLayerRejected("letters without a meaning")
+    if sum(word.orientation.mirrored for word in words) > MAX_MIRRORED_SHARE * len(words):
+        raise TextLayerRejected("mirrored text")
+    lone_ideographs = sum(len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in exact)
+    if lone_ideographs > MAX_LONE_SHARE * len(words):
+        raise TextLayerRejected("vertical text")
+    if not is_language(word.pdf_word.text for word in exact):
+        raise TextLayerRejected("no language")
