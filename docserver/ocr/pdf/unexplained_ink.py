@@ -4,11 +4,11 @@ Of several spaces in a row, PDFium gives one. So letters that a font maps to spa
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from docserver.layout import Rect, around
+from docserver.layout import Box, Rect, around
 from docserver.ocr.pdf.text_patches import components
 
 MIN_CONTRAST = 64
@@ -40,7 +40,7 @@ def places_of_unexplained(words: Iterable[Rect], contrast: Image.Image) -> list[
         return []
     cells = ink.reduce(CELL).point([0] + [255] * 255).filter(ImageFilter.MaxFilter(3))
     boxes = itertools.islice(components(cells), MAX_PLACES)
-    found = (_ink_in(ink, tuple(CELL * side for side in box)) for box in boxes)
+    found = (_letters_in(ink, (CELL * x0, CELL * y0, CELL * x1, CELL * y1)) for x0, y0, x1, y1 in boxes)
     return [rect for rect in found if rect]
 
 
@@ -59,11 +59,17 @@ def joined_places(places: Iterable[Rect], *, within: float) -> list[Rect]:
     return joined
 
 
-def _ink_in(ink: Image.Image, place: Sequence[int]) -> Rect | None:
-    """The rectangle around the ink in a place; None if it is too little for a letter."""
-    left, top, right, bottom = place
-    part = ink.crop((left, top, right, bottom))
-    box = part.getbbox()
-    if box is None or box[2] - box[0] < MIN_WIDTH or part.histogram()[255] < MIN_PIXELS:
+def _letters_in(ink: Image.Image, place: Box) -> Rect | None:
+    """The rectangle around the letters in a place; None if it has only edges of letters of the words beside it."""
+    left, top, *_ = place
+    part = ink.crop(place)
+    letters = [box for box in components(part.copy()) if _may_be_letter(part, box)]
+    if not letters:
         return None
-    return left + box[0], top + box[1], left + box[2], top + box[3]
+    x0, y0, x1, y1 = around(letters)
+    return left + x0, top + y0, left + x1, top + y1
+
+
+def _may_be_letter(ink: Image.Image, box: Box) -> bool:
+    left, _, right, _ = box
+    return right - left >= MIN_WIDTH and ink.crop(box).histogram()[255] >= MIN_PIXELS
