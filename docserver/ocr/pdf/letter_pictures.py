@@ -10,7 +10,8 @@ from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
 from docserver.ocr.pdf.drawn_pictures import MIN_CONTRAST, ends, inside
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, Shape, belongs_to, is_short_word, together, without_markers
 from docserver.ocr.pdf.page_objects import PlacedObject
-from docserver.ocr.pdf.text_patches import MAX_BULLET_SLENDERNESS, MIN_BULLET_INK, MIN_LETTER_HEIGHT
+from docserver.ocr.pdf.text_cells import MIN_LETTER_HEIGHT
+from docserver.ocr.pdf.text_patches import MAX_BULLET_SLENDERNESS, MIN_BULLET_INK
 
 MAX_SLENDERNESS = 8.0
 """Longest side of what is no rule, as a multiple of its shortest side. An l and short words have six."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from PIL import Image, ImageDraw, ImageFilter
 
 from docserver.layout import Box, Rect, around
-from docserver.ocr.pdf.text_patches import components
+from docserver.ocr.pdf.text_cells import components
 
 MIN_CONTRAST = 64
 """Smallest contrast of a pixel that belongs to a letter for certain, and not to its blurred edge, in grey levels."""
