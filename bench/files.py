@@ -15,6 +15,9 @@ KINDS = ("png", "jpeg", "tiff")
 
 STANDARD_FONTS = ("Times-Roman", "Helvetica", "Courier")
 
+FONT_SIZE, LEADING, MARGIN = 9, 13, 60
+"""Of a digital page, in points. The letters are smaller where a line would not fit."""
+
 
 def encoded(image: Image.Image, kind: str, *, dpi: int) -> bytes:
     """The image as one of KINDS: a TIFF in LZW, or in fax group 4 if it has one bit per pixel; a JPEG in quality 85."""
@@ -48,12 +51,14 @@ def digital_pdf(pages: Sequence[str], *, seed: int) -> bytes:
     canvas = Canvas(file, pagesize=A4, invariant=1)
     name = STANDARD_FONTS[seed % len(STANDARD_FONTS)]
     for text in pages:
-        canvas.setFont(name, 9)
-        lines = canvas.beginText(60, A4[1] - 60)
-        lines.setLeading(13)
-        for line in text.splitlines():
-            lines.textLine(line)
-        canvas.drawText(lines)
+        lines = text.splitlines()
+        longest = max(canvas.stringWidth(line, name, FONT_SIZE) for line in lines)
+        canvas.setFont(name, FONT_SIZE * min(1.0, (A4[0] - 2 * MARGIN) / longest))
+        flow = canvas.beginText(MARGIN, A4[1] - MARGIN)
+        flow.setLeading(LEADING)
+        for line in lines:
+            flow.textLine(line)
+        canvas.drawText(flow)
         canvas.showPage()
     canvas.save()
     return file.getvalue()
