@@ -1,14 +1,14 @@
 """Child side: converts between a PDF page's points, the pixels of its image, and the pixels of that image turned."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pypdfium2.raw as pdfium
 from pypdfium2 import PdfMatrix
 
-from docserver.layout import Box, Rect
+from docserver.layout import Box, Rect, around
 from docserver.ocr.errors import TextLayerRejected
 
 Point = tuple[float, float]
@@ -127,8 +127,8 @@ def squares_along_slanted(rect: Rect, *, size: float, direction: float) -> Itera
 
 def _length(rect: Rect, *, size: float, cos: float, sin: float) -> float:
     left, top, right, bottom = rect
-    around = (right - left + bottom - top) / (abs(cos) + abs(sin))
-    return max(around - INK_HEIGHT * size, MIN_LETTER_WIDTH * size)
+    whole = (right - left + bottom - top) / (abs(cos) + abs(sin))
+    return max(whole - INK_HEIGHT * size, MIN_LETTER_WIDTH * size)
 
 
 def _clockwise(turns: int, width: int, height: int) -> PdfMatrix:
@@ -163,3 +163,13 @@ def is_in(place: Rect, rect: Rect) -> bool:
 def scaled(rect: Rect, scale: float) -> Rect:
     left, top, right, bottom = rect
     return left * scale, top * scale, right * scale, bottom * scale
+
+
+def join_near(rects: Iterable[Rect], *, are_near: Callable[[Rect, Rect], bool]) -> list[Rect]:
+    """The rectangles, with those joined that are near each other."""
+    joined: list[Rect] = []
+    for rect in rects:
+        near = [other for other in joined if are_near(rect, other)]
+        joined = [other for other in joined if other not in near]
+        joined.append(around([*near, rect]))
+    return joined

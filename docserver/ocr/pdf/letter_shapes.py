@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pypdfium2.raw as pdfium
 
-from docserver.layout import Rect, around
-from docserver.ocr.pdf.coordinates import PointsToPixels, is_in
+from docserver.layout import Rect
+from docserver.ocr.pdf.coordinates import PointsToPixels, is_in, join_near
 from docserver.ocr.pdf.page_objects import PlacedObject
 
 MAX_PATHS = 2_000
@@ -161,12 +161,7 @@ def _is_filled(path: PlacedObject) -> bool:
 
 def together(rects: Iterable[Rect]) -> list[Rect]:
     """Those rectangles joined that are as close to each other as the letters of a word."""
-    joined: list[Rect] = []
-    for rect in rects:
-        near = [other for other in joined if are_close(rect, other)]
-        joined = [other for other in joined if other not in near]
-        joined.append(around([*near, rect]))
-    return joined
+    return join_near(rects, are_near=are_close)
 
 
 def are_close(rect: Rect, other: Rect) -> bool:

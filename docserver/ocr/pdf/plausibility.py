@@ -117,7 +117,7 @@ _HEBREW = _pairs(
 LAST_LISTED_LETTER = "\u06ff"
 """The last letter of the scripts below. Scripts after it are not listed."""
 
-LAST_ALPHABETIC = "\u1fff"
+LAST_OF_ALPHABETS = "\u1fff"
 """The last letter of alphabets. Ideographs and syllables are later."""
 
 _SCRIPTS = (
@@ -149,7 +149,7 @@ def _is_common(pair: str) -> bool:
     common = _common_pairs(pair)
     if common is None:
         # Letters that follow each other in the alphabet are a list.
-        return pair[0] <= LAST_ALPHABETIC and ord(pair[1]) != ord(pair[0]) + 1
+        return pair[0] <= LAST_OF_ALPHABETS and ord(pair[1]) != ord(pair[0]) + 1
     return pair in common or _without_accents(pair) in common
 
 

@@ -5,10 +5,12 @@ Of several spaces in a row, PDFium gives one. So letters that a font maps to spa
 
 import itertools
 from collections.abc import Iterable
+from functools import partial
 
 from PIL import Image, ImageDraw, ImageFilter
 
 from docserver.layout import Box, Rect, around
+from docserver.ocr.pdf.coordinates import join_near
 from docserver.ocr.pdf.text_cells import components
 
 MIN_CONTRAST = 64
@@ -51,12 +53,7 @@ def touch(one: Rect, other: Rect, *, within: float) -> bool:
 
 def joined_places(places: Iterable[Rect], *, within: float) -> list[Rect]:
     """The places, with those joined that are this close beside each other on a line."""
-    joined: list[Rect] = []
-    for place in sorted(places):
-        close = [other for other in joined if touch(place, other, within=within)]
-        joined = [other for other in joined if other not in close]
-        joined.append(around([*close, place]))
-    return joined
+    return join_near(sorted(places), are_near=partial(touch, within=within))
 
 
 def _letters_in(ink: Image.Image, place: Box) -> Rect | None:
