@@ -50,9 +50,8 @@ def bitmap_letters(sheet: Sheet) -> None:
     """A Type 3 font whose letters are pictures, without a mapping but with names, as old TeX made them."""
     text = sheet.chance.choice(("INVOICE", "NOTICE", "RECEIPT")) + str(sheet.chance.randint(10, 99))
     letters = sorted(set(text))
-    names = {"0": "zero", "1": "one", "2": "two", "3": "three", "4": "four"} | {
-        "5": "five", "6": "six", "7": "seven", "8": "eight", "9": "nine",
-    }  # fmt: skip
+    digits = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    names = {str(digit): name for digit, name in enumerate(digits)}
 
     def font(pdf: pikepdf.Pdf) -> Dictionary:
         shapes, marks = Dictionary(), ImageFont.truetype(str(file_of(EMBEDDED[0])), 60)

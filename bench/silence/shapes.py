@@ -68,20 +68,22 @@ def scanned_paragraph(sheet: Sheet) -> None:
 def picture_in_line(sheet: Sheet) -> None:
     """An amount that is a small picture within a line."""
     amount = texts.amount(sheet.chance)
-    end = sheet.line("Please pay")
-    shown, scale = picture_of(amount), 0.025 * sheet.size
-    sheet.picture(shown, end, sheet.y - 20 * scale, width=shown.width * scale, height=shown.height * scale)
-    sheet.see(amount, end + 20 * scale, sheet.y, font=EMBEDDED[0], size=40 * scale, same_line=True)
-    sheet.put("at once", end + shown.width * scale, sheet.y, same_line=True)
+    end = _in_line(sheet, amount, sheet.line("Please pay"))
+    sheet.put("at once", end, sheet.y, same_line=True)
 
 
 def tiny_picture(sheet: Sheet) -> None:
     """A letter or a short word that is a small picture at the end of a line."""
     text = sheet.chance.choice(("48", "No", "EUR", "7.50", "3", "B"))
-    end = sheet.line("Number of pages")
+    _in_line(sheet, text, sheet.line("Number of pages"))
+
+
+def _in_line(sheet: Sheet, text: str, x: float) -> float:
+    """A picture of a text that goes on with a line. Returns where it ends."""
     shown, scale = picture_of(text), 0.025 * sheet.size
-    sheet.picture(shown, end, sheet.y - 20 * scale, width=shown.width * scale, height=shown.height * scale)
-    sheet.see(text, end + 20 * scale, sheet.y, font=EMBEDDED[0], size=40 * scale, same_line=True)
+    sheet.picture(shown, x, sheet.y - 20 * scale, width=shown.width * scale, height=shown.height * scale)
+    sheet.see(text, x + 20 * scale, sheet.y, font=EMBEDDED[0], size=40 * scale, same_line=True)
+    return x + shown.width * scale
 
 
 def map_labels(sheet: Sheet) -> None:
