@@ -1,6 +1,7 @@
 """Child side: the objects of a PDF page: its text objects, the places of its images, and the rest."""
 
 from collections.abc import Callable, Iterable, Iterator
+from ctypes import addressof
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,7 +11,6 @@ from pypdfium2 import PdfMatrix
 
 from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf.text_words import address_of, is_embedded
 
 MAX_OBJECTS = 50_000
 """Most objects of a page. A dense map has some ten thousand. If there are more, OCR is faster than this analysis."""
@@ -135,3 +135,13 @@ def widen(handle: Any, *, by: float) -> None:
 def _has_no_width(handle: Any) -> bool:
     left, _, right, _ = bounds(handle)
     return right - left < MIN_WIDTH
+
+
+def is_embedded(text_object: Any) -> bool:
+    """True if the PDF contains the font of this text object."""
+    return bool(pdfium.FPDFFont_GetIsEmbedded(pdfium.FPDFTextObj_GetFont(text_object)) != 0)
+
+
+def address_of(handle: Any) -> int:
+    """The address of a PDFium object, which identifies the object; 0 if there is no object."""
+    return addressof(handle.contents) if handle else 0

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops
 
 from docserver.layout import Box, Rect
 from docserver.ocr.pdf.drawing import PageDrawing
-from docserver.ocr.pdf.text_words import is_embedded
+from docserver.ocr.pdf.page_objects import is_embedded
 
 MIN_CONTRAST = 10
 """Smallest contrast of a letter with what is behind it, in grey levels. Pale grey on white has 30."""

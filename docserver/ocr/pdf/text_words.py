@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
-from ctypes import addressof, c_double, c_uint, c_ushort
+from ctypes import c_double, c_uint, c_ushort
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
 from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
 from docserver.ocr.pdf.latin_in_hebrew import in_order, may_have_right_to_left
+from docserver.ocr.pdf.page_objects import address_of, is_embedded
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
 from docserver.ocr.pdf.text_runs import MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
@@ -137,6 +138,12 @@ class TextPage:
     def last_origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the baseline where the last character of the word begins."""
         return self.begin(word.end - 1)
+
+    def begin(self, index: int) -> tuple[float, float]:
+        """The point on the baseline where the character begins."""
+        x, y, *_ = self._sides
+        pdfium.FPDFText_GetCharOrigin(self.handle, index, x, y)
+        return x.value, y.value
 
     def look(self, index: int) -> tuple[int, ...]:
         """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
@@ -267,12 +274,6 @@ class TextPage:
     def _address(self, index: int) -> int:
         return address_of(pdfium.FPDFText_GetTextObject(self.handle, index))
 
-    def begin(self, index: int) -> tuple[float, float]:
-        """The point on the baseline where the character begins."""
-        x, y, *_ = self._sides
-        pdfium.FPDFText_GetCharOrigin(self.handle, index, x, y)
-        return x.value, y.value
-
     def _word(self, letters: str, *, first: int, end: int, on_baseline: int) -> PdfWord:
         text = self.handle
         left, top, right, bottom = sides = self._sides
@@ -330,13 +331,3 @@ class TextPage:
         ):
             return UNMAPPED
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
-
-
-def is_embedded(text_object: Any) -> bool:
-    """True if the PDF contains the font of this text object."""
-    return bool(pdfium.FPDFFont_GetIsEmbedded(pdfium.FPDFTextObj_GetFont(text_object)) != 0)
-
-
-def address_of(handle: Any) -> int:
-    """The address of a PDFium object, which identifies the object; 0 if there is no object."""
-    return addressof(handle.contents) if handle else 0
