@@ -1,17 +1,21 @@
 """The model for a page, chosen from what the models of several scripts have read."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from docserver.layout import Block, Line, Paragraph, Word
+from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.transform import PageImage
 from docserver.ocr.recognition.language_detection import LONG_S, LanguageDetector
+from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Recognised
 from docserver.ocr.recognition.tries import Tries
 
 BOX = (0, 0, 9, 9)
+PAGE_PX = 900
 LATIN, RUSSIAN = "letters of a Latin script", "буквы русского алфавита"
 GERMAN = "Der Ausschuss sprach am Dienstag über den neuen Fahrplan"
 MISREAD = "Der Ausfchuf fprach am Dienftag über den neuen Fahrplan"
@@ -30,6 +34,16 @@ class Reads:
         text, confidence = self._texts[languages]
         word = Word(text, BOX, confidence)
         return Recognised(text, (Block(BOX, (Paragraph(BOX, (Line(BOX, (word,)),)),)),), confidence)
+
+
+class ReadsWholePages(Reads):
+    """It reads samples of a page with a confidence of 10, as at the edge of a book."""
+
+    def recognise(self, *arguments: object, languages: str, **options: object) -> Recognised:
+        recognised = super().recognise(*arguments, languages=languages, **options)
+        picture = arguments[0]
+        assert isinstance(picture, Image.Image)
+        return recognised if picture.height == PAGE_PX else replace(recognised, confidence=10.0)
 
 
 def samples(count: int) -> list[PageImage]:
@@ -107,6 +121,19 @@ def test_after_a_page_in_fraktur_the_next_page_is_tried_in_latin_letters_first()
 
     assert detector.from_samples(samples(1), tries(tesseract)) == "frk"
     assert tesseract.models == ["deu", "frk"] * 2
+
+
+def test_a_page_in_fraktur_is_found_though_its_samples_do_not_show_it() -> None:
+    page = Image.new("L", (PAGE_PX, PAGE_PX), 255)
+    for y in range(100, PAGE_PX - 100, 50):
+        for x in range(100, PAGE_PX - 100, 30):
+            ImageDraw.Draw(page).rectangle((x, y, x + 14, y + 24), fill=0)
+    tesseract = ReadsWholePages({"eng": (MISREAD, 60.0), "deu": (MISREAD, 66.0), "frk": (FRAKTUR, 80.0)})
+    reader = PageReader(Picture(page, None), tesseract, turning=True)
+
+    attempt = reader.read_in_detected_language(LanguageDetector(("eng", "deu", "frk")))
+
+    assert (attempt.languages, attempt.recognised.text) == ("frk", FRAKTUR)
 
 
 def test_of_models_for_fraktur_alone_the_better_one_is_taken() -> None:

@@ -122,22 +122,27 @@ class LanguageDetector:
         self._last = model
         return model
 
+    def fraktur_instead_of(self, model: str, *, confidence: float) -> str | None:
+        """The model for Fraktur, if a text that was read by this model with this confidence may be Fraktur."""
+        low, high = FRAKTUR_BETWEEN
+        return self._fraktur if MODELS[model].script == LATIN and low <= confidence < high else None
+
     def _in_fraktur(self, sample: PageImage, reading: _Sample, tesseract: Tesseract) -> _Sample | None:
         """The sample as the model for Fraktur reads it; None if it is not in Fraktur.
 
         `reading` is the sample as another model has read it. If it may be Fraktur, the model for the language that it
         seems to be in must not read it as well.
         """
-        if self._fraktur is None or not _may_be_fraktur(reading):
+        if self.fraktur_instead_of(reading.model, confidence=reading.confidence) is None:
             return None
         model = self.from_text(reading.text, reading.model)
         if model != reading.model:
             reading = max(reading, _read(sample, model=model, tesseract=tesseract), key=_weight)
-            if not _may_be_fraktur(reading):
-                return None
-        fraktur = _read(sample, model=self._fraktur, tesseract=tesseract)
-        min_gain = MIN_GAIN_IN_FRAKTUR if LONG_S in fraktur.text else MIN_GAIN_WITHOUT_LONG_S
-        return fraktur if fraktur.weight >= min_gain * reading.weight else None
+        fraktur_model = self.fraktur_instead_of(reading.model, confidence=reading.confidence)
+        if fraktur_model is None:
+            return None
+        fraktur = _read(sample, model=fraktur_model, tesseract=tesseract)
+        return fraktur if is_fraktur(fraktur.text, weight=fraktur.weight, latin_weight=reading.weight) else None
 
     def _models_by_script(self) -> list[list[str]]:
         """For each script, the models to try: one, or all of them if the script's languages cannot be identified from
@@ -179,9 +184,9 @@ def _read(sample: PageImage, *, model: str, tesseract: Tesseract) -> _Sample:
     return _Sample(model, recognised.text, weight, recognised.confidence)
 
 
-def _may_be_fraktur(reading: _Sample) -> bool:
-    low, high = FRAKTUR_BETWEEN
-    return MODELS[reading.model].script == LATIN and low <= reading.confidence < high
+def is_fraktur(text: str, *, weight: float, latin_weight: float) -> bool:
+    """True if a text that a model for Fraktur has read is in Fraktur. A model for Latin letters has read it too."""
+    return weight >= latin_weight * (MIN_GAIN_IN_FRAKTUR if LONG_S in text else MIN_GAIN_WITHOUT_LONG_S)
 
 
 def _letters(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
-from docserver.ocr.recognition.language_detection import LanguageDetector
+from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
 from docserver.ocr.recognition.orientation import (
     UPRIGHT_TURN,
     directions,
@@ -96,7 +96,8 @@ class PageReader:
     def read_in_detected_language(self, detector: LanguageDetector) -> Attempt:
         """Read the page with the model for its language.
 
-        The language is detected from a few lines. If the whole text is in another language, the page is read again.
+        The language is detected from a few lines. If the whole text is in another language, or may be in Fraktur, the
+        page is read again.
         """
         if self._analysis is None:
             model = detector.preferred
@@ -105,11 +106,22 @@ class PageReader:
         attempt = self.read(model)
         text = attempt.recognised.text
         model_for_text = detector.from_text(text, model) if text else model
-        if model_for_text == model:
-            return attempt
-        # The second model reads the page in the same direction.
+        if model_for_text != model:
+            # The second model reads the page in the same direction.
+            self._known_direction = attempt.rotation
+            attempt = _better(attempt, self.read(model_for_text))
+        return self._in_fraktur(attempt, detector) or attempt
+
+    def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
+        """The page as the model for Fraktur reads it; None if it is not in Fraktur. Samples may not show that."""
+        latin = attempt.recognised
+        model = detector.fraktur_instead_of(attempt.languages, confidence=latin.confidence)
+        if model is None:
+            return None
         self._known_direction = attempt.rotation
-        return _better(attempt, self.read(model_for_text))
+        fraktur = self.read(model)
+        is_better = is_fraktur(fraktur.recognised.text, weight=fraktur.weight, latin_weight=latin.weight)
+        return fraktur if is_better else None
 
     def _directions(self, analysis: PageAnalysis) -> tuple[int, ...]:
         if self._known_direction is not None:
