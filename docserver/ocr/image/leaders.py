@@ -21,7 +21,7 @@ MIN_DOTS = 8
 """
 
 MAX_UNEVENNESS_PX = 2
-"""Largest difference between successive distances of a leader's dots."""
+"""Largest difference between successive distances of a leader's dots, and between the widths of successive dots."""
 
 MAX_DISTANCE_DOTS = 8
 """Largest distance of a leader's dots, in sizes of the largest dot. Dots farther apart are not read as letters."""
@@ -98,7 +98,8 @@ def _leaders(ink: Mask, *, largest: int) -> Mask:
     short = (widths <= largest) & is_low & (heights_here <= MAX_HEIGHT_RATIO * widths)
     rows, starts, ends = rows[short], starts[short], ends[short]
     distances = np.diff(starts)
-    near = (np.diff(rows) == 0) & (distances <= MAX_DISTANCE_DOTS * largest)
+    equal = np.abs(np.diff(ends - starts)) <= MAX_UNEVENNESS_PX
+    near = (np.diff(rows) == 0) & (distances <= MAX_DISTANCE_DOTS * largest) & equal
     # Each flag is of the run in the middle of three.
     even = near[1:] & near[:-1] & (np.abs(np.diff(distances)) <= MAX_UNEVENNESS_PX)
     edges = np.diff(np.pad(even, 1).astype(np.int8))
