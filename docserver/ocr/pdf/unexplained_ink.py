@@ -60,6 +60,8 @@ def _letters_in(ink: Image.Image, place: Box) -> Rect | None:
     """The rectangle around the letters in a place; None if it has only edges of letters of the words beside it."""
     left, top, *_ = place
     part = ink.crop(place)
+    if part.histogram()[255] < MIN_PIXELS:
+        return None
     letters = [box for box in components(part.copy()) if _may_be_letter(part, box)]
     if not letters:
         return None
