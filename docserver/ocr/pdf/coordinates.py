@@ -95,6 +95,12 @@ def whole_pixels(rect: Rect, width: int, height: int) -> Box:
     return x0, y0, x1, y1
 
 
+def touched_pixels(rect: Rect, width: int, height: int) -> Box:
+    """The pixels of an image of this size that a rectangle touches; none if it is beside the image."""
+    left, top, right, bottom = map(int, rect)
+    return max(0, left), max(0, top), min(right + 1, width), min(bottom + 1, height)
+
+
 def ends_of_slanted(rect: Rect, baseline: Point, *, size: float, direction: float) -> tuple[float, float, float]:
     """Where a slanted word begins and ends along its direction, and its baseline across it, in pixels.
 

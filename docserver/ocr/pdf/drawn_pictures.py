@@ -66,9 +66,14 @@ def inside(drawn: Image.Image, rect: Rect) -> Box:
     return left, top, max(left, min(drawn.width, int(rect[2]))), max(top, min(drawn.height, int(rect[3])))
 
 
+def most_frequent(levels: Sequence[int]) -> int:
+    """The level with the most pixels in a histogram."""
+    return max(range(len(levels)), key=levels.__getitem__)
+
+
 def _has_background(levels: Sequence[int]) -> bool:
-    most_frequent = max(range(len(levels)), key=levels.__getitem__)
-    near = levels[max(0, most_frequent - BACKGROUND_SPREAD) : most_frequent + BACKGROUND_SPREAD + 1]
+    background = most_frequent(levels)
+    near = levels[max(0, background - BACKGROUND_SPREAD) : background + BACKGROUND_SPREAD + 1]
     return sum(near) >= MIN_BACKGROUND_SHARE * sum(levels)
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from docserver.layout import Rect
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
-from docserver.ocr.pdf.drawn_pictures import MIN_CONTRAST, ends, inside
+from docserver.ocr.pdf.drawn_pictures import MIN_CONTRAST, ends, inside, most_frequent
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, Shape, belongs_to, is_short_word, together, without_markers
 from docserver.ocr.pdf.page_objects import PlacedObject
 from docserver.ocr.pdf.text_cells import MIN_LETTER_HEIGHT
@@ -46,7 +46,7 @@ def _ink_in(drawn: Image.Image, rect: Rect) -> Iterator[Rect]:
     low, high = ends(levels, 0)
     if high - low < MIN_CONTRAST:
         return
-    background = max(range(256), key=levels.__getitem__)
+    background = most_frequent(levels)
     limit = (high - low) // 2
     ink = picture.point([255 * (abs(level - background) > limit) for level in range(256)])
     box = ink.getbbox()

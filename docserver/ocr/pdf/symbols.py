@@ -16,6 +16,7 @@ from docserver.ocr.pdf.letter_shapes import (
     MAX_SHAPES,
     MIN_REPEATS,
     RECTANGLE,
+    Shape,
     are_close,
     is_round,
     is_single,
@@ -38,11 +39,8 @@ class _Outline(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
-    rect: Rect
+class _Outlined(Shape):
     outline: _Outline
-    kind: tuple[int, int, int]
-    """Its segments, width and height."""
 
 
 def symbols(paths: Sequence[PlacedObject]) -> list[Rect]:
@@ -69,7 +67,7 @@ def symbols(paths: Sequence[PlacedObject]) -> list[Rect]:
     ]
 
 
-def _are_neighbours(shape: _Shape, other: _Shape) -> bool:
+def _are_neighbours(shape: Shape, other: Shape) -> bool:
     """True if two equal shapes may be letters of one word."""
     return shape is not other and shape.kind == other.kind and are_close(shape.rect, other.rect)
 
@@ -78,7 +76,7 @@ def _is_small(rect: Rect) -> bool:
     return all(MIN_SIDE <= rect[low + 2] - rect[low] <= MAX_SIDE for low in (0, 1))
 
 
-def _shape(path: PlacedObject) -> _Shape:
+def _shape(path: PlacedObject) -> _Outlined:
     count = pdfium.FPDFPath_CountSegments(path.handle)
     # The path's own bounds include its stroke with the tips of its corners.
     corners = set(_corners(path, min(count, MAX_CORNERS)))
@@ -88,8 +86,8 @@ def _shape(path: PlacedObject) -> _Shape:
         outline = _Outline.BOX
     elif is_round(path, count):
         outline = _Outline.ROUND
-    kind = count, round(xs[-1] - xs[0]), round(ys[-1] - ys[0])
-    return _Shape((xs[0], ys[0], xs[-1], ys[-1]), outline, kind)
+    shape = Shape.of((xs[0], ys[0], xs[-1], ys[-1]), data=count)
+    return _Outlined(shape.rect, shape.kind, outline)
 
 
 def _corners(path: PlacedObject, count: int) -> Iterator[tuple[float, float]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from PIL import Image, ImageChops
 
 from docserver.layout import Box, Rect
-from docserver.ocr.pdf.coordinates import is_in, scaled
-from docserver.ocr.pdf.drawn_pictures import is_photograph, with_clear_pictures
+from docserver.ocr.pdf.coordinates import is_in, scaled, touched_pixels
+from docserver.ocr.pdf.drawn_pictures import is_photograph, most_frequent, with_clear_pictures
 from docserver.ocr.pdf.isolated_words import large_words, short_words
 from docserver.ocr.pdf.text_cells import (
     BLACK,
@@ -118,7 +118,7 @@ class TextPatches:
             if bands.find(255, first, end) >= 0:
                 _mark(is_in_band, first, end)
         mask = Image.frombytes("L", (1, picture.height), bytes(is_in_band)).resize(picture.size)
-        paper = _most_frequent(picture.histogram())
+        paper = most_frequent(picture.histogram())
         return Image.composite(picture, Image.new("L", picture.size, paper), mask)
 
 
@@ -130,9 +130,7 @@ def is_blank(drawn: Image.Image) -> bool:
 
 def has_contrast(drawn: Image.Image, rect: Rect, width: int) -> bool:
     """True if something is seen in this rectangle of a page whose picture has this width."""
-    left, top, right, bottom = (int(side * drawn.width / width) for side in rect)
-    box = max(0, left), max(0, top), min(right + 1, drawn.width), min(bottom + 1, drawn.height)
-    levels = drawn.crop(box).tobytes()
+    levels = drawn.crop(touched_pixels(scaled(rect, drawn.width / width), *drawn.size)).tobytes()
     return bool(levels) and max(levels) - min(levels) >= EDGE_CONTRAST
 
 
@@ -155,8 +153,3 @@ def is_mark(drawn: Image.Image, word: Rect, width: int) -> bool:
 def _mark(rows: bytearray, first: float, end: float) -> None:
     start, stop = max(0, int(first)), min(len(rows), int(end) + 1)
     rows[start:stop] = b"\xff" * (stop - start)
-
-
-def _most_frequent(levels: Sequence[int]) -> int:
-    """The grey level with the most pixels in a histogram."""
-    return max(range(len(levels)), key=levels.__getitem__)

@@ -7,7 +7,8 @@ from typing import Any
 from PIL import Image, ImageChops
 from pypdfium2.raw import FPDFPageObj_GetFillColor
 
-from docserver.layout import Box, Rect
+from docserver.layout import Rect
+from docserver.ocr.pdf.coordinates import touched_pixels
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects
 from docserver.ocr.pdf.seen_ink import MIN_CONTRAST
@@ -28,10 +29,10 @@ def would_show(
     opaque = None
     if objects.others[later:]:
         opaque = drawing.opaque_without((*objects.texts.values(), *objects.others[:later]))
+    places = ((address, touched_pixels(rect, *whole.size)) for address, rect in words)
     return [
-        _has_own_colour(objects.texts[address], whole.crop(_box(rect, whole.size)))
-        and not (opaque and _is_covered(opaque.crop(_box(rect, whole.size))))
-        for address, rect in words
+        _has_own_colour(objects.texts[address], whole.crop(place)) and not (opaque and _is_covered(opaque.crop(place)))
+        for address, place in places
     ]
 
 
@@ -46,9 +47,3 @@ def _has_own_colour(text_object: Any, there: Image.Image) -> bool:
 
 def _is_covered(opaque: Image.Image) -> bool:
     return opaque.histogram()[255] > MAX_COVERED_SHARE * opaque.width * opaque.height
-
-
-def _box(rect: Rect, size: tuple[int, int]) -> Box:
-    """The pixels of this rectangle on a drawing of this size."""
-    left, top, right, bottom = map(int, rect)
-    return max(0, left), max(0, top), min(right + 1, size[0]), min(bottom + 1, size[1])
