@@ -2,7 +2,10 @@
 
 from tempfile import NamedTemporaryFile
 
+import pytest
+
 from docserver.model import Reading
+from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import pdfium, text_layer
 from docserver.ocr.pdf.own_words import TextLayer
 
@@ -24,3 +27,16 @@ def layer(data: bytes, page: int = 1) -> Reading:
     read = whole_layer(data, page)
     assert read.patches is None
     return read.reading()
+
+
+def beside_patches(data: bytes) -> str:
+    """The text of a page of which parts need OCR."""
+    read = whole_layer(data)
+    assert read.patches is not None
+    return read.reading().text
+
+
+def refusal(data: bytes, page: int = 1) -> str:
+    with pytest.raises(TextLayerRejected) as refused:
+        whole_layer(data, page)
+    return str(refused.value)
