@@ -265,6 +265,7 @@ async def calls(queue: Queue, resources: Resources) -> dict[str, int]:
 
 
 async def test_announcing_and_taking_cost_the_same_with_a_long_backlog(queue: Queue, resources: Resources) -> None:
+    await calls(queue, resources)  # Redis has loaded the scripts now, whichever test runs first.
     backlogs = []
     for length in (10, 20_000):
         await resources.redis.command("FLUSHALL")
