@@ -1,5 +1,6 @@
 """Pages whose language nobody has named are read with the model of theirs, by both ways to call Tesseract."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +74,13 @@ def test_also_where_it_lies_askew(limits: Limits) -> None:
 def test_the_script_of_a_single_word_is_told(limits: Limits) -> None:
     assert read(snippet("Железная"), limits).languages == "rus"
     assert read(snippet("Railway"), limits).languages == "eng"
+
+
+def test_also_where_the_machine_is_busy_or_loads_a_model(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    process_time = time.process_time
+    monkeypatch.setattr(time, "process_time", lambda: 100 * process_time())
+
+    assert read(snippet("Железная"), limits).languages == "rus"
 
 
 def test_a_language_that_a_word_does_not_tell_is_the_servers_own(limits: Limits) -> None:
