@@ -22,6 +22,7 @@ from typing import Any
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.ocr import removal
+from docserver.ocr.child import memory
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.limits import MAX_FILES, Limits
 from docserver.ocr.requests import Answer, Failed, Ready, Request
@@ -94,6 +95,7 @@ def start(limits: Limits) -> None:
             Path(limits.scratch), size=limits.disk_bytes + SPARE_BYTES, entries=MAX_FILES + SPARE_ENTRIES
         )
     libc = ctypes.CDLL(None)
+    memory.keep_freed(libc)
     # When the server dies, the kernel sends SIGCONT, which wakes this process if it is stopped. It then kills its
     # programs and itself (`_end_with_server`). With SIGKILL instead, its programs would survive.
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGCONT, 0, 0, 0)
@@ -130,6 +132,7 @@ def ready(limits: Limits) -> Ready:
     from docserver.ocr.child import tasks
 
     tasks.load(limits)
+    memory.collect_seldom()
     return Ready()
 
 
