@@ -6,18 +6,20 @@ They have too few text cells in a row to be a run of text.
 import itertools
 from collections.abc import Iterable, Iterator
 
-from PIL import Image, ImageChops, ImageFilter
+import numpy as np
+from PIL import Image, ImageChops
 
 from docserver.layout import Box, Rect
 from docserver.ocr.pdf.text_cells import (
     CELL,
     MIN_LETTER_HEIGHT,
     MIN_RUN,
-    blacken,
     components,
     count_white,
     edges_of,
     runs_of,
+    thickened,
+    without_words,
 )
 
 MIN_SHORT_RUN = 2
@@ -59,9 +61,8 @@ def short_words(cells: Image.Image, drawn: Image.Image, *, words: Iterable[Rect]
     short = ImageChops.subtract(runs_of(cells, MIN_SHORT_RUN), longer)
     if not short.getbbox():
         return []
-    edges = edges_of(drawn, 1, 0)
-    blacken(edges, words, scale)
-    boxes = itertools.islice(components(short), MAX_SHORT_WORDS)
+    edges = without_words(edges_of(drawn, 1, 0), words, scale)
+    boxes = itertools.islice(components(np.asarray(short) > 0), MAX_SHORT_WORDS)
     places = [_ink_in(edges, box) for box in boxes if not longer.crop(_with_neighbours(box)).getbbox()]
     return [
         (left * scale, top * scale, right * scale, bottom * scale)
@@ -76,7 +77,7 @@ def large_words(cells: Image.Image, drawn: Image.Image, *, scale: float) -> Iter
     if count_white(loose) < MIN_LARGE_CELLS:
         return
     edges = edges_of(drawn, 0, 1)
-    for box in itertools.islice(components(cells.filter(ImageFilter.MaxFilter(3))), MAX_SHORT_WORDS):
+    for box in itertools.islice(components(thickened(np.asarray(cells) > 0)), MAX_SHORT_WORDS):
         x, y = box[0] * CELL, box[1] * CELL
         ink = edges.crop((x, y, box[2] * CELL, box[3] * CELL)).getbbox()
         if not ink or not _are_crossing_strokes(cells.crop(box), loose.crop(box)):

@@ -6,11 +6,13 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageChops
 
 from docserver.layout import Box, Rect
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.page_objects import is_embedded
+from docserver.ocr.pdf.text_cells import black_and_white
 
 MIN_CONTRAST = 10
 """Smallest contrast of a letter with what is behind it, in grey levels. Pale grey on white has 30."""
@@ -91,16 +93,18 @@ class SeenInk:
         self._texts = texts
         without = drawing.without(texts.values())
         self.contrast = _strongest(ImageChops.difference(whole, without))
-        is_visible = self.contrast.point([255 * (contrast >= MIN_CONTRAST) for contrast in range(256)])
-        self._visible, self._width, self._height = is_visible.tobytes(), *whole.size
+        contrast = np.asarray(self.contrast)
+        self._visible = (contrast >= MIN_CONTRAST).tobytes()
+        self._width, self._height = whole.size
         ink = _strongest(drawing.ink_without(others, on_black=False))
-        if ImageChops.subtract(whole, without).getbbox():
+        if np.any(np.asarray(whole) > np.asarray(without)):
             # Some letters are lighter than what is behind them. They have little or no contrast with white paper.
             ink = ImageChops.lighter(ink, _strongest(drawing.ink_without(others, on_black=True)))
-        self._solid = ink.point([255 * (level >= SOLID_INK) for level in range(256)])
+        solid = np.asarray(ink) >= SOLID_INK
         # What is covered makes no difference at all. Pale letters make a small one.
-        self._hidden = ImageChops.subtract(self._solid, self.contrast.point([0] + [255] * 255))
-        self._has_hidden = self._hidden.getbbox() is not None
+        hidden = solid & (contrast == 0)
+        self._solid, self._hidden = black_and_white(solid), black_and_white(hidden)
+        self._has_hidden = bool(hidden.any())
 
     def of(self, word: Candidate) -> Seen:
         """How much one sees of the word, which is drawn by one of the text objects."""
@@ -160,17 +164,17 @@ class SeenInk:
         find, width, middle = self._visible.find, self._width, (top + bottom) // 2 * self._width
         # Almost all words have ink at both ends of their middle row.
         return (
-            (find(255, middle + left, middle + end) >= 0 or self._has_ink((left, top, end, bottom)))
-            and (find(255, middle + start, middle + right) >= 0 or self._has_ink((start, top, right, bottom)))
-            and (find(255, top * width + left, top * width + right) >= 0 or self._has_ink((left, top, right, high)))
-            and (find(255, low * width + left, low * width + right) >= 0 or self._has_ink((left, low, right, bottom)))
+            (find(True, middle + left, middle + end) >= 0 or self._has_ink((left, top, end, bottom)))
+            and (find(True, middle + start, middle + right) >= 0 or self._has_ink((start, top, right, bottom)))
+            and (find(True, top * width + left, top * width + right) >= 0 or self._has_ink((left, top, right, high)))
+            and (find(True, low * width + left, low * width + right) >= 0 or self._has_ink((left, low, right, bottom)))
         )
 
     def _has_ink(self, box: Box) -> bool:
         left, top, right, bottom = box
         find, width = self._visible.find, self._width
         for first in range(top * width, bottom * width, width):  # noqa: SIM110 - `any` takes twice as long
-            if find(255, first + left, first + right) >= 0:
+            if find(True, first + left, first + right) >= 0:
                 return True
         return False
 

@@ -1,7 +1,10 @@
 """Child side: a drawn PDF page as cells, each of which looks like text or not."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw
 
 from docserver.layout import Box, Rect
@@ -17,9 +20,6 @@ MIN_EDGE_SHARE = 0.14
 """Smallest share of the pixels in a text cell that are horizontal edges, and the same for vertical edges. Letters have
 both kinds, ruled lines have one kind, and dashed lines have fewer."""
 
-GROUPED = 128
-"""The level of the cells of the group whose box is sought."""
-
 MIN_RUN = 4
 """Fewest text cells in a row or in a column that count as a word. Corners of boxes and markers in charts are single
 cells."""
@@ -33,14 +33,23 @@ BLACK, WHITE = 0, 255
 def text_cells(drawn: Image.Image) -> Image.Image:
     """A picture with one pixel per cell: white if the cell has both horizontal and vertical edges, else black."""
     vertical, horizontal = (edges_of(drawn, *by).reduce(CELL) for by in ((1, 0), (0, 1)))
-    is_text = [255 * (share >= MIN_EDGE_SHARE * 255) for share in range(256)]
-    return ImageChops.darker(vertical, horizontal).point(is_text)
+    return at_least(MIN_EDGE_SHARE * WHITE, ImageChops.darker(vertical, horizontal))
 
 
 def edges_of(drawn: Image.Image, x: int, y: int) -> Image.Image:
     """White where a pixel has contrast with the pixel on its left (1, 0), or with that above it (0, 1); else black."""
-    contrast = ImageChops.difference(drawn, ImageChops.offset(drawn, x, y))
-    return contrast.point([255 * (level >= EDGE_CONTRAST) for level in range(256)])
+    return at_least(EDGE_CONTRAST, ImageChops.difference(drawn, ImageChops.offset(drawn, x, y)))
+
+
+def at_least(level: float, drawn: Image.Image) -> Image.Image:
+    """White where a grey picture has at least this level; else black."""
+    return black_and_white(np.asarray(drawn) >= level)
+
+
+def black_and_white(is_white: npt.NDArray[np.bool_]) -> Image.Image:
+    """A grey picture of pixels that are white or black."""
+    # This takes an eighth of the time that Image.point takes.
+    return Image.fromarray(np.negative(is_white.view(np.uint8)))
 
 
 def fill(cells: Image.Image, rect: Rect, cell: float, colour: int) -> None:
@@ -48,13 +57,20 @@ def fill(cells: Image.Image, rect: Rect, cell: float, colour: int) -> None:
     ImageDraw.Draw(cells).rectangle(tuple(int(side / cell) for side in rect), fill=colour)
 
 
-def blacken(cells: Image.Image, words: Iterable[Rect], cell: float) -> None:
-    """Make the cells of these words black."""
-    draw = ImageDraw.Draw(cells)
-    for left, top, right, bottom in words:
-        # Add half a cell on each side, because letters may exceed their boxes, and boxes do not end at cells.
-        sides = (left / cell - 0.5, top / cell - 0.5, right / cell + 0.5, bottom / cell + 0.5)
-        draw.rectangle(tuple(map(int, sides)), fill=0)
+def without_words(cells: Image.Image, words: Iterable[Rect], cell: float) -> Image.Image:
+    """The same with the cells of these words black."""
+    levels = np.array(cells)
+    # Add half a cell on each side, because letters may exceed their boxes, and boxes do not end at cells.
+    blacken(levels, words, cell=cell, margin=0.5)
+    return Image.fromarray(levels)
+
+
+def blacken(levels: npt.NDArray[Any], words: Iterable[Rect], *, cell: float, margin: float) -> None:
+    """Set the cells of these words to 0, also those up to `margin` cells beside them."""
+    rects = np.array([*words]).reshape(-1, 4)
+    sides = np.clip(rects / cell + (-margin, -margin, margin, margin), 0, max(levels.shape)).astype(int)
+    for left, top, right, bottom in sides.tolist():
+        levels[top : bottom + 1, left : right + 1] = 0
 
 
 def runs_of(cells: Image.Image, length: int) -> Image.Image:
@@ -76,11 +92,25 @@ def count_white(cells: Image.Image) -> int:
     return cells.histogram()[255]
 
 
-def components(cells: Image.Image) -> Iterator[Box]:
-    """The boxes of the groups of white cells. The cells become black."""
-    while (first := cells.tobytes().find(255)) >= 0:
-        ImageDraw.floodfill(cells, (first % cells.width, first // cells.width), GROUPED)
-        box = cells.point([255 * (level == GROUPED) for level in range(256)]).getbbox()
-        assert box is not None
-        yield box
-        cells.paste(cells.point([0 if level == GROUPED else level for level in range(256)]))
+def components(cells: npt.NDArray[np.bool_]) -> Iterator[Box]:
+    """The boxes of the groups of cells that are True, from top to bottom."""
+    framed = np.pad(cells, 1)
+    width = framed.shape[1]
+    pending = bytearray(framed.tobytes())
+    while (first := pending.find(1)) >= 0:
+        pending[first] = 0
+        group = [first]
+        for cell in group:
+            for neighbour in (cell - 1, cell + 1, cell - width, cell + width):
+                if pending[neighbour]:
+                    pending[neighbour] = 0
+                    group.append(neighbour)
+        columns = [cell % width for cell in group]
+        yield min(columns) - 1, first // width - 1, max(columns), max(group) // width
+
+
+def thickened(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The cells that are True or beside one that is, also at a corner."""
+    framed = np.pad(cells, 1)
+    rows = framed[:-2] | framed[1:-1] | framed[2:]
+    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]

@@ -16,11 +16,11 @@ from docserver.ocr.pdf.text_cells import (
     MIN_LETTER_HEIGHT,
     MIN_RUN,
     WHITE,
-    blacken,
     count_white,
     fill,
     runs_of,
     text_cells,
+    without_words,
 )
 
 MIN_COVERED_SHARE = 0.2
@@ -62,8 +62,7 @@ class TextPatches:
         scale = cell / CELL
         pictures = [scaled(image, 1 / scale) for image in images]
         clear = with_clear_pictures(drawn, pictures)
-        cells = text_cells(clear)
-        blacken(cells, words, cell)
+        cells = without_words(text_cells(clear), words, cell)
         for picture in pictures:
             if is_photograph(drawn, picture):
                 fill(cells, picture, CELL, BLACK)
@@ -93,9 +92,8 @@ class TextPatches:
 
     def without(self, words: Iterable[Rect]) -> "TextPatches":
         """What is left to be read after these words have been read."""
-        cells = self._cells.copy()
         rects = list(words)
-        blacken(cells, rects, self._cell)
+        cells = without_words(self._cells, rects, self._cell)
         unread = tuple(place for place in self.unread if not any(is_in(place, rect) for rect in rects))
         return replace(self, _cells=runs_of(cells, MIN_RUN), unread=unread)
 

@@ -7,11 +7,13 @@ import itertools
 from collections.abc import Iterable
 from functools import partial
 
-from PIL import Image, ImageDraw, ImageFilter
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from docserver.layout import Box, Rect, around
 from docserver.ocr.pdf.coordinates import join_near
-from docserver.ocr.pdf.text_cells import components
+from docserver.ocr.pdf.text_cells import blacken, components, thickened
 
 MIN_CONTRAST = 64
 """Smallest contrast of a pixel that belongs to a letter for certain, and not to its blurred edge, in grey levels."""
@@ -34,14 +36,12 @@ def places_of_unexplained(words: Iterable[Rect], contrast: Image.Image) -> list[
     """Where there is ink that is in none of these words. `contrast` shows how much the texts change each pixel of a
     drawn page.
     """
-    ink = contrast.point([255 * (level >= MIN_CONTRAST) for level in range(256)])
-    draw = ImageDraw.Draw(ink)
-    for left, top, right, bottom in words:
-        draw.rectangle((int(left) - 1, int(top) - 1, int(right) + 1, int(bottom) + 1), fill=0)
-    if not ink.getbbox():
-        return []
-    cells = ink.reduce(CELL).point([0] + [255] * 255).filter(ImageFilter.MaxFilter(3))
-    boxes = itertools.islice(components(cells), MAX_PLACES)
+    ink = np.asarray(contrast) >= MIN_CONTRAST
+    blacken(ink, words, cell=1.0, margin=1.0)
+    rows, columns = np.nonzero(ink)
+    cells = np.zeros((ink.shape[0] // CELL + 1, ink.shape[1] // CELL + 1), bool)
+    cells[rows // CELL, columns // CELL] = True
+    boxes = itertools.islice(components(thickened(cells)), MAX_PLACES)
     found = (_letters_in(ink, (CELL * x0, CELL * y0, CELL * x1, CELL * y1)) for x0, y0, x1, y1 in boxes)
     return [rect for rect in found if rect]
 
@@ -56,19 +56,19 @@ def joined_places(places: Iterable[Rect], *, within: float) -> list[Rect]:
     return join_near(sorted(places), are_near=partial(touch, within=within))
 
 
-def _letters_in(ink: Image.Image, place: Box) -> Rect | None:
+def _letters_in(ink: npt.NDArray[np.bool_], place: Box) -> Rect | None:
     """The rectangle around the letters in a place; None if it has only edges of letters of the words beside it."""
-    left, top, *_ = place
-    part = ink.crop(place)
-    if part.histogram()[255] < MIN_PIXELS:
+    left, top, right, bottom = place
+    part = ink[top:bottom, left:right]
+    if np.count_nonzero(part) < MIN_PIXELS:
         return None
-    letters = [box for box in components(part.copy()) if _may_be_letter(part, box)]
+    letters = [box for box in components(part) if _may_be_letter(part, box)]
     if not letters:
         return None
     x0, y0, x1, y1 = around(letters)
     return left + x0, top + y0, left + x1, top + y1
 
 
-def _may_be_letter(ink: Image.Image, box: Box) -> bool:
-    left, _, right, _ = box
-    return right - left >= MIN_WIDTH and ink.crop(box).histogram()[255] >= MIN_PIXELS
+def _may_be_letter(ink: npt.NDArray[np.bool_], box: Box) -> bool:
+    left, top, right, bottom = box
+    return right - left >= MIN_WIDTH and bool(np.count_nonzero(ink[top:bottom, left:right]) >= MIN_PIXELS)
