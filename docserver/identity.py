@@ -124,6 +124,9 @@ async def _agree(sides: _Sides) -> None:
         async with sides.db.session() as cur:
             await deployment.insert_if_missing(cur, Identity(directory, database or uuid4()))
             identity = await deployment.find(cur)
+    elif directory is None:
+        # Another process, which starts for the first time too, may have made both meanwhile.
+        directory = await asyncio.to_thread(sides.files.directory)
     if identity is None or identity.directory != directory or not await _is_theirs(sides, identity):
         raise sides.refusal(
             f"the data directory {sides.data_dir} and the database do not belong together",

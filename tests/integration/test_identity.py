@@ -83,6 +83,20 @@ async def test_of_two_that_start_for_the_first_time_at_once_both_agree(settings:
     await identify(settings)
 
 
+async def test_a_first_start_during_which_another_one_comes_to_its_end_agrees_with_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stored(files: IdentityFiles) -> tuple[UUID | None, UUID | None]:
+        before = files.directory(), files.database()
+        monkeypatch.undo()
+        asyncio.run(identify(settings))
+        return before
+
+    monkeypatch.setattr(module, "_stored", stored)
+
+    await identify(settings)
+
+
 @pytest.mark.parametrize("shared", ["data_dir", "mysql_url"])
 async def test_of_two_deployments_that_share_one_side_by_mistake_one_is_refused(
     settings: Settings, other: Settings, shared: str
