@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.support.service import Start
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = "40"
-"""For each operation, in each phase: about half a minute altogether."""
+EXAMPLES = "20"
+"""For each operation, in each phase: about twenty seconds altogether."""
 
 SEED = "20"
 RUN_S = 240.0

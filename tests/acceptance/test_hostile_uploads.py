@@ -26,9 +26,10 @@ async def final(service: Service, data: bytes, *, gate: asyncio.Semaphore) -> di
         return await service.finished(job["job_id"], within_s=240)
 
 
-async def test_every_hostile_file_comes_to_its_end_and_harms_nothing(impatient: Service) -> None:
+async def test_hostile_files_come_to_their_end_and_harm_nothing(impatient: Service) -> None:
     gate = asyncio.Semaphore(AT_ONCE)
-    names = sorted(LAWFUL.keys() - EXHAUSTING)
+    # Slots get each of them in tests/integration/test_hostile_files.py.
+    names = sorted(LAWFUL.keys() - EXHAUSTING)[::4]
 
     ends = await asyncio.gather(*(final(impatient, LAWFUL[name](), gate=gate) for name in names))
 
@@ -66,7 +67,7 @@ async def test_damaged_files_come_to_their_end(impatient: Service) -> None:
         async with gate:
             return str((await impatient.finished(body["job_id"], within_s=240))["status"])
 
-    files = [data for kind in samples.KINDS for data in damaged(samples.KINDS[kind].data(), seed=f"{kind}2", times=3)]
+    files = [data for kind in samples.KINDS for data in damaged(samples.KINDS[kind].data(), seed=f"{kind}2", times=1)]
     ends = await asyncio.gather(*map(end, files))
 
     assert set(ends) <= {"refused", "failed", "completed"}

@@ -12,6 +12,7 @@ from functools import partial
 from typing import cast
 from uuid import uuid4
 
+import uvloop
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ PICTURE = png()
 chosen_pages = st.none() | st.sets(st.integers(1, 4), min_size=1).map(sorted)
 which = st.integers(0, 11)
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "10"))
 """Lives that are tried; `MODEL_EXAMPLES=400 make test PYTEST_ARGS=…` looks harder than every run has to."""
 
 
@@ -303,7 +304,7 @@ class Life(JobMachine):
 
 
 def test_whatever_happens_in_whatever_order_jobs_do_what_the_model_does(settings: Settings) -> None:
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         stack = AsyncExitStack()
         engine = runner.run(checked_engine(settings))
         resources = runner.run(stack.enter_async_context(opened(settings, engine)))

@@ -1,6 +1,7 @@
 """Nothing that a process leaves in its scratch directory stops its slot, the next start or the server's end."""
 
 import fcntl
+import textwrap
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -106,8 +107,7 @@ async def test_what_a_process_hides_is_bounded_too(
     hiding = child_of(slot)
 
     with suppress(BrokenProcessPool, OSError):
-        await inside(slot, EXCESSES[excess])
-        await inside(slot, "time.sleep(600)")
+        await inside(slot, f"{textwrap.dedent(EXCESSES[excess])}\ntime.sleep(600)")
 
     await until(lambda: not alive(hiding))
     await assert_reads(slot, source)
