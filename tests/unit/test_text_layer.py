@@ -17,9 +17,7 @@ from docserver.ocr.pdf import page_objects, text_words
 from tests.support.samples.pdf_layers import (
     LEFT,
     PROSE,
-    RIGHT,
     WIDTH,
-    Draw,
     both,
     cmap,
     hidden,
@@ -90,55 +88,6 @@ def test_every_word_stands_where_the_picture_shows_it(data: bytes) -> None:
             assert ink[2] - ink[0] >= word.box[2] - word.box[0] - 4, word
             ImageDraw.Draw(picture).rectangle((word.box[0] - 1, word.box[1] - 1, word.box[2], word.box[3]), fill=255)
     assert picture.getextrema() == (255, 255), "no ink is outside of the words"
-
-
-def test_columns_are_read_one_after_the_other_however_they_are_drawn() -> None:
-    def across(canvas: Canvas) -> None:
-        canvas.drawString(72, 770, "A heading over both of the columns that follow it here")
-        for number, (left, right) in enumerate(zip(LEFT * 2, RIGHT * 2, strict=True)):
-            canvas.drawString(72, 740 - 14 * number, left)
-            canvas.drawString(310, 740 - 14 * number, right)
-
-    assert layer(pdf(across)).text.split("\n\n") == [
-        "A heading over both of the columns that follow it here",
-        "\n".join(LEFT * 2),
-        "\n".join(RIGHT * 2),
-    ]
-
-
-def test_rows_of_a_table_are_read_across_though_drawn_by_column() -> None:
-    rows = [("Apples", "12", "3.50"), ("Pears", "7", "4.20"), ("Walnuts", "30", "9.90"), ("Honey", "2", "6.00")]
-
-    def table(canvas: Canvas) -> None:
-        for column in range(3):
-            for number, row in enumerate(rows):
-                canvas.drawString(72 + 150 * column, 640 - 16 * number, row[column])
-
-    assert layer(pdf(both(lines(PROSE), table))).text.endswith("\n".join(" ".join(row) for row in rows))
-
-
-ROWS = [f"{1000 + 37 * number} {number}" for number in range(20)]
-
-
-BESIDE = (RIGHT + LEFT) * 3
-
-
-def numbers(canvas: Canvas) -> None:
-    for number, row in enumerate(ROWS):
-        for column, cell in enumerate(row.split()):
-            canvas.drawString(72 + 60 * column, 640 - 16 * number, cell)
-
-
-@pytest.mark.parametrize(
-    "drawn",
-    [
-        both(lines(BESIDE, x=310, top=640, pitch=13), numbers),
-        both(lines(BESIDE[:1], x=310, top=640), numbers, lines(BESIDE[1:], x=310, top=627, pitch=13)),
-    ],
-    ids=["after the prose", "after the first line of the prose"],
-)
-def test_a_table_beside_prose_is_read_first_though_drawn_later(drawn: Draw) -> None:
-    assert layer(pdf(drawn)).text.split("\n\n") == ["\n".join(ROWS), "\n".join(BESIDE)]
 
 
 def test_text_across_the_page_is_read_in_its_own_direction() -> None:

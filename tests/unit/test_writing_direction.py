@@ -2,7 +2,7 @@
 
 import pytest
 
-from docserver.ocr.pdf.reading_order import PlacedWord
+from docserver.ocr.pdf.line_segments import PlacedWord
 from docserver.ocr.pdf.writing_direction import in_logical_order
 from docserver.typography import runs_right_to_left
 

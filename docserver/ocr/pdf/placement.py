@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from docserver.layout import EXACT, Block, Line, Paragraph, Rect, Word, around
 from docserver.ocr.pdf.coordinates import Point, TurnedImage, ends_of_slanted, point_along, whole_pixels
-from docserver.ocr.pdf.reading_order import OrderedBlock, PlacedWord, order_words
+from docserver.ocr.pdf.line_segments import PlacedWord
+from docserver.ocr.pdf.reading_order import OrderedBlock, order_words
 from docserver.ocr.pdf.text_words import LETTER_HEIGHT
 from docserver.typography import rise, runs_right_to_left, sink
 
