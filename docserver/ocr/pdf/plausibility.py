@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 from string import ascii_lowercase
 from unicodedata import combining, normalize
@@ -217,6 +218,7 @@ def _is_shifted(pairs: Counter[str], *, allowance: float = 0.0) -> bool:
     return max(shares) - shares[0] > MIN_SHIFT_GAIN * total + allowance * math.sqrt(total)
 
 
+@lru_cache(maxsize=5000)
 def _common_pairs(pair: str) -> frozenset[str] | None:
     """The common pairs in the script of the first letter; None if the pair is not counted.
 

@@ -1,5 +1,6 @@
 """Child side: a drawn PDF page as cells, each of which looks like text or not."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -67,7 +68,7 @@ def without_words(cells: Image.Image, words: Iterable[Rect], cell: float) -> Ima
 
 def blacken(levels: npt.NDArray[Any], words: Iterable[Rect], *, cell: float, margin: float) -> None:
     """Set the cells of these words to 0, also those up to `margin` cells beside them."""
-    rects = np.array([*words]).reshape(-1, 4)
+    rects = as_array(words)
     sides = np.clip(rects / cell + (-margin, -margin, margin, margin), 0, max(levels.shape)).astype(int)
     for left, top, right, bottom in sides.tolist():
         levels[top : bottom + 1, left : right + 1] = 0
@@ -90,6 +91,11 @@ def _runs_along(cells: Image.Image, x: int, y: int, length: int) -> Image.Image:
 
 def count_white(cells: Image.Image) -> int:
     return cells.histogram()[255]
+
+
+def as_array(rects: Iterable[Rect]) -> npt.NDArray[np.float64]:
+    """The rectangles as rows of numbers."""
+    return np.fromiter(itertools.chain.from_iterable(rects), np.float64).reshape(-1, 4)
 
 
 def components(cells: npt.NDArray[np.bool_]) -> Iterator[Box]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageChops
 
 from docserver.layout import Rect
@@ -13,6 +14,7 @@ from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.drawing import MAX_SIDE, PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects
 from docserver.ocr.pdf.seen_ink import Candidate, Seen, SeenInk
+from docserver.ocr.pdf.text_cells import as_array
 from docserver.ocr.pdf.undrawn_words import would_show
 from docserver.ocr.pdf.unexplained_ink import places_of_unexplained
 
@@ -100,9 +102,11 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
     repeats: list[tuple[int, int]] = []
     conflicts: list[tuple[int, int]] = []
     squares: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for index, word in enumerate(words):
+    # No drawing is larger than MAX_SIDE, but words may be.
+    grid = np.clip(as_array(word.rect for word in words), 0, MAX_SIDE).astype(int) // GRID_PX
+    for index, (word, (first, high, last, low)) in enumerate(zip(words, grid.tolist(), strict=True)):
         left, top, right, bottom = word.rect
-        for square in _squares(word.rect):
+        for square in itertools.product(range(first, last + 1), range(high, low + 1)):
             there = squares[square]
             if len(there) == MAX_WORDS_IN_SQUARE:
                 raise TextLayerRejected("too many words in one place")
@@ -118,14 +122,6 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
                     conflicts.append((word.address, other.address))
             there.append(index)
     return repeats, conflicts
-
-
-def _squares(rect: Rect) -> list[tuple[int, int]]:
-    # No drawing is larger than MAX_SIDE, but words may be.
-    left, top, right, bottom = (int(min(max(side, 0), MAX_SIDE)) // GRID_PX for side in rect)
-    if left == right and top == bottom:
-        return [(left, top)]
-    return [(column, row) for column in range(left, right + 1) for row in range(top, bottom + 1)]
 
 
 def _is_repeat(word: Candidate, earlier: Candidate) -> bool:
