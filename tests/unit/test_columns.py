@@ -80,12 +80,15 @@ def test_columns_of_prose_are_read_one_after_the_other_though_one_has_a_table() 
     assert " ".join(text.split()) == " ".join((*LEFT * 3, *RIGHT, *SMALL_ROWS, *RIGHT))
 
 
-def test_columns_of_prose_are_read_one_after_the_other_above_a_table_with_the_same_gutter() -> None:
-    above = both(lines(LEFT), lines(RIGHT, x=310))
+@pytest.mark.parametrize("columns", [(LEFT, RIGHT), (LEFT, RIGHT, LEFT)], ids=["two", "three"])
+def test_columns_of_prose_are_read_one_after_the_other_above_a_table_with_the_same_gutters(
+    columns: Sequence[Sequence[str]],
+) -> None:
+    above = both(*(lines(column, x=72 + 170 * number) for number, column in enumerate(columns)))
 
-    text = layer(pdf(both(above, cells((72, 150, 310, 380), top=680)))).text
+    text = layer(pdf(both(above, cells((72, 150, 242, 412), top=680)))).text
 
-    assert " ".join(text.split()) == " ".join((*LEFT, *RIGHT, *SMALL_ROWS))
+    assert text.split() == " ".join((*(line for column in columns for line in column), *SMALL_ROWS)).split()
 
 
 def test_rows_of_text_and_numbers_are_read_across_though_drawn_by_column() -> None:

@@ -17,7 +17,7 @@ MIN_PROSE_LINES = 3
 """Fewest lines of prose in a column that may have a table too, or is above or below one. Cells of text have fewer."""
 
 MIN_PROSE_WIDTH = 0.75
-"""Smallest width of a line of prose in such a column, as a share of the column's. Cells of text differ more."""
+"""Smallest width of a line of prose in such a column, as a share of the widest line's. Cells of text differ more."""
 
 ALIGNED_SHARE = 0.7
 """Smallest share of lines with a partner at the same height across the gutter that makes two columns a table. If the
@@ -93,8 +93,8 @@ def _are_prose_drawn_apart(left: list[Segment], right: list[Segment]) -> bool:
 
 
 def _has_mostly_prose(segments: list[Segment]) -> bool:
-    """True if most letters of a column are in lines of prose that fill it."""
-    width = max(segment.x1 for segment in segments) - min(segment.x0 for segment in segments)
+    """True if most letters are in lines of prose that are about as wide as the widest, in one column or several."""
+    width = max(segment.x1 - segment.x0 for segment in segments)
     lines = [line.letters for line in _prose(segments) if line.x1 - line.x0 >= MIN_PROSE_WIDTH * width]
     return len(lines) >= MIN_PROSE_LINES and 2 * sum(lines) > sum(segment.letters for segment in segments)
 
