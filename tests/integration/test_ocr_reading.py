@@ -95,6 +95,19 @@ async def test_a_snippet_of_one_short_word_is_read_as_it_lies(text: str, slot: S
 
 
 @in_one_loop
+async def test_a_single_digit_on_a_sheet_with_punched_holes_is_read(slot: Slot, tmp_path: Path) -> None:
+    image = Image.new("L", (1240, 1754), 255)
+    for top in (700, 1020):
+        ImageDraw.Draw(image).ellipse((50, top, 85, top + 35), fill=40)
+    ImageDraw.Draw(image).text((615, 1650), "3", fill=0, font=ImageFont.load_default(size=25))
+    image.save(tmp_path / "sheet.png")
+
+    reading = await read(slot, tmp_path / "sheet.png")
+
+    assert (reading.text, reading.rotation, reading.needs_review) == ("3", 0, False)
+
+
+@in_one_loop
 async def test_words_lie_where_they_are_printed(slot: Slot, tmp_path: Path) -> None:
     page("Left right").save(tmp_path / "a.png", dpi=(200, 200))
 

@@ -242,7 +242,7 @@ def test_a_picture_of_a_few_pixels_can_be_analysed(size: tuple[int, int]) -> Non
 def test_rows_that_are_cut_out_stay_where_they_are_on_the_page() -> None:
     box = (120, 140, 180, 170)
 
-    assert found_in(cropped(page_with(box), top=100, bottom=200)) == box
+    assert found_in(cropped(page_with(box), (0, 100, SIZE[0], 200))) == box
 
 
 def test_a_sample_is_some_whole_lines_and_no_picture() -> None:

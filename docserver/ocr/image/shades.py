@@ -92,16 +92,23 @@ def has_ink(small: Image.Image, *, beside: Mask | None = None) -> bool:
 
     What lies in the mask `beside`, that of removed lines, does not count. Remains of the lines may lie next to it.
     """
-    removed = np.zeros((small.height, small.width), dtype=np.bool_) if beside is None else beside
-    least: float = INK_CONTRAST
-    if NOISE_DEVIATIONS * _noise(small, removed) > INK_CONTRAST:
+    if beside is None:
+        return int(ink_of(small).sum()) >= MIN_INK_PX
+    ink = ink_of(small, removed=beside, least=INK_CONTRAST)
+    return int(ink.sum()) >= MIN_INK_PX_BESIDE_LINES and _curves(ink) >= MIN_CURVES_PX
+
+
+def ink_of(small: Image.Image, *, removed: Mask | None = None, least: float = 0.0) -> Mask:
+    """The ink in a grey picture of about 1000 pixels a side, without noise and what lies in the mask `removed`. It has
+    at least this contrast.
+    """
+    elsewhere = np.zeros((small.height, small.width), dtype=np.bool_) if removed is None else removed
+    above: float = INK_CONTRAST
+    if NOISE_DEVIATIONS * _noise(small, elsewhere) > INK_CONTRAST:
         # The mean of nine pixels has a third of their noise, and a stroke of a letter keeps half of its contrast.
         small = small.filter(ImageFilter.BoxBlur(1))
-        least = max(INK_CONTRAST / 2, NOISE_DEVIATIONS * _noise(small, removed))
-    if beside is None:
-        return int((contrast(small) > least).sum()) >= MIN_INK_PX
-    ink = (contrast(small) > max(least, INK_CONTRAST)) & ~beside
-    return int(ink.sum()) >= MIN_INK_PX_BESIDE_LINES and _curves(ink) >= MIN_CURVES_PX
+        above = max(INK_CONTRAST / 2, NOISE_DEVIATIONS * _noise(small, elsewhere))
+    return (contrast(small) > max(above, least)) & ~elsewhere
 
 
 def _curves(ink: Mask) -> int:

@@ -86,10 +86,10 @@ def framed(page: PageImage, margin_px: int) -> PageImage:
     return page.replaced(after, PdfMatrix().translate(-margin_px, -margin_px))
 
 
-def cropped(page: PageImage, *, top: int, bottom: int) -> PageImage:
-    """The rows of the page from `top` to just before `bottom`."""
-    after = page.image.crop((0, top, page.image.width, bottom))
-    return page.replaced(after, PdfMatrix().translate(0, top))
+def cropped(page: PageImage, box: Box) -> PageImage:
+    """The part of the page in a box of its picture."""
+    left, top, _, _ = box
+    return page.replaced(page.image.crop(box), PdfMatrix().translate(left, top))
 
 
 def on_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]:

@@ -10,15 +10,14 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from docserver.layout import Box, Rect
+from docserver.ocr.image.spots import components, thickened
 from docserver.ocr.pdf.text_cells import (
     CELL,
     MIN_LETTER_HEIGHT,
     MIN_RUN,
-    components,
     count_white,
     edges_of,
     runs_of,
-    thickened,
     without_words,
 )
 

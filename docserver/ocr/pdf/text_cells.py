@@ -1,14 +1,14 @@
 """Child side: a drawn PDF page as cells, each of which looks like text or not."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw
 
-from docserver.layout import Box, Rect
+from docserver.layout import Rect
 
 EDGE_CONTRAST = 30
 """Smallest contrast between two neighbouring pixels at an edge, in grey levels. Even thin grey letters of eight points
@@ -96,27 +96,3 @@ def count_white(cells: Image.Image) -> int:
 def as_array(rects: Iterable[Rect]) -> npt.NDArray[np.float64]:
     """The rectangles as rows of numbers."""
     return np.fromiter(itertools.chain.from_iterable(rects), np.float64).reshape(-1, 4)
-
-
-def components(cells: npt.NDArray[np.bool_]) -> Iterator[Box]:
-    """The boxes of the groups of cells that are True, from top to bottom."""
-    framed = np.pad(cells, 1)
-    width = framed.shape[1]
-    pending = bytearray(framed.tobytes())
-    while (first := pending.find(1)) >= 0:
-        pending[first] = 0
-        group = [first]
-        for cell in group:
-            for neighbour in (cell - 1, cell + 1, cell - width, cell + width):
-                if pending[neighbour]:
-                    pending[neighbour] = 0
-                    group.append(neighbour)
-        columns = [cell % width for cell in group]
-        yield min(columns) - 1, first // width - 1, max(columns), max(group) // width
-
-
-def thickened(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The cells that are True or beside one that is, also at a corner."""
-    framed = np.pad(cells, 1)
-    rows = framed[:-2] | framed[1:-1] | framed[2:]
-    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from docserver.layout import Box, Rect, around
+from docserver.ocr.image.spots import components, thickened
 from docserver.ocr.pdf.coordinates import join_near
-from docserver.ocr.pdf.text_cells import blacken, components, thickened
+from docserver.ocr.pdf.text_cells import blacken
 
 MIN_CONTRAST = 64
 """Smallest contrast of a pixel that belongs to a letter for certain, and not to its blurred edge, in grey levels."""

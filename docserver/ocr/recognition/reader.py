@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from PIL import ImageOps
 
+from docserver.layout import Box
 from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.leaders import without_leaders
@@ -12,9 +14,11 @@ from docserver.ocr.image.preparation import in_grey, may_be_blurred, prepare
 from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
+from docserver.ocr.image.spots import few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
+from docserver.ocr.recognition.lone_words import with_lone_words
 from docserver.ocr.recognition.orientation import (
     UPRIGHT_TURN,
     directions,
@@ -91,7 +95,7 @@ class PageReader:
             attempt = _nothing(languages)
         # Without letters, nothing shows how the page lies: a column of dots looks like a line on its side.
         has_direction = self._turning and any(map(str.isalnum, attempt.recognised.text))
-        return attempt if has_direction else replace(attempt, rotation=0)
+        return self._with_lone_words(attempt if has_direction else replace(attempt, rotation=0))
 
     def read_in_detected_language(self, detector: LanguageDetector) -> Attempt:
         """Read the page with the model for its language.
@@ -123,6 +127,24 @@ class PageReader:
         is_better = is_fraktur(fraktur.recognised.text, weight=fraktur.weight, latin_weight=latin.weight)
         return fraktur if is_better else None
 
+    def _with_lone_words(self, attempt: Attempt) -> Attempt:
+        """The attempt with the letters and short words that stand alone on an otherwise empty page."""
+
+        def recognise(part: PageImage) -> Recognised:
+            return self._recognise(part, languages=attempt.languages, layout=Layout.LETTER).recognised
+
+        if attempt.rotation or not self._spots:
+            return attempt
+        recognised, is_all = with_lone_words(attempt.recognised, self._page, spots=self._spots, recognise=recognise)
+        return replace(attempt, recognised=recognised, left_out=attempt.left_out or not is_all)
+
+    @cached_property
+    def _spots(self) -> list[Box]:
+        """The spots of ink, if the page is empty but for a few."""
+        if self._analysis is None or is_snippet(self._page.original_size):
+            return []
+        return few_spots(self._page.image.convert("L"))
+
     def _directions(self, analysis: PageAnalysis) -> tuple[int, ...]:
         if self._known_direction is not None:
             return (self._known_direction,)
@@ -150,7 +172,7 @@ class PageReader:
         best = self._attempt(first, analysis=analysis, languages=languages)
         for variant in others:
             is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
-            if is_upright or not self._tries.may_go_on():
+            if is_upright or self._shows_only_letters(best) or not self._tries.may_go_on():
                 break
             if not (shows_text(best.recognised) or self._shows_text(variant, analysis, languages)):
                 continue
@@ -159,6 +181,10 @@ class PageReader:
                 best = _better(best, another)
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
         return self._without_faint_ink(best, analysis) if self._shows_through(best) else best
+
+    def _shows_only_letters(self, attempt: Attempt) -> bool:
+        """True if nothing was read, and nothing but a few spots is there, each of which may be a single letter."""
+        return not attempt.recognised.text and bool(self._spots) and all(map(is_compact, self._spots))
 
     def _without_faint_ink(self, attempt: Attempt, analysis: PageAnalysis) -> Attempt:
         """The page read again without the text that shows through. Nothing if all of its ink is faint."""
@@ -236,7 +262,7 @@ def _sample(page: PageImage) -> PageImage:
     if is_snippet(page.original_size):
         return page
     top, bottom = sample_rows(page.image)
-    return cropped(page, top=top, bottom=min(bottom, top + page.image.height // 4))
+    return cropped(page, (0, top, page.image.width, min(bottom, top + page.image.height // 4)))
 
 
 def _nothing(languages: str) -> Attempt:

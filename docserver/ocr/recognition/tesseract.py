@@ -23,6 +23,7 @@ class Layout(IntEnum):
     PAGE = 3
     COLUMN = 4
     BLOCK = 6
+    LETTER = 10
 
 
 @dataclass(frozen=True, slots=True)

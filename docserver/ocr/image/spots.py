@@ -1,0 +1,89 @@
+"""Child side: finds the few spots of ink on an otherwise empty page. Does not know which of them are letters."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from docserver.layout import Box
+from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.shades import Mask, ink_of
+
+MIN_HEIGHT_PX, MAX_SIDE_PX = 5, 200
+"""Height of the lowest spot that may be a letter, and longest side of one that may be a word, in the picture of about
+1000 pixels a side. There, small letters in 8 points on A4 have 5 pixels, and most specks of dust 4 or fewer."""
+
+REACH_PX = 2
+"""Parts of a spot, such as an i and its dot, have at most twice this distance, in the same picture. Ink is thickened by
+one pixel at a time."""
+
+MAX_INK_SHARE = 0.02
+"""Largest share of a page with a few spots that is ink. It is less than that of half a page of text."""
+
+MAX_SPOTS = 4
+"""Most spots that are given. A page with more of them is not empty, or is dirty."""
+
+MAX_SLENDERNESS = 2.0
+"""Longest side of a single letter as a multiple of its shorter side. Words of four letters are longer."""
+
+
+def few_spots(grey: Image.Image) -> list[Box]:
+    """The boxes of the spots on a page with dark letters that may be letters or short words, from top to bottom; none
+    if there are more than MAX_SPOTS of them.
+    """
+    step = reduction(grey)
+    ink = ink_of(grey.reduce(step))
+    if np.count_nonzero(ink) > MAX_INK_SHARE * ink.size:
+        return []
+    for _ in range(REACH_PX):
+        ink = thickened(ink)
+    boxes = list(itertools.islice(filter(_may_be_word, map(_shrunk, components(ink))), MAX_SPOTS + 1))
+    if len(boxes) > MAX_SPOTS:
+        return []
+    width, height = grey.size
+    return [
+        (left * step, top * step, min(right * step, width), min(bottom * step, height))
+        for left, top, right, bottom in boxes
+    ]
+
+
+def is_compact(box: Box) -> bool:
+    """True if a spot may be a single letter, or a few. Words are longer in one direction."""
+    left, top, right, bottom = box
+    short, long = sorted((right - left, bottom - top))
+    return long <= MAX_SLENDERNESS * short
+
+
+def _shrunk(grown: Box) -> Box:
+    left, top, right, bottom = grown
+    return left + REACH_PX, top + REACH_PX, right - REACH_PX, bottom - REACH_PX
+
+
+def _may_be_word(box: Box) -> bool:
+    left, top, right, bottom = box
+    return bottom - top >= MIN_HEIGHT_PX and max(right - left, bottom - top) <= MAX_SIDE_PX
+
+
+def components(mask: Mask) -> Iterator[Box]:
+    """The boxes of the groups of places that are True, from top to bottom."""
+    framed = np.pad(mask, 1)
+    width = framed.shape[1]
+    pending = bytearray(framed.tobytes())
+    while (first := pending.find(1)) >= 0:
+        pending[first] = 0
+        group = [first]
+        for cell in group:
+            for neighbour in (cell - 1, cell + 1, cell - width, cell + width):
+                if pending[neighbour]:
+                    pending[neighbour] = 0
+                    group.append(neighbour)
+        columns = [cell % width for cell in group]
+        yield min(columns) - 1, first // width - 1, max(columns), max(group) // width
+
+
+def thickened(mask: Mask) -> Mask:
+    """The places that are True or beside one that is, also at a corner."""
+    framed = np.pad(mask, 1)
+    rows = framed[:-2] | framed[1:-1] | framed[2:]
+    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
