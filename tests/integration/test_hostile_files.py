@@ -20,7 +20,7 @@ from tests.support.hostile import pdf as hostile_pdf
 from tests.support.slots import set_page_timeout
 from tests.support.waiting import HANG_S
 
-SHORT_S = 4.0
+SHORT_S = 2.0
 """For the files that would take any time."""
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps, ImageStat
 
 from docserver.model import Reading
+from docserver.ocr.engine import LIBRARY, PROGRAM
 from docserver.ocr.limits import Limits
 from docserver.ocr.recognition.tesseract import Layout
 from tests.support.engines import both_bindings
@@ -50,8 +51,7 @@ def test_light_letters_on_colours_are_read(paper: tuple[int, int, int], limits: 
     assert read(page, limits).text.split() == "\n".join(LINES[:9]).split()
 
 
-@both_bindings
-@pytest.mark.parametrize("times", [3, 4])
+@pytest.mark.parametrize(("times", "binding"), [(3, LIBRARY), (4, PROGRAM)])
 def test_large_letters_are_made_smaller_for_reading_and_lie_where_they_are(
     times: int, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:

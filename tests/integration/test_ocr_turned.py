@@ -7,13 +7,13 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
 from docserver.model import Rotate
+from docserver.ocr.engine import LIBRARY, PROGRAM
 from docserver.ocr.limits import Limits
 from tests.support.engines import both_bindings
 from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box
 
 
-@both_bindings
-@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize(("degrees", "binding"), [(0, LIBRARY), (90, PROGRAM), (180, LIBRARY), (270, PROGRAM)])
 def test_a_turned_page_is_read_like_an_upright_one(degrees: int, limits: Limits) -> None:
     draw = ImageDraw.Draw(page := sheet())
     draw.text((120, 900), "ONLYONCE", fill=25, font=ImageFont.load_default(size=30))
