@@ -1,10 +1,14 @@
-"""Every kind of document, uploaded over HTTP, to its text; and what becomes of those that cannot be read."""
+"""Every kind of document, over HTTP, to its text and its searchable PDF; and what becomes of unreadable ones."""
 
 import asyncio
+import io
 from collections.abc import Mapping
+from pathlib import Path
 
+import pikepdf
 import pytest
 
+from tests.support.poppler import run
 from tests.support.samples import BROKEN, KINDS, UNSUPPORTED, words
 from tests.support.service import Service, form
 
@@ -23,7 +27,9 @@ EXPECTED_CODES: Mapping[str, set[str | None]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_each_kind_of_document_is_told_by_its_content_and_read_to_its_text(service: Service, kind: str) -> None:
+async def test_each_kind_of_document_is_told_by_its_content_and_becomes_text_and_a_searchable_pdf(
+    service: Service, kind: str, tmp_path: Path
+) -> None:
     sample = KINDS[kind]
 
     job = await service.upload(sample.data(), filename="no-extension")
@@ -35,6 +41,15 @@ async def test_each_kind_of_document_is_told_by_its_content_and_read_to_its_text
     assert [words(page) for page in text.split("\f")] == [words(page) for page in sample.texts]
     async with service.http.get(f"/v1/documents/{job['document_id']}") as response:
         assert (await response.json())["content_type"] == sample.content_type
+    async with service.http.get(f"/v1/jobs/{job['job_id']}/result", headers={"Accept": "application/pdf"}) as response:
+        assert (response.status, response.content_type) == (200, "application/pdf")
+        searchable = await response.read()
+    with pikepdf.open(io.BytesIO(searchable)) as pdf:
+        assert pdf.check_pdf_syntax() == []
+        assert len(pdf.pages) == len(sample.texts)
+    (tmp_path / "result.pdf").write_bytes(searchable)
+    found = await asyncio.to_thread(run, "pdftotext", tmp_path / "result.pdf", "-")
+    assert [word for word in words(sample.text) if word not in found] == []
 
 
 @pytest.mark.parametrize("kind", BROKEN)

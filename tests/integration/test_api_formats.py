@@ -1,7 +1,6 @@
 """Results in every format, and single pages, over HTTP."""
 
 import asyncio
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from uuid import UUID
 
 import orjson
-import pikepdf
 import pytest
 
 from docserver.documents import results
@@ -20,7 +18,7 @@ from docserver.resources import Resources
 from tests.support.client import Client, MakeClient, completed, get, upload
 from tests.support.poppler import run
 from tests.support.rows import change
-from tests.support.samples import KINDS, PAGES, Sample, jpeg_turned, pdf_pages, pdf_scanned, png, words
+from tests.support.samples import KINDS, PAGES, jpeg_turned, pdf_pages, pdf_scanned, png, words
 from tests.support.samples.pdf_layers import LEFT, PROSE, both, lines, pdf, scan
 
 
@@ -39,22 +37,6 @@ async def fetch(client: Client, path: str, **headers: str) -> tuple[int, Mapping
 async def text_of(pdf: bytes, tmp_path: Path) -> str:
     (tmp_path / "result.pdf").write_bytes(pdf)
     return await asyncio.to_thread(run, "pdftotext", tmp_path / "result.pdf", "-")
-
-
-@pytest.mark.parametrize("sample", KINDS.values(), ids=KINDS)
-async def test_every_kind_of_document_becomes_a_searchable_pdf(
-    client: Client, worker: Worker, tmp_path: Path, sample: Sample
-) -> None:
-    path = await read(client, sample.data(), sample.filename)
-
-    status, headers, body = await fetch(client, f"{path}/result", Accept="application/pdf")
-
-    assert (status, headers["Content-Type"]) == (200, "application/pdf")
-    with pikepdf.open(io.BytesIO(body)) as pdf:
-        assert pdf.check_pdf_syntax() == []
-        assert len(pdf.pages) == len(sample.texts)
-    text = await text_of(body, tmp_path)
-    assert [word for word in words(sample.text) if word not in text] == []
 
 
 async def test_chosen_pages_become_a_pdf_of_just_these(client: Client, worker: Worker, tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from aiohttp.test_utils import TestServer
 from PIL import Image
 from pytest_aiohttp import AiohttpClient
 
-from docserver.formats import FORMATS, PDF, Format
+from docserver.formats import FORMATS, PDF
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
 from docserver.ocr.server.sandbox_probe import Sandbox
 from docserver.resources import Resources
 from docserver.web.app import make_app
 from tests.support.client import Client, MakeClient, completed, get, upload
+from tests.support.results import make_completed
 from tests.support.samples import PAGES, TEXT, page_text, pdf_pages, pdf_scanned, words
 from tests.support.samples.pictures import picture, saved
 from tests.support.waiting import in_time
@@ -85,15 +86,11 @@ async def test_the_text_is_given_as_plain_text_by_default(client: Client, worker
     assert words(text) == words(TEXT)
 
 
-@pytest.mark.parametrize(("query", "headers"), [("?format=json", {}), ("", {"Accept": "application/json"})])
-async def test_the_words_are_given_as_json_with_boxes_and_confidences(
-    client: Client, worker: Worker, query: str, headers: dict[str, str]
-) -> None:
+async def test_the_words_are_given_as_json_with_boxes_and_confidences(client: Client, worker: Worker) -> None:
     job = await upload(client)
     await completed(client, job["job_id"])
 
-    async with client.get(f"/v1/jobs/{job['job_id']}/result{query}", headers=headers) as response:
-        result = await response.json()
+    result = await get(client, f"/v1/jobs/{job['job_id']}/result", format="json")
 
     (page,) = result["pages"]
     assert words(page["text"]) == words(TEXT)
@@ -107,25 +104,25 @@ async def test_the_words_are_given_as_json_with_boxes_and_confidences(
         assert 50 < word["confidence"] <= 100
 
 
-@pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
-async def test_each_format_is_given_by_name_and_by_media_type(client: Client, worker: Worker, form: Format) -> None:
+async def test_each_format_is_given_by_name_and_by_media_type(client: Client, worker: Worker) -> None:
     job = await upload(client)
     await completed(client, job["job_id"])
     path = f"/v1/jobs/{job['job_id']}/result"
 
-    async with client.get(path, params={"format": form.name}) as by_name:
-        first = await by_name.read()
-    async with client.get(path, headers={"Accept": form.media_type}) as by_type:
-        second = await by_type.read()
+    for form in FORMATS.values():
+        async with client.get(path, params={"format": form.name}) as by_name:
+            first = await by_name.read()
+        async with client.get(path, headers={"Accept": form.media_type}) as by_type:
+            second = await by_type.read()
 
-    assert first == second
-    assert by_name.headers["ETag"] == by_type.headers["ETag"]
-    assert by_type.headers["Content-Type"].partition(";")[0] == form.media_type
-    assert by_type.headers["Vary"] == "Accept"
-    assert by_type.headers["X-Content-Type-Options"] == "nosniff"
-    assert "default-src 'none'" in by_type.headers["Content-Security-Policy"]
-    # A PDF's words are compressed.
-    assert form is PDF or all(word.encode() in first for word in words(TEXT))
+        assert first == second
+        assert by_name.headers["ETag"] == by_type.headers["ETag"]
+        assert by_type.headers["Content-Type"].partition(";")[0] == form.media_type
+        assert by_type.headers["Vary"] == "Accept"
+        assert by_type.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in by_type.headers["Content-Security-Policy"]
+        # A PDF's words are compressed.
+        assert form is PDF or all(word.encode() in first for word in words(TEXT))
 
 
 async def test_pages_are_separated_by_a_form_feed_and_can_be_chosen(client: Client, worker: Worker) -> None:
@@ -198,12 +195,11 @@ async def test_a_result_has_a_strong_etag_and_is_the_same_from_cache_and_from_th
     [("?format=docx", {}, 422, "invalid"), ("", {"Accept": "image/png"}, 406, "not_acceptable")],
 )
 async def test_a_format_that_is_not_offered_is_refused(
-    client: Client, worker: Worker, query: str, headers: dict[str, str], status: int, code: str
+    client: Client, resources: Resources, query: str, headers: dict[str, str], status: int, code: str
 ) -> None:
-    job = await upload(client)
-    await completed(client, job["job_id"])
+    job_id = await make_completed(resources, "words")
 
-    async with client.get(f"/v1/jobs/{job['job_id']}/result{query}", headers=headers) as response:
+    async with client.get(f"/v1/jobs/{job_id}/result{query}", headers=headers) as response:
         assert (response.status, (await response.json())["code"]) == (status, code)
 
 
