@@ -27,6 +27,9 @@ HEARTBEATS_PER_LEASE = 6
 """Several heartbeats may fail before a lease runs out. The work is interrupted one heartbeat earlier, because killing
 an OCR process takes time."""
 
+MIN_SHARE = PAGES_AT_ONCE // 2
+"""Fewest pages with their own text that are claimed at once, unless fewer wait. A claim takes as long as a page."""
+
 T = TypeVar("T")
 
 
@@ -181,14 +184,18 @@ class Claims:
 
     async def _take_pages(self, cur: Cursor, job: Job, claim_id: UUID) -> bool:
         job_id = job.id
-        limit = self._resources.settings.chunk_pages
-        if job.options.mode is Mode.AUTO and await pages.have_own_text(cur, job_id):
+        limit = chunk = self._resources.settings.chunk_pages
+        has_own_text = job.options.mode is Mode.AUTO and await pages.have_own_text(cur, job_id)
+        if has_own_text:
             # The next pages probably have a text layer too, and reading a text layer is fast.
-            limit = max(limit, PAGES_AT_ONCE)
+            limit = max(chunk, PAGES_AT_ONCE)
         if limit > 1:
             # A page that failed before is claimed alone, so that another crash does not affect other pages.
-            failures = await pages.failures(cur, job_id=job_id, limit=limit)
-            without_failure = next((number for number, count in enumerate(failures) if count), len(failures))
+            failures = await pages.failures(cur, job_id=job_id, limit=2 * limit)
+            if has_own_text:
+                # Leave half of the last pages to another slot, which would have nothing to do.
+                limit = max(chunk, min(limit, max(MIN_SHARE, len(failures) // 2)))
+            without_failure = next((number for number, count in enumerate(failures[:limit]) if count), limit)
             limit = max(1, without_failure)
         return await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=self._lease_s)
 

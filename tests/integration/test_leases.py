@@ -1,7 +1,7 @@
 """Claims as one process holds them: kept by heartbeats, lost when taken away or not extended in time, given back."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
 
@@ -260,6 +260,20 @@ async def test_a_page_that_failed_before_is_taken_alone(resources: Resources) ->
                 )
 
     assert [chunk for chunk in chunks if chunk] == [[1, 2], [3], [4], [5], [6]]
+
+
+async def test_half_of_the_last_pages_with_their_own_text_are_left_to_another_slot(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=30)
+    await change(resources.db, "UPDATE pages SET status = 'done', source = 'text_layer' WHERE number <= 4")
+    claims, chunks = claims_of(resources), []
+
+    async with AsyncExitStack() as slots:
+        for _ in range(5):
+            claim = await slots.enter_async_context(claims.claimed(job_id))
+            assert claim
+            chunks.append(len(await held_pages(resources.db, claim.id)))
+
+    assert chunks == [8, 8, 5, 4, 1]
 
 
 async def test_the_work_itself_may_end_and_its_value_comes_through(resources: Resources) -> None:
