@@ -76,6 +76,8 @@ def blacken(levels: npt.NDArray[Any], words: Iterable[Rect], *, cell: float, mar
 
 def runs_of(cells: Image.Image, length: int) -> Image.Image:
     """The white cells that belong to a run of at least `length` white cells, in a row or in a column."""
+    if count_white(cells) < length:
+        return Image.new("L", cells.size)
     return ImageChops.lighter(_runs_along(cells, 1, 0, length), _runs_along(cells, 0, 1, length))
 
 

@@ -88,6 +88,7 @@ class TextPage:
         self._colour = (c_uint(), c_uint(), c_uint(), c_uint())
         # References that are made once save a third of the time of a call.
         self._to_sides = tuple(byref(side) for side in self._sides)
+        self._to_point = self._to_sides[:2]
 
     def close(self) -> None:
         pdfium.FPDFText_ClosePage(self.handle)
@@ -148,7 +149,7 @@ class TextPage:
     def begin(self, index: int) -> tuple[float, float]:
         """The point on the baseline where the character begins."""
         x, y, *_ = self._sides
-        pdfium.FPDFText_GetCharOrigin(self.handle, index, *self._to_sides[:2])
+        pdfium.FPDFText_GetCharOrigin(self.handle, index, *self._to_point)
         return x.value, y.value
 
     def look(self, index: int) -> tuple[int, ...]:
