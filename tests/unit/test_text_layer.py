@@ -124,6 +124,18 @@ def test_soft_hyphens_are_read_only_where_they_are_drawn() -> None:
     assert layer(data).text.split()[-1] == "Donaudampf-schiff"
 
 
+def test_a_space_that_lies_under_a_ligature_parts_no_word() -> None:
+    def words(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 10)
+        canvas.drawString(72, 600, "We ~")
+        canvas.drawString(72 + 3 * 6, 600, " nd the cli~ by the sea")
+
+    # The tilde stands for a ligature. Each letter and each space is 6 points wide.
+    data = with_mapping(pdf(both(lines(PROSE), words)), cmap({126: 0xFB01}), base_font="Courier")
+
+    assert layer(data).text.splitlines()[-1] == "We find the clifi by the sea"
+
+
 def test_pages_of_one_document_are_judged_one_by_one() -> None:
     data = pdf(lines(PROSE), scan(PROSE), lines(()), lines(LEFT))
 

@@ -13,6 +13,7 @@ import pypdfium2.raw as pdfium
 from docserver.layout import Rect, around
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
+from docserver.ocr.pdf.covered_spaces import covered_spaces
 from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
 from docserver.ocr.pdf.latin_in_hebrew import in_order, may_have_right_to_left
 from docserver.ocr.pdf.page_objects import address_of, is_embedded
@@ -49,6 +50,9 @@ FIRST_PRINTED = 32
 NO_CHARACTER = 0xFFFE
 """The code that PDFium uses, in the text of a whole page, for a hyphen at the end of a line and for an unmapped
 character."""
+
+WORD_JOINER = 0x2060
+"""The code of a character without width that does not end a word."""
 
 SURROGATES = 0xD800
 """The first surrogate code. Surrogates are not characters of their own."""
@@ -102,6 +106,9 @@ class TextPage:
         # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
         # so a word that contains it is not plain.
         text = "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
+        for index in covered_spaces(text, self):
+            codes[index] = WORD_JOINER
+            text = f"{text[:index]}{chr(WORD_JOINER)}{text[index + 1 :]}"
         mixes_directions = may_have_right_to_left(text)
         for match in _WORD.finditer(text):
             first, end = match.span()
