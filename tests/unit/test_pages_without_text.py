@@ -99,6 +99,16 @@ def test_a_small_piece_of_lined_paper_is_prepared() -> None:
     assert min(page.image.size) > 100
 
 
+def test_the_dark_lid_of_a_scanner_stays_dark() -> None:
+    scan = sheet(12)
+    scan.paste(250, (0, 0, 60, HEIGHT))
+
+    page, _ = prepare(Picture(noisy(scan, 7), None))
+
+    lid = np.asarray(page.image)[:, page.image.width // 2 :]
+    assert np.percentile(lid, 99) < 100
+
+
 def test_faint_letters_in_grain_count_as_writing() -> None:
     image = sheet()
     for y in range(60, 740, 36):
@@ -216,6 +226,17 @@ def test_a_text_that_shows_through_from_the_other_side_is_not_given(shade: int) 
     assert (attempt.recognised, attempt.left_out) == (NOTHING, True)
 
 
+def test_a_page_is_not_read_in_other_directions_if_its_text_shows_through() -> None:
+    unsure, sure = read(*[("teh", 40.0)] * 20, ("ox", 90.0)), read(*[("the", 95.0)] * 20)
+    tesseract = MirrorReader(unsure, sure)
+
+    attempt = PageReader(Picture(lines_of_bars(225), None), tesseract, turning=True).read("eng")
+
+    first, *others = (width * height for width, height in tesseract.pictures)
+    assert (attempt.recognised, attempt.left_out) == (NOTHING, True)
+    assert max(others) < first / 2
+
+
 def test_of_a_page_with_dark_letters_only_those_are_given_if_another_text_shows_through() -> None:
     unsure, sure = read(*[("teh", 40.0)] * 20, ("ox", 90.0)), read(*[("the", 95.0)] * 20)
     image = lines_of_bars(225)
@@ -234,9 +255,11 @@ class MirrorReader:
 
     plain: Recognised
     mirrored: Recognised
+    pictures: list[tuple[int, int]] = field(default_factory=list)
 
     def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
         del dpi, languages, layout
+        self.pictures.append(picture.size)
         levels = np.asarray(picture.convert("L"))
         if (levels < 100).any() and (levels < 240).mean() < 0.05:
             return read(("4711", 95.0))

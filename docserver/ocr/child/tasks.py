@@ -14,7 +14,7 @@ from docserver.ocr.child import mixed
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
-from docserver.ocr.image.analysis import analyse
+from docserver.ocr.image.analysis import is_blank
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
@@ -208,7 +208,7 @@ def _needs_review(recognised: Recognised, picture: Picture, *, below: float) -> 
     if recognised.text:
         return recognised.confidence < below
     # No text was recognised. That is right for a blank page; any other page may have text that was missed.
-    return analyse(picture.image) is not None
+    return not is_blank(picture.image)
 
 
 @cache

@@ -35,7 +35,8 @@ def ruled_lines_in(grey: Image.Image, contrasts: Contrasts) -> Mask:
     """The same as `ruled_lines`, for a picture whose contrasts have been computed already."""
     lines = thin_lines(contrasts > INK_CONTRAST)
     if lines.any():
-        lines &= contrasts + np.asarray(grey) > MIN_PAPER_SHADE * np.asarray(paper_in_full(grey))
+        shades = np.asarray(paper_in_full(grey).point([int(MIN_PAPER_SHADE * level) for level in range(256)]))
+        lines &= contrasts + np.asarray(grey) > shades
     return lines
 
 

@@ -43,6 +43,9 @@ EVEN_PAPER = 245
 DARKEST_PAPER = 24
 """Darkest grey level of paper. Anything darker is a border, and is not made brighter than paper of this level."""
 
+DARK_BELOW = 64
+"""Grey level of paper below which its noise is measured, because it may hide all ink."""
+
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
@@ -145,9 +148,17 @@ def paper_in_full(grey: Image.Image) -> Image.Image:
 
 
 def evenly_lit(grey: Image.Image) -> Image.Image:
-    """The picture with even light: each pixel is divided by the grey level of the paper around it."""
+    """The picture with even light: each pixel is divided by the grey level of the paper around it.
+
+    Where noise hides any ink, as on the dark lid of a scanner, it stays dark. In more light, the noise would look like
+    letters, and take Tesseract many times longer than a page.
+    """
     shades = np.asarray(paper_in_full(grey), dtype=np.float32)
     even = np.asarray(grey, dtype=np.float32) * (EVEN_PAPER / np.maximum(shades, DARKEST_PAPER))
+    dark = shades < DARK_BELOW
+    if dark.any():
+        hidden = dark & (shades < NOISE_DEVIATIONS * _noise(grey, ~dark))
+        even[hidden] = np.asarray(grey)[hidden]
     return Image.fromarray(np.minimum(even, 255).astype(np.uint8))
 
 

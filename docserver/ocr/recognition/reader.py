@@ -168,9 +168,11 @@ class PageReader:
             yield turned(grey, degrees)
 
     def _best_attempt(self, analysis: PageAnalysis, languages: str) -> Attempt:
-        first, *others = self._variants(analysis)
-        best = self._attempt(first, analysis=analysis, languages=languages)
-        for variant in others:
+        variants = self._variants(analysis)
+        best = self._attempt(next(variants), analysis=analysis, languages=languages)
+        if analysis.faint and self._shows_through(best, from_confidence=UNSURE_BELOW):
+            return self._without_faint_ink(best, analysis)
+        for variant in variants:
             is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
             if is_upright or self._shows_only_letters(best) or not self._tries.may_go_on():
                 break
@@ -203,15 +205,18 @@ class PageReader:
         layout = Layout.COLUMN if layout is Layout.PAGE else layout
         return shows_text(self._recognise(_sample(page), layout=layout, languages=languages).recognised)
 
-    def _shows_through(self, attempt: Attempt) -> bool:
-        """True if the text is a mirror image: that of the text on the other side of the sheet."""
+    def _shows_through(self, attempt: Attempt, *, from_confidence: float = 0.0) -> bool:
+        """True if the text is a mirror image: that of the text on the other side of the sheet. The mirror image must be
+        read with at least this confidence, as no text is that is upside down.
+        """
         if attempt.recognised.confidence >= UNSURE_BELOW or not attempt.recognised.blocks:
             return False
         page = turned(self._page, attempt.rotation)
         for mirror in (ImageOps.mirror, ImageOps.flip):
             mirrored = replace(page, image=mirror(page.image))
             sample = self._recognise(_sample(mirrored), layout=Layout.COLUMN, languages=attempt.languages).recognised
-            if shows_text(sample) and sample.confidence > attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED:
+            least = max(from_confidence, attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED)
+            if shows_text(sample) and sample.confidence > least:
                 return True
         return False
 
