@@ -1,6 +1,8 @@
-"""Loads what only some tiers need; unit tests start without it."""
+"""What all tests share: the event loop. Loads what only some tiers need; unit tests start without it."""
 
+import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if not all(path.is_relative_to(UNIT) for path in asked):
         for plugin in OF_OTHER_TIERS:
             config.pluginmanager.import_plugin(plugin)
+
+
+@pytest.fixture(scope="session")
+def _asyncio_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The event loop of the service, which raises where asyncio's own is silent, as after writes to closed pipes.
+
+    This overrides a fixture of pytest-asyncio. Its hook for loop factories ends fixtures of the session, such as the
+    servers, between tests that are coroutines and tests that are none.
+    """
+    import uvloop  # Most unit tests need no event loop.
+
+    return uvloop.new_event_loop

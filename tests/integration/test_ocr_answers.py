@@ -129,7 +129,7 @@ ANSWERS = {
 def executor_threads() -> list[str]:
     """Their names, without numbers. Those of the event loop, which come and go as it needs them, are left out."""
     return sorted(
-        thread.name.rstrip("0123456789") for thread in threading.enumerate() if not thread.name.startswith("asyncio")
+        thread.name.rstrip("0123456789") for thread in threading.enumerate() if not thread.name.startswith("uvloop")
     )
 
 

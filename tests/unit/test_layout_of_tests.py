@@ -1,9 +1,15 @@
-"""Tests share what is in tests/support, and never import a test module, a conftest or another tier."""
+"""Tests share what is in tests/support, and never import a test module, a conftest or another tier.
+
+They run on the event loop of the service.
+"""
 
 import ast
+import asyncio
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+import uvloop
 
 TESTS = Path(__file__).parents[1]
 
@@ -42,3 +48,7 @@ def test_a_tier_imports_only_its_own_modules_and_those_of_support() -> None:
         for path, name in imports_of_tests()
         if name.split(".")[1] not in ("support", path.partition("/")[0])
     ] == []
+
+
+async def test_tests_run_on_the_event_loop_of_the_service() -> None:
+    assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
