@@ -2,7 +2,9 @@
 
 import asyncio
 import errno
+import os
 import pickle
+import signal
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
@@ -11,7 +13,6 @@ from typing import IO, Any
 from uuid import UUID
 
 import pytest
-import uvloop
 
 from docserver.documents import stored_pages
 from docserver.errors import Unavailable, Unprocessable
@@ -286,20 +287,18 @@ async def test_the_process_ends_when_the_server_was_killed(place: Path) -> None:
         await process.wait()
 
 
-def test_a_process_that_is_killed_while_pages_are_sent_is_no_fault_of_the_service_on_its_own_event_loop(
-    tmp_path: Path,
-) -> None:
-    async def endless() -> AsyncGenerator[Sequence[Page], None]:
+async def test_a_process_that_is_killed_while_pages_are_sent_is_no_fault_of_the_service(place: Path) -> None:
+    async def endless() -> AsyncGenerator[Sequence[Any], None]:
+        yield [slow_format.Calls(Path.touch, place / "reads")]
+        await until((place / "reads").exists)
+        # 0 is its process group, in which it is alone.
+        yield [slow_format.Calls(os.kill, 0, signal.SIGKILL)]
         while True:
             yield PAGES
             await asyncio.sleep(0)
 
-    async def make() -> None:
-        with pytest.raises(Unavailable, match="could not be made"):
-            await render_process.render(slow_format.killed(), JOB, endless(), scratch=tmp_path)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(make())
+    with pytest.raises(Unavailable, match="could not be made"):
+        await render_process.render(TXT, JOB, endless(), scratch=place)
 
 
 async def test_after_a_process_was_killed_the_next_result_is_made(writer: ResultWriter) -> None:

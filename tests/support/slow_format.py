@@ -3,12 +3,23 @@
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from docserver.formats import TextFormat
 from docserver.model import Job, Page
+
+
+class Calls:
+    """In the place of a page: the process that unpickles it makes this call."""
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self._function = function
+        self._arguments = arguments
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return self._function, self._arguments
 
 
 def waiting(directory: Path, *, weight: float = 1e9) -> TextFormat:
