@@ -136,6 +136,18 @@ def test_a_space_that_lies_under_a_ligature_parts_no_word() -> None:
     assert layer(data).text.splitlines()[-1] == "We find the clifi by the sea"
 
 
+def test_a_space_under_a_closing_sign_parts_no_word() -> None:
+    def words(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 10)
+        canvas.drawString(72, 600, "see page 22 ")
+        canvas.drawString(72 + 11 * 6, 600, ".")
+        canvas.drawString(72, 588, "so he said : yes")
+
+    text = layer(pdf(both(lines(PROSE), words))).text
+
+    assert text.splitlines()[-2:] == ["see page 22.", "so he said : yes"]
+
+
 def test_pages_of_one_document_are_judged_one_by_one() -> None:
     data = pdf(lines(PROSE), scan(PROSE), lines(()), lines(LEFT))
 

@@ -1,6 +1,7 @@
-"""Child side: finds spaces behind a ligature that one does not see, because the next letter stands right beside it.
+"""Child side: finds spaces that one does not see, because the next letter stands where the space begins.
 
-Some programs draw "find" as the ligature fi and a space that lies under it, and go on with nd.
+Some programs draw "find" as the ligature fi and a space that lies under it, and go on with nd. Others draw a link with
+a space at its end, and the full stop over that space.
 """
 
 import re
@@ -12,7 +13,8 @@ from docserver.layout import Rect
 MAX_GAP = 0.05
 """Widest gap between two letters of a word, as a share of their height. A space is at least 0.15 wide."""
 
-_SPACE = re.compile(r"(?<=f[fil]) (?=[a-z])")
+_SPACE = re.compile(r"(?<=f[fil]) (?=[a-z])|(?<=\S) (?=[.,;:)])")
+"""A space behind a ligature or before a closing sign. Others are not looked at, to save time."""
 
 
 class PlacedText(Protocol):
