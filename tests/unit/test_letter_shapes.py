@@ -93,14 +93,61 @@ SYMBOLS: dict[str, Draw] = {
     ),
     "a line for a signature": lambda canvas: canvas.line(300, 500, 450, 500),
     "an arrow": arrow,
-    "markers": both(*(shape("x", x=300 + 40 * number) for number in range(4))),
     "white on white": both(lambda canvas: canvas.setFillGray(1), shape("No"), lambda c: c.setFillGray(0)),
 }
 
 
 @pytest.mark.parametrize("draw", SYMBOLS.values(), ids=SYMBOLS)
 def test_symbols_are_no_letters(draw: Draw) -> None:
-    assert whole_layer(pdf(both(lines(PROSE), draw))).shapes == ()
+    assert whole_layer(pdf(both(lines(PROSE), draw))).is_exact
+
+
+def column(text: str) -> TextLayer:
+    """A page with the same letter four times below each other, as a shape."""
+    layer = whole_layer(pdf(both(lines(PROSE), *(shape(text, y=400 - 20 * number) for number in range(4)))))
+    assert (layer.shapes, len(layer.markers)) == ((), 4)
+    return layer
+
+
+def test_markers_of_one_size_are_read_by_a_sample() -> None:
+    layer = column("7")
+
+    assert [len(places) for places in mixed.alike(layer.markers)] == [4]
+
+
+@pytest.mark.parametrize(
+    ("read", "expected"),
+    [
+        (recognised("7"), True),
+        (recognised("7", confidence=66), True),
+        (recognised("*"), False),
+        (recognised("Vv", confidence=44), False),
+        (Attempt(NOTHING, 0, "eng"), False),
+    ],
+)
+def test_a_marker_that_is_read_as_a_letter_may_be_one(read: Attempt, *, expected: bool) -> None:
+    place = column("7").markers[0]
+
+    assert mixed.may_be_letter(place, read) is expected
+
+
+def test_equal_digits_in_a_column_come_to_their_places() -> None:
+    layer = column("7")
+
+    reading = mixed.join(layer, None, dict.fromkeys(layer.markers, recognised("7")), review_below=80)
+
+    assert reading.text.split()[-4:] == ["7"] * 4
+    assert not reading.needs_review
+
+
+def test_a_page_with_a_column_of_digits_of_which_one_was_not_read_is_not_sure() -> None:
+    layer = column("7")
+    read = dict.fromkeys(layer.markers, recognised("7")) | {layer.markers[2]: recognised("7", confidence=66)}
+
+    reading = mixed.join(layer, None, read, review_below=80)
+
+    assert reading.text.split()[-4:].count("7") == 3
+    assert (reading.confidence, reading.needs_review) == (99.0, True)
 
 
 def test_drawings_are_not_searched_for_letters(monkeypatch: pytest.MonkeyPatch) -> None:

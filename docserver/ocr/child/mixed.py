@@ -1,5 +1,6 @@
 """Child side: joins the exact words of a PDF page's text layer with words that OCR read where the layer lacks them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -45,14 +46,30 @@ def part(picture: Picture, place: Rect) -> Picture:
     return replace(picture, image=picture.image.crop(_box_around(place)))
 
 
+def alike(places: Iterable[Rect]) -> Iterable[list[Rect]]:
+    """The places of markers, those of one size together."""
+    sizes: dict[tuple[int, int], list[Rect]] = defaultdict(list)
+    for left, top, right, bottom in places:
+        sizes[round(right - left), round(bottom - top)].append((left, top, right, bottom))
+    return sizes.values()
+
+
+def may_be_letter(place: Rect, attempt: Attempt) -> bool:
+    """True if the marker in this place was read as a letter or a digit."""
+    words = _words_at(place, attempt)
+    return confidence_of(words) >= MIN_WORD_CONFIDENCE and any(map(str.isalnum, _text(words)))
+
+
 def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attempt], *, review_below: float) -> Reading:
     """The reading of a page: the layer's words, those that OCR read in its patches, and those that it read in `shapes`,
-    the places of shapes.
+    the places of shapes. Markers are among these if they may be letters.
     """
     size = layer.to_pixels.width, layer.to_pixels.height
     in_shapes = {place: _letters_in(place, read) for place, read in shapes.items()}
     in_patches: list[list[Word]] = []
-    is_complete = len(shapes) < MAX_PLACES
+    is_complete = len(shapes) < MAX_PLACES and all(
+        words for place, words in in_shapes.items() if place in layer.markers
+    )
     if layer.patches and attempt:
         read = [word.box for words in in_shapes.values() for word in words]
         in_patches, is_all = _words_in(layer.patches, attempt, read=read, size=size)
@@ -90,15 +107,20 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
 
 def _letters_in(place: Rect, attempt: Attempt) -> list[Word]:
     """The words that were read for certain of a shape in this place."""
+    words = _words_at(place, attempt)
+    is_certain = confidence_of(words) >= MIN_SHAPE_CONFIDENCE and any(map(str.isalnum, _text(words)))
+    return words if is_certain else []
+
+
+def _words_at(place: Rect, attempt: Attempt) -> list[Word]:
+    """What was read of a shape in this place."""
     left, top, _, _ = _box_around(place)
-    words = [
+    return [
         Word(word.text, box, word.confidence)
         for word in words_of(attempt.recognised.blocks)
         for x0, y0, x1, y1 in [word.box]
         if is_in(place, box := (x0 + left, y0 + top, x1 + left, y1 + top))
     ]
-    is_certain = confidence_of(words) >= MIN_SHAPE_CONFIDENCE and any(map(str.isalnum, _text(words)))
-    return words if is_certain else []
 
 
 def _not_read_yet(in_shapes: Mapping[Rect, list[Word]], *, read: Sequence[Box]) -> tuple[list[list[Word]], bool]:

@@ -2,13 +2,14 @@
 
 import time
 import zlib
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.layout import pack_blocks
+from docserver.layout import Rect, pack_blocks
 from docserver.model import AUTO, Mode, Reading, Rotate, Source
 from docserver.ocr.child import mixed
 from docserver.ocr.engine import LIBRARY
@@ -124,11 +125,22 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
 
 
 def _mixed_reading(layer: TextLayer, picture: Picture, *, languages: str, turning: bool, limits: Limits) -> Reading:
-    """Read what the text layer lacks: shapes that look like letters one by one, and all other parts together."""
-    shapes = {
-        shape: _attempt(mixed.part(picture, shape), languages=languages, turning=False, limits=limits)
-        for shape in layer.shapes
-    }
+    """Read what the text layer lacks: shapes that look like letters one by one, and all other parts together.
+
+    Of equal markers, one is read first, and the others only if it is a letter.
+    """
+
+    def read(places: Iterable[Rect]) -> dict[Rect, Attempt]:
+        return {
+            place: _attempt(mixed.part(picture, place), languages=languages, turning=False, limits=limits)
+            for place in places
+        }
+
+    shapes = read(layer.shapes)
+    for sample, *others in mixed.alike(layer.markers):
+        first = read([sample])
+        if mixed.may_be_letter(sample, first[sample]):
+            shapes |= first | read(others)
     attempt = None
     if layer.patches:
         turning = turning and not layer.is_upright

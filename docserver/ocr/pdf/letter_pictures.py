@@ -8,7 +8,7 @@ from PIL import Image
 from docserver.layout import Rect
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
 from docserver.ocr.pdf.drawn_pictures import MIN_CONTRAST, ends, inside, most_frequent
-from docserver.ocr.pdf.letter_shapes import MAX_PLACES, Shape, belongs_to, is_short_word, together, without_markers
+from docserver.ocr.pdf.letter_shapes import MAX_PLACES, Shape, belongs_to, is_short_word, parted, together
 from docserver.ocr.pdf.page_objects import PlacedObject
 from docserver.ocr.pdf.text_cells import MIN_LETTER_HEIGHT
 from docserver.ocr.pdf.text_patches import MAX_BULLET_SLENDERNESS, MIN_BULLET_INK
@@ -22,9 +22,9 @@ MIN_STRIPE_INK = 0.9
 
 def letter_pictures(
     images: Sequence[PlacedObject], *, drawn: Image.Image, words: Sequence[Rect], to_pixels: PointsToPixels
-) -> list[Rect]:
-    """The places of what is seen in pictures as small as letters or short words and is in none of these words, in
-    pixels of the page's image; MAX_PLACES of them at most.
+) -> tuple[list[Rect], list[Rect]]:
+    """The places of what is seen in pictures as small as letters or short words and is in none of these words, and of
+    what is seen in those that are repeated as markers are; in pixels of the page's image, MAX_PLACES of either at most.
     """
     small = [
         Shape.of(bounds, data=pdfium.FPDFImageObj_GetImageDataRaw(image.handle, None, 0))
@@ -32,10 +32,14 @@ def letter_pictures(
         if is_short_word(bounds := image.bounds)
     ]
     scale = drawn.width / to_pixels.width
-    rects = (to_pixels.rect(picture.rect) for picture in without_markers(small))
-    free = [scaled(rect, scale) for rect in rects if not any(belongs_to(word, rect) for word in words)]
-    inks = together(ink for rect in free for ink in _ink_in(drawn, rect))
-    return [scaled(ink, 1 / scale) for ink in inks][:MAX_PLACES]
+    found = []
+    for pictures in parted(small):
+        rects = (to_pixels.rect(picture.rect) for picture in pictures)
+        free = [scaled(rect, scale) for rect in rects if not any(belongs_to(word, rect) for word in words)]
+        inks = together(ink for rect in free for ink in _ink_in(drawn, rect))
+        found.append([scaled(ink, 1 / scale) for ink in inks][:MAX_PLACES])
+    single, repeated = found
+    return single, repeated
 
 
 def _ink_in(drawn: Image.Image, rect: Rect) -> Iterator[Rect]:

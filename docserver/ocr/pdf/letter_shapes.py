@@ -60,33 +60,41 @@ class Shape:
         return cls(rect, (data, round(right - left), round(top - bottom)))
 
 
-def letter_shapes(paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pixels: PointsToPixels) -> list[Rect]:
-    """The places of what looks like letters and is in none of these words, in pixels of the page's image; MAX_PLACES of
-    them at most.
+def letter_shapes(
+    paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pixels: PointsToPixels
+) -> tuple[list[Rect], list[Rect]]:
+    """The places of what looks like letters and is in none of these words, and of such shapes that are repeated as
+    markers are; in pixels of the page's image, MAX_PLACES of either at most.
     """
     if len(paths) > MAX_PATHS:
-        return []
-    letters = [shape.rect for shape in without_markers(_outlines(paths))[:MAX_SHAPES]]
+        return [], []
+    shapes, markers = parted(_outlines(paths))
+    letters = [shape.rect for shape in shapes[:MAX_SHAPES]]
     places = [
         place
         for place in together([*letters, *_plain_shapes(paths, letters)])
         if is_short_word(place) and any(is_in(place, letter) for letter in letters)
     ]
-    rects = [
-        rect
-        for rect in map(to_pixels.rect, places)
-        if to_pixels.is_on_image(rect) and not any(belongs_to(word, rect) for word in words)
-    ]
-    return rects[:MAX_PLACES]
+    repeated = [shape.rect for shape in markers]
+    single, several = (
+        [
+            rect
+            for rect in map(to_pixels.rect, rects)
+            if to_pixels.is_on_image(rect) and not any(belongs_to(word, rect) for word in words)
+        ][:MAX_PLACES]
+        for rects in (places, repeated)
+    )
+    return single, several
 
 
-def without_markers(shapes: Iterable[Shape]) -> list[Shape]:
-    """The shapes without those that are repeated as markers are."""
+def parted(shapes: Iterable[Shape]) -> tuple[list[Shape], list[Shape]]:
+    """The shapes, and apart from them those that are repeated as markers are."""
     shapes = list(shapes)
     kinds = Counter(shape.kind for shape in shapes)
     if len(kinds) > MAX_KINDS:
-        return shapes
-    return [shape for shape in shapes if kinds[shape.kind] < MIN_REPEATS or not is_single(shape.rect)]
+        return shapes, []
+    markers = [shape for shape in shapes if kinds[shape.kind] >= MIN_REPEATS and is_single(shape.rect)]
+    return [shape for shape in shapes if shape not in markers], markers
 
 
 def _outlines(paths: Iterable[PlacedObject]) -> Iterator[Shape]:

@@ -48,11 +48,13 @@ class TextLayer:
     """Words of which something is hidden. What is left of them has to be read too."""
     shapes: tuple[Rect, ...] = ()
     """The places of shapes and small pictures that look like letters. They have to be read one by one."""
+    markers: tuple[Rect, ...] = ()
+    """The places of shapes and small pictures that are repeated as markers are. They may be letters."""
 
     @property
     def is_exact(self) -> bool:
         """True if nothing has to be read by OCR."""
-        return self.patches is None and not self.shapes
+        return self.patches is None and not self.shapes and not self.markers
 
     def placement(self) -> PagePlacement:
         to_pixels = self.to_pixels

@@ -102,9 +102,10 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         to_pixels=to_pixels,
     )
     shapes = letter_shapes(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
-    seen_shapes = [rect for rect in shapes if has_contrast(whole, rect, width)]
+    seen_shapes = [[rect for rect in rects if has_contrast(whole, rect, width)] for rects in shapes]
     pictures = letter_pictures(objects.images, drawn=whole, words=[word.rect for word in exact], to_pixels=to_pixels)
-    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), (*seen_shapes, *pictures))
+    single, repeated = (tuple(itertools.chain(*places)) for places in zip(seen_shapes, pictures, strict=True))
+    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), single, repeated)
 
 
 def _own_words(

@@ -25,25 +25,27 @@ def with_lone_words(
     recognised: Recognised, page: PageImage, *, spots: Sequence[Box], recognise: Callable[[PageImage], Recognised]
 ) -> tuple[Recognised, bool]:
     """The text of an upright page with the letters and words among these spots of its picture, and True if no other
-    spot may be one. A text of more than a few words stays as it is.
+    spot may be one. A text of more than a few words stays as it is. Words that Tesseract is not sure of are replaced.
     """
     before = list(words_of(recognised.blocks))
     if len(before) > FEW_WORDS:
         return recognised, True
+    sure = [word for word in before if word.confidence >= SURE_FROM]
     found, is_all = [], True
     for spot in spots:
         place = page.to_original.on_rect(*spot)
-        if any(_overlap(word.box, place) for word in before):
+        if any(_overlap(word.box, place) for word in sure):
             continue
         readings = [recognise(_part(page, spot, height_px)) for height_px in HEIGHTS_PX]
         words = _words(readings, spot)
         if words:
             found.append(_block(words))
-        else:
+        elif not any(_overlap(word.box, place) for word in before):
             is_all &= not any(reading.text for reading in readings)
     if not found:
         return recognised, is_all
-    blocks = tuple(sorted((*recognised.blocks, *found), key=lambda block: block.box[1]))
+    kept = [block for block in recognised.blocks if not any(_overlap(block.box, other.box) for other in found)]
+    blocks = tuple(sorted((*kept, *found), key=lambda block: block.box[1]))
     return Recognised(text_of(blocks), blocks, confidence_of(words_of(blocks))), is_all
 
 

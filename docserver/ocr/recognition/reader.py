@@ -141,7 +141,7 @@ class PageReader:
     @cached_property
     def _spots(self) -> list[Box]:
         """The spots of ink, if the page is empty but for a few."""
-        if self._analysis is None or is_snippet(self._page.original_size):
+        if self._analysis is None:
             return []
         return few_spots(self._page.image.convert("L"))
 
