@@ -10,6 +10,7 @@ from pypdfium2.raw import (
     FPDF_ERR_PASSWORD,
     FPDF_ERR_SECURITY,
     FPDF_PAGEOBJ_IMAGE,
+    FPDF_PAGEOBJ_TEXT,
     FPDF_CloseDocument,
     FPDF_GetLastError,
     FPDF_GetPageCount,
@@ -51,8 +52,13 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
         check_images(pdf_page, max_pixels=max_pixels)
         annotations.prepare(pdf_page, source=source, number=page)
         bitmap = pdf_page.render(scale=used_dpi / POINTS_PER_INCH, grayscale=True)
-        # Return a copy, because PDFium owns the pixels and frees them with the page.
-        return Picture(bitmap.to_pil().copy(), used_dpi)
+        # Copy it, because PDFium owns the pixels and frees them with the page.
+        picture = bitmap.to_pil().copy()
+        low, high = picture.getextrema()
+        if low == high and any(pdf_page.get_objects(filter=[FPDF_PAGEOBJ_TEXT])):
+            # PDFium draws no glyph that is an image whose data ends right before its EI; poppler does.
+            raise NotForPdfium("nothing of the page's text is drawn")
+        return Picture(picture, used_dpi)
 
 
 def load(document: PdfDocument, page: int) -> PdfPage:

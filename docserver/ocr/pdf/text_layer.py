@@ -30,7 +30,7 @@ from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.seen_ink import Candidate, Seen
-from docserver.ocr.pdf.text_patches import has_contrast
+from docserver.ocr.pdf.text_patches import has_contrast, is_blank
 from docserver.ocr.pdf.text_words import TextPage
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.vertical_lines import with_vertical_lines
@@ -90,6 +90,8 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         raise TextLayerRejected("a picture without text")
     drawing = PageDrawing(pdf_page)
     whole = drawing.whole()
+    if words and is_blank(whole):
+        raise TextLayerRejected("nothing of the text is drawn")
     candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
     seen, unexplained = visible(candidates, whole=whole, drawing=drawing, objects=objects)
     shown, partly = _shown_and_partly_seen(words, seen)
