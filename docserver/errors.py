@@ -80,6 +80,23 @@ class BadRequest(ServiceError):
     status, code, title = 400, "bad_request", "Malformed request"
 
 
+class Unauthorized(ServiceError):
+    """The request has no valid API key."""
+
+    status, code, title = 401, "unauthorized", "An API key is needed"
+
+    def __init__(self, detail: str, *, invalid: bool = False) -> None:
+        """`invalid` if the request has a key, which is not valid (RFC 6750, 3)."""
+        challenge = 'Bearer realm="docserver"' + (', error="invalid_token"' if invalid else "")
+        super().__init__(detail, headers={"WWW-Authenticate": challenge})
+
+
+class Forbidden(ServiceError):
+    """The API key is valid, but must not do this."""
+
+    status, code, title = 403, "insufficient_scope", "Not allowed with this API key"
+
+
 class NotFound(ServiceError):
     status, code, title = 404, "not_found", "Not found"
 

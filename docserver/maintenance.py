@@ -170,14 +170,14 @@ class Maintenance:
             uncleared = await deletions.uncleared(cur, limit=EXPIRED_AT_ONCE)
             await deletions.forget(cur, older_than_s=DELETED_KEPT_S, limit=ANNOUNCED_AT_ONCE)
         kept = set()
-        for document_id, job_ids in uncleared:
+        for deleted in uncleared:
             try:
-                await deletion.clear(self._resources, document_id, job_ids)
+                await deletion.clear(self._resources, deleted)
             except OSError as error:
                 # The system does not let us delete this file. Other deletions do not wait for it.
-                kept.add(document_id)
-                if document_id not in self._not_deletable:
-                    facts = {"document_id": str(document_id), "number": error.errno}
+                kept.add(deleted.document_id)
+                if deleted.document_id not in self._not_deletable:
+                    facts = {"document_id": str(deleted.document_id), "number": error.errno}
                     log.warning("original of a deleted document cannot be deleted yet", extra=facts)
         self._not_deletable = kept
 

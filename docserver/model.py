@@ -35,6 +35,35 @@ class Identity:
     database: UUID
 
 
+DEFAULT_TENANT = "default"
+"""The tenant of everything while no keys are used, and of what was there before keys were."""
+
+
+class Scope(StrEnum):
+    """What a caller may do."""
+
+    READ = "read"
+    """Read what its tenant has."""
+    WRITE = "write"
+    """Upload, cancel, retry and delete, within its tenant."""
+    ADMIN = "admin"
+    """Manage the tenants and keys of the whole service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request."""
+
+    tenant: str
+    """The caller sees what this tenant has, and nothing else."""
+    client: str
+    """Whose turn it is: slots serve clients in turn, and only uploads of one client are compared for equal bytes. It is
+    the tenant if keys are used, else the address."""
+    limited_as: str
+    """The name of its token buckets: that of the key, or the address."""
+    scopes: frozenset[Scope]
+
+
 class Status(StrEnum):
     """The state of a job."""
 
@@ -242,6 +271,7 @@ class NewDocument:
     """A document before the database has set its time of creation."""
 
     id: UUID
+    tenant: str
     filename: str
     """As the client named it, cleaned for display; never a path."""
     content_type: str
@@ -294,8 +324,9 @@ pages has to check the whole document anyway."""
 class Job:
     id: UUID
     document_id: UUID
+    tenant: str
     client: str
-    """Who uploaded the document, as the rate limiter identifies clients; never shown to clients."""
+    """Whose turn it is when the job is read, see Caller; never shown to clients."""
     status: Status
     version: int
     """Grows with every change; of two copies, the one with the higher version is newer."""

@@ -35,6 +35,15 @@ class SandboxMode(StrEnum):
     """It never confines its OCR processes."""
 
 
+class Auth(StrEnum):
+    """Who may use the API."""
+
+    OFF = "off"
+    """Everybody who can reach it; there are no keys."""
+    KEYS = "keys"
+    """Those who have an API key."""
+
+
 CHOICES = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "engine": ("auto", "tesserocr", "pytesseract"),
@@ -100,7 +109,8 @@ class Settings:
     """The settings of one process. A field's environment variable is `DOCSERVER_` and the field's name in capitals."""
 
     # The settings that most installations set.
-    host: str = _setting("127.0.0.1", "address that the API listens on")
+    auth: Auth = _setting(Auth.OFF, "who may use the API: off, everybody; keys, those who have an API key")
+    host: str = _setting("", "address that the API listens on; 127.0.0.1 if unset, with API keys 0.0.0.0")
     port: int = _setting(8000, "port that the API listens on", least=0, most=65_535)
     data_dir: Path = _setting(Path("./data"), "originals, scratch space, and the embedded servers' files")
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
@@ -191,6 +201,11 @@ class Settings:
         1_209_600, "seconds to keep an original that no document knows, before it is deleted", least=0, most=TEN_YEARS_S
     )
     grace_s: float = _duration(25.0, "time that SIGTERM leaves to finish the pages being read", least=0)
+
+    @property
+    def listen_host(self) -> str:
+        """The address that the API listens on. Without keys, others than this machine must be let in on purpose."""
+        return self.host or ("127.0.0.1" if self.auth is Auth.OFF else "0.0.0.0")  # noqa: S104 - as documented
 
     @property
     def slot_count(self) -> int:
@@ -315,7 +330,7 @@ def _parse(kind: Any, text: str) -> Any:
         return Path(text).expanduser()
     if kind is str and not text.isprintable():
         raise ValueError(text)
-    if kind in (int, float, str, SandboxMode):
+    if kind in (int, float, str, Auth, SandboxMode):
         return _finite(kind(text))
     list_parsers: dict[Any, Callable[[str], Any]] = {
         tuple[Network, ...]: ip_network,
@@ -363,6 +378,7 @@ def _expected(kind: Any) -> str:
     """The values that a setting of this type accepts, for an error message."""
     return {
         bool: "on or off",
+        Auth: f"one of {', '.join(Auth)}",
         SandboxMode: f"one of {', '.join(SandboxMode)}",
         int: "a whole number",
         float: "a number",

@@ -16,12 +16,12 @@ from docserver.resources import Resources
 log = logging.getLogger("docserver.api")
 
 
-async def cancel(resources: Resources, job_id: UUID) -> Job:
+async def cancel(resources: Resources, job_id: UUID, *, tenant: str) -> Job:
     """Cancel a job, whichever machine works on it; raises NotFound, Conflict, DatabaseUnavailable."""
     job = await _transition(
         resources,
         job_id,
-        lambda: transitions.cancel(resources.db, job_id),
+        lambda: transitions.cancel(resources.db, job_id, tenant=tenant),
         done=lambda status: status is Status.CANCELLED,
     )
     await notify.publish(resources, job)
@@ -34,6 +34,7 @@ async def retry(
     resources: Resources,
     job_id: UUID,
     *,
+    tenant: str,
     selection: Sequence[range] | str | None,
     changes: Mapping[str, Any],
     request_id: str,
@@ -42,11 +43,13 @@ async def retry(
 
     A job whose original is missing or damaged is not started: it would only lose the text that it has.
     """
-    await _check_original(resources, job_id)
+    await _check_original(resources, job_id, tenant)
     job = await _transition(
         resources,
         job_id,
-        lambda: transitions.retry(resources.db, job_id, selection=selection, changes=changes, request_id=request_id),
+        lambda: transitions.retry(
+            resources.db, job_id, tenant=tenant, selection=selection, changes=changes, request_id=request_id
+        ),
         done=lambda status: not status.final,
     )
     log.info("job starts another attempt", extra={"job_id": str(job_id), "attempt": job.attempt})
@@ -54,10 +57,10 @@ async def retry(
     return job
 
 
-async def _check_original(resources: Resources, job_id: UUID) -> None:
+async def _check_original(resources: Resources, job_id: UUID, tenant: str) -> None:
     async with resources.db.session() as cur:
-        job = await jobs.find(cur, job_id)
-        document = await documents.find(cur, job.document_id) if job and job.status.final else None
+        job = await jobs.of_tenant(cur, job_id, tenant=tenant)
+        document = await documents.find(cur, job.document_id, tenant=tenant) if job and job.status.final else None
     if document is None:
         # The transition says so.
         return

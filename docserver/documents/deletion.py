@@ -1,12 +1,12 @@
 """Deletes documents: rows, file, cached jobs, announcements. If a part fails, maintenance tries it again."""
 
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
 from docserver.database.connection import Cursor
 from docserver.database.tables import deletions, documents, jobs
+from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
 from docserver.jobs.transitions import uncontended
 from docserver.resources import Resources
@@ -14,21 +14,22 @@ from docserver.resources import Resources
 log = logging.getLogger("docserver.api")
 
 
-async def delete(resources: Resources, document_id: UUID) -> None:
-    """Delete a document, even one that is being read; raises NotFound, Gone, DatabaseUnavailable."""
-    job_ids = await uncontended(lambda: _delete_rows(resources, document_id))
+async def delete(resources: Resources, document_id: UUID, *, tenant: str) -> None:
+    """Delete a document of a tenant, even one that is being read; raises NotFound, Gone, DatabaseUnavailable."""
+    deletion = await uncontended(lambda: _delete_rows(resources, document_id, tenant))
     log.info("document deleted", extra={"document_id": str(document_id)})
-    await _clear_now(resources, document_id, job_ids)
+    await _clear_now(resources, deletion)
 
 
 async def expire(resources: Resources, document_id: UUID) -> None:
     """Delete a document that has expired, unless an upload has prolonged it; raises DatabaseUnavailable."""
     async with resources.db.transaction() as cur:
-        if not await documents.lock_expired(cur, document_id):
+        tenant = await documents.lock_expired(cur, document_id)
+        if tenant is None:
             return
-        job_ids = await _delete_locked(cur, document_id)
+        deletion = await _delete_locked(cur, document_id, tenant)
     log.info("document expired", extra={"document_id": str(document_id)})
-    await _clear_now(resources, document_id, job_ids)
+    await _clear_now(resources, deletion)
 
 
 async def repeat(resources: Resources) -> None:
@@ -36,11 +37,11 @@ async def repeat(resources: Resources) -> None:
     documents_deleted = 0
     async for part in resources.storage.deleted.ids():
         async with resources.maintenance_db.session() as cur:
-            existing = await documents.existing(cur, part) if part else set()
-        for document_id in existing:
+            tenants = await documents.tenants(cur, part) if part else {}
+        for document_id, tenant in tenants.items():
             # Another process may do the same.
             with suppress(NotFound, Gone):
-                await delete(resources, document_id)
+                await delete(resources, document_id, tenant=tenant)
                 documents_deleted += 1
     if documents_deleted:
         log.warning(
@@ -49,37 +50,41 @@ async def repeat(resources: Resources) -> None:
         )
 
 
-async def _clear_now(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
+async def _clear_now(resources: Resources, deletion: Deletion) -> None:
     # The rows are deleted already. If this process dies now, maintenance clears the rest.
     try:
-        await clear(resources, document_id, job_ids)
+        await clear(resources, deletion)
     except (RedisUnavailable, DatabaseUnavailable, OSError) as error:
-        log.warning("deletion not cleared yet", extra={"fault": type(error).__name__, "document_id": str(document_id)})
+        facts = {"fault": type(error).__name__, "document_id": str(deletion.document_id)}
+        log.warning("deletion not cleared yet", extra=facts)
 
 
-async def clear(resources: Resources, document_id: UUID, job_ids: Sequence[UUID]) -> None:
+async def clear(resources: Resources, deletion: Deletion) -> None:
     """Remove everything that a deleted document has outside the database; raises if something may be left."""
-    await resources.storage.delete(document_id)
+    await resources.storage.delete(deletion.document_id)
     # Not before the file is deleted: on a full disk, nothing can be recorded until there is room.
-    await resources.storage.deleted.remember(document_id)
-    for job_id in job_ids:
-        await resources.cache.forget(job_id)
-    await resources.queue.remove(job_ids)
+    await resources.storage.deleted.remember(deletion.document_id)
+    for job_id in deletion.job_ids:
+        await resources.cache.forget(job_id, tenant=deletion.tenant)
+    await resources.queue.remove(deletion.job_ids)
     async with resources.db.session() as cur:
-        await deletions.clear(cur, document_id)
+        await deletions.clear(cur, deletion.document_id)
 
 
-async def _delete_rows(resources: Resources, document_id: UUID) -> list[UUID]:
+async def _delete_rows(resources: Resources, document_id: UUID, tenant: str) -> Deletion:
     async with resources.db.transaction() as cur:
-        if not await documents.lock(cur, document_id):
-            if await deletions.was_deleted(cur, document_id):
+        # The document of another tenant may be locked: waiting for the lock would tell that it exists.
+        if not await documents.belongs_to(cur, document_id, tenant=tenant) or not await documents.lock(
+            cur, document_id
+        ):
+            if await deletions.was_deleted(cur, document_id, tenant=tenant):
                 raise Gone("The document was deleted.")
             raise NotFound("There is no such document.")
-        return await _delete_locked(cur, document_id)
+        return await _delete_locked(cur, document_id, tenant)
 
 
-async def _delete_locked(cur: Cursor, document_id: UUID) -> list[UUID]:
-    job_ids = [job.id for job in await jobs.of_document(cur, document_id)]
+async def _delete_locked(cur: Cursor, document_id: UUID, tenant: str) -> Deletion:
+    deletion = Deletion(document_id, tenant, [job.id for job in await jobs.of_document(cur, document_id)])
     await documents.delete(cur, document_id)
-    await deletions.remember(cur, document_id, job_ids=job_ids)
-    return job_ids
+    await deletions.remember(cur, deletion)
+    return deletion

@@ -14,7 +14,7 @@ from docserver.database.tables import documents, jobs
 from docserver.errors import DatabaseUnavailable, Unprocessable, UnsupportedMedia
 from docserver.jobs import commits, notify, transitions
 from docserver.jobs.transitions import uncontended
-from docserver.model import Job, NewDocument, Options, new_id
+from docserver.model import Caller, Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
 from docserver.storage import Received
@@ -40,8 +40,7 @@ class Upload:
 
     filename: str
     options: Options
-    client: str
-    """The client, as the rate limiter identifies it. Only uploads of the same client are compared for equal bytes."""
+    caller: Caller
     request_id: str
     expires_in_s: int | None = None
     """How long the document is kept; None means for ever."""
@@ -61,6 +60,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
             return earlier, True
     new = NewDocument(
         id=new_id(),
+        tenant=upload.caller.tenant,
         filename=clean_filename(upload.filename),
         content_type=content_type,
         size=received.size,
@@ -86,7 +86,7 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
     Also returns the upload, whose file has moved if it has become the original of a document.
     """
     async with resources.db.session() as cur:
-        candidates = await jobs.of_content(cur, client=upload.client, sha256=received.sha256, limit=EARLIER_JOBS)
+        candidates = await jobs.of_content(cur, client=upload.caller.client, sha256=received.sha256, limit=EARLIER_JOBS)
     equal = (job for job in candidates if job.options == upload.options and _is_as_good(resources, job))
     job = next(equal, None)
     if job is None or not await uncontended(lambda: _share(resources, job.document_id, upload)):
@@ -152,12 +152,15 @@ def _content_type_of(received: Received) -> str:
 async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> Job:
     try:
         async with resources.db.transaction() as cur:
-            await documents.insert(cur, new, job_id=job_id, client=upload.client, expires_in_s=upload.expires_in_s)
+            await documents.insert(
+                cur, new, job_id=job_id, client=upload.caller.client, expires_in_s=upload.expires_in_s
+            )
             return await jobs.insert(
                 cur,
                 job_id=job_id,
                 document_id=new.id,
-                client=upload.client,
+                tenant=new.tenant,
+                client=upload.caller.client,
                 options=upload.options,
                 request_id=upload.request_id,
             )

@@ -39,26 +39,28 @@ class ListPart:
     """The number of documents in the whole list."""
 
 
-async def job(resources: Resources, job_id: UUID) -> CachedJob:
-    """The job as clients see it. Raises NotFound; raises DatabaseUnavailable if the job is not in the cache either."""
-    cached = await resources.cache.job(job_id)
+async def job(resources: Resources, job_id: UUID, *, tenant: str) -> CachedJob:
+    """The tenant's job as clients see it. Raises NotFound; raises DatabaseUnavailable if the job is not in the cache
+    either.
+    """
+    cached = await resources.cache.job(job_id, tenant=tenant)
     if cached is None:
         try:
-            cached = await _job_from_database(resources, job_id)
+            cached = await _job_from_database(resources, job_id, tenant)
         except DatabaseUnavailable:
-            cached = await resources.cache.job(job_id, stale=True)
+            cached = await resources.cache.job(job_id, tenant=tenant, stale=True)
             if cached is None:
                 raise
     return await _with_queue_position(resources, cached, job_id)
 
 
-async def final_job(resources: Resources, job_id: UUID, *, wait_s: float) -> CachedJob:
+async def final_job(resources: Resources, job_id: UUID, *, tenant: str, wait_s: float) -> CachedJob:
     """Wait until the job is final, at most `wait_s` seconds, and return it."""
     until = time.monotonic() + wait_s
     with resources.changes.watch(job_id) as ended:
         while True:
             ended.clear()
-            current = await job(resources, job_id)
+            current = await job(resources, job_id, tenant=tenant)
             left_s = until - time.monotonic()
             if current.status.final or left_s <= 0:
                 return current
@@ -73,16 +75,16 @@ async def accepted(resources: Resources, committed: Job, *, wait_s: float) -> Ca
     """The job of an upload. It is as committed, unless the client waits for its end and the job can be read."""
     if wait_s:
         with suppress(DatabaseUnavailable):
-            return await final_job(resources, committed.id, wait_s=wait_s)
+            return await final_job(resources, committed.id, tenant=committed.tenant, wait_s=wait_s)
     return await _with_queue_position(resources, CachedJob.of(committed), committed.id)
 
 
-async def document(resources: Resources, document_id: UUID) -> tuple[Document, list[Job]]:
-    """A document and its jobs, latest first; raises NotFound and Gone."""
+async def document(resources: Resources, document_id: UUID, *, tenant: str) -> tuple[Document, list[Job]]:
+    """A tenant's document and its jobs, latest first; raises NotFound and Gone."""
     async with resources.reads.session() as cur:
-        row = await documents.find(cur, document_id)
+        row = await documents.find(cur, document_id, tenant=tenant)
         if row is None:
-            if await deletions.was_deleted(cur, document_id):
+            if await deletions.was_deleted(cur, document_id, tenant=tenant):
                 raise Gone("The document was deleted.")
             raise NotFound("There is no such document.")
         return row, await jobs.of_document(cur, document_id)
@@ -105,13 +107,13 @@ async def document_list(
     return ListPart(items, total)
 
 
-async def _job_from_database(resources: Resources, job_id: UUID) -> CachedJob:
+async def _job_from_database(resources: Resources, job_id: UUID, tenant: str) -> CachedJob:
     async with resources.reads.session() as cur:
-        row = await jobs.find(cur, job_id)
+        row = await jobs.of_tenant(cur, job_id, tenant=tenant)
     if row is None:
         raise NotFound("There is no such job.")
     cached = CachedJob.of(row)
-    await resources.cache.put_job(cached, job_id=job_id)
+    await resources.cache.put_job(cached, job_id=job_id, tenant=tenant)
     return cached
 
 

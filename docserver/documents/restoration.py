@@ -8,7 +8,7 @@ from pymysql.err import IntegrityError
 
 from docserver.database.tables import deletions, documents, jobs
 from docserver.jobs import notify
-from docserver.model import Job, NewDocument, Options, new_id
+from docserver.model import DEFAULT_TENANT, Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import sniff
 
@@ -37,7 +37,7 @@ async def restore(resources: Resources, document_id: UUID) -> Outcome:
         if await documents.existing(cur, [document_id]):
             await resources.storage.quarantine.put_back([document_id])
             return Outcome.PRESENT
-        if await deletions.was_deleted(cur, document_id):
+        if await deletions.deleted_among(cur, [document_id]):
             return Outcome.DELETED
     try:
         # This takes the file out of the quarantine. So maintenance does not delete it while the document is made.
@@ -50,6 +50,7 @@ async def restore(resources: Resources, document_id: UUID) -> Outcome:
         return Outcome.UNSUPPORTED
     new = NewDocument(
         id=document_id,
+        tenant=DEFAULT_TENANT,
         filename=f"{document_id}.{content_type.rpartition('/')[2]}",
         content_type=content_type,
         size=received.size,
@@ -73,6 +74,7 @@ async def _insert(resources: Resources, new: NewDocument) -> Job:
             cur,
             job_id=job_id,
             document_id=new.id,
+            tenant=new.tenant,
             client=CLIENT,
             options=Options(settings.languages),
             request_id=CLIENT,

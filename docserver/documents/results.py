@@ -25,7 +25,7 @@ from docserver.errors import (
 from docserver.formats import JSON_PAGE, Format, TextFormat
 from docserver.formats.result_file import ResultFile, from_file
 from docserver.formats.result_writer import LARGE_RESULT_BYTES
-from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
+from docserver.model import Caller, Document, Job, Page, PageStatus, Status, failure_json
 from docserver.page_ranges import format_pages
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
@@ -69,23 +69,25 @@ async def result(
     resources: Resources,
     job_id: UUID,
     *,
-    client: str,
+    caller: Caller,
     form: Format,
     selection: Sequence[range] | None,
     client_has: ClientHas,
 ) -> ResultFile:
-    """The text of a completed job, for this client.
+    """The text of a completed job, for this caller.
 
     Raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable and Unavailable.
     """
-    entry = await resources.cache.result(job_id, form.name)
-    job = entry.job if entry and entry.fresh and entry.job.status.final else await queries.job(resources, job_id)
+    tenant = caller.tenant
+    entry = await resources.cache.result(job_id, form.name, tenant=tenant)
+    is_current = entry and entry.fresh and entry.job.status.final
+    job = entry.job if entry and is_current else await queries.job(resources, job_id, tenant=tenant)
     _check_completed(job)
     if selection is None and entry and entry.result is not None and entry.job.version == job.version:
         etag, _, body = entry.result.partition(b"\n")
         return ResultFile(etag.decode(), None if client_has(etag.decode()) else body)
     wanted = _Wanted(
-        client,
+        caller.client,
         form,
         partial(_pages_of_completed, resources, job_id, selection),
         job.version,
@@ -97,17 +99,17 @@ async def result(
 
 
 async def page(
-    resources: Resources, job_id: UUID, number: int, *, client: str, form: Format, client_has: ClientHas
+    resources: Resources, job_id: UUID, number: int, *, caller: Caller, form: Format, client_has: ClientHas
 ) -> ResultFile:
-    """One page, as soon as it is read, for this client.
+    """One page, as soon as it is read, for this caller.
 
     Raises NotFound, ResultNotReady, JobFailed, PageFailed, NotRenderable and Unavailable.
     """
     # The JSON of a single page contains only the page, without the job and the document.
     shown = JSON_PAGE if form.name == JSON_PAGE.name else form
     writer = resources.result_writer
-    async with writer.small_turn(client):
-        job, page = await _page(resources, job_id, number)
+    async with writer.small_turn(caller.client):
+        job, page = await _page(resources, job_id, number, caller.tenant)
         size = len(page.reading.text.encode()) + len(page.reading.layout) if page.reading else 0
         if isinstance(shown, TextFormat) and size <= writer.small_bytes(shown):
             made = await writer.write_small(shown, job, [page])
@@ -118,13 +120,13 @@ async def page(
     async def find(*, version: int, load_bytes: float) -> StoredPages:  # noqa: ARG001 - it is known to be too large
         return StoredPages(job, {number: size}, None)
 
-    wanted = _Wanted(client, shown, find, job.version, (job_id, job.version, form.name, number), cacheable=False)
+    wanted = _Wanted(caller.client, shown, find, job.version, (job_id, job.version, form.name, number), cacheable=False)
     return await _get(resources, wanted, client_has=client_has)
 
 
-async def _page(resources: Resources, job_id: UUID, number: int) -> tuple[Job, Page]:
+async def _page(resources: Resources, job_id: UUID, number: int, tenant: str) -> tuple[Job, Page]:
     async with resources.reads.session() as cur:
-        job = await jobs.find(cur, job_id)
+        job = await jobs.of_tenant(cur, job_id, tenant=tenant)
         found = await pages.with_numbers(cur, job_id=job_id, numbers=[number]) if job else []
     if job is None:
         raise NotFound("There is no such job.")
@@ -216,7 +218,8 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
 async def _cache(resources: Resources, wanted: _Wanted, content: StoredPages, made: ResultFile) -> None:
     if wanted.cacheable and isinstance(made.body, bytes):
         body = made.etag.encode() + b"\n" + made.body
-        await resources.cache.put_result(content.job.id, wanted.form.name, version=content.job.version, body=body)
+        job = content.job
+        await resources.cache.put_result(job.id, wanted.form.name, tenant=job.tenant, version=job.version, body=body)
 
 
 def _retried() -> ResultNotReady:
@@ -265,7 +268,7 @@ async def _etag_of_pdf(resources: Resources, wanted: _Wanted, version: int) -> s
 
 async def _document(resources: Resources, job: Job) -> Document:
     async with resources.reads.session() as cur:
-        document = await documents.find(cur, job.document_id)
+        document = await documents.find(cur, job.document_id, tenant=job.tenant)
     if document is None:
         raise NotFound("There is no such job.")
     return document

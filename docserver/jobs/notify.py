@@ -20,7 +20,7 @@ async def offer(resources: Resources, job: Job) -> None:
 
 async def publish(resources: Resources, job: Job) -> None:
     """Put a job's new state into the cache. This also wakes the requests that wait for the job."""
-    await resources.cache.put_job(CachedJob.of(job), job_id=job.id)
+    await resources.cache.put_job(CachedJob.of(job), job_id=job.id, tenant=job.tenant)
     if job.status.final:
         failure = {"error": asdict(job.failure)} if job.failure else {}
         log.info(

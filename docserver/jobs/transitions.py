@@ -117,10 +117,10 @@ async def fail_opening(db: Database, *, job_id: UUID, claim_id: UUID, failure: F
         return await _end(cur, job, Status.FAILED, failure)
 
 
-async def cancel(db: Database, job_id: UUID) -> Job:
+async def cancel(db: Database, job_id: UUID, *, tenant: str) -> Job:
     """Cancel a job: workers lose their claims on it. Raises NotFound, and Conflict if it is final already."""
     async with db.transaction() as cur:
-        job = await _locked(cur, job_id)
+        job = await _locked(cur, job_id, tenant)
         if job.status.final:
             raise Conflict(f"The job is {job.status} already.")
         await claims.revoke_pages(cur, job_id)
@@ -128,9 +128,15 @@ async def cancel(db: Database, job_id: UUID) -> Job:
 
 
 async def retry(
-    db: Database, job_id: UUID, *, selection: Sequence[range] | str | None, changes: Mapping[str, Any], request_id: str
+    db: Database,
+    job_id: UUID,
+    *,
+    tenant: str,
+    selection: Sequence[range] | str | None,
+    changes: Mapping[str, Any],
+    request_id: str,
 ) -> Job:
-    """Start another attempt of a final job, with changed options.
+    """Start another attempt of a tenant's final job, with changed options.
 
     With a selection, or NEEDS_REVIEW in its place, only the selected pages are read again. The other pages keep their
     text, or are removed from the job if they were never read. Without a selection, all pages are read again; but if the
@@ -138,7 +144,7 @@ async def retry(
     final, and Unprocessable if it has none of the selected pages.
     """
     async with db.transaction() as cur:
-        job = await _locked(cur, job_id)
+        job = await _locked(cur, job_id, tenant)
         if not job.status.final:
             raise Conflict(f"The job is {job.status}; cancel it first, or wait until it is done.")
         job.status.to(Status.PENDING)
@@ -246,8 +252,9 @@ def lost_failure() -> Failure:
     )
 
 
-async def _locked(cur: Cursor, job_id: UUID) -> Job:
-    job = await jobs.lock(cur, job_id)
+async def _locked(cur: Cursor, job_id: UUID, tenant: str) -> Job:
+    # The job of another tenant may be locked: waiting for the lock would tell that it exists.
+    job = await jobs.lock(cur, job_id) if await jobs.belongs_to(cur, job_id, tenant=tenant) else None
     if job is None:
         raise NotFound("There is no such job.")
     return job

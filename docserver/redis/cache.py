@@ -16,10 +16,10 @@ from docserver.redis.client import Redis, Script
 
 log = logging.getLogger("docserver.cache")
 
-JOB_KEY = "docserver:job:{{{}}}"
-RESULT_KEY = "docserver:result:{{{}}}"
-"""A job and its results have the same hash tag (the part in braces), so a Redis cluster keeps them on the same node and
-one script may use both."""
+JOB_KEY = "docserver:job:{{{}}}:{}"
+RESULT_KEY = "docserver:result:{{{}}}:{}"
+"""Keys have the id of the job and its tenant: for another tenant, a job is not in the cache. A job and its results have
+the same hash tag (the part in braces), so a Redis cluster keeps them on the same node and one script may use both."""
 
 TTL_S = 3600
 """How long Redis keeps a job that does not change, to limit the memory. FRESH_S limits the age of answers."""
@@ -104,21 +104,21 @@ class Cache:
         # The results that Redis may still have from this process: when each expires, and its size.
         self._results: deque[tuple[float, int]] = deque()
         self._result_bytes = 0
-        # Changes that did not reach Redis, by job; None is a deletion. When Redis answers again, it may have an older
-        # state of these jobs, which must not be served.
-        self._unsent: dict[UUID, CachedJob | None] = {}
+        # Changes that did not reach Redis, by job and tenant; None is a deletion. When Redis answers again, it may have
+        # an older state of these jobs, which must not be served.
+        self._unsent: dict[tuple[UUID, str], CachedJob | None] = {}
 
-    async def job(self, job_id: UUID, *, stale: bool = False) -> CachedJob | None:
+    async def job(self, job_id: UUID, *, tenant: str, stale: bool = False) -> CachedJob | None:
         """The job if it is cached and fresh. With `stale`, it need not be fresh."""
-        entry = await self._entry(job_id)
+        entry = await self._entry(job_id, tenant)
         return entry.job if entry and (stale or entry.fresh) else None
 
-    async def result(self, job_id: UUID, name: str) -> CacheEntry | None:
+    async def result(self, job_id: UUID, name: str, *, tenant: str) -> CacheEntry | None:
         """The job, with the result `name` (its format) if that is cached too."""
-        return await self._entry(job_id, ("HGET", RESULT_KEY.format(job_id), name))
+        return await self._entry(job_id, tenant, ("HGET", RESULT_KEY.format(job_id, tenant), name))
 
-    async def _entry(self, job_id: UUID, *more: tuple[str, ...]) -> CacheEntry | None:
-        key = JOB_KEY.format(job_id)
+    async def _entry(self, job_id: UUID, tenant: str, *more: tuple[str, ...]) -> CacheEntry | None:
+        key = JOB_KEY.format(job_id, tenant)
         try:
             value, left_ms, *results = await self._redis.commands(("GET", key), ("PTTL", key), *more)
         except RedisUnavailable:
@@ -128,52 +128,52 @@ class Cache:
             return None
         fresh_s = FINAL_FRESH_S if job.status.final else FRESH_S
         fresh = int(left_ms) > self._ttl_ms - fresh_s * 1000
-        if job_id in self._unsent:
-            unsent = self._unsent[job_id]
+        if (job_id, tenant) in self._unsent:
+            unsent = self._unsent[job_id, tenant]
             if unsent is None:
                 return None
             if unsent.version > job.version:
                 return CacheEntry(unsent, fresh)
         return CacheEntry(job, fresh, *results)
 
-    async def put_job(self, job: CachedJob, *, job_id: UUID) -> None:
+    async def put_job(self, job: CachedJob, *, job_id: UUID, tenant: str) -> None:
         """Cache a job unless a later version is cached, and wake the requests that wait for it."""
         try:
-            await self._put(job_id, job)
+            await self._put(job_id, tenant, job)
         except RedisUnavailable:
             log.info("job not cached", extra={"job_id": str(job_id)})
-            self._remember(job_id, job)
+            self._remember((job_id, tenant), job)
 
-    async def forget(self, job_id: UUID) -> None:
+    async def forget(self, job_id: UUID, *, tenant: str) -> None:
         """Remove a deleted job with its results; raises RedisUnavailable if it may still be cached."""
         try:
-            await self._put(job_id, None)
+            await self._put(job_id, tenant, None)
         except RedisUnavailable:
-            self._remember(job_id, None)
+            self._remember((job_id, tenant), None)
             raise
 
     async def flush(self) -> None:
         """Send the changes that have not reached Redis yet."""
-        for job_id, state in list(self._unsent.items()):
+        for key, state in list(self._unsent.items()):
             try:
-                await self._put(job_id, state)
+                await self._put(*key, state)
             except RedisUnavailable:
                 return
-            if job_id in self._unsent and self._unsent[job_id] is state:
-                del self._unsent[job_id]
+            if key in self._unsent and self._unsent[key] is state:
+                del self._unsent[key]
 
-    def _remember(self, job_id: UUID, state: CachedJob | None) -> None:
-        unsent = self._unsent.pop(job_id, state)
+    def _remember(self, key: tuple[UUID, str], state: CachedJob | None) -> None:
+        unsent = self._unsent.pop(key, state)
         later = unsent is not None and (state is None or state.version > unsent.version)
-        self._unsent[job_id] = state if later else unsent
+        self._unsent[key] = state if later else unsent
         if len(self._unsent) > MAX_UNSENT:
             del self._unsent[next(iter(self._unsent))]
 
-    async def put_result(self, job_id: UUID, name: str, *, version: int, body: bytes) -> None:
+    async def put_result(self, job_id: UUID, name: str, *, tenant: str, version: int, body: bytes) -> None:
         """Cache a result, unless it is too large, the job has changed, or Redis has enough results of this process."""
         if len(body) > self._max_result_bytes or not self._reserve(len(body)):
             return
-        keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
+        keys = [JOB_KEY.format(job_id, tenant), RESULT_KEY.format(job_id, tenant)]
         try:
             await self._redis.run(_put_result, keys=keys, args=[version, name, body, RESULT_TTL_S * 1000])
         except RedisUnavailable:
@@ -190,8 +190,8 @@ class Cache:
         self._result_bytes += size
         return True
 
-    async def _put(self, job_id: UUID, state: CachedJob | None) -> None:
-        keys = [JOB_KEY.format(job_id), RESULT_KEY.format(job_id)]
+    async def _put(self, job_id: UUID, tenant: str, state: CachedJob | None) -> None:
+        keys = [JOB_KEY.format(job_id, tenant), RESULT_KEY.format(job_id, tenant)]
         if state is None:
             version, status, body, keep_ms = DELETED_VERSION, DELETED, b"", DELETED_S * 1000
         else:

@@ -3,10 +3,12 @@
 from aiohttp import web
 
 from docserver.resources import Resources
+from docserver.tenants.authentication import Authentication
 from docserver.web import openapi
+from docserver.web.callers import AUTHENTICATION
 from docserver.web.handlers import documents, jobs, results, system
 from docserver.web.keys import RESOURCES
-from docserver.web.middleware import deadline, errors_as_problems, rate_limit
+from docserver.web.middleware import deadline, errors_as_problems, identify_caller, rate_limit
 
 FORM_BYTES = 1 << 20
 """Largest body of any request except an upload; uploads are streamed and have a limit of their own."""
@@ -19,8 +21,11 @@ a wrong method gets 405."""
 
 def make_app(resources: Resources) -> web.Application:
     """Make the application. It uses these resources, and the caller closes them."""
-    app = web.Application(middlewares=[errors_as_problems, rate_limit, deadline], client_max_size=FORM_BYTES)
+    app = web.Application(
+        middlewares=[errors_as_problems, identify_caller, rate_limit, deadline], client_max_size=FORM_BYTES
+    )
     app[RESOURCES] = resources
+    app[AUTHENTICATION] = Authentication(resources)
     app[system.READINESS] = system.Readiness(resources)
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")

@@ -2,9 +2,11 @@
 
 from aiohttp import web
 
+from docserver.model import Caller
 from docserver.resources import Resources
 
 RESOURCES: web.AppKey[Resources] = web.AppKey("resources", Resources)
 REQUEST_ID = "request_id"
+CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
 DEADLINE = "deadline"
 """The key of a request's `asyncio.Timeout`; see `handlers.common.extend_deadline`."""

@@ -59,7 +59,7 @@ class Listener:
         settings = self._settings
         try:
             server = await asyncio.get_running_loop().create_server(
-                self._protocol, settings.host, settings.port, backlog=BACKLOG, start_serving=False
+                self._protocol, settings.listen_host, settings.port, backlog=BACKLOG, start_serving=False
             )
         except OSError as error:
             if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:

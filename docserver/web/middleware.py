@@ -1,4 +1,4 @@
-"""The steps that every request passes: request id, rate limit, deadline, errors as responses, and the access log."""
+"""The steps that every request passes: request id, caller, rate limit, deadline, errors as responses, access log."""
 
 import asyncio
 import logging
@@ -10,9 +10,11 @@ from aiohttp.abc import AbstractAccessLogger
 
 from docserver.errors import (
     BadRequest,
+    Forbidden,
     RequestTimeout,
     ServiceError,
     TooManyRequests,
+    Unauthorized,
     Unavailable,
     UnsupportedMedia,
 )
@@ -21,9 +23,9 @@ from docserver.logs import log_context
 from docserver.model import new_id
 from docserver.redis.rate_limit import Verdict
 from docserver.settings import Rate, Settings
-from docserver.web import problems
+from docserver.web import callers, problems
 from docserver.web.clients import client_of
-from docserver.web.keys import DEADLINE, REQUEST_ID, RESOURCES
+from docserver.web.keys import CALLER, DEADLINE, REQUEST_ID, RESOURCES
 
 log = logging.getLogger("docserver.api")
 
@@ -31,8 +33,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
-NOT_RATE_LIMITED = frozenset({"livez", "readyz", "docs", "docs-asset", "openapi"})
-"""Routes that cost almost nothing, or that operators need in an emergency."""
+PUBLIC = frozenset({"livez", "readyz", "docs", "docs-asset", "openapi"})
+"""Routes that tell nothing of any tenant, and that cost almost nothing or that operators need in an emergency."""
 
 
 @web.middleware
@@ -101,28 +103,31 @@ async def _read_body(request: web.Request) -> None:
 
 
 @web.middleware
-async def rate_limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take tokens from the client's bucket, and report in the headers how many are left."""
-    resources = request.app[RESOURCES]
-    settings = resources.settings
-    client = client_of(request, settings.trusted_proxies)
-    current_client.set(client)
-    route = request.match_info.route.name
-    if not settings.rate_limit or route is None or route in NOT_RATE_LIMITED:
+async def identify_caller(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Find out who sends the request, and whether its API key may do this."""
+    settings = request.app[RESOURCES].settings
+    address = client_of(request, settings.trusted_proxies)
+    current_client.set(address)
+    if is_public(request):
         return await handler(request)
-    bucket, rate = _bucket(request.method, settings)
-    verdict = await resources.limiter.take(
-        bucket=bucket,
-        client=client,
-        rate=rate,
-        cost=settings.cost(route),
-    )
-    headers = _limit_headers(bucket, rate, verdict)
-    if not verdict.allowed:
-        raise TooManyRequests(
-            f"At most {rate.quota} requests in {rate.window_s} seconds; wait {verdict.retry_after_s} s.",
-            headers={**headers, "Retry-After": str(verdict.retry_after_s)},
-        )
+    try:
+        caller = await callers.caller_of(request, address)
+        callers.require_scope(request, caller)
+    except (Unauthorized, Forbidden) as error:
+        # Guesses at keys are limited by address.
+        error.headers.update(await _take_tokens(request, address))
+        raise
+    request[CALLER] = caller
+    current_client.set(caller.client)
+    return await handler(request)
+
+
+@web.middleware
+async def rate_limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Take tokens from the caller's bucket, and report in the headers how many are left."""
+    if is_public(request):
+        return await handler(request)
+    headers = await _take_tokens(request, request[CALLER].limited_as)
     try:
         response = await handler(request)
     except ServiceError as error:
@@ -130,6 +135,32 @@ async def rate_limit(request: web.Request, handler: Handler) -> web.StreamRespon
         raise
     response.headers.update(headers)
     return response
+
+
+def is_public(request: web.Request) -> bool:
+    """True if the route needs no API key and takes no tokens."""
+    route = request.match_info.route.name
+    return route is None or route in PUBLIC
+
+
+async def _take_tokens(request: web.Request, client: str) -> dict[str, str]:
+    """Take the request's tokens from a client's bucket, and return headers that report what is left; raises
+    TooManyRequests.
+    """
+    resources = request.app[RESOURCES]
+    settings = resources.settings
+    if not settings.rate_limit:
+        return {}
+    bucket, rate = _bucket(request.method, settings)
+    route = request.match_info.route.name or ""
+    verdict = await resources.limiter.take(bucket=bucket, client=client, rate=rate, cost=settings.cost(route))
+    headers = _limit_headers(bucket, rate, verdict)
+    if not verdict.allowed:
+        raise TooManyRequests(
+            f"At most {rate.quota} requests in {rate.window_s} seconds; wait {verdict.retry_after_s} s.",
+            headers={**headers, "Retry-After": str(verdict.retry_after_s)},
+        )
+    return headers
 
 
 def _bucket(method: str, settings: Settings) -> tuple[str, Rate]:

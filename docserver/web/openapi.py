@@ -97,8 +97,10 @@ def operation(
 
     `body` is the schema of an optional JSON body. `headers` are those that only some responses have, by status.
     """
-    # Every response of a rate-limited route states how many tokens are left.
-    limit_headers = ("RateLimit-Policy", "RateLimit") if 429 in errors else ()
+    # Every response of a rate-limited route states how many tokens are left, and needs a key where there are keys.
+    is_public = 429 not in errors
+    limit_headers = () if is_public else ("RateLimit-Policy", "RateLimit")
+    errors = errors if is_public else (401, 403, *errors)
 
     def headers_of(status: int) -> Sequence[str]:
         return (*limit_headers, *headers.get(status, ()))
@@ -110,6 +112,7 @@ def operation(
     arguments: dict[str, Any] = {
         "summary": summary,
         "tags": [tag],
+        "security": openapi_parts.NO_KEY if is_public else openapi_parts.ANY_KEY,
         "responses": {str(status): response for status, response in documented.items()},
         "parameters": [
             {"in": "path", "name": name, "required": True, "schema": _PATH_PARAMETERS.get(name, _PATH_ID)}
@@ -142,6 +145,9 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
                 "description": "Documents go in, their text comes out: all pages and words, with boxes and confidences."
             },
         )
+
+        for name, scheme in openapi_parts.SECURITY_SCHEMES.items():
+            self.spec.components.security_scheme(name, scheme)
 
     def document(self, app: web.Application) -> dict[str, Any]:
         """The OpenAPI document of an application's routes."""

@@ -37,12 +37,31 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "required": True,
         "schema": {"type": "string", "pattern": "^attachment; "},
     },
+    "WWW-Authenticate": {
+        "description": "How to send an API key (RFC 9110, 11.6.1).",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^Bearer "},
+    },
     "Content-Range": {"description": "Which bytes these are.", "required": True, "schema": {"type": "string"}},
 }
 """All documented headers by name. Each operation lists the headers of its responses."""
 
-REQUIRED_HEADERS: Mapping[int, Sequence[str]] = {416: ("Content-Range",), 429: ("Retry-After",), 503: ("Retry-After",)}
+REQUIRED_HEADERS: Mapping[int, Sequence[str]] = {
+    401: ("WWW-Authenticate",),
+    416: ("Content-Range",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
 """Headers that every response with this status has, in all operations."""
+
+SECURITY_SCHEMES: Mapping[str, dict[str, Any]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where DOCSERVER_AUTH is keys."},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same in another header."},
+}
+
+ANY_KEY: Sequence[Mapping[str, Sequence[str]]] = ({"bearer": []}, {"api_key": []}, {})
+NO_KEY: Sequence[Mapping[str, Sequence[str]]] = ()
+"""The keys that an operation takes. Without DOCSERVER_AUTH=keys, none is needed."""
 
 _DOCUMENT = {"document_id": "$response.body#/document_id"}
 _JOB = {"job_id": "$response.body#/job_id"}

@@ -20,6 +20,8 @@ SERVER = "docserver"
 
 DESCRIPTIONS: Mapping[int, str] = {
     400: "Malformed",
+    401: "The request needs a valid API key",
+    403: "The API key must not do this",
     404: "It does not exist",
     406: "None of the requested formats is available",
     408: "The body did not arrive in time",

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from docserver.errors import RedisUnavailable
+from docserver.model import DEFAULT_TENANT
 from docserver.redis.cache import JOB_KEY
 from docserver.redis.client import COMMAND_CONNECTIONS, Redis
 from docserver.redis.queue import CLIENTS, JOBS, LIST, RING
@@ -178,13 +179,13 @@ async def test_what_was_seen_is_not_taken_back_by_what_redis_still_has_when_it(
         async with service.http.get(f"/v1/jobs/{deleted.job_id}") as response:
             assert response.status == 404
         await asyncio.sleep(0.05)
-    assert await place.redis("EXISTS", JOB_KEY.format(deleted.job_id)) == 1
+    assert await place.redis("EXISTS", JOB_KEY.format(deleted.job_id, DEFAULT_TENANT)) == 1
 
 
 async def _announces_again(place: Place, service: Service) -> bool:
     """Redis is used again: a job is kept there for its readers."""
     made = await place.must_upload(service)
-    return bool(await place.redis("EXISTS", JOB_KEY.format(made.job_id)))
+    return bool(await place.redis("EXISTS", JOB_KEY.format(made.job_id, DEFAULT_TENANT)))
 
 
 async def test_when_it_kills_all_connections_documents_go_on(place: Place, hurt: Servers) -> None:

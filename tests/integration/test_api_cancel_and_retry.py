@@ -15,12 +15,23 @@ from docserver.formats import FORMATS
 from docserver.jobs import transitions
 from docserver.jobs.leases import Claims
 from docserver.jobs.worker import Worker
-from docserver.model import Status
+from docserver.model import DEFAULT_TENANT, Status
 from docserver.redis.queue import JOBS
 from docserver.resources import Resources
 from tests.support.client import Client, completed, get, post, upload
 from tests.support.faulty_database import SlowCommit, Unanswered
-from tests.support.rows import READING, change, claim_pages, finish_job, found, make_job, put_original, told, value
+from tests.support.rows import (
+    CALLER,
+    READING,
+    change,
+    claim_pages,
+    finish_job,
+    found,
+    make_job,
+    put_original,
+    told,
+    value,
+)
 from tests.support.samples import PAGES, pdf_scanned, png, truncated, words
 from tests.support.waiting import until
 
@@ -197,12 +208,14 @@ async def make_partly_read(resources: Resources, *, total: int, done: int) -> UU
     claim_id, _ = await claim_pages(resources.db, job_id, limit=total)
     for number in range(1, done + 1):
         await transitions.settle_pages(resources.db, job_id=job_id, claim_id=claim_id, results={number: READING})
-    await transitions.cancel(resources.db, job_id)
+    await transitions.cancel(resources.db, job_id, tenant=DEFAULT_TENANT)
     return job_id
 
 
 async def retry(resources: Resources, job_id: UUID, selection: Any = None, **changes: Any) -> Any:
-    return await transitions.retry(resources.db, job_id, selection=selection, changes=changes, request_id="again")
+    return await transitions.retry(
+        resources.db, job_id, selection=selection, changes=changes, request_id="again", tenant=DEFAULT_TENANT
+    )
 
 
 async def waiting_pages(resources: Resources, job_id: UUID) -> list[int]:
@@ -270,7 +283,7 @@ async def test_who_worked_on_a_cancelled_job_can_write_nothing_even_after_a_retr
     db = resources.db
     _, job_id = await make_job(db, total=1)
     zombie, _ = await claim_pages(db, job_id)
-    await transitions.cancel(db, job_id)
+    await transitions.cancel(db, job_id, tenant=DEFAULT_TENANT)
     late = await transitions.settle_pages(db, job_id=job_id, claim_id=zombie, results={1: READING})
     await retry(resources, job_id)
 
@@ -289,8 +302,10 @@ async def test_a_move_whose_commit_got_no_answer_is_told_as_what_it_was(resource
     db: Any = Unanswered(resources.db, answers_lost=2)
     unanswered = replace(resources, db=db)
 
-    cancelled = await cancel_retry.cancel(unanswered, job_id)
-    again = await cancel_retry.retry(unanswered, job_id, selection=None, changes={}, request_id="r")
+    cancelled = await cancel_retry.cancel(unanswered, job_id, tenant=DEFAULT_TENANT)
+    again = await cancel_retry.retry(
+        unanswered, job_id, selection=None, changes={}, request_id="r", tenant=DEFAULT_TENANT
+    )
 
     assert (cancelled.status, again.status, again.attempt) == (Status.CANCELLED, Status.PENDING, 2)
 
@@ -300,7 +315,7 @@ async def test_a_move_that_did_not_take_place_is_not_told_as_one_that_did(resour
     db: Any = Unanswered(resources.db, answers_lost=1, carried_out=False)
 
     with pytest.raises(CommitUnknown):
-        await cancel_retry.cancel(replace(resources, db=db), job_id)
+        await cancel_retry.cancel(replace(resources, db=db), job_id, tenant=DEFAULT_TENANT)
 
     assert (await found(resources.db, job_id)).status is Status.PENDING
 
@@ -309,7 +324,7 @@ async def test_a_move_whose_commit_is_still_going_on_is_told_as_what_it_becomes(
     _, job_id = await make_job(resources.db)
     db: Any = SlowCommit(resources.db)
 
-    cancelling = asyncio.create_task(cancel_retry.cancel(replace(resources, db=db), job_id))
+    cancelling = asyncio.create_task(cancel_retry.cancel(replace(resources, db=db), job_id, tenant=DEFAULT_TENANT))
     await until(lambda: cancelling.done() or db.is_waited_for())
     await db.carry_out()
 
@@ -334,5 +349,5 @@ async def test_no_result_is_made_of_pages_from_two_attempts(
 
     with pytest.raises(ResultNotReady):
         await results.result(
-            resources, job_id, client="reader", form=FORMATS["txt"], selection=None, client_has=lambda _: False
+            resources, job_id, caller=CALLER, form=FORMATS["txt"], selection=None, client_has=lambda _: False
         )

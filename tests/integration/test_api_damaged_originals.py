@@ -14,6 +14,7 @@ from pytest_aiohttp import AiohttpClient
 
 from docserver.documents import deletion
 from docserver.jobs.worker import Worker
+from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
 from docserver.storage.local import LocalStorage
 from docserver.web import downloads, original
@@ -190,7 +191,7 @@ async def test_a_document_that_is_deleted_just_before_its_missing_original_is_re
     remove(*originals(resources))
 
     async def delete_it() -> None:
-        await deletion.delete(resources, UUID(first["document_id"]))
+        await deletion.delete(resources, UUID(first["document_id"]), tenant=DEFAULT_TENANT)
 
     slow = replace(
         resources,

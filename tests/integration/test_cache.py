@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from docserver.errors import RedisUnavailable
-from docserver.model import Status
+from docserver.model import DEFAULT_TENANT, Status
 from docserver.redis import cache as cache_module
 from docserver.redis.cache import (
     DELETED_S,
@@ -42,50 +42,52 @@ async def left_ms(resources: Resources, key: str) -> int:
 
 async def test_a_job_is_kept_as_it_was_put(cache: Cache) -> None:
     job_id = uuid4()
-    assert await cache.job(job_id) is None
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) is None
 
-    await cache.put_job(job(1, body=b"line\nline \x00\xff"), job_id=job_id)
+    await cache.put_job(job(1, body=b"line\nline \x00\xff"), job_id=job_id, tenant=DEFAULT_TENANT)
 
-    assert await cache.job(job_id) == job(1, body=b"line\nline \x00\xff")
-    assert await cache.job(uuid4()) is None
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) == job(1, body=b"line\nline \x00\xff")
+    assert await cache.job(uuid4(), tenant=DEFAULT_TENANT) is None
 
 
 async def test_an_older_version_never_takes_the_place_of_a_newer(cache: Cache) -> None:
     job_id = uuid4()
 
     for version in (9, 10, 8, 1):
-        await cache.put_job(job(version, body=b"%d" % version), job_id=job_id)
+        await cache.put_job(job(version, body=b"%d" % version), job_id=job_id, tenant=DEFAULT_TENANT)
 
-    assert await cache.job(job_id) == job(10, body=b"10")
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) == job(10, body=b"10")
 
 
 async def test_of_versions_put_at_once_the_latest_stays(cache: Cache) -> None:
     job_id = uuid4()
 
-    await asyncio.gather(*(cache.put_job(job(version), job_id=job_id) for version in (3, 20, 7, 100, 99)))
+    await asyncio.gather(
+        *(cache.put_job(job(version), job_id=job_id, tenant=DEFAULT_TENANT) for version in (3, 20, 7, 100, 99))
+    )
 
-    assert await cache.job(job_id) == job(100)
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) == job(100)
 
 
 async def test_the_same_version_again_is_believed_for_longer(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
-    key = JOB_KEY.format(job_id)
-    await cache.put_job(job(1), job_id=job_id)
+    key = JOB_KEY.format(job_id, DEFAULT_TENANT)
+    await cache.put_job(job(1), job_id=job_id, tenant=DEFAULT_TENANT)
     await resources.redis.command("PEXPIRE", key, 50_000)
-    assert await cache.job(job_id) is None
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) is None
 
-    await cache.put_job(job(1), job_id=job_id)
+    await cache.put_job(job(1), job_id=job_id, tenant=DEFAULT_TENANT)
 
-    assert await cache.job(job_id) == job(1)
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) == job(1)
     assert await left_ms(resources, key) > TTL_S * 1000 - 2000
 
 
 async def test_a_job_is_kept_for_its_time_and_no_longer(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
 
-    await cache.put_job(DONE, job_id=job_id)
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
 
-    assert TTL_S * 1000 - 2000 < await left_ms(resources, JOB_KEY.format(job_id)) <= TTL_S * 1000
+    assert TTL_S * 1000 - 2000 < await left_ms(resources, JOB_KEY.format(job_id, DEFAULT_TENANT)) <= TTL_S * 1000
 
 
 @pytest.mark.parametrize(
@@ -104,85 +106,85 @@ async def test_a_job_is_believed_for_its_time_alone(
 ) -> None:
     job_id = uuid4()
     state = job(1, status)
-    await cache.put_job(state, job_id=job_id)
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), (TTL_S - age_s) * 1000)
+    await cache.put_job(state, job_id=job_id, tenant=DEFAULT_TENANT)
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id, DEFAULT_TENANT), (TTL_S - age_s) * 1000)
 
-    assert await cache.job(job_id) == (state if believed else None)
-    assert await cache.job(job_id, stale=True) == state
-    assert await cache.result(job_id, "txt") == CacheEntry(state, fresh=believed)
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) == (state if believed else None)
+    assert await cache.job(job_id, stale=True, tenant=DEFAULT_TENANT) == state
+    assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) == CacheEntry(state, fresh=believed)
 
 
 async def test_a_deleted_job_is_not_brought_back_by_who_is_late(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
-    await cache.put_job(DONE, job_id=job_id)
-    await cache.put_result(job_id, "txt", version=5, body=b"text")
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
+    await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
 
-    await cache.forget(job_id)
-    await cache.put_job(job(10**9, Status.COMPLETED), job_id=job_id)
-    await cache.put_result(job_id, "txt", version=5, body=b"text")
+    await cache.forget(job_id, tenant=DEFAULT_TENANT)
+    await cache.put_job(job(10**9, Status.COMPLETED), job_id=job_id, tenant=DEFAULT_TENANT)
+    await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
 
-    assert await cache.job(job_id) is None
-    assert await cache.job(job_id, stale=True) is None
-    assert await cache.result(job_id, "txt") is None
-    assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id)) == 0
-    assert 0 < await left_ms(resources, JOB_KEY.format(job_id)) <= DELETED_S * 1000
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) is None
+    assert await cache.job(job_id, stale=True, tenant=DEFAULT_TENANT) is None
+    assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) is None
+    assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id, DEFAULT_TENANT)) == 0
+    assert 0 < await left_ms(resources, JOB_KEY.format(job_id, DEFAULT_TENANT)) <= DELETED_S * 1000
 
 
 async def test_a_result_is_kept_with_its_job_under_its_name(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
-    await cache.put_job(DONE, job_id=job_id)
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 50_000)
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id, DEFAULT_TENANT), 50_000)
 
-    await cache.put_result(job_id, "txt", version=5, body=b"text")
-    await cache.put_result(job_id, "hocr", version=5, body=b"\x00json")
+    await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
+    await cache.put_result(job_id, "hocr", version=5, body=b"\x00json", tenant=DEFAULT_TENANT)
 
-    assert await cache.result(job_id, "txt") == fresh(DONE, b"text")
-    assert await cache.result(job_id, "hocr") == fresh(DONE, b"\x00json")
-    assert await cache.result(job_id, "json") == fresh(DONE, None)
-    assert 0 < await left_ms(resources, RESULT_KEY.format(job_id)) <= 50_000
+    assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) == fresh(DONE, b"text")
+    assert await cache.result(job_id, "hocr", tenant=DEFAULT_TENANT) == fresh(DONE, b"\x00json")
+    assert await cache.result(job_id, "json", tenant=DEFAULT_TENANT) == fresh(DONE, None)
+    assert 0 < await left_ms(resources, RESULT_KEY.format(job_id, DEFAULT_TENANT)) <= 50_000
 
 
 async def test_results_are_dropped_when_their_job_changes_and_kept_when_it_does_not(cache: Cache) -> None:
     job_id = uuid4()
-    await cache.put_job(DONE, job_id=job_id)
-    await cache.put_result(job_id, "txt", version=5, body=b"text")
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
+    await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
 
-    await cache.put_job(DONE, job_id=job_id)
-    unchanged = await cache.result(job_id, "txt")
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
+    unchanged = await cache.result(job_id, "txt", tenant=DEFAULT_TENANT)
     changed = job(6, Status.COMPLETED)
-    await cache.put_job(changed, job_id=job_id)
+    await cache.put_job(changed, job_id=job_id, tenant=DEFAULT_TENANT)
 
     assert unchanged == fresh(DONE, b"text")
-    assert await cache.result(job_id, "txt") == fresh(changed, None)
+    assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) == fresh(changed, None)
 
 
 @pytest.mark.parametrize("version", [4, 6, 50])
 async def test_a_result_of_another_version_is_not_kept(cache: Cache, version: int) -> None:
     job_id = uuid4()
-    await cache.put_job(DONE, job_id=job_id)
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
 
-    await cache.put_result(job_id, "txt", version=version, body=b"text")
+    await cache.put_result(job_id, "txt", version=version, body=b"text", tenant=DEFAULT_TENANT)
 
-    assert await cache.result(job_id, "txt") == fresh(DONE, None)
+    assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) == fresh(DONE, None)
 
 
 async def test_a_result_without_its_job_is_not_kept(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
 
-    await cache.put_result(job_id, "txt", version=5, body=b"text")
+    await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
 
-    assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id)) == 0
+    assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id, DEFAULT_TENANT)) == 0
 
 
 async def test_a_result_that_is_too_large_is_not_kept(cache: Cache) -> None:
     job_id = uuid4()
-    await cache.put_job(DONE, job_id=job_id)
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
 
-    await cache.put_result(job_id, "largest", version=5, body=b"x" * 1000)
-    await cache.put_result(job_id, "larger", version=5, body=b"x" * 1001)
+    await cache.put_result(job_id, "largest", version=5, body=b"x" * 1000, tenant=DEFAULT_TENANT)
+    await cache.put_result(job_id, "larger", version=5, body=b"x" * 1001, tenant=DEFAULT_TENANT)
 
-    assert await cache.result(job_id, "largest") == fresh(DONE, b"x" * 1000)
-    assert await cache.result(job_id, "larger") == fresh(DONE, None)
+    assert await cache.result(job_id, "largest", tenant=DEFAULT_TENANT) == fresh(DONE, b"x" * 1000)
+    assert await cache.result(job_id, "larger", tenant=DEFAULT_TENANT) == fresh(DONE, None)
 
 
 async def test_the_results_of_a_process_are_limited_in_sum_until_they_expire(
@@ -192,32 +194,32 @@ async def test_the_results_of_a_process_are_limited_in_sum_until_they_expire(
     cache, jobs = cache_in(resources.redis), [uuid4() for _ in range(10)]
 
     for job_id in jobs:
-        await cache.put_job(DONE, job_id=job_id)
-        await cache.put_result(job_id, "txt", version=5, body=b"x" * 900)
+        await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
+        await cache.put_result(job_id, "txt", version=5, body=b"x" * 900, tenant=DEFAULT_TENANT)
 
-    assert len(await resources.redis.command("KEYS", RESULT_KEY.format("*"))) == 3
+    assert len(await resources.redis.command("KEYS", RESULT_KEY.format("*", DEFAULT_TENANT))) == 3
     later = time.monotonic() + RESULT_TTL_S
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    await cache.put_result(jobs[-1], "txt", version=5, body=b"x" * 900)
-    assert await cache.result(jobs[-1], "txt") == fresh(DONE, b"x" * 900)
+    await cache.put_result(jobs[-1], "txt", version=5, body=b"x" * 900, tenant=DEFAULT_TENANT)
+    assert await cache.result(jobs[-1], "txt", tenant=DEFAULT_TENANT) == fresh(DONE, b"x" * 900)
 
 
 async def test_a_later_result_does_not_prolong_the_life_of_the_earlier_ones(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
-    await cache.put_job(DONE, job_id=job_id)
-    await cache.put_result(job_id, "txt", version=5, body=b"text")
-    await resources.redis.command("PEXPIRE", RESULT_KEY.format(job_id), 50_000)
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
+    await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
+    await resources.redis.command("PEXPIRE", RESULT_KEY.format(job_id, DEFAULT_TENANT), 50_000)
 
-    await cache.put_result(job_id, "json", version=5, body=b"json")
+    await cache.put_result(job_id, "json", version=5, body=b"json", tenant=DEFAULT_TENANT)
 
-    assert 0 < await left_ms(resources, RESULT_KEY.format(job_id)) <= 50_000
+    assert 0 < await left_ms(resources, RESULT_KEY.format(job_id, DEFAULT_TENANT)) <= 50_000
 
 
 async def test_a_job_and_its_results_are_in_one_slot_of_a_redis_cluster() -> None:
     job_id = uuid4()
 
     # The hash tag is the part between the first brace and the next closing one.
-    tags = {key.format(job_id).partition("{")[2].partition("}")[0] for key in (JOB_KEY, RESULT_KEY)}
+    tags = {key.format(job_id, DEFAULT_TENANT).partition("{")[2].partition("}")[0] for key in (JOB_KEY, RESULT_KEY)}
 
     assert tags == {str(job_id)}
 
@@ -227,13 +229,13 @@ async def test_without_redis_nothing_is_known_and_nothing_raises_but_what_must_b
 ) -> None:
     job_id = uuid4()
 
-    assert await without_redis.result(job_id, "txt") is None
-    assert await without_redis.job(job_id) is None
-    assert await without_redis.job(job_id, stale=True) is None
-    await without_redis.put_job(DONE, job_id=job_id)
-    await without_redis.put_result(job_id, "txt", version=5, body=b"text")
+    assert await without_redis.result(job_id, "txt", tenant=DEFAULT_TENANT) is None
+    assert await without_redis.job(job_id, tenant=DEFAULT_TENANT) is None
+    assert await without_redis.job(job_id, stale=True, tenant=DEFAULT_TENANT) is None
+    await without_redis.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
+    await without_redis.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
     with pytest.raises(RedisUnavailable):
-        await without_redis.forget(job_id)
+        await without_redis.forget(job_id, tenant=DEFAULT_TENANT)
 
     # A fault that nobody asked about would be reported when it is collected.
     gc.collect()
@@ -242,10 +244,10 @@ async def test_without_redis_nothing_is_known_and_nothing_raises_but_what_must_b
 
 async def test_a_cache_whose_scripts_were_forgotten_goes_on(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
-    await cache.put_job(job(1), job_id=job_id)
+    await cache.put_job(job(1), job_id=job_id, tenant=DEFAULT_TENANT)
     await resources.redis.command("SCRIPT", "FLUSH")
 
-    await cache.put_job(DONE, job_id=job_id)
-    await cache.put_result(job_id, "txt", version=5, body=b"text")
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
+    await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
 
-    assert await cache.result(job_id, "txt") == fresh(DONE, b"text")
+    assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) == fresh(DONE, b"text")

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from docserver.errors import RedisUnavailable
+from docserver.model import DEFAULT_TENANT
 from docserver.redis.cache import (
     Cache,
 )
@@ -44,23 +45,23 @@ async def test_what_redis_did_not_take_is_told_all_the_same_and_put_once_it_is_b
     other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
     job_id, newer_elsewhere = uuid4(), uuid4()
     for cached_id in (job_id, newer_elsewhere):
-        await cache.put_job(DONE, job_id=cached_id)
-        await cache.put_result(cached_id, "txt", version=5, body=b"text")
+        await cache.put_job(DONE, job_id=cached_id, tenant=DEFAULT_TENANT)
+        await cache.put_result(cached_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
     with away():
         for version in (6, 8, 7):
-            await cache.put_job(job(version), job_id=job_id)
-        await cache.put_job(job(6), job_id=newer_elsewhere)
+            await cache.put_job(job(version), job_id=job_id, tenant=DEFAULT_TENANT)
+        await cache.put_job(job(6), job_id=newer_elsewhere, tenant=DEFAULT_TENANT)
         await cache.flush()
-    await other.put_job(job(9), job_id=newer_elsewhere)
+    await other.put_job(job(9), job_id=newer_elsewhere, tenant=DEFAULT_TENANT)
 
-    assert await other.job(job_id) == DONE
-    assert await cache.job(job_id) == job(8)
-    assert await cache.result(job_id, "txt") == fresh(job(8), None)
-    assert await cache.job(newer_elsewhere) == job(9)
+    assert await other.job(job_id, tenant=DEFAULT_TENANT) == DONE
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) == job(8)
+    assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) == fresh(job(8), None)
+    assert await cache.job(newer_elsewhere, tenant=DEFAULT_TENANT) == job(9)
     await cache.flush()
 
-    assert await other.job(job_id) == job(8)
-    assert await other.job(newer_elsewhere) == job(9)
+    assert await other.job(job_id, tenant=DEFAULT_TENANT) == job(8)
+    assert await other.job(newer_elsewhere, tenant=DEFAULT_TENANT) == job(9)
     assert cache._unsent == {}
 
 
@@ -69,20 +70,20 @@ async def test_a_deletion_that_redis_did_not_take_is_not_undone_by_what_it_has(
 ) -> None:
     other = Cache(resources.redis, ttl_s=TTL_S, max_result_bytes=1000)
     job_id = uuid4()
-    await cache.put_job(DONE, job_id=job_id)
+    await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
     with away():
-        await cache.put_job(job(6), job_id=job_id)
+        await cache.put_job(job(6), job_id=job_id, tenant=DEFAULT_TENANT)
         with pytest.raises(RedisUnavailable):
-            await cache.forget(job_id)
-        await cache.put_job(job(7), job_id=job_id)
+            await cache.forget(job_id, tenant=DEFAULT_TENANT)
+        await cache.put_job(job(7), job_id=job_id, tenant=DEFAULT_TENANT)
 
-    assert await other.job(job_id) == DONE
-    assert await cache.job(job_id) is None
-    assert await cache.job(job_id, stale=True) is None
-    assert await cache.result(job_id, "txt") is None
+    assert await other.job(job_id, tenant=DEFAULT_TENANT) == DONE
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) is None
+    assert await cache.job(job_id, stale=True, tenant=DEFAULT_TENANT) is None
+    assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) is None
     await cache.flush()
 
-    assert await other.job(job_id, stale=True) is None
+    assert await other.job(job_id, stale=True, tenant=DEFAULT_TENANT) is None
     assert cache._unsent == {}
 
 
@@ -93,6 +94,6 @@ async def test_only_so_many_states_are_kept_for_a_redis_that_is_away(
     ids = [uuid4() for _ in range(3)]
 
     for job_id in ids:
-        await without_redis.put_job(DONE, job_id=job_id)
+        await without_redis.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
 
-    assert list(without_redis._unsent) == ids[1:]
+    assert list(without_redis._unsent) == [(job_id, DEFAULT_TENANT) for job_id in ids[1:]]

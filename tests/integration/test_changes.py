@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver.model import Status
+from docserver.model import DEFAULT_TENANT, Status
 from docserver.redis.cache import (
     Cache,
 )
@@ -26,11 +26,11 @@ async def test_how_far_a_job_has_come_wakes_nobody(cache: Cache, resources: Reso
     await listening(resources)
 
     with resources.changes.watch(job_id) as ended:
-        await cache.put_job(job(1, Status.PROCESSING), job_id=job_id)
+        await cache.put_job(job(1, Status.PROCESSING), job_id=job_id, tenant=DEFAULT_TENANT)
         await heard(cache, resources, uuid4())
 
         assert not ended.is_set()
-        await cache.put_job(job(2, Status.COMPLETED), job_id=job_id)
+        await cache.put_job(job(2, Status.COMPLETED), job_id=job_id, tenant=DEFAULT_TENANT)
         async with in_time():
             await ended.wait()
 
@@ -44,7 +44,7 @@ async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: C
         resources.changes.watch(job_id) as second,
         resources.changes.watch(uuid4()) as other,
     ):
-        await cache.put_job(job(1), job_id=job_id)
+        await cache.put_job(job(1), job_id=job_id, tenant=DEFAULT_TENANT)
         async with in_time():
             await asyncio.gather(first.wait(), second.wait())
 
@@ -53,14 +53,14 @@ async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: C
 
 async def test_a_write_that_changes_nothing_wakes_nobody(cache: Cache, resources: Resources) -> None:
     job_id, marker = uuid4(), uuid4()
-    await cache.put_job(job(5), job_id=job_id)
+    await cache.put_job(job(5), job_id=job_id, tenant=DEFAULT_TENANT)
     await listening(resources)
 
     with resources.changes.watch(job_id) as changed, resources.changes.watch(marker) as marked:
-        await cache.put_job(job(5), job_id=job_id)
-        await cache.put_job(job(4), job_id=job_id)
+        await cache.put_job(job(5), job_id=job_id, tenant=DEFAULT_TENANT)
+        await cache.put_job(job(4), job_id=job_id, tenant=DEFAULT_TENANT)
         # Messages come in order: had there been one, it would be here before this.
-        await cache.put_job(job(1), job_id=marker)
+        await cache.put_job(job(1), job_id=marker, tenant=DEFAULT_TENANT)
         async with in_time():
             await marked.wait()
 
@@ -72,7 +72,7 @@ async def test_a_deletion_wakes_who_waits(cache: Cache, resources: Resources) ->
     await listening(resources)
 
     with resources.changes.watch(job_id) as changed:
-        await cache.forget(job_id)
+        await cache.forget(job_id, tenant=DEFAULT_TENANT)
         async with in_time():
             await changed.wait()
 
@@ -104,6 +104,6 @@ async def heard(cache: Cache, resources: Resources, job_id: UUID) -> None:
             version = 0
             while not changed.is_set():
                 version += 1
-                await cache.put_job(job(version), job_id=job_id)
+                await cache.put_job(job(version), job_id=job_id, tenant=DEFAULT_TENANT)
                 await asyncio.sleep(0.02)
     assert changed.is_set()

@@ -11,7 +11,9 @@ from docserver.database import connection as module
 from docserver.database.address import Address
 from docserver.database.connection import DAMAGED, Database
 from docserver.database.tables import deletions
+from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable
+from docserver.model import DEFAULT_TENANT
 from docserver.settings import Settings
 from tests.support.connections import MakeDatabase, connection_id, one, remembered
 
@@ -50,7 +52,7 @@ async def test_a_transaction_is_seen_by_others_once_it_is_over(db: Database) -> 
     document_id = uuid4()
 
     async with db.transaction() as cur:
-        await deletions.remember(cur, document_id, job_ids=[])
+        await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
         before = await remembered(db, document_id)
 
     assert before is False
@@ -67,7 +69,7 @@ async def test_a_transaction_whose_block_raises_leaves_nothing_and_its_connectio
     with pytest.raises(KeyError):
         async with db.transaction() as cur:
             used.append(await connection_id(cur))
-            await deletions.remember(cur, document_id, job_ids=[])
+            await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
             raise KeyError
 
     async with db.session() as cur:
@@ -79,12 +81,12 @@ async def test_a_transaction_whose_block_raises_leaves_nothing_and_its_connectio
 async def test_a_statement_that_breaks_a_constraint_undoes_its_transaction_and_is_no_outage(db: Database) -> None:
     first, second = uuid4(), uuid4()
     async with db.session() as cur:
-        await deletions.remember(cur, first, job_ids=[])
+        await deletions.remember(cur, Deletion(first, DEFAULT_TENANT, []))
 
     with pytest.raises(IntegrityError):
         async with db.transaction() as cur:
-            await deletions.remember(cur, second, job_ids=[])
-            await deletions.remember(cur, first, job_ids=[])
+            await deletions.remember(cur, Deletion(second, DEFAULT_TENANT, []))
+            await deletions.remember(cur, Deletion(first, DEFAULT_TENANT, []))
 
     assert not await remembered(db, second)
 
@@ -93,10 +95,10 @@ async def test_a_transaction_reads_what_others_committed_meanwhile(db: Database)
     document_id = uuid4()
 
     async with db.transaction() as cur:
-        before = await deletions.was_deleted(cur, document_id)
+        before = await deletions.was_deleted(cur, document_id, tenant=DEFAULT_TENANT)
         async with db.session() as other:
-            await deletions.remember(other, document_id, job_ids=[])
-        after = await deletions.was_deleted(cur, document_id)
+            await deletions.remember(other, Deletion(document_id, DEFAULT_TENANT, []))
+        after = await deletions.was_deleted(cur, document_id, tenant=DEFAULT_TENANT)
 
     assert (before, after) == (False, True)
 
@@ -107,7 +109,7 @@ async def test_a_connection_that_is_used_again_has_no_stale_view(make_db: MakeDa
     assert not await remembered(reader, document_id)
 
     async with writer.session() as cur:
-        await deletions.remember(cur, document_id, job_ids=[])
+        await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
 
     assert await remembered(reader, document_id)
 
@@ -116,7 +118,7 @@ async def test_a_session_commits_each_statement_by_itself(db: Database) -> None:
     document_id = uuid4()
 
     async with db.session() as cur:
-        await deletions.remember(cur, document_id, job_ids=[])
+        await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
         assert await remembered(db, document_id)
 
 
@@ -126,7 +128,7 @@ async def test_a_transaction_that_a_session_left_open_reaches_nobody_else(make_d
     async with db.session() as cur:
         first = await connection_id(cur)
         await cur.execute("BEGIN")
-        await deletions.remember(cur, document_id, job_ids=[])
+        await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
 
     async with db.session() as cur:
         assert await connection_id(cur) != first
@@ -139,7 +141,7 @@ async def test_a_session_is_strict_in_utc_and_counts_rows_that_it_found_unchange
         assert await one(cur, "SELECT @@session.time_zone") == "+00:00"
         assert "STRICT_ALL_TABLES" in await one(cur, "SELECT @@session.sql_mode")
         assert await one(cur, "SELECT @@session.innodb_lock_wait_timeout") == module.LOCK_WAIT_S
-        await deletions.remember(cur, document_id, job_ids=[])
+        await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
         changed = await cur.execute("UPDATE deleted_documents SET id = id WHERE id = %s", (document_id.bytes,))
 
     assert changed == 1
@@ -151,7 +153,7 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing(db: Database) -> N
 
     async def linger() -> None:
         async with db.transaction() as cur:
-            await deletions.remember(cur, document_id, job_ids=[])
+            await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
             inside.set()
             await asyncio.Event().wait()
 
@@ -163,7 +165,7 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing(db: Database) -> N
 
     # The row can be written again at once: its lock went with the connection.
     async with db.session() as cur:
-        await deletions.remember(cur, document_id, job_ids=[])
+        await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
 
 
 async def test_the_same_address_without_its_database_can_be_connected_to(settings: Settings) -> None:

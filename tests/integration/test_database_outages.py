@@ -14,7 +14,9 @@ from docserver.database import connection as module
 from docserver.database.address import Address
 from docserver.database.connection import CommitUnknown, Database
 from docserver.database.tables import deletions
+from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable
+from docserver.model import DEFAULT_TENANT
 from docserver.settings import Settings
 from tests.support.connections import MakeDatabase, connection_id, kill, remembered
 from tests.support.waiting import FOREVER_S, in_time, until
@@ -185,7 +187,7 @@ async def test_a_commit_without_an_answer_is_unknown_and_tells_nothing_of_its_ou
 
     with pytest.raises(CommitUnknown) as unknown:
         async with pool.transaction() as cur:
-            await deletions.remember(cur, document_id, job_ids=[])
+            await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
 
     assert (unknown.value.status, unknown.value.code) == (503, "database_unavailable")
     assert await remembered(db, document_id) is carried_out
@@ -202,7 +204,7 @@ async def test_a_connection_lost_before_the_commit_is_an_outage_of_known_outcome
 
     with pytest.raises(DatabaseUnavailable) as outage:
         async with pool.transaction() as cur:
-            await deletions.remember(cur, document_id, job_ids=[])
+            await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
 
     assert not isinstance(outage.value, CommitUnknown)
     assert not await remembered(db, document_id)

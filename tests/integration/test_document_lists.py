@@ -9,13 +9,13 @@ import pytest
 from docserver.database.connection import Database
 from docserver.database.tables import documents, jobs
 from docserver.database.tables.documents import Filter, Position
-from docserver.model import Options, Status, new_id
+from docserver.model import DEFAULT_TENANT, Options, Status, new_id
 from tests.support.rows import CLIENT, change, finish_job, make_job
 
 
 async def names(db: Database, narrowed: Filter | None = None) -> list[str]:
     """The file names that pass the filter, oldest first; `count` must say as many."""
-    narrowed = narrowed or Filter()
+    narrowed = narrowed or Filter(tenant=DEFAULT_TENANT)
     async with db.session() as cur:
         items = await documents.list_oldest_first(cur, narrowed, after=None, limit=100, offset=0)
         reverse = await documents.list_newest_first(cur, narrowed, after=None, limit=100, offset=0)
@@ -65,7 +65,7 @@ async def test_a_part_of_a_name_is_found_as_it_is_written_in_any_case(
     ]
     await make_documents(db, everything)
 
-    assert await names(db, Filter(filename=part)) == expected
+    assert await names(db, Filter(filename=part, tenant=DEFAULT_TENANT)) == expected
     assert await names(db) == everything
 
 
@@ -76,7 +76,7 @@ async def test_a_name_is_found_in_any_unicode_form_also_one_that_an_earlier_vers
     ids = await make_documents(db, ["Köln.png", "Ko\u0308ln.png", "a.png", "b.png"])
     await change(db, "UPDATE documents SET other_filenames = 'x\nKo\u0308ln' WHERE id = %s", ids[2].bytes)
 
-    assert await names(db, Filter(filename=part)) == ["Köln.png", "Ko\u0308ln.png", "a.png"]
+    assert await names(db, Filter(filename=part, tenant=DEFAULT_TENANT)) == ["Köln.png", "Ko\u0308ln.png", "a.png"]
 
 
 async def test_a_list_is_narrowed_by_kind_and_status_of_the_latest_job(db: Database) -> None:
@@ -85,10 +85,12 @@ async def test_a_list_is_narrowed_by_kind_and_status_of_the_latest_job(db: Datab
     _, done = await make_job(db, filename="done.pdf", content_type="application/pdf", total=0)
     await finish_job(db, done)
 
-    assert await names(db, Filter(content_type="application/pdf")) == ["pending.pdf", "done.pdf"]
-    assert await names(db, Filter(status=Status.COMPLETED)) == ["done.pdf"]
-    assert await names(db, Filter(status=Status.PENDING, content_type="application/pdf")) == ["pending.pdf"]
-    assert await names(db, Filter(status=Status.FAILED)) == []
+    assert await names(db, Filter(content_type="application/pdf", tenant=DEFAULT_TENANT)) == ["pending.pdf", "done.pdf"]
+    assert await names(db, Filter(status=Status.COMPLETED, tenant=DEFAULT_TENANT)) == ["done.pdf"]
+    assert await names(db, Filter(status=Status.PENDING, content_type="application/pdf", tenant=DEFAULT_TENANT)) == [
+        "pending.pdf"
+    ]
+    assert await names(db, Filter(status=Status.FAILED, tenant=DEFAULT_TENANT)) == []
 
 
 async def test_a_list_is_narrowed_by_time_from_and_including_up_to_and_excluding(db: Database) -> None:
@@ -100,9 +102,11 @@ async def test_a_list_is_narrowed_by_time_from_and_including_up_to_and_excluding
     ):
         await change(db, "UPDATE documents SET created_at = %s WHERE id = %s", moment, document_id.bytes)
 
-    assert await names(db, Filter(created_from=noon)) == ["at", "after"]
-    assert await names(db, Filter(created_before=noon)) == ["before"]
-    assert await names(db, Filter(created_from=noon, created_before=noon + timedelta(microseconds=1))) == ["at"]
+    assert await names(db, Filter(created_from=noon, tenant=DEFAULT_TENANT)) == ["at", "after"]
+    assert await names(db, Filter(created_before=noon, tenant=DEFAULT_TENANT)) == ["before"]
+    assert await names(
+        db, Filter(created_from=noon, created_before=noon + timedelta(microseconds=1), tenant=DEFAULT_TENANT)
+    ) == ["at"]
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
@@ -118,7 +122,7 @@ async def test_all_is_seen_once_going_by_cursor_also_among_documents_of_one_mome
 
     while len(seen) < 100:
         async with db.session() as cur:
-            part = await part_of(cur, Filter(), after=after, limit=2, offset=0)
+            part = await part_of(cur, Filter(tenant=DEFAULT_TENANT), after=after, limit=2, offset=0)
         if not part:
             break
         seen += [item.document.id for item in part]
@@ -131,12 +135,12 @@ async def test_all_is_seen_once_going_by_cursor_also_among_documents_of_one_mome
 async def test_a_cursor_keeps_its_place_while_documents_come(db: Database) -> None:
     ids = await make_documents(db, "abcd")
     async with db.session() as cur:
-        first = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=0)
+        first = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=None, limit=2, offset=0)
     await make_documents(db, "ef")
 
     async with db.session() as cur:
         place = Position(first[-1].document.created_at, first[-1].document.id)
-        rest = await documents.list_newest_first(cur, Filter(), after=place, limit=10, offset=0)
+        rest = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=place, limit=10, offset=0)
 
     assert [item.document.id for item in rest] == [ids[1], ids[0]]
 
@@ -145,8 +149,8 @@ async def test_a_list_is_paged_by_limit_and_offset(db: Database) -> None:
     ids = await make_documents(db, "abcde")
 
     async with db.session() as cur:
-        part = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=1)
-        beyond = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=9)
+        part = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=None, limit=2, offset=1)
+        beyond = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=None, limit=2, offset=9)
 
     assert [item.document.id for item in part] == [ids[3], ids[2]]
     assert beyond == []
@@ -156,8 +160,8 @@ async def test_a_listed_document_comes_with_its_latest_job(db: Database) -> None
     document_id, job_id = await make_job(db, total=3)
 
     async with db.session() as cur:
-        (item,) = await documents.list_newest_first(cur, Filter(), after=None, limit=2, offset=0)
-        document = await documents.find(cur, document_id)
+        (item,) = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=None, limit=2, offset=0)
+        document = await documents.find(cur, document_id, tenant=DEFAULT_TENANT)
 
     assert item.document == document
     assert (item.job_id, item.status, item.pages_total) == (job_id, Status.PROCESSING, 3)
@@ -168,7 +172,13 @@ async def test_the_jobs_of_a_document_come_latest_first(db: Database) -> None:
     second = new_id()
     async with db.session() as cur:
         await jobs.insert(
-            cur, job_id=second, document_id=document_id, client=CLIENT, options=Options("deu"), request_id="r"
+            cur,
+            job_id=second,
+            document_id=document_id,
+            client=CLIENT,
+            options=Options("deu"),
+            request_id="r",
+            tenant=DEFAULT_TENANT,
         )
 
         found_jobs = await jobs.of_document(cur, document_id)

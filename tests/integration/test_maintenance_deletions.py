@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from docserver.database.tables import deletions, documents, jobs
 from docserver.documents import deletion, intake, queries
 from docserver.errors import Gone
 from docserver.maintenance import DELETED_KEPT_S, Maintenance
-from docserver.model import Options
+from docserver.model import DEFAULT_TENANT, Options
 from docserver.resources import Resources
 from docserver.storage.deleted import KEPT_DAYS, DeletedDocuments
 from tests.support.redis_state import announced
-from tests.support.rows import change, value
+from tests.support.rows import CALLER, change, value
 from tests.support.samples import png
 
 PAST = "UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
@@ -32,7 +33,13 @@ async def uploaded(resources: Resources, *, expires_in_s: int | None = None) -> 
     job, _ = await intake.accept(
         resources,
         await intake.receive(resources, chunks()),
-        intake.Upload("a.png", Options("eng"), client=str(uuid4()), request_id="r", expires_in_s=expires_in_s),
+        intake.Upload(
+            "a.png",
+            Options("eng"),
+            caller=replace(CALLER, client=str(uuid4())),
+            request_id="r",
+            expires_in_s=expires_in_s,
+        ),
     )
     return job.document_id, job.id
 
@@ -43,7 +50,7 @@ def originals(resources: Resources) -> list[Path]:
 
 async def left_of(resources: Resources, job_id: UUID) -> list[Any]:
     """All that is left of a document and its job, but for the mark that keeps late writers from bringing it back."""
-    cached = await resources.cache.job(job_id, stale=True)
+    cached = await resources.cache.job(job_id, stale=True, tenant=DEFAULT_TENANT)
     async with resources.db.session() as cur:
         row = await jobs.find(cur, job_id)
     return [trace for trace in (cached, row, *originals(resources), *await announced(resources)) if trace]
@@ -62,9 +69,9 @@ async def test_a_document_is_removed_with_all_it_left_when_its_time_is_over(
 
     assert set(originals(resources)) == kept_files
     assert set(await announced(resources)) == {kept_job, later_job}
-    assert await resources.cache.job(job_id, stale=True) is None
+    assert await resources.cache.job(job_id, stale=True, tenant=DEFAULT_TENANT) is None
     with pytest.raises(Gone):
-        await queries.document(resources, document_id)
+        await queries.document(resources, document_id, tenant=DEFAULT_TENANT)
 
 
 async def test_a_document_that_was_uploaded_again_is_kept_as_long_as_either_upload_asks(
@@ -91,7 +98,7 @@ async def test_what_a_deletion_could_not_clear_while_redis_was_away_is_cleared_l
 ) -> None:
     document_id, job_id = await uploaded(resources)
 
-    await deletion.delete(without_redis, document_id)
+    await deletion.delete(without_redis, document_id, tenant=DEFAULT_TENANT)
     left = await left_of(resources, job_id)
     await maintenance.round()
 
@@ -105,7 +112,7 @@ async def test_a_deletion_whose_process_died_half_way_is_carried_through(
     maintenance: Maintenance, resources: Resources
 ) -> None:
     document_id, job_id = await uploaded(resources)
-    await deletion._delete_rows(resources, document_id)
+    await deletion._delete_rows(resources, document_id, tenant=DEFAULT_TENANT)
 
     await maintenance.round()
 
@@ -117,7 +124,7 @@ async def test_an_original_that_the_system_does_not_delete_stops_no_other_deleti
 ) -> None:
     stuck, other = [(await uploaded(resources))[0] for _ in range(2)]
     for document_id in (stuck, other):
-        await deletion._delete_rows(resources, document_id)
+        await deletion._delete_rows(resources, document_id, tenant=DEFAULT_TENANT)
     path, unlink = await resources.storage.path(stuck), Path.unlink
 
     def refuse(self: Path, *, missing_ok: bool = False) -> None:
@@ -146,7 +153,7 @@ async def test_documents_that_a_restored_database_brings_back_are_deleted_again(
     resources: Resources, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept, back, gone = [(await uploaded(resources))[0] for _ in range(3)]
-    await deletion.delete(resources, gone)
+    await deletion.delete(resources, gone, tenant=DEFAULT_TENANT)
     # As if it had been deleted since the backup: the storage knows it, and the database does not.
     await resources.storage.deleted.remember(back)
 
@@ -154,7 +161,7 @@ async def test_documents_that_a_restored_database_brings_back_are_deleted_again(
     await deletion.repeat(resources)
 
     with pytest.raises(Gone):
-        await queries.document(resources, back)
+        await queries.document(resources, back, tenant=DEFAULT_TENANT)
     assert [UUID(path.name) for path in originals(resources)] == [kept]
     assert set(await deleted_ids(resources)) == {back, gone}
     assert [record.__dict__["documents"] for record in caplog.records if "deleted again" in record.message] == [1]
@@ -170,7 +177,7 @@ async def test_a_deletion_that_the_disk_had_no_room_to_record_is_recorded_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(DeletedDocuments, "_remember", full)
-        await deletion.delete(resources, document_id)
+        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT)
         left = originals(resources)
     await maintenance.round()
 
@@ -200,8 +207,8 @@ async def test_that_a_document_was_deleted_is_told_for_a_month_and_longer_while_
 ) -> None:
     old, young, uncleared = [(await uploaded(resources))[0] for _ in range(3)]
     for document_id in (old, young):
-        await deletion.delete(resources, document_id)
-    await deletion.delete(without_redis, uncleared)
+        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT)
+    await deletion.delete(without_redis, uncleared, tenant=DEFAULT_TENANT)
     for document_id, age in ((old, DELETED_KEPT_S + 60), (young, DELETED_KEPT_S - 60), (uncleared, 2 * DELETED_KEPT_S)):
         await change(
             resources.db,
@@ -213,5 +220,8 @@ async def test_that_a_document_was_deleted_is_told_for_a_month_and_longer_while_
     await Maintenance(without_redis).round()
 
     async with resources.db.session() as cur:
-        deleted = [await deletions.was_deleted(cur, document_id) for document_id in (old, young, uncleared)]
+        deleted = [
+            await deletions.was_deleted(cur, document_id, tenant=DEFAULT_TENANT)
+            for document_id in (old, young, uncleared)
+        ]
     assert deleted == [False, True, True]

@@ -16,7 +16,7 @@ from docserver.documents import originals as module
 from docserver.documents.originals import GRACE_S
 from docserver.errors import DatabaseUnavailable
 from docserver.maintenance import ABANDONED_S, FILES_EVERY_S, Maintenance
-from docserver.model import NewDocument, new_id
+from docserver.model import DEFAULT_TENANT, NewDocument, new_id
 from docserver.resources import Resources
 from tests.support.connections import with_databases
 from tests.support.rows import make_job
@@ -74,7 +74,9 @@ async def test_a_file_that_only_seems_old_is_kept_while_its_commit_is_under_way(
     document_id, job_id = new_id(), new_id()
     path = await files.keep(document_id, age_s=2 * GRACE_S)
     await maintenance.round()
-    new = NewDocument(id=document_id, filename="a.png", content_type="image/png", size=5, sha256=bytes(32))
+    new = NewDocument(
+        id=document_id, filename="a.png", content_type="image/png", size=5, sha256=bytes(32), tenant=DEFAULT_TENANT
+    )
     async with resources.db.session() as cur:
         await documents.insert(cur, new, job_id=job_id, client="c")
 

@@ -27,12 +27,12 @@ from docserver.documents import cancel_retry, deletion, intake, queries
 from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.jobs import notify, transitions
 from docserver.maintenance import Maintenance
-from docserver.model import Job, Options
+from docserver.model import DEFAULT_TENANT, Job, Options
 from docserver.resources import checked_engine, opened
 from docserver.settings import Settings
 from tests.support import job_model as model
 from tests.support.job_machine import LAPSED, WORKERS, JobMachine
-from tests.support.rows import READING, TIMEOUT
+from tests.support.rows import CALLER, READING, TIMEOUT
 from tests.support.samples import png
 
 PICTURE = png()
@@ -64,7 +64,9 @@ class Life(JobMachine):
 
         async def upload() -> Job:
             received = await intake.receive(self.resources, chunks())
-            new_upload = intake.Upload("a.png", Options("eng"), client=str(uuid4()), request_id="r")
+            new_upload = intake.Upload(
+                "a.png", Options("eng"), caller=replace(CALLER, client=str(uuid4())), request_id="r"
+            )
             return (await intake.accept(self.resources, received, new_upload))[0]
 
         job = self.run(upload())
@@ -76,7 +78,7 @@ class Life(JobMachine):
     def cancel(self, n: int) -> None:
         job = self.job(n)
         try:
-            self.see(self.run(cancel_retry.cancel(self.resources, job.id)))
+            self.see(self.run(cancel_retry.cancel(self.resources, job.id, tenant=DEFAULT_TENANT)))
         except Conflict:
             assert job.final
         else:
@@ -89,7 +91,9 @@ class Life(JobMachine):
     def retry(self, n: int, chosen: list[int] | None, languages: str) -> None:
         job = self.job(n)
         selection = [range(page, page + 1) for page in chosen] if chosen else None
-        move = partial(cancel_retry.retry, self.resources, job.id, selection=selection, request_id="again")
+        move = partial(
+            cancel_retry.retry, self.resources, job.id, tenant=DEFAULT_TENANT, selection=selection, request_id="again"
+        )
         try:
             self.see(self.run(move(changes={"languages": languages})))
         except Conflict:
@@ -104,7 +108,7 @@ class Life(JobMachine):
     @rule(n=which)
     def delete(self, n: int) -> None:
         job = self.job(n)
-        self.run(deletion.delete(self.resources, job.document_id))
+        self.run(deletion.delete(self.resources, job.document_id, tenant=DEFAULT_TENANT))
         del self.jobs[job.id]
         self.deleted[job.id] = job.document_id
         assert job.id not in self.queued()
@@ -113,12 +117,14 @@ class Life(JobMachine):
     @rule(n=which)
     def ask_for_what_is_gone(self, n: int) -> None:
         job_id = list(self.deleted)[n % len(self.deleted)]
-        retry = cancel_retry.retry(self.resources, job_id, selection=None, changes={}, request_id="r")
+        retry = cancel_retry.retry(
+            self.resources, job_id, selection=None, changes={}, request_id="r", tenant=DEFAULT_TENANT
+        )
         for ask in (
-            deletion.delete(self.resources, self.deleted[job_id]),
-            cancel_retry.cancel(self.resources, job_id),
+            deletion.delete(self.resources, self.deleted[job_id], tenant=DEFAULT_TENANT),
+            cancel_retry.cancel(self.resources, job_id, tenant=DEFAULT_TENANT),
             retry,
-            queries.job(self.resources, job_id),
+            queries.job(self.resources, job_id, tenant=DEFAULT_TENANT),
         ):
             try:
                 self.run(ask)

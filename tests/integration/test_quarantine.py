@@ -14,11 +14,13 @@ import pytest
 from docserver.commands import list_quarantine, restore_from_quarantine
 from docserver.database.connection import each
 from docserver.database.tables import deletions, documents
+from docserver.database.tables.deletions import Deletion
 from docserver.documents import deletion
 from docserver.documents import originals as module
 from docserver.documents.originals import GRACE_S
 from docserver.documents.restoration import Outcome, restore
 from docserver.maintenance import FILES_EVERY_S, Maintenance
+from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
 from tests.support.redis_state import announced
 from tests.support.rows import change, make_job, value
@@ -116,7 +118,7 @@ async def test_an_original_of_a_deleted_document_is_removed_at_once_wherever_it_
     stored, hidden, deleted_now = [(await make_job(resources.db))[0] for _ in range(3)]
     await quarantine(resources, deleted_now)
     for document_id in (stored, hidden, deleted_now):
-        await deletion.delete(resources, document_id)
+        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT)
     assert await quarantined(resources) == set()
     await keep(resources, stored)
     await quarantine(resources, hidden)
@@ -170,7 +172,7 @@ async def test_an_original_becomes_a_document_with_its_old_id_and_a_new_job(reso
 
     assert outcomes == [Outcome.RESTORED, Outcome.PRESENT]
     async with resources.db.session() as cur:
-        document = await documents.find(cur, document_id)
+        document = await documents.find(cur, document_id, tenant=DEFAULT_TENANT)
     assert document
     assert (document.filename, document.size) == (f"{document_id}.png", len(png()))
     assert await announced(resources) == [UUID(bytes=await value(resources.db, "SELECT id FROM jobs"))]
@@ -181,7 +183,7 @@ async def test_what_cannot_become_a_document_stays_where_it_is(resources: Resour
     foreign, deleted = uuid4(), uuid4()
     await quarantine(resources, foreign, b"no document")
     async with resources.db.session() as cur:
-        await deletions.remember(cur, deleted, job_ids=[])
+        await deletions.remember(cur, Deletion(deleted, DEFAULT_TENANT, []))
     await quarantine(resources, deleted, png())
 
     outcomes = [await restore(resources, document_id) for document_id in (foreign, deleted, uuid4())]

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from docserver.database.tables import deletions, documents, jobs
+from docserver.database.tables.deletions import Deletion
 from docserver.documents import queries
 from docserver.errors import (
     DatabaseUnavailable,
@@ -16,7 +17,7 @@ from docserver.errors import (
     NotFound,
 )
 from docserver.formats import FORMATS
-from docserver.model import Status
+from docserver.model import DEFAULT_TENANT, Status
 from docserver.redis.cache import JOB_KEY, CachedJob
 from docserver.resources import Resources
 from tests.support.redis_state import listening
@@ -30,36 +31,36 @@ TXT = FORMATS["txt"]
 async def test_a_job_that_is_not_cached_is_read_from_the_database_and_then_cached(resources: Resources) -> None:
     _, job_id = await make_job(resources.db, total=2)
 
-    first = await queries.job(resources, job_id)
+    first = await queries.job(resources, job_id, tenant=DEFAULT_TENANT)
     await change(resources.db, "UPDATE jobs SET pages_done = 1 WHERE id = %s", job_id.bytes)
-    second = await queries.job(resources, job_id)
+    second = await queries.job(resources, job_id, tenant=DEFAULT_TENANT)
 
     assert first == second == CachedJob.of(replace(await found(resources.db, job_id), pages_done=0))
 
 
 async def test_a_finished_job_is_read_without_the_database(resources: Resources, without_database: Resources) -> None:
     job_id = await make_completed(resources, "one")
-    first = await queries.job(resources, job_id)
+    first = await queries.job(resources, job_id, tenant=DEFAULT_TENANT)
 
-    assert await queries.job(without_database, job_id) == first
+    assert await queries.job(without_database, job_id, tenant=DEFAULT_TENANT) == first
     assert first.status is Status.COMPLETED
 
 
 async def test_an_unfinished_job_whose_change_was_not_told_is_read_anew_after_a_moment(resources: Resources) -> None:
     job_id = await make_completed(resources, "one")
     stale = CachedJob(1, Status.PROCESSING, b"{}")
-    await resources.cache.put_job(stale, job_id=job_id)
-    assert await queries.job(resources, job_id) == stale
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 1000)
+    await resources.cache.put_job(stale, job_id=job_id, tenant=DEFAULT_TENANT)
+    assert await queries.job(resources, job_id, tenant=DEFAULT_TENANT) == stale
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id, DEFAULT_TENANT), 1000)
 
-    assert (await queries.job(resources, job_id)).status is Status.COMPLETED
+    assert (await queries.job(resources, job_id, tenant=DEFAULT_TENANT)).status is Status.COMPLETED
 
 
 async def test_a_result_is_of_the_present_attempt_also_where_an_earlier_one_is_believed(resources: Resources) -> None:
     job_id = await make_completed(resources, "one")
     earlier = replace(CachedJob.of(await found(resources.db, job_id)), version=1)
-    await resources.cache.put_job(earlier, job_id=job_id)
-    assert await queries.job(resources, job_id) == earlier
+    await resources.cache.put_job(earlier, job_id=job_id, tenant=DEFAULT_TENANT)
+    assert await queries.job(resources, job_id, tenant=DEFAULT_TENANT) == earlier
 
     assert await text_of(resources, job_id) == "one"
 
@@ -68,28 +69,28 @@ async def test_without_the_database_the_last_known_state_is_served(
     resources: Resources, without_database: Resources
 ) -> None:
     _, job_id = await make_job(resources.db, total=2)
-    first = await queries.job(resources, job_id)
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id), 1000)
+    first = await queries.job(resources, job_id, tenant=DEFAULT_TENANT)
+    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id, DEFAULT_TENANT), 1000)
 
-    assert await queries.job(without_database, job_id) == first
+    assert await queries.job(without_database, job_id, tenant=DEFAULT_TENANT) == first
     with pytest.raises(DatabaseUnavailable):
-        await queries.job(without_database, uuid4())
+        await queries.job(without_database, uuid4(), tenant=DEFAULT_TENANT)
 
 
 async def test_without_redis_jobs_and_results_come_from_the_database(without_redis: Resources) -> None:
     job_id = await make_completed(without_redis, "one", "two")
     _, pending = await make_job(without_redis.db)
 
-    assert (await queries.job(without_redis, job_id)).status is Status.COMPLETED
-    assert (await queries.job(without_redis, pending)).status is Status.PENDING
+    assert (await queries.job(without_redis, job_id, tenant=DEFAULT_TENANT)).status is Status.COMPLETED
+    assert (await queries.job(without_redis, pending, tenant=DEFAULT_TENANT)).status is Status.PENDING
     assert await text_of(without_redis, job_id) == "one\ftwo"
 
 
 async def test_a_job_that_does_not_exist_is_not_found(resources: Resources) -> None:
     with pytest.raises(NotFound):
-        await queries.job(resources, uuid4())
+        await queries.job(resources, uuid4(), tenant=DEFAULT_TENANT)
     with pytest.raises(NotFound):
-        await queries.final_job(resources, uuid4(), wait_s=5)
+        await queries.final_job(resources, uuid4(), wait_s=5, tenant=DEFAULT_TENANT)
     with pytest.raises(NotFound):
         await result(resources, uuid4(), form=TXT, selection=None)
 
@@ -98,7 +99,10 @@ async def test_a_pending_job_shows_its_place_in_the_queue(resources: Resources) 
     ids = [(await make_job(resources.db))[1] for _ in range(3)]
     await resources.queue.announce(CLIENT, *ids[:2])
 
-    positions = [orjson.loads((await queries.job(resources, job_id)).body)["queue_position"] for job_id in ids]
+    positions = [
+        orjson.loads((await queries.job(resources, job_id, tenant=DEFAULT_TENANT)).body)["queue_position"]
+        for job_id in ids
+    ]
 
     assert positions == [0, 1, None]
 
@@ -107,7 +111,9 @@ async def test_a_wait_for_a_final_job_is_over_at_once(resources: Resources) -> N
     job_id = await make_completed(resources, "one")
 
     async with in_time():
-        assert (await queries.final_job(resources, job_id, wait_s=FOREVER_S)).status is Status.COMPLETED
+        assert (
+            await queries.final_job(resources, job_id, wait_s=FOREVER_S, tenant=DEFAULT_TENANT)
+        ).status is Status.COMPLETED
 
 
 async def test_who_waits_is_woken_by_the_change_and_not_by_looking(
@@ -117,7 +123,7 @@ async def test_who_waits_is_woken_by_the_change_and_not_by_looking(
     _, job_id = await make_job(resources.db, total=1)
     await publish(resources, job_id)
     await listening(resources)
-    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=FOREVER_S))
+    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=FOREVER_S, tenant=DEFAULT_TENANT))
     await watched(resources, job_id)
 
     await finish_job(resources.db, job_id)
@@ -131,7 +137,7 @@ async def test_who_waits_is_not_sent_away_by_a_change_that_is_not_the_last(resou
     _, job_id = await make_job(resources.db, total=2)
     await publish(resources, job_id)
     await listening(resources)
-    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=FOREVER_S))
+    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=FOREVER_S, tenant=DEFAULT_TENANT))
     await watched(resources, job_id)
 
     for status in (Status.PROCESSING, Status.COMPLETED):
@@ -151,11 +157,11 @@ async def test_who_waits_looks_by_itself_when_no_change_is_told(
     monkeypatch.setattr(queries, "POLL_S", 0.05)
     _, job_id = await make_job(resources.db, total=1)
     await publish(resources, job_id)
-    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=FOREVER_S))
+    waiting = asyncio.create_task(queries.final_job(resources, job_id, wait_s=FOREVER_S, tenant=DEFAULT_TENANT))
     await watched(resources, job_id)
 
     await finish_job(resources.db, job_id)
-    await resources.redis.command("DEL", JOB_KEY.format(job_id))
+    await resources.redis.command("DEL", JOB_KEY.format(job_id, DEFAULT_TENANT))
 
     async with in_time():
         assert (await waiting).status is Status.COMPLETED
@@ -166,7 +172,7 @@ async def test_a_wait_ends_with_the_job_as_it_is_and_leaves_no_watcher(resources
     began = time.monotonic()
 
     async with in_time():
-        state = await queries.final_job(resources, job_id, wait_s=0.1)
+        state = await queries.final_job(resources, job_id, wait_s=0.1, tenant=DEFAULT_TENANT)
 
     assert state.status is Status.PROCESSING
     assert time.monotonic() - began >= 0.1
@@ -180,16 +186,16 @@ async def watched(resources: Resources, job_id: UUID) -> None:
 
 async def test_a_document_comes_with_its_jobs_and_a_deleted_one_is_gone(resources: Resources) -> None:
     document_id, job_id = await make_job(resources.db)
-    document, its_jobs = await queries.document(resources, document_id)
+    document, its_jobs = await queries.document(resources, document_id, tenant=DEFAULT_TENANT)
     async with resources.db.transaction() as cur:
         await documents.delete(cur, document_id)
-        await deletions.remember(cur, document_id, job_ids=[])
+        await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
 
     assert (document.id, [job.id for job in its_jobs]) == (document_id, [job_id])
     with pytest.raises(Gone):
-        await queries.document(resources, document_id)
+        await queries.document(resources, document_id, tenant=DEFAULT_TENANT)
     with pytest.raises(NotFound):
-        await queries.document(resources, uuid4())
+        await queries.document(resources, uuid4(), tenant=DEFAULT_TENANT)
 
 
 async def test_a_list_says_how_many_there_are_beyond_its_part(resources: Resources) -> None:
@@ -197,7 +203,7 @@ async def test_a_list_says_how_many_there_are_beyond_its_part(resources: Resourc
 
     parts = [
         await queries.document_list(
-            resources, documents.Filter(), newest_first=newest_first, after=None, limit=2, offset=0
+            resources, documents.Filter(tenant=DEFAULT_TENANT), newest_first=newest_first, after=None, limit=2, offset=0
         )
         for newest_first in (True, False)
     ]
@@ -211,9 +217,9 @@ async def test_a_job_that_was_deleted_is_not_brought_back_by_a_reader_who_was_la
     async with resources.db.session() as cur:
         late = await jobs.find(cur, job_id)
         await documents.delete(cur, document_id)
-    await resources.cache.forget(job_id)
+    await resources.cache.forget(job_id, tenant=DEFAULT_TENANT)
     assert late
-    await resources.cache.put_job(CachedJob.of(late), job_id=job_id)
+    await resources.cache.put_job(CachedJob.of(late), job_id=job_id, tenant=DEFAULT_TENANT)
 
     with pytest.raises(NotFound):
-        await queries.job(resources, job_id)
+        await queries.job(resources, job_id, tenant=DEFAULT_TENANT)

@@ -10,7 +10,7 @@ import pytest
 
 from docserver.embedded import programs
 from docserver.errors import RedisUnavailable
-from docserver.model import Status
+from docserver.model import DEFAULT_TENANT, Status
 from docserver.redis.cache import Cache, CachedJob
 from docserver.redis.client import Redis
 from docserver.redis.queue import Queue, Turn
@@ -69,9 +69,9 @@ async def test_all_scripts_keep_to_one_slot_of_a_cluster(cluster: Redis) -> None
     assert await queue.take(wait_s=HANG_S) == Turn(first, "10.0.0.1")
     await queue.remove([second])
     assert await queue.take(wait_s=0.1) is None
-    await cache.put_job(job, job_id=first)
-    await cache.put_result(first, "txt:", version=1, body=b"text")
-    entry = await cache.result(first, "txt:")
+    await cache.put_job(job, job_id=first, tenant=DEFAULT_TENANT)
+    await cache.put_result(first, "txt:", version=1, body=b"text", tenant=DEFAULT_TENANT)
+    entry = await cache.result(first, "txt:", tenant=DEFAULT_TENANT)
     assert entry
     assert (entry.job, entry.result) == (job, b"text")
     verdict = await limiter.take(bucket="reads", client="10.0.0.1", rate=Rate(2, 60), cost=1)

@@ -9,8 +9,9 @@ import pytest
 
 from docserver.database.connection import Database
 from docserver.database.tables import claims, deletions, documents, jobs, pages
+from docserver.database.tables.deletions import Deletion
 from docserver.jobs import transitions
-from docserver.model import Options, Status, new_id
+from docserver.model import DEFAULT_TENANT, Options, Status, new_id
 from tests.support.rows import (
     CLIENT,
     CONTENT_SHA256,
@@ -50,10 +51,10 @@ async def test_times_are_those_of_the_database_in_utc(db: Database) -> None:
 
 async def test_a_document_that_does_not_exist_has_no_job(db: Database) -> None:
     async with db.session() as cur:
-        assert await documents.find(cur, uuid4()) is None
+        assert await documents.find(cur, uuid4(), tenant=DEFAULT_TENANT) is None
         assert await jobs.find(cur, uuid4()) is None
         assert await jobs.of_document(cur, uuid4()) == []
-        assert await deletions.was_deleted(cur, uuid4()) is False
+        assert await deletions.was_deleted(cur, uuid4(), tenant=DEFAULT_TENANT) is False
         assert await documents.delete(cur, uuid4()) is False
 
 
@@ -199,13 +200,19 @@ async def test_a_finished_job_has_its_status_its_failure_and_nobody_at_work(db: 
 
 async def test_jobs_come_each_with_its_own_history_in_order(db: Database) -> None:
     document_id, twice = await make_job(db, total=1)
-    await transitions.cancel(db, twice)
-    await transitions.retry(db, twice, selection=None, changes={}, request_id="again")
-    await transitions.cancel(db, twice)
+    await transitions.cancel(db, twice, tenant=DEFAULT_TENANT)
+    await transitions.retry(db, twice, selection=None, changes={}, request_id="again", tenant=DEFAULT_TENANT)
+    await transitions.cancel(db, twice, tenant=DEFAULT_TENANT)
     never = new_id()
     async with db.session() as cur:
         await jobs.insert(
-            cur, job_id=never, document_id=document_id, client=CLIENT, options=Options("eng"), request_id="request"
+            cur,
+            job_id=never,
+            document_id=document_id,
+            client=CLIENT,
+            options=Options("eng"),
+            request_id="request",
+            tenant=DEFAULT_TENANT,
         )
 
         listed = await jobs.of_document(cur, document_id)
@@ -236,17 +243,17 @@ async def test_deleting_a_document_takes_its_jobs_pages_and_history_along(db: Da
     document_id, job_id = await make_job(db, total=2)
     other_document, other_job = await make_job(db, total=1)
     for ended in (job_id, other_job):
-        await transitions.cancel(db, ended)
+        await transitions.cancel(db, ended, tenant=DEFAULT_TENANT)
 
     async with db.transaction() as cur:
         assert await documents.delete(cur, document_id) is True
-        await deletions.remember(cur, document_id, job_ids=[])
+        await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
 
     async with db.session() as cur:
-        assert await documents.find(cur, document_id) is None
+        assert await documents.find(cur, document_id, tenant=DEFAULT_TENANT) is None
         assert await jobs.find(cur, job_id) is None
         assert await pages.stored_bytes(cur, job_id=job_id, ranges=None) == {}
-        assert await deletions.was_deleted(cur, document_id) is True
+        assert await deletions.was_deleted(cur, document_id, tenant=DEFAULT_TENANT) is True
         assert await documents.existing(cur, [document_id, other_document]) == {other_document}
         assert len(await pages.stored_bytes(cur, job_id=other_job, ranges=None)) == 1
     assert await value(db, "SELECT COUNT(*) FROM job_history") == 1

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import deletions
+from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
 from tests.support.waiting import until
 
@@ -36,7 +37,7 @@ async def one(cur: Cursor, sql: str) -> Any:
 
 async def remembered(db: Database, document_id: UUID) -> bool:
     async with db.session() as cur:
-        return await deletions.was_deleted(cur, document_id)
+        return await deletions.was_deleted(cur, document_id, tenant=DEFAULT_TENANT)
 
 
 async def kill(db: Database, victim: int) -> None:

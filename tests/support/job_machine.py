@@ -17,10 +17,11 @@ from docserver.documents import results
 from docserver.formats import FORMATS
 from docserver.jobs import notify
 from docserver.jobs.leases import Claim, Claims
-from docserver.model import Job
+from docserver.model import DEFAULT_TENANT, Job
 from docserver.resources import Resources
 from tests.support import job_model as model
 from tests.support.redis_state import announced
+from tests.support.rows import CALLER
 from tests.support.waiting import FOREVER_S
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def readers_are_told_no_end_but_the_true_one(self) -> None:
         for job_id, job in self.jobs.items():
-            cached = self.run(self.resources.cache.job(job_id, stale=True))
+            cached = self.run(self.resources.cache.job(job_id, stale=True, tenant=DEFAULT_TENANT))
             if cached and cached.status.final:
                 answer = (cached.status.value, b'"attempt":%d,' % job.attempt in cached.body)
                 assert answer == (job.status, True)
@@ -178,7 +179,7 @@ class JobMachine(RuleBasedStateMachine):
                     results.result(
                         self.resources,
                         job_id,
-                        client="reader",
+                        caller=CALLER,
                         form=FORMATS["txt"],
                         selection=None,
                         client_has=lambda _: False,
@@ -186,7 +187,7 @@ class JobMachine(RuleBasedStateMachine):
                 )
                 assert result.body == "\f".join(page.text for page in job.pages.values()).encode()
         for job_id in self.deleted:
-            assert self.run(self.resources.cache.job(job_id, stale=True)) is None
+            assert self.run(self.resources.cache.job(job_id, stale=True, tenant=DEFAULT_TENANT)) is None
 
 
 def _claim(row: Any) -> UUID | None:

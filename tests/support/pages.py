@@ -6,7 +6,7 @@ from uuid import UUID
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Box, Line, Paragraph, Word, pack_blocks
-from docserver.model import Job, Options, Page, PageStatus, Reading, Source, Status
+from docserver.model import DEFAULT_TENANT, Job, Options, Page, PageStatus, Reading, Source, Status
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = Job(
@@ -27,6 +27,7 @@ JOB = Job(
     created_at=NOW,
     started_at=NOW,
     finished_at=NOW,
+    tenant=DEFAULT_TENANT,
 )
 """A completed job for results of these pages."""
 

@@ -8,9 +8,10 @@ from docserver.database.tables import pages
 from docserver.documents import results
 from docserver.formats import FORMATS, Format
 from docserver.formats.result_file import ResultFile
+from docserver.model import DEFAULT_TENANT
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
-from tests.support.rows import READING, claim_pages, finish_job, found, make_job
+from tests.support.rows import CALLER, READING, claim_pages, finish_job, found, make_job
 
 TXT = FORMATS["txt"]
 
@@ -31,9 +32,7 @@ async def result(
     resources: Resources, job_id: UUID, *, form: Format, selection: Sequence[range] | None, has: str = ""
 ) -> ResultFile:
     """The result as a client gets it that has this version."""
-    return await results.result(
-        resources, job_id, client="reader", form=form, selection=selection, client_has=has.__eq__
-    )
+    return await results.result(resources, job_id, caller=CALLER, form=form, selection=selection, client_has=has.__eq__)
 
 
 async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:
@@ -44,4 +43,4 @@ async def text_of(resources: Resources, job_id: UUID, *selection: range) -> str:
 
 async def publish(resources: Resources, job_id: UUID) -> None:
     """Show the job's state in the database to its readers, as who changed it does."""
-    await resources.cache.put_job(CachedJob.of(await found(resources.db, job_id)), job_id=job_id)
+    await resources.cache.put_job(CachedJob.of(await found(resources.db, job_id)), job_id=job_id, tenant=DEFAULT_TENANT)

@@ -8,7 +8,7 @@ from docserver.database.connection import Cursor, Database
 from docserver.database.tables import claims, documents, jobs, pages
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import pack_blocks
-from docserver.model import NewDocument, Options, Reading, Source, Status, new_id
+from docserver.model import DEFAULT_TENANT, Caller, NewDocument, Options, Reading, Scope, Source, Status, new_id
 from docserver.resources import Resources
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}
@@ -26,6 +26,7 @@ READING = Reading(
 TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 1)
 LEASE_S = 30.0
 CLIENT = "10.0.0.1"
+CALLER = Caller(DEFAULT_TENANT, client=CLIENT, limited_as=CLIENT, scopes=frozenset(Scope))
 CONTENT = b"bytes"
 CONTENT_SHA256 = sha256(CONTENT).digest()
 
@@ -42,7 +43,12 @@ async def make_job(
     """A document with its job, opened with `total` pages if that is given; returns the ids of both."""
     document_id, job_id = new_id(), new_id()
     new = NewDocument(
-        id=document_id, filename=filename, content_type=content_type, size=len(CONTENT), sha256=CONTENT_SHA256
+        id=document_id,
+        filename=filename,
+        content_type=content_type,
+        size=len(CONTENT),
+        sha256=CONTENT_SHA256,
+        tenant=DEFAULT_TENANT,
     )
     async with db.transaction() as cur:
         await documents.insert(cur, new, job_id=job_id, client=client)
@@ -53,6 +59,7 @@ async def make_job(
             client=client,
             options=Options("eng", options.get("pages")),
             request_id="request",
+            tenant=DEFAULT_TENANT,
         )
     if total is not None:
         claim_id = uuid4()

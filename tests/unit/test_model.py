@@ -12,7 +12,20 @@ from hypothesis import strategies as st
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Line, Paragraph, Word, lines_of, pack_blocks, unpack_blocks
-from docserver.model import FINAL, Document, IllegalMove, Job, Mode, Options, Rotate, Status, new_id, parse_id, rfc3339
+from docserver.model import (
+    DEFAULT_TENANT,
+    FINAL,
+    Document,
+    IllegalMove,
+    Job,
+    Mode,
+    Options,
+    Rotate,
+    Status,
+    new_id,
+    parse_id,
+    rfc3339,
+)
 from docserver.web import response_schemas
 
 CREATED = datetime(2026, 11, 23, 20, 1, 2, 123456)  # noqa: DTZ001 - as the database gives it
@@ -34,6 +47,7 @@ JOB = Job(
     created_at=CREATED,
     started_at=CREATED,
     finished_at=None,
+    tenant=DEFAULT_TENANT,
 )
 DOCUMENT = Document(
     id=JOB.document_id,
@@ -42,6 +56,7 @@ DOCUMENT = Document(
     size=1234,
     sha256=bytes(range(32)),
     created_at=CREATED,
+    tenant=DEFAULT_TENANT,
 )
 
 MOVES = {

@@ -14,7 +14,7 @@ from multidict import MultiDict
 from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import Mode, Rotate, Status
+from docserver.model import DEFAULT_TENANT, Mode, Rotate, Status
 from docserver.page_ranges import NEEDS_REVIEW
 from docserver.sniff import SUPPORTED
 from docserver.web.handlers import documents
@@ -155,7 +155,7 @@ def test_a_date_that_is_written_in_another_way_is_refused_rather_than_read_diffe
 
 
 def narrowed(**given: str) -> Any:
-    return documents._filter(listed(**given))
+    return documents._filter(listed(**given), tenant=DEFAULT_TENANT)
 
 
 def test_a_list_to_a_bare_date_includes_that_day_and_to_a_time_that_moment() -> None:

@@ -158,7 +158,7 @@ def test_what_must_be_positive_has_a_minimum() -> None:
 def test_the_defaults_are_those_that_others_rely_on() -> None:
     defaults = load({}, dotenv=None)
 
-    assert (defaults.host, defaults.port, defaults.data_dir) == ("127.0.0.1", 8000, Path("data"))
+    assert (defaults.listen_host, defaults.port, defaults.data_dir) == ("127.0.0.1", 8000, Path("data"))
     assert (defaults.embedded, defaults.rate_limit, defaults.log_level) == (False, True, "INFO")
     assert (defaults.mysql_url, defaults.redis_url) == ("", "")
     assert defaults.rate_limit_default == Rate(60, 60)

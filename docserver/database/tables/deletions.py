@@ -1,6 +1,7 @@
 """The SQL of `deleted_documents`: the ids of deleted documents, and if their files and cached jobs are removed too."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
@@ -8,17 +9,33 @@ import orjson
 from docserver.database.connection import Cursor, each
 
 
-async def remember(cur: Cursor, document_id: UUID, *, job_ids: Sequence[UUID]) -> None:
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A deleted document whose file or cached jobs may still exist."""
+
+    document_id: UUID
+    tenant: str
+    job_ids: Sequence[UUID]
+
+
+async def remember(cur: Cursor, deletion: Deletion) -> None:
     """Record a deleted document, so that clients get 410, and maintenance can remove its file and cached jobs."""
     await cur.execute(
-        "INSERT INTO deleted_documents (id, deleted_at, job_ids) VALUES (%s, UTC_TIMESTAMP(6), %s)",
-        (document_id.bytes, orjson.dumps([str(job_id) for job_id in job_ids]).decode()),
+        "INSERT INTO deleted_documents (id, tenant, deleted_at, job_ids) VALUES (%s, %s, UTC_TIMESTAMP(6), %s)",
+        (
+            deletion.document_id.bytes,
+            deletion.tenant,
+            orjson.dumps([str(job_id) for job_id in deletion.job_ids]).decode(),
+        ),
     )
 
 
-async def was_deleted(cur: Cursor, document_id: UUID) -> bool:
-    """True if a document with this id was deleted."""
-    return await cur.execute("SELECT id FROM deleted_documents WHERE id = %s", (document_id.bytes,)) > 0
+async def was_deleted(cur: Cursor, document_id: UUID, *, tenant: str) -> bool:
+    """True if this tenant had a document with this id, which was deleted."""
+    return (
+        await cur.execute("SELECT id FROM deleted_documents WHERE id = %s AND tenant = %s", (document_id.bytes, tenant))
+        > 0
+    )
 
 
 async def deleted_among(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
@@ -35,12 +52,15 @@ async def clear(cur: Cursor, document_id: UUID) -> None:
     await cur.execute("UPDATE deleted_documents SET cleared = TRUE WHERE id = %s", (document_id.bytes,))
 
 
-async def uncleared(cur: Cursor, *, limit: int) -> list[tuple[UUID, list[UUID]]]:
-    """Deleted documents whose file or cached jobs may still exist, with the ids of their jobs."""
+async def uncleared(cur: Cursor, *, limit: int) -> list[Deletion]:
+    """Deleted documents whose file or cached jobs may still exist."""
     await cur.execute(
-        "SELECT id, job_ids FROM deleted_documents WHERE cleared = FALSE ORDER BY deleted_at LIMIT %s", (limit,)
+        "SELECT id, tenant, job_ids FROM deleted_documents WHERE cleared = FALSE ORDER BY deleted_at LIMIT %s", (limit,)
     )
-    return [(UUID(bytes=row["id"]), [UUID(job_id) for job_id in orjson.loads(row["job_ids"])]) for row in cur.rows()]
+    return [
+        Deletion(UUID(bytes=row["id"]), row["tenant"], [UUID(job_id) for job_id in orjson.loads(row["job_ids"])])
+        for row in cur.rows()
+    ]
 
 
 async def forget(cur: Cursor, *, older_than_s: float, limit: int) -> int:

@@ -30,8 +30,9 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The documents that a list shows; a field that is None does not restrict the list."""
+    """The documents that a list shows: those of a tenant. A field that is None does not restrict the list further."""
 
+    tenant: str
     filename: str | None = None
     """A part of one of the file names, in any case and any Unicode form."""
     content_type: str | None = None
@@ -44,6 +45,7 @@ class Filter:
     def arguments(self) -> dict[str, Any]:
         composed, decomposed = self._filename_like("NFC"), self._filename_like("NFD")
         return {
+            "tenant": self.tenant,
             "filename": composed,
             "decomposed": decomposed if decomposed != composed else None,
             "content_type": self.content_type,
@@ -70,12 +72,13 @@ async def insert(
     """Add a document of this client whose latest job is `job_id`; its creation time is the database's."""
     await cur.execute(
         """
-        INSERT INTO documents (id, job_id, filename, content_type, size, sha256, client, created_at, expires_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL %s SECOND)
+        INSERT INTO documents (id, job_id, tenant, filename, content_type, size, sha256, client, created_at, expires_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL %s SECOND)
         """,
         (
             document.id.bytes,
             job_id.bytes,
+            document.tenant,
             document.filename,
             document.content_type,
             document.size,
@@ -86,11 +89,16 @@ async def insert(
     )
 
 
-async def find(cur: Cursor, document_id: UUID) -> Document | None:
-    """The document, or None."""
-    await cur.execute("SELECT * FROM documents WHERE id = %s", (document_id.bytes,))
+async def find(cur: Cursor, document_id: UUID, *, tenant: str) -> Document | None:
+    """The document, or None if this tenant has no such document."""
+    await cur.execute("SELECT * FROM documents WHERE id = %s AND tenant = %s", (document_id.bytes, tenant))
     row = cur.row()
     return _document(row) if row else None
+
+
+async def belongs_to(cur: Cursor, document_id: UUID, *, tenant: str) -> bool:
+    """True if this tenant has such a document. Does not wait for a lock."""
+    return await cur.execute("SELECT 1 FROM documents WHERE id = %s AND tenant = %s", (document_id.bytes, tenant)) > 0
 
 
 async def lock(cur: Cursor, document_id: UUID) -> bool:
@@ -98,14 +106,13 @@ async def lock(cur: Cursor, document_id: UUID) -> bool:
     return await cur.execute("SELECT id FROM documents WHERE id = %s FOR UPDATE", (document_id.bytes,)) > 0
 
 
-async def lock_expired(cur: Cursor, document_id: UUID) -> bool:
-    """Lock an expired document; False if it does not exist, or has been prolonged."""
-    return (
-        await cur.execute(
-            "SELECT id FROM documents WHERE id = %s AND expires_at <= UTC_TIMESTAMP(6) FOR UPDATE", (document_id.bytes,)
-        )
-        > 0
+async def lock_expired(cur: Cursor, document_id: UUID) -> str | None:
+    """Lock an expired document, and return its tenant; None if it does not exist, or has been prolonged."""
+    await cur.execute(
+        "SELECT tenant FROM documents WHERE id = %s AND expires_at <= UTC_TIMESTAMP(6) FOR UPDATE", (document_id.bytes,)
     )
+    row = cur.row()
+    return row["tenant"] if row else None
 
 
 async def add_filename(cur: Cursor, document_id: UUID, filename: str) -> bool:
@@ -164,6 +171,15 @@ async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
+async def tenants(cur: Cursor, document_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Whose documents these are; documents that do not exist are left out."""
+    await cur.execute(
+        f"SELECT id, tenant FROM documents WHERE id IN ({each(document_ids)})",  # noqa: S608 - placeholders alone
+        [document_id.bytes for document_id in document_ids],
+    )
+    return {UUID(bytes=row["id"]): row["tenant"] for row in cur.rows()}
+
+
 async def newest_before(cur: Cursor, document_id: UUID, *, limit: int) -> list[UUID]:
     """Documents with lower ids than this one, the latest first."""
     await cur.execute("SELECT id FROM documents WHERE id < %s ORDER BY id DESC LIMIT %s", (document_id.bytes, limit))
@@ -184,7 +200,8 @@ async def oldest_and_newest(cur: Cursor, *, limit: int) -> list[UUID]:
 
 _FILTERED = """
     FROM documents d JOIN jobs j ON j.id = d.job_id
-    WHERE (%(filename)s IS NULL
+    WHERE d.tenant = %(tenant)s
+      AND (%(filename)s IS NULL
            OR d.filename LIKE %(filename)s OR d.other_filenames LIKE %(filename)s
            OR d.filename LIKE %(decomposed)s OR d.other_filenames LIKE %(decomposed)s)
       AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
@@ -251,6 +268,7 @@ def _escape(part: str) -> str:
 def _document(row: Row) -> Document:
     return Document(
         id=UUID(bytes=row["id"]),
+        tenant=row["tenant"],
         filename=row["filename"],
         content_type=row["content_type"],
         size=row["size"],

@@ -17,20 +17,21 @@ from docserver.model import Job, Options, Quality, Status
 
 
 async def insert(
-    cur: Cursor, *, job_id: UUID, document_id: UUID, client: str, options: Options, request_id: str
+    cur: Cursor, *, job_id: UUID, document_id: UUID, tenant: str, client: str, options: Options, request_id: str
 ) -> Job:
     """Add a pending job; its creation time is the database's."""
     await cur.execute(
         """
-        INSERT INTO jobs (id, document_id, client, status, version, options, request_id, run_after, created_at)
-        VALUES (%s, %s, %s, 'pending', 1, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
+        INSERT INTO jobs (id, document_id, tenant, client, status, version, options, request_id, run_after, created_at)
+        VALUES (%s, %s, %s, %s, 'pending', 1, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
         """,
-        (job_id.bytes, document_id.bytes, client, orjson.dumps(options.as_json()).decode(), request_id),
+        (job_id.bytes, document_id.bytes, tenant, client, orjson.dumps(options.as_json()).decode(), request_id),
     )
     await cur.execute("SELECT created_at FROM jobs WHERE id = %s", (job_id.bytes,))
     return Job(
         id=job_id,
         document_id=document_id,
+        tenant=tenant,
         client=client,
         status=Status.PENDING,
         version=1,
@@ -43,6 +44,20 @@ async def insert(
 async def find(cur: Cursor, job_id: UUID) -> Job | None:
     """The job, or None."""
     await cur.execute(f"SELECT j.*, {STEP} FROM jobs j {JOINED} WHERE j.id = %s ORDER BY h.number", (job_id.bytes,))  # noqa: S608 - constants
+    return next(_jobs(cur.rows()), None)
+
+
+async def belongs_to(cur: Cursor, job_id: UUID, *, tenant: str) -> bool:
+    """True if this tenant has such a job. This takes as long if another tenant has it as if nobody has it."""
+    return await cur.execute("SELECT 1 FROM jobs WHERE id = %s AND tenant = %s", (job_id.bytes, tenant)) > 0
+
+
+async def of_tenant(cur: Cursor, job_id: UUID, *, tenant: str) -> Job | None:
+    """The job, or None if this tenant has no such job."""
+    await cur.execute(
+        f"SELECT j.*, {STEP} FROM jobs j {JOINED} WHERE j.id = %s AND j.tenant = %s ORDER BY h.number",  # noqa: S608 - constants
+        (job_id.bytes, tenant),
+    )
     return next(_jobs(cur.rows()), None)
 
 
@@ -313,6 +328,7 @@ def _job(row: Row) -> Job:
     return Job(
         id=UUID(bytes=row["id"]),
         document_id=UUID(bytes=row["document_id"]),
+        tenant=row["tenant"],
         client=row["client"],
         status=Status(row["status"]),
         version=row["version"],

@@ -15,12 +15,11 @@ from docserver.page_ranges import format_pages
 from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
 from docserver.web import conditions, multipart, original, request_schemas, response_schemas
-from docserver.web.clients import client_of
 from docserver.web.conditions import Version
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import reading_options
-from docserver.web.keys import REQUEST_ID, RESOURCES
+from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
 _UPLOAD_OPTIONS = request_schemas.UploadOptions()
@@ -82,7 +81,7 @@ async def list_documents(request: web.Request) -> web.Response:
     limit, offset, sort = query["limit"], query["offset"], query["sort"]
     part = await queries.document_list(
         request.app[RESOURCES],
-        _filter(query),
+        _filter(query, tenant=request[CALLER].tenant),
         newest_first=sort == "created_at_desc",
         after=query["cursor"][1] if "cursor" in query else None,
         # One item more than the client gets, to know whether there is a next part.
@@ -112,7 +111,9 @@ async def list_documents(request: web.Request) -> web.Response:
     errors=(404, 410, 429, 503),
 )
 async def get_document(request: web.Request) -> web.Response:
-    document, its_jobs = await queries.document(request.app[RESOURCES], path_id(request, "document_id"))
+    document, its_jobs = await queries.document(
+        request.app[RESOURCES], path_id(request, "document_id"), tenant=request[CALLER].tenant
+    )
     return json_response({**document.as_json(), "jobs": [job.as_json() for job in its_jobs]})
 
 
@@ -131,7 +132,7 @@ async def get_document(request: web.Request) -> web.Response:
 )
 async def get_file(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
-    document, _ = await queries.document(resources, path_id(request, "document_id"))
+    document, _ = await queries.document(resources, path_id(request, "document_id"), tenant=request[CALLER].tenant)
     version = Version(f'"{document.sha256.hex()[:32]}"', document.created_at.replace(microsecond=0, tzinfo=UTC))
     headers = {"ETag": version.etag, "Last-Modified": format_datetime(version.modified, usegmt=True)}
     conditions.check_preconditions(request, version)
@@ -162,7 +163,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     errors=(404, 410, 429, 503),
 )
 async def delete_document(request: web.Request) -> web.Response:
-    await deletion.delete(request.app[RESOURCES], path_id(request, "document_id"))
+    await deletion.delete(request.app[RESOURCES], path_id(request, "document_id"), tenant=request[CALLER].tenant)
     return web.Response(status=204)
 
 
@@ -183,12 +184,12 @@ def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
         filename=form.filename,
         options=Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None),
         expires_in_s=given.get("expires_in", settings.retention_s or None),
-        client=client_of(request, settings.trusted_proxies),
+        caller=request[CALLER],
         request_id=request[REQUEST_ID],
     )
 
 
-def _filter(query: dict[str, Any]) -> Filter:
+def _filter(query: dict[str, Any], *, tenant: str) -> Filter:
     before = None
     if "date_to" in query:
         moment, is_date = query["date_to"]
@@ -196,6 +197,7 @@ def _filter(query: dict[str, Any]) -> Filter:
         with suppress(OverflowError):
             before = moment + (request_schemas.DAY if is_date else request_schemas.MICROSECOND)
     return Filter(
+        tenant,
         filename=query.get("filename"),
         content_type=query.get("content_type"),
         status=query.get("status"),

@@ -10,7 +10,7 @@ from docserver.web import request_schemas, response_schemas
 from docserver.web.conditions import not_modified
 from docserver.web.handlers.common import granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query, reading_options
-from docserver.web.keys import REQUEST_ID, RESOURCES
+from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
 _WAIT_QUERY = request_schemas.WaitQuery()
@@ -30,13 +30,13 @@ _RETRY_OPTIONS = request_schemas.RetryOptions()
 )
 async def get_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
-    job_id = path_id(request, "job_id")
+    job_id, tenant = path_id(request, "job_id"), request[CALLER].tenant
     asked_s = request_schemas.load(_WAIT_QUERY, request.query)["wait"] if request.query_string else 0.0
     wait_s = granted_wait_s(request, asked_s)
     if wait_s:
-        job = await queries.final_job(resources, job_id, wait_s=wait_s)
+        job = await queries.final_job(resources, job_id, tenant=tenant, wait_s=wait_s)
     else:
-        job = await queries.job(resources, job_id)
+        job = await queries.job(resources, job_id, tenant=tenant)
     headers = {"ETag": f'W/"{job.version}"', "Cache-Control": "no-cache"}
     if not job.status.final:
         headers["Retry-After"] = str(queries.RETRY_AFTER_S)
@@ -56,7 +56,7 @@ async def get_job(request: web.Request) -> web.Response:
 )
 async def cancel_job(request: web.Request) -> web.Response:
     request_schemas.load(_NO_QUERY, request.query)
-    job = await cancel_retry.cancel(request.app[RESOURCES], path_id(request, "job_id"))
+    job = await cancel_retry.cancel(request.app[RESOURCES], path_id(request, "job_id"), tenant=request[CALLER].tenant)
     return _response(job)
 
 
@@ -78,6 +78,7 @@ async def retry_job(request: web.Request) -> web.Response:
     job = await cancel_retry.retry(
         resources,
         job_id,
+        tenant=request[CALLER].tenant,
         selection=given.get("pages"),
         changes=reading_options(resources, given, kind="parameter"),
         request_id=request[REQUEST_ID],

@@ -10,11 +10,10 @@ from docserver.formats.result_file import ResultFile
 from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.web import request_schemas, response_schemas
-from docserver.web.clients import client_of
 from docserver.web.conditions import not_modified
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, path_id
-from docserver.web.keys import RESOURCES
+from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
 DOCUMENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
@@ -44,7 +43,7 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     result = await results.result(
         request.app[RESOURCES],
         path_id(request, "job_id"),
-        client=client_of(request, request.app[RESOURCES].settings.trusted_proxies),
+        caller=request[CALLER],
         form=form,
         selection=query.get("pages"),
         client_has=lambda etag: not_modified(request, etag),
@@ -70,7 +69,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         request.app[RESOURCES],
         path_id(request, "job_id"),
         _page_number(request),
-        client=client_of(request, request.app[RESOURCES].settings.trusted_proxies),
+        caller=request[CALLER],
         form=form,
         client_has=lambda etag: not_modified(request, etag),
     )

@@ -1,0 +1,99 @@
+"""Tells who sends a request by its API key. Keys that were checked are remembered for a second."""
+
+import asyncio
+import hmac
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+
+from docserver.database.tables import api_keys
+from docserver.database.tables.api_keys import ValidKey
+from docserver.errors import DatabaseUnavailable, Unauthorized
+from docserver.model import Caller
+from docserver.resources import Resources
+from docserver.tenants import key_text
+from docserver.tenants.key_text import HashedKey
+
+FRESH_S = 1.0
+"""For this time a key that was found valid is not looked up again. So a revoked key stops after it at the latest."""
+
+STALE_S = 60.0
+"""While the database does not answer, a key counts as valid for this time after it was last looked up. So cached jobs
+can still be read when the database restarts."""
+
+REMEMBERED = 10_000
+"""Most keys that are remembered, to limit the memory. The one that was looked up first is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A key that was found valid."""
+
+    caller: Caller
+    looked_up: float
+    valid_until: float
+
+
+class Authentication:
+    """Finds the caller that a key belongs to."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._lookups: dict[bytes, asyncio.Task[Caller | None]] = {}
+
+    async def caller(self, text: str) -> Caller:
+        """The caller that has this key. Raises Unauthorized, and DatabaseUnavailable if that cannot be told."""
+        key = key_text.hashed(text)
+        if key is None:
+            raise _refusal()
+        known = self._known.get(key.sha256)
+        now = time.monotonic()
+        if known and now < min(known.looked_up + FRESH_S, known.valid_until):
+            return known.caller
+        try:
+            caller = await self._looked_up(key)
+        except DatabaseUnavailable:
+            if known and now < min(known.looked_up + STALE_S, known.valid_until):
+                return known.caller
+            raise
+        if caller is None:
+            raise _refusal()
+        return caller
+
+    async def _looked_up(self, key: HashedKey) -> Caller | None:
+        """The caller, from the database; requests with the same key share one statement."""
+        lookup = self._lookups.get(key.sha256)
+        if lookup is None:
+            lookup = self._lookups[key.sha256] = asyncio.create_task(self._look_up(key))
+            lookup.add_done_callback(partial(self._forget_lookup, key.sha256))
+        return await asyncio.shield(lookup)
+
+    def _forget_lookup(self, digest: bytes, lookup: "asyncio.Task[Caller | None]") -> None:
+        del self._lookups[digest]
+        # All requests that waited may be gone, and asyncio logs exceptions that nobody has seen.
+        if not lookup.cancelled():
+            lookup.exception()
+
+    async def _look_up(self, key: HashedKey) -> Caller | None:
+        started = time.monotonic()
+        async with self._resources.reads.session() as cur:
+            row = await api_keys.valid(cur, key.prefix)
+        self._known.pop(key.sha256, None)
+        if row is None or not hmac.compare_digest(row.sha256, key.sha256):
+            return None
+        valid_for_s = float("inf") if row.expires_in_s is None else row.expires_in_s
+        caller = _caller(row)
+        self._known[key.sha256] = _Known(caller, looked_up=started, valid_until=started + valid_for_s)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return caller
+
+
+def _refusal() -> Unauthorized:
+    return Unauthorized("The API key is not valid: it is misspelt, unknown, expired or revoked.", invalid=True)
+
+
+def _caller(key: ValidKey) -> Caller:
+    return Caller(key.tenant, client=f"tenant:{key.tenant}", limited_as=f"key:{key.id}", scopes=key.scopes)

@@ -1,0 +1,46 @@
+"""Who sends a request, by its API key, or by its address if no keys are used; and what a key may do."""
+
+from aiohttp import web
+
+from docserver.errors import Forbidden, Unauthorized
+from docserver.model import DEFAULT_TENANT, Caller, Scope
+from docserver.settings import Auth
+from docserver.tenants.authentication import Authentication
+from docserver.web.keys import RESOURCES
+
+AUTHENTICATION: web.AppKey[Authentication] = web.AppKey("authentication", Authentication)
+
+ALL_SCOPES = frozenset(Scope)
+
+ADMIN_ROUTES: frozenset[str] = frozenset()
+"""The routes for which a key needs the scope `admin`."""
+
+
+async def caller_of(request: web.Request, address: str) -> Caller:
+    """The caller of a request from this address; raises Unauthorized, DatabaseUnavailable."""
+    if request.app[RESOURCES].settings.auth is Auth.KEYS:
+        return await request.app[AUTHENTICATION].caller(_key(request))
+    return Caller(DEFAULT_TENANT, client=address, limited_as=address, scopes=ALL_SCOPES)
+
+
+def require_scope(request: web.Request, caller: Caller) -> None:
+    """Raise Forbidden if the caller's key lacks the scope that the request needs."""
+    scope = _scope(request)
+    if scope not in caller.scopes:
+        raise Forbidden(f"The API key has the scopes {', '.join(sorted(caller.scopes))}; this needs {scope}.")
+
+
+def _scope(request: web.Request) -> Scope:
+    if request.match_info.route.name in ADMIN_ROUTES:
+        return Scope.ADMIN
+    return Scope.READ if request.method in ("GET", "HEAD") else Scope.WRITE
+
+
+def _key(request: web.Request) -> str:
+    """The API key of a request: a bearer token (RFC 6750), or X-API-Key."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if key := request.headers.get("X-API-Key"):
+        return key.strip()
+    raise Unauthorized("Send an API key, as in Authorization: Bearer dsk_…, or as X-API-Key.")

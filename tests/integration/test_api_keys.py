@@ -1,0 +1,235 @@
+"""API keys: who gets in, what a key may do, and that a tenant sees what it has itself."""
+
+import asyncio
+import secrets
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from docserver.database.tables import api_keys
+from docserver.errors import DatabaseUnavailable
+from docserver.model import Scope
+from docserver.resources import Resources
+from docserver.settings import Auth
+from docserver.tenants import administration, authentication, key_text
+from docserver.tenants.administration import NewKey
+from tests.support.client import Client, MakeClient, upload
+from tests.support.rows import change
+
+READ, WRITE = frozenset({Scope.READ}), frozenset({Scope.READ, Scope.WRITE})
+
+
+@pytest.fixture
+async def client(make_client: MakeClient) -> Client:
+    return await make_client(rate_limit=False, auth=Auth.KEYS)
+
+
+async def make_key(
+    resources: Resources, tenant: str, scopes: frozenset[Scope] = WRITE, expires_in_s: int | None = None
+) -> NewKey:
+    return await administration.create_key(
+        resources.db, tenant=tenant, name="a test", scopes=scopes, expires_in_s=expires_in_s
+    )
+
+
+async def status(client: Client, key: str | None, path: str = "/v1/documents/list-document") -> int:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with client.get(path, headers=headers) as response:
+        return response.status
+
+
+def mine(key: NewKey) -> dict[str, Any]:
+    return {"headers": {"Authorization": f"Bearer {key.text}"}}
+
+
+async def test_a_request_without_a_key_is_told_how_to_send_one(client: Client) -> None:
+    async with client.get("/v1/documents/list-document") as response:
+        assert response.status == 401
+        assert response.headers["WWW-Authenticate"] == 'Bearer realm="docserver"'
+        assert (await response.json())["code"] == "unauthorized"
+
+
+async def test_a_key_is_taken_from_either_header(client: Client, resources: Resources) -> None:
+    key = await make_key(resources, "acme")
+
+    assert await status(client, key.text) == 200
+    async with client.get("/v1/languages", headers={"X-API-Key": key.text}) as response:
+        assert response.status == 200
+
+
+async def test_what_is_no_valid_key_is_refused(client: Client, resources: Resources) -> None:
+    key = await make_key(resources, "acme")
+    unknown = key_text.new_key()
+
+    for wrong in ("x", "dsk_", key.text[:-1], key.text.swapcase(), unknown, f"{key.text}x", "Größe"):
+        assert await status(client, wrong.encode().decode("latin-1")) == 401, wrong
+
+
+async def test_the_prefix_of_a_key_with_another_secret_is_refused(
+    client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await make_key(resources, "acme")
+    characters = iter(key.text[4:12] + "0" * 32)
+    monkeypatch.setattr(secrets, "choice", lambda _: next(characters))
+    forged = key_text.new_key()
+
+    assert forged[:12] == key.key.prefix
+    assert await status(client, forged) == 401
+
+
+async def test_health_and_documentation_need_no_key(client: Client) -> None:
+    for path in ("/livez", "/readyz", "/docs", "/openapi.json"):
+        assert await status(client, None, path) == 200, path
+
+
+async def test_a_key_does_what_its_scopes_say(client: Client, resources: Resources) -> None:
+    key = await make_key(resources, "acme", READ)
+
+    assert await status(client, key.text) == 200
+    async with client.post("/v1/documents/upload-document", data=b"", **mine(key)) as response:
+        body = await response.json()
+    assert (response.status, body["code"]) == (403, "insufficient_scope")
+    assert "has the scopes read; this needs write" in body["detail"]
+
+
+async def test_a_revoked_an_expired_and_a_deleted_tenants_key_stop(
+    client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "FRESH_S", 0.0)
+    revoked, expired, deleted = [await make_key(resources, tenant) for tenant in ("acme", "acme", "gone")]
+    assert [await status(client, key.text) for key in (revoked, expired, deleted)] == [200, 200, 200]
+
+    await administration.revoke_key(resources.db, revoked.key.id)
+    await change(resources.db, "UPDATE api_keys SET expires_at = UTC_TIMESTAMP(6) WHERE id = %s", expired.key.id.bytes)
+    await change(resources.db, "UPDATE tenants SET deleted_at = UTC_TIMESTAMP(6) WHERE name = 'gone'")
+
+    assert [await status(client, key.text) for key in (revoked, expired, deleted)] == [401, 401, 401]
+
+
+async def test_a_rotated_key_stays_valid_for_its_grace_time(
+    client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "FRESH_S", 0.0)
+    kept, ended = await make_key(resources, "acme", READ), await make_key(resources, "acme", READ)
+
+    new = await administration.rotate_key(resources.db, kept.key.id)
+    await administration.rotate_key(resources.db, ended.key.id, grace_s=0)
+
+    assert (new.key.tenant, new.key.name, new.key.scopes) == ("acme", "a test", READ)
+    assert [await status(client, key.text) for key in (new, kept, ended)] == [200, 200, 401]
+
+
+async def test_a_key_that_was_checked_a_moment_ago_costs_no_statement(
+    client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await make_key(resources, "acme")
+    monkeypatch.setattr(authentication, "FRESH_S", 60.0)
+    looked_up = []
+    real = api_keys.valid
+
+    async def valid(cur: Any, prefix: str) -> Any:
+        looked_up.append(prefix)
+        return await real(cur, prefix)
+
+    monkeypatch.setattr(api_keys, "valid", valid)
+
+    await asyncio.gather(*(status(client, key.text, "/v1/languages") for _ in range(20)))
+    await status(client, key.text, "/v1/languages")
+
+    assert looked_up == [key.key.prefix]
+
+
+async def test_a_known_key_is_valid_for_a_while_without_the_database_but_no_unknown_one(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, unknown = await make_key(resources, "acme"), await make_key(resources, "acme")
+    checking = authentication.Authentication(resources)
+    caller = await checking.caller(known.text)
+
+    async def no_answer(*_: Any) -> None:
+        raise DatabaseUnavailable("gone")
+
+    monkeypatch.setattr(api_keys, "valid", no_answer)
+    monkeypatch.setattr(authentication, "FRESH_S", 0.0)
+
+    assert await checking.caller(known.text) == caller
+    with pytest.raises(DatabaseUnavailable):
+        await checking.caller(unknown.text)
+    monkeypatch.setattr(authentication, "STALE_S", 0.0)
+    with pytest.raises(DatabaseUnavailable):
+        await checking.caller(known.text)
+
+
+async def test_equal_bytes_of_two_tenants_are_two_documents(make_client: MakeClient, resources: Resources) -> None:
+    client = await make_client(rate_limit=False, auth=Auth.KEYS, deduplicate=True)
+    acme, other, same = [await make_key(resources, tenant) for tenant in ("acme", "other", "acme")]
+    made = []
+    for key in (acme, other, same):
+        client.session.headers["Authorization"] = f"Bearer {key.text}"
+        made.append(await upload(client, b"%PDF-1.4 the same"))
+
+    assert made[0]["document_id"] != made[1]["document_id"]
+    assert made[2]["document_id"] == made[0]["document_id"]
+    assert [job["deduplicated"] for job in made] == [False, False, True]
+
+
+async def test_the_list_shows_what_the_tenant_has(client: Client, resources: Resources) -> None:
+    acme, other = await make_key(resources, "acme"), await make_key(resources, "other")
+    client.session.headers["Authorization"] = f"Bearer {acme.text}"
+    made = await upload(client)
+
+    lists = []
+    for key in (acme, other):
+        async with client.get("/v1/documents/list-document", **mine(key)) as response:
+            lists.append(await response.json())
+
+    assert [item["document_id"] for item in lists[0]["items"]] == [made["document_id"]]
+    assert (lists[1]["items"], lists[1]["total"]) == ([], 0)
+
+
+async def test_another_tenants_id_is_answered_as_one_that_nobody_has(client: Client, resources: Resources) -> None:
+    acme, other = await make_key(resources, "acme"), await make_key(resources, "other")
+    client.session.headers["Authorization"] = f"Bearer {acme.text}"
+    made = await upload(client)
+    await upload(client, b"%PDF-1.4 another", "other.pdf")
+
+    async def refusals(job_id: str, document_id: str) -> list[Any]:
+        answers = []
+        for method, path in (
+            ("GET", f"/v1/jobs/{job_id}"),
+            ("GET", f"/v1/jobs/{job_id}?wait=1"),
+            ("GET", f"/v1/jobs/{job_id}/result"),
+            ("GET", f"/v1/jobs/{job_id}/pages/1"),
+            ("POST", f"/v1/jobs/{job_id}/cancel"),
+            ("POST", f"/v1/jobs/{job_id}/retry"),
+            ("GET", f"/v1/documents/{document_id}"),
+            ("GET", f"/v1/documents/{document_id}/file"),
+            ("DELETE", f"/v1/documents/{document_id}"),
+        ):
+            headers = {"Authorization": f"Bearer {other.text}", "X-Request-ID": "same"}
+            async with client.request(method, path, headers=headers) as response:
+                text = (await response.text()).replace(job_id, "ID").replace(document_id, "ID")
+                names = {name: value for name, value in response.headers.items() if name != "Date"}
+                answers.append((response.status, text, sorted(names.items())))
+        return answers
+
+    foreign = await refusals(made["job_id"], made["document_id"])
+    unknown = await refusals(str(uuid4()), str(uuid4()))
+
+    assert foreign == unknown
+    assert {status for status, _, _ in foreign} == {404}
+    async with client.get(f"/v1/documents/{made['document_id']}") as response:
+        assert response.status == 200
+
+
+async def test_a_deleted_document_is_gone_for_its_tenant_and_unknown_to_others(
+    client: Client, resources: Resources
+) -> None:
+    acme, other = await make_key(resources, "acme"), await make_key(resources, "other")
+    client.session.headers["Authorization"] = f"Bearer {acme.text}"
+    path = f"/v1/documents/{(await upload(client))['document_id']}"
+    async with client.delete(path) as response:
+        assert response.status == 204
+
+    assert [await status(client, key.text, path) for key in (acme, other)] == [410, 404]
