@@ -24,7 +24,8 @@ from docserver.redis.client import Redis
 from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.room import RESULTS, SLOTS, UPLOADS, Room
-from docserver.settings import SandboxMode, Settings
+from docserver.setting_types import SandboxMode
+from docserver.settings import Settings
 from docserver.storage import Storage
 from docserver.storage.identity import IdentityFiles
 from docserver.storage.local import LocalStorage

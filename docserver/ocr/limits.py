@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 
 PAGES_AT_ONCE = 8
 """Most pages whose text layers one call reads. A call for each page would take as long as reading its text."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from docserver.errors import RedisUnavailable
 from docserver.redis.client import Redis, Script
-from docserver.settings import Rate
+from docserver.setting_types import Rate
 
 KEY = "docserver:bucket:{bucket}:{client}"
 

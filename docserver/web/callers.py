@@ -4,7 +4,7 @@ from aiohttp import web
 
 from docserver.errors import Forbidden, Unauthorized
 from docserver.model import DEFAULT_TENANT, Caller, Scope
-from docserver.settings import Auth
+from docserver.setting_types import Auth
 from docserver.tenants.authentication import Authentication
 from docserver.web.keys import RESOURCES
 

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aiohttp import web
 
-from docserver.settings import Network
+from docserver.setting_types import Network
 
 IPV6_CLIENT_PREFIX = 64
 """All addresses of one /64 count as one client: a subscriber usually has a whole /64 to choose addresses from."""

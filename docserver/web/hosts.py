@@ -8,7 +8,8 @@ import re
 from ipaddress import ip_address
 
 from docserver.errors import BadRequest, Misdirected
-from docserver.settings import ANY_HOST, variable
+from docserver.setting_types import ANY_HOST
+from docserver.settings import variable
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(?::[0-9]*)?")
 """A host and perhaps a port (RFC 9110, 7.2). No name in the DNS has other characters than these."""

@@ -22,7 +22,8 @@ from docserver.exclusive import current_client
 from docserver.logs import log_context
 from docserver.model import new_id
 from docserver.redis.rate_limit import Verdict
-from docserver.settings import Rate, Settings
+from docserver.setting_types import Rate
+from docserver.settings import Settings
 from docserver.web import callers, problems
 from docserver.web.clients import client_of
 from docserver.web.keys import CALLER, DEADLINE, REQUEST_ID, RESOURCES

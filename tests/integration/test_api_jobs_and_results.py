@@ -264,7 +264,7 @@ async def test_a_page_tells_whether_its_own_text_was_taken(client: Client, worke
 async def test_a_request_over_the_limit_is_told_when_to_come_back(
     make_client: MakeClient, resources: Resources
 ) -> None:
-    from docserver.settings import Rate
+    from docserver.setting_types import Rate
 
     client = await make_client(rate_limit=True, rate_limit_reads=Rate(2, 60))
 

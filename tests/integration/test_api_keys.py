@@ -11,7 +11,7 @@ from docserver.database.tables import api_keys
 from docserver.errors import DatabaseUnavailable
 from docserver.model import Scope
 from docserver.resources import Resources
-from docserver.settings import Auth
+from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication, key_text
 from docserver.tenants.administration import NewKey
 from tests.support.client import Client, MakeClient, upload

@@ -19,7 +19,7 @@ from docserver.ocr.server import process
 from docserver.ocr.server.cgroup import PREFIX, Cgroups
 from docserver.ocr.server.slot import Slot
 from docserver.ocr.server.watchdog import MAX_THREADS
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 from tests.support.cgroups import cgroup_of, delegated_cgroup, enable_controllers
 from tests.support.slots import alive, assert_reads, child_of, inside, install, read
 from tests.support.waiting import in_time, until
@@ -40,7 +40,7 @@ from pathlib import Path
 from docserver.ocr.engine import PROGRAM, Engine
 from docserver.ocr.server.cgroup import service_cgroups
 from docserver.ocr.server.slot import Slot
-from docserver.settings import SandboxMode, Settings
+from docserver.setting_types import SandboxMode, Settings
 from tests.support.slots import inside
 
 async def main():

@@ -11,7 +11,8 @@ from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Mode, Options, Reading, Source
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
-from docserver.settings import SandboxMode, Settings
+from docserver.setting_types import SandboxMode
+from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff
 from tests.support import hostile, samples
 from tests.support.engines import BINDINGS, engine_of

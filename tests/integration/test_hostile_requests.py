@@ -7,7 +7,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from docserver.settings import Rate
+from docserver.setting_types import Rate
 from docserver.web import connections
 from tests.support.client import MakeClient, post, upload
 from tests.support.listeners import Serve, ask, busy, port_of

@@ -16,7 +16,8 @@ from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES
 from docserver.ocr.protocol import MAX_ANSWER_BYTES
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
-from docserver.settings import SandboxMode, Settings
+from docserver.setting_types import SandboxMode
+from docserver.settings import Settings
 from tests.support.engines import engine_of
 from tests.support.slots import alive, assert_reads, child_of, inside, read, set_page_timeout
 from tests.support.waiting import until

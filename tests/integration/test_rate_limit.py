@@ -10,7 +10,7 @@ from docserver.redis import rate_limit as module
 from docserver.redis.client import Redis
 from docserver.redis.rate_limit import KEY, Limiter, Verdict
 from docserver.resources import Resources
-from docserver.settings import Rate
+from docserver.setting_types import Rate
 from tests.support.waiting import in_time
 
 SLOW = Rate(3, 3000)

@@ -15,7 +15,7 @@ from docserver.redis.cache import Cache, CachedJob
 from docserver.redis.client import Redis
 from docserver.redis.queue import Queue, Turn
 from docserver.redis.rate_limit import Limiter
-from docserver.settings import Rate
+from docserver.setting_types import Rate
 from tests.support.waiting import HANG_S, until
 
 EVERY_SLOT = (0, 16383)

@@ -13,7 +13,7 @@ from docserver.errors import DocumentErrorCode, Failure
 from docserver.ocr.sandbox import landlock, syscalls
 from docserver.ocr.server.files import expose
 from docserver.ocr.server.slot import Slot
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 from tests.support import samples
 from tests.support.slots import assert_reads, child_of, inside, older_kernels, read
 

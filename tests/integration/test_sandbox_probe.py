@@ -12,7 +12,7 @@ import pytest
 from docserver.ocr.sandbox.policy import NotConfined
 from docserver.ocr.server import sandbox_probe
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 
 
 @pytest.fixture

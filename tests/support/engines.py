@@ -5,7 +5,7 @@ import pytest
 from docserver.ocr.engine import LIBRARY, PROGRAM, Engine, describe
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 
 BINDINGS = (LIBRARY, PROGRAM)
 """The two ways in which Tesseract can be called."""

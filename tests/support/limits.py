@@ -1,7 +1,7 @@
 """Limits for calls of the OCR process's code in the process of a test."""
 
 from docserver.ocr.limits import Limits
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 
 LIMITS = Limits(
     scratch="",

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from docserver.settings import Network
+from docserver.setting_types import Network
 from docserver.web.clients import client_of
 
 PROXIES: tuple[Network, ...] = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))

@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from docserver import __version__
 from docserver.resources import Resources
-from docserver.settings import ROUTES
+from docserver.setting_types import ROUTES
 from docserver.sniff import SUPPORTED
 from docserver.web.app import make_app
 from docserver.web.middleware import PUBLIC

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from docserver.cpu import usable_cores
-from docserver.settings import Rate, Settings, SettingsError, load, unknown, variable
+from docserver.setting_types import Rate
+from docserver.settings import Settings, SettingsError, load, unknown, variable
 from docserver.variables import PREFIX
 
 

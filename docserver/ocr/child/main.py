@@ -27,7 +27,7 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.limits import MAX_FILES, Limits
 from docserver.ocr.requests import Answer, Failed, Ready, Request
 from docserver.ocr.sandbox import mounts, policy
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 
 PASSED_VARIABLES = frozenset(
     {

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from docserver.ocr.sandbox import landlock, mounts, seccomp
 from docserver.ocr.sandbox.landlock import Rule
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 
 PROGRAMS = ("tesseract", "pdftoppm", "pdfinfo")
 """The programs that an OCR process starts. Their libraries and data are in directories next to theirs."""

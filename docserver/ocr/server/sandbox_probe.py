@@ -9,7 +9,7 @@ import orjson
 
 from docserver.ocr.sandbox.policy import Confinement, NotConfined
 from docserver.ocr.server.cgroup import Cgroups
-from docserver.settings import SandboxMode
+from docserver.setting_types import SandboxMode
 
 log = logging.getLogger("docserver.sandbox")
 
