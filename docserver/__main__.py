@@ -3,7 +3,6 @@
 Every OCR process imports this module when it starts. To keep that fast, functions import the modules that they need.
 """
 
-import argparse
 import asyncio
 import gc
 import logging
@@ -14,14 +13,14 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
-from uuid import UUID
 
-from docserver import __version__
 from docserver.settings import Settings, SettingsError, load, service_links, unknown, variable
 from docserver.variables import has_prefix
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Awaitable, Callable, Coroutine
+    from uuid import UUID
 
     from docserver.resources import Resources
     from docserver.web.listener import Listener
@@ -33,7 +32,7 @@ COLLECT_AFTER = 10_000
 """Number of new objects that starts a garbage collection. A few dozen requests create that many; they take a few
 megabytes at most."""
 
-OPERATORS_COMMANDS = ("migrate", "adopt", "quarantine")
+OPERATORS_COMMANDS = ("migrate", "adopt", "quarantine", "keys", "tenants", "audit")
 """The commands that do one thing and end."""
 
 log = logging.getLogger("docserver.main")
@@ -48,16 +47,14 @@ EX_UNAVAILABLE = 69
 
 def main() -> None:
     """Run the command line. Exits with 0; with 78 on a wrong setting or identity; with 69 if something is missing."""
-    options = _parser().parse_args()
+    from docserver.command_line import make_parser
+
     _collect_garbage_less_often()
+    options = make_parser().parse_args()
     # aiomysql looks up the current user's name when it is imported, and a container's user may have no name.
     os.environ.setdefault("LOGNAME", "docserver")
     try:
-        settings = load()
-        if options.embedded or (options.command in OPERATORS_COMMANDS and _has_private_servers(settings)):
-            settings = replace(settings, embedded=True)
-        if not settings.embedded:
-            _require_servers(settings)
+        settings = _settings(options)
     except SettingsError as error:
         _exit(EX_CONFIG, str(error))
     match options.command:
@@ -67,13 +64,24 @@ def main() -> None:
             _run(_adopt(settings), settings, quiet=True)
         case "quarantine":
             documents = None if options.act == "list" or options.all else options.documents
-            if not _run(_quarantine(settings, act=options.act, documents=documents), settings, quiet=True):
-                sys.exit(1)
+            _run_or_fail(_quarantine(settings, act=options.act, documents=documents), settings)
+        case "keys" | "tenants" | "audit":
+            _run_or_fail(_administer(settings, options), settings)
         case _:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, _end_at_once)
             _run(_serve(settings, api=not options.worker_only), settings)
             log.info("stopped")
+
+
+def _settings(options: "Namespace") -> Settings:
+    """The settings from the environment; raises SettingsError."""
+    settings = load()
+    if options.embedded or (options.command in OPERATORS_COMMANDS and _has_private_servers(settings)):
+        settings = replace(settings, embedded=True)
+    if not settings.embedded:
+        _require_servers(settings)
+    return settings
 
 
 def _end_at_once(*_: object) -> NoReturn:
@@ -84,41 +92,6 @@ def _end_at_once(*_: object) -> NoReturn:
 def _has_private_servers(settings: Settings) -> bool:
     """True if no database is set, and the data directory has a private one. Log lines name commands without options."""
     return not settings.mysql_url and (settings.data_dir / "mysql").is_dir()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="docserver",
-        description="Documents go in over HTTP, text comes out. Settings are environment variables, see .env.example.",
-    )
-    parser.add_argument("--version", action="version", version=f"docserver {__version__}")
-    # Both options may stand before a command or after it. A command's default must not undo what stands before it.
-    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
-    serve = commands.add_parser("serve", help="run the service (the default)")
-    migrate = commands.add_parser("migrate", help="bring the database up to date")
-    adopt = commands.add_parser(
-        "adopt",
-        help="from now on, use this data directory with this database, although they did not belong together",
-    )
-    quarantine = commands.add_parser("quarantine", help="list and restore originals that no document knows")
-    acts = quarantine.add_subparsers(dest="act", metavar="act", required=True)
-    listing = acts.add_parser("list", help="list them")
-    restoring = acts.add_parser("restore", help="make documents of them, and read these")
-    documents = restoring.add_mutually_exclusive_group(required=True)
-    documents.add_argument("documents", nargs="*", default=[], type=UUID, metavar="id", help="ids, as listed")
-    documents.add_argument("--all", action="store_true", help="all that are listed")
-    for each in (parser, serve):
-        default = False if each is parser else argparse.SUPPRESS
-        each.add_argument("--worker-only", action="store_true", default=default, help="read pages, but serve no API")
-    for each in (parser, serve, migrate, adopt, quarantine, listing, restoring):
-        default = False if each is parser else argparse.SUPPRESS
-        each.add_argument(
-            "--embedded",
-            action="store_true",
-            default=default,
-            help="with a private MariaDB and Redis",
-        )
-    return parser
 
 
 def _require_servers(settings: Settings) -> None:
@@ -164,6 +137,12 @@ def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = 
     return None
 
 
+def _run_or_fail(work: "Coroutine[None, None, bool]", settings: Settings) -> None:
+    """Run a command that prints something; exits with 1 if it says that it failed, or if it is cancelled."""
+    if not _run(work, settings, quiet=True):
+        sys.exit(1)
+
+
 def _log_ignored_variables() -> None:
     settings_log = logging.getLogger("docserver.settings")
     for name in unknown():
@@ -199,9 +178,9 @@ async def _adopt(settings: Settings) -> None:
     sys.stdout.write("The data directory and the database belong together from now on. Start docserver again.\n")
 
 
-async def _quarantine(settings: Settings, *, act: str, documents: list[UUID] | None) -> bool:
+async def _quarantine(settings: Settings, *, act: str, documents: "list[UUID] | None") -> bool:
     """List or restore originals that no document knows; None stands for all. False if one of them is not restored."""
-    from docserver.commands import list_quarantine, restore_from_quarantine
+    from docserver.commands.quarantine import list_quarantine, restore_from_quarantine
     from docserver.database.migrate import migrate
     from docserver.identity import identify
     from docserver.resources import checked_engine, opened
@@ -215,6 +194,19 @@ async def _quarantine(settings: Settings, *, act: str, documents: list[UUID] | N
             return await restore_from_quarantine(resources, documents)
         await list_quarantine(resources)
         return True
+
+
+async def _administer(settings: Settings, options: "Namespace") -> bool:
+    """Do what is asked with keys, tenants or the audit log. False if it is refused."""
+    from docserver.commands.administration import run
+    from docserver.database.migrate import migrate
+    from docserver.identity import identify
+
+    async with AsyncExitStack() as stack:
+        settings = await _with_embedded_servers(settings, stack, may_share=True)
+        await migrate(settings)
+        await identify(settings)
+        return await run(settings, options)
 
 
 async def _serve(settings: Settings, *, api: bool) -> None:

@@ -10,8 +10,8 @@ from contextlib import suppress
 from uuid import UUID, uuid4
 
 from docserver.database.connection import Cursor
-from docserver.database.tables import claims, deletions, documents, jobs, leader
-from docserver.documents import deletion
+from docserver.database.tables import audit_log, claims, deletions, documents, jobs, leader, tenant_deletions
+from docserver.documents import deletion, tenant_deletion
 from docserver.documents.originals import OriginalsCheck
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
 from docserver.identity import still_agree
@@ -41,6 +41,12 @@ EXPIRED_AT_ONCE = 200
 
 DELETED_KEPT_S = 30 * 86_400.0
 """For this time, a request for a deleted document gets 410; later it gets 404, as if it had never existed."""
+
+TENANTS_AT_ONCE = 5
+"""Most deleted tenants of which a round removes documents; the next rounds do the rest."""
+
+AUDIT_KEPT_S = 400 * 86_400.0
+"""Audits look back a year; the month more is for those who come late."""
 
 FILES_EVERY_S = 300.0
 """Time between two comparisons of originals and documents."""
@@ -95,6 +101,7 @@ class Maintenance:
         with suppress(RedisUnavailable):
             await self._announce()
         await self._expire_documents()
+        await self._remove_deleted_tenants()
         with suppress(RedisUnavailable):
             await self._clear_deletions()
         if time.monotonic() - self._files_at > FILES_EVERY_S:
@@ -164,6 +171,13 @@ class Maintenance:
             expired = await documents.expired(cur, limit=EXPIRED_AT_ONCE)
         for document_id in expired:
             await deletion.expire(self._resources, document_id)
+
+    async def _remove_deleted_tenants(self) -> None:
+        async with self._resources.maintenance_db.session() as cur:
+            deleted = await tenant_deletions.unfinished(cur, limit=TENANTS_AT_ONCE)
+            await audit_log.forget(cur, older_than_s=AUDIT_KEPT_S, limit=ANNOUNCED_AT_ONCE)
+        for tenant in deleted:
+            await tenant_deletion.go_on(self._resources, tenant, limit=EXPIRED_AT_ONCE)
 
     async def _clear_deletions(self) -> None:
         async with self._resources.maintenance_db.session() as cur:

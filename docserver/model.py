@@ -63,6 +63,11 @@ class Caller:
     """The name of its token buckets: that of the key, or the address."""
     scopes: frozenset[Scope]
 
+    @property
+    def actor(self) -> str:
+        """Who it is in the audit log: `key:` and the id of its key, or the address."""
+        return self.limited_as
+
 
 class Status(StrEnum):
     """The state of a job."""

@@ -22,7 +22,10 @@ MOST_TOKENS = 1_000_000_000
 """The most tokens of a bucket, and of one request."""
 
 
-ROUTES = ("languages", "upload", "list", "document", "delete", "file", "job", "result", "page", "cancel", "retry")
+ROUTES = (
+    *("languages", "upload", "list", "document", "delete", "file", "job", "result", "page", "cancel", "retry"),
+    *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),
+)
 """The rate-limited routes, under the names that `DOCSERVER_RATE_LIMIT_COSTS` uses."""
 
 

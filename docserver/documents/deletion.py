@@ -5,20 +5,34 @@ from contextlib import suppress
 from uuid import UUID
 
 from docserver.database.connection import Cursor
-from docserver.database.tables import deletions, documents, jobs
+from docserver.database.tables import audit_log, deletions, documents, jobs, tenant_deletions
+from docserver.database.tables.audit_log import Action
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
 from docserver.jobs.transitions import uncontended
 from docserver.resources import Resources
 
+REPETITION = "restored database"
+"""The actor, in the audit log, of deletions that are repeated."""
+
 log = logging.getLogger("docserver.api")
 
 
-async def delete(resources: Resources, document_id: UUID, *, tenant: str) -> None:
-    """Delete a document of a tenant, even one that is being read; raises NotFound, Gone, DatabaseUnavailable."""
-    deletion = await uncontended(lambda: _delete_rows(resources, document_id, tenant))
+async def delete(resources: Resources, document_id: UUID, *, tenant: str, actor: str) -> None:
+    """Delete a document of a tenant, even one that is being read; `actor` is who asks for it, for the audit log.
+
+    Raises NotFound, Gone, DatabaseUnavailable.
+    """
+    deletion = await uncontended(lambda: _delete_rows(resources, document_id, tenant, actor))
     log.info("document deleted", extra={"document_id": str(document_id)})
-    await _clear_now(resources, deletion)
+    await clear_now(resources, deletion)
+
+
+async def remove(resources: Resources, document_id: UUID, *, deleted_tenant: str) -> None:
+    """Delete a document of a deleted tenant, and count it in the receipt; raises DatabaseUnavailable."""
+    deletion = await uncontended(lambda: _remove_rows(resources, document_id, deleted_tenant))
+    if deletion:
+        await clear_now(resources, deletion)
 
 
 async def expire(resources: Resources, document_id: UUID) -> None:
@@ -29,7 +43,7 @@ async def expire(resources: Resources, document_id: UUID) -> None:
             return
         deletion = await _delete_locked(cur, document_id, tenant)
     log.info("document expired", extra={"document_id": str(document_id)})
-    await _clear_now(resources, deletion)
+    await clear_now(resources, deletion)
 
 
 async def repeat(resources: Resources) -> None:
@@ -41,7 +55,7 @@ async def repeat(resources: Resources) -> None:
         for document_id, tenant in tenants.items():
             # Another process may do the same.
             with suppress(NotFound, Gone):
-                await delete(resources, document_id, tenant=tenant)
+                await delete(resources, document_id, tenant=tenant, actor=REPETITION)
                 documents_deleted += 1
     if documents_deleted:
         log.warning(
@@ -50,7 +64,8 @@ async def repeat(resources: Resources) -> None:
         )
 
 
-async def _clear_now(resources: Resources, deletion: Deletion) -> None:
+async def clear_now(resources: Resources, deletion: Deletion) -> None:
+    """Remove everything that a deleted document has outside the database. What fails is left to maintenance."""
     # The rows are deleted already. If this process dies now, maintenance clears the rest.
     try:
         await clear(resources, deletion)
@@ -71,7 +86,7 @@ async def clear(resources: Resources, deletion: Deletion) -> None:
         await deletions.clear(cur, deletion.document_id)
 
 
-async def _delete_rows(resources: Resources, document_id: UUID, tenant: str) -> Deletion:
+async def _delete_rows(resources: Resources, document_id: UUID, tenant: str, actor: str) -> Deletion:
     async with resources.db.transaction() as cur:
         # The document of another tenant may be locked: waiting for the lock would tell that it exists.
         if not await documents.belongs_to(cur, document_id, tenant=tenant) or not await documents.lock(
@@ -80,6 +95,16 @@ async def _delete_rows(resources: Resources, document_id: UUID, tenant: str) -> 
             if await deletions.was_deleted(cur, document_id, tenant=tenant):
                 raise Gone("The document was deleted.")
             raise NotFound("There is no such document.")
+        await audit_log.record(cur, Action.DOCUMENT_DELETED, actor=actor, tenant=tenant, subject=str(document_id))
+        return await _delete_locked(cur, document_id, tenant)
+
+
+async def _remove_rows(resources: Resources, document_id: UUID, tenant: str) -> Deletion | None:
+    async with resources.db.transaction() as cur:
+        # Another process may have removed it.
+        if not await documents.lock(cur, document_id):
+            return None
+        await tenant_deletions.count_document(cur, tenant, document_id)
         return await _delete_locked(cur, document_id, tenant)
 
 

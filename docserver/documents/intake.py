@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from docserver.database.connection import CommitUnknown
-from docserver.database.tables import documents, jobs
-from docserver.errors import DatabaseUnavailable, Unprocessable, UnsupportedMedia
+from docserver.database.connection import CommitUnknown, Cursor
+from docserver.database.tables import documents, jobs, tenants
+from docserver.errors import DatabaseUnavailable, Unauthorized, Unprocessable, UnsupportedMedia
 from docserver.jobs import commits, notify, transitions
 from docserver.jobs.transitions import uncontended
 from docserver.model import Caller, Job, NewDocument, Options, new_id
@@ -50,7 +50,8 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     """Make a document and its job, or find the job of an earlier equal upload. Returns the job, and True if it is an
     earlier one.
 
-    Raises Unprocessable, UnsupportedMedia, StorageFull, StorageUnavailable, DatabaseUnavailable.
+    Raises Unprocessable, UnsupportedMedia, StorageFull, StorageUnavailable, DatabaseUnavailable; Unauthorized if
+    the tenant was deleted a moment ago.
     """
     content_type = _content_type_of(received)
     if resources.settings.deduplicate:
@@ -152,6 +153,7 @@ def _content_type_of(received: Received) -> str:
 async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> Job:
     try:
         async with resources.db.transaction() as cur:
+            await _keep_tenant(cur, new.tenant)
             await documents.insert(
                 cur, new, job_id=job_id, client=upload.caller.client, expires_in_s=upload.expires_in_s
             )
@@ -170,7 +172,15 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
             # The file of an upload that may have been committed is never deleted; this one ends in the quarantine.
             raise
         return job
-    except DatabaseUnavailable:
+    except (DatabaseUnavailable, Unauthorized):
         # No COMMIT was sent, so the document's row cannot appear later, and nobody needs the file.
         await resources.storage.delete(new.id)
         raise
+
+
+async def _keep_tenant(cur: Cursor, tenant: str) -> None:
+    """Let a tenant be deleted only after this transaction; raises Unauthorized if it is deleted already, because keys
+    are remembered for a moment.
+    """
+    if not await tenants.lock_shared(cur, tenant):
+        raise Unauthorized("The tenant was deleted.", invalid=True)

@@ -6,7 +6,7 @@ from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
 from docserver.web import openapi
 from docserver.web.callers import AUTHENTICATION
-from docserver.web.handlers import documents, jobs, results, system
+from docserver.web.handlers import administration, documents, jobs, results, system
 from docserver.web.keys import RESOURCES
 from docserver.web.middleware import deadline, errors_as_problems, identify_caller, rate_limit
 
@@ -15,8 +15,11 @@ FORM_BYTES = 1 << 20
 
 DOCUMENT = "/v1/documents/{document_id:[0-9A-Fa-f-]{36}}"
 JOB = "/v1/jobs/{job_id:[0-9A-Fa-f-]{36}}"
+KEY = "/v1/keys/{key_id:[0-9A-Fa-f-]{36}}"
 """The patterns match only text that may be an id. So `list-document` is never taken for an id, and a request to it with
 a wrong method gets 405."""
+
+TENANT = "/v1/tenants/{tenant}"
 
 
 def make_app(resources: Resources) -> web.Application:
@@ -38,6 +41,15 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post(f"{JOB}/retry", jobs.retry_job, name="retry")
     router.add_get(f"{JOB}/result", results.get_result, name="result")
     router.add_get(f"{JOB}/pages/{{number:\\d+}}", results.get_page, name="page")
+    router.add_get("/v1/keys", administration.list_keys, name="keys")
+    router.add_post("/v1/keys", administration.create_key, name="create-key")
+    router.add_delete(KEY, administration.revoke_key, name="revoke-key")
+    router.add_post(f"{KEY}/rotate", administration.rotate_key, name="rotate-key")
+    router.add_get("/v1/tenants", administration.list_tenants, name="tenants")
+    router.add_get(TENANT, administration.get_tenant, name="tenant")
+    router.add_put(TENANT, administration.set_tenant, name="set-tenant")
+    router.add_delete(TENANT, administration.delete_tenant, name="delete-tenant")
+    router.add_get("/v1/audit", administration.audit, name="audit")
     router.add_get("/v1/languages", system.languages, name="languages")
     router.add_get("/livez", system.livez, name="livez")
     router.add_get("/readyz", system.readyz, name="readyz")

@@ -10,9 +10,22 @@ from docserver.web.keys import RESOURCES
 
 AUTHENTICATION: web.AppKey[Authentication] = web.AppKey("authentication", Authentication)
 
-ALL_SCOPES = frozenset(Scope)
+WITHOUT_KEYS = frozenset({Scope.READ, Scope.WRITE})
+"""What everybody may do where there are no keys. Keys and tenants are managed on the command line there."""
 
-ADMIN_ROUTES: frozenset[str] = frozenset()
+ADMIN_ROUTES = frozenset(
+    {
+        "keys",
+        "create-key",
+        "revoke-key",
+        "rotate-key",
+        "tenants",
+        "tenant",
+        "set-tenant",
+        "delete-tenant",
+        "audit",
+    }
+)
 """The routes for which a key needs the scope `admin`."""
 
 
@@ -20,14 +33,20 @@ async def caller_of(request: web.Request, address: str) -> Caller:
     """The caller of a request from this address; raises Unauthorized, DatabaseUnavailable."""
     if request.app[RESOURCES].settings.auth is Auth.KEYS:
         return await request.app[AUTHENTICATION].caller(_key(request))
-    return Caller(DEFAULT_TENANT, client=address, limited_as=address, scopes=ALL_SCOPES)
+    return Caller(DEFAULT_TENANT, client=address, limited_as=address, scopes=WITHOUT_KEYS)
 
 
 def require_scope(request: web.Request, caller: Caller) -> None:
     """Raise Forbidden if the caller's key lacks the scope that the request needs."""
     scope = _scope(request)
-    if scope not in caller.scopes:
-        raise Forbidden(f"The API key has the scopes {', '.join(sorted(caller.scopes))}; this needs {scope}.")
+    if scope in caller.scopes:
+        return
+    if request.app[RESOURCES].settings.auth is Auth.OFF:
+        raise Forbidden(
+            f"This needs an API key with the scope {scope}, and the service runs without keys (DOCSERVER_AUTH=off). "
+            "The commands docserver keys and docserver tenants work without one."
+        )
+    raise Forbidden(f"The API key has the scopes {', '.join(sorted(caller.scopes))}; this needs {scope}.")
 
 
 def _scope(request: web.Request) -> Scope:

@@ -18,7 +18,7 @@ from marshmallow import Schema
 from docserver import __version__
 from docserver.errors import NotFound
 from docserver.formats.result_file import SharedFile
-from docserver.web import openapi_parts, request_schemas
+from docserver.web import administration_schemas, openapi_parts, request_schemas
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import RESOURCES
@@ -60,7 +60,10 @@ PAGE = """<!doctype html>
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
 
 _PATH_ID = {"type": "string", "format": "uuid"}
-_PATH_PARAMETERS = {"number": {"type": "integer", "minimum": 1}}
+_PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
+    "number": {"type": "integer", "minimum": 1},
+    "tenant": {"type": "string", "pattern": administration_schemas.TENANT_NAME},
+}
 """Path parameters other than ids."""
 
 

@@ -25,6 +25,11 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     },
     "Retry-After": {"description": "Seconds to wait before the next request.", "schema": _SECONDS},
     "Location": {"description": "The address of the job.", "required": True, "schema": {"type": "string"}},
+    "Cache-Control": {
+        "description": "no-store: nobody may keep the response.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Preference-Applied": {"description": "The service waited as Prefer asked.", "schema": {"type": "string"}},
     "ETag": {"description": "This version, for use in If-None-Match.", "required": True, "schema": {"type": "string"}},
     "Link": {

@@ -25,7 +25,7 @@ DESCRIPTIONS: Mapping[int, str] = {
     404: "It does not exist",
     406: "None of the requested formats is available",
     408: "The body did not arrive in time",
-    409: "Not possible in the job's present state",
+    409: "Not possible in the present state",
     410: "The document was deleted",
     412: "The file is not the version that the request names",
     413: "Too large",

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -242,8 +242,17 @@ def load(schema: Schema, given: MultiMapping[str], *, kind: str = "parameter") -
     return loaded
 
 
-def _unprocessable(messages: Mapping[str, list[str]], kind: str) -> Unprocessable:
+def _unprocessable(messages: Mapping[str, Any], kind: str) -> Unprocessable:
     prefix = "/" if kind == "pointer" else ""
-    errors = [{"detail": " ".join(details), kind: prefix + name} for name, details in sorted(messages.items())]
+    errors = [{"detail": " ".join(details), kind: prefix + name} for name, details in sorted(_flat(messages))]
     detail = "; ".join(f"{error[kind].removeprefix('/')}: {error['detail']}" for error in errors)
     return Unprocessable(detail, errors=errors)
+
+
+def _flat(messages: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """The messages of each field; those of an item of a list under the list's name and its place, as in `scopes/0`."""
+    for name, details in messages.items():
+        if isinstance(details, Mapping):
+            yield from ((f"{name}/{place}", its) for place, its in _flat(details))
+        else:
+            yield str(name), details

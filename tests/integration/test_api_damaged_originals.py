@@ -191,7 +191,7 @@ async def test_a_document_that_is_deleted_just_before_its_missing_original_is_re
     remove(*originals(resources))
 
     async def delete_it() -> None:
-        await deletion.delete(resources, UUID(first["document_id"]), tenant=DEFAULT_TENANT)
+        await deletion.delete(resources, UUID(first["document_id"]), tenant=DEFAULT_TENANT, actor="a test")
 
     slow = replace(
         resources,

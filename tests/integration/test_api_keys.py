@@ -29,7 +29,7 @@ async def make_key(
     resources: Resources, tenant: str, scopes: frozenset[Scope] = WRITE, expires_in_s: int | None = None
 ) -> NewKey:
     return await administration.create_key(
-        resources.db, tenant=tenant, name="a test", scopes=scopes, expires_in_s=expires_in_s
+        resources.db, tenant=tenant, name="a test", scopes=scopes, expires_in_s=expires_in_s, actor="a test"
     )
 
 
@@ -100,7 +100,7 @@ async def test_a_revoked_an_expired_and_a_deleted_tenants_key_stop(
     revoked, expired, deleted = [await make_key(resources, tenant) for tenant in ("acme", "acme", "gone")]
     assert [await status(client, key.text) for key in (revoked, expired, deleted)] == [200, 200, 200]
 
-    await administration.revoke_key(resources.db, revoked.key.id)
+    await administration.revoke_key(resources.db, revoked.key.id, actor="a test")
     await change(resources.db, "UPDATE api_keys SET expires_at = UTC_TIMESTAMP(6) WHERE id = %s", expired.key.id.bytes)
     await change(resources.db, "UPDATE tenants SET deleted_at = UTC_TIMESTAMP(6) WHERE name = 'gone'")
 
@@ -113,8 +113,8 @@ async def test_a_rotated_key_stays_valid_for_its_grace_time(
     monkeypatch.setattr(authentication, "FRESH_S", 0.0)
     kept, ended = await make_key(resources, "acme", READ), await make_key(resources, "acme", READ)
 
-    new = await administration.rotate_key(resources.db, kept.key.id)
-    await administration.rotate_key(resources.db, ended.key.id, grace_s=0)
+    new = await administration.rotate_key(resources.db, kept.key.id, actor="a test")
+    await administration.rotate_key(resources.db, ended.key.id, grace_s=0, actor="a test")
 
     assert (new.key.tenant, new.key.name, new.key.scopes) == ("acme", "a test", READ)
     assert [await status(client, key.text) for key in (new, kept, ended)] == [200, 200, 401]

@@ -98,7 +98,7 @@ async def test_what_a_deletion_could_not_clear_while_redis_was_away_is_cleared_l
 ) -> None:
     document_id, job_id = await uploaded(resources)
 
-    await deletion.delete(without_redis, document_id, tenant=DEFAULT_TENANT)
+    await deletion.delete(without_redis, document_id, tenant=DEFAULT_TENANT, actor="a test")
     left = await left_of(resources, job_id)
     await maintenance.round()
 
@@ -112,7 +112,7 @@ async def test_a_deletion_whose_process_died_half_way_is_carried_through(
     maintenance: Maintenance, resources: Resources
 ) -> None:
     document_id, job_id = await uploaded(resources)
-    await deletion._delete_rows(resources, document_id, tenant=DEFAULT_TENANT)
+    await deletion._delete_rows(resources, document_id, tenant=DEFAULT_TENANT, actor="a test")
 
     await maintenance.round()
 
@@ -124,7 +124,7 @@ async def test_an_original_that_the_system_does_not_delete_stops_no_other_deleti
 ) -> None:
     stuck, other = [(await uploaded(resources))[0] for _ in range(2)]
     for document_id in (stuck, other):
-        await deletion._delete_rows(resources, document_id, tenant=DEFAULT_TENANT)
+        await deletion._delete_rows(resources, document_id, tenant=DEFAULT_TENANT, actor="a test")
     path, unlink = await resources.storage.path(stuck), Path.unlink
 
     def refuse(self: Path, *, missing_ok: bool = False) -> None:
@@ -153,7 +153,7 @@ async def test_documents_that_a_restored_database_brings_back_are_deleted_again(
     resources: Resources, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept, back, gone = [(await uploaded(resources))[0] for _ in range(3)]
-    await deletion.delete(resources, gone, tenant=DEFAULT_TENANT)
+    await deletion.delete(resources, gone, tenant=DEFAULT_TENANT, actor="a test")
     # As if it had been deleted since the backup: the storage knows it, and the database does not.
     await resources.storage.deleted.remember(back)
 
@@ -177,7 +177,7 @@ async def test_a_deletion_that_the_disk_had_no_room_to_record_is_recorded_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(DeletedDocuments, "_remember", full)
-        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT)
+        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT, actor="a test")
         left = originals(resources)
     await maintenance.round()
 
@@ -207,8 +207,8 @@ async def test_that_a_document_was_deleted_is_told_for_a_month_and_longer_while_
 ) -> None:
     old, young, uncleared = [(await uploaded(resources))[0] for _ in range(3)]
     for document_id in (old, young):
-        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT)
-    await deletion.delete(without_redis, uncleared, tenant=DEFAULT_TENANT)
+        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT, actor="a test")
+    await deletion.delete(without_redis, uncleared, tenant=DEFAULT_TENANT, actor="a test")
     for document_id, age in ((old, DELETED_KEPT_S + 60), (young, DELETED_KEPT_S - 60), (uncleared, 2 * DELETED_KEPT_S)):
         await change(
             resources.db,

@@ -108,7 +108,7 @@ class Life(JobMachine):
     @rule(n=which)
     def delete(self, n: int) -> None:
         job = self.job(n)
-        self.run(deletion.delete(self.resources, job.document_id, tenant=DEFAULT_TENANT))
+        self.run(deletion.delete(self.resources, job.document_id, tenant=DEFAULT_TENANT, actor="a test"))
         del self.jobs[job.id]
         self.deleted[job.id] = job.document_id
         assert job.id not in self.queued()
@@ -121,7 +121,7 @@ class Life(JobMachine):
             self.resources, job_id, selection=None, changes={}, request_id="r", tenant=DEFAULT_TENANT
         )
         for ask in (
-            deletion.delete(self.resources, self.deleted[job_id], tenant=DEFAULT_TENANT),
+            deletion.delete(self.resources, self.deleted[job_id], tenant=DEFAULT_TENANT, actor="a test"),
             cancel_retry.cancel(self.resources, job_id, tenant=DEFAULT_TENANT),
             retry,
             queries.job(self.resources, job_id, tenant=DEFAULT_TENANT),

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver.commands import list_quarantine, restore_from_quarantine
+from docserver.commands.quarantine import list_quarantine, restore_from_quarantine
 from docserver.database.connection import each
 from docserver.database.tables import deletions, documents
 from docserver.database.tables.deletions import Deletion
@@ -118,7 +118,7 @@ async def test_an_original_of_a_deleted_document_is_removed_at_once_wherever_it_
     stored, hidden, deleted_now = [(await make_job(resources.db))[0] for _ in range(3)]
     await quarantine(resources, deleted_now)
     for document_id in (stored, hidden, deleted_now):
-        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT)
+        await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT, actor="a test")
     assert await quarantined(resources) == set()
     await keep(resources, stored)
     await quarantine(resources, hidden)

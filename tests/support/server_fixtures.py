@@ -22,6 +22,9 @@ from tests.support.engines import engine_of, sandbox_of
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of
 
+EMPTIED = ("documents", "deleted_documents", "leaders", "deployment", "api_keys", "audit_log", "tenant_deletions")
+"""The tables whose rows are deleted before each test, in an order that foreign keys allow."""
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def running(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> AsyncIterator[Servers]:
@@ -52,10 +55,9 @@ async def empty(running: Servers) -> None:
     connection = await connect(address, timeout_s=10, database=address.database)
     try:
         async with connection.cursor() as cursor:
-            await cursor.execute("DELETE FROM documents")
-            await cursor.execute("DELETE FROM deleted_documents")
-            await cursor.execute("DELETE FROM leaders")
-            await cursor.execute("DELETE FROM deployment")
+            for table in EMPTIED:
+                await cursor.execute(f"DELETE FROM {table}")
+            await cursor.execute("DELETE FROM tenants WHERE name != 'default'")
     finally:
         connection.close()
     redis = Redis(running.redis_url, timeout_s=5)

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Row
-from docserver.model import Scope
+from docserver.model import Scope, rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,19 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The key as clients see it."""
+        return {
+            "key_id": str(self.id),
+            "tenant": self.tenant,
+            "name": self.name,
+            "prefix": self.prefix,
+            "scopes": sorted(self.scopes),
+            "created_at": rfc3339(self.created_at),
+            "expires_at": rfc3339(self.expires_at),
+            "revoked_at": rfc3339(self.revoked_at),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +103,22 @@ async def find(cur: Cursor, key_id: UUID) -> ApiKey | None:
     return _api_key(row) if row else None
 
 
-async def of_tenant(cur: Cursor, tenant: str | None, *, limit: int) -> list[ApiKey]:
-    """A tenant's keys, or those of all if it is None, oldest first."""
+async def of_tenant(cur: Cursor, tenant: str | None, *, after: UUID | None, limit: int) -> list[ApiKey]:
+    """A tenant's keys, or those of all if it is None, oldest first; only those that were made after the key `after`."""
     await cur.execute(
-        "SELECT * FROM api_keys WHERE %(tenant)s IS NULL OR tenant = %(tenant)s ORDER BY tenant, created_at, id "
-        "LIMIT %(limit)s",
-        {"tenant": tenant, "limit": limit},
+        """
+        SELECT * FROM api_keys
+        WHERE (%(tenant)s IS NULL OR tenant = %(tenant)s) AND (%(after)s IS NULL OR id > %(after)s)
+        ORDER BY id LIMIT %(limit)s
+        """,
+        {"tenant": tenant, "after": after.bytes if after else None, "limit": limit},
     )
     return [_api_key(row) for row in cur.rows()]
+
+
+async def delete_all(cur: Cursor, tenant: str) -> int:
+    """Remove the keys of a tenant; returns how many."""
+    return await cur.execute("DELETE FROM api_keys WHERE tenant = %s", (tenant,))
 
 
 async def revoke(cur: Cursor, key_id: UUID) -> bool:

@@ -52,10 +52,15 @@ async def clear(cur: Cursor, document_id: UUID) -> None:
     await cur.execute("UPDATE deleted_documents SET cleared = TRUE WHERE id = %s", (document_id.bytes,))
 
 
-async def uncleared(cur: Cursor, *, limit: int) -> list[Deletion]:
-    """Deleted documents whose file or cached jobs may still exist."""
+async def uncleared(cur: Cursor, *, tenant: str | None = None, limit: int) -> list[Deletion]:
+    """Deleted documents whose file or cached jobs may still exist: of a tenant, or of all if it is None."""
     await cur.execute(
-        "SELECT id, tenant, job_ids FROM deleted_documents WHERE cleared = FALSE ORDER BY deleted_at LIMIT %s", (limit,)
+        """
+        SELECT id, tenant, job_ids FROM deleted_documents
+        WHERE cleared = FALSE AND (%(tenant)s IS NULL OR tenant = %(tenant)s)
+        ORDER BY deleted_at LIMIT %(limit)s
+        """,
+        {"tenant": tenant, "limit": limit},
     )
     return [
         Deletion(UUID(bytes=row["id"]), row["tenant"], [UUID(job_id) for job_id in orjson.loads(row["job_ids"])])

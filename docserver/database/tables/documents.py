@@ -162,6 +162,21 @@ async def expired(cur: Cursor, *, limit: int) -> list[UUID]:
     return [UUID(bytes=row["id"]) for row in cur.rows()]
 
 
+async def some_of_tenant(cur: Cursor, tenant: str, *, limit: int) -> list[UUID]:
+    """Some documents of a tenant, oldest first."""
+    await cur.execute("SELECT id FROM documents WHERE tenant = %s ORDER BY created_at, id LIMIT %s", (tenant, limit))
+    return [UUID(bytes=row["id"]) for row in cur.rows()]
+
+
+async def totals(cur: Cursor, tenant: str) -> tuple[int, int]:
+    """How many documents a tenant has, and the bytes of their files."""
+    await cur.execute(
+        "SELECT COUNT(*) AS documents, COALESCE(SUM(size), 0) AS bytes FROM documents WHERE tenant = %s", (tenant,)
+    )
+    row = cur.only_row()
+    return int(row["documents"]), int(row["bytes"])
+
+
 async def existing(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the ids that exist in the table."""
     await cur.execute(

@@ -163,7 +163,10 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     errors=(404, 410, 429, 503),
 )
 async def delete_document(request: web.Request) -> web.Response:
-    await deletion.delete(request.app[RESOURCES], path_id(request, "document_id"), tenant=request[CALLER].tenant)
+    caller = request[CALLER]
+    await deletion.delete(
+        request.app[RESOURCES], path_id(request, "document_id"), tenant=caller.tenant, actor=caller.actor
+    )
     return web.Response(status=204)
 
 

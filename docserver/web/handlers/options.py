@@ -1,4 +1,4 @@
-"""The reading options of an upload or a retry. They arrive in a form, in the query or as a JSON object."""
+"""The options of a request, which arrive in a form, in the query or as a JSON object; and those of reading."""
 
 from typing import Any
 
@@ -17,19 +17,24 @@ READING_OPTIONS = ("languages", "mode", "rotate")
 async def json_and_query(request: web.Request) -> MultiDict[Any]:
     """The fields of the query and of a JSON object in the body; raises BadRequest, UnsupportedMedia, Unprocessable."""
     given: MultiDict[Any] = MultiDict(request.query)
+    given.extend(await json_body(request))
+    return given
+
+
+async def json_body(request: web.Request) -> MultiDict[Any]:
+    """The fields of a JSON object in the body, if there is one; raises BadRequest, UnsupportedMedia, Unprocessable."""
     body = await request.read()
     if not body:
-        return given
+        return MultiDict()
     if request.content_type != "application/json":
-        raise UnsupportedMedia("Send the options as application/json, or in the query.")
+        raise UnsupportedMedia("Send the body as application/json.")
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequest("The body is not JSON.") from error
     if not isinstance(fields, dict):
         raise Unprocessable("The body is not a JSON object.")
-    given.extend(fields)
-    return given
+    return MultiDict(fields)
 
 
 def reading_options(resources: Resources, loaded: dict[str, Any], *, kind: str) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""The commands of an operator that print something: what waits in the quarantine, and its restoration."""
+"""The command `quarantine`: what waits in the quarantine, and its restoration."""
 
-import sys
 from collections.abc import Sequence
 from uuid import UUID
 
+from docserver.commands import say
 from docserver.documents.originals import COMMIT_S, find_unknown
 from docserver.documents.restoration import Outcome, restore
 from docserver.resources import Resources
@@ -14,14 +14,14 @@ async def list_quarantine(resources: Resources) -> None:
     """Print the originals that no document knows, one a line."""
     unknown = await find_unknown(resources)
     for document_id, file in sorted(unknown.stored.items()):
-        _print(_line(document_id, file, "not in the quarantine yet"))
+        say(_line(document_id, file, "not in the quarantine yet"))
     for document_id, file in sorted(unknown.quarantined.items()):
         left_s = resources.settings.quarantine_s - file.age_s
-        _print(_line(document_id, file, f"deleted in {left_s / 86400:.1f} days" if left_s > 0 else "deleted soon"))
+        say(_line(document_id, file, f"deleted in {left_s / 86400:.1f} days" if left_s > 0 else "deleted soon"))
     if unknown.are_most:
-        _print("Most originals have no document, so none is deleted. Is the database the right one?")
+        say("Most originals have no document, so none is deleted. Is the database the right one?")
     if not unknown:
-        _print(f"Every original that is older than {COMMIT_S:g} s has its document.")
+        say(f"Every original that is older than {COMMIT_S:g} s has its document.")
 
 
 async def restore_from_quarantine(resources: Resources, document_ids: Sequence[UUID] | None) -> bool:
@@ -36,14 +36,10 @@ async def restore_from_quarantine(resources: Resources, document_ids: Sequence[U
     for document_id in document_ids:
         outcome = await restore(resources, document_id)
         failed += outcome not in (Outcome.RESTORED, Outcome.PRESENT)
-        _print(f"{document_id}  {outcome}")
-    _print(f"{len(document_ids) - failed} of {len(document_ids)} originals have their documents now.")
+        say(f"{document_id}  {outcome}")
+    say(f"{len(document_ids) - failed} of {len(document_ids)} originals have their documents now.")
     return not failed
 
 
 def _line(document_id: UUID, file: StoredFile, state: str) -> str:
     return f"{document_id}  {file.size:>12} bytes  {state}"
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")

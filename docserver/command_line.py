@@ -1,0 +1,131 @@
+"""The command line: its commands, options and their help. `__main__` does what it says."""
+
+import argparse
+import re
+from typing import TypeAlias
+from uuid import UUID
+
+from docserver import __version__
+from docserver.model import DEFAULT_TENANT, Scope
+from docserver.tenants.administration import GRACE_S, MAX_KEY_S
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+
+MOST_LINES = 100_000
+"""Most entries of the audit log that are shown at once, to limit the memory."""
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line. Its result has `command`, for some commands `act`, and their options."""
+    parser = argparse.ArgumentParser(
+        prog="docserver",
+        description="Documents go in over HTTP, text comes out. Settings are environment variables, see .env.example.",
+    )
+    parser.add_argument("--version", action="version", version=f"docserver {__version__}")
+    _take_embedded(parser, default=False)
+    parser.add_argument("--worker-only", action="store_true", default=False, help="read pages, but serve no API")
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
+    serve = _add(commands, "serve", "run the service (the default)")
+    # The options may stand before a command or after it. A command's default must not undo what stands before it.
+    serve.add_argument("--worker-only", action="store_true", default=argparse.SUPPRESS, help="serve no API")
+    _add(commands, "migrate", "bring the database up to date")
+    _add(
+        commands,
+        "adopt",
+        "from now on, use this data directory with this database, although they did not belong together",
+    )
+    _add_quarantine(commands)
+    _add_keys(commands)
+    _add_tenants(commands)
+    audit = _add(commands, "audit", "show who changed keys and tenants, and deleted documents, the latest first")
+    audit.add_argument("--tenant", help="only what concerns this tenant")
+    audit.add_argument("--limit", type=count, default=100, metavar="N", help="at most so many lines (100)")
+    return parser
+
+
+def duration_s(text: str) -> int:
+    """Seconds, from text such as 90d, 12h, 30m or 45s."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError("a number and one of s, m, h, d, as in 90d")
+    if (seconds := int(match[1]) * _UNITS_S[match[2]]) > MAX_KEY_S:
+        raise argparse.ArgumentTypeError("at most a hundred years")
+    return seconds
+
+
+def count(text: str) -> int:
+    """A number of lines."""
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_LINES):
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST_LINES}")
+    return int(text)
+
+
+def _scopes(text: str) -> frozenset[Scope]:
+    try:
+        return frozenset(Scope(name.strip()) for name in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"some of {','.join(Scope)}, separated by commas") from error
+
+
+def _add_quarantine(commands: Commands) -> None:
+    acts = _acts(_add(commands, "quarantine", "list and restore originals that no document knows"))
+    _add(acts, "list", "list them")
+    restoring = _add(acts, "restore", "make documents of them, and read these")
+    documents = restoring.add_mutually_exclusive_group(required=True)
+    documents.add_argument("documents", nargs="*", default=[], type=UUID, metavar="id", help="ids, as listed")
+    documents.add_argument("--all", action="store_true", help="all that are listed")
+
+
+def _add_keys(commands: Commands) -> None:
+    acts = _acts(_add(commands, "keys", "make, list, revoke and rotate API keys"))
+    creating = _add(acts, "create", "make a key, and its tenant if there is none of that name; shows the key once")
+    creating.add_argument("--tenant", default=DEFAULT_TENANT, help=f"whose key it is ({DEFAULT_TENANT})")
+    creating.add_argument("--name", default="", help="what it is for")
+    creating.add_argument(
+        "--scopes",
+        type=_scopes,
+        default=frozenset({Scope.READ, Scope.WRITE}),
+        help="what it may do: some of read,write,admin (read,write)",
+    )
+    listing = _add(acts, "list", "list keys, without their secrets")
+    listing.add_argument("--tenant", help="only those of this tenant")
+    revoking = _add(acts, "revoke", "refuse a key from now on")
+    rotating = _add(acts, "rotate", "make a key that replaces this one; shows it once")
+    rotating.add_argument(
+        "--grace",
+        type=duration_s,
+        default=GRACE_S,
+        metavar="TIME",
+        help="how long the old key stays valid, as in 24h (1d)",
+    )
+    for each in (creating, rotating):
+        each.add_argument("--expires-in", type=duration_s, metavar="TIME", help="as in 90d or 12h; without it, never")
+    for each in (revoking, rotating):
+        each.add_argument("key", type=UUID, metavar="id", help="its id, as listed")
+
+
+def _add_tenants(commands: Commands) -> None:
+    acts = _acts(_add(commands, "tenants", "list, make and delete tenants"))
+    _add(acts, "list", "list them")
+    setting = _add(acts, "set", "make a tenant, if there is none of this name")
+    deleting = _add(acts, "delete", "delete a tenant with all it has; without --yes, say only what that is")
+    deleting.add_argument("--yes", action="store_true", help="delete it")
+    for each in (setting, deleting):
+        each.add_argument("tenant", metavar="name")
+
+
+def _acts(command: argparse.ArgumentParser) -> Commands:
+    return command.add_subparsers(dest="act", metavar="act", required=True)
+
+
+def _add(commands: Commands, name: str, purpose: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+    _take_embedded(command, default=argparse.SUPPRESS)
+    return command
+
+
+def _take_embedded(parser: argparse.ArgumentParser, *, default: object) -> None:
+    parser.add_argument("--embedded", action="store_true", default=default, help="with a private MariaDB and Redis")

@@ -1,0 +1,73 @@
+"""Deletes tenants: their keys at once, then their documents one by one, whatever process dies on the way.
+
+The receipt says what was removed so far. Each document is counted in the transaction that removes it.
+"""
+
+import logging
+
+from docserver.database.tables import api_keys, audit_log, deletions, documents, tenant_deletions, tenants
+from docserver.database.tables.audit_log import Action
+from docserver.database.tables.tenant_deletions import Receipt
+from docserver.documents import deletion
+from docserver.errors import Conflict, NotFound
+from docserver.jobs.transitions import uncontended
+from docserver.model import DEFAULT_TENANT
+from docserver.resources import Resources
+
+log = logging.getLogger("docserver.tenants")
+
+
+async def begin(resources: Resources, tenant: str, *, actor: str) -> Receipt:
+    """Refuse a tenant's keys and uploads from now on; maintenance removes its documents. Returns the receipt so far.
+
+    The tenant may be deleted already. Raises NotFound, Conflict, DatabaseUnavailable.
+    """
+    if tenant == DEFAULT_TENANT:
+        raise Conflict(
+            f"The tenant {DEFAULT_TENANT} cannot be deleted: what is uploaded without keys, or restored, belongs to it."
+        )
+    if await uncontended(lambda: _begin(resources, tenant, actor)):
+        log.info("tenant deleted", extra={"tenant": tenant, "actor": actor})
+    return await receipt_of(resources, tenant)
+
+
+async def receipt_of(resources: Resources, tenant: str) -> Receipt:
+    """What was removed so far of a deleted tenant; raises NotFound, DatabaseUnavailable."""
+    async with resources.db.session() as cur:
+        receipt = await tenant_deletions.find(cur, tenant)
+    if receipt is None:
+        raise NotFound("There is no such tenant.")
+    return receipt
+
+
+async def _begin(resources: Resources, tenant: str, actor: str) -> bool:
+    async with resources.db.transaction() as cur:
+        if not await tenants.lock(cur, tenant):
+            return False
+        await tenants.mark_deleted(cur, tenant)
+        await tenant_deletions.begin(cur, tenant, actor=actor, api_keys=await api_keys.delete_all(cur, tenant))
+        await audit_log.record(cur, Action.TENANT_DELETED, actor=actor, tenant=tenant, subject=tenant)
+        return True
+
+
+async def go_on(resources: Resources, tenant: str, *, limit: int) -> Receipt:
+    """Remove some of the documents of a deleted tenant, at most this many. Returns the receipt, which is finished once
+    nothing is left. Raises NotFound, DatabaseUnavailable.
+    """
+    async with resources.maintenance_db.session() as cur:
+        some = await documents.some_of_tenant(cur, tenant, limit=limit)
+    for document_id in some:
+        await deletion.remove(resources, document_id, deleted_tenant=tenant)
+    if len(some) < limit:
+        await _finish(resources, tenant, limit=limit)
+    return await receipt_of(resources, tenant)
+
+
+async def _finish(resources: Resources, tenant: str, *, limit: int) -> None:
+    """Finish the receipt, unless files or cached jobs are left; then try to remove those."""
+    async with resources.maintenance_db.session() as cur:
+        left = await deletions.uncleared(cur, tenant=tenant, limit=limit)
+        if not left and await tenant_deletions.finish(cur, tenant):
+            log.info("nothing is left of a deleted tenant", extra={"tenant": tenant})
+    for each in left:
+        await deletion.clear_now(resources, each)

@@ -1,0 +1,181 @@
+"""Marshmallow schemas for keys, tenants and the audit log: of requests first, then of responses."""
+
+import re
+from uuid import UUID
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from docserver.database.tables.audit_log import Action
+from docserver.model import Scope, parse_id
+from docserver.tenants.administration import GRACE_S, MAX_KEY_NAME, MAX_KEY_S
+from docserver.web.request_schemas import MAX_TEXT, Parsed, Strict
+from docserver.web.response_schemas import COUNT
+
+_NUMBER = re.compile("[0-9]{1,18}", re.ASCII)
+
+_KEY_EXPIRES = "Seconds for which the new key is valid. Without it, the key does not expire."
+
+TENANT_NAME = r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
+"""The form of a tenant's name, for the OpenAPI document. `tenants.administration` checks it."""
+
+MOST_LISTED = 1000
+"""Most keys, tenants or entries of the audit log in one response. They are small."""
+
+
+def parse_id_cursor(text: str) -> UUID:
+    """The id of the last item of the previous response."""
+    value = parse_id(text)
+    if value is None:
+        raise ValidationError("Not a cursor of this service.")
+    return value
+
+
+def parse_number_cursor(text: str) -> int:
+    """The number of the last item of the previous response."""
+    if not _NUMBER.fullmatch(text):
+        raise ValidationError("Not a cursor of this service.")
+    return int(text)
+
+
+class NewKey(Strict):
+    """A key to be made."""
+
+    tenant = fields.String(
+        required=True,
+        metadata={"pattern": TENANT_NAME, "description": "Whose key it is; made if there is none of this name."},
+    )
+    name = fields.String(
+        load_default="", validate=validate.Length(max=MAX_KEY_NAME), metadata={"description": "What it is for."}
+    )
+    scopes = fields.List(
+        fields.Enum(Scope, by_value=fields.String),
+        load_default=lambda: [Scope.READ, Scope.WRITE],
+        validate=validate.Length(min=1, max=len(Scope)),
+        metadata={"description": "What it may do. Default: read and write."},
+    )
+    expires_in = fields.Integer(validate=validate.Range(min=1, max=MAX_KEY_S), metadata={"description": _KEY_EXPIRES})
+
+
+class Rotation(Strict):
+    """How a key is replaced."""
+
+    grace = fields.Integer(
+        load_default=GRACE_S,
+        validate=validate.Range(min=0, max=MAX_KEY_S),
+        metadata={"description": "Seconds for which the old key stays valid."},
+    )
+    expires_in = fields.Integer(validate=validate.Range(min=1, max=MAX_KEY_S), metadata={"description": _KEY_EXPIRES})
+
+
+class TenantChange(Strict):
+    """What can be set of a tenant."""
+
+
+class _Part(Strict):
+    limit = fields.Integer(load_default=100, validate=validate.Range(min=1, max=MOST_LISTED))
+
+
+class TenantsQuery(_Part):
+    cursor = fields.String(
+        validate=validate.Length(max=MAX_TEXT), metadata={"description": "`next_cursor` of the previous response."}
+    )
+
+
+class KeysQuery(_Part):
+    tenant = fields.String(validate=validate.Length(max=MAX_TEXT), metadata={"description": "Only this tenant's."})
+    cursor = Parsed(parse_id_cursor, description="`next_cursor` of the previous response.", format="uuid")
+
+
+class AuditQuery(_Part):
+    tenant = fields.String(
+        validate=validate.Length(max=MAX_TEXT), metadata={"description": "Only what concerns this tenant."}
+    )
+    cursor = Parsed(
+        parse_number_cursor, description="`next_cursor` of the previous response.", pattern=f"^{_NUMBER.pattern}$"
+    )
+
+
+class Key(Schema):
+    """An API key, without its secret."""
+
+    key_id = fields.UUID(required=True)
+    tenant = fields.String(required=True)
+    name = fields.String(required=True)
+    prefix = fields.String(required=True, metadata={"description": "The first characters of the secret."})
+    scopes = fields.List(fields.String(metadata={"enum": list(Scope)}), required=True)
+    created_at = fields.DateTime(required=True)
+    expires_at = fields.DateTime(required=True, allow_none=True)
+    revoked_at = fields.DateTime(required=True, allow_none=True)
+
+
+class KeyWithSecret(Key):
+    """A new API key."""
+
+    secret = fields.String(required=True, metadata={"description": "The key itself. It cannot be shown again."})
+
+
+class KeyList(Schema):
+    """A part of the list of keys."""
+
+    items = fields.List(fields.Nested(Key), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class Tenant(Schema):
+    """A tenant, perhaps deleted."""
+
+    name = fields.String(required=True)
+    created_at = fields.DateTime(required=True)
+    deleted_at = fields.DateTime(required=True, allow_none=True)
+
+
+class Removed(Schema):
+    """What a deletion has removed so far."""
+
+    documents = fields.Integer(required=True, metadata=COUNT)
+    jobs = fields.Integer(required=True, metadata=COUNT)
+    pages = fields.Integer(required=True, metadata={**COUNT, "description": "Pages that were read."})
+    bytes = fields.Integer(required=True, metadata={**COUNT, "description": "The sizes of the original files."})
+    keys = fields.Integer(required=True, metadata=COUNT)
+
+
+class Deletion(Schema):
+    """The receipt of a deleted tenant."""
+
+    actor = fields.String(required=True, metadata={"description": "Who deleted it."})
+    started_at = fields.DateTime(required=True)
+    finished_at = fields.DateTime(
+        required=True, allow_none=True, metadata={"description": "null while something is left."}
+    )
+    removed = fields.Nested(Removed, required=True)
+
+
+class TenantWithDeletion(Tenant):
+    """A tenant, and the receipt of its deletion."""
+
+    deletion = fields.Nested(Deletion, required=True, allow_none=True)
+
+
+class TenantList(Schema):
+    """A part of the list of tenants."""
+
+    items = fields.List(fields.Nested(Tenant), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class AuditEntry(Schema):
+    """What somebody did."""
+
+    at = fields.DateTime(required=True)
+    actor = fields.String(required=True, metadata={"description": "`key:` and an id, an address, or `command line`."})
+    action = fields.String(required=True, metadata={"enum": list(Action)})
+    tenant = fields.String(required=True, metadata={"description": "Whose key or document it is."})
+    subject = fields.String(required=True, metadata={"description": "The id of the key or document, or the tenant."})
+    details = fields.Dict(required=True)
+
+
+class AuditLog(Schema):
+    """A part of the audit log."""
+
+    items = fields.List(fields.Nested(AuditEntry), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
