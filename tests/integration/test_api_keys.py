@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -186,41 +185,6 @@ async def test_the_list_shows_what_the_tenant_has(client: Client, resources: Res
 
     assert [item["document_id"] for item in lists[0]["items"]] == [made["document_id"]]
     assert (lists[1]["items"], lists[1]["total"]) == ([], 0)
-
-
-async def test_another_tenants_id_is_answered_as_one_that_nobody_has(client: Client, resources: Resources) -> None:
-    acme, other = await make_key(resources, "acme"), await make_key(resources, "other")
-    client.session.headers["Authorization"] = f"Bearer {acme.text}"
-    made = await upload(client)
-    await upload(client, b"%PDF-1.4 another", "other.pdf")
-
-    async def refusals(job_id: str, document_id: str) -> list[Any]:
-        answers = []
-        for method, path in (
-            ("GET", f"/v1/jobs/{job_id}"),
-            ("GET", f"/v1/jobs/{job_id}?wait=1"),
-            ("GET", f"/v1/jobs/{job_id}/result"),
-            ("GET", f"/v1/jobs/{job_id}/pages/1"),
-            ("POST", f"/v1/jobs/{job_id}/cancel"),
-            ("POST", f"/v1/jobs/{job_id}/retry"),
-            ("GET", f"/v1/documents/{document_id}"),
-            ("GET", f"/v1/documents/{document_id}/file"),
-            ("DELETE", f"/v1/documents/{document_id}"),
-        ):
-            headers = {"Authorization": f"Bearer {other.text}", "X-Request-ID": "same"}
-            async with client.request(method, path, headers=headers) as response:
-                text = (await response.text()).replace(job_id, "ID").replace(document_id, "ID")
-                names = {name: value for name, value in response.headers.items() if name != "Date"}
-                answers.append((response.status, text, sorted(names.items())))
-        return answers
-
-    foreign = await refusals(made["job_id"], made["document_id"])
-    unknown = await refusals(str(uuid4()), str(uuid4()))
-
-    assert foreign == unknown
-    assert {status for status, _, _ in foreign} == {404}
-    async with client.get(f"/v1/documents/{made['document_id']}") as response:
-        assert response.status == 200
 
 
 async def test_a_deleted_document_is_gone_for_its_tenant_and_unknown_to_others(
