@@ -1,6 +1,8 @@
 """Deletes documents: rows, file, cached jobs, announcements. If a part fails, maintenance tries it again."""
 
+import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -28,11 +30,10 @@ async def delete(resources: Resources, document_id: UUID, *, tenant: str, actor:
     await clear_now(resources, deletion)
 
 
-async def remove(resources: Resources, document_id: UUID, *, deleted_tenant: str) -> None:
-    """Delete a document of a deleted tenant, and count it in the receipt; raises DatabaseUnavailable."""
-    deletion = await uncontended(lambda: _remove_rows(resources, document_id, deleted_tenant))
-    if deletion:
-        await clear_now(resources, deletion)
+async def remove(resources: Resources, document_ids: Sequence[UUID], *, deleted_tenant: str) -> None:
+    """Delete documents of a deleted tenant, and count them in the receipt; raises DatabaseUnavailable."""
+    removed = await uncontended(lambda: _remove_rows(resources, document_ids, deleted_tenant))
+    await asyncio.gather(*(clear_now(resources, deletion) for deletion in removed))
 
 
 async def expire(resources: Resources, document_id: UUID) -> None:
@@ -99,13 +100,15 @@ async def _delete_rows(resources: Resources, document_id: UUID, tenant: str, act
         return await _delete_locked(cur, document_id, tenant)
 
 
-async def _remove_rows(resources: Resources, document_id: UUID, tenant: str) -> Deletion | None:
+async def _remove_rows(resources: Resources, document_ids: Sequence[UUID], tenant: str) -> list[Deletion]:
+    removed = []
     async with resources.db.transaction() as cur:
-        # Another process may have removed it.
-        if not await documents.lock(cur, document_id):
-            return None
-        await tenant_deletions.count_document(cur, tenant, document_id)
-        return await _delete_locked(cur, document_id, tenant)
+        for document_id in document_ids:
+            # Another process may have removed it.
+            if await documents.lock(cur, document_id):
+                await tenant_deletions.count_document(cur, tenant, document_id)
+                removed.append(await _delete_locked(cur, document_id, tenant))
+    return removed
 
 
 async def _delete_locked(cur: Cursor, document_id: UUID, tenant: str) -> Deletion:

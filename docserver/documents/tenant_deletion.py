@@ -1,4 +1,4 @@
-"""Deletes tenants: their keys at once, then their documents one by one, whatever process dies on the way.
+"""Deletes tenants: their keys at once, then their documents in steps, whatever process dies on the way.
 
 The receipt says what was removed so far. Each document is counted in the transaction that removes it.
 """
@@ -13,6 +13,9 @@ from docserver.errors import Conflict, NotFound
 from docserver.jobs.transitions import uncontended
 from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
+
+REMOVED_TOGETHER = 20
+"""Documents that one transaction removes: few enough that it ends soon, though each may have thousands of pages."""
 
 log = logging.getLogger("docserver.tenants")
 
@@ -56,8 +59,8 @@ async def go_on(resources: Resources, tenant: str, *, limit: int) -> Receipt:
     """
     async with resources.maintenance_db.session() as cur:
         some = await documents.some_of_tenant(cur, tenant, limit=limit)
-    for document_id in some:
-        await deletion.remove(resources, document_id, deleted_tenant=tenant)
+    for first in range(0, len(some), REMOVED_TOGETHER):
+        await deletion.remove(resources, some[first : first + REMOVED_TOGETHER], deleted_tenant=tenant)
     if len(some) < limit:
         await _finish(resources, tenant, limit=limit)
     return await receipt_of(resources, tenant)

@@ -173,6 +173,7 @@ async def test_a_deletion_that_dies_between_any_two_steps_goes_on_and_counts_eac
     for number in range(4):
         await upload_as(client, acme, number)
     await tenant_deletion.begin(resources, "acme", actor="a test")
+    monkeypatch.setattr(tenant_deletion, "REMOVED_TOGETHER", 1)
     clear, calls = deletion.clear, 0
 
     async def dies(*given: Any) -> None:
@@ -218,7 +219,7 @@ async def test_two_processes_remove_the_same_documents_and_each_is_counted_once(
     await tenant_deletion.begin(resources, "acme", actor="a test")
 
     for _ in range(2):
-        await deletion.remove(resources, document_id, deleted_tenant="acme")
+        await deletion.remove(resources, [document_id], deleted_tenant="acme")
 
     assert (await tenant_deletion.receipt_of(resources, "acme")).documents == 1
     async with resources.db.session() as cur:
