@@ -53,6 +53,10 @@ def main() -> None:
     options = make_parser().parse_args()
     # aiomysql looks up the current user's name when it is imported, and a container's user may have no name.
     os.environ.setdefault("LOGNAME", "docserver")
+    if options.command == "doctor":
+        from docserver.doctor.examination import examine
+
+        examine(embedded=options.embedded)
     try:
         settings = _settings(options)
     except SettingsError as error:

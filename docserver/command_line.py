@@ -37,6 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
         "adopt",
         "from now on, use this data directory with this database, although they did not belong together",
     )
+    _add(commands, "doctor", "check settings, servers, programs and disk, and say what to do")
     _add_quarantine(commands)
     _add_keys(commands)
     _add_tenants(commands)

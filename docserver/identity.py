@@ -47,6 +47,14 @@ class _Sides:
         command = "docserver adopt --embedded" if self.embedded else "docserver adopt"
         return IdentityError(f"{found}: {remedy}; or, {goal}, run `{command}`")
 
+    def mismatch(self) -> IdentityError:
+        return self.refusal(
+            f"the data directory {self.data_dir} and the database do not belong together",
+            remedy="correct DOCSERVER_DATA_DIR or DOCSERVER_MYSQL_URL, mount what is missing, or restore both from "
+            "backups of the same service",
+            goal="to use this directory with this database from now on",
+        )
+
 
 async def identify(settings: Settings) -> None:
     """Make sure that the database and the data directory belong together. The first start joins them.
@@ -72,6 +80,24 @@ async def adopt(settings: Settings) -> None:
         async with sides.db.session() as cur:
             await deployment.replace(cur, identity)
         await asyncio.to_thread(sides.files.replace_database, identity.database)
+    finally:
+        await sides.db.close()
+
+
+async def check(settings: Settings) -> bool:
+    """Check as `identify` does, but change nothing. False if the next start will join the two. The database needs its
+    tables.
+
+    Raises IdentityError with one sentence that says what to do, and DatabaseUnavailable.
+    """
+    sides = _sides(settings)
+    try:
+        directory, database, identity, sample = await _both(sides)
+        if identity is None:
+            await _require_match(sides, sample, is_first_start=database is None)
+        elif (identity.directory, identity.database) != (directory, database or identity.database):
+            raise sides.mismatch()
+        return identity is not None
     finally:
         await sides.db.close()
 
@@ -113,11 +139,20 @@ def _stored(files: IdentityFiles) -> tuple[UUID | None, UUID | None]:
     return files.directory(), files.database()
 
 
-async def _agree(sides: _Sides) -> None:
+async def _both(sides: _Sides) -> tuple[UUID | None, UUID | None, Identity | None, list[UUID]]:
+    """What the directory says of itself and of its database; what the database says; some documents."""
     directory, database = await asyncio.to_thread(_stored, sides.files)
     async with sides.db.session() as cur:
-        identity = await deployment.find(cur)
-        sample = await documents.oldest_and_newest(cur, limit=COMPARED_DOCUMENTS)
+        return (
+            directory,
+            database,
+            await deployment.find(cur),
+            list(await documents.oldest_and_newest(cur, limit=COMPARED_DOCUMENTS)),
+        )
+
+
+async def _agree(sides: _Sides) -> None:
+    directory, database, identity, sample = await _both(sides)
     if identity is None:
         await _require_match(sides, sample, is_first_start=database is None)
         directory = await asyncio.to_thread(sides.files.claim_directory)
@@ -128,12 +163,7 @@ async def _agree(sides: _Sides) -> None:
         # Another process, which starts for the first time too, may have made both meanwhile.
         directory = await asyncio.to_thread(sides.files.directory)
     if identity is None or identity.directory != directory or not await _is_theirs(sides, identity):
-        raise sides.refusal(
-            f"the data directory {sides.data_dir} and the database do not belong together",
-            remedy="correct DOCSERVER_DATA_DIR or DOCSERVER_MYSQL_URL, mount what is missing, or restore both from "
-            "backups of the same service",
-            goal="to use this directory with this database from now on",
-        )
+        raise sides.mismatch()
 
 
 async def _is_theirs(sides: _Sides, identity: Identity) -> bool:

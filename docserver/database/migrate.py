@@ -80,7 +80,7 @@ async def migrate(settings: Settings) -> list[int]:
         except FAULTS as error:
             pause_s = next(pauses_s)
             if not _passes(error) or time.monotonic() + pause_s > until:
-                raise MigrationError(f"the database cannot be migrated: {_reason(error)}") from error
+                raise MigrationError(f"the database cannot be migrated: {reason(error)}") from error
             log.info("waiting for the database", extra={"fault": type(error).__name__, "number": _number(error)})
         await asyncio.sleep(pause_s)
 
@@ -109,12 +109,7 @@ async def _apply_missing(cursor: Any) -> list[int]:
         ) ENGINE = InnoDB
         """
     )
-    await cursor.execute("SELECT number FROM migrations WHERE finished_at IS NOT NULL")
-    done = {row["number"] for row in await cursor.fetchall()}
-    known = migrations()
-    if newer := done - {migration.number for migration in known}:
-        raise MigrationError(f"the database has a newer version: migration {max(newer)}; upgrade docserver")
-    missing = [migration for migration in known if migration.number not in done]
+    missing = await find_missing(cursor)
     for migration in missing:
         log.info("migrating", extra={"number": migration.number, "migration": migration.name})
         await cursor.execute(
@@ -127,6 +122,16 @@ async def _apply_missing(cursor: Any) -> list[int]:
             "UPDATE migrations SET finished_at = UTC_TIMESTAMP(6) WHERE number = %s", (migration.number,)
         )
     return [migration.number for migration in missing]
+
+
+async def find_missing(cursor: Any) -> list[Migration]:
+    """The migrations that the database lacks, in order. Raises MigrationError if it has newer ones."""
+    await cursor.execute("SELECT number FROM migrations WHERE finished_at IS NOT NULL")
+    done = {row["number"] for row in await cursor.fetchall()}
+    known = migrations()
+    if newer := done - {migration.number for migration in known}:
+        raise MigrationError(f"the database has a newer version: migration {max(newer)}; upgrade docserver")
+    return [migration for migration in known if migration.number not in done]
 
 
 async def _create_database(address: Address, *, until: float) -> None:
@@ -148,7 +153,7 @@ async def _connect(address: Address, *, database: str | None, script: bool = Fal
             return await connect(address, timeout_s=STATEMENT_S, database=database, script=script)
     except ANSWERS as error:
         if _number(error) in REFUSED:
-            raise MigrationError(f"the database cannot be used: {_reason(error)}") from error
+            raise MigrationError(f"the database cannot be used: {reason(error)}") from error
         raise ConnectionError(*error.args) from error
 
 
@@ -157,7 +162,7 @@ def _passes(error: BaseException) -> bool:
     return not isinstance(error, OperationalError | InternalError) or _number(error) in PASSING
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """The server's error number or the type of error. The error's text is left out: it may contain addresses or SQL."""
     number = _number(error)
     if number in REFUSED:

@@ -110,6 +110,11 @@ async def describe(choice: str) -> Engine:
     return Engine("tesseract", version, MappingProxyType(models), binding, tessdata)
 
 
+async def poppler_version() -> str:
+    """The version of `pdftoppm`, as in 25.03.0. Raises EngineMissing if it does not run."""
+    return (await _output_of("pdftoppm", "-v")).partition("\n")[0].removeprefix("pdftoppm version").strip()
+
+
 async def _output_of(*command: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -121,13 +126,14 @@ async def _output_of(*command: str) -> str:
         async with asyncio.timeout(TIMEOUT_S):
             output, _ = await process.communicate()
     except TimeoutError as error:
-        raise EngineMissing(f"tesseract did not answer within {TIMEOUT_S:g} seconds") from error
+        raise EngineMissing(f"{Path(command[0]).name} did not answer within {TIMEOUT_S:g} seconds") from error
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise EngineMissing(f"tesseract ended with {process.returncode}; reinstall: tesseract-ocr")
+        package = PACKAGES.get(command[0], PACKAGES["tesseract"])
+        raise EngineMissing(f"{Path(command[0]).name} ended with {process.returncode}; reinstall: {package}")
     return output.decode(errors="replace")
 
 

@@ -169,16 +169,20 @@ class Connections:
 
 def _limit(wanted: int) -> int:
     """The wanted number of connections, or fewer if the limit on open files is too low and cannot be raised enough."""
-    # Besides its connection, a client may use a second descriptor: for the file that it uploads or downloads.
-    others = RESERVE + OTHER_DESCRIPTORS
-    needed = 2 * wanted + others
+    needed = needed_descriptors(wanted)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted
     if soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    affordable = max(1, (soft - others) // 2)
+    affordable = max(1, (soft - needed_descriptors(0)) // 2)
     if affordable < wanted:
         log.warning("fewer connections than set", extra={"wanted": wanted, "allowed": affordable, "files": soft})
     return min(wanted, affordable)
+
+
+def needed_descriptors(connections: int) -> int:
+    """The number of open files that this many connections of clients need, with all else that the process opens."""
+    # Besides its connection, a client may use a second descriptor: for the file that it uploads or downloads.
+    return 2 * connections + RESERVE + OTHER_DESCRIPTORS

@@ -20,7 +20,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def delegated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory in the place of a cgroup that this service may use."""
     monkeypatch.setattr(cgroup, "own_cgroup", lambda: tmp_path)
-    monkeypatch.setattr(cgroup, "_delegated", lambda own: own)
+    monkeypatch.setattr(cgroup, "delegated", lambda own: own)
     return tmp_path
 
 

@@ -135,7 +135,7 @@ def service_cgroups() -> Iterator[Cgroups | None]:
     None if no cgroup is delegated to this service. Also removes the cgroups of services that have ended.
     """
     own = own_cgroup()
-    parent = own and _delegated(own)
+    parent = own and delegated(own)
     if own is None or parent is None:
         yield None
         return
@@ -202,7 +202,7 @@ def own_cgroup() -> Path | None:
     return None
 
 
-def _delegated(own: Path) -> Path | None:
+def delegated(own: Path) -> Path | None:
     """The cgroup below which this service may make others: its own, or with systemd's DelegateSubgroup= the one above.
 
     The root of what this process can see belongs to it if it can write there, as in a container.

@@ -33,7 +33,7 @@ async def probe_sandbox(mode: SandboxMode, *, slots: int, cgroups: Cgroups | Non
     also = f", {cgroups}" if cgroups else ""
     if mode is SandboxMode.OFF:
         return Sandbox("off", f"switched off by DOCSERVER_SANDBOX{also}")
-    confinement = await _confinement_of_a_process()
+    confinement = await confinement_of_a_process()
     detail = f"{confinement}{also}"
     if confinement.complete:
         log.info("OCR processes are confined", extra={"by": detail})
@@ -47,7 +47,7 @@ async def probe_sandbox(mode: SandboxMode, *, slots: int, cgroups: Cgroups | Non
     return Sandbox("unavailable", detail)
 
 
-async def _confinement_of_a_process() -> Confinement:
+async def confinement_of_a_process() -> Confinement:
     """Start a process that confines itself, and return what the kernel enforces on it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -1,0 +1,137 @@
+"""Checks MySQL or MariaDB: reachable, version, rights, clock, tables, and whether it is the data directory's."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from docserver.database.address import Address
+from docserver.database.connection import Cursor, connect
+from docserver.database.migrate import ANSWERS, REFUSED, MigrationError, find_missing, migrations, reason
+from docserver.database.tables import server
+from docserver.doctor.findings import Finding, ok, problem, warning
+from docserver.errors import DatabaseUnavailable
+from docserver.identity import check as check_identity
+from docserver.settings import Settings
+from docserver.storage.identity import IdentityError
+
+OLDEST = {"MariaDB": (10, 11), "MySQL": (8, 4)}
+"""The oldest release of each server that docserver is tested with."""
+
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "INDEX", "REFERENCES")
+"""The first four are for all work, the others for migrations."""
+
+CLOCK_S = 5.0
+"""A larger difference between this machine's clock and the database's is reported. Clocks that are synchronised differ
+by milliseconds."""
+
+PACKET_BYTES = 16_000_000
+"""The least limit on the size of a statement: a page of very dense text takes a few megabytes. MariaDB's default is
+16 MiB, MySQL's 64."""
+
+SUBJECT = "database"
+
+
+async def check_database(settings: Settings) -> AsyncIterator[Finding]:
+    """Everything about the database."""
+    address = Address.parse(settings.mysql_url)
+    place = address.unix_socket or f"{address.host}:{address.port}"
+    try:
+        async with asyncio.timeout(settings.mysql_timeout_s):
+            connection = await connect(address, timeout_s=settings.mysql_timeout_s, database=None)
+    except ANSWERS as error:
+        is_refused = bool(error.args) and error.args[0] in REFUSED
+        remedy = "correct the user and the password in" if is_refused else "start it, or correct"
+        yield problem(SUBJECT, f"cannot be used at {place}: {reason(error)}", f"{remedy} DOCSERVER_MYSQL_URL")
+        return
+    try:
+        cur = Cursor(connection, settings.mysql_timeout_s)
+        described = await server.describe(cur)
+        yield _version(described)
+        if described.is_read_only:
+            yield problem(SUBJECT, "it is read-only", "name the primary server in DOCSERVER_MYSQL_URL")
+        if described.max_packet_bytes < PACKET_BYTES:
+            detail = f"max_allowed_packet is {described.max_packet_bytes} bytes"
+            yield warning(SUBJECT, detail, "set max_allowed_packet to 64M, or dense pages may not be saved")
+        yield _clock(described)
+        yield await _rights(cur, described, address)
+        if not await server.exists(cur, address.database):
+            detail = f"there is no database {address.database}"
+            yield warning("tables", detail, "start docserver, or run `docserver migrate`, which makes it")
+            return
+        await connection.select_db(address.database)
+        is_complete = True
+        async for finding in _tables(connection, cur, address.database):
+            is_complete = False
+            yield finding
+        if is_complete:
+            yield ok("tables", f"all {len(migrations())} migrations are applied")
+            yield await _identity(settings)
+    except (*ANSWERS, DatabaseUnavailable) as error:
+        yield problem(SUBJECT, f"it stopped answering: {reason(error)}", "look into its log")
+    finally:
+        connection.close()
+
+
+def _version(described: server.Server) -> Finding:
+    name = "MariaDB" if "mariadb" in described.version.lower() else "MySQL"
+    number = re.match(r"\d+(\.\d+)*", described.version)
+    version = tuple(map(int, number[0].split("."))) if number else ()
+    detail = f"{name} {number[0] if number else described.version}"
+    if version < OLDEST[name]:
+        oldest = ".".join(map(str, OLDEST[name]))
+        return warning(SUBJECT, detail, f"upgrade it: docserver is tested with {name} {oldest} and later")
+    return ok(SUBJECT, detail)
+
+
+def _clock(described: server.Server) -> Finding:
+    difference_s = abs((described.now - datetime.now(UTC)).total_seconds())
+    if difference_s < CLOCK_S:
+        return ok("clock", "agrees with the database's")
+    return warning(
+        "clock",
+        f"{difference_s:.0f} s away from the database's",
+        "synchronise both by NTP: times of jobs are the database's, those of logs this machine's",
+    )
+
+
+async def _rights(cur: Cursor, described: server.Server, address: Address) -> Finding:
+    if described.has_role:
+        return ok("rights", "by a role, which is not looked into")
+    missing = await server.missing_rights(cur, address.database, RIGHTS)
+    if not missing:
+        return ok("rights", "all that work and migrations need")
+    grant = f"GRANT ALL ON {address.database}.* TO the user of DOCSERVER_MYSQL_URL"
+    return problem("rights", f"the user lacks {', '.join(missing)}", grant)
+
+
+async def _tables(connection: Any, cur: Cursor, database: str) -> AsyncIterator[Finding]:
+    """What is wrong with the tables. Nothing if all is well."""
+    remedy = "run `docserver migrate`; every start does this too"
+    try:
+        async with connection.cursor() as cursor:
+            missing = await find_missing(cursor)
+    except MigrationError as error:
+        detail, _, remedy = str(error).partition("; ")
+        yield problem("tables", detail, remedy)
+        return
+    except ANSWERS as error:
+        yield warning("tables", f"no migration is applied ({reason(error)})", remedy)
+        return
+    if missing:
+        yield warning("tables", f"migrations {', '.join(str(each.number) for each in missing)} are missing", remedy)
+    if columns := await server.columns_of_other_encodings(cur, database):
+        yield problem("tables", f"{', '.join(columns)} do not store UTF-8", "restore the database from a backup")
+
+
+async def _identity(settings: Settings) -> Finding:
+    subject = "identity"
+    try:
+        joined = await check_identity(settings)
+    except IdentityError as error:
+        detail, _, remedy = str(error).partition(": ")
+        return problem(subject, detail, remedy)
+    if joined:
+        return ok(subject, "data directory and database belong together")
+    return ok(subject, "data directory and database are joined by the next start")

@@ -1,0 +1,107 @@
+"""Runs all checks at once, each within a bound, and prints what they find, a line each."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from itertools import chain
+from typing import NoReturn
+
+from docserver.doctor.database import check_database
+from docserver.doctor.findings import Finding, Status, ok, problem, warning
+from docserver.doctor.machine import check_disk, check_limits, check_service
+from docserver.doctor.reading import check_engine, check_sandbox
+from docserver.doctor.redis import check_redis
+from docserver.embedded import EmbeddedError, running
+from docserver.embedded.programs import find as find_programs
+from docserver.settings import Settings, SettingsError, load, unknown, variable
+
+CHECK_S = 30.0
+"""Longest time for one check. All together take one or two seconds where everything answers."""
+
+Check = Callable[[Settings], AsyncIterator[Finding]]
+
+MACHINE: dict[str, Check] = {
+    "engine": check_engine,
+    "sandbox": check_sandbox,
+    "disk": check_disk,
+    "service": check_service,
+    "limits": check_limits,
+}
+SERVERS: dict[str, Check] = {"database": check_database, "redis": check_redis}
+
+
+def examine(*, embedded: bool) -> NoReturn:
+    """Print all findings and exit: with 1 if there is a problem, else with 0. Changes nothing."""
+    # What goes wrong is in the findings.
+    logging.disable()
+    try:
+        settings = load()
+    except SettingsError as error:
+        _end([problem("settings", str(error), "correct it")])
+    asyncio.run(_examine(replace(settings, embedded=settings.embedded or embedded)))
+    raise AssertionError
+
+
+async def _examine(settings: Settings) -> None:
+    findings = [_settings()]
+    checks = dict(MACHINE)
+    try:
+        async with asyncio.timeout(CHECK_S):
+            settings, of_servers = await asyncio.to_thread(_with_private_servers, settings)
+    except TimeoutError:
+        of_servers = [problem("disk", "the data directory does not answer", "look at the disk, or its network")]
+    findings += of_servers
+    if settings.mysql_url and settings.redis_url:
+        checks |= SERVERS
+    results = await asyncio.gather(*(_bounded(name, check(settings)) for name, check in checks.items()))
+    _end([*findings, *chain.from_iterable(results)])
+
+
+def _settings() -> Finding:
+    if ignored := unknown():
+        return warning("settings", f"{', '.join(ignored)} set nothing", "correct the names, or remove them")
+    return ok("settings", "all are valid")
+
+
+def _with_private_servers(settings: Settings) -> tuple[Settings, list[Finding]]:
+    """The settings with the URLs of the servers, if they run. Blocks."""
+    if not (settings.embedded or (not settings.mysql_url and (settings.data_dir / "mysql").is_dir())):
+        missing = [variable(name) for name in ("mysql_url", "redis_url") if not getattr(settings, name)]
+        if not missing:
+            return settings, []
+        return settings, [problem("servers", f"{' and '.join(missing)} not set", "set them, or use --embedded")]
+    try:
+        find_programs()
+    except EmbeddedError as error:
+        detail, _, remedy = str(error).partition(": ")
+        return settings, [problem("servers", detail, remedy)]
+    endpoints = running(settings.data_dir)
+    if endpoints is None:
+        remedy = "start docserver, and run this again while it runs"
+        return settings, [warning("servers", "the private servers do not run, so they are not checked", remedy)]
+    with_urls = replace(settings, embedded=True, mysql_url=endpoints.mysql_url, redis_url=endpoints.redis_url)
+    return with_urls, [ok("servers", "the private servers run")]
+
+
+async def _bounded(name: str, found: AsyncIterator[Finding]) -> list[Finding]:
+    """What a check has found before it ended, or its time was over."""
+    findings: list[Finding] = []
+    try:
+        async with asyncio.timeout(CHECK_S):
+            async for finding in found:
+                findings.append(finding)  # noqa: PERF401 - those before a fault count
+    except TimeoutError:
+        findings.append(problem(name, f"no answer within {CHECK_S:g} s", "find out why it hangs"))
+    except Exception as error:  # noqa: BLE001 - one check that fails must not hide what the others find
+        findings.append(problem(name, f"the check failed ({type(error).__name__})", "report this as a bug"))
+    return findings
+
+
+def _end(findings: list[Finding]) -> NoReturn:
+    sys.stdout.writelines(f"{finding}\n" for finding in findings)
+    sys.stdout.flush()
+    # Not sys.exit: a thread that waits for a disk that hangs would keep the process.
+    os._exit(any(finding.status is Status.PROBLEM for finding in findings))

@@ -1,0 +1,151 @@
+"""Checks this machine: the data directory and its disk, the port, open files, and who may use the service."""
+
+import asyncio
+import errno
+import os
+import resource
+import socket
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from ipaddress import ip_address
+from itertools import pairwise
+from pathlib import Path
+from uuid import uuid4
+
+import aiohttp
+
+from docserver.doctor.findings import Finding, ok, problem, warning
+from docserver.errors import ServiceError
+from docserver.room import UPLOADS, Room
+from docserver.setting_types import Auth
+from docserver.settings import Settings
+from docserver.storage.local import LocalStorage
+from docserver.web.connection_limits import needed_descriptors
+
+ASK_S = 5.0
+"""Longest wait for the answer of a running service. Its own checks of its parts take two seconds at most."""
+
+MOVED_BETWEEN = ("incoming", "originals", "quarantine")
+"""Files are renamed from one of these directories to another, so they have to be on one file system."""
+
+
+async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
+    """The data directory: writable, with room, on one file system that keeps what is synced."""
+    data_dir = settings.data_dir
+    if not await asyncio.to_thread((data_dir / "incoming").is_dir):
+        yield await asyncio.to_thread(_unused, data_dir)
+        return
+    room = Room((data_dir,), min_free_mb=settings.min_free_mb, share=UPLOADS, stops="uploads")
+    try:
+        await LocalStorage(data_dir, room).check()
+        yield ok("disk", f"{await asyncio.to_thread(_free, data_dir)} free, and {data_dir} can be written")
+    except ServiceError:
+        free = await asyncio.to_thread(_free, data_dir)
+        yield problem("disk", f"only {free} free: uploads are refused", "free room, or delete documents")
+    except OSError as error:
+        remedy = "run this as the service's user, or correct DOCSERVER_DATA_DIR"
+        yield problem("disk", f"{data_dir} cannot be written ({error.strerror})", remedy)
+        return
+    yield await asyncio.to_thread(_moves, data_dir)
+
+
+async def check_service(settings: Settings) -> AsyncIterator[Finding]:
+    """The port: free, or used by docserver itself, which then says how it is."""
+    place = f"{settings.listen_host}:{settings.port}"
+    try:
+        await asyncio.to_thread(_bind, settings.listen_host, settings.port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            yield await _running(settings, place)
+        else:
+            yield problem("port", f"cannot listen on {place} ({error.strerror})", "correct DOCSERVER_HOST or _PORT")
+        return
+    yield ok("port", f"{place} is free; docserver does not run there")
+
+
+async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
+    """The limit on open files, and who may reach the service."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = needed_descriptors(settings.max_connections)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        detail = f"{hard} allowed, {needed} needed for {settings.max_connections} connections"
+        yield warning("open files", detail, "raise it (systemd: LimitNOFILE=), or lower DOCSERVER_MAX_CONNECTIONS")
+    else:
+        yield ok("open files", f"{needed} needed, which the limit allows")
+    if settings.auth is Auth.OFF and not _is_loopback(settings.listen_host):
+        detail = f"whoever reaches {settings.listen_host}:{settings.port} can read and delete everything"
+        yield warning("access", detail, "set DOCSERVER_AUTH=keys, or let only trusted machines reach the port")
+    else:
+        yield ok("access", "by API keys" if settings.auth is Auth.KEYS else "without keys, from this machine alone")
+
+
+def _unused(data_dir: Path) -> Finding:
+    existing = next(path for path in (data_dir, *data_dir.absolute().parents) if path.exists())
+    if os.access(existing, os.W_OK):
+        return ok("disk", f"{data_dir} is not used yet; {_free(existing)} free")
+    return problem("disk", f"{data_dir} cannot be made", f"let the service's user write {existing}")
+
+
+def _free(directory: Path) -> str:
+    disk = os.statvfs(directory)
+    return f"{disk.f_bavail * disk.f_frsize / 1e9:.1f} GB"
+
+
+def _moves(data_dir: Path) -> Finding:
+    """Whether a file that is synced can be moved as an upload is."""
+    probe = data_dir / MOVED_BETWEEN[0] / f"{uuid4()}.probe"
+    places = [probe, *(data_dir / name / probe.name for name in MOVED_BETWEEN[1:])]
+    try:
+        with probe.open("xb") as file:
+            file.write(b"ready")
+            file.flush()
+            os.fsync(file.fileno())
+        for source, target in pairwise(places):
+            source.rename(target)
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            remedy = "mount the data directory as a whole"
+            return problem("file system", f"{', '.join(MOVED_BETWEEN)} are on several file systems", remedy)
+        remedy = "use a file system that supports fsync and rename"
+        return problem("file system", f"a file cannot be synced and moved ({error.strerror})", remedy)
+    finally:
+        for place in places:
+            with suppress(OSError):
+                place.unlink(missing_ok=True)
+    return ok("file system", "files are synced, and moved within one file system")
+
+
+def _bind(host: str, port: int) -> None:
+    """Take the port for a moment; raises OSError if that is impossible."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+
+
+async def _running(settings: Settings, place: str) -> Finding:
+    """How the service that has the port is; a problem if it is another program."""
+    host = "127.0.0.1" if settings.listen_host in ("0.0.0.0", "::") else settings.listen_host  # noqa: S104 - compared only
+    timeout = aiohttp.ClientTimeout(total=ASK_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/readyz") as response,
+        ):
+            body = await response.json()
+            status, parts = body["status"], body["checks"]
+            wrong = sorted(name for name, part in parts.items() if part["status"] not in ("ok", "off", "unused"))
+    except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError, AttributeError):
+        return problem("port", f"another program uses {place}", "stop it, or set another DOCSERVER_PORT")
+    detail = f"docserver runs at {place}, and says that it is {status}"
+    if response.status == 200 and not wrong:
+        return ok("service", detail)
+    named = f"see {', '.join(wrong) or 'its log'}"
+    return warning("service", detail, named) if response.status == 200 else problem("service", detail, named)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

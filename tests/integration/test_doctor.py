@@ -1,0 +1,128 @@
+"""What `docserver doctor` says of servers that are not as they should be."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from docserver.database.address import Address
+from docserver.database.connection import connect
+from docserver.database.tables.server import Server
+from docserver.doctor import database, redis
+from docserver.doctor.findings import Finding, Status
+from docserver.identity import identify
+from docserver.redis.client import Redis
+from docserver.settings import Settings
+
+PASSWORD = "Un3asy-pass"
+
+
+async def all_of(found: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in found]
+
+
+def described(**facts: object) -> Server:
+    usual = Server("8.4.3", datetime.now(UTC), is_read_only=False, max_packet_bytes=1 << 26, has_role=False)
+    return replace(usual, **facts)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def reader(settings: Settings) -> AsyncIterator[Settings]:
+    """Settings with a database user who may only read."""
+    address = Address.parse(settings.mysql_url)
+    connection = await connect(address, timeout_s=10, database=None)
+    async with connection.cursor() as cursor:
+        await cursor.execute("DROP USER IF EXISTS 'doctors_reader'@'%'")
+        await cursor.execute(f"CREATE USER 'doctors_reader'@'%' IDENTIFIED BY '{PASSWORD}'")
+        await cursor.execute(f"GRANT SELECT ON `{address.database}`.* TO 'doctors_reader'@'%'")
+    host = f"{address.host}:{address.port}"
+    socket = f"?unix_socket={quote(address.unix_socket)}" if address.unix_socket else ""
+    yield replace(settings, mysql_url=f"mysql://doctors_reader:{PASSWORD}@{host}/{address.database}{socket}")
+    async with connection.cursor() as cursor:
+        await cursor.execute("DROP USER 'doctors_reader'@'%'")
+    connection.close()
+
+
+async def test_rights_that_are_missing_are_named(reader: Settings) -> None:
+    rights = [finding for finding in await all_of(database.check_database(reader)) if finding.subject == "rights"]
+
+    assert [finding.status for finding in rights] == [Status.PROBLEM]
+    assert "lacks INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES" in rights[0].detail
+
+
+async def test_a_wrong_password_is_told_from_a_server_that_is_away(reader: Settings, tmp_path: Path) -> None:
+    wrong = replace(reader, mysql_url=reader.mysql_url.replace(PASSWORD, "other"))
+    away = replace(reader, mysql_url=f"mysql:///x?unix_socket={quote(str(tmp_path / 'nobody'))}")
+
+    (refused,), (silent,) = [await all_of(database.check_database(each)) for each in (wrong, away)]
+
+    assert (refused.status, silent.status) == (Status.PROBLEM, Status.PROBLEM)
+    assert refused.remedy.startswith("correct the user and the password")
+    assert silent.remedy.startswith("start it")
+
+
+async def test_a_database_that_is_not_there_yet_is_not_a_problem(settings: Settings) -> None:
+    address = Address.parse(settings.mysql_url)
+    absent = replace(settings, mysql_url=settings.mysql_url.replace(f"/{address.database}", "/not_there_yet"))
+
+    (finding,) = [each for each in await all_of(database.check_database(absent)) if each.subject == "tables"]
+
+    assert (finding.status, finding.detail) == (Status.WARNING, "there is no database not_there_yet")
+
+
+async def test_the_data_directory_is_joined_or_will_be(settings: Settings) -> None:
+    before = await all_of(database.check_database(settings))
+    assert not settings.data_dir.exists()
+    await identify(settings)
+    after = await all_of(database.check_database(settings))
+
+    assert "joined by the next start" in before[-1].detail
+    assert "belong together" in after[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ("8.4.3", Status.OK),
+        ("9.5.0", Status.OK),
+        ("11.8.3-MariaDB-1", Status.OK),
+        ("8.0.40", Status.WARNING),
+        ("10.5.29-MariaDB", Status.WARNING),
+    ],
+)
+def test_an_old_database_is_warned_of(version: str, status: Status) -> None:
+    assert database._version(described(version=version)).status is status
+
+
+def test_a_clock_that_is_minutes_away_is_warned_of() -> None:
+    finding = database._clock(described(now=datetime.now(UTC) - timedelta(minutes=3)))
+
+    assert (finding.status, finding.detail) == (Status.WARNING, "180 s away from the database's")
+
+
+@pytest.mark.parametrize(
+    ("limit", "policy", "status"),
+    [
+        ("0", "noeviction", Status.OK),
+        ("256mb", "volatile-lru", Status.OK),
+        ("256mb", "allkeys-lru", Status.WARNING),
+        ("256mb", "noeviction", Status.WARNING),
+    ],
+)
+async def test_what_redis_drops_when_its_memory_is_full_is_checked(
+    limit: str, policy: str, status: Status, settings: Settings
+) -> None:
+    client = Redis(settings.redis_url, timeout_s=5)
+    before = [await client.command("CONFIG", "GET", name) for name in ("maxmemory", "maxmemory-policy")]
+    try:
+        await client.command("CONFIG", "SET", "maxmemory", limit, "maxmemory-policy", policy)
+        findings = await all_of(redis.check_redis(settings))
+    finally:
+        for name, value in (reply if isinstance(reply, list) else next(iter(reply.items())) for reply in before):
+            await client.command("CONFIG", "SET", name, value)
+        await client.close()
+
+    assert [finding.status for finding in findings] == [Status.OK, status, Status.OK]

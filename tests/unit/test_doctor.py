@@ -1,0 +1,128 @@
+"""What `docserver doctor` says of this machine, and that no check can hang or hide the others."""
+
+import asyncio
+import errno
+import platform
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from docserver.doctor import examination, machine, reading
+from docserver.doctor.findings import Finding, Status, ok
+from docserver.ocr.sandbox.policy import Confinement
+from docserver.room import Room
+from docserver.setting_types import Auth, SandboxMode
+from docserver.settings import Settings
+from docserver.storage.local import LocalStorage
+from tests.support.waiting import FOREVER_S
+
+
+async def all_of(found: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in found]
+
+
+@pytest.mark.parametrize(
+    ("mode", "status"), [(SandboxMode.PREFER, Status.WARNING), (SandboxMode.REQUIRE, Status.PROBLEM)]
+)
+def test_what_the_sandbox_lacks_is_named_with_a_reason(mode: SandboxMode, status: Status) -> None:
+    finding = reading._sandbox(Confinement(landlock=0, seccomp=False), mode)
+
+    assert finding.status is status
+    assert "no Landlock, no seccomp: " in finding.detail
+    assert "seccomp filter" in finding.detail
+    assert "Landlock" in finding.detail.partition(": ")[2]
+
+
+def test_a_kernel_before_landlock_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "release", lambda: "5.10.0-33-amd64")
+
+    assert reading._why_no_landlock() == "Linux 5.10.0-33-amd64 is older than 5.13, the first with Landlock"
+
+
+def test_a_kernel_that_was_started_without_landlock_is_told_how_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "lsm").write_text("lockdown,capability,apparmor")
+    monkeypatch.setattr(platform, "release", lambda: "6.12.1")
+    monkeypatch.setattr(reading, "ACTIVE_MODULES", tmp_path / "lsm")
+
+    assert "lsm=lockdown,capability,apparmor,landlock" in reading._why_no_landlock()
+
+
+async def test_a_data_directory_in_use_is_written_to_and_nothing_stays(tmp_path: Path) -> None:
+    await LocalStorage(tmp_path).prepare()
+
+    findings = await all_of(machine.check_disk(Settings(data_dir=tmp_path)))
+
+    assert [(finding.subject, finding.status) for finding in findings] == [
+        ("disk", Status.OK),
+        ("file system", Status.OK),
+    ]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+async def test_parts_of_the_data_directory_on_several_file_systems_are_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await LocalStorage(tmp_path).prepare()
+
+    def other_device(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "rename", other_device)
+
+    _, finding = await all_of(machine.check_disk(Settings(data_dir=tmp_path)))
+
+    assert (finding.status, finding.subject) == (Status.PROBLEM, "file system")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+async def test_too_little_room_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await LocalStorage(tmp_path).prepare()
+    monkeypatch.setattr(Room, "_spare", lambda *_: -1.0)
+
+    finding, _ = await all_of(machine.check_disk(Settings(data_dir=tmp_path)))
+
+    assert (finding.status, finding.subject) == (Status.PROBLEM, "disk")
+    assert "uploads are refused" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("auth", "host", "status"),
+    [
+        (Auth.OFF, "", Status.OK),
+        (Auth.OFF, "::1", Status.OK),
+        (Auth.OFF, "10.1.2.3", Status.WARNING),
+        (Auth.KEYS, "", Status.OK),
+    ],
+)
+async def test_a_service_that_is_open_to_all_is_warned_of(auth: Auth, host: str, status: Status) -> None:
+    findings = await all_of(machine.check_limits(Settings(auth=auth, host=host)))
+
+    assert {finding.status for finding in findings if finding.subject == "access"} == {status}
+
+
+async def test_a_check_that_hangs_ends_with_what_it_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "CHECK_S", 0.05)
+
+    async def hangs() -> AsyncIterator[Finding]:
+        yield ok("first", "found")
+        await asyncio.sleep(FOREVER_S)
+
+    findings = await examination._bounded("example", hangs())
+
+    assert [(finding.subject, finding.status) for finding in findings] == [
+        ("first", Status.OK),
+        ("example", Status.PROBLEM),
+    ]
+
+
+async def test_a_check_that_fails_is_a_problem_and_shows_no_message() -> None:
+    async def fails() -> AsyncIterator[Finding]:
+        yield ok("first", "found")
+        raise RuntimeError("mysql://user:password@host")
+
+    _, finding = await examination._bounded("example", fails())
+
+    assert (finding.status, finding.detail) == (Status.PROBLEM, "the check failed (RuntimeError)")
