@@ -25,6 +25,9 @@ LANGUAGES := eng
 test: LANGUAGES := eng deu rus
 unit test: FONT := DejaVuSans.ttf
 
+# The tests run the proxy of deploy/nginx, and back up and restore as docs/operation.md says.
+test: PROGRAMS += nginx:nginx mariadb-dump:mariadb-client
+
 # mariadbd is where the PATH of an ordinary user does not lead.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
