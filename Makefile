@@ -23,6 +23,8 @@ PROGRAMS := \
 # Languages that Tesseract has models for; the tests read and draw other alphabets too, in a font that has their letters.
 LANGUAGES := eng
 test: LANGUAGES := eng deu rus
+# The tests let Prometheus read the metrics, and check its rules.
+test coverage: PROGRAMS += promtool:prometheus
 unit test: FONT := DejaVuSans.ttf
 
 # The tests run the proxy of deploy/nginx, and back up and restore as docs/operation.md says.

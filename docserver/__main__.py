@@ -247,6 +247,8 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         progress.waits_for = "mysql"
         await until_answered(partial(deletion.repeat, resources))
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
+        if settings.metrics_port:
+            await _serve_metrics(resources, stack)
         stops = [_start_worker(resources, stack)]
         if listener:
             stops.append(await _open_api(listener, resources))
@@ -289,6 +291,12 @@ def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "Stop":
     worker = Worker(Pipeline(resources, scratch=scratch), resources.queue, slots=settings.slot_count)
     worker.start()
     return partial(worker.stop, grace_s=settings.grace_s)
+
+
+async def _serve_metrics(resources: "Resources", stack: AsyncExitStack) -> None:
+    from docserver.web.scraping import own_port
+
+    await stack.enter_async_context(own_port(resources))
 
 
 async def _listen(settings: Settings, progress: "Progress", stack: AsyncExitStack) -> "Listener":

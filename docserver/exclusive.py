@@ -39,6 +39,16 @@ class Turns:
         finally:
             self.end(client)
 
+    @property
+    def taken(self) -> int:
+        """How many turns are taken."""
+        return sum(self._taken.values())
+
+    @property
+    def all_waiting(self) -> int:
+        """How many requests of all clients wait for their turns."""
+        return sum(map(len, self._waiting.values()))
+
     def waiting(self, client: str) -> int:
         """How many requests of a client wait for their turns."""
         return len(self._waiting.get(client, ()))

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from uuid import UUID, uuid4
 
+from docserver import metrics
 from docserver.database.connection import Cursor
 from docserver.database.tables import audit_log, claims, deletions, documents, jobs, leader, tenant_deletions
 from docserver.documents import deletion, tenant_deletion
@@ -79,6 +80,7 @@ class Maintenance:
                     await self._resources.cache.flush()
                     if await self._is_leader():
                         await self.round()
+                        metrics.MAINTENANCE_ROUND.set_to_current_time()
                 except DatabaseUnavailable:
                     self._leases_from = time.monotonic() + self._resources.settings.lease_s
                     log.warning("maintenance waits for the database")
@@ -141,6 +143,7 @@ class Maintenance:
         for job_id in expired:
             job = await transitions.reap(self._resources.db, job_id)
             if job:
+                metrics.LEASES_EXPIRED.inc()
                 log.warning("leases ran out", extra={"job_id": str(job_id)})
                 await notify.publish(self._resources, job)
 

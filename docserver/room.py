@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 log = logging.getLogger("docserver.storage")
@@ -36,6 +37,22 @@ WAIT_S, WAIT_POLL_S = 600.0, 1.0
 
 SAMPLE_S = 1.0
 """How long a measurement of the free space is used. Writes that `require` has allowed since are subtracted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk's size and free space, and the part of it that uploads leave free."""
+
+    size: int
+    free: int
+    reserve: float
+
+    @classmethod
+    def of(cls, directory: Path, *, min_free_mb: float) -> "Disk":
+        """The disk of a directory. All is 0 on a file system that does not know its size. Raises OSError."""
+        disk = os.statvfs(directory)
+        size = disk.f_blocks * disk.f_frsize
+        return cls(size, disk.f_bavail * disk.f_frsize, min(min_free_mb * 1_000_000, size * MAX_SHARE))
 
 
 class Room:

@@ -49,6 +49,9 @@ class Settings:
     auth: Auth = _setting(Auth.OFF, "who may use the API: off, everybody; keys, those who have an API key")
     host: str = _setting("", "address that the API listens on; 127.0.0.1 if unset, with API keys 0.0.0.0")
     port: int = _setting(8000, "port that the API listens on", least=0, most=65_535)
+    metrics_port: int = _setting(
+        0, "port on which this process serves its metrics, without a key; 0: /metrics of the API", least=0, most=65_535
+    )
     data_dir: Path = _setting(Path("./data"), "originals, scratch space, and the embedded servers' files")
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
     mysql_url: str = _setting("", "mysql://user:password@host:port/database or mysql:///database?unix_socket=…")
@@ -143,6 +146,11 @@ class Settings:
     def listen_host(self) -> str:
         """The address that the API listens on. Without keys, others than this machine must be let in on purpose."""
         return self.host or ("127.0.0.1" if self.auth is Auth.OFF else "0.0.0.0")  # noqa: S104 - as documented
+
+    @property
+    def metrics_host(self) -> str:
+        """The address that a port for the metrics listens on. It needs no key, so it is opened only on purpose."""
+        return self.host or "127.0.0.1"
 
     @property
     def slot_count(self) -> int:

@@ -11,12 +11,14 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiomysql
 from pymysql.constants import CLIENT
 from pymysql.err import InterfaceError, InternalError, OperationalError, ProgrammingError
 
+from docserver import metrics
 from docserver.database.address import Address
 from docserver.errors import DatabaseUnavailable
 from docserver.exclusive import Turns, current_client
@@ -134,12 +136,17 @@ FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError
 """Errors of a server that is unreachable, restarting, frozen, full or ending a deadlock, and of the socket itself."""
 
 
+_FAULT_KINDS = {Contended: "contended", StatementTooLong: "too_long", DatabaseUnavailable: "unavailable"}
+"""The kinds of faults, as the metrics name them."""
+
+
 def _unavailable(error: BaseException) -> DatabaseUnavailable:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else None
     log.warning("database fault", extra={"fault": type(error).__name__, "number": number})
+    kind = Contended if number in CONTENTION else StatementTooLong if number in TOO_LONG else DatabaseUnavailable
+    metrics.DATABASE_FAULTS.labels(_FAULT_KINDS[kind]).inc()
     if number in DAMAGED:
         return DatabaseUnavailable("A table of the database is damaged: restore the database from a backup.")
-    kind = Contended if number in CONTENTION else StatementTooLong if number in TOO_LONG else DatabaseUnavailable
     return kind("The database does not answer; try again soon.")
 
 
@@ -189,6 +196,18 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
     return connection
 
 
+@dataclass(frozen=True, slots=True)
+class PoolUsage:
+    """The connections of a pool, and who waits for one."""
+
+    size: int
+    """Most connections that it opens."""
+    in_use: int
+    idle: int
+    waiting: int
+    """Requests and tasks that wait for a connection."""
+
+
 class Database:
     """A pool of at most `size` connections. It opens them when needed, so the server may be down when it is created."""
 
@@ -210,6 +229,7 @@ class Database:
         self._check = check
         self.address = Address.parse(url)
         self._timeout_s = timeout_s
+        self._size = size
         self._turns = Turns(size, of_one=max(1, size - 1) if for_clients else size)
         self._most_waiting = size * WAITING_PER_CONNECTION if for_clients else math.inf
         self._idle: list[tuple[Any, float]] = []
@@ -236,6 +256,11 @@ class Database:
         """A connection in autocommit mode, for reads and for single statements that need no transaction."""
         async with self._connection() as connection:
             yield Cursor(connection, self._timeout_s)
+
+    @property
+    def usage(self) -> PoolUsage:
+        """How much of the pool is in use now."""
+        return PoolUsage(self._size, self._turns.taken, len(self._idle), self._turns.all_waiting)
 
     async def ping(self) -> None:
         """Raise DatabaseUnavailable unless the server answers."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+from docserver import metrics
 from docserver.database.connection import Cursor
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import Work
@@ -155,7 +156,7 @@ class Claims:
             if claim_id in valid:
                 self._extend(lease, began)
             else:
-                self._mark_lost(lease)
+                self._mark_lost(lease, reason="taken")
 
     async def _take(self, job_id: UUID, claim_id: UUID) -> Claim | None:
         async with self._resources.db.transaction() as cur:
@@ -216,10 +217,11 @@ class Claims:
         """Cancel the work in progress because the lease could not be extended. Finished results may still be saved."""
         if lease.work:
             log.warning("lease nearly over, work is interrupted", extra={"job_id": str(lease.claim.job.id)})
-            self._mark_lost(lease)
+            self._mark_lost(lease, reason="late")
 
-    def _mark_lost(self, lease: _Lease) -> None:
+    def _mark_lost(self, lease: _Lease, *, reason: str) -> None:
         lease.lost = True
+        metrics.CLAIMS_LOST.labels(reason).inc()
         if lease.work:
             lease.work.cancel()
 

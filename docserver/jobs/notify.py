@@ -5,8 +5,9 @@ import logging
 from dataclasses import asdict
 from uuid import UUID
 
+from docserver import metrics
 from docserver.errors import RedisUnavailable
-from docserver.model import Job
+from docserver.model import Job, Status
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 
@@ -22,6 +23,9 @@ async def publish(resources: Resources, job: Job) -> None:
     """Put a job's new state into the cache. This also wakes the requests that wait for the job."""
     await resources.cache.put_job(CachedJob.of(job), job_id=job.id, tenant=job.tenant)
     if job.status.final:
+        metrics.JOBS.labels(job.status).inc()
+        if job.status is Status.COMPLETED and job.attempt == 1 and job.finished_at:
+            metrics.JOB_SECONDS.observe((job.finished_at - job.created_at).total_seconds())
         failure = {"error": asdict(job.failure)} if job.failure else {}
         log.info(
             "job finished",

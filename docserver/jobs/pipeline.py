@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+from docserver import metrics
 from docserver.backoff import doubling, full_jitter_s
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import claims, jobs, pages
@@ -20,7 +21,7 @@ from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, Claims
 from docserver.jobs.turns import clients_in_turn
 from docserver.logs import log_context
-from docserver.model import Job, Reading
+from docserver.model import Job, Reading, Source
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from docserver.page_ranges import parse_pages, select_pages
@@ -127,7 +128,7 @@ class Pipeline:
         read = dict(zip(numbers, opened.results if isinstance(opened, Opened) else (), strict=False))
         limit, lease_s = self._settings.chunk_pages, self._settings.lease_s
         transition = partial(transitions.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
-        if not await self._persist(claim, transition, on_saved=partial(_log_pages, read, began)):
+        if not await self._persist(claim, transition, on_saved=partial(self._note_pages, read, began)):
             return False
         return len(read) < len(numbers)
 
@@ -144,12 +145,14 @@ class Pipeline:
 
     async def _opening_failed(self, claim: Claim, failure: Failure, *, tries: int) -> None:
         if self._may_retry(failure, tries):
+            _count_failure(failure, retried=True)
             log.warning("opening will be tried again", extra={"code": failure.code, "tries": tries + 1})
             await self._persist(
                 claim,
                 partial(transitions.postpone_opening, code=failure.code, delay_s=full_jitter_s(BACKOFF_S, tries=tries)),
             )
         else:
+            _count_failure(failure, retried=False)
             await self._persist(claim, partial(transitions.fail_opening, failure=failure))
 
     async def _read_chunk(self, claim: Claim, slot: Slot, source: Path | Failure) -> None:
@@ -190,7 +193,7 @@ class Pipeline:
             return 0
         read = dict(zip(numbers, readings, strict=False))
         settle = partial(transitions.settle_pages, results=read)
-        await self._persist(claim, settle, on_saved=partial(_log_pages, read, began))
+        await self._persist(claim, settle, on_saved=partial(self._note_pages, read, began))
         return len(read)
 
     async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: ClaimedPage) -> bool:
@@ -203,6 +206,7 @@ class Pipeline:
             reading = slot.read(source, claim.work.content_type, page=page.number, options=claim.job.options)
             result = await self._claims.guard(claim, reading)
         if isinstance(result, Failure) and self._may_retry(result, page.tries):
+            _count_failure(result, retried=True)
             log.warning("page will be tried again", extra={"code": result.code, "tries": page.tries + 1})
             delay_s = full_jitter_s(BACKOFF_S, tries=page.tries)
             return await self._persist(
@@ -210,7 +214,7 @@ class Pipeline:
             )
         read = {page.number: result}
         settle = partial(transitions.settle_pages, results=read)
-        if await self._persist(claim, settle, on_saved=partial(_log_pages, read, began)):
+        if await self._persist(claim, settle, on_saved=partial(self._note_pages, read, began)):
             return True
         log.warning("page taken over by another worker")
         return False
@@ -234,7 +238,8 @@ class Pipeline:
         unknown = False
         while True:
             try:
-                job = await transition(self._resources.db, job_id=claim.job.id, claim_id=claim.id)
+                with metrics.stage("saving"):
+                    job = await transition(self._resources.db, job_id=claim.job.id, claim_id=claim.id)
                 if job is None and unknown:
                     # An earlier try got no answer to its commit. Either that try made the transition, or the claim is
                     # lost. Assume the first; if it is wrong, the next transition reports the lost claim.
@@ -253,21 +258,28 @@ class Pipeline:
         await notify.publish(self._resources, job)
         return True
 
+    def _note_pages(self, results: transitions.Results, began: float) -> None:
+        """Log and count pages that were read since `began` and are saved."""
+        duration_ms = round((time.monotonic() - began) * 1000 / max(1, len(results)))
+        for number, result in results.items():
+            with log_context(page=number):
+                if isinstance(result, Failure):
+                    metrics.PAGES.labels("failed", "none", "none").inc()
+                    _count_failure(result, retried=False)
+                    log.warning("page failed", extra={"code": result.code, "duration_ms": duration_ms})
+                else:
+                    engine = "none" if result.source is Source.TEXT_LAYER else self._resources.engine.binding
+                    metrics.PAGES.labels("read", result.source, engine).inc()
+                    facts = {"confidence": round(result.confidence, 1), "source": result.source}
+                    log.info("page read", extra={**facts, "duration_ms": duration_ms})
+
     async def _job(self, claim: Claim) -> Job | None:
         async with self._resources.db.session() as cur:
             return await jobs.find(cur, claim.job.id)
 
 
-def _log_pages(results: transitions.Results, began: float) -> None:
-    """Log pages that were read since `began`."""
-    duration_ms = round((time.monotonic() - began) * 1000 / max(1, len(results)))
-    for number, result in results.items():
-        with log_context(page=number):
-            if isinstance(result, Failure):
-                log.warning("page failed", extra={"code": result.code, "duration_ms": duration_ms})
-            else:
-                facts = {"confidence": round(result.confidence, 1), "source": result.source}
-                log.info("page read", extra={**facts, "duration_ms": duration_ms})
+def _count_failure(failure: Failure, *, retried: bool) -> None:
+    metrics.PAGE_FAILURES.labels(failure.code, "yes" if retried else "no").inc()
 
 
 def _selected(job: Job, *, total: int) -> list[int] | Failure:

@@ -6,6 +6,7 @@ import random
 import time
 from uuid import UUID
 
+from docserver import metrics
 from docserver.errors import RedisUnavailable, Unavailable
 from docserver.jobs.pipeline import Pipeline
 from docserver.redis.queue import Queue
@@ -20,6 +21,8 @@ POLL_S = 3.0
 
 FAULT_PAUSE_S = 1.0
 """Pause of a slot, in seconds, after a fault of the database or the machine, which would also affect the next job."""
+
+_BUSY, _IDLE, _RESTING = (metrics.SLOTS.labels(state) for state in ("busy", "idle", "resting"))
 
 
 class Worker:
@@ -62,19 +65,21 @@ class Worker:
             while not self._stopping.is_set():
                 try:
                     if not await self._pipeline.has_room():
-                        await self._rest(FAULT_PAUSE_S)
+                        await self._pause()
                         continue
-                    job_id = await self._next()
+                    with _IDLE.track_inprogress():
+                        job_id = await self._next()
                     if job_id is not None:
-                        await self._pipeline.work(job_id, slot)
+                        with _BUSY.track_inprogress():
+                            await self._pipeline.work(job_id, slot)
                 except Unavailable:
-                    await self._rest(FAULT_PAUSE_S)
+                    await self._pause()
                 except OSError as error:
                     log.warning("slot pauses after an operating system error", extra=_facts(number, error))
-                    await self._rest(FAULT_PAUSE_S)
+                    await self._pause()
                 except Exception:
                     log.exception("slot met an unexpected fault", extra={"slot": number})
-                    await self._rest(FAULT_PAUSE_S)
+                    await self._pause()
         finally:
             await slot.close()
 
@@ -99,6 +104,10 @@ class Worker:
         runnable = await self._pipeline.runnable(limit=2 * self._slots)
         # Slots that poll at the same time should not all get the same job.
         return random.choice(runnable) if runnable else None  # noqa: S311 - only spreads load; no security depends on it
+
+    async def _pause(self) -> None:
+        with _RESTING.track_inprogress():
+            await self._rest(FAULT_PAUSE_S)
 
     async def _rest(self, seconds: float) -> None:
         try:

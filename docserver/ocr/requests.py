@@ -1,6 +1,6 @@
 """Both sides: the requests to an OCR process and its possible answers. `protocol` sends them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Generic, TypeVar
 
@@ -9,6 +9,7 @@ import msgspec
 from docserver.errors import Failure
 from docserver.model import Options, Page, Reading
 from docserver.ocr.limits import FIRST_PAGES, PAGES_AT_ONCE, Limits
+from docserver.setting_types import DAY_S
 
 _Readings = Annotated[tuple[Reading, ...], msgspec.Meta(max_length=PAGES_AT_ONCE)]
 """The length is checked before the readings are decoded."""
@@ -22,7 +23,30 @@ class Ready(Answer, frozen=True):
     """The process has confined itself, and has loaded everything that reading needs."""
 
 
-class Opened(Answer, frozen=True):
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=DAY_S)]
+"""No call may take longer than a day, whatever the settings say."""
+
+
+class Stages(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Seconds that a call spent in each stage; 0 for one that did not take place."""
+
+    opening: _Seconds = 0.0
+    text_layer: _Seconds = 0.0
+    drawing: _Seconds = 0.0
+    recognising: _Seconds = 0.0
+
+    def items(self) -> Iterator[tuple[str, float]]:
+        """The stages that took place, with their seconds."""
+        return ((name, seconds) for name, seconds in msgspec.structs.asdict(self).items() if seconds)
+
+
+class Timed(Answer, frozen=True, kw_only=True):
+    """The base class of the answers that tell how long the stages took."""
+
+    stages: Stages = Stages()
+
+
+class Opened(Timed, frozen=True):
     """A document that can be read."""
 
     pages: int
@@ -37,13 +61,13 @@ class Opened(Answer, frozen=True):
         return self.readings if self.failure is None else (*self.readings, replace(self.failure, page=1))
 
 
-class OwnTexts(Answer, frozen=True):
+class OwnTexts(Timed, frozen=True):
     """The text layers of the first of the requested pages."""
 
     readings: _Readings
 
 
-class PageRead(Answer, frozen=True):
+class PageRead(Timed, frozen=True):
     """One page was read."""
 
     reading: Reading

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from docserver import metrics
 from docserver.errors import RedisUnavailable
 from docserver.model import Job, Status
 from docserver.redis.changes import CHANNEL
@@ -111,11 +112,14 @@ class Cache:
     async def job(self, job_id: UUID, *, tenant: str, stale: bool = False) -> CachedJob | None:
         """The job if it is cached and fresh. With `stale`, it need not be fresh."""
         entry = await self._entry(job_id, tenant)
+        _count("job", entry)
         return entry.job if entry and (stale or entry.fresh) else None
 
     async def result(self, job_id: UUID, name: str, *, tenant: str) -> CacheEntry | None:
         """The job, with the result `name` (its format) if that is cached too."""
-        return await self._entry(job_id, tenant, ("HGET", RESULT_KEY.format(job_id, tenant), name))
+        entry = await self._entry(job_id, tenant, ("HGET", RESULT_KEY.format(job_id, tenant), name))
+        _count("result", entry)
+        return entry
 
     async def _entry(self, job_id: UUID, tenant: str, *more: tuple[str, ...]) -> CacheEntry | None:
         key = JOB_KEY.format(job_id, tenant)
@@ -197,6 +201,22 @@ class Cache:
         else:
             version, status, body, keep_ms = state.version, state.status.value, state.body, self._ttl_ms
         await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANNEL, f"{job_id} {status}"])
+
+
+_READS = {
+    (kind, outcome): metrics.CACHE_READS.labels(kind, outcome)
+    for kind in ("job", "result")
+    for outcome in ("hit", "stale", "miss")
+}
+
+
+def _count(kind: str, entry: CacheEntry | None) -> None:
+    """Count a read of a job, or of a result."""
+    if entry is None or (kind == "result" and entry.result is None):
+        outcome = "miss"
+    else:
+        outcome = "hit" if entry.fresh else "stale"
+    _READS[kind, outcome].inc()
 
 
 def _parse(value: bytes | None) -> CachedJob | None:

@@ -17,6 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from docserver import metrics
 from docserver.errors import RedisUnavailable
 from docserver.settings import SettingsError, variable
 
@@ -215,6 +216,7 @@ class Redis:
 
     def _unavailable(self, error: BaseException) -> RedisUnavailable:
         self._paused_until = time.monotonic() + PAUSE_S
+        metrics.REDIS_FAULTS.inc()
         log.warning("redis fault", extra={"fault": type(error).__name__})
         return RedisUnavailable("Redis does not answer.")
 

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
-from docserver.web import openapi
+from docserver.web import openapi, scraping
 from docserver.web.callers import AUTHENTICATION
 from docserver.web.handlers import administration, documents, jobs, results, system
 from docserver.web.keys import RESOURCES
@@ -30,6 +30,7 @@ def make_app(resources: Resources) -> web.Application:
     app[RESOURCES] = resources
     app[AUTHENTICATION] = Authentication(resources)
     app[system.READINESS] = system.Readiness(resources)
+    app[scraping.SCRAPER] = scraping.Scraper(resources)
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
@@ -53,5 +54,6 @@ def make_app(resources: Resources) -> web.Application:
     router.add_get("/v1/languages", system.languages, name="languages")
     router.add_get("/livez", system.livez, name="livez")
     router.add_get("/readyz", system.readyz, name="readyz")
+    router.add_get("/metrics", scraping.get_metrics, name="metrics")
     openapi.set_up(app)
     return app

@@ -28,6 +28,9 @@ ADMIN_ROUTES = frozenset(
 )
 """The routes for which a key needs the scope `admin`."""
 
+METRICS = "metrics"
+"""Where there are keys, the metrics need the scope `admin` too; without keys, they are open like all else."""
+
 
 async def caller_of(request: web.Request, address: str) -> Caller:
     """The caller of a request from this address; raises Unauthorized, DatabaseUnavailable."""
@@ -50,7 +53,8 @@ def require_scope(request: web.Request, caller: Caller) -> None:
 
 
 def _scope(request: web.Request) -> Scope:
-    if request.match_info.route.name in ADMIN_ROUTES:
+    route = request.match_info.route.name
+    if route in ADMIN_ROUTES or (route == METRICS and request.app[RESOURCES].settings.auth is Auth.KEYS):
         return Scope.ADMIN
     return Scope.READ if request.method in ("GET", "HEAD") else Scope.WRITE
 

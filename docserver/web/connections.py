@@ -7,6 +7,7 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.http_exceptions import InvalidURLError
 
+from docserver import metrics
 from docserver.errors import BadRequest, ServiceError
 from docserver.model import new_id
 from docserver.web import problems
@@ -76,10 +77,12 @@ class Connection(web.RequestHandler):
         self.client = client_at(address)
         self.is_of_proxy = is_trusted(address, self._connections.settings.trusted_proxies)
         self.refusal = self._connections.add(self)
+        metrics.HTTP_CONNECTIONS.inc()
         # After the first request, aiohttp's keep-alive timer limits the time to the next one.
         self._timer = self._loop.call_later(RESERVE_S if self.refusal else FIRST_REQUEST_S, self._close_late)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        metrics.HTTP_CONNECTIONS.dec()
         if self._timer:
             self._timer.cancel()
         self._lowest_speed.stop()

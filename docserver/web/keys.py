@@ -8,5 +8,7 @@ from docserver.resources import Resources
 RESOURCES: web.AppKey[Resources] = web.AppKey("resources", Resources)
 REQUEST_ID = "request_id"
 CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
+WAITS = "waits"
+"""The key of a flag: True if a request waits for the end of a job."""
 DEADLINE = "deadline"
 """The key of a request's `asyncio.Timeout`; see `handlers.common.extend_deadline`."""

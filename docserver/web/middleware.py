@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
+from docserver import metrics
 from docserver.errors import (
     BadRequest,
     Forbidden,
@@ -26,7 +27,7 @@ from docserver.setting_types import Rate
 from docserver.settings import Settings
 from docserver.web import callers, problems
 from docserver.web.clients import client_of
-from docserver.web.keys import CALLER, DEADLINE, REQUEST_ID, RESOURCES
+from docserver.web.keys import CALLER, DEADLINE, REQUEST_ID, RESOURCES, WAITS
 
 log = logging.getLogger("docserver.api")
 
@@ -36,6 +37,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 PUBLIC = frozenset({"livez", "readyz", "docs", "docs-asset", "openapi"})
 """Routes that tell nothing of any tenant, and that cost almost nothing or that operators need in an emergency."""
+
+UNLIMITED = frozenset({callers.METRICS})
+"""Routes that need an API key but take no tokens: Prometheus must see the service also when it asks often."""
 
 
 @web.middleware
@@ -126,7 +130,7 @@ async def identify_caller(request: web.Request, handler: Handler) -> web.StreamR
 @web.middleware
 async def rate_limit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Take tokens from the caller's bucket, and report in the headers how many are left."""
-    if is_public(request):
+    if is_public(request) or request.match_info.route.name in UNLIMITED:
         return await handler(request)
     headers = await _take_tokens(request, request[CALLER].limited_as)
     try:
@@ -179,11 +183,15 @@ def _limit_headers(bucket: str, rate: Rate, verdict: Verdict) -> dict[str, str]:
 
 
 class AccessLogger(AbstractAccessLogger):
-    """Logs one line for each request, after its response."""
+    """Logs one line for each request, after its response, and counts it."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         # A request that is not HTTP has no route, and aiohttp's own property would raise AssertionError.
         matched = getattr(request, "_match_info", None)
+        name = matched.route.name if matched is not None else None
+        metrics.count_request(
+            route=name or metrics.OTHER_ROUTE, status=response.status, seconds=None if request.get(WAITS) else time
+        )
         route = matched.route.resource if matched is not None else None
         log.info(
             "request",

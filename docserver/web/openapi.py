@@ -101,9 +101,9 @@ def operation(
     `body` is the schema of an optional JSON body. `headers` are those that only some responses have, by status.
     """
     # Every response of a rate-limited route states how many tokens are left, and needs a key where there are keys.
-    is_public = 429 not in errors
-    limit_headers = () if is_public else ("RateLimit-Policy", "RateLimit")
-    errors = errors if is_public else (401, 403, *errors)
+    is_limited = 429 in errors
+    limit_headers = ("RateLimit-Policy", "RateLimit") if is_limited else ()
+    errors = (401, 403, *errors) if is_limited else errors
 
     def headers_of(status: int) -> Sequence[str]:
         return (*limit_headers, *headers.get(status, ()))
@@ -115,7 +115,7 @@ def operation(
     arguments: dict[str, Any] = {
         "summary": summary,
         "tags": [tag],
-        "security": openapi_parts.NO_KEY if is_public else openapi_parts.ANY_KEY,
+        "security": openapi_parts.ANY_KEY if 401 in errors else openapi_parts.NO_KEY,
         "responses": {str(status): response for status, response in documented.items()},
         "parameters": [
             {"in": "path", "name": name, "required": True, "schema": _PATH_PARAMETERS.get(name, _PATH_ID)}

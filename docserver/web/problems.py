@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from docserver import metrics
 from docserver.errors import MethodNotAllowed, NotFound, ServiceError, TooLarge
 from docserver.web.keys import REQUEST_ID
 
@@ -51,6 +52,7 @@ class InternalError(ServiceError):
 
 def response(request: web.BaseRequest, error: ServiceError) -> web.Response:
     """The response for an error."""
+    metrics.HTTP_ERRORS.labels(error.code).inc()
     if error.status == 503:
         error.headers.setdefault("Retry-After", RETRY_AFTER_S)
     body = _body(error, instance=request.path, request_id=request.get(REQUEST_ID, ""))

@@ -59,11 +59,11 @@ async def test_a_tree_of_any_shape_does_not_stop_its_slot(
     # The tree may be larger than is allowed, or the watchdog may see it before it is complete.
     with suppress(BrokenProcessPool, OSError):
         await inside(slot, globals()[tree])
-    slot._kill()
+    slot._kill("closed")
 
     await assert_reads(slot, source)
 
-    slot._kill()
+    slot._kill("closed")
     await slot._wait_until_gone()
     assert list(slot._scratch.iterdir()) == []
 
@@ -122,7 +122,7 @@ async def test_a_large_tree_is_renamed_and_does_not_delay_the_next_page(
         (slot._source / str(number)).touch()
     # Every tree is too large for the time that there is.
     monkeypatch.setattr(scratch, "REMOVAL_S", 0)
-    slot._kill()
+    slot._kill("closed")
 
     await assert_reads(slot, source)
 

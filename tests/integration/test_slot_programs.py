@@ -9,11 +9,11 @@ from PIL import Image
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Options, Reading
-from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from tests.support.slots import (
     CRASH,
     assert_reads,
+    count_pages,
     files_below,
     install,
     read,
@@ -72,7 +72,7 @@ async def test_what_pdfium_refuses_poppler_draws(make_slot: Callable[..., Slot],
     only_poppler_reads(pdf)
     slot = make_slot()
 
-    assert await slot.open(pdf, "application/pdf") == Opened(1)
+    assert await count_pages(slot, pdf, "application/pdf") == 1
     result = await slot.read(pdf, "application/pdf", page=1, options=Options("eng"))
 
     assert isinstance(result, Reading)

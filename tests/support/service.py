@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -165,6 +166,13 @@ def environment_of(*, mysql_url: str, redis_url: str, data_dir: Path, **more: st
     # Most tests upload the same few bytes, each as a document of its own.
     given = {**given, "deduplicate": "off", **more}
     return {f"DOCSERVER_{name.upper()}": value for name, value in given.items()}
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 Start = Callable[..., Awaitable[Service]]

@@ -92,6 +92,12 @@ async def read(slot: Slot, source: Path) -> Reading | Failure:
     return await slot.read(source, "image/png", page=1, options=Options("eng"))
 
 
+async def count_pages(slot: Slot, source: Path, content_type: str = "image/png") -> int | Failure:
+    """Open a document; returns the number of its pages, or why it cannot be opened."""
+    opened = await slot.open(source, content_type)
+    return opened if isinstance(opened, Failure) else opened.pages
+
+
 async def assert_reads(slot: Slot, source: Path) -> None:
     reading = await read(slot, source)
     assert isinstance(reading, Reading), reading

@@ -14,7 +14,7 @@ from docserver.resources import Resources
 from docserver.setting_types import ROUTES
 from docserver.sniff import SUPPORTED
 from docserver.web.app import make_app
-from docserver.web.middleware import PUBLIC
+from docserver.web.middleware import PUBLIC, UNLIMITED
 from docserver.web.openapi import DOCUMENT
 
 OWN = {"/openapi.json", "/docs", "/docs/{name}"}
@@ -58,7 +58,7 @@ def test_every_route_is_described_with_its_methods_and_nothing_else_is(app: web.
 def test_every_route_has_a_name_and_is_either_limited_or_exempt(app: web.Application) -> None:
     served = [route.name for route in app.router.routes() if route.method != "HEAD"]
 
-    assert sorted(map(str, served)) == sorted([*ROUTES, *PUBLIC])
+    assert sorted(map(str, served)) == sorted([*ROUTES, *PUBLIC, *UNLIMITED])
 
 
 def test_every_limited_route_documents_429_and_no_other_does(app: web.Application, document: Any) -> None:

@@ -8,10 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.layout import Rect, pack_blocks
 from docserver.model import AUTO, Mode, Reading, Rotate, Source
-from docserver.ocr.child import mixed
+from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
@@ -34,6 +36,7 @@ from docserver.ocr.requests import (
     ReadPage,
     Request,
     SearchableMade,
+    Timed,
 )
 
 PDF = "application/pdf"
@@ -49,6 +52,12 @@ def load(limits: Limits) -> None:
 
 def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
     """Carry out a request on the document at `source`. Raises Unreadable."""
+    stopwatch.start()
+    answer = _answer(request, source, limits)
+    return msgspec.structs.replace(answer, stages=stopwatch.stages()) if isinstance(answer, Timed) else answer
+
+
+def _answer(request: Request[Any], source: str, limits: Limits) -> Answer:
     match request:
         case OpenDocument():
             return open_document(request, source, limits)
@@ -64,10 +73,8 @@ def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
     """Count the pages of a document. With reading options in the request, also read pages. Raises Unreadable."""
     content_type, options = request.content_type, request.reading
     _require_readable(content_type)
-    if content_type == PDF:
-        pages = render.count_pages(source, max_pages=limits.max_pages)
-    else:
-        pages = decode.count_pages(source, content_type, max_pages=limits.max_pages, max_pixels=limits.max_page_pixels)
+    with stopwatch.stage("opening"):
+        pages = _count_pages(source, content_type, limits)
     if options is None:
         return Opened(pages)
     if pages > 1:
@@ -84,6 +91,12 @@ def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:
         return Opened(pages, failure=unreadable.failure)
 
 
+def _count_pages(source: str, content_type: str, limits: Limits) -> int:
+    if content_type == PDF:
+        return render.count_pages(source, max_pages=limits.max_pages)
+    return decode.count_pages(source, content_type, max_pages=limits.max_pages, max_pixels=limits.max_page_pixels)
+
+
 def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Reading, ...]:
     """The text layers of these pages, until the first page without a good one, until OWN_TEXTS_S is over, or until they
     are too large for one answer.
@@ -94,13 +107,14 @@ def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Readi
     readings: list[Reading] = []
     layout_bytes = 0
     dpi, max_pixels = limits.pdf_dpi, limits.max_page_pixels
-    for reading in text_layer.readings(source, pages=request.pages, dpi=dpi, max_pixels=max_pixels):
-        layout_bytes += _unpacked_size(reading.layout)
-        if layout_bytes > MAX_LAYOUT_BYTES or len(reading.text) > MAX_TEXT:
-            break
-        readings.append(reading)
-        if time.monotonic() > end:
-            break
+    with stopwatch.stage("text_layer"):
+        for reading in text_layer.readings(source, pages=request.pages, dpi=dpi, max_pixels=max_pixels):
+            layout_bytes += _unpacked_size(reading.layout)
+            if layout_bytes > MAX_LAYOUT_BYTES or len(reading.text) > MAX_TEXT:
+                break
+            readings.append(reading)
+            if time.monotonic() > end:
+                break
     return tuple(readings)
 
 
@@ -153,9 +167,11 @@ def _text_layer(request: ReadPage, source: str, limits: Limits) -> TextLayer | N
     """The page's own text; None if the page has to be read by OCR alone."""
     if request.content_type != PDF or request.options.mode is not Mode.AUTO:
         return None
-    return text_layer.layer_of(source, page=request.page, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels)
+    with stopwatch.stage("text_layer"):
+        return text_layer.layer_of(source, page=request.page, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels)
 
 
+@stopwatch.stage("drawing")
 def _picture(request: ReadPage, source: str, limits: Limits) -> Picture:
     """The page's picture. Raises Unreadable."""
     page, max_pixels = request.page, limits.max_page_pixels
@@ -165,6 +181,7 @@ def _picture(request: ReadPage, source: str, limits: Limits) -> Picture:
     return render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=max_pixels, scratch=scratch)
 
 
+@stopwatch.stage("recognising")
 def _attempt(picture: Picture, *, languages: str, turning: bool, limits: Limits) -> Attempt:
     """Read a picture by OCR. Raises Unreadable."""
     tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)

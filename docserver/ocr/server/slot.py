@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from docserver import metrics
 from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DocumentErrorCode, Failure
 from docserver.model import Options, Page, Reading
 from docserver.ocr.engine import Engine
@@ -31,6 +32,7 @@ from docserver.ocr.requests import (
     ReadOwnTexts,
     ReadPage,
     Request,
+    Timed,
 )
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.files import expose, open_result
@@ -83,7 +85,7 @@ class Slot:
             await self._running_child()
         except Exception as error:  # noqa: BLE001 - the first call tries again, and reports a second failure
             log.warning("OCR process not started yet", extra={"slot": self.number, "fault": type(error).__name__})
-            self._kill()
+            self._kill("crashed")
 
     async def open(self, source: Path, content_type: str, *, reading: Options | None = None) -> Opened | Failure:
         """Count the pages of a document. `content_type` and `reading` are as in `OpenDocument`."""
@@ -123,7 +125,7 @@ class Slot:
                 open_result, self._child.scratch, request.result_file, limits=self._limits(0)
             )
         except OSError as error:
-            self._kill()
+            self._kill("fault")
             log.warning("no PDF was made", extra={"slot": self.number, "fault": type(error).__name__})
             return _CRASHED
 
@@ -131,11 +133,11 @@ class Slot:
         """Count pages that were read. After PAGES_PER_CHILD, kill the process, which is idle now; a new one follows."""
         self._pages_read += pages
         if self._pages_read >= PAGES_PER_CHILD:
-            self._kill()
+            self._kill("pages")
 
     async def close(self) -> None:
         """Kill the child and everything that it has started, and remove the scratch directory."""
-        self._kill()
+        self._kill("closed")
         await self._wait_until_gone()
         with contextlib.suppress(OSError):
             await asyncio.to_thread(discard, self._directory)
@@ -165,6 +167,9 @@ class Slot:
         if isinstance(answer, Failed):
             await self._handle_failure(answer)
             return answer.failure
+        if isinstance(answer, Timed):
+            for stage, seconds in answer.stages.items():
+                metrics.STAGE_SECONDS.labels(stage).observe(seconds)
         return answer
 
     async def _call(self, request: Request[A], source: Path, *, timeout_s: float) -> A | Failed | Failure:
@@ -180,23 +185,23 @@ class Slot:
             finally:
                 await asyncio.to_thread(exposed.unlink, missing_ok=True)
         except TimeoutError:
-            self._kill()
+            self._kill("timeout")
             await self._wait_until_gone()
             log.warning("OCR process killed: out of time", extra={"slot": self.number, "timeout_s": timeout_s})
             message = f"{request.activity} took longer than {timeout_s:g} seconds."
             return Failure(DocumentErrorCode.PAGE_TIMEOUT, message)
         except BrokenProcessPool:
-            self._kill()
+            self._kill("crashed")
             exit_code = await self._wait_until_gone()
             return _crashed(child, exit_code, slot=self.number)
         except FileNotFoundError:
             if not await asyncio.to_thread(source.exists):
                 return STORAGE_MISSING
-            self._kill()
+            self._kill("fault")
             log.warning("scratch directory is gone", extra={"slot": self.number})
             return _CRASHED
         except Exception as error:
-            self._kill()
+            self._kill("fault")
             if isinstance(error, OSError) and error.errno in SHORTAGES:
                 raise
             if isinstance(error, ChildFault):
@@ -207,7 +212,7 @@ class Slot:
                 log.exception("OCR process failed", extra={"slot": self.number})
             return _CRASHED
         except BaseException:
-            self._kill()
+            self._kill("interrupted")
             raise
 
     async def _handle_failure(self, failed: Failed) -> None:
@@ -221,7 +226,7 @@ class Slot:
         if code not in RESOURCE_FAULTS:
             return
         # The child's memory or scratch directory may have too little free space for the next page.
-        self._kill()
+        self._kill("failure")
         await self._wait_until_gone()
         if failed.disk_full and await asyncio.to_thread(self._disk_is_still_full):
             raise OSError(errno.ENOSPC, "The scratch directory's disk is full.")
@@ -237,7 +242,7 @@ class Slot:
         other clients, starts another.
         """
         if self._child and (self._child.dead or self._has_too_many_clients()):
-            self._kill()
+            self._kill("crashed" if self._child.dead else "clients")
         await self._wait_until_gone()
         if self._child is None:
             await asyncio.to_thread(self._empty_directories)
@@ -256,17 +261,18 @@ class Slot:
         for directory in (self._scratch, self._source):
             directory.mkdir(parents=True, mode=0o700, exist_ok=True)
 
-    def _kill(self) -> None:
-        """Kill the child without waiting for its end; `_wait_until_gone` waits."""
+    def _kill(self, reason: str) -> None:
+        """Kill the child without waiting for its end; `_wait_until_gone` waits. The metrics name the reasons."""
         if self._child is None:
             return
         killed, self._child = self._child, None
         killed.kill()
-        self._ending = asyncio.get_running_loop().create_task(self._clean_up(killed))
+        self._ending = asyncio.get_running_loop().create_task(self._clean_up(killed, reason))
 
-    async def _clean_up(self, killed: Child) -> int | None:
+    async def _clean_up(self, killed: Child, reason: str) -> int | None:
         """Wait until a killed child has ended, and delete the files that it has left; returns its exit code."""
         exit_code = await killed.wait_until_gone()
+        metrics.OCR_PROCESSES_ENDED.labels("resources" if killed.exceeded else reason).inc()
         # Delete the files now and not when the next child starts: a deleted document must not stay here until then.
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._empty_directories)

@@ -1,5 +1,6 @@
 """Functions that several handlers use to read a request or to make a response."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from aiohttp import web
 
 from docserver.errors import NotFound
 from docserver.model import parse_id
-from docserver.web.keys import DEADLINE, RESOURCES
+from docserver.web.keys import DEADLINE, RESOURCES, WAITS
 
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
@@ -30,12 +31,15 @@ def granted_wait_s(request: web.Request, asked_s: float) -> float:
         asked_s = float(preferred[1]) if preferred else 0.0
     granted_s = min(asked_s, request.app[RESOURCES].settings.wait_limit_s)
     if granted_s:
+        request[WAITS] = True
         extend_deadline(request, granted_s)
     return granted_s
 
 
 def extend_deadline(request: web.Request, more_s: float) -> None:
     """Let a request take `more_s` longer; with `math.inf`, as long as the client stays connected."""
+    if math.isinf(more_s):
+        request[WAITS] = True
     timeout = request[DEADLINE]
     timeout.reschedule((timeout.when() or 0.0) + more_s)
 

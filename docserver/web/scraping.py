@@ -1,0 +1,159 @@
+"""Serves the metrics to Prometheus, on the API's port or on one of their own; measures what is asked at a scrape."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from docserver import __version__, metrics
+from docserver.database.tables import backlog
+from docserver.errors import NotFound, RedisUnavailable, Unavailable
+from docserver.resources import Resources
+from docserver.room import Disk
+from docserver.web.keys import RESOURCES
+from docserver.web.middleware import errors_as_problems
+from docserver.web.openapi import operation
+
+log = logging.getLogger("docserver.metrics")
+
+LOOK_EVERY_S = 5.0
+"""Servers and disk are asked at most once in this time, however many scrapes there are."""
+
+LOOK_S = 1.0
+"""Longest wait for the answer of a server. Prometheus waits ten seconds for all."""
+
+CLOSE_S = 1.0
+"""How long a scrape may go on when the process stops."""
+
+
+class Scraper:
+    """Writes the metrics of this process. Requests that arrive meanwhile get the same text."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._looked_at = -math.inf
+        self._writing: asyncio.Task[bytes] | None = None
+
+    async def text(self) -> bytes:
+        """All metrics, in Prometheus's text format."""
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return await asyncio.shield(self._writing)
+
+    async def _write(self) -> bytes:
+        if time.monotonic() - self._looked_at > LOOK_EVERY_S:
+            await asyncio.gather(self._look_at_database(), self._look_at_redis(), asyncio.to_thread(self._look_at_disk))
+            self._looked_at = time.monotonic()
+        self._describe_build()
+        self._count_connections()
+        return await asyncio.to_thread(generate_latest)
+
+    async def _look_at_database(self) -> None:
+        database, pages, jobs, age_s = self._resources.health_db, metrics.UNKNOWN, metrics.UNKNOWN, metrics.UNKNOWN
+        is_up = False
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await database.ping()
+            is_up = True
+            async with asyncio.timeout(LOOK_S), database.session() as cur:
+                measured = await backlog.measure(cur)
+            pages, jobs, age_s = measured.pages, measured.jobs, measured.oldest_age_s
+        except (Unavailable, TimeoutError):
+            log.info("database not measured", extra={"answers": is_up})
+        metrics.DEPENDENCY_UP.labels("mysql").set(is_up)
+        metrics.QUEUE_PAGES.set(pages)
+        metrics.QUEUE_JOBS.set(jobs)
+        metrics.QUEUE_AGE.set(age_s)
+
+    async def _look_at_redis(self) -> None:
+        is_up = False
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await self._resources.redis.ping()
+            is_up = True
+        except (RedisUnavailable, TimeoutError):
+            log.info("Redis not measured")
+        metrics.DEPENDENCY_UP.labels("redis").set(is_up)
+
+    def _look_at_disk(self) -> None:
+        settings = self._resources.settings
+        size, free, reserve = metrics.UNKNOWN, metrics.UNKNOWN, metrics.UNKNOWN
+        try:
+            disk = Disk.of(settings.data_dir, min_free_mb=settings.min_free_mb)
+            size, free, reserve = disk.size, disk.free, disk.reserve
+        except OSError as error:
+            log.info("disk not measured", extra={"number": error.errno})
+        metrics.DISK_SIZE.set(size)
+        metrics.DISK_FREE.set(free)
+        metrics.DISK_RESERVE.set(reserve)
+
+    def _describe_build(self) -> None:
+        engine, sandbox = self._resources.engine, self._resources.sandbox
+        metrics.BUILD.info(
+            {
+                "version": __version__,
+                "engine": engine.name,
+                "engine_version": engine.version,
+                "binding": engine.binding,
+                "sandbox": sandbox.status,
+            }
+        )
+
+    def _count_connections(self) -> None:
+        resources = self._resources
+        pools = {
+            "work": resources.db,
+            "reads": resources.reads,
+            "lists": resources.lists,
+            "maintenance": resources.maintenance_db,
+            "health": resources.health_db,
+        }
+        for pool, database in pools.items():
+            usage = database.usage
+            metrics.DATABASE_CONNECTIONS.labels(pool, "in_use").set(usage.in_use)
+            metrics.DATABASE_CONNECTIONS.labels(pool, "idle").set(usage.idle)
+            metrics.DATABASE_CONNECTIONS_MAX.labels(pool).set(usage.size)
+            metrics.DATABASE_WAITING.labels(pool).set(usage.waiting)
+
+
+SCRAPER: web.AppKey[Scraper] = web.AppKey("scraper", Scraper)
+
+
+@operation(
+    summary="The metrics of this process, for Prometheus; with API keys, for the scope admin",
+    tag="system",
+    produces=("text/plain",),
+    responses={200: "The metrics, in Prometheus's text format"},
+    errors=(401, 403, 404),
+)
+async def get_metrics(request: web.Request) -> web.Response:
+    if request.app[RESOURCES].settings.metrics_port:
+        raise NotFound("The metrics have a port of their own.")
+    return await _text(request)
+
+
+async def _text(request: web.Request) -> web.Response:
+    body = await request.app[SCRAPER].text()
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+
+
+@asynccontextmanager
+async def own_port(resources: Resources) -> AsyncIterator[None]:
+    """Serve the metrics on DOCSERVER_METRICS_PORT during the block. Raises OSError if that is not possible."""
+    settings = resources.settings
+    app = web.Application(middlewares=[errors_as_problems])
+    app[SCRAPER] = Scraper(resources)
+    app.router.add_get("/metrics", _text)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.metrics_host, settings.metrics_port).start()
+        log.info("metrics served", extra={"host": settings.metrics_host, "port": settings.metrics_port})
+        yield
+    finally:
+        await runner.cleanup()
