@@ -4,12 +4,16 @@ at a scrape, and serves the text.
 Every label has a fixed set of values: no tenant, client, id or file name is one.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from itertools import accumulate
 from time import perf_counter
 
-from prometheus_client import Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 # A second series for each counter, with the time at which it was created, would help nobody here.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -26,19 +30,69 @@ JOB_BUCKETS_S = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400)
 OTHER_ROUTE = "none"
 """The label of requests that no route answers: unknown paths, and what is not HTTP."""
 
+
+class Tally(Collector):
+    """A counter of what happens in every read. Only the event loop's thread may count.
+
+    It has no lock, so it takes a fifth of the time of the library's counter.
+    """
+
+    def __init__(self, name: str, documentation: str, labelnames: Sequence[str]) -> None:
+        self._name, self._documentation, self._labelnames = name, documentation, tuple(labelnames)
+        self._counts: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        REGISTRY.register(self)
+
+    def inc(self, *labels: str) -> None:
+        """Count once."""
+        self._counts[labels] += 1
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(self._name, self._documentation, labels=self._labelnames)
+        for labels, count in self._counts.copy().items():
+            family.add_metric(labels, count)
+        yield family
+
+
+class DurationTally(Collector):
+    """A histogram with one label, of what happens in every read: as `Tally`."""
+
+    def __init__(self, name: str, documentation: str, labelname: str, *, buckets: Sequence[float]) -> None:
+        self._name, self._documentation, self._labelnames = name, documentation, (labelname,)
+        self._bounds = buckets
+        self._counts: dict[str, list[int]] = {}
+        self._sums: defaultdict[str, float] = defaultdict(float)
+        REGISTRY.register(self)
+
+    def observe(self, label: str, seconds: float) -> None:
+        """Count a duration."""
+        counts = self._counts.get(label)
+        if counts is None:
+            counts = self._counts[label] = [0] * (len(self._bounds) + 1)
+        counts[bisect_left(self._bounds, seconds)] += 1
+        self._sums[label] += seconds
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = HistogramMetricFamily(self._name, self._documentation, labels=self._labelnames)
+        bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
+        for label, counts in self._counts.copy().items():
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric([label], buckets, self._sums[label])
+        yield family
+
+
 BUILD = Info(
     "docserver_build", "Versions of docserver and of its OCR engine, how the engine is called, and the sandbox."
 )
 
-HTTP_REQUESTS = Counter(
+HTTP_REQUESTS = Tally(
     "docserver_http_requests",
     "Requests that were answered, by the name of the route (none: no such path) and by status.",
     ["route", "status"],
 )
-HTTP_SECONDS = Histogram(
+HTTP_SECONDS = DurationTally(
     "docserver_http_request_duration_seconds",
     "Time from a request's headers to the end of its answer. Requests that wait for a job's end are left out.",
-    ["route"],
+    "route",
     buckets=REQUEST_BUCKETS_S,
 )
 HTTP_ERRORS = Counter(
@@ -105,7 +159,7 @@ QUEUE_AGE = Gauge(
     "How long the oldest page has been waiting that a slot could claim now; 0 if none waits.",
 )
 
-CACHE_READS = Counter(
+CACHE_READS = Tally(
     "docserver_cache_reads",
     "Reads of the cache by kind (job, result) and outcome: hit, stale (too old to be used) or miss.",
     ["kind", "outcome"],
@@ -157,16 +211,9 @@ for _status in ("completed", "failed", "cancelled"):
 
 def count_request(*, route: str, status: int, seconds: float | None) -> None:
     """Count a request that was answered; `seconds` is None if its time says nothing, because it asked to wait."""
-    requests, durations = _of_route(route, status)
-    requests.inc()
+    HTTP_REQUESTS.inc(route, str(status))
     if seconds is not None:
-        durations.observe(seconds)
-
-
-@cache
-def _of_route(route: str, status: int) -> tuple[Counter, Histogram]:
-    # This saves most of the time of counting: `labels` takes a lock and makes strings.
-    return HTTP_REQUESTS.labels(route, status), HTTP_SECONDS.labels(route)
+        HTTP_SECONDS.observe(route, seconds)
 
 
 @contextmanager

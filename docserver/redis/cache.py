@@ -203,20 +203,13 @@ class Cache:
         await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANNEL, f"{job_id} {status}"])
 
 
-_READS = {
-    (kind, outcome): metrics.CACHE_READS.labels(kind, outcome)
-    for kind in ("job", "result")
-    for outcome in ("hit", "stale", "miss")
-}
-
-
 def _count(kind: str, entry: CacheEntry | None) -> None:
     """Count a read of a job, or of a result."""
     if entry is None or (kind == "result" and entry.result is None):
         outcome = "miss"
     else:
         outcome = "hit" if entry.fresh else "stale"
-    _READS[kind, outcome].inc()
+    metrics.CACHE_READS.inc(kind, outcome)
 
 
 def _parse(value: bytes | None) -> CachedJob | None:
