@@ -249,7 +249,7 @@ async def _serve(settings: Settings, *, api: bool) -> None:
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
         if settings.metrics_port:
             await _serve_metrics(resources, stack)
-        stops = [_start_worker(resources, stack)]
+        stops = [_start_worker(resources, stack), _start_sender(resources)]
         if listener:
             stops.append(await _open_api(listener, resources))
         cancelling.cancel()
@@ -297,6 +297,14 @@ async def _serve_metrics(resources: "Resources", stack: AsyncExitStack) -> None:
     from docserver.web.scraping import own_port
 
     await stack.enter_async_context(own_port(resources))
+
+
+def _start_sender(resources: "Resources") -> "Stop":
+    from docserver.webhooks.sender import Sender
+
+    sender = Sender(resources)
+    sender.start()
+    return partial(sender.stop, grace_s=resources.settings.grace_s)
 
 
 async def _listen(settings: Settings, progress: "Progress", stack: AsyncExitStack) -> "Listener":

@@ -11,7 +11,16 @@ from uuid import UUID, uuid4
 
 from docserver import metrics
 from docserver.database.connection import Cursor
-from docserver.database.tables import audit_log, claims, deletions, documents, jobs, leader, tenant_deletions
+from docserver.database.tables import (
+    audit_log,
+    claims,
+    deletions,
+    deliveries,
+    documents,
+    jobs,
+    leader,
+    tenant_deletions,
+)
 from docserver.documents import deletion, tenant_deletion
 from docserver.documents.originals import OriginalsCheck
 from docserver.errors import DatabaseUnavailable, RedisUnavailable
@@ -48,6 +57,8 @@ TENANTS_AT_ONCE = 5
 
 AUDIT_KEPT_S = 400 * 86_400.0
 """Audits look back a year; the month more is for those who come late."""
+DELIVERIES_KEPT_S = 30 * 86_400.0
+"""Webhooks that were delivered or given up are listed for this time, and can be replayed."""
 
 FILES_EVERY_S = 300.0
 """Time between two comparisons of originals and documents."""
@@ -91,7 +102,7 @@ class Maintenance:
             await self._resign()
 
     async def round(self) -> None:
-        """End expired leases, repeat announcements, remove expired documents, clear deletions, and check files.
+        """End expired leases, repeat announcements, remove what has expired, clear deletions, and check files.
 
         Work that fails because Redis or the storage does not answer is done in a later round. Nothing is done while the
         database and the data directory do not belong together: one of them was exchanged, restored or unmounted.
@@ -106,6 +117,7 @@ class Maintenance:
         await self._remove_deleted_tenants()
         with suppress(RedisUnavailable):
             await self._clear_deletions()
+        await self._delete_old_deliveries()
         if time.monotonic() - self._files_at > FILES_EVERY_S:
             self._files_at = time.monotonic()
             await self._check_files()
@@ -197,6 +209,10 @@ class Maintenance:
                     facts = {"document_id": str(deleted.document_id), "number": error.errno}
                     log.warning("original of a deleted document cannot be deleted yet", extra=facts)
         self._not_deletable = kept
+
+    async def _delete_old_deliveries(self) -> None:
+        async with self._resources.maintenance_db.session() as cur:
+            await deliveries.delete_finished(cur, older_than_s=DELIVERIES_KEPT_S, limit=ANNOUNCED_AT_ONCE)
 
     async def _check_files(self) -> None:
         await self._resources.storage.deleted.forget_old()

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from docserver.database.connection import Database
 from docserver.database.tables import deployment
+from docserver.encryption import Encryption, open_encryption
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
 from docserver.ocr.engine import Engine, check_default_languages
 from docserver.ocr.engine import describe as describe_engine
@@ -65,6 +66,10 @@ class Resources:
     cgroups: Cgroups | None
     pdf_maker: PdfMaker
     result_writer: ResultWriter
+    encryption: Encryption
+    """For secrets that the database keeps."""
+    webhooks_due: asyncio.Event
+    """Set when this process has committed what webhooks may have to tell."""
 
 
 async def checked_engine(settings: Settings) -> Engine:
@@ -85,12 +90,13 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
     """Open all resources, with an engine that was checked. The database and Redis need not answer yet. OCR processes
     get cgroups if there are any.
 
-    Raises NotConfined and OSError.
+    Raises NotConfined, OSError, and SettingsError for a key that cannot be used.
     """
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count, cgroups=cgroups)
     uploads_room = _room(settings, settings.data_dir / "incoming", share=UPLOADS, stops="uploads")
     storage = LocalStorage(settings.data_dir, uploads_room)
     await storage.prepare()
+    encryption = await asyncio.to_thread(open_encryption, settings)
     databases = _databases(settings, await asyncio.to_thread(IdentityFiles(settings.data_dir).database))
     redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
     changes = Changes(redis)
@@ -116,6 +122,8 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
                     cgroups=cgroups,
                     pdf_maker=PdfMaker(settings, engine, scratch=scratch, cgroups=cgroups),
                     result_writer=result_writer,
+                    encryption=encryption,
+                    webhooks_due=asyncio.Event(),
                 )
     finally:
         listening.cancel()

@@ -25,6 +25,8 @@ MOST_TOKENS = 1_000_000_000
 ROUTES = (
     *("languages", "upload", "list", "document", "delete", "file", "job", "result", "page", "cancel", "retry"),
     *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),
+    *("deliveries", "replay", "webhooks", "create-webhook", "webhook", "delete-webhook", "webhook-deliveries"),
+    *("test-webhook", "rotate-webhook", "enable-webhook"),
 )
 """The rate-limited routes, under the names that `DOCSERVER_RATE_LIMIT_COSTS` uses."""
 
@@ -68,6 +70,7 @@ class Rate:
 Network = IPv4Network | IPv6Network
 Costs = tuple[tuple[str, int], ...]
 Hosts = tuple[str, ...]
+Ports = tuple[int, ...]
 
 ANY_HOST = "*"
 
@@ -96,6 +99,7 @@ def parse(kind: Any, text: str) -> Any:
     list_parsers: dict[Any, Callable[[str], Any]] = {
         tuple[Network, ...]: ip_network,
         Hosts: _parse_host,
+        Ports: _parse_port,
         Costs: _parse_cost,
     }
     return tuple(list_parsers[kind](part.strip()) for part in text.split(","))
@@ -112,6 +116,13 @@ def _parse_cost(text: str) -> tuple[str, int]:
     if route.strip() not in ROUTES or not 0 <= int(cost) <= MOST_TOKENS:
         raise ValueError(text)
     return route.strip(), int(cost)
+
+
+def _parse_port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65_535:
+        raise ValueError(text)
+    return port
 
 
 def _parse_host(text: str) -> str:
@@ -148,5 +159,6 @@ def expected(kind: Any) -> str:
         Rate: "tokens/seconds, as in 60/60",
         tuple[Network, ...]: "networks, as in 10.0.0.0/8,::1/128",
         Hosts: "host names, as in localhost,docs.example.org,*.example.org, or *",
+        Ports: "ports, as in 80,443,8080",
         Costs: f"costs of routes, as in upload=5,list=2; the routes are {', '.join(ROUTES)}",
     }.get(kind, "another value")

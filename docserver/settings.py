@@ -13,7 +13,19 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from docserver.cpu import usable_cores
-from docserver.setting_types import DAY_S, TEN_YEARS_S, Auth, Costs, Hosts, Network, Rate, SandboxMode, expected, parse
+from docserver.setting_types import (
+    DAY_S,
+    TEN_YEARS_S,
+    Auth,
+    Costs,
+    Hosts,
+    Network,
+    Ports,
+    Rate,
+    SandboxMode,
+    expected,
+    parse,
+)
 from docserver.variables import PREFIX, has_prefix, is_service_link, meant_by
 
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
@@ -85,6 +97,11 @@ class Settings:
         (), "networks whose X-Forwarded-For is believed, separated by commas"
     )
     allowed_hosts: Hosts = _setting((), "host names that the API answers to, separated by commas, or *")
+    secret_key: str = _setting("", "keys that encrypt webhook secrets, newest first, separated by commas")
+    webhook_networks: tuple[Network, ...] = _setting(
+        (), "networks that webhooks may be sent to although they are not globally routable, separated by commas"
+    )
+    webhook_ports: Ports = _setting((80, 443), "ports that webhooks may be sent to, separated by commas")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     # Settings for experts: reading.
@@ -130,6 +147,12 @@ class Settings:
     wait_limit_s: float = _duration(60.0, "longest ?wait= that is granted", least=0)
     body_timeout_s: float = _duration(60.0, "longest silence of a client in the middle of its upload or download")
     upload_timeout_s: float = _duration(1800.0, "longest time for one upload or download")
+
+    # Settings for experts: webhooks.
+    webhook_connections: int = _setting(
+        20, "webhooks that this process sends at the same time; 0: it sends none", least=0, most=1000
+    )
+    webhook_timeout_s: float = _duration(15.0, "longest wait for a receiver's answer to a webhook")
 
     # Settings for experts: database, Redis, and workers.
     mysql_pool_size: int = _setting(16, "most database connections of one process", least=5, most=10_000)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from docserver.database.connection import CommitUnknown, Cursor
-from docserver.database.tables import documents, jobs, tenants
+from docserver.database.tables import documents, jobs, tenants, webhook_endpoints
 from docserver.errors import DatabaseUnavailable, Unauthorized, Unprocessable, UnsupportedMedia
 from docserver.jobs import commits, notify, transitions
 from docserver.jobs.transitions import uncontended
@@ -18,6 +18,8 @@ from docserver.model import Caller, Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
 from docserver.storage import Received
+from docserver.webhooks import endpoints, events
+from docserver.webhooks.endpoints import Callback
 
 log = logging.getLogger("docserver.api")
 
@@ -44,6 +46,8 @@ class Upload:
     request_id: str
     expires_in_s: int | None = None
     """How long the document is kept; None means for ever."""
+    callback: Callback | None = None
+    """Who is told when the job has ended."""
 
 
 async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:
@@ -56,7 +60,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     content_type = _content_type_of(received)
     if resources.settings.deduplicate:
         earlier, received = await _earlier(resources, received, upload)
-        if earlier:
+        if earlier and await _add_callback(resources, earlier, upload):
             log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
             return earlier, True
     new = NewDocument(
@@ -116,6 +120,23 @@ async def _share(resources: Resources, document_id: UUID, upload: Upload) -> boo
         return await documents.prolong(cur, document_id, expires_in_s=upload.expires_in_s)
 
 
+async def _add_callback(resources: Resources, job: Job, upload: Upload) -> bool:
+    """Let a further upload be told of the end of its job; False if the job was deleted or has too many callbacks."""
+    if upload.callback is None:
+        return True
+    callback = endpoints.callback_endpoint(resources, upload.callback, tenant=job.tenant, job_id=job.id)
+
+    async def add() -> bool:
+        async with resources.db.transaction() as cur:
+            # Its history is part of what the callback is told.
+            current = await jobs.find(cur, job.id) if await jobs.lock(cur, job.id) else None
+            return current is not None and await events.add_callback(cur, current, callback)
+
+    is_added = await uncontended(add)
+    resources.webhooks_due.set()
+    return is_added
+
+
 def _is_as_good(resources: Resources, job: Job) -> bool:
     engine = resources.engine
     models = engine.models_of(job.options.languages)
@@ -151,13 +172,16 @@ def _content_type_of(received: Received) -> str:
 
 
 async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> Job:
+    callback = upload.callback and endpoints.callback_endpoint(
+        resources, upload.callback, tenant=new.tenant, job_id=job_id
+    )
     try:
         async with resources.db.transaction() as cur:
             await _keep_tenant(cur, new.tenant)
             await documents.insert(
                 cur, new, job_id=job_id, client=upload.caller.client, expires_in_s=upload.expires_in_s
             )
-            return await jobs.insert(
+            inserted = await jobs.insert(
                 cur,
                 job_id=job_id,
                 document_id=new.id,
@@ -166,6 +190,9 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
                 options=upload.options,
                 request_id=upload.request_id,
             )
+            if callback:
+                await webhook_endpoints.insert(cur, callback)
+            return inserted
     except CommitUnknown:
         job = await commits.settled(resources.db, job_id)
         if job is None:

@@ -1,11 +1,19 @@
-"""Deletes tenants: their keys at once, then their documents in steps, whatever process dies on the way.
+"""Deletes tenants: their keys and webhooks at once, then their documents in steps, whatever process dies on the way.
 
 The receipt says what was removed so far. Each document is counted in the transaction that removes it.
 """
 
 import logging
 
-from docserver.database.tables import api_keys, audit_log, deletions, documents, tenant_deletions, tenants
+from docserver.database.tables import (
+    api_keys,
+    audit_log,
+    deletions,
+    documents,
+    tenant_deletions,
+    tenants,
+    webhook_endpoints,
+)
 from docserver.database.tables.audit_log import Action
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.documents import deletion
@@ -48,6 +56,7 @@ async def _begin(resources: Resources, tenant: str, actor: str) -> bool:
         if not await tenants.lock(cur, tenant):
             return False
         await tenants.mark_deleted(cur, tenant)
+        await webhook_endpoints.delete_all(cur, tenant)
         await tenant_deletions.begin(cur, tenant, actor=actor, api_keys=await api_keys.delete_all(cur, tenant))
         await audit_log.record(cur, Action.TENANT_DELETED, actor=actor, tenant=tenant, subject=tenant)
         return True

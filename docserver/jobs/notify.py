@@ -20,7 +20,8 @@ async def offer(resources: Resources, job: Job) -> None:
 
 
 async def publish(resources: Resources, job: Job) -> None:
-    """Put a job's new state into the cache. This also wakes the requests that wait for the job."""
+    """Put a job's new state into the cache, and wake the requests that wait for the job, and the sender of webhooks."""
+    resources.webhooks_due.set()
     await resources.cache.put_job(CachedJob.of(job), job_id=job.id, tenant=job.tenant)
     if job.status.final:
         metrics.JOBS.labels(job.status).inc()

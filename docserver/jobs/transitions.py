@@ -14,6 +14,7 @@ from docserver.database.tables import claims, job_history, jobs, pages
 from docserver.errors import STORAGE_MISSING, Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
 from docserver.model import HISTORY_KEPT, Job, Outcome, PageStatus, Reading, Status, Step
 from docserver.page_ranges import format_pages
+from docserver.webhooks import events
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ async def open_pages(
         await pages.insert_failed(cur, job_id=job_id, failures=failures)
         for number, failure in failures.items():
             await _add_failed_page(cur, job_id, number, failure.code)
-        return await _count(cur, job, done=len(readings), failed=len(failures))
+        return await _count(cur, job, done=list(readings), failed=len(failures))
 
 
 async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
@@ -239,7 +240,7 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
                 await pages.give_up(cur, job_id=job_id, number=page.number, failure=lost_failure())
                 given_up += 1
         if given_up:
-            return await _count(cur, job, done=0, failed=given_up)
+            return await _count(cur, job, done=(), failed=given_up)
         if expired:
             await jobs.bump_version(cur, job_id)
         return await _reload(cur, job) if lost_before is not None or expired else None
@@ -271,50 +272,61 @@ async def _add_failed_page(cur: Cursor, job_id: UUID, number: int, code: Documen
 
 
 async def _settle(cur: Cursor, job: Job, claim_id: UUID, results: Results) -> Job | None:
-    done = failed = 0
+    done: list[int] = []
+    failed = 0
     for number, result in results.items():
         if not isinstance(result, Failure):
-            done += await pages.finish(cur, job_id=job.id, number=number, claim_id=claim_id, reading=result)
+            if await pages.finish(cur, job_id=job.id, number=number, claim_id=claim_id, reading=result):
+                done.append(number)
         elif await pages.fail(cur, job_id=job.id, number=number, claim_id=claim_id, failure=result):
             failed += 1
             await _add_failed_page(cur, job.id, number, result.code)
     return await _count(cur, job, done=done, failed=failed) if done or failed else None
 
 
-async def _count(cur: Cursor, job: Job, *, done: int, failed: int) -> Job:
+async def _count(cur: Cursor, job: Job, *, done: Sequence[int], failed: int) -> Job:
     """Count pages that were read or have failed. If these were the job's last pages, end the job.
 
-    `job` has the counts from before this transaction.
+    `job` has the counts from before this transaction; `done` has the numbers of the pages that were read.
     """
-    if job.pages_done + job.pages_failed + done + failed == job.pages_total:
-        failure = None if job.pages_done + done else await pages.first_failure(cur, job.id)
+    if job.pages_done + job.pages_failed + len(done) + failed == job.pages_total:
+        failure = None if job.pages_done or done else await pages.first_failure(cur, job.id)
         return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)
-    await jobs.count_pages(cur, job_id=job.id, done=done, failed=failed)
-    counted = replace(job, pages_done=job.pages_done + done, pages_failed=job.pages_failed + failed)
+    await jobs.count_pages(cur, job_id=job.id, done=len(done), failed=failed)
+    counted = replace(job, pages_done=job.pages_done + len(done), pages_failed=job.pages_failed + failed)
+    await events.record(cur, counted, pages=done)
     return await _reload(cur, counted)
 
 
 async def _end(
-    cur: Cursor, job: Job, status: Status, failure: Failure | None, *, done: int = 0, failed: int = 0
+    cur: Cursor, job: Job, status: Status, failure: Failure | None, *, done: Sequence[int] = (), failed: int = 0
 ) -> Job:
-    """Give a locked job its final status."""
+    """Give a locked job its final status, and record whom to tell of it."""
     quality = await pages.quality(cur, job.id) if status is Status.COMPLETED else None
     await jobs.finish(
-        cur, job_id=job.id, status=job.status.to(status), failure=failure, quality=quality, done=done, failed=failed
+        cur,
+        job_id=job.id,
+        status=job.status.to(status),
+        failure=failure,
+        quality=quality,
+        done=len(done),
+        failed=failed,
     )
     code = failure.code if failure else None
     await job_history.add(cur, job_id=job.id, step=Step.JOB, outcome=Outcome(status.value), code=code)
-    return await _reload(
+    ended = await _reload(
         cur,
         replace(
             job,
             status=status,
             failure=failure,
             quality=quality,
-            pages_done=job.pages_done + done,
+            pages_done=job.pages_done + len(done),
             pages_failed=job.pages_failed + failed,
         ),
     )
+    await events.record(cur, ended, pages=done)
+    return ended
 
 
 async def _reload(cur: Cursor, job: Job) -> Job:

@@ -1,4 +1,4 @@
-"""Makes changes of a directory survive a crash of the machine."""
+"""Names of files: new ones that replace none, and changes of a directory that survive a crash of the machine."""
 
 import os
 from pathlib import Path
@@ -11,3 +11,16 @@ def sync(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def link_new(new: Path, path: Path) -> None:
+    """Give a file its name, unless the name is taken. Blocks.
+
+    Some file systems have no hard links; a rename has to do.
+    """
+    try:
+        path.hardlink_to(new)
+    except FileExistsError:
+        pass
+    except OSError:
+        new.rename(path)

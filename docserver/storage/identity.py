@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from docserver.model import parse_id
-from docserver.storage.directories import sync
+from docserver.storage.directories import link_new, sync
 
 LONGEST = 1000
 """Number of bytes that are read of a file. An identity has 37."""
@@ -50,7 +50,7 @@ class IdentityFiles:
         present = _read(self._path / name)
         if present:
             return present
-        self._write(name, identity, _link)
+        self._write(name, identity, link_new)
         written = _read(self._path / name)
         if written is None:
             raise IdentityError(f"the file {self._path / name} vanishes as soon as it is written")
@@ -69,16 +69,6 @@ class IdentityFiles:
             new.unlink(missing_ok=True)
         for directory in (self._path, self._path.parent):
             sync(directory)
-
-
-def _link(new: Path, path: Path) -> None:
-    """Give the file its name, unless the name is taken. Some file systems have no hard links; a rename has to do."""
-    try:
-        path.hardlink_to(new)
-    except FileExistsError:
-        pass
-    except OSError:
-        new.rename(path)
 
 
 def _read(path: Path) -> UUID | None:

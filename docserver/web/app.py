@@ -6,7 +6,7 @@ from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
 from docserver.web import openapi, scraping
 from docserver.web.callers import AUTHENTICATION
-from docserver.web.handlers import administration, documents, jobs, results, system
+from docserver.web.handlers import administration, documents, jobs, results, system, webhooks
 from docserver.web.keys import RESOURCES
 from docserver.web.middleware import deadline, errors_as_problems, identify_caller, rate_limit
 
@@ -16,6 +16,7 @@ FORM_BYTES = 1 << 20
 DOCUMENT = "/v1/documents/{document_id:[0-9A-Fa-f-]{36}}"
 JOB = "/v1/jobs/{job_id:[0-9A-Fa-f-]{36}}"
 KEY = "/v1/keys/{key_id:[0-9A-Fa-f-]{36}}"
+WEBHOOK = "/v1/webhooks/{webhook_id:[0-9A-Fa-f-]{36}}"
 """The patterns match only text that may be an id. So `list-document` is never taken for an id, and a request to it with
 a wrong method gets 405."""
 
@@ -51,6 +52,18 @@ def make_app(resources: Resources) -> web.Application:
     router.add_put(TENANT, administration.set_tenant, name="set-tenant")
     router.add_delete(TENANT, administration.delete_tenant, name="delete-tenant")
     router.add_get("/v1/audit", administration.audit, name="audit")
+    router.add_get(f"{JOB}/deliveries", webhooks.job_deliveries, name="deliveries")
+    router.add_post(
+        f"{JOB}/deliveries/{{delivery_id:[0-9A-Fa-f-]{{36}}}}/replay", webhooks.replay_delivery, name="replay"
+    )
+    router.add_get("/v1/webhooks", webhooks.list_webhooks, name="webhooks")
+    router.add_post("/v1/webhooks", webhooks.create_webhook, name="create-webhook")
+    router.add_get(WEBHOOK, webhooks.get_webhook, name="webhook")
+    router.add_delete(WEBHOOK, webhooks.delete_webhook, name="delete-webhook")
+    router.add_get(f"{WEBHOOK}/deliveries", webhooks.webhook_deliveries, name="webhook-deliveries")
+    router.add_post(f"{WEBHOOK}/test", webhooks.test_webhook, name="test-webhook")
+    router.add_post(f"{WEBHOOK}/rotate", webhooks.rotate_webhook_secret, name="rotate-webhook")
+    router.add_post(f"{WEBHOOK}/enable", webhooks.enable_webhook, name="enable-webhook")
     router.add_get("/v1/languages", system.languages, name="languages")
     router.add_get("/livez", system.livez, name="livez")
     router.add_get("/readyz", system.readyz, name="readyz")

@@ -24,7 +24,7 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
     },
     "Retry-After": {"description": "Seconds to wait before the next request.", "schema": _SECONDS},
-    "Location": {"description": "The address of the job.", "required": True, "schema": {"type": "string"}},
+    "Location": {"description": "The address of the job or webhook.", "required": True, "schema": {"type": "string"}},
     "Cache-Control": {
         "description": "no-store: nobody may keep the response.",
         "required": True,

@@ -16,6 +16,8 @@ from docserver.formats import FORMATS
 from docserver.model import Mode, Rotate, Status
 from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.sniff import SUPPORTED
+from docserver.webhooks.addresses import MAX_URL
+from docserver.webhooks.signing import is_secret
 
 MAX_LIMIT = 100
 MAX_OFFSET = 1_000_000
@@ -31,6 +33,12 @@ LANGUAGES = r"^[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}$"
 
 PAGES = r"^[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?(,[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?)*$"
 """The form of page ranges, for the OpenAPI document. A pattern cannot express that each range must count upwards."""
+
+SECRET = "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"  # noqa: S105 - a pattern
+"""The form of a webhook's secret, for the OpenAPI document."""
+
+MAX_SECRET = len("whsec_") + 88
+"""Most characters of a secret of 64 bytes."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ].+)?", re.ASCII)
 _LOST_PLUS = re.compile(r"(.{11}.+) (\d\d:?\d\d)", re.ASCII)
@@ -77,6 +85,20 @@ class Parsed(fields.Field[T]):
         if len(value) > MAX_TEXT:
             raise ValidationError(f"At most {MAX_TEXT} characters.")
         return self._parse(value)
+
+
+class Secret(fields.String):
+    """A secret that signs webhooks. The errors do not repeat it."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(
+            validate=_check_secret, metadata={"description": description, "pattern": SECRET, "maxLength": MAX_SECRET}
+        )
+
+
+def _check_secret(text: str) -> None:
+    if not is_secret(text):
+        raise ValidationError("A secret is whsec_ and 24 to 64 bytes in base64.")
 
 
 def page_ranges(text: str) -> tuple[range, ...]:
@@ -194,6 +216,18 @@ class UploadOptions(ReadingOptions):
         validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
         metadata={"description": "Seconds to keep the document and its results. Default: the service's own setting."},
     )
+
+    callback_url = fields.String(
+        validate=validate.Length(min=1, max=MAX_URL),
+        metadata={"description": "A URL that is told by a webhook when the job has ended; needs callback_secret."},
+    )
+    callback_secret = Secret("The secret that signs the webhook.")
+
+    @validates_schema
+    def _check_callback(self, data: Mapping[str, Any], **_: Any) -> None:
+        if ("callback_url" in data) != ("callback_secret" in data):
+            missing = "callback_secret" if "callback_url" in data else "callback_url"
+            raise ValidationError("callback_url and callback_secret are given together.", missing)
 
 
 class ListQuery(Strict):

@@ -35,11 +35,15 @@ from docserver.resources import Resources
 from docserver.settings import Settings
 from docserver.web.app import make_app
 from docserver.web.listener import Listener, listening
+from docserver.webhooks import sender
+from docserver.webhooks.sender import Sender
 from tests.support.client import Client, MakeClient
 from tests.support.connections import MakeDatabase, with_databases
 from tests.support.engines import engine_of
 from tests.support.limits import LIMITS
 from tests.support.listeners import Serve
+from tests.support.receiver import Receiver, receiving
+from tests.support.webhooks import StartSender, reaching
 
 
 @pytest.fixture
@@ -101,6 +105,32 @@ async def worker(resources: Resources, tmp_path: Path) -> AsyncIterator[Worker]:
     running.start()
     yield running
     await running.stop(grace_s=10)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver of webhooks."""
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def start_sender(
+    resources: Resources, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[StartSender]:
+    """Start a sender, as another process would. It does not pause between the tries of a delivery."""
+    monkeypatch.setattr(sender, "POLL_S", 0.05)
+    monkeypatch.setattr(sender, "DELAYS_S", (0.0,) * len(sender.DELAYS_S))
+    started = []
+
+    async def start(**settings: Any) -> Sender:
+        started.append(Sender(reaching(resources, receiver.port, **settings)))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        await each.stop(grace_s=0)
 
 
 @pytest.fixture

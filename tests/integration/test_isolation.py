@@ -6,24 +6,29 @@ without ids an entry in `WITHOUT_IDS`.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from docserver.database.tables import deliveries
 from docserver.model import Scope
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration
 from docserver.web.callers import ADMIN_ROUTES, METRICS
 from docserver.web.openapi import DOCUMENT
+from docserver.webhooks.events import delivery_of_test
 from tests.support.client import Client, MakeClient, get, upload
 from tests.support.rows import finish_job
+from tests.support.webhooks import create
 
 WITHOUT_IDS = {
     "upload": "makes what belongs to the caller; equal bytes of two tenants are two documents (test_api_keys)",
     "list_documents": "shows what the caller has",
+    "list_webhooks": "shows what the caller has",
+    "create_webhook": "makes what belongs to the caller",
     "languages": "the same for all",
     "livez": "the same for all",
     "readyz": "the same for all",
@@ -79,13 +84,19 @@ async def key_of(resources: Resources, tenant: str) -> administration.NewKey:
     )
 
 
-async def things_of(client: Client, key: administration.NewKey, data: bytes) -> dict[str, str]:
+async def things_of(client: Client, resources: Resources, key: administration.NewKey, data: bytes) -> dict[str, str]:
     """A tenant's things, by the names that ids have in paths."""
     client.session.headers["Authorization"] = f"Bearer {key.text}"
     job = await upload(client, data)
+    webhook = await create(client, "https://example.org/")
+    delivery = delivery_of_test(UUID(webhook["webhook_id"]), tenant=key.key.tenant, receiver=bytes(16))
+    async with resources.db.transaction() as cur:
+        await deliveries.insert(cur, [replace(delivery, job_id=UUID(job["job_id"]))])
     return {
         "document_id": job["document_id"],
         "job_id": job["job_id"],
+        "webhook_id": webhook["webhook_id"],
+        "delivery_id": str(delivery.id),
         "number": "1",
         "key_id": str(key.key.id),
         "tenant": key.key.tenant,
@@ -116,7 +127,7 @@ async def test_every_operation_answers_another_tenants_ids_as_ids_that_nobody_ha
     client: Client, resources: Resources
 ) -> None:
     acme, other = await key_of(resources, "acme"), await key_of(resources, "other")
-    things = [await things_of(client, acme, data) for data in (b"%PDF-1.4 waits", b"%PDF-1.4 is done")]
+    things = [await things_of(client, resources, acme, data) for data in (b"%PDF-1.4 waits", b"%PDF-1.4 is done")]
     await finish_job(resources.db, UUID(things[1]["job_id"]))
     before = [await get(client, f"/v1/documents/{each['document_id']}") for each in things]
     # What acme reads is in the cache then, which must not show it to others.
@@ -141,7 +152,7 @@ async def test_every_operation_without_ids_shows_nothing_of_another_tenant(
     client: Client, resources: Resources
 ) -> None:
     acme, other = await key_of(resources, "acme"), await key_of(resources, "other")
-    things = await things_of(client, acme, b"%PDF-1.4")
+    things = await things_of(client, resources, acme, b"%PDF-1.4")
     without_ids = [operation for operation in operations(client) if not re.search("{", operation.path)]
 
     assert {operation.name for operation in without_ids} == WITHOUT_IDS.keys()

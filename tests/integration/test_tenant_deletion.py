@@ -20,6 +20,7 @@ from tests.support.client import Client, MakeClient, kept_files, upload
 from tests.support.redis_state import announced
 from tests.support.rows import CALLER, value
 from tests.support.samples import png
+from tests.support.webhooks import create
 
 STAYS = {"tenants", "tenant_deletions", "audit_log", "deleted_documents"}
 """The tables with a column `tenant` that may name a deleted one: its name, the receipt, what was done, and the ids of
@@ -78,6 +79,7 @@ async def test_a_deleted_tenant_leaves_its_receipt_and_nothing_else(
     admin, acme, other = [await key_of(resources, *given) for given in (("ops", Scope.ADMIN), ("acme",), ("other",))]
     kept = await upload_as(client, other)
     made = [await upload_as(client, acme, number) for number in range(3)]
+    await create(client, "https://example.org/")
     sizes = sum(file.stat().st_size for file in kept_files(resources))
 
     begun = await deletion_of(client, "acme", admin, "DELETE")

@@ -22,7 +22,16 @@ from tests.support.engines import engine_of, sandbox_of
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of
 
-EMPTIED = ("documents", "deleted_documents", "leaders", "deployment", "api_keys", "audit_log", "tenant_deletions")
+EMPTIED = (
+    "documents",
+    "deleted_documents",
+    "leaders",
+    "deployment",
+    "api_keys",
+    "audit_log",
+    "tenant_deletions",
+    "webhook_endpoints",
+)
 """The tables whose rows are deleted before each test, in an order that foreign keys allow."""
 
 

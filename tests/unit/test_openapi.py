@@ -126,7 +126,11 @@ def test_an_upload_has_a_file_and_the_options_that_the_service_takes(document: A
     assert body["required"] == ["file"]
     assert (body["properties"]["file"]["type"], body["properties"]["file"]["format"]) == ("string", "binary")
     options = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
-    assert options == body["properties"].keys() - {"file"} == {"languages", "mode", "rotate", "pages", "expires_in"}
+    assert (
+        options
+        == body["properties"].keys() - {"file"}
+        == {*("languages", "mode", "rotate", "pages", "expires_in", "callback_url", "callback_secret")}
+    )
 
 
 def test_the_list_describes_all_its_parameters_with_their_bounds(document: Any) -> None:

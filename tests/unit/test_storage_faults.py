@@ -37,7 +37,7 @@ def test_what_vanishes_while_it_is_looked_at_is_no_file(tmp_path: Path) -> None:
 
 
 def test_an_identity_that_vanishes_at_once_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identity, "_link", lambda *_: None)
+    monkeypatch.setattr(identity, "link_new", lambda *_: None)
 
     with pytest.raises(IdentityError, match="directory vanishes as soon as it is written"):
         IdentityFiles(tmp_path).claim_directory()

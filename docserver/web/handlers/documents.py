@@ -19,6 +19,7 @@ from docserver.web.conditions import Version
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import reading_options
+from docserver.web.handlers.webhooks import callback
 from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
@@ -187,6 +188,7 @@ def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
         filename=form.filename,
         options=Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None),
         expires_in_s=given.get("expires_in", settings.retention_s or None),
+        callback=callback(settings, given),
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
     )

@@ -1,0 +1,203 @@
+"""The SQL of `deliveries`: what is to be sent, and who sends it now. What clients see of them is in `delivery_log`.
+
+A process claims deliveries by writing its claim, and the end of its lease into `run_after`. If it dies, they are due
+again at that time, for any process.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from docserver.database.connection import Cursor, each, microseconds
+from docserver.webhook_types import DeliveryStatus, EventType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """An event that an endpoint is to be told of."""
+
+    id: UUID
+    """The webhook-id, which stays the same at each try."""
+    endpoint_id: UUID
+    tenant: str
+    receiver: bytes
+    job_id: UUID | None
+    """None for a test."""
+    event: EventType
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery that this process sends now."""
+
+    id: UUID
+    endpoint_id: UUID
+    job_id: UUID | None
+    event: EventType
+    body: bytes
+    tries: int
+    """Those that were begun, this one included."""
+    url: str
+    secrets: tuple[bytes, ...]
+    """Encrypted, newest first."""
+    is_failing: bool
+    """True if the endpoint's last try failed."""
+
+
+async def insert(cur: Cursor, deliveries: Sequence[NewDelivery]) -> None:
+    """Add deliveries that are due at once."""
+    await cur.insert_all(
+        """
+        INSERT INTO deliveries (id, endpoint_id, tenant, receiver, job_id, event, body, run_after, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
+        """,
+        [
+            (
+                new.id.bytes,
+                new.endpoint_id.bytes,
+                new.tenant,
+                new.receiver,
+                new.job_id.bytes if new.job_id else None,
+                new.event.value,
+                new.body,
+            )
+            for new in deliveries
+        ],
+    )
+
+
+async def due(cur: Cursor, *, without: Sequence[str], limit: int) -> list[tuple[str, bytes]]:
+    """The receivers that have a due delivery, as (tenant, receiver), the longest waiting first; none of the tenants in
+    `without`. It reads one row for each receiver, however many deliveries wait for it.
+    """
+    others = f"AND tenant NOT IN ({each(without)})" if without else ""
+    await cur.execute(
+        f"""
+        SELECT tenant, receiver FROM deliveries WHERE status = 'pending' {others}
+        GROUP BY tenant, receiver HAVING MIN(run_after) <= UTC_TIMESTAMP(6) ORDER BY MIN(run_after) LIMIT %s
+        """,  # noqa: S608 - placeholders alone
+        (*without, limit),
+    )
+    return [(row["tenant"], row["receiver"]) for row in cur.rows()]
+
+
+async def claim(
+    cur: Cursor, *, tenant: str, receiver: bytes, claim_id: UUID, limit: int, lease_s: float
+) -> list[Claimed]:
+    """Claim up to `limit` due deliveries of a receiver, the longest waiting first, and count a try of each."""
+    claimed = await cur.execute(
+        """
+        UPDATE deliveries
+        SET claim = %s, tries = tries + 1, run_after = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND
+        WHERE status = 'pending' AND tenant = %s AND receiver = %s AND run_after <= UTC_TIMESTAMP(6)
+        ORDER BY run_after LIMIT %s
+        """,
+        (claim_id.bytes, microseconds(lease_s), tenant, receiver, limit),
+    )
+    if not claimed:
+        return []
+    await cur.execute(
+        """
+        SELECT d.id, d.endpoint_id, d.job_id, d.event, d.body, d.tries, e.url, e.secret,
+               IF(e.previous_until > UTC_TIMESTAMP(6), e.previous_secret, NULL) AS previous_secret,
+               e.failing_since IS NOT NULL AS is_failing
+        FROM deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+        WHERE d.claim = %s
+        """,
+        (claim_id.bytes,),
+    )
+    return [
+        Claimed(
+            id=UUID(bytes=row["id"]),
+            endpoint_id=UUID(bytes=row["endpoint_id"]),
+            job_id=UUID(bytes=row["job_id"]) if row["job_id"] else None,
+            event=EventType(row["event"]),
+            body=row["body"],
+            tries=row["tries"],
+            url=row["url"],
+            secrets=tuple(secret for secret in (row["secret"], row["previous_secret"]) if secret),
+            is_failing=bool(row["is_failing"]),
+        )
+        for row in cur.rows()
+    ]
+
+
+async def release(cur: Cursor, delivery_id: UUID, *, claim_id: UUID) -> None:
+    """Let a claimed delivery be sent by another process at once; the try does not count."""
+    await cur.execute(
+        """
+        UPDATE deliveries SET claim = NULL, tries = tries - 1, run_after = UTC_TIMESTAMP(6)
+        WHERE id = %s AND claim = %s
+        """,
+        (delivery_id.bytes, claim_id.bytes),
+    )
+
+
+async def finish(cur: Cursor, delivery_id: UUID, *, claim_id: UUID, status: DeliveryStatus) -> bool:
+    """Give a delivery its final status; False if the claim is lost."""
+    return (
+        await cur.execute(
+            """
+            UPDATE deliveries SET status = %s, claim = NULL, finished_at = UTC_TIMESTAMP(6)
+            WHERE id = %s AND claim = %s
+            """,
+            (status.value, delivery_id.bytes, claim_id.bytes),
+        )
+        > 0
+    )
+
+
+async def postpone(cur: Cursor, delivery_id: UUID, *, claim_id: UUID, delay_s: float) -> bool:
+    """Let a delivery be tried again after the delay; False if the claim is lost."""
+    return (
+        await cur.execute(
+            """
+            UPDATE deliveries SET claim = NULL, run_after = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND
+            WHERE id = %s AND claim = %s
+            """,
+            (microseconds(delay_s), delivery_id.bytes, claim_id.bytes),
+        )
+        > 0
+    )
+
+
+async def fail_pending(cur: Cursor, endpoint_id: UUID) -> None:
+    """Give up all deliveries to an endpoint."""
+    await cur.execute(
+        """
+        UPDATE deliveries SET status = 'failed', claim = NULL, finished_at = UTC_TIMESTAMP(6)
+        WHERE endpoint_id = %s AND status = 'pending'
+        """,
+        (endpoint_id.bytes,),
+    )
+
+
+async def replay(cur: Cursor, delivery_id: UUID, *, job_id: UUID, tenant: str) -> bool:
+    """Let a delivery be sent again at once, with all its tries. One that is being sent now is left alone.
+
+    False if the tenant's job has no such delivery, or if its endpoint is disabled. Callbacks can always be tried.
+    """
+    return (
+        await cur.execute(
+            """
+            UPDATE deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+            SET d.run_after = IF(d.claim IS NULL, UTC_TIMESTAMP(6), d.run_after),
+                d.tries = IF(d.claim IS NULL, 0, d.tries), d.status = 'pending', d.finished_at = NULL
+            WHERE d.id = %s AND d.job_id = %s AND d.tenant = %s AND (e.disabled_at IS NULL OR e.job_id IS NOT NULL)
+            """,
+            (delivery_id.bytes, job_id.bytes, tenant),
+        )
+        > 0
+    )
+
+
+async def delete_finished(cur: Cursor, *, older_than_s: float, limit: int) -> int:
+    """Delete deliveries that have ended before this time, with their attempts; returns how many."""
+    return await cur.execute(
+        """
+        DELETE FROM deliveries
+        WHERE finished_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND ORDER BY finished_at LIMIT %s
+        """,
+        (int(older_than_s), limit),
+    )

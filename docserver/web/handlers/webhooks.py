@@ -1,0 +1,273 @@
+"""Webhooks: the endpoints of a tenant, and the log of what was sent to them and to the callbacks of uploads."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from docserver.database.tables.delivery_log import Attempt, Delivery
+from docserver.database.tables.webhook_endpoints import Endpoint
+from docserver.errors import Unprocessable
+from docserver.model import rfc3339
+from docserver.settings import Settings
+from docserver.web import request_schemas
+from docserver.web import webhook_schemas as schemas
+from docserver.web.handlers.common import json_response, path_id
+from docserver.web.handlers.options import json_body
+from docserver.web.keys import CALLER, RESOURCES
+from docserver.web.openapi import operation
+from docserver.webhooks import endpoints, sent
+from docserver.webhooks.addresses import UrlRefused
+from docserver.webhooks.endpoints import Callback, WithSecret, guard_of
+
+_NO_QUERY = request_schemas.Strict()
+_NEW_WEBHOOK = schemas.NewWebhook()
+_NEW_SECRET = schemas.NewSecret()
+_LOG_QUERY = schemas.DeliveriesQuery()
+
+SHOWN_ATTEMPTS = 20
+"""Most tries of a delivery that are shown, the latest. Replays add more."""
+
+
+@operation(
+    summary="Tell a URL of the tenant's jobs",
+    tag="webhooks",
+    body=schemas.NewWebhook,
+    schema=schemas.WebhookWithSecret,
+    responses={201: "The webhook, with the secret that signs; it is shown only here"},
+    errors=(400, 408, 409, 413, 415, 422, 429, 503),
+    headers={201: ("Location", "Cache-Control")},
+)
+async def create_webhook(request: web.Request) -> web.Response:
+    resources = request.app[RESOURCES]
+    request_schemas.load(_NO_QUERY, request.query)
+    given = request_schemas.load(_NEW_WEBHOOK, await json_body(request), kind="pointer")
+    made = await endpoints.create(
+        resources,
+        tenant=request[CALLER].tenant,
+        url=checked_url(resources.settings, given["url"], field="/url"),
+        secret=given.get("secret"),
+        events=given["events"],
+    )
+    return _with_secret(made, status=201, headers={"Location": f"/v1/webhooks/{made.endpoint.id}"})
+
+
+@operation(
+    summary="The tenant's webhooks",
+    tag="webhooks",
+    schema=schemas.WebhookList,
+    responses={200: "All of them, oldest first"},
+    errors=(422, 429, 503),
+)
+async def list_webhooks(request: web.Request) -> web.Response:
+    request_schemas.load(_NO_QUERY, request.query)
+    listed = await endpoints.all_of(request.app[RESOURCES], tenant=request[CALLER].tenant)
+    return json_response({"items": [_webhook(endpoint) for endpoint in listed]})
+
+
+@operation(
+    summary="A webhook",
+    tag="webhooks",
+    path=["webhook_id"],
+    schema=schemas.Webhook,
+    responses={200: "The webhook, without its secret"},
+    errors=(404, 429, 503),
+)
+async def get_webhook(request: web.Request) -> web.Response:
+    endpoint = await endpoints.get(request.app[RESOURCES], _id(request), tenant=request[CALLER].tenant)
+    return json_response(_webhook(endpoint))
+
+
+@operation(
+    summary="Delete a webhook and the log of its deliveries",
+    tag="webhooks",
+    path=["webhook_id"],
+    responses={204: "Deleted"},
+    errors=(404, 429, 503),
+)
+async def delete_webhook(request: web.Request) -> web.Response:
+    await endpoints.delete(request.app[RESOURCES], _id(request), tenant=request[CALLER].tenant)
+    return web.Response(status=204)
+
+
+@operation(
+    summary="Send a webhook.test event; the webhook's deliveries show what came of it",
+    tag="webhooks",
+    path=["webhook_id"],
+    schema=schemas.DeliveryId,
+    responses={202: "It is being sent"},
+    errors=(404, 409, 429, 503),
+)
+async def test_webhook(request: web.Request) -> web.Response:
+    delivery_id = await endpoints.test(request.app[RESOURCES], _id(request), tenant=request[CALLER].tenant)
+    return json_response({"delivery_id": str(delivery_id)}, status=202)
+
+
+@operation(
+    summary="Give a webhook a new secret; for a day, the earlier one signs too",
+    tag="webhooks",
+    path=["webhook_id"],
+    body=schemas.NewSecret,
+    schema=schemas.WebhookWithSecret,
+    responses={200: "The webhook, with the new secret; it is shown only here"},
+    errors=(400, 404, 408, 413, 415, 422, 429, 503),
+    headers={200: ("Cache-Control",)},
+)
+async def rotate_webhook_secret(request: web.Request) -> web.Response:
+    endpoint_id = _id(request)
+    given = request_schemas.load(_NEW_SECRET, await json_body(request), kind="pointer")
+    made = await endpoints.rotate_secret(
+        request.app[RESOURCES], endpoint_id, tenant=request[CALLER].tenant, secret=given.get("secret")
+    )
+    return _with_secret(made)
+
+
+@operation(
+    summary="Let a disabled webhook get events again",
+    tag="webhooks",
+    path=["webhook_id"],
+    schema=schemas.Webhook,
+    responses={200: "The webhook"},
+    errors=(404, 429, 503),
+)
+async def enable_webhook(request: web.Request) -> web.Response:
+    endpoint = await endpoints.enable(request.app[RESOURCES], _id(request), tenant=request[CALLER].tenant)
+    return json_response(_webhook(endpoint))
+
+
+@operation(
+    summary="What was sent to a webhook, when, and what came back",
+    tag="webhooks",
+    path=["webhook_id"],
+    query=schemas.DeliveriesQuery,
+    schema=schemas.DeliveryList,
+    responses={200: "A part of the deliveries, latest first"},
+    errors=(404, 422, 429, 503),
+)
+async def webhook_deliveries(request: web.Request) -> web.Response:
+    endpoint_id = _id(request)
+    query = request_schemas.load(_LOG_QUERY, request.query)
+    listed = await sent.of_endpoint(
+        request.app[RESOURCES],
+        endpoint_id,
+        tenant=request[CALLER].tenant,
+        before=_before(query),
+        limit=query["limit"] + 1,
+    )
+    return _deliveries(listed, limit=query["limit"])
+
+
+@operation(
+    summary="What was sent about a job, when, and what came back",
+    tag="webhooks",
+    path=["job_id"],
+    query=schemas.DeliveriesQuery,
+    schema=schemas.DeliveryList,
+    responses={200: "A part of the deliveries to callbacks and webhooks, latest first"},
+    errors=(404, 422, 429, 503),
+)
+async def job_deliveries(request: web.Request) -> web.Response:
+    job_id = path_id(request, "job_id")
+    query = request_schemas.load(_LOG_QUERY, request.query)
+    listed = await sent.of_job(
+        request.app[RESOURCES], job_id, tenant=request[CALLER].tenant, before=_before(query), limit=query["limit"] + 1
+    )
+    return _deliveries(listed, limit=query["limit"])
+
+
+@operation(
+    summary="Send a delivery again, with the same id and body",
+    tag="webhooks",
+    path=["job_id", "delivery_id"],
+    schema=schemas.Delivery,
+    responses={202: "The delivery, which is being sent"},
+    errors=(404, 409, 429, 503),
+)
+async def replay_delivery(request: web.Request) -> web.Response:
+    delivery = await sent.replay(
+        request.app[RESOURCES],
+        path_id(request, "delivery_id"),
+        job_id=path_id(request, "job_id"),
+        tenant=request[CALLER].tenant,
+    )
+    return json_response(_delivery(delivery), status=202)
+
+
+def callback(settings: Settings, given: Mapping[str, Any]) -> Callback | None:
+    """The callback that the options of an upload name; raises Unprocessable."""
+    if "callback_url" not in given:
+        return None
+    return Callback(checked_url(settings, given["callback_url"], field="/callback_url"), given["callback_secret"])
+
+
+def checked_url(settings: Settings, url: str, *, field: str) -> str:
+    """The URL, if webhooks may be sent to it; raises Unprocessable, which names the field."""
+    try:
+        return guard_of(settings).checked_url(url)
+    except UrlRefused as error:
+        raise Unprocessable(
+            f"{field.removeprefix('/')}: {error}", errors=[{"detail": str(error), "pointer": field}]
+        ) from error
+
+
+def _id(request: web.Request) -> UUID:
+    return path_id(request, "webhook_id")
+
+
+def _before(query: Mapping[str, Any]) -> UUID | None:
+    before: UUID | None = query.get("cursor")
+    return before
+
+
+def _webhook(endpoint: Endpoint) -> dict[str, Any]:
+    path = f"/v1/webhooks/{endpoint.id}"
+    return {
+        "webhook_id": str(endpoint.id),
+        "url": endpoint.url,
+        "events": endpoint.events,
+        "created_at": rfc3339(endpoint.created_at),
+        "failing_since": rfc3339(endpoint.failing_since),
+        "disabled_at": rfc3339(endpoint.disabled_at),
+        "disabled_reason": endpoint.disabled_reason,
+        "links": {"self": path, "deliveries": f"{path}/deliveries"},
+    }
+
+
+def _with_secret(made: WithSecret, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return json_response(
+        {**_webhook(made.endpoint), "secret": made.secret},
+        status=status,
+        headers={**(headers or {}), "Cache-Control": "no-store"},
+    )
+
+
+def _deliveries(listed: Sequence[Delivery], *, limit: int) -> web.Response:
+    """The answer with a part of the log; `listed` has one more than the limit if there are more."""
+    shown = listed[:limit]
+    cursor = str(shown[-1].id) if len(listed) > limit else None
+    return json_response({"items": [_delivery(delivery) for delivery in shown], "next_cursor": cursor})
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "delivery_id": str(delivery.id),
+        "webhook_id": str(delivery.endpoint_id) if delivery.endpoint_id else None,
+        "job_id": str(delivery.job_id) if delivery.job_id else None,
+        "type": delivery.event,
+        "url": delivery.url,
+        "status": delivery.status,
+        "created_at": rfc3339(delivery.created_at),
+        "finished_at": rfc3339(delivery.finished_at),
+        "next_attempt_at": rfc3339(delivery.next_attempt_at),
+        "attempts": [_attempt(attempt) for attempt in delivery.attempts[-SHOWN_ATTEMPTS:]],
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "ended_at": rfc3339(attempt.ended_at),
+        "duration_ms": attempt.duration_ms,
+        "http_status": attempt.http_status,
+        "fault": attempt.fault,
+    }
