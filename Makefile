@@ -170,6 +170,7 @@ system:
 
 .venv/for-test: .venv/for-run
 	@echo "installing what the tests need"
+	$(call install-locked,tracing)
 	$(call install-locked,test)
 	touch $@
 
@@ -207,18 +208,22 @@ lock: ## renew requirements.lock: the newest releases that setup.cfg allows, wit
 			--no-emit-index-url --no-emit-find-links --constraint "$$work/all" --output-file "$$work/$$@" >/dev/null
 	}
 	touch "$$work/all"
-	compile all --extra dev --extra tesserocr setup.cfg "$$work/build.in"
+	compile all --extra dev --extra tesserocr --extra tracing setup.cfg "$$work/build.in"
 	compile run --extra tesserocr setup.cfg
+	compile traced --extra tesserocr --extra tracing setup.cfg
 	compile build "$$work/build.in"
+	# What the last file has that the others have not.
+	new() { awk 'FNR == 1 { file++ } file < ARGC - 1 { seen[$$0]; next } /^[^ ]/ { new = !($$0 in seen) } new' "$$@"; }
 	{
-		echo "# What docserver is built with, what it runs with, and what its tests need beside: one version of each, with the"
-		echo "# hashes of its files. Made by \`make lock\` from setup.cfg and pyproject.toml; not to be edited."
+		echo "# What docserver is built with, runs with, sends traces with, and what its tests need beside: one version of each,"
+		echo "# with the hashes of its files. Made by \`make lock\` from setup.cfg and pyproject.toml; not to be edited."
 		printf '\n# build\n'
 		cat "$$work/build"
 		printf '\n# run\n'
 		cat "$$work/run"
+		printf '\n# tracing\n'
+		new "$$work/run" "$$work/traced"
 		printf '\n# test\n'
-		cat "$$work/build" "$$work/run" |
-			awk 'FILENAME == "-" { seen[$$0]; next } /^[^ ]/ { new = !($$0 in seen) } new' - "$$work/all"
+		new "$$work/build" "$$work/traced" "$$work/all"
 	} >"$$work/lock"
 	mv "$$work/lock" requirements.lock

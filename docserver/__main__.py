@@ -14,12 +14,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from docserver.settings import Settings, SettingsError, load, service_links, unknown, variable
-from docserver.variables import has_prefix
+from docserver.settings import Settings, SettingsError, load, open_telemetry, service_links, unknown, variable
+from docserver.variables import OTEL_PREFIX, has_prefix
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from uuid import UUID
 
     from docserver.resources import Resources
@@ -74,7 +74,7 @@ def main() -> None:
         case _:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, _end_at_once)
-            _run(_serve(settings, api=not options.worker_only), settings)
+            _run(_serve(settings, api=not options.worker_only, telemetry=open_telemetry()), settings)
             log.info("stopped")
 
 
@@ -118,6 +118,7 @@ def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = 
     from docserver.ocr.engine import EngineMissing
     from docserver.ocr.sandbox.policy import NotConfined
     from docserver.storage.identity import IdentityError
+    from docserver.tracing import TracingError
 
     if quiet:
         logs.set_up("WARNING", sys.stderr)
@@ -132,7 +133,7 @@ def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = 
             return runner.run(work)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    except (SettingsError, IdentityError) as error:
+    except (SettingsError, IdentityError, TracingError) as error:
         _exit(EX_CONFIG, str(error))
     except (DatabaseUnavailable, EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
         _exit(EX_UNAVAILABLE, str(error))
@@ -156,11 +157,13 @@ def _log_ignored_variables() -> None:
 
 
 def _forget_settings() -> None:
-    """Remove our variables, which may hold passwords, from the environment that all processes inherit. A process that a
-    document has taken over could find them in its memory, even after it has removed them itself.
+    """Remove our variables and those of OpenTelemetry from the environment that all processes inherit: they may hold
+    passwords. A process that a document has taken over could find them in its memory, even after it has removed them
+    itself.
     """
-    for name in filter(has_prefix, list(os.environ)):
-        del os.environ[name]
+    for name in list(os.environ):
+        if has_prefix(name) or name.startswith(OTEL_PREFIX):
+            del os.environ[name]
 
 
 async def _migrate(settings: Settings) -> None:
@@ -213,9 +216,11 @@ async def _administer(settings: Settings, options: "Namespace") -> bool:
         return await run(settings, options)
 
 
-async def _serve(settings: Settings, *, api: bool) -> None:
-    """Open everything, serve until a signal, then close everything in reverse order."""
-    from docserver import room
+async def _serve(settings: Settings, *, api: bool, telemetry: "Mapping[str, str]") -> None:
+    """Open everything, serve until a signal, then close everything in reverse order. `telemetry` is OpenTelemetry's
+    variables.
+    """
+    from docserver import room, tracing
     from docserver.database.migrate import migrate
     from docserver.database.waiting import until_answered
     from docserver.documents import deletion
@@ -228,6 +233,8 @@ async def _serve(settings: Settings, *, api: bool) -> None:
     stop, starting = _stop_signal(), asyncio.current_task()
     progress = Progress()
     async with AsyncExitStack() as stack:
+        tracing.start(telemetry)
+        stack.push_async_callback(asyncio.to_thread, tracing.stop)
         # Before this process starts any other: only itself is moved.
         cgroups = stack.enter_context(service_cgroups())
         cancelling = asyncio.create_task(_cancel_start(stop, starting))

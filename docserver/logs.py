@@ -1,4 +1,6 @@
-"""Structured logs: one JSON object per line on standard output, with the request, job and page that it belongs to."""
+"""Structured logs: one JSON object per line on standard output, with the request, job, page and trace that it belongs
+to.
+"""
 
 import logging
 import sys
@@ -11,6 +13,8 @@ from types import MappingProxyType, TracebackType
 from typing import Any, TextIO
 
 from pythonjsonlogger.orjson import OrjsonFormatter
+
+from docserver import tracing
 
 _facts: ContextVar[Mapping[str, Any]] = ContextVar("facts", default=MappingProxyType({}))
 
@@ -45,7 +49,8 @@ def set_up(level: str, stream: TextIO | None = None) -> None:
 
 
 class JsonFormatter(OrjsonFormatter):
-    """Fields: time, level, service, message, then the fields from `log_context`, then those from the call's `extra`.
+    """Fields: time, level, service, message, then the ids of the current span, the fields from `log_context`, and those
+    from the call's `extra`.
 
     The service is the second part of the logger's name: `api` for `docserver.api`. For an exception, the line shows its
     type and the positions in the code. It never shows the exception's text or source lines, which may contain a
@@ -63,6 +68,7 @@ class JsonFormatter(OrjsonFormatter):
         message = record.getMessage()
         # If a task fails, asyncio logs the exception's text after the first line. The text may contain a client's data.
         log_data["message"] = message.partition("\n")[0] if record.name == "asyncio" else message
+        log_data.update(tracing.ids())
         log_data.update(_facts.get())
         log_data.update({key: fact for key, fact in record.__dict__.items() if key not in _STANDARD})
         if "exc_info" in message_dict:

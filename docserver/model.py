@@ -352,6 +352,8 @@ class Job:
     """The last HISTORY_KEPT steps that ended, oldest first."""
     quality: Quality | None = None
     """None until the job is completed."""
+    traceparent: str | None = None
+    """Names the span of the request that started this attempt (W3C Trace Context); None if it was not traced."""
 
     @property
     def progress(self) -> float:

@@ -26,7 +26,7 @@ from docserver.setting_types import (
     expected,
     parse,
 )
-from docserver.variables import PREFIX, has_prefix, is_service_link, meant_by
+from docserver.variables import OTEL_PREFIX, PREFIX, has_prefix, is_service_link, meant_by
 
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Only the tests read this variable; its name is here so that `unknown` does not report it."""
@@ -232,6 +232,11 @@ def unknown(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = P
     """Variables of the environment or of `.env` that have our prefix but set nothing."""
     known = {*_names(), TEST_MYSQL_URL}
     return sorted(name for name in _given(environ, dotenv) if has_prefix(name) and name not in known)
+
+
+def open_telemetry(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> dict[str, str]:
+    """The variables of OpenTelemetry, of the environment and of `.env`, which its SDK reads."""
+    return {name: value for name, value in _given(environ, dotenv).items() if name.startswith(OTEL_PREFIX) and value}
 
 
 def service_links(environ: Mapping[str, str] | None = None) -> list[str]:

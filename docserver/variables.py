@@ -8,6 +8,9 @@ from collections.abc import Collection
 
 PREFIX = "DOCSERVER_"
 
+OTEL_PREFIX = "OTEL_"
+"""What the names of OpenTelemetry's variables begin with."""
+
 _SERVICE_LINK = re.compile(
     rf"{PREFIX}([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)"
 )

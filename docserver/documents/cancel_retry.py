@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from docserver import tracing
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import documents, jobs
 from docserver.errors import Conflict, RedisUnavailable
@@ -44,11 +45,18 @@ async def retry(
     A job whose original is missing or damaged is not started: it would only lose the text that it has.
     """
     await _check_original(resources, job_id, tenant)
+    traceparent = tracing.traceparent()
     job = await _transition(
         resources,
         job_id,
         lambda: transitions.retry(
-            resources.db, job_id, tenant=tenant, selection=selection, changes=changes, request_id=request_id
+            resources.db,
+            job_id,
+            tenant=tenant,
+            selection=selection,
+            changes=changes,
+            request_id=request_id,
+            traceparent=traceparent,
         ),
         done=lambda status: not status.final,
     )
@@ -64,6 +72,8 @@ async def _check_original(resources: Resources, job_id: UUID, tenant: str) -> No
     if document is None:
         # The transition says so.
         return
+    # The earlier attempt belongs to another trace.
+    tracing.link(job.traceparent if job else None)
     if not await resources.storage.intact(document.id, size=document.size, sha256=document.sha256):
         raise Conflict("The document's file is missing or damaged; upload it again.")
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from docserver import tracing
 from docserver.database.connection import CommitUnknown, Cursor
 from docserver.database.tables import documents, jobs, tenants, webhook_endpoints
 from docserver.errors import DatabaseUnavailable, Unauthorized, Unprocessable, UnsupportedMedia
@@ -48,6 +49,8 @@ class Upload:
     """How long the document is kept; None means for ever."""
     callback: Callback | None = None
     """Who is told when the job has ended."""
+    traceparent: str | None = None
+    """Names the span that the work on the job becomes a part of."""
 
 
 async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:
@@ -61,6 +64,8 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     if resources.settings.deduplicate:
         earlier, received = await _earlier(resources, received, upload)
         if earlier and await _add_callback(resources, earlier, upload):
+            if earlier.traceparent != upload.traceparent:
+                tracing.link(earlier.traceparent)
             log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
             return earlier, True
     new = NewDocument(
@@ -71,8 +76,10 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
         size=received.size,
         sha256=received.sha256,
     )
-    await resources.storage.keep(received, new.id)
-    job = await _commit(resources, new, upload, job_id=new_id())
+    with tracing.span("store document"):
+        await resources.storage.keep(received, new.id)
+    with tracing.span("commit document and job"):
+        job = await _commit(resources, new, upload, job_id=new_id())
     await notify.offer(resources, job)
     log.info(
         "document accepted",
@@ -105,7 +112,9 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
         log.warning("original replaced by an equal upload", extra={"document_id": str(job.document_id)})
     # A worker may have met the missing or damaged file. If the document was deleted meanwhile, this returns None, and
     # the file becomes the original of a new document.
-    restarted = await uncontended(lambda: transitions.start_over(resources.db, job, request_id=upload.request_id))
+    restarted = await uncontended(
+        lambda: transitions.start_over(resources.db, job, request_id=upload.request_id, traceparent=upload.traceparent)
+    )
     if restarted and restarted.version != job.version:
         await notify.offer(resources, restarted)
     return restarted, received
@@ -189,6 +198,7 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
                 client=upload.caller.client,
                 options=upload.options,
                 request_id=upload.request_id,
+                traceparent=upload.traceparent,
             )
             if callback:
                 await webhook_endpoints.insert(cur, callback)

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from docserver import tracing
 from docserver.database.tables import documents, jobs, pages
 from docserver.documents import queries, stored_pages
 from docserver.documents.stored_pages import Retried, StoredPages
@@ -180,9 +181,12 @@ async def _get(resources: Resources, wanted: _Wanted, *, client_has: ClientHas) 
     if etag is not None and client_has(etag):
         return ResultFile(etag, None)
     make = _text if isinstance(wanted.form, TextFormat) else _searchable_pdf
-    made = await shared.get(
-        wanted.key, lambda: _of_one_attempt(wanted, partial(make, resources, wanted)), client=wanted.client
-    )
+
+    async def traced() -> ResultFile:
+        with tracing.span("write result", {"docserver.result.format": wanted.form.name}):
+            return await _of_one_attempt(wanted, partial(make, resources, wanted))
+
+    made = await shared.get(wanted.key, traced, client=wanted.client)
     return made.without_body() if client_has(made.etag) else made
 
 

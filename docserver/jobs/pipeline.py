@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from docserver import metrics
+from docserver import metrics, tracing
 from docserver.backoff import doubling, full_jitter_s
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import ClaimedPage
 from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DatabaseUnavailable, DocumentErrorCode, Failure
-from docserver.jobs import notify, transitions
+from docserver.jobs import notify, spans, transitions
 from docserver.jobs.leases import Claim, Claims
 from docserver.jobs.turns import clients_in_turn
 from docserver.logs import log_context
@@ -26,6 +26,7 @@ from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from docserver.page_ranges import parse_pages, select_pages
 from docserver.resources import Resources
+from docserver.tracing import Span
 
 log = logging.getLogger("docserver.worker")
 
@@ -76,7 +77,7 @@ class Pipeline:
             async with self._claims.claimed(job_id) as claim:
                 if claim is None:
                     return False
-                with log_context(request_id=claim.job.request_id):
+                with log_context(request_id=claim.job.request_id), tracing.continued(claim.job.traceparent):
                     await self._do(claim, slot)
         return True
 
@@ -101,8 +102,10 @@ class Pipeline:
     async def _do(self, claim: Claim, slot: Slot) -> None:
         slot.client = claim.job.client
         source = await self._source(claim)
-        if claim.job.pages_total is None and not await self._open(claim, slot, source):
-            return
+        if claim.job.pages_total is None:
+            with tracing.span("open document", spans.of_job(claim.job)) as span:
+                if not await self._open(claim, slot, source, span):
+                    return
         await self._read_chunk(claim, slot, source)
 
     async def _source(self, claim: Claim) -> Path | Failure:
@@ -111,11 +114,11 @@ class Pipeline:
         intact = self._resources.storage.intact(claim.job.document_id, size=work.size, sha256=work.sha256)
         return await self._claims.guard(claim, intact) or STORAGE_MISSING
 
-    async def _open(self, claim: Claim, slot: Slot, source: Path | Failure) -> bool:
+    async def _open(self, claim: Claim, slot: Slot, source: Path | Failure, span: Span) -> bool:
         """Open the document and claim its first pages; False if no page is left for this claim to read."""
         await notify.publish(self._resources, claim.job)
         log.info("job started", extra={"document_id": str(claim.job.document_id), "attempt": claim.job.attempt})
-        began = time.monotonic()
+        began, began_ns = time.monotonic(), time.time_ns()
         opened: Opened | Failure
         if isinstance(source, Failure):
             opened = source
@@ -123,6 +126,7 @@ class Pipeline:
             opened = await self._opened(claim, slot, source)
         numbers = _selected(claim.job, total=opened.pages) if isinstance(opened, Opened) else opened
         if isinstance(numbers, Failure):
+            span.fail(numbers.code)
             await self._opening_failed(claim, numbers, tries=claim.work.tries)
             return False
         read = dict(zip(numbers, opened.results if isinstance(opened, Opened) else (), strict=False))
@@ -130,6 +134,7 @@ class Pipeline:
         transition = partial(transitions.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
         if not await self._persist(claim, transition, on_saved=partial(self._note_pages, read, began)):
             return False
+        spans.add_pages(claim.job, read, engine=self._resources.engine.name, began_ns=began_ns)
         return len(read) < len(numbers)
 
     async def _opened(self, claim: Claim, slot: Slot, source: Path) -> Opened | Failure:
@@ -172,8 +177,9 @@ class Pipeline:
             if self._stopping.is_set():
                 await self._claims.release(claim.id, claim.job.id)
                 return
-            with log_context(page=page.number):
-                if not await self._read(claim, slot, source, page):
+            attributes = spans.of_page(claim.job, page.number, engine=self._resources.engine.name)
+            with log_context(page=page.number), tracing.span(spans.READ_PAGE, attributes) as span:
+                if not await self._read(claim, slot, source, page, span):
                     return
 
     async def _own_texts(self, claim: Claim, slot: Slot, source: Path | Failure, chunk: Sequence[ClaimedPage]) -> int:
@@ -183,7 +189,7 @@ class Pipeline:
         """
         if isinstance(source, Failure) or len(chunk) < 2 or self._stopping.is_set():
             return 0
-        began = time.monotonic()
+        began, began_ns = time.monotonic(), time.time_ns()
         numbers = [page.number for page in chunk]
         content_type, options = claim.work.content_type, claim.job.options
         own_texts = slot.own_texts(source, content_type, pages=numbers, options=options)
@@ -193,10 +199,11 @@ class Pipeline:
             return 0
         read = dict(zip(numbers, readings, strict=False))
         settle = partial(transitions.settle_pages, results=read)
-        await self._persist(claim, settle, on_saved=partial(self._note_pages, read, began))
+        if await self._persist(claim, settle, on_saved=partial(self._note_pages, read, began)):
+            spans.add_pages(claim.job, read, engine=self._resources.engine.name, began_ns=began_ns)
         return len(read)
 
-    async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: ClaimedPage) -> bool:
+    async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: ClaimedPage, span: Span) -> bool:
         """Read one page and save the result; False if the claim is lost."""
         began = time.monotonic()
         result: Reading | Failure
@@ -207,11 +214,13 @@ class Pipeline:
             result = await self._claims.guard(claim, reading)
         if isinstance(result, Failure) and self._may_retry(result, page.tries):
             _count_failure(result, retried=True)
+            spans.end(span, result, again=True)
             log.warning("page will be tried again", extra={"code": result.code, "tries": page.tries + 1})
             delay_s = full_jitter_s(BACKOFF_S, tries=page.tries)
             return await self._persist(
                 claim, partial(transitions.postpone_page, number=page.number, code=result.code, delay_s=delay_s)
             )
+        spans.end(span, result)
         read = {page.number: result}
         settle = partial(transitions.settle_pages, results=read)
         if await self._persist(claim, settle, on_saved=partial(self._note_pages, read, began)):
@@ -238,7 +247,7 @@ class Pipeline:
         unknown = False
         while True:
             try:
-                with metrics.stage("saving"):
+                with metrics.stage("saving"), tracing.span("save"):
                     job = await transition(self._resources.db, job_id=claim.job.id, claim_id=claim.id)
                 if job is None and unknown:
                     # An earlier try got no answer to its commit. Either that try made the transition, or the claim is

@@ -136,6 +136,7 @@ async def retry(
     selection: Sequence[range] | str | None,
     changes: Mapping[str, Any],
     request_id: str,
+    traceparent: str | None = None,
 ) -> Job:
     """Start another attempt of a tenant's final job, with changed options.
 
@@ -166,11 +167,19 @@ async def retry(
             await pages.reset(cur, job_id=job_id, numbers=again)
             done = sum(status is PageStatus.DONE for status in unchanged.values())
             failed = sum(status is PageStatus.FAILED for status in unchanged.values())
-        await jobs.retry(cur, job_id=job_id, options=options, request_id=request_id, done=done, failed=failed)
+        await jobs.retry(
+            cur,
+            job_id=job_id,
+            options=options,
+            request_id=request_id,
+            traceparent=traceparent,
+            done=done,
+            failed=failed,
+        )
         return _present(await jobs.find(cur, job_id))
 
 
-async def start_over(db: Database, job: Job, *, request_id: str) -> Job | None:
+async def start_over(db: Database, job: Job, *, request_id: str, traceparent: str | None = None) -> Job | None:
     """Have a document opened and read again, because its original was missing or damaged until now. What was read since
     `job` was looked up is dropped.
 
@@ -190,7 +199,15 @@ async def start_over(db: Database, job: Job, *, request_id: str) -> Job | None:
         if statuses := await pages.statuses(cur, job.id):
             await pages.drop(cur, job_id=job.id, numbers=list(statuses))
         await jobs.resize(cur, job_id=job.id, pages_total=None)
-        await jobs.retry(cur, job_id=job.id, options=current.options, request_id=request_id, done=0, failed=0)
+        await jobs.retry(
+            cur,
+            job_id=job.id,
+            options=current.options,
+            request_id=request_id,
+            traceparent=traceparent,
+            done=0,
+            failed=0,
+        )
         return _present(await jobs.find(cur, job.id))
 
 

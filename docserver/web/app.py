@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from docserver import tracing
 from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
 from docserver.web import openapi, scraping
@@ -9,6 +10,7 @@ from docserver.web.callers import AUTHENTICATION
 from docserver.web.handlers import administration, documents, jobs, results, system, webhooks
 from docserver.web.keys import RESOURCES
 from docserver.web.middleware import deadline, errors_as_problems, identify_caller, rate_limit
+from docserver.web.traces import traced
 
 FORM_BYTES = 1 << 20
 """Largest body of any request except an upload; uploads are streamed and have a limit of their own."""
@@ -25,9 +27,10 @@ TENANT = "/v1/tenants/{tenant}"
 
 def make_app(resources: Resources) -> web.Application:
     """Make the application. It uses these resources, and the caller closes them."""
-    app = web.Application(
-        middlewares=[errors_as_problems, identify_caller, rate_limit, deadline], client_max_size=FORM_BYTES
-    )
+    middlewares = [errors_as_problems, identify_caller, rate_limit, deadline]
+    if tracing.is_on():
+        middlewares.insert(0, traced)
+    app = web.Application(middlewares=middlewares, client_max_size=FORM_BYTES)
     app[RESOURCES] = resources
     app[AUTHENTICATION] = Authentication(resources)
     app[system.READINESS] = system.Readiness(resources)

@@ -7,6 +7,8 @@ from docserver.resources import Resources
 
 RESOURCES: web.AppKey[Resources] = web.AppKey("resources", Resources)
 REQUEST_ID = "request_id"
+TRACE_IDS = "trace_ids"
+"""The key of the ids of a request's span, for the line that is logged after its response."""
 CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
 WAITS = "waits"
 """The key of a flag: True if a request waits for the end of a job."""

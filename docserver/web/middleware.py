@@ -27,7 +27,7 @@ from docserver.setting_types import Rate
 from docserver.settings import Settings
 from docserver.web import callers, problems
 from docserver.web.clients import client_of
-from docserver.web.keys import CALLER, DEADLINE, REQUEST_ID, RESOURCES, WAITS
+from docserver.web.keys import CALLER, DEADLINE, REQUEST_ID, RESOURCES, TRACE_IDS, WAITS
 
 log = logging.getLogger("docserver.api")
 
@@ -196,6 +196,7 @@ class AccessLogger(AbstractAccessLogger):
         log.info(
             "request",
             extra={
+                **request.get(TRACE_IDS, {}),
                 "request_id": request.get(REQUEST_ID, ""),
                 "method": request.method,
                 "route": route.canonical if route else None,

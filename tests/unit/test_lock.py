@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 TOP = Path(__file__).parents[2]
-PARTS = ("build", "run", "test")
+PARTS = ("build", "run", "tracing", "test")
 HASH = re.compile(r" \\\n    --hash=sha256:[0-9a-f]{64}")
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -68,6 +68,7 @@ def wanted() -> list[tuple[Requirement, tuple[str, ...]]]:
     return [
         *((Requirement(line), ("build",)) for line in build),
         *((requirement, ("run",)) for requirement in run),
+        *((requirement, ("tracing",)) for requirement in declared("options.extras_require", "tracing")),
         *((requirement, PARTS) for requirement in declared("options.extras_require", "dev")),
     ]
 

@@ -17,15 +17,32 @@ from docserver.model import Job, Options, Quality, Status
 
 
 async def insert(
-    cur: Cursor, *, job_id: UUID, document_id: UUID, tenant: str, client: str, options: Options, request_id: str
+    cur: Cursor,
+    *,
+    job_id: UUID,
+    document_id: UUID,
+    tenant: str,
+    client: str,
+    options: Options,
+    request_id: str,
+    traceparent: str | None = None,
 ) -> Job:
     """Add a pending job; its creation time is the database's."""
     await cur.execute(
         """
-        INSERT INTO jobs (id, document_id, tenant, client, status, version, options, request_id, run_after, created_at)
-        VALUES (%s, %s, %s, %s, 'pending', 1, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
+        INSERT INTO jobs (id, document_id, tenant, client, status, version, options, request_id, traceparent, run_after,
+                          created_at)
+        VALUES (%s, %s, %s, %s, 'pending', 1, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
         """,
-        (job_id.bytes, document_id.bytes, tenant, client, orjson.dumps(options.as_json()).decode(), request_id),
+        (
+            job_id.bytes,
+            document_id.bytes,
+            tenant,
+            client,
+            orjson.dumps(options.as_json()).decode(),
+            request_id,
+            traceparent,
+        ),
     )
     await cur.execute("SELECT created_at FROM jobs WHERE id = %s", (job_id.bytes,))
     return Job(
@@ -37,6 +54,7 @@ async def insert(
         version=1,
         options=options,
         request_id=request_id,
+        traceparent=traceparent,
         **cur.only_row(),
     )
 
@@ -197,13 +215,22 @@ async def finish(
     )
 
 
-async def retry(cur: Cursor, *, job_id: UUID, options: Options, request_id: str, done: int, failed: int) -> None:
+async def retry(
+    cur: Cursor,
+    *,
+    job_id: UUID,
+    options: Options,
+    request_id: str,
+    traceparent: str | None = None,
+    done: int,
+    failed: int,
+) -> None:
     """Make a final job pending again. The next attempt keeps `done` + `failed` pages. The caller has locked the job."""
     await cur.execute(
         """
         UPDATE jobs
         SET status = 'pending', attempt = attempt + 1, version = version + 1, options = %s, request_id = %s,
-            pages_done = %s, pages_failed = %s, pages_kept = %s, tries = 0, lost_leases = 0,
+            traceparent = %s, pages_done = %s, pages_failed = %s, pages_kept = %s, tries = 0, lost_leases = 0,
             run_after = UTC_TIMESTAMP(6), error_code = NULL, error_message = NULL, error_page = NULL,
             confidence = NULL, needs_review = NULL, started_at = NULL, finished_at = NULL
         WHERE id = %s
@@ -211,6 +238,7 @@ async def retry(cur: Cursor, *, job_id: UUID, options: Options, request_id: str,
         (
             orjson.dumps(options.as_json()).decode(),
             request_id,
+            traceparent,
             done,
             failed,
             done + failed,
@@ -334,6 +362,7 @@ def _job(row: Row) -> Job:
         version=row["version"],
         options=Options.from_json(orjson.loads(row["options"])),
         request_id=row["request_id"],
+        traceparent=row["traceparent"],
         pages_total=row["pages_total"],
         pages_done=row["pages_done"],
         pages_failed=row["pages_failed"],

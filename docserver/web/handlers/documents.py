@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
+from docserver import tracing
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.documents import deletion, intake, queries
 from docserver.model import Options
@@ -46,12 +47,13 @@ async def upload(request: web.Request) -> web.Response:
     extend_deadline(request, resources.settings.upload_timeout_s)
     # Check the query's options before reading the body, so that a wrong one is refused early.
     request_schemas.load(_UPLOAD_OPTIONS, request.query)
-    form = await multipart.read(
-        request,
-        receive=lambda chunks: intake.receive(resources, chunks),
-        discard=resources.storage.discard,
-        bounds=_bounds(resources.settings),
-    )
+    with tracing.span("receive document"):
+        form = await multipart.read(
+            request,
+            receive=lambda chunks: intake.receive(resources, chunks),
+            discard=resources.storage.discard,
+            bounds=_bounds(resources.settings),
+        )
     try:
         job, deduplicated = await intake.accept(resources, form.received, _upload(request, form))
     finally:
@@ -191,6 +193,7 @@ def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
         callback=callback(settings, given),
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
+        traceparent=tracing.traceparent(),
     )
 
 
