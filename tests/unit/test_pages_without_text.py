@@ -54,7 +54,24 @@ def boxes() -> Image.Image:
     return image
 
 
+def dotted(step: int) -> Image.Image:
+    image = sheet()
+    for y in range(step, HEIGHT, step):
+        for x in range(step, WIDTH, step):
+            ImageDraw.Draw(image).rectangle((x, y, x + 1, y + 1), fill=90)
+    return image
+
+
+def bordered() -> Image.Image:
+    """A sheet that was smaller than the lid of the scanner."""
+    image = sheet(10)
+    image.paste(250, (0, 0, WIDTH - 40, HEIGHT - 60))
+    return image
+
+
 SHEETS = [
+    pytest.param(dotted(20), id="dotted"),
+    pytest.param(bordered(), id="with a black border"),
     pytest.param(boxes(), id="boxes of a form"),
     pytest.param(ruled(step=22, shade=150, squared=False), id="lined"),
     pytest.param(ruled(step=14, shade=170, squared=True), id="squared"),
@@ -107,6 +124,12 @@ def test_the_dark_lid_of_a_scanner_stays_dark() -> None:
 
     lid = np.asarray(page.image)[:, page.image.width // 2 :]
     assert np.percentile(lid, 99) < 100
+
+
+@pytest.mark.parametrize("image", [dotted(20), bordered()], ids=["dotted", "with a black border"])
+def test_one_letter_on_a_sheet_counts_as_writing(image: Image.Image) -> None:
+    ImageDraw.Draw(image).text((280, 395), "7", fill=40, font_size=14)
+    assert prepare(Picture(image, None))[1] is not None
 
 
 def test_faint_letters_in_grain_count_as_writing() -> None:
@@ -207,6 +230,19 @@ def test_of_a_pattern_only_samples_are_read_in_the_other_directions() -> None:
     assert attempt.recognised == NOTHING
     assert others
     assert max(others) < first / 2
+
+
+def test_a_sample_of_three_letters_is_no_reason_to_turn_a_page() -> None:
+    class ReadsSamples(FakeTesseract):
+        def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+            super().recognise(picture, dpi=dpi, languages=languages, layout=layout)
+            return read(("the", 90.0)) if picture.width * picture.height < WIDTH * HEIGHT / 2 else NOTHING
+
+    tesseract = ReadsSamples(NOTHING)
+
+    attempt_on(lines_of_bars(20), tesseract)
+
+    assert [size for size in tesseract.pictures if size[0] * size[1] >= WIDTH * HEIGHT / 2] == [(WIDTH, HEIGHT)] * 2
 
 
 def lines_of_bars(shade: int) -> Image.Image:

@@ -15,9 +15,9 @@ SCRIPTS = len({model.script for model in MODELS.values()})
 BOX = (0, 0, 9, 9)
 
 
-def words(count: int, confidence: float) -> Recognised:
-    line = Line(BOX, (Word("word", BOX, confidence),) * count)
-    return Recognised("word " * count, (Block(BOX, (Paragraph(BOX, (line,)),)),), confidence)
+def words(count: int, confidence: float, word: str = "word") -> Recognised:
+    line = Line(BOX, (Word(word, BOX, confidence),) * count)
+    return Recognised(f"{word} " * count, (Block(BOX, (Paragraph(BOX, (line,)),)),), confidence)
 
 
 class SameAnswer:
@@ -38,6 +38,7 @@ class SameAnswer:
         pytest.param(NOTHING, 2, id="nothing"),
         pytest.param(words(4, 20.0), 2, id="a few words"),
         pytest.param(words(40, 20.0), 3, id="words that may be nonsense"),
+        pytest.param(words(1, 90.0, "ox"), 3, id="a word that may be dust"),
         pytest.param(words(40, 90.0), 9, id="text"),
     ],
 )

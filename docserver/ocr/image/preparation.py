@@ -9,8 +9,9 @@ from docserver.ocr.image.analysis import PageAnalysis, analyse, count_specks, re
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.noise import without_grain, without_specks
 from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
-from docserver.ocr.image.shades import evenly_lit, has_ink
+from docserver.ocr.image.shades import evenly_lit, has_ink, ink_beside_lines, ink_of
 from docserver.ocr.image.shape import is_narrow, is_snippet
+from docserver.ocr.image.spots import may_show_letters
 from docserver.ocr.image.transform import PageImage, framed, scaled, straightened, stretched
 
 MIN_SKEW_OF_RULES_DEG, MIN_SKEW_OF_SQUARES_DEG = 0.5, 1.5
@@ -68,7 +69,9 @@ than they seem."""
 
 
 def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
-    """The page prepared for OCR, and the analysis of the picture before that; the analysis is None for a blank page."""
+    """The page prepared for OCR, and the analysis of the picture before that. If nothing on the page may be letters, it
+    is left as it is, and the analysis is None.
+    """
     page = stretched(PageImage(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
     analysis = analyse(page.image)
     if analysis is not None and _has_askew_rules(page, analysis):
@@ -78,7 +81,7 @@ def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
         return page, None
     lit = _lit(page, analysis)
     cleaned = _cleaned(lit, analysis)
-    if not _has_ink(cleaned, before=lit, analysis=analysis):
+    if not _may_show_letters(cleaned, before=lit, analysis=analysis):
         return page, None
     return _scaled_for_reading(cleaned, analysis), analysis
 
@@ -95,15 +98,17 @@ def in_grey(page: PageImage) -> PageImage:
     return replace(page, image=page.image.convert("L"))
 
 
-def _has_ink(page: PageImage, *, before: PageImage, analysis: PageAnalysis) -> bool:
-    """True if a cleaned page still shows something. `before` is the page before it was cleaned."""
-    step = reduction(page.image)
-    if not analysis.is_form or page.image.size != before.image.size:
-        # No ruled lines are removed from a snippet, which has a frame instead.
-        return has_ink(page.image.convert("L").reduce(step))
-    # Some of the edges of ruled lines are still there.
-    lines = np.asarray(_ruled_lines(before.image.convert("L"))) > 0
-    return has_ink(page.image.convert("L").reduce(step), beside=lines)
+def _may_show_letters(page: PageImage, *, before: PageImage, analysis: PageAnalysis) -> bool:
+    """True if a cleaned page still shows something that may be letters. `before` is the page before it was cleaned."""
+    small = page.image.convert("L").reduce(reduction(page.image))
+    if is_snippet(page.original_size):
+        # It may show a single dot, and no ruled lines were removed from it.
+        return has_ink(small)
+    if not analysis.is_form:
+        return may_show_letters(ink_of(small), joined=True)
+    # Some of the edges of ruled lines are still there. Remains of squared paper would be joined all over the page.
+    ink = ink_beside_lines(small, np.asarray(_ruled_lines(before.image.convert("L"))) > 0)
+    return ink is not None and may_show_letters(ink, joined=False)
 
 
 def _has_askew_rules(page: PageImage, analysis: PageAnalysis) -> bool:

@@ -90,15 +90,17 @@ def contrast(grey: Image.Image) -> Contrasts:
     return darker
 
 
-def has_ink(small: Image.Image, *, beside: Mask | None = None) -> bool:
-    """True if a grey picture of about 1000 pixels a side shows more than bare paper and noise.
+def has_ink(small: Image.Image) -> bool:
+    """True if a grey picture of about 1000 pixels a side shows more than bare paper and noise."""
+    return int(ink_of(small).sum()) >= MIN_INK_PX
 
-    What lies in the mask `beside`, that of removed lines, does not count. Remains of the lines may lie next to it.
+
+def ink_beside_lines(small: Image.Image, lines: Mask) -> Mask | None:
+    """The ink in a grey picture of about 1000 pixels a side, beside the mask of its removed lines. None if there is no
+    more than the remains of the lines, which may lie next to the mask.
     """
-    if beside is None:
-        return int(ink_of(small).sum()) >= MIN_INK_PX
-    ink = ink_of(small, removed=beside, least=INK_CONTRAST)
-    return int(ink.sum()) >= MIN_INK_PX_BESIDE_LINES and _curves(ink) >= MIN_CURVES_PX
+    ink = ink_of(small, removed=lines, least=INK_CONTRAST)
+    return ink if int(ink.sum()) >= MIN_INK_PX_BESIDE_LINES and _curves(ink) >= MIN_CURVES_PX else None
 
 
 def ink_of(small: Image.Image, *, removed: Mask | None = None, least: float = 0.0) -> Mask:

@@ -1,4 +1,4 @@
-"""Child side: finds the few spots of ink on an otherwise empty page. Does not know which of them are letters."""
+"""Child side: measures spots of ink: if any may be a letter, and which are alone on a page. Recognises no text."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,6 +14,15 @@ MIN_HEIGHT_PX, MAX_SIDE_PX = 5, 200
 """Height of the lowest spot that may be a letter, and longest side of one that may be a word, in the picture of about
 1000 pixels a side. There, small letters in 8 points on A4 have 5 pixels, and most specks of dust 4 or fewer."""
 
+MIN_JOINED_PX = 8
+"""Longest side of the smallest spot that may be faint letters, in the same picture, after its ink was thickened by one
+pixel. Faint letters fall into pieces, which are joined by that. A faint word in noise has such a spot; noise alone has
+spots of 7 pixels at most."""
+
+MIN_PIECES, MAX_PIECES = 8, 500
+"""How many smaller spots may be pieces of hardly legible letters. If there are more, and none are joined to a larger
+spot, they are dots or noise."""
+
 REACH_PX = 2
 """Parts of a spot, such as an i and its dot, have at most twice this distance, in the same picture. Ink is thickened by
 one pixel at a time."""
@@ -26,6 +35,24 @@ MAX_SPOTS = 4
 
 MAX_SLENDERNESS = 2.0
 """Longest side of a single letter as a multiple of its shorter side. Words of four letters are longer."""
+
+
+def may_show_letters(ink: Mask, *, joined: bool) -> bool:
+    """True if a spot of ink is as large as a letter, in the picture of about 1000 pixels a side. With `joined`, pieces
+    of ink that are close to each other are one spot, and a few smaller spots may be pieces of letters too.
+
+    Spots that reach the edge of the picture do not count: a border, the table beside a page and the ends of ruled lines
+    do, and not all letters of a page.
+    """
+    least = MIN_JOINED_PX if joined else MIN_HEIGHT_PX
+    height, width = ink.shape
+    smaller = 0
+    for left, top, right, bottom in components(thickened(ink) if joined else ink):
+        if left > 0 and top > 0 and right < width and bottom < height:
+            if max(right - left, bottom - top) >= least:
+                return True
+            smaller += 1
+    return joined and MIN_PIECES <= smaller <= MAX_PIECES
 
 
 def few_spots(grey: Image.Image) -> list[Box]:

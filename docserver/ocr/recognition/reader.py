@@ -79,6 +79,8 @@ class PageReader:
         self._tries = Tries(tesseract, page=self._page.image)
         self._turning = turning
         self._known_direction = None if turning else 0
+        self._sampled: set[int] = set()
+        """The directions whose samples were read to detect the language."""
 
     def read(self, languages: str) -> Attempt:
         """Read the page with these models.
@@ -153,6 +155,7 @@ class PageReader:
     def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """A few lines of the page, for each of its possible directions."""
         for degrees in self._directions(analysis):
+            self._sampled.add(degrees)
             yield _sample(straightened_if_askew(turned(self._page, degrees), analysis))
 
     def _variants(self, analysis: PageAnalysis) -> Iterator[PageImage]:
@@ -200,10 +203,15 @@ class PageReader:
         return replace(again, left_out=True) if is_sure else _nothing(attempt.languages)
 
     def _shows_text(self, page: PageImage, analysis: PageAnalysis, languages: str) -> bool:
-        """True if a few lines of a page show text. A page without text is not read in full in each direction."""
+        """True if a few lines of a page show text, and so much of it that the page may lie in this direction. A page
+        without text is not read in full in each direction.
+        """
+        if page.rotation in self._sampled and not self._tries.have_shown_letters:
+            return False
         layout = _layout(page, analysis)
         layout = Layout.COLUMN if layout is Layout.PAGE else layout
-        return shows_text(self._recognise(_sample(page), layout=layout, languages=languages).recognised)
+        sample = self._recognise(_sample(page), layout=layout, languages=languages).recognised
+        return shows_text(sample) and (page.rotation == 0 or is_worth_turning(sample))
 
     def _shows_through(self, attempt: Attempt, *, from_confidence: float = 0.0) -> bool:
         """True if the text is a mirror image: that of the text on the other side of the sheet. The mirror image must be

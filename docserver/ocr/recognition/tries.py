@@ -10,6 +10,7 @@ from docserver.layout import words_of
 from docserver.ocr.image.shades import threshold
 from docserver.ocr.image.shape import is_snippet
 from docserver.ocr.recognition.evidence import shows_text
+from docserver.ocr.recognition.orientation import is_worth_turning
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 
 SECONDS_PER_PX, SECONDS_PER_RUN, SECONDS_PER_LETTER = 2e-8, 9e-7, 7e-4
@@ -30,7 +31,8 @@ MIN_COST_OF_SNIPPETS_S = 0.3
 MAX_COST_OF_LOOKING, MAX_COST_OF_WORDS, MAX_COST_OF_TEXT = 1.7, 2.5, 8.0
 """Most CPU that a page may take, compared with one reading of it, which is enough for: a few lines of the page in each
 direction; the whole page in two directions and a few lines in the others; the whole page in each direction, and one at
-twice the size. The first value is for a page on which nothing was read, and the last for one with a text."""
+twice the size. The first value is for a page on which nothing was read, and the last for one with a text of at least
+four letters; dust looks like shorter ones."""
 
 FEW_WORDS = 4
 """On a page without a text, at most this many words are read."""
@@ -46,6 +48,8 @@ class Tries:
         self._most = MAX_COST_OF_LOOKING
         self._spent_s = 0.0
         self._one_reading_s = 0.0
+        self.have_shown_letters = False
+        """True if anything was read in any attempt."""
 
     def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
         """Read a picture of the page or of a part of it. Raises Unreadable."""
@@ -55,9 +59,11 @@ class Tries:
         if not self._spent_s or px >= self._page_px:
             self._one_reading_s = max(self._one_reading_s, cost_s * self._page_px / px)
         self._spent_s += cost_s
-        if shows_text(recognised):
+        self.have_shown_letters |= bool(recognised.text)
+        shows = shows_text(recognised)
+        if shows and is_worth_turning(recognised):
             self._most = MAX_COST_OF_TEXT
-        elif sum(1 for _ in words_of(recognised.blocks)) > FEW_WORDS:
+        elif shows or sum(1 for _ in words_of(recognised.blocks)) > FEW_WORDS:
             self._most = max(self._most, MAX_COST_OF_WORDS)
         return recognised
 
