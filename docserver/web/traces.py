@@ -7,16 +7,16 @@ from aiohttp import web
 
 from docserver import tracing
 from docserver.web.keys import TRACE_IDS
-from docserver.web.middleware import Handler, is_public
+from docserver.web.middleware import UNLIMITED, Handler, is_public
 
 
 @web.middleware
 async def traced(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Record a span for the request. It continues the trace of the caller, if that names one.
 
-    Paths without a route, health checks and the documentation have no spans: probes would fill a collector.
+    Paths without a route, health checks, metrics and the documentation have no spans: probes would fill a collector.
     """
-    if is_public(request):
+    if is_public(request) or request.match_info.route.name in UNLIMITED:
         return await handler(request)
     resource = request.match_info.route.resource
     assert resource is not None, "a route with a name has one"

@@ -50,6 +50,7 @@ RESOURCES: Any = SimpleNamespace(
     changes=Mock(),
     settings=SimpleNamespace(lease_s=0.001, chunk_pages=2, page_tries=1),
     storage=None,
+    engine=SimpleNamespace(name="tesseract"),
 )
 
 
