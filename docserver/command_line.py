@@ -7,7 +7,7 @@ from uuid import UUID
 
 from docserver import __version__
 from docserver.model import DEFAULT_TENANT, Scope
-from docserver.tenants.administration import GRACE_S, MAX_KEY_S
+from docserver.tenants.administration import GRACE_S, MAX_KEY_S, TENANT_NAME_RULE, is_tenant_name
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
@@ -42,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_keys(commands)
     _add_tenants(commands)
     audit = _add(commands, "audit", "show who changed keys and tenants, and deleted documents, the latest first")
-    audit.add_argument("--tenant", help="only what concerns this tenant")
+    audit.add_argument("--tenant", type=tenant_name, help="only what concerns this tenant")
     audit.add_argument("--limit", type=count, default=100, metavar="N", help="at most so many lines (100)")
     return parser
 
@@ -64,6 +64,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def tenant_name(text: str) -> str:
+    """The name of a tenant."""
+    if not is_tenant_name(text):
+        raise argparse.ArgumentTypeError(TENANT_NAME_RULE)
+    return text
+
+
 def _scopes(text: str) -> frozenset[Scope]:
     try:
         return frozenset(Scope(name.strip()) for name in text.split(","))
@@ -83,7 +90,9 @@ def _add_quarantine(commands: Commands) -> None:
 def _add_keys(commands: Commands) -> None:
     acts = _acts(_add(commands, "keys", "make, list, revoke and rotate API keys"))
     creating = _add(acts, "create", "make a key, and its tenant if there is none of that name; shows the key once")
-    creating.add_argument("--tenant", default=DEFAULT_TENANT, help=f"whose key it is ({DEFAULT_TENANT})")
+    creating.add_argument(
+        "--tenant", type=tenant_name, default=DEFAULT_TENANT, help=f"whose key it is ({DEFAULT_TENANT})"
+    )
     creating.add_argument("--name", default="", help="what it is for")
     creating.add_argument(
         "--scopes",
@@ -92,7 +101,7 @@ def _add_keys(commands: Commands) -> None:
         help="what it may do: some of read,write,admin (read,write)",
     )
     listing = _add(acts, "list", "list keys, without their secrets")
-    listing.add_argument("--tenant", help="only those of this tenant")
+    listing.add_argument("--tenant", type=tenant_name, help="only those of this tenant")
     revoking = _add(acts, "revoke", "refuse a key from now on")
     rotating = _add(acts, "rotate", "make a key that replaces this one; shows it once")
     rotating.add_argument(
@@ -115,7 +124,7 @@ def _add_tenants(commands: Commands) -> None:
     deleting = _add(acts, "delete", "delete a tenant with all it has; without --yes, say only what that is")
     deleting.add_argument("--yes", action="store_true", help="delete it")
     for each in (setting, deleting):
-        each.add_argument("tenant", metavar="name")
+        each.add_argument("tenant", type=tenant_name, metavar="name")
 
 
 def _acts(command: argparse.ArgumentParser) -> Commands:

@@ -14,6 +14,7 @@ from docserver.database.tables.tenant_deletions import Receipt
 from docserver.documents import tenant_deletion
 from docserver.errors import DatabaseUnavailable, ServiceError
 from docserver.resources import Resources, checked_engine, opened
+from docserver.setting_types import Auth
 from docserver.settings import Settings
 from docserver.tenants import administration, queries
 from docserver.tenants.administration import NewKey
@@ -43,7 +44,7 @@ async def run(settings: Settings, options: Namespace) -> bool:
     try:
         match options.command:
             case "keys":
-                await _keys(db, options)
+                await _keys(db, options, asks_for_keys=settings.auth is Auth.KEYS)
             case "tenants":
                 return await _tenants(settings, db, options)
             case _:
@@ -58,34 +59,31 @@ async def run(settings: Settings, options: Namespace) -> bool:
     return True
 
 
-async def _keys(db: Database, options: Namespace) -> None:
+async def _keys(db: Database, options: Namespace, *, asks_for_keys: bool) -> None:
     match options.act:
         case "create":
-            _show(
-                await administration.create_key(
-                    db,
-                    tenant=options.tenant,
-                    name=options.name,
-                    scopes=options.scopes,
-                    expires_in_s=options.expires_in,
-                    actor=ACTOR,
-                )
+            new = await administration.create_key(
+                db,
+                tenant=options.tenant,
+                name=options.name,
+                scopes=options.scopes,
+                expires_in_s=options.expires_in,
+                actor=ACTOR,
             )
+            _show(new, asks_for_keys=asks_for_keys)
         case "list":
             await _list_keys(db, options.tenant)
         case "revoke":
             key = await administration.revoke_key(db, options.key, actor=ACTOR)
             say(f"The key {key.prefix} of {key.tenant} is refused within two seconds, by every process.")
         case "rotate":
-            grace_s, expires_in_s = options.grace, options.expires_in
-            _show(
-                await administration.rotate_key(
-                    db, options.key, grace_s=grace_s, expires_in_s=expires_in_s, actor=ACTOR
-                )
+            new = await administration.rotate_key(
+                db, options.key, grace_s=options.grace, expires_in_s=options.expires_in, actor=ACTOR
             )
+            _show(new, asks_for_keys=asks_for_keys)
 
 
-def _show(new: NewKey) -> None:
+def _show(new: NewKey, *, asks_for_keys: bool) -> None:
     """Print a new key. Standard output has the key alone, so that a script can take it."""
     scopes = ",".join(sorted(new.key.scopes))
     until = f", valid until {_time(new.key.expires_at)}" if new.key.expires_at else ""
@@ -95,6 +93,8 @@ def _show(new: NewKey) -> None:
     )
     sys.stderr.flush()
     say(new.text)
+    if not asks_for_keys:
+        sys.stderr.write("The service asks for no key until DOCSERVER_AUTH=keys is set.\n")
 
 
 async def _list_keys(db: Database, tenant: str | None) -> None:

@@ -21,6 +21,7 @@ from docserver.errors import Conflict, NotFound
 from docserver.jobs.transitions import uncontended
 from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
+from docserver.tenants.administration import is_tenant_name
 
 REMOVED_TOGETHER = 20
 """Documents that one transaction removes: few enough that it ends soon, though each may have thousands of pages."""
@@ -37,6 +38,8 @@ async def begin(resources: Resources, tenant: str, *, actor: str) -> Receipt:
         raise Conflict(
             f"The tenant {DEFAULT_TENANT} cannot be deleted: what is uploaded without keys, or restored, belongs to it."
         )
+    if not is_tenant_name(tenant):
+        raise NotFound("There is no such tenant.")
     if await uncontended(lambda: _begin(resources, tenant, actor)):
         log.info("tenant deleted", extra={"tenant": tenant, "actor": actor})
     return await receipt_of(resources, tenant)

@@ -21,7 +21,9 @@ from docserver.tenants import key_text
 
 log = logging.getLogger("docserver.tenants")
 
-_TENANT = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+TENANT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+
+TENANT_NAME_RULE = "1 to 63 characters: small letters a to z, digits, and . _ - between them"
 
 GRACE_S = 86_400
 """A rotated key stays valid for this long, unless it is told otherwise: time to hand out the new one."""
@@ -103,11 +105,16 @@ async def make_tenant(db: Database, name: str, *, actor: str) -> tuple[Tenant, b
     return tenant, is_new
 
 
+def is_tenant_name(text: str) -> bool:
+    """True if a tenant may have this name."""
+    return TENANT_NAME.fullmatch(text) is not None
+
+
 def check_tenant_name(name: str) -> None:
     """Raise Unprocessable unless a tenant may have this name."""
-    if not _TENANT.fullmatch(name):
+    if not is_tenant_name(name):
         raise Unprocessable(
-            "A tenant's name has 1 to 63 characters: small letters a to z, digits, and . _ - between them.",
+            f"A tenant's name has {TENANT_NAME_RULE}.",
             errors=[{"detail": "Not a tenant's name.", "pointer": "/tenant"}],
         )
 

@@ -9,6 +9,7 @@ from docserver.database.tables.audit_log import Entry
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.database.tables.tenants import Tenant
 from docserver.errors import NotFound
+from docserver.tenants.administration import is_tenant_name
 
 
 async def key_list(db: Database, *, tenant: str | None, after: UUID | None, limit: int) -> list[ApiKey]:
@@ -25,6 +26,8 @@ async def tenant_list(db: Database, *, after: str, limit: int) -> list[Tenant]:
 
 async def tenant(db: Database, name: str) -> tuple[Tenant, Receipt | None]:
     """A tenant, and what its deletion has removed so far if it is deleted; raises NotFound."""
+    if not is_tenant_name(name):
+        raise NotFound("There is no such tenant.")
     async with db.session() as cur:
         row = await tenants.find(cur, name)
         if row is None:

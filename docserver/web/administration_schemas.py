@@ -7,19 +7,33 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from docserver.database.tables.audit_log import Action
 from docserver.model import Scope, parse_id
-from docserver.tenants.administration import GRACE_S, MAX_KEY_NAME, MAX_KEY_S
-from docserver.web.request_schemas import MAX_TEXT, Parsed, Strict
+from docserver.tenants.administration import (
+    GRACE_S,
+    MAX_KEY_NAME,
+    MAX_KEY_S,
+    TENANT_NAME,
+    TENANT_NAME_RULE,
+    is_tenant_name,
+)
+from docserver.web.request_schemas import Parsed, Strict
 from docserver.web.response_schemas import COUNT
 
 _NUMBER = re.compile("[0-9]{1,18}", re.ASCII)
 
 _KEY_EXPIRES = "Seconds for which the new key is valid. Without it, the key does not expire."
 
-TENANT_NAME = r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
-"""The form of a tenant's name, for the OpenAPI document. `tenants.administration` checks it."""
+TENANT = f"^{TENANT_NAME.pattern}$"
+"""The form of a tenant's name, for the OpenAPI document."""
 
 MOST_LISTED = 1000
 """Most keys, tenants or entries of the audit log in one response. They are small."""
+
+
+def tenant_name(text: str) -> str:
+    """The name of a tenant."""
+    if not is_tenant_name(text):
+        raise ValidationError(f"{TENANT_NAME_RULE}.")
+    return text
 
 
 def parse_id_cursor(text: str) -> UUID:
@@ -42,7 +56,7 @@ class NewKey(Strict):
 
     tenant = fields.String(
         required=True,
-        metadata={"pattern": TENANT_NAME, "description": "Whose key it is; made if there is none of this name."},
+        metadata={"pattern": TENANT, "description": "Whose key it is; made if there is none of this name."},
     )
     name = fields.String(
         load_default="", validate=validate.Length(max=MAX_KEY_NAME), metadata={"description": "What it is for."}
@@ -53,18 +67,23 @@ class NewKey(Strict):
         validate=validate.Length(min=1, max=len(Scope)),
         metadata={"description": "What it may do. Default: read and write."},
     )
-    expires_in = fields.Integer(validate=validate.Range(min=1, max=MAX_KEY_S), metadata={"description": _KEY_EXPIRES})
+    expires_in = fields.Integer(
+        strict=True, validate=validate.Range(min=1, max=MAX_KEY_S), metadata={"description": _KEY_EXPIRES}
+    )
 
 
 class Rotation(Strict):
     """How a key is replaced."""
 
     grace = fields.Integer(
+        strict=True,
         load_default=GRACE_S,
         validate=validate.Range(min=0, max=MAX_KEY_S),
         metadata={"description": "Seconds for which the old key stays valid."},
     )
-    expires_in = fields.Integer(validate=validate.Range(min=1, max=MAX_KEY_S), metadata={"description": _KEY_EXPIRES})
+    expires_in = fields.Integer(
+        strict=True, validate=validate.Range(min=1, max=MAX_KEY_S), metadata={"description": _KEY_EXPIRES}
+    )
 
 
 class TenantChange(Strict):
@@ -76,20 +95,16 @@ class _Part(Strict):
 
 
 class TenantsQuery(_Part):
-    cursor = fields.String(
-        validate=validate.Length(max=MAX_TEXT), metadata={"description": "`next_cursor` of the previous response."}
-    )
+    cursor = Parsed(tenant_name, description="`next_cursor` of the previous response.", pattern=TENANT)
 
 
 class KeysQuery(_Part):
-    tenant = fields.String(validate=validate.Length(max=MAX_TEXT), metadata={"description": "Only this tenant's."})
+    tenant = Parsed(tenant_name, description="Only this tenant's.", pattern=TENANT)
     cursor = Parsed(parse_id_cursor, description="`next_cursor` of the previous response.", format="uuid")
 
 
 class AuditQuery(_Part):
-    tenant = fields.String(
-        validate=validate.Length(max=MAX_TEXT), metadata={"description": "Only what concerns this tenant."}
-    )
+    tenant = Parsed(tenant_name, description="Only what concerns this tenant.", pattern=TENANT)
     cursor = Parsed(
         parse_number_cursor, description="`next_cursor` of the previous response.", pattern=f"^{_NUMBER.pattern}$"
     )

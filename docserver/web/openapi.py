@@ -62,7 +62,7 @@ START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinki
 _PATH_ID = {"type": "string", "format": "uuid"}
 _PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "number": {"type": "integer", "minimum": 1},
-    "tenant": {"type": "string", "pattern": administration_schemas.TENANT_NAME},
+    "tenant": {"type": "string", "pattern": administration_schemas.TENANT},
 }
 """Path parameters other than ids."""
 

@@ -100,6 +100,8 @@ async def test_what_is_not_there_is_404(client: Client) -> None:
         ("POST", f"/v1/keys/{NOBODY}/rotate"),
         ("GET", "/v1/tenants/nobody"),
         ("DELETE", "/v1/tenants/nobody"),
+        ("GET", "/v1/tenants/Gr%C3%B6%C3%9Fe"),
+        ("DELETE", "/v1/tenants/Gr%C3%B6%C3%9Fe"),
     ):
         assert (await ask(client, method, path))[0] == 404, path
 
@@ -121,7 +123,13 @@ async def test_lists_are_read_in_parts(client: Client) -> None:
     assert await in_parts("/v1/tenants", "name") == ["a", "b", "c", "default", "operators"]
     assert await in_parts("/v1/keys", "tenant") == ["operators", "c", "a", "b"]
     assert await in_parts("/v1/audit", "tenant") == ["b", "b", "a", "a", "c", "c", "operators", "operators"]
-    for path in ("/v1/keys?cursor=x", "/v1/audit?cursor=x", "/v1/audit?limit=0", "/v1/tenants?colour=red"):
+    for path in (
+        "/v1/keys?cursor=x",
+        "/v1/audit?cursor=x",
+        "/v1/audit?limit=0",
+        "/v1/tenants?colour=red",
+        "/v1/keys?tenant=Größe",
+    ):
         assert (await ask(client, "GET", path))[0] == 422, path
 
 

@@ -27,6 +27,7 @@ def test_a_duration_is_a_number_with_its_unit(text: str, seconds: int) -> None:
         ["audit", "--limit", "0"],
         ["audit", "--limit", "-1"],
         ["tenants", "delete"],
+        ["tenants", "delete", "Größe"],
         ["frobnicate"],
     ],
 )
