@@ -47,12 +47,12 @@ EX_UNAVAILABLE = 69
 
 def main() -> None:
     """Run the command line. Exits with 0; with 78 on a wrong setting or identity; with 69 if something is missing."""
-    from docserver.command_line import make_parser
-
-    _collect_garbage_less_often()
-    options = make_parser().parse_args()
     # aiomysql looks up the current user's name when it is imported, and a container's user may have no name.
     os.environ.setdefault("LOGNAME", "docserver")
+    _collect_garbage_less_often()
+    from docserver.command_line import make_parser
+
+    options = make_parser().parse_args()
     if options.command == "doctor":
         from docserver.doctor.examination import examine
 

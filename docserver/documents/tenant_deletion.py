@@ -1,4 +1,4 @@
-"""Deletes tenants: their keys and webhooks at once, then their documents in steps, whatever process dies on the way.
+"""Deletes tenants: their keys at once, then their documents in steps, whatever process dies on the way.
 
 The receipt says what was removed so far. Each document is counted in the transaction that removes it.
 """
@@ -59,7 +59,6 @@ async def _begin(resources: Resources, tenant: str, actor: str) -> bool:
         if not await tenants.lock(cur, tenant):
             return False
         await tenants.mark_deleted(cur, tenant)
-        await webhook_endpoints.delete_all(cur, tenant)
         await tenant_deletions.begin(cur, tenant, actor=actor, api_keys=await api_keys.delete_all(cur, tenant))
         await audit_log.record(cur, Action.TENANT_DELETED, actor=actor, tenant=tenant, subject=tenant)
         return True
@@ -80,9 +79,13 @@ async def go_on(resources: Resources, tenant: str, *, limit: int) -> Receipt:
 
 async def _finish(resources: Resources, tenant: str, *, limit: int) -> None:
     """Finish the receipt, unless files or cached jobs are left; then try to remove those."""
-    async with resources.maintenance_db.session() as cur:
+    async with resources.maintenance_db.transaction() as cur:
         left = await deletions.uncleared(cur, tenant=tenant, limit=limit)
-        if not left and await tenant_deletions.finish(cur, tenant):
-            log.info("nothing is left of a deleted tenant", extra={"tenant": tenant})
+        # Deliveries and callbacks of jobs, of which there may be millions, went with the jobs.
+        is_finished = not left and await tenant_deletions.finish(cur, tenant)
+        if is_finished:
+            await webhook_endpoints.delete_all(cur, tenant)
+    if is_finished:
+        log.info("nothing is left of a deleted tenant", extra={"tenant": tenant})
     for each in left:
         await deletion.clear_now(resources, each)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from docserver.database.tables import deletions, tenant_deletions, tenants
+from docserver.database.tables import deletions, deliveries, tenant_deletions, tenants
 from docserver.documents import deletion, intake, tenant_deletion
 from docserver.errors import Conflict, DatabaseUnavailable, NotFound, Unauthorized
 from docserver.maintenance import Maintenance
@@ -16,13 +16,14 @@ from docserver.model import DEFAULT_TENANT, Options, Scope
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication, queries
+from docserver.webhooks import endpoints
 from tests.support.client import Client, MakeClient, kept_files, upload
 from tests.support.redis_state import announced
 from tests.support.rows import CALLER, value
 from tests.support.samples import png
 from tests.support.webhooks import create
 
-GOES = {"documents", "jobs", "api_keys"}
+GOES = {"documents", "jobs", "api_keys", "webhook_endpoints", "deliveries"}
 """The tables with a column `tenant` of which a deletion leaves no row of the tenant. Whoever adds a table with such a
 column decides where it belongs, and has `tenant_deletion` remove its rows."""
 
@@ -204,6 +205,24 @@ async def test_a_deletion_that_dies_between_any_two_steps_goes_on_and_counts_eac
     assert await announced(resources) == []
     async with resources.db.session() as cur:
         assert await deletions.uncleared(cur, tenant="acme", limit=10) == []
+
+
+async def test_nothing_is_sent_to_the_webhooks_of_a_deleted_tenant(client: Client, resources: Resources) -> None:
+    await upload_as(client, await key_of(resources, "acme"))
+    webhook = await create(client, "https://example.org/")
+    await endpoints.test(resources, UUID(webhook["webhook_id"]), tenant="acme")
+
+    async def due() -> int:
+        async with resources.db.session() as cur:
+            return len(await deliveries.due(cur, without=[], limit=10))
+
+    before = await due()
+    await tenant_deletion.begin(resources, "acme", actor="a test")
+
+    assert (before, await due()) == (1, 0)
+    assert "deliveries" in await tables_that_name(resources, "acme")
+    assert (await tenant_deletion.go_on(resources, "acme", limit=10)).finished_at
+    assert await tables_that_name(resources, "acme") <= STAYS
 
 
 async def test_a_receipt_is_not_finished_while_files_are_left(

@@ -68,14 +68,18 @@ async def insert(cur: Cursor, deliveries: Sequence[NewDelivery]) -> None:
 
 
 async def due(cur: Cursor, *, without: Sequence[str], limit: int) -> list[tuple[str, bytes]]:
-    """The receivers that have a due delivery, as (tenant, receiver), the longest waiting first; none of the tenants in
-    `without`. It reads one row for each receiver, however many deliveries wait for it.
+    """The receivers that have a due delivery, as (tenant, receiver), the longest waiting first; none of deleted
+    tenants, nor of those in `without`. It reads one row for each receiver, however many deliveries wait for it.
     """
     others = f"AND tenant NOT IN ({each(without)})" if without else ""
     await cur.execute(
         f"""
-        SELECT tenant, receiver FROM deliveries WHERE status = 'pending' {others}
-        GROUP BY tenant, receiver HAVING MIN(run_after) <= UTC_TIMESTAMP(6) ORDER BY MIN(run_after) LIMIT %s
+        SELECT d.tenant, d.receiver
+        FROM (
+            SELECT tenant, receiver, MIN(run_after) AS run_after FROM deliveries WHERE status = 'pending' {others}
+            GROUP BY tenant, receiver HAVING MIN(run_after) <= UTC_TIMESTAMP(6)
+        ) d JOIN tenants t ON t.name = d.tenant
+        WHERE t.deleted_at IS NULL ORDER BY d.run_after LIMIT %s
         """,  # noqa: S608 - placeholders alone
         (*without, limit),
     )
