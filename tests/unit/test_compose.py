@@ -1,7 +1,9 @@
 """What docker-compose.yml opens to others, and where its passwords come from."""
 
+import os
 import re
 import string
+import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -44,12 +46,30 @@ def test_only_the_database_gets_the_password_of_its_root() -> None:
         assert SERVICES[service]["environment"]["MYSQL_ROOT_PASSWORD"] == ""
 
 
-def test_only_the_api_is_published_or_on_a_network_that_leads_out() -> None:
+def test_only_the_api_and_its_proxy_are_published_or_on_a_network_that_leads_out() -> None:
     inside = {name for name, network in COMPOSE["networks"].items() if (network or {}).get("internal")}
 
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["api"]
-    assert [name for name, service in SERVICES.items() if not set(service["networks"]) <= inside] == ["api"]
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["api", "proxy"]
+    assert [name for name, service in SERVICES.items() if not set(service["networks"]) <= inside] == ["api", "proxy"]
     assert all(set(service["networks"]) & inside for service in SERVICES.values())
+
+
+def test_the_proxy_gets_the_configuration_of_nginx_with_its_host_and_the_address_of_the_api(tmp_path: Path) -> None:
+    program = SERVICES["proxy"]["command"][-1].replace("$$", "$")
+    made = tmp_path / "default.conf"
+    for old, new in {
+        "/docserver.conf": str(TOP / "deploy" / "nginx" / "docserver.conf"),
+        "/etc/nginx/conf.d/default.conf": str(made),
+        'exec nginx -g "daemon off;"': "",
+    }.items():
+        assert old in program
+        program = program.replace(old, new)
+
+    subprocess.run(["sh", "-euc", program], env={**os.environ, "TLS_HOST": "ocr.example.net"}, check=True)
+
+    assert "    server api:8000;" in made.read_text()
+    assert made.read_text().count("server_name ocr.example.net;") == 2
+    assert "docs.example.org" not in made.read_text()
 
 
 def test_the_base_image_is_built_from_its_digest() -> None:
