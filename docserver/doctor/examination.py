@@ -51,8 +51,9 @@ async def _examine(settings: Settings) -> None:
     try:
         async with asyncio.timeout(CHECK_S):
             settings, of_servers = await asyncio.to_thread(_with_private_servers, settings)
-    except TimeoutError:
-        of_servers = [problem("disk", "the data directory does not answer", "look at the disk, or its network")]
+    except OSError:
+        # A TimeoutError too. `check_disk` says what is wrong with the directory.
+        of_servers = [problem("servers", "the data directory cannot be looked into", "see what is said of the disk")]
     findings += of_servers
     if settings.mysql_url and settings.redis_url:
         checks |= SERVERS

@@ -32,21 +32,15 @@ MOVED_BETWEEN = ("incoming", "originals", "quarantine")
 async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
     """The data directory: writable, with room, on one file system that keeps what is synced."""
     data_dir = settings.data_dir
-    if not await asyncio.to_thread((data_dir / "incoming").is_dir):
-        yield await asyncio.to_thread(_unused, data_dir)
-        return
-    room = Room((data_dir,), min_free_mb=settings.min_free_mb, share=UPLOADS, stops="uploads")
     try:
-        await LocalStorage(data_dir, room).check()
-        yield ok("disk", f"{await asyncio.to_thread(_free, data_dir)} free, and {data_dir} can be written")
-    except ServiceError:
-        free = await asyncio.to_thread(_free, data_dir)
-        yield problem("disk", f"only {free} free: uploads are refused", "free room, or delete documents")
+        if not await asyncio.to_thread((data_dir / "incoming").is_dir):
+            yield await asyncio.to_thread(_unused, data_dir)
+            return
+        yield await _room(settings)
+        yield await asyncio.to_thread(_moves, data_dir)
     except OSError as error:
         remedy = "run this as the service's user, or correct DOCSERVER_DATA_DIR"
-        yield problem("disk", f"{data_dir} cannot be written ({error.strerror})", remedy)
-        return
-    yield await asyncio.to_thread(_moves, data_dir)
+        yield problem("disk", f"{data_dir} cannot be used ({error.strerror})", remedy)
 
 
 async def check_service(settings: Settings) -> AsyncIterator[Finding]:
@@ -84,6 +78,17 @@ def _unused(data_dir: Path) -> Finding:
     if os.access(existing, os.W_OK):
         return ok("disk", f"{data_dir} is not used yet; {_free(existing)} free")
     return problem("disk", f"{data_dir} cannot be made", f"let the service's user write {existing}")
+
+
+async def _room(settings: Settings) -> Finding:
+    data_dir = settings.data_dir
+    room = Room((data_dir,), min_free_mb=settings.min_free_mb, share=UPLOADS, stops="uploads")
+    free = await asyncio.to_thread(_free, data_dir)
+    try:
+        await LocalStorage(data_dir, room).check()
+    except ServiceError:
+        return problem("disk", f"only {free} free: uploads are refused", "free room, or delete documents")
+    return ok("disk", f"{free} free, and {data_dir} can be written")
 
 
 def _free(directory: Path) -> str:

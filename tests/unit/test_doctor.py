@@ -78,6 +78,20 @@ async def test_parts_of_the_data_directory_on_several_file_systems_are_a_problem
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+async def test_a_data_directory_that_may_not_be_looked_into_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+
+    (finding,) = await all_of(machine.check_disk(Settings(data_dir=tmp_path)))
+
+    assert (finding.status, finding.subject) == (Status.PROBLEM, "disk")
+    assert "run this as the service's user" in finding.remedy
+
+
 async def test_too_little_room_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await LocalStorage(tmp_path).prepare()
     monkeypatch.setattr(Room, "_spare", lambda *_: -1.0)
