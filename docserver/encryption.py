@@ -44,6 +44,11 @@ class Encryption:
             raise Undecryptable from error
 
 
+def has_key(settings: Settings) -> bool:
+    """True if there is a key, so that `open_encryption` makes none. Blocks."""
+    return bool(settings.secret_key) or (settings.data_dir / KEY_FILE).exists()
+
+
 def open_encryption(settings: Settings) -> Encryption:
     """Encryption with the keys of the settings, else with that in the data directory, which is made if it is missing.
 

@@ -9,11 +9,12 @@ from typing import Any
 from docserver.database.address import Address
 from docserver.database.connection import Cursor, connect
 from docserver.database.migrate import ANSWERS, REFUSED, MigrationError, find_missing, migrations, reason
-from docserver.database.tables import server
+from docserver.database.tables import server, webhook_endpoints
 from docserver.doctor.findings import Finding, ok, problem, warning
+from docserver.encryption import Undecryptable, has_key, open_encryption
 from docserver.errors import DatabaseUnavailable
 from docserver.identity import check as check_identity
-from docserver.settings import Settings
+from docserver.settings import Settings, SettingsError
 from docserver.storage.identity import IdentityError
 
 OLDEST = {"MariaDB": (10, 11), "MySQL": (8, 4)}
@@ -68,6 +69,7 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         if is_complete:
             yield ok("tables", f"all {len(migrations())} migrations are applied")
             yield await _identity(settings)
+            yield await _secret_key(settings, cur)
     except (*ANSWERS, DatabaseUnavailable) as error:
         yield problem(SUBJECT, f"it stopped answering: {reason(error)}", "look into its log")
     finally:
@@ -135,3 +137,25 @@ async def _identity(settings: Settings) -> Finding:
     if joined:
         return ok(subject, "data directory and database belong together")
     return ok(subject, "data directory and database are joined by the next start")
+
+
+async def _secret_key(settings: Settings, cur: Cursor) -> Finding:
+    """Whether the key decrypts what the database keeps encrypted: the secrets of webhooks."""
+    subject = "secret key"
+    remedy = "restore the file secret_key, or correct DOCSERVER_SECRET_KEY; else rotate the secrets of all webhooks"
+    secrets = await webhook_endpoints.oldest_and_newest_secret(cur)
+    try:
+        if not await asyncio.to_thread(has_key, settings):
+            if secrets:
+                return problem(subject, "missing, but the database has secrets", remedy)
+            return ok(subject, "made by the next start")
+        encryption = await asyncio.to_thread(open_encryption, settings)
+        for secret in secrets:
+            encryption.decrypt(secret)
+    except SettingsError as error:
+        return problem(subject, str(error), remedy)
+    except OSError as error:
+        return problem(subject, f"cannot be read ({error.strerror})", "run this as the service's user")
+    except Undecryptable:
+        return problem(subject, "not the one with which the secrets of the database were encrypted", remedy)
+    return ok(subject, "decrypts the secrets of webhooks" if secrets else "there; the database has no secrets yet")

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from docserver.doctor.database import check_database
 from docserver.doctor.findings import Finding, Status, ok, problem, warning
-from docserver.doctor.machine import check_disk, check_limits, check_service
+from docserver.doctor.machine import check_disk, check_limits, check_ports
 from docserver.doctor.reading import check_engine, check_sandbox
 from docserver.doctor.redis import check_redis
 from docserver.embedded import EmbeddedError, running
@@ -27,7 +27,7 @@ MACHINE: dict[str, Check] = {
     "engine": check_engine,
     "sandbox": check_sandbox,
     "disk": check_disk,
-    "service": check_service,
+    "ports": check_ports,
     "limits": check_limits,
 }
 SERVERS: dict[str, Check] = {"database": check_database, "redis": check_redis}

@@ -5,7 +5,7 @@ import errno
 import os
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from itertools import pairwise
@@ -43,18 +43,11 @@ async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
         yield problem("disk", f"{data_dir} cannot be used ({error.strerror})", remedy)
 
 
-async def check_service(settings: Settings) -> AsyncIterator[Finding]:
-    """The port: free, or used by docserver itself, which then says how it is."""
-    place = f"{settings.listen_host}:{settings.port}"
-    try:
-        await asyncio.to_thread(_bind, settings.listen_host, settings.port)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            yield await _running(settings, place)
-        else:
-            yield problem("port", f"cannot listen on {place} ({error.strerror})", "correct DOCSERVER_HOST or _PORT")
-        return
-    yield ok("port", f"{place} is free; docserver does not run there")
+async def check_ports(settings: Settings) -> AsyncIterator[Finding]:
+    """The ports: free, or used by docserver itself, which then says how it is."""
+    yield await _port("port", settings.listen_host, settings.port, _service)
+    if settings.metrics_port:
+        yield await _port("metrics port", settings.metrics_host, settings.metrics_port, _metrics)
 
 
 async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
@@ -128,25 +121,43 @@ def _bind(host: str, port: int) -> None:
         probe.bind(address)
 
 
-async def _running(settings: Settings, place: str) -> Finding:
-    """How the service that has the port is; a problem if it is another program."""
-    host = "127.0.0.1" if settings.listen_host in ("0.0.0.0", "::") else settings.listen_host  # noqa: S104 - compared only
-    timeout = aiohttp.ClientTimeout(total=ASK_S)
+async def _port(subject: str, host: str, port: int, used: Callable[[str, str], Awaitable[Finding]]) -> Finding:
+    """Whether a port is free; if it is not, what `used` says of its subject and the URL there."""
+    place = f"{host}:{port}"
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/readyz") as response,
-        ):
-            body = await response.json()
-            status, parts = body["status"], body["checks"]
-            wrong = sorted(name for name, part in parts.items() if part["status"] not in ("ok", "off", "unused"))
-    except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError, AttributeError):
-        return problem("port", f"another program uses {place}", "stop it, or set another DOCSERVER_PORT")
-    detail = f"docserver runs at {place}, and says that it is {status}"
+        await asyncio.to_thread(_bind, host, port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            remedy = "correct DOCSERVER_HOST, or choose another port"
+            return problem(subject, f"cannot listen on {place} ({error.strerror})", remedy)
+        here = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared only
+        try:
+            return await used(subject, f"http://{f'[{here}]' if ':' in here else here}:{port}")
+        except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError, AttributeError):
+            return problem(subject, f"another program uses {place}", "stop it, or choose another port")
+    return ok(subject, f"{place} is free; docserver does not run there")
+
+
+async def _service(_: str, url: str) -> Finding:
+    async with _session() as session, session.get(f"{url}/readyz") as response:
+        body = await response.json()
+    wrong = sorted(name for name, part in body["checks"].items() if part["status"] not in ("ok", "off", "unused"))
+    detail = f"docserver runs at {url}, and says that it is {body['status']}"
     if response.status == 200 and not wrong:
         return ok("service", detail)
-    named = f"see {', '.join(wrong) or 'its log'}"
-    return warning("service", detail, named) if response.status == 200 else problem("service", detail, named)
+    remedy = f"see {', '.join(wrong) or 'its log'}"
+    return warning("service", detail, remedy) if response.status == 200 else problem("service", detail, remedy)
+
+
+async def _metrics(subject: str, url: str) -> Finding:
+    async with _session() as session, session.get(f"{url}/metrics") as response:
+        if "docserver_" not in await response.text():
+            raise ValueError(url)
+    return ok(subject, f"docserver serves its metrics at {url}")
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ASK_S))
 
 
 def _is_loopback(host: str) -> bool:

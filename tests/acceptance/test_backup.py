@@ -180,6 +180,9 @@ async def test_what_was_accepted_before_the_backup_is_there_after_the_restore_on
     acme, beta = [await make_client(service, environment, tenant) for tenant in ("acme", "beta")]
     first, second = await acme.upload(png(PAGES[0])), await beta.upload(png(PAGES[1]))
     assert await acme.text(first) == words(PAGES[0])
+    hook = {"url": "https://hooks.example.org/docserver"}
+    async with service.http.post("/v1/webhooks", json=hook, headers=beta.headers) as response:
+        assert response.status == 201, await response.text()
 
     async with acme.uploading():
         await until(lambda: len(acme.accepted) > 3)
@@ -196,6 +199,7 @@ async def test_what_was_accepted_before_the_backup_is_there_after_the_restore_on
     report = await run_all(commands("To restore", address, is_mysql=mysql), tmp_path, environment)
 
     assert "ok       identity: data directory and database belong together" in report
+    assert "ok       secret key: decrypts the secrets of webhooks" in report
     service = await start(auth="keys")
     acme.http = beta.http = service.http
     for job_id in before:

@@ -9,14 +9,18 @@ from urllib.parse import quote
 import pytest
 
 from docserver.database.address import Address
-from docserver.database.connection import connect
+from docserver.database.connection import Database, connect
+from docserver.database.tables import webhook_endpoints
 from docserver.database.tables.server import Server
 from docserver.doctor import database, redis
 from docserver.doctor.findings import Finding, Status
+from docserver.encryption import Encryption
 from docserver.identity import identify
+from docserver.model import new_id
 from docserver.redis.client import Redis
 from docserver.settings import Settings
 
+KEY = "k" * 32
 PASSWORD = "Un3asy-pass"
 
 
@@ -79,8 +83,44 @@ async def test_the_data_directory_is_joined_or_will_be(settings: Settings) -> No
     await identify(settings)
     after = await all_of(database.check_database(settings))
 
-    assert "joined by the next start" in before[-1].detail
-    assert "belong together" in after[-1].detail
+    assert ["joined by the next start" in finding.detail for finding in before].count(True) == 1
+    assert ["belong together" in finding.detail for finding in after].count(True) == 1
+
+
+@pytest.fixture
+async def webhook(settings: Settings) -> AsyncIterator[None]:
+    """The database has a webhook, whose secret is encrypted with KEY."""
+    db = Database(settings.mysql_url, size=1, timeout_s=10)
+    endpoint = webhook_endpoints.NewEndpoint(
+        id=new_id(),
+        tenant="default",
+        job_id=None,
+        url="https://hooks.example.org/",
+        receiver=bytes(16),
+        events=(),
+        secret=Encryption([KEY]).encrypt("whsec_"),
+    )
+    async with db.session() as cur:
+        await webhook_endpoints.insert(cur, endpoint)
+    yield
+    async with db.session() as cur:
+        await webhook_endpoints.delete(cur, endpoint.id, tenant="default")
+    await db.close()
+
+
+@pytest.mark.parametrize(
+    ("secret_key", "status"),
+    [(KEY, Status.OK), (f"{'n' * 32},{KEY}", Status.OK), ("x" * 32, Status.PROBLEM), ("", Status.PROBLEM)],
+)
+async def test_a_key_that_does_not_decrypt_the_secrets_of_webhooks_is_a_problem(
+    secret_key: str, status: Status, settings: Settings, webhook: None
+) -> None:
+    given = replace(settings, secret_key=secret_key)
+
+    (finding,) = [each for each in await all_of(database.check_database(given)) if each.subject == "secret key"]
+
+    assert finding.status is status
+    assert not settings.data_dir.exists()
 
 
 @pytest.mark.parametrize(

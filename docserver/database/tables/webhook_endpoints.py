@@ -75,6 +75,18 @@ async def find(cur: Cursor, endpoint_id: UUID, *, tenant: str) -> Endpoint | Non
     return _endpoint(row) if row else None
 
 
+async def oldest_and_newest_secret(cur: Cursor) -> list[bytes]:
+    """The encrypted secrets of the oldest and of the newest endpoint. Empty if there are no endpoints."""
+    await cur.execute(
+        """
+        (SELECT secret FROM webhook_endpoints ORDER BY id LIMIT 1)
+        UNION ALL
+        (SELECT secret FROM webhook_endpoints ORDER BY id DESC LIMIT 1)
+        """
+    )
+    return [row["secret"] for row in cur.rows()]
+
+
 async def count_callbacks(cur: Cursor, job_id: UUID) -> int:
     """The number of callbacks of a job."""
     await cur.execute("SELECT COUNT(*) AS callbacks FROM webhook_endpoints WHERE job_id = %s", (job_id.bytes,))
