@@ -13,12 +13,14 @@ from contextlib import suppress
 from functools import partial
 from uuid import UUID, uuid4
 
+from docserver import tracing
 from docserver.database.tables import deliveries, delivery_log, webhook_endpoints
 from docserver.database.tables.deliveries import Claimed
 from docserver.database.waiting import until_answered
 from docserver.encryption import Undecryptable
 from docserver.errors import DatabaseUnavailable
 from docserver.resources import Resources
+from docserver.tracing import Span
 from docserver.webhook_types import DeliveryStatus, DisabledReason, Fault
 from docserver.webhooks.client import Answer, Client
 from docserver.webhooks.endpoints import guard_of
@@ -146,9 +148,17 @@ class Sender:
         self._due.set()
 
     async def _deliver(self, delivery: Claimed, claim_id: UUID) -> None:
+        with (
+            tracing.continued(delivery.traceparent),
+            tracing.span("deliver webhook", _attributes(delivery), kind="client") as span,
+        ):
+            await self._send(delivery, claim_id, span)
+
+    async def _send(self, delivery: Claimed, claim_id: UUID, span: Span) -> None:
         began = time.monotonic()
         try:
             answer = await self._try(delivery)
+            _end(span, answer)
             duration_ms = round((time.monotonic() - began) * 1000)
             await until_answered(partial(self._settle, delivery, claim_id, answer, duration_ms=duration_ms))
         except asyncio.CancelledError:
@@ -168,6 +178,8 @@ class Sender:
         except Undecryptable:
             return Answer(fault=Fault.SECRET)
         headers = signed_headers(delivery.id, int(time.time()), delivery.body, signing_secrets=secrets)
+        if traceparent := tracing.traceparent():
+            headers["traceparent"] = traceparent
         return await self._client.post(delivery.url, delivery.body, headers)
 
     async def _settle(self, delivery: Claimed, claim_id: UUID, answer: Answer, *, duration_ms: int) -> None:
@@ -201,6 +213,24 @@ class Sender:
         with suppress(DatabaseUnavailable, TimeoutError):
             async with asyncio.timeout(RELEASE_S), self._resources.db.session() as cur:
                 await deliveries.release(cur, delivery.id, claim_id=claim_id)
+
+
+def _attributes(delivery: Claimed) -> tracing.Attributes:
+    of_job = {"docserver.job.id": str(delivery.job_id)} if delivery.job_id else {}
+    return {
+        **of_job,
+        "docserver.delivery.id": str(delivery.id),
+        "docserver.delivery.event": delivery.event,
+        "docserver.delivery.tries": delivery.tries,
+        "http.request.method": "POST",
+    }
+
+
+def _end(span: Span, answer: Answer) -> None:
+    if answer.http_status is not None:
+        span.set({"http.response.status_code": answer.http_status})
+    if not answer.is_success:
+        span.fail(answer.fault or str(answer.http_status))
 
 
 def _delay_s(tries: int, answer: Answer) -> float | None:

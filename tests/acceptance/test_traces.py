@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.collector import SERVER, Collector, Received, collecting
 from tests.support.processes import children
+from tests.support.receiver import SECRET, Receiver, receiving
 from tests.support.samples import pdf_scanned
 from tests.support.service import Service, Start, form
 from tests.support.waiting import until
@@ -29,10 +30,11 @@ def pages_of(spans: Iterable[Received]) -> set[int]:
     return {span.attributes["docserver.page.number"] for span in named(spans, "read page")}
 
 
-async def upload(api: Service, traceparent: str) -> str:
+async def upload(api: Service, receiver: Receiver) -> str:
     """Upload a document as a part of a caller's trace; returns the job's id."""
-    data = form(pdf_scanned(PAGES), "secret-plans.pdf")
-    headers = {"traceparent": traceparent}
+    callback = {"callback_url": receiver.url("/secret-hook"), "callback_secret": SECRET}
+    data = form(pdf_scanned(PAGES), "secret-plans.pdf", **callback)
+    headers = {"traceparent": TRACEPARENT}
     async with api.http.post("/v1/documents/upload-document", data=data, headers=headers) as response:
         assert response.status == 202
         return str((await response.json())["job_id"])
@@ -59,18 +61,20 @@ async def kill_in_the_middle_of_a_page(worker: Service, api: Service, job_id: st
 async def test_one_trace_leads_from_the_caller_to_each_page_in_each_worker(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with collecting() as collector:
+    async with collecting() as collector, receiving() as receiver:
         for name, value in collector.variables.items():
             monkeypatch.setenv(name, value)
-        api = await start(slots="0", maintenance_s="0.3")
-        first = await start("--worker-only", lease_s="2")
-        job_id = await upload(api, TRACEPARENT)
+        webhooks = {"webhook_networks": "127.0.0.0/8", "webhook_ports": str(receiver.port), "secret_key": "k" * 32}
+        api = await start(slots="0", maintenance_s="0.3", webhook_connections="0", **webhooks)
+        first = await start("--worker-only", lease_s="2", **webhooks)
+        job_id = await upload(api, receiver)
         await kill_in_the_middle_of_a_page(first, api, job_id, collector)
 
-        second = await start("--worker-only", lease_s="2")
+        second = await start("--worker-only", lease_s="2", **webhooks)
         job = await api.finished(job_id)
         assert job["pages"] == {"total": len(PAGES), "done": len(PAGES), "failed": 0}
         await collector.until(lambda spans: pages_of(spans) == set(range(1, len(PAGES) + 1)))
+        await collector.until(lambda spans: named(spans, "deliver webhook"))
 
         trace = [span for span in collector.spans if span.trace_id == CALLERS_TRACE]
         (request,) = named(trace, "POST /v1/documents/upload-document")
@@ -86,10 +90,16 @@ async def test_one_trace_leads_from_the_caller_to_each_page_in_each_worker(
         assert parts <= {span.name for span in trace if span.parent_id == request.span_id}
         assert {span.parent_id for span in named(trace, "save")} >= {opening.span_id, *(span.span_id for span in read)}
 
+        (told,) = named(trace, "deliver webhook", **{"docserver.job.id": job_id, "http.response.status_code": 204})
+        (webhook,) = await receiver.arrived()
+        assert (told.parent_id, told.failed) == (request.span_id, False)
+        assert webhook.headers["traceparent"] == f"00-{CALLERS_TRACE}-{told.span_id}-01"
+
         for line in (
             await api.logged("document accepted"),
             await api.logged("request", route="/v1/documents/upload-document"),
             await second.logged("page read"),
+            await second.logged("webhook delivered"),
         ):
             assert line["trace_id"] == CALLERS_TRACE
         assert second.find("page read", span_id=read[-1].span_id)

@@ -43,6 +43,8 @@ class Claimed:
     """Encrypted, newest first."""
     is_failing: bool
     """True if the endpoint's last try failed."""
+    traceparent: str | None
+    """Of the job, as in `Job`; None for a test."""
 
 
 async def insert(cur: Cursor, deliveries: Sequence[NewDelivery]) -> None:
@@ -105,8 +107,8 @@ async def claim(
         """
         SELECT d.id, d.endpoint_id, d.job_id, d.event, d.body, d.tries, e.url, e.secret,
                IF(e.previous_until > UTC_TIMESTAMP(6), e.previous_secret, NULL) AS previous_secret,
-               e.failing_since IS NOT NULL AS is_failing
-        FROM deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+               e.failing_since IS NOT NULL AS is_failing, j.traceparent
+        FROM deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id LEFT JOIN jobs j ON j.id = d.job_id
         WHERE d.claim = %s
         """,
         (claim_id.bytes,),
@@ -122,6 +124,7 @@ async def claim(
             url=row["url"],
             secrets=tuple(secret for secret in (row["secret"], row["previous_secret"]) if secret),
             is_failing=bool(row["is_failing"]),
+            traceparent=row["traceparent"],
         )
         for row in cur.rows()
     ]
