@@ -397,6 +397,7 @@ class Job:
                 "self": f"/v1/jobs/{self.id}",
                 "document": f"/v1/documents/{self.document_id}",
                 "result": f"/v1/jobs/{self.id}/result",
+                "events": f"/v1/jobs/{self.id}/events",
             },
         }
 

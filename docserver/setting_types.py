@@ -23,7 +23,8 @@ MOST_TOKENS = 1_000_000_000
 
 
 ROUTES = (
-    *("languages", "upload", "list", "document", "delete", "file", "job", "result", "page", "cancel", "retry"),
+    *("languages", "upload", "list", "document", "delete", "file"),
+    *("job", "result", "page", "events", "cancel", "retry"),
     *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),
     *("deliveries", "replay", "webhooks", "create-webhook", "webhook", "delete-webhook", "webhook-deliveries"),
     *("test-webhook", "rotate-webhook", "enable-webhook"),

@@ -51,7 +51,7 @@ async def job(resources: Resources, job_id: UUID, *, tenant: str) -> CachedJob:
             cached = await resources.cache.job(job_id, tenant=tenant, stale=True)
             if cached is None:
                 raise
-    return await _with_queue_position(resources, cached, job_id)
+    return await with_queue_position(resources, cached, job_id)
 
 
 async def final_job(resources: Resources, job_id: UUID, *, tenant: str, wait_s: float) -> CachedJob:
@@ -76,7 +76,7 @@ async def accepted(resources: Resources, committed: Job, *, wait_s: float) -> Ca
     if wait_s:
         with suppress(DatabaseUnavailable):
             return await final_job(resources, committed.id, tenant=committed.tenant, wait_s=wait_s)
-    return await _with_queue_position(resources, CachedJob.of(committed), committed.id)
+    return await with_queue_position(resources, CachedJob.of(committed), committed.id)
 
 
 async def document(resources: Resources, document_id: UUID, *, tenant: str) -> tuple[Document, list[Job]]:
@@ -117,7 +117,7 @@ async def _job_from_database(resources: Resources, job_id: UUID, tenant: str) ->
     return cached
 
 
-async def _with_queue_position(resources: Resources, cached: CachedJob, job_id: UUID) -> CachedJob:
+async def with_queue_position(resources: Resources, cached: CachedJob, job_id: UUID) -> CachedJob:
     """The job with its queue position, if it is pending and Redis answers."""
     if cached.status is not Status.PENDING:
         return cached

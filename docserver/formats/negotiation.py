@@ -1,5 +1,6 @@
-"""Content negotiation: chooses the format of a result by the Accept header."""
+"""Content negotiation: chooses the format of a result by the Accept header, or tells if that takes a media type."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from docserver.formats import FORMATS, Format
@@ -32,15 +33,28 @@ def negotiate(accept: str, *, default: str = "txt") -> Format | None:
     """
     if not accept.strip():
         return FORMATS[default]
-    ranges = [media_range for part in accept.split(",") if (media_range := _parse(part))]
+    ranges = _ranges(accept)
     best, best_rank = None, (0.0, -1)
     for candidate in (FORMATS[default], *FORMATS.values()):
-        specificity, weight = max(
-            ((part.specificity(candidate.media_type), part.weight) for part in ranges), default=(-1, 0.0)
-        )
+        specificity, weight = _best(ranges, candidate.media_type)
         if specificity >= 0 and weight > 0 and (weight, specificity) > best_rank:
             best, best_rank = candidate, (weight, specificity)
     return best
+
+
+def accepts(accept: str, media_type: str) -> bool:
+    """True if an Accept header takes this media type. An empty header takes any."""
+    specificity, weight = _best(_ranges(accept), media_type)
+    return not accept.strip() or (specificity >= 0 and weight > 0)
+
+
+def _ranges(accept: str) -> list[_MediaRange]:
+    return [media_range for part in accept.split(",") if (media_range := _parse(part))]
+
+
+def _best(ranges: Sequence[_MediaRange], media_type: str) -> tuple[int, float]:
+    """How exactly a media type is named, and its weight; by the range that names it most exactly."""
+    return max(((part.specificity(media_type), part.weight) for part in ranges), default=(-1, 0.0))
 
 
 def _parse(part: str) -> _MediaRange | None:

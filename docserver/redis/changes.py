@@ -1,4 +1,6 @@
-"""The channel on which changes of jobs are published. Requests that wait for a job's end are woken through it."""
+"""The channel on which changes of jobs are published. Requests that wait for a job's end, or follow a job, are woken
+through it.
+"""
 
 import asyncio
 import logging
@@ -18,12 +20,15 @@ RECONNECT_S = 1.0
 
 
 class Changes:
-    """Notifies requests that wait for a job's end. A notification may get lost, so every wait needs a time limit."""
+    """Notifies requests that wait for changes of jobs. A notification may get lost, so a wait needs a time limit."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._watchers: dict[str, set[asyncio.Event]] = {}
         self._on_end: list[Callable[[UUID], None]] = []
+        self._on_change: list[Callable[[UUID], None]] = []
+        self.is_listening = False
+        """True while Redis tells of every change that is published."""
 
     @contextmanager
     def watch(self, job_id: UUID) -> Iterator[asyncio.Event]:
@@ -42,6 +47,15 @@ class Changes:
         """Call `call` with the id of each job that is final, deleted, or waits for another attempt."""
         self._on_end.append(call)
 
+    @contextmanager
+    def every_change(self, call: Callable[[UUID], None]) -> Iterator[None]:
+        """During the block, call `call` with the id of each job that changes or is deleted."""
+        self._on_change.append(call)
+        try:
+            yield
+        finally:
+            self._on_change.remove(call)
+
     async def listen(self) -> None:
         """Pass published changes on to the watchers, until cancelled."""
         while True:
@@ -49,11 +63,14 @@ class Changes:
                 await self._listen_once()
             except FAULTS as error:
                 log.info("not listening for changes", extra={"fault": type(error).__name__})
+            finally:
+                self.is_listening = False
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen_once(self) -> None:
         async with self._redis.subscriber() as subscriber:
             await subscriber.subscribe(CHANNEL)
+            self.is_listening = True
             while True:
                 message = await subscriber.get_message(timeout=RECONNECT_S)
                 if message is not None:
@@ -61,8 +78,10 @@ class Changes:
 
     def _wake(self, message: str) -> None:
         job_id, _, status = message.partition(" ")
+        for call in self._on_change:
+            call(UUID(job_id))
         if status == Status.PROCESSING:
-            # Ignore progress: the watchers wait only for a job's end.
+            # Progress: the others wait only for a job's end.
             return
         for ended in self._watchers.get(job_id, ()):
             ended.set()

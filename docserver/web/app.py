@@ -1,13 +1,16 @@
 """The application: all routes and middlewares."""
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 
 from docserver import tracing
+from docserver.documents.events import Feed
 from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
 from docserver.web import openapi, scraping
 from docserver.web.callers import AUTHENTICATION
-from docserver.web.handlers import administration, documents, jobs, results, system, webhooks
+from docserver.web.handlers import administration, documents, events, jobs, results, system, webhooks
 from docserver.web.keys import RESOURCES
 from docserver.web.middleware import deadline, errors_as_problems, identify_caller, rate_limit
 from docserver.web.traces import traced
@@ -35,6 +38,9 @@ def make_app(resources: Resources) -> web.Application:
     app[AUTHENTICATION] = Authentication(resources)
     app[system.READINESS] = system.Readiness(resources)
     app[scraping.SCRAPER] = scraping.Scraper(resources)
+    app[events.FEED] = Feed(resources)
+    app.cleanup_ctx.append(_following)
+    app.on_shutdown.append(_dismiss_followers)
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
@@ -42,6 +48,7 @@ def make_app(resources: Resources) -> web.Application:
     router.add_delete(DOCUMENT, documents.delete_document, name="delete")
     router.add_get(f"{DOCUMENT}/file", documents.get_file, name="file")
     router.add_get(JOB, jobs.get_job, name="job")
+    router.add_get(f"{JOB}/events", events.get_events, name="events")
     router.add_post(f"{JOB}/cancel", jobs.cancel_job, name="cancel")
     router.add_post(f"{JOB}/retry", jobs.retry_job, name="retry")
     router.add_get(f"{JOB}/result", results.get_result, name="result")
@@ -73,3 +80,12 @@ def make_app(resources: Resources) -> web.Application:
     router.add_get("/metrics", scraping.get_metrics, name="metrics")
     openapi.set_up(app)
     return app
+
+
+async def _following(app: web.Application) -> AsyncIterator[None]:
+    async with app[events.FEED].running():
+        yield
+
+
+async def _dismiss_followers(app: web.Application) -> None:
+    app[events.FEED].dismiss_all()

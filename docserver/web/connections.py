@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import InvalidURLError
@@ -16,6 +16,9 @@ from docserver.web.connection_limits import Connections
 from docserver.web.downloads import LowestSpeed
 from docserver.web.keys import REQUEST_ID
 from docserver.web.middleware import AccessLogger, add_common_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log = logging.getLogger("docserver.api")
 
@@ -59,6 +62,8 @@ class Connection(web.RequestHandler):
         self.is_of_proxy = False
         self.refusal: ServiceError | None = None
         """If the connection is in the reserve, the answer to all its requests but health checks."""
+        self.on_lost: Callable[[], None] | None = None
+        """Called when the connection is lost."""
         self.counted_client: str | None = None
         """The client for which the current request is counted: not the peer, if a trusted proxy forwards it."""
 
@@ -88,6 +93,8 @@ class Connection(web.RequestHandler):
         self._lowest_speed.stop()
         self._connections.remove(self)
         super().connection_lost(exc)
+        if self.on_lost:
+            self.on_lost()
 
     def pause_writing(self) -> None:
         super().pause_writing()

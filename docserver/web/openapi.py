@@ -92,13 +92,15 @@ def operation(
     query: type[Schema] | None = None,
     body: type[Schema] | None = None,
     path: Iterable[str] = (),
+    request_headers: Mapping[str, str] = MappingProxyType({}),
     upload: bool = False,
     errors: Iterable[int] = (),
     headers: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Document a handler: its responses (status → meaning; JSON of `schema`, or `produces`) and its error statuses.
 
-    `body` is the schema of an optional JSON body. `headers` are those that only some responses have, by status.
+    `body` is the schema of an optional JSON body. `request_headers` are those that only this operation reads, with
+    their meanings. `headers` are those that only some responses have, by status.
     """
     # Every response of a rate-limited route states how many tokens are left, and needs a key where there are keys.
     is_limited = 429 in errors
@@ -120,6 +122,10 @@ def operation(
         "parameters": [
             {"in": "path", "name": name, "required": True, "schema": _PATH_PARAMETERS.get(name, _PATH_ID)}
             for name in path
+        ]
+        + [
+            {"in": "header", "name": name, "description": meaning, "schema": {"type": "string"}}
+            for name, meaning in request_headers.items()
         ],
     }
     if upload:

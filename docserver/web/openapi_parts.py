@@ -74,7 +74,7 @@ _JOB = {"job_id": "$response.body#/job_id"}
 JOB_LINKS = {
     operation: {"operationId": operation, "parameters": parameters}
     for parameters, operations in (
-        (_JOB, ("get_job", "get_result", "cancel_job", "retry_job")),
+        (_JOB, ("get_job", "get_events", "get_result", "cancel_job", "retry_job")),
         (_DOCUMENT, ("get_document", "get_file", "delete_document")),
     )
     for operation in operations
@@ -104,7 +104,7 @@ def error_response(status: int, *, headers: Sequence[str]) -> dict[str, Any]:
 
 
 def _schema(media_type: str, schema: type[Schema] | None) -> Any:
-    if schema and media_type == "application/json":
+    if schema and media_type in ("application/json", "text/event-stream"):
         return schema
     is_text = media_type.startswith("text/") or media_type.endswith(("json", "xml"))
     return {"type": "string"} if is_text else {"type": "string", "format": "binary"}

@@ -167,6 +167,12 @@ class PageQuery(Strict):
     )
 
 
+class EventsQuery(Strict):
+    text = fields.Boolean(
+        load_default=False, metadata={"description": "True: each event of a page that was read has the page's text."}
+    )
+
+
 class ReadingOptions(Strict):
     """How to read a document."""
 

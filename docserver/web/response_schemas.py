@@ -100,6 +100,17 @@ class Job(Schema):
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
+class Event(Schema):
+    """A server-sent event of a job."""
+
+    event = fields.String(required=True, metadata={"enum": ["status", "page", "done"]})
+    id = fields.String(metadata={"description": "For Last-Event-ID; `status` has none of its own."})
+    data = fields.String(
+        required=True,
+        metadata={"description": "JSON: for `page` a Page without blocks, and with its text on request; else a Job."},
+    )
+
+
 class Word(Schema):
     """A word of the result."""
 

@@ -206,6 +206,7 @@ def test_a_job_is_shown_as_the_contract_has_it() -> None:
         "self": f"/v1/jobs/{JOB.id}",
         "document": f"/v1/documents/{JOB.document_id}",
         "result": f"/v1/jobs/{JOB.id}/result",
+        "events": f"/v1/jobs/{JOB.id}/events",
     }
 
 

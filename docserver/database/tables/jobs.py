@@ -288,6 +288,15 @@ async def unfinished(cur: Cursor, job_ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
+async def versions(cur: Cursor, job_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The versions of these jobs; jobs that do not exist are left out."""
+    await cur.execute(
+        f"SELECT id, version FROM jobs WHERE id IN ({each(job_ids)})",  # noqa: S608 - placeholders alone
+        [job_id.bytes for job_id in job_ids],
+    )
+    return {UUID(bytes=row["id"]): row["version"] for row in cur.rows()}
+
+
 async def clients(cur: Cursor, job_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Whose jobs these are; jobs that do not exist are left out."""
     await cur.execute(

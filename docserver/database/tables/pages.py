@@ -1,4 +1,10 @@
-"""The SQL of `pages`: one row per page to read, with its text once it is read. Claims on pages are in `claims`."""
+"""The SQL of `pages`: one row per page to read, with its text once it is read.
+
+Claims on pages are in `claims`, and what clients who follow a job get is in `settled_pages`.
+
+Whoever settles a page (saves it, or marks it as failed for good) raises the job's version by one later in the same
+transaction, and the page gets this version.
+"""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -21,10 +27,11 @@ async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Readi
     await cur.insert_all(
         """
         INSERT INTO pages (job_id, number, status, run_after, finished_at, width, height, dpi, rotation, source,
-                           confidence, needs_review, text, layout, languages)
-        VALUES (%s, %s, 'done', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                           confidence, needs_review, text, layout, languages, settled_version)
+        VALUES (%s, %s, 'done', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+                (SELECT version + 1 FROM jobs WHERE id = %s))
         """,
-        [(job_id.bytes, number, *_values(reading)) for number, reading in readings.items()],
+        [(job_id.bytes, number, *_values(reading), job_id.bytes) for number, reading in readings.items()],
     )
 
 
@@ -32,10 +39,14 @@ async def insert_failed(cur: Cursor, *, job_id: UUID, failures: Mapping[int, Fai
     """Add pages that have failed already; the keys are page numbers."""
     await cur.insert_all(
         """
-        INSERT INTO pages (job_id, number, status, run_after, finished_at, error_code, error_message)
-        VALUES (%s, %s, 'failed', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s)
+        INSERT INTO pages (job_id, number, status, run_after, finished_at, error_code, error_message, settled_version)
+        VALUES (%s, %s, 'failed', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s,
+                (SELECT version + 1 FROM jobs WHERE id = %s))
         """,
-        [(job_id.bytes, number, failure.code.value, failure.message) for number, failure in failures.items()],
+        [
+            (job_id.bytes, number, failure.code.value, failure.message, job_id.bytes)
+            for number, failure in failures.items()
+        ],
     )
 
 
@@ -83,7 +94,8 @@ async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, read
             UPDATE pages
             SET status = 'done', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6), width = %s,
                 height = %s, dpi = %s, rotation = %s, source = %s, confidence = %s, needs_review = %s, text = %s,
-                layout = %s, languages = %s
+                layout = %s, languages = %s,
+                settled_version = (SELECT version + 1 FROM jobs WHERE jobs.id = pages.job_id)
             WHERE job_id = %s AND number = %s AND claim = %s AND status = 'pending'
             """,
             (*_values(reading), job_id.bytes, number, claim_id.bytes),
@@ -99,7 +111,8 @@ async def fail(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, failur
             """
             UPDATE pages
             SET status = 'failed', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6),
-                error_code = %s, error_message = %s
+                error_code = %s, error_message = %s,
+                settled_version = (SELECT version + 1 FROM jobs WHERE jobs.id = pages.job_id)
             WHERE job_id = %s AND number = %s AND claim = %s AND status = 'pending'
             """,
             (failure.code.value, failure.message, job_id.bytes, number, claim_id.bytes),
@@ -131,7 +144,7 @@ async def give_up(cur: Cursor, *, job_id: UUID, number: int, failure: Failure) -
         """
         UPDATE pages
         SET status = 'failed', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6), error_code = %s,
-            error_message = %s
+            error_message = %s, settled_version = (SELECT version + 1 FROM jobs WHERE jobs.id = pages.job_id)
         WHERE job_id = %s AND number = %s
         """,
         (failure.code.value, failure.message, job_id.bytes, number),
@@ -152,7 +165,7 @@ async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
         SET status = 'pending', claim = NULL, lease_until = NULL, tries = 0, lost_leases = 0, claimed_at = NULL,
             run_after = UTC_TIMESTAMP(6), width = NULL, height = NULL, dpi = NULL, rotation = NULL, source = NULL,
             confidence = NULL, needs_review = NULL, text = NULL, layout = NULL, languages = NULL,
-            error_code = NULL, error_message = NULL, finished_at = NULL
+            error_code = NULL, error_message = NULL, finished_at = NULL, settled_version = 0
         WHERE job_id = %s AND number IN ({each(numbers)})
         """,  # noqa: S608 - placeholders alone
         (job_id.bytes, *numbers),

@@ -1,0 +1,286 @@
+"""Follows jobs for clients: which pages are settled (read, or failed for good), and how the jobs change. Knows no HTTP.
+
+However many clients follow, a process has one subscription to Redis, and one task that asks the database. Clients who
+have got the same pages of the same job share what is read for them.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from uuid import UUID
+
+import orjson
+
+from docserver.database.tables import jobs, settled_pages
+from docserver.database.tables.settled_pages import SettledPage
+from docserver.documents import queries
+from docserver.errors import DatabaseUnavailable, NotFound
+from docserver.exclusive import Turns
+from docserver.model import Caller
+from docserver.redis.cache import CachedJob
+from docserver.resources import Resources
+
+log = logging.getLogger("docserver.api")
+
+POLL_S = 1.0
+"""Interval at which the versions of all followed jobs are read while Redis tells of no changes."""
+
+SAFETY_POLL_S = 5.0
+"""The same interval while Redis tells of changes: one may get lost on its way there."""
+
+POLLED_AT_ONCE = 500
+"""Most jobs in one statement; it takes a few milliseconds."""
+
+READS_AT_ONCE = 2
+"""Most reads at the same time for all who follow, and one for each client, so that other requests get connections."""
+
+PAGES_AT_ONCE, TEXT_BYTES_AT_ONCE = 100, 256_000
+"""Most pages of one read, and most bytes of text; a page that has more comes alone. A client that receives slowly keeps
+them in memory."""
+
+_LAST = 2**31 - 1
+"""In a position, it stands for the end of a version: the largest number of the columns."""
+
+_POSITION = re.compile(r"(\d{1,10})(?:\.(\d{1,7}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """How far a client has got: it has all pages that were settled before this version of the job, and of those that
+    were settled in it the ones up to this number.
+    """
+
+    version: int
+    page: int
+
+    @classmethod
+    def end(cls, version: int) -> "Position":
+        """The end of this version."""
+        return cls(version, _LAST)
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """The inverse of `str`. A text that is no position gives START, because that loses nothing."""
+        match = _POSITION.fullmatch(text)
+        return cls(int(match[1]), int(match[2] or _LAST)) if match else START
+
+    def __str__(self) -> str:
+        return str(self.version) if self.page == _LAST else f"{self.version}.{self.page}"
+
+
+START = Position(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a client has not got yet of a job, or the first part of it."""
+
+    job: CachedJob
+    pages: Sequence[tuple[Position, bytes]]
+    """The pages as JSON, in the order in which they were settled."""
+    complete: bool
+    """True if no other pages are settled in this version of the job."""
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A job that clients follow."""
+
+    followers: set["Follower"] = field(default_factory=set)
+    reads: dict[tuple[str, Position, bool], "asyncio.Task[News]"] = field(default_factory=dict)
+    """The reads that began after the last change, by tenant, position and whether with texts."""
+
+
+class Follower:
+    """A client that follows a job. It must be closed."""
+
+    def __init__(self, feed: "Feed", job_id: UUID, *, caller: Caller, with_text: bool) -> None:
+        self.job_id = job_id
+        self.caller = caller
+        self.with_text = with_text
+        self.changed = asyncio.Event()
+        self.version: int | None = None
+        """The version of the job of which the client has everything."""
+        self._feed = feed
+
+    @property
+    def is_dismissed(self) -> bool:
+        """True if the service is stopping."""
+        return self._feed.is_closing
+
+    async def news(self, *, after: Position) -> News:
+        """What has happened since the position; raises NotFound, Unavailable."""
+        self.changed.clear()
+        news = await self._feed.news(self, after)
+        if news.complete:
+            self.version = news.job.version
+        return news
+
+    async def changes_within(self, seconds: float) -> bool:
+        """Wait until the job has probably changed; False if it has not in this time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Follow no longer."""
+        self._feed.forget(self)
+
+
+class Feed:
+    """The jobs that the clients of this process follow."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._followed: dict[UUID, _Followed] = {}
+        self._turns = Turns(READS_AT_ONCE, of_one=1)
+        self.is_closing = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Learn of changes during the block."""
+        with self._resources.changes.every_change(self._wake):
+            polling = asyncio.create_task(self._run_polls())
+            try:
+                yield
+            finally:
+                polling.cancel()
+                await asyncio.gather(polling, return_exceptions=True)
+
+    def follow(self, job_id: UUID, *, caller: Caller, with_text: bool) -> Follower:
+        """Begin to follow a job, which need not exist."""
+        follower = Follower(self, job_id, caller=caller, with_text=with_text)
+        self._followed.setdefault(job_id, _Followed()).followers.add(follower)
+        return follower
+
+    def forget(self, follower: Follower) -> None:
+        """Forget a follower."""
+        followed = self._followed.get(follower.job_id)
+        if followed:
+            followed.followers.discard(follower)
+            if not followed.followers:
+                del self._followed[follower.job_id]
+
+    def dismiss_all(self) -> None:
+        """Let all who follow end: the service is stopping."""
+        self.is_closing = True
+        for job_id in self._followed:
+            self._wake(job_id)
+
+    async def news(self, follower: Follower, after: Position) -> News:
+        """What has happened since the position; read once for all who ask the same meanwhile."""
+        reads = self._followed[follower.job_id].reads
+        key = (follower.caller.tenant, after, follower.with_text)
+        reading = reads.get(key)
+        if reading is None:
+            reading = reads[key] = asyncio.create_task(self._read(follower, after))
+            reading.add_done_callback(partial(_forget_read, reads, key))
+        return await asyncio.shield(reading)
+
+    async def _read(self, follower: Follower, after: Position) -> News:
+        job_id, tenant, client = follower.job_id, follower.caller.tenant, follower.caller.client
+        timeout_s = self._resources.settings.mysql_timeout_s
+        async with (
+            self._turns.turn(client, within_s=timeout_s, refusal="Too many jobs are followed; try again soon."),
+            self._resources.reads.session() as cur,
+        ):
+            settled = await settled_pages.after(
+                cur, job_id=job_id, tenant=tenant, version=after.version, page=after.page, limit=PAGES_AT_ONCE
+            )
+            if settled and after.version > settled.job_version:
+                # The database is older than what the client has: a backup was restored.
+                settled = await settled_pages.after(
+                    cur, job_id=job_id, tenant=tenant, version=START.version, page=START.page, limit=PAGES_AT_ONCE
+                )
+            pages = _first_part(settled.pages, with_text=follower.with_text) if settled else []
+            numbers = [page.number for page in pages if "error" not in page.facts]
+            texts = (
+                await settled_pages.texts(cur, job_id=job_id, numbers=numbers) if follower.with_text and numbers else {}
+            )
+            job = await jobs.of_tenant(cur, job_id, tenant=tenant)
+        if settled is None or job is None:
+            raise NotFound("There is no such job.")
+        if job.attempt != settled.attempt:
+            # A retry may have reset some of these pages.
+            pages = []
+        all_of_version = len(settled.pages) < PAGES_AT_ONCE and len(pages) == len(settled.pages)
+        return News(
+            await queries.with_queue_position(self._resources, CachedJob.of(job), job_id),
+            [_event(page, texts) for page in pages],
+            complete=all_of_version and job.version == settled.job_version,
+        )
+
+    def _wake(self, job_id: UUID) -> None:
+        followed = self._followed.get(job_id)
+        if followed:
+            # A read that began before the change may lack it.
+            followed.reads = {}
+            for follower in followed.followers:
+                follower.changed.set()
+
+    async def _run_polls(self) -> None:
+        """Ask the database for changes that Redis did not tell, until cancelled."""
+        changes, polled_at, was_listening = self._resources.changes, 0.0, False
+        while True:
+            await asyncio.sleep(POLL_S)
+            now, listening = time.monotonic(), changes.is_listening
+            # What changed before the subscription is told by nobody: one more poll finds it.
+            if listening and was_listening and now < polled_at + SAFETY_POLL_S:
+                continue
+            try:
+                await self._poll()
+            except DatabaseUnavailable:
+                continue
+            except Exception:
+                log.exception("asking for changes of jobs met an unexpected fault")
+                continue
+            polled_at, was_listening = now, listening
+
+    async def _poll(self) -> None:
+        followed_ids = list(self._followed)
+        for start in range(0, len(followed_ids), POLLED_AT_ONCE):
+            job_ids = followed_ids[start : start + POLLED_AT_ONCE]
+            async with self._resources.reads.session() as cur:
+                versions = await jobs.versions(cur, job_ids)
+            for job_id in job_ids:
+                followed = self._followed.get(job_id)
+                version = versions.get(job_id)
+                # A job that is deleted has no version, and its followers have one.
+                if followed and any(follower.version != version for follower in followed.followers):
+                    self._wake(job_id)
+
+
+def _forget_read(
+    reads: dict[tuple[str, Position, bool], "asyncio.Task[News]"],
+    key: tuple[str, Position, bool],
+    reading: "asyncio.Task[News]",
+) -> None:
+    del reads[key]
+    # All clients that waited may be gone, and asyncio logs exceptions that nobody has seen.
+    if not reading.cancelled():
+        reading.exception()
+
+
+def _first_part(pages: Sequence[SettledPage], *, with_text: bool) -> Sequence[SettledPage]:
+    """The first of the pages, as many as one read may have."""
+    if not with_text:
+        return pages
+    text_bytes = 0
+    for place, page in enumerate(pages):
+        text_bytes += page.text_bytes
+        if place and text_bytes > TEXT_BYTES_AT_ONCE:
+            return pages[:place]
+    return pages
+
+
+def _event(page: SettledPage, texts: dict[int, str]) -> tuple[Position, bytes]:
+    text = {"text": texts[page.number]} if page.number in texts else {}
+    return Position(page.version, page.number), orjson.dumps({**page.facts, **text})

@@ -1,0 +1,53 @@
+"""What happens to a job, as server-sent events."""
+
+from aiohttp import web
+
+from docserver.documents.events import Feed, Position
+from docserver.errors import NotAcceptable
+from docserver.formats.negotiation import accepts
+from docserver.web import callers, request_schemas, response_schemas
+from docserver.web.event_stream import MEDIA_TYPE, EventStream
+from docserver.web.handlers.common import path_id
+from docserver.web.keys import CALLER
+from docserver.web.openapi import operation
+
+FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
+
+_QUERY = request_schemas.EventsQuery()
+
+
+@operation(
+    summary="What happens to a job, as server-sent events: its status, its pages as they are read, and its end",
+    tag="jobs",
+    path=["job_id"],
+    query=request_schemas.EventsQuery,
+    request_headers={"Last-Event-ID": "The id of the last event that the client has got; the stream goes on after it."},
+    responses={
+        200: "The events as they come",
+        204: "The client has got `done`, and nothing has happened since",
+    },
+    schema=response_schemas.Event,
+    produces=[MEDIA_TYPE],
+    errors=(404, 406, 422, 429, 503),
+)
+async def get_events(request: web.Request) -> web.StreamResponse:
+    query = request_schemas.load(_QUERY, request.query)
+    if not accepts(",".join(request.headers.getall("Accept", ())), MEDIA_TYPE):
+        raise NotAcceptable(f"The Accept header does not name the only format that is offered: {MEDIA_TYPE}.")
+    position = Position.parse(request.headers.get("Last-Event-ID", ""))
+    follower = request.app[FEED].follow(path_id(request, "job_id"), caller=request[CALLER], with_text=query["text"])
+    try:
+        first = await follower.news(after=position)
+    except BaseException:
+        follower.close()
+        raise
+    if first.job.status.final and position == Position.end(first.job.version):
+        # Browsers connect again after the end of a stream. This status stops them.
+        follower.close()
+        return web.Response(status=204, headers={"Cache-Control": "no-store"})
+    return EventStream(
+        follower,
+        first,
+        position=position,
+        check_caller=lambda: callers.caller_of(request, request[CALLER].limited_as),
+    )
