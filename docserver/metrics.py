@@ -156,7 +156,7 @@ QUEUE_PAGES = Gauge(
 QUEUE_JOBS = Gauge("docserver_queue_jobs", "Unfinished jobs, in all processes together.")
 QUEUE_AGE = Gauge(
     "docserver_queue_oldest_page_age_seconds",
-    "How long the oldest page has been waiting that a slot could claim now; 0 if none waits.",
+    "How long the oldest page that waits has been waiting; 0 if none waits.",
 )
 
 CACHE_READS = Tally(

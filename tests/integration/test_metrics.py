@@ -122,17 +122,25 @@ async def test_processes_that_end_are_counted_by_reason(make_slot: Callable[...,
 async def test_the_work_that_waits_is_measured_over_all_jobs(db: Database) -> None:
     async with db.session() as cur:
         assert await backlog.measure(cur) == backlog.Backlog(0, 0, 0.0)
-    await make_job(db)
+    _, document = await make_job(db)
     _, opened = await make_job(db, total=5)
     await claim_pages(db, opened, limit=2)
-    await change(db, "UPDATE jobs SET run_after = run_after - INTERVAL 100 SECOND")
-    await change(db, "UPDATE pages SET run_after = run_after - INTERVAL 200 SECOND WHERE number = 4")
-    await change(db, "UPDATE pages SET run_after = run_after - INTERVAL 900 SECOND WHERE number = 1")
+    _, all_claimed = await make_job(db, total=2)
+    await claim_pages(db, all_claimed, limit=2)
+    _, postponed = await make_job(db)
+    ages = {document: -100, opened: -200, all_claimed: -900, postponed: 1000}
+    for job_id, seconds in ages.items():
+        await change(
+            db,
+            "UPDATE jobs SET run_after = run_after + INTERVAL %s SECOND, started_at = run_after WHERE id = %s",
+            seconds,
+            job_id.bytes,
+        )
 
     async with db.session() as cur:
         measured = await backlog.measure(cur)
 
-    assert (measured.jobs, measured.pages) == (2, 4)
+    assert (measured.jobs, measured.pages) == (4, 5)
     assert 200 <= measured.oldest_age_s < 900
 
 
