@@ -1,6 +1,5 @@
 """Deletes documents: rows, file, cached jobs, announcements. If a part fails, maintenance tries it again."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,7 +32,8 @@ async def delete(resources: Resources, document_id: UUID, *, tenant: str, actor:
 async def remove(resources: Resources, document_ids: Sequence[UUID], *, deleted_tenant: str) -> None:
     """Delete documents of a deleted tenant, and count them in the receipt; raises DatabaseUnavailable."""
     removed = await uncontended(lambda: _remove_rows(resources, document_ids, deleted_tenant))
-    await asyncio.gather(*(clear_now(resources, deletion) for deletion in removed))
+    if removed:
+        await clear_now(resources, *removed)
 
 
 async def expire(resources: Resources, document_id: UUID) -> None:
@@ -65,26 +65,30 @@ async def repeat(resources: Resources) -> None:
         )
 
 
-async def clear_now(resources: Resources, deletion: Deletion) -> None:
-    """Remove everything that a deleted document has outside the database. What fails is left to maintenance."""
+async def clear_now(resources: Resources, *deleted: Deletion) -> None:
+    """Remove everything that deleted documents have outside the database. What fails is left to maintenance."""
     # The rows are deleted already. If this process dies now, maintenance clears the rest.
     try:
-        await clear(resources, deletion)
+        await clear(resources, *deleted)
     except (RedisUnavailable, DatabaseUnavailable, OSError) as error:
-        facts = {"fault": type(error).__name__, "document_id": str(deletion.document_id)}
-        log.warning("deletion not cleared yet", extra=facts)
+        for deletion in deleted:
+            facts = {"fault": type(error).__name__, "document_id": str(deletion.document_id)}
+            log.warning("deletion not cleared yet", extra=facts)
 
 
-async def clear(resources: Resources, deletion: Deletion) -> None:
-    """Remove everything that a deleted document has outside the database; raises if something may be left."""
-    await resources.storage.delete(deletion.document_id)
-    # Not before the file is deleted: on a full disk, nothing can be recorded until there is room.
-    await resources.storage.deleted.remember(deletion.document_id)
-    for job_id in deletion.job_ids:
-        await resources.cache.forget(job_id, tenant=deletion.tenant)
-    await resources.queue.remove(deletion.job_ids)
+async def clear(resources: Resources, *deleted: Deletion) -> None:
+    """Remove everything that deleted documents have outside the database; raises if something may be left."""
+    document_ids = [deletion.document_id for deletion in deleted]
+    for document_id in document_ids:
+        await resources.storage.delete(document_id)
+    # Not before the files are deleted: on a full disk, nothing can be recorded until there is room.
+    await resources.storage.deleted.remember(*document_ids)
+    for deletion in deleted:
+        for job_id in deletion.job_ids:
+            await resources.cache.forget(job_id, tenant=deletion.tenant)
+    await resources.queue.remove([job_id for deletion in deleted for job_id in deletion.job_ids])
     async with resources.db.session() as cur:
-        await deletions.clear(cur, deletion.document_id)
+        await deletions.clear(cur, document_ids)
 
 
 async def _delete_rows(resources: Resources, document_id: UUID, tenant: str, actor: str) -> Deletion:

@@ -6,7 +6,7 @@ Each process appends to its own file, one for each day: on a network file system
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -31,9 +31,9 @@ class DeletedDocuments:
         self._directory = directory
         self._process = uuid4()
 
-    async def remember(self, document_id: UUID) -> None:
-        """Record a deletion, so that it survives a crash of the machine; raises OSError."""
-        await asyncio.to_thread(self._remember, document_id)
+    async def remember(self, *document_ids: UUID) -> None:
+        """Record deletions, so that they survive a crash of the machine; raises OSError."""
+        await asyncio.to_thread(self._remember, document_ids)
 
     async def ids(self) -> AsyncIterator[list[UUID]]:
         """All recorded documents, in parts."""
@@ -50,12 +50,12 @@ class DeletedDocuments:
         """Create the directory if it is missing. Blocks."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def _remember(self, document_id: UUID) -> None:
+    def _remember(self, document_ids: Sequence[UUID]) -> None:
         path = self._directory / f"{datetime.now(UTC).date()}.{self._process}"
         # The line break comes first, so that what a full disk has cut off spoils no other line.
-        line = f"\n{document_id}".encode()
+        lines = "".join(f"\n{document_id}" for document_id in document_ids).encode()
         with path.open("ab", buffering=0) as file:
-            if file.write(line) < len(line):
+            if file.write(lines) < len(lines):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file.fileno())
         sync(self._directory)

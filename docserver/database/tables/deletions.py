@@ -47,9 +47,12 @@ async def deleted_among(cur: Cursor, document_ids: Sequence[UUID]) -> set[UUID]:
     return {UUID(bytes=row["id"]) for row in cur.rows()}
 
 
-async def clear(cur: Cursor, document_id: UUID) -> None:
-    """Record that the file and the cached jobs of a deleted document are removed."""
-    await cur.execute("UPDATE deleted_documents SET cleared = TRUE WHERE id = %s", (document_id.bytes,))
+async def clear(cur: Cursor, document_ids: Sequence[UUID]) -> None:
+    """Record that the files and the cached jobs of deleted documents are removed."""
+    await cur.execute(
+        f"UPDATE deleted_documents SET cleared = TRUE WHERE id IN ({each(document_ids)})",  # noqa: S608 - placeholders alone
+        [document_id.bytes for document_id in document_ids],
+    )
 
 
 async def uncleared(cur: Cursor, *, tenant: str | None = None, limit: int) -> list[Deletion]:
