@@ -23,12 +23,10 @@ PROGRAMS := \
 # Languages that Tesseract has models for; the tests read and draw other alphabets too, in a font that has their letters.
 LANGUAGES := eng
 test: LANGUAGES := eng deu rus
-# The tests let Prometheus read the metrics, and check its rules.
-test coverage: PROGRAMS += promtool:prometheus
+# The tests let Prometheus read the metrics and check its rules, run the proxy of deploy/nginx, and back up and restore as
+# docs/operation.md says.
+test coverage: PROGRAMS += promtool:prometheus nginx:nginx mariadb-dump:mariadb-client
 unit test: FONT := DejaVuSans.ttf
-
-# The tests run the proxy of deploy/nginx, and back up and restore as docs/operation.md says.
-test: PROGRAMS += nginx:nginx mariadb-dump:mariadb-client
 
 # mariadbd is where the PATH of an ordinary user does not lead.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -41,11 +42,13 @@ def examine(*, embedded: bool) -> NoReturn:
         settings = load()
     except SettingsError as error:
         _end([problem("settings", str(error), "correct it")])
-    asyncio.run(_examine(replace(settings, embedded=settings.embedded or embedded)))
-    raise AssertionError
+    try:
+        asyncio.run(_examine(replace(settings, embedded=settings.embedded or embedded)))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
-async def _examine(settings: Settings) -> None:
+async def _examine(settings: Settings) -> NoReturn:
     findings = [_settings()]
     checks = dict(MACHINE)
     try:
