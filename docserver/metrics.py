@@ -159,6 +159,25 @@ QUEUE_AGE = Gauge(
     "How long the oldest page that waits has been waiting; 0 if none waits.",
 )
 
+WEBHOOK_TRIES = Counter(
+    "docserver_webhook_tries",
+    "Tries to deliver a webhook, by outcome: delivered, retried (it is tried again), failed (it is given up), disabled "
+    "(it is given up, and its endpoint is disabled).",
+    ["outcome"],
+)
+WEBHOOK_SECONDS = Histogram(
+    "docserver_webhook_try_duration_seconds",
+    "Time of a try to deliver a webhook, until the receiver has answered or has not.",
+    buckets=REQUEST_BUCKETS_S,
+)
+WEBHOOKS_DUE = Gauge(
+    "docserver_webhook_due_deliveries", "Deliveries of webhooks that are due and that no process sends yet, in all."
+)
+WEBHOOK_LAG = Gauge(
+    "docserver_webhook_oldest_due_age_seconds",
+    "How long the oldest due delivery of a webhook has been due; 0 if none is due.",
+)
+
 CACHE_READS = Tally(
     "docserver_cache_reads",
     "Reads of the cache by kind (job, result) and outcome: hit, stale (too old to be used) or miss.",
@@ -205,6 +224,8 @@ for _reason in ("taken", "late"):
 for _kind in ("contended", "too_long", "unavailable"):
     DATABASE_FAULTS.labels(_kind)
 PAGES.labels("failed", "none", "none")
+for _outcome in ("delivered", "retried", "failed", "disabled"):
+    WEBHOOK_TRIES.labels(_outcome)
 for _status in ("completed", "failed", "cancelled"):
     JOBS.labels(_status)
 

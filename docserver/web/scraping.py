@@ -31,6 +31,16 @@ CLOSE_S = 1.0
 """How long a scrape may go on when the process stops."""
 
 
+DATABASE_GAUGES = (
+    metrics.QUEUE_PAGES,
+    metrics.QUEUE_JOBS,
+    metrics.QUEUE_AGE,
+    metrics.WEBHOOKS_DUE,
+    metrics.WEBHOOK_LAG,
+)
+"""What is measured in the database."""
+
+
 class Scraper:
     """Writes the metrics of this process. Requests that arrive meanwhile get the same text."""
 
@@ -54,21 +64,22 @@ class Scraper:
         return await asyncio.to_thread(generate_latest)
 
     async def _look_at_database(self) -> None:
-        database, pages, jobs, age_s = self._resources.health_db, metrics.UNKNOWN, metrics.UNKNOWN, metrics.UNKNOWN
-        is_up = False
+        database, is_up = self._resources.health_db, False
+        for gauge in DATABASE_GAUGES:
+            gauge.set(metrics.UNKNOWN)
         try:
             async with asyncio.timeout(LOOK_S):
                 await database.ping()
             is_up = True
             async with asyncio.timeout(LOOK_S), database.session() as cur:
-                measured = await backlog.measure(cur)
-            pages, jobs, age_s = measured.pages, measured.jobs, measured.oldest_age_s
+                jobs = await backlog.measure(cur)
+                deliveries = await backlog.measure_deliveries(cur)
+            values = (jobs.pages, jobs.jobs, jobs.oldest_age_s, deliveries.count, deliveries.oldest_age_s)
+            for gauge, value in zip(DATABASE_GAUGES, values, strict=True):
+                gauge.set(value)
         except (Unavailable, TimeoutError):
             log.info("database not measured", extra={"answers": is_up})
         metrics.DEPENDENCY_UP.labels("mysql").set(is_up)
-        metrics.QUEUE_PAGES.set(pages)
-        metrics.QUEUE_JOBS.set(jobs)
-        metrics.QUEUE_AGE.set(age_s)
 
     async def _look_at_redis(self) -> None:
         is_up = False

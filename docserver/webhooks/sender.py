@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from uuid import UUID, uuid4
 
-from docserver import tracing
+from docserver import metrics, tracing
 from docserver.database.tables import deliveries, delivery_log, webhook_endpoints
 from docserver.database.tables.deliveries import Claimed
 from docserver.database.waiting import until_answered
@@ -207,7 +207,7 @@ class Sender:
                 )
             if disabled:
                 await deliveries.fail_pending(cur, delivery.endpoint_id)
-        _log(delivery, answer, duration_ms=duration_ms, delay_s=delay_s, disabled=disabled)
+        _note(delivery, answer, duration_ms=duration_ms, delay_s=delay_s, disabled=disabled)
 
     async def _release(self, delivery: Claimed, claim_id: UUID) -> None:
         with suppress(DatabaseUnavailable, TimeoutError):
@@ -241,7 +241,7 @@ def _delay_s(tries: int, answer: Answer) -> float | None:
     return max(pause_s, answer.retry_after_s)
 
 
-def _log(
+def _note(
     delivery: Claimed, answer: Answer, *, duration_ms: int, delay_s: float | None, disabled: DisabledReason | None
 ) -> None:
     facts = {
@@ -255,6 +255,9 @@ def _log(
     }
     if delivery.job_id:
         facts["job_id"] = str(delivery.job_id)
+    outcome = "delivered" if answer.is_success else "disabled" if disabled else "retried" if delay_s else "failed"
+    metrics.WEBHOOK_TRIES.labels(outcome).inc()
+    metrics.WEBHOOK_SECONDS.observe(duration_ms / 1000)
     if answer.is_success:
         log.info("webhook delivered", extra=facts)
     elif disabled:

@@ -7,11 +7,12 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from docserver.database.tables import deliveries
+from docserver.database.tables import backlog, deliveries
 from docserver.jobs import transitions
 from docserver.resources import Resources
 from docserver.webhooks import sender as sender_module
 from tests.support.client import Client, MakeClient, get, post
+from tests.support.metric_values import value as metric
 from tests.support.receiver import SECRET, Receiver, receiving
 from tests.support.rows import READING, TIMEOUT, change, claim_pages, make_job, value
 from tests.support.waiting import until
@@ -85,6 +86,26 @@ async def test_pages_are_told_to_those_who_ask_for_them(
     assert {delivered.path for delivered in told.values()} == {"/all"}
     assert told["page.completed"].event["data"]["page"] == 1
     assert told["job.completed"].event["data"]["pages"] == {"total": 2, "done": 1, "failed": 1}
+
+
+async def test_what_waits_to_be_sent_and_what_was_sent_is_measured(
+    client: Client, resources: Resources, receiver: Receiver, start_sender: StartSender
+) -> None:
+    await create(client, receiver.url())
+    job_id = await cancelled(client)
+    await change(resources.db, "UPDATE deliveries SET run_after = run_after - INTERVAL 100 SECOND")
+    before = metric("docserver_webhook_tries_total", outcome="delivered")
+
+    async with resources.db.session() as cur:
+        due = await backlog.measure_deliveries(cur)
+    await start_sender()
+    await settled(client, job_id, "delivered")
+
+    assert due.count == 1
+    assert 100 <= due.oldest_age_s < 1000
+    await until(lambda: metric("docserver_webhook_tries_total", outcome="delivered") == before + 1)
+    async with resources.db.session() as cur:
+        assert await backlog.measure_deliveries(cur) == backlog.DueDeliveries(0, 0.0)
 
 
 async def test_what_is_committed_while_nobody_sends_is_delivered_later(

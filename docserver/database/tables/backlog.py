@@ -1,4 +1,4 @@
-"""The SQL that measures the work that waits, over all unfinished jobs."""
+"""The SQL that measures the work that waits, over all unfinished jobs and all deliveries of webhooks."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,9 @@ from docserver.database.connection import Cursor
 JOBS_COUNTED = 20_000
 """Most unfinished jobs that are counted, so that a look at a huge backlog costs the database no more than this many
 rows, about 0.1 s."""
+
+DELIVERIES_COUNTED = 20_000
+"""Most due deliveries that are counted, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,16 @@ class Backlog:
     """Pages of these jobs that nobody has claimed; a document that is not opened yet counts as one."""
     oldest_age_s: float
     """How long the oldest of them has been waiting; 0 if none waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueDeliveries:
+    """The deliveries of webhooks that are due and that nobody sends."""
+
+    count: int
+    """Up to DELIVERIES_COUNTED."""
+    oldest_age_s: float
+    """How long the oldest has been due; 0 if there is none."""
 
 
 async def measure(cur: Cursor) -> Backlog:
@@ -49,3 +62,18 @@ async def measure(cur: Cursor) -> Backlog:
     row = cur.only_row()
     # A try that was postponed is due in the future.
     return Backlog(row["jobs"], int(row["pages"]), max(0, row["age_us"] or 0) / 1_000_000)
+
+
+async def measure_deliveries(cur: Cursor) -> DueDeliveries:
+    """The deliveries that are due now. One that is being sent is not: it is due again when its lease ends."""
+    await cur.execute(
+        """
+        SELECT COUNT(*) AS deliveries, TIMESTAMPDIFF(MICROSECOND, MIN(run_after), UTC_TIMESTAMP(6)) AS age_us
+        FROM (
+            SELECT run_after FROM deliveries WHERE status = 'pending' AND run_after <= UTC_TIMESTAMP(6) LIMIT %s
+        ) due
+        """,
+        (DELIVERIES_COUNTED,),
+    )
+    row = cur.only_row()
+    return DueDeliveries(row["deliveries"], max(0, row["age_us"] or 0) / 1_000_000)
