@@ -141,7 +141,9 @@ async def test_every_operation_answers_another_tenants_ids_as_ids_that_nobody_ha
             for headers in VARIANTS:
                 foreign = await answer(client, operation, each, headers)
                 assert foreign == await answer(client, operation, like(each), headers), operation
-                assert foreign[0] == (403 if operation.is_for_admins else 404), operation
+                # An operation may refuse a format before it looks for what has it.
+                refused = foreign[0] == 406 and "Accept" in headers
+                assert refused or foreign[0] == (403 if operation.is_for_admins else 404), operation
 
     client.session.headers["Authorization"] = f"Bearer {acme.text}"
     assert [await get(client, f"/v1/documents/{each['document_id']}") for each in things] == before
