@@ -7,6 +7,7 @@ from uuid import UUID
 
 from docserver import __version__
 from docserver.model import DEFAULT_TENANT, Scope
+from docserver.setting_types import MOST_OF_A_QUOTA, MOST_OF_A_WEIGHT
 from docserver.tenants.administration import GRACE_S, MAX_KEY_S, TENANT_NAME_RULE, is_tenant_name
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -71,6 +72,20 @@ def tenant_name(text: str) -> str:
     return text
 
 
+def _weight(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_OF_A_WEIGHT):
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST_OF_A_WEIGHT}")
+    return int(text)
+
+
+def _quota(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not (text.isdecimal() and int(text) <= MOST_OF_A_QUOTA):
+        raise argparse.ArgumentTypeError(f"a number up to {MOST_OF_A_QUOTA}, or default")
+    return int(text)
+
+
 def _scopes(text: str) -> frozenset[Scope]:
     try:
         return frozenset(Scope(name.strip()) for name in text.split(","))
@@ -120,7 +135,19 @@ def _add_keys(commands: Commands) -> None:
 def _add_tenants(commands: Commands) -> None:
     acts = _acts(_add(commands, "tenants", "list, make and delete tenants"))
     _add(acts, "list", "list them")
-    setting = _add(acts, "set", "make a tenant, if there is none of this name")
+    setting = _add(acts, "set", "make a tenant, if there is none of this name, and set its weight and quotas")
+    setting.add_argument(
+        "--weight", type=_weight, default=argparse.SUPPRESS, metavar="N", help="turns in a row, 1 to 100 (1)"
+    )
+    for option, meaning in (
+        ("--pages-per-day", "most pages that are read on a day (UTC)"),
+        ("--max-bytes", "most bytes of files that are kept"),
+        ("--max-unfinished-jobs", "most jobs that have not ended"),
+        ("--max-connections", "most requests that are answered at the same time"),
+    ):
+        setting.add_argument(
+            option, type=_quota, default=argparse.SUPPRESS, metavar="N", help=f"{meaning}; default: as the settings say"
+        )
     deleting = _add(acts, "delete", "delete a tenant with all it has; without --yes, say only what that is")
     deleting.add_argument("--yes", action="store_true", help="delete it")
     for each in (setting, deleting):

@@ -20,13 +20,17 @@ class DocumentErrorCode(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     ENGINE_CRASHED = "engine_crashed"
     STORAGE_MISSING = "storage_missing"
+    QUOTA_EXCEEDED = "quota_exceeded"
     LOST = "lost"
 
 
 RESOURCE_FAULTS = frozenset(
     {DocumentErrorCode.PAGE_TIMEOUT, DocumentErrorCode.OUT_OF_MEMORY, DocumentErrorCode.ENGINE_CRASHED}
 )
-"""Faults that may not occur again in another try. All other codes except LOST are faults of the document itself, and
+"""Faults that may not occur again in another try at once."""
+
+RETRYABLE = RESOURCE_FAULTS | {DocumentErrorCode.LOST, DocumentErrorCode.QUOTA_EXCEEDED}
+"""Failures that may not occur again when the job is started again. All others are faults of the document itself, and
 trying again cannot help."""
 
 
@@ -41,7 +45,7 @@ class Failure:
     @property
     def retryable(self) -> bool:
         """True if reading the same document again may succeed."""
-        return self.code in RESOURCE_FAULTS or self.code is DocumentErrorCode.LOST
+        return self.code in RETRYABLE
 
 
 STORAGE_MISSING = Failure(
@@ -167,6 +171,16 @@ class NotRenderable(ServiceError):
 
 class TooManyRequests(ServiceError):
     status, code, title = 429, "rate_limited", "Too many requests"
+
+
+class QuotaExceeded(ServiceError):
+    """A tenant would have more than one of its quotas allows."""
+
+    status, code, title = 429, "quota_exceeded", "Over a quota"
+
+    def __init__(self, detail: str, *, retry_after_s: int | None = None) -> None:
+        """`retry_after_s` if waiting alone may help."""
+        super().__init__(detail, headers={} if retry_after_s is None else {"Retry-After": str(retry_after_s)})
 
 
 class Unavailable(ServiceError):

@@ -19,6 +19,7 @@ from docserver.database.tables import (
     documents,
     jobs,
     leader,
+    tenant_counts,
     tenant_deletions,
 )
 from docserver.documents import deletion, tenant_deletion
@@ -29,6 +30,7 @@ from docserver.jobs import notify, transitions
 from docserver.jobs.turns import clients_in_turn
 from docserver.resources import Resources
 from docserver.storage.identity import IdentityError
+from docserver.tenants.weights import weights_of_clients
 
 log = logging.getLogger("docserver.maintenance")
 
@@ -59,6 +61,9 @@ AUDIT_KEPT_S = 400 * 86_400.0
 """Audits look back a year; the month more is for those who come late."""
 DELIVERIES_KEPT_S = 30 * 86_400.0
 """Webhooks that were delivered or given up are listed for this time, and can be replayed."""
+
+USE_KEPT_DAYS = 400
+"""The pages that tenants have used on each day are kept for this time, for those who look back a year."""
 
 FILES_EVERY_S = 300.0
 """Time between two comparisons of originals and documents."""
@@ -121,6 +126,7 @@ class Maintenance:
         if time.monotonic() - self._files_at > FILES_EVERY_S:
             self._files_at = time.monotonic()
             await self._check_files()
+            await self._forget_used_pages()
 
     async def _sides_agree(self) -> bool:
         error = None
@@ -166,6 +172,8 @@ class Maintenance:
         async with self._resources.maintenance_db.session() as cur:
             waiting = await self._waiting(cur)
             unfinished = await jobs.unfinished(cur, announced) if announced else set()
+            weights = await weights_of_clients(cur)
+        await queue.set_weights(weights)
         if stale := [job_id for job_id in announced if job_id not in unfinished]:
             await queue.remove(stale)
         added = await asyncio.gather(*(queue.announce(client, *job_ids) for client, job_ids in waiting.items()))
@@ -213,6 +221,10 @@ class Maintenance:
     async def _delete_old_deliveries(self) -> None:
         async with self._resources.maintenance_db.session() as cur:
             await deliveries.delete_finished(cur, older_than_s=DELIVERIES_KEPT_S, limit=ANNOUNCED_AT_ONCE)
+
+    async def _forget_used_pages(self) -> None:
+        async with self._resources.maintenance_db.session() as cur:
+            await tenant_counts.forget_pages(cur, older_than_days=USE_KEPT_DAYS, limit=ANNOUNCED_AT_ONCE)
 
     async def _check_files(self) -> None:
         await self._resources.storage.deleted.forget_old()

@@ -21,9 +21,14 @@ TEN_YEARS_S = 3650 * DAY_S
 MOST_TOKENS = 1_000_000_000
 """The most tokens of a bucket, and of one request."""
 
+MOST_OF_A_QUOTA = 10**15
+"""The most of any quota: a petabyte. Sums of such numbers still fit into the database's columns of 64 bits."""
+
+MOST_OF_A_WEIGHT = 100
+"""The most turns in a row of a tenant. Others wait for all of them, so there are not many."""
 
 ROUTES = (
-    *("languages", "upload", "list", "document", "delete", "file"),
+    *("languages", "usage", "upload", "list", "document", "delete", "file"),
     *("job", "result", "page", "events", "cancel", "retry"),
     *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),
     *("deliveries", "replay", "webhooks", "create-webhook", "webhook", "delete-webhook", "webhook-deliveries"),
@@ -95,6 +100,8 @@ def parse(kind: Any, text: str) -> Any:
         return Path(text).expanduser()
     if kind is str and not text.isprintable():
         raise ValueError(text)
+    if kind == int | None:
+        return int(text)
     if kind in (int, float, str, Auth, SandboxMode):
         return _finite(kind(text))
     list_parsers: dict[Any, Callable[[str], Any]] = {
@@ -154,6 +161,7 @@ def expected(kind: Any) -> str:
         Auth: f"one of {', '.join(Auth)}",
         SandboxMode: f"one of {', '.join(SandboxMode)}",
         int: "a whole number",
+        int | None: "a whole number",
         float: "a number",
         Path: "a path",
         str: "printable text",

@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from docserver.cpu import usable_cores
 from docserver.setting_types import (
     DAY_S,
+    MOST_OF_A_QUOTA,
     TEN_YEARS_S,
     Auth,
     Costs,
@@ -46,6 +47,11 @@ class SettingsError(Exception):
 def _setting(default: Any, meaning: str, *, least: float | None = None, most: float | None = None) -> Any:
     """A field of `Settings`; `least` and `most` are the bounds of a number."""
     return field(default=default, metadata={"meaning": meaning, "least": least, "most": most})
+
+
+def _quota(meaning: str) -> Any:
+    """A field of `Settings` for a quota that tenants have unless they have one of their own."""
+    return _setting(None, f"{meaning}; no limit if unset", least=0, most=MOST_OF_A_QUOTA)
 
 
 def _duration(default: float, meaning: str, *, least: float = 0.1) -> Any:
@@ -147,6 +153,12 @@ class Settings:
     wait_limit_s: float = _duration(60.0, "longest ?wait= that is granted", least=0)
     body_timeout_s: float = _duration(60.0, "longest silence of a client in the middle of its upload or download")
     upload_timeout_s: float = _duration(1800.0, "longest time for one upload or download")
+
+    # Settings for experts: quotas of each tenant. Without API keys, all clients are one tenant.
+    quota_pages_per_day: int | None = _quota("pages of a tenant that are read on one day (UTC)")
+    quota_max_bytes: int | None = _quota("bytes of a tenant's files that are kept")
+    quota_max_unfinished_jobs: int | None = _quota("jobs of a tenant that have not ended")
+    quota_max_connections: int | None = _quota("requests of a tenant that are answered at the same time")
 
     # Settings for experts: webhooks.
     webhook_connections: int = _setting(

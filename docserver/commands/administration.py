@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from argparse import Namespace
+from dataclasses import asdict
 from datetime import datetime
 
 import orjson
@@ -11,6 +12,7 @@ import orjson
 from docserver.commands import say
 from docserver.database.connection import Database
 from docserver.database.tables.tenant_deletions import Receipt
+from docserver.database.tables.tenants import QUOTAS, Tenant
 from docserver.documents import tenant_deletion
 from docserver.errors import DatabaseUnavailable, ServiceError
 from docserver.resources import Resources, checked_engine, opened
@@ -114,8 +116,9 @@ async def _tenants(settings: Settings, db: Database, options: Namespace) -> bool
         case "list":
             await _list_tenants(db)
         case "set":
-            tenant, is_new = await administration.make_tenant(db, options.tenant, actor=ACTOR)
-            say(f"{tenant.name}  {'made' if is_new else 'was there already'}")
+            limits = {name: value for name, value in vars(options).items() if name in ("weight", *QUOTAS)}
+            tenant, is_new = await administration.set_tenant(db, options.tenant, actor=ACTOR, **limits)
+            say(f"{tenant.name}  {'made' if is_new else 'was there already'}  {_limits(tenant)}")
         case "delete":
             return await _delete_tenant(settings, db, options.tenant, confirmed=options.yes)
     return True
@@ -126,8 +129,14 @@ async def _list_tenants(db: Database) -> None:
     while part := await queries.tenant_list(db, after=after, limit=LISTED_AT_ONCE):
         for tenant in part:
             deleted = f"  deleted {_time(tenant.deleted_at)}" if tenant.deleted_at else ""
-            say(f"{tenant.name}  created {_time(tenant.created_at)}{deleted}")
+            say(f"{tenant.name}  created {_time(tenant.created_at)}  {_limits(tenant)}{deleted}")
         after = part[-1].name
+
+
+def _limits(tenant: Tenant) -> str:
+    """The weight of a tenant, and those of its quotas that are not the default."""
+    own = {name: value for name, value in asdict(tenant.quotas).items() if value is not None}
+    return "  ".join(f"{name} {value}" for name, value in {"weight": tenant.weight, **own}.items())
 
 
 async def _delete_tenant(settings: Settings, db: Database, name: str, *, confirmed: bool) -> bool:

@@ -13,6 +13,7 @@ from docserver.errors import Conflict, RedisUnavailable
 from docserver.jobs import commits, notify, transitions
 from docserver.model import Job, Status
 from docserver.resources import Resources
+from docserver.tenants import quotas
 
 log = logging.getLogger("docserver.api")
 
@@ -40,9 +41,10 @@ async def retry(
     changes: Mapping[str, Any],
     request_id: str,
 ) -> Job:
-    """Start another attempt of a final job; raises NotFound, Conflict, Unprocessable, DatabaseUnavailable.
+    """Start another attempt of a final job.
 
-    A job whose original is missing or damaged is not started: it would only lose the text that it has.
+    A job whose original is missing or damaged is not started: it would only lose the text that it has. Raises NotFound,
+    Conflict, Unprocessable, QuotaExceeded, DatabaseUnavailable.
     """
     await _check_original(resources, job_id, tenant)
     traceparent = tracing.traceparent()
@@ -57,6 +59,7 @@ async def retry(
             changes=changes,
             request_id=request_id,
             traceparent=traceparent,
+            quotas=quotas.defaults(resources.settings),
         ),
         done=lambda status: not status.final,
     )

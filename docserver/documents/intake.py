@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from docserver import tracing
-from docserver.database.connection import CommitUnknown, Cursor
-from docserver.database.tables import documents, jobs, tenants, webhook_endpoints
-from docserver.errors import DatabaseUnavailable, Unauthorized, Unprocessable, UnsupportedMedia
+from docserver.database.connection import CommitUnknown
+from docserver.database.tables import documents, jobs, webhook_endpoints
+from docserver.database.tables.webhook_endpoints import NewEndpoint
+from docserver.errors import DatabaseUnavailable, QuotaExceeded, Unauthorized, Unprocessable, UnsupportedMedia
 from docserver.jobs import commits, notify, transitions
 from docserver.jobs.transitions import uncontended
 from docserver.model import Caller, Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
 from docserver.storage import Received
+from docserver.tenants import quotas
 from docserver.webhooks import endpoints, events
 from docserver.webhooks.endpoints import Callback
 
@@ -57,8 +59,8 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     """Make a document and its job, or find the job of an earlier equal upload. Returns the job, and True if it is an
     earlier one.
 
-    Raises Unprocessable, UnsupportedMedia, StorageFull, StorageUnavailable, DatabaseUnavailable; Unauthorized if
-    the tenant was deleted a moment ago.
+    Raises Unprocessable, UnsupportedMedia, QuotaExceeded, StorageFull, StorageUnavailable, DatabaseUnavailable; and
+    Unauthorized if the tenant was deleted a moment ago.
     """
     content_type = _content_type_of(received)
     if resources.settings.deduplicate:
@@ -112,12 +114,20 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
         log.warning("original replaced by an equal upload", extra={"document_id": str(job.document_id)})
     # A worker may have met the missing or damaged file. If the document was deleted meanwhile, this returns None, and
     # the file becomes the original of a new document.
-    restarted = await uncontended(
-        lambda: transitions.start_over(resources.db, job, request_id=upload.request_id, traceparent=upload.traceparent)
-    )
+    restarted = await uncontended(lambda: _start_over(resources, job, upload))
     if restarted and restarted.version != job.version:
         await notify.offer(resources, restarted)
     return restarted, received
+
+
+async def _start_over(resources: Resources, job: Job, upload: Upload) -> Job | None:
+    return await transitions.start_over(
+        resources.db,
+        job,
+        request_id=upload.request_id,
+        traceparent=upload.traceparent,
+        quotas=quotas.defaults(resources.settings),
+    )
 
 
 async def _share(resources: Resources, document_id: UUID, upload: Upload) -> bool:
@@ -181,43 +191,39 @@ def _content_type_of(received: Received) -> str:
 
 
 async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> Job:
-    callback = upload.callback and endpoints.callback_endpoint(
-        resources, upload.callback, tenant=new.tenant, job_id=job_id
-    )
+    callback = None
+    if upload.callback:
+        callback = endpoints.callback_endpoint(resources, upload.callback, tenant=new.tenant, job_id=job_id)
     try:
-        async with resources.db.transaction() as cur:
-            await _keep_tenant(cur, new.tenant)
-            await documents.insert(
-                cur, new, job_id=job_id, client=upload.caller.client, expires_in_s=upload.expires_in_s
-            )
-            inserted = await jobs.insert(
-                cur,
-                job_id=job_id,
-                document_id=new.id,
-                tenant=new.tenant,
-                client=upload.caller.client,
-                options=upload.options,
-                request_id=upload.request_id,
-                traceparent=upload.traceparent,
-            )
-            if callback:
-                await webhook_endpoints.insert(cur, callback)
-            return inserted
+        return await uncontended(lambda: _insert(resources, new, upload, job_id=job_id, callback=callback))
     except CommitUnknown:
         job = await commits.settled(resources.db, job_id)
         if job is None:
             # The file of an upload that may have been committed is never deleted; this one ends in the quarantine.
             raise
         return job
-    except (DatabaseUnavailable, Unauthorized):
+    except (DatabaseUnavailable, QuotaExceeded, Unauthorized):
         # No COMMIT was sent, so the document's row cannot appear later, and nobody needs the file.
         await resources.storage.delete(new.id)
         raise
 
 
-async def _keep_tenant(cur: Cursor, tenant: str) -> None:
-    """Let a tenant be deleted only after this transaction; raises Unauthorized if it is deleted already, because keys
-    are remembered for a moment.
-    """
-    if not await tenants.lock_shared(cur, tenant):
-        raise Unauthorized("The tenant was deleted.", invalid=True)
+async def _insert(
+    resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID, callback: NewEndpoint | None
+) -> Job:
+    async with resources.db.transaction() as cur:
+        await documents.insert(cur, new, job_id=job_id, client=upload.caller.client, expires_in_s=upload.expires_in_s)
+        job = await jobs.insert(
+            cur,
+            job_id=job_id,
+            document_id=new.id,
+            tenant=new.tenant,
+            client=upload.caller.client,
+            options=upload.options,
+            request_id=upload.request_id,
+            traceparent=upload.traceparent,
+        )
+        if callback:
+            await webhook_endpoints.insert(cur, callback)
+        await quotas.count_upload(cur, new.tenant, size=new.size, defaults=quotas.defaults(resources.settings))
+        return job

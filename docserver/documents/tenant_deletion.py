@@ -10,6 +10,7 @@ from docserver.database.tables import (
     audit_log,
     deletions,
     documents,
+    tenant_counts,
     tenant_deletions,
     tenants,
     webhook_endpoints,
@@ -85,6 +86,7 @@ async def _finish(resources: Resources, tenant: str, *, limit: int) -> None:
         is_finished = not left and await tenant_deletions.finish(cur, tenant)
         if is_finished:
             await webhook_endpoints.delete_all(cur, tenant)
+            await tenant_counts.delete(cur, tenant)
     if is_finished:
         log.info("nothing is left of a deleted tenant", extra={"tenant": tenant})
     for each in left:

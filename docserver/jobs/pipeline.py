@@ -16,10 +16,17 @@ from docserver.backoff import doubling, full_jitter_s
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import ClaimedPage
-from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DatabaseUnavailable, DocumentErrorCode, Failure
+from docserver.errors import (
+    RESOURCE_FAULTS,
+    STORAGE_MISSING,
+    DatabaseUnavailable,
+    DocumentErrorCode,
+    Failure,
+    QuotaExceeded,
+)
 from docserver.jobs import notify, spans, transitions
 from docserver.jobs.leases import Claim, Claims
-from docserver.jobs.turns import clients_in_turn
+from docserver.jobs.turns import Turns
 from docserver.logs import log_context
 from docserver.model import Job, Reading, Source
 from docserver.ocr.requests import Opened
@@ -32,9 +39,6 @@ log = logging.getLogger("docserver.worker")
 
 BACKOFF_S = 2.0
 """Longest delay before the second try, in seconds. It doubles with each further try."""
-
-CLIENTS_AT_ONCE = 20
-"""Most clients whose jobs one search for work looks at. The next search begins with the others."""
 
 SAVE_PAUSE_S = (0.2, 5.0)
 """First and longest pause, in seconds, between tries to save pages while the database does not answer."""
@@ -54,8 +58,7 @@ class Pipeline:
         self._settings = resources.settings
         self._claims = Claims(resources)
         self._stopping = asyncio.Event()
-        # The client that was served last, while slots ask the database for work.
-        self._served: str | None = None
+        self._turns = Turns()
 
     def slot(self, number: int) -> Slot:
         """A slot to read pages in; the caller closes it."""
@@ -92,12 +95,7 @@ class Pipeline:
     async def runnable(self, *, limit: int) -> list[UUID]:
         """Jobs with work to claim, of the client whose turn it is. Asks the database; raises DatabaseUnavailable."""
         async with self._resources.db.session() as cur:
-            async for client in clients_in_turn(cur, after=self._served, most=CLIENTS_AT_ONCE):
-                # Slots that ask at the same time should serve different clients.
-                self._served = client
-                if waiting := await jobs.runnable(cur, client=client, limit=limit):
-                    return waiting
-        return []
+            return await self._turns.runnable(cur, limit=limit)
 
     async def _do(self, claim: Claim, slot: Slot) -> None:
         slot.client = claim.job.client
@@ -130,18 +128,37 @@ class Pipeline:
             await self._opening_failed(claim, numbers, tries=claim.work.tries)
             return False
         read = dict(zip(numbers, opened.results if isinstance(opened, Opened) else (), strict=False))
-        limit, lease_s = self._settings.chunk_pages, self._settings.lease_s
-        transition = partial(transitions.open_pages, numbers=numbers, limit=limit, lease_s=lease_s, read=read)
-        if not await self._persist(claim, transition, on_saved=partial(self._note_pages, read, began)):
+        transition = partial(
+            transitions.open_pages,
+            numbers=numbers,
+            limit=self._settings.chunk_pages,
+            lease_s=self._settings.lease_s,
+            read=read,
+            pages_per_day=self._pages_per_day(claim),
+        )
+        try:
+            saved = await self._persist(claim, transition, on_saved=partial(self._note_pages, read, began))
+        except QuotaExceeded as error:
+            failure = Failure(DocumentErrorCode.QUOTA_EXCEEDED, error.detail)
+            await self._opening_failed(claim, failure, tries=claim.work.tries)
+            return False
+        if not saved:
             return False
         spans.add_pages(claim.job, read, engine=self._resources.engine.name, began_ns=began_ns)
         return len(read) < len(numbers)
 
+    def _pages_per_day(self, claim: Claim) -> int | None:
+        """How many pages a day the tenant may have read; None if there is no limit."""
+        own = claim.work.pages_per_day
+        return self._settings.quota_pages_per_day if own is None else own
+
     async def _opened(self, claim: Claim, slot: Slot, source: Path) -> Opened | Failure:
-        """Open a document, and read its first pages in the same call unless opening it has failed before."""
+        """Open a document. Read its first pages in the same call, unless opening failed before, or a quota holds."""
         content_type = claim.work.content_type
         failed_before = claim.work.tries or claim.work.lost_leases
-        if not failed_before and claim.job.options.pages is None:
+        # Where the pages of a day are limited, no page is read before it is known that enough of them are left.
+        is_limited = self._pages_per_day(claim) is not None
+        if not failed_before and not is_limited and claim.job.options.pages is None:
             opened = await self._claims.guard(claim, slot.open(source, content_type, reading=claim.job.options))
             if isinstance(opened, Opened) or opened.code not in RESOURCE_FAULTS:
                 return opened

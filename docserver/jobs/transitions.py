@@ -11,9 +11,11 @@ from uuid import UUID
 
 from docserver.database.connection import Contended, Cursor, Database
 from docserver.database.tables import claims, job_history, jobs, pages
+from docserver.database.tables.tenants import Quotas
 from docserver.errors import STORAGE_MISSING, Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
 from docserver.model import HISTORY_KEPT, Job, Outcome, PageStatus, Reading, Status, Step
 from docserver.page_ranges import format_pages
+from docserver.tenants import quotas as tenant_quotas
 from docserver.webhooks import events
 
 T = TypeVar("T")
@@ -49,10 +51,12 @@ async def open_pages(
     limit: int,
     lease_s: float,
     read: Results,
+    pages_per_day: int | None,
 ) -> Job | None:
     """Record which pages to read, once the document is open, and save the pages that were read while opening it.
 
-    The claim moves from the job to its pages: to those of the first `limit` pages that are not read yet.
+    The claim moves from the job to its pages: to those of the first `limit` pages that are not read yet. Raises
+    QuotaExceeded if the tenant may have only `pages_per_day` pages read on a day, and fewer are left than these.
     """
     async with db.transaction() as cur:
         job = await jobs.lock(cur, job_id)
@@ -63,15 +67,20 @@ async def open_pages(
             await pages.insert(cur, job_id=job_id, numbers=waiting)
             if limit > len(read):
                 await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit - len(read), lease_s=lease_s)
-        if not read:
-            return await _reload(cur, job)
-        failures = {number: result for number, result in read.items() if isinstance(result, Failure)}
-        readings = {number: result for number, result in read.items() if not isinstance(result, Failure)}
-        await pages.insert_read(cur, job_id=job_id, readings=readings)
-        await pages.insert_failed(cur, job_id=job_id, failures=failures)
-        for number, failure in failures.items():
-            await _add_failed_page(cur, job_id, number, failure.code)
-        return await _count(cur, job, done=list(readings), failed=len(failures))
+        job = await _save_first_pages(cur, job, read) if read else await _reload(cur, job)
+        await tenant_quotas.count_pages(cur, job.tenant, pages=len(numbers), allowed=pages_per_day)
+        return job
+
+
+async def _save_first_pages(cur: Cursor, job: Job, read: Results) -> Job:
+    """Save pages that were read while the document was opened."""
+    failures = {number: result for number, result in read.items() if isinstance(result, Failure)}
+    readings = {number: result for number, result in read.items() if not isinstance(result, Failure)}
+    await pages.insert_read(cur, job_id=job.id, readings=readings)
+    await pages.insert_failed(cur, job_id=job.id, failures=failures)
+    for number, failure in failures.items():
+        await _add_failed_page(cur, job.id, number, failure.code)
+    return await _count(cur, job, done=list(readings), failed=len(failures))
 
 
 async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
@@ -136,6 +145,7 @@ async def retry(
     selection: Sequence[range] | str | None,
     changes: Mapping[str, Any],
     request_id: str,
+    quotas: Quotas,
     traceparent: str | None = None,
 ) -> Job:
     """Start another attempt of a tenant's final job, with changed options.
@@ -143,7 +153,7 @@ async def retry(
     With a selection, or NEEDS_REVIEW in its place, only the selected pages are read again. The other pages keep their
     text, or are removed from the job if they were never read. Without a selection, all pages are read again; but if the
     options are unchanged and some pages have no text, only those are. Raises NotFound, Conflict if the job is not
-    final, and Unprocessable if it has none of the selected pages.
+    final, Unprocessable if it has none of the selected pages, and QuotaExceeded. `quotas` are the default ones.
     """
     async with db.transaction() as cur:
         job = await _locked(cur, job_id, tenant)
@@ -156,6 +166,7 @@ async def retry(
         if job.pages_total is None:
             if selection is not None:
                 options = replace(options, pages=format_pages(selection))
+            again: Sequence[int] = ()
             done = failed = 0
         else:
             statuses = await pages.statuses(cur, job_id)
@@ -176,15 +187,19 @@ async def retry(
             done=done,
             failed=failed,
         )
-        return _present(await jobs.find(cur, job_id))
+        started = _present(await jobs.find(cur, job_id))
+        await tenant_quotas.count_retry(cur, tenant, pages=len(again), defaults=quotas)
+        return started
 
 
-async def start_over(db: Database, job: Job, *, request_id: str, traceparent: str | None = None) -> Job | None:
+async def start_over(
+    db: Database, job: Job, *, request_id: str, quotas: Quotas, traceparent: str | None = None
+) -> Job | None:
     """Have a document opened and read again, because its original was missing or damaged until now. What was read since
     `job` was looked up is dropped.
 
     Returns the job, or None if it does not exist any more. It is unchanged if nobody has begun to read it, or if it was
-    completed when it was looked up.
+    completed when it was looked up. Raises QuotaExceeded; `quotas` are the default ones.
     """
     async with db.transaction() as cur:
         current = await jobs.lock(cur, job.id)
@@ -192,7 +207,8 @@ async def start_over(db: Database, job: Job, *, request_id: str, traceparent: st
             return current
         if current.status is Status.COMPLETED and current.version == job.version:
             return job
-        if not current.status.final:
+        was_final = current.status.final
+        if not was_final:
             await claims.revoke_pages(cur, job.id)
             current = await _end(cur, current, Status.FAILED, STORAGE_MISSING)
         current.status.to(Status.PENDING)
@@ -208,7 +224,11 @@ async def start_over(db: Database, job: Job, *, request_id: str, traceparent: st
             done=0,
             failed=0,
         )
-        return _present(await jobs.find(cur, job.id))
+        started = _present(await jobs.find(cur, job.id))
+        if was_final:
+            # The pages are counted when the document is opened.
+            await tenant_quotas.count_retry(cur, job.tenant, pages=0, defaults=quotas)
+        return started
 
 
 async def _to_review(cur: Cursor, job: Job) -> list[range]:

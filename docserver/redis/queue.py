@@ -1,11 +1,11 @@
-"""The queues of announced jobs in Redis, one for each client. Slots serve the clients in turn.
+"""The queues of announced jobs in Redis, one for each client. Slots serve the clients in turn, by their weights.
 
 A lost or repeated announcement does no harm: all jobs are in MySQL. The keys share a hash tag, so a Redis cluster keeps
 them on one node. Each of them may be deleted at any moment; further announcements then repair the others.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -22,6 +22,12 @@ JOBS = "docserver:{queue}:jobs"
 
 LIST = b"docserver:{queue}:of:"
 """Followed by the client: a list of job ids."""
+
+WEIGHTS = "docserver:{queue}:weights"
+"""A hash of the clients whose weight is not 1: how many turns in a row they have. Maintenance keeps it up to date."""
+
+TURNS = "docserver:{queue}:turns"
+"""A hash of clients with such a weight: how many turns in a row they have had."""
 
 SKIPPED_AT_ONCE = 1000
 """Most ids of removed jobs that are dropped in one step, to limit how long the script blocks Redis."""
@@ -65,10 +71,19 @@ class Queue:
             client = await self._redis.rotate(RING, wait_s=max(left_s, LEAST_WAIT_S))
             if client is None:
                 return None
-            job_id = await self._redis.run(_take, keys=_keys(client), args=[client, SKIPPED_AT_ONCE])
+            job_id = await self._redis.run(_take, keys=[*_keys(client), WEIGHTS, TURNS], args=[client, SKIPPED_AT_ONCE])
             if job_id is not None and (parsed := _job_id(job_id)):
                 return Turn(parsed, client.decode(errors="replace"))
         return None
+
+    async def set_weights(self, weights: Mapping[str, int]) -> None:
+        """Set the weights of clients. All others have the weight 1."""
+        if weights:
+            pairs = [part for pair in weights.items() for part in pair]
+            await self._redis.command("HSET", WEIGHTS, *pairs)
+        known = {client.decode() for client in await self._redis.command("HKEYS", WEIGHTS)}
+        if gone := known - weights.keys():
+            await self._redis.command("HDEL", WEIGHTS, *gone)
 
     async def position(self, job_id: UUID) -> int | None:
         """The most turns that come before the job's, as far as the queues are known now; None if it is not queued."""

@@ -5,8 +5,8 @@ Each change is recorded in the audit log, in the same transaction.
 
 import logging
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +14,10 @@ from docserver.database.connection import Cursor, Database
 from docserver.database.tables import api_keys, audit_log, tenants
 from docserver.database.tables.api_keys import ApiKey
 from docserver.database.tables.audit_log import Action
-from docserver.database.tables.tenants import Tenant
+from docserver.database.tables.tenants import QUOTAS, Tenant
 from docserver.errors import Conflict, NotFound, Unprocessable
 from docserver.model import Scope, new_id
+from docserver.setting_types import MOST_OF_A_QUOTA, MOST_OF_A_WEIGHT
 from docserver.tenants import key_text
 
 log = logging.getLogger("docserver.tenants")
@@ -90,18 +91,25 @@ async def rotate_key(
     return new
 
 
-async def make_tenant(db: Database, name: str, *, actor: str) -> tuple[Tenant, bool]:
-    """Make a tenant if there is none of this name. Returns it, and True if it is new.
+async def set_tenant(db: Database, name: str, *, actor: str, **limits: int | None) -> tuple[Tenant, bool]:
+    """Make a tenant if there is none of this name, and set its `weight` and quotas, as far as they are given. All
+    processes go by them within seconds. Returns the tenant, and True if it is new.
 
     Raises Unprocessable, and Conflict if it was deleted.
     """
     check_tenant_name(name)
+    _check_limits(limits)
     async with db.transaction() as cur:
         is_new = await _insert_tenant(cur, name, actor=actor)
+        if not await tenants.lock(cur, name):
+            raise _deleted()
         tenant = await tenants.find(cur, name)
-    assert tenant is not None
-    if tenant.deleted_at:
-        raise _deleted()
+        assert tenant is not None
+        if limits:
+            quotas = replace(tenant.quotas, **{quota: limits[quota] for quota in QUOTAS if quota in limits})
+            tenant = replace(tenant, weight=limits.get("weight") or tenant.weight, quotas=quotas)
+            await tenants.set_limits(cur, name, weight=tenant.weight, quotas=quotas)
+            await audit_log.record(cur, Action.TENANT_LIMITED, actor=actor, tenant=name, subject=name, **limits)
     return tenant, is_new
 
 
@@ -117,6 +125,16 @@ def check_tenant_name(name: str) -> None:
             f"A tenant's name has {TENANT_NAME_RULE}.",
             errors=[{"detail": "Not a tenant's name.", "pointer": "/tenant"}],
         )
+
+
+def _check_limits(limits: Mapping[str, int | None]) -> None:
+    for name, value in limits.items():
+        least, most = (1, MOST_OF_A_WEIGHT) if name == "weight" else (0, MOST_OF_A_QUOTA)
+        if value is not None and not least <= value <= most:
+            raise Unprocessable(
+                f"{name} must be {least} to {most}.",
+                errors=[{"detail": f"Must be {least} to {most}.", "pointer": f"/{name}"}],
+            )
 
 
 def _check_key_name(name: str) -> None:

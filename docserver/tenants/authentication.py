@@ -14,6 +14,7 @@ from docserver.model import Caller
 from docserver.resources import Resources
 from docserver.tenants import key_text
 from docserver.tenants.key_text import HashedKey
+from docserver.tenants.weights import client_of_tenant
 
 FRESH_S = 1.0
 """For this time a key that was found valid is not looked up again. So a revoked key stops after it at the latest."""
@@ -96,4 +97,4 @@ def _refusal() -> Unauthorized:
 
 
 def _caller(key: ValidKey) -> Caller:
-    return Caller(key.tenant, client=f"tenant:{key.tenant}", limited_as=f"key:{key.id}", scopes=key.scopes)
+    return Caller(key.tenant, client=client_of_tenant(key.tenant), limited_as=f"key:{key.id}", scopes=key.scopes)

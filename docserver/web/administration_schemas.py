@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from docserver.database.tables.audit_log import Action
 from docserver.model import Scope, parse_id
+from docserver.setting_types import MOST_OF_A_QUOTA, MOST_OF_A_WEIGHT
 from docserver.tenants.administration import (
     GRACE_S,
     MAX_KEY_NAME,
@@ -86,8 +87,27 @@ class Rotation(Strict):
     )
 
 
+def _quota(meaning: str) -> fields.Integer:
+    return fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(min=0, max=MOST_OF_A_QUOTA),
+        metadata={"description": f"{meaning} null: the default of the settings."},
+    )
+
+
 class TenantChange(Strict):
-    """What can be set of a tenant."""
+    """What can be set of a tenant. What is not given stays as it is."""
+
+    weight = fields.Integer(
+        strict=True,
+        validate=validate.Range(min=1, max=MOST_OF_A_WEIGHT),
+        metadata={"description": "Turns in a row when slots serve tenants. A new tenant has 1."},
+    )
+    pages_per_day = _quota("Most pages that are read on a day (UTC).")
+    max_bytes = _quota("Most bytes of files that are kept.")
+    max_unfinished_jobs = _quota("Most jobs that have not ended.")
+    max_connections = _quota("Most requests that are answered at the same time.")
 
 
 class _Part(Strict):
@@ -142,6 +162,11 @@ class Tenant(Schema):
     name = fields.String(required=True)
     created_at = fields.DateTime(required=True)
     deleted_at = fields.DateTime(required=True, allow_none=True)
+    weight = fields.Integer(required=True, metadata={"minimum": 1})
+    pages_per_day = fields.Integer(required=True, allow_none=True, metadata=COUNT)
+    max_bytes = fields.Integer(required=True, allow_none=True, metadata=COUNT)
+    max_unfinished_jobs = fields.Integer(required=True, allow_none=True, metadata=COUNT)
+    max_connections = fields.Integer(required=True, allow_none=True, metadata=COUNT)
 
 
 class Removed(Schema):

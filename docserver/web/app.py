@@ -1,5 +1,6 @@
 """The application: all routes and middlewares."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -8,11 +9,12 @@ from docserver import tracing
 from docserver.documents.events import Feed
 from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
+from docserver.tenants.connections import ConnectionQuotas
 from docserver.web import openapi, scraping
 from docserver.web.callers import AUTHENTICATION
-from docserver.web.handlers import administration, documents, events, jobs, results, system, webhooks
-from docserver.web.keys import RESOURCES
-from docserver.web.middleware import deadline, errors_as_problems, identify_caller, rate_limit
+from docserver.web.handlers import administration, documents, events, jobs, results, system, usage, webhooks
+from docserver.web.keys import CONNECTIONS, RESOURCES
+from docserver.web.middleware import deadline, errors_as_problems, identify_caller, limit_connections, rate_limit
 from docserver.web.traces import traced
 
 FORM_BYTES = 1 << 20
@@ -30,12 +32,14 @@ TENANT = "/v1/tenants/{tenant}"
 
 def make_app(resources: Resources) -> web.Application:
     """Make the application. It uses these resources, and the caller closes them."""
-    middlewares = [errors_as_problems, identify_caller, rate_limit, deadline]
+    middlewares = [errors_as_problems, identify_caller, rate_limit, limit_connections, deadline]
     if tracing.is_on():
         middlewares.insert(0, traced)
     app = web.Application(middlewares=middlewares, client_max_size=FORM_BYTES)
     app[RESOURCES] = resources
     app[AUTHENTICATION] = Authentication(resources)
+    app[CONNECTIONS] = ConnectionQuotas(resources)
+    app.cleanup_ctx.append(_connection_quotas)
     app[system.READINESS] = system.Readiness(resources)
     app[scraping.SCRAPER] = scraping.Scraper(resources)
     app[events.FEED] = Feed(resources)
@@ -53,6 +57,18 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post(f"{JOB}/retry", jobs.retry_job, name="retry")
     router.add_get(f"{JOB}/result", results.get_result, name="result")
     router.add_get(f"{JOB}/pages/{{number:\\d+}}", results.get_page, name="page")
+    _add_administration(router)
+    _add_webhooks(router)
+    router.add_get("/v1/usage", usage.get_usage, name="usage")
+    router.add_get("/v1/languages", system.languages, name="languages")
+    router.add_get("/livez", system.livez, name="livez")
+    router.add_get("/readyz", system.readyz, name="readyz")
+    router.add_get("/metrics", scraping.get_metrics, name="metrics")
+    openapi.set_up(app)
+    return app
+
+
+def _add_administration(router: web.UrlDispatcher) -> None:
     router.add_get("/v1/keys", administration.list_keys, name="keys")
     router.add_post("/v1/keys", administration.create_key, name="create-key")
     router.add_delete(KEY, administration.revoke_key, name="revoke-key")
@@ -62,6 +78,9 @@ def make_app(resources: Resources) -> web.Application:
     router.add_put(TENANT, administration.set_tenant, name="set-tenant")
     router.add_delete(TENANT, administration.delete_tenant, name="delete-tenant")
     router.add_get("/v1/audit", administration.audit, name="audit")
+
+
+def _add_webhooks(router: web.UrlDispatcher) -> None:
     router.add_get(f"{JOB}/deliveries", webhooks.job_deliveries, name="deliveries")
     router.add_post(
         f"{JOB}/deliveries/{{delivery_id:[0-9A-Fa-f-]{{36}}}}/replay", webhooks.replay_delivery, name="replay"
@@ -74,12 +93,6 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post(f"{WEBHOOK}/test", webhooks.test_webhook, name="test-webhook")
     router.add_post(f"{WEBHOOK}/rotate", webhooks.rotate_webhook_secret, name="rotate-webhook")
     router.add_post(f"{WEBHOOK}/enable", webhooks.enable_webhook, name="enable-webhook")
-    router.add_get("/v1/languages", system.languages, name="languages")
-    router.add_get("/livez", system.livez, name="livez")
-    router.add_get("/readyz", system.readyz, name="readyz")
-    router.add_get("/metrics", scraping.get_metrics, name="metrics")
-    openapi.set_up(app)
-    return app
 
 
 async def _following(app: web.Application) -> AsyncIterator[None]:
@@ -89,3 +102,10 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
 
 async def _dismiss_followers(app: web.Application) -> None:
     app[events.FEED].dismiss_all()
+
+
+async def _connection_quotas(app: web.Application) -> AsyncIterator[None]:
+    running = asyncio.create_task(app[CONNECTIONS].run())
+    yield
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

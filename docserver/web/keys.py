@@ -4,8 +4,10 @@ from aiohttp import web
 
 from docserver.model import Caller
 from docserver.resources import Resources
+from docserver.tenants.connections import ConnectionQuotas
 
 RESOURCES: web.AppKey[Resources] = web.AppKey("resources", Resources)
+CONNECTIONS: web.AppKey[ConnectionQuotas] = web.AppKey("connections", ConnectionQuotas)
 REQUEST_ID = "request_id"
 TRACE_IDS = "trace_ids"
 """The key of the ids of a request's span, for the line that is logged after its response."""

@@ -27,7 +27,7 @@ from docserver.setting_types import Rate
 from docserver.settings import Settings
 from docserver.web import callers, problems
 from docserver.web.clients import client_of
-from docserver.web.keys import CALLER, DEADLINE, REQUEST_ID, RESOURCES, TRACE_IDS, WAITS
+from docserver.web.keys import CALLER, CONNECTIONS, DEADLINE, REQUEST_ID, RESOURCES, TRACE_IDS, WAITS
 
 log = logging.getLogger("docserver.api")
 
@@ -140,6 +140,22 @@ async def rate_limit(request: web.Request, handler: Handler) -> web.StreamRespon
         raise
     response.headers.update(headers)
     return response
+
+
+@web.middleware
+async def limit_connections(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a request of a tenant that has as many at the same time as its quota allows."""
+    if is_public(request):
+        return await handler(request)
+    connections, tenant = request.app[CONNECTIONS], request[CALLER].tenant
+    quota = connections.quota(tenant)
+    if quota is not None:
+        counted = await connections.begin(tenant, quota=quota)
+        # aiohttp gives each request a task, which ends when the answer has been sent.
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda _: connections.end(tenant, counted))
+    return await handler(request)
 
 
 def is_public(request: web.Request) -> bool:

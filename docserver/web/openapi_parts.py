@@ -54,7 +54,6 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
 REQUIRED_HEADERS: Mapping[int, Sequence[str]] = {
     401: ("WWW-Authenticate",),
     416: ("Content-Range",),
-    429: ("Retry-After",),
     503: ("Retry-After",),
 }
 """Headers that every response with this status has, in all operations."""
@@ -96,6 +95,9 @@ def response(
 
 def error_response(status: int, *, headers: Sequence[str]) -> dict[str, Any]:
     """A response that is a problem."""
+    if status == 429:
+        # Not if waiting alone does not help: some quotas last until the client deletes something.
+        headers = (*headers, "Retry-After")
     return {
         "description": problems.DESCRIPTIONS[status],
         "headers": _headers(status, headers),

@@ -35,7 +35,7 @@ DESCRIPTIONS: Mapping[int, str] = {
     417: "The Expect header asks for something other than 100-continue",
     421: "The service does not answer to this host name",
     422: "Understood, but not acceptable; errors lists the wrong fields",
-    429: "Too many requests of this client; Retry-After says when to try again",
+    429: "Too many requests of this client, or over a quota; Retry-After says when to try again, if waiting helps",
     503: "A part of the service does not answer; Retry-After says when to try again",
     504: "The list took too long; narrow it",
     507: "No room to store it",

@@ -259,6 +259,44 @@ class Languages(Schema):
     )
 
 
+class Quota(Schema):
+    """What a tenant has used of a quota."""
+
+    used = fields.Integer(required=True, metadata=COUNT)
+    limit = fields.Integer(
+        required=True, allow_none=True, metadata={**COUNT, "description": "null if there is no limit."}
+    )
+
+
+class DailyQuota(Quota):
+    """What a tenant has used of a quota since the last midnight (UTC)."""
+
+    resets_at = fields.DateTime(required=True)
+
+
+class ConnectionQuota(Quota):
+    """How many requests of a tenant are being answered."""
+
+    used = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            **COUNT,
+            "description": "With this request. Counted only where there is a limit, else null.",
+        },
+    )
+
+
+class Usage(Schema):
+    """What a tenant has used of its quotas."""
+
+    tenant = fields.String(required=True)
+    pages_per_day = fields.Nested(DailyQuota, required=True)
+    bytes = fields.Nested(Quota, required=True)
+    unfinished_jobs = fields.Nested(Quota, required=True)
+    connections = fields.Nested(ConnectionQuota, required=True)
+
+
 class ProblemItem(Schema):
     """One wrong field of a request."""
 

@@ -177,7 +177,7 @@ async def test_the_audit_log_says_who_did_what(client: Client, resources: Resour
 
 async def test_old_entries_of_the_audit_log_are_forgotten(maintenance: Maintenance, resources: Resources) -> None:
     for name in ("old", "young"):
-        await administration.make_tenant(resources.db, name, actor="a test")
+        await administration.set_tenant(resources.db, name, actor="a test")
     old = "UPDATE audit_log SET at = UTC_TIMESTAMP(6) - INTERVAL %s SECOND WHERE subject = %s"
     await change(resources.db, old, int(AUDIT_KEPT_S) + 60, "old")
     await change(resources.db, old, int(AUDIT_KEPT_S) - 60, "young")

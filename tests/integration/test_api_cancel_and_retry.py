@@ -9,6 +9,7 @@ import pytest
 
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import jobs, pages
+from docserver.database.tables.tenants import Quotas
 from docserver.documents import cancel_retry, results
 from docserver.errors import ResultNotReady
 from docserver.formats import FORMATS
@@ -214,7 +215,13 @@ async def make_partly_read(resources: Resources, *, total: int, done: int) -> UU
 
 async def retry(resources: Resources, job_id: UUID, selection: Any = None, **changes: Any) -> Any:
     return await transitions.retry(
-        resources.db, job_id, selection=selection, changes=changes, request_id="again", tenant=DEFAULT_TENANT
+        resources.db,
+        job_id,
+        selection=selection,
+        changes=changes,
+        request_id="again",
+        tenant=DEFAULT_TENANT,
+        quotas=Quotas(),
     )
 
 

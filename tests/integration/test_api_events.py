@@ -11,6 +11,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from docserver.database.tables import settled_pages
+from docserver.database.tables.tenants import Quotas
 from docserver.documents import cancel_retry, deletion
 from docserver.documents import events as module
 from docserver.errors import DatabaseUnavailable
@@ -273,7 +274,13 @@ async def test_a_retry_that_a_client_missed_begins_with_the_new_attempt(client: 
 
         await settle(resources, job_id, told=False)
         again = await transitions.retry(
-            resources.db, job_id, tenant=DEFAULT_TENANT, selection=[range(2, 3)], changes={}, request_id="r"
+            resources.db,
+            job_id,
+            tenant=DEFAULT_TENANT,
+            selection=[range(2, 3)],
+            changes={},
+            request_id="r",
+            quotas=Quotas(),
         )
         await notify.publish(resources, again)
         status = await kind(received, "status")
@@ -294,7 +301,13 @@ async def test_a_client_that_has_got_the_end_follows_the_next_attempt(client: Cl
     await settle(resources, job_id, pages=2)
     end = (await all_of(client, job_id))[-1]
     await transitions.retry(
-        resources.db, job_id, tenant=DEFAULT_TENANT, selection=None, changes={"languages": "osd"}, request_id="r"
+        resources.db,
+        job_id,
+        tenant=DEFAULT_TENANT,
+        selection=None,
+        changes={"languages": "osd"},
+        request_id="r",
+        quotas=Quotas(),
     )
 
     async with stream(client, job_id, end.id or "") as received:

@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from docserver.database.tables import jobs
+from docserver.database.tables.tenants import Quotas
 from docserver.documents import events as module
 from docserver.documents.events import START, Feed, Position
 from docserver.jobs import notify, transitions
@@ -175,7 +176,13 @@ async def test_a_retry_in_the_middle_of_a_read_does_not_make_a_page_of_the_earli
     async def retried_first(*arguments: Any, **more: Any) -> Any:
         monkeypatch.setattr(jobs, "of_tenant", of_tenant)
         await transitions.retry(
-            resources.db, job_id, tenant=DEFAULT_TENANT, selection=[range(1, 2)], changes={}, request_id="r"
+            resources.db,
+            job_id,
+            tenant=DEFAULT_TENANT,
+            selection=[range(1, 2)],
+            changes={},
+            request_id="r",
+            quotas=Quotas(),
         )
         return await of_tenant(*arguments, **more)
 
@@ -239,7 +246,13 @@ async def live(resources: Resources, acts: list[tuple[str, int]]) -> None:
             case "retry" if job.status.final:
                 selection = [range(number, number + 1)] if number else None
                 again = await transitions.retry(
-                    resources.db, job_id, tenant=DEFAULT_TENANT, selection=selection, changes={}, request_id="r"
+                    resources.db,
+                    job_id,
+                    tenant=DEFAULT_TENANT,
+                    selection=selection,
+                    changes={},
+                    request_id="r",
+                    quotas=Quotas(),
                 )
                 await notify.publish(resources, again)
     while not (await found(resources.db, job_id)).status.final:

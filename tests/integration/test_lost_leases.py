@@ -1,6 +1,7 @@
 """Work that several workers left: when it counts as lost, and what the history says."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -76,8 +77,8 @@ async def test_tries_that_failed_stand_in_the_history_with_what_ended_them(resou
         assert await transitions.postpone_opening(db, job_id=job_id, claim_id=claim.id, code=TIMEOUT.code, delay_s=0)
     async with claims_of(resources).claimed(job_id) as claim:
         assert claim
-        key = {"job_id": job_id, "claim_id": claim.id}
-        await transitions.open_pages(db, **key, numbers=[4], limit=1, lease_s=30, read={})
+        key: Any = {"job_id": job_id, "claim_id": claim.id}
+        await transitions.open_pages(db, **key, numbers=[4], limit=1, lease_s=30, read={}, pages_per_day=None)
         assert await transitions.postpone_page(db, **key, number=4, code=TIMEOUT.code, delay_s=0)
     async with claims_of(resources).claimed(job_id) as claim:
         assert claim

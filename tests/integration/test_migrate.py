@@ -178,6 +178,27 @@ async def test_the_history_of_jobs_is_moved_into_rows_whole_however_often_that_i
     assert {("jobs", "history"), ("jobs", "losses")}.isdisjoint(await columns(fresh))
 
 
+async def test_the_bytes_that_tenants_have_kept_so_far_are_counted(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = migrations()
+    monkeypatch.setattr(module, "migrations", lambda: whole[:7])
+    await migrate(fresh)
+    monkeypatch.setattr(module, "migrations", lambda: whole)
+    await query(fresh, "INSERT INTO tenants (name, created_at) VALUES ('acme', NOW())")
+    for document_id, size, tenant in (("d", 5, "acme"), ("e", 7, "acme"), ("f", 11, "default")):
+        await query(
+            fresh,
+            "INSERT INTO documents (id, job_id, filename, content_type, size, sha256, client, created_at, tenant)"
+            f" VALUES ('{document_id}', 'j', 'a.png', 'image/png', {size}, 'x', 'c', NOW(), '{tenant}')",
+        )
+
+    await migrate(fresh)
+
+    rows = await query(fresh, "SELECT tenant, bytes FROM bytes_kept ORDER BY tenant")
+    assert [(row["tenant"], row["bytes"]) for row in rows] == [("acme", 12), ("default", 11)]
+
+
 async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(fresh: Settings) -> None:
     await migrate(fresh)
     newer = max(ALL) + 7

@@ -154,6 +154,7 @@ class Life(JobMachine):
             limit=model.CHUNK,
             lease_s=30,
             read={number: replace(READING, text=text) for number, text in texts.items()},
+            pages_per_day=None,
         )
         done = self.run(self.show(self.run(move)))
         assert done == bool(job and job.opened(claim_id, texts))

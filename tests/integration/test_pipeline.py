@@ -203,8 +203,8 @@ async def test_a_page_that_is_read_on_opening_takes_two_short_transactions(
         await completed(client, job["job_id"])
 
     # Beside the INSERT of the page: the job is locked, claimed, read; locked, opened, rated, finished, its end is added
-    # to the history, it is read, and whom to tell is looked up.
-    assert len(db.statements) == 10
+    # to the history, it is read, whom to tell is looked up, and the page is counted for its tenant.
+    assert len(db.statements) == 11
 
 
 async def test_the_log_has_the_last_page_before_the_end_of_its_job(

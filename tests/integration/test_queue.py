@@ -293,3 +293,44 @@ async def test_whichever_key_is_lost_each_job_is_taken_once_after_further_announ
 
     assert sorted(await taken(queue)) == sorted(jobs[A] + jobs[B])
     assert await resources.redis.command("DBSIZE") == 0
+
+
+async def clients_in_order(queue: Queue) -> str:
+    """Whose turns come until the queue is empty, each client by one letter."""
+    names = {A: "a", B: "b", C: "c"}
+    turns = ""
+    while turn := await queue.take(wait_s=0.2):
+        turns += names[turn.client]
+    return turns
+
+
+async def test_a_client_has_as_many_turns_in_a_row_as_it_weighs(queue: Queue) -> None:
+    await queue.set_weights({B: 3})
+    for client in (A, B, C):
+        await queue.announce(client, *(uuid4() for _ in range(6)))
+
+    assert await clients_in_order(queue) == "bbbcabbbca" + "ca" * 4
+
+
+async def test_a_client_that_left_in_the_middle_of_its_turns_begins_them_anew(queue: Queue) -> None:
+    await queue.set_weights({B: 3})
+    await queue.announce(B, uuid4(), uuid4())
+    assert await clients_in_order(queue) == "bb"
+
+    await queue.announce(B, *(uuid4() for _ in range(4)))
+    await queue.announce(A, *(uuid4() for _ in range(2)))
+
+    assert await clients_in_order(queue) in ("bbbaba", "abbbab")
+
+
+async def test_weights_change_and_end(queue: Queue) -> None:
+    await queue.set_weights({A: 2, B: 3})
+    await queue.set_weights({B: 2})
+    await queue.announce(A, uuid4(), uuid4())
+    await queue.announce(B, uuid4(), uuid4())
+    assert await clients_in_order(queue) in ("abba", "bbaa")
+
+    await queue.set_weights({})
+    await queue.announce(A, uuid4(), uuid4())
+    await queue.announce(B, uuid4(), uuid4())
+    assert await clients_in_order(queue) in ("abab", "baba")

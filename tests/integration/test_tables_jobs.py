@@ -10,6 +10,7 @@ import pytest
 from docserver.database.connection import Database
 from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.database.tables.deletions import Deletion
+from docserver.database.tables.tenants import Quotas
 from docserver.jobs import transitions
 from docserver.model import DEFAULT_TENANT, Options, Status, new_id
 from tests.support.rows import (
@@ -201,7 +202,9 @@ async def test_a_finished_job_has_its_status_its_failure_and_nobody_at_work(db: 
 async def test_jobs_come_each_with_its_own_history_in_order(db: Database) -> None:
     document_id, twice = await make_job(db, total=1)
     await transitions.cancel(db, twice, tenant=DEFAULT_TENANT)
-    await transitions.retry(db, twice, selection=None, changes={}, request_id="again", tenant=DEFAULT_TENANT)
+    await transitions.retry(
+        db, twice, selection=None, changes={}, request_id="again", tenant=DEFAULT_TENANT, quotas=Quotas()
+    )
     await transitions.cancel(db, twice, tenant=DEFAULT_TENANT)
     never = new_id()
     async with db.session() as cur:

@@ -127,7 +127,7 @@ async def test_a_deletion_is_asked_for_once_or_more_often_and_the_name_is_not_us
         administration.create_key(
             resources.db, tenant="acme", name="", scopes=[Scope.READ], expires_in_s=None, actor="a test"
         ),
-        administration.make_tenant(resources.db, "acme", actor="a test"),
+        administration.set_tenant(resources.db, "acme", actor="a test"),
     ):
         with pytest.raises(Conflict, match="not used again"):
             await again
@@ -145,7 +145,7 @@ async def test_the_tenant_of_what_has_no_other_cannot_be_deleted_and_neither_can
 async def test_an_upload_in_flight_of_a_tenant_that_is_deleted_meanwhile_is_refused_and_leaves_no_file(
     resources: Resources,
 ) -> None:
-    await administration.make_tenant(resources.db, "acme", actor="a test")
+    await administration.set_tenant(resources.db, "acme", actor="a test")
 
     async def chunks() -> AsyncIterator[bytes]:
         yield png()
@@ -164,7 +164,7 @@ async def test_an_upload_in_flight_of_a_tenant_that_is_deleted_meanwhile_is_refu
 
 
 async def test_a_deletion_waits_for_an_upload_that_is_being_committed(resources: Resources) -> None:
-    await administration.make_tenant(resources.db, "acme", actor="a test")
+    await administration.set_tenant(resources.db, "acme", actor="a test")
     async with resources.db.transaction() as uploading, resources.db.transaction() as another:
         # Uploads do not wait for each other.
         assert [await tenants.lock_shared(cur, "acme") for cur in (uploading, another)] == [True, True]

@@ -31,6 +31,7 @@ EMPTIED = (
     "audit_log",
     "tenant_deletions",
     "webhook_endpoints",
+    "pages_used",
 )
 """The tables whose rows are deleted before each test, in an order that foreign keys allow."""
 
@@ -66,7 +67,12 @@ async def empty(running: Servers) -> None:
         async with connection.cursor() as cursor:
             for table in EMPTIED:
                 await cursor.execute(f"DELETE FROM {table}")
+            await cursor.execute("DELETE FROM bytes_kept WHERE part > 0")
             await cursor.execute("DELETE FROM tenants WHERE name != 'default'")
+            await cursor.execute(
+                "UPDATE tenants SET weight = 1, pages_per_day = NULL, max_bytes = NULL, max_unfinished_jobs = NULL,"
+                " max_connections = NULL"
+            )
     finally:
         connection.close()
     redis = Redis(running.redis_url, timeout_s=5)

@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV30SpecValidator
 from docserver import __version__
 from docserver.resources import Resources
 from docserver.setting_types import ROUTES
+from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
 from docserver.web.app import make_app
 from docserver.web.middleware import PUBLIC, UNLIMITED
@@ -21,10 +22,14 @@ OWN = {"/openapi.json", "/docs", "/docs/{name}"}
 """Routes about the interface, not of it."""
 
 
+def unused_resources() -> Resources:
+    """The routes need no resources until they are asked."""
+    return Mock(spec=Resources, reads=None, redis=None, settings=Settings())
+
+
 @pytest.fixture
 def app() -> web.Application:
-    # The routes need no resources until they are asked.
-    return make_app(Mock(spec=Resources))
+    return make_app(unused_resources())
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def test_the_document_is_valid_openapi(document: Any) -> None:
 
 
 def test_two_applications_of_one_process_are_described_alike(document: Any) -> None:
-    second = make_app(Mock(spec=Resources))[DOCUMENT]
+    second = make_app(unused_resources())[DOCUMENT]
 
     assert orjson.loads(orjson.dumps(second)) == document
 

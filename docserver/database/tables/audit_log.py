@@ -19,6 +19,8 @@ class Action(StrEnum):
     KEY_REVOKED = "key.revoked"
     KEY_ROTATED = "key.rotated"
     TENANT_CREATED = "tenant.created"
+    TENANT_LIMITED = "tenant.limited"
+    """Its weight or its quotas were set."""
     TENANT_DELETED = "tenant.deleted"
     DOCUMENT_DELETED = "document.deleted"
 

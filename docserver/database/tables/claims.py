@@ -32,6 +32,8 @@ class Work:
     """How often opening the document failed because it ran out of time or memory, or crashed."""
     lost_leases: int
     """How often a worker's lease ran out while it was opening the document."""
+    pages_per_day: int | None
+    """The quota of the tenant; None stands for the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
     """What a worker needs to know of a job that it has claimed in this transaction."""
     await cur.execute(
         f"""
-        SELECT j.started_at, d.content_type, d.size, d.sha256, j.tries, j.lost_leases, {STEP}
-        FROM jobs j JOIN documents d ON d.id = j.document_id {JOINED}
+        SELECT j.started_at, d.content_type, d.size, d.sha256, j.tries, j.lost_leases, t.pages_per_day, {STEP}
+        FROM jobs j JOIN documents d ON d.id = j.document_id LEFT JOIN tenants t ON t.name = j.tenant {JOINED}
         WHERE j.id = %s ORDER BY h.number
         """,  # noqa: S608 - constants
         (job_id.bytes,),
@@ -90,6 +92,7 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
         sha256=first["sha256"],
         tries=first["tries"],
         lost_leases=first["lost_leases"],
+        pages_per_day=first["pages_per_day"],
     )
 
 

@@ -279,6 +279,19 @@ async def reload(cur: Cursor, job: Job) -> Job:
     )
 
 
+async def count_unfinished(cur: Cursor, tenant: str, *, most: int) -> int:
+    """How many jobs of a tenant have not ended, but no more than `most`."""
+    await cur.execute(
+        """
+        SELECT COUNT(*) AS jobs FROM (
+            SELECT id FROM jobs WHERE tenant = %s AND status IN ('pending', 'processing') LIMIT %s
+        ) unfinished
+        """,
+        (tenant, most),
+    )
+    return int(cur.only_row()["jobs"])
+
+
 async def unfinished(cur: Cursor, job_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the jobs that exist and are not final."""
     await cur.execute(

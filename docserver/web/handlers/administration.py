@@ -132,7 +132,7 @@ async def get_tenant(request: web.Request) -> web.Response:
 
 
 @operation(
-    summary="Make a tenant, if there is none of this name",
+    summary="Make a tenant, if there is none of this name, and set its weight and quotas",
     tag="administration",
     path=["tenant"],
     body=schemas.TenantChange,
@@ -141,9 +141,9 @@ async def get_tenant(request: web.Request) -> web.Response:
     errors=(*BODY_ERRORS, 409, 429, 503),
 )
 async def set_tenant(request: web.Request) -> web.Response:
-    request_schemas.load(_TENANT, await json_body(request), kind="pointer")
-    tenant, is_new = await administration.make_tenant(
-        request.app[RESOURCES].db, request.match_info["tenant"], actor=request[CALLER].actor
+    given = request_schemas.load(_TENANT, await json_body(request), kind="pointer")
+    tenant, is_new = await administration.set_tenant(
+        request.app[RESOURCES].db, request.match_info["tenant"], actor=request[CALLER].actor, **given
     )
     return json_response(_tenant(tenant, None), status=201 if is_new else 200)
 

@@ -1,0 +1,69 @@
+"""Limits how many requests of a tenant are answered at the same time, over all processes."""
+
+import asyncio
+import logging
+
+from docserver.database.tables import tenants
+from docserver.errors import DatabaseUnavailable, QuotaExceeded
+from docserver.redis.requests import Requests
+from docserver.resources import Resources
+
+log = logging.getLogger("docserver.tenants")
+
+ROUND_S = 2.0
+"""Time between two looks at the quotas, which may have changed. Requests that last are refreshed as often."""
+
+RETRY_S = 1
+"""Seconds after which a refused request may be sent again: most requests take less."""
+
+
+class ConnectionQuotas:
+    """The quota of connections of each tenant. A tenant without one costs nothing."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._db = resources.reads
+        self._default = resources.settings.quota_max_connections
+        self._own: dict[str, int] = {}
+        self._requests = Requests(resources.redis)
+
+    def quota(self, tenant: str) -> int | None:
+        """The most requests of a tenant at the same time; None if there is no limit."""
+        return self._own.get(tenant, self._default)
+
+    async def begin(self, tenant: str, *, quota: int) -> str:
+        """Count a request that is about to be answered. The caller must end it. Raises QuotaExceeded."""
+        request = await self._requests.begin(tenant, most=quota)
+        if request is None:
+            raise QuotaExceeded(
+                f"{quota} requests are allowed at the same time.", retry_after_s=RETRY_S if quota else None
+            )
+        return request
+
+    def end(self, tenant: str, request: str) -> None:
+        """Count a request no longer, because its answer has been sent."""
+        self._requests.end(tenant, request)
+
+    async def in_use(self, tenant: str) -> int | None:
+        """How many requests of a tenant are being answered; None if they are not counted."""
+        return None if self.quota(tenant) is None else await self._requests.number(tenant)
+
+    async def run(self) -> None:
+        """Look at the quotas, and keep counting requests that last, until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._look_at_quotas()
+                    await self._requests.refresh()
+                except Exception:
+                    log.exception("the quotas of connections met an unexpected fault")
+                await asyncio.sleep(ROUND_S)
+        finally:
+            await self._requests.close()
+
+    async def _look_at_quotas(self) -> None:
+        try:
+            async with self._db.session() as cur:
+                self._own = await tenants.connection_quotas(cur)
+        except DatabaseUnavailable:
+            # Those that were seen last go on.
+            return

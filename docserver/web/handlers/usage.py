@@ -1,0 +1,26 @@
+"""What the caller's tenant has used of its quotas."""
+
+from aiohttp import web
+
+from docserver.tenants import quotas
+from docserver.web import request_schemas, response_schemas
+from docserver.web.handlers.common import json_response
+from docserver.web.keys import CALLER, CONNECTIONS, RESOURCES
+from docserver.web.openapi import operation
+
+_NO_QUERY = request_schemas.Strict()
+
+
+@operation(
+    summary="What the caller has used of its quotas",
+    tag="system",
+    schema=response_schemas.Usage,
+    responses={200: "Each quota: what is used, and what is allowed"},
+    errors=(422, 429, 503),
+)
+async def get_usage(request: web.Request) -> web.Response:
+    request_schemas.load(_NO_QUERY, request.query)
+    tenant = request[CALLER].tenant
+    in_use = await request.app[CONNECTIONS].in_use(tenant)
+    report = await quotas.report(request.app[RESOURCES], tenant, connections=in_use)
+    return json_response(report, headers={"Cache-Control": "no-store"})
