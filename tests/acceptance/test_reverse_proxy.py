@@ -14,8 +14,9 @@ import pytest_asyncio
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from docserver.settings import Settings
+from tests.support.client import get, upload
 from tests.support.nginx import CONFIGURATION, HOST, Nginx, free_ports, nginx
-from tests.support.samples import PAGES, png, words
+from tests.support.samples import PAGES, pdf_scanned, png, words
 from tests.support.server_fixtures import empty
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of, form
@@ -102,6 +103,22 @@ async def test_an_upload_reaches_the_service_while_it_is_being_sent(proxy: Nginx
         assert response.status == 202, await response.text()
 
     assert arrived.is_set()
+
+
+async def test_an_event_reaches_the_client_at_once(proxy: Nginx) -> None:
+    async with client(proxy) as http:
+        busy = await upload(http, pdf_scanned(PAGES[:1] * 30), filename="busy.pdf")
+        waits = await upload(http, png("waits"))
+        async with http.get(f"/v1/jobs/{waits['job_id']}/events") as response:
+            async with in_time():
+                while not (line := await response.content.readline()).startswith(b"data:"):
+                    assert line
+            # A proxy that collects them would have held back the first until the last.
+            assert (await get(http, f"/v1/jobs/{waits['job_id']}"))["status"] == "pending"
+            assert b'"pending"' in line
+        for job in (busy, waits):
+            async with http.post(f"/v1/jobs/{job['job_id']}/cancel") as response:
+                assert response.status == 200
 
 
 async def test_an_upload_that_is_too_large_is_refused_by_the_service(proxy: Nginx) -> None:
