@@ -51,6 +51,7 @@ class OpenTelemetry:
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(_Exporter(OTLPSpanExporter())))
         self._tracer = self._provider.get_tracer("docserver", __version__)
+        log.info("spans are recorded")
 
     def stop(self) -> None:
         """Send the spans in the queue for at most FLUSH_S."""
