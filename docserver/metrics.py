@@ -101,6 +101,7 @@ HTTP_ERRORS = Counter(
     ["code"],
 )
 HTTP_CONNECTIONS = Gauge("docserver_http_connections", "Open connections of clients.")
+EVENT_STREAMS = Gauge("docserver_event_streams", "Clients that follow a job by server-sent events now.")
 
 PAGES = Counter(
     "docserver_pages",

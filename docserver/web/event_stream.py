@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from docserver import metrics
 from docserver.documents.events import Follower, News, Position
 from docserver.errors import NotFound, Unauthorized, Unavailable
 from docserver.web.connections import Connection
@@ -55,7 +56,8 @@ class EventStream(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send the headers and all events."""
-        with closing(self._follower), _called_when_lost(request, self._follower.changed.set):
+        lost = _called_when_lost(request, self._follower.changed.set)
+        with closing(self._follower), metrics.EVENT_STREAMS.track_inprogress(), lost:
             writer = await super().prepare(request)
             if request.method != "HEAD":
                 await self._send_events(request)

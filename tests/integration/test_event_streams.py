@@ -26,6 +26,7 @@ from docserver.web.listener import Listener
 from tests.support.client import Client
 from tests.support.followed import Event, events, settle
 from tests.support.listeners import Serve, busy, port_of
+from tests.support.metric_values import value
 from tests.support.raw_http import Wire, wire
 from tests.support.results import make_completed
 from tests.support.rows import CALLER, found, make_job
@@ -45,14 +46,21 @@ async def open_stream(sender: Wire, job_id: UUID, query: str = "") -> None:
 
 async def test_a_client_that_hangs_up_is_forgotten_at_once(serve: Serve, resources: Resources) -> None:
     _, job_id = await make_job(resources.db, total=1)
+    timed = value("docserver_http_request_duration_seconds_count", route="events")
+    requests = value("docserver_http_requests_total", route="events", status="200")
     listener = await serve()
     async with wire(port_of(listener)) as sender:
         await open_stream(sender, job_id)
         await until(lambda: busy(listener) == 1)
+        assert value("docserver_event_streams") == 1
 
     # The next comment would notice it too, but long after this test's time.
     await until(lambda: busy(listener) == 0)
     await until(lambda: feed_of(listener)._followed == {})
+    assert value("docserver_event_streams") == 0
+    await until(lambda: value("docserver_http_requests_total", route="events", status="200") == requests + 1)
+    # How long a client follows a job says nothing about the service.
+    assert value("docserver_http_request_duration_seconds_count", route="events") == timed
 
 
 async def test_a_service_that_stops_ends_its_streams(serve: Serve, resources: Resources) -> None:

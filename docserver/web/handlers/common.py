@@ -1,6 +1,5 @@
 """Functions that several handlers use to read a request or to make a response."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -38,8 +37,6 @@ def granted_wait_s(request: web.Request, asked_s: float) -> float:
 
 def extend_deadline(request: web.Request, more_s: float) -> None:
     """Let a request take `more_s` longer; with `math.inf`, as long as the client stays connected."""
-    if math.isinf(more_s):
-        request[WAITS] = True
     timeout = request[DEADLINE]
     timeout.reschedule((timeout.when() or 0.0) + more_s)
 

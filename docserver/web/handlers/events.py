@@ -8,7 +8,7 @@ from docserver.formats.negotiation import accepts
 from docserver.web import callers, request_schemas, response_schemas
 from docserver.web.event_stream import MEDIA_TYPE, EventStream
 from docserver.web.handlers.common import path_id
-from docserver.web.keys import CALLER
+from docserver.web.keys import CALLER, WAITS
 from docserver.web.openapi import operation
 
 FEED: web.AppKey[Feed] = web.AppKey("feed", Feed)
@@ -45,6 +45,7 @@ async def get_events(request: web.Request) -> web.StreamResponse:
         # Browsers connect again after the end of a stream. This status stops them.
         follower.close()
         return web.Response(status=204, headers={"Cache-Control": "no-store"})
+    request[WAITS] = True
     return EventStream(
         follower,
         first,
