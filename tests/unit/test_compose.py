@@ -72,6 +72,20 @@ def test_the_proxy_gets_the_configuration_of_nginx_with_its_host_and_the_address
     assert "docs.example.org" not in made.read_text()
 
 
+def test_each_line_that_the_way_to_production_adds_to_the_settings_means_something() -> None:
+    page = (TOP / "docs" / "production.md").read_text()
+    block = re.search(r"^cat >>\.env <<\.\n(.*?)^\.$", page, re.MULTILINE | re.DOTALL)
+    assert block
+    added = dict(line.split("=", 1) for line in block[1].splitlines())
+
+    settings = load(added, dotenv=None)
+
+    assert "${TLS_HOST:-" in TEXT
+    assert added["COMPOSE_PROFILES"] in SERVICES["proxy"]["profiles"]
+    assert settings.trusted_proxies
+    assert added["TLS_HOST"] in settings.allowed_hosts
+
+
 def test_the_base_image_is_built_from_its_digest() -> None:
     base = COMPOSE["x-docserver"]["build"]["args"]["BASE"]
     dockerfile = (TOP / "Dockerfile").read_text()
