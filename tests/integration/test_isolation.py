@@ -30,6 +30,7 @@ WITHOUT_IDS = {
     "list_documents": "shows what the caller has",
     "list_webhooks": "shows what the caller has",
     "create_webhook": "makes what belongs to the caller",
+    "get_usage": "shows what the caller has used",
     "languages": "the same for all",
     "livez": "the same for all",
     "readyz": "the same for all",

@@ -73,7 +73,7 @@ class Lives(RuleBasedStateMachine):
 
     async def _empty(self) -> None:
         async with self.resources.db.session() as cur:
-            for table in ("documents", "deleted_documents"):
+            for table in ("documents", "deleted_documents", "bytes_kept WHERE part > 0"):
                 await cur.execute(f"DELETE FROM {table}")
         await self.resources.redis.command("FLUSHALL")
 
@@ -186,6 +186,15 @@ class Lives(RuleBasedStateMachine):
                 (item["document_id"], item["job_id"], item["status"], item["filename"]) for item in listed["items"]
             } == own
             assert listed["total"] == len(own)
+
+    @invariant()
+    def each_tenant_has_used_what_is_its_own(self) -> None:
+        for tenant in TENANTS:
+            own = [thing for thing in self.things if thing.tenant == tenant and not thing.is_deleted]
+            _, used = self.ask(tenant, "GET", "/v1/usage")
+            assert used["tenant"] == tenant
+            assert used["bytes"]["used"] == sum(len(thing.data) for thing in own)
+            assert used["unfinished_jobs"]["used"] == sum(thing.status == "pending" for thing in own)
 
 
 def test_whatever_two_tenants_do_neither_sees_changes_or_counts_the_others(settings: Settings) -> None:

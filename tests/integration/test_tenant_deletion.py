@@ -23,7 +23,7 @@ from tests.support.rows import CALLER, value
 from tests.support.samples import png
 from tests.support.webhooks import create
 
-GOES = {"documents", "jobs", "api_keys", "webhook_endpoints", "deliveries"}
+GOES = {"documents", "jobs", "api_keys", "webhook_endpoints", "deliveries", "bytes_kept", "pages_used"}
 """The tables with a column `tenant` of which a deletion leaves no row of the tenant. Whoever adds a table with such a
 column decides where it belongs, and has `tenant_deletion` remove its rows."""
 
