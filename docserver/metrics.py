@@ -203,6 +203,7 @@ DEPENDENCY_UP = Gauge(
     "docserver_dependency_up", "1 if the server answered this process at the last look, else 0.", ["dependency"]
 )
 
+DOCUMENTS_BYTES = Gauge("docserver_documents_bytes", "Bytes of the files of all documents, of all tenants together.")
 DISK_SIZE = Gauge("docserver_disk_size_bytes", "Size of the data directory's disk.")
 DISK_FREE = Gauge("docserver_disk_free_bytes", "Free space of the data directory's disk.")
 DISK_RESERVE = Gauge(

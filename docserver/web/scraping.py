@@ -11,7 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from docserver import __version__, metrics
-from docserver.database.tables import backlog
+from docserver.database.tables import backlog, tenant_counts
 from docserver.errors import NotFound, RedisUnavailable, Unavailable
 from docserver.resources import Resources
 from docserver.room import Disk
@@ -37,6 +37,7 @@ DATABASE_GAUGES = (
     metrics.QUEUE_AGE,
     metrics.WEBHOOKS_DUE,
     metrics.WEBHOOK_LAG,
+    metrics.DOCUMENTS_BYTES,
 )
 """What is measured in the database."""
 
@@ -74,7 +75,8 @@ class Scraper:
             async with asyncio.timeout(LOOK_S), database.session() as cur:
                 jobs = await backlog.measure(cur)
                 deliveries = await backlog.measure_deliveries(cur)
-            values = (jobs.pages, jobs.jobs, jobs.oldest_age_s, deliveries.count, deliveries.oldest_age_s)
+                kept = await tenant_counts.bytes_of_all(cur)
+            values = (jobs.pages, jobs.jobs, jobs.oldest_age_s, deliveries.count, deliveries.oldest_age_s, kept)
             for gauge, value in zip(DATABASE_GAUGES, values, strict=True):
                 gauge.set(value)
         except (Unavailable, TimeoutError):

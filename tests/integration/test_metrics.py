@@ -155,6 +155,15 @@ async def test_the_queue_is_shown_to_every_process(client: Client, db: Database)
     assert of(text, "docserver_disk_free_bytes") > of(text, "docserver_disk_reserve_bytes") > 0
 
 
+async def test_the_bytes_of_all_documents_are_told(client: Client, resources: Resources) -> None:
+    before = of(await metrics(client), "docserver_documents_bytes")
+
+    await upload(client, data := png("weighed"))
+
+    text = (await scraping.Scraper(resources).text()).decode()
+    assert of(text, "docserver_documents_bytes") == before + len(data)
+
+
 async def test_servers_are_asked_once_in_a_while_however_many_scrapes_there_are(client: Client, db: Database) -> None:
     await metrics(client)
     await make_job(db)
