@@ -147,18 +147,17 @@ class Settings:
     )
     rate_limit_reads: Rate = _setting(Rate(1200, 60), "reads of one client: tokens/seconds")
     rate_limit_costs: Costs = _setting((), "tokens that one request to a route takes, if not 1, as in upload=5,list=2")
+    # Quotas of each tenant. Without API keys, all clients are one tenant.
+    quota_pages_per_day: int | None = _quota("pages of a tenant that are read on one day (UTC)")
+    quota_max_bytes: int | None = _quota("bytes of a tenant's files that are kept")
+    quota_max_unfinished_jobs: int | None = _quota("jobs of a tenant that have not ended")
+    quota_max_connections: int | None = _quota("requests of a tenant that are answered at the same time")
     max_connections: int = _setting(1000, "connections of clients at the same time", least=1, most=1_000_000)
     keepalive_s: float = _duration(75.0, "longest pause between two requests of a connection")
     request_timeout_s: float = _duration(30.0, "longest time to answer a request, on top of the wait it asks for")
     wait_limit_s: float = _duration(60.0, "longest ?wait= that is granted", least=0)
     body_timeout_s: float = _duration(60.0, "longest silence of a client in the middle of its upload or download")
     upload_timeout_s: float = _duration(1800.0, "longest time for one upload or download")
-
-    # Settings for experts: quotas of each tenant. Without API keys, all clients are one tenant.
-    quota_pages_per_day: int | None = _quota("pages of a tenant that are read on one day (UTC)")
-    quota_max_bytes: int | None = _quota("bytes of a tenant's files that are kept")
-    quota_max_unfinished_jobs: int | None = _quota("jobs of a tenant that have not ended")
-    quota_max_connections: int | None = _quota("requests of a tenant that are answered at the same time")
 
     # Settings for experts: webhooks.
     webhook_connections: int = _setting(
