@@ -59,6 +59,7 @@ TENANTS_AT_ONCE = 5
 
 AUDIT_KEPT_S = 400 * 86_400.0
 """Audits look back a year; the month more is for those who come late."""
+
 DELIVERIES_KEPT_S = 30 * 86_400.0
 """Webhooks that were delivered or given up are listed for this time, and can be replayed."""
 
