@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
@@ -121,14 +121,11 @@ class Follower:
             self.version = news.job.version
         return news
 
-    async def changes_within(self, seconds: float) -> bool:
-        """Wait until the job has probably changed; False if it has not in this time."""
-        try:
-            async with asyncio.timeout(seconds):
+    async def wait_for_change(self, *, at_most_s: float) -> None:
+        """Wait until `changed` is set: the job has probably changed, or somebody else wakes the client."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
                 await self.changed.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def close(self) -> None:
         """Follow no longer."""

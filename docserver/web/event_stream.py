@@ -72,7 +72,7 @@ class EventStream(web.StreamResponse):
         while not (news and await self._send_news(news)):
             is_complete = news is None or news.complete
             if is_complete:
-                await self._follower.changes_within(min(comment_at, end_at) - time())
+                await self._follower.wait_for_change(at_most_s=min(comment_at, end_at) - time())
             if request.transport is None or self._follower.is_dismissed or time() >= end_at:
                 return
             if time() >= comment_at:
