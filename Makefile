@@ -157,6 +157,12 @@ system:
 		"$${sudo[@]}" apt-get update --quiet=2
 		install
 	fi
+	# Debian starts these services when it installs them. The tests run their own.
+	if [ -d /run/systemd/system ]; then
+		for package in "$${packages[@]}"; do
+			case $$package in prometheus | nginx) "$${sudo[@]}" systemctl --quiet disable --now $$package ;; esac
+		done
+	fi
 
 .venv/for-run: requirements.lock setup.cfg pyproject.toml $(if $(USABLE),,again) | system
 	@$(make-venv)
