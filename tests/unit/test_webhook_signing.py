@@ -42,7 +42,12 @@ def test_a_secret_without_its_padding_is_the_same() -> None:
     assert len(set(signatures.split(" "))) == 1
 
 
-@pytest.mark.parametrize("text", [new_secret(), encoded(24), encoded(64), encoded(25).rstrip("=")])
+@pytest.mark.parametrize(
+    "text",
+    [new_secret(), encoded(24), encoded(64), encoded(25).rstrip("=")],
+    # Processes that share the tests must have the same names for them.
+    ids=["new", "24 bytes", "64 bytes", "without padding"],
+)
 def test_secrets_of_24_to_64_bytes_are_taken(text: str) -> None:
     assert is_secret(text)
 
