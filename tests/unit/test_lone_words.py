@@ -111,6 +111,7 @@ def test_on_a_page_with_a_few_words_only_the_other_spots_are_read() -> None:
     [
         pytest.param(lambda: sheet((300, 400, 303, 403)), id="a speck"),
         pytest.param(lambda: sheet((100, 100, 700, 104)), id="a line"),
+        pytest.param(lambda: sheet((740, 0, 800, 60)), id="a folded corner"),
         pytest.param(lambda: sheet((100, 100, 700, 900)), id="a picture"),
         pytest.param(lambda: sheet(*((300, top, 314, top + 22) for top in range(100, 900, 100))), id="many spots"),
     ],

@@ -45,10 +45,10 @@ def may_show_letters(ink: Mask, *, joined: bool) -> bool:
     do, and not all letters of a page.
     """
     least = MIN_JOINED_PX if joined else MIN_HEIGHT_PX
-    height, width = ink.shape
     smaller = 0
-    for left, top, right, bottom in components(thickened(ink) if joined else ink):
-        if left > 0 and top > 0 and right < width and bottom < height:
+    for box in components(thickened(ink) if joined else ink):
+        if not _reaches_edge(box, ink):
+            left, top, right, bottom = box
             if max(right - left, bottom - top) >= least:
                 return True
             smaller += 1
@@ -57,7 +57,8 @@ def may_show_letters(ink: Mask, *, joined: bool) -> bool:
 
 def few_spots(grey: Image.Image) -> list[Box]:
     """The boxes of the spots on a page with dark letters that may be letters or short words, from top to bottom; none
-    if there are more than MAX_SPOTS of them.
+    if there are more than MAX_SPOTS of them. Spots that reach the edge of the picture, such as a folded corner, are
+    none of these.
     """
     step = reduction(grey)
     ink = ink_of(grey.reduce(step))
@@ -65,7 +66,8 @@ def few_spots(grey: Image.Image) -> list[Box]:
         return []
     for _ in range(REACH_PX):
         ink = thickened(ink)
-    boxes = list(itertools.islice(filter(_may_be_word, map(_shrunk, components(ink))), MAX_SPOTS + 1))
+    inside = (_shrunk(box) for box in components(ink) if not _reaches_edge(box, ink))
+    boxes = list(itertools.islice(filter(_may_be_word, inside), MAX_SPOTS + 1))
     if len(boxes) > MAX_SPOTS:
         return []
     width, height = grey.size
@@ -80,6 +82,12 @@ def is_compact(box: Box) -> bool:
     left, top, right, bottom = box
     short, long = sorted((right - left, bottom - top))
     return long <= MAX_SLENDERNESS * short
+
+
+def _reaches_edge(box: Box, ink: Mask) -> bool:
+    left, top, right, bottom = box
+    height, width = ink.shape
+    return left <= 0 or top <= 0 or right >= width or bottom >= height
 
 
 def _shrunk(grown: Box) -> Box:
