@@ -6,14 +6,14 @@ from typing import TypeAlias
 from uuid import UUID
 
 from docserver import __version__
-from docserver.model import DEFAULT_TENANT, Scope
-from docserver.setting_types import MOST_OF_A_QUOTA, MOST_OF_A_WEIGHT
+from docserver.caller import DEFAULT_TENANT, Scope
+from docserver.setting_types import MAX_QUOTA, MAX_WEIGHT
 from docserver.tenants.administration import GRACE_S, MAX_KEY_S, TENANT_NAME_RULE, is_tenant_name
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 
-MOST_LINES = 100_000
+MAX_LINES = 100_000
 """Most entries of the audit log that are shown at once, to limit the memory."""
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
@@ -60,8 +60,8 @@ def duration_s(text: str) -> int:
 
 def count(text: str) -> int:
     """A number of lines."""
-    if not (text.isdecimal() and 1 <= int(text) <= MOST_LINES):
-        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST_LINES}")
+    if not (text.isdecimal() and 1 <= int(text) <= MAX_LINES):
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_LINES}")
     return int(text)
 
 
@@ -73,16 +73,16 @@ def tenant_name(text: str) -> str:
 
 
 def _weight(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= MOST_OF_A_WEIGHT):
-        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST_OF_A_WEIGHT}")
+    if not (text.isdecimal() and 1 <= int(text) <= MAX_WEIGHT):
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_WEIGHT}")
     return int(text)
 
 
 def _quota(text: str) -> int | None:
     if text == "default":
         return None
-    if not (text.isdecimal() and int(text) <= MOST_OF_A_QUOTA):
-        raise argparse.ArgumentTypeError(f"a number up to {MOST_OF_A_QUOTA}, or default")
+    if not (text.isdecimal() and int(text) <= MAX_QUOTA):
+        raise argparse.ArgumentTypeError(f"a number up to {MAX_QUOTA}, or default")
     return int(text)
 
 

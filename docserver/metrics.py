@@ -1,5 +1,5 @@
-"""Every metric of the service: its name, labels and help. Other modules count; `web/scraping.py` measures what is asked
-at a scrape, and serves the text.
+"""Every metric of the service: its name, labels and help. Other modules count; `web/scraping.py` measures the
+gauges at a scrape, and serves the text.
 
 Every label has a fixed set of values: no tenant, client, id or file name is one.
 """

@@ -18,13 +18,13 @@ DAY_S = 86_400
 TEN_YEARS_S = 3650 * DAY_S
 """The most of any time for which something is kept."""
 
-MOST_TOKENS = 1_000_000_000
+MAX_TOKENS = 1_000_000_000
 """The most tokens of a bucket, and of one request."""
 
-MOST_OF_A_QUOTA = 10**15
+MAX_QUOTA = 10**15
 """The most of any quota: a petabyte. Sums of such numbers still fit into the database's columns of 64 bits."""
 
-MOST_OF_A_WEIGHT = 100
+MAX_WEIGHT = 100
 """The most turns in a row of a tenant. Others wait for all of them, so there are not many."""
 
 ROUTES = (
@@ -68,7 +68,7 @@ class Rate:
     def parse(cls, text: str) -> "Rate":
         quota, _, window = text.partition("/")
         rate = cls(int(quota), int(window))
-        if not (1 <= rate.quota <= MOST_TOKENS and 1 <= rate.window_s <= TEN_YEARS_S):
+        if not (1 <= rate.quota <= MAX_TOKENS and 1 <= rate.window_s <= TEN_YEARS_S):
             raise ValueError(text)
         return rate
 
@@ -121,7 +121,7 @@ def _finite(value: float | str) -> float | str:
 
 def _parse_cost(text: str) -> tuple[str, int]:
     route, _, cost = text.partition("=")
-    if route.strip() not in ROUTES or not 0 <= int(cost) <= MOST_TOKENS:
+    if route.strip() not in ROUTES or not 0 <= int(cost) <= MAX_TOKENS:
         raise ValueError(text)
     return route.strip(), int(cost)
 

@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from docserver.cpu import usable_cores
 from docserver.setting_types import (
     DAY_S,
-    MOST_OF_A_QUOTA,
+    MAX_QUOTA,
     TEN_YEARS_S,
     Auth,
     Costs,
@@ -51,7 +51,7 @@ def _setting(default: Any, meaning: str, *, least: float | None = None, most: fl
 
 def _quota(meaning: str) -> Any:
     """A field of `Settings` for a quota that tenants have unless they have one of their own."""
-    return _setting(None, f"{meaning}; no limit if unset", least=0, most=MOST_OF_A_QUOTA)
+    return _setting(None, f"{meaning}; no limit if unset", least=0, most=MAX_QUOTA)
 
 
 def _duration(default: float, meaning: str, *, least: float = 0.1) -> Any:

@@ -90,12 +90,12 @@ def _with_private_servers(settings: Settings) -> tuple[Settings, list[Finding]]:
     return with_urls, [ok("servers", "the private servers run")]
 
 
-async def _bounded(name: str, found: AsyncIterator[Finding]) -> list[Finding]:
-    """What a check has found before it ended, or its time was over."""
+async def _bounded(name: str, check: AsyncIterator[Finding]) -> list[Finding]:
+    """The findings of a check until it ended, or until its time was over."""
     findings: list[Finding] = []
     try:
         async with asyncio.timeout(CHECK_S):
-            async for finding in found:
+            async for finding in check:
                 findings.append(finding)  # noqa: PERF401 - those before a fault count
     except TimeoutError:
         findings.append(problem(name, f"no answer within {CHECK_S:g} s", "find out why it hangs"))

@@ -16,22 +16,22 @@ from uuid import UUID
 
 import orjson
 
+from docserver.caller import Caller
 from docserver.database.tables import jobs, settled_pages
 from docserver.database.tables.settled_pages import SettledPage
 from docserver.documents import queries
 from docserver.errors import DatabaseUnavailable, NotFound
 from docserver.exclusive import Turns
-from docserver.model import Caller
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 
 log = logging.getLogger("docserver.api")
 
 POLL_S = 1.0
-"""Interval at which the versions of all followed jobs are read while Redis tells of no changes."""
+"""Interval at which the versions of all followed jobs are read while Redis reports no changes."""
 
 SAFETY_POLL_S = 5.0
-"""The same interval while Redis tells of changes: one may get lost on its way there."""
+"""The same interval while Redis reports changes: one may get lost on its way there."""
 
 POLLED_AT_ONCE = 500
 """Most jobs in one statement; it takes a few milliseconds."""
@@ -167,7 +167,7 @@ class Feed:
                 del self._followed[follower.job_id]
 
     def dismiss_all(self) -> None:
-        """Let all who follow end: the service is stopping."""
+        """End all streams: the service is stopping."""
         self.is_closing = True
         for job_id in self._followed:
             self._wake(job_id)
@@ -224,12 +224,12 @@ class Feed:
                 follower.changed.set()
 
     async def _run_polls(self) -> None:
-        """Ask the database for changes that Redis did not tell, until cancelled."""
+        """Ask the database for changes that Redis did not report, until cancelled."""
         changes, polled_at, was_listening = self._resources.changes, 0.0, False
         while True:
             await asyncio.sleep(POLL_S)
             now, listening = time.monotonic(), changes.is_listening
-            # What changed before the subscription is told by nobody: one more poll finds it.
+            # Redis does not report what changed before the subscription: one more poll finds it.
             if listening and was_listening and now < polled_at + SAFETY_POLL_S:
                 continue
             try:

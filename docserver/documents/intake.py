@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from docserver import tracing
+from docserver.caller import Caller
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import documents, jobs, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import NewEndpoint
 from docserver.errors import DatabaseUnavailable, QuotaExceeded, Unauthorized, Unprocessable, UnsupportedMedia
 from docserver.jobs import commits, notify, transitions
 from docserver.jobs.transitions import uncontended
-from docserver.model import Caller, Job, NewDocument, Options, new_id
+from docserver.model import Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
 from docserver.storage import Received

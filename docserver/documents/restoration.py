@@ -6,9 +6,10 @@ from uuid import UUID
 
 from pymysql.err import IntegrityError
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables import deletions, documents, jobs, tenant_counts
 from docserver.jobs import notify
-from docserver.model import DEFAULT_TENANT, Job, NewDocument, Options, new_id
+from docserver.model import Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import sniff
 

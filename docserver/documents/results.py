@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from docserver import tracing
+from docserver.caller import Caller
 from docserver.database.tables import documents, jobs, pages
 from docserver.documents import queries, stored_pages
 from docserver.documents.stored_pages import Retried, StoredPages
@@ -26,7 +27,7 @@ from docserver.errors import (
 from docserver.formats import JSON_PAGE, Format, TextFormat
 from docserver.formats.result_file import ResultFile, from_file
 from docserver.formats.result_writer import LARGE_RESULT_BYTES
-from docserver.model import Caller, Document, Job, Page, PageStatus, Status, failure_json
+from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
 from docserver.page_ranges import format_pages
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources

@@ -34,7 +34,7 @@ def end(span: Span, result: Reading | Failure, *, again: bool = False) -> None:
 
 
 def add_pages(job: Job, results: Mapping[int, Reading | Failure], *, engine: str, began_ns: int) -> None:
-    """Record a span for each page that was read in one call, which began then. How long each took is not known."""
+    """Record a span for each page that one call has read. All begin with the call, as the time of each is not known."""
     for number, result in results.items():
         with tracing.span(READ_PAGE, of_page(job, number, engine=engine), began_ns=began_ns) as span:
             end(span, result)

@@ -163,33 +163,41 @@ async def retry(
         options = replace(job.options, **changes)
         if isinstance(selection, str):
             selection = await _to_review(cur, job)
-        if job.pages_total is None:
-            if selection is not None:
-                options = replace(options, pages=format_pages(selection))
-            again: Sequence[int] = ()
-            done = failed = 0
-        else:
-            statuses = await pages.statuses(cur, job_id)
-            again = _to_read_again(statuses, selection, same_options=options == job.options)
-            unchanged = {number: status for number, status in statuses.items() if number not in again}
-            if unread := [number for number, status in unchanged.items() if status is PageStatus.PENDING]:
-                await pages.drop(cur, job_id=job_id, numbers=unread)
-                await jobs.resize(cur, job_id=job_id, pages_total=len(statuses) - len(unread))
-            await pages.reset(cur, job_id=job_id, numbers=again)
-            done = sum(status is PageStatus.DONE for status in unchanged.values())
-            failed = sum(status is PageStatus.FAILED for status in unchanged.values())
+        again: Sequence[int] = ()
+        unchanged: list[PageStatus] = []
+        if job.pages_total is not None:
+            again, unchanged = await _reset_pages(cur, job_id, selection, same_options=options == job.options)
+        elif selection is not None:
+            options = replace(options, pages=format_pages(selection))
         await jobs.retry(
             cur,
             job_id=job_id,
             options=options,
             request_id=request_id,
             traceparent=traceparent,
-            done=done,
-            failed=failed,
+            done=unchanged.count(PageStatus.DONE),
+            failed=unchanged.count(PageStatus.FAILED),
         )
         started = _present(await jobs.find(cur, job_id))
         await tenant_quotas.count_retry(cur, tenant, pages=len(again), defaults=quotas)
         return started
+
+
+async def _reset_pages(
+    cur: Cursor, job_id: UUID, selection: Sequence[range] | None, *, same_options: bool
+) -> tuple[Sequence[int], list[PageStatus]]:
+    """Let pages of an opened job be read again, and drop the others that were never read.
+
+    Returns the numbers of the pages to read, and the statuses of all others.
+    """
+    statuses = await pages.statuses(cur, job_id)
+    again = _to_read_again(statuses, selection, same_options=same_options)
+    unchanged = {number: status for number, status in statuses.items() if number not in again}
+    if unread := [number for number, status in unchanged.items() if status is PageStatus.PENDING]:
+        await pages.drop(cur, job_id=job_id, numbers=unread)
+        await jobs.resize(cur, job_id=job_id, pages_total=len(statuses) - len(unread))
+    await pages.reset(cur, job_id=job_id, numbers=again)
+    return again, list(unchanged.values())
 
 
 async def start_over(

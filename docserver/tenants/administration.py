@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from docserver.caller import Scope
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import api_keys, audit_log, tenants
 from docserver.database.tables.api_keys import ApiKey
 from docserver.database.tables.audit_log import Action
 from docserver.database.tables.tenants import QUOTAS, Tenant
 from docserver.errors import Conflict, NotFound, Unprocessable
-from docserver.model import Scope, new_id
-from docserver.setting_types import MOST_OF_A_QUOTA, MOST_OF_A_WEIGHT
+from docserver.model import new_id
+from docserver.setting_types import MAX_QUOTA, MAX_WEIGHT
 from docserver.tenants import key_text
 
 log = logging.getLogger("docserver.tenants")
@@ -27,8 +28,7 @@ TENANT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 TENANT_NAME_RULE = "1 to 63 characters: small letters a to z, digits, and . _ - between them"
 
 GRACE_S = 86_400
-"""A rotated key stays valid for this long, unless it is told otherwise: time to hand out the new one."""
-
+"""By default, a rotated key stays valid for this long: time to hand out the new one."""
 
 MAX_KEY_NAME = 100
 """Most characters of a key's name: the database column holds no more."""
@@ -129,7 +129,7 @@ def check_tenant_name(name: str) -> None:
 
 def _check_limits(limits: Mapping[str, int | None]) -> None:
     for name, value in limits.items():
-        least, most = (1, MOST_OF_A_WEIGHT) if name == "weight" else (0, MOST_OF_A_QUOTA)
+        least, most = (1, MAX_WEIGHT) if name == "weight" else (0, MAX_QUOTA)
         if value is not None and not least <= value <= most:
             raise Unprocessable(
                 f"{name} must be {least} to {most}.",

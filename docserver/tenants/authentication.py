@@ -7,23 +7,23 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
 
+from docserver.caller import Caller
 from docserver.database.tables import api_keys
 from docserver.database.tables.api_keys import ValidKey
 from docserver.errors import DatabaseUnavailable, Unauthorized
-from docserver.model import Caller
 from docserver.resources import Resources
 from docserver.tenants import key_text
 from docserver.tenants.key_text import HashedKey
 from docserver.tenants.weights import client_of_tenant
 
 FRESH_S = 1.0
-"""For this time a key that was found valid is not looked up again. So a revoked key stops after it at the latest."""
+"""A valid key is not looked up again for this time. So a revoked key is refused after it at the latest."""
 
 STALE_S = 60.0
 """While the database does not answer, a key counts as valid for this time after it was last looked up. So cached jobs
 can still be read when the database restarts."""
 
-REMEMBERED = 10_000
+MAX_REMEMBERED = 10_000
 """Most keys that are remembered, to limit the memory. The one that was looked up first is dropped."""
 
 
@@ -45,7 +45,7 @@ class Authentication:
         self._lookups: dict[bytes, asyncio.Task[Caller | None]] = {}
 
     async def caller(self, text: str) -> Caller:
-        """The caller that has this key. Raises Unauthorized, and DatabaseUnavailable if that cannot be told."""
+        """The caller that has this key. Raises Unauthorized, and DatabaseUnavailable if the key cannot be looked up."""
         key = key_text.hashed(text)
         if key is None:
             raise _refusal()
@@ -87,7 +87,7 @@ class Authentication:
         valid_for_s = float("inf") if row.expires_in_s is None else row.expires_in_s
         caller = _caller(row)
         self._known[key.sha256] = _Known(caller, looked_up=started, valid_until=started + valid_for_s)
-        if len(self._known) > REMEMBERED:
+        if len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
         return caller
 

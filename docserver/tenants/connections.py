@@ -10,15 +10,15 @@ from docserver.resources import Resources
 
 log = logging.getLogger("docserver.tenants")
 
-ROUND_S = 2.0
-"""Time between two looks at the quotas, which may have changed. Requests that last are refreshed as often."""
+REFRESH_S = 2.0
+"""Interval at which the quotas are read again, and long requests are refreshed so that they still count."""
 
 RETRY_S = 1
 """Seconds after which a refused request may be sent again: most requests take less."""
 
 
 class ConnectionQuotas:
-    """The quota of connections of each tenant. A tenant without one costs nothing."""
+    """The quota of connections of each tenant. Requests of a tenant without one are not counted."""
 
     def __init__(self, resources: Resources) -> None:
         self._db = resources.reads
@@ -40,7 +40,7 @@ class ConnectionQuotas:
         return request
 
     def end(self, tenant: str, request: str) -> None:
-        """Count a request no longer, because its answer has been sent."""
+        """Stop counting a request, because its answer has been sent."""
         self._requests.end(tenant, request)
 
     async def in_use(self, tenant: str) -> int | None:
@@ -48,22 +48,22 @@ class ConnectionQuotas:
         return None if self.quota(tenant) is None else await self._requests.number(tenant)
 
     async def run(self) -> None:
-        """Look at the quotas, and keep counting requests that last, until cancelled."""
+        """Read the quotas again and again, and refresh long requests, until cancelled."""
         try:
             while True:
                 try:
-                    await self._look_at_quotas()
+                    await self._read_quotas()
                     await self._requests.refresh()
                 except Exception:
                     log.exception("the quotas of connections met an unexpected fault")
-                await asyncio.sleep(ROUND_S)
+                await asyncio.sleep(REFRESH_S)
         finally:
             await self._requests.close()
 
-    async def _look_at_quotas(self) -> None:
+    async def _read_quotas(self) -> None:
         try:
             async with self._db.session() as cur:
                 self._own = await tenants.connection_quotas(cur)
         except DatabaseUnavailable:
-            # Those that were seen last go on.
+            # The quotas that were read last stay in force.
             return

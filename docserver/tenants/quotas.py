@@ -13,7 +13,7 @@ from docserver.database.tables.tenants import Quotas, Usage
 from docserver.errors import QuotaExceeded, Unauthorized
 from docserver.model import rfc3339
 from docserver.resources import Resources
-from docserver.setting_types import MOST_OF_A_QUOTA
+from docserver.setting_types import MAX_QUOTA
 from docserver.settings import Settings
 
 JOBS_RETRY_S = 10
@@ -109,7 +109,7 @@ async def report(resources: Resources, tenant: str, *, connections: int | None) 
     """
     async with resources.reads.session() as cur:
         usage = await tenants.usage(cur, tenant)
-        unfinished = await jobs.count_unfinished(cur, tenant, most=MOST_OF_A_QUOTA)
+        unfinished = await jobs.count_unfinished(cur, tenant, most=MAX_QUOTA)
     quotas = usage.quotas.or_else(defaults(resources.settings))
     return {
         "tenant": tenant,

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from docserver.caller import Scope
 from docserver.database.tables.audit_log import Action
-from docserver.model import Scope, parse_id
-from docserver.setting_types import MOST_OF_A_QUOTA, MOST_OF_A_WEIGHT
+from docserver.model import parse_id
+from docserver.setting_types import MAX_QUOTA, MAX_WEIGHT
 from docserver.tenants.administration import (
     GRACE_S,
     MAX_KEY_NAME,
@@ -26,7 +27,7 @@ _KEY_EXPIRES = "Seconds for which the new key is valid. Without it, the key does
 TENANT = f"^{TENANT_NAME.pattern}$"
 """The form of a tenant's name, for the OpenAPI document."""
 
-MOST_LISTED = 1000
+MAX_LISTED = 1000
 """Most keys, tenants or entries of the audit log in one response. They are small."""
 
 
@@ -91,7 +92,7 @@ def _quota(meaning: str) -> fields.Integer:
     return fields.Integer(
         strict=True,
         allow_none=True,
-        validate=validate.Range(min=0, max=MOST_OF_A_QUOTA),
+        validate=validate.Range(min=0, max=MAX_QUOTA),
         metadata={"description": f"{meaning} null: the default of the settings."},
     )
 
@@ -101,7 +102,7 @@ class TenantChange(Strict):
 
     weight = fields.Integer(
         strict=True,
-        validate=validate.Range(min=1, max=MOST_OF_A_WEIGHT),
+        validate=validate.Range(min=1, max=MAX_WEIGHT),
         metadata={"description": "Turns in a row when slots serve tenants. A new tenant has 1."},
     )
     pages_per_day = _quota("Most pages that are read on a day (UTC).")
@@ -111,7 +112,7 @@ class TenantChange(Strict):
 
 
 class _Part(Strict):
-    limit = fields.Integer(load_default=100, validate=validate.Range(min=1, max=MOST_LISTED))
+    limit = fields.Integer(load_default=100, validate=validate.Range(min=1, max=MAX_LISTED))
 
 
 class TenantsQuery(_Part):

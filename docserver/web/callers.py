@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
+from docserver.caller import DEFAULT_TENANT, Caller, Scope
 from docserver.errors import Forbidden, Unauthorized
-from docserver.model import DEFAULT_TENANT, Caller, Scope
 from docserver.setting_types import Auth
 from docserver.tenants.authentication import Authentication
 from docserver.web.keys import RESOURCES

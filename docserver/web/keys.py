@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from docserver.model import Caller
+from docserver.caller import Caller
 from docserver.resources import Resources
 from docserver.tenants.connections import ConnectionQuotas
 

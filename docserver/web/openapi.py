@@ -119,14 +119,7 @@ def operation(
         "tags": [tag],
         "security": openapi_parts.ANY_KEY if 401 in errors else openapi_parts.NO_KEY,
         "responses": {str(status): response for status, response in documented.items()},
-        "parameters": [
-            {"in": "path", "name": name, "required": True, "schema": _PATH_PARAMETERS.get(name, _PATH_ID)}
-            for name in path
-        ]
-        + [
-            {"in": "header", "name": name, "description": meaning, "schema": {"type": "string"}}
-            for name, meaning in request_headers.items()
-        ],
+        "parameters": _parameters(path, request_headers),
     }
     if upload:
         arguments["requestBody"] = _upload_body()
@@ -138,6 +131,17 @@ def operation(
         return querystring_schema(query)(with_docs) if query else with_docs
 
     return document
+
+
+def _parameters(path: Iterable[str], request_headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    in_path = [
+        {"in": "path", "name": name, "required": True, "schema": _PATH_PARAMETERS.get(name, _PATH_ID)} for name in path
+    ]
+    in_headers = [
+        {"in": "header", "name": name, "description": meaning, "schema": {"type": "string"}}
+        for name, meaning in request_headers.items()
+    ]
+    return in_path + in_headers
 
 
 class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Serves the metrics to Prometheus, on the API's port or on one of their own; measures what is asked at a scrape."""
+"""Serves the metrics to Prometheus, on the API's port or on one of their own, and measures the gauges."""
 
 import asyncio
 import logging
@@ -21,15 +21,14 @@ from docserver.web.openapi import operation
 
 log = logging.getLogger("docserver.metrics")
 
-LOOK_EVERY_S = 5.0
-"""Servers and disk are asked at most once in this time, however many scrapes there are."""
+MEASURE_EVERY_S = 5.0
+"""Least time between two measurements of servers and disk, however many scrapes there are."""
 
-LOOK_S = 1.0
+MEASURE_TIMEOUT_S = 1.0
 """Longest wait for the answer of a server. Prometheus waits ten seconds for all."""
 
 CLOSE_S = 1.0
 """How long a scrape may go on when the process stops."""
-
 
 DATABASE_GAUGES = (
     metrics.QUEUE_PAGES,
@@ -47,7 +46,7 @@ class Scraper:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._looked_at = -math.inf
+        self._measured_at = -math.inf
         self._writing: asyncio.Task[bytes] | None = None
 
     async def text(self) -> bytes:
@@ -57,22 +56,22 @@ class Scraper:
         return await asyncio.shield(self._writing)
 
     async def _write(self) -> bytes:
-        if time.monotonic() - self._looked_at > LOOK_EVERY_S:
-            await asyncio.gather(self._look_at_database(), self._look_at_redis(), asyncio.to_thread(self._look_at_disk))
-            self._looked_at = time.monotonic()
+        if time.monotonic() - self._measured_at > MEASURE_EVERY_S:
+            await asyncio.gather(self._measure_database(), self._measure_redis(), asyncio.to_thread(self._measure_disk))
+            self._measured_at = time.monotonic()
         self._describe_build()
         self._count_connections()
         return await asyncio.to_thread(generate_latest)
 
-    async def _look_at_database(self) -> None:
+    async def _measure_database(self) -> None:
         database, is_up = self._resources.health_db, False
         for gauge in DATABASE_GAUGES:
             gauge.set(metrics.UNKNOWN)
         try:
-            async with asyncio.timeout(LOOK_S):
+            async with asyncio.timeout(MEASURE_TIMEOUT_S):
                 await database.ping()
             is_up = True
-            async with asyncio.timeout(LOOK_S), database.session() as cur:
+            async with asyncio.timeout(MEASURE_TIMEOUT_S), database.session() as cur:
                 jobs = await backlog.measure(cur)
                 deliveries = await backlog.measure_deliveries(cur)
                 kept = await tenant_counts.bytes_of_all(cur)
@@ -83,17 +82,17 @@ class Scraper:
             log.info("database not measured", extra={"answers": is_up})
         metrics.DEPENDENCY_UP.labels("mysql").set(is_up)
 
-    async def _look_at_redis(self) -> None:
+    async def _measure_redis(self) -> None:
         is_up = False
         try:
-            async with asyncio.timeout(LOOK_S):
+            async with asyncio.timeout(MEASURE_TIMEOUT_S):
                 await self._resources.redis.ping()
             is_up = True
         except (RedisUnavailable, TimeoutError):
             log.info("Redis not measured")
         metrics.DEPENDENCY_UP.labels("redis").set(is_up)
 
-    def _look_at_disk(self) -> None:
+    def _measure_disk(self) -> None:
         settings = self._resources.settings
         size, free, reserve = metrics.UNKNOWN, metrics.UNKNOWN, metrics.UNKNOWN
         try:

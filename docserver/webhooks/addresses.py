@@ -108,5 +108,5 @@ def _reached(address: Address) -> Address:
         return address
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
-    # Of a Teredo address, Python says that it is private.
+    # Python already says that a Teredo address is private.
     return address.ipv4_mapped or address.sixtofour or address

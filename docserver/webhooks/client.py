@@ -100,11 +100,11 @@ class _Resolver(AbstractResolver):
                 hostname=host,
                 host=str(place[0]),
                 port=port,
-                family=found,
+                family=resolved_family,
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for found, _, protocol, _, place in infos
+            for resolved_family, _, protocol, _, place in infos
         ]
 
     async def close(self) -> None:

@@ -41,7 +41,7 @@ class Event:
 
 
 async def record(cur: Cursor, job: Job, *, pages: Sequence[int]) -> None:
-    """Record that pages of a job were read, and that the job has ended if it has. The caller has locked the job."""
+    """Record the pages of a job that were read, and its end if it has ended. The caller has locked the job."""
     if not pages and not job.status.final:
         return
     endpoints = await webhook_endpoints.listening(cur, tenant=job.tenant, job_id=job.id)

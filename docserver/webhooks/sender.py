@@ -40,7 +40,7 @@ JITTER = 0.2
 """Pauses are this much shorter or longer, at random, so that deliveries that failed together are not tried together."""
 
 DISABLE_AFTER_S = 5 * 86_400.0
-"""An endpoint of which every try has failed for this time is disabled."""
+"""An endpoint is disabled when every try has failed for this time."""
 
 TENANT_SHARE, RECEIVER_SHARE = 1 / 2, 1 / 4
 """Most of the connections that deliveries of one tenant, and to one receiver, take at the same time."""
@@ -144,7 +144,7 @@ class Sender:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._sending[task]
-        # There is room for another one.
+        # A connection is free for another delivery.
         self._due.set()
 
     async def _deliver(self, delivery: Claimed, claim_id: UUID) -> None:

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.jobs.leases import HEARTBEATS_PER_LEASE
-from docserver.model import DEFAULT_TENANT
 from docserver.redis.cache import JOB_KEY
 from docserver.redis.client import Redis
 from docserver.redis.queue import JOBS

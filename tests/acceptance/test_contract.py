@@ -4,8 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+from docserver.caller import Scope
 from docserver.database.connection import Database
-from docserver.model import Scope
 from docserver.tenants.administration import create_key
 from tests.support.servers import Servers
 from tests.support.service import Start

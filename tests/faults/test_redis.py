@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.errors import RedisUnavailable
-from docserver.model import DEFAULT_TENANT
 from docserver.redis.cache import JOB_KEY
 from docserver.redis.client import COMMAND_CONNECTIONS, Redis
 from docserver.redis.queue import CLIENTS, JOBS, LIST, RING

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from docserver.caller import Scope
 from docserver.database.tables import audit_log
 from docserver.maintenance import AUDIT_KEPT_S, Maintenance
-from docserver.model import Scope
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication, queries

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import CommitUnknown
 from docserver.database.tables import jobs, pages
 from docserver.database.tables.tenants import Quotas
@@ -16,7 +17,7 @@ from docserver.formats import FORMATS
 from docserver.jobs import transitions
 from docserver.jobs.leases import Claims
 from docserver.jobs.worker import Worker
-from docserver.model import DEFAULT_TENANT, Status
+from docserver.model import Status
 from docserver.redis.queue import JOBS
 from docserver.resources import Resources
 from tests.support.client import Client, completed, get, post, upload

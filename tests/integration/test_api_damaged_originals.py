@@ -12,9 +12,9 @@ import pytest
 from aiohttp import ClientPayloadError
 from pytest_aiohttp import AiohttpClient
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.documents import deletion
 from docserver.jobs.worker import Worker
-from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
 from docserver.storage.local import LocalStorage
 from docserver.web import downloads, original

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
+from docserver.caller import DEFAULT_TENANT, Scope
 from docserver.database.tables import settled_pages
 from docserver.database.tables.tenants import Quotas
 from docserver.documents import cancel_retry, deletion
@@ -17,7 +18,6 @@ from docserver.documents import events as module
 from docserver.errors import DatabaseUnavailable
 from docserver.jobs import notify, transitions
 from docserver.jobs.worker import Worker
-from docserver.model import DEFAULT_TENANT, Scope
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from docserver.caller import Scope
 from docserver.database.tables import api_keys
 from docserver.errors import DatabaseUnavailable
-from docserver.model import Scope
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication, key_text

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from docserver import maintenance as maintenance_module
+from docserver.caller import Scope
 from docserver.maintenance import Maintenance
-from docserver.model import Scope
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.errors import RedisUnavailable
-from docserver.model import DEFAULT_TENANT, Status
+from docserver.model import Status
 from docserver.redis import cache as cache_module
 from docserver.redis.cache import (
     DELETED_S,

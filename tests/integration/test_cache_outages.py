@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.errors import RedisUnavailable
-from docserver.model import DEFAULT_TENANT
 from docserver.redis.cache import (
     Cache,
 )

@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver.model import DEFAULT_TENANT, Status
+from docserver.caller import DEFAULT_TENANT
+from docserver.model import Status
 from docserver.redis.cache import (
     Cache,
 )

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from docserver.caller import Scope
 from docserver.command_line import make_parser
 from docserver.commands import administration
 from docserver.documents import deletion
 from docserver.errors import RedisUnavailable
-from docserver.model import Scope
 from docserver.resources import Resources
 from docserver.tenants import queries
 from docserver.tenants.authentication import Authentication

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pytest_aiohttp import AiohttpClient
 
-from docserver.model import DEFAULT_TENANT
+from docserver.caller import DEFAULT_TENANT
 from docserver.redis import requests
 from docserver.redis.client import Redis
 from docserver.redis.requests import Requests
@@ -84,7 +84,7 @@ async def test_without_redis_each_process_counts_its_own(
 async def test_a_quota_that_is_set_holds_soon_and_one_that_is_removed_no_longer(
     make_client: MakeClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "ROUND_S", 0.01)
+    monkeypatch.setattr(connections, "REFRESH_S", 0.01)
     client = await make_client(rate_limit=False)
     assert (await answer(client))[2]["connections"] == {"used": None, "limit": None}
 

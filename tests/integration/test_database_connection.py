@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 from pymysql.err import IntegrityError
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database import connection as module
 from docserver.database.address import Address
 from docserver.database.connection import DAMAGED, Database
 from docserver.database.tables import deletions
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable
-from docserver.model import DEFAULT_TENANT
 from docserver.settings import Settings
 from tests.support.connections import MakeDatabase, connection_id, one, remembered
 

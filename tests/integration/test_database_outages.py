@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database import connection as module
 from docserver.database.address import Address
 from docserver.database.connection import CommitUnknown, Database
 from docserver.database.tables import deletions
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable
-from docserver.model import DEFAULT_TENANT
 from docserver.settings import Settings
 from tests.support.connections import MakeDatabase, connection_id, kill, remembered
 from tests.support.waiting import FOREVER_S, in_time, until

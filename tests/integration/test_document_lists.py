@@ -6,10 +6,11 @@ from uuid import UUID
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Database
 from docserver.database.tables import documents, jobs
 from docserver.database.tables.documents import Filter, Position
-from docserver.model import DEFAULT_TENANT, Options, Status, new_id
+from docserver.model import Options, Status, new_id
 from tests.support.rows import CLIENT, change, finish_job, make_job
 
 

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables import jobs
 from docserver.database.tables.tenants import Quotas
 from docserver.documents import events as module
 from docserver.documents.events import START, Feed, Position
 from docserver.jobs import notify, transitions
-from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources, checked_engine, opened
 from docserver.settings import Settings
 from docserver.web.handlers.events import FEED

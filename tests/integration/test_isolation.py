@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from docserver.caller import Scope
 from docserver.database.tables import deliveries
 from docserver.jobs import notify
-from docserver.model import Scope
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration

@@ -10,11 +10,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables import deletions, documents, jobs
 from docserver.documents import deletion, intake, queries
 from docserver.errors import Gone
 from docserver.maintenance import DELETED_KEPT_S, Maintenance
-from docserver.model import DEFAULT_TENANT, Options
+from docserver.model import Options
 from docserver.resources import Resources
 from docserver.storage.deleted import KEPT_DAYS, DeletedDocuments
 from tests.support.redis_state import announced

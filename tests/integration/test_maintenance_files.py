@@ -10,13 +10,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Database
 from docserver.database.tables import documents
 from docserver.documents import originals as module
 from docserver.documents.originals import GRACE_S
 from docserver.errors import DatabaseUnavailable
 from docserver.maintenance import ABANDONED_S, FILES_EVERY_S, Maintenance
-from docserver.model import DEFAULT_TENANT, NewDocument, new_id
+from docserver.model import NewDocument, new_id
 from docserver.resources import Resources
 from tests.support.connections import with_databases
 from tests.support.rows import make_job

@@ -13,11 +13,12 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
+from docserver.caller import Scope
 from docserver.database.connection import Database
 from docserver.database.tables import backlog
 from docserver.errors import Failure
 from docserver.jobs.worker import Worker
-from docserver.model import Options, Scope
+from docserver.model import Options
 from docserver.ocr.server.slot import Slot
 from docserver.redis.client import Redis
 from docserver.resources import Resources

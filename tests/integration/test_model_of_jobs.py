@@ -23,11 +23,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.documents import cancel_retry, deletion, intake, queries
 from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.jobs import notify, transitions
 from docserver.maintenance import Maintenance
-from docserver.model import DEFAULT_TENANT, Job, Options
+from docserver.model import Job, Options
 from docserver.resources import checked_engine, opened
 from docserver.settings import Settings
 from tests.support import job_model as model

@@ -15,8 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from docserver.caller import Scope
 from docserver.jobs import notify
-from docserver.model import Scope
 from docserver.resources import Resources, checked_engine, opened
 from docserver.setting_types import Auth
 from docserver.settings import Settings

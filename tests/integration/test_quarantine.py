@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.commands.quarantine import list_quarantine, restore_from_quarantine
 from docserver.database.connection import each
 from docserver.database.tables import deletions, documents
@@ -20,7 +21,6 @@ from docserver.documents import originals as module
 from docserver.documents.originals import GRACE_S
 from docserver.documents.restoration import Outcome, restore
 from docserver.maintenance import FILES_EVERY_S, Maintenance
-from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
 from tests.support.redis_state import announced
 from tests.support.rows import change, make_job, value

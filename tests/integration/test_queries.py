@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables import deletions, documents, jobs
 from docserver.database.tables.deletions import Deletion
 from docserver.documents import queries
@@ -17,7 +18,7 @@ from docserver.errors import (
     NotFound,
 )
 from docserver.formats import FORMATS
-from docserver.model import DEFAULT_TENANT, Status
+from docserver.model import Status
 from docserver.redis.cache import JOB_KEY, CachedJob
 from docserver.resources import Resources
 from tests.support.redis_state import listening

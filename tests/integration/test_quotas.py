@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT, Scope
 from docserver.documents import deletion
 from docserver.errors import QuotaExceeded, Unprocessable
 from docserver.maintenance import Maintenance
-from docserver.model import DEFAULT_TENANT, Scope
 from docserver.resources import Resources
-from docserver.setting_types import MOST_OF_A_QUOTA, Auth
+from docserver.setting_types import MAX_QUOTA, Auth
 from docserver.tenants import quotas
 from tests.support.at_work import at_work
 from tests.support.client import Client, MakeClient, completed, get, kept_files, post, upload
@@ -189,7 +189,7 @@ async def test_a_tenants_own_quota_takes_the_place_of_the_default_at_once(
 
     assert (await refusal(client, headers=more))[0] == 202
     assert await refusal(client, headers=none) == (429, "quota_exceeded", None)
-    await limit(resources.db, "none", max_unfinished_jobs=MOST_OF_A_QUOTA, max_bytes=MOST_OF_A_QUOTA)
+    await limit(resources.db, "none", max_unfinished_jobs=MAX_QUOTA, max_bytes=MAX_QUOTA)
     assert (await refusal(client, headers=none))[0] == 202
 
 

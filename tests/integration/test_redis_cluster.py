@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.embedded import programs
 from docserver.errors import RedisUnavailable
-from docserver.model import DEFAULT_TENANT, Status
+from docserver.model import Status
 from docserver.redis.cache import Cache, CachedJob
 from docserver.redis.client import Redis
 from docserver.redis.queue import Queue, Turn

@@ -2,6 +2,7 @@
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.documents import stored_pages
 from docserver.errors import (
     DocumentErrorCode,
@@ -11,7 +12,7 @@ from docserver.errors import (
     Unprocessable,
 )
 from docserver.formats import FORMATS
-from docserver.model import DEFAULT_TENANT, Status
+from docserver.model import Status
 from docserver.redis.cache import RESULT_KEY
 from docserver.resources import Resources
 from tests.support.results import make_completed, publish, result, text_of

@@ -7,12 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Database
 from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.database.tables.deletions import Deletion
 from docserver.database.tables.tenants import Quotas
 from docserver.jobs import transitions
-from docserver.model import DEFAULT_TENANT, Options, Status, new_id
+from docserver.model import Options, Status, new_id
 from tests.support.rows import (
     CLIENT,
     CONTENT_SHA256,

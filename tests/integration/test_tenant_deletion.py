@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from docserver.caller import DEFAULT_TENANT, Scope
 from docserver.database.tables import deletions, deliveries, tenant_deletions, tenants
 from docserver.documents import deletion, intake, tenant_deletion
 from docserver.errors import Conflict, DatabaseUnavailable, NotFound, Unauthorized
 from docserver.maintenance import Maintenance
-from docserver.model import DEFAULT_TENANT, Options, Scope
+from docserver.model import Options
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication, queries

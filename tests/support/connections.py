@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import deletions
-from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
 from tests.support.waiting import until
 

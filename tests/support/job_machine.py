@@ -12,12 +12,13 @@ from hypothesis.stateful import (
     invariant,
 )
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables import jobs
 from docserver.documents import results
 from docserver.formats import FORMATS
 from docserver.jobs import notify
 from docserver.jobs.leases import Claim, Claims
-from docserver.model import DEFAULT_TENANT, Job
+from docserver.model import Job
 from docserver.resources import Resources
 from tests.support import job_model as model
 from tests.support.redis_state import announced

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Box, Line, Paragraph, Word, pack_blocks
-from docserver.model import DEFAULT_TENANT, Job, Options, Page, PageStatus, Reading, Source, Status
+from docserver.model import Job, Options, Page, PageStatus, Reading, Source, Status
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = Job(

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables import pages
 from docserver.documents import results
 from docserver.formats import FORMATS, Format
 from docserver.formats.result_file import ResultFile
-from docserver.model import DEFAULT_TENANT
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 from tests.support.rows import CALLER, READING, claim_pages, finish_job, found, make_job

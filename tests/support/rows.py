@@ -4,11 +4,12 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
+from docserver.caller import DEFAULT_TENANT, Caller, Scope
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import claims, documents, jobs, pages
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import pack_blocks
-from docserver.model import DEFAULT_TENANT, Caller, NewDocument, Options, Reading, Scope, Source, Status, new_id
+from docserver.model import NewDocument, Options, Reading, Source, Status, new_id
 from docserver.resources import Resources
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}

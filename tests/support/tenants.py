@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from docserver.caller import DEFAULT_TENANT, Scope
 from docserver.database.connection import Database
-from docserver.model import DEFAULT_TENANT, Scope
 from docserver.resources import Resources
 from docserver.tenants import administration
 

@@ -6,8 +6,8 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.jobs import notify, transitions
-from docserver.model import DEFAULT_TENANT
 from docserver.resources import Resources
 from docserver.webhooks import events
 from docserver.webhooks.endpoints import Callback, callback_endpoint

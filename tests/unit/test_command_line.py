@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from docserver.caller import Scope
 from docserver.command_line import make_parser
-from docserver.model import Scope
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90d", 7_776_000), ("12h", 43_200), ("30m", 1800), ("45s", 45)])

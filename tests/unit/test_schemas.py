@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 from multidict import MultiDict
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import DEFAULT_TENANT, Mode, Rotate, Status
+from docserver.model import Mode, Rotate, Status
 from docserver.page_ranges import NEEDS_REVIEW
 from docserver.sniff import SUPPORTED
 from docserver.web.handlers import documents

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from docserver.caller import Scope
 from docserver.database.connection import Cursor, Row
-from docserver.model import Scope, rfc3339
+from docserver.model import rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ async def add_bytes(cur: Cursor, tenant: str, size: int) -> None:
 
 
 async def subtract_document(cur: Cursor, document_id: UUID) -> None:
-    """Count the bytes of a document no longer, which is about to be deleted."""
+    """Subtract the bytes of a document that is about to be deleted."""
     await cur.execute(
         """
         INSERT INTO bytes_kept (tenant, part, bytes)
@@ -74,7 +74,7 @@ async def subtract_document(cur: Cursor, document_id: UUID) -> None:
 
 
 async def add_pages(cur: Cursor, tenant: str, pages: int, *, day: date | None = None) -> None:
-    """Count pages that a tenant has used on a day (UTC), if it is None today."""
+    """Count pages that a tenant has used on a day (UTC); None is today."""
     await cur.execute(
         """
         INSERT INTO pages_used (tenant, day, part, pages)

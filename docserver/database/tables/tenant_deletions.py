@@ -87,7 +87,7 @@ async def find(cur: Cursor, tenant: str) -> Receipt | None:
 
 
 async def unfinished(cur: Cursor, *, limit: int) -> list[str]:
-    """Deleted tenants of whom something may be left, the one that was deleted first comes first."""
+    """Deleted tenants of whom something may be left, the earliest deleted first."""
     await cur.execute(
         "SELECT tenant FROM tenant_deletions WHERE finished_at IS NULL ORDER BY started_at LIMIT %s", (limit,)
     )

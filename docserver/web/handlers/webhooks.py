@@ -27,11 +27,11 @@ _NEW_SECRET = schemas.NewSecret()
 _LOG_QUERY = schemas.DeliveriesQuery()
 
 SHOWN_ATTEMPTS = 20
-"""Most tries of a delivery that are shown, the latest. Replays add more."""
+"""A delivery shows this many of its latest tries. Replays add more than the eleven of a delivery."""
 
 
 @operation(
-    summary="Tell a URL of the tenant's jobs",
+    summary="Create a webhook: a URL that gets the events of the tenant's jobs",
     tag="webhooks",
     body=schemas.NewWebhook,
     schema=schemas.WebhookWithSecret,
