@@ -1,13 +1,11 @@
 """Marshmallow schemas for keys, tenants and the audit log: of requests first, then of responses."""
 
 import re
-from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, validate
 
 from docserver.caller import Scope
 from docserver.database.tables.audit_log import Action
-from docserver.model import parse_id
 from docserver.setting_types import MAX_QUOTA, MAX_WEIGHT
 from docserver.tenants.administration import (
     GRACE_S,
@@ -17,7 +15,7 @@ from docserver.tenants.administration import (
     TENANT_NAME_RULE,
     is_tenant_name,
 )
-from docserver.web.request_schemas import Parsed, Strict
+from docserver.web.request_schemas import Parsed, Strict, parse_id_cursor
 from docserver.web.response_schemas import COUNT
 
 _NUMBER = re.compile("[0-9]{1,18}", re.ASCII)
@@ -36,14 +34,6 @@ def tenant_name(text: str) -> str:
     if not is_tenant_name(text):
         raise ValidationError(f"{TENANT_NAME_RULE}.")
     return text
-
-
-def parse_id_cursor(text: str) -> UUID:
-    """The id of the last item of the previous response."""
-    value = parse_id(text)
-    if value is None:
-        raise ValidationError("Not a cursor of this service.")
-    return value
 
 
 def parse_number_cursor(text: str) -> int:

@@ -13,7 +13,7 @@ from multidict import MultiMapping
 from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import Mode, Rotate, Status
+from docserver.model import Mode, Rotate, Status, parse_id
 from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.sniff import SUPPORTED
 from docserver.webhooks.addresses import MAX_URL
@@ -135,6 +135,14 @@ def parse_cursor(text: str) -> tuple[str, Position]:
         return sort, Position(datetime.fromisoformat(created_at), UUID(document_id))
     except ValueError as error:
         raise ValidationError("Not a cursor of this service.") from error
+
+
+def parse_id_cursor(text: str) -> UUID:
+    """The id of the last item of the previous response."""
+    value = parse_id(text)
+    if value is None:
+        raise ValidationError("Not a cursor of this service.")
+    return value
 
 
 def cursor(sort: str, position: Position) -> str:

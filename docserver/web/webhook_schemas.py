@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from docserver.web.request_schemas import MAX_LIMIT, Secret, Strict
+from docserver.web.request_schemas import MAX_LIMIT, Parsed, Secret, Strict, parse_id_cursor
 from docserver.web.response_schemas import COUNT
 from docserver.webhook_types import CHOOSABLE_EVENTS, DEFAULT_EVENTS, DeliveryStatus, EventType, Fault
 from docserver.webhooks.addresses import MAX_URL
@@ -33,7 +33,7 @@ class NewSecret(Strict):
 
 class DeliveriesQuery(Strict):
     limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=MAX_LIMIT))
-    cursor = fields.UUID(metadata={"description": "`next_cursor` of the previous response."})
+    cursor = Parsed(parse_id_cursor, description="`next_cursor` of the previous response.", format="uuid")
 
 
 class Webhook(Schema):

@@ -4,6 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
+from docserver.database.tables.api_keys import ApiKey
+from docserver.database.tables.audit_log import Entry
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.database.tables.tenants import Tenant
 from docserver.documents import tenant_deletion
@@ -11,7 +13,7 @@ from docserver.tenants import administration, queries
 from docserver.tenants.administration import NewKey
 from docserver.web import administration_schemas as schemas
 from docserver.web import request_schemas
-from docserver.web.handlers.common import json_response, path_id
+from docserver.web.handlers.common import json_response, list_response, path_id
 from docserver.web.handlers.options import json_body
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
@@ -64,7 +66,7 @@ async def list_keys(request: web.Request) -> web.Response:
     keys = await queries.key_list(
         request.app[RESOURCES].lists, tenant=query.get("tenant"), after=query.get("cursor"), limit=limit + 1
     )
-    return _part([key.as_json() for key in keys[:limit]], cursor=str(keys[limit - 1].id) if len(keys) > limit else None)
+    return list_response(keys, limit=limit, as_json=ApiKey.as_json, cursor=lambda key: key.id)
 
 
 @operation(
@@ -113,10 +115,7 @@ async def list_tenants(request: web.Request) -> web.Response:
     query = request_schemas.load(_TENANTS_QUERY, request.query)
     limit = query["limit"]
     tenants = await queries.tenant_list(request.app[RESOURCES].lists, after=query.get("cursor", ""), limit=limit + 1)
-    return _part(
-        [tenant.as_json() for tenant in tenants[:limit]],
-        cursor=tenants[limit - 1].name if len(tenants) > limit else None,
-    )
+    return list_response(tenants, limit=limit, as_json=Tenant.as_json, cursor=lambda tenant: tenant.name)
 
 
 @operation(
@@ -177,14 +176,7 @@ async def audit(request: web.Request) -> web.Response:
     entries = await queries.audit_entries(
         request.app[RESOURCES].lists, tenant=query.get("tenant"), before=query.get("cursor"), limit=limit + 1
     )
-    return _part(
-        [entry.as_json() for entry in entries[:limit]],
-        cursor=str(entries[limit - 1].id) if len(entries) > limit else None,
-    )
-
-
-def _part(items: list[dict[str, Any]], *, cursor: str | None) -> web.Response:
-    return json_response({"items": items, "next_cursor": cursor})
+    return list_response(entries, limit=limit, as_json=Entry.as_json, cursor=lambda entry: entry.id)
 
 
 def _with_secret(new: NewKey) -> web.Response:

@@ -1,8 +1,8 @@
 """Functions that several handlers use to read a request or to make a response."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -11,6 +11,8 @@ from aiohttp import web
 from docserver.errors import NotFound
 from docserver.model import parse_id
 from docserver.web.keys import DEADLINE, RESOURCES, WAITS
+
+T = TypeVar("T")
 
 _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
 
@@ -50,3 +52,12 @@ def json_response(
         status=status,
         headers={**(headers or {}), "Content-Type": "application/json"},
     )
+
+
+def list_response(
+    rows: Sequence[T], *, limit: int, as_json: Callable[[T], Mapping[str, Any]], cursor: Callable[[T], object]
+) -> web.Response:
+    """A part of a list. `rows` has one more than the limit if there are more; `cursor` gives the place of a row."""
+    shown = rows[:limit]
+    next_cursor = str(cursor(shown[-1])) if len(rows) > limit else None
+    return json_response({"items": [as_json(row) for row in shown], "next_cursor": next_cursor})

@@ -1,6 +1,6 @@
 """Webhooks: the endpoints of a tenant, and the log of what was sent to them and to the callbacks of uploads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from docserver.model import rfc3339
 from docserver.settings import Settings
 from docserver.web import request_schemas
 from docserver.web import webhook_schemas as schemas
-from docserver.web.handlers.common import json_response, path_id
+from docserver.web.handlers.common import json_response, list_response, path_id
 from docserver.web.handlers.options import json_body
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
@@ -152,10 +152,10 @@ async def webhook_deliveries(request: web.Request) -> web.Response:
         request.app[RESOURCES],
         endpoint_id,
         tenant=request[CALLER].tenant,
-        before=_before(query),
+        before=query.get("cursor"),
         limit=query["limit"] + 1,
     )
-    return _deliveries(listed, limit=query["limit"])
+    return list_response(listed, limit=query["limit"], as_json=_delivery, cursor=lambda delivery: delivery.id)
 
 
 @operation(
@@ -171,9 +171,13 @@ async def job_deliveries(request: web.Request) -> web.Response:
     job_id = path_id(request, "job_id")
     query = request_schemas.load(_LOG_QUERY, request.query)
     listed = await sent.of_job(
-        request.app[RESOURCES], job_id, tenant=request[CALLER].tenant, before=_before(query), limit=query["limit"] + 1
+        request.app[RESOURCES],
+        job_id,
+        tenant=request[CALLER].tenant,
+        before=query.get("cursor"),
+        limit=query["limit"] + 1,
     )
-    return _deliveries(listed, limit=query["limit"])
+    return list_response(listed, limit=query["limit"], as_json=_delivery, cursor=lambda delivery: delivery.id)
 
 
 @operation(
@@ -215,11 +219,6 @@ def _id(request: web.Request) -> UUID:
     return path_id(request, "webhook_id")
 
 
-def _before(query: Mapping[str, Any]) -> UUID | None:
-    before: UUID | None = query.get("cursor")
-    return before
-
-
 def _webhook(endpoint: Endpoint) -> dict[str, Any]:
     path = f"/v1/webhooks/{endpoint.id}"
     return {
@@ -240,13 +239,6 @@ def _with_secret(made: WithSecret, *, status: int = 200, headers: Mapping[str, s
         status=status,
         headers={**(headers or {}), "Cache-Control": "no-store"},
     )
-
-
-def _deliveries(listed: Sequence[Delivery], *, limit: int) -> web.Response:
-    """The answer with a part of the log; `listed` has one more than the limit if there are more."""
-    shown = listed[:limit]
-    cursor = str(shown[-1].id) if len(listed) > limit else None
-    return json_response({"items": [_delivery(delivery) for delivery in shown], "next_cursor": cursor})
 
 
 def _delivery(delivery: Delivery) -> dict[str, Any]:
