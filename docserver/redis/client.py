@@ -218,7 +218,9 @@ class Redis:
         self._paused_until = time.monotonic() + PAUSE_S
         metrics.REDIS_FAULTS.inc()
         log.warning("redis fault", extra={"fault": type(error).__name__})
-        return RedisUnavailable("Redis does not answer.")
+        unavailable = RedisUnavailable("Redis does not answer.")
+        unavailable.__cause__ = error
+        return unavailable
 
 
 async def _reply(connection: AbstractConnection) -> Reply:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docserver.doctor import examination, machine, reading
+from docserver.doctor import examination, machine, reading, redis
 from docserver.doctor.findings import Finding, Status, ok
 from docserver.ocr.sandbox.policy import Confinement
 from docserver.room import Room
@@ -140,3 +140,9 @@ async def test_a_check_that_fails_is_a_problem_and_shows_no_message() -> None:
     _, finding = await examination._bounded("example", fails())
 
     assert (finding.status, finding.detail) == (Status.PROBLEM, "the check failed (RuntimeError)")
+
+
+async def test_a_redis_that_does_not_answer_is_a_warning_that_names_the_fault(tmp_path: Path) -> None:
+    (finding,) = await all_of(redis.check_redis(Settings(redis_url=f"unix://{tmp_path}/no-redis.sock")))
+
+    assert (finding.status, finding.detail) == (Status.WARNING, "does not answer (ConnectionError)")
