@@ -177,7 +177,9 @@ class Feed:
         reads = self._followed[follower.job_id].reads
         key = (follower.caller.tenant, after, follower.with_text)
         reading = reads.get(key)
-        if reading is None:
+        # A read that has ended is here until its callback runs. Waiting for it returns at once, so a client that asks
+        # again as long as there is more would block the event loop, and the callback would never run.
+        if reading is None or reading.done():
             reading = reads[key] = asyncio.create_task(self._read(follower, after))
             reading.add_done_callback(partial(_forget_read, reads, key))
         return await asyncio.shield(reading)
@@ -260,7 +262,8 @@ def _forget_read(
     key: tuple[str, Position, bool],
     reading: "asyncio.Task[News]",
 ) -> None:
-    del reads[key]
+    if reads.get(key) is reading:
+        del reads[key]
     # All clients that waited may be gone, and asyncio logs exceptions that nobody has seen.
     if not reading.cancelled():
         reading.exception()
