@@ -64,6 +64,10 @@ class Listener:
         except OSError as error:
             if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                 raise SettingsError(f"{variable('host')} must be an address of this machine, or its name") from error
+            if error.errno == errno.EADDRINUSE:
+                place = f"{settings.listen_host}:{settings.port}"
+                detail = f"another program uses the port; stop it, or change {variable('port')}"
+                raise OSError(error.errno, detail, place) from error
             raise
         for bound in server.sockets:
             # Accepted connections inherit this option. With it, the kernel closes the connection of a client that does

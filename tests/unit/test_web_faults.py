@@ -102,6 +102,7 @@ async def test_an_address_that_is_taken_is_an_error_of_the_system() -> None:
             await Listener(settings)._bind()
 
     assert caught.value.errno == errno.EADDRINUSE
+    assert "DOCSERVER_PORT" in str(caught.value)
 
 
 @pytest.mark.parametrize("left", [0, 900_000])
