@@ -19,6 +19,7 @@ from docserver.tenants import administration, authentication
 from docserver.web import event_stream
 from tests.support.client import Client, MakeClient, post, upload
 from tests.support.followed import all_of, kind, pages_of, refused, settle, stream
+from tests.support.redis_state import listening
 from tests.support.rows import make_job
 
 
@@ -27,7 +28,15 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.05)
 
 
+@pytest.fixture
+def without_polls(monkeypatch: pytest.MonkeyPatch, soon: None) -> None:
+    monkeypatch.setattr(module, "POLL_S", 3600.0)
+
+
+@pytest.mark.usefixtures("without_polls")
 async def test_a_retry_that_a_client_missed_begins_with_the_new_attempt(client: Client, resources: Resources) -> None:
+    # A poll between the end of the first attempt and the retry would tell the client of that end.
+    await listening(resources)
     _, job_id = await make_job(resources.db, total=3)
     await settle(resources, job_id, pages=2)
     async with stream(client, job_id) as received:
