@@ -120,15 +120,14 @@ class Sender:
     def _room(self, tenant: str, receiver: bytes) -> int:
         """How many deliveries to this receiver may be started now."""
         sending = list(self._sending.values())
-        of_tenant = sum(other == tenant for other, _ in sending)
-        return max(
-            0,
-            min(
-                self._connections - len(sending),
-                self._most(TENANT_SHARE) - of_tenant,
-                self._most(RECEIVER_SHARE) - sending.count((tenant, receiver)),
-            ),
+        of_receiver = sending.count((tenant, receiver))
+        free = min(
+            self._connections - len(sending),
+            self._most(TENANT_SHARE) - sum(other == tenant for other, _ in sending),
         )
+        # Half of what other receivers leave: so several slow ones do not take a tenant's whole share.
+        most = max(1, min(self._most(RECEIVER_SHARE), (free + of_receiver) // 2))
+        return max(0, min(free, most - of_receiver))
 
     async def _start(self, tenant: str, receiver: bytes, *, most: int) -> int:
         claim_id = uuid4()
