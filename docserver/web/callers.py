@@ -60,10 +60,14 @@ def _scope(request: web.Request) -> Scope:
 
 
 def _key(request: web.Request) -> str:
-    """The API key of a request: a bearer token (RFC 6750), or X-API-Key."""
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
-    if key := request.headers.get("X-API-Key"):
-        return key.strip()
-    raise Unauthorized("Send an API key, as in Authorization: Bearer dsk_…, or as X-API-Key.")
+    """The API key of a request: a bearer token (RFC 6750), or X-API-Key; of two different ones, neither."""
+    keys = {key.strip() for key in request.headers.getall("X-API-Key", ()) if key}
+    for header in request.headers.getall("Authorization", ()):
+        scheme, _, credentials = header.partition(" ")
+        if scheme.lower() == "bearer":
+            keys.add(credentials.strip())
+    if not keys:
+        raise Unauthorized("Send an API key, as in Authorization: Bearer dsk_…, or as X-API-Key.")
+    if len(keys) > 1:
+        raise Unauthorized("The request has more than one API key; send one.")
+    return keys.pop()

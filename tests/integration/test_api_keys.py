@@ -57,6 +57,21 @@ async def test_a_key_is_taken_from_either_header(client: Client, resources: Reso
         assert response.status == 200
 
 
+async def test_two_different_keys_are_refused(client: Client, resources: Resources) -> None:
+    acme, beta = await make_key(resources, "acme"), await make_key(resources, "beta")
+    one, other = f"Bearer {acme.text}", f"Bearer {beta.text}"
+
+    for headers, expected in (
+        ([("Authorization", one), ("X-API-Key", beta.text)], 401),
+        ([("Authorization", one), ("Authorization", other)], 401),
+        ([("X-API-Key", acme.text), ("X-API-Key", beta.text)], 401),
+        ([("Authorization", one), ("X-API-Key", acme.text)], 200),
+        ([("Authorization", "Basic YTpi"), ("X-API-Key", acme.text)], 200),
+    ):
+        async with client.get("/v1/languages", headers=headers) as response:
+            assert response.status == expected
+
+
 async def test_what_is_no_valid_key_is_refused(client: Client, resources: Resources) -> None:
     key = await make_key(resources, "acme")
     unknown = key_text.new_key()
