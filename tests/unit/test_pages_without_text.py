@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from docserver.layout import Block, Line, Paragraph, Word
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.preparation import prepare
+from docserver.ocr.recognition import reader
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.reader import Attempt, PageReader
 from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised
@@ -224,12 +225,21 @@ def test_of_a_pattern_only_samples_are_read_in_the_other_directions() -> None:
     waves = np.add.outer(np.sin(np.arange(HEIGHT) / 9), np.sin(np.arange(WIDTH) / 9))
     tesseract = FakeTesseract(read(*[("SST", 10.0)] * 100))
 
-    attempt = attempt_on(Image.fromarray((waves * 50 + 120).astype(np.uint8)), tesseract)
+    attempt = attempt_on(Image.fromarray(np.where(waves > 1.5, 40, 220).astype(np.uint8)), tesseract)
 
     first, *others = (width * height for width, height in tesseract.pictures)
     assert attempt.recognised == NOTHING
     assert others
     assert max(others) < first / 2
+
+
+def test_a_sample_without_ink_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "sample_rows", lambda _: (0, 40))
+    tesseract = FakeTesseract(NOTHING)
+
+    attempt_on(noisy(lines_of_bars(20), 2), tesseract)
+
+    assert {size[1] / size[0] for size in tesseract.pictures} == {HEIGHT / WIDTH}
 
 
 def test_a_sample_of_three_letters_is_no_reason_to_turn_a_page() -> None:

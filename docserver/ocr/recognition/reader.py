@@ -7,7 +7,7 @@ from functools import cached_property
 from PIL import ImageOps
 
 from docserver.layout import Box
-from docserver.ocr.image.analysis import PageAnalysis, analyse
+from docserver.ocr.image.analysis import PageAnalysis, analyse, is_blank
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.leaders import without_leaders
 from docserver.ocr.image.preparation import in_grey, may_be_blurred, prepare
@@ -210,8 +210,17 @@ class PageReader:
             return False
         layout = _layout(page, analysis)
         layout = Layout.COLUMN if layout is Layout.PAGE else layout
-        sample = self._recognise(_sample(page), layout=layout, languages=languages).recognised
+        sample = self._read_sample(page, layout=layout, languages=languages)
         return shows_text(sample) and (page.rotation == 0 or is_worth_turning(sample))
+
+    def _read_sample(self, page: PageImage, *, layout: Layout, languages: str) -> Recognised:
+        """A few lines of the page. Where they have no ink, Tesseract would take long to read the noise of the paper."""
+        sample = _sample(page)
+        return (
+            NOTHING
+            if is_blank(sample.image)
+            else self._recognise(sample, layout=layout, languages=languages).recognised
+        )
 
     def _shows_through(self, attempt: Attempt, *, from_confidence: float = 0.0) -> bool:
         """True if the text is a mirror image: that of the text on the other side of the sheet. The mirror image must be
@@ -222,7 +231,7 @@ class PageReader:
         page = turned(self._page, attempt.rotation)
         for mirror in (ImageOps.mirror, ImageOps.flip):
             mirrored = replace(page, image=mirror(page.image))
-            sample = self._recognise(_sample(mirrored), layout=Layout.COLUMN, languages=attempt.languages).recognised
+            sample = self._read_sample(mirrored, layout=Layout.COLUMN, languages=attempt.languages)
             least = max(from_confidence, attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED)
             if shows_text(sample) and sample.confidence > least:
                 return True
