@@ -273,7 +273,8 @@ async def test_the_victim_of_a_deadlock_tries_again(place: Place, hurt: Servers)
             # The server ends the transaction that has written less.
             for _ in range(20):
                 await cursor.execute(
-                    "INSERT INTO deleted_documents VALUES (%s, NOW(), JSON_ARRAY(), TRUE)", (uuid4().bytes,)
+                    "INSERT INTO deleted_documents (id, deleted_at, job_ids) VALUES (%s, NOW(), JSON_ARRAY())",
+                    (uuid4().bytes,),
                 )
             await cursor.execute("SELECT number FROM pages FOR UPDATE")
         # The server looks anew only if nobody has asked for 0.1 s.

@@ -40,7 +40,8 @@ from pathlib import Path
 from docserver.ocr.engine import PROGRAM, Engine
 from docserver.ocr.server.cgroup import service_cgroups
 from docserver.ocr.server.slot import Slot
-from docserver.setting_types import SandboxMode, Settings
+from docserver.setting_types import SandboxMode
+from docserver.settings import Settings
 from tests.support.slots import inside
 
 async def main():

@@ -90,7 +90,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         raise TextLayerRejected("a picture without text")
     drawing = PageDrawing(pdf_page)
     whole = drawing.whole()
-    if words and is_blank(whole):
+    if is_blank(whole) and any(word.pdf_word.has_glyphs for word in words):
         raise TextLayerRejected("nothing of the text is drawn")
     candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
     seen, unexplained = visible(candidates, whole=whole, drawing=drawing, objects=objects)
