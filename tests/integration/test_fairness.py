@@ -101,7 +101,8 @@ async def test_one_page_waits_for_a_page_of_each_slot_at_most_however_many_anoth
         async with client.post(f"{backlog}/cancel", headers=greedy) as response:
             assert response.status == 200
 
-    assert max(waits) <= SLOTS, waits
+    # Each slot may have taken a page just before. While one slot claims the other's page, each other may begin one more.
+    assert max(waits) <= 2 * SLOTS - 1, waits
 
 
 async def test_turns_are_as_many_in_a_row_as_a_tenant_weighs(
