@@ -101,7 +101,7 @@ async def test_one_page_waits_for_a_page_of_each_slot_at_most_however_many_anoth
         async with client.post(f"{backlog}/cancel", headers=greedy) as response:
             assert response.status == 200
 
-    # Each slot may have taken a page just before. While one slot claims the other's page, each other may begin one more.
+    # Each slot may have taken a page just before, and each but one may begin another while that one claims the page.
     assert max(waits) <= 2 * SLOTS - 1, waits
 
 
