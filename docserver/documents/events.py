@@ -1,6 +1,6 @@
-"""Follows jobs for clients: which pages are settled (read, or failed for good), and how the jobs change. Knows no HTTP.
+"""Lets clients follow jobs: which pages are settled (read, or failed for good), and how the jobs change. Knows no HTTP.
 
-However many clients follow, a process has one subscription to Redis, and one task that asks the database. Clients who
+However many clients follow, a process listens to Redis once, and has one task that polls the database. Clients that
 have got the same pages of the same job share what is read for them.
 """
 
@@ -51,8 +51,8 @@ _POSITION = re.compile(r"(\d{1,10})(?:\.(\d{1,7}))?", re.ASCII)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """How far a client has got: it has all pages that were settled before this version of the job, and of those that
-    were settled in it the ones up to this number.
+    """How far a client has got: it has all pages that were settled before this version of the job, and those up to
+    this number that were settled in this version.
     """
 
     version: int
@@ -77,8 +77,8 @@ START = Position(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What a client has not got yet of a job, or the first part of it."""
+class Updates:
+    """What a client has not got yet of a job, or the first part of that."""
 
     job: CachedJob
     pages: Sequence[tuple[Position, bytes]]
@@ -88,16 +88,16 @@ class News:
 
 
 @dataclass(slots=True)
-class _Followed:
-    """A job that clients follow."""
+class _Topic:
+    """A job that has subscriptions."""
 
-    followers: set["Follower"] = field(default_factory=set)
-    reads: dict[tuple[str, Position, bool], "asyncio.Task[News]"] = field(default_factory=dict)
+    subscriptions: set["Subscription"] = field(default_factory=set)
+    reads: dict[tuple[str, Position, bool], "asyncio.Task[Updates]"] = field(default_factory=dict)
     """The reads that began after the last change, by tenant, position and whether with texts."""
 
 
-class Follower:
-    """A client that follows a job. It must be closed."""
+class Subscription:
+    """What lets one client follow one job. It must be closed."""
 
     def __init__(self, feed: "Feed", job_id: UUID, *, caller: Caller, with_text: bool) -> None:
         self.job_id = job_id
@@ -109,17 +109,17 @@ class Follower:
         self._feed = feed
 
     @property
-    def is_dismissed(self) -> bool:
+    def is_closing(self) -> bool:
         """True if the service is stopping."""
         return self._feed.is_closing
 
-    async def news(self, *, after: Position) -> News:
-        """What has happened since the position; raises NotFound, Unavailable."""
+    async def updates(self, *, after: Position) -> Updates:
+        """What the client lacks at this position; raises NotFound, Unavailable."""
         self.changed.clear()
-        news = await self._feed.news(self, after)
-        if news.complete:
-            self.version = news.job.version
-        return news
+        updates = await self._feed.updates(self, after)
+        if updates.complete:
+            self.version = updates.job.version
+        return updates
 
     async def wait_for_change(self, *, at_most_s: float) -> None:
         """Wait until `changed` is set: the job has probably changed, or somebody else wakes the client."""
@@ -128,16 +128,16 @@ class Follower:
                 await self.changed.wait()
 
     def close(self) -> None:
-        """Follow no longer."""
-        self._feed.forget(self)
+        """End the subscription."""
+        self._feed.unsubscribe(self)
 
 
 class Feed:
-    """The jobs that the clients of this process follow."""
+    """All subscriptions of this process."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._followed: dict[UUID, _Followed] = {}
+        self._topics: dict[UUID, _Topic] = {}
         self._turns = Turns(READS_AT_ONCE, of_one=1)
         self.is_closing = False
 
@@ -152,40 +152,40 @@ class Feed:
                 polling.cancel()
                 await asyncio.gather(polling, return_exceptions=True)
 
-    def follow(self, job_id: UUID, *, caller: Caller, with_text: bool) -> Follower:
-        """Begin to follow a job, which need not exist."""
-        follower = Follower(self, job_id, caller=caller, with_text=with_text)
-        self._followed.setdefault(job_id, _Followed()).followers.add(follower)
-        return follower
+    def subscribe(self, job_id: UUID, *, caller: Caller, with_text: bool) -> Subscription:
+        """Let a client follow a job, which need not exist."""
+        subscription = Subscription(self, job_id, caller=caller, with_text=with_text)
+        self._topics.setdefault(job_id, _Topic()).subscriptions.add(subscription)
+        return subscription
 
-    def forget(self, follower: Follower) -> None:
-        """Forget a follower."""
-        followed = self._followed.get(follower.job_id)
-        if followed:
-            followed.followers.discard(follower)
-            if not followed.followers:
-                del self._followed[follower.job_id]
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Remove a subscription, if it is still there."""
+        topic = self._topics.get(subscription.job_id)
+        if topic:
+            topic.subscriptions.discard(subscription)
+            if not topic.subscriptions:
+                del self._topics[subscription.job_id]
 
-    def dismiss_all(self) -> None:
-        """End all streams: the service is stopping."""
+    def close(self) -> None:
+        """Wake all clients to end their streams: the service is stopping."""
         self.is_closing = True
-        for job_id in self._followed:
+        for job_id in self._topics:
             self._wake(job_id)
 
-    async def news(self, follower: Follower, after: Position) -> News:
-        """What has happened since the position; read once for all who ask the same meanwhile."""
-        reads = self._followed[follower.job_id].reads
-        key = (follower.caller.tenant, after, follower.with_text)
+    async def updates(self, subscription: Subscription, after: Position) -> Updates:
+        """What a client lacks at this position; read once for all clients that ask for the same at the same time."""
+        reads = self._topics[subscription.job_id].reads
+        key = (subscription.caller.tenant, after, subscription.with_text)
         reading = reads.get(key)
         # A read that has ended is here until its callback runs. Waiting for it returns at once, so a client that asks
         # again as long as there is more would block the event loop, and the callback would never run.
         if reading is None or reading.done():
-            reading = reads[key] = asyncio.create_task(self._read(follower, after))
+            reading = reads[key] = asyncio.create_task(self._read(subscription, after))
             reading.add_done_callback(partial(_forget_read, reads, key))
         return await asyncio.shield(reading)
 
-    async def _read(self, follower: Follower, after: Position) -> News:
-        job_id, tenant, client = follower.job_id, follower.caller.tenant, follower.caller.client
+    async def _read(self, subscription: Subscription, after: Position) -> Updates:
+        job_id, tenant, client = subscription.job_id, subscription.caller.tenant, subscription.caller.client
         timeout_s = self._resources.settings.mysql_timeout_s
         async with (
             self._turns.turn(client, within_s=timeout_s, refusal="Too many jobs are followed; try again soon."),
@@ -199,11 +199,9 @@ class Feed:
                 settled = await settled_pages.after(
                     cur, job_id=job_id, tenant=tenant, version=START.version, page=START.page, limit=PAGES_AT_ONCE
                 )
-            pages = _first_part(settled.pages, with_text=follower.with_text) if settled else []
-            numbers = [page.number for page in pages if "error" not in page.facts]
-            texts = (
-                await settled_pages.texts(cur, job_id=job_id, numbers=numbers) if follower.with_text and numbers else {}
-            )
+            pages = _first_part(settled.pages, with_text=subscription.with_text) if settled else []
+            numbers = [page.number for page in pages if "error" not in page.facts] if subscription.with_text else []
+            texts = await settled_pages.texts(cur, job_id=job_id, numbers=numbers) if numbers else {}
             job = await jobs.of_tenant(cur, job_id, tenant=tenant)
         if settled is None or job is None:
             raise NotFound("There is no such job.")
@@ -211,19 +209,19 @@ class Feed:
             # A retry may have reset some of these pages.
             pages = []
         all_of_version = len(settled.pages) < PAGES_AT_ONCE and len(pages) == len(settled.pages)
-        return News(
+        return Updates(
             await queries.with_queue_position(self._resources, CachedJob.of(job), job_id),
             [_event(page, texts) for page in pages],
             complete=all_of_version and job.version == settled.job_version,
         )
 
     def _wake(self, job_id: UUID) -> None:
-        followed = self._followed.get(job_id)
-        if followed:
+        topic = self._topics.get(job_id)
+        if topic:
             # A read that began before the change may lack it.
-            followed.reads = {}
-            for follower in followed.followers:
-                follower.changed.set()
+            topic.reads = {}
+            for subscription in topic.subscriptions:
+                subscription.changed.set()
 
     async def _run_polls(self) -> None:
         """Ask the database for changes that Redis did not report, until cancelled."""
@@ -244,23 +242,23 @@ class Feed:
             polled_at, was_listening = now, listening
 
     async def _poll(self) -> None:
-        followed_ids = list(self._followed)
+        followed_ids = list(self._topics)
         for start in range(0, len(followed_ids), POLLED_AT_ONCE):
             job_ids = followed_ids[start : start + POLLED_AT_ONCE]
             async with self._resources.reads.session() as cur:
                 versions = await jobs.versions(cur, job_ids)
             for job_id in job_ids:
-                followed = self._followed.get(job_id)
+                topic = self._topics.get(job_id)
                 version = versions.get(job_id)
-                # A job that is deleted has no version, and its followers have one.
-                if followed and any(follower.version != version for follower in followed.followers):
+                # A deleted job has no version, but its subscriptions have one.
+                if topic and any(subscription.version != version for subscription in topic.subscriptions):
                     self._wake(job_id)
 
 
 def _forget_read(
-    reads: dict[tuple[str, Position, bool], "asyncio.Task[News]"],
+    reads: dict[tuple[str, Position, bool], "asyncio.Task[Updates]"],
     key: tuple[str, Position, bool],
-    reading: "asyncio.Task[News]",
+    reading: "asyncio.Task[Updates]",
 ) -> None:
     if reads.get(key) is reading:
         del reads[key]

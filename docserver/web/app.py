@@ -43,8 +43,8 @@ def make_app(resources: Resources) -> web.Application:
     app[system.READINESS] = system.Readiness(resources)
     app[scraping.SCRAPER] = scraping.Scraper(resources)
     app[events.FEED] = Feed(resources)
-    app.cleanup_ctx.append(_following)
-    app.on_shutdown.append(_dismiss_followers)
+    app.cleanup_ctx.append(_feed)
+    app.on_shutdown.append(_close_feed)
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
@@ -95,13 +95,13 @@ def _add_webhooks(router: web.UrlDispatcher) -> None:
     router.add_post(f"{WEBHOOK}/enable", webhooks.enable_webhook, name="enable-webhook")
 
 
-async def _following(app: web.Application) -> AsyncIterator[None]:
+async def _feed(app: web.Application) -> AsyncIterator[None]:
     async with app[events.FEED].running():
         yield
 
 
-async def _dismiss_followers(app: web.Application) -> None:
-    app[events.FEED].dismiss_all()
+async def _close_feed(app: web.Application) -> None:
+    app[events.FEED].close()
 
 
 async def _connection_quotas(app: web.Application) -> AsyncIterator[None]:

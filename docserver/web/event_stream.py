@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from docserver import metrics
-from docserver.documents.events import Follower, News, Position
+from docserver.documents.events import Position, Subscription, Updates
 from docserver.errors import NotFound, Unauthorized, Unavailable
 from docserver.web.connections import Connection
 
@@ -41,14 +41,19 @@ class EventStream(web.StreamResponse):
     """
 
     def __init__(
-        self, follower: Follower, first: News, *, position: Position, check_caller: Callable[[], Awaitable[object]]
+        self,
+        subscription: Subscription,
+        first: Updates,
+        *,
+        position: Position,
+        check_caller: Callable[[], Awaitable[object]],
     ) -> None:
-        """The client is at `position`, and `first` is what follows. `check_caller` raises Unauthorized if the client's
-        API key is not valid any more. The stream closes the follower.
+        """`first` is what the client lacks at `position`. `check_caller` raises Unauthorized if the client's API key is
+        not valid any more. The stream closes the subscription.
         """
         super().__init__(headers=HEADERS)
-        self._follower = follower
-        self._first: News | None = first
+        self._subscription = subscription
+        self._first: Updates | None = first
         self._position = position
         self._check_caller = check_caller
         self._sent_version: int | None = None
@@ -56,8 +61,8 @@ class EventStream(web.StreamResponse):
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send the headers and all events."""
-        lost = _called_when_lost(request, self._follower.changed.set)
-        with closing(self._follower), metrics.EVENT_STREAMS.track_inprogress(), lost:
+        lost = _called_when_lost(request, self._subscription.changed.set)
+        with closing(self._subscription), metrics.EVENT_STREAMS.track_inprogress(), lost:
             writer = await super().prepare(request)
             if request.method != "HEAD":
                 await self._send_events(request)
@@ -68,44 +73,44 @@ class EventStream(web.StreamResponse):
         time = asyncio.get_running_loop().time
         comment_at, end_at = time() + COMMENT_S, time() + STREAM_S
         await self.write(b"retry: %d\n\n" % random.randint(*RETRY_MS))  # noqa: S311 - only spreads load
-        news, self._first = self._first, None
-        while not (news and await self._send_news(news)):
-            is_complete = news is None or news.complete
+        updates, self._first = self._first, None
+        while not (updates and await self._send_updates(updates)):
+            is_complete = updates is None or updates.complete
             if is_complete:
-                await self._follower.wait_for_change(at_most_s=min(comment_at, end_at) - time())
-            if request.transport is None or self._follower.is_dismissed or time() >= end_at:
+                await self._subscription.wait_for_change(at_most_s=min(comment_at, end_at) - time())
+            if request.transport is None or self._subscription.is_closing or time() >= end_at:
                 return
             if time() >= comment_at:
                 await self.write(b":\n\n")
                 comment_at = time() + COMMENT_S
             try:
-                news = await self._next_news(read=not is_complete or self._follower.changed.is_set())
+                updates = await self._next_updates(read=not is_complete or self._subscription.changed.is_set())
             except (NotFound, Unauthorized):
                 return
 
-    async def _next_news(self, *, read: bool) -> News | None:
-        """What follows, or None: there is nothing, or it cannot be read now. Then the feed wakes this client again.
+    async def _next_updates(self, *, read: bool) -> Updates | None:
+        """What the client lacks; None if `read` is False, or if it cannot be read now: then the feed wakes it again.
 
         Raises NotFound if the job was deleted, and Unauthorized.
         """
-        self._follower.changed.clear()
+        self._subscription.changed.clear()
         try:
             await self._check_caller()
-            return await self._follower.news(after=self._position) if read else None
+            return await self._subscription.updates(after=self._position) if read else None
         except Unavailable:
             return None
 
-    async def _send_news(self, news: News) -> bool:
-        """Send news; True if nothing can follow, because the job has ended."""
-        job = news.job
+    async def _send_updates(self, updates: Updates) -> bool:
+        """Send updates; True if they are the last, because the job has ended."""
+        job = updates.job
         if job.version != self._sent_version:
             # It comes before the pages: if the job was retried, they are those of the new attempt.
             await self.write(b"event: status\ndata: %s\n\n" % job.body)
             self._sent_version = job.version
-        for position, page in news.pages:
+        for position, page in updates.pages:
             await self.write(b"event: page\nid: %s\ndata: %s\n\n" % (str(position).encode(), page))
             self._position = position
-        if not (news.complete and job.status.final):
+        if not (updates.complete and job.status.final):
             return False
         end = str(Position.end(job.version)).encode()
         await self.write(b"event: done\nid: %s\ndata: %s\n\n" % (end, job.body))

@@ -56,7 +56,7 @@ async def test_a_client_that_hangs_up_is_forgotten_at_once(serve: Serve, resourc
 
     # The next comment would notice it too, but long after this test's time.
     await until(lambda: busy(listener) == 0)
-    await until(lambda: feed_of(listener)._followed == {})
+    await until(lambda: feed_of(listener)._topics == {})
     assert value("docserver_event_streams") == 0
     await until(lambda: value("docserver_http_requests_total", route="events", status="200") == requests + 1)
     # How long a client follows a job says nothing about the service.
@@ -203,7 +203,7 @@ async def test_a_retry_in_the_middle_of_a_read_does_not_make_a_page_of_the_earli
     await client.read()
 
     assert (client.has_all, client.pages) == (True, await stored(resources, job_id, [1, 2]))
-    client.follower.close()
+    client.subscription.close()
 
 
 ACTS = st.lists(
@@ -270,7 +270,7 @@ async def live(resources: Resources, acts: list[tuple[str, int]]) -> None:
     while not client.has_all:
         await client.read()
     assert client.pages == await stored(resources, job_id, [1, 2, 3, 4, 5])
-    client.follower.close()
+    client.subscription.close()
 
 
 class ModelClient:
@@ -279,27 +279,27 @@ class ModelClient:
     def __init__(self, resources: Resources, job_id: UUID) -> None:
         self._job_id = job_id
         self.feed = Feed(resources)
-        self.follower = self.feed.follow(job_id, caller=CALLER, with_text=True)
+        self.subscription = self.feed.subscribe(job_id, caller=CALLER, with_text=True)
         self.pages: dict[int, bytes] = {}
         self.attempts: dict[int, int] = {}
         self.position = START
         self.has_all = False
 
     async def read(self) -> None:
-        news = await self.follower.news(after=self.position)
-        attempt = int(re.findall(rb'"attempt":(\d+)', news.job.body)[-1])
-        for position, page in news.pages:
+        updates = await self.subscription.updates(after=self.position)
+        attempt = int(re.findall(rb'"attempt":(\d+)', updates.job.body)[-1])
+        for position, page in updates.pages:
             number = position.page
             # A page comes once in each attempt, and later ones come later.
             assert self.attempts.get(number, 0) < attempt
             assert position > self.position
             self.pages[number], self.attempts[number], self.position = page, attempt, position
-        self.has_all = news.complete and news.job.status.final
+        self.has_all = updates.complete and updates.job.status.final
 
     def reconnect(self, *, forgets: bool) -> None:
         """Go on at another process, with the id of the last event, or from the beginning."""
-        self.follower.close()
-        self.follower = self.feed.follow(self._job_id, caller=CALLER, with_text=True)
+        self.subscription.close()
+        self.subscription = self.feed.subscribe(self._job_id, caller=CALLER, with_text=True)
         self.position = Position.parse(str(self.position))
         if forgets:
             self.position, self.pages, self.attempts = START, {}, {}
@@ -310,6 +310,6 @@ async def stored(resources: Resources, job_id: UUID, numbers: list[int]) -> dict
     client = ModelClient(resources, job_id)
     while not client.has_all:
         await client.read()
-    client.follower.close()
+    client.subscription.close()
     assert sorted(client.pages) == numbers
     return client.pages

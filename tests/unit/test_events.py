@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from docserver.caller import Caller
-from docserver.documents.events import START, Feed, Follower, News, Position
+from docserver.documents.events import START, Feed, Position, Subscription, Updates
 
 if TYPE_CHECKING:
     from docserver.redis.cache import CachedJob
@@ -33,20 +33,20 @@ async def test_a_read_that_has_ended_is_not_given_to_a_client_that_comes_later(m
     # would not wait at all, and a client that asks again as long as there is more would block the event loop.
     feed = Feed(cast("Resources", None))
     caller = Caller(tenant="default", client="a client", limited_as="a client", scopes=frozenset())
-    follower = feed.follow(UUID(int=7), caller=caller, with_text=False)
-    read = News(cast("CachedJob", None), [], complete=False)
-    others: list[asyncio.Task[News]] = []
+    subscription = feed.subscribe(UUID(int=7), caller=caller, with_text=False)
+    read = Updates(cast("CachedJob", None), [], complete=False)
+    others: list[asyncio.Task[Updates]] = []
     reads = 0
 
-    async def read_as_another_client_comes(_feed: Feed, _follower: Follower, _after: Position) -> News:
+    async def read_as_another_client_comes(_feed: Feed, _subscription: Subscription, _after: Position) -> Updates:
         nonlocal reads
         reads += 1
         if reads == 1:
-            others.append(asyncio.create_task(feed.news(follower, START)))
+            others.append(asyncio.create_task(feed.updates(subscription, START)))
         return read
 
     monkeypatch.setattr(Feed, "_read", read_as_another_client_comes)
 
-    assert await feed.news(follower, START) is read
+    assert await feed.updates(subscription, START) is read
     assert await asyncio.gather(*others) == [read]
     assert reads == 2

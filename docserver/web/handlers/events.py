@@ -35,19 +35,21 @@ async def get_events(request: web.Request) -> web.StreamResponse:
     if not accepts(",".join(request.headers.getall("Accept", ())), MEDIA_TYPE):
         raise NotAcceptable(f"The Accept header does not name the only format that is offered: {MEDIA_TYPE}.")
     position = Position.parse(request.headers.get("Last-Event-ID", ""))
-    follower = request.app[FEED].follow(path_id(request, "job_id"), caller=request[CALLER], with_text=query["text"])
+    subscription = request.app[FEED].subscribe(
+        path_id(request, "job_id"), caller=request[CALLER], with_text=query["text"]
+    )
     try:
-        first = await follower.news(after=position)
+        first = await subscription.updates(after=position)
     except BaseException:
-        follower.close()
+        subscription.close()
         raise
     if first.job.status.final and position == Position.end(first.job.version):
         # Browsers connect again after the end of a stream. This status stops them.
-        follower.close()
+        subscription.close()
         return web.Response(status=204, headers={"Cache-Control": "no-store"})
     request[WAITS] = True
     return EventStream(
-        follower,
+        subscription,
         first,
         position=position,
         check_caller=lambda: callers.caller_of(request, request[CALLER].limited_as),
