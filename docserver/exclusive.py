@@ -49,10 +49,6 @@ class Turns:
         """How many requests of all clients wait for their turns."""
         return sum(map(len, self._waiting.values()))
 
-    def waiting(self, client: str) -> int:
-        """How many requests of a client wait for their turns."""
-        return len(self._waiting.get(client, ()))
-
     async def begin(self, client: str) -> None:
         """Wait for a turn. The caller must end it."""
         granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()

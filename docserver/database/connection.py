@@ -51,9 +51,6 @@ SERVER_SHARE = 0.9
 """The server ends a statement after this share of the time that the caller waits for it, so that its error still
 arrives. MySQL ends only SELECT in this way, MariaDB any statement."""
 
-WAITING_PER_CONNECTION = 8
-"""Most requests of a client that wait for each connection of a pool `for_clients`. Further ones are refused at once."""
-
 NO_SUCH_TABLE = 1146
 """Error number of the server. All tables exist after the start, unless a backup of the database is being restored."""
 
@@ -223,15 +220,15 @@ class Database:
         """`timeout_s` is the longest wait for a connection, and for each statement. `check` runs on new connections and
         raises DatabaseUnavailable if one must not be used.
 
-        Clients get connections in turn. With `for_clients`, no client has all of them if there are several, and only a
-        few requests of one client wait.
+        Clients get connections in turn. With `for_clients`, no client has all of them if there are several. How many
+        requests of a client wait is limited by its connections to the service. To refuse some at once would not spare
+        the others: clients that try again at once keep the event loop busier than requests that wait.
         """
         self._check = check
         self.address = Address.parse(url)
         self._timeout_s = timeout_s
         self._size = size
         self._turns = Turns(size, of_one=max(1, size - 1) if for_clients else size)
-        self._most_waiting = size * WAITING_PER_CONNECTION if for_clients else math.inf
         self._idle: list[tuple[Any, float]] = []
         self._closed = False
 
@@ -297,13 +294,13 @@ class Database:
             self._turns.end(client)
 
     async def _begin_turn(self, client: str, until: float) -> None:
-        if self._turns.waiting(client) >= self._most_waiting:
-            raise DatabaseUnavailable("Too many requests read from the database at the same time; try again soon.")
         try:
             async with asyncio.timeout_at(until):
                 await self._turns.begin(client)
         except TimeoutError as error:
-            raise _unavailable(error) from error
+            # No fault of the database: one that does not answer is counted by the statements that it does not answer.
+            log.info("no connection to the database in time", extra={"waiting": self._turns.all_waiting})
+            raise DatabaseUnavailable("Too many requests use the database at the same time; try again soon.") from error
 
     async def _living(self, until: float) -> Any:
         """An idle connection that still works, or a new one; raises DatabaseUnavailable if there is none in time."""

@@ -2,21 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from aiohttp import ClientSession, TCPConnector
 from pytest_aiohttp import AiohttpClient
 
-from docserver.database.connection import WAITING_PER_CONNECTION, Cursor, Database
+from docserver.database.connection import Cursor, Database
 from docserver.database.tables import documents
 from docserver.resources import Resources, _databases
+from docserver.setting_types import Auth
 from docserver.settings import Settings
 from docserver.web.app import make_app
 from docserver.web.listener import listening
 from tests.support.client import completed, get, upload
 from tests.support.connections import MakeDatabase, one
 from tests.support.listeners import port_of
+from tests.support.tenants import key_of
 from tests.support.waiting import in_time, until
 
 LIST = "/v1/documents/list-document"
@@ -62,11 +65,22 @@ async def status_of(client: ClientSession, path: str) -> int:
 
 
 @pytest.fixture
-async def url(resources: Resources, make_db: MakeDatabase, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """The API on its real listener, with one connection to the database for lists, or as many as the parameter says."""
-    lists = make_db(size=getattr(request, "param", 1), timeout_s=300.0, for_clients=True)
+async def lists(make_db: MakeDatabase) -> Database:
+    """The two connections to the database that lists have."""
+    return make_db(size=2, timeout_s=300.0, for_clients=True)
+
+
+@pytest.fixture
+async def url(resources: Resources, lists: Database, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The API on its real listener; the parameter says whether it needs keys."""
     settings = replace(
-        resources.settings, host="127.0.0.1", port=0, rate_limit=False, request_timeout_s=300.0, grace_s=0.1
+        resources.settings,
+        host="127.0.0.1",
+        port=0,
+        rate_limit=False,
+        request_timeout_s=300.0,
+        grace_s=0.1,
+        auth=getattr(request, "param", Auth.OFF),
     )
     async with listening(settings) as listener:
         await listener.serve(make_app(replace(resources, settings=settings, lists=lists)))
@@ -75,68 +89,96 @@ async def url(resources: Resources, make_db: MakeDatabase, request: pytest.Fixtu
 
 @pytest.fixture
 async def client(url: str) -> AsyncIterator[ClientSession]:
-    async with ClientSession(url) as session:
+    async with ClientSession(url, connector=TCPConnector(limit=0)) as session:
         yield session
 
 
-@pytest.mark.parametrize("url", [2], indirect=True)
-async def test_a_client_whose_lists_never_end_keeps_no_other_client_waiting(
-    client: ClientSession, url: str, db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@asynccontextmanager
+async def lists_without_end(
+    client: ClientSession, lists: Database, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[list[asyncio.Task[int]]]:
+    """During the block, 100 lists of one client: one is made without end, the others wait. The lists of others are
+    short.
+    """
     monkeypatch.setattr(documents, "count", slow_count(600))
-    lists = [asyncio.create_task(status_of(client, LIST)) for _ in range(2 * WAITING_PER_CONNECTION + 2)]
-    # One is made, and one is refused because all the others wait.
-    await until(lambda: sum(task.done() for task in lists) == 1)
+    tasks = [asyncio.create_task(status_of(client, LIST)) for _ in range(100)]
 
     async def is_made() -> bool:
-        return await running(db) == 1
+        return lists.usage.waiting == 99 and await running(lists) == 1
 
     await until(is_made)
     monkeypatch.setattr(documents, "count", slow_count(0))
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_lists(lists)
 
-    async with in_time(), ClientSession(url, connector=TCPConnector(local_addr=("127.0.0.2", 0))) as other:
-        assert [await status_of(other, LIST) for _ in range(3)] == [200] * 3
 
-    assert [task.result() for task in lists if task.done()] == [503]
-    for task in lists:
-        task.cancel()
-    await asyncio.gather(*lists, return_exceptions=True)
-    await end_lists(db)
+async def test_a_client_whose_lists_never_end_keeps_no_other_client_waiting(
+    client: ClientSession, lists: Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lists_without_end(client, lists, monkeypatch) as tasks:
+        async with in_time(), ClientSession(url, connector=TCPConnector(local_addr=("127.0.0.2", 0))) as other:
+            assert [await status_of(other, LIST) for _ in range(3)] == [200] * 3
+
+        # None of them was refused: clients that try again at once would keep the others waiting.
+        assert not any(task.done() for task in tasks)
+
+
+@pytest.mark.parametrize("url", [Auth.KEYS], indirect=True)
+async def test_a_tenant_whose_lists_never_end_keeps_no_other_tenant_at_the_same_address_waiting(
+    client: ClientSession, lists: Database, url: str, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.headers.update(await key_of(resources, "greedy"))
+
+    async with lists_without_end(client, lists, monkeypatch) as tasks:
+        async with in_time(), ClientSession(url, headers=await key_of(resources, "other")) as other:
+            for _ in range(3):
+                assert [await status_of(other, path) for path in (LIST, "/v1/usage")] == [200, 200]
+        # Another key of the greedy tenant does not get it more.
+        more = asyncio.create_task(status_of(client, LIST))
+        await until(lambda: lists.usage.waiting == 100)
+
+        assert not any(task.done() for task in [*tasks, more])
+        more.cancel()
 
 
 @pytest.mark.usefixtures("worker")
 async def test_clients_whose_lists_never_end_stop_neither_uploads_nor_workers_nor_reads_nor_health(
-    client: ClientSession, db: Database, monkeypatch: pytest.MonkeyPatch
+    client: ClientSession, lists: Database, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "count", slow_count(600))
-    lists = [asyncio.create_task(status_of(client, LIST)) for _ in range(1 + WAITING_PER_CONNECTION + 2)]
-    await until(lambda: sum(task.done() for task in lists) == 2)
+    async with lists_without_end(client, lists, monkeypatch) as tasks:
+        async with in_time():
+            for _ in range(2):
+                job = await upload(client)
+                await completed(client, job["job_id"])
+                assert await get(client, f"/v1/documents/{job['document_id']}")
+            health = await get(client, "/readyz")
 
-    async with in_time():
-        for _ in range(2):
-            job = await upload(client)
-            await completed(client, job["job_id"])
-            assert await get(client, f"/v1/documents/{job['document_id']}")
-        health = await get(client, "/readyz")
+        assert health["checks"]["mysql"]["status"] == "ok"
+        assert not any(task.done() for task in tasks)
 
-    assert health["checks"]["mysql"]["status"] == "ok"
-    assert {task.result() for task in lists if task.done()} == {503}
-    assert await running(db) == 1
+    # The lists whose clients have hung up end without being in anybody's way.
+    await until(lambda: lists.usage.waiting == 0)
+    assert await status_of(client, LIST) == 200
 
-    # A client that hangs up does not make room for a second list while the server still makes its first.
-    for task in lists:
-        task.cancel()
-    await asyncio.gather(*lists, return_exceptions=True)
-    assert await status_of(client, LIST) == 503
-    assert await running(db) == 1
 
-    monkeypatch.setattr(documents, "count", slow_count(0))
+async def test_a_client_that_hangs_up_makes_no_room_for_a_second_list_while_the_server_still_makes_its_first(
+    client: ClientSession, lists: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lists_without_end(client, lists, monkeypatch) as tasks:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        again = asyncio.create_task(status_of(client, LIST))
+        await until(lambda: lists.usage.waiting == 100)
 
-    async def lists_again() -> bool:
-        await end_lists(db)
-        return await status_of(client, LIST) == 200
+        assert await running(lists) == 1
 
-    await until(lists_again)
+    assert await again == 200
 
 
 async def test_a_list_that_takes_too_long_is_ended_by_the_server_and_its_client_is_told_to_narrow_it(
