@@ -148,13 +148,11 @@ async def limit_connections(request: web.Request, handler: Handler) -> web.Strea
     if is_public(request):
         return await handler(request)
     connections, tenant = request.app[CONNECTIONS], request[CALLER].tenant
-    quota = connections.quota(tenant)
-    if quota is not None:
-        counted = await connections.begin(tenant, quota=quota)
-        # aiohttp gives each request a task, which ends when the answer has been sent.
-        task = asyncio.current_task()
-        assert task is not None
-        task.add_done_callback(lambda _: connections.end(tenant, counted))
+    counted = await connections.begin(tenant)
+    # aiohttp gives each request a task, which ends when the answer has been sent.
+    task = asyncio.current_task()
+    assert task is not None
+    task.add_done_callback(lambda _: connections.end(tenant, counted))
     return await handler(request)
 
 

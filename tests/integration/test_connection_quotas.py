@@ -98,6 +98,22 @@ async def test_a_quota_that_is_set_holds_soon_and_one_that_is_removed_no_longer(
     assert refused[1] is None, "waiting does not help"
 
 
+async def test_requests_that_began_before_the_quota_was_set_count_too(
+    make_client: MakeClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REFRESH_S", 0.01)
+    one, other = [await make_client(rate_limit=False) for _ in range(2)]
+    job_id = (await upload(one))["job_id"]
+
+    async with polling(one, job_id), polling(one, job_id):
+        await limit(resources.db, max_connections=2)
+        while (await answer(other))[0] == 200:
+            await asyncio.sleep(0.01)
+
+    while (await answer(other))[0] == 429:
+        await asyncio.sleep(0.01)
+
+
 async def test_the_requests_of_a_killed_process_are_forgotten_and_those_of_a_living_one_are_not(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,10 +125,10 @@ async def test_the_requests_of_a_killed_process_are_forgotten_and_those_of_a_liv
     while (counted := await living.begin(DEFAULT_TENANT, most=2)) is None:
         await asyncio.sleep(0.01)
 
-    living.end(DEFAULT_TENANT, counted)
+    living.end(DEFAULT_TENANT, counted, is_limited=True)
     await living.close()
     monkeypatch.undo()
-    await living.refresh()
+    await living.refresh(lambda _: True)
     assert await living.number(DEFAULT_TENANT) == 1
 
 
@@ -121,11 +137,11 @@ async def test_requests_that_redis_has_lost_count_again(resources: Resources) ->
     first = await here.begin(DEFAULT_TENANT, most=1)
     await resources.redis.command("FLUSHALL")
 
-    await here.refresh()
+    await here.refresh(lambda _: True)
 
     assert await here.begin(DEFAULT_TENANT, most=1) is None
     assert first
-    here.end(DEFAULT_TENANT, first)
+    here.end(DEFAULT_TENANT, first, is_limited=True)
     await here.close()
     assert await here.begin(DEFAULT_TENANT, most=1)
 
