@@ -19,10 +19,10 @@ from docserver.database.tables import (
 from docserver.database.tables.audit_log import Action
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.documents import deletion
-from docserver.errors import Conflict, NotFound
+from docserver.errors import Conflict
 from docserver.jobs.transitions import uncontended
 from docserver.resources import Resources
-from docserver.tenants.administration import is_tenant_name
+from docserver.tenants.administration import is_tenant_name, no_such_tenant
 
 REMOVED_TOGETHER = 20
 """Documents that one transaction removes: few enough that it ends soon, though each may have thousands of pages."""
@@ -40,7 +40,7 @@ async def begin(resources: Resources, tenant: str, *, actor: str) -> Receipt:
             f"The tenant {DEFAULT_TENANT} cannot be deleted: what is uploaded without keys, or restored, belongs to it."
         )
     if not is_tenant_name(tenant):
-        raise NotFound("There is no such tenant.")
+        raise no_such_tenant()
     if await uncontended(lambda: _begin(resources, tenant, actor)):
         log.info("tenant deleted", extra={"tenant": tenant, "actor": actor})
     return await receipt_of(resources, tenant)
@@ -51,7 +51,7 @@ async def receipt_of(resources: Resources, tenant: str) -> Receipt:
     async with resources.db.session() as cur:
         receipt = await tenant_deletions.find(cur, tenant)
     if receipt is None:
-        raise NotFound("There is no such tenant.")
+        raise no_such_tenant()
     return receipt
 
 

@@ -127,6 +127,11 @@ def check_tenant_name(name: str) -> None:
         )
 
 
+def no_such_tenant() -> NotFound:
+    """The error for the name of a tenant that never existed."""
+    return NotFound("There is no such tenant.")
+
+
 def _check_limits(limits: Mapping[str, int | None]) -> None:
     for name, value in limits.items():
         least, most = (1, MAX_WEIGHT) if name == "weight" else (0, MAX_QUOTA)

@@ -8,8 +8,7 @@ from docserver.database.tables.api_keys import ApiKey
 from docserver.database.tables.audit_log import Entry
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.database.tables.tenants import Tenant
-from docserver.errors import NotFound
-from docserver.tenants.administration import is_tenant_name
+from docserver.tenants.administration import is_tenant_name, no_such_tenant
 
 
 async def key_list(db: Database, *, tenant: str | None, after: UUID | None, limit: int) -> list[ApiKey]:
@@ -26,12 +25,13 @@ async def tenant_list(db: Database, *, after: str, limit: int) -> list[Tenant]:
 
 async def tenant(db: Database, name: str) -> tuple[Tenant, Receipt | None]:
     """A tenant, and what its deletion has removed so far if it is deleted; raises NotFound."""
+    # The server compares no other names with the column, which is ASCII.
     if not is_tenant_name(name):
-        raise NotFound("There is no such tenant.")
+        raise no_such_tenant()
     async with db.session() as cur:
         row = await tenants.find(cur, name)
         if row is None:
-            raise NotFound("There is no such tenant.")
+            raise no_such_tenant()
         return row, await tenant_deletions.find(cur, name)
 
 

@@ -59,6 +59,9 @@ PAGE = """<!doctype html>
 
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
 
+BODY_ERRORS = (400, 408, 413, 415, 422)
+"""What can be wrong with a body."""
+
 _PATH_ID = {"type": "string", "format": "uuid"}
 _PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "number": {"type": "integer", "minimum": 1},
@@ -100,12 +103,17 @@ def operation(
     """Document a handler: its responses (status → meaning; JSON of `schema`, or `produces`) and its error statuses.
 
     `body` is the schema of an optional JSON body. `request_headers` are those that only this operation reads, with
-    their meanings. `headers` are those that only some responses have, by status.
+    their meanings. `headers` are those that only some responses have, by status. The errors of a body, and of a missing
+    key or scope, need not be named.
     """
     # Every response of a rate-limited route states how many tokens are left, and needs a key where there are keys.
     is_limited = 429 in errors
     limit_headers = ("RateLimit-Policy", "RateLimit") if is_limited else ()
-    errors = (401, 403, *errors) if is_limited else errors
+    errors = {
+        *errors,
+        *((401, 403) if is_limited else ()),
+        *(BODY_ERRORS if body or upload else ()),
+    }
 
     def headers_of(status: int) -> Sequence[str]:
         return (*limit_headers, *headers.get(status, ()))
@@ -113,7 +121,7 @@ def operation(
     documented = {
         status: openapi_parts.response(status, meaning, schema=schema, produces=produces, headers=headers_of(status))
         for status, meaning in responses.items()
-    } | {status: openapi_parts.error_response(status, headers=headers_of(status)) for status in errors}
+    } | {status: openapi_parts.error_response(status, headers=headers_of(status)) for status in sorted(errors)}
     arguments: dict[str, Any] = {
         "summary": summary,
         "tags": [tag],

@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from docserver.caller import Scope
 from docserver.database.connection import Cursor, Row
-from docserver.model import rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,19 +21,6 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
-
-    def as_json(self) -> dict[str, Any]:
-        """The key as clients see it."""
-        return {
-            "key_id": str(self.id),
-            "tenant": self.tenant,
-            "name": self.name,
-            "prefix": self.prefix,
-            "scopes": sorted(self.scopes),
-            "created_at": rfc3339(self.created_at),
-            "expires_at": rfc3339(self.expires_at),
-            "revoked_at": rfc3339(self.revoked_at),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

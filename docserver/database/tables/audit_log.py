@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from docserver.database.connection import Cursor
-from docserver.model import rfc3339
 
 
 class Action(StrEnum):
@@ -36,17 +35,6 @@ class Entry:
     tenant: str
     subject: str
     details: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """The entry as clients see it."""
-        return {
-            "at": rfc3339(self.at),
-            "actor": self.actor,
-            "action": self.action,
-            "tenant": self.tenant,
-            "subject": self.subject,
-            "details": self.details,
-        }
 
 
 async def record(cur: Cursor, action: Action, *, actor: str, tenant: str, subject: str, **details: Any) -> None:

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Row
-from docserver.model import rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,21 +22,6 @@ class Receipt:
     bytes: int
     """The sum of the sizes of the original files."""
     api_keys: int
-
-    def as_json(self) -> dict[str, Any]:
-        """The receipt as clients see it."""
-        return {
-            "actor": self.actor,
-            "started_at": rfc3339(self.started_at),
-            "finished_at": rfc3339(self.finished_at),
-            "removed": {
-                "documents": self.documents,
-                "jobs": self.jobs,
-                "pages": self.pages,
-                "bytes": self.bytes,
-                "keys": self.api_keys,
-            },
-        }
 
 
 async def begin(cur: Cursor, tenant: str, *, actor: str, api_keys: int) -> None:

@@ -5,11 +5,9 @@ A tenant's row stays when the tenant is deleted, so that its name is not used ag
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any
 
 from docserver.database.connection import Cursor, Row
 from docserver.database.tables import tenant_counts
-from docserver.model import rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +40,6 @@ class Tenant:
     weight: int
     """How many turns in a row it has when slots serve tenants."""
     quotas: Quotas
-
-    def as_json(self) -> dict[str, Any]:
-        """The tenant as clients see it."""
-        return {
-            "name": self.name,
-            "created_at": rfc3339(self.created_at),
-            "deleted_at": rfc3339(self.deleted_at),
-            "weight": self.weight,
-            **asdict(self.quotas),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

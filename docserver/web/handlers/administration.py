@@ -1,5 +1,6 @@
 """Keys, tenants and the audit log, for callers with the scope `admin`."""
 
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from docserver.database.tables.audit_log import Entry
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.database.tables.tenants import Tenant
 from docserver.documents import tenant_deletion
+from docserver.model import rfc3339
 from docserver.tenants import administration, queries
 from docserver.tenants.administration import NewKey
 from docserver.web import administration_schemas as schemas
@@ -26,9 +28,6 @@ _TENANTS_QUERY = schemas.TenantsQuery()
 _AUDIT_QUERY = schemas.AuditQuery()
 _NO_QUERY = request_schemas.Strict()
 
-BODY_ERRORS = (400, 408, 413, 415, 422)
-"""What can be wrong with a body."""
-
 
 @operation(
     summary="Make a key, and its tenant if there is none of that name; the secret is shown in this response alone",
@@ -36,7 +35,7 @@ BODY_ERRORS = (400, 408, 413, 415, 422)
     body=schemas.NewKey,
     schema=schemas.KeyWithSecret,
     responses={201: "The key with its secret"},
-    errors=(*BODY_ERRORS, 409, 429, 503),
+    errors=(409, 429, 503),
     headers={201: ("Cache-Control",)},
 )
 async def create_key(request: web.Request) -> web.Response:
@@ -66,7 +65,7 @@ async def list_keys(request: web.Request) -> web.Response:
     keys = await queries.key_list(
         request.app[RESOURCES].lists, tenant=query.get("tenant"), after=query.get("cursor"), limit=limit + 1
     )
-    return list_response(keys, limit=limit, as_json=ApiKey.as_json, cursor=lambda key: key.id)
+    return list_response(keys, limit=limit, as_json=_key, cursor=lambda key: key.id)
 
 
 @operation(
@@ -88,7 +87,7 @@ async def revoke_key(request: web.Request) -> web.Response:
     body=schemas.Rotation,
     schema=schemas.KeyWithSecret,
     responses={201: "The new key with its secret; the old one expires after the grace time"},
-    errors=(*BODY_ERRORS, 404, 409, 429, 503),
+    errors=(404, 409, 429, 503),
     headers={201: ("Cache-Control",)},
 )
 async def rotate_key(request: web.Request) -> web.Response:
@@ -115,7 +114,7 @@ async def list_tenants(request: web.Request) -> web.Response:
     query = request_schemas.load(_TENANTS_QUERY, request.query)
     limit = query["limit"]
     tenants = await queries.tenant_list(request.app[RESOURCES].lists, after=query.get("cursor", ""), limit=limit + 1)
-    return list_response(tenants, limit=limit, as_json=Tenant.as_json, cursor=lambda tenant: tenant.name)
+    return list_response(tenants, limit=limit, as_json=_tenant, cursor=lambda tenant: tenant.name)
 
 
 @operation(
@@ -127,7 +126,9 @@ async def list_tenants(request: web.Request) -> web.Response:
     errors=(404, 429, 503),
 )
 async def get_tenant(request: web.Request) -> web.Response:
-    return json_response(_tenant(*await queries.tenant(request.app[RESOURCES].reads, request.match_info["tenant"])))
+    return json_response(
+        _tenant_with_deletion(*await queries.tenant(request.app[RESOURCES].reads, request.match_info["tenant"]))
+    )
 
 
 @operation(
@@ -137,14 +138,14 @@ async def get_tenant(request: web.Request) -> web.Response:
     body=schemas.TenantChange,
     schema=schemas.TenantWithDeletion,
     responses={200: "It was there already", 201: "It is made"},
-    errors=(*BODY_ERRORS, 409, 429, 503),
+    errors=(409, 429, 503),
 )
 async def set_tenant(request: web.Request) -> web.Response:
     given = request_schemas.load(_TENANT, await json_body(request), kind="pointer")
     tenant, is_new = await administration.set_tenant(
         request.app[RESOURCES].db, request.match_info["tenant"], actor=request[CALLER].actor, **given
     )
-    return json_response(_tenant(tenant, None), status=201 if is_new else 200)
+    return json_response(_tenant_with_deletion(tenant, None), status=201 if is_new else 200)
 
 
 @operation(
@@ -159,7 +160,7 @@ async def delete_tenant(request: web.Request) -> web.Response:
     request_schemas.load(_NO_QUERY, request.query)
     resources, name = request.app[RESOURCES], request.match_info["tenant"]
     await tenant_deletion.begin(resources, name, actor=request[CALLER].actor)
-    return json_response(_tenant(*await queries.tenant(resources.db, name)), status=202)
+    return json_response(_tenant_with_deletion(*await queries.tenant(resources.db, name)), status=202)
 
 
 @operation(
@@ -176,13 +177,62 @@ async def audit(request: web.Request) -> web.Response:
     entries = await queries.audit_entries(
         request.app[RESOURCES].lists, tenant=query.get("tenant"), before=query.get("cursor"), limit=limit + 1
     )
-    return list_response(entries, limit=limit, as_json=Entry.as_json, cursor=lambda entry: entry.id)
+    return list_response(entries, limit=limit, as_json=_entry, cursor=lambda entry: entry.id)
 
 
 def _with_secret(new: NewKey) -> web.Response:
     # Nothing between here and the client may keep the secret.
-    return json_response({**new.key.as_json(), "secret": new.text}, status=201, headers={"Cache-Control": "no-store"})
+    return json_response({**_key(new.key), "secret": new.text}, status=201, headers={"Cache-Control": "no-store"})
 
 
-def _tenant(tenant: Tenant, receipt: Receipt | None) -> dict[str, Any]:
-    return {**tenant.as_json(), "deletion": receipt.as_json() if receipt else None}
+def _key(key: ApiKey) -> dict[str, Any]:
+    return {
+        "key_id": str(key.id),
+        "tenant": key.tenant,
+        "name": key.name,
+        "prefix": key.prefix,
+        "scopes": sorted(key.scopes),
+        "created_at": rfc3339(key.created_at),
+        "expires_at": rfc3339(key.expires_at),
+        "revoked_at": rfc3339(key.revoked_at),
+    }
+
+
+def _tenant(tenant: Tenant) -> dict[str, Any]:
+    return {
+        "name": tenant.name,
+        "created_at": rfc3339(tenant.created_at),
+        "deleted_at": rfc3339(tenant.deleted_at),
+        "weight": tenant.weight,
+        **asdict(tenant.quotas),
+    }
+
+
+def _tenant_with_deletion(tenant: Tenant, receipt: Receipt | None) -> dict[str, Any]:
+    return {**_tenant(tenant), "deletion": _receipt(receipt) if receipt else None}
+
+
+def _receipt(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "actor": receipt.actor,
+        "started_at": rfc3339(receipt.started_at),
+        "finished_at": rfc3339(receipt.finished_at),
+        "removed": {
+            "documents": receipt.documents,
+            "jobs": receipt.jobs,
+            "pages": receipt.pages,
+            "bytes": receipt.bytes,
+            "keys": receipt.api_keys,
+        },
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "at": rfc3339(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "tenant": entry.tenant,
+        "subject": entry.subject,
+        "details": entry.details,
+    }

@@ -38,7 +38,7 @@ _LIST_QUERY = request_schemas.ListQuery()
         202: "Accepted: the job, and its address in Location",
         200: "The job, if Prefer: wait=N was sent and the job finished in time",
     },
-    errors=(400, 408, 413, 415, 422, 429, 503, 507),
+    errors=(429, 503, 507),
     headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
 )
 async def upload(request: web.Request) -> web.Response:

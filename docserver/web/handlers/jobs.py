@@ -68,7 +68,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     query=request_schemas.RetryOptions,
     body=request_schemas.RetryOptions,
     responses={202: "The job, which starts again; pages that are not read again keep their text"},
-    errors=(400, 404, 408, 409, 413, 415, 422, 429, 503),
+    errors=(404, 409, 429, 503),
     headers={202: ("Location", "Retry-After", "ETag")},
 )
 async def retry_job(request: web.Request) -> web.Response:
