@@ -67,8 +67,8 @@ def main() -> None:
         case "adopt":
             _run(_adopt(settings), settings, quiet=True)
         case "quarantine":
-            documents = None if options.act == "list" or options.all else options.documents
-            _run_or_fail(_quarantine(settings, act=options.act, documents=documents), settings)
+            documents = None if options.action == "list" or options.all else options.documents
+            _run_or_fail(_quarantine(settings, action=options.action, documents=documents), settings)
         case "keys" | "tenants" | "audit":
             _run_or_fail(_administer(settings, options), settings)
         case _:
@@ -185,7 +185,7 @@ async def _adopt(settings: Settings) -> None:
     sys.stdout.write("The data directory and the database belong together from now on. Start docserver again.\n")
 
 
-async def _quarantine(settings: Settings, *, act: str, documents: "list[UUID] | None") -> bool:
+async def _quarantine(settings: Settings, *, action: str, documents: "list[UUID] | None") -> bool:
     """List or restore originals that no document knows; None stands for all. False if one of them is not restored."""
     from docserver.commands.quarantine import list_quarantine, restore_from_quarantine
     from docserver.database.migrate import migrate
@@ -197,7 +197,7 @@ async def _quarantine(settings: Settings, *, act: str, documents: "list[UUID] | 
         await migrate(settings)
         await identify(settings)
         resources = await stack.enter_async_context(opened(settings, await checked_engine(settings)))
-        if act == "restore":
+        if action == "restore":
             return await restore_from_quarantine(resources, documents)
         await list_quarantine(resources)
         return True

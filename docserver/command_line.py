@@ -20,7 +20,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line. Its result has `command`, for some commands `act`, and their options."""
+    """The parser of the whole command line. Its result has `command`, for some commands `action`, and their options."""
     parser = argparse.ArgumentParser(
         prog="docserver",
         description="Documents go in over HTTP, text comes out. Settings are environment variables, see .env.example.",
@@ -94,17 +94,17 @@ def _scopes(text: str) -> frozenset[Scope]:
 
 
 def _add_quarantine(commands: Commands) -> None:
-    acts = _acts(_add(commands, "quarantine", "list and restore originals that no document knows"))
-    _add(acts, "list", "list them")
-    restoring = _add(acts, "restore", "make documents of them, and read these")
+    actions = _actions(_add(commands, "quarantine", "list and restore originals that no document knows"))
+    _add(actions, "list", "list them")
+    restoring = _add(actions, "restore", "make documents of them, and read these")
     documents = restoring.add_mutually_exclusive_group(required=True)
     documents.add_argument("documents", nargs="*", default=[], type=UUID, metavar="id", help="ids, as listed")
     documents.add_argument("--all", action="store_true", help="all that are listed")
 
 
 def _add_keys(commands: Commands) -> None:
-    acts = _acts(_add(commands, "keys", "make, list, revoke and rotate API keys"))
-    creating = _add(acts, "create", "make a key, and its tenant if there is none of that name; shows the key once")
+    actions = _actions(_add(commands, "keys", "make, list, revoke and rotate API keys"))
+    creating = _add(actions, "create", "make a key, and its tenant if there is none of that name; shows the key once")
     creating.add_argument(
         "--tenant", type=tenant_name, default=DEFAULT_TENANT, help=f"whose key it is ({DEFAULT_TENANT})"
     )
@@ -115,10 +115,10 @@ def _add_keys(commands: Commands) -> None:
         default=frozenset({Scope.READ, Scope.WRITE}),
         help="what it may do: some of read,write,admin (read,write)",
     )
-    listing = _add(acts, "list", "list keys, without their secrets")
+    listing = _add(actions, "list", "list keys, without their secrets")
     listing.add_argument("--tenant", type=tenant_name, help="only those of this tenant")
-    revoking = _add(acts, "revoke", "refuse a key from now on")
-    rotating = _add(acts, "rotate", "make a key that replaces this one; shows it once")
+    revoking = _add(actions, "revoke", "refuse a key from now on")
+    rotating = _add(actions, "rotate", "make a key that replaces this one; shows it once")
     rotating.add_argument(
         "--grace",
         type=duration_s,
@@ -133,9 +133,9 @@ def _add_keys(commands: Commands) -> None:
 
 
 def _add_tenants(commands: Commands) -> None:
-    acts = _acts(_add(commands, "tenants", "list, make and delete tenants"))
-    _add(acts, "list", "list them")
-    setting = _add(acts, "set", "make a tenant, if there is none of this name, and set its weight and quotas")
+    actions = _actions(_add(commands, "tenants", "list, make and delete tenants"))
+    _add(actions, "list", "list them")
+    setting = _add(actions, "set", "make a tenant, if there is none of this name, and set its weight and quotas")
     setting.add_argument(
         "--weight", type=_weight, default=argparse.SUPPRESS, metavar="N", help="turns in a row, 1 to 100 (1)"
     )
@@ -148,14 +148,14 @@ def _add_tenants(commands: Commands) -> None:
         setting.add_argument(
             option, type=_quota, default=argparse.SUPPRESS, metavar="N", help=f"{meaning}; default: as the settings say"
         )
-    deleting = _add(acts, "delete", "delete a tenant with all it has; without --yes, say only what that is")
+    deleting = _add(actions, "delete", "delete a tenant with all it has; without --yes, say only what that is")
     deleting.add_argument("--yes", action="store_true", help="delete it")
     for each in (setting, deleting):
         each.add_argument("tenant", type=tenant_name, metavar="name")
 
 
-def _acts(command: argparse.ArgumentParser) -> Commands:
-    return command.add_subparsers(dest="act", metavar="act", required=True)
+def _actions(command: argparse.ArgumentParser) -> Commands:
+    return command.add_subparsers(dest="action", metavar="action", required=True)
 
 
 def _add(commands: Commands, name: str, purpose: str) -> argparse.ArgumentParser:

@@ -31,10 +31,10 @@ OTHER_ROUTE = "none"
 """The label of requests that no route answers: unknown paths, and what is not HTTP."""
 
 
-class Tally(Collector):
-    """A counter of what happens in every read. Only the event loop's thread may count.
+class UnlockedCounter(Collector):
+    """A counter without a lock, for what happens in every read. Only the event loop's thread may count.
 
-    It has no lock, so it takes a fifth of the time of the library's counter.
+    It takes a fifth of the time of the library's counter.
     """
 
     def __init__(self, name: str, documentation: str, labelnames: Sequence[str]) -> None:
@@ -53,8 +53,8 @@ class Tally(Collector):
         yield family
 
 
-class DurationTally(Collector):
-    """A histogram with one label, of what happens in every read: as `Tally`."""
+class UnlockedHistogram(Collector):
+    """A histogram with one label and without a lock, as `UnlockedCounter`."""
 
     def __init__(self, name: str, documentation: str, labelname: str, *, buckets: Sequence[float]) -> None:
         self._name, self._documentation, self._labelnames = name, documentation, (labelname,)
@@ -84,12 +84,12 @@ BUILD = Info(
     "docserver_build", "Versions of docserver and of its OCR engine, how the engine is called, and the sandbox."
 )
 
-HTTP_REQUESTS = Tally(
+HTTP_REQUESTS = UnlockedCounter(
     "docserver_http_requests",
     "Requests that were answered, by the name of the route (none: no such path) and by status.",
     ["route", "status"],
 )
-HTTP_SECONDS = DurationTally(
+HTTP_SECONDS = UnlockedHistogram(
     "docserver_http_request_duration_seconds",
     "Time from a request's headers to the end of its answer. Requests that wait for a job's end are left out.",
     "route",
@@ -160,15 +160,15 @@ QUEUE_AGE = Gauge(
     "How long the oldest page that waits has been waiting; 0 if none waits.",
 )
 
-WEBHOOK_TRIES = Counter(
-    "docserver_webhook_tries",
-    "Tries to deliver a webhook, by outcome: delivered, retried (it is tried again), failed (it is given up), disabled "
-    "(it is given up, and its endpoint is disabled).",
+WEBHOOK_ATTEMPTS = Counter(
+    "docserver_webhook_attempts",
+    "Attempts to deliver a webhook, by outcome: delivered, retried (another follows), failed (it is given up), "
+    "disabled (it is given up, and its endpoint is disabled).",
     ["outcome"],
 )
 WEBHOOK_SECONDS = Histogram(
-    "docserver_webhook_try_duration_seconds",
-    "Time of a try to deliver a webhook, until the receiver has answered or has not.",
+    "docserver_webhook_attempt_duration_seconds",
+    "Time of an attempt to deliver a webhook, until the receiver has answered or has not.",
     buckets=REQUEST_BUCKETS_S,
 )
 WEBHOOKS_DUE = Gauge(
@@ -179,7 +179,7 @@ WEBHOOK_LAG = Gauge(
     "How long the oldest due delivery of a webhook has been due; 0 if none is due.",
 )
 
-CACHE_READS = Tally(
+CACHE_READS = UnlockedCounter(
     "docserver_cache_reads",
     "Reads of the cache by kind (job, result) and outcome: hit, stale (too old to be used) or miss.",
     ["kind", "outcome"],
@@ -227,7 +227,7 @@ for _kind in ("contended", "too_long", "unavailable"):
     DATABASE_FAULTS.labels(_kind)
 PAGES.labels("failed", "none", "none")
 for _outcome in ("delivered", "retried", "failed", "disabled"):
-    WEBHOOK_TRIES.labels(_outcome)
+    WEBHOOK_ATTEMPTS.labels(_outcome)
 for _status in ("completed", "failed", "cancelled"):
     JOBS.labels(_status)
 

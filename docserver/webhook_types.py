@@ -1,4 +1,4 @@
-"""The types of webhooks: what may have happened, how a delivery stands, and why a try got no answer."""
+"""The types of webhooks: what may have happened, how a delivery stands, and why an attempt got no answer."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ class EventType(StrEnum):
     PAGE_COMPLETED = "page.completed"
     """A page was read. Only endpoints that ask for it get it."""
     TEST = "webhook.test"
-    """Somebody tries an endpoint; nothing has happened."""
+    """A tenant tests an endpoint; nothing has happened."""
 
 
 DEFAULT_EVENTS = (EventType.JOB_COMPLETED, EventType.JOB_FAILED, EventType.JOB_CANCELLED)
@@ -27,11 +27,11 @@ class DeliveryStatus(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
-    """It is not tried again, unless somebody replays it."""
+    """It is not sent again, unless a client replays it."""
 
 
 class Fault(StrEnum):
-    """Why a try got no answer. This set is closed; `docs/webhooks.md` explains each."""
+    """Why an attempt got no answer. This set is closed; `docs/webhooks.md` explains each."""
 
     TIMEOUT = "timeout"
     CONNECTION = "connection"
@@ -44,7 +44,7 @@ class Fault(StrEnum):
     SECRET = "secret"  # noqa: S105 - the name of a fault
     """The secret cannot be decrypted."""
     LOST = "lost"
-    """Each process that tried it disappeared."""
+    """Each process that attempted it disappeared."""
 
 
 class DisabledReason(StrEnum):
@@ -53,4 +53,4 @@ class DisabledReason(StrEnum):
     GONE = "gone"
     """It has answered 410."""
     FAILING = "failing"
-    """All tries have failed for long."""
+    """All attempts have failed for days."""

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import orjson
 
-from docserver.commands import say
+from docserver.commands import print_line
 from docserver.database.connection import Database
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.database.tables.tenants import QUOTAS, Tenant
@@ -62,7 +62,7 @@ async def run(settings: Settings, options: Namespace) -> bool:
 
 
 async def _keys(db: Database, options: Namespace, *, asks_for_keys: bool) -> None:
-    match options.act:
+    match options.action:
         case "create":
             new = await administration.create_key(
                 db,
@@ -77,7 +77,7 @@ async def _keys(db: Database, options: Namespace, *, asks_for_keys: bool) -> Non
             await _list_keys(db, options.tenant)
         case "revoke":
             key = await administration.revoke_key(db, options.key, actor=ACTOR)
-            say(f"The key {key.prefix} of {key.tenant} is refused within two seconds, by every process.")
+            print_line(f"The key {key.prefix} of {key.tenant} is refused within two seconds, by every process.")
         case "rotate":
             new = await administration.rotate_key(
                 db, options.key, grace_s=options.grace, expires_in_s=options.expires_in, actor=ACTOR
@@ -94,7 +94,7 @@ def _show(new: NewKey, *, asks_for_keys: bool) -> None:
         "It is shown this once and cannot be shown again; keep it where only its user can read it:\n"
     )
     sys.stderr.flush()
-    say(new.text)
+    print_line(new.text)
     if not asks_for_keys:
         sys.stderr.write("The service asks for no key until DOCSERVER_AUTH=keys is set.\n")
 
@@ -104,7 +104,7 @@ async def _list_keys(db: Database, tenant: str | None) -> None:
     while part := await queries.key_list(db, tenant=tenant, after=after, limit=LISTED_AT_ONCE):
         for key in part:
             state = f"revoked {_time(key.revoked_at)}" if key.revoked_at else f"expires {_time(key.expires_at)}"
-            say(
+            print_line(
                 f"{key.id}  {key.tenant}  {key.prefix}  {','.join(sorted(key.scopes))}  "
                 f"created {_time(key.created_at)}  {state}  {key.name}".rstrip()
             )
@@ -112,13 +112,13 @@ async def _list_keys(db: Database, tenant: str | None) -> None:
 
 
 async def _tenants(settings: Settings, db: Database, options: Namespace) -> bool:
-    match options.act:
+    match options.action:
         case "list":
             await _list_tenants(db)
         case "set":
             limits = {name: value for name, value in vars(options).items() if name in ("weight", *QUOTAS)}
             tenant, is_new = await administration.set_tenant(db, options.tenant, actor=ACTOR, **limits)
-            say(f"{tenant.name}  {'made' if is_new else 'was there already'}  {_limits(tenant)}")
+            print_line(f"{tenant.name}  {'made' if is_new else 'was there already'}  {_limits(tenant)}")
         case "delete":
             return await _delete_tenant(settings, db, options.tenant, confirmed=options.yes)
     return True
@@ -129,7 +129,7 @@ async def _list_tenants(db: Database) -> None:
     while part := await queries.tenant_list(db, after=after, limit=LISTED_AT_ONCE):
         for tenant in part:
             deleted = f"  deleted {_time(tenant.deleted_at)}" if tenant.deleted_at else ""
-            say(f"{tenant.name}  created {_time(tenant.created_at)}  {_limits(tenant)}{deleted}")
+            print_line(f"{tenant.name}  created {_time(tenant.created_at)}  {_limits(tenant)}{deleted}")
         after = part[-1].name
 
 
@@ -145,12 +145,12 @@ async def _delete_tenant(settings: Settings, db: Database, name: str, *, confirm
     if receipt is None and not confirmed:
         documents, size = await queries.documents_of(db, name)
         has = f"documents {documents}, bytes {size}"
-        say(f"Nothing is deleted without --yes. With it, {name} goes with all it has: {has}.")
+        print_line(f"Nothing is deleted without --yes. With it, {name} goes with all it has: {has}.")
         return False
     async with opened(settings, await checked_engine(settings)) as resources:
         receipt = await tenant_deletion.begin(resources, name, actor=ACTOR)
         receipt = await _remove(resources, receipt)
-    say(_receipt(receipt))
+    print_line(_receipt(receipt))
     return receipt.finished_at is not None
 
 
@@ -185,7 +185,7 @@ def _receipt(receipt: Receipt) -> str:
 async def _audit(db: Database, options: Namespace) -> None:
     for entry in await queries.audit_entries(db, tenant=options.tenant, before=None, limit=options.limit):
         details = orjson.dumps(entry.details).decode()
-        say(f"{_time(entry.at)}  {entry.actor}  {entry.action}  {entry.tenant}  {entry.subject}  {details}")
+        print_line(f"{_time(entry.at)}  {entry.actor}  {entry.action}  {entry.tenant}  {entry.subject}  {details}")
 
 
 def _time(moment: datetime | None) -> str:

@@ -1,7 +1,7 @@
 """The text of API keys: how one is made, recognised and hashed. Keys are stored and looked up elsewhere.
 
 A key is `dsk_`, 8 characters by which it is looked up, 32 that are secret, and 6 of a checksum, in letters and digits.
-Secret scanners find keys by the beginning, and tell them from other text by the checksum.
+Secret scanners find keys by `dsk_`, and tell them from other text by the checksum.
 """
 
 import re
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from zlib import crc32
 
-BEGINNING = "dsk_"
+KEY_MARK = "dsk_"
+"""Begins every key, so that secret scanners recognise one."""
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
-PREFIX_LENGTH = len(BEGINNING) + 8
+PREFIX_LENGTH = len(KEY_MARK) + 8
 """The characters that are no secret. Lists and logs name a key by them."""
 
 SECRET_LENGTH = 32
@@ -23,7 +24,7 @@ SECRET_LENGTH = 32
 
 CHECKSUM_LENGTH = 6
 
-_KEY = re.compile(rf"{BEGINNING}[0-9A-Za-z]{{{PREFIX_LENGTH - len(BEGINNING) + SECRET_LENGTH + CHECKSUM_LENGTH}}}")
+_KEY = re.compile(rf"{KEY_MARK}[0-9A-Za-z]{{{PREFIX_LENGTH - len(KEY_MARK) + SECRET_LENGTH + CHECKSUM_LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class HashedKey:
 
 def new_key() -> str:
     """A new key. It is shown once, and only `hashed` of it is stored."""
-    length = PREFIX_LENGTH - len(BEGINNING) + SECRET_LENGTH
-    unchecked = BEGINNING + "".join(secrets.choice(ALPHABET) for _ in range(length))
+    length = PREFIX_LENGTH - len(KEY_MARK) + SECRET_LENGTH
+    unchecked = KEY_MARK + "".join(secrets.choice(ALPHABET) for _ in range(length))
     return unchecked + _checksum(unchecked)
 
 

@@ -3,12 +3,12 @@
 from docserver.database.connection import Cursor
 from docserver.database.tables import tenants
 
-_BEGINNING = "tenant:"
+_CLIENT_PREFIX = "tenant:"
 
 
 def client_of_tenant(tenant: str) -> str:
     """The client that a tenant's jobs belong to, where keys are used."""
-    return _BEGINNING + tenant
+    return _CLIENT_PREFIX + tenant
 
 
 async def weights_of_clients(cur: Cursor) -> dict[str, int]:
@@ -18,4 +18,4 @@ async def weights_of_clients(cur: Cursor) -> dict[str, int]:
 
 async def weight_of_client(cur: Cursor, client: str) -> int:
     """The weight of a client; 1 unless it is a tenant that has another one."""
-    return await tenants.weight(cur, client.removeprefix(_BEGINNING)) if client.startswith(_BEGINNING) else 1
+    return await tenants.weight(cur, client.removeprefix(_CLIENT_PREFIX)) if client.startswith(_CLIENT_PREFIX) else 1

@@ -46,15 +46,15 @@ class Webhook(Schema):
     failing_since = fields.DateTime(
         required=True,
         allow_none=True,
-        metadata={"description": "The first of the tries that failed since the last success."},
+        metadata={"description": "The first of the attempts that failed since the last success."},
     )
     disabled_at = fields.DateTime(required=True, allow_none=True)
     disabled_reason = fields.String(
         required=True,
         allow_none=True,
         metadata={
-            "description": "gone: it has answered 410. failing: every try has failed for five days. Enable it again "
-            "when it works."
+            "description": "gone: it has answered 410. failing: every attempt has failed for five days. Enable it "
+            "again when it works."
         },
     )
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
@@ -79,7 +79,7 @@ class DeliveryId(Schema):
 
 
 class DeliveryAttempt(Schema):
-    """A try to deliver a webhook."""
+    """An attempt to deliver a webhook."""
 
     ended_at = fields.DateTime(required=True)
     duration_ms = fields.Integer(required=True, metadata=COUNT)

@@ -23,12 +23,12 @@ MAX_RETRY_AFTER_S = 86_400.0
 """Longest wait that a receiver can ask for."""
 
 LOOKUPS_PER_CONNECTION = 2
-"""A lookup cannot be cancelled, and may take longer than the try that it is for."""
+"""A lookup cannot be cancelled, and may take longer than the attempt that it is for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one try."""
+    """The outcome of one attempt."""
 
     http_status: int | None = None
     fault: Fault | None = None

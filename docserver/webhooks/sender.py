@@ -29,18 +29,18 @@ from docserver.webhooks.signing import signed_headers
 log = logging.getLogger("docserver.webhooks")
 
 POLL_S = 1.0
-"""Interval at which a process looks for deliveries to try again, and for those that other processes have left."""
+"""Interval at which a process looks for deliveries whose pause is over, and for those of processes that died."""
 
 DELAYS_S = (5, 60, 300, 900, 1800, 3600, 7200, 14_400, 21_600, 36_000)
-"""Pauses between the tries of a delivery. They sum up to a day."""
+"""Pauses between the attempts of a delivery. They sum up to a day."""
 
-TRIES = len(DELAYS_S) + 1
+MAX_ATTEMPTS = len(DELAYS_S) + 1
 
 JITTER = 0.2
-"""Pauses are this much shorter or longer, at random, so that deliveries that failed together are not tried together."""
+"""Pauses are this much shorter or longer, at random, so that deliveries that failed together come back apart."""
 
 DISABLE_AFTER_S = 5 * 86_400.0
-"""An endpoint is disabled when every try has failed for this time."""
+"""An endpoint is disabled when every attempt has failed for this time."""
 
 TENANT_SHARE, RECEIVER_SHARE = 1 / 2, 1 / 4
 """Most of the connections that deliveries of one tenant, and to one receiver, take at the same time."""
@@ -75,7 +75,7 @@ class Sender:
             self._running = asyncio.create_task(self._run(), name="webhooks")
 
     async def stop(self, *, grace_s: float) -> None:
-        """Claim nothing new, let the tries in progress end within the grace time, and give the others back."""
+        """Claim nothing new, let the attempts in progress end within the grace time, and give the others back."""
         if self._running:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
@@ -156,7 +156,7 @@ class Sender:
     async def _send(self, delivery: Claimed, claim_id: UUID, span: Span) -> None:
         began = time.monotonic()
         try:
-            answer = await self._try(delivery)
+            answer = await self._attempt(delivery)
             _end(span, answer)
             duration_ms = round((time.monotonic() - began) * 1000)
             await until_answered(partial(self._settle, delivery, claim_id, answer, duration_ms=duration_ms))
@@ -168,8 +168,8 @@ class Sender:
         except Exception:
             log.exception("delivery met an unexpected fault", extra={"delivery_id": str(delivery.id)})
 
-    async def _try(self, delivery: Claimed) -> Answer:
-        if delivery.tries > TRIES:
+    async def _attempt(self, delivery: Claimed) -> Answer:
+        if delivery.attempt > MAX_ATTEMPTS:
             return Answer(fault=Fault.LOST)
         decrypt = self._resources.encryption.decrypt
         try:
@@ -182,7 +182,7 @@ class Sender:
         return await self._client.post(delivery.url, delivery.body, headers)
 
     async def _settle(self, delivery: Claimed, claim_id: UUID, answer: Answer, *, duration_ms: int) -> None:
-        """Save the outcome of a try. Nothing is saved if the claim is lost."""
+        """Save the outcome of an attempt. Nothing is saved if the claim is lost."""
         disabled = delay_s = None
         async with self._resources.db.transaction() as cur:
             # Those who delete an endpoint lock it before its deliveries, so the endpoint comes first here too.
@@ -192,7 +192,7 @@ class Sender:
                     await webhook_endpoints.record_success(cur, delivery.endpoint_id)
             else:
                 status = DeliveryStatus.FAILED
-                delay_s = _delay_s(delivery.tries, answer)
+                delay_s = _delay_s(delivery.attempt, answer)
                 disabled = await webhook_endpoints.record_failure(
                     cur, delivery.endpoint_id, gone=answer.is_gone, disable_after_s=DISABLE_AFTER_S
                 )
@@ -220,7 +220,7 @@ def _attributes(delivery: Claimed) -> tracing.Attributes:
         **of_job,
         "docserver.delivery.id": str(delivery.id),
         "docserver.delivery.event": delivery.event,
-        "docserver.delivery.tries": delivery.tries,
+        "docserver.delivery.attempt": delivery.attempt,
         "http.request.method": "POST",
     }
 
@@ -232,11 +232,11 @@ def _end(span: Span, answer: Answer) -> None:
         span.fail(answer.fault or str(answer.http_status))
 
 
-def _delay_s(tries: int, answer: Answer) -> float | None:
-    """The pause before the next try; None if there is none."""
-    if tries >= TRIES:
+def _delay_s(attempt: int, answer: Answer) -> float | None:
+    """The pause before the next attempt; None if there is none."""
+    if attempt >= MAX_ATTEMPTS:
         return None
-    pause_s = DELAYS_S[tries - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - only spreads load
+    pause_s = DELAYS_S[attempt - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - only spreads load
     return max(pause_s, answer.retry_after_s)
 
 
@@ -249,13 +249,13 @@ def _note(
         "event": delivery.event,
         "http_status": answer.http_status,
         "fault": answer.fault,
-        "tries": delivery.tries,
+        "attempt": delivery.attempt,
         "duration_ms": duration_ms,
     }
     if delivery.job_id:
         facts["job_id"] = str(delivery.job_id)
     outcome = "delivered" if answer.is_success else "disabled" if disabled else "retried" if delay_s else "failed"
-    metrics.WEBHOOK_TRIES.labels(outcome).inc()
+    metrics.WEBHOOK_ATTEMPTS.labels(outcome).inc()
     metrics.WEBHOOK_SECONDS.observe(duration_ms / 1000)
     if answer.is_success:
         log.info("webhook delivered", extra=facts)

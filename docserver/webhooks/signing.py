@@ -8,7 +8,8 @@ import secrets
 from collections.abc import Iterable
 from uuid import UUID
 
-BEGINNING = "whsec_"
+PREFIX = "whsec_"
+"""The prefix of secrets in Standard Webhooks."""
 
 SECRET_BYTES = 32
 
@@ -18,13 +19,13 @@ MIN_SECRET_BYTES, MAX_SECRET_BYTES = 24, 64
 
 def new_secret() -> str:
     """A new secret in its text form."""
-    return BEGINNING + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def is_secret(text: str) -> bool:
     """True if the text is a secret of an allowed size."""
     try:
-        return text.startswith(BEGINNING) and MIN_SECRET_BYTES <= len(_key(text)) <= MAX_SECRET_BYTES
+        return text.startswith(PREFIX) and MIN_SECRET_BYTES <= len(_key(text)) <= MAX_SECRET_BYTES
     except (binascii.Error, ValueError):
         return False
 
@@ -44,6 +45,6 @@ def _signature(secret: str, content: bytes) -> str:
 
 
 def _key(secret: str) -> bytes:
-    encoded = secret.removeprefix(BEGINNING)
+    encoded = secret.removeprefix(PREFIX)
     # Receivers' libraries take secrets with and without the padding of base64.
     return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)

@@ -94,7 +94,7 @@ async def test_what_waits_to_be_sent_and_what_was_sent_is_measured(
     await create(client, receiver.url())
     job_id = await cancelled(client)
     await change(resources.db, "UPDATE deliveries SET run_after = run_after - INTERVAL 100 SECOND")
-    before = metric("docserver_webhook_tries_total", outcome="delivered")
+    before = metric("docserver_webhook_attempts_total", outcome="delivered")
 
     async with resources.db.session() as cur:
         due = await backlog.measure_deliveries(cur)
@@ -103,7 +103,7 @@ async def test_what_waits_to_be_sent_and_what_was_sent_is_measured(
 
     assert due.count == 1
     assert 100 <= due.oldest_age_s < 1000
-    await until(lambda: metric("docserver_webhook_tries_total", outcome="delivered") == before + 1)
+    await until(lambda: metric("docserver_webhook_attempts_total", outcome="delivered") == before + 1)
     async with resources.db.session() as cur:
         assert await backlog.measure_deliveries(cur) == backlog.DueDeliveries(0, 0.0)
 
@@ -143,7 +143,7 @@ async def test_one_that_kills_each_process_is_given_up(
 ) -> None:
     await create(client, receiver.url())
     job_id = await cancelled(client)
-    await change(resources.db, "UPDATE deliveries SET tries = %s", sender_module.TRIES)
+    await change(resources.db, "UPDATE deliveries SET tries = %s", sender_module.MAX_ATTEMPTS)
 
     await start_sender()
 
@@ -175,14 +175,14 @@ async def test_the_last_failure_is_final_until_somebody_replays_it(
     await create(client, receiver.url())
     await start_sender()
     job_id = await cancelled(client)
-    failed = await settled(client, job_id, "failed", attempts=sender_module.TRIES)
-    assert len(receiver.received) == sender_module.TRIES
+    failed = await settled(client, job_id, "failed", attempts=sender_module.MAX_ATTEMPTS)
+    assert len(receiver.received) == sender_module.MAX_ATTEMPTS
 
     receiver.answers(200)
     status, replayed = await post(client, f"/v1/jobs/{job_id}/deliveries/{failed['delivery_id']}/replay")
 
     assert (status, replayed["status"], replayed["delivery_id"]) == (202, "pending", failed["delivery_id"])
-    await settled(client, job_id, "delivered", attempts=sender_module.TRIES + 1)
+    await settled(client, job_id, "delivered", attempts=sender_module.MAX_ATTEMPTS + 1)
     assert len({(delivered.id, delivered.body) for delivered in receiver.received}) == 1
 
 
@@ -343,7 +343,7 @@ async def test_a_redirect_is_not_followed(client: Client, receiver: Receiver, st
     await create(client, receiver.url())
     await start_sender()
 
-    delivery = await settled(client, await cancelled(client), "failed", attempts=sender_module.TRIES)
+    delivery = await settled(client, await cancelled(client), "failed", attempts=sender_module.MAX_ATTEMPTS)
 
     assert {attempt["http_status"] for attempt in delivery["attempts"]} == {307}
     assert {delivered.path for delivered in receiver.received} == {"/hook"}

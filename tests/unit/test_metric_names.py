@@ -21,10 +21,10 @@ ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 TESTS: list[dict[str, Any]] = yaml.safe_load((DEPLOY / "docserver.test.yml").read_text())["tests"]
 SUFFIXES: dict[type[Any], tuple[str, ...]] = {
     Counter: ("_total",),
-    metrics.Tally: ("_total",),
+    metrics.UnlockedCounter: ("_total",),
     Gauge: ("",),
     Histogram: ("_bucket", "_sum", "_count"),
-    metrics.DurationTally: ("_bucket", "_sum", "_count"),
+    metrics.UnlockedHistogram: ("_bucket", "_sum", "_count"),
     Info: ("_info",),
 }
 TARGET = {"job", "instance"}

@@ -17,7 +17,7 @@ class NewDelivery:
     """An event that an endpoint is to be told of."""
 
     id: UUID
-    """The webhook-id, which stays the same at each try."""
+    """The webhook-id, which is the same at each attempt."""
     endpoint_id: UUID
     tenant: str
     receiver: bytes
@@ -36,13 +36,13 @@ class Claimed:
     job_id: UUID | None
     event: EventType
     body: bytes
-    tries: int
-    """Those that were begun, this one included."""
+    attempt: int
+    """The number of this attempt since the delivery was made or replayed, from 1."""
     url: str
     secrets: tuple[bytes, ...]
     """Encrypted, newest first."""
     is_failing: bool
-    """True if the endpoint's last try failed."""
+    """True if the endpoint's last attempt failed."""
     traceparent: str | None
     """Of the job, as in `Job`; None for a test."""
 
@@ -92,7 +92,7 @@ async def due(cur: Cursor, *, without: Sequence[str], limit: int) -> list[tuple[
 async def claim(
     cur: Cursor, *, tenant: str, receiver: bytes, claim_id: UUID, limit: int, lease_s: float
 ) -> list[Claimed]:
-    """Claim up to `limit` due deliveries of a receiver, the longest waiting first, and count a try of each."""
+    """Claim up to `limit` due deliveries of a receiver, the longest waiting first, and count an attempt of each."""
     claimed = await cur.execute(
         """
         UPDATE deliveries
@@ -121,7 +121,7 @@ async def claim(
             job_id=UUID(bytes=row["job_id"]) if row["job_id"] else None,
             event=EventType(row["event"]),
             body=row["body"],
-            tries=row["tries"],
+            attempt=row["tries"],
             url=row["url"],
             secrets=tuple(secret for secret in (row["secret"], row["previous_secret"]) if secret),
             is_failing=bool(row["is_failing"]),
@@ -132,7 +132,7 @@ async def claim(
 
 
 async def release(cur: Cursor, delivery_id: UUID, *, claim_id: UUID) -> None:
-    """Let a claimed delivery be sent by another process at once; the try does not count."""
+    """Let a claimed delivery be sent by another process at once; the attempt does not count."""
     await cur.execute(
         """
         UPDATE deliveries SET claim = NULL, tries = tries - 1, run_after = UTC_TIMESTAMP(6)
@@ -157,7 +157,7 @@ async def finish(cur: Cursor, delivery_id: UUID, *, claim_id: UUID, status: Deli
 
 
 async def postpone(cur: Cursor, delivery_id: UUID, *, claim_id: UUID, delay_s: float) -> bool:
-    """Let a delivery be tried again after the delay; False if the claim is lost."""
+    """Let a delivery be sent again after the delay; False if the claim is lost."""
     return (
         await cur.execute(
             """
@@ -182,9 +182,9 @@ async def fail_pending(cur: Cursor, endpoint_id: UUID) -> None:
 
 
 async def replay(cur: Cursor, delivery_id: UUID, *, job_id: UUID, tenant: str) -> bool:
-    """Let a delivery be sent again at once, with all its tries. One that is being sent now is left alone.
+    """Let a delivery be sent again at once, with all attempts before it. One that is being sent now is left alone.
 
-    False if the tenant's job has no such delivery, or if its endpoint is disabled. Callbacks can always be tried.
+    False if the tenant's job has no such delivery, or if its endpoint is disabled. Disabled callbacks can be replayed.
     """
     return (
         await cur.execute(

@@ -12,7 +12,7 @@ from docserver.webhook_types import DeliveryStatus, EventType, Fault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A try that has ended."""
+    """An attempt that has ended."""
 
     ended_at: datetime
     duration_ms: int
@@ -41,7 +41,7 @@ class Delivery:
 async def add_attempt(
     cur: Cursor, delivery_id: UUID, *, duration_ms: int, http_status: int | None, fault: Fault | None
 ) -> None:
-    """Add a try that has just ended. The caller has locked the delivery."""
+    """Add an attempt that has just ended. The caller has locked the delivery."""
     await cur.execute(
         """
         INSERT INTO delivery_attempts (delivery_id, number, ended_at, duration_ms, http_status, fault)

@@ -164,7 +164,7 @@ async def record_success(cur: Cursor, endpoint_id: UUID) -> None:
 async def record_failure(
     cur: Cursor, endpoint_id: UUID, *, gone: bool, disable_after_s: float
 ) -> DisabledReason | None:
-    """Record that a try has failed. If the endpoint is gone or has failed for this long, disable it and return why."""
+    """Record a failed attempt. If the endpoint is gone or has failed for this long, disable it and return why."""
     await cur.execute(
         """
         UPDATE webhook_endpoints SET failing_since = COALESCE(failing_since, UTC_TIMESTAMP(6)) WHERE id = %s

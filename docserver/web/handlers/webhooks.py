@@ -17,7 +17,7 @@ from docserver.web.handlers.common import json_response, list_response, path_id
 from docserver.web.handlers.options import json_body
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
-from docserver.webhooks import endpoints, sent
+from docserver.webhooks import deliveries, endpoints
 from docserver.webhooks.addresses import UrlRefused
 from docserver.webhooks.endpoints import Callback, WithSecret, guard_of
 
@@ -27,7 +27,7 @@ _NEW_SECRET = schemas.NewSecret()
 _LOG_QUERY = schemas.DeliveriesQuery()
 
 SHOWN_ATTEMPTS = 20
-"""A delivery shows this many of its latest tries. Replays add more than the eleven of a delivery."""
+"""A delivery shows this many of its latest attempts. Replays add more than the eleven of a delivery."""
 
 
 @operation(
@@ -36,7 +36,7 @@ SHOWN_ATTEMPTS = 20
     body=schemas.NewWebhook,
     schema=schemas.WebhookWithSecret,
     responses={201: "The webhook, with the secret that signs; it is shown only here"},
-    errors=(400, 408, 409, 413, 415, 422, 429, 503),
+    errors=(409, 429, 503),
     headers={201: ("Location", "Cache-Control")},
 )
 async def create_webhook(request: web.Request) -> web.Response:
@@ -111,7 +111,7 @@ async def test_webhook(request: web.Request) -> web.Response:
     body=schemas.NewSecret,
     schema=schemas.WebhookWithSecret,
     responses={200: "The webhook, with the new secret; it is shown only here"},
-    errors=(400, 404, 408, 413, 415, 422, 429, 503),
+    errors=(404, 429, 503),
     headers={200: ("Cache-Control",)},
 )
 async def rotate_webhook_secret(request: web.Request) -> web.Response:
@@ -148,7 +148,7 @@ async def enable_webhook(request: web.Request) -> web.Response:
 async def webhook_deliveries(request: web.Request) -> web.Response:
     endpoint_id = _id(request)
     query = request_schemas.load(_LOG_QUERY, request.query)
-    listed = await sent.of_endpoint(
+    listed = await deliveries.of_endpoint(
         request.app[RESOURCES],
         endpoint_id,
         tenant=request[CALLER].tenant,
@@ -170,7 +170,7 @@ async def webhook_deliveries(request: web.Request) -> web.Response:
 async def job_deliveries(request: web.Request) -> web.Response:
     job_id = path_id(request, "job_id")
     query = request_schemas.load(_LOG_QUERY, request.query)
-    listed = await sent.of_job(
+    listed = await deliveries.of_job(
         request.app[RESOURCES],
         job_id,
         tenant=request[CALLER].tenant,
@@ -189,7 +189,7 @@ async def job_deliveries(request: web.Request) -> web.Response:
     errors=(404, 409, 429, 503),
 )
 async def replay_delivery(request: web.Request) -> web.Response:
-    delivery = await sent.replay(
+    delivery = await deliveries.replay(
         request.app[RESOURCES],
         path_id(request, "delivery_id"),
         job_id=path_id(request, "job_id"),
