@@ -1,4 +1,4 @@
-"""The command line: serve (the default), `--worker-only`, `--embedded`, and the commands of an operator; and signals.
+"""Runs the command line: serves (the default), or carries out a command of an operator. Errors become exit codes.
 
 Every OCR process imports this module when it starts. To keep that fast, functions import the modules that they need.
 """
@@ -11,7 +11,6 @@ import signal
 import sys
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from docserver.settings import Settings, SettingsError, load, open_telemetry, service_links, unknown, variable
@@ -19,14 +18,8 @@ from docserver.variables import OTEL_PREFIX, has_prefix
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Coroutine
     from uuid import UUID
-
-    from docserver.resources import Resources
-    from docserver.web.listener import Listener
-    from docserver.web.starting import Progress
-
-    Stop = Callable[[], Awaitable[None]]
 
 COLLECT_AFTER = 10_000
 """Number of new objects that starts a garbage collection. A few dozen requests create that many; they take a few
@@ -74,7 +67,9 @@ def main() -> None:
         case _:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, _end_at_once)
-            _run(_serve(settings, api=not options.worker_only, telemetry=open_telemetry()), settings)
+            from docserver.serving import serve
+
+            _run(serve(settings, api=not options.worker_only, telemetry=open_telemetry()), settings)
             log.info("stopped")
 
 
@@ -89,7 +84,7 @@ def _settings(options: "Namespace") -> Settings:
 
 
 def _end_at_once(*_: object) -> NoReturn:
-    """End a start that has begun nothing yet; `_stop_signal` replaces this. To load the program takes up to seconds."""
+    """End a start that has begun nothing yet; `serving` replaces this. Loading the program takes up to seconds."""
     os._exit(0)
 
 
@@ -168,18 +163,20 @@ def _forget_settings() -> None:
 
 async def _migrate(settings: Settings) -> None:
     from docserver.database.migrate import migrate
+    from docserver.embedded import with_embedded_servers
 
     async with AsyncExitStack() as stack:
-        await migrate(await _with_embedded_servers(settings, stack, may_share=True))
+        await migrate(await with_embedded_servers(settings, stack, may_share=True))
 
 
 async def _adopt(settings: Settings) -> None:
     """Join this data directory and this database. Both are created if they are missing."""
     from docserver.database.migrate import migrate
+    from docserver.embedded import with_embedded_servers
     from docserver.identity import adopt
 
     async with AsyncExitStack() as stack:
-        settings = await _with_embedded_servers(settings, stack, may_share=True, may_be_lost=True)
+        settings = await with_embedded_servers(settings, stack, may_share=True, may_be_lost=True)
         await migrate(settings)
         await adopt(settings)
     sys.stdout.write("The data directory and the database belong together from now on. Start docserver again.\n")
@@ -189,11 +186,12 @@ async def _quarantine(settings: Settings, *, action: str, documents: "list[UUID]
     """List or restore originals that no document knows; None stands for all. False if one of them is not restored."""
     from docserver.commands.quarantine import list_quarantine, restore_from_quarantine
     from docserver.database.migrate import migrate
+    from docserver.embedded import with_embedded_servers
     from docserver.identity import identify
     from docserver.resources import checked_engine, opened
 
     async with AsyncExitStack() as stack:
-        settings = await _with_embedded_servers(settings, stack, may_share=True)
+        settings = await with_embedded_servers(settings, stack, may_share=True)
         await migrate(settings)
         await identify(settings)
         resources = await stack.enter_async_context(opened(settings, await checked_engine(settings)))
@@ -207,128 +205,14 @@ async def _administer(settings: Settings, options: "Namespace") -> bool:
     """Do what is asked with keys, tenants or the audit log. False if it is refused."""
     from docserver.commands.administration import run
     from docserver.database.migrate import migrate
+    from docserver.embedded import with_embedded_servers
     from docserver.identity import identify
 
     async with AsyncExitStack() as stack:
-        settings = await _with_embedded_servers(settings, stack, may_share=True)
+        settings = await with_embedded_servers(settings, stack, may_share=True)
         await migrate(settings)
         await identify(settings)
         return await run(settings, options)
-
-
-async def _serve(settings: Settings, *, api: bool, telemetry: "Mapping[str, str]") -> None:
-    """Open everything, serve until a signal, then close everything in reverse order. `telemetry` is OpenTelemetry's
-    variables.
-    """
-    from docserver import room, tracing
-    from docserver.database.migrate import migrate
-    from docserver.database.waiting import until_answered
-    from docserver.documents import deletion
-    from docserver.identity import identify
-    from docserver.maintenance import Maintenance
-    from docserver.ocr.server.cgroup import service_cgroups
-    from docserver.resources import checked_engine, opened
-    from docserver.web.starting import Progress
-
-    stop, starting = _stop_signal(), asyncio.current_task()
-    progress = Progress()
-    async with AsyncExitStack() as stack:
-        tracing.start(telemetry)
-        stack.push_async_callback(asyncio.to_thread, tracing.stop)
-        # Before this process starts any other: only itself is moved.
-        cgroups = stack.enter_context(service_cgroups())
-        cancelling = asyncio.create_task(_cancel_start(stop, starting))
-        listener = await _listen(settings, progress, stack) if api else None
-        progress.waits_for = "room on the disk"
-        await room.wait_for(settings.data_dir, room.START_BYTES, user="docserver")
-        # Before a database is made in the data directory, which OCR processes must not be able to read.
-        progress.waits_for = "engine"
-        engine = await checked_engine(settings)
-        progress.waits_for = "embedded servers"
-        settings = await _with_embedded_servers(settings, stack)
-        progress.waits_for = "mysql"
-        await migrate(settings)
-        await identify(settings)
-        progress.waits_for = "engine"
-        resources = await stack.enter_async_context(opened(settings, engine, cgroups=cgroups))
-        progress.waits_for = "mysql"
-        await until_answered(partial(deletion.repeat, resources))
-        stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
-        if settings.metrics_port:
-            await _serve_metrics(resources, stack)
-        stops = [_start_worker(resources, stack), _start_sender(resources)]
-        if listener:
-            stops.append(await _open_api(listener, resources))
-        cancelling.cancel()
-        _leave_out_of_collections()
-        log.info("ready", extra={"slots": settings.slot_count})
-        await stop.wait()
-        log.info("stopping")
-        await asyncio.gather(*(stop_part() for stop_part in stops))
-
-
-async def _with_embedded_servers(
-    settings: Settings, stack: AsyncExitStack, *, may_share: bool = False, may_be_lost: bool = False
-) -> Settings:
-    """Return the settings. If they ask for embedded servers, start those first and set their URLs.
-
-    With `may_share`, use those of a running service if there are any. Raises IdentityError if the database was lost,
-    unless it may be lost: a new one takes its place then.
-    """
-    if not settings.embedded:
-        return settings
-    from docserver.embedded import running, servers
-    from docserver.identity import require_embedded_database
-
-    if not may_be_lost:
-        await require_embedded_database(settings)
-    endpoints = running(settings.data_dir) if may_share else None
-    if endpoints is None:
-        endpoints = await stack.enter_async_context(servers(settings.data_dir))
-    return replace(settings, mysql_url=endpoints.mysql_url, redis_url=endpoints.redis_url)
-
-
-def _start_worker(resources: "Resources", stack: AsyncExitStack) -> "Stop":
-    from docserver.jobs.pipeline import Pipeline
-    from docserver.jobs.worker import Worker
-    from docserver.ocr.server.scratch import private_directory
-
-    settings = resources.settings
-    scratch = stack.enter_context(private_directory(settings.data_dir / "scratch"))
-    worker = Worker(Pipeline(resources, scratch=scratch), resources.queue, slots=settings.slot_count)
-    worker.start()
-    return partial(worker.stop, grace_s=settings.grace_s)
-
-
-async def _serve_metrics(resources: "Resources", stack: AsyncExitStack) -> None:
-    from docserver.web.scraping import own_port
-
-    await stack.enter_async_context(own_port(resources))
-
-
-def _start_sender(resources: "Resources") -> "Stop":
-    from docserver.webhooks.sender import Sender
-
-    sender = Sender(resources)
-    sender.start()
-    return partial(sender.stop, grace_s=resources.settings.grace_s)
-
-
-async def _listen(settings: Settings, progress: "Progress", stack: AsyncExitStack) -> "Listener":
-    """Start to listen. Until `_open_api` is called, requests are answered with what the start is waiting for."""
-    from docserver.web.listener import listening
-    from docserver.web.starting import make_starting_app
-
-    listener = await stack.enter_async_context(listening(settings))
-    await listener.serve(make_starting_app(progress))
-    return listener
-
-
-async def _open_api(listener: "Listener", resources: "Resources") -> "Stop":
-    from docserver.web.app import make_app
-
-    await listener.serve(make_app(resources))
-    return listener.close
 
 
 def _collect_garbage_less_often() -> None:
@@ -336,39 +220,6 @@ def _collect_garbage_less_often() -> None:
     program is loaded, which creates 100,000 objects, there is nothing.
     """
     gc.set_threshold(COLLECT_AFTER, 20, 20)
-
-
-def _leave_out_of_collections() -> None:
-    """Exclude all objects that exist now from garbage collection: they stay."""
-    gc.collect()
-    gc.freeze()
-
-
-async def _cancel_start(stop: asyncio.Event, starting: "asyncio.Task[None] | None") -> None:
-    """Cancel the start if a signal arrives: the start may be waiting for the database, and has no work to finish."""
-    await stop.wait()
-    log.info("stopping before it is ready")
-    if starting:
-        starting.cancel()
-
-
-def _stop_signal() -> asyncio.Event:
-    """Return an event that the first SIGTERM or SIGINT sets. A second signal ends the process and its children."""
-    stop = asyncio.Event()
-
-    def on_signal(number: int) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
-    return stop
-
-
-async def _cancel(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 def _exit(status: int, message: str) -> NoReturn:

@@ -8,15 +8,17 @@ import asyncio
 import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from docserver.embedded import locks, mariadb, programs, redis, sockets
 from docserver.embedded.server import EmbeddedError, make_directory
+from docserver.identity import require_embedded_database
+from docserver.settings import Settings
 
-__all__ = ["EmbeddedError", "Endpoints", "running", "servers"]
+__all__ = ["EmbeddedError", "Endpoints", "running", "servers", "with_embedded_servers"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,24 @@ async def servers(data_dir: Path) -> AsyncIterator[Endpoints]:
                 await asyncio.gather(database.stop(), store.stop())
             finally:
                 locks.end_servers(lock, data_dir, installed, signal.SIGKILL)
+
+
+async def with_embedded_servers(
+    settings: Settings, stack: AsyncExitStack, *, may_share: bool = False, may_be_lost: bool = False
+) -> Settings:
+    """Return the settings. If they ask for embedded servers, start those first and set their URLs.
+
+    With `may_share`, use those of a running service if there are any. Raises IdentityError if the database was lost,
+    unless it may be lost: a new one takes its place then.
+    """
+    if not settings.embedded:
+        return settings
+    if not may_be_lost:
+        await require_embedded_database(settings)
+    endpoints = running(settings.data_dir) if may_share else None
+    if endpoints is None:
+        endpoints = await stack.enter_async_context(servers(settings.data_dir))
+    return replace(settings, mysql_url=endpoints.mysql_url, redis_url=endpoints.redis_url)
 
 
 async def _concurrently(*steps: Awaitable[None]) -> None:
