@@ -159,20 +159,21 @@ class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
 
 async def connect(address: Address, *, timeout_s: float, database: str | None, script: bool = False) -> Any:
     """Open one connection with the session settings that all statements expect; `script` allows several at once."""
-    connection = await aiomysql.connect(
-        host=address.host,
-        port=address.port,
-        user=address.user,
-        password=address.password,
-        db=database,
-        unix_socket=address.unix_socket,
-        ssl=ssl.create_default_context(cafile=address.ssl_ca) if address.ssl_ca else None,
-        charset="utf8mb4",
-        autocommit=True,
-        connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
-        client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if script else 0),
-        cursorclass=_QuietCursor,
-    )
+    # aiomysql's own time limit is not used: its asyncio.wait_for can lose a cancellation, before Python 3.12.
+    async with asyncio.timeout(min(CONNECT_TIMEOUT_S, timeout_s)):
+        connection = await aiomysql.connect(
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            db=database,
+            unix_socket=address.unix_socket,
+            ssl=ssl.create_default_context(cafile=address.ssl_ca) if address.ssl_ca else None,
+            charset="utf8mb4",
+            autocommit=True,
+            client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if script else 0),
+            cursorclass=_QuietCursor,
+        )
     # The caller gives up a statement after `timeout_s`; with this setting, the server ends the statement too.
     server_s = timeout_s * SERVER_SHARE
     bound = (

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import aiomysql
 import pytest
 
 from docserver.database import connection as module
@@ -128,3 +129,21 @@ async def test_a_connection_in_use_when_the_pool_is_closed_is_closed_by_its_user
         await cur.execute("SELECT 1")
 
     assert connection.closed
+
+
+async def test_a_task_that_is_cancelled_as_its_connection_opens_ends(
+    make_db: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_socket = aiomysql.connection._open_unix_connection
+
+    async def cancelling(path: str) -> Any:
+        streams = await open_socket(path)
+        asyncio.get_running_loop().call_soon(task.cancel)
+        return streams
+
+    monkeypatch.setattr(aiomysql.connection, "_open_unix_connection", cancelling)
+
+    task = asyncio.create_task(make_db().ping())
+    await asyncio.wait([task])
+
+    assert task.cancelled()
