@@ -1,4 +1,4 @@
-"""The commands of docs/operation.md back up a service that takes uploads, and restore it on nothing."""
+"""The commands of docs/backup.md back up a service that takes uploads, and restore it on nothing."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from tests.support.servers import Servers
 from tests.support.service import Service, Start, environment_of, form, run_command
 from tests.support.waiting import in_time, until
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operation.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "backup.md").read_text()
 NO_GTIDS = "--set-gtid-purged=OFF"
 UPLOAD = "/v1/documents/upload-document"
 
