@@ -33,7 +33,7 @@ class ConnectionQuotas:
         request = await self._requests.begin(tenant, most=quota)
         if request is None:
             raise QuotaExceeded(
-                f"{quota} requests are allowed at the same time.", retry_after_s=RETRY_S if quota else None
+                f"The quota of requests at the same time is {quota}.", retry_after_s=RETRY_S if quota else None
             )
         return request
 

@@ -73,7 +73,7 @@ async def count_pages(cur: Cursor, tenant: str, *, pages: int, allowed: int | No
     if usage.pages_today + pages > allowed:
         left = max(0, allowed - usage.pages_today)
         raise QuotaExceeded(
-            f"{pages} pages are to be read; of the {allowed} of today (UTC), {left} are left.",
+            f"Pages to be read: {pages}. Left of today's quota (UTC): {left} of {allowed}.",
             retry_after_s=_seconds_to_midnight(usage.now) if pages <= allowed else None,
         )
     # Midnight may have passed since `usage`.
@@ -83,14 +83,14 @@ async def count_pages(cur: Cursor, tenant: str, *, pages: int, allowed: int | No
 def _check_bytes(usage: Usage, allowed: int | None, *, size: int) -> None:
     if allowed is not None and usage.bytes_kept + size > allowed:
         raise QuotaExceeded(
-            f"{usage.bytes_kept} of {allowed} bytes are used, and the upload has {size}. Delete documents first."
+            f"Bytes used: {usage.bytes_kept} of {allowed}. The upload has {size}; delete documents first."
         )
 
 
 def _check_pages_left(usage: Usage, allowed: int | None) -> None:
     if allowed is not None and usage.pages_today >= allowed:
         raise QuotaExceeded(
-            f"All {allowed} pages of today (UTC) are used.",
+            f"Today's quota of pages (UTC), {allowed}, is used up.",
             retry_after_s=_seconds_to_midnight(usage.now) if allowed else None,
         )
 
@@ -98,7 +98,7 @@ def _check_pages_left(usage: Usage, allowed: int | None) -> None:
 async def _check_unfinished(cur: Cursor, tenant: str, allowed: int | None) -> None:
     if allowed is not None and await jobs.count_unfinished(cur, tenant, most=allowed + 1) > allowed:
         raise QuotaExceeded(
-            f"{allowed} unfinished jobs are allowed at the same time; wait until some have ended.",
+            f"The quota of unfinished jobs is {allowed}; wait until one has ended.",
             retry_after_s=JOBS_RETRY_S if allowed else None,
         )
 

@@ -67,7 +67,9 @@ def requested_part(request: web.Request, version: Version, *, size: int) -> rang
         return None
     satisfiable = [part for part in parts if part]
     if parts and not satisfiable:
-        raise RangeNotSatisfiable(f"The file has {size} bytes.", headers={"Content-Range": f"bytes */{size}"})
+        raise RangeNotSatisfiable(
+            f"The size of the file is {size} bytes.", headers={"Content-Range": f"bytes */{size}"}
+        )
     return satisfiable[0] if len(satisfiable) == 1 else None
 
 

@@ -164,7 +164,8 @@ class Connections:
             self._refused, self._quiet_until = 0, now + LOG_EVERY_S
 
     def _too_many_of_one(self, what: str) -> TooManyRequests:
-        return TooManyRequests(f"A client may have {self._client_limit} {what}; try again soon.", headers=RETRY_SOON)
+        detail = f"A client's limit of {what} is {self._client_limit}; try again soon."
+        return TooManyRequests(detail, headers=RETRY_SOON)
 
 
 def _limit(wanted: int) -> int:

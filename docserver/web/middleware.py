@@ -176,7 +176,7 @@ async def _take_tokens(request: web.Request, client: str) -> dict[str, str]:
     headers = _limit_headers(bucket, rate, verdict)
     if not verdict.allowed:
         raise TooManyRequests(
-            f"At most {rate.quota} requests in {rate.window_s} seconds; wait {verdict.retry_after_s} s.",
+            f"The limit of requests is {rate.quota} in {rate.window_s} s; wait {verdict.retry_after_s} s.",
             headers={**headers, "Retry-After": str(verdict.retry_after_s)},
         )
     return headers

@@ -121,7 +121,7 @@ class _Body:
             async with asyncio.timeout(self._patience_s(began)):
                 arrived: bytes = await self._content.readany()
         except TimeoutError as error:
-            raise RequestTimeout(f"The upload stopped or was too slow, after {self.size} bytes.") from error
+            raise RequestTimeout(f"The upload stopped or was too slow; bytes received: {self.size}.") from error
         # Only the time spent waiting for the client counts, not the time that the storage takes.
         self._waited_s += self._clock() - began
         self.size += len(arrived)

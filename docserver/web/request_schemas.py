@@ -57,12 +57,21 @@ class Strict(Schema):
         unknown = RAISE
 
     @pre_load
-    def _lower_names(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
-        # All names are in small letters; media types have no case (RFC 9110, 8.3.1).
+    def _normalise(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
         return {
-            key: value.lower() if isinstance(value, str) and _enumerated(self.fields.get(key)) else value
+            key: _normal(value, self.fields.get(key)) if isinstance(value, str) else value
             for key, value in data.items()
         }
+
+
+def _normal(text: str, field: fields.Field[Any] | None) -> str:
+    # All names are in small letters; media types have no case (RFC 9110, 8.3.1).
+    if _enumerated(field):
+        return text.lower()
+    # Python takes the digits of all scripts for numbers, and 1_000. No field takes an empty text for a number.
+    if isinstance(field, fields.Integer | fields.Float) and not (text.isascii() and "_" not in text):
+        return ""
+    return text
 
 
 def _enumerated(field: fields.Field[Any] | None) -> bool:

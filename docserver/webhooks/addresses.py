@@ -26,6 +26,9 @@ MAX_URL = 2000
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%.*)?")
 """A name in its encoded form, or an address."""
 
+_OTHER_LITERAL = re.compile(r"[^/]*//[^/?#]*\[v", re.IGNORECASE)
+"""An address of a future version (RFC 3986, 3.2.2). There is none, and yarl takes its brackets away."""
+
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _DOCUMENTATION = IPv6Network("3fff::/20")
 """RFC 9637; unknown to Python before 3.13."""
@@ -51,6 +54,10 @@ class Guard:
 
     def checked_url(self, text: str) -> str:
         """The URL as it is used, with an encoded host and path. Raises UrlRefused."""
+        if " " in text or not text.isprintable():
+            raise UrlRefused("The URL has a blank or a control character; encode it, as in %20.")
+        if _OTHER_LITERAL.match(text):
+            raise UrlRefused("In square brackets, a host is an IPv6 address.")
         try:
             url = URL(text)
             port = url.port

@@ -126,6 +126,9 @@ def _fault(error: BaseException) -> Fault:
 
 def _retry_after_s(value: str) -> float:
     """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3); 0 if it is missing or malformed."""
+    # Python takes the digits of all scripts for numbers.
+    if not value.isascii():
+        return 0.0
     try:
         asked_s = float(value) if value.isdecimal() else parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):

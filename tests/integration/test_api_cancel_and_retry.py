@@ -185,6 +185,7 @@ async def test_a_job_that_has_not_ended_cannot_be_retried(client: Client) -> Non
         ({"json": {"pages": "1"}, "params": {"pages": "2"}}, 422, "pages"),
         ({"json": ["pages"]}, 422, None),
         ({"json": 7}, 422, None),
+        ({"data": b"null", "headers": {"Content-Type": "application/json"}}, 422, None),
         ({"data": b"{", "headers": {"Content-Type": "application/json"}}, 400, None),
         ({"data": {"pages": "1"}}, 415, None),
     ],

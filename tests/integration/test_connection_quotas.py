@@ -59,7 +59,7 @@ async def test_requests_of_all_processes_count_until_they_are_answered(make_clie
     assert refused[:2] == (429, "1")
     assert (refused[2]["code"], refused[2]["detail"]) == (
         "quota_exceeded",
-        "3 requests are allowed at the same time.",
+        "The quota of requests at the same time is 3.",
     )
     for client in (one, other):
         await until(lambda client=client: in_progress(client) == 0)  # type: ignore[misc]

@@ -139,7 +139,7 @@ async def test_pages_count_when_they_are_known_and_a_document_with_more_than_are
 
     assert (too_long["status"], too_long["pages"]) == ("failed", {"total": None, "done": 0, "failed": 0})
     assert (too_long["error"]["code"], too_long["error"]["retryable"]) == ("quota_exceeded", True)
-    assert "3 pages are to be read; of the 4 of today (UTC), 1 are left." in too_long["error"]["message"]
+    assert "Pages to be read: 3. Left of today's quota (UTC): 1 of 4." in too_long["error"]["message"]
     assert refused[:2] == (429, "quota_exceeded")
     assert refused[2] is not None
     assert 0 < int(refused[2]) <= 86_400

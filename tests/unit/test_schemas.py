@@ -79,6 +79,8 @@ def test_a_parameter_of_the_list_is_taken(name: str, text: str, value: Any) -> N
         ("limit", "-1"),
         ("limit", "ten"),
         ("limit", "1.5"),
+        ("limit", "1_0"),
+        ("limit", "\u0661\u0660"),
         ("limit", ""),
         ("offset", "-1"),
         ("offset", "1000001"),

@@ -64,6 +64,9 @@ def test_a_url_is_used_in_its_encoded_form(given: str, used: str) -> None:
             "http://a\\b/",
         ),
         *("http://127.0.0.1/", "http://[::1]/", "http://[::ffff:10.0.0.1]/", "http://[fe80::1%25eth0]/"),
+        *("http://example.org/\r\nx", "http://example.org/\n", " http://example.org/", "http://example.org/a b"),
+        *("http://exa\tmple.org/", "http://example.org/\x00", "http://example.org/\u2028", "http://example.org/\ud800"),
+        *("http://[v1.x]/", "http://[V1.x]:80/", "http://[vf.8.8.8.8]/"),
         "http://example.org/" + "x" * 2000,
     ],
 )

@@ -69,7 +69,10 @@ def test_others_are_refused(text: str) -> None:
     assert not is_secret(text)
 
 
-@pytest.mark.parametrize("value", ["", "-1", "soon", "1.5", "²", "Fri, 99 Dec 2100 23:59:59 GMT", "9" * 400 + "x"])
+@pytest.mark.parametrize(
+    "value",
+    ["", "-1", "soon", "1.5", "²", "\u0661\u0662", "\uff11\uff12", "Fri, 99 Dec 2100 23:59:59 GMT", "9" * 400 + "x"],
+)
 def test_a_malformed_retry_after_asks_for_nothing(value: str) -> None:
     assert _retry_after_s(value) == 0
 

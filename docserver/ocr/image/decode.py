@@ -83,9 +83,7 @@ def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: i
         directories = Directories(file)
         pages = _pages(directories, source, most=max_pages + 1, max_pixels=max_pixels)
         if len(pages) > max_pages:
-            raise Unreadable(
-                DocumentErrorCode.TOO_MANY_PAGES, f"The file has more than {max_pages} pages, which is the limit."
-            )
+            raise Unreadable(DocumentErrorCode.TOO_MANY_PAGES, f"The file has more pages than the limit, {max_pages}.")
         if not pages:
             raise Unreadable(DocumentErrorCode.CORRUPT, "The file contains no picture.")
         if len(pages) == 1:

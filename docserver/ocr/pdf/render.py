@@ -16,9 +16,7 @@ def count_pages(source: str, *, max_pages: int) -> int:
     except NotForPdfium:
         pages = poppler.count_pages(source)
     if pages > max_pages:
-        raise Unreadable(
-            DocumentErrorCode.TOO_MANY_PAGES, f"The PDF has {pages} pages; the limit is {max_pages} pages."
-        )
+        raise Unreadable(DocumentErrorCode.TOO_MANY_PAGES, f"The PDF has {pages} pages; the limit is {max_pages}.")
     return pages
 
 

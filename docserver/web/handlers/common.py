@@ -14,7 +14,7 @@ from docserver.web.keys import DEADLINE, RESOURCES, WAITS
 
 T = TypeVar("T")
 
-_PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE)
+_PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECASE | re.ASCII)
 
 
 def path_id(request: web.Request, name: str) -> UUID:
