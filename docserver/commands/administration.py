@@ -172,7 +172,7 @@ async def _remove(resources: Resources, receipt: Receipt) -> Receipt:
 def _receipt(receipt: Receipt) -> str:
     removed = (
         f"documents {receipt.documents}, jobs {receipt.jobs}, pages {receipt.pages}, bytes {receipt.bytes}, "
-        f"keys {receipt.api_keys}"
+        f"keys {receipt.api_keys}, webhooks {receipt.webhooks}, deliveries {receipt.deliveries}"
     )
     end = (
         f"Nothing is left since {_time(receipt.finished_at)}."

@@ -82,7 +82,7 @@ async def _finish(resources: Resources, tenant: str, *, limit: int) -> None:
     """Finish the receipt, unless files or cached jobs are left; then try to remove those."""
     async with resources.maintenance_db.transaction() as cur:
         left = await deletions.uncleared(cur, tenant=tenant, limit=limit)
-        # Deliveries and callbacks of jobs, of which there may be millions, went with the jobs.
+        # Deliveries and callbacks of jobs, of which there may be millions, are removed with the jobs.
         is_finished = not left and await tenant_deletions.finish(cur, tenant)
         if is_finished:
             await webhook_endpoints.delete_all(cur, tenant)

@@ -168,6 +168,8 @@ class Removed(Schema):
     pages = fields.Integer(required=True, metadata={**COUNT, "description": "Pages that were read."})
     bytes = fields.Integer(required=True, metadata={**COUNT, "description": "The sizes of the original files."})
     keys = fields.Integer(required=True, metadata=COUNT)
+    webhooks = fields.Integer(required=True, metadata={**COUNT, "description": "Callbacks of uploads too."})
+    deliveries = fields.Integer(required=True, metadata={**COUNT, "description": "Those to the webhooks."})
 
 
 class Deletion(Schema):

@@ -118,7 +118,8 @@ async def test_a_tenant_is_deleted_only_with_yes_and_leaves_its_receipt(command:
     assert [UUID(file.name) for file in before] == [document_id]
     assert kept_files(resources) == []
     assert done[0] is True
-    assert "by command line. Removed: documents 1, jobs 1, pages 0, bytes 5, keys 1. Nothing is left" in done[1]
+    removed = "documents 1, jobs 1, pages 0, bytes 5, keys 1, webhooks 0, deliveries 0"
+    assert f"by command line. Removed: {removed}. Nothing is left" in done[1]
     assert again == done
     assert [line.split()[0] for line in listed.splitlines()] == ["acme", "default"]
     assert "deleted" in listed.splitlines()[0]

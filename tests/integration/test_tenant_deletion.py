@@ -19,10 +19,11 @@ from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication, queries
 from docserver.webhooks import endpoints
 from tests.support.client import Client, MakeClient, kept_files, upload
+from tests.support.receiver import SECRET
 from tests.support.redis_state import announced
 from tests.support.rows import CALLER, value
 from tests.support.samples import png
-from tests.support.webhooks import create
+from tests.support.webhooks import cancelled, create
 
 GOES = {"documents", "jobs", "api_keys", "webhook_endpoints", "deliveries", "bytes_kept", "pages_used"}
 """The tables with a column `tenant` of which a deletion leaves no row of the tenant. Whoever adds a table with such a
@@ -86,7 +87,9 @@ async def test_a_deleted_tenant_leaves_its_receipt_and_nothing_else(
     admin, acme, other = [await key_of(resources, *given) for given in (("ops", Scope.ADMIN), ("acme",), ("other",))]
     kept = await upload_as(client, other)
     made = [await upload_as(client, acme, number) for number in range(3)]
-    await create(client, "https://example.org/")
+    webhook = await create(client, "https://example.org/")
+    await endpoints.test(resources, UUID(webhook["webhook_id"]), tenant="acme")
+    await cancelled(client, callback_url="https://example.org/", callback_secret=SECRET)
     sizes = sum(file.stat().st_size for file in kept_files(resources))
 
     begun = await deletion_of(client, "acme", admin, "DELETE")
@@ -100,11 +103,13 @@ async def test_a_deleted_tenant_leaves_its_receipt_and_nothing_else(
     assert UUID(left.name) == UUID(kept["document_id"])
     assert finished["finished_at"] > finished["started_at"]
     assert finished["removed"] == {
-        "documents": 3,
-        "jobs": 3,
+        "documents": 4,
+        "jobs": 4,
         "pages": 0,
         "bytes": sizes - left.stat().st_size,
         "keys": 1,
+        "webhooks": 2,
+        "deliveries": 3,
     }
     assert await tables_that_name(resources, "acme") <= STAYS
     assert await announced(resources) == [UUID(kept["job_id"])]

@@ -22,6 +22,9 @@ class Receipt:
     bytes: int
     """The sum of the sizes of the original files."""
     api_keys: int
+    webhooks: int
+    """Endpoints, with the callbacks of uploads."""
+    deliveries: int
 
 
 async def begin(cur: Cursor, tenant: str, *, actor: str, api_keys: int) -> None:
@@ -35,16 +38,21 @@ async def begin(cur: Cursor, tenant: str, *, actor: str, api_keys: int) -> None:
 
 
 async def count_document(cur: Cursor, tenant: str, document_id: UUID) -> None:
-    """Count a document that is about to be removed, with its size, its jobs and the pages that they have read."""
+    """Count a document that is about to be removed, with its size, and its jobs with their pages that were read, their
+    callbacks and their deliveries.
+    """
     await cur.execute(
         """
         UPDATE tenant_deletions t
         JOIN (
-            SELECT d.size, COUNT(*) AS jobs, SUM(j.pages_done) AS pages
+            SELECT d.size, COUNT(*) AS jobs, SUM(j.pages_done) AS pages,
+                   SUM((SELECT COUNT(*) FROM webhook_endpoints e WHERE e.job_id = j.id)) AS callbacks,
+                   SUM((SELECT COUNT(*) FROM deliveries v WHERE v.job_id = j.id)) AS deliveries
             FROM documents d JOIN jobs j ON j.document_id = d.id WHERE d.id = %s GROUP BY d.size
         ) d
         SET t.documents = t.documents + 1, t.jobs = t.jobs + d.jobs, t.pages = t.pages + d.pages,
-            t.bytes = t.bytes + d.size
+            t.bytes = t.bytes + d.size, t.webhooks = t.webhooks + d.callbacks,
+            t.deliveries = t.deliveries + d.deliveries
         WHERE t.tenant = %s
         """,
         (document_id.bytes, tenant),
@@ -52,11 +60,21 @@ async def count_document(cur: Cursor, tenant: str, document_id: UUID) -> None:
 
 
 async def finish(cur: Cursor, tenant: str) -> bool:
-    """Record that nothing is left of a tenant; False if that was recorded already."""
+    """Record that nothing is left of a tenant but its webhooks, and count these; False if that was recorded already.
+    The transaction removes them.
+    """
     return (
         await cur.execute(
-            "UPDATE tenant_deletions SET finished_at = UTC_TIMESTAMP(6) WHERE tenant = %s AND finished_at IS NULL",
-            (tenant,),
+            """
+            UPDATE tenant_deletions SET finished_at = UTC_TIMESTAMP(6),
+                webhooks = webhooks + (SELECT COUNT(*) FROM webhook_endpoints e WHERE e.tenant = %(tenant)s),
+                deliveries = deliveries + (
+                    SELECT COUNT(*) FROM webhook_endpoints e JOIN deliveries d ON d.endpoint_id = e.id
+                    WHERE e.tenant = %(tenant)s
+                )
+            WHERE tenant = %(tenant)s AND finished_at IS NULL
+            """,
+            {"tenant": tenant},
         )
         > 0
     )

@@ -223,6 +223,8 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
             "pages": receipt.pages,
             "bytes": receipt.bytes,
             "keys": receipt.api_keys,
+            "webhooks": receipt.webhooks,
+            "deliveries": receipt.deliveries,
         },
     }
 
