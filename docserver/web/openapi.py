@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -25,7 +26,8 @@ from docserver.web.keys import RESOURCES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("openapi", dict)
+DOCUMENT: web.AppKey[Callable[[], dict[str, Any]]] = web.AppKey("openapi")
+"""Makes the document at the first call, and gives it again at the next ones."""
 
 OPENAPI = "3.0.3"
 """The latest version of OpenAPI that both the apispec plugin and Swagger UI support."""
@@ -170,9 +172,10 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
         for name, scheme in openapi_parts.SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
 
-    def document(self, app: web.Application) -> dict[str, Any]:
-        """The OpenAPI document of an application's routes."""
-        self._register(app)
+    def document(self, routes: Iterable[web.AbstractRoute]) -> dict[str, Any]:
+        """The OpenAPI document of these routes."""
+        for route in routes:
+            self._register_route(route, route.method.lower(), route.handler)
         openapi_document: dict[str, Any] = self.swagger_dict()
         return openapi_document
 
@@ -185,14 +188,17 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
 
 def set_up(app: web.Application) -> None:
     """Add routes for the OpenAPI document of all routes so far, and for the page that shows it."""
-    app[DOCUMENT] = _OpenApi3().document(app)
+    routes = list(app.router.routes())
+    # Making it takes longer than the rest of the application, and few processes are asked for it.
+    document: Callable[[], dict[str, Any]] = cache(lambda: _OpenApi3().document(routes))
+    app[DOCUMENT] = document
     app.router.add_get("/openapi.json", _openapi_json, name="openapi")
     app.router.add_get("/docs", _page, name="docs")
     app.router.add_get("/docs/{name}", _asset, name="docs-asset")
 
 
 async def _openapi_json(request: web.Request) -> web.Response:
-    return json_response(request.app[DOCUMENT])
+    return json_response(await asyncio.to_thread(request.app[DOCUMENT]))
 
 
 async def _page(request: web.Request) -> web.Response:  # noqa: ARG001 - the page is the same for all

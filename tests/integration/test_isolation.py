@@ -74,7 +74,7 @@ def operations(client: Client) -> Iterator[Operation]:
     names = {
         (route.resource.canonical, route.method): route.name for route in client.app.router.routes() if route.resource
     }
-    for path, item in client.app[DOCUMENT]["paths"].items():
+    for path, item in client.app[DOCUMENT]()["paths"].items():
         for method, described in item.items():
             is_for_admins = names[path, method.upper()] in {*ADMIN_ROUTES, METRICS}
             yield Operation(described["operationId"], method.upper(), path, is_for_admins)

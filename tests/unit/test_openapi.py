@@ -34,7 +34,7 @@ def app() -> web.Application:
 
 @pytest.fixture
 def document(app: web.Application) -> Any:
-    return orjson.loads(orjson.dumps(app[DOCUMENT]))
+    return orjson.loads(orjson.dumps(app[DOCUMENT]()))
 
 
 def test_the_document_is_valid_openapi(document: Any) -> None:
@@ -45,7 +45,7 @@ def test_the_document_is_valid_openapi(document: Any) -> None:
 
 
 def test_two_applications_of_one_process_are_described_alike(document: Any) -> None:
-    second = make_app(unused_resources())[DOCUMENT]
+    second = make_app(unused_resources())[DOCUMENT]()
 
     assert orjson.loads(orjson.dumps(second)) == document
 

@@ -126,11 +126,11 @@ INTERNALS = [
     ),
     Internal(
         "aiohttp-apispec",
-        "AiohttpApiSpec._register, ._update_paths, .plugin or .swagger_dict",
+        "AiohttpApiSpec._register_route, ._update_paths, .plugin or .swagger_dict",
         "web/openapi.py",
         "Describe the routes for OpenAPI 3 in another way; tests/unit/test_openapi.py shows the result.",
         lambda: (
-            has_parameters(AiohttpApiSpec._register, "app")
+            has_parameters(AiohttpApiSpec._register_route, "route", "method", "view")
             and has_parameters(AiohttpApiSpec._update_paths, "data", "method", "url_path")
             and has_source(AiohttpApiSpec.__init__, "self.plugin", "self.spec")
             and has_source(AiohttpApiSpec.swagger_dict, "self.spec.to_dict()")
