@@ -14,8 +14,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from docserver.database.connection import Database
+from docserver.database.retries import until_answered
 from docserver.database.tables import deployment, documents
-from docserver.database.waiting import until_answered
 from docserver.model import Identity
 from docserver.settings import Settings
 from docserver.storage.identity import IdentityError, IdentityFiles

@@ -17,10 +17,10 @@ from docserver.database.tables import (
     deletions,
     deliveries,
     documents,
-    jobs,
     leader,
     tenant_counts,
     tenant_deletions,
+    unfinished_jobs,
 )
 from docserver.documents import deletion, tenant_deletion
 from docserver.documents.originals import OriginalsCheck
@@ -172,7 +172,7 @@ class Maintenance:
         self._queue_cursor, announced = await queue.announced(self._queue_cursor, about=ANNOUNCED_AT_ONCE)
         async with self._resources.maintenance_db.session() as cur:
             waiting = await self._waiting(cur)
-            unfinished = await jobs.unfinished(cur, announced) if announced else set()
+            unfinished = await unfinished_jobs.among(cur, announced) if announced else set()
             weights = await weights_of_clients(cur)
         await queue.set_weights(weights)
         if stale := [job_id for job_id in announced if job_id not in unfinished]:
@@ -186,7 +186,7 @@ class Maintenance:
         in_turn = clients_in_turn(cur, after=self._announced_for, most=CLIENTS_AT_ONCE)
         clients = [client async for client in in_turn]
         limit = max(2, ANNOUNCED_AT_ONCE // max(1, len(clients)))
-        waiting = {client: await jobs.runnable(cur, client=client, limit=limit) for client in clients}
+        waiting = {client: await unfinished_jobs.runnable(cur, client=client, limit=limit) for client in clients}
         self._announced_for = clients[-1] if clients else None
         return {client: job_ids for client, job_ids in waiting.items() if job_ids}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from docserver import room, tracing
 from docserver.database.migrate import migrate
-from docserver.database.waiting import until_answered
+from docserver.database.retries import until_answered
 from docserver.documents import deletion
 from docserver.embedded import with_embedded_servers
 from docserver.identity import identify

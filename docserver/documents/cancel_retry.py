@@ -1,4 +1,4 @@
-"""Cancel and retry of jobs. The transactions are in `jobs.transitions`."""
+"""Cancel and retry of jobs. The transactions are in `jobs.transitions` and `jobs.restarts`."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,9 +8,10 @@ from uuid import UUID
 
 from docserver import tracing
 from docserver.database.connection import CommitUnknown
+from docserver.database.retries import uncontended
 from docserver.database.tables import documents, jobs
 from docserver.errors import Conflict, RedisUnavailable
-from docserver.jobs import commits, notify, transitions
+from docserver.jobs import commits, notify, restarts, transitions
 from docserver.model import Job, Status
 from docserver.resources import Resources
 from docserver.tenants import quotas
@@ -51,7 +52,7 @@ async def retry(
     job = await _transition(
         resources,
         job_id,
-        lambda: transitions.retry(
+        lambda: restarts.retry(
             resources.db,
             job_id,
             tenant=tenant,
@@ -88,7 +89,7 @@ async def _transition(
     which the transition took place.
     """
     try:
-        return await transitions.uncontended(transition)
+        return await uncontended(transition)
     except CommitUnknown:
         job = await commits.settled(resources.db, job_id)
         if job is None or not done(job.status):

@@ -6,11 +6,11 @@ from contextlib import suppress
 from uuid import UUID
 
 from docserver.database.connection import Cursor
+from docserver.database.retries import uncontended
 from docserver.database.tables import audit_log, deletions, documents, jobs, tenant_counts, tenant_deletions
 from docserver.database.tables.audit_log import Action
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
-from docserver.jobs.transitions import uncontended
 from docserver.resources import Resources
 
 REPETITION = "restored database"

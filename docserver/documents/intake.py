@@ -12,11 +12,11 @@ from uuid import UUID
 from docserver import tracing
 from docserver.caller import Caller
 from docserver.database.connection import CommitUnknown
+from docserver.database.retries import uncontended
 from docserver.database.tables import documents, jobs, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import NewEndpoint
 from docserver.errors import DatabaseUnavailable, QuotaExceeded, Unauthorized, Unprocessable, UnsupportedMedia
-from docserver.jobs import commits, notify, transitions
-from docserver.jobs.transitions import uncontended
+from docserver.jobs import commits, notify, restarts
 from docserver.model import Job, NewDocument, Options, new_id
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
@@ -122,7 +122,7 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
 
 
 async def _start_over(resources: Resources, job: Job, upload: Upload) -> Job | None:
-    return await transitions.start_over(
+    return await restarts.start_over(
         resources.db,
         job,
         request_id=upload.request_id,

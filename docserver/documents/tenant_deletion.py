@@ -6,6 +6,7 @@ The receipt says what was removed so far. Each document is counted in the transa
 import logging
 
 from docserver.caller import DEFAULT_TENANT
+from docserver.database.retries import uncontended
 from docserver.database.tables import (
     api_keys,
     audit_log,
@@ -20,7 +21,6 @@ from docserver.database.tables.audit_log import Action
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.documents import deletion
 from docserver.errors import Conflict
-from docserver.jobs.transitions import uncontended
 from docserver.resources import Resources
 from docserver.tenants.administration import is_tenant_name, no_such_tenant
 

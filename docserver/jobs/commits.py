@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from docserver.database.connection import Database
+from docserver.database.retries import until_answered
 from docserver.database.tables import jobs
-from docserver.database.waiting import until_answered
 from docserver.model import Job
 
 PAUSES_S = (1.0, 1.0)

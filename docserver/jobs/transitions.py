@@ -1,45 +1,26 @@
-"""The transitions of jobs and pages. Each is one transaction, which locks the job first.
+"""The transitions of jobs and pages, up to the job's end. Each is one transaction, which locks the job first. How a job
+that has ended starts again is in `restarts`.
 
 A worker names its claim. If another worker or a client was faster, the transition changes nothing and returns None.
 A transition for a client raises NotFound or Conflict instead.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
 from uuid import UUID
 
-from docserver.database.connection import Contended, Cursor, Database
+from docserver.database.connection import Cursor, Database
 from docserver.database.tables import claims, job_history, jobs, pages
-from docserver.database.tables.tenants import Quotas
-from docserver.errors import STORAGE_MISSING, Conflict, DocumentErrorCode, Failure, NotFound, Unprocessable
-from docserver.model import HISTORY_KEPT, Job, Outcome, PageStatus, Reading, Status, Step
-from docserver.page_ranges import format_pages
+from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound
+from docserver.model import HISTORY_KEPT, Job, Outcome, Reading, Status, Step
 from docserver.tenants import quotas as tenant_quotas
 from docserver.webhooks import events
-
-T = TypeVar("T")
 
 Results = Mapping[int, Reading | Failure]
 """Each page's reading, or why it failed, by page number."""
 
-CONTENDED_TRIES = 5
-"""Tries of a transaction that the server rolls back in favour of another one. The same two seldom collide twice."""
-
 LOST_LEASES = 3
 """After this many lost leases, a page or document fails for good, because it probably kills its worker each time."""
-
-
-async def uncontended(transaction: Callable[[], Awaitable[T]]) -> T:
-    """Run a transaction; repeat it if the server rolls it back in favour of another one. Raises Contended after
-    CONTENDED_TRIES tries.
-    """
-    for _ in range(CONTENDED_TRIES - 1):
-        try:
-            return await transaction()
-        except Contended:
-            continue
-    return await transaction()
 
 
 async def open_pages(
@@ -124,145 +105,17 @@ async def fail_opening(db: Database, *, job_id: UUID, claim_id: UUID, failure: F
         if job is None or not await claims.holds_opening(cur, job_id=job_id, claim_id=claim_id):
             return None
         await job_history.add(cur, job_id=job_id, step=Step.OPENING, outcome=Outcome.FAILED, code=failure.code)
-        return await _end(cur, job, Status.FAILED, failure)
+        return await end(cur, job, Status.FAILED, failure)
 
 
 async def cancel(db: Database, job_id: UUID, *, tenant: str) -> Job:
     """Cancel a job: workers lose their claims on it. Raises NotFound, and Conflict if it is final already."""
     async with db.transaction() as cur:
-        job = await _locked(cur, job_id, tenant)
+        job = await locked(cur, job_id, tenant)
         if job.status.final:
             raise Conflict(f"The job is {job.status} already.")
         await claims.revoke_pages(cur, job_id)
-        return await _end(cur, job, Status.CANCELLED, None)
-
-
-async def retry(
-    db: Database,
-    job_id: UUID,
-    *,
-    tenant: str,
-    selection: Sequence[range] | str | None,
-    changes: Mapping[str, Any],
-    request_id: str,
-    quotas: Quotas,
-    traceparent: str | None = None,
-) -> Job:
-    """Start another attempt of a tenant's final job, with changed options.
-
-    With a selection, or NEEDS_REVIEW in its place, only the selected pages are read again. The other pages keep their
-    text, or are removed from the job if they were never read. Without a selection, all pages are read again; but if the
-    options are unchanged and some pages have no text, only those are. Raises NotFound, Conflict if the job is not
-    final, Unprocessable if it has none of the selected pages, and QuotaExceeded. `quotas` are the default ones.
-    """
-    async with db.transaction() as cur:
-        job = await _locked(cur, job_id, tenant)
-        if not job.status.final:
-            raise Conflict(f"The job is {job.status}; cancel it first, or wait until it is done.")
-        job.status.to(Status.PENDING)
-        options = replace(job.options, **changes)
-        if isinstance(selection, str):
-            selection = await _to_review(cur, job)
-        again: Sequence[int] = ()
-        unchanged: list[PageStatus] = []
-        if job.pages_total is not None:
-            again, unchanged = await _reset_pages(cur, job_id, selection, same_options=options == job.options)
-        elif selection is not None:
-            options = replace(options, pages=format_pages(selection))
-        await jobs.retry(
-            cur,
-            job_id=job_id,
-            options=options,
-            request_id=request_id,
-            traceparent=traceparent,
-            done=unchanged.count(PageStatus.DONE),
-            failed=unchanged.count(PageStatus.FAILED),
-        )
-        started = _present(await jobs.find(cur, job_id))
-        await tenant_quotas.count_retry(cur, tenant, pages=len(again), defaults=quotas)
-        return started
-
-
-async def _reset_pages(
-    cur: Cursor, job_id: UUID, selection: Sequence[range] | None, *, same_options: bool
-) -> tuple[Sequence[int], list[PageStatus]]:
-    """Let pages of an opened job be read again, and drop the others that were never read.
-
-    Returns the numbers of the pages to read, and the statuses of all others.
-    """
-    statuses = await pages.statuses(cur, job_id)
-    again = _to_read_again(statuses, selection, same_options=same_options)
-    unchanged = {number: status for number, status in statuses.items() if number not in again}
-    if unread := [number for number, status in unchanged.items() if status is PageStatus.PENDING]:
-        await pages.drop(cur, job_id=job_id, numbers=unread)
-        await jobs.resize(cur, job_id=job_id, pages_total=len(statuses) - len(unread))
-    await pages.reset(cur, job_id=job_id, numbers=again)
-    return again, list(unchanged.values())
-
-
-async def start_over(
-    db: Database, job: Job, *, request_id: str, quotas: Quotas, traceparent: str | None = None
-) -> Job | None:
-    """Have a document opened and read again, because its original was missing or damaged until now. What was read since
-    `job` was looked up is dropped.
-
-    Returns the job, or None if it does not exist any more. It is unchanged if nobody has begun to read it, or if it was
-    completed when it was looked up. Raises QuotaExceeded; `quotas` are the default ones.
-    """
-    async with db.transaction() as cur:
-        current = await jobs.lock(cur, job.id)
-        if current is None or current.status is Status.PENDING:
-            return current
-        if current.status is Status.COMPLETED and current.version == job.version:
-            return job
-        was_final = current.status.final
-        if not was_final:
-            await claims.revoke_pages(cur, job.id)
-            current = await _end(cur, current, Status.FAILED, STORAGE_MISSING)
-        current.status.to(Status.PENDING)
-        if statuses := await pages.statuses(cur, job.id):
-            await pages.drop(cur, job_id=job.id, numbers=list(statuses))
-        await jobs.resize(cur, job_id=job.id, pages_total=None)
-        await jobs.retry(
-            cur,
-            job_id=job.id,
-            options=current.options,
-            request_id=request_id,
-            traceparent=traceparent,
-            done=0,
-            failed=0,
-        )
-        started = _present(await jobs.find(cur, job.id))
-        if was_final:
-            # The pages are counted when the document is opened.
-            await tenant_quotas.count_retry(cur, job.tenant, pages=0, defaults=quotas)
-        return started
-
-
-async def _to_review(cur: Cursor, job: Job) -> list[range]:
-    numbers = await pages.to_review(cur, job_id=job.id, limit=job.pages_total or 0)
-    if not numbers:
-        raise Unprocessable(
-            "No page of the job needs review.",
-            errors=[{"detail": "No page needs review.", "parameter": "pages"}],
-        )
-    return [range(number, number + 1) for number in numbers]
-
-
-def _to_read_again(
-    statuses: Mapping[int, PageStatus], selection: Sequence[range] | None, *, same_options: bool
-) -> list[int]:
-    """The pages that another attempt reads."""
-    if selection is not None:
-        chosen = [number for number in statuses if any(number in part for part in selection)]
-        if not chosen:
-            raise Unprocessable(
-                "The job has none of these pages.",
-                errors=[{"detail": f"The last page is {max(statuses)}.", "parameter": "pages"}],
-            )
-        return chosen
-    without_text = [number for number, status in statuses.items() if status is not PageStatus.DONE]
-    return without_text if same_options and without_text else list(statuses)
+        return await end(cur, job, Status.CANCELLED, None)
 
 
 async def reap(db: Database, job_id: UUID) -> Job | None:
@@ -276,7 +129,7 @@ async def reap(db: Database, job_id: UUID) -> Job | None:
             await claims.lose_opening(cur, job_id)
             await job_history.add(cur, job_id=job_id, step=Step.OPENING, outcome=Outcome.LOST)
             if lost_before + 1 >= LOST_LEASES:
-                return await _end(cur, job, Status.FAILED, lost_failure())
+                return await end(cur, job, Status.FAILED, lost_failure())
         expired, given_up = await claims.expired_pages(cur, job_id), 0
         for page in expired:
             await claims.lose_page(cur, job_id=job_id, number=page.number)
@@ -298,17 +151,12 @@ def lost_failure() -> Failure:
     )
 
 
-async def _locked(cur: Cursor, job_id: UUID, tenant: str) -> Job:
+async def locked(cur: Cursor, job_id: UUID, tenant: str) -> Job:
+    """Lock a tenant's job until the transaction ends; raises NotFound."""
     # The job of another tenant may be locked: waiting for the lock would tell that it exists.
     job = await jobs.lock(cur, job_id) if await jobs.belongs_to(cur, job_id, tenant=tenant) else None
     if job is None:
         raise NotFound("There is no such job.")
-    return job
-
-
-def _present(job: Job | None) -> Job:
-    # The transaction has locked the job, so nobody can delete it.
-    assert job is not None
     return job
 
 
@@ -336,14 +184,14 @@ async def _count(cur: Cursor, job: Job, *, done: Sequence[int], failed: int) -> 
     """
     if job.pages_done + job.pages_failed + len(done) + failed == job.pages_total:
         failure = None if job.pages_done or done else await pages.first_failure(cur, job.id)
-        return await _end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)
+        return await end(cur, job, Status.FAILED if failure else Status.COMPLETED, failure, done=done, failed=failed)
     await jobs.count_pages(cur, job_id=job.id, done=len(done), failed=failed)
     counted = replace(job, pages_done=job.pages_done + len(done), pages_failed=job.pages_failed + failed)
     await events.record(cur, counted, pages=done)
     return await _reload(cur, counted)
 
 
-async def _end(
+async def end(
     cur: Cursor, job: Job, status: Status, failure: Failure | None, *, done: Sequence[int] = (), failed: int = 0
 ) -> Job:
     """Give a locked job its final status, and record whom to tell of it."""

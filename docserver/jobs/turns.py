@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from docserver.database.connection import Cursor
-from docserver.database.tables import jobs
+from docserver.database.tables import unfinished_jobs
 from docserver.tenants.weights import weight_of_client
 
 CLIENTS_AT_ONCE = 20
@@ -24,12 +24,12 @@ class Turns:
         """Jobs with work to claim, of the client whose turn it is; at most `limit`."""
         if self._served is not None and self._more:
             self._more -= 1
-            if waiting := await jobs.runnable(cur, client=self._served, limit=limit):
+            if waiting := await unfinished_jobs.runnable(cur, client=self._served, limit=limit):
                 return waiting
         async for client in clients_in_turn(cur, after=self._served, most=CLIENTS_AT_ONCE):
             # Slots that ask at the same time should serve different clients.
             self._served, self._more = client, 0
-            if waiting := await jobs.runnable(cur, client=client, limit=limit):
+            if waiting := await unfinished_jobs.runnable(cur, client=client, limit=limit):
                 weight = await weight_of_client(cur, client)
                 if self._served == client:
                     self._more = weight - 1
@@ -45,10 +45,10 @@ async def clients_in_turn(cur: Cursor, *, after: str | None, most: int) -> Async
     """
     client, from_start = after, after is None
     for _ in range(most):
-        client = await jobs.next_client(cur, client)
+        client = await unfinished_jobs.next_client(cur, client)
         if client is None and not from_start:
             from_start = True
-            client = await jobs.next_client(cur, None)
+            client = await unfinished_jobs.next_client(cur, None)
         if client is None or (from_start and after is not None and client > after):
             return
         yield client

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from docserver.database.connection import Cursor
-from docserver.database.tables import jobs, tenant_counts, tenants
+from docserver.database.tables import tenant_counts, tenants, unfinished_jobs
 from docserver.database.tables.tenants import Quotas, Usage
 from docserver.errors import QuotaExceeded, Unauthorized
 from docserver.model import rfc3339
@@ -96,7 +96,7 @@ def _check_pages_left(usage: Usage, allowed: int | None) -> None:
 
 
 async def _check_unfinished(cur: Cursor, tenant: str, allowed: int | None) -> None:
-    if allowed is not None and await jobs.count_unfinished(cur, tenant, most=allowed + 1) > allowed:
+    if allowed is not None and await unfinished_jobs.count(cur, tenant, most=allowed + 1) > allowed:
         raise QuotaExceeded(
             f"The quota of unfinished jobs is {allowed}; wait until one has ended.",
             retry_after_s=JOBS_RETRY_S if allowed else None,
@@ -109,7 +109,7 @@ async def report(resources: Resources, tenant: str, *, connections: int | None) 
     """
     async with resources.reads.session() as cur:
         usage = await tenants.usage(cur, tenant)
-        unfinished = await jobs.count_unfinished(cur, tenant, most=MAX_QUOTA)
+        unfinished = await unfinished_jobs.count(cur, tenant, most=MAX_QUOTA)
     quotas = usage.quotas.or_else(defaults(resources.settings))
     return {
         "tenant": tenant,

@@ -14,9 +14,9 @@ from functools import partial
 from uuid import UUID, uuid4
 
 from docserver import metrics, tracing
+from docserver.database.retries import until_answered
 from docserver.database.tables import deliveries, delivery_log, webhook_endpoints
 from docserver.database.tables.deliveries import Claimed
-from docserver.database.waiting import until_answered
 from docserver.encryption import Undecryptable
 from docserver.errors import DatabaseUnavailable
 from docserver.resources import Resources

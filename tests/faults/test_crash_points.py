@@ -103,7 +103,7 @@ FINISH = (
     Point("before the status", "database.tables.jobs:finish", "before"),
     Point("the status is written", "database.tables.jobs:finish"),
     Point("the end is in the history", "database.tables.job_history:add"),
-    Point("the end is read again", "jobs.transitions:_end"),
+    Point("the end is read again", "jobs.transitions:end"),
     Point("the only page is committed", "jobs.transitions:open_pages"),
     Point("the last page is committed", "jobs.transitions:settle_pages", at_call=2),
     Point("before it is shown", "jobs.notify:publish", "before", at_call=2),

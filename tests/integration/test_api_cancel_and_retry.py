@@ -14,7 +14,7 @@ from docserver.database.tables.tenants import Quotas
 from docserver.documents import cancel_retry, results
 from docserver.errors import ResultNotReady
 from docserver.formats import FORMATS
-from docserver.jobs import transitions
+from docserver.jobs import restarts, transitions
 from docserver.jobs.leases import Claims
 from docserver.jobs.worker import Worker
 from docserver.model import Status
@@ -216,7 +216,7 @@ async def make_partly_read(resources: Resources, *, total: int, done: int) -> UU
 
 
 async def retry(resources: Resources, job_id: UUID, selection: Any = None, **changes: Any) -> Any:
-    return await transitions.retry(
+    return await restarts.retry(
         resources.db,
         job_id,
         selection=selection,

@@ -11,7 +11,7 @@ from docserver.database.tables.tenants import Quotas
 from docserver.documents import cancel_retry, deletion
 from docserver.documents import events as module
 from docserver.errors import DatabaseUnavailable
-from docserver.jobs import notify, transitions
+from docserver.jobs import notify, restarts
 from docserver.jobs.worker import Worker
 from docserver.resources import Resources
 from docserver.setting_types import Auth
@@ -44,7 +44,7 @@ async def test_a_retry_that_a_client_missed_begins_with_the_new_attempt(client: 
         pages = [await kind(received, "page"), await kind(received, "page")]
 
         await settle(resources, job_id, told=False)
-        again = await transitions.retry(
+        again = await restarts.retry(
             resources.db,
             job_id,
             tenant=DEFAULT_TENANT,
@@ -71,7 +71,7 @@ async def test_a_client_that_has_got_the_end_follows_the_next_attempt(client: Cl
     _, job_id = await make_job(resources.db, total=2)
     await settle(resources, job_id, pages=2)
     end = (await all_of(client, job_id))[-1]
-    await transitions.retry(
+    await restarts.retry(
         resources.db,
         job_id,
         tenant=DEFAULT_TENANT,

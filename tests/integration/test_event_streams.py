@@ -18,7 +18,7 @@ from docserver.database.tables import jobs
 from docserver.database.tables.tenants import Quotas
 from docserver.documents import events as module
 from docserver.documents.events import START, Feed, Position
-from docserver.jobs import notify, transitions
+from docserver.jobs import notify, restarts
 from docserver.resources import Resources, checked_engine, opened
 from docserver.settings import Settings
 from docserver.web.handlers.events import FEED
@@ -183,7 +183,7 @@ async def test_a_retry_in_the_middle_of_a_read_does_not_make_a_page_of_the_earli
 
     async def retried_first(*arguments: Any, **more: Any) -> Any:
         monkeypatch.setattr(jobs, "of_tenant", of_tenant)
-        await transitions.retry(
+        await restarts.retry(
             resources.db,
             job_id,
             tenant=DEFAULT_TENANT,
@@ -253,7 +253,7 @@ async def live(resources: Resources, acts: list[tuple[str, int]]) -> None:
                 client.reconnect(forgets=number == 1)
             case "retry" if job.status.final:
                 selection = [range(number, number + 1)] if number else None
-                again = await transitions.retry(
+                again = await restarts.retry(
                     resources.db,
                     job_id,
                     tenant=DEFAULT_TENANT,

@@ -12,7 +12,7 @@ from docserver.database.connection import Database
 from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.database.tables.deletions import Deletion
 from docserver.database.tables.tenants import Quotas
-from docserver.jobs import transitions
+from docserver.jobs import restarts, transitions
 from docserver.model import Options, Status, new_id
 from tests.support.rows import (
     CLIENT,
@@ -203,7 +203,7 @@ async def test_a_finished_job_has_its_status_its_failure_and_nobody_at_work(db: 
 async def test_jobs_come_each_with_its_own_history_in_order(db: Database) -> None:
     document_id, twice = await make_job(db, total=1)
     await transitions.cancel(db, twice, tenant=DEFAULT_TENANT)
-    await transitions.retry(
+    await restarts.retry(
         db, twice, selection=None, changes={}, request_id="again", tenant=DEFAULT_TENANT, quotas=Quotas()
     )
     await transitions.cancel(db, twice, tenant=DEFAULT_TENANT)

@@ -14,7 +14,7 @@ from aiohttp import FormData
 from pytest_aiohttp import AiohttpClient
 
 from docserver.database.connection import Cursor, Database
-from docserver.database.tables import jobs
+from docserver.database.tables import unfinished_jobs
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.turns import clients_in_turn
 from docserver.jobs.worker import Worker
@@ -146,8 +146,8 @@ async def test_the_database_reads_no_more_rows_for_the_next_turn_if_a_backlog_is
         async with db.session() as cur:
             await cur.execute("ANALYZE TABLE jobs")
             before = await rows_read(cur)
-            served = [await jobs.next_client(cur, None), await jobs.next_client(cur, A)]
-            assert len(await jobs.runnable(cur, client=A, limit=5)) == 5
+            served = [await unfinished_jobs.next_client(cur, None), await unfinished_jobs.next_client(cur, A)]
+            assert len(await unfinished_jobs.runnable(cur, client=A, limit=5)) == 5
             cost.append(await rows_read(cur) - before)
             assert served == [A, B]
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from docserver.caller import DEFAULT_TENANT, Caller, Scope
 from docserver.database.connection import Cursor, Database
-from docserver.database.tables import claims, documents, jobs, pages
+from docserver.database.tables import claims, documents, jobs, pages, unfinished_jobs
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import pack_blocks
 from docserver.model import NewDocument, Options, Reading, Source, Status, new_id
@@ -144,4 +144,4 @@ def told(history: Any) -> list[tuple[Any, ...]]:
 
 async def runnable(db: Database, *, client: str = CLIENT, limit: int = 100) -> list[UUID]:
     async with db.session() as cur:
-        return await jobs.runnable(cur, client=client, limit=limit)
+        return await unfinished_jobs.runnable(cur, client=client, limit=limit)
