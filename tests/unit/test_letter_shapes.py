@@ -137,7 +137,7 @@ def test_equal_digits_in_a_column_come_to_their_places() -> None:
     reading = mixed.join(layer, None, dict.fromkeys(layer.markers, recognised("7")), review_below=80)
 
     assert reading.text.split()[-4:] == ["7"] * 4
-    assert not reading.needs_review
+    assert (reading.confidence, reading.needs_review) == (99.0, True)
 
 
 def test_a_page_with_a_column_of_digits_of_which_one_was_not_read_is_not_sure() -> None:
@@ -164,8 +164,27 @@ def test_what_is_read_of_shapes_comes_to_their_place() -> None:
     reading = joined(layer, recognised("7"))
 
     assert reading.text.endswith("\n\nChairs 7")
-    assert (reading.source, reading.languages, reading.needs_review) == (Source.MIXED, "eng", False)
-    assert 99 < reading.confidence < 100
+    assert (reading.source, reading.languages) == (Source.MIXED, "eng")
+
+
+def test_a_page_with_a_shape_that_is_read_as_a_short_word_is_not_sure() -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), shape("7", y=600))))
+
+    reading = joined(layer, recognised("7"))
+
+    assert (reading.confidence, reading.needs_review) == (99.0, True)
+
+
+@pytest.mark.parametrize(("sign", "is_sure"), [("%", False), ("©", False), ("*", True), (">", True)])
+def test_a_shape_that_is_read_as_a_sign_is_left_out_and_the_page_is_not_sure_if_the_sign_is_a_word(
+    sign: str, *, is_sure: bool
+) -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), shape("7", y=600))))
+
+    reading = joined(layer, recognised(sign))
+
+    assert reading.text == "\n".join(PROSE)
+    assert reading.needs_review is not is_sure
 
 
 @pytest.mark.parametrize("read", [Attempt(NOTHING, 0, "eng"), recognised("Vv", confidence=44), recognised("=")])

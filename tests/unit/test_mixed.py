@@ -1,5 +1,7 @@
 """Pages with text of their own and parts that have to be read: what is joined, where, and how sure the result is."""
 
+from dataclasses import replace
+
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
@@ -125,6 +127,49 @@ def test_a_page_with_a_recognised_word_of_low_confidence_is_not_sure() -> None:
     reading = joined(layer, Line(first.box, (*first.words, *unclear.words)), recognised("196.50", x=300, top=586))
 
     assert "320.00 S40.0" in reading.text
+    assert (reading.confidence, reading.needs_review) == (99.0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_sure"), [("4", False), ("AX", False), ("9 M", False), ("Oak", True), ("合 计", True)]
+)
+def test_a_page_with_a_line_of_short_words_in_a_picture_is_not_sure(text: str, *, is_sure: bool) -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), outlines(["Oak table"], x=300, y=590, width=60))))
+    line = recognised("Oak table", x=310, top=602)
+    words = tuple(replace(word, text=part) for word, part in zip(line.words, text.split(), strict=False))
+    wide = replace(words[-1], box=(*words[-1].box[:2], *line.box[2:]))
+
+    reading = joined(layer, Line(line.box, (*words[:-1], wide)))
+
+    assert reading.text.endswith(text)
+    assert reading.needs_review is not is_sure
+
+
+def test_a_short_word_without_a_mapping_is_no_drawing() -> None:
+    layer = whole_layer(without_mapping(pdf(prices("5"))))
+
+    assert not joined(layer, recognised("5", x=300, top=600)).needs_review
+
+
+@pytest.mark.parametrize(("height", "is_sure"), [(8, True), (16, False)])
+def test_a_page_with_a_short_word_in_larger_letters_than_its_line_is_not_sure(height: int, *, is_sure: bool) -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), outlines(["No Oak table"], x=300, y=590, width=80))))
+    name = recognised("Oak table", x=320, top=602)
+    left, _, right, bottom = recognised("9", x=305, top=602).box
+    logo = Word("9", (left, bottom - round(height * PX), right, bottom), 95.0)
+
+    reading = joined(layer, Line(name.box, (logo, *name.words)))
+
+    assert reading.text.endswith("9 Oak table")
+    assert reading.needs_review is not is_sure
+
+
+def test_signs_alone_in_a_line_are_left_out_and_the_page_is_not_sure() -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), outlines(["Oak table"], x=300, y=590, width=60))))
+
+    reading = joined(layer, recognised(") |", x=310, top=602))
+
+    assert reading.text == "\n".join(PROSE)
     assert (reading.confidence, reading.needs_review) == (99.0, True)
 
 

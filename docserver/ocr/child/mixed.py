@@ -1,7 +1,8 @@
 """Child side: joins the exact words of a PDF page's text layer with words that OCR read where the layer lacks them."""
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from PIL import Image, ImageDraw
@@ -13,6 +14,7 @@ from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches
+from docserver.ocr.recognition.evidence import may_be_drawings
 from docserver.ocr.recognition.reader import Attempt
 
 MIN_LINE_CONFIDENCE, MIN_LINE_CONFIDENCE_IN_DRAWINGS = 70.0, 85.0
@@ -37,6 +39,9 @@ MAX_UNREAD_CONFIDENCE = 99.0
 
 MAX_MIXED_CONFIDENCE = 99.99
 """Most confidence of a page with recognised words, so that no rounding makes it exact."""
+
+SIGNS = frozenset("%‰&§#@€$£¥©®™")
+"""Signs that stand for a word. Symbols are read as such too, but they are not read as letters."""
 
 WHITE = 255
 
@@ -75,14 +80,17 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
         in_patches, is_all = _words_in(layer.patches, attempt, read=read, size=size)
         is_complete &= is_all
     beside, is_all = _not_read_yet(in_shapes, read=[word.box for words in in_patches for word in words])
-    is_complete &= is_all
+    is_complete &= is_all and not any(_is_sign(place, read) for place, read in shapes.items())
     added = [*in_patches, *beside]
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
     is_complete &= all(word.confidence >= MIN_WORD_CONFIDENCE for words in added for word in words)
+    turns = attempt.rotation // 90 if attempt else 0
+    drawings = _drawings(in_patches, beside, is_sideways=turns % 2 == 1)
+    is_complete &= all(layer.patches is not None and layer.patches.is_text(word.box) for word in drawings)
     placement = layer.placement()
     for words in in_patches:
-        placement.add_recognised(words, turns=attempt.rotation // 90 if attempt else 0)
+        placement.add_recognised(words, turns=turns)
     for words in beside:
         placement.add_recognised(words, turns=0)
     blocks = tuple(placement.blocks())
@@ -112,6 +120,25 @@ def _letters_in(place: Rect, attempt: Attempt) -> list[Word]:
     return words if is_certain else []
 
 
+def _drawings(
+    in_patches: Sequence[Sequence[Word]], beside: Iterable[Sequence[Word]], *, is_sideways: bool
+) -> Iterator[Word]:
+    """Those words of lines in patches, and of shapes beside these, that may be drawings and no text."""
+    for words in in_patches:
+        yield from may_be_drawings(words, is_sideways=is_sideways)
+    for words in beside:
+        line = [
+            word for word in itertools.chain(*in_patches) if any(_is_beside(shape.box, word.box) for shape in words)
+        ]
+        yield from may_be_drawings([*words, *line], is_sideways=False)
+
+
+def _is_sign(place: Rect, attempt: Attempt) -> bool:
+    """True if a shape in this place was read as a sign that stands for a word."""
+    words = _words_at(place, attempt)
+    return confidence_of(words) >= MIN_WORD_CONFIDENCE and _text(words) in SIGNS
+
+
 def _words_at(place: Rect, attempt: Attempt) -> list[Word]:
     """What was read of a shape in this place."""
     left, top, _, _ = _box_around(place)
@@ -130,8 +157,10 @@ def _not_read_yet(in_shapes: Mapping[Rect, list[Word]], *, read: Sequence[Box]) 
         if any(is_in(place, box) or is_in(box, place) for box in boxes):
             continue
         if words:
-            lines.append(words)
-            boxes += [word.box for word in words]
+            # The words beside a letter are read with it, and they may have been read before.
+            new = [word for word in words if not any(is_in(word.box, box) or is_in(box, word.box) for box in boxes)]
+            lines += [new] if new else []
+            boxes += [word.box for word in new]
         elif not is_single(place) or any(_is_beside(place, box) for box in boxes):
             # Any other shape that is not read as a letter is a symbol.
             is_all = False
@@ -164,7 +193,8 @@ def _words_in(
         words = [word for word in line.words if not (_is_covered(own, word.box) or _is_unclear_sign(word))]
         # A part of a line may look less like text than the rest, so a line is taken as a whole.
         letters = sum(len(word.text) for word in words if patches.have(word.box))
-        if letters and 2 * letters >= len(_text(words)):
+        is_drawing = not any(map(str.isalnum, _text(words))) and not any(patches.is_text(word.box) for word in words)
+        if letters and 2 * letters >= len(_text(words)) and not is_drawing:
             lines.append(words)
     clear = [words for words in lines if confidence_of(words) >= MIN_LINE_CONFIDENCE]
     rest = patches.without([*read, *(word.box for words in clear for word in words)])

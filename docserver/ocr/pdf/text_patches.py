@@ -47,6 +47,8 @@ class TextPatches:
     """The words that the text layer has."""
     unread: tuple[Rect, ...]
     """Words with letters that have no Unicode mapping, words of which a part is hidden, and short words as shapes."""
+    _texts: tuple[Rect, ...]
+    """Those of these words that the text layer knows, though not what they say or what is seen of them."""
     _cell: float
     """Side of a cell in pixels of the picture."""
 
@@ -67,11 +69,11 @@ class TextPatches:
             if is_photograph(drawn, picture):
                 fill(cells, picture, CELL, BLACK)
         short = short_words(cells, clear, words=words, scale=scale)
-        unread = (*unread, *short, *large_words(cells, clear, scale=scale))
+        places = (*unread, *short, *large_words(cells, clear, scale=scale))
         cells = runs_of(cells, MIN_RUN)
-        for word in unread:
-            fill(cells, word, cell, WHITE)
-        return cls(cells, words, unread, cell)
+        for place in places:
+            fill(cells, place, cell, WHITE)
+        return cls(cells, words, places, tuple(unread), cell)
 
     @property
     def area(self) -> float:
@@ -102,6 +104,10 @@ class TextPatches:
         left, top, right, bottom = (int(side / self._cell) for side in box)
         part = self._cells.crop((left, top, max(left, right) + 1, max(top, bottom) + 1))
         return count_white(part) >= MIN_COVERED_SHARE * part.width * part.height
+
+    def is_text(self, box: Box) -> bool:
+        """True if a recognised word with this box is text for certain, and no drawing."""
+        return any(is_in(place, box) for place in self._texts)
 
     def bands(self, picture: Image.Image) -> Image.Image:
         """The grey picture with nothing but the bands across the page that have patches. Their edges cut no word."""
