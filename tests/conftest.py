@@ -15,6 +15,8 @@ pytest.register_assert_rewrite("tests.support")
 
 UNIT = Path(__file__).parent / "unit"
 
+pytest_plugins = ("tests.support.hanging",)
+
 OF_OTHER_TIERS = ("pytest_aiohttp.plugin", "tests.support.server_fixtures")
 
 
