@@ -1,16 +1,22 @@
-"""The values of the service: Document, Job, Page, Reading, and Status with its legal moves. No input or output."""
+"""The values of the service: Document, Job, Page, Reading, and Status with its legal moves. No input or output.
+
+A job's history is in `job_history`, and its options are in `reading_options`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, overload
+from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat
 
-from docserver.errors import DocumentErrorCode, Failure
+from docserver.errors import Failure
+from docserver.job_history import HistoryEntry
 from docserver.layout import EXACT, Block, Word, unpack_blocks, words_of
+from docserver.reading_options import Options
+from docserver.timestamps import rfc3339
 
 
 def new_id() -> UUID:
@@ -79,59 +85,6 @@ class PageStatus(StrEnum):
     FAILED = "failed"
 
 
-class Step(StrEnum):
-    """A part of a job's work that has an outcome of its own."""
-
-    JOB = "job"
-    OPENING = "opening"
-    PAGE = "page"
-
-
-class Outcome(StrEnum):
-    """How a step ended."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    LOST = "lost"
-    """The worker's lease ran out before the step ended."""
-
-
-HISTORY_KEPT = 50
-"""Most history entries kept for a job. Every answer about the job contains them all, and the latest are most useful."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryEntry:
-    """One entry of a job's history: a step that ended.
-
-    A page that was read successfully has no entry, because there would be too many entries.
-    """
-
-    attempt: int
-    step: Step
-    page: int | None
-    """The page's number if the step is a page, else None."""
-    outcome: Outcome
-    code: DocumentErrorCode | None
-    """Why the step failed, if it failed."""
-    started_at: datetime | None
-    """None for a job that was cancelled before it started."""
-    ended_at: datetime
-
-    def as_json(self) -> dict[str, Any]:
-        """The entry as clients see it."""
-        return {
-            "attempt": self.attempt,
-            "step": self.step.value,
-            "page": self.page,
-            "outcome": self.outcome.value,
-            "code": self.code.value if self.code else None,
-            "started_at": rfc3339(self.started_at),
-            "ended_at": rfc3339(self.ended_at),
-        }
-
-
 class Source(StrEnum):
     """The source of a page's words."""
 
@@ -188,53 +141,6 @@ class Page:
     status: PageStatus
     reading: Reading | None
     failure: Failure | None
-
-
-AUTO = "auto"
-"""Used in place of language names: each page is read in the installed language that fits the page."""
-
-
-class Mode(StrEnum):
-    """The source of the text of a PDF page."""
-
-    AUTO = "auto"
-    """From the page's text layer if that is good, else from OCR of the page's picture."""
-    FORCE = "force"
-    """Always from OCR of the page's picture."""
-
-
-class Rotate(StrEnum):
-    """What happens to pages that were scanned sideways or upside down."""
-
-    AUTO = "auto"
-    """They are turned upright before OCR."""
-    OFF = "off"
-    """They are read as they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options for reading a document."""
-
-    languages: str
-    """Tesseract's language names joined by `+`, the most important first; or AUTO."""
-    pages: str | None = None
-    """A selection such as `1-3,7`, or None for all."""
-    mode: Mode = Mode.AUTO
-    rotate: Rotate = Rotate.AUTO
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Options":
-        """The inverse of `as_json`."""
-        return cls(
-            languages=stored["languages"],
-            pages=stored["pages"],
-            mode=Mode(stored["mode"]),
-            rotate=Rotate(stored["rotate"]),
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        return {"languages": self.languages, "mode": self.mode, "pages": self.pages, "rotate": self.rotate}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,12 +282,3 @@ def failure_json(failure: Failure) -> dict[str, Any]:
         "page": failure.page,
         "retryable": failure.retryable,
     }
-
-
-@overload
-def rfc3339(moment: datetime) -> str: ...
-@overload
-def rfc3339(moment: None) -> None: ...
-def rfc3339(moment: datetime | None) -> str | None:
-    """A UTC time without time zone, as the database stores it, in the form of RFC 3339 with microseconds."""
-    return None if moment is None else f"{moment.isoformat(timespec='microseconds')}Z"

@@ -17,7 +17,8 @@ from docserver.database.tables import documents, jobs, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import NewEndpoint
 from docserver.errors import DatabaseUnavailable, QuotaExceeded, Unauthorized, Unprocessable, UnsupportedMedia
 from docserver.jobs import commits, notify, restarts
-from docserver.model import Job, NewDocument, Options, new_id
+from docserver.model import Job, NewDocument, new_id
+from docserver.reading_options import Options
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
 from docserver.storage import Received

@@ -9,7 +9,8 @@ from pymysql.err import IntegrityError
 from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables import deletions, documents, jobs, tenant_counts
 from docserver.jobs import notify
-from docserver.model import Job, NewDocument, Options, new_id
+from docserver.model import Job, NewDocument, new_id
+from docserver.reading_options import Options
 from docserver.resources import Resources
 from docserver.sniff import sniff
 

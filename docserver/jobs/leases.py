@@ -18,8 +18,9 @@ from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import Work
 from docserver.errors import DatabaseUnavailable, Unavailable
 from docserver.jobs import notify
-from docserver.model import Job, Mode, Status
+from docserver.model import Job, Status
 from docserver.ocr.limits import PAGES_AT_ONCE
+from docserver.reading_options import Mode
 from docserver.resources import Resources
 
 log = logging.getLogger("docserver.worker")

@@ -12,7 +12,8 @@ from uuid import UUID
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import claims, job_history, jobs, pages
 from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound
-from docserver.model import HISTORY_KEPT, Job, Outcome, Reading, Status, Step
+from docserver.job_history import HISTORY_KEPT, Outcome, Step
+from docserver.model import Job, Reading, Status
 from docserver.tenants import quotas as tenant_quotas
 from docserver.webhooks import events
 

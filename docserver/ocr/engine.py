@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from docserver.model import AUTO
 from docserver.ocr.languages import MAX_NAMES, NAMES, candidates
+from docserver.reading_options import AUTO
 from docserver.settings import SettingsError, variable
 
 PACKAGES: Mapping[str, str] = MappingProxyType(

@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 import msgspec
 
 from docserver.errors import Failure
-from docserver.model import Options, Page, Reading
+from docserver.model import Page, Reading
 from docserver.ocr.limits import FIRST_PAGES, PAGES_AT_ONCE, Limits
+from docserver.reading_options import Options
 from docserver.setting_types import DAY_S
 
 _Readings = Annotated[tuple[Reading, ...], msgspec.Meta(max_length=PAGES_AT_ONCE)]

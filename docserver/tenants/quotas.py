@@ -11,10 +11,10 @@ from docserver.database.connection import Cursor
 from docserver.database.tables import tenant_counts, tenants, unfinished_jobs
 from docserver.database.tables.tenants import Quotas, Usage
 from docserver.errors import QuotaExceeded, Unauthorized
-from docserver.model import rfc3339
 from docserver.resources import Resources
 from docserver.setting_types import MAX_QUOTA
 from docserver.settings import Settings
+from docserver.timestamps import rfc3339
 
 JOBS_RETRY_S = 10
 """Seconds after which a client that has too many unfinished jobs should try again: some job may have ended by then."""

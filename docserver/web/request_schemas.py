@@ -13,8 +13,9 @@ from multidict import MultiMapping
 from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import Mode, Rotate, Status, parse_id
+from docserver.model import Status, parse_id
 from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
+from docserver.reading_options import Mode, Rotate
 from docserver.sniff import SUPPORTED
 from docserver.webhooks.addresses import MAX_URL
 from docserver.webhooks.signing import is_secret

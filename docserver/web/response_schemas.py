@@ -3,7 +3,9 @@
 from marshmallow import Schema, fields
 
 from docserver.errors import DocumentErrorCode
-from docserver.model import Mode, Outcome, Rotate, Source, Status, Step
+from docserver.job_history import Outcome, Step
+from docserver.model import Source, Status
+from docserver.reading_options import Mode, Rotate
 
 STATUS = {"enum": list(Status)}
 COUNT = {"minimum": 0}

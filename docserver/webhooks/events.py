@@ -13,7 +13,8 @@ from docserver.database.connection import Cursor
 from docserver.database.tables import deliveries, webhook_endpoints
 from docserver.database.tables.deliveries import NewDelivery
 from docserver.database.tables.webhook_endpoints import Listening, NewEndpoint
-from docserver.model import Job, Status, new_id, rfc3339
+from docserver.model import Job, Status, new_id
+from docserver.timestamps import rfc3339
 from docserver.webhook_types import EventType
 
 JOB_ENDED: Mapping[Status, EventType] = {

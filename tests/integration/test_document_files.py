@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Options
 from docserver.ocr.server.slot import Slot
+from docserver.reading_options import Options
 from tests.support.slots import assert_reads, inside, install, read
 from tests.support.waiting import until
 

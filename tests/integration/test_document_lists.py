@@ -10,7 +10,8 @@ from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Database
 from docserver.database.tables import documents, jobs
 from docserver.database.tables.documents import Filter, Position
-from docserver.model import Options, Status, new_id
+from docserver.model import Status, new_id
+from docserver.reading_options import Options
 from tests.support.rows import CLIENT, change, finish_job, make_job
 
 

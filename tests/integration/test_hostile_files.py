@@ -8,8 +8,9 @@ import pytest
 import pytest_asyncio
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
-from docserver.model import Mode, Options, Reading, Source
+from docserver.model import Reading, Source
 from docserver.ocr.server.slot import Slot
+from docserver.reading_options import Mode, Options
 from docserver.setting_types import SandboxMode
 from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff

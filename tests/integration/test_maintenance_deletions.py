@@ -15,7 +15,7 @@ from docserver.database.tables import deletions, documents, jobs
 from docserver.documents import deletion, intake, queries
 from docserver.errors import Gone
 from docserver.maintenance import DELETED_KEPT_S, Maintenance
-from docserver.model import Options
+from docserver.reading_options import Options
 from docserver.resources import Resources
 from docserver.storage.deleted import KEPT_DAYS, DeletedDocuments
 from tests.support.redis_state import announced

@@ -18,8 +18,8 @@ from docserver.database.connection import Database
 from docserver.database.tables import backlog
 from docserver.errors import Failure
 from docserver.jobs.worker import Worker
-from docserver.model import Options
 from docserver.ocr.server.slot import Slot
+from docserver.reading_options import Options
 from docserver.redis.client import Redis
 from docserver.resources import Resources
 from docserver.setting_types import Auth

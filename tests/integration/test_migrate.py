@@ -17,8 +17,8 @@ from docserver.database import migrate as module
 from docserver.database.address import Address
 from docserver.database.connection import connect
 from docserver.database.migrate import Migration, MigrationError, migrate, migrations
-from docserver.model import rfc3339
 from docserver.settings import Settings
+from docserver.timestamps import rfc3339
 from tests.support.waiting import FOREVER_S, in_time
 
 STARTED, ENDED = "2026-11-28T01:02:03.000004Z", "2026-11-28T01:02:04.500000Z"

@@ -28,7 +28,8 @@ from docserver.documents import cancel_retry, deletion, intake, queries
 from docserver.errors import Conflict, Gone, NotFound, Unprocessable
 from docserver.jobs import notify, transitions
 from docserver.maintenance import Maintenance
-from docserver.model import Job, Options
+from docserver.model import Job
+from docserver.reading_options import Options
 from docserver.resources import checked_engine, opened
 from docserver.settings import Settings
 from tests.support import job_model as model

@@ -9,9 +9,10 @@ import pytest_asyncio
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import Word, words_of
-from docserver.model import Mode, Options, Reading
+from docserver.model import Reading
 from docserver.ocr.engine import describe
 from docserver.ocr.server.slot import Slot
+from docserver.reading_options import Mode, Options
 from docserver.settings import Settings
 from tests.support.samples.pdf_layers import (
     LEFT,

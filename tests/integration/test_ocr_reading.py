@@ -12,10 +12,11 @@ from pypdf import PdfReader, PdfWriter
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import lines_of
-from docserver.model import Options, Reading
+from docserver.model import Reading
 from docserver.ocr.engine import LIBRARY, PROGRAM, EngineMissing, check_programs, describe
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
+from docserver.reading_options import Options
 from docserver.settings import Settings
 from docserver.sniff import HEAD_BYTES, sniff
 from tests.support.engines import BINDINGS, engine_of

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
-from docserver.model import Rotate
 from docserver.ocr.engine import LIBRARY, PROGRAM
 from docserver.ocr.limits import Limits
+from docserver.reading_options import Rotate
 from tests.support.engines import both_bindings
 from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box
 

@@ -13,8 +13,9 @@ from docserver.database.connection import Cursor, Database
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.jobs import transitions
 from docserver.jobs.pipeline import Pipeline
-from docserver.model import Options, Reading, Status
+from docserver.model import Reading, Status
 from docserver.ocr.server.slot import Slot
+from docserver.reading_options import Options
 from docserver.resources import Resources
 from tests.support.at_work import at_work, text_of
 from tests.support.client import Client, completed, upload

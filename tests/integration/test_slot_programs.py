@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Options, Reading
+from docserver.model import Reading
 from docserver.ocr.server.slot import Slot
+from docserver.reading_options import Options
 from tests.support.slots import (
     CRASH,
     assert_reads,

@@ -13,7 +13,8 @@ from docserver.database.tables import claims, deletions, documents, jobs, pages
 from docserver.database.tables.deletions import Deletion
 from docserver.database.tables.tenants import Quotas
 from docserver.jobs import restarts, transitions
-from docserver.model import Options, Status, new_id
+from docserver.model import Status, new_id
+from docserver.reading_options import Options
 from tests.support.rows import (
     CLIENT,
     CONTENT_SHA256,

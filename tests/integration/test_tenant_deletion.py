@@ -13,7 +13,7 @@ from docserver.database.tables import deletions, deliveries, tenant_deletions, t
 from docserver.documents import deletion, intake, tenant_deletion
 from docserver.errors import Conflict, DatabaseUnavailable, NotFound, Unauthorized
 from docserver.maintenance import Maintenance
-from docserver.model import Options
+from docserver.reading_options import Options
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication, queries

@@ -7,7 +7,8 @@ from uuid import UUID
 from docserver.caller import DEFAULT_TENANT
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Box, Line, Paragraph, Word, pack_blocks
-from docserver.model import Job, Options, Page, PageStatus, Reading, Source, Status
+from docserver.model import Job, Page, PageStatus, Reading, Source, Status
+from docserver.reading_options import Options
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 JOB = Job(

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from docserver.model import Options, Reading, Rotate
+from docserver.model import Reading
 from docserver.ocr.child import tasks
 from docserver.ocr.limits import Limits
 from docserver.ocr.recognition.tesseract import Layout, Recognised
 from docserver.ocr.recognition.tesseract_library import TesseractLibrary
 from docserver.ocr.recognition.tesseract_program import TesseractProgram
 from docserver.ocr.requests import ReadPage
+from docserver.reading_options import Options, Rotate
 from tests.support.samples.pictures import saved
 
 VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"

@@ -9,7 +9,8 @@ from docserver.database.connection import Cursor, Database
 from docserver.database.tables import claims, documents, jobs, pages, unfinished_jobs
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import pack_blocks
-from docserver.model import NewDocument, Options, Reading, Source, Status, new_id
+from docserver.model import NewDocument, Reading, Source, Status, new_id
+from docserver.reading_options import Options
 from docserver.resources import Resources
 
 ENGINE = {"name": "tesseract", "version": "5", "models": {"eng": None}}

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from docserver.errors import Failure
-from docserver.model import Options, Reading
+from docserver.model import Reading
 from docserver.ocr.requests import Ready
 from docserver.ocr.sandbox import syscalls
 from docserver.ocr.server.slot import Slot
+from docserver.reading_options import Options
 from tests.support.waiting import HANG_S, until
 
 NUMBERS = {**syscalls.REFUSED[platform.machine()], **syscalls.JUDGED[platform.machine()]}

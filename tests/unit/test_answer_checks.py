@@ -14,13 +14,14 @@ import pytest
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
-from docserver.model import Options, Reading, Source
+from docserver.model import Reading, Source
 from docserver.ocr.answer_checks import MAX_DETAIL, WORDS_AT_ONCE, InvalidAnswer, check
 from docserver.ocr.child import tasks
 from docserver.ocr.limits import MAX_LAYOUT_BYTES
 from docserver.ocr.pdf import text_layer
 from docserver.ocr.protocol import MAX_ANSWER_BYTES, AnswerQueue, ChildFault
 from docserver.ocr.requests import Failed, OwnTexts, PageRead, ReadOwnTexts
+from docserver.reading_options import Options
 from tests.support.limits import LIMITS
 
 STEPS = 5

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from docserver.caller import DEFAULT_TENANT
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Line, Paragraph, Word, lines_of, pack_blocks, unpack_blocks
-from docserver.model import FINAL, Document, IllegalMove, Job, Mode, Options, Rotate, Status, new_id, parse_id, rfc3339
+from docserver.model import FINAL, Document, IllegalMove, Job, Status, new_id, parse_id
+from docserver.reading_options import Mode, Options, Rotate
+from docserver.timestamps import rfc3339
 from docserver.web import response_schemas
 
 CREATED = datetime(2026, 11, 23, 20, 1, 2, 123456)  # noqa: DTZ001 - as the database gives it

@@ -15,8 +15,9 @@ from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables.documents import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
-from docserver.model import Mode, Rotate, Status
+from docserver.model import Status
 from docserver.page_ranges import NEEDS_REVIEW
+from docserver.reading_options import Mode, Rotate
 from docserver.sniff import SUPPORTED
 from docserver.web.handlers import documents
 from docserver.web.request_schemas import (

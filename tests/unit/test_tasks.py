@@ -10,13 +10,14 @@ from PIL import Image
 
 from docserver.errors import DocumentErrorCode
 from docserver.layout import Block, Line, Paragraph, Word
-from docserver.model import AUTO, Options, Reading, Source
+from docserver.model import Reading, Source
 from docserver.ocr.child import tasks
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.limits import FIRST_PAGES
 from docserver.ocr.pdf import text_layer
 from docserver.ocr.recognition.tesseract import Recognised
 from docserver.ocr.requests import MakeSearchable, OpenDocument, ReadOwnTexts, ReadPage, SearchableMade
+from docserver.reading_options import AUTO, Options
 from tests.support.limits import LIMITS
 from tests.support.pages import paragraph, read
 from tests.support.samples import pdf_pages

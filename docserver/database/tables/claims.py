@@ -14,7 +14,7 @@ import orjson
 from docserver.database.connection import Cursor, each, microseconds
 from docserver.database.tables import job_history
 from docserver.database.tables.job_history import JOINED, STEP
-from docserver.model import HistoryEntry
+from docserver.job_history import HistoryEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from docserver.database.connection import Cursor, Row
 from docserver.errors import DocumentErrorCode
-from docserver.model import HistoryEntry, Outcome, Step
+from docserver.job_history import HistoryEntry, Outcome, Step
 
 JOINED = "LEFT JOIN job_history h ON h.job_id = j.id"
 """Joins a job `j` with its history: one row per entry, or a single row if there is no entry. Order by `h.number`."""

@@ -15,7 +15,8 @@ from docserver.database.connection import Cursor, Row, each, microseconds
 from docserver.database.tables import job_history
 from docserver.database.tables.job_history import JOINED, STEP
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.model import Job, Options, Quality, Status
+from docserver.model import Job, Quality, Status
+from docserver.reading_options import Options
 
 
 async def insert(

@@ -12,7 +12,7 @@ import msgspec
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.layout import Rect, pack_blocks
-from docserver.model import AUTO, Mode, Reading, Rotate, Source
+from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
@@ -38,6 +38,7 @@ from docserver.ocr.requests import (
     SearchableMade,
     Timed,
 )
+from docserver.reading_options import AUTO, Mode, Rotate
 
 PDF = "application/pdf"
 

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from docserver import metrics
 from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DocumentErrorCode, Failure
-from docserver.model import Options, Page, Reading
+from docserver.model import Page, Reading
 from docserver.ocr.engine import Engine
 from docserver.ocr.languages import candidates
 from docserver.ocr.limits import Limits
@@ -38,6 +38,7 @@ from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.files import expose, open_result
 from docserver.ocr.server.process import Child
 from docserver.ocr.server.scratch import discard
+from docserver.reading_options import Options
 from docserver.room import can_reserve
 from docserver.settings import Settings
 

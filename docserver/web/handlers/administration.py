@@ -10,9 +10,9 @@ from docserver.database.tables.audit_log import Entry
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.database.tables.tenants import Tenant
 from docserver.documents import tenant_deletion
-from docserver.model import rfc3339
 from docserver.tenants import administration, queries
 from docserver.tenants.administration import NewKey
+from docserver.timestamps import rfc3339
 from docserver.web import administration_schemas as schemas
 from docserver.web import request_schemas
 from docserver.web.handlers.common import json_response, list_response, path_id

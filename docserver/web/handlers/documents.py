@@ -11,8 +11,8 @@ from aiohttp import web
 from docserver import tracing
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.documents import deletion, intake, queries
-from docserver.model import Options
 from docserver.page_ranges import format_pages
+from docserver.reading_options import Options
 from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
 from docserver.web import conditions, multipart, original, request_schemas, response_schemas

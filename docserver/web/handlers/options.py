@@ -7,11 +7,11 @@ from aiohttp import web
 from multidict import MultiDict
 
 from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
-from docserver.model import AUTO
+from docserver.reading_options import AUTO
 from docserver.resources import Resources
 
 READING_OPTIONS = ("languages", "mode", "rotate")
-"""The fields of `model.Options` that are taken from a request unchanged."""
+"""The fields of `Options` that are taken from a request unchanged."""
 
 
 async def json_and_query(request: web.Request) -> MultiDict[Any]:
@@ -38,7 +38,7 @@ async def json_body(request: web.Request) -> MultiDict[Any]:
 
 
 def reading_options(resources: Resources, loaded: dict[str, Any], *, kind: str) -> dict[str, Any]:
-    """Arguments for `model.Options`, except for the pages; raises Unprocessable for a language that is not installed.
+    """Arguments for `Options`, except for the pages; raises Unprocessable for a language that is not installed.
 
     `kind` is the key under which an error names a field: pointer or parameter.
     """

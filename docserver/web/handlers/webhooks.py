@@ -9,8 +9,8 @@ from aiohttp import web
 from docserver.database.tables.delivery_log import Attempt, Delivery
 from docserver.database.tables.webhook_endpoints import Endpoint
 from docserver.errors import Unprocessable
-from docserver.model import rfc3339
 from docserver.settings import Settings
+from docserver.timestamps import rfc3339
 from docserver.web import request_schemas
 from docserver.web import webhook_schemas as schemas
 from docserver.web.handlers.common import json_response, list_response, path_id
