@@ -43,6 +43,8 @@ class Resources:
     """The servers, storage and programs that a process works with."""
 
     settings: Settings
+    identity: UUID | None
+    """That of the database, as the data directory knows it; None before the first start."""
     db: Database
     """For uploads, workers, and changes that clients ask for."""
     reads: Database
@@ -97,7 +99,8 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
     storage = LocalStorage(settings.data_dir, uploads_room)
     await storage.prepare()
     encryption = await asyncio.to_thread(open_encryption, settings)
-    databases = _databases(settings, await asyncio.to_thread(IdentityFiles(settings.data_dir).database))
+    identity = await asyncio.to_thread(IdentityFiles(settings.data_dir).database)
+    databases = _databases(settings, identity)
     redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
     changes = Changes(redis)
     listening = asyncio.create_task(changes.listen())
@@ -108,6 +111,7 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
             async with aclosing(writer) as result_writer:
                 yield Resources(
                     settings=settings,
+                    identity=identity,
                     **databases,
                     redis=redis,
                     queue=Queue(redis),

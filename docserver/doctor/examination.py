@@ -13,6 +13,7 @@ from typing import NoReturn
 from docserver.doctor.database import check_database
 from docserver.doctor.findings import Finding, Status, ok, problem, warning
 from docserver.doctor.machine import check_disk, check_limits, check_ports
+from docserver.doctor.outgoing import check_traces, check_webhooks
 from docserver.doctor.reading import check_engine, check_sandbox
 from docserver.doctor.redis import check_redis
 from docserver.embedded import EmbeddedError, running
@@ -30,8 +31,9 @@ MACHINE: dict[str, Check] = {
     "disk": check_disk,
     "ports": check_ports,
     "limits": check_limits,
+    "traces": check_traces,
 }
-SERVERS: dict[str, Check] = {"database": check_database, "redis": check_redis}
+SERVERS: dict[str, Check] = {"database": check_database, "redis": check_redis, "webhooks": check_webhooks}
 
 
 def examine(*, embedded: bool) -> NoReturn:

@@ -7,6 +7,8 @@ import resource
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
@@ -19,14 +21,25 @@ from docserver.errors import ServiceError
 from docserver.room import UPLOADS, Room
 from docserver.setting_types import Auth
 from docserver.settings import Settings
+from docserver.storage.identity import IdentityError, IdentityFiles, public_mark
 from docserver.storage.local import LocalStorage
 from docserver.web.connection_limits import needed_descriptors
+from docserver.web.handlers.system import DEPLOYMENT_HEADER
 
 ASK_S = 5.0
 """Longest wait for the answer of a running service. Its own checks of its parts take two seconds at most."""
 
 MOVED_BETWEEN = ("incoming", "originals", "quarantine")
 """Files are renamed from one of these directories to another, so they have to be on one file system."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What docserver at a port says."""
+
+    finding: Finding
+    is_ours: bool
+    """True if it has this data directory and database."""
 
 
 async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
@@ -44,10 +57,11 @@ async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def check_ports(settings: Settings) -> AsyncIterator[Finding]:
-    """The ports: free, or used by docserver itself, which then says how it is."""
-    yield await _port("port", settings.listen_host, settings.port, _service)
+    """The ports: free, or used by this deployment of docserver, which then says how it is."""
+    mark = await asyncio.to_thread(_mark, settings.data_dir)
+    yield await _port("port", settings.listen_host, settings.port, partial(_service, mark=mark))
     if settings.metrics_port:
-        yield await _port("metrics port", settings.metrics_host, settings.metrics_port, _metrics)
+        yield await _port("metrics port", settings.metrics_host, settings.metrics_port, partial(_metrics, mark=mark))
 
 
 async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
@@ -64,6 +78,15 @@ async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
         yield warning("access", detail, "set DOCSERVER_AUTH=keys, or let only trusted machines reach the port")
     else:
         yield ok("access", "by API keys" if settings.auth is Auth.KEYS else "without keys, from this machine alone")
+
+
+def _mark(data_dir: Path) -> str | None:
+    """The mark of the deployment with this data directory; None if it has none. `check_database` reports damage."""
+    try:
+        identity = IdentityFiles(data_dir).database()
+    except IdentityError:
+        return None
+    return public_mark(identity) if identity else None
 
 
 def _unused(data_dir: Path) -> Finding:
@@ -121,8 +144,8 @@ def _bind(host: str, port: int) -> None:
         probe.bind(address)
 
 
-async def _port(subject: str, host: str, port: int, used: Callable[[str, str], Awaitable[Finding]]) -> Finding:
-    """Whether a port is free; if it is not, what `used` says of its subject and the URL there."""
+async def _port(subject: str, host: str, port: int, used: Callable[[str], Awaitable[_Answer]]) -> Finding:
+    """Whether a port is free, or used by this deployment of docserver; what `used` finds at the URL there."""
     place = f"{host}:{port}"
     try:
         await asyncio.to_thread(_bind, host, port)
@@ -131,29 +154,37 @@ async def _port(subject: str, host: str, port: int, used: Callable[[str, str], A
             remedy = "correct DOCSERVER_HOST, or choose another port"
             return problem(subject, f"cannot listen on {place} ({error.strerror})", remedy)
         here = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared only
+        remedy = "stop it, or choose another port"
         try:
-            return await used(subject, f"http://{f'[{here}]' if ':' in here else here}:{port}")
+            answer = await used(f"http://{f'[{here}]' if ':' in here else here}:{port}")
         except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError, AttributeError):
-            return problem(subject, f"another program uses {place}", "stop it, or choose another port")
+            return problem(subject, f"another program uses {place}", remedy)
+        return answer.finding if answer.is_ours else problem(subject, f"another docserver uses {place}", remedy)
     return ok(subject, f"{place} is free; docserver does not run there")
 
 
-async def _service(_: str, url: str) -> Finding:
+async def _service(url: str, mark: str | None) -> _Answer:
     async with _session() as session, session.get(f"{url}/readyz") as response:
         body = await response.json()
+    status, header = body["status"], response.headers.get(DEPLOYMENT_HEADER)
     wrong = sorted(name for name, part in body["checks"].items() if part["status"] not in ("ok", "off", "unused"))
-    detail = f"docserver runs at {url}, and says that it is {body['status']}"
+    detail = f"docserver runs at {url}, and says that it is {status}"
     if response.status == 200 and not wrong:
-        return ok("service", detail)
-    remedy = f"see {', '.join(wrong) or 'its log'}"
-    return warning("service", detail, remedy) if response.status == 200 else problem("service", detail, remedy)
+        finding = ok("service", detail)
+    else:
+        kind = warning if response.status == 200 else problem
+        finding = kind("service", detail, f"see {', '.join(wrong) or 'its log'}")
+    # Before its first start has ended, a deployment has no mark.
+    return _Answer(finding, is_ours=status == "starting" or (header is not None and header == mark))
 
 
-async def _metrics(subject: str, url: str) -> Finding:
+async def _metrics(url: str, mark: str | None) -> _Answer:
     async with _session() as session, session.get(f"{url}/metrics") as response:
         if "docserver_" not in await response.text():
             raise ValueError(url)
-    return ok(subject, f"docserver serves its metrics at {url}")
+    header = response.headers.get(DEPLOYMENT_HEADER)
+    finding = ok("metrics port", f"docserver serves its metrics at {url}")
+    return _Answer(finding, is_ours=header is not None and header == mark)
 
 
 def _session() -> aiohttp.ClientSession:

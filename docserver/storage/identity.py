@@ -6,6 +6,7 @@ the database's.
 
 import os
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -69,6 +70,11 @@ class IdentityFiles:
             new.unlink(missing_ok=True)
         for directory in (self._path, self._path.parent):
             sync(directory)
+
+
+def public_mark(identity: UUID) -> str:
+    """What tells deployments apart and may be shown to everybody: no identity can be found by it."""
+    return sha256(identity.bytes).hexdigest()[:16]
 
 
 def _read(path: Path) -> UUID | None:

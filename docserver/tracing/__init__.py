@@ -4,9 +4,10 @@ Until `start` is called, every function here does nothing, and nothing of OpenTe
 """
 
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from types import MappingProxyType, ModuleType
 from typing import Literal, Protocol
 
 Attributes = Mapping[str, str | int | float | bool]
@@ -71,15 +72,33 @@ _NO_IDS: Mapping[str, str] = MappingProxyType({})
 def start(variables: Mapping[str, str]) -> None:
     """Record spans from now on, if these variables of OpenTelemetry ask for that; raises TracingError."""
     global _recorder  # noqa: PLW0603 - a process has one recorder, as it has one root logger
+    if _are_wanted(variables):
+        with _module(variables) as recorder:
+            _recorder = recorder.OpenTelemetry()
+
+
+def reaches_collector(variables: Mapping[str, str]) -> bool | None:
+    """Whether the collector accepts a request without spans; None if these variables ask for no traces. Blocks for some
+    seconds at most. Raises TracingError.
+    """
     if not _are_wanted(variables):
-        return
+        return None
+    with _module(variables) as recorder:
+        is_reached: bool = recorder.reaches_collector()
+    return is_reached
+
+
+@contextmanager
+def _module(variables: Mapping[str, str]) -> Iterator[ModuleType]:
+    """The module `recorder`, while the environment has these variables. Raises TracingError for wrong ones."""
     protocol = variables.get(
         "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", variables.get("OTEL_EXPORTER_OTLP_PROTOCOL", PROTOCOL)
     )
     if protocol != PROTOCOL:
         raise TracingError(f"OTEL_EXPORTER_OTLP_PROTOCOL must be {PROTOCOL}, with the collector's port for that (4318)")
     try:
-        from docserver.tracing.recorder import OpenTelemetry  # noqa: PLC0415 - nothing is imported unless it is needed
+        # Nothing is imported unless it is needed.
+        recorder = import_module("docserver.tracing.recorder")
     except ImportError as error:
         raise TracingError(
             "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, and OpenTelemetry is missing: "
@@ -88,7 +107,7 @@ def start(variables: Mapping[str, str]) -> None:
     # The SDK reads the environment alone. Other processes must not inherit the variables: they may hold a password.
     os.environ.update(variables)
     try:
-        _recorder = OpenTelemetry()
+        yield recorder
     except ValueError as error:
         raise TracingError(f"a variable of OpenTelemetry (OTEL_…) has a wrong value: {error}") from error
     finally:

@@ -30,6 +30,9 @@ milliseconds, and container managers kill a process some seconds after its grace
 REMINDER_S = 60.0
 """Least time, in seconds, between two log lines about a collector that does not take spans."""
 
+PROBE_S = 5.0
+"""Longest wait, in seconds, for the collector's answer to a request without spans."""
+
 KINDS: Mapping[Kind, SpanKind] = {
     "internal": SpanKind.INTERNAL,
     "server": SpanKind.SERVER,
@@ -37,6 +40,11 @@ KINDS: Mapping[Kind, SpanKind] = {
 }
 
 _w3c = TraceContextTextMapPropagator()
+
+
+def reaches_collector() -> bool:
+    """True if the collector accepts a request without spans. Blocks for PROBE_S at most; raises ValueError."""
+    return OTLPSpanExporter(timeout=PROBE_S).export([]) is SpanExportResult.SUCCESS
 
 
 class OpenTelemetry:

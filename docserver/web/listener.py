@@ -62,13 +62,7 @@ class Listener:
                 self._protocol, settings.listen_host, settings.port, backlog=BACKLOG, start_serving=False
             )
         except OSError as error:
-            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-                raise SettingsError(f"{variable('host')} must be an address of this machine, or its name") from error
-            if error.errno == errno.EADDRINUSE:
-                place = f"{settings.listen_host}:{settings.port}"
-                detail = f"another program uses the port; stop it, or change {variable('port')}"
-                raise OSError(error.errno, detail, place) from error
-            raise
+            raise explained(error, place=f"{settings.listen_host}:{settings.port}", setting="port") from error
         for bound in server.sockets:
             # Accepted connections inherit this option. With it, the kernel closes the connection of a client that does
             # not read its answer.
@@ -85,6 +79,15 @@ class Listener:
         assert self._runner is not None
         assert self._runner.server is not None
         return Connection(self._runner.server, self._connections)
+
+
+def explained(error: OSError, *, place: str, setting: str) -> Exception:
+    """The error of a port that cannot be listened on, as an operator needs it: a SettingsError or an OSError."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return SettingsError(f"{variable('host')} must be an address of this machine, or its name")
+    if error.errno == errno.EADDRINUSE:
+        return OSError(error.errno, f"another program uses the port; stop it, or change {variable(setting)}", place)
+    return OSError(error.errno, error.strerror, place)
 
 
 def _is_local(server: asyncio.Server) -> bool:

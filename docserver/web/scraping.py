@@ -15,7 +15,9 @@ from docserver.database.tables import backlog, tenant_counts
 from docserver.errors import NotFound, RedisUnavailable, Unavailable
 from docserver.resources import Resources
 from docserver.room import Disk
+from docserver.web.handlers.system import deployment_header
 from docserver.web.keys import RESOURCES
+from docserver.web.listener import explained
 from docserver.web.middleware import errors_as_problems
 from docserver.web.openapi import operation
 
@@ -151,21 +153,29 @@ async def get_metrics(request: web.Request) -> web.Response:
 
 async def _text(request: web.Request) -> web.Response:
     body = await request.app[SCRAPER].text()
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})
+    headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+    return web.Response(body=body, headers={**headers, **deployment_header(request.app[RESOURCES])})
 
 
 @asynccontextmanager
 async def own_port(resources: Resources) -> AsyncIterator[None]:
-    """Serve the metrics on DOCSERVER_METRICS_PORT during the block. Raises OSError if that is not possible."""
+    """Serve the metrics on DOCSERVER_METRICS_PORT during the block. Raises OSError or SettingsError if that is not
+    possible.
+    """
     settings = resources.settings
+    host, port = settings.metrics_host, settings.metrics_port
     app = web.Application(middlewares=[errors_as_problems])
     app[SCRAPER] = Scraper(resources)
+    app[RESOURCES] = resources
     app.router.add_get("/metrics", _text)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.metrics_host, settings.metrics_port).start()
-        log.info("metrics served", extra={"host": settings.metrics_host, "port": settings.metrics_port})
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise explained(error, place=f"{host}:{port}", setting="metrics_port") from error
+        log.info("metrics served", extra={"host": host, "port": port})
         yield
     finally:
         await runner.cleanup()

@@ -11,6 +11,7 @@ from functools import partial
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from docserver import __version__
 from docserver.webhook_types import Fault
@@ -52,8 +53,9 @@ class Client:
         self._guard = guard
         # The event loop's own threads are few, and others wait for them.
         self._lookups = ThreadPoolExecutor(connections * LOOKUPS_PER_CONNECTION, thread_name_prefix="webhook lookup")
+        self._resolver = _Resolver(self._lookups)
         connector = aiohttp.TCPConnector(
-            resolver=_Resolver(self._lookups),
+            resolver=self._resolver,
             use_dns_cache=False,
             force_close=True,
             limit=connections,
@@ -70,6 +72,21 @@ class Client:
     async def close(self) -> None:
         await self._session.close()
         self._lookups.shutdown(wait=False, cancel_futures=True)
+
+    async def reach(self, url: str) -> Fault | None:
+        """Connect to the receiver, send nothing, and return what is in the way, if anything is."""
+        target = URL(url)
+        fault: Fault | None = Fault.ADDRESS
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                for address in await self._resolver.resolve(target.raw_host or "", target.port or 0):
+                    if self._guard.allows(address["host"]):
+                        fault = await _connect_fault(address)
+                    if fault is None:
+                        return None
+        except (OSError, ValueError) as error:
+            return _fault(error)
+        return fault
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send a webhook once. Only the status and Retry-After of the response are read."""
@@ -109,6 +126,15 @@ class _Resolver(AbstractResolver):
 
     async def close(self) -> None:
         pass
+
+
+async def _connect_fault(address: ResolveResult) -> Fault | None:
+    try:
+        _, writer = await asyncio.open_connection(address["host"], address["port"])
+    except ConnectionError:
+        return Fault.CONNECTION
+    writer.close()
+    return None
 
 
 def _fault(error: BaseException) -> Fault:

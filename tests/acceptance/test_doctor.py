@@ -59,22 +59,26 @@ async def test_all_is_well_beside_a_service_that_is_well(start: Start, empty_ser
     found = statuses(output)
     assert {subject for subject, said in found.items() if said != {"ok"}} <= {"sandbox", "open files"}, output
     assert {"settings", "engine", "languages", "disk", "file system", "service", "access"} <= set(found)
-    assert {"database", "clock", "rights", "tables", "identity", "redis"} <= set(found)
+    assert {"database", "clock", "rights", "tables", "identity", "redis", "traces", "webhooks"} <= set(found)
 
 
 async def test_another_services_data_directory_is_a_problem(
     start: Start, empty_servers: Servers, tmp_path: Path
 ) -> None:
-    await start()
+    service = await start()
     (tmp_path / "other" / "identity").mkdir(parents=True)
     (tmp_path / "other" / "identity" / "directory").write_text("7d444840-9dc0-11d1-b245-5ffdce74fad2\n")
     environment = environment_of(
-        mysql_url=empty_servers.mysql_url, redis_url=empty_servers.redis_url, data_dir=tmp_path / "other"
+        mysql_url=empty_servers.mysql_url,
+        redis_url=empty_servers.redis_url,
+        data_dir=tmp_path / "other",
+        port=str(service.http._base_url.port),  # type: ignore[union-attr]
     )
 
     status, output, _ = await run_command(environment, "doctor")
 
-    assert (status, statuses(output)["identity"]) == (1, {"problem"})
+    assert (status, statuses(output)["identity"], statuses(output)["port"]) == (1, {"problem"}, {"problem"})
+    assert "another docserver uses 127.0.0.1" in output
     assert "docserver adopt" in output
 
 

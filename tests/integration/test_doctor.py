@@ -12,13 +12,18 @@ from docserver.database.address import Address
 from docserver.database.connection import Database, connect
 from docserver.database.tables import webhook_endpoints
 from docserver.database.tables.server import Server
-from docserver.doctor import database, redis
+from docserver.doctor import database, outgoing, redis
 from docserver.doctor.findings import Finding, Status
 from docserver.encryption import Encryption
 from docserver.identity import identify
 from docserver.model import new_id
 from docserver.redis.client import Redis
 from docserver.settings import Settings
+from docserver.webhook_types import Fault
+from docserver.webhooks.addresses import Guard
+from docserver.webhooks.client import Client
+from tests.support.receiver import Receiver
+from tests.support.webhooks import LOCAL
 
 KEY = "k" * 32
 PASSWORD = "Un3asy-pass"
@@ -88,14 +93,14 @@ async def test_the_data_directory_is_joined_or_will_be(settings: Settings) -> No
 
 
 @pytest.fixture
-async def webhook(settings: Settings) -> AsyncIterator[None]:
+async def webhook(settings: Settings, receiver: Receiver) -> AsyncIterator[None]:
     """The database has a webhook, whose secret is encrypted with KEY."""
     db = Database(settings.mysql_url, size=1, timeout_s=10)
     endpoint = webhook_endpoints.NewEndpoint(
         id=new_id(),
         tenant="default",
         job_id=None,
-        url="https://hooks.example.org/",
+        url=receiver.url(),
         receiver=bytes(16),
         events=(),
         secret=Encryption([KEY]).encrypt("whsec_"),
@@ -121,6 +126,39 @@ async def test_a_key_that_does_not_decrypt_the_secrets_of_webhooks_is_a_problem(
 
     assert finding.status is status
     assert not settings.data_dir.exists()
+
+
+async def test_receivers_of_webhooks_are_connected_to_and_get_nothing(
+    settings: Settings, webhook: None, receiver: Receiver
+) -> None:
+    allowed = replace(settings, webhook_networks=LOCAL, webhook_ports=(receiver.port,))
+
+    (reached,), (refused,), (off,) = [
+        await all_of(outgoing.check_webhooks(given))
+        for given in (allowed, settings, replace(settings, webhook_connections=0))
+    ]
+
+    assert (reached.status, reached.detail) == (Status.OK, "receivers reached: 1 of 1")
+    assert (refused.status, refused.detail) == (Status.WARNING, "receivers reached: 0 of 1 (address 1)")
+    assert "DOCSERVER_WEBHOOK_NETWORKS" in refused.remedy
+    assert off.status is Status.OK
+    assert receiver.received == []
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("http://127.0.0.1:1/", Fault.CONNECTION),
+        ("http://nobody.invalid/", Fault.NAME),
+        ("http://10.0.0.1/", Fault.ADDRESS),
+    ],
+)
+async def test_what_is_in_the_way_of_a_webhook_is_named(url: str, fault: Fault) -> None:
+    client = Client(Guard(LOCAL, ()), timeout_s=5, connections=1)
+
+    assert await client.reach(url) is fault
+
+    await client.close()
 
 
 @pytest.mark.parametrize(

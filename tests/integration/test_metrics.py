@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -221,6 +222,15 @@ async def test_a_port_of_their_own_needs_no_key_and_the_api_has_them_no_more(
             assert (response.status, response.headers["Server"]) == (404, "docserver")
     async with client.get("/metrics") as response:
         assert response.status == 404
+
+
+async def test_a_port_of_their_own_that_is_taken_is_an_error_that_names_the_setting(resources: Resources) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ours = replace(resources, settings=replace(resources.settings, metrics_port=taken.getsockname()[1]))
+
+        with pytest.raises(OSError, match="DOCSERVER_METRICS_PORT"):
+            async with scraping.own_port(ours):
+                pass
 
 
 @pytest.mark.parametrize(("host", "expected"), [("", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")])

@@ -4,17 +4,24 @@ import asyncio
 import errno
 import platform
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from docserver.doctor import examination, machine, reading, redis
+from docserver.doctor import examination, machine, outgoing, reading, redis
 from docserver.doctor.findings import Finding, Status, ok
 from docserver.ocr.sandbox.policy import Confinement
 from docserver.room import Room
 from docserver.setting_types import Auth, SandboxMode
 from docserver.settings import Settings
+from docserver.storage.identity import IdentityFiles, public_mark
 from docserver.storage.local import LocalStorage
+from docserver.web.handlers.system import DEPLOYMENT_HEADER
+from tests.support.collector import collecting
 from tests.support.waiting import FOREVER_S
 
 
@@ -90,6 +97,51 @@ async def test_a_data_directory_that_may_not_be_looked_into_is_a_problem(
 
     assert (finding.status, finding.subject) == (Status.PROBLEM, "disk")
     assert "run this as the service's user" in finding.remedy
+
+
+@asynccontextmanager
+async def docserver_with(mark: str | None) -> AsyncIterator[int]:
+    """The port of a service that is well, and of a deployment with this mark."""
+
+    async def answer(request: web.Request) -> web.Response:
+        headers = {DEPLOYMENT_HEADER: mark} if mark else {}
+        return web.json_response({"status": "ok", "checks": {}}, headers=headers)
+
+    app = web.Application()
+    app.router.add_get("/readyz", answer)
+    async with TestServer(app, host="127.0.0.1") as server:
+        assert server.port
+        yield server.port
+
+
+@pytest.mark.parametrize(("mark", "status"), [("ours", Status.OK), ("other", Status.PROBLEM), (None, Status.PROBLEM)])
+async def test_a_port_is_used_by_this_docserver_or_by_another(tmp_path: Path, mark: str | None, status: Status) -> None:
+    ours = uuid4()
+    IdentityFiles(tmp_path).claim_database(ours)
+
+    async with docserver_with(public_mark(ours) if mark == "ours" else mark) as port:
+        (finding,) = await all_of(machine.check_ports(Settings(data_dir=tmp_path, host="127.0.0.1", port=port)))
+
+    assert finding.status is status
+    assert str(ours) not in str(finding)
+    assert (status is Status.OK) != ("another docserver" in finding.detail)
+
+
+async def test_a_collector_of_traces_is_asked_whether_it_accepts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def finding(**variables: str) -> Finding:
+        monkeypatch.setattr(outgoing, "open_telemetry", lambda: variables)
+        (found,) = await all_of(outgoing.check_traces(Settings()))
+        return found
+
+    async with collecting() as collector:
+        assert (await finding(**collector.variables)).detail == "the collector accepts them"
+        assert collector.headers[0]["api-key"] == "collectors-secret"
+        assert (await finding(**collector.variables, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")).status is Status.PROBLEM
+        collector.status = 401
+        refused = await finding(**collector.variables)
+    assert refused.status is Status.WARNING
+    assert "collectors-secret" not in str(refused)
+    assert (await finding()).status is Status.OK
 
 
 async def test_too_little_room_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,18 @@ async def oldest_and_newest_secret(cur: Cursor) -> list[bytes]:
     return [row["secret"] for row in cur.rows()]
 
 
+async def last_receivers(cur: Cursor, *, limit: int) -> list[str]:
+    """A URL of each of the receivers that were added last and are not disabled."""
+    await cur.execute(
+        """
+        SELECT MAX(url) AS url FROM webhook_endpoints WHERE disabled_at IS NULL
+        GROUP BY receiver ORDER BY MAX(created_at) DESC LIMIT %s
+        """,
+        (limit,),
+    )
+    return [row["url"] for row in cur.rows()]
+
+
 async def count_callbacks(cur: Cursor, job_id: UUID) -> int:
     """The number of callbacks of a job."""
     await cur.execute("SELECT COUNT(*) AS callbacks FROM webhook_endpoints WHERE job_id = %s", (job_id.bytes,))

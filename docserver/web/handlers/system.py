@@ -9,6 +9,7 @@ from docserver.errors import ServiceError, StorageFull
 from docserver.ocr.engine import EngineMissing, check_programs
 from docserver.ocr.languages import candidates
 from docserver.resources import Resources
+from docserver.storage.identity import public_mark
 from docserver.web import problems, response_schemas
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import RESOURCES
@@ -20,6 +21,9 @@ CHECK_S = 2.0
 FULL = "full"
 """The state of the storage while uploads are refused because the disk is nearly full. Everything else goes on, so the
 service still counts as ready."""
+
+DEPLOYMENT_HEADER = "X-Deployment"
+"""By this header of `readyz` and of the metrics' own port, `docserver doctor` knows its own service from another."""
 
 States = dict[str, dict[str, str]]
 """The parts of the service, each with its `status`."""
@@ -96,12 +100,17 @@ async def languages(request: web.Request) -> web.Response:
 )
 async def readyz(request: web.Request) -> web.Response:
     status, states = await request.app[READINESS].check()
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", **deployment_header(request.app[RESOURCES])}
     if status == "unavailable":
         headers["Retry-After"] = problems.RETRY_AFTER_S
     return json_response(
         {"status": status, "checks": states}, status=503 if status == "unavailable" else 200, headers=headers
     )
+
+
+def deployment_header(resources: Resources) -> dict[str, str]:
+    """The header that tells this deployment from others; none before its first start."""
+    return {DEPLOYMENT_HEADER: public_mark(resources.identity)} if resources.identity else {}
 
 
 async def _state(check: Callable[[], Awaitable[None]]) -> dict[str, str]:
