@@ -1,12 +1,19 @@
-"""Turns for work that only a few requests may do at the same time, and the client whose request is being served."""
+"""Turns for work that only a few requests may do at the same time, work that requests share, and the client whose
+request is being served.
+"""
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from docserver.errors import Unavailable
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
 
 current_client: ContextVar[str] = ContextVar("current_client", default="")
 """The client whose request the current task serves; "" for the service's own work."""
@@ -93,3 +100,30 @@ class Turns:
 
     def _next(self) -> str | None:
         return next((client for client in self._waiting if self._taken[client] < self._of_one), None)
+
+
+class SingleFlight(Generic[Key, Result]):
+    """Does work once for all who ask for it at the same time, as Go's `singleflight`."""
+
+    def __init__(self) -> None:
+        self._running: dict[Key, asyncio.Task[Result]] = {}
+
+    async def do(self, key: Key, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        """What `work` returns or raises. While the work of another caller with the same key runs, its outcome is used.
+
+        The work goes on if a caller is cancelled, because others may wait for it.
+        """
+        task = self._running.get(key)
+        # A task that has ended is here until its callback runs. Waiting for it returns at once, so a caller that asks
+        # again and again would block the event loop, and the callback would never run.
+        if task is None or task.done():
+            task = self._running[key] = asyncio.create_task(work())
+            task.add_done_callback(partial(self._forget, key))
+        return await asyncio.shield(task)
+
+    def _forget(self, key: Key, task: asyncio.Task[Result]) -> None:
+        if self._running.get(key) is task:
+            del self._running[key]
+        # All callers may be gone, and asyncio logs exceptions that nobody has seen.
+        if not task.cancelled():
+            task.exception()

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from uuid import UUID
 
 import orjson
@@ -21,7 +20,7 @@ from docserver.database.tables import jobs, settled_pages
 from docserver.database.tables.settled_pages import SettledPage
 from docserver.documents import queries
 from docserver.errors import DatabaseUnavailable, NotFound
-from docserver.exclusive import Turns
+from docserver.exclusive import SingleFlight, Turns
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 
@@ -92,7 +91,7 @@ class _Topic:
     """A job that has subscriptions."""
 
     subscriptions: set["Subscription"] = field(default_factory=set)
-    reads: dict[tuple[str, Position, bool], "asyncio.Task[Updates]"] = field(default_factory=dict)
+    reads: SingleFlight[tuple[str, Position, bool], Updates] = field(default_factory=SingleFlight)
     """The reads that began after the last change, by tenant, position and whether with texts."""
 
 
@@ -176,13 +175,7 @@ class Feed:
         """What a client lacks at this position; read once for all clients that ask for the same at the same time."""
         reads = self._topics[subscription.job_id].reads
         key = (subscription.caller.tenant, after, subscription.with_text)
-        reading = reads.get(key)
-        # A read that has ended is here until its callback runs. Waiting for it returns at once, so a client that asks
-        # again as long as there is more would block the event loop, and the callback would never run.
-        if reading is None or reading.done():
-            reading = reads[key] = asyncio.create_task(self._read(subscription, after))
-            reading.add_done_callback(partial(_forget_read, reads, key))
-        return await asyncio.shield(reading)
+        return await reads.do(key, lambda: self._read(subscription, after))
 
     async def _read(self, subscription: Subscription, after: Position) -> Updates:
         job_id, tenant, client = subscription.job_id, subscription.caller.tenant, subscription.caller.client
@@ -219,7 +212,7 @@ class Feed:
         topic = self._topics.get(job_id)
         if topic:
             # A read that began before the change may lack it.
-            topic.reads = {}
+            topic.reads = SingleFlight()
             for subscription in topic.subscriptions:
                 subscription.changed.set()
 
@@ -253,18 +246,6 @@ class Feed:
                 # A deleted job has no version, but its subscriptions have one.
                 if topic and any(subscription.version != version for subscription in topic.subscriptions):
                     self._wake(job_id)
-
-
-def _forget_read(
-    reads: dict[tuple[str, Position, bool], "asyncio.Task[Updates]"],
-    key: tuple[str, Position, bool],
-    reading: "asyncio.Task[Updates]",
-) -> None:
-    if reads.get(key) is reading:
-        del reads[key]
-    # All clients that waited may be gone, and asyncio logs exceptions that nobody has seen.
-    if not reading.cancelled():
-        reading.exception()
 
 
 def _first_part(pages: Sequence[SettledPage], *, with_text: bool) -> Sequence[SettledPage]:

@@ -1,17 +1,16 @@
 """Tells who sends a request by its API key. Keys that were checked are remembered for a second."""
 
-import asyncio
 import hmac
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 
 from docserver.caller import Caller
 from docserver.database.tables import api_keys
 from docserver.database.tables.api_keys import ValidKey
 from docserver.errors import DatabaseUnavailable, Unauthorized
+from docserver.exclusive import SingleFlight
 from docserver.resources import Resources
 from docserver.tenants import key_text
 from docserver.tenants.key_text import HashedKey
@@ -43,7 +42,7 @@ class Authentication:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._lookups: dict[bytes, asyncio.Task[Caller | None]] = {}
+        self._lookups: SingleFlight[bytes, Caller | None] = SingleFlight()
 
     async def caller(self, text: str) -> Caller:
         """The caller that has this key. Raises Unauthorized, and DatabaseUnavailable if the key cannot be looked up."""
@@ -56,7 +55,7 @@ class Authentication:
         if key is None:
             raise _refusal()
         try:
-            caller = await self._looked_up(key)
+            caller = await self._lookups.do(key.sha256, lambda: self._look_up(key))
         except DatabaseUnavailable:
             if known and now < min(known.looked_up + STALE_S, known.valid_until):
                 return known.caller
@@ -64,20 +63,6 @@ class Authentication:
         if caller is None:
             raise _refusal()
         return caller
-
-    async def _looked_up(self, key: HashedKey) -> Caller | None:
-        """The caller, from the database; requests with the same key share one statement."""
-        lookup = self._lookups.get(key.sha256)
-        if lookup is None:
-            lookup = self._lookups[key.sha256] = asyncio.create_task(self._look_up(key))
-            lookup.add_done_callback(partial(self._forget_lookup, key.sha256))
-        return await asyncio.shield(lookup)
-
-    def _forget_lookup(self, digest: bytes, lookup: "asyncio.Task[Caller | None]") -> None:
-        del self._lookups[digest]
-        # All requests that waited may be gone, and asyncio logs exceptions that nobody has seen.
-        if not lookup.cancelled():
-            lookup.exception()
 
     async def _look_up(self, key: HashedKey) -> Caller | None:
         started = time.monotonic()

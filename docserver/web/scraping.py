@@ -13,6 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from docserver import __version__, metrics
 from docserver.database.tables import backlog, tenant_counts
 from docserver.errors import NotFound, RedisUnavailable, Unavailable
+from docserver.exclusive import SingleFlight
 from docserver.resources import Resources
 from docserver.room import Disk
 from docserver.web.handlers.system import deployment_header
@@ -49,13 +50,11 @@ class Scraper:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._measured_at = -math.inf
-        self._writing: asyncio.Task[bytes] | None = None
+        self._writing: SingleFlight[None, bytes] = SingleFlight()
 
     async def text(self) -> bytes:
         """All metrics, in Prometheus's text format."""
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
-        return await asyncio.shield(self._writing)
+        return await self._writing.do(None, self._write)
 
     async def _write(self) -> bytes:
         if time.monotonic() - self._measured_at > MEASURE_EVERY_S:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from docserver.errors import ServiceError, StorageFull
+from docserver.exclusive import SingleFlight
 from docserver.ocr.engine import EngineMissing, check_programs
 from docserver.ocr.languages import candidates
 from docserver.resources import Resources
@@ -40,13 +41,11 @@ class Readiness:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._round: asyncio.Task[tuple[str, States]] | None = None
+        self._round: SingleFlight[None, tuple[str, States]] = SingleFlight()
 
     async def check(self) -> tuple[str, States]:
         """The status of the service, and that of each part."""
-        if self._round is None or self._round.done():
-            self._round = asyncio.create_task(self._check_parts())
-        return await asyncio.shield(self._round)
+        return await self._round.do(None, self._check_parts)
 
     async def _check_parts(self) -> tuple[str, States]:
         resources = self._resources
