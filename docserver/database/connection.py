@@ -78,6 +78,8 @@ class Cursor:
         self._connection = connection
         self._timeout_s = timeout_s
         self._rows: list[Row] = []
+        self.last_insert_id = 0
+        """The argument of LAST_INSERT_ID() in the last statement, if it had one."""
 
     async def execute(self, sql: str, arguments: Arguments | None = None) -> int:
         """Run one statement; returns the number of rows found or matched."""
@@ -105,6 +107,7 @@ class Cursor:
         async with self._connection.cursor() as cursor:
             count: int = await cursor.execute(sql, arguments)
             self._rows = list(await cursor.fetchall()) if cursor.description else []
+            self.last_insert_id = cursor.lastrowid or 0
             return count
 
     async def _bounded(self, work: Coroutine[Any, Any, T]) -> T:

@@ -231,6 +231,22 @@ async def test_jobs_come_each_with_its_own_history_in_order(db: Database) -> Non
     assert (second.started_at, second.ended_at) == (None, listed[1].finished_at)
 
 
+async def test_a_new_job_is_known_as_it_is_stored(db: Database) -> None:
+    document_id, _ = await make_job(db)
+    async with db.transaction() as cur:
+        inserted = await jobs.insert(
+            cur,
+            job_id=new_id(),
+            document_id=document_id,
+            client=CLIENT,
+            options=Options("eng"),
+            request_id="request",
+            tenant=DEFAULT_TENANT,
+        )
+
+    assert inserted == await found(db, inserted.id)
+
+
 async def test_a_locked_job_makes_others_wait_until_its_transaction_is_over(db: Database) -> None:
     _, job_id = await make_job(db, total=2)
 
