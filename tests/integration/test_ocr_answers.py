@@ -67,21 +67,9 @@ def written(body):
 tasks.read_page = {answer}
 """
 
-BOX = b"[0,0,1,1]"
-WORD = b'["a",' + BOX + b",90.0]"
-LAYOUT = b"[[%b,[[%b,[[%b,[%b]]]]]]]" % (BOX, BOX, BOX, WORD)
+LAYOUT = b'[[[0,0,1,1],[[[0,0,1,1],[[[0,0,1,1],[["a",[0,0,1,1],90.0]]]]]]]]'
 
-HALF = b"\\ud800"
-
-
-def with_box(coordinate: bytes) -> str:
-    return f"packed({LAYOUT.replace(b'0', coordinate, 1)!r})"
-
-
-def with_confidence(confidence: bytes) -> str:
-    return f"packed({LAYOUT.replace(b'90.0', confidence)!r})"
-
-
+# tests/unit/test_answer_checks.py has the values that are refused, one by one. Whatever is wrong, the same follows.
 ANSWERS = {
     "a pickle that runs when it is read": "sent(pickle.dumps(Run()))",
     "a fault that runs when it is read": "sent(pickle.dumps((1, Run())))",
@@ -94,35 +82,9 @@ ANSWERS = {
     "a list that says it is endless": "sent(b'\\xdd\\xff\\xff\\xff\\xff')",
     "lists in lists in lists": "sent(b'\\x91' * 1_000_000)",
     "a page without a size": "forged(width=0)",
-    "a page that no column holds": "forged(height=2**31)",
-    "a resolution below zero": "forged(dpi=-1)",
-    "a page that stands aslant": "forged(rotation=45)",
-    "a source that nobody knows": "forged(source='magic')",
-    "a confidence that is no number": "forged(confidence=float('nan'))",
-    "a confidence above all": "forged(confidence=101.0)",
-    "languages of another kind": "forged(languages=7)",
-    "languages that no model is called": "forged(languages='../eng')",
-    "languages without an end": "forged(languages='eng+' * 200 + 'eng')",
     "a text of another kind": "forged(text=7)",
-    "a text without an end": "forged(text='x' * 300_000)",
-    "a layout that is not compressed": "forged(layout=b'[]')",
-    "half a layout": "forged(layout=GOOD.layout[:-5])",
     "a layout that explodes": f"packed(b' ' * {MAX_LAYOUT_BYTES} + b'[]')",
-    "a layout with more behind it": "forged(layout=GOOD.layout + b'more')",
-    "a box of no page": with_box(b"-9999999999"),
-    "a box with a fraction": with_box(b"0.5"),
-    "a box of ten thousand digits": with_box(b"9" * 10_000),
-    "a box of a million digits": with_box(b"9" * 1_000_000),
-    "a box that is no number": with_box(b"NaN"),
-    "a word's confidence below zero": with_confidence(b"-0.5"),
-    "a word's confidence without end": with_confidence(b"1e308"),
-    "a word's confidence that is no number": with_confidence(b"NaN"),
     "lists in lists in a layout": "packed(b'[' * 1_000_000)",
-    "lists in the place of words": f"packed({LAYOUT.replace(WORD, b'[' * 100_000)!r})",
-    "a layout that is no JSON": "packed(b'words')",
-    "a layout of another shape": "packed(b'[[1, 2]]')",
-    "a line without words": f"packed({LAYOUT.replace(WORD, b'')!r})",
-    "half a character": f"packed({LAYOUT.replace(b'a', HALF)!r})",
     "no page": "lambda *_, **__: None",
 }
 
@@ -302,15 +264,9 @@ async def test_nothing_on_its_pipes_puts_a_traceback_into_the_log_or_outlasts_it
         "Opened(21)",
         "Opened(2**40)",
         "Opened(2, (GOOD,))",
-        "Ready()",
         "PageRead(GOOD)",
-        "OwnTexts((GOOD,))",
         "Opened(1, (GOOD, GOOD))",
         "Opened(1, (GOOD,), Failure(DocumentErrorCode.CORRUPT, 'x'))",
-        "Opened(1, (), Failure(DocumentErrorCode.CORRUPT, 'x' * 600))",
-        "Opened(1, (), Failure(DocumentErrorCode.CORRUPT, 'x', page=2))",
-        "Failed(Failure(DocumentErrorCode.CORRUPT, 'x' * 600))",
-        "Failed(Failure('unheard of', 'x'))",
     ],
 )
 async def test_an_answer_that_does_not_fit_its_request_is_refused(

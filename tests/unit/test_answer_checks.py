@@ -3,9 +3,11 @@
 import errno
 import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import Mock
 
 import msgspec
@@ -20,7 +22,7 @@ from docserver.ocr.child import tasks
 from docserver.ocr.limits import MAX_LAYOUT_BYTES
 from docserver.ocr.pdf import text_layer
 from docserver.ocr.protocol import MAX_ANSWER_BYTES, AnswerQueue, ChildFault
-from docserver.ocr.requests import Failed, OwnTexts, PageRead, ReadOwnTexts
+from docserver.ocr.requests import Failed, Opened, OwnTexts, PageRead, ReadOwnTexts, Ready
 from docserver.reading_options import Options
 from tests.support.limits import LIMITS
 
@@ -38,6 +40,98 @@ READING = Reading(
     layout=pack_blocks(()),
 )
 LONG_LINE = replace(READING, layout=pack_blocks([Block(BOX, (Paragraph(BOX, (LINE,)),))]))
+
+WORD = b'["a",[0,0,1,1],90.0]'
+LAYOUT = b"[[[0,0,1,1],[[[0,0,1,1],[[[0,0,1,1],[%b]]]]]]]" % WORD
+"""One block of one paragraph of one line of one word."""
+
+BROKEN = Failure(DocumentErrorCode.CORRUPT, "It is broken.")
+
+
+def packed(layout: bytes) -> Reading:
+    return replace(READING, layout=zlib.compress(layout))
+
+
+def with_box(coordinate: bytes) -> Reading:
+    return packed(LAYOUT.replace(b"0", coordinate, 1))
+
+
+def with_confidence(confidence: bytes) -> Reading:
+    return packed(LAYOUT.replace(b"90.0", confidence))
+
+
+FORGED_PAGES: dict[str, Any] = {
+    "a page without a size": replace(READING, width=0),
+    "a page that no column holds": replace(READING, height=2**31),
+    "a resolution below zero": replace(READING, dpi=-1),
+    "a page that stands aslant": replace(READING, rotation=45),
+    "a source that nobody knows": replace(READING, source=cast("Any", "magic")),
+    "a confidence that is no number": replace(READING, confidence=float("nan")),
+    "a confidence above all": replace(READING, confidence=101.0),
+    "languages of another kind": replace(READING, languages=cast("Any", 7)),
+    "languages that no model is called": replace(READING, languages="../eng"),
+    "languages without an end": replace(READING, languages="eng+" * 200 + "eng"),
+    "a text of another kind": replace(READING, text=cast("Any", 7)),
+    "a text without an end": replace(READING, text="x" * 300_000),
+    "a layout that is not compressed": replace(READING, layout=b"[]"),
+    "half a layout": replace(READING, layout=READING.layout[:-5]),
+    "a layout that explodes": packed(b" " * MAX_LAYOUT_BYTES + b"[]"),
+    "a layout with more behind it": replace(READING, layout=READING.layout + b"more"),
+    "a box of no page": with_box(b"-9999999999"),
+    "a box with a fraction": with_box(b"0.5"),
+    "a box of ten thousand digits": with_box(b"9" * 10_000),
+    "a box of a million digits": with_box(b"9" * 1_000_000),
+    "a box that is no number": with_box(b"NaN"),
+    "a word's confidence below zero": with_confidence(b"-0.5"),
+    "a word's confidence without end": with_confidence(b"1e308"),
+    "a word's confidence that is no number": with_confidence(b"NaN"),
+    "lists in lists in a layout": packed(b"[" * 1_000_000),
+    "lists in the place of words": packed(LAYOUT.replace(WORD, b"[" * 100_000)),
+    "a layout that is no JSON": packed(b"words"),
+    "a layout of another shape": packed(b"[[1, 2]]"),
+    "a line without words": packed(LAYOUT.replace(WORD, b"")),
+    "half a character": packed(LAYOUT.replace(b"a", b"\\ud800")),
+    "no page": None,
+}
+
+FORGED_ANSWERS: dict[str, Any] = {
+    "of another kind": Ready(),
+    "own texts in the place of a document": OwnTexts((READING,)),
+    "a message without an end": Opened(1, (), Failure(DocumentErrorCode.CORRUPT, "x" * 600)),
+    "a failure of a page of its choice": Opened(1, (), replace(BROKEN, page=2)),
+    "a failure with a message without an end": Failed(Failure(DocumentErrorCode.CORRUPT, "x" * 600), ""),
+    "a failure that nobody knows": Failed(Failure(cast("Any", "unheard of"), "x"), ""),
+}
+
+
+def assert_refused(answer: Any, *, expected: type[Opened | PageRead]) -> None:
+    """Send an answer as an OCR process would, to a server that expects one of this kind."""
+    queue = AnswerQueue(get_context("spawn"))
+    queue.expect(expected)
+    queue.answers_to(lambda _: True)
+    # A long answer takes more room than a pipe has.
+    with ThreadPoolExecutor(1) as process:
+        process.submit(queue.put, SimpleNamespace(work_id=7, result=answer, exception=None))
+        with pytest.raises((InvalidAnswer, msgspec.MsgspecError, zlib.error, RecursionError)):
+            queue._reader.recv()
+    assert queue.invalid
+    queue.close()
+
+
+@pytest.mark.parametrize("page", FORGED_PAGES)
+def test_a_forged_page_is_refused(page: str) -> None:
+    forged = FORGED_PAGES[page]
+
+    assert_refused(PageRead(forged) if forged else None, expected=PageRead)
+
+
+@pytest.mark.parametrize("answer", FORGED_ANSWERS)
+def test_an_answer_that_does_not_fit_its_request_is_refused(answer: str) -> None:
+    assert_refused(FORGED_ANSWERS[answer], expected=Opened)
+
+
+def test_what_is_forged_within_all_bounds_is_accepted() -> None:
+    check(PageRead(packed(LAYOUT)), abandoned=lambda: False)
 
 
 def test_a_long_line_is_checked_in_steps() -> None:
