@@ -23,7 +23,7 @@ from tests.support.engines import BINDINGS, engine_of
 from tests.support.slots import count_pages
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=BINDINGS)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[LIBRARY])
 async def slot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
     scratch = tmp_path_factory.mktemp("scratch")
     settings = dataclasses.replace(Settings(), max_pages=5, max_page_mp=20.0)
@@ -34,6 +34,9 @@ async def slot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
+
+in_both_ways = pytest.mark.parametrize("slot", BINDINGS, indirect=True)
+"""For tests of what Tesseract is told and what it answers. Documents are opened and pictures prepared before that."""
 
 
 def page(text: str, mode: str = "L") -> Image.Image:
@@ -85,6 +88,7 @@ async def test_every_kind_of_document_is_read(name: str, mode: str, slot: Slot, 
 
 
 @in_one_loop
+@in_both_ways
 @pytest.mark.parametrize("text", ["-12.5", "A4", "3", "B"])
 async def test_a_snippet_of_one_short_word_is_read_as_it_lies(text: str, slot: Slot, tmp_path: Path) -> None:
     image = Image.new("L", (22 + 16 * len(text), 45), 255)
@@ -97,6 +101,7 @@ async def test_a_snippet_of_one_short_word_is_read_as_it_lies(text: str, slot: S
 
 
 @in_one_loop
+@in_both_ways
 async def test_a_single_digit_on_a_sheet_with_punched_holes_is_read(slot: Slot, tmp_path: Path) -> None:
     image = Image.new("L", (1240, 1754), 255)
     for top in (700, 1020):
@@ -110,6 +115,7 @@ async def test_a_single_digit_on_a_sheet_with_punched_holes_is_read(slot: Slot, 
 
 
 @in_one_loop
+@in_both_ways
 async def test_words_lie_where_they_are_printed(slot: Slot, tmp_path: Path) -> None:
     page("Left right").save(tmp_path / "a.png", dpi=(200, 200))
 
@@ -123,6 +129,7 @@ async def test_words_lie_where_they_are_printed(slot: Slot, tmp_path: Path) -> N
 
 
 @in_one_loop
+@in_both_ways
 async def test_paragraphs_are_parted_by_an_empty_line(slot: Slot, tmp_path: Path) -> None:
     sheet = Image.new("L", (700, 600), 255)
     sheet.paste(page("First line"), (0, 0))
@@ -146,6 +153,7 @@ async def test_a_photo_held_sideways_is_read_upright(slot: Slot, tmp_path: Path)
 
 
 @in_one_loop
+@in_both_ways
 async def test_each_page_of_a_tiff_and_of_a_pdf_has_its_own_text(slot: Slot, tmp_path: Path) -> None:
     for name in ("a.tif", "a.pdf"):
         page("Page one").save(tmp_path / name, save_all=True, append_images=[page("Page two")])
@@ -156,6 +164,7 @@ async def test_each_page_of_a_tiff_and_of_a_pdf_has_its_own_text(slot: Slot, tmp
 
 
 @in_one_loop
+@in_both_ways
 async def test_an_empty_page_is_read_as_nothing(slot: Slot, tmp_path: Path) -> None:
     Image.new("L", (400, 400), 255).save(tmp_path / "a.png")
     Image.new("1", (1, 1), 1).save(tmp_path / "dot.png")
@@ -275,6 +284,7 @@ async def test_rubbish_is_corrupt(media_type: str, slot: Slot, tmp_path: Path) -
 
 
 @in_one_loop
+@in_both_ways
 async def test_a_list_of_other_files_is_never_followed(slot: Slot, tmp_path: Path) -> None:
     page("Secret").save(tmp_path / "secret.png")
     (tmp_path / "a.png").write_text(f"{tmp_path / 'secret.png'}\n")
@@ -288,6 +298,7 @@ async def test_a_file_that_is_gone_is_missing(slot: Slot, tmp_path: Path) -> Non
 
 
 @in_one_loop
+@in_both_ways
 async def test_a_language_that_is_not_installed_is_unsupported(slot: Slot, tmp_path: Path) -> None:
     page("Text").save(tmp_path / "a.png")
 
