@@ -201,7 +201,7 @@ class Maintenance:
             deleted = await tenant_deletions.unfinished(cur, limit=TENANTS_AT_ONCE)
             await audit_log.forget(cur, older_than_s=AUDIT_KEPT_S, limit=ANNOUNCED_AT_ONCE)
         for tenant in deleted:
-            await tenant_deletion.go_on(self._resources, tenant, limit=EXPIRED_AT_ONCE // len(deleted))
+            await tenant_deletion.advance(self._resources, tenant, limit=EXPIRED_AT_ONCE // len(deleted))
 
     async def _clear_deletions(self) -> None:
         async with self._resources.maintenance_db.session() as cur:

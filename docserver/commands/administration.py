@@ -159,7 +159,7 @@ async def _remove(resources: Resources, receipt: Receipt) -> Receipt:
     tries, reported = 0, time.monotonic()
     while receipt.finished_at is None and tries < LAST_TRIES:
         before = receipt.documents
-        receipt = await tenant_deletion.go_on(resources, receipt.tenant, limit=REMOVED_AT_ONCE)
+        receipt = await tenant_deletion.advance(resources, receipt.tenant, limit=REMOVED_AT_ONCE)
         if receipt.documents == before and receipt.finished_at is None:
             tries += 1
             await asyncio.sleep(TRY_AGAIN_S)

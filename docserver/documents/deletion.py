@@ -13,8 +13,8 @@ from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
 from docserver.resources import Resources
 
-REPETITION = "restored database"
-"""The actor, in the audit log, of deletions that are repeated."""
+REPEATING_ACTOR = "restored database"
+"""In the audit log, who deletes again what a restored database has brought back."""
 
 log = logging.getLogger("docserver.api")
 
@@ -56,7 +56,7 @@ async def repeat(resources: Resources) -> None:
         for document_id, tenant in tenants.items():
             # Another process may do the same.
             with suppress(NotFound, Gone):
-                await delete(resources, document_id, tenant=tenant, actor=REPETITION)
+                await delete(resources, document_id, tenant=tenant, actor=REPEATING_ACTOR)
                 documents_deleted += 1
     if documents_deleted:
         log.warning(

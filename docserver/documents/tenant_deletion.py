@@ -65,7 +65,7 @@ async def _begin(resources: Resources, tenant: str, actor: str) -> bool:
         return True
 
 
-async def go_on(resources: Resources, tenant: str, *, limit: int) -> Receipt:
+async def advance(resources: Resources, tenant: str, *, limit: int) -> Receipt:
     """Remove some of the documents of a deleted tenant, at most this many. Returns the receipt, which is finished once
     nothing is left. Raises NotFound, DatabaseUnavailable.
     """

@@ -31,7 +31,8 @@ def defaults(settings: Settings) -> Quotas:
 
 
 async def count_upload(cur: Cursor, tenant: str, *, size: int, defaults: Quotas) -> None:
-    """Count a document of this size and its job, whose rows the transaction has inserted. It must do little after this.
+    """Count a document of this size and its job, whose rows the transaction has inserted. It should end soon
+    after this, because other uploads of the tenant wait for it.
 
     Raises QuotaExceeded; Unauthorized if the tenant was deleted a moment ago.
     """
@@ -51,7 +52,7 @@ async def count_upload(cur: Cursor, tenant: str, *, size: int, defaults: Quotas)
 
 async def count_retry(cur: Cursor, tenant: str, *, pages: int, defaults: Quotas) -> None:
     """Count a job that the transaction has made pending again, and the pages that it will read again, if they are
-    known. The transaction must do little after this. Raises QuotaExceeded.
+    known. The transaction should end soon after this. Raises QuotaExceeded.
     """
     await tenant_counts.lock(cur, tenant)
     quotas = (await tenants.usage(cur, tenant)).quotas.or_else(defaults)
@@ -61,7 +62,7 @@ async def count_retry(cur: Cursor, tenant: str, *, pages: int, defaults: Quotas)
 
 
 async def count_pages(cur: Cursor, tenant: str, *, pages: int, allowed: int | None) -> None:
-    """Count pages that are to be read. The transaction must do little after this.
+    """Count pages that are to be read. The transaction should end soon after this.
 
     Raises QuotaExceeded if fewer than these are left of the `allowed` pages of the day; None is no limit.
     """

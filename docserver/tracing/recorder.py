@@ -150,6 +150,6 @@ def _context(traceparent: str | None) -> context.Context:
 
 
 def _resource() -> Resource:
-    """What describes this process. The variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES have the last word."""
+    """What describes this process. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override it."""
     ours = {SERVICE_NAME: "docserver", SERVICE_VERSION: __version__}
     return Resource.create({**ours, **OTELResourceDetector().detect().attributes})

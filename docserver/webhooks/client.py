@@ -18,7 +18,7 @@ from docserver.webhook_types import Fault
 from docserver.webhooks.addresses import AddressRefused, Guard
 
 CONNECT_S = 5.0
-"""Longest wait for the receiver's address, and for a connection. A receiver that is well answers in a fraction."""
+"""Longest wait for the receiver's address, and for a connection. A healthy receiver answers in a fraction of it."""
 
 MAX_RETRY_AFTER_S = 86_400.0
 """Longest wait that a receiver can ask for."""

@@ -22,7 +22,7 @@ MAX_ENDPOINTS = 50
 """Most endpoints of one tenant. Each gets every event that it asks for."""
 
 GRACE_S = 86_400
-"""After a rotation, the earlier secret signs too for this time: enough to hand out the new one."""
+"""After a rotation, webhooks are signed by the earlier secret too for this time: time to hand out the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
-class WithSecret:
-    """An endpoint, with the secret that its owner must keep."""
+class EndpointWithSecret:
+    """An endpoint with its secret, which its owner must keep."""
 
     endpoint: Endpoint
     secret: str = field(repr=False)
@@ -54,7 +54,7 @@ def callback_endpoint(resources: Resources, callback: Callback, *, tenant: str, 
 
 async def create(
     resources: Resources, *, tenant: str, url: str, secret: str | None, events: Iterable[str]
-) -> WithSecret:
+) -> EndpointWithSecret:
     """Add an endpoint of a tenant. Raises Conflict if it has too many, DatabaseUnavailable."""
     secret = secret or signing.new_secret()
     new = _new(resources, tenant, url, secret, job_id=None, events=events)
@@ -67,7 +67,7 @@ async def create(
         await webhook_endpoints.insert(cur, new)
         endpoint = await webhook_endpoints.find(cur, new.id, tenant=tenant)
     log.info("webhook endpoint created", extra={"endpoint_id": str(new.id)})
-    return WithSecret(_existing(endpoint), secret)
+    return EndpointWithSecret(_existing(endpoint), secret)
 
 
 async def all_of(resources: Resources, *, tenant: str) -> list[Endpoint]:
@@ -90,15 +90,17 @@ async def delete(resources: Resources, endpoint_id: UUID, *, tenant: str) -> Non
     log.info("webhook endpoint deleted", extra={"endpoint_id": str(endpoint_id)})
 
 
-async def rotate_secret(resources: Resources, endpoint_id: UUID, *, tenant: str, secret: str | None) -> WithSecret:
-    """Give an endpoint a new secret. The present one signs too for GRACE_S. Raises NotFound."""
+async def rotate_secret(
+    resources: Resources, endpoint_id: UUID, *, tenant: str, secret: str | None
+) -> EndpointWithSecret:
+    """Give an endpoint a new secret. For GRACE_S, the present one signs too. Raises NotFound."""
     secret = secret or signing.new_secret()
     encrypted = resources.encryption.encrypt(secret)
     async with resources.db.transaction() as cur:
         await webhook_endpoints.rotate(cur, endpoint_id, tenant=tenant, secret=encrypted, grace_s=GRACE_S)
         endpoint = _existing(await webhook_endpoints.find(cur, endpoint_id, tenant=tenant))
     log.info("webhook secret rotated", extra={"endpoint_id": str(endpoint_id)})
-    return WithSecret(endpoint, secret)
+    return EndpointWithSecret(endpoint, secret)
 
 
 async def enable(resources: Resources, endpoint_id: UUID, *, tenant: str) -> Endpoint:
@@ -109,7 +111,7 @@ async def enable(resources: Resources, endpoint_id: UUID, *, tenant: str) -> End
 
 
 async def test(resources: Resources, endpoint_id: UUID, *, tenant: str) -> UUID:
-    """Send a webhook that only shows that it arrives; returns the delivery's id. Raises NotFound, Conflict."""
+    """Send a test event to an endpoint; returns the delivery's id. Raises NotFound, and Conflict if it is disabled."""
     async with resources.db.transaction() as cur:
         endpoint = _existing(await webhook_endpoints.find(cur, endpoint_id, tenant=tenant))
         if endpoint.disabled_at:

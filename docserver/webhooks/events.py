@@ -29,7 +29,7 @@ MAX_CALLBACKS = 100
 
 @dataclass(frozen=True)
 class Event:
-    """Something that an endpoint is told of."""
+    """Something that happened, as endpoints are told of it."""
 
     type: EventType
     data: Mapping[str, Any]
@@ -103,7 +103,7 @@ async def _insert(cur: Cursor, job: Job, endpoints: Sequence[Listening], happene
 
 
 def delivery_of_test(endpoint_id: UUID, *, tenant: str, receiver: bytes) -> NewDelivery:
-    """A delivery that only shows that an endpoint gets webhooks."""
+    """The delivery of a test event."""
     now = rfc3339(datetime.now(UTC).replace(tzinfo=None))
     event = Event(EventType.TEST, {"webhook_id": str(endpoint_id)}, now)
     return NewDelivery(

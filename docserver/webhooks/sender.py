@@ -46,8 +46,8 @@ TENANT_SHARE, RECEIVER_SHARE = 1 / 2, 1 / 4
 """Most of the connections that deliveries of one tenant, and to one receiver, take at the same time."""
 
 RECEIVERS_AT_ONCE = 1000
-"""Most receivers that one look for due deliveries finds. A tenant with more of them soon has its share of connections,
-and is then left out."""
+"""Most receivers that one search for due deliveries returns. A tenant with more of them soon uses its whole share of
+connections, and the next search leaves it out."""
 
 RELEASE_S = 1.0
 """Longest wait for the database when a stopping process gives a delivery back. If this fails, the lease soon ends."""
@@ -157,7 +157,7 @@ class Sender:
         began = time.monotonic()
         try:
             answer = await self._attempt(delivery)
-            _end(span, answer)
+            _end_span(span, answer)
             duration_ms = round((time.monotonic() - began) * 1000)
             await until_answered(partial(self._settle, delivery, claim_id, answer, duration_ms=duration_ms))
         except asyncio.CancelledError:
@@ -206,7 +206,7 @@ class Sender:
                 )
             if disabled:
                 await deliveries.fail_pending(cur, delivery.endpoint_id)
-        _note(delivery, answer, duration_ms=duration_ms, delay_s=delay_s, disabled=disabled)
+        _report(delivery, answer, duration_ms=duration_ms, delay_s=delay_s, disabled=disabled)
 
     async def _release(self, delivery: Claimed, claim_id: UUID) -> None:
         with suppress(DatabaseUnavailable, TimeoutError):
@@ -225,7 +225,7 @@ def _attributes(delivery: Claimed) -> tracing.Attributes:
     }
 
 
-def _end(span: Span, answer: Answer) -> None:
+def _end_span(span: Span, answer: Answer) -> None:
     if answer.http_status is not None:
         span.set({"http.response.status_code": answer.http_status})
     if not answer.is_success:
@@ -240,9 +240,10 @@ def _delay_s(attempt: int, answer: Answer) -> float | None:
     return max(pause_s, answer.retry_after_s)
 
 
-def _note(
+def _report(
     delivery: Claimed, answer: Answer, *, duration_ms: int, delay_s: float | None, disabled: DisabledReason | None
 ) -> None:
+    """Log and count an attempt."""
     facts = {
         "delivery_id": str(delivery.id),
         "endpoint_id": str(delivery.endpoint_id),

@@ -166,7 +166,7 @@ async def test_an_upload_in_flight_of_a_tenant_that_is_deleted_meanwhile_is_refu
         )
 
     assert kept_files(resources) == []
-    assert (await tenant_deletion.go_on(resources, "acme", limit=10)).finished_at
+    assert (await tenant_deletion.advance(resources, "acme", limit=10)).finished_at
 
 
 async def test_a_deletion_waits_for_an_upload_that_is_being_committed(resources: Resources) -> None:
@@ -201,7 +201,7 @@ async def test_a_deletion_that_dies_between_any_two_steps_goes_on_and_counts_eac
     receipt = await tenant_deletion.receipt_of(resources, "acme")
     for _ in range(20):
         with suppress(_Died):
-            receipt = await tenant_deletion.go_on(resources, "acme", limit=2)
+            receipt = await tenant_deletion.advance(resources, "acme", limit=2)
         if receipt.finished_at:
             break
 
@@ -227,7 +227,7 @@ async def test_nothing_is_sent_to_the_webhooks_of_a_deleted_tenant(client: Clien
 
     assert (before, await due()) == (1, 0)
     assert "deliveries" in await tables_that_name(resources, "acme")
-    assert (await tenant_deletion.go_on(resources, "acme", limit=10)).finished_at
+    assert (await tenant_deletion.advance(resources, "acme", limit=10)).finished_at
     assert await tables_that_name(resources, "acme") <= STAYS
 
 
@@ -237,8 +237,8 @@ async def test_a_receipt_is_not_finished_while_files_are_left(
     await upload_as(client, await key_of(resources, "acme"))
     await tenant_deletion.begin(without_redis, "acme", actor="a test")
 
-    unfinished = [await tenant_deletion.go_on(without_redis, "acme", limit=10) for _ in range(2)]
-    repaired = [await tenant_deletion.go_on(resources, "acme", limit=10) for _ in range(2)]
+    unfinished = [await tenant_deletion.advance(without_redis, "acme", limit=10) for _ in range(2)]
+    repaired = [await tenant_deletion.advance(resources, "acme", limit=10) for _ in range(2)]
 
     assert [(receipt.documents, receipt.finished_at) for receipt in unfinished] == [(1, None), (1, None)]
     assert [receipt.finished_at is None for receipt in repaired] == [True, False]

@@ -19,7 +19,7 @@ from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 from docserver.webhooks import deliveries, endpoints
 from docserver.webhooks.addresses import UrlRefused
-from docserver.webhooks.endpoints import Callback, WithSecret, guard_of
+from docserver.webhooks.endpoints import Callback, EndpointWithSecret, guard_of
 
 _NO_QUERY = request_schemas.Strict()
 _NEW_WEBHOOK = schemas.NewWebhook()
@@ -27,7 +27,7 @@ _NEW_SECRET = schemas.NewSecret()
 _LOG_QUERY = schemas.DeliveriesQuery()
 
 SHOWN_ATTEMPTS = 20
-"""A delivery shows this many of its latest attempts. Replays add more than the eleven of a delivery."""
+"""Most attempts that a delivery shows, the latest ones. It has up to eleven, and as many again for each replay."""
 
 
 @operation(
@@ -233,7 +233,9 @@ def _webhook(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _with_secret(made: WithSecret, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def _with_secret(
+    made: EndpointWithSecret, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
     return json_response(
         {**_webhook(made.endpoint), "secret": made.secret},
         status=status,
