@@ -50,6 +50,20 @@ NO_PRINT = {
 }
 
 
+def photograph_with(sign: Image.Image) -> Image.Image:
+    """Patches of all shades, each with soft edges, and a sign among them."""
+    shown = NOISE.resize((80, 40)).resize((1600, 800)).filter(ImageFilter.GaussianBlur(3))
+    shown.paste(sign, (400, 300))
+    return shown
+
+
+def test_a_sign_in_a_photograph_has_to_be_read() -> None:
+    sign = between(picture("Bakery 24"), 30, 220)
+
+    assert whole_layer(page(photograph_with(sign), width=300)).patches is not None
+    assert whole_layer(page(photograph_with(Image.new("L", sign.size, 220)), width=300)).is_exact
+
+
 @pytest.mark.parametrize("shown", NO_PRINT.values(), ids=NO_PRINT)
 def test_pictures_without_print_need_not_be_read(shown: Image.Image) -> None:
     assert whole_layer(page(shown)).is_exact

@@ -101,10 +101,7 @@ def _outlines(paths: Iterable[PlacedObject]) -> Iterator[Shape]:
     """The paths that look like the outline of a letter or a short word, and like nothing else."""
     for path in paths:
         segments = pdfium.FPDFPath_CountSegments(path.handle)
-        if segments < MIN_SEGMENTS:
-            continue
-        rect = path.bounds
-        if is_short_word(rect) and _is_outline(path, segments):
+        if segments >= MIN_SEGMENTS and is_short_word(rect := path.bounds) and is_outline(path, segments):
             yield Shape.of(rect, data=segments)
 
 
@@ -136,7 +133,7 @@ def is_single(rect: Rect) -> bool:
     return high <= MAX_SLENDERNESS * low
 
 
-def _is_outline(path: PlacedObject, segments: int) -> bool:
+def is_outline(path: PlacedObject, segments: int) -> bool:
     """True if the path is filled, and is no circle, no rounded rectangle and no frame of rectangles."""
     if not _is_filled(path) or is_round(path, segments):
         return False

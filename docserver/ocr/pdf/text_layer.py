@@ -19,6 +19,7 @@ from docserver.ocr.pdf.comb_fields import CombField, comb_fields, joined
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
 from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
+from docserver.ocr.pdf.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.exact_words import exact_and_unread
 from docserver.ocr.pdf.latin_in_hebrew import with_brackets
 from docserver.ocr.pdf.letter_pictures import letter_pictures
@@ -97,7 +98,11 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     shown, partly = _shown_and_partly_seen(words, seen)
     exact, patches = exact_and_unread(
         list(_joined_pieces(shown)),
-        unseen=[*(word.rect for word in partly), *map(to_pixels.rect, undrawn)],
+        unseen=[
+            *(word.rect for word in partly),
+            *map(to_pixels.rect, undrawn),
+            *seen_in_colours_only(objects, whole=whole, drawing=drawing, to_pixels=to_pixels),
+        ],
         unexplained=[scaled(place, width / whole.width) for place in unexplained],
         whole=whole,
         objects=objects,

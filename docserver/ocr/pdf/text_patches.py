@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from PIL import Image, ImageChops
 
 from docserver.layout import Box, Rect
+from docserver.ocr.image.spots import components
 from docserver.ocr.pdf.coordinates import is_in, scaled, touched_pixels
-from docserver.ocr.pdf.drawn_pictures import is_photograph, most_frequent, with_clear_pictures
+from docserver.ocr.pdf.drawn_pictures import has_print, is_photograph, most_frequent, with_clear_pictures
 from docserver.ocr.pdf.isolated_words import large_words, short_words
 from docserver.ocr.pdf.text_cells import (
     BLACK,
@@ -67,7 +69,7 @@ class TextPatches:
         cells = without_words(text_cells(clear), words, cell)
         for picture in pictures:
             if is_photograph(drawn, picture):
-                fill(cells, picture, CELL, BLACK)
+                _keep_print_only(cells, drawn, picture)
         short = short_words(cells, clear, words=words, scale=scale)
         places = (*unread, *short, *large_words(cells, clear, scale=scale))
         cells = runs_of(cells, MIN_RUN)
@@ -152,6 +154,18 @@ def is_mark(drawn: Image.Image, word: Rect, width: int) -> bool:
     ink = sum(contrast * count for contrast, count in contrasts) / max(max(contrasts)[0], 1)
     slenderness = max(right - left, bottom - top) / max(min(right - left, bottom - top), 1.0)
     return slenderness < MAX_BULLET_SLENDERNESS and ink > MIN_BULLET_INK * (right - left) * (bottom - top)
+
+
+def _keep_print_only(cells: Image.Image, drawn: Image.Image, photograph: Rect) -> None:
+    """Blacken the cells of a photograph but for those of signs in it."""
+    mask = Image.new("L", cells.size)
+    fill(mask, photograph, CELL, WHITE)
+    runs = runs_of(ImageChops.darker(cells, mask), MIN_RUN)
+    fill(cells, photograph, CELL, BLACK)
+    for left, top, right, bottom in components(np.asarray(runs) > 0):
+        if has_print(drawn.crop((left * CELL, top * CELL, right * CELL, bottom * CELL))):
+            box = left, top, right, bottom
+            cells.paste(runs.crop(box), box)
 
 
 def _mark(rows: bytearray, first: float, end: float) -> None:
