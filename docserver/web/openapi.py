@@ -111,11 +111,7 @@ def operation(
     # Every response of a rate-limited route states how many tokens are left, and needs a key where there are keys.
     is_limited = 429 in errors
     limit_headers = ("RateLimit-Policy", "RateLimit") if is_limited else ()
-    errors = {
-        *errors,
-        *((401, 403) if is_limited else ()),
-        *(BODY_ERRORS if body or upload else ()),
-    }
+    errors = {*errors, *(BODY_ERRORS if body or upload else ()), *((401, 403) if is_limited else ())}
 
     def headers_of(status: int) -> Sequence[str]:
         return (*limit_headers, *headers.get(status, ()))
