@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from docserver.ocr.languages import MAX_NAMES, NAMES, candidates
+from docserver.ocr.limits import LIBRARY, PROGRAM
 from docserver.reading_options import AUTO
 from docserver.settings import SettingsError, variable
 
@@ -19,9 +20,6 @@ PACKAGES: Mapping[str, str] = MappingProxyType(
     {"tesseract": "tesseract-ocr", "pdftoppm": "poppler-utils", "pdfinfo": "poppler-utils"}
 )
 """Program → the Debian package that contains it."""
-
-LIBRARY, PROGRAM = "tesserocr", "pytesseract"
-"""The two ways to call Tesseract: as a library or as a program. They are named after the Python packages for each."""
 
 TIMEOUT_S = 30.0
 """Longest time for a command that describes the engine. It takes 20 ms; only a machine that is swapping needs more."""

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from docserver.setting_types import SandboxMode
 
+LIBRARY, PROGRAM = "tesserocr", "pytesseract"
+"""The two ways to call Tesseract: as a library or as a program. They are named after the Python packages for each."""
+
 PAGES_AT_ONCE = 8
 """Most pages whose text layers one call reads. A call for each page would take as long as reading its text."""
 
@@ -45,7 +48,7 @@ class Limits:
     call_s: float
     """Longest time for one call."""
     binding: str
-    """How to call Tesseract, see `engine`."""
+    """How to call Tesseract: LIBRARY or PROGRAM."""
     tessdata: str
     candidates: tuple[str, ...]
     """The models that `auto` chooses from, see `languages`."""

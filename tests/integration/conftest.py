@@ -22,8 +22,7 @@ from docserver.jobs import pipeline
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
 from docserver.maintenance import FILES_EVERY_S, Maintenance
-from docserver.ocr.engine import LIBRARY, PROGRAM
-from docserver.ocr.limits import Limits
+from docserver.ocr.limits import LIBRARY, PROGRAM, Limits
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.slot import Slot
 from docserver.redis.cache import Cache

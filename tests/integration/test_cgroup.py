@@ -37,7 +37,8 @@ found = int(os.read(reading, 20))
 SERVER = f"""
 import asyncio, dataclasses, sys
 from pathlib import Path
-from docserver.ocr.engine import PROGRAM, Engine
+from docserver.ocr.engine import Engine
+from docserver.ocr.limits import PROGRAM
 from docserver.ocr.server.cgroup import service_cgroups
 from docserver.ocr.server.slot import Slot
 from docserver.setting_types import SandboxMode

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure
 from docserver.model import Reading, Source
-from docserver.ocr.engine import LIBRARY
+from docserver.ocr.limits import LIBRARY
 from docserver.ocr.server.slot import Slot
 from docserver.reading_options import Mode, Options
 from docserver.setting_types import SandboxMode

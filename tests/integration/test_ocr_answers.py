@@ -11,8 +11,7 @@ import pytest_asyncio
 
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Reading
-from docserver.ocr.engine import PROGRAM
-from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES
+from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES, PROGRAM
 from docserver.ocr.protocol import MAX_ANSWER_BYTES
 from docserver.ocr.server.slot import Slot
 from docserver.reading_options import Options

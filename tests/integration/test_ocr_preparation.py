@@ -6,8 +6,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps, ImageStat
 
 from docserver.model import Reading
-from docserver.ocr.engine import LIBRARY, PROGRAM
-from docserver.ocr.limits import Limits
+from docserver.ocr.limits import LIBRARY, PROGRAM, Limits
 from docserver.ocr.recognition.tesseract import Layout
 from tests.support.engines import both_bindings
 from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box

@@ -61,7 +61,8 @@ async def test_a_program_that_stops_its_ocr_process_ends_with_the_server(
         textwrap.dedent(f"""
             import asyncio
             from pathlib import Path
-            from docserver.ocr.engine import PROGRAM, Engine
+            from docserver.ocr.engine import Engine
+            from docserver.ocr.limits import PROGRAM
             from docserver.ocr.server.slot import Slot
             from docserver.settings import Settings
             from tests.support.slots import inside
@@ -106,7 +107,8 @@ async def test_an_ocr_process_whose_server_is_killed_while_it_starts_ends_too(tm
         textwrap.dedent(f"""
             import os, signal
             from pathlib import Path
-            from docserver.ocr.engine import PROGRAM, Engine
+            from docserver.ocr.engine import Engine
+            from docserver.ocr.limits import PROGRAM
             from docserver.ocr.server.slot import Slot
             from docserver.ocr.limits import Limits
             from docserver.ocr.server.process import Child

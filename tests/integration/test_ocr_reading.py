@@ -13,7 +13,8 @@ from pypdf import PdfReader, PdfWriter
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import lines_of
 from docserver.model import Reading
-from docserver.ocr.engine import LIBRARY, PROGRAM, EngineMissing, check_programs, describe
+from docserver.ocr.engine import EngineMissing, check_programs, describe
+from docserver.ocr.limits import LIBRARY, PROGRAM
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from docserver.reading_options import Options

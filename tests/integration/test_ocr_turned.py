@@ -6,8 +6,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
-from docserver.ocr.engine import LIBRARY, PROGRAM
-from docserver.ocr.limits import Limits
+from docserver.ocr.limits import LIBRARY, PROGRAM, Limits
 from docserver.reading_options import Rotate
 from tests.support.engines import both_bindings
 from tests.support.recognition import LINES, TEXT, WORDS, read, sheet, watch, word_box

@@ -184,7 +184,8 @@ async def test_nothing_outlives_a_server_that_is_killed(
             import asyncio
             from pathlib import Path
             from docserver.model import Options
-            from docserver.ocr.engine import PROGRAM, Engine
+            from docserver.ocr.engine import Engine
+            from docserver.ocr.limits import PROGRAM
             from docserver.ocr.server.slot import Slot
             from docserver.settings import Settings
 

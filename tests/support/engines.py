@@ -2,7 +2,8 @@
 
 import pytest
 
-from docserver.ocr.engine import LIBRARY, PROGRAM, Engine, describe
+from docserver.ocr.engine import Engine, describe
+from docserver.ocr.limits import LIBRARY, PROGRAM
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.setting_types import SandboxMode

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from docserver.ocr import engine
-from docserver.ocr.engine import PROGRAM, Engine, EngineMissing, check_default_languages, describe
+from docserver.ocr.engine import Engine, EngineMissing, check_default_languages, describe
+from docserver.ocr.limits import LIBRARY, PROGRAM
 from docserver.settings import SettingsError
 
 ENGINE = Engine("tesseract", "5.3.0", dict.fromkeys(("deu", "eng", "script/Latin"), "sha256:0"), PROGRAM, "/models")
@@ -106,4 +107,4 @@ async def test_a_library_that_is_missing_is_named(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
     with pytest.raises(EngineMissing, match=r"tesserocr not found; install: pip install 'docserver\[tesserocr\]'"):
-        await describe(engine.LIBRARY)
+        await describe(LIBRARY)

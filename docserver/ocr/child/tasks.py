@@ -14,12 +14,11 @@ from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.layout import Rect, pack_blocks
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
-from docserver.ocr.engine import LIBRARY
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.analysis import is_blank
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.limits import FIRST_PAGES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
+from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.recognition.language_detection import LanguageDetector

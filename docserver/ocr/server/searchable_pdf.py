@@ -8,7 +8,8 @@ from typing import BinaryIO
 from docserver.errors import Failure
 from docserver.exclusive import Turns
 from docserver.model import Page
-from docserver.ocr.engine import PROGRAM, Engine
+from docserver.ocr.engine import Engine
+from docserver.ocr.limits import PROGRAM
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
