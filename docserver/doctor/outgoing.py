@@ -19,6 +19,9 @@ from docserver.webhooks.endpoints import guard_of
 RECEIVERS = 10
 """Most receivers that are tried. A way out that is blocked is blocked for all."""
 
+LATEST = 200
+"""Number of the latest endpoints and callbacks whose receivers are tried. Many of them have the same one."""
+
 
 async def check_traces(_: Settings) -> AsyncIterator[Finding]:
     """Whether the collector of traces can be reached, if traces are wanted."""
@@ -69,11 +72,12 @@ def _remedy(faults: Counter[Fault | None]) -> str:
 
 
 async def _urls(settings: Settings) -> list[str]:
-    """A URL of each of the last receivers."""
+    """A URL of each of some receivers."""
     address = Address.parse(settings.mysql_url)
     async with asyncio.timeout(settings.mysql_timeout_s):
         connection = await connect(address, timeout_s=settings.mysql_timeout_s, database=address.database)
         try:
-            return await webhook_endpoints.last_receivers(Cursor(connection, settings.mysql_timeout_s), limit=RECEIVERS)
+            urls = await webhook_endpoints.latest_urls(Cursor(connection, settings.mysql_timeout_s), limit=LATEST)
         finally:
             connection.close()
+    return list(urls.values())[:RECEIVERS]

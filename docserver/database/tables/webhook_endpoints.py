@@ -87,16 +87,12 @@ async def oldest_and_newest_secret(cur: Cursor) -> list[bytes]:
     return [row["secret"] for row in cur.rows()]
 
 
-async def last_receivers(cur: Cursor, *, limit: int) -> list[str]:
-    """A URL of each of the receivers that were added last and are not disabled."""
+async def latest_urls(cur: Cursor, *, limit: int) -> dict[bytes, str]:
+    """A URL of each receiver that the latest endpoints have, as far as these are not disabled."""
     await cur.execute(
-        """
-        SELECT MAX(url) AS url FROM webhook_endpoints WHERE disabled_at IS NULL
-        GROUP BY receiver ORDER BY MAX(created_at) DESC LIMIT %s
-        """,
-        (limit,),
+        "SELECT receiver, url FROM webhook_endpoints WHERE disabled_at IS NULL ORDER BY id DESC LIMIT %s", (limit,)
     )
-    return [row["url"] for row in cur.rows()]
+    return {row["receiver"]: row["url"] for row in cur.rows()}
 
 
 async def count_callbacks(cur: Cursor, job_id: UUID) -> int:
