@@ -3,9 +3,8 @@
 import asyncio
 import io
 import os
-import resource
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,6 +34,7 @@ from tests.support.faulty_database import SlowCommit
 from tests.support.raw_http import UPLOAD, wire
 from tests.support.samples import png
 from tests.support.service import form
+from tests.support.small_disk import no_file_longer_than
 from tests.support.waiting import in_time, until
 
 TIMEOUT_S = 0.3
@@ -262,17 +262,6 @@ async def test_a_wait_that_was_granted_is_not_cut_short(
     hurried = await aiohttp_client(make_app(replace(resources, settings=settings)))
 
     assert (await get(hurried, f"/v1/jobs/{job['job_id']}", wait=1))["status"] == "pending"
-
-
-@contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    """What a disk does when it is full: the last write takes a part, the next fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_without_room_an_upload_is_told_so_and_leaves_no_file_and_no_row(

@@ -3,10 +3,8 @@
 import asyncio
 import errno
 import os
-import resource
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +17,7 @@ from docserver.room import Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage.local import LocalStorage
 from docserver.storage.receiving import WRITE_BYTES
+from tests.support.small_disk import no_file_longer_than
 
 LIMIT = 10_000_000
 
@@ -56,17 +55,6 @@ async def older_than(storage: LocalStorage, age_s: float) -> set[UUID]:
 def make_old(path: Path, *, age_s: float) -> None:
     then = time.time() - age_s
     os.utime(path, (then, then))
-
-
-@contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    """What a disk does when it is full: the last write takes a part, the next fails."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(

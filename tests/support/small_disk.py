@@ -1,6 +1,7 @@
 """A small disk that a test fills and frees: mounted, or where this process may not mount, forced on the service."""
 
 import errno
+import resource
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -51,3 +52,14 @@ def small_disk(directory: Path, *, size: int, options: str = "") -> Iterator[Sma
     finally:
         if mounted:
             subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """What a disk does when it is full: the last write takes a part, the next fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
