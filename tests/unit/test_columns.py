@@ -99,3 +99,83 @@ def test_rows_of_text_and_numbers_are_read_across_though_drawn_by_column() -> No
     text = layer(pdf(both(lines(goods), lines(amounts, x=260), lines(origins, x=310)))).text
 
     assert text.splitlines() == [" ".join(row) for row in zip(goods, amounts, origins, strict=True)]
+
+
+COLUMNS = [column * 2 for column in (LEFT, RIGHT, LEFT[::-1])]
+
+
+def below_each_other(*draws: tuple[Draw, int]) -> Draw:
+    """Parts of a page with an empty line between them, each with its number of lines."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.saveState()
+        for part, count in draws:
+            part(canvas)
+            canvas.translate(0, -14 * (count + 1))
+        canvas.restoreState()
+
+    return draw
+
+
+def columns_of_prose(number: int) -> tuple[Draw, int]:
+    return both(*(lines(column, x=72 + 160 * place) for place, column in enumerate(COLUMNS[:number]))), 8
+
+
+TABLE = cells((72, 200, 240, 400), top=770), len(SMALL_ROWS)
+"""Its cells keep the gutters free, so that it could be a part of the columns."""
+
+
+@pytest.mark.parametrize("number", [2, 3])
+@pytest.mark.parametrize("parts", ["table, columns", "columns, table", "columns, table, columns"])
+def test_a_table_above_or_below_columns_is_read_by_rows(number: int, parts: str) -> None:
+    prose = columns_of_prose(number)
+    texts = {"table": SMALL_ROWS, "columns": [line for column in COLUMNS[:number] for line in column]}
+
+    text = layer(pdf(below_each_other(*(TABLE if part == "table" else prose for part in parts.split(", "))))).text
+
+    assert text.split() == " ".join(line for part in parts.split(", ") for line in texts[part]).split()
+
+
+@pytest.mark.parametrize("x", [72, 250, 400, 480], ids=["left", "middle", "right", "edge"])
+@pytest.mark.parametrize("is_first", [False, True], ids=["drawn last", "drawn first"])
+def test_a_page_number_below_columns_is_read_after_them(x: float, *, is_first: bool) -> None:
+    columns, number = columns_of_prose(3)[0], lines(["- 7 -"], x=x, top=640)
+
+    text = layer(pdf(both(number, columns) if is_first else both(columns, number))).text
+
+    assert text.split() == [*" ".join(line for column in COLUMNS for line in column).split(), "-", "7", "-"]
+
+
+def test_short_headings_above_columns_are_read_before_them() -> None:
+    headings = ["Of bread", "Of salt"]
+    prose = columns_of_prose(2)
+
+    text = layer(pdf(below_each_other(*(part for line in headings for part in ((lines([line]), 1), prose))))).text
+
+    columns = [line for column in COLUMNS[:2] for line in column]
+    assert text.split() == " ".join(line for heading in headings for line in (heading, *columns)).split()
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        (lines((LEFT + RIGHT)[:5], x=310, top=640), (LEFT + RIGHT)[:5]),
+        (both(*(lines([row.split()[-1]], x=310, top=640 - 14 * n) for n, row in enumerate(SMALL_ROWS))), None),
+    ],
+    ids=["prose", "a fifth column of the table"],
+)
+def test_what_is_drawn_behind_a_table_is_beside_it_only_if_it_is_prose(right: tuple[Draw, list[str] | None]) -> None:
+    drawn, beside = right
+
+    text = layer(pdf(both(lines(PROSE), cells((72, 150, 190, 240), top=640), drawn))).text
+
+    rows = SMALL_ROWS if beside else [f"{row} {row.split()[-1]}" for row in SMALL_ROWS]
+    assert text.split() == " ".join((*PROSE, *rows, *(beside or ()))).split()
+
+
+def test_two_tables_beside_each_other_are_read_one_after_the_other() -> None:
+    left, right = cells((72, 120, 160, 210), top=640), cells((310, 360, 400, 450), top=640)
+
+    text = layer(pdf(both(lines(PROSE), left, right))).text
+
+    assert text.split() == " ".join((*PROSE, *SMALL_ROWS, *SMALL_ROWS)).split()

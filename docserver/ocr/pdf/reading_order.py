@@ -4,21 +4,17 @@ The order in which a file draws its words is only a hint. Some programs draw tab
 or a whole page from top to bottom across its columns.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
-from docserver.ocr.pdf.columns import MIN_GUTTER, can_have_prose_columns, extents, has_gutter, merged, split_at_gutter
+from docserver.ocr.pdf.columns import split_at_gutter
 from docserver.ocr.pdf.line_segments import MAX_BASELINE_OFFSET, PlacedWord, Segment, segments_of
+from docserver.ocr.pdf.page_parts import drawn_parts, gutter_parts
 from docserver.ocr.pdf.paragraphs import LineShape, paragraph_starts
 from docserver.ocr.pdf.writing_direction import in_logical_order
 
 MAX_SIZE_RATIO = 2.0
 """Largest ratio of the sizes of letters that decide together which baselines are of one line."""
-
-MIN_PART_GAP = 1.0
-"""Smallest gap between two parts of a region that are above each other, as a share of the letters' size. It is an empty
-line. The gap is measured without ascenders and descenders."""
 
 MAX_COLUMN_DEPTH = 40
 """Most levels of columns within columns. Real pages have up to three."""
@@ -44,37 +40,28 @@ def order_words(words: Sequence[PlacedWord]) -> list[OrderedBlock]:
     ]
 
 
-def _regions(
-    segments: list[Segment], *, right_to_left: bool, depth: int, only_prose: bool = False
-) -> Iterator[list[Segment]]:
+def _regions(segments: list[Segment], *, right_to_left: bool, depth: int) -> Iterator[list[Segment]]:
     """The parts of a page in reading order. A part never has several columns."""
     if len(segments) < 2 or depth > MAX_COLUMN_DEPTH:
         yield segments
         return
-    groups = _groups(segments)
-    if len(groups) > 1:
-        yield from _join_regions(groups, right_to_left=right_to_left, depth=depth, only_prose=only_prose)
-        return
-    columns = split_at_gutter(segments, only_prose=only_prose)
-    if columns is None:
-        parts = _around_widest_gap(segments)
+    for parts in (drawn_parts(segments), gutter_parts(segments)):
         if len(parts) > 1:
-            # Prose in columns may be above or below a table whose cells keep its gutter free.
-            yield from _join_regions(parts, right_to_left=right_to_left, depth=depth, only_prose=True)
-        else:
-            yield segments
+            yield from _join_regions(parts, right_to_left=right_to_left, depth=depth)
+            return
+    columns = split_at_gutter(segments)
+    if columns is None:
+        yield segments
         return
     for column in reversed(columns) if right_to_left else columns:
         yield from _regions(column, right_to_left=right_to_left, depth=depth + 1)
 
 
-def _join_regions(
-    groups: list[list[Segment]], *, right_to_left: bool, depth: int, only_prose: bool
-) -> Iterator[list[Segment]]:
-    """The regions of groups that are below each other. Consecutive groups without columns become one region."""
+def _join_regions(parts: list[list[Segment]], *, right_to_left: bool, depth: int) -> Iterator[list[Segment]]:
+    """The regions of parts that are below each other. Consecutive parts without columns become one region."""
     joined: list[Segment] = []
-    for group in groups:
-        regions = list(_regions(group, right_to_left=right_to_left, depth=depth + 1, only_prose=only_prose))
+    for part in parts:
+        regions = list(_regions(part, right_to_left=right_to_left, depth=depth + 1))
         if len(regions) == 1:
             joined += regions[0]
             continue
@@ -84,57 +71,6 @@ def _join_regions(
         yield from regions
     if joined:
         yield joined
-
-
-def _groups(segments: list[Segment]) -> list[list[Segment]]:
-    """The bands of a region from top to bottom. Consecutive bands form a group if they share a gutter, or have none."""
-    groups: list[list[Segment]] = []
-    group_extents: list[tuple[float, float]] = []
-    for band in _bands(segments):
-        band_extents = extents(band)
-        both = merged(group_extents + band_extents)
-        gutter = MIN_GUTTER * median(segment.size for segment in band)
-        if groups and (
-            has_gutter(both, gutter) if has_gutter(group_extents, gutter) else not has_gutter(band_extents, gutter)
-        ):
-            groups[-1] += band
-            group_extents = both
-        else:
-            groups.append(list(band))
-            group_extents = band_extents
-    return groups
-
-
-def _bands(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
-    """Bands of segments that overlap vertically, from top to bottom."""
-    band: list[Segment] = []
-    bottom = 0.0
-    for segment in sorted(segments, key=lambda segment: segment.top):
-        if band and segment.top >= bottom:
-            yield band
-            band = []
-        bottom = max(bottom, segment.baseline) if band else segment.baseline
-        band.append(segment)
-    if band:
-        yield band
-
-
-def _around_widest_gap(segments: list[Segment]) -> list[list[Segment]]:
-    """The parts of a region above and below its widest vertical gap. The whole region if no gap is wide, or if it
-    cannot have columns of prose.
-    """
-    if not can_have_prose_columns(segments):
-        return [segments]
-    bands = list(_bands(segments))
-    gaps = [
-        min(segment.top for segment in lower) - max(segment.baseline for segment in upper)
-        for upper, lower in itertools.pairwise(bands)
-    ]
-    widest = max(gaps, default=0.0)
-    if widest < MIN_PART_GAP * median(segment.size for segment in segments):
-        return [segments]
-    below = gaps.index(widest) + 1
-    return [list(itertools.chain.from_iterable(part)) for part in (bands[:below], bands[below:])]
 
 
 def _lines(segments: list[Segment], *, right_to_left: bool) -> list[OrderedLine]:
