@@ -37,7 +37,7 @@ SERVERS: dict[str, Check] = {"database": check_database, "redis": check_redis, "
 
 
 def examine(*, embedded: bool) -> NoReturn:
-    """Print all findings and exit: with 1 if there is a problem, else with 0. Changes nothing."""
+    """Print all findings and exit: with 1 if there is a problem, else with 0. Leaves everything as it is."""
     # What goes wrong is in the findings.
     logging.disable()
     try:
