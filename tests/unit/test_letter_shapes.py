@@ -1,5 +1,7 @@
 """Letters and short words that a page draws as shapes: which shapes look like letters, and what becomes of them."""
 
+import re
+
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
@@ -69,6 +71,40 @@ def test_the_point_of_an_amount_in_shapes_belongs_to_it() -> None:
     assert len(whole_layer(pdf(both(lines(PROSE), amount))).shapes) == 1
 
 
+def rectangles(text: str, *, size: float) -> Draw:
+    """The text in letters of so many points, as single rectangles, one for each run of dark pixels."""
+    shown = picture(text, size=16).point(lambda level: 255 * (level < 128))
+    scale = size / 16
+
+    def draw(canvas: Canvas) -> None:
+        for row in range(shown.height):
+            dark = shown.crop((0, row, shown.width, row + 1)).tobytes()
+            for run in re.finditer(rb"\xff+", dark):
+                x, y = 300 + run.start() * scale, 400 - row * scale
+                canvas.rect(x, y, len(run[0]) * scale, scale, stroke=0, fill=1)
+
+    return draw
+
+
+@pytest.mark.parametrize("text", ["5", "A", "No"])
+def test_letters_of_single_rectangles_have_to_be_read(text: str) -> None:
+    assert len(whole_layer(pdf(both(lines(PROSE), rectangles(text, size=12)))).shapes) == 1
+
+
+def test_a_letter_of_36_points_has_to_be_read() -> None:
+    large = outlines(["5"], x=300, y=400, width=picture("5").width * 36 / 48)
+
+    assert len(whole_layer(pdf(both(lines(PROSE), large))).shapes) == 1
+
+
+def small_rectangles(width: float, height: float, *, step: tuple[float, float]) -> Draw:
+    def draw(canvas: Canvas) -> None:
+        for number in range(30):
+            canvas.rect(300 + step[0] * number, 400 + step[1] * number, width, height, stroke=0, fill=1)
+
+    return draw
+
+
 def test_equal_words_are_no_markers() -> None:
     words = (shape("EUR", y=400 - 20 * number) for number in range(4))
 
@@ -93,6 +129,8 @@ SYMBOLS: dict[str, Draw] = {
     ),
     "a line for a signature": lambda canvas: canvas.line(300, 500, 450, 500),
     "an arrow": arrow,
+    "a shade of stripes": small_rectangles(1, 12, step=(1, 0)),
+    "a row of squares": small_rectangles(2, 2, step=(5, 0)),
     "white on white": both(lambda canvas: canvas.setFillGray(1), shape("No"), lambda c: c.setFillGray(0)),
 }
 

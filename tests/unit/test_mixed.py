@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import Block, Line, Paragraph, Word, words_of
@@ -16,6 +17,7 @@ from tests.support.samples.pdf_layers import (
     Draw,
     both,
     cmap,
+    image,
     in_unmapped_font,
     lines,
     outlines,
@@ -24,6 +26,7 @@ from tests.support.samples.pdf_layers import (
     with_mapping,
     without_mapping,
 )
+from tests.support.samples.pictures import picture
 from tests.support.text_layers import DPI, whole_layer
 
 PX = DPI / 72
@@ -205,6 +208,20 @@ def test_a_drawing_that_cannot_be_read_leaves_the_exact_words_and_makes_the_page
 
     assert reading.text == "\n".join(PROSE)
     assert (reading.confidence, reading.needs_review) == (99.0, True)
+
+
+def test_numbers_in_a_picture_with_other_text_are_read_too() -> None:
+    shown = Image.new("L", (800, 600), 255)
+    shown.paste(picture("Oak tables"), (300, 400))
+    layer = whole_layer(pdf(both(lines(PROSE), image(shown, x=300, y=300, width=200, height=150))))
+    name, number = recognised("Oak tables", x=390, top=385), recognised("250", x=310, top=440)
+
+    reading = joined(layer, name, number)
+
+    assert layer.patches is not None
+    assert layer.patches.bands(Image.new("L", (1240, 1755), 0)).getpixel((700, round((842 - 440) * PX))) == 0
+    assert "250" in reading.text.split()
+    assert "250" not in joined(layer, name, recognised("250", x=310, top=200)).text.split()
 
 
 @pytest.mark.parametrize("sign", ["(", "I", "g", "5"])

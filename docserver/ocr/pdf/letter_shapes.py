@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
-from docserver.ocr.pdf.coordinates import PointsToPixels, is_in, join_near
+from docserver.ocr.pdf.coordinates import PointsToPixels, is_in, join_near, scaled
 from docserver.ocr.pdf.page_objects import PlacedObject
 
 MAX_PATHS = 2_000
@@ -21,7 +21,7 @@ MIN_SEGMENTS = 7
 RECTANGLE, CORNERS = 5, 4
 """Segments of a rectangle, and its corners. Circles and rounded rectangles have as many curves, or fewer."""
 
-MIN_SIDE, MAX_SIDE, MAX_LENGTH = 3.0, 24.0, 60.0
+MIN_SIDE, MAX_SIDE, MAX_LENGTH = 3.0, 48.0, 60.0
 """Height of the lowest and of the highest letters, and length of the longest word, in points. What is larger looks like
 text in the drawn page."""
 
@@ -33,6 +33,15 @@ MAX_SLENDERNESS = 1.6
 
 MAX_GAP = 0.3
 """Widest gap between two letters of a word, as a share of their height."""
+
+MAX_PIXEL, MAX_PIXELS = 12.0, 500
+"""Longest side of a rectangle that may be a pixel of a letter, or several in a row, in points; and most of them."""
+
+PER_POINT = 2
+"""Pixels per point at which it is found which of these rectangles touch each other. They may be half a point apart."""
+
+MAX_INK_SHARE = 0.75
+"""Largest share of its box that a letter of rectangles fills. Stripes that make a shade fill all of it."""
 
 MAX_PLAIN_SIDE = 1.2
 """Longest side of a rectangle or circle that may belong to a word, such as an l, an o or a point, as a multiple of the
@@ -68,7 +77,7 @@ def letter_shapes(
     """
     if len(paths) > MAX_PATHS:
         return [], []
-    shapes, markers = parted(_outlines(paths))
+    shapes, markers = parted(itertools.chain(_outlines(paths), _pixel_letters(paths)))
     letters = [shape.rect for shape in shapes[:MAX_SHAPES]]
     places = [
         place
@@ -103,6 +112,45 @@ def _outlines(paths: Iterable[PlacedObject]) -> Iterator[Shape]:
         segments = pdfium.FPDFPath_CountSegments(path.handle)
         if segments >= MIN_SEGMENTS and is_short_word(rect := path.bounds) and is_outline(path, segments):
             yield Shape.of(rect, data=segments)
+
+
+def _pixel_letters(paths: Iterable[PlacedObject]) -> Iterator[Shape]:
+    """Groups of small filled rectangles that touch each other and look like a letter together."""
+    pixels = list(itertools.islice(_pixels(paths), MAX_PIXELS))
+    if len(pixels) < MIN_SEGMENTS:
+        return
+    for spots in _groups({spot for pixel in pixels for spot in _spots(pixel)}):
+        columns, rows = zip(*spots, strict=True)
+        left, low, right, high = min(columns), min(rows), max(columns) + 1, max(rows) + 1
+        rect = scaled((left, low, right, high), 1 / PER_POINT)
+        if is_short_word(rect) and len(spots) <= MAX_INK_SHARE * (right - left) * (high - low):
+            yield Shape.of(rect, data=len(spots))
+
+
+def _spots(pixel: Rect) -> Iterator[tuple[int, int]]:
+    """The columns and rows of a fine grid that a rectangle touches."""
+    left, low, right, high = (int(side * PER_POINT) for side in pixel)
+    return itertools.product(range(left, right + 1), range(low, high + 1))
+
+
+def _groups(spots: set[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """The spots that are side by side, together. Takes them out of the set."""
+    while spots:
+        group = [spots.pop()]
+        for column, row in group:
+            for neighbour in ((column - 1, row), (column + 1, row), (column, row - 1), (column, row + 1)):
+                if neighbour in spots:
+                    spots.remove(neighbour)
+                    group.append(neighbour)
+        yield group
+
+
+def _pixels(paths: Iterable[PlacedObject]) -> Iterator[Rect]:
+    for path in paths:
+        if pdfium.FPDFPath_CountSegments(path.handle) in (CORNERS, RECTANGLE) and _is_filled(path):
+            rect = path.bounds
+            if _length(rect) <= MAX_PIXEL:
+                yield rect
 
 
 def _plain_shapes(paths: Iterable[PlacedObject], letters: Sequence[Rect]) -> list[Rect]:

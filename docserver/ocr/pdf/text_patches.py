@@ -1,6 +1,6 @@
 """Child side: finds what looks like text on a drawn PDF page and is in no word of its text layer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,6 +51,8 @@ class TextPatches:
     """Words with letters that have no Unicode mapping, words of which a part is hidden, and short words as shapes."""
     _texts: tuple[Rect, ...]
     """Those of these words that the text layer knows, though not what they say or what is seen of them."""
+    _pictures: tuple[Rect, ...]
+    """Pictures that have text. What else is read there is text too: a chart with names also has numbers."""
     _cell: float
     """Side of a cell in pixels of the picture."""
 
@@ -73,9 +75,10 @@ class TextPatches:
         short = short_words(cells, clear, words=words, scale=scale)
         places = (*unread, *short, *large_words(cells, clear, scale=scale))
         cells = runs_of(cells, MIN_RUN)
+        with_text = tuple(scaled(picture, scale) for picture in _with_runs(pictures, cells))
         for place in places:
             fill(cells, place, cell, WHITE)
-        return cls(cells, words, places, tuple(unread), cell)
+        return cls(cells, words, places, tuple(unread), with_text, cell)
 
     @property
     def area(self) -> float:
@@ -102,7 +105,9 @@ class TextPatches:
         return replace(self, _cells=runs_of(cells, MIN_RUN), unread=unread)
 
     def have(self, box: Box) -> bool:
-        """True if a recognised word with this box is in a patch."""
+        """True if a recognised word with this box is in a patch, or in a picture that has text."""
+        if any(is_in(picture, box) for picture in self._pictures):
+            return True
         left, top, right, bottom = (int(side / self._cell) for side in box)
         part = self._cells.crop((left, top, max(left, right) + 1, max(top, bottom) + 1))
         return count_white(part) >= MIN_COVERED_SHARE * part.width * part.height
@@ -118,6 +123,8 @@ class TextPatches:
         for row in range(self._cells.height):
             if count_white(self._cells.crop((0, row, self._cells.width, row + 1))):
                 _mark(is_in_band, row * self._cell - margin, (row + 1) * self._cell + margin)
+        for _, top, _, bottom in self._pictures:
+            _mark(is_in_band, top, bottom)
         bands = bytes(is_in_band)
         for _, top, _, bottom in self.words:
             first, end = max(0, int(top)), max(0, int(bottom) + 1)
@@ -154,6 +161,15 @@ def is_mark(drawn: Image.Image, word: Rect, width: int) -> bool:
     ink = sum(contrast * count for contrast, count in contrasts) / max(max(contrasts)[0], 1)
     slenderness = max(right - left, bottom - top) / max(min(right - left, bottom - top), 1.0)
     return slenderness < MAX_BULLET_SLENDERNESS and ink > MIN_BULLET_INK * (right - left) * (bottom - top)
+
+
+def _with_runs(pictures: Iterable[Rect], runs: Image.Image) -> Iterator[Rect]:
+    """Those of these pictures, in pixels of the drawing, that have such runs of text cells. None of the page's size."""
+    for picture in pictures:
+        left, top, right, bottom = box = touched_pixels(scaled(picture, 1 / CELL), *runs.size)
+        is_large = 2 * (right - left) * (bottom - top) > runs.width * runs.height
+        if not is_large and runs.crop(box).getbbox():
+            yield picture
 
 
 def _keep_print_only(cells: Image.Image, drawn: Image.Image, photograph: Rect) -> None:
