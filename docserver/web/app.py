@@ -15,6 +15,7 @@ from docserver.web.callers import AUTHENTICATION
 from docserver.web.handlers import administration, documents, events, jobs, results, system, usage, webhooks
 from docserver.web.keys import CONNECTIONS, RESOURCES
 from docserver.web.middleware import deadline, errors_as_problems, identify_caller, limit_connections, rate_limit
+from docserver.web.refusals import hold_refusals
 from docserver.web.traces import traced
 
 FORM_BYTES = 1 << 20
@@ -32,7 +33,7 @@ TENANT = "/v1/tenants/{tenant}"
 
 def make_app(resources: Resources) -> web.Application:
     """Make the application. It uses these resources, and the caller closes them."""
-    middlewares = [errors_as_problems, identify_caller, rate_limit, limit_connections, deadline]
+    middlewares = [errors_as_problems, hold_refusals(), identify_caller, rate_limit, limit_connections, deadline]
     if tracing.is_on():
         middlewares.insert(0, traced)
     app = web.Application(middlewares=middlewares, client_max_size=FORM_BYTES)
