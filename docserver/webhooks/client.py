@@ -131,8 +131,8 @@ class _Resolver(AbstractResolver):
 async def _connect_fault(address: ResolveResult) -> Fault | None:
     try:
         _, writer = await asyncio.open_connection(address["host"], address["port"])
-    except ConnectionError:
-        return Fault.CONNECTION
+    except OSError as error:
+        return _fault(error)
     writer.close()
     return None
 
