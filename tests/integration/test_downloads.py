@@ -97,13 +97,13 @@ async def test_a_client_that_reads_a_byte_now_and_then_is_cut_off_and_the_file_f
     listener = await serve(**{limit: 0.5})
 
     with await reader(port_of(listener), request_head) as client:
-        await until(lambda: busy(listener) == 1)
-        await read_slowly(client, until=lambda: busy(listener) == 0)
+        # On a busy machine, the download may begin and be cut off between two looks.
+        await read_slowly(client, until=lambda: "download cut off" in caplog.messages)
+        await until(lambda: busy(listener) == 0)
 
     await resources.result_writer.shared.close()
     await until(lambda: open_files(resources.settings.data_dir) == before)
-    cut_off = [record for record in caplog.records if record.message == "download cut off"]
-    assert len(cut_off) == 1
+    assert caplog.messages.count("download cut off") == 1
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 

@@ -40,7 +40,7 @@ def test_what_kubernetes_adds_for_a_service_is_named_in_one_line(
 def ended(change: str, *arguments: str) -> tuple[int, str]:
     """The exit status and the output of a command line with a changed `main`."""
     program = f"""
-import os, signal, sys
+import asyncio, os, signal, sys
 from docserver import __main__ as main
 
 def ends(number):
@@ -49,6 +49,7 @@ def ends(number):
 
 async def interrupted(*_, **__):
     os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.Event().wait()
 
 {change}
 sys.argv = ["docserver", *{arguments}]
