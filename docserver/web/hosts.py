@@ -5,6 +5,7 @@ read the service's answers. Each of these requests names the page's host.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from docserver.errors import BadRequest, Misdirected
@@ -13,6 +14,9 @@ from docserver.settings import variable
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*)(?::[0-9]*)?")
 """A host and perhaps a port (RFC 9110, 7.2). No name in the DNS has other characters than these."""
+
+REMEMBERED_HOSTS = 64
+"""Most hosts of which the parsed form is remembered: a service has a few names, and a host may have 8 kB."""
 
 
 class AllowedHosts:
@@ -39,6 +43,7 @@ class AllowedHosts:
         return "." not in name or name.endswith(".localhost") or _address(name) is not None
 
 
+@lru_cache(REMEMBERED_HOSTS)
 def _name(host: str) -> str:
     """The host without its port, in the form that the settings have."""
     if address := _address(host):
@@ -57,6 +62,7 @@ def _matches(name: str, pattern: str) -> bool:
     return name == pattern.removeprefix(".") or (pattern.startswith(".") and name.endswith(pattern))
 
 
+@lru_cache(REMEMBERED_HOSTS)
 def _address(text: str) -> str | None:
     try:
         return str(ip_address(text))
