@@ -198,6 +198,21 @@ def test_paper_is_hidden_where_it_is_darker_than_the_threshold() -> None:
     assert [analysis is not None and analysis.hidden > 0.1 for analysis in analyses] == [False, False, False, True]
 
 
+@pytest.mark.parametrize("fades", [False, True])
+def test_a_dark_backing_is_told_from_a_shadow(fades: bool) -> None:
+    page = np.asarray(lines_of_text(), dtype=np.float64)
+    noise = np.random.default_rng(0).normal(45, 4, (page.shape[0] + 400, page.shape[1] + 300))
+    on_backing, shaded = noise.astype(np.uint8), page.copy()
+    on_backing[200:-200, :-300] = page
+    shaded[:, -500:] *= np.linspace(1, 0.2, 500) if fades else 0.4
+
+    backing, shadow = (analyse(Image.fromarray(pixels.astype(np.uint8))) for pixels in (on_backing, shaded))
+
+    assert backing and shadow
+    assert (backing.on_backing, shadow.on_backing) == (True, False)
+    assert backing.is_unevenly_lit and shadow.is_unevenly_lit
+
+
 def test_a_page_on_its_side_is_seen() -> None:
     upright, on_its_side = analyse(lines_of_text()), analyse(lines_of_text().transpose(Image.Transpose.ROTATE_90))
 

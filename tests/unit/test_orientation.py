@@ -9,7 +9,7 @@ from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.analysis import analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.transform import PageImage
-from docserver.ocr.recognition.orientation import straightened_if_askew
+from docserver.ocr.recognition.orientation import is_read_upright, straightened_if_askew
 from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Layout, Recognised
 
@@ -75,3 +75,23 @@ def test_a_coloured_page_is_tried_in_grey_too_and_in_other_directions_in_grey_al
     tried = [(variant.image.mode, variant.rotation) for variant in reader._variants(reader._analysis)]
 
     assert tried == [("RGB", 0), ("L", 0), ("L", 90)]
+
+
+@pytest.mark.parametrize(
+    ("words", "confidence", "upright"),
+    [
+        pytest.param(60, 52.0, True, id="a long text that is hardly legible"),
+        pytest.param(60, 30.0, False, id="a long text that is upside down"),
+        pytest.param(4, 52.0, False, id="a line that is upside down"),
+    ],
+)
+def test_a_long_text_needs_less_confidence_to_be_upright(words: int, confidence: float, upright: bool) -> None:
+    page = Image.new("L", (800, 900), 250)
+    ImageDraw.Draw(page).rectangle((60, 60, 740, 84), fill=20)
+    analysis = analyse(page)
+    box = (50, 50, 700, 80)
+    line_of_words = Line(box, (Word("word", box, confidence),) * words)
+    text = Recognised("", (Block(box, (Paragraph(box, (line_of_words,)),)),), confidence)
+
+    assert analysis
+    assert is_read_upright(text, page=PageImage(page, None, page.size), analysis=analysis) is upright

@@ -11,7 +11,17 @@ from PIL import Image, ImageOps, ImageStat
 
 from docserver.ocr.image.noise import speck_density
 from docserver.ocr.image.ruling import ruled_lines_in
-from docserver.ocr.image.shades import INK_CONTRAST, Contrasts, Mask, Numbers, contrast, has_ink, paper, threshold
+from docserver.ocr.image.shades import (
+    INK_CONTRAST,
+    Contrasts,
+    Mask,
+    Numbers,
+    contrast,
+    has_ink,
+    is_on_dark_backing,
+    paper,
+    threshold,
+)
 from docserver.ocr.image.shape import is_snippet
 
 Places = NDArray[np.int64]
@@ -83,6 +93,8 @@ class PageAnalysis:
     """True if the letters are light on dark paper."""
     light: float
     """Grey level of the darker parts of the paper divided by that of the lighter parts. 1 means even light."""
+    on_backing: bool
+    """True if the page is evenly lit and lies on something dark, which is in the picture too."""
     faint: bool
     """True if the ink is hardly darker than the paper, as letters are that show through from the other side."""
     hidden: float
@@ -141,6 +153,7 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
         specks=count_specks(grey),
         light_on_dark=light_on_dark,
         light=_evenness(shades),
+        on_backing=is_on_dark_backing(shades, ink),
         faint=bool(np.percentile(contrasts[ink], 90) < FAINT_BELOW),
         hidden=float((np.asarray(shades) <= threshold(grey)).mean()),
         rules=float(lines.sum() / max(small.size)),

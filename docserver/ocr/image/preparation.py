@@ -126,7 +126,8 @@ def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:
     if analysis.light_on_dark:
         # Make it grey: Tesseract uses a threshold for each colour, and would treat the paper as dark as the letters.
         page = replace(page, image=ImageOps.invert(page.image.convert("L")))
-    if analysis.is_unevenly_lit or analysis.hidden > EVEN_OUT_ABOVE:
+    # A backing stays dark: in more light, its noise would look like letters.
+    if not analysis.on_backing and (analysis.is_unevenly_lit or analysis.hidden > EVEN_OUT_ABOVE):
         return replace(page, image=evenly_lit(page.image.convert("L")))
     return page if analysis.colour > KEEP_COLOURS_ABOVE else in_grey(page)
 

@@ -43,6 +43,21 @@ EVEN_PAPER = 245
 DARKEST_PAPER = 24
 """Darkest grey level of paper. Anything darker is a border, and is not made brighter than paper of this level."""
 
+BACKING_BELOW = 0.5
+"""Largest grey level of what a page lies on, such as the black lid of a scanner, as a share of that of the paper."""
+
+BACKING_EDGE_PX = 8
+"""Distance, in the picture of the paper, within which the edge of the page makes the backing lighter and the paper
+darker. The edges of the other pages of a book are within it too."""
+
+EVEN_PAGE_FROM, BACKED_OUTLIERS_PERCENT = 0.7, 3
+"""Darkest grey level of a page on a backing, as a share of the lightest ones, and percentage of darker places that are
+ignored."""
+
+MAX_INK_ON_BACKING = 0.01
+"""Largest share of ink on the backing of a page. Letters in a shadow have 0.03 and more, and the noise of black lids
+0.001."""
+
 DARK_BELOW = 64
 """Grey level of paper below which its noise is measured, because it may hide all ink."""
 
@@ -142,6 +157,23 @@ def paper(grey: Image.Image) -> Image.Image:
     small = grey.reduce(max(1, round(max(grey.size) / PAPER_SIDE_PX)))
     lightest = _lightest_around(np.asarray(small))
     return Image.fromarray(lightest).reduce(2).filter(ImageFilter.MedianFilter(3)).filter(ImageFilter.BoxBlur(4))
+
+
+def is_on_dark_backing(picture: Image.Image, ink: Mask) -> bool:
+    """True if an evenly lit page lies on something dark. `picture` is that of the paper, and `ink` is the ink in any
+    size.
+
+    A backing has no ink and ends at a sharp edge. Beside a shadow that fades, there is paper of all shades.
+    """
+    shades = np.asarray(picture)
+    light = np.percentile(shades, 95)
+    dark = Image.fromarray(shades < BACKING_BELOW * light).convert("L")
+    backing = np.asarray(dark.filter(ImageFilter.MinFilter(BACKING_EDGE_PX + 1))) > 0
+    page = shades[np.asarray(dark.filter(ImageFilter.MaxFilter(2 * BACKING_EDGE_PX + 1))) == 0]
+    if not backing.any() or not page.size or np.percentile(page, BACKED_OUTLIERS_PERCENT) < EVEN_PAGE_FROM * light:
+        return False
+    ink_share = np.asarray(Image.fromarray(ink).convert("L").resize(picture.size, Image.Resampling.BOX)) / 255
+    return bool(ink_share[backing].mean() <= MAX_INK_ON_BACKING)
 
 
 def paper_in_full(grey: Image.Image) -> Image.Image:

@@ -24,6 +24,11 @@ MIN_TEXT_WEIGHT = 1000.0
 """Smallest weight of a text that proves a page to be upright: that of a dozen letters. On a sideways page, Tesseract
 may still read less than this, such as a stamp or a number."""
 
+MIN_CONFIDENCE_OF_LONG_TEXTS, MIN_LONG_TEXT_WEIGHT = 50.0, 10_000.0
+"""Smallest confidence of a long upright text, even if it is hardly legible, and smallest weight of a long text: that of
+a hundred letters or more. A long text that is upside down has 15 to 30, and one on its side is seen to run downwards.
+"""
+
 MIN_TURNED_WEIGHT = 350.0
 """Smallest weight of a text for which a page is turned: that of four letters or digits. Of fewer, some other direction
 often looks like letters too: `-12.5` on its side, or `A4`."""
@@ -67,6 +72,8 @@ def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
 
 def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAnalysis) -> bool:
     """True if the page was read so well that it must be upright, and no other direction needs to be tried."""
+    if recognised.weight >= MIN_LONG_TEXT_WEIGHT and recognised.confidence >= MIN_CONFIDENCE_OF_LONG_TEXTS:
+        return True
     min_weight = 0.0 if is_snippet(page.original_size) or analysis.is_upright else MIN_TEXT_WEIGHT
     min_confidence = MIN_CONFIDENCE if analysis.is_clear else MIN_CONFIDENCE_IF_UNCLEAR
     return recognised.confidence >= min_confidence and recognised.weight >= min_weight

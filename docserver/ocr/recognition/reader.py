@@ -44,6 +44,14 @@ FEW_LINES_BELOW_PX = 150
 """A picture lower than this has only a few lines, which are one block. A picture narrower than this may be a single
 vertical line, which is not a block, unless the picture was so small in both directions."""
 
+SECOND_LAYOUT_BETWEEN = 50.0, 80.0
+"""A receipt that is read with a confidence between these is read again with the layout of other pages. Below the first,
+it may lie in another direction; from the second on, the second text is seldom better."""
+
+MIN_GAIN_IN_SECOND_LAYOUT, MIN_WEIGHT_IN_SECOND_LAYOUT = 4.0, 0.97
+"""The second text of a receipt is taken if it has this much more confidence, and this share of the first one's weight.
+Its weight is mostly lower, because it has no words where there are no letters."""
+
 UNSURE_BELOW = 60.0
 """Confidence below which a text on a snippet is read again at twice the size, and a text may show through from the
 other side of the sheet."""
@@ -258,6 +266,8 @@ class PageReader:
             # Read it as one block, because without its leaders Tesseract would take the page numbers for a column.
             page, layout = cleaned, Layout.BLOCK
         attempt = self._recognise(page, languages=languages, layout=layout)
+        if layout is Layout.BLOCK and cleaned is None and is_narrow(page.image.size):
+            attempt = self._with_second_layout(attempt, page)
         unread = not attempt.recognised.text and layout is Layout.PAGE and self._tries.may_go_on()
         if unread and self._shows_text(page, analysis, languages):
             # Tesseract treated the whole page as one picture, perhaps because of a dark edge around it.
@@ -268,6 +278,16 @@ class PageReader:
             enlarged = self._recognise(scaled(page, 2.0), languages=languages, layout=layout)
             attempt = _better(attempt, enlarged)
         return attempt
+
+    def _with_second_layout(self, first: Attempt, page: PageImage) -> Attempt:
+        """The better text of a receipt: the first one, which was read as one block, or one in the layout of a page."""
+        low, high = SECOND_LAYOUT_BETWEEN
+        if not low <= first.recognised.confidence < high:
+            return first
+        second = self._recognise(page, languages=first.languages, layout=Layout.PAGE)
+        is_surer = second.recognised.confidence >= first.recognised.confidence + MIN_GAIN_IN_SECOND_LAYOUT
+        is_whole = second.weight >= MIN_WEIGHT_IN_SECOND_LAYOUT * first.weight
+        return second if is_surer and is_whole and second.rotation == first.rotation else first
 
     def _recognise(self, page: PageImage, *, languages: str, layout: Layout) -> Attempt:
         recognised = self._tries.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
