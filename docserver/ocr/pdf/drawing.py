@@ -61,13 +61,18 @@ class PageDrawing:
         return picture if self._grey else picture.convert("RGB")
 
 
+def hide(handle: Any) -> None:
+    """Let PDFium draw nothing for this page object in any drawing."""
+    FPDFPageObj_SetIsActive(handle, _INACTIVE)
+
+
 @contextmanager
 def _inactive(objects: Iterable[Any]) -> Iterator[None]:
     """PDFium draws nothing for these page objects until the block ends."""
     handles = list(objects)
     try:
         for handle in handles:
-            FPDFPageObj_SetIsActive(handle, _INACTIVE)
+            hide(handle)
         yield
     finally:
         for handle in handles:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from docserver.layout import around
@@ -18,9 +19,10 @@ from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.comb_fields import CombField, comb_fields, joined
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
 from docserver.ocr.pdf.doubled_letters import restore_doubled
-from docserver.ocr.pdf.drawing import PageDrawing
+from docserver.ocr.pdf.drawing import PageDrawing, hide
 from docserver.ocr.pdf.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.exact_words import exact_and_unread
+from docserver.ocr.pdf.initials import initials
 from docserver.ocr.pdf.latin_in_hebrew import with_brackets
 from docserver.ocr.pdf.letter_pictures import letter_pictures
 from docserver.ocr.pdf.letter_shapes import letter_shapes
@@ -38,6 +40,10 @@ from docserver.ocr.pdf.vertical_lines import with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_gaps import parted_at_gaps
 from docserver.ocr.pdf.word_pieces import pieces
+
+MIN_LETTER_WIDTH = 0.03
+"""Smallest average width of letters that one can read, as a share of their height. That of an i is six times as
+much."""
 
 
 def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[Reading]:
@@ -123,7 +129,11 @@ def _own_words(
         turned = with_turned_words(parted_at_gaps(parts, text_page), text_page, painted=objects.texts)
         lines = with_vertical_lines(joined(turned, combs), text_page)
         words = without_letter_spacing(lines, text_page)
-        return _painted_words(words, text_page=text_page, objects=objects, to_pixels=to_pixels)
+        readable = _without_squeezed(words, text_page=text_page, objects=objects)
+        painted = _painted_words(readable, text_page=text_page, objects=objects, to_pixels=to_pixels)
+        for first, rest in initials(painted, text_page):
+            first.whole = rest.whole
+        return painted
 
 
 @contextmanager
@@ -156,14 +166,44 @@ def _painted_words(
     ]
 
 
+def _without_squeezed(words: Iterable[PdfWord], *, text_page: TextPage, objects: PageObjects) -> list[PdfWord]:
+    """The words, without those that are too narrow to be read. PDFium draws a large blot for these. It is left out of
+    all drawings.
+    """
+    readable: list[PdfWord] = []
+    squeezed: list[PdfWord] = []
+    for word in words:
+        (squeezed if _is_squeezed(word, text_page) else readable).append(word)
+    if squeezed:
+        for address in {word.address for word in squeezed} - {word.address for word in readable}:
+            if handle := objects.texts.pop(address, None):
+                hide(handle)
+    return readable
+
+
+def _is_squeezed(word: PdfWord, text_page: TextPage) -> bool:
+    """True if the letters of the word are so narrow that nobody can read them."""
+    left, bottom, right, top = word.rect
+    orientation = text_page.orientation(word)
+    limit = MIN_LETTER_WIDTH * orientation.height * len(word.text)
+    # The ink is looked at first, which saves asking for the room.
+    ink = top - bottom if orientation.turns % 2 else right - left
+    if ink >= limit or orientation.crooked or word.is_vertical:
+        return False
+    start, end = text_page.extent(word)
+    return end - start < limit
+
+
 def _joined_pieces(words: Iterable[OwnWord]) -> Iterator[OwnWord]:
-    """The words, with those joined that are pieces of one."""
+    """The words, with those joined that are pieces of one. It stands as its longest piece does."""
     for _, alike in itertools.groupby(words, key=lambda word: id(word.whole)):
-        whole, *others = alike
-        for piece in others:
-            pdf_word = whole.pdf_word.followed_by(piece.pdf_word)
-            whole = replace(whole, pdf_word=pdf_word, rect=around((whole.rect, piece.rect)))
-        yield whole
+        parts = list(alike)
+        if len(parts) == 1:
+            yield parts[0]
+            continue
+        longest = max(parts, key=lambda part: len(part.pdf_word.text))
+        pdf_word = reduce(PdfWord.followed_by, (part.pdf_word for part in parts))
+        yield replace(longest, pdf_word=pdf_word, rect=around(part.rect for part in parts))
 
 
 def _candidates(words: Sequence[OwnWord], *, to_pixels: PointsToPixels, scale: float) -> list[Candidate]:
