@@ -33,11 +33,23 @@ def test_leaders_are_removed_and_letters_and_numbers_stay(leader: str) -> None:
     assert np.asarray(ImageChops.difference(cleaned, contents(""))).max() < 40
 
 
+def test_thick_dots_between_thin_letters_are_removed() -> None:
+    page = contents("")
+    for row in range(len(TITLES)):
+        for x in range(640, 1050, 30):
+            ImageDraw.Draw(page).ellipse((x, 124 + 60 * row, x + 7, 131 + 60 * row), fill=20)
+
+    cleaned = without_leaders(page, stroke_px=2.0)
+
+    assert cleaned is not None
+    assert np.asarray(ImageChops.difference(cleaned, contents(""))).max() < 40
+
+
 def test_leaders_that_keep_two_columns_apart_stay() -> None:
     assert without_leaders(contents(".", columns=2), stroke_px=STROKE_PX) is None
 
 
-@pytest.mark.parametrize("text", ["", "minimum " * 8, "and then ... " * 5, "_" * 60, "- " * 40])
+@pytest.mark.parametrize("text", ["", "minimum " * 8, "and then ... " * 5, "_" * 60, "- " * 40, "-" * 80])
 def test_other_lines_stay(text: str) -> None:
     page = contents("")
     for row in range(6):

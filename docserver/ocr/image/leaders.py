@@ -10,11 +10,13 @@ from docserver.ocr.image.shades import Mask, paper_in_full, threshold
 Places = NDArray[np.int64]
 Runs = tuple[Places, Places, Places]
 
-MAX_DOT_STROKES, MIN_DOT_PX = 2.2, 3
-"""Largest width and height of a dot, in thicknesses of the letters' strokes and in pixels. A dot is 1 to 1.5 thick."""
+MAX_DOT_STROKES, MIN_DOT_PX = 4.2, 3
+"""Largest width and height of a dot, in thicknesses of the letters' strokes and in pixels. A dot is 1 to 1.5 strokes
+thick in most fonts, and 4 in the light fonts of typewriters."""
 
-MAX_HEIGHT_RATIO = 2
-"""Largest height of a dot, as a multiple of its width in some row of pixels. Strokes of letters are more slender."""
+MAX_SIDE_RATIO = 2
+"""Largest height of a dot, as a multiple of its width in some row of pixels, and largest width as a multiple of the
+height. Strokes of letters and dashes are more slender."""
 
 MIN_DOTS = 8
 """Fewest dots of a leader. An ellipsis has three, and letters hardly ever have so many small parts at equal distances.
@@ -95,7 +97,8 @@ def _leaders(ink: Mask, *, largest: int) -> Mask:
     rows, starts, ends = _runs(ink)
     widths, heights_here = ends - starts, heights[rows, (starts + ends) // 2]
     is_low = (heights[rows, starts] > 0) & (heights[rows, ends - 1] > 0) & (heights_here > 0)
-    short = (widths <= largest) & is_low & (heights_here <= MAX_HEIGHT_RATIO * widths)
+    is_round = (heights_here <= MAX_SIDE_RATIO * widths) & (widths <= MAX_SIDE_RATIO * heights_here)
+    short = (widths <= largest) & is_low & is_round
     rows, starts, ends = rows[short], starts[short], ends[short]
     distances = np.diff(starts)
     equal = np.abs(np.diff(ends - starts)) <= MAX_UNEVENNESS_PX
