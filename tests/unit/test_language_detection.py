@@ -47,11 +47,14 @@ class ReadsWholePages(Reads):
 
 
 def samples(count: int) -> list[PageImage]:
-    return [PageImage(Image.new("L", (9, 9)), None, (9, 9)) for _ in range(count)]
+    sample = Image.new("L", (40, 40), 255)
+    ImageDraw.Draw(sample).rectangle((10, 10, 19, 29), fill=0)
+    return [PageImage(sample, None, sample.size) for _ in range(count)]
 
 
 def tries(tesseract: Reads) -> Tries:
-    return Tries(tesseract, page=Image.new("L", (900, 900)))
+    page = Image.new("L", (2000, 2000))
+    return Tries(tesseract, original=page, page=page)
 
 
 @pytest.mark.parametrize("confidence", [10.0, 60.0])

@@ -21,6 +21,12 @@ def sheet(paper: int = 250) -> Image.Image:
     return Image.new("L", (WIDTH, HEIGHT), paper)
 
 
+def in_shadow(image: Image.Image) -> Image.Image:
+    """The sheet as a photo that darkens to the right."""
+    light = np.linspace(1, 0.5, image.width)
+    return Image.fromarray((np.asarray(image) * light).astype(np.uint8))
+
+
 def noisy(image: Image.Image, deviation: float) -> Image.Image:
     noise = np.random.default_rng(1).normal(0, deviation, (image.height, image.width))
     return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
@@ -79,6 +85,7 @@ SHEETS = [
     pytest.param(ruled(step=20, shade=60, squared=True), id="squared in dark ink"),
     pytest.param(askew(ruled(step=20, shade=100, squared=True), 2), id="squared and askew"),
     pytest.param(askew(ruled(step=20, shade=100, squared=True), -6), id="squared and far askew"),
+    pytest.param(in_shadow(askew(ruled(step=20, shade=100, squared=True), 4)), id="squared, askew and in a shadow"),
     pytest.param(noisy(sheet(235), 12), id="grainy"),
     pytest.param(noisy(sheet(20), 7), id="photographed in the dark"),
     pytest.param(noisy(ruled(step=24, shade=70, squared=False, paper=40), 5), id="lined and dark"),
@@ -179,6 +186,10 @@ def read(*words: tuple[str, float]) -> Recognised:
     [
         (read(*[("SST", 10.0)] * 100, ("ls", 70.0)), True),
         (read(*[("i", 90.0)] * 30), True),
+        (read(*[("SST", 10.0)] * 100, *[("we", 90.0)] * 30), True),
+        (read(*[("e_", 90.0)] * 30), True),
+        (read(*[("SST", 10.0)] * 12, ("Wig", 90.0)), True),
+        (read(*[("12", 90.0)] * 30), False),
         (read(*[("receipt", 30.0)] * 9, ("Total", 75.0)), False),
         (read(*[("本", 90.0)] * 30), False),
         (read(("12", 20.0), ("x", 10.0)), False),
@@ -359,3 +370,24 @@ def test_a_page_that_looks_turned_is_read_as_it_lies_if_that_gives_more() -> Non
     attempt = PageReader(Picture(column_of_dots(), None), Upright(), turning=True).read("eng")
 
     assert (attempt.recognised.text, attempt.rotation) == ("A4", 0)
+
+
+def thin_rules() -> Image.Image:
+    """A small form with a few thin lines and a short stroke, which would be enlarged to be read."""
+    image = ruled(step=80, shade=60, squared=True)
+    for top in range(100, 700, 80):
+        ImageDraw.Draw(image).line((100, top, 112, top + 24), fill=30, width=2)
+    return image
+
+
+@pytest.mark.parametrize(
+    ("answer", "longest_side"),
+    [(NOTHING, HEIGHT), (read(*[("receipt", 95.0)] * 9), 3 * HEIGHT)],
+    ids=["nothing", "text"],
+)
+def test_a_small_page_is_enlarged_only_if_it_shows_text(answer: Recognised, longest_side: int) -> None:
+    tesseract = FakeTesseract(answer)
+
+    attempt_on(thin_rules(), tesseract)
+
+    assert max(max(size) for size in tesseract.pictures) == longest_side

@@ -140,14 +140,12 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
         return None
     points = _points(ink)
     sharpness = _sharpness(*points, ANGLES)
-    coarse = float(ANGLES[sharpness.argmax()])
-    fine = coarse + np.arange(-COARSE_STEP_DEG, COARSE_STEP_DEG + FINE_STEP_DEG / 2, FINE_STEP_DEG)
     lines = ruled_lines_in(small, contrasts)
     upright = 1.0 if is_snippet(image.size) else _upright(points, sharpness, ink=ink, lines=lines)
     shades = paper(small)
     return PageAnalysis(
-        skew=round(float(fine[_sharpness(*points, fine).argmax()]), 1),
-        clarity=float(sharpness.max() / max(np.median(sharpness), 1e-9)),
+        skew=_skew(points, sharpness),
+        clarity=_clarity(sharpness),
         upright=upright,
         stroke_px=_stroke_px(grey.transpose(Image.Transpose.ROTATE_90) if upright < 1 else grey),
         specks=count_specks(grey),
@@ -159,6 +157,15 @@ def analyse(image: Image.Image) -> PageAnalysis | None:
         rules=float(lines.sum() / max(small.size)),
         colour=_colour_range(image),
     )
+
+
+def skew_and_clarity(image: Image.Image) -> tuple[float, float]:
+    """The skew and the clarity of the lines in a picture with dark letters. Both are 0 if it has no ink."""
+    points = _points(contrast(image.convert("L").reduce(reduction(image))) > INK_CONTRAST)
+    if not points[0].size:
+        return 0.0, 0.0
+    sharpness = _sharpness(*points, ANGLES)
+    return _skew(points, sharpness), _clarity(sharpness)
 
 
 def is_blank(image: Image.Image) -> bool:
@@ -197,6 +204,16 @@ def _sharpness(rows: Places, columns: Places, angles: Numbers) -> Numbers:
     across += np.arange(len(angles), dtype=np.int32)[:, np.newaxis] * width
     profiles = np.bincount(across.ravel(), minlength=len(angles) * width).reshape(len(angles), width)
     return np.asarray(np.square(np.diff(profiles)).sum(axis=1) / rows.size, dtype=np.float64)
+
+
+def _skew(points: Points, sharpness: Numbers) -> float:
+    coarse = float(ANGLES[sharpness.argmax()])
+    fine = coarse + np.arange(-COARSE_STEP_DEG, COARSE_STEP_DEG + FINE_STEP_DEG / 2, FINE_STEP_DEG)
+    return round(float(fine[_sharpness(*points, fine).argmax()]), 1)
+
+
+def _clarity(sharpness: Numbers) -> float:
+    return float(sharpness.max() / max(np.median(sharpness), 1e-9))
 
 
 def _upright(points: Points, sharpness: Numbers, *, ink: Mask, lines: Mask) -> float:

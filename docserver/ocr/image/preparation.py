@@ -1,4 +1,4 @@
-"""Child side: makes a page easier to read. If needed, it is inverted, evenly lit, cleaned, framed and scaled."""
+"""Child side: makes a page easier to read. If needed, it is inverted, evenly lit, cleaned, framed and reduced."""
 
 from dataclasses import replace
 
@@ -69,13 +69,14 @@ than they seem."""
 
 
 def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
-    """The page prepared for OCR, and the analysis of the picture before that. If nothing on the page may be letters, it
-    is left as it is, and the analysis is None.
+    """The page prepared for OCR, but not enlarged, and the analysis of the picture before that. If nothing on the page
+    may be letters, it is left as it is, and the analysis is None.
     """
     page = stretched(PageImage(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
     analysis = analyse(page.image)
     if analysis is not None and _has_askew_rules(page, analysis):
-        page = straightened(page, analysis.skew)
+        # In even light, because the new corners get a single colour, beside which a shadow would look like ink.
+        page = straightened(_lit(page, analysis), analysis.skew)
         analysis = analyse(page.image)
     if analysis is None:
         return page, None
@@ -83,7 +84,19 @@ def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
     cleaned = _cleaned(lit, analysis)
     if not _may_show_letters(cleaned, before=lit, analysis=analysis):
         return page, None
-    return _scaled_for_reading(cleaned, analysis), analysis
+    return _reduced(cleaned, analysis), analysis
+
+
+def enlargement(page: PageImage, analysis: PageAnalysis) -> float:
+    """How many times a prepared page should be enlarged to be read: more than once if it is small and its letters are
+    thin.
+    """
+    snippet, longer_side = is_snippet(page.original_size), max(page.image.size)
+    small = longer_side < (ENLARGE_FORMS_BELOW_PX if analysis.is_form else ENLARGE_BELOW_PX)
+    thin = analysis.stroke_px <= (THIN_STROKE_ON_SNIPPETS_PX if snippet else THIN_STROKE_PX)
+    if not (small and thin) or _may_be_narrow(page, analysis):
+        return 1.0
+    return 3.0 if longer_side < TRIPLE_BELOW_PX and not snippet else 2.0
 
 
 def may_be_blurred(page: PageImage, analysis: PageAnalysis) -> bool:
@@ -160,19 +173,11 @@ def _ruled_lines(grey: Image.Image) -> Image.Image:
     return Image.fromarray(widened(lines, by=2)).convert("L")
 
 
-def _scaled_for_reading(page: PageImage, analysis: PageAnalysis) -> PageImage:
-    """The page reduced if its letters are large, or enlarged if it is small and its letters are thin."""
-    snippet = is_snippet(page.original_size)
-    longer_side = max(page.image.size)
-    min_scale = MIN_SNIPPET_SCALE if snippet else MIN_SHRUNK_SIDE_PX / longer_side
+def _reduced(page: PageImage, analysis: PageAnalysis) -> PageImage:
+    """The page reduced if its letters are large."""
+    min_scale = MIN_SNIPPET_SCALE if is_snippet(page.original_size) else MIN_SHRUNK_SIDE_PX / max(page.image.size)
     scale = max(TARGET_STROKE_PX / max(analysis.stroke_px, 1.0), min_scale)
-    if scale <= SHRINK_UP_TO:
-        return scaled(page, scale)
-    small = longer_side < (ENLARGE_FORMS_BELOW_PX if analysis.is_form else ENLARGE_BELOW_PX)
-    thin = analysis.stroke_px <= (THIN_STROKE_ON_SNIPPETS_PX if snippet else THIN_STROKE_PX)
-    if small and thin and not _may_be_narrow(page, analysis):
-        return scaled(page, 3.0 if longer_side < TRIPLE_BELOW_PX and not snippet else 2.0)
-    return page
+    return scaled(page, scale) if scale <= SHRINK_UP_TO else page
 
 
 def _may_be_narrow(page: PageImage, analysis: PageAnalysis) -> bool:

@@ -76,28 +76,27 @@ def thin_lines(ink: Mask) -> Mask:
     longer_side = max(ink.shape)
     length = max(MIN_LENGTH_PX, round(MIN_LENGTH * longer_side))
     thickness = max(MAX_THICKNESS_PX, round(MAX_THICKNESS * longer_side))
-    horizontal, thick_horizontal = _runs(ink, length=length, thickness=thickness)
-    vertical, thick_vertical = (
-        mask.T for mask in _runs(np.ascontiguousarray(ink.T), length=length, thickness=thickness)
-    )
+    horizontal, vertical = (_runs(ink, axis=axis, length=length) for axis in (1, 0))
+    thick_horizontal, thick_vertical = (_runs(ink, axis=axis, length=thickness + 1) for axis in (1, 0))
     lines: Mask = (horizontal & ~thick_vertical) | (vertical & ~thick_horizontal) | (horizontal & vertical)
     return lines
 
 
-def _runs(ink: Mask, *, length: int, thickness: int) -> tuple[Mask, Mask]:
-    """The pixels in runs along the rows of at least `length`, and those in runs longer than `thickness`."""
-    rows, columns = ink.shape
-    # A column without ink separates each row from the next.
-    padded = np.zeros((rows, columns + 1), dtype=np.int8)
-    padded[:, :columns] = ink
-    edges = np.diff(padded.ravel(), prepend=np.int8(0))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+def _runs(ink: Mask, *, axis: int, length: int) -> Mask:
+    """The pixels in runs of at least this length along an axis."""
+    if ink.shape[axis] < length:
+        return np.zeros_like(ink)
+    starts = _windows(ink, np.logical_and, axis=axis, length=length)
+    margins = [(length - 1, length - 1) if side == axis else (0, 0) for side in (0, 1)]
+    return _windows(np.pad(starts, margins), np.logical_or, axis=axis, length=length)
 
-    def at_least(least: int) -> Mask:
-        long_enough = ends - starts >= least
-        steps = np.zeros(padded.size, dtype=np.int8)
-        steps[starts[long_enough]], steps[ends[long_enough]] = 1, -1
-        within: Mask = np.cumsum(steps, dtype=np.int8).reshape(padded.shape)[:, :columns].astype(bool)
-        return within
 
-    return at_least(length), at_least(thickness + 1)
+def _windows(mask: Mask, combined: np.ufunc, *, axis: int, length: int) -> Mask:
+    """For each window of this length along an axis, its values combined. Each step doubles the length."""
+    span = 1
+    while span < length:
+        step = min(span, length - span)
+        before, after = np.split(mask, [mask.shape[axis] - step], axis)[0], np.split(mask, [step], axis)[1]
+        mask = combined(before, after)
+        span += step
+    return mask

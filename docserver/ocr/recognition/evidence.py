@@ -10,13 +10,18 @@ from docserver.typography import rise, sink
 SURE_FROM = 60.0
 """Smallest confidence of a word that Tesseract is sure of. In patterns, it is sure of one word in five hundred."""
 
-MIN_LETTERS = 2
-"""Fewest letters of a word that counts as evidence. Single letters look like many things, but ideographs do not."""
+MIN_LETTERS, MIN_LETTERS_OF_LONG = 2, 3
+"""Fewest letters and digits of a word that counts as evidence. Single letters look like many things, but ideographs do
+not. In patterns, Tesseract is sure of many words that are shorter than the second value."""
+
+MIN_SURE_LETTERS_OF_LONG = 4
+"""Fewest characters of all sure words with that many letters: in patterns, there may be one of three letters."""
 
 FIRST_IDEOGRAPH = "\u2e80"
 
-MIN_SURE_SHARE = 0.03
-"""Smallest share of a text's letters that are in sure words. Even a hardly legible receipt has a tenth."""
+MIN_SURE_SHARE, MIN_SURE_SHARE_IF_SHORT = 0.03, 0.2
+"""Smallest share of a text's letters that are in sure words: in those with the second of these numbers of letters, or
+in all. Even a hardly legible receipt has a tenth of long ones, and patterns have up to a seventh of short ones."""
 
 FEW_WORDS = 4
 """A text with at most this many words is kept, whatever its confidence: the picture may show just them."""
@@ -31,12 +36,18 @@ MAX_SIZE_RATIO = 1.4
 
 def shows_text(recognised: Recognised) -> bool:
     """True if Tesseract is sure of more of the text than it is of what it reads in patterns."""
-    letters, sure = 0, 0
+    characters, sure, sure_of_long = 0, 0, 0
     for word in words_of(recognised.blocks):
-        letters += len(word.text)
-        if word.confidence >= SURE_FROM and (len(word.text) >= MIN_LETTERS or word.text >= FIRST_IDEOGRAPH):
+        characters += len(word.text)
+        letters = sum(map(str.isalnum, word.text))
+        is_ideographic = word.text >= FIRST_IDEOGRAPH
+        if word.confidence >= SURE_FROM and (letters >= MIN_LETTERS or is_ideographic):
             sure += len(word.text)
-    return sure > 0 and sure >= MIN_SURE_SHARE * letters
+            sure_of_long += len(word.text) if letters >= MIN_LETTERS_OF_LONG or is_ideographic else 0
+    if not sure:
+        return False
+    enough_of_long = max(MIN_SURE_LETTERS_OF_LONG, MIN_SURE_SHARE * characters)
+    return sure_of_long >= enough_of_long or sure >= MIN_SURE_SHARE_IF_SHORT * characters
 
 
 def is_nonsense(recognised: Recognised) -> bool:

@@ -7,10 +7,8 @@ from itertools import islice, product
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from docserver.ocr.image.shape import is_snippet
 from docserver.ocr.image.transform import PageImage
 from docserver.ocr.languages import FRAKTUR, LATIN, MODELS
-from docserver.ocr.recognition.tesseract import Layout, Tesseract
 from docserver.ocr.recognition.tries import Tries
 
 if TYPE_CHECKING:
@@ -94,7 +92,7 @@ class LanguageDetector:
         for sample, models in _trials(samples, self._models_by_script()):
             if any(sample is other for other in empty):
                 continue
-            reading = max((_read(sample, model=model, tesseract=tries) for model in models), key=_weight)
+            reading = max((_read(sample, model=model, tries=tries) for model in models), key=_weight)
             if not reading.text:
                 # There are no letters, in whatever script.
                 empty.append(sample)
@@ -127,7 +125,7 @@ class LanguageDetector:
         low, high = FRAKTUR_BETWEEN
         return self._fraktur if MODELS[model].script == LATIN and low <= confidence < high else None
 
-    def _in_fraktur(self, sample: PageImage, reading: _Sample, tesseract: Tesseract) -> _Sample | None:
+    def _in_fraktur(self, sample: PageImage, reading: _Sample, tries: Tries) -> _Sample | None:
         """The sample as the model for Fraktur reads it; None if it is not in Fraktur.
 
         `reading` is the sample as another model has read it. If it may be Fraktur, the model for the language that it
@@ -137,11 +135,11 @@ class LanguageDetector:
             return None
         model = self.from_text(reading.text, reading.model)
         if model != reading.model:
-            reading = max(reading, _read(sample, model=model, tesseract=tesseract), key=_weight)
+            reading = max(reading, _read(sample, model=model, tries=tries), key=_weight)
         fraktur_model = self.fraktur_instead_of(reading.model, confidence=reading.confidence)
         if fraktur_model is None:
             return None
-        fraktur = _read(sample, model=fraktur_model, tesseract=tesseract)
+        fraktur = _read(sample, model=fraktur_model, tries=tries)
         return fraktur if is_fraktur(fraktur.text, weight=fraktur.weight, latin_weight=reading.weight) else None
 
     def _models_by_script(self) -> list[list[str]]:
@@ -172,10 +170,8 @@ def _trials(samples: Iterable[PageImage], scripts: Sequence[list[str]]) -> Itera
     yield from ((sample, models) for sample in remaining for models in scripts)
 
 
-def _read(sample: PageImage, *, model: str, tesseract: Tesseract) -> _Sample:
-    # In a pattern, Layout.BLOCK would read as many letters as a page has room for, and take minutes.
-    layout = Layout.BLOCK if is_snippet(sample.original_size) else Layout.COLUMN
-    recognised = tesseract.recognise(sample.image, dpi=sample.dpi, languages=model, layout=layout)
+def _read(sample: PageImage, *, model: str, tries: Tries) -> _Sample:
+    recognised = tries.read_sample(sample, languages=model)
     letters = _letters(recognised.text)
     if MODELS[model].script not in {LATIN, FRAKTUR} and 2 * sum(map(str.isascii, letters)) > len(letters):
         # Models of other scripts, such as Chinese, also read Latin letters, and almost as well as Latin models.

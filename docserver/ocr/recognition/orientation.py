@@ -1,7 +1,7 @@
 """Child side: the orientation of a page: which turns to try, and whether the recognised text is upright."""
 
 from docserver.layout import lines_of, words_of
-from docserver.ocr.image.analysis import PageAnalysis, analyse
+from docserver.ocr.image.analysis import PageAnalysis, skew_and_clarity
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.transform import PageImage, straightened
 from docserver.ocr.recognition.tesseract import Recognised
@@ -55,19 +55,18 @@ def directions(page: PageImage, analysis: PageAnalysis) -> tuple[int, ...]:
 
 def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
     """The page with level lines. `analysis` is the analysis of the original page, before any quarter turn."""
+    min_skew, min_clarity = MIN_SKEW_DEG, MIN_CLARITY
     if page.rotation in (90, 270):
         # The analysis measured horizontal lines of the original page. They are vertical now, so measure again.
-        turned_analysis = analyse(page.image)
-        if turned_analysis is None:
-            return page
-        analysis = turned_analysis
-    min_skew, min_clarity = MIN_SKEW_DEG, MIN_CLARITY
-    if analysis.is_unevenly_lit:
-        min_skew, min_clarity = MIN_SKEW_ON_PHOTOS_DEG, MIN_CLARITY_ON_PHOTOS
+        skew, clarity = skew_and_clarity(page.image)
+    else:
+        skew, clarity = analysis.skew, analysis.clarity
+        if analysis.is_unevenly_lit:
+            min_skew, min_clarity = MIN_SKEW_ON_PHOTOS_DEG, MIN_CLARITY_ON_PHOTOS
     if is_snippet(page.original_size):
         min_clarity = MIN_CLARITY_ON_SNIPPETS
-    askew = abs(analysis.skew) >= min_skew and analysis.clarity >= min_clarity
-    return straightened(page, analysis.skew) if askew else page
+    askew = abs(skew) >= min_skew and clarity >= min_clarity
+    return straightened(page, skew) if askew else page
 
 
 def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAnalysis) -> bool:

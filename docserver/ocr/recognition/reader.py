@@ -7,10 +7,10 @@ from functools import cached_property
 from PIL import ImageOps
 
 from docserver.layout import Box
-from docserver.ocr.image.analysis import PageAnalysis, analyse, is_blank
+from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.leaders import without_leaders
-from docserver.ocr.image.preparation import in_grey, may_be_blurred, prepare
+from docserver.ocr.image.preparation import enlargement, in_grey, may_be_blurred, prepare
 from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
@@ -84,11 +84,14 @@ class PageReader:
     def __init__(self, picture: Picture, tesseract: Tesseract, *, turning: bool) -> None:
         """Without `turning`, the page is assumed to be upright, and is only straightened."""
         self._page, self._analysis = prepare(picture)
-        self._tries = Tries(tesseract, page=self._page.image)
+        self._tries = Tries(tesseract, original=picture.image, page=self._page.image)
         self._turning = turning
         self._known_direction = None if turning else 0
-        self._sampled: set[int] = set()
-        """The directions whose samples were read to detect the language."""
+        self._enlargement = 1.0 if self._analysis is None else enlargement(self._page, self._analysis)
+        self._level: dict[int, PageImage] = {}
+        """0 or 90 degrees → the page turned by them, with level lines. Straightening may take as long as OCR."""
+        self._samples: dict[int, PageImage] = {}
+        """Degrees → a few lines of that page."""
 
     def read(self, languages: str) -> Attempt:
         """Read the page with these models.
@@ -162,21 +165,42 @@ class PageReader:
 
     def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """A few lines of the page, for each of its possible directions."""
-        for degrees in self._directions(analysis):
-            self._sampled.add(degrees)
-            yield _sample(straightened_if_askew(turned(self._page, degrees), analysis))
+        return (self._sample(degrees, analysis) for degrees in self._directions(analysis))
+
+    def _level_page(self, degrees: int, analysis: PageAnalysis) -> PageImage:
+        """The page turned by these degrees, with level lines."""
+        quarter = degrees % 180
+        if quarter not in self._level:
+            self._level[quarter] = straightened_if_askew(turned(self._page, quarter), analysis)
+        return turned(self._level[quarter], degrees - quarter)
+
+    def _sample(self, degrees: int, analysis: PageAnalysis) -> PageImage:
+        """A few lines of the page turned by these degrees."""
+        if degrees not in self._samples:
+            self._samples[degrees] = self._few_lines(self._level_page(degrees, analysis))
+        return self._samples[degrees]
+
+    def _few_lines(self, page: PageImage) -> PageImage:
+        """A few lines of a page. In patterns without lines, a quarter of it, which is not enlarged."""
+        if is_snippet(page.original_size):
+            return self._enlarged(page)
+        top, bottom = sample_rows(page.image)
+        most = page.image.height // 4
+        lines = cropped(page, (0, top, page.image.width, min(bottom, top + most)))
+        return self._enlarged(lines) if bottom - top <= most else lines
+
+    def _enlarged(self, page: PageImage) -> PageImage:
+        return page if self._enlargement == 1 else scaled(page, self._enlargement)
 
     def _variants(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """The page in each direction and colour mode to try, the likeliest first."""
         likeliest, *others = self._directions(analysis)
-        yield turned(self._page, likeliest)
-        grey = self._page
-        if grey.image.mode == "RGB":
+        yield self._level_page(likeliest, analysis)
+        if self._page.image.mode == "RGB":
             # Try it in grey too, because Tesseract may miss letters in colour pictures.
-            grey = in_grey(grey)
-            yield turned(grey, likeliest)
+            yield in_grey(self._level_page(likeliest, analysis))
         for degrees in others:
-            yield turned(grey, degrees)
+            yield in_grey(self._level_page(degrees, analysis))
 
     def _best_attempt(self, analysis: PageAnalysis, languages: str) -> Attempt:
         variants = self._variants(analysis)
@@ -187,7 +211,7 @@ class PageReader:
             is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
             if is_upright or self._shows_only_letters(best) or not self._tries.may_go_on():
                 break
-            if not (shows_text(best.recognised) or self._shows_text(variant, analysis, languages)):
+            if not (shows_text(best.recognised) or self._shows_text(variant.rotation, analysis, languages)):
                 continue
             another = self._attempt(variant, analysis=analysis, languages=languages)
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
@@ -201,7 +225,7 @@ class PageReader:
 
     def _without_faint_ink(self, attempt: Attempt, analysis: PageAnalysis) -> Attempt:
         """The page read again without the text that shows through. Nothing if all of its ink is faint."""
-        page = turned(self._page, attempt.rotation)
+        page = self._level_page(attempt.rotation, analysis)
         page = replace(page, image=without_faint_ink(page.image.convert("L")))
         remaining = analyse(page.image)
         if remaining is None or remaining.faint:
@@ -210,46 +234,47 @@ class PageReader:
         is_sure = again.recognised.confidence >= UNSURE_BELOW
         return replace(again, left_out=True) if is_sure else _nothing(attempt.languages)
 
-    def _shows_text(self, page: PageImage, analysis: PageAnalysis, languages: str) -> bool:
-        """True if a few lines of a page show text, and so much of it that the page may lie in this direction. A page
+    def _shows_text(self, degrees: int, analysis: PageAnalysis, languages: str) -> bool:
+        """True if a few lines of the page show text, and so much of it that the page may lie in this direction. A page
         without text is not read in full in each direction.
         """
-        if page.rotation in self._sampled and not self._tries.have_shown_letters:
-            return False
-        layout = _layout(page, analysis)
-        layout = Layout.COLUMN if layout is Layout.PAGE else layout
-        sample = self._read_sample(page, layout=layout, languages=languages)
-        return shows_text(sample) and (page.rotation == 0 or is_worth_turning(sample))
-
-    def _read_sample(self, page: PageImage, *, layout: Layout, languages: str) -> Recognised:
-        """A few lines of the page. Where they have no ink, Tesseract would take long to read the noise of the paper."""
-        sample = _sample(page)
-        return (
-            NOTHING
-            if is_blank(sample.image)
-            else self._recognise(sample, layout=layout, languages=languages).recognised
-        )
+        sample = self._tries.read_sample(self._sample(degrees, analysis), languages=languages)
+        return shows_text(sample) and (degrees == 0 or is_worth_turning(sample))
 
     def _shows_through(self, attempt: Attempt, *, from_confidence: float = 0.0) -> bool:
         """True if the text is a mirror image: that of the text on the other side of the sheet. The mirror image must be
         read with at least this confidence, as no text is that is upside down.
         """
-        if attempt.recognised.confidence >= UNSURE_BELOW or not attempt.recognised.blocks:
+        is_sure = attempt.recognised.confidence >= UNSURE_BELOW
+        if is_sure or not attempt.recognised.blocks or not self._tries.may_go_on():
             return False
         page = turned(self._page, attempt.rotation)
         for mirror in (ImageOps.mirror, ImageOps.flip):
-            mirrored = replace(page, image=mirror(page.image))
-            sample = self._read_sample(mirrored, layout=Layout.COLUMN, languages=attempt.languages)
+            sample = self._few_lines(replace(page, image=mirror(page.image)))
+            recognised = self._tries.read_sample(sample, languages=attempt.languages)
             least = max(from_confidence, attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED)
-            if shows_text(sample) and sample.confidence > least:
+            if shows_text(recognised) and recognised.confidence > least:
                 return True
         return False
 
-    def _attempt(self, variant: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
-        page = straightened_if_askew(variant, analysis)
+    def _attempt(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
+        """Read a level page, enlarged if it is small. Without text, that would take several times as long."""
+        shows_lines = analysis.is_upright and not analysis.is_form
+        if self._enlargement == 1 or shows_lines or self._shows_text(page.rotation, analysis, languages):
+            return self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
+        attempt = self._attempt_at_size(page, analysis=analysis, languages=languages)
+        if not shows_text(attempt.recognised):
+            return attempt
+        enlarged = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
+        return enlarged if enlarged.recognised.text else attempt
+
+    def _attempt_at_size(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         attempt = self._attempt_as_it_lies(page, analysis=analysis, languages=languages)
         if not self._turning or attempt.rotation == page.rotation:
             return attempt
+        if not shows_text(attempt.recognised):
+            # Patterns seem to have lines in any direction.
+            return replace(attempt, rotation=page.rotation)
         # Tesseract also reads lines that run downwards, but worse. On a receipt, for example, it separates names from
         # prices. So turn the page and read it again.
         upright = turned(page, UPRIGHT_TURN)
@@ -269,7 +294,7 @@ class PageReader:
         if layout is Layout.BLOCK and cleaned is None and is_narrow(page.image.size):
             attempt = self._with_second_layout(attempt, page)
         unread = not attempt.recognised.text and layout is Layout.PAGE and self._tries.may_go_on()
-        if unread and self._shows_text(page, analysis, languages):
+        if unread and self._shows_text(page.rotation, analysis, languages):
             # Tesseract treated the whole page as one picture, perhaps because of a dark edge around it.
             attempt = self._recognise(page, languages=languages, layout=Layout.COLUMN)
         low, high = REREAD_BETWEEN
@@ -297,14 +322,6 @@ class PageReader:
         rotation = page.rotation + (UPRIGHT_TURN if downwards else 0)
         on_page = replace(recognised, blocks=on_original(recognised.blocks, page))
         return Attempt(on_page, rotation % 360, languages)
-
-
-def _sample(page: PageImage) -> PageImage:
-    """A few lines of the page. In patterns without lines, a quarter of the page."""
-    if is_snippet(page.original_size):
-        return page
-    top, bottom = sample_rows(page.image)
-    return cropped(page, (0, top, page.image.width, min(bottom, top + page.image.height // 4)))
 
 
 def _nothing(languages: str) -> Attempt:

@@ -7,11 +7,13 @@ import numpy as np
 from PIL import Image
 
 from docserver.layout import words_of
-from docserver.ocr.image.shades import threshold
+from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.shades import has_ink, threshold
 from docserver.ocr.image.shape import is_snippet
+from docserver.ocr.image.transform import PageImage
 from docserver.ocr.recognition.evidence import shows_text
 from docserver.ocr.recognition.orientation import is_worth_turning
-from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
+from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised, Tesseract
 
 SECONDS_PER_PX, SECONDS_PER_RUN, SECONDS_PER_LETTER = 2e-8, 9e-7, 7e-4
 """CPU time that Tesseract takes for each pixel, each run of dark pixels along the rows, and each letter that it reads.
@@ -22,60 +24,78 @@ load of the machine, or the loading of a model, would decide which text a page h
 ROW_STEP = 8
 """Runs are counted in every eighth row, which takes a millisecond."""
 
-START_S = 0.1
+START_S = 0.15
 """CPU seconds that the program `tesseract` takes to start. A page that is read in less may cost as much."""
+
+PREPARING_S, SAMPLING_S = 0.1, 0.02
+"""CPU seconds that it takes to analyse and prepare a page, and to choose a sample of a few lines."""
 
 MIN_COST_OF_SNIPPETS_S = 0.3
 """CPU seconds that a snippet may always cost: enough to read a word in all scripts, upright and upside down."""
 
-MAX_COST_OF_LOOKING, MAX_COST_OF_WORDS, MAX_COST_OF_TEXT = 1.7, 2.5, 8.0
-"""Most CPU that a page may take, compared with one reading of it, which is enough for: a few lines of the page in each
-direction; the whole page in two directions and a few lines in the others; the whole page in each direction, and one at
-twice the size. The first value is for a page on which nothing was read, and the last for one with a text of at least
-four letters; dust looks like shorter ones."""
+MAX_COST_OF_LOOKING, MAX_COST_OF_WORDS, MAX_COST_OF_TEXT = 1.8, 2.5, 8.0
+"""Most CPU that a page may take, compared with one reading of it by the program `tesseract`, which is enough for: a few
+lines of the page in each direction; the whole page in two directions and a few lines in the others; the whole page in
+each direction, and one at twice the size. The second value is for a page with a sure word, and the last for one with a
+text of at least four letters; dust looks like shorter ones."""
 
 FEW_WORDS = 4
-"""On a page without a text, at most this many words are read."""
+"""A page on which more words are read, even nonsense, takes Tesseract longer than one without text."""
 
 
 class Tries:
     """Calls Tesseract for one page. All attempts to read the page share what this page may cost."""
 
-    def __init__(self, tesseract: Tesseract, *, page: Image.Image) -> None:
+    def __init__(self, tesseract: Tesseract, *, original: Image.Image, page: Image.Image) -> None:
+        """`page` is the original page as it was prepared for Tesseract."""
         self._tesseract = tesseract
         self._page_px = page.width * page.height
         self._least_s = MIN_COST_OF_SNIPPETS_S if is_snippet(page.size) else 0.0
         self._most = MAX_COST_OF_LOOKING
-        self._spent_s = 0.0
-        self._one_reading_s = 0.0
-        self.have_shown_letters = False
-        """True if anything was read in any attempt."""
+        self._spent_s = PREPARING_S
+        self._one_reading_s = _cost_s(original, NOTHING)
+        self._samples: dict[tuple[int, str], tuple[PageImage, Recognised]] = {}
+        """What was read in each sample. It is kept too, because no other object may get its id."""
 
     def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
         """Read a picture of the page or of a part of it. Raises Unreadable."""
         recognised = self._tesseract.recognise(picture, dpi=dpi, languages=languages, layout=layout)
         cost_s = _cost_s(picture, recognised)
-        px = picture.width * picture.height
-        if not self._spent_s or px >= self._page_px:
-            self._one_reading_s = max(self._one_reading_s, cost_s * self._page_px / px)
         self._spent_s += cost_s
-        self.have_shown_letters |= bool(recognised.text)
-        shows = shows_text(recognised)
-        if shows and is_worth_turning(recognised):
-            self._most = MAX_COST_OF_TEXT
-        elif shows or sum(1 for _ in words_of(recognised.blocks)) > FEW_WORDS:
-            self._most = max(self._most, MAX_COST_OF_WORDS)
+        if sum(1 for _ in words_of(recognised.blocks)) > FEW_WORDS:
+            share = min(1.0, picture.width * picture.height / self._page_px)
+            self._one_reading_s = max(self._one_reading_s, cost_s / share)
+        if shows_text(recognised):
+            most = MAX_COST_OF_TEXT if is_worth_turning(recognised) else MAX_COST_OF_WORDS
+            self._most = max(self._most, most)
         return recognised
+
+    def read_sample(self, sample: PageImage, *, languages: str) -> Recognised:
+        """Read a few lines of the page, once with each model. Raises Unreadable."""
+        key = (id(sample), languages)
+        if key not in self._samples:
+            self._samples[key] = (sample, self._read_sample(sample, languages))
+        return self._samples[key][1]
+
+    def _read_sample(self, sample: PageImage, languages: str) -> Recognised:
+        self._spent_s += SAMPLING_S
+        if not has_ink(sample.image.convert("L").reduce(reduction(sample.image))):
+            # Tesseract would take long to read the noise of the paper.
+            return NOTHING
+        # In a pattern, Layout.BLOCK would read as many letters as a page has room for, and take minutes.
+        layout = Layout.BLOCK if is_snippet(sample.original_size) else Layout.COLUMN
+        return self.recognise(sample.image, dpi=sample.dpi, languages=languages, layout=layout)
 
     def may_go_on(self, *, before_reading: bool = False) -> bool:
         """True if another attempt may be made. `before_reading` leaves room for the first reading of the whole page."""
-        most_s = (self._most - before_reading) * (START_S + self._one_reading_s)
+        most_s = self._most * (START_S + self._one_reading_s) - before_reading * self._one_reading_s
         return self._spent_s < max(self._least_s, most_s)
 
 
 def _cost_s(picture: Image.Image, recognised: Recognised) -> float:
     """The estimated CPU seconds of a reading."""
-    rows = picture.resize((picture.width, -(-picture.height // ROW_STEP)), Image.Resampling.NEAREST).convert("L")
+    size = (picture.width, -(-picture.height // ROW_STEP))
+    rows = picture.resize(size, Image.Resampling.NEAREST).convert("L")
     dark = np.asarray(rows) <= threshold(rows)
     runs = ROW_STEP * int(np.count_nonzero(dark[:, 1:] & ~dark[:, :-1]))
     letters = sum(len(word.text) for word in words_of(recognised.blocks))
