@@ -1,12 +1,11 @@
 """Child side: measures spots of ink: if any may be a letter, and which are alone on a page. Recognises no text."""
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from PIL import Image
 
-from docserver.layout import Box
+from docserver.layout import Box, around
 from docserver.ocr.image.analysis import reduction
 from docserver.ocr.image.shades import Mask, ink_of
 
@@ -67,13 +66,16 @@ def few_spots(grey: Image.Image) -> list[Box]:
     for _ in range(REACH_PX):
         ink = thickened(ink)
     inside = (_shrunk(box) for box in components(ink) if not _reaches_edge(box, ink))
-    boxes = list(itertools.islice(filter(_may_be_word, inside), MAX_SPOTS + 1))
-    if len(boxes) > MAX_SPOTS:
-        return []
+    boxes: list[Box] = []
+    others: list[Box] = []
+    for box in inside:
+        (boxes if _may_be_word(box) else others).append(box)
+        if len(boxes) > MAX_SPOTS:
+            return []
     width, height = grey.size
     return [
         (left * step, top * step, min(right * step, width), min(bottom * step, height))
-        for left, top, right, bottom in boxes
+        for left, top, right, bottom in (_with_dashes(box, others) for box in boxes)
     ]
 
 
@@ -93,6 +95,22 @@ def _reaches_edge(box: Box, ink: Mask) -> bool:
 def _shrunk(grown: Box) -> Box:
     left, top, right, bottom = grown
     return left + REACH_PX, top + REACH_PX, right - REACH_PX, bottom - REACH_PX
+
+
+def _with_dashes(spot: Box, others: Iterable[Box]) -> Box:
+    """The box of a spot and of the dashes beside it, as in `- 3 -`. Half a dash would look like part of a letter."""
+    left, top, right, bottom = spot
+    reach = bottom - top
+    dashes = [
+        box
+        for box in others
+        if box[0] >= left - 2 * reach
+        and box[2] <= right + 2 * reach
+        and box[1] >= top
+        and box[3] <= bottom
+        and box[2] - box[0] > box[3] - box[1]
+    ]
+    return around([spot, *dashes])
 
 
 def _may_be_word(box: Box) -> bool:
