@@ -49,3 +49,19 @@ def test_indices_that_are_drawn_after_their_line_are_read_in_it() -> None:
         canvas.drawText(text)
 
     assert layer(pdf(indices)).text.endswith("Of FD 3 and FD 4 one is less")
+
+
+@pytest.mark.parametrize("numbers", ["8 10 12", "0 5 10 15 20", "98 99 100", "2 4 6 8 10", "2018 2019"])
+@pytest.mark.parametrize("gap", [2, 3, 6])
+def test_numbers_of_an_axis_that_are_drawn_digit_by_digit_stay_apart(numbers: str, gap: float) -> None:
+    def draw(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.setFont("Helvetica", 10)
+        x = 200.0
+        for number in numbers.split():
+            for digit in number:
+                canvas.drawString(x, 400, digit)
+                x += stringWidth(digit, "Helvetica", 10)
+            x += gap
+
+    assert layer(pdf(draw)).text.splitlines()[-1] == numbers

@@ -1,6 +1,6 @@
 """Child side: parts words of a PDF page at spaces that PDFium overlooked."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -57,5 +57,13 @@ def _starts(word: PdfWord, text_page: TextPage) -> list[int]:
     gaps = [after[0] - before[2] for before, after in pairwise(rooms)]
     space = MAX_GAP * height
     if word.objects > 1 and gaps:
-        space = min(space, max(MIN_SPACE * height, MIN_SPACE_RATIO * abs(median(gaps))))
+        space = min(space, max(MIN_SPACE * height, MIN_SPACE_RATIO * _usual_gap(word.text, gaps)))
     return [place for place, gap in enumerate(gaps, 1) if gap > space and word.text[place] not in _CLOSING]
+
+
+def _usual_gap(text: str, gaps: Sequence[float]) -> float:
+    """The gap between two letters of a word, or two digits of a number.
+
+    Numbers of an axis have few digits, so that half of the gaps may be between numbers.
+    """
+    return abs(median(gaps)) if any(map(str.isalpha, text)) else max(0.0, min(gaps))
