@@ -253,3 +253,10 @@ def test_text_that_pdfium_cannot_load_is_rejected(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("pypdfium2.raw.FPDFText_LoadPage", lambda _: None)
 
     assert refusal(pdf(lines(PROSE))) == "the text cannot be parsed"
+
+
+@pytest.mark.parametrize(("x", "y"), [(-300, 400), (700, 400), (200, -300), (200, 1000)])
+def test_a_picture_beside_the_page_is_ignored(x: float, y: float) -> None:
+    beside = image(Image.new("L", (20, 20), 90), x=x, y=y, width=90, height=90)
+
+    assert layer(pdf(both(lines(PROSE), beside))).text.splitlines() == list(PROSE)

@@ -168,7 +168,8 @@ def _with_runs(pictures: Iterable[Rect], runs: Image.Image) -> Iterator[Rect]:
     for picture in pictures:
         left, top, right, bottom = box = touched_pixels(scaled(picture, 1 / CELL), *runs.size)
         is_large = 2 * (right - left) * (bottom - top) > runs.width * runs.height
-        if not is_large and runs.crop(box).getbbox():
+        is_on_page = left < right and top < bottom
+        if is_on_page and not is_large and runs.crop(box).getbbox():
             yield picture
 
 
