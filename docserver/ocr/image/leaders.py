@@ -79,7 +79,7 @@ def _shows_leaders(strip: Mask, largest: int) -> bool:
     edges = np.diff(np.pad(strip.any(axis=1), 1).astype(np.int8))
     tops, bottoms = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     # Lines of dots may be a little askew, but letters are higher than that.
-    low = bottoms - tops <= 2 * largest
+    low = bottoms - tops <= largest + MAX_UNEVENNESS_PX
     parts = np.count_nonzero(strip[:, 1:] & ~strip[:, :-1], axis=1)
     most_parts = [int(parts[top:bottom].max()) for top, bottom in zip(tops[low], bottoms[low], strict=True)]
     return sum(most >= MIN_DOTS_IN_STRIP for most in most_parts) >= MIN_LEADERS

@@ -167,7 +167,10 @@ def is_on_dark_backing(picture: Image.Image, ink: Mask) -> bool:
     """
     shades = np.asarray(picture)
     light = np.percentile(shades, 95)
-    dark = Image.fromarray(shades < BACKING_BELOW * light).convert("L")
+    is_dark = shades < BACKING_BELOW * light
+    if not is_dark.any():
+        return False
+    dark = Image.fromarray(is_dark).convert("L")
     backing = np.asarray(dark.filter(ImageFilter.MinFilter(BACKING_EDGE_PX + 1))) > 0
     page = shades[np.asarray(dark.filter(ImageFilter.MaxFilter(2 * BACKING_EDGE_PX + 1))) == 0]
     if not backing.any() or not page.size or np.percentile(page, BACKED_OUTLIERS_PERCENT) < EVEN_PAGE_FROM * light:
