@@ -1,4 +1,7 @@
-"""Serves the metrics to Prometheus, on the API's port or on one of their own, and measures the gauges."""
+"""Serves the metrics to Prometheus, on the API's port or on one of their own, and measures the gauges.
+
+The port of their own also tells an autoscaler the backlog, and whether the process is alive.
+"""
 
 import asyncio
 import logging
@@ -12,11 +15,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from docserver import __version__, metrics
 from docserver.database.tables import backlog, tenant_counts
-from docserver.errors import NotFound, RedisUnavailable, Unavailable
+from docserver.errors import DatabaseUnavailable, NotFound, RedisUnavailable, Unavailable
 from docserver.exclusive import SingleFlight
 from docserver.resources import Resources
 from docserver.room import Disk
-from docserver.web.handlers.system import deployment_header
+from docserver.web.handlers.common import json_response
+from docserver.web.handlers.system import deployment_header, livez
 from docserver.web.keys import RESOURCES
 from docserver.web.listener import explained
 from docserver.web.middleware import errors_as_problems
@@ -51,10 +55,22 @@ class Scraper:
         self._resources = resources
         self._measured_at = -math.inf
         self._writing: SingleFlight[None, bytes] = SingleFlight()
+        self._counting: SingleFlight[None, int] = SingleFlight()
 
     async def text(self) -> bytes:
         """All metrics, in Prometheus's text format."""
         return await self._writing.do(None, self._write)
+
+    async def unfinished_pages(self) -> int:
+        """The pages that wait or are being read, in all processes together. Raises DatabaseUnavailable."""
+        return await self._counting.do(None, self._count_unfinished_pages)
+
+    async def _count_unfinished_pages(self) -> int:
+        try:
+            async with asyncio.timeout(MEASURE_TIMEOUT_S), self._resources.health_db.session() as cur:
+                return (await backlog.measure(cur)).unfinished_pages
+        except TimeoutError as error:
+            raise DatabaseUnavailable("The database did not answer in time.") from error
 
     async def _write(self) -> bytes:
         if time.monotonic() - self._measured_at > MEASURE_EVERY_S:
@@ -156,10 +172,17 @@ async def _text(request: web.Request) -> web.Response:
     return web.Response(body=body, headers={**headers, **deployment_header(request.app[RESOURCES])})
 
 
+async def _backlog(request: web.Request) -> web.Response:
+    """For an autoscaler of workers. While the number is unknown, the status is 503, so that nothing is scaled by it."""
+    unfinished_pages = await request.app[SCRAPER].unfinished_pages()
+    return json_response({"unfinished_pages": unfinished_pages}, headers={"Cache-Control": "no-store"})
+
+
 @asynccontextmanager
 async def own_port(resources: Resources) -> AsyncIterator[None]:
-    """Serve the metrics on DOCSERVER_METRICS_PORT during the block. Raises OSError or SettingsError if that is not
-    possible.
+    """Serve the metrics, the backlog and /livez on DOCSERVER_METRICS_PORT during the block.
+
+    Raises OSError or SettingsError if that is not possible.
     """
     settings = resources.settings
     host, port = settings.metrics_host, settings.metrics_port
@@ -167,6 +190,8 @@ async def own_port(resources: Resources) -> AsyncIterator[None]:
     app[SCRAPER] = Scraper(resources)
     app[RESOURCES] = resources
     app.router.add_get("/metrics", _text)
+    app.router.add_get("/backlog", _backlog)
+    app.router.add_get("/livez", livez)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
     await runner.setup()
     try:

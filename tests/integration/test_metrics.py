@@ -123,7 +123,7 @@ async def test_processes_that_end_are_counted_by_reason(make_slot: Callable[...,
 
 async def test_the_work_that_waits_is_measured_over_all_jobs(db: Database) -> None:
     async with db.session() as cur:
-        assert await backlog.measure(cur) == backlog.Backlog(0, 0, 0.0)
+        assert await backlog.measure(cur) == backlog.Backlog(0, 0, 0, 0.0)
     _, document = await make_job(db)
     _, opened = await make_job(db, total=5)
     await claim_pages(db, opened, limit=2)
@@ -142,7 +142,7 @@ async def test_the_work_that_waits_is_measured_over_all_jobs(db: Database) -> No
     async with db.session() as cur:
         measured = await backlog.measure(cur)
 
-    assert (measured.jobs, measured.pages) == (4, 5)
+    assert (measured.jobs, measured.pages, measured.unfinished_pages) == (4, 5, 9)
     assert 200 <= measured.oldest_age_s < 900
 
 
@@ -222,6 +222,26 @@ async def test_a_port_of_their_own_needs_no_key_and_the_api_has_them_no_more(
             assert (response.status, response.headers["Server"]) == (404, "docserver")
     async with client.get("/metrics") as response:
         assert response.status == 404
+
+
+async def test_an_autoscaler_is_told_the_pages_that_wait_or_are_read_or_that_their_number_is_unknown(
+    resources: Resources, without_database: Resources, db: Database
+) -> None:
+    _, opened = await make_job(db, total=5)
+    await claim_pages(db, opened, limit=2)
+
+    for each, status, fields in (
+        (resources, 200, {"unfinished_pages": 5}),
+        (without_database, 503, {"code": "database_unavailable"}),
+    ):
+        port = free_port()
+        ours = replace(each, settings=replace(each.settings, metrics_port=port))
+        async with scraping.own_port(ours), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+            async with session.get("/backlog") as response:
+                answer = await response.json(content_type=None)
+            assert (response.status, {name: answer[name] for name in fields}) == (status, fields)
+            async with session.get("/livez") as response:
+                assert response.status == 200
 
 
 async def test_a_port_of_their_own_that_is_taken_is_an_error_that_names_the_setting(resources: Resources) -> None:

@@ -20,6 +20,8 @@ class Backlog:
     """Unfinished jobs, up to JOBS_COUNTED."""
     pages: int
     """Pages of these jobs that nobody has claimed; a document that is not opened yet counts as one."""
+    unfinished_pages: int
+    """These pages, and those that are being read."""
     oldest_age_s: float
     """How long the oldest of them has been waiting; 0 if none waits."""
 
@@ -43,10 +45,12 @@ async def measure(cur: Cursor) -> Backlog:
     await cur.execute(
         """
         SELECT COUNT(*) AS jobs, COALESCE(SUM(waiting), 0) AS pages,
+               COALESCE(SUM(unfinished), 0) AS unfinished_pages,
                TIMESTAMPDIFF(MICROSECOND, MIN(CASE WHEN waiting > 0 THEN since END), UTC_TIMESTAMP(6)) AS age_us
         FROM (
             SELECT CASE WHEN j.pages_total IS NULL THEN j.claim IS NULL
                         ELSE j.pages_total - j.pages_done - j.pages_failed - COALESCE(c.pages, 0) END AS waiting,
+                   COALESCE(j.pages_total - j.pages_done - j.pages_failed, 1) AS unfinished,
                    COALESCE(CASE WHEN j.pages_total IS NOT NULL THEN j.started_at END, j.run_after) AS since
             FROM (
                 SELECT id, pages_total, pages_done, pages_failed, claim, started_at, run_after FROM jobs
@@ -61,7 +65,8 @@ async def measure(cur: Cursor) -> Backlog:
     )
     row = cur.only_row()
     # A try that was postponed is due in the future.
-    return Backlog(row["jobs"], int(row["pages"]), max(0, row["age_us"] or 0) / 1_000_000)
+    age_s = max(0, row["age_us"] or 0) / 1_000_000
+    return Backlog(row["jobs"], int(row["pages"]), int(row["unfinished_pages"]), age_s)
 
 
 async def measure_deliveries(cur: Cursor) -> DueDeliveries:
