@@ -16,6 +16,7 @@ from yarl import URL
 from docserver import __version__
 from docserver.webhook_types import Fault
 from docserver.webhooks.addresses import AddressRefused, Guard
+from docserver.webhooks.bounded_answer import BoundedConnector
 
 CONNECT_S = 5.0
 """Longest wait for the receiver's address, and for a connection. A healthy receiver answers in a fraction of it."""
@@ -54,7 +55,7 @@ class Client:
         # The event loop's own threads are few, and others wait for them.
         self._lookups = ThreadPoolExecutor(connections * LOOKUPS_PER_CONNECTION, thread_name_prefix="webhook lookup")
         self._resolver = _Resolver(self._lookups)
-        connector = aiohttp.TCPConnector(
+        connector = BoundedConnector(
             resolver=self._resolver,
             use_dns_cache=False,
             force_close=True,

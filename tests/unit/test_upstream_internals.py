@@ -15,7 +15,7 @@ from platform import python_version
 
 import aiomysql
 import pytest
-from aiohttp import web
+from aiohttp import TCPConnector, web
 from aiohttp.test_utils import make_mocked_request
 from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec
 from py3langid import langid
@@ -76,6 +76,13 @@ INTERNALS = [
         lambda: has_source(
             web.RequestHandler.data_received, "self._request_count += 1\n                self._messages.append"
         ),
+    ),
+    Internal(
+        "aiohttp",
+        "TCPConnector._factory",
+        "webhooks/bounded_answer.py",
+        "Bound the head of a receiver's answer in another way; tests/unit/test_webhook_client.py shows if it works.",
+        lambda: has_source(TCPConnector._create_direct_connection, "                    self._factory,\n"),
     ),
     Internal("aiohttp", "RequestHandler._loop", "web/connections.py", AIOHTTP, a_connection_knows_its_loop),
     Internal(
