@@ -12,6 +12,7 @@ from uuid import UUID
 
 from docserver.caller import Scope
 from docserver.database.connection import Cursor, Database
+from docserver.database.retries import uncontended
 from docserver.database.tables import api_keys, audit_log, tenants
 from docserver.database.tables.api_keys import ApiKey
 from docserver.database.tables.audit_log import Action
@@ -53,10 +54,15 @@ async def create_key(
     """
     check_tenant_name(tenant)
     _check_key_name(name)
-    async with db.transaction() as cur:
-        await _insert_tenant(cur, tenant, actor=actor)
-        new = await _insert(cur, tenant=tenant, name=name, scopes=scopes, expires_in_s=expires_in_s)
-        await _record(cur, Action.KEY_CREATED, new.key, actor=actor, scopes=sorted(new.key.scopes))
+
+    async def create() -> NewKey:
+        async with db.transaction() as cur:
+            await _insert_tenant(cur, tenant, actor=actor)
+            new = await _insert(cur, tenant=tenant, name=name, scopes=scopes, expires_in_s=expires_in_s)
+            await _record(cur, Action.KEY_CREATED, new.key, actor=actor, scopes=sorted(new.key.scopes))
+            return new
+
+    new = await uncontended(create)
     _log(Action.KEY_CREATED, new.key, actor=actor)
     return new
 
@@ -99,18 +105,22 @@ async def set_tenant(db: Database, name: str, *, actor: str, **limits: int | Non
     """
     check_tenant_name(name)
     _check_limits(limits)
-    async with db.transaction() as cur:
-        is_new = await _insert_tenant(cur, name, actor=actor)
-        if not await tenants.lock(cur, name):
-            raise _deleted()
-        tenant = await tenants.find(cur, name)
-        assert tenant is not None
-        if limits:
-            quotas = replace(tenant.quotas, **{quota: limits[quota] for quota in QUOTAS if quota in limits})
-            tenant = replace(tenant, weight=limits.get("weight") or tenant.weight, quotas=quotas)
-            await tenants.set_limits(cur, name, weight=tenant.weight, quotas=quotas)
-            await audit_log.record(cur, Action.TENANT_LIMITED, actor=actor, tenant=name, subject=name, **limits)
-    return tenant, is_new
+
+    async def set_limits() -> tuple[Tenant, bool]:
+        async with db.transaction() as cur:
+            is_new = await _insert_tenant(cur, name, actor=actor)
+            if not await tenants.lock(cur, name):
+                raise _deleted()
+            tenant = await tenants.find(cur, name)
+            assert tenant is not None
+            if limits:
+                quotas = replace(tenant.quotas, **{quota: limits[quota] for quota in QUOTAS if quota in limits})
+                tenant = replace(tenant, weight=limits.get("weight") or tenant.weight, quotas=quotas)
+                await tenants.set_limits(cur, name, weight=tenant.weight, quotas=quotas)
+                await audit_log.record(cur, Action.TENANT_LIMITED, actor=actor, tenant=name, subject=name, **limits)
+        return tenant, is_new
+
+    return await uncontended(set_limits)
 
 
 def is_tenant_name(text: str) -> bool:
@@ -151,7 +161,8 @@ def _check_key_name(name: str) -> None:
 
 
 async def _insert_tenant(cur: Cursor, name: str, *, actor: str) -> bool:
-    is_new = await tenants.insert_if_missing(cur, name)
+    # Inserts that find the tenant lock its row for each other, and then none of them can change it.
+    is_new = await tenants.find(cur, name) is None and await tenants.insert_if_missing(cur, name)
     if is_new:
         await audit_log.record(cur, Action.TENANT_CREATED, actor=actor, tenant=name, subject=name)
     return is_new

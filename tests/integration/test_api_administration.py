@@ -1,6 +1,8 @@
 """Keys, tenants and the audit log over HTTP."""
 
+import asyncio
 import logging
+from collections.abc import Awaitable
 from typing import Any
 from uuid import uuid4
 
@@ -56,6 +58,21 @@ async def test_a_key_is_made_used_rotated_and_revoked(client: Client) -> None:
     assert [(await ask(client, "DELETE", f"/v1/keys/{newer['key_id']}"))[0] for _ in range(2)] == [204, 204]
     assert (await ask(client, "GET", mine, key=newer["secret"]))[0] == 401
     assert (await ask(client, "POST", f"/v1/keys/{newer['key_id']}/rotate"))[0] == 409
+
+
+async def test_many_keys_and_changes_of_one_tenant_at_once_are_all_made(client: Client) -> None:
+    def change(number: int) -> Awaitable[tuple[int, Any]]:
+        if number % 2:
+            return ask(client, "POST", "/v1/keys", {"tenant": "acme", "name": str(number)})
+        return ask(client, "PUT", "/v1/tenants/acme", {"max_bytes": number})
+
+    answers = await asyncio.gather(*map(change, range(40)))
+
+    assert {status for status, _ in answers} <= {200, 201}
+    _, keys = await ask(client, "GET", "/v1/keys?tenant=acme&limit=100")
+    assert len(keys["items"]) == 20
+    _, log = await ask(client, "GET", "/v1/audit?tenant=acme&limit=100")
+    assert [entry["action"] for entry in log["items"]].count("tenant.created") == 1
 
 
 async def test_a_secret_is_shown_in_one_answer_that_nobody_may_keep_and_nowhere_else(
