@@ -1,12 +1,14 @@
 """Who sends a request, by its API key, or by its address if no keys are used; and what a key may do."""
 
+from contextlib import suppress
+
 from aiohttp import web
 
 from docserver.caller import DEFAULT_TENANT, Caller, Scope
-from docserver.errors import Forbidden, Unauthorized
+from docserver.errors import DatabaseUnavailable, Forbidden, Unauthorized
 from docserver.setting_types import Auth
 from docserver.tenants.authentication import Authentication
-from docserver.web.keys import RESOURCES
+from docserver.web.keys import CALLER, RESOURCES
 
 AUTHENTICATION: web.AppKey[Authentication] = web.AppKey("authentication", Authentication)
 
@@ -37,6 +39,14 @@ async def caller_of(request: web.Request, address: str) -> Caller:
     if request.app[RESOURCES].settings.auth is Auth.KEYS:
         return await request.app[AUTHENTICATION].caller(_key(request))
     return Caller(DEFAULT_TENANT, client=address, limited_as=address, scopes=WITHOUT_KEYS)
+
+
+async def check_again(request: web.Request) -> None:
+    """Raise Unauthorized if the key of a request that has waited is not valid any more. While the database does not
+    answer, it counts as valid.
+    """
+    with suppress(DatabaseUnavailable):
+        await caller_of(request, request[CALLER].limited_as)
 
 
 def require_scope(request: web.Request, caller: Caller) -> None:

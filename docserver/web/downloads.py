@@ -5,7 +5,7 @@ The limits are those of uploads: DOCSERVER_BODY_TIMEOUT_S, DOCSERVER_UPLOAD_TIME
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from docserver.errors import Unauthorized
 from docserver.formats.result_file import SharedFile
 from docserver.web.multipart import MIN_BYTES_PER_S
 
@@ -92,11 +93,20 @@ class Download(web.StreamResponse):
     """
 
     def __init__(
-        self, file: SharedFile, *, total_s: float, headers: Mapping[str, str], part: range | None = None
+        self,
+        file: SharedFile,
+        *,
+        total_s: float,
+        headers: Mapping[str, str],
+        part: range | None = None,
+        check_caller: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """`part` has the positions of the bytes to send; None for all."""
+        """`part` has the positions of the bytes to send; None for all. `check_caller` raises Unauthorized if the
+        client's API key is not valid any more; then the client is cut off.
+        """
         super().__init__(status=200 if part is None else 206, headers=headers)
         self._file = file
+        self._check_caller = check_caller
         self._part = range(file.size) if part is None else part
         self._total_s = total_s
         self.content_length = len(self._part)
@@ -109,9 +119,19 @@ class Download(web.StreamResponse):
             writer = await super().prepare(request)
             if request.method != "HEAD":
                 async for piece in pieces(self._file.read, part=self._part):
+                    await self._check(request)
                     await self.write(piece)
             await self.write_eof()
             return writer
+
+    async def _check(self, request: web.BaseRequest) -> None:
+        if self._check_caller is None:
+            return
+        try:
+            await self._check_caller()
+        except Unauthorized as error:
+            _cut_off(request.transport, "key not valid any more")
+            raise ConnectionResetError("The API key is not valid any more.") from error
 
 
 def _cut_off(transport: Any, reason: str) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import ClientPayloadError
 
 from docserver.caller import Scope
 from docserver.database.tables import api_keys
@@ -13,8 +15,14 @@ from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration, authentication, key_text
 from docserver.tenants.administration import NewKey
-from tests.support.client import Client, MakeClient, upload
+from tests.support.client import Client, MakeClient, kept_files, upload
+from tests.support.raw_http import UPLOAD, part
 from tests.support.rows import change
+from tests.support.samples import png
+from tests.support.waiting import until
+
+LARGE = 20_000_000
+"""Bytes that no socket's buffers hold."""
 
 READ, WRITE = frozenset({Scope.READ}), frozenset({Scope.READ, Scope.WRITE})
 
@@ -119,6 +127,46 @@ async def test_a_revoked_an_expired_and_a_deleted_tenants_key_stop(
     await change(resources.db, "UPDATE tenants SET deleted_at = UTC_TIMESTAMP(6) WHERE name = 'gone'")
 
     assert [await status(client, key.text) for key in (revoked, expired, deleted)] == [401, 401, 401]
+
+
+async def test_a_key_that_is_revoked_during_a_request_stops_that_request(
+    client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "FRESH_S", 0.0)
+    keys = [await make_key(resources, "acme") for _ in range(4)]
+    client.session.headers["Authorization"] = f"Bearer {keys[0].text}"
+    job = await upload(client)
+    large = await upload(client, png() + bytes(LARGE))
+
+    async def revoke(key: NewKey) -> None:
+        await administration.revoke_key(resources.db, key.key.id, actor="a test")
+
+    async def slow_body() -> AsyncIterator[bytes]:
+        yield part("file", png() + bytes(1_000_000), filename="large.png")
+        await until(lambda: bool(kept_files(resources, "incoming")))
+        await revoke(keys[1])
+        yield b"--b--\r\n"
+
+    async with client.post(
+        UPLOAD,
+        data=slow_body(),
+        headers={**mine(keys[1])["headers"], "Content-Type": "multipart/form-data; boundary=b"},
+    ) as response:
+        assert response.status == 401
+    assert kept_files(resources, "incoming") == []
+
+    waiting = asyncio.create_task(status(client, keys[2].text, f"/v1/jobs/{job['job_id']}?wait=30"))
+    await until(lambda: bool(resources.changes._watchers))
+    await revoke(keys[2])
+    async with client.post(f"/v1/jobs/{job['job_id']}/cancel") as response:
+        assert response.status == 200
+    assert await waiting == 401
+
+    async with client.get(f"/v1/documents/{large['document_id']}/file", **mine(keys[3])) as response:
+        await response.content.readany()
+        await revoke(keys[3])
+        with pytest.raises(ClientPayloadError):
+            await response.read()
 
 
 async def test_a_rotated_key_stays_valid_for_its_grace_time(

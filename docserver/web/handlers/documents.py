@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import UTC
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,7 +16,7 @@ from docserver.page_ranges import format_pages
 from docserver.reading_options import Options
 from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
-from docserver.web import conditions, multipart, original, request_schemas, response_schemas
+from docserver.web import callers, conditions, multipart, original, request_schemas, response_schemas
 from docserver.web.conditions import Version
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
@@ -55,6 +56,7 @@ async def upload(request: web.Request) -> web.Response:
             bounds=_bounds(resources.settings),
         )
     try:
+        await callers.check_again(request)
         job, deduplicated = await intake.accept(resources, form.received, _upload(request, form))
     finally:
         # If the upload was accepted, its file has been moved and nothing happens here. Otherwise this removes the file.
@@ -145,6 +147,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     return Download(
         await original.opened(resources.storage, document),
         part=part,
+        check_caller=partial(callers.check_again, request),
         total_s=resources.settings.upload_timeout_s,
         headers={
             **headers,

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from docserver.documents import cancel_retry, queries
 from docserver.model import Job
-from docserver.web import request_schemas, response_schemas
+from docserver.web import callers, request_schemas, response_schemas
 from docserver.web.conditions import not_modified
 from docserver.web.handlers.common import granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query, reading_options
@@ -35,6 +35,7 @@ async def get_job(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, asked_s)
     if wait_s:
         job = await queries.final_job(resources, job_id, tenant=tenant, wait_s=wait_s)
+        await callers.check_again(request)
     else:
         job = await queries.job(resources, job_id, tenant=tenant)
     headers = {"ETag": f'W/"{job.version}"', "Cache-Control": "no-cache"}

@@ -1,5 +1,7 @@
 """Results: the text of a completed job, or of one of its pages, in the format that the client asks for."""
 
+from functools import partial
+
 from aiohttp import web
 
 from docserver.documents import results
@@ -9,7 +11,7 @@ from docserver.formats.negotiation import negotiate
 from docserver.formats.result_file import ResultFile
 from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
-from docserver.web import request_schemas, response_schemas
+from docserver.web import callers, request_schemas, response_schemas
 from docserver.web.conditions import not_modified
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, path_id
@@ -102,4 +104,9 @@ def _response(request: web.Request, result: ResultFile, form: Format) -> web.Str
     headers |= {**DOCUMENT_HEADERS, "Content-Type": form.media_type + charset}
     if isinstance(result.body, bytes):
         return web.Response(body=result.body, headers=headers)
-    return Download(result.body, total_s=request.app[RESOURCES].settings.upload_timeout_s, headers=headers)
+    return Download(
+        result.body,
+        check_caller=partial(callers.check_again, request),
+        total_s=request.app[RESOURCES].settings.upload_timeout_s,
+        headers=headers,
+    )
