@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pypdfium2.raw as pdfium
 from PIL import Image
 
@@ -27,24 +28,30 @@ def seen_in_colours_only(
     in grey, but something is seen in colours. In pixels of the page's image, MAX_PLACES at most.
     """
     scale = whole.width / to_pixels.width
-    places = [
-        *((rect, touched_pixels(scaled(rect, scale), *whole.size)) for rect in _outlines(objects.paths, to_pixels)),
-        *((rect, inside(whole, scaled(rect, scale))) for rect in _pictures(objects.images, to_pixels)),
-    ]
-    flat = [(rect, box) for rect, box in places if _contrast(whole.crop(box)) < EDGE_CONTRAST][:MAX_PLACES]
+    flat = []
+    for path, segments, rect in _long_paths(objects.paths, to_pixels):
+        box = touched_pixels(scaled(rect, scale), *whole.size)
+        # Looking at each segment takes longer than looking at the pixels.
+        if _contrast(whole.crop(box)) < EDGE_CONTRAST and is_outline(path, segments):
+            flat.append((rect, box))
+    for rect in _pictures(objects.images, to_pixels):
+        box = inside(whole, scaled(rect, scale))
+        if _contrast(whole.crop(box)) < EDGE_CONTRAST:
+            flat.append((rect, box))
     if not flat:
         return []
     colours = drawing.in_colours.whole()
-    return [rect for rect, box in flat if max(map(_contrast, colours.crop(box).split())) >= MIN_CONTRAST]
+    return [rect for rect, box in flat[:MAX_PLACES] if max(map(_contrast, colours.crop(box).split())) >= MIN_CONTRAST]
 
 
-def _outlines(paths: Sequence[PlacedObject], to_pixels: PointsToPixels) -> Iterator[Rect]:
+def _long_paths(paths: Sequence[PlacedObject], to_pixels: PointsToPixels) -> Iterator[tuple[PlacedObject, int, Rect]]:
+    """The paths that may be letters or a line of them, with the number of their segments and their places."""
     for path in paths if len(paths) <= MAX_PATHS else ():
         segments = pdfium.FPDFPath_CountSegments(path.handle)
-        if segments >= MIN_SEGMENTS and _may_be_line(path.bounds) and is_outline(path, segments):
-            rect = to_pixels.rect(path.bounds)
+        if segments >= MIN_SEGMENTS and _may_be_line(bounds := path.bounds):
+            rect = to_pixels.rect(bounds)
             if to_pixels.is_on_image(rect):
-                yield rect
+                yield path, segments, rect
 
 
 def _may_be_line(rect: Rect) -> bool:
@@ -59,5 +66,6 @@ def _pictures(images: Sequence[PlacedObject], to_pixels: PointsToPixels) -> Iter
 
 
 def _contrast(picture: Image.Image) -> int:
-    levels = picture.tobytes()
-    return max(levels) - min(levels) if levels else 0
+    """The difference of the lightest and the darkest level; 0 if there are no pixels."""
+    levels = np.asarray(picture)
+    return int(np.ptp(levels)) if levels.size else 0

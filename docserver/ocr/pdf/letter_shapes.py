@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from ctypes import c_int
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
@@ -119,30 +121,31 @@ def _pixel_letters(paths: Iterable[PlacedObject]) -> Iterator[Shape]:
     pixels = list(itertools.islice(_pixels(paths), MAX_PIXELS))
     if len(pixels) < MIN_SEGMENTS:
         return
-    for spots in _groups({spot for pixel in pixels for spot in _spots(pixel)}):
-        columns, rows = zip(*spots, strict=True)
-        left, low, right, high = min(columns), min(rows), max(columns) + 1, max(rows) + 1
-        rect = scaled((left, low, right, high), 1 / PER_POINT)
-        if is_short_word(rect) and len(spots) <= MAX_INK_SHARE * (right - left) * (high - low):
-            yield Shape.of(rect, data=len(spots))
+    for sides in _groups(np.floor(PER_POINT * np.array(pixels)).astype(int)):
+        left, low = sides[:, :2].min(axis=0)
+        right, high = sides[:, 2:].max(axis=0) + 1
+        rect = scaled((float(left), float(low), float(right), float(high)), 1 / PER_POINT)
+        if is_short_word(rect):
+            ink = np.zeros((high - low, right - left), bool)
+            for x0, y0, x1, y1 in sides - (left, low, left, low):
+                ink[y0 : y1 + 1, x0 : x1 + 1] = True
+            if (spots := np.count_nonzero(ink)) <= MAX_INK_SHARE * ink.size:
+                yield Shape.of(rect, data=int(spots))
 
 
-def _spots(pixel: Rect) -> Iterator[tuple[int, int]]:
-    """The columns and rows of a fine grid that a rectangle touches."""
-    left, low, right, high = (int(side * PER_POINT) for side in pixel)
-    return itertools.product(range(left, right + 1), range(low, high + 1))
-
-
-def _groups(spots: set[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """The spots that are side by side, together. Takes them out of the set."""
-    while spots:
-        group = [spots.pop()]
-        for column, row in group:
-            for neighbour in ((column - 1, row), (column + 1, row), (column, row - 1), (column, row + 1)):
-                if neighbour in spots:
-                    spots.remove(neighbour)
-                    group.append(neighbour)
-        yield group
+def _groups(sides: npt.NDArray[np.int_]) -> Iterator[npt.NDArray[np.int_]]:
+    """The rectangles that touch others, together with these. They have columns and rows of a fine grid."""
+    left, low, right, high = sides.T
+    touch = (left[:, None] <= right + 1) & (low[:, None] <= high + 1)
+    touch &= touch.T
+    pending = {int(one) for one in np.flatnonzero(touch.sum(axis=0) > 1)}
+    while pending:
+        group = [pending.pop()]
+        for one in group:
+            others = pending.intersection(np.flatnonzero(touch[one]).tolist())
+            pending -= others
+            group += others
+        yield sides[group]
 
 
 def _pixels(paths: Iterable[PlacedObject]) -> Iterator[Rect]:
