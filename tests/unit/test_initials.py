@@ -65,3 +65,18 @@ def test_words_too_narrow_to_be_read_are_left_out(scale: float, turn: float) -> 
         canvas.restoreState()
 
     assert layer(pdf(both(lines(PROSE), squeezed))).text.split() == " ".join(PROSE).split()
+
+
+@pytest.mark.parametrize(("size", "scale"), [(0.01, 100), (10, 0.1)])
+@pytest.mark.parametrize("x", [63.5, 108.6], ids=["before", "behind"])
+def test_a_word_right_beside_one_too_small_to_be_read_is_whole(size: float, scale: float, x: float) -> None:
+    def beside(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", 12)
+        canvas.drawString(64, 600, "Balance 458.24")
+        text = canvas.beginText(x, 600)
+        text.setFont("Helvetica", size)
+        text.setHorizScale(scale)
+        text.textOut("4711.00")
+        canvas.drawText(text)
+
+    assert layer(pdf(both(lines(PROSE), beside))).text.splitlines()[-1] == "Balance 458.24"

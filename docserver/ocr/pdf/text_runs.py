@@ -14,6 +14,10 @@ MIN_LINE_DISTANCE = 0.8
 """Smallest distance of two lines, as a share of the letters' size. PDFium takes the end of a line and the beginning of
 another for one word, where no space is between them and one of them is turned, or if both are short."""
 
+MAX_SIZE_RATIO = 10.0
+"""Largest size of letters, as a multiple of the size of those beside them in a word. A letter at the beginning of a
+chapter is as high as five lines. Letters that are far smaller are not seen."""
+
 _END_OF_NUMBER = re.compile(r"\d[.,]?\Z")
 _NUMBER = re.compile(r"[-+\u2212]?\d")
 
@@ -35,6 +39,10 @@ class Run:
     size: float
     """Of the letters, in points."""
 
+    def is_far_smaller_or_larger(self, before: "Run") -> bool:
+        """True if these characters and those before them are not letters of one word."""
+        return max(self.size, before.size) > MAX_SIZE_RATIO * min(self.size, before.size)
+
     def rises_from(self, before: "Run", *, by: float) -> bool:
         """True if these characters are higher or lower than those before them, by this share of the letters' size."""
         across = abs(before.cos * (self.y - before.y) - before.sin * (self.x - before.x))
@@ -42,10 +50,11 @@ class Run:
 
 
 def lines_of(runs: Iterable[Run]) -> list[list[Run]]:
-    """The runs of each line."""
+    """The runs of each line, those apart that are far smaller or larger."""
     lines: list[list[Run]] = []
     for run in runs:
-        if lines and not run.rises_from(lines[-1][-1], by=MIN_LINE_DISTANCE):
+        before = lines[-1][-1] if lines else None
+        if before and not (run.rises_from(before, by=MIN_LINE_DISTANCE) or run.is_far_smaller_or_larger(before)):
             lines[-1].append(run)
         else:
             lines.append([run])

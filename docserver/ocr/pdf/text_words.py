@@ -44,6 +44,10 @@ have 0.02. PDFium gives letters without ink 0.001."""
 MIN_HEIGHT = 0.1
 """Smallest height and width of a character that is drawn, in points. PDFium gives spaces a fiftieth of a point."""
 
+MAX_HEIGHT, MIN_WIDTH = 2.0, 0.3
+"""Largest height of a word, and smallest average width of its letters, as a share of the height of the first letter, if
+all have the same size."""
+
 FIRST_PRINTED = 32
 """The first code that is not a control character."""
 
@@ -243,7 +247,7 @@ class TextPage:
         """
         whole = self._word(letters, first=first, end=end, on_baseline=first)
         # Within one text object, all letters are on one baseline. These checks save looking at every letter.
-        if whole.objects < 2 or len(letters) != end - first:
+        if (whole.objects < 2 and not self._may_mix_sizes(whole)) or len(letters) != end - first:
             yield whole
         elif self.orientation(whole).is_turned and not whole.right_to_left:
             for run in self._runs(first, end):
@@ -266,11 +270,21 @@ class TextPage:
         else:
             yield whole
 
+    def _may_mix_sizes(self, word: PdfWord) -> bool:
+        """True if the word is far larger or smaller than its first letter. PDFium counts no objects that are tiny."""
+        left, bottom, right, top = word.rect
+        low, high = sorted((right - left, top - bottom))
+        height = self.orientation(word).height
+        return low > MAX_HEIGHT * height or high < MIN_WIDTH * height * len(word.text)
+
     def _leaves_line(self, word: PdfWord) -> bool:
-        """True if the last character of the word may be in another line than the first."""
+        """True if the last character of the word may be in another line than the first, or of quite another size."""
         orientation = self.orientation(word)
         (x0, y0), (x1, y1) = self.begin(word.first), self.last_origin(word)
-        return abs(x1 - x0 if orientation.turns % 2 else y1 - y0) > MIN_LINE_DISTANCE / 2 * orientation.height
+        if abs(x1 - x0 if orientation.turns % 2 else y1 - y0) > MIN_LINE_DISTANCE / 2 * orientation.height:
+            return True
+        first, last = (self._run(index, place=0, end=1) for index in (word.first, word.end - 1))
+        return last.is_far_smaller_or_larger(first)
 
     def _runs(self, first: int, end: int) -> Iterator[Run]:
         """What each text object draws of these characters."""
