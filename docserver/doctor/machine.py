@@ -12,6 +12,7 @@ from functools import partial
 from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import aiohttp
@@ -91,9 +92,13 @@ def _mark(data_dir: Path) -> str | None:
 
 def _unused(data_dir: Path) -> Finding:
     existing = next(path for path in (data_dir, *data_dir.absolute().parents) if path.exists())
-    if os.access(existing, os.W_OK):
-        return ok("disk", f"{data_dir} is not used yet; {_free(existing)} free")
-    return problem("disk", f"{data_dir} cannot be made", f"let the service's user write {existing}")
+    try:
+        with TemporaryDirectory(dir=existing):
+            pass
+    except OSError as error:
+        remedy = f"let the service's user write {existing}, or correct DOCSERVER_DATA_DIR"
+        return problem("disk", f"{data_dir} cannot be made ({error.strerror})", remedy)
+    return ok("disk", f"{data_dir} is not used yet; {_free(existing)} free")
 
 
 async def _room(settings: Settings) -> Finding:

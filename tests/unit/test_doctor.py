@@ -69,6 +69,17 @@ async def test_a_data_directory_in_use_is_written_to_and_nothing_stays(tmp_path:
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+async def test_a_data_directory_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    fine, below_a_file = [
+        (await all_of(machine.check_disk(Settings(data_dir=tmp_path / name))))[0] for name in ("new", "file/new")
+    ]
+
+    assert (fine.status, below_a_file.status) == (Status.OK, Status.PROBLEM)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 async def test_parts_of_the_data_directory_on_several_file_systems_are_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
