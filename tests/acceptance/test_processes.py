@@ -5,10 +5,12 @@ import os
 import signal
 from pathlib import Path
 
+import aiohttp
+
 from tests.support.processes import children, until_gone
 from tests.support.samples import pdf_scanned, png, words
 from tests.support.servers import Servers
-from tests.support.service import Start
+from tests.support.service import Start, free_port
 
 MANY_PAGES = tuple(f"Page number {number} of a long report" for number in range(1, 13))
 
@@ -114,6 +116,24 @@ async def test_an_api_without_slots_and_workers_beside_it_share_a_long_document(
     assert all(read), "each worker has read some pages"
     assert read[0].isdisjoint(read[1])
     assert all(worker.find("listening") is None for worker in workers)
+
+
+async def test_workers_can_be_scaled_to_zero_and_back_by_the_number_of_unfinished_pages(start: Start) -> None:
+    port = free_port()
+    api = await start(slots="0", metrics_port=str(port))
+
+    async def unfinished_pages() -> int:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/backlog") as response:
+            return int((await response.json())["unfinished_pages"])
+
+    for _ in range(2):
+        assert await unfinished_pages() == 0
+        job = await api.upload(png())
+        assert await unfinished_pages() == 1
+        worker = await start("--worker-only", slots="1")
+        assert (await api.finished(job["job_id"]))["status"] == "completed"
+        assert await unfinished_pages() == 0
+        assert await worker.stop(signal.SIGTERM) == 0
 
 
 async def test_a_small_document_does_not_wait_behind_a_long_one(start: Start) -> None:

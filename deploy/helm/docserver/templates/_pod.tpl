@@ -1,0 +1,109 @@
+{{/* What all pods have. */}}
+{{- define "docserver.pod" -}}
+automountServiceAccountToken: false
+# Otherwise Kubernetes would describe each Service of the namespace in variables, some of which look like settings.
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  {{- with .Values.podSecurityContext }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- end -}}
+
+{{/* What all containers have, but for the variables. */}}
+{{- define "docserver.container" -}}
+image: {{ include "docserver.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{- define "docserver.secretVariable" -}}
+- name: {{ .variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret.name | quote }}
+      key: {{ .secret.key | quote }}
+{{- end -}}
+
+{{/* The variables of all containers. */}}
+{{- define "docserver.variables" -}}
+{{ include "docserver.secretVariable" (dict "variable" "DOCSERVER_MYSQL_URL" "secret" .Values.secrets.mysqlUrl) }}
+{{ include "docserver.secretVariable" (dict "variable" "DOCSERVER_REDIS_URL" "secret" .Values.secrets.redisUrl) }}
+{{- if .Values.secrets.secretKey.name }}
+{{ include "docserver.secretVariable" (dict "variable" "DOCSERVER_SECRET_KEY" "secret" .Values.secrets.secretKey) }}
+{{- end }}
+- name: DOCSERVER_PORT
+  value: "8000"
+- name: DOCSERVER_METRICS_PORT
+  value: "9464"
+- name: DOCSERVER_DATA_DIR
+  value: /data
+{{- range $name, $value := .Values.settings }}
+- name: DOCSERVER_{{ $name }}
+  {{- /* The kubelet asks for localhost when it checks the API. */}}
+  value: {{ printf "%s%s" (include "docserver.text" $value) (ternary ",localhost" "" (eq $name "ALLOWED_HOSTS")) | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "docserver.volumeMounts" -}}
+- name: data
+  mountPath: /data
+- name: tmp
+  mountPath: /tmp
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "docserver.volumes" -}}
+- name: data
+  persistentVolumeClaim:
+    claimName: {{ include "docserver.claim" . }}
+- name: tmp
+  emptyDir:
+    sizeLimit: 256Mi
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Where the pods of a component run: spread over nodes and zones, those of each version for themselves. */}}
+{{- define "docserver.placement" -}}
+topologySpreadConstraints:
+  {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - topologyKey: {{ $key }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "docserver.selector" $.root | nindent 8 }}
+        app.kubernetes.io/component: {{ $.component }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
