@@ -101,7 +101,7 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
     encryption = await asyncio.to_thread(open_encryption, settings)
     identity = await asyncio.to_thread(IdentityFiles(settings.data_dir).database)
     databases = _databases(settings, identity)
-    redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
+    redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s, prefix=settings.redis_prefix)
     changes = Changes(redis)
     listening = asyncio.create_task(changes.listen())
     try:

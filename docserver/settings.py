@@ -4,6 +4,7 @@ Other modules read only variables such as `PATH`, `HOME` and `TESSDATA_PREFIX`, 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -40,6 +41,15 @@ CHOICES = {
 """The allowed values of settings that accept only a few."""
 
 
+REDIS_SCHEMES = (
+    *("redis://", "rediss://", "unix://"),
+    *(f"{scheme}+{kind}://" for kind in ("sentinel", "cluster") for scheme in ("redis", "rediss")),
+)
+
+REDIS_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+"""Braces would move all keys to one node of a cluster, and other signs mean something in the rules of ACL users."""
+
+
 class SettingsError(Exception):
     """A setting has a value that cannot be used; the message names the setting and says which values it accepts."""
 
@@ -73,7 +83,9 @@ class Settings:
     data_dir: Path = _setting(Path("./data"), "originals, scratch space, and the embedded servers' files")
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
     mysql_url: str = _setting("", "mysql://user:password@host:port/database or mysql:///database?unix_socket=…")
-    redis_url: str = _setting("", "redis://…, rediss://… or unix://…")
+    redis_url: str = _setting(
+        "", "redis://…, redis+sentinel://…, redis+cluster://…, each with rediss for TLS, or unix://…"
+    )
     slots: int = _setting(
         -1,
         "pages that this process reads at the same time; 0: an API alone, -1: one per usable core",
@@ -168,6 +180,7 @@ class Settings:
     # Settings for experts: database, Redis, and workers.
     mysql_pool_size: int = _setting(16, "most database connections of one process", least=5, most=10_000)
     mysql_timeout_s: float = _duration(10.0, "longest wait for one database statement")
+    redis_prefix: str = _setting("docserver", "beginning of the names of all keys and channels in Redis")
     redis_timeout_s: float = _duration(1.0, "longest wait for one Redis command", least=0.05)
     lease_s: float = _duration(30.0, "time after which the pages of a silent worker pass to others", least=1)
     maintenance_s: float = _duration(5.0, "time between two rounds of maintenance")
@@ -287,14 +300,17 @@ def _check(settings: Settings) -> None:
         if getattr(settings, name) not in values:
             raise SettingsError(f"{variable(name)} must be one of {', '.join(values)}")
     _check_url("mysql_url", settings.mysql_url, schemes=("mysql://",))
-    _check_url("redis_url", settings.redis_url, schemes=("redis://", "rediss://", "unix://"))
+    _check_url("redis_url", settings.redis_url, schemes=REDIS_SCHEMES)
+    if not REDIS_PREFIX.fullmatch(settings.redis_prefix):
+        raise SettingsError(f"{variable('redis_prefix')} must be 1 to 64 letters, digits and any of . _ : -")
 
 
 def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:
     if not url:
         return
     try:
-        usable = url.startswith(schemes) and urlsplit(url).port != 0
+        # What follows the scheme of several servers is checked where it is read.
+        usable = url.startswith(schemes) and ("+" in urlsplit(url).scheme or urlsplit(url).port != 0)
     except ValueError:
         usable = False
     if not usable:

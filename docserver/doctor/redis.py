@@ -1,10 +1,11 @@
-"""Checks Redis: reachable, version, what it does when its memory is full, and whether it can save."""
+"""Checks Redis: reachable, failover, version, what it does when its memory is full, and whether it can save."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.errors import RedisUnavailable
 from docserver.redis.client import Redis
+from docserver.redis.topology import Cluster, Sentinels
 from docserver.settings import Settings, SettingsError
 
 OLDEST = (6, 2)
@@ -16,12 +17,13 @@ SUBJECT = "redis"
 async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
     """Everything about Redis."""
     try:
-        redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s)
+        redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s, prefix=settings.redis_prefix)
     except SettingsError as error:
         yield problem(SUBJECT, str(error), "correct it")
         return
     try:
-        info = _facts(await redis.command("INFO"))
+        servers = await redis.on_each_primary("INFO")
+        failover = await _failover(redis)
     except RedisUnavailable as error:
         # Its text may have the URL.
         fault = type(error.__cause__).__name__
@@ -29,7 +31,31 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
         return
     finally:
         await redis.close()
-    yield _version(info.get("redis_version", "0"))
+    if failover:
+        yield failover
+    # The primaries of a cluster are usually alike: what holds for several is said once.
+    findings = [finding for info in servers.values() for finding in _server(_facts(info))]
+    for finding in dict.fromkeys(findings):
+        yield finding
+
+
+async def _failover(redis: Redis) -> Finding | None:
+    """Whether another server can take over; None for a single server."""
+    topology = redis.topology
+    if isinstance(topology, Sentinels):
+        (primary,), asked, answering = topology.primaries(), topology.number, await topology.answering()
+        detail = f"{primary} is the primary, and {answering} of {asked} Sentinels answer"
+        return ok(SUBJECT, detail) if answering == asked else warning(SUBJECT, detail, "look after the other Sentinels")
+    if isinstance(topology, Cluster):
+        detail = f"a cluster of {len(topology.primaries())} primaries"
+        if not topology.without_replica:
+            return ok(SUBJECT, f"{detail}, each with a replica")
+        return warning(SUBJECT, f"{detail}, {topology.without_replica} without a replica", "add replicas")
+    return None
+
+
+def _server(info: Mapping[str, str]) -> Iterator[Finding]:
+    yield _version(info)
     yield _memory(info)
     if "err" in (info.get("rdb_last_bgsave_status"), info.get("aof_last_write_status")):
         yield warning(SUBJECT, "it cannot save, so it may refuse to write", "look into its log, and free its disk")
@@ -44,7 +70,11 @@ def _facts(info: bytes) -> Mapping[str, str]:
     return {name: value for name, _, value in lines}
 
 
-def _version(version: str) -> Finding:
+def _version(info: Mapping[str, str]) -> Finding:
+    if valkey := info.get("valkey_version"):
+        # All releases of Valkey have what docserver uses. It also names the release of Redis that it resembles.
+        return ok(SUBJECT, f"Valkey {valkey}")
+    version = info.get("redis_version", "0")
     numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
     if numbers < OLDEST:
         return warning(SUBJECT, f"Redis {version}", "upgrade it to 6.2 or later")

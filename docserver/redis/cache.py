@@ -13,14 +13,10 @@ from docserver import metrics
 from docserver.errors import RedisUnavailable
 from docserver.model import Job, Status
 from docserver.redis.changes import CHANNEL
-from docserver.redis.client import Redis, Script
+from docserver.redis.client import Key, Redis
+from docserver.redis.node import Script
 
 log = logging.getLogger("docserver.cache")
-
-JOB_KEY = "docserver:job:{{{}}}:{}"
-RESULT_KEY = "docserver:result:{{{}}}:{}"
-"""Keys have the id of the job and its tenant: for another tenant, a job is not in the cache. A job and its results have
-the same hash tag (the part in braces), so a Redis cluster keeps them on the same node and one script may use both."""
 
 TTL_S = 3600
 """How long Redis keeps a job that does not change, to limit the memory. FRESH_S limits the age of answers."""
@@ -117,12 +113,12 @@ class Cache:
 
     async def result(self, job_id: UUID, name: str, *, tenant: str) -> CacheEntry | None:
         """The job, with the result `name` (its format) if that is cached too."""
-        entry = await self._entry(job_id, tenant, ("HGET", RESULT_KEY.format(job_id, tenant), name))
+        entry = await self._entry(job_id, tenant, ("HGET", result_key(job_id, tenant), name))
         _count("result", entry)
         return entry
 
-    async def _entry(self, job_id: UUID, tenant: str, *more: tuple[str, ...]) -> CacheEntry | None:
-        key = JOB_KEY.format(job_id, tenant)
+    async def _entry(self, job_id: UUID, tenant: str, *more: tuple[Key | str, ...]) -> CacheEntry | None:
+        key = job_key(job_id, tenant)
         try:
             value, left_ms, *results = await self._redis.commands(("GET", key), ("PTTL", key), *more)
         except RedisUnavailable:
@@ -177,7 +173,7 @@ class Cache:
         """Cache a result, unless it is too large, the job has changed, or Redis has enough results of this process."""
         if len(body) > self._max_result_bytes or not self._reserve(len(body)):
             return
-        keys = [JOB_KEY.format(job_id, tenant), RESULT_KEY.format(job_id, tenant)]
+        keys = [job_key(job_id, tenant), result_key(job_id, tenant)]
         try:
             await self._redis.run(_put_result, keys=keys, args=[version, name, body, RESULT_TTL_S * 1000])
         except RedisUnavailable:
@@ -195,12 +191,23 @@ class Cache:
         return True
 
     async def _put(self, job_id: UUID, tenant: str, state: CachedJob | None) -> None:
-        keys = [JOB_KEY.format(job_id, tenant), RESULT_KEY.format(job_id, tenant)]
+        keys = [job_key(job_id, tenant), result_key(job_id, tenant)]
         if state is None:
             version, status, body, keep_ms = DELETED_VERSION, DELETED, b"", DELETED_S * 1000
         else:
             version, status, body, keep_ms = state.version, state.status.value, state.body, self._ttl_ms
-        await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, CHANNEL, f"{job_id} {status}"])
+        channel = self._redis.channel(CHANNEL)
+        await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, channel, f"{job_id} {status}"])
+
+
+def job_key(job_id: object, tenant: str) -> Key:
+    """The key of a cached job. It has the tenant: for another one, the job is not in the cache."""
+    return Key(f"job:{{{job_id}}}:{tenant}".encode())
+
+
+def result_key(job_id: object, tenant: str) -> Key:
+    """The key of a job's results, in the same slot of a cluster as the job."""
+    return Key(f"result:{{{job_id}}}:{tenant}".encode())
 
 
 def _count(kind: str, entry: CacheEntry | None) -> None:

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from docserver.errors import RedisUnavailable
 from docserver.model import Status
-from docserver.redis.client import FAULTS, Redis
+from docserver.redis.client import Redis
+from docserver.redis.topology import FAULTS
 
 log = logging.getLogger("docserver.cache")
 
-CHANNEL = "docserver:changes"
-"""Each message has the id and the status of a job that changed."""
+CHANNEL = "changes"
+"""Without its prefix. Each message has the id and the status of a job that changed."""
 
 RECONNECT_S = 1.0
 
@@ -61,20 +63,20 @@ class Changes:
         while True:
             try:
                 await self._listen_once()
-            except FAULTS as error:
+            except (*FAULTS, RedisUnavailable) as error:
                 log.info("not listening for changes", extra={"fault": type(error).__name__})
             finally:
                 self.is_listening = False
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen_once(self) -> None:
-        async with self._redis.subscriber() as subscriber:
-            await subscriber.subscribe(CHANNEL)
+        async with self._redis.subscribed(CHANNEL) as subscription:
             self.is_listening = True
             while True:
-                message = await subscriber.get_message(timeout=RECONNECT_S)
+                message = await subscription.message()
                 if message is not None:
-                    self._wake(message["data"].decode())
+                    self._wake(message.decode())
+                self._redis.look_again()
 
     def _wake(self, message: str) -> None:
         job_id, _, status = message.partition(" ")

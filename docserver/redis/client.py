@@ -1,239 +1,208 @@
-"""The Redis connections, and the Lua scripts of `lua/`. Key names and the meaning of replies belong to the callers."""
+"""Redis as its callers use it: commands and Lua scripts, sent to the server that has their keys. The names of keys and
+the meaning of replies belong to the callers.
+"""
 
 import asyncio
-import logging
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from hashlib import sha1
-from importlib.resources import files
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
-import redis.asyncio
-from redis.asyncio.client import PubSub
-from redis.asyncio.connection import AbstractConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import AskError, MovedError
 
-from docserver import metrics
 from docserver.errors import RedisUnavailable
-from docserver.settings import SettingsError, variable
+from docserver.redis.address import Address, parse
+from docserver.redis.node import PAUSE_S, Node, Reply, Script, unavailable
+from docserver.redis.subscription import Subscription
+from docserver.redis.topology import FAULTS, topology
+from docserver.settings import Settings
 
-log = logging.getLogger("docserver.redis")
-
-PAUSE_S = 1.0
-"""For this time after a fault, commands fail at once. Every caller can do without Redis, and many commands that each
-wait for the timeout would take too long."""
-
-COMMAND_CONNECTIONS = 4
-"""Most connections for commands. While all are busy, new commands wait and are then sent together, so a slow Redis gets
-larger pipelines instead of more connections. With four connections, this wait is about a quarter of a round trip."""
-
-WAITING_CONNECTIONS = 1
-"""Connections that wait for an element of a list. With one for each idle slot, a single element would wake them all."""
-
-SUBSCRIBERS = 1
-
-FAULTS = (RedisError, OSError, TimeoutError)
-
-Reply = Any
+LOOK_AGAIN_S = 5.0
+"""How often a process asks where the primaries are although it has met no fault: it may be the one that did not hear of
+a failover, because it was cut off together with the former primary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A Lua script, which runs atomically. Its file documents KEYS, ARGV and the result."""
+class Key(bytes):
+    """The name of a key, to which the client adds the prefix. Keys with the same part in braces are in the same slot of
+    a cluster, so one script may use them.
+    """
 
-    source: str
-    sha: str
-
-    @classmethod
-    def load(cls, name: str) -> "Script":
-        source = files("docserver.redis.lua").joinpath(f"{name}.lua").read_text()
-        return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
-
-
-@dataclass(slots=True)
-class _Call:
-    command: tuple[Any, ...]
-    script: Script | None
-    done: asyncio.Future[Reply] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    __slots__ = ()
 
 
 class Redis:
-    """Sends commands to Redis, each with a time limit; every fault is raised as RedisUnavailable.
+    """Sends commands to Redis, each with a time limit; every fault is raised as RedisUnavailable."""
 
-    Commands from the same turn of the event loop are sent together in one pipeline. Under load this halves the CPU time
-    that a command takes. The number of connections is limited: see COMMAND_CONNECTIONS and WAITING_CONNECTIONS.
-    """
-
-    def __init__(self, url: str, *, timeout_s: float) -> None:
-        """Raises SettingsError if the URL has an option that does not exist or has a wrong value."""
-        try:
-            # redis-py's own retries are off. They repeat commands that may have succeeded; a push could happen twice.
-            self._client = redis.asyncio.Redis.from_url(
-                url,
-                socket_timeout=None,
-                socket_connect_timeout=timeout_s,
-                retry=Retry(NoBackoff(), 0),
-                max_connections=WAITING_CONNECTIONS + SUBSCRIBERS,
-            )
-            pool = self._client.connection_pool
-            pool.connection_class(**pool.connection_kwargs)
-        except (TypeError, ValueError) as error:
-            raise SettingsError(f"{variable('redis_url')} has an option with a wrong name or value") from error
+    def __init__(self, url: str, *, timeout_s: float, prefix: str = Settings.redis_prefix) -> None:
+        """Raises SettingsError if the URL cannot be used."""
+        self._target = parse(url)
         self._timeout_s = timeout_s
-        self._paused_until = 0.0
-        self._waiting = asyncio.Semaphore(WAITING_CONNECTIONS)
-        # Each flush sends commands over one connection; these are the connections that no flush is using.
-        self._idle: list[AbstractConnection] = []
-        self._unsent: list[_Call] = []
-        self._unsent_until = 0.0
-        self._flush_is_due = False
-        self._flushes: set[asyncio.Task[None]] = set()
+        self._prefix = f"{prefix}:".encode()
+        self.topology = topology(self._target, timeout_s=timeout_s)
+        self._nodes: dict[Address, Node] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at = float("-inf")
 
-    async def run(self, script: Script, *, keys: Sequence[str | bytes], args: Sequence[str | bytes | float]) -> Reply:
-        """Run a Lua script; returns its reply."""
-        return await self._call(("EVALSHA", script.sha, len(keys), *keys, *args), script)
+    async def run(self, script: Script, *, keys: Sequence[Key], args: Sequence[str | bytes | float]) -> Reply:
+        """Run a Lua script, whose keys must be in one slot of a cluster; returns its reply."""
+        (reply,) = await self._send([("EVALSHA", script.sha, len(keys), *keys, *args)], script)
+        return reply
 
-    async def command(self, *command: str | bytes | float) -> Reply:
-        """Run one command; returns Redis' reply unchanged."""
-        return await self._call(command, None)
+    async def command(self, *command: Key | str | bytes | float) -> Reply:
+        """Run one command; returns Redis' reply unchanged. Without a key, any primary runs it."""
+        (reply,) = await self._send([command])
+        return reply
 
-    async def commands(self, *commands: Sequence[str | bytes | float]) -> list[Reply]:
-        """Run commands that do not depend on each other; returns their replies."""
-        calls = [self._call(tuple(command), None) for command in commands]
-        # Wait for all calls before raising the first fault. Otherwise asyncio logs errors for the faults of the others.
-        replies = await asyncio.gather(*calls, return_exceptions=True)
-        for reply in replies:
-            if isinstance(reply, BaseException):
-                raise reply
-        return replies
+    async def commands(self, *commands: Sequence[Key | str | bytes | float]) -> list[Reply]:
+        """Run commands whose keys are in one slot of a cluster; returns their replies."""
+        return await self._send(commands)
 
-    async def rotate(self, key: str, *, wait_s: float) -> bytes | None:
+    async def rotate(self, key: Key, *, wait_s: float) -> bytes | None:
         """Move the first element of a list to its end, waiting up to `wait_s` for one; returns the element."""
-        self._refuse_while_paused()
+        node = await self._node(self._prefix + key)
         try:
-            async with asyncio.timeout(wait_s):
-                await self._waiting.acquire()
-        except TimeoutError:
-            return None
-        try:
-            self._refuse_while_paused()
-            async with asyncio.timeout(wait_s + self._timeout_s):
-                command = ("BLMOVE", key, key, "LEFT", "RIGHT", wait_s)
-                element: bytes | None = await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except FAULTS as error:
-            raise self._unavailable(error) from error
-        finally:
-            self._waiting.release()
+            command = self._words(("BLMOVE", key, key, "LEFT", "RIGHT", wait_s))
+            element: bytes | None = await node.wait(command, wait_s=wait_s)
+        except AskError as error:
+            self._redirect(error, node)
+            raise unavailable(error) from error
         return element
 
-    def subscriber(self) -> PubSub:
-        """A separate connection that receives published messages."""
-        return self._client.pubsub(ignore_subscribe_messages=True)
+    @asynccontextmanager
+    async def subscribed(self, channel: str) -> AsyncIterator[Subscription]:
+        """Subscribe to a channel, which has the prefix; raises RedisUnavailable, or one of FAULTS."""
+        node = await self._node(None)
+        async with node.subscriber() as pubsub:
+            async with asyncio.timeout(self._timeout_s):
+                await pubsub.subscribe(self.channel(channel))
+            yield Subscription(pubsub, is_current=lambda: node.address in self.topology.primaries())
+
+    def channel(self, name: str) -> bytes:
+        """The name of a channel with the prefix, for a script that publishes on it."""
+        return self._prefix + name.encode()
+
+    async def on_each_primary(self, *command: str) -> dict[Address, Reply]:
+        """Run a command without a key on every primary. This ends the pauses after faults."""
+        primaries = self.topology.primaries()
+        if not primaries:
+            self._looked_at = float("-inf")
+            await self._look()
+            primaries = self.topology.primaries()
+        if not primaries:
+            raise RedisUnavailable("Redis does not answer.")
+        nodes = [self._node_at(address) for address in primaries]
+        for node in nodes:
+            node.end_pause()
+        replies = await _all([node.call(command) for node in nodes])
+        return dict(zip(primaries, replies, strict=True))
 
     async def ping(self) -> None:
-        """Raise RedisUnavailable unless Redis answers now. This ends the pause after a fault."""
-        self._paused_until = 0.0
-        await self.command("PING")
+        """Raise RedisUnavailable unless every primary answers now. This ends the pauses after faults."""
+        await self.on_each_primary("PING")
+
+    def look_again(self) -> None:
+        """Ask in the background where the primaries are, if that was found out a while ago."""
+        if time.monotonic() - self._looked_at > LOOK_AGAIN_S:
+            self._start_looking()
 
     async def close(self) -> None:
         """Wait for the commands in progress, then close all connections."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._timeout_s):
-                while self._unsent or self._flushes:
-                    await (asyncio.wait(self._flushes) if self._flushes else asyncio.sleep(0))
-        await self._close_idle()
-        await self._client.aclose()
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
+        await asyncio.gather(*(node.close() for node in self._nodes.values()))
 
-    def _call(self, command: tuple[Any, ...], script: Script | None) -> asyncio.Future[Reply]:
-        self._refuse_while_paused()
-        call = _Call(command, script)
-        if not self._unsent:
-            self._unsent_until = asyncio.get_running_loop().time() + self._timeout_s
-        self._unsent.append(call)
-        self._schedule_flush()
-        return call.done
-
-    def _schedule_flush(self) -> None:
-        """Send the unsent commands in the next turn of the event loop, unless all connections are busy."""
-        if self._unsent and not self._flush_is_due and len(self._flushes) < COMMAND_CONNECTIONS:
-            self._flush_is_due = True
-            asyncio.get_running_loop().call_soon(self._start_flush)
-
-    def _start_flush(self) -> None:
-        self._flush_is_due = False
-        calls, self._unsent = self._unsent, []
-        task = asyncio.get_running_loop().create_task(self._flush(calls, until=self._unsent_until))
-        self._flushes.add(task)
-        task.add_done_callback(self._end_flush)
-
-    def _end_flush(self, task: asyncio.Task[None]) -> None:
-        self._flushes.discard(task)
-        self._schedule_flush()
-
-    async def _flush(self, calls: list[_Call], *, until: float) -> None:
-        try:
-            self._refuse_while_paused()
-            async with asyncio.timeout_at(until):
-                replies = await self._send([call.command for call in calls])
-                for call, reply in zip(calls, replies, strict=True):
-                    if isinstance(reply, NoScriptError) and call.script is not None:
-                        reply = (await self._send([("EVAL", call.script.source, *call.command[2:])]))[0]  # noqa: PLW2901
-                    _settle(call, self._unavailable(reply) if isinstance(reply, RedisError) else reply)
-        except (*FAULTS, RedisUnavailable) as error:
-            refusal = error if isinstance(error, RedisUnavailable) else self._unavailable(error)
-            for call in calls:
-                _settle(call, refusal)
-
-    async def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Reply]:
-        """Send commands together and read their replies. If Redis answers a command with an error, that is its reply.
-
-        redis-py's own pipeline does the same but takes twice the CPU time.
-        """
-        connection = self._idle.pop() if self._idle else self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
-        try:
-            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-            replies = [await _reply(connection) for _ in commands]
-        except BaseException:
-            # Close this connection: replies that arrive later would be taken for those of the next commands. Close the
-            # idle connections too, because they probably have the same fault.
-            await connection.disconnect(nowait=True)
-            await self._close_idle()
-            raise
-        self._idle.append(connection)
+    async def _send(
+        self, commands: Sequence[Sequence[Key | str | bytes | float]], script: Script | None = None
+    ) -> list[Reply]:
+        words = [self._words(command) for command in commands]
+        key = next((self._prefix + word for word in commands[0] if isinstance(word, Key)), None)
+        node = await self._node(key)
+        replies = await _settled([node.call(command, script) for command in words])
+        for index, reply in enumerate(replies):
+            if isinstance(reply, AskError):
+                replies[index] = await self._send_elsewhere(reply, node, words[index], script)
+            elif isinstance(reply, BaseException):
+                raise reply
         return replies
 
-    async def _close_idle(self) -> None:
-        while self._idle:
-            await self._idle.pop().disconnect(nowait=True)
+    async def _send_elsewhere(
+        self, error: AskError, node: Node, words: tuple[Any, ...], script: Script | None
+    ) -> Reply:
+        """Send a command to the node that this one names, once."""
+        target = self._redirect(error, node)
+        try:
+            if isinstance(error, MovedError):
+                return await target.call(words, script)
+            # ASKING holds for the next command alone, so a script must come as a whole.
+            whole = ("EVAL", script.source, *words[2:]) if script else words
+            return (await _all([target.call(("ASKING",)), target.call(whole)]))[1]
+        except AskError as again:
+            raise unavailable(again) from again
 
-    def _refuse_while_paused(self) -> None:
-        if time.monotonic() < self._paused_until:
+    def _redirect(self, error: AskError, node: Node) -> Node:
+        """The node that has the key, as another node has said."""
+        # Without a host, the node means its own.
+        address = Address(error.host or node.address.host, error.port)
+        if isinstance(error, MovedError):
+            self.topology.moved(error.slot_id, address)
+            self._start_looking()
+        return self._node_at(address)
+
+    def _words(self, command: Sequence[Key | str | bytes | float]) -> tuple[Any, ...]:
+        return tuple(self._prefix + word if isinstance(word, Key) else word for word in command)
+
+    async def _node(self, key: bytes | None) -> Node:
+        """The server that has a key, or any primary."""
+        address = self.topology.primary(key)
+        if address is None:
+            await self._look()
+            address = self.topology.primary(key)
+        if address is None:
             raise RedisUnavailable("Redis does not answer.")
+        return self._node_at(address)
 
-    def _unavailable(self, error: BaseException) -> RedisUnavailable:
-        self._paused_until = time.monotonic() + PAUSE_S
-        metrics.REDIS_FAULTS.inc()
-        log.warning("redis fault", extra={"fault": type(error).__name__})
-        unavailable = RedisUnavailable("Redis does not answer.")
-        unavailable.__cause__ = error
-        return unavailable
+    def _node_at(self, address: Address) -> Node:
+        node = self._nodes.get(address)
+        if node is None:
+            options, timeout_s = self._target.options, self._timeout_s
+            node = Node(address, options, timeout_s=timeout_s, on_fault=self._start_looking)
+            self._nodes[address] = node
+        return node
+
+    async def _look(self) -> None:
+        """Wait until it was asked where the primaries are, unless that has failed just now."""
+        if time.monotonic() - self._looked_at > PAUSE_S:
+            self._start_looking()
+        if self._looking:
+            await asyncio.wait([self._looking])
+
+    def _start_looking(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looked_at = time.monotonic()
+            self._looking = asyncio.get_running_loop().create_task(self._discover())
+
+    async def _discover(self) -> None:
+        """Find out where the primaries are, and close the connections to servers that are none."""
+        try:
+            await self.topology.discover()
+        except FAULTS as error:
+            unavailable(error)
+            return
+        primaries = self.topology.primaries()
+        if gone := [address for address in self._nodes if primaries and address not in primaries]:
+            await asyncio.gather(*(self._nodes.pop(address).close() for address in gone))
 
 
-async def _reply(connection: AbstractConnection) -> Reply:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
+async def _all(calls: Sequence[asyncio.Future[Reply]]) -> list[Reply]:
+    """The replies; raises the first fault."""
+    replies = await _settled(calls)
+    for reply in replies:
+        if isinstance(reply, BaseException):
+            raise reply
+    return replies
 
 
-def _settle(call: _Call, reply: Reply) -> None:
-    if call.done.done():
-        return
-    if isinstance(reply, RedisUnavailable):
-        call.done.set_exception(reply)
-    else:
-        call.done.set_result(reply)
+async def _settled(calls: Sequence[asyncio.Future[Reply]]) -> list[Reply | BaseException]:
+    """The replies and faults of all calls. If one fault ended the wait, asyncio would log errors for the others."""
+    return await asyncio.gather(*calls, return_exceptions=True)

@@ -9,24 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from docserver.redis.client import Redis, Script
+from docserver.redis.client import Key, Redis
+from docserver.redis.node import Script
 
-RING = "docserver:{queue}:ring"
+RING = Key(b"{queue}:ring")
 """A list of the clients that have queued jobs, or had them at their last turn. The next one to be served is first."""
 
-CLIENTS = "docserver:{queue}:clients"
+CLIENTS = Key(b"{queue}:clients")
 """A set of the clients in the ring."""
 
-JOBS = "docserver:{queue}:jobs"
+JOBS = Key(b"{queue}:jobs")
 """A hash of the queued jobs, with their clients. A job id that stands only in a client's list is not queued."""
 
-LIST = b"docserver:{queue}:of:"
-"""Followed by the client: a list of job ids."""
-
-WEIGHTS = "docserver:{queue}:weights"
+WEIGHTS = Key(b"{queue}:weights")
 """A hash of the clients whose weight is not 1: how many turns in a row they have. Maintenance keeps it up to date."""
 
-TURNS = "docserver:{queue}:turns"
+TURNS = Key(b"{queue}:turns")
 """A hash of clients with such a weight: how many turns in a row they have had."""
 
 SKIPPED_AT_ONCE = 1000
@@ -90,7 +88,7 @@ class Queue:
         client = await self._redis.command("HGET", JOBS, str(job_id))
         if client is None:
             return None
-        return int(await self._redis.run(_position, keys=[RING, LIST + client], args=[str(job_id), COUNTED]))
+        return int(await self._redis.run(_position, keys=[RING, list_key(client)], args=[str(job_id), COUNTED]))
 
     async def announced(self, cursor: int, *, about: int) -> tuple[int, list[UUID]]:
         """About so many of the queued jobs, and the cursor for the next ones; the first and the last cursor is 0."""
@@ -106,8 +104,13 @@ class Queue:
             await self._redis.command("HDEL", JOBS, *map(str, job_ids))
 
 
-def _keys(client: bytes) -> list[str | bytes]:
-    return [RING, CLIENTS, JOBS, LIST + client]
+def list_key(client: bytes) -> Key:
+    """The key of a client's queue, a list of job ids."""
+    return Key(b"{queue}:of:" + client)
+
+
+def _keys(client: bytes) -> list[Key]:
+    return [RING, CLIENTS, JOBS, list_key(client)]
 
 
 def _job_id(raw: bytes) -> UUID | None:

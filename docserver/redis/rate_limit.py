@@ -6,10 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from docserver.errors import RedisUnavailable
-from docserver.redis.client import Redis, Script
+from docserver.redis.client import Key, Redis
+from docserver.redis.node import Script
 from docserver.setting_types import Rate
-
-KEY = "docserver:bucket:{bucket}:{client}"
 
 LOCAL_CLIENTS = 10_000
 """Most local buckets, to limit the memory. If there are more, the least recently used one is dropped, and its client
@@ -40,9 +39,10 @@ class Limiter:
 
     async def take(self, *, bucket: str, client: str, rate: Rate, cost: int) -> Verdict:
         """Take `cost` tokens if the client has them."""
-        key = KEY.format(bucket=bucket, client=client)
         try:
-            reply = await self._redis.run(_token_bucket, keys=[key], args=[rate.quota, rate.window_s, cost])
+            reply = await self._redis.run(
+                _token_bucket, keys=[bucket_key(bucket, client)], args=[rate.quota, rate.window_s, cost]
+            )
         except RedisUnavailable:
             return self._take_locally((bucket, client), rate=rate, cost=cost)
         taken, remaining, reset_ms, retry_ms = map(int, reply)
@@ -62,3 +62,8 @@ class Limiter:
         whole = math.floor(tokens)
         until_next_s = (whole + 1 - tokens) * per_token_s if whole < rate.quota else 0.0
         return Verdict(allowed, whole, math.ceil(until_next_s), math.ceil(max(0.0, cost - tokens) * per_token_s))
+
+
+def bucket_key(bucket: str, client: str) -> Key:
+    """The key of a client's bucket, a string."""
+    return Key(f"bucket:{bucket}:{client}".encode())

@@ -7,9 +7,8 @@ from itertools import count
 from uuid import uuid4
 
 from docserver.errors import RedisUnavailable
-from docserver.redis.client import Redis, Script
-
-KEY = "docserver:requests:{tenant}"
+from docserver.redis.client import Key, Redis
+from docserver.redis.node import Script
 
 FORGOTTEN_S = 10.0
 """Redis forgets a request that was not refreshed for this time: its process was killed."""
@@ -89,8 +88,8 @@ class Requests:
             await self._redis.command("ZREM", _key(tenant), request)
 
 
-def _key(tenant: str) -> str:
-    return KEY.format(tenant=tenant)
+def _key(tenant: str) -> Key:
+    return Key(f"requests:{tenant}".encode())
 
 
 def _ms(seconds: float) -> int:

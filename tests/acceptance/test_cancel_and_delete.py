@@ -8,7 +8,7 @@ from typing import Any
 
 from docserver.caller import DEFAULT_TENANT
 from docserver.jobs.leases import HEARTBEATS_PER_LEASE
-from docserver.redis.cache import JOB_KEY
+from docserver.redis.cache import job_key
 from docserver.redis.client import Redis
 from docserver.redis.queue import JOBS
 from tests.support.processes import alive, children, until_gone
@@ -101,6 +101,6 @@ async def test_delete_while_a_page_is_read_leaves_nothing(start: Start, empty_se
         assert response.status == 404
     redis = Redis(empty_servers.redis_url, timeout_s=5)
     assert await redis.command("HLEN", JOBS) == 0
-    assert await redis.command("GET", JOB_KEY.format(job["job_id"], DEFAULT_TENANT)) == b"9007199254740991 deleted\n"
+    assert await redis.command("GET", job_key(job["job_id"], DEFAULT_TENANT)) == b"9007199254740991 deleted\n"
     await redis.close()
     await until(lambda: not _files_of_documents(tmp_path / "data"))

@@ -14,8 +14,9 @@ import pytest_asyncio
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from docserver.settings import Settings
+from tests.support.certificate import HOST
 from tests.support.client import get, upload
-from tests.support.nginx import CONFIGURATION, HOST, Nginx, free_ports, nginx
+from tests.support.nginx import CONFIGURATION, Nginx, free_ports, nginx
 from tests.support.samples import PAGES, pdf_scanned, png, words
 from tests.support.server_fixtures import empty
 from tests.support.servers import Servers

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import aiohttp
 
 from docserver.maintenance import Maintenance
+from docserver.redis.client import Key
 from docserver.redis.queue import JOBS
 from docserver.resources import checked_engine, opened
 from docserver.settings import Settings
@@ -79,7 +80,7 @@ class Place:
             service = Service(environment, arguments=args)
         self.services.append(service)
         # A process that is to be killed may not live until a slot is free.
-        waits = not faults and running(self.servers.store) and int(given["slots"]) > 0
+        waits = not faults and "redis_url" not in settings and running(self.servers.store) and int(given["slots"]) > 0
         earlier = await self._redis_clients() if waits else {}
         await service.start()
         if waits:
@@ -139,7 +140,7 @@ class Place:
         (value,) = row.values()
         return value
 
-    async def redis(self, *words: str | float) -> Any:
+    async def redis(self, *words: Key | str | float) -> Any:
         return await self.servers.command(*words, number=self.number)
 
     async def claimed(self) -> None:

@@ -8,11 +8,14 @@ import pytest
 
 from docserver.caller import DEFAULT_TENANT
 from docserver.errors import RedisUnavailable
-from docserver.redis.cache import JOB_KEY
-from docserver.redis.client import COMMAND_CONNECTIONS, Redis
-from docserver.redis.queue import CLIENTS, JOBS, LIST, RING
+from docserver.redis import subscription
+from docserver.redis.cache import job_key
+from docserver.redis.client import Key, Redis
+from docserver.redis.node import COMMAND_CONNECTIONS
+from docserver.redis.queue import CLIENTS, JOBS, RING, list_key
 from tests.faults.place import Place
 from tests.support.fragile_servers import Servers, freeze, kill, restart_empty, thaw
+from tests.support.redis_calls import hearing
 from tests.support.service import Service
 from tests.support.waiting import in_time, until
 
@@ -179,13 +182,13 @@ async def test_what_was_seen_is_not_taken_back_by_what_redis_still_has_when_it(
         async with service.http.get(f"/v1/jobs/{deleted.job_id}") as response:
             assert response.status == 404
         await asyncio.sleep(0.05)
-    assert await place.redis("EXISTS", JOB_KEY.format(deleted.job_id, DEFAULT_TENANT)) == 1
+    assert await place.redis("EXISTS", job_key(deleted.job_id, DEFAULT_TENANT)) == 1
 
 
 async def _announces_again(place: Place, service: Service) -> bool:
     """Redis is used again: a job is kept there for its readers."""
     made = await place.must_upload(service)
-    return bool(await place.redis("EXISTS", JOB_KEY.format(made.job_id, DEFAULT_TENANT)))
+    return bool(await place.redis("EXISTS", job_key(made.job_id, DEFAULT_TENANT)))
 
 
 async def test_when_it_kills_all_connections_documents_go_on(place: Place, hurt: Servers) -> None:
@@ -198,7 +201,7 @@ async def test_when_it_kills_all_connections_documents_go_on(place: Place, hurt:
     await place.assert_kept(service)
 
 
-OWN_LIST = LIST.decode() + "127.0.0.1"
+OWN_LIST = list_key(b"127.0.0.1")
 
 
 async def test_nonsense_in_its_lists_is_dropped(place: Place) -> None:
@@ -214,7 +217,7 @@ async def test_nonsense_in_its_lists_is_dropped(place: Place) -> None:
 
 
 @pytest.mark.parametrize("key", [RING, CLIENTS, JOBS, OWN_LIST])
-async def test_a_key_of_another_kind_is_gone_around(place: Place, key: str) -> None:
+async def test_a_key_of_another_kind_is_gone_around(place: Place, key: Key) -> None:
     service = await place.start()
     await place.redis("SET", key, "nonsense")
 
@@ -226,7 +229,7 @@ async def test_a_key_of_another_kind_is_gone_around(place: Place, key: str) -> N
 
 
 @pytest.mark.parametrize("key", [RING, CLIENTS, JOBS, OWN_LIST])
-async def test_a_key_that_is_deleted_by_itself_is_made_again(place: Place, key: str) -> None:
+async def test_a_key_that_is_deleted_by_itself_is_made_again(place: Place, key: Key) -> None:
     api = await place.start(slots="0")
     for _ in range(2):
         await place.must_upload(api)
@@ -295,3 +298,20 @@ async def test_commands_that_wait_for_a_connection_are_refused_with_those_that_g
     await redis.close()
 
     assert {type(outcome) for outcome in outcomes} == {RedisUnavailable}
+
+
+async def test_who_listens_notices_that_the_other_side_has_gone_without_a_word(
+    hurt: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription, "IDLE_S", 0.1)
+    monkeypatch.setattr(subscription, "SILENT_S", 0.5)
+    redis = Redis(hurt.redis_url(NUMBER), timeout_s=20)
+    try:
+        async with hearing(redis) as changes:
+            hurt.redis.swallow()
+            await until(lambda: not changes.is_listening)
+            hurt.redis.heal()
+            await until(lambda: changes.is_listening)
+    finally:
+        hurt.redis.heal()
+        await redis.close()

@@ -7,6 +7,7 @@ import time
 from uuid import uuid4
 
 import pytest
+from redis.crc import key_slot
 
 from docserver.caller import DEFAULT_TENANT
 from docserver.errors import RedisUnavailable
@@ -16,15 +17,16 @@ from docserver.redis.cache import (
     DELETED_S,
     FINAL_FRESH_S,
     FRESH_S,
-    JOB_KEY,
-    RESULT_KEY,
     RESULT_TTL_S,
     Cache,
     CacheEntry,
+    job_key,
+    result_key,
 )
-from docserver.redis.client import Redis
+from docserver.redis.client import Key, Redis
 from docserver.resources import Resources
 from tests.support.cached_jobs import DONE, TTL_S, cache_in, fresh, job
+from tests.support.redis_groups import on_a_cluster_too
 
 
 @pytest.fixture
@@ -37,10 +39,11 @@ def without_redis(dead_redis: Redis) -> Cache:
     return cache_in(dead_redis)
 
 
-async def left_ms(resources: Resources, key: str) -> int:
+async def left_ms(resources: Resources, key: Key) -> int:
     return int(await resources.redis.command("PTTL", key))
 
 
+@on_a_cluster_too
 async def test_a_job_is_kept_as_it_was_put(cache: Cache) -> None:
     job_id = uuid4()
     assert await cache.job(job_id, tenant=DEFAULT_TENANT) is None
@@ -60,6 +63,7 @@ async def test_an_older_version_never_takes_the_place_of_a_newer(cache: Cache) -
     assert await cache.job(job_id, tenant=DEFAULT_TENANT) == job(10, body=b"10")
 
 
+@on_a_cluster_too
 async def test_of_versions_put_at_once_the_latest_stays(cache: Cache) -> None:
     job_id = uuid4()
 
@@ -72,7 +76,7 @@ async def test_of_versions_put_at_once_the_latest_stays(cache: Cache) -> None:
 
 async def test_the_same_version_again_is_believed_for_longer(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
-    key = JOB_KEY.format(job_id, DEFAULT_TENANT)
+    key = job_key(job_id, DEFAULT_TENANT)
     await cache.put_job(job(1), job_id=job_id, tenant=DEFAULT_TENANT)
     await resources.redis.command("PEXPIRE", key, 50_000)
     assert await cache.job(job_id, tenant=DEFAULT_TENANT) is None
@@ -88,7 +92,7 @@ async def test_a_job_is_kept_for_its_time_and_no_longer(cache: Cache, resources:
 
     await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
 
-    assert TTL_S * 1000 - 2000 < await left_ms(resources, JOB_KEY.format(job_id, DEFAULT_TENANT)) <= TTL_S * 1000
+    assert TTL_S * 1000 - 2000 < await left_ms(resources, job_key(job_id, DEFAULT_TENANT)) <= TTL_S * 1000
 
 
 @pytest.mark.parametrize(
@@ -108,13 +112,14 @@ async def test_a_job_is_believed_for_its_time_alone(
     job_id = uuid4()
     state = job(1, status)
     await cache.put_job(state, job_id=job_id, tenant=DEFAULT_TENANT)
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id, DEFAULT_TENANT), (TTL_S - age_s) * 1000)
+    await resources.redis.command("PEXPIRE", job_key(job_id, DEFAULT_TENANT), (TTL_S - age_s) * 1000)
 
     assert await cache.job(job_id, tenant=DEFAULT_TENANT) == (state if believed else None)
     assert await cache.job(job_id, stale=True, tenant=DEFAULT_TENANT) == state
     assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) == CacheEntry(state, fresh=believed)
 
 
+@on_a_cluster_too
 async def test_a_deleted_job_is_not_brought_back_by_who_is_late(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
     await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
@@ -127,14 +132,14 @@ async def test_a_deleted_job_is_not_brought_back_by_who_is_late(cache: Cache, re
     assert await cache.job(job_id, tenant=DEFAULT_TENANT) is None
     assert await cache.job(job_id, stale=True, tenant=DEFAULT_TENANT) is None
     assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) is None
-    assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id, DEFAULT_TENANT)) == 0
-    assert 0 < await left_ms(resources, JOB_KEY.format(job_id, DEFAULT_TENANT)) <= DELETED_S * 1000
+    assert await resources.redis.command("EXISTS", result_key(job_id, DEFAULT_TENANT)) == 0
+    assert 0 < await left_ms(resources, job_key(job_id, DEFAULT_TENANT)) <= DELETED_S * 1000
 
 
 async def test_a_result_is_kept_with_its_job_under_its_name(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
     await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id, DEFAULT_TENANT), 50_000)
+    await resources.redis.command("PEXPIRE", job_key(job_id, DEFAULT_TENANT), 50_000)
 
     await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
     await cache.put_result(job_id, "hocr", version=5, body=b"\x00json", tenant=DEFAULT_TENANT)
@@ -142,9 +147,10 @@ async def test_a_result_is_kept_with_its_job_under_its_name(cache: Cache, resour
     assert await cache.result(job_id, "txt", tenant=DEFAULT_TENANT) == fresh(DONE, b"text")
     assert await cache.result(job_id, "hocr", tenant=DEFAULT_TENANT) == fresh(DONE, b"\x00json")
     assert await cache.result(job_id, "json", tenant=DEFAULT_TENANT) == fresh(DONE, None)
-    assert 0 < await left_ms(resources, RESULT_KEY.format(job_id, DEFAULT_TENANT)) <= 50_000
+    assert 0 < await left_ms(resources, result_key(job_id, DEFAULT_TENANT)) <= 50_000
 
 
+@on_a_cluster_too
 async def test_results_are_dropped_when_their_job_changes_and_kept_when_it_does_not(cache: Cache) -> None:
     job_id = uuid4()
     await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
@@ -174,7 +180,7 @@ async def test_a_result_without_its_job_is_not_kept(cache: Cache, resources: Res
 
     await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
 
-    assert await resources.redis.command("EXISTS", RESULT_KEY.format(job_id, DEFAULT_TENANT)) == 0
+    assert await resources.redis.command("EXISTS", result_key(job_id, DEFAULT_TENANT)) == 0
 
 
 async def test_a_result_that_is_too_large_is_not_kept(cache: Cache) -> None:
@@ -198,7 +204,7 @@ async def test_the_results_of_a_process_are_limited_in_sum_until_they_expire(
         await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
         await cache.put_result(job_id, "txt", version=5, body=b"x" * 900, tenant=DEFAULT_TENANT)
 
-    assert len(await resources.redis.command("KEYS", RESULT_KEY.format("*", DEFAULT_TENANT))) == 3
+    assert len(await resources.redis.command("KEYS", result_key("*", DEFAULT_TENANT))) == 3
     later = time.monotonic() + RESULT_TTL_S
     monkeypatch.setattr(time, "monotonic", lambda: later)
     await cache.put_result(jobs[-1], "txt", version=5, body=b"x" * 900, tenant=DEFAULT_TENANT)
@@ -209,20 +215,17 @@ async def test_a_later_result_does_not_prolong_the_life_of_the_earlier_ones(cach
     job_id = uuid4()
     await cache.put_job(DONE, job_id=job_id, tenant=DEFAULT_TENANT)
     await cache.put_result(job_id, "txt", version=5, body=b"text", tenant=DEFAULT_TENANT)
-    await resources.redis.command("PEXPIRE", RESULT_KEY.format(job_id, DEFAULT_TENANT), 50_000)
+    await resources.redis.command("PEXPIRE", result_key(job_id, DEFAULT_TENANT), 50_000)
 
     await cache.put_result(job_id, "json", version=5, body=b"json", tenant=DEFAULT_TENANT)
 
-    assert 0 < await left_ms(resources, RESULT_KEY.format(job_id, DEFAULT_TENANT)) <= 50_000
+    assert 0 < await left_ms(resources, result_key(job_id, DEFAULT_TENANT)) <= 50_000
 
 
 async def test_a_job_and_its_results_are_in_one_slot_of_a_redis_cluster() -> None:
     job_id = uuid4()
 
-    # The hash tag is the part between the first brace and the next closing one.
-    tags = {key.format(job_id, DEFAULT_TENANT).partition("{")[2].partition("}")[0] for key in (JOB_KEY, RESULT_KEY)}
-
-    assert tags == {str(job_id)}
+    assert key_slot(job_key(job_id, DEFAULT_TENANT)) == key_slot(result_key(job_id, DEFAULT_TENANT))
 
 
 async def test_without_redis_nothing_is_known_and_nothing_raises_but_what_must_be_repeated(

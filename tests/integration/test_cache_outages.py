@@ -14,6 +14,7 @@ from docserver.redis.cache import (
 from docserver.redis.client import Redis
 from docserver.resources import Resources
 from tests.support.cached_jobs import DONE, TTL_S, cache_in, fresh, job
+from tests.support.redis_state import only_node
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def away(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     @contextmanager
     def away() -> Iterator[None]:
         with monkeypatch.context() as broken:
-            broken.setattr(resources.redis, "_paused_until", float("inf"))
+            broken.setattr(only_node(resources.redis), "_paused_until", float("inf"))
             yield
 
     return away

@@ -13,6 +13,7 @@ from docserver.redis.cache import (
 from docserver.redis.changes import Changes
 from docserver.resources import Resources
 from tests.support.cached_jobs import cache_in, job
+from tests.support.redis_groups import on_a_cluster_too
 from tests.support.redis_state import listening
 from tests.support.waiting import in_time
 
@@ -36,6 +37,7 @@ async def test_how_far_a_job_has_come_wakes_nobody(cache: Cache, resources: Reso
             await ended.wait()
 
 
+@on_a_cluster_too
 async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
     await listening(resources)
@@ -68,6 +70,7 @@ async def test_a_write_that_changes_nothing_wakes_nobody(cache: Cache, resources
         assert not changed.is_set()
 
 
+@on_a_cluster_too
 async def test_a_deletion_wakes_who_waits(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
     await listening(resources)

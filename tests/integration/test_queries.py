@@ -19,7 +19,7 @@ from docserver.errors import (
 )
 from docserver.formats import FORMATS
 from docserver.model import Status
-from docserver.redis.cache import JOB_KEY, CachedJob
+from docserver.redis.cache import CachedJob, job_key
 from docserver.resources import Resources
 from tests.support.redis_state import listening
 from tests.support.results import make_completed, publish, result, text_of
@@ -52,7 +52,7 @@ async def test_an_unfinished_job_whose_change_was_not_told_is_read_anew_after_a_
     stale = CachedJob(1, Status.PROCESSING, b"{}")
     await resources.cache.put_job(stale, job_id=job_id, tenant=DEFAULT_TENANT)
     assert await queries.job(resources, job_id, tenant=DEFAULT_TENANT) == stale
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id, DEFAULT_TENANT), 1000)
+    await resources.redis.command("PEXPIRE", job_key(job_id, DEFAULT_TENANT), 1000)
 
     assert (await queries.job(resources, job_id, tenant=DEFAULT_TENANT)).status is Status.COMPLETED
 
@@ -71,7 +71,7 @@ async def test_without_the_database_the_last_known_state_is_served(
 ) -> None:
     _, job_id = await make_job(resources.db, total=2)
     first = await queries.job(resources, job_id, tenant=DEFAULT_TENANT)
-    await resources.redis.command("PEXPIRE", JOB_KEY.format(job_id, DEFAULT_TENANT), 1000)
+    await resources.redis.command("PEXPIRE", job_key(job_id, DEFAULT_TENANT), 1000)
 
     assert await queries.job(without_database, job_id, tenant=DEFAULT_TENANT) == first
     with pytest.raises(DatabaseUnavailable):
@@ -162,7 +162,7 @@ async def test_who_waits_looks_by_itself_when_no_change_is_told(
     await watched(resources, job_id)
 
     await finish_job(resources.db, job_id)
-    await resources.redis.command("DEL", JOB_KEY.format(job_id, DEFAULT_TENANT))
+    await resources.redis.command("DEL", job_key(job_id, DEFAULT_TENANT))
 
     async with in_time():
         assert (await waiting).status is Status.COMPLETED

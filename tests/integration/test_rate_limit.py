@@ -8,9 +8,10 @@ import pytest
 
 from docserver.redis import rate_limit as module
 from docserver.redis.client import Redis
-from docserver.redis.rate_limit import KEY, Limiter, Verdict
+from docserver.redis.rate_limit import Limiter, Verdict, bucket_key
 from docserver.resources import Resources
 from docserver.setting_types import Rate
+from tests.support.redis_groups import on_a_cluster_too
 from tests.support.waiting import in_time
 
 SLOW = Rate(3, 3000)
@@ -109,15 +110,17 @@ async def test_a_bucket_that_has_filled_up_holds_its_quota(limiter: Limiter) -> 
     assert verdict.remaining == 1000
 
 
+@on_a_cluster_too
 async def test_all_processes_share_the_bucket(shared: Limiter, resources: Resources) -> None:
     await take(shared, cost=3)
 
     assert not (await take(Limiter(resources.redis))).allowed
 
 
+@on_a_cluster_too
 async def test_tokens_come_back_by_the_clock_of_redis(shared: Limiter, resources: Resources) -> None:
     await take(shared, cost=3)
-    key = KEY.format(bucket="b", client="c")
+    key = bucket_key("b", "c")
     tokens, since = (await resources.redis.command("GET", key)).split()
     await resources.redis.command("SET", key, b"%s %d" % (tokens, int(since) - 1_500_000_000))
 
@@ -129,7 +132,7 @@ async def test_tokens_come_back_by_the_clock_of_redis(shared: Limiter, resources
 
 async def test_a_clock_that_went_backwards_gives_and_takes_nothing(shared: Limiter, resources: Resources) -> None:
     await take(shared, cost=2)
-    key = KEY.format(bucket="b", client="c")
+    key = bucket_key("b", "c")
     tokens, since = (await resources.redis.command("GET", key)).split()
     await resources.redis.command("SET", key, b"%s %d" % (tokens, int(since) + 10**12))
 
@@ -140,7 +143,7 @@ async def test_a_clock_that_went_backwards_gives_and_takes_nothing(shared: Limit
 async def test_a_bucket_is_kept_until_it_would_be_full_again(shared: Limiter, resources: Resources) -> None:
     await take(shared, cost=2)
 
-    left_ms = await resources.redis.command("PTTL", KEY.format(bucket="b", client="c"))
+    left_ms = await resources.redis.command("PTTL", bucket_key("b", "c"))
 
     assert 2_000_000 < left_ms <= 2_001_000
 

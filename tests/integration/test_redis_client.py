@@ -3,27 +3,32 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from docserver.redis import client
-from docserver.redis.client import Redis
+from docserver.caller import DEFAULT_TENANT
+from docserver.redis import node
+from docserver.redis.client import Key, Redis
 from docserver.resources import Resources
 from docserver.settings import SettingsError
-from tests.support.waiting import HANG_S
+from tests.support.redis_calls import JOB, run_every_script
+from tests.support.redis_state import listening, only_node
+from tests.support.waiting import HANG_S, until
 
 
 @pytest.fixture
 def sent(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Any]]:
     """The pipelines that the client sends from now on."""
     pipelines: list[Sequence[Any]] = []
-    send = resources.redis._send
+    only = only_node(resources.redis)
+    send = only._send
 
     async def recorded(commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         pipelines.append(commands)
         return await send(commands)
 
-    monkeypatch.setattr(resources.redis, "_send", recorded)
+    monkeypatch.setattr(only, "_send", recorded)
     return pipelines
 
 
@@ -45,7 +50,7 @@ async def test_commands_of_one_turn_of_the_event_loop_travel_in_one_pipeline(
 async def test_commands_that_wait_for_a_connection_travel_together(
     resources: Resources, sent: list[Sequence[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "COMMAND_CONNECTIONS", 1)
+    monkeypatch.setattr(node, "COMMAND_CONNECTIONS", 1)
     busy = asyncio.ensure_future(resources.redis.command("BLPOP", "nothing", 0))
     commands = []
     for number in range(5):
@@ -61,9 +66,30 @@ async def test_commands_that_wait_for_a_connection_travel_together(
 
 
 async def test_more_waits_than_connections_for_them_take_turns(resources: Resources) -> None:
-    await resources.redis.command("RPUSH", "elements", *range(5))
+    await resources.redis.command("RPUSH", Key(b"elements"), *range(5))
 
-    rotated = await asyncio.gather(*(resources.redis.rotate("elements", wait_s=HANG_S) for _ in range(6)))
+    rotated = await asyncio.gather(*(resources.redis.rotate(Key(b"elements"), wait_s=HANG_S) for _ in range(6)))
 
     assert rotated == [str(number).encode() for number in (0, 1, 2, 3, 4, 0)]
-    assert await resources.redis.rotate("nothing", wait_s=0.01) is None
+    assert await resources.redis.rotate(Key(b"nothing"), wait_s=0.01) is None
+
+
+async def test_services_with_prefixes_of_their_own_share_a_redis_and_see_nothing_of_each_other(
+    resources: Resources,
+) -> None:
+    other = Redis(resources.settings.redis_url, timeout_s=HANG_S, prefix="staging:eu")
+    heard: list[UUID] = []
+    await listening(resources)
+    try:
+        with resources.changes.every_change(heard.append):
+            await run_every_script(other)
+            # Messages come in order: had there been one of the other service, it would be here before this.
+            await resources.cache.put_job(JOB, job_id=UUID(int=1), tenant=DEFAULT_TENANT)
+            await until(lambda: bool(heard))
+        names = [key.partition(b":")[0] for key in await resources.redis.command("KEYS", "*")]
+    finally:
+        await other.close()
+
+    assert heard == [UUID(int=1)]
+    assert names.count(b"docserver") == 1
+    assert set(names) == {b"docserver", b"staging"}

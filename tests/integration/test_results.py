@@ -13,7 +13,7 @@ from docserver.errors import (
 )
 from docserver.formats import FORMATS
 from docserver.model import Status
-from docserver.redis.cache import RESULT_KEY
+from docserver.redis.cache import result_key
 from docserver.resources import Resources
 from tests.support.results import make_completed, publish, result, text_of
 from tests.support.rows import finish_job, make_job
@@ -35,7 +35,7 @@ async def test_a_result_is_rendered_once_and_then_served_without_the_database(
 async def test_a_result_that_is_rendered_again_has_the_same_tag_and_another_one_another(resources: Resources) -> None:
     job_id = await make_completed(resources, "one", "two")
     first = await result(resources, job_id, form=TXT, selection=None)
-    await resources.redis.command("DEL", RESULT_KEY.format(job_id, DEFAULT_TENANT))
+    await resources.redis.command("DEL", result_key(job_id, DEFAULT_TENANT))
 
     again = await result(resources, job_id, form=TXT, selection=None)
     other = await result(resources, job_id, form=TXT, selection=(range(1, 2),))
@@ -61,14 +61,14 @@ async def test_each_format_is_cached_by_itself(resources: Resources, without_dat
 async def test_selections_of_pages_take_no_memory_in_redis(resources: Resources) -> None:
     job_id = await make_completed(resources, *(f"page {number}" for number in range(1, 9)))
     await text_of(resources, job_id)
-    cached = await resources.redis.command("HGETALL", RESULT_KEY.format(job_id, DEFAULT_TENANT))
+    cached = await resources.redis.command("HGETALL", result_key(job_id, DEFAULT_TENANT))
 
     for first in range(1, 9):
         for last in range(first, 9):
             for form in ("txt", "json", "alto"):
                 await result(resources, job_id, form=FORMATS[form], selection=(range(first, last + 1),))
 
-    assert await resources.redis.command("HGETALL", RESULT_KEY.format(job_id, DEFAULT_TENANT)) == cached
+    assert await resources.redis.command("HGETALL", result_key(job_id, DEFAULT_TENANT)) == cached
     assert list(cached) == [b"txt"]
 
 

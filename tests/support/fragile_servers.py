@@ -17,7 +17,7 @@ from docserver.database.connection import connect
 from docserver.embedded import locks, mariadb, programs, sockets
 from docserver.embedded import redis as embedded_redis
 from docserver.embedded.server import Server, make_directory
-from docserver.redis.client import Redis
+from docserver.redis.client import Key, Redis
 from tests.support.proxy import Proxy
 
 USER, PASSWORD = "docserver", "not-a-secret"
@@ -63,7 +63,7 @@ class Servers:
         finally:
             connection.close()
 
-    async def command(self, *words: str | float, number: int = 0) -> Any:
+    async def command(self, *words: Key | str | float, number: int = 0) -> Any:
         """Run a Redis command in the database of this number."""
         client = Redis(f"unix://{quote(str(self.store.socket))}?db={number}", timeout_s=10)
         try:

@@ -3,7 +3,9 @@
 from uuid import UUID
 
 from docserver.redis.changes import CHANNEL
-from docserver.redis.queue import JOBS, LIST
+from docserver.redis.client import Redis
+from docserver.redis.node import Node
+from docserver.redis.queue import JOBS, list_key
 from docserver.resources import Resources
 from tests.support.waiting import until
 
@@ -12,7 +14,7 @@ async def listening(resources: Resources) -> None:
     """Wait until somebody listens for changes."""
 
     async def somebody_listens() -> bool:
-        return bool((await resources.redis.command("PUBSUB", "NUMSUB", CHANNEL))[1])
+        return bool((await resources.redis.command("PUBSUB", "NUMSUB", resources.redis.channel(CHANNEL)))[1])
 
     await until(somebody_listens)
 
@@ -20,5 +22,13 @@ async def listening(resources: Resources) -> None:
 async def announced(resources: Resources) -> list[UUID]:
     """The queued jobs, each client's in the order of its queue."""
     queued = await resources.redis.command("HGETALL", JOBS)
-    lists = [await resources.redis.command("LRANGE", LIST + client, 0, -1) for client in sorted(set(queued.values()))]
+    lists = [
+        await resources.redis.command("LRANGE", list_key(client), 0, -1) for client in sorted(set(queued.values()))
+    ]
     return [UUID(job_id.decode()) for ids in lists for job_id in ids if job_id in queued]
+
+
+def only_node(redis: Redis) -> Node:
+    """The server, where it is the only one."""
+    (address,) = redis.topology.primaries()
+    return redis._node_at(address)

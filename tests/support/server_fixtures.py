@@ -1,7 +1,7 @@
 """Fixtures of the tiers that use servers: private ones for the whole run, emptied for each test."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +19,7 @@ from docserver.redis.client import Redis
 from docserver.resources import Resources, checked_engine, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
 from tests.support.engines import engine_of, sandbox_of
+from tests.support.redis_groups import ONE_SERVER, Group, cluster
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of
 
@@ -110,14 +111,32 @@ async def impatient(running: Servers, impatient_dir: Path) -> AsyncIterator[Serv
     assert [line for line in service.lines if line["level"] == "error"] == []
 
 
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Group]:
+    """A cluster that stays whole."""
+    with cluster(tmp_path_factory.mktemp("cluster")) as group:
+        yield group
+
+
 @pytest.fixture
-def settings(empty_servers: Servers, tmp_path: Path) -> Settings:
+def redis_url(request: pytest.FixtureRequest, empty_servers: Servers) -> str:
+    """An empty Redis: one server, or a cluster for tests that ask for it by `on_a_cluster_too`."""
+    if getattr(request, "param", ONE_SERVER) == ONE_SERVER:
+        return empty_servers.redis_url
+    group: Group = request.getfixturevalue("redis_cluster")
+    for primary in group.primaries():
+        primary.command("FLUSHALL")
+    return group.url
+
+
+@pytest.fixture
+def settings(empty_servers: Servers, redis_url: str, tmp_path: Path) -> Settings:
     """Settings for the empty servers and an empty data directory, with short waits."""
     return replace(
         Settings(),
         data_dir=tmp_path / "data",
         mysql_url=empty_servers.mysql_url,
-        redis_url=empty_servers.redis_url,
+        redis_url=redis_url,
         slots=2,
         # A busy machine may be slow to answer; tests of slow servers set their own bounds.
         mysql_timeout_s=60.0,

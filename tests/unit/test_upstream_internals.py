@@ -177,14 +177,14 @@ INTERNALS = [
     Internal(
         "redis",
         "ConnectionPool.make_connection",
-        "redis/client.py",
+        "redis/node.py",
         "Make a connection from the URL in another way; commands use connections that the pool does not count.",
         lambda: has_parameters(ConnectionPool.make_connection, "self"),
     ),
     Internal(
         "redis",
         "AbstractConnection.pack_commands, .send_packed_command, .read_response or .disconnect",
-        "redis/client.py",
+        "redis/node.py",
         "Send commands by the client's own pipeline, at twice the cost.",
         lambda: (
             has_parameters(AbstractConnection.pack_commands, "commands")

@@ -1,0 +1,236 @@
+"""One server of Redis: its connections, the pipelines that commands travel in, and the pause after a fault.
+
+Which server a command is for is decided elsewhere.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AskError, NoScriptError, RedisError, ResponseError
+
+from docserver import metrics
+from docserver.errors import RedisUnavailable
+from docserver.redis.address import Address
+from docserver.redis.topology import FAULTS
+
+log = logging.getLogger("docserver.redis")
+
+PAUSE_S = 1.0
+"""For this time after a fault, commands fail at once. Every caller can do without Redis, and many commands that each
+wait for the timeout would take too long."""
+
+COMMAND_CONNECTIONS = 4
+"""Most connections for commands. While all are busy, new commands wait and are then sent together, so a slow Redis gets
+larger pipelines instead of more connections. With four connections, this wait is about a quarter of a round trip."""
+
+WAITING_CONNECTIONS = 1
+"""Connections that wait for an element of a list. With one for each idle slot, a single element would wake them all."""
+
+SUBSCRIBERS = 1
+
+Reply = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script, which runs atomically. Its file documents KEYS, ARGV and the result."""
+
+    source: str
+    sha: str
+
+    @classmethod
+    def load(cls, name: str) -> "Script":
+        source = files("docserver.redis.lua").joinpath(f"{name}.lua").read_text()
+        return cls(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(slots=True)
+class _Call:
+    command: tuple[Any, ...]
+    script: Script | None
+    done: asyncio.Future[Reply] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Node:
+    """Sends commands to one server, each with a time limit.
+
+    Raises RedisUnavailable for every fault, and AskError, or its subclass MovedError, if another node of the cluster
+    has the key. Commands from the same turn of the event loop are sent together in one pipeline. Under load this halves
+    the CPU time that a command takes. The number of connections is limited: see COMMAND_CONNECTIONS and
+    WAITING_CONNECTIONS.
+    """
+
+    def __init__(
+        self, address: Address, options: Mapping[str, Any], *, timeout_s: float, on_fault: Callable[[], None]
+    ) -> None:
+        """`on_fault` is called after each fault."""
+        self.address = address
+        given = {
+            "socket_timeout": None,
+            "socket_connect_timeout": timeout_s,
+            # redis-py's own retries are off. They repeat commands that may have succeeded; a push could happen twice.
+            "retry": Retry(NoBackoff(), 0),
+            "max_connections": WAITING_CONNECTIONS + SUBSCRIBERS,
+            **({"host": address.host, "port": address.port} if address.port else {}),
+            **options,
+        }
+        self._client = redis.asyncio.Redis.from_pool(ConnectionPool(**given))
+        self._timeout_s = timeout_s
+        self._on_fault = on_fault
+        self._paused_until = 0.0
+        self._waiting = asyncio.Semaphore(WAITING_CONNECTIONS)
+        # Each flush sends commands over one connection; these are the connections that no flush is using.
+        self._idle: list[AbstractConnection] = []
+        self._unsent: list[_Call] = []
+        self._unsent_until = 0.0
+        self._flush_is_due = False
+        self._flushes: set[asyncio.Task[None]] = set()
+
+    def call(self, command: tuple[Any, ...], script: Script | None = None) -> asyncio.Future[Reply]:
+        """Send a command; returns its reply. Commands of the same moment reach the server one after another."""
+        self._refuse_while_paused()
+        call = _Call(command, script)
+        if not self._unsent:
+            self._unsent_until = asyncio.get_running_loop().time() + self._timeout_s
+        self._unsent.append(call)
+        self._schedule_flush()
+        return call.done
+
+    async def wait(self, command: tuple[Any, ...], *, wait_s: float) -> Reply:
+        """Send a command that waits up to `wait_s`; returns its reply, or None if other waits took all that time."""
+        self._refuse_while_paused()
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._waiting.acquire()
+        except TimeoutError:
+            return None
+        try:
+            self._refuse_while_paused()
+            async with asyncio.timeout(wait_s + self._timeout_s):
+                return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+        except AskError:
+            raise
+        except FAULTS as error:
+            raise self._unavailable(error) from error
+        finally:
+            self._waiting.release()
+
+    def subscriber(self) -> PubSub:
+        """A separate connection that receives published messages."""
+        return self._client.pubsub(ignore_subscribe_messages=True)
+
+    def end_pause(self) -> None:
+        """Let the next command ask the server, although it has just met a fault."""
+        self._paused_until = 0.0
+
+    async def close(self) -> None:
+        """Wait for the commands in progress, then close all connections."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout_s):
+                while self._unsent or self._flushes:
+                    await (asyncio.wait(self._flushes) if self._flushes else asyncio.sleep(0))
+        await self._close_idle()
+        await self._client.aclose()
+
+    def _schedule_flush(self) -> None:
+        """Send the unsent commands in the next turn of the event loop, unless all connections are busy."""
+        if self._unsent and not self._flush_is_due and len(self._flushes) < COMMAND_CONNECTIONS:
+            self._flush_is_due = True
+            asyncio.get_running_loop().call_soon(self._start_flush)
+
+    def _start_flush(self) -> None:
+        self._flush_is_due = False
+        calls, self._unsent = self._unsent, []
+        task = asyncio.get_running_loop().create_task(self._flush(calls, until=self._unsent_until))
+        self._flushes.add(task)
+        task.add_done_callback(self._end_flush)
+
+    def _end_flush(self, task: asyncio.Task[None]) -> None:
+        self._flushes.discard(task)
+        self._schedule_flush()
+
+    async def _flush(self, calls: list[_Call], *, until: float) -> None:
+        try:
+            self._refuse_while_paused()
+            async with asyncio.timeout_at(until):
+                replies = await self._send([call.command for call in calls])
+                for call, reply in zip(calls, replies, strict=True):
+                    if isinstance(reply, NoScriptError) and call.script is not None:
+                        reply = (await self._send([("EVAL", call.script.source, *call.command[2:])]))[0]  # noqa: PLW2901
+                    await self._settle(call, reply)
+        except (*FAULTS, RedisUnavailable) as error:
+            refusal = error if isinstance(error, RedisUnavailable) else self._unavailable(error)
+            for call in calls:
+                if not call.done.done():
+                    call.done.set_exception(refusal)
+
+    async def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Reply]:
+        """Send commands together and read their replies. If Redis answers a command with an error, that is its reply.
+
+        redis-py's own pipeline does the same but takes twice the CPU time.
+        """
+        connection = self._idle.pop() if self._idle else self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        try:
+            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            replies = [await _reply(connection) for _ in commands]
+        except BaseException:
+            # Close this connection: replies that arrive later would be taken for those of the next commands. Close the
+            # idle connections too, because they probably have the same fault.
+            await connection.disconnect(nowait=True)
+            await self._close_idle()
+            raise
+        self._idle.append(connection)
+        return replies
+
+    async def _settle(self, call: _Call, reply: Reply) -> None:
+        if isinstance(reply, RedisError) and not isinstance(reply, AskError):
+            reply = self._unavailable(reply)
+            # A server that refuses commands may be a primary of yesterday. Its name may lead to another one by now.
+            await self._close_idle()
+        if call.done.done():
+            return
+        if isinstance(reply, Exception):
+            call.done.set_exception(reply)
+        else:
+            call.done.set_result(reply)
+
+    async def _close_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().disconnect(nowait=True)
+
+    def _refuse_while_paused(self) -> None:
+        if time.monotonic() < self._paused_until:
+            raise RedisUnavailable("Redis does not answer.")
+
+    def _unavailable(self, error: BaseException) -> RedisUnavailable:
+        self._paused_until = time.monotonic() + PAUSE_S
+        self._on_fault()
+        return unavailable(error)
+
+
+def unavailable(error: BaseException) -> RedisUnavailable:
+    """Count and log a fault; returns what to raise for it."""
+    metrics.REDIS_FAULTS.inc()
+    log.warning("redis fault", extra={"fault": type(error).__name__})
+    raised = RedisUnavailable("Redis does not answer.")
+    raised.__cause__ = error
+    return raised
+
+
+async def _reply(connection: AbstractConnection) -> Reply:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
