@@ -312,6 +312,8 @@ def test_the_documents_stay_when_the_release_is_uninstalled(charts: Rendered, he
         {"settings": {"DOCSERVER_AUTH": "keys"}},
         {"secrets": {"mysqlUrl": {"name": ""}}},
         {"ingress": {"enabled": True}},
+        # A rule of egress without ports would allow all.
+        {"networkPolicy": {"redisPorts": []}},
     ],
     ids=str,
 )
