@@ -251,7 +251,7 @@ class PageReader:
         page = turned(self._page, attempt.rotation)
         for mirror in (ImageOps.mirror, ImageOps.flip):
             sample = self._few_lines(replace(page, image=mirror(page.image)))
-            recognised = self._tries.read_sample(sample, languages=attempt.languages)
+            recognised = self._tries.read_sample(sample, languages=attempt.languages, is_faint=self._analysis is None)
             least = max(from_confidence, attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED)
             if shows_text(recognised) and recognised.confidence > least:
                 return True

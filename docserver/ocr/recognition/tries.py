@@ -70,16 +70,18 @@ class Tries:
             self._most = max(self._most, most)
         return recognised
 
-    def read_sample(self, sample: PageImage, *, languages: str) -> Recognised:
-        """Read a few lines of the page, once with each model. Raises Unreadable."""
+    def read_sample(self, sample: PageImage, *, languages: str, is_faint: bool = False) -> Recognised:
+        """Read a few lines of the page, once with each model. `is_faint` is True if letters were read there that are
+        hardly darker than the paper. Raises Unreadable.
+        """
         key = (id(sample), languages)
         if key not in self._samples:
-            self._samples[key] = (sample, self._read_sample(sample, languages))
+            self._samples[key] = (sample, self._read_sample(sample, languages, is_faint=is_faint))
         return self._samples[key][1]
 
-    def _read_sample(self, sample: PageImage, languages: str) -> Recognised:
+    def _read_sample(self, sample: PageImage, languages: str, *, is_faint: bool) -> Recognised:
         self._spent_s += SAMPLING_S
-        if not has_ink(sample.image.convert("L").reduce(reduction(sample.image))):
+        if not is_faint and not has_ink(sample.image.convert("L").reduce(reduction(sample.image))):
             # Tesseract would take long to read the noise of the paper.
             return NOTHING
         # In a pattern, Layout.BLOCK would read as many letters as a page has room for, and take minutes.
