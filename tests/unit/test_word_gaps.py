@@ -39,6 +39,25 @@ def test_characters_that_are_set_apart_are_words_if_the_gap_is_wide(
     assert layer(pdf(draw)).text.endswith("\n" + read)
 
 
+@pytest.mark.parametrize(
+    ("pieces", "read"),
+    [
+        pytest.param(["Federal", "Tort"], "{} {}", id="two words of a justified line"),
+        pytest.param(["two", "days", "later"], "{} {} {}", id="three words"),
+        pytest.param(["Au", "s", "t", "r", "ia"], "{}{}{}{}{}", id="letters drawn one by one"),
+    ],
+)
+def test_pieces_without_gaps_are_words_if_a_little_space_is_between_them(pieces: list[str], read: str) -> None:
+    def draw(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        x = 72.0
+        for piece in pieces:
+            canvas.drawString(x, 400, piece)
+            x += stringWidth(piece, FONT, SIZE) + 1.3
+
+    assert layer(pdf(draw)).text.splitlines()[-1] == read.format(*pieces)
+
+
 def test_indices_that_are_drawn_after_their_line_are_read_in_it() -> None:
     def indices(canvas: Canvas) -> None:
         lines([*PROSE, "Of FD   and FD   one is less"])(canvas)

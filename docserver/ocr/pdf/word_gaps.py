@@ -20,6 +20,16 @@ one are up to 0.14 apart."""
 MIN_SPACE_RATIO = 3.0
 """Smallest space between two words, as a multiple of the usual space between two letters."""
 
+MIN_CLEAR_SPACE = 0.1
+"""Smallest space between pieces of text without gaps, as a share of the letters' height. A line that is justified may
+have little more."""
+
+MIN_CLEAR_RATIO = 4.0
+"""Smallest such space, as a multiple of the widest gap between two letters of a piece."""
+
+MIN_PIECE = 2
+"""Fewest letters of such a piece on average. Of letters that are drawn one by one, some are up to 0.14 apart."""
+
 _CLOSING = frozenset(".,;:!?)]}")
 """Signs that never begin a word."""
 
@@ -58,7 +68,20 @@ def _starts(word: PdfWord, text_page: TextPage) -> list[int]:
     space = MAX_GAP * height
     if word.objects > 1 and gaps:
         space = min(space, max(MIN_SPACE * height, MIN_SPACE_RATIO * _usual_gap(word.text, gaps)))
-    return [place for place, gap in enumerate(gaps, 1) if gap > space and word.text[place] not in _CLOSING]
+    starts = [place for place, gap in enumerate(gaps, 1) if gap > space and word.text[place] not in _CLOSING]
+    return starts or _clear_starts(word, gaps, space=MIN_CLEAR_SPACE * height)
+
+
+def _clear_starts(word: PdfWord, gaps: Sequence[float], *, space: float) -> list[int]:
+    """The places behind such gaps between pieces whose letters have none."""
+    if len(word.text) < MIN_PIECE * word.objects:
+        return []
+    starts = [place for place, gap in enumerate(gaps, 1) if gap > space]
+    # Each of these gaps has to be between two text objects.
+    if not 0 < len(starts) < word.objects or not all(word.text[place - 1 : place + 1].isalnum() for place in starts):
+        return []
+    widest = max((gap for gap in gaps if gap <= space), default=0.0)
+    return starts if min(gaps[place - 1] for place in starts) > MIN_CLEAR_RATIO * widest else []
 
 
 def _usual_gap(text: str, gaps: Sequence[float]) -> float:
