@@ -1,12 +1,13 @@
 """Pages with text of their own and parts that have to be read: what is joined, where, and how sure the result is."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
-from docserver.layout import Block, Line, Paragraph, Word, words_of
+from docserver.layout import Block, Line, Paragraph, Word, around, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed
 from docserver.ocr.pdf.own_words import TextLayer
@@ -42,11 +43,14 @@ def recognised(text: str, *, x: float, top: float, confidence: float = 95.0) -> 
     return Line(words[0].box, tuple(words))
 
 
+def attempt(*read: Line, rotation: int = 0) -> Attempt:
+    blocks = tuple(Block(line.box, (Paragraph(line.box, (line,)),)) for line in read)
+    return Attempt(Recognised("", blocks, 0.0), rotation, "eng")
+
+
 def joined(layer: TextLayer, *read: Line, rotation: int = 0) -> Reading:
     assert layer.patches is not None
-    blocks = tuple(Block(line.box, (Paragraph(line.box, (line,)),)) for line in read)
-    attempt = Attempt(Recognised("", blocks, 0.0), rotation, "eng")
-    return mixed.join(layer, attempt, {}, review_below=80)
+    return mixed.join(layer, attempt(*read, rotation=rotation), {}, review_below=80)
 
 
 def prices(*texts: str) -> Draw:
@@ -184,6 +188,29 @@ def test_a_sign_that_recognition_is_not_sure_of_costs_no_word_beside_it() -> Non
 
     assert reading.text.endswith("Oak table 320.00\nChairs")
     assert not reading.needs_review
+
+
+@pytest.mark.parametrize(
+    ("read", "confirmed"),
+    [
+        pytest.param({"Exhibit": 1, "12,": 1, "page": 1, "3": 1}, True, id="read as it is"),
+        pytest.param({"Exhibit12,": 2, "page": 1, "3.": 1}, True, id="parted in another way"),
+        pytest.param({"Exhibit": 1, "17,": 1, "page": 1, "3": 1}, False, id="another digit"),
+        pytest.param({"Exhibit": 1, "12,": 1, "page": 1}, False, id="a lost digit"),
+        pytest.param({}, False, id="a lost line"),
+    ],
+)
+def test_ocr_of_a_scan_confirms_the_stamp_in_its_layer_if_it_reads_the_same(
+    read: dict[str, int], *, confirmed: bool
+) -> None:
+    layer = whole_layer(pdf(both(scan(PROSE), lines(["Exhibit 12, page 3"], top=30))))
+    elsewhere, places = recognised("Exhibit 12, page 3", x=72, top=600), iter(layer.words)
+    words = []
+    for text, count in read.items():
+        left, top, right, bottom = around(word.rect for word in itertools.islice(places, count))
+        words.append(Word(text, (round(left), round(top), round(right), round(bottom)), 95.0))
+
+    assert mixed.confirms(layer, attempt(elsewhere, *[Line(word.box, (word,)) for word in words])) is confirmed
 
 
 def test_exact_words_are_not_read_a_second_time() -> None:

@@ -1,6 +1,7 @@
 """Child side: joins the exact words of a PDF page's text layer with words that OCR read where the layer lacks them."""
 
 import itertools
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -63,6 +64,16 @@ def may_be_letter(place: Rect, attempt: Attempt) -> bool:
     """True if the marker in this place was read as a letter or a digit."""
     words = _words_at(place, attempt)
     return confidence_of(words) >= MIN_WORD_CONFIDENCE and any(map(str.isalnum, _text(words)))
+
+
+def confirms(layer: TextLayer, attempt: Attempt) -> bool:
+    """True if OCR of the whole page has read the layer's words in their places."""
+    read = list(words_of(attempt.recognised.blocks))
+    return all(
+        _letters(word.pdf_word.text)
+        in _letters(_text(other for other in read if is_in(word.rect, other.box) or is_in(other.box, word.rect)))
+        for word in layer.words
+    )
 
 
 def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attempt], *, review_below: float) -> Reading:
@@ -211,6 +222,11 @@ def _text_in(place: Rect, lines: Iterable[Iterable[Word]]) -> str:
 
 def _text(words: Iterable[Word]) -> str:
     return "".join(word.text for word in words)
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text, without ligatures."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text)))
 
 
 def _is_unclear_sign(word: Word) -> bool:

@@ -126,11 +126,13 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         return own
     picture = _picture(request, source, limits)
     languages, turning = request.options.languages, request.options.rotate is Rotate.AUTO
-    if layer and not layer.is_exact:
+    if layer and not layer.is_exact and not layer.lacks_most:
         reading = _mixed_reading(layer, picture, languages=languages, turning=turning, limits=limits)
     else:
         attempt = _attempt(picture, languages=languages, turning=turning, limits=limits)
         reading = _reading(attempt, picture, review_below=limits.review_below)
+        if layer and layer.lacks_most and not mixed.confirms(layer, attempt):
+            reading = replace(reading, needs_review=True)
     if len(reading.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     if not _fits(reading):

@@ -41,10 +41,11 @@ def exact_and_unread(
     whole: Image.Image,
     objects: PageObjects,
     to_pixels: PointsToPixels,
-) -> tuple[tuple[OwnWord, ...], TextPatches | None]:
-    """Those of the words that are exact, and what has to be read, also in the places of text that is not drawn here.
+) -> tuple[tuple[OwnWord, ...], TextPatches | None, bool]:
+    """Those of the words that are exact, what has to be read, also in the places of text that is not drawn here, and
+    True if that is more than the layer has, so that OCR has to read the whole page.
 
-    Raises TextLayerRejected if the page needs OCR alone.
+    Raises TextLayerRejected if the words may be wrong.
     """
     if not words and not is_blank(whole):
         raise TextLayerRejected("no text")
@@ -73,14 +74,12 @@ def exact_and_unread(
         patches = patches_beside(words=[*places, *map(to_pixels.rect, signs)])
     text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)
     letters = sum(len(word.pdf_word.text) for word in exact)
-    is_readable = len(drawn) == len(words)
-    if (
-        is_readable
+    lacks_most = (
+        len(drawn) == len(words)
         and patches.area > text_area
         and (letters < FEW_LETTERS or patches.within(image_rects).area > text_area)
-    ):
-        raise TextLayerRejected("more to read than the layer has")
-    return exact, patches if patches.area else None
+    )
+    return exact, patches if patches.area else None, lacks_most
 
 
 def _require_usable(words: Sequence[OwnWord]) -> None:

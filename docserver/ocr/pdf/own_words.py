@@ -50,6 +50,8 @@ class TextLayer:
     """The places of shapes and small pictures that look like letters. They have to be read one by one."""
     markers: tuple[Rect, ...] = ()
     """The places of shapes and small pictures that are repeated as markers are. They may be letters."""
+    lacks_most: bool = False
+    """True if the page has more text than the layer, as a scan with a stamp has. OCR has to read the whole page."""
 
     @property
     def is_exact(self) -> bool:

@@ -102,7 +102,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
     seen, unexplained = visible(candidates, whole=whole, drawing=drawing, objects=objects)
     shown, partly = _shown_and_partly_seen(words, seen)
-    exact, patches = exact_and_unread(
+    exact, patches, lacks_most = exact_and_unread(
         list(_joined_pieces(shown)),
         unseen=[
             *(word.rect for word in partly),
@@ -114,6 +114,8 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         objects=objects,
         to_pixels=to_pixels,
     )
+    if lacks_most:
+        return TextLayer(exact, to_pixels, used_dpi, patches, lacks_most=True)
     shapes = letter_shapes(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
     seen_shapes = [[rect for rect in rects if has_contrast(whole, rect, width)] for rects in shapes]
     pictures = letter_pictures(objects.images, drawn=whole, words=[word.rect for word in exact], to_pixels=to_pixels)
