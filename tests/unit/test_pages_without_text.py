@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from docserver.layout import Block, Line, Paragraph, Word
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.preparation import prepare
+from docserver.ocr.image.spots import count_pieces
 from docserver.ocr.recognition import reader
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.reader import Attempt, PageReader
@@ -112,6 +113,30 @@ def test_a_sheet_with_one_word_does_not_count_as_blank(image: Image.Image) -> No
     assert prepare(Picture(written(image.copy()), None))[1] is not None
 
 
+def test_squared_paper_in_a_shadow_is_left_as_it_is_if_its_lines_cannot_be_removed() -> None:
+    squared = Image.new("L", (1300, 900), 245)
+    for x in range(16, 1300, 16):
+        ImageDraw.Draw(squared).line((x, 0, x, 900), fill=150)
+    for y in range(16, 900, 16):
+        ImageDraw.Draw(squared).line((0, y, 1300, y), fill=150)
+    photo = noisy(in_shadow(squared).filter(ImageFilter.GaussianBlur(0.7)), 5)
+
+    page, analysis = prepare(Picture(photo, None))
+
+    assert page.image is photo
+    assert analysis is None
+
+
+def test_pieces_are_counted_less_the_holes_in_them() -> None:
+    image = sheet()
+    draw = ImageDraw.Draw(image)
+    for left in (10, 40, 70):
+        draw.rectangle((left, 10, left + 8, 18), fill=20)
+    assert count_pieces(image) == 3
+    draw.rectangle((100, 10, 120, 30), outline=20)
+    assert count_pieces(image) == 3
+
+
 def test_a_small_piece_of_lined_paper_is_prepared() -> None:
     paper = Image.new("L", (100, 100), 255)
     for y in range(10, 100, 20):
@@ -189,6 +214,7 @@ def read(*words: tuple[str, float]) -> Recognised:
         (read(*[("SST", 10.0)] * 100, *[("we", 90.0)] * 30), True),
         (read(*[("e_", 90.0)] * 30), True),
         (read(*[("SST", 10.0)] * 12, ("Wig", 90.0)), True),
+        (read(*[("SST", 10.0)] * 100, *[("SEE", 75.0)] * 15), True),
         (read(*[("12", 90.0)] * 30), False),
         (read(*[("receipt", 30.0)] * 9, ("Total", 75.0)), False),
         (read(*[("本", 90.0)] * 30), False),
@@ -391,3 +417,20 @@ def test_a_small_page_is_enlarged_only_if_it_shows_text(answer: Recognised, long
     attempt_on(thin_rules(), tesseract)
 
     assert max(max(size) for size in tesseract.pictures) == longest_side
+
+
+def test_of_a_pattern_with_ruled_lines_the_original_is_read() -> None:
+    @dataclass
+    class Sees(FakeTesseract):
+        seen: list[bytes] = field(default_factory=list)
+
+        def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+            self.seen.append(picture.tobytes())
+            return super().recognise(picture, dpi=dpi, languages=languages, layout=layout)
+
+    image, tesseract = thin_rules(), Sees(NOTHING)
+
+    attempt_on(image, tesseract)
+
+    whole = [seen for seen, size in zip(tesseract.seen, tesseract.pictures, strict=True) if size == image.size]
+    assert whole == [image.tobytes()]

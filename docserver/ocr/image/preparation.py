@@ -11,7 +11,7 @@ from docserver.ocr.image.noise import without_grain, without_specks
 from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
 from docserver.ocr.image.shades import evenly_lit, has_ink, ink_beside_lines, ink_of
 from docserver.ocr.image.shape import is_narrow, is_snippet
-from docserver.ocr.image.spots import may_show_letters
+from docserver.ocr.image.spots import count_pieces, may_show_letters
 from docserver.ocr.image.transform import PageImage, framed, scaled, straightened, stretched
 
 MIN_SKEW_OF_RULES_DEG, MIN_SKEW_OF_SQUARES_DEG = 0.5, 1.5
@@ -31,6 +31,10 @@ OCR of the grey picture is equally good and takes a third less time."""
 
 DESPECKLE_ABOVE = 12.0
 """Limit for `PageAnalysis.specks`. Small or faint letters cause up to 6, because their parts look like specks."""
+
+MIN_REMAINS, MIN_REMAINS_RATIO = 8000, 3
+"""Fewest pieces on a page that is full of the remains of its ruled lines, and how many times more these are than before
+it was cleaned. A page of small print has 6000 letters, and Tesseract takes seconds for as many remains."""
 
 MARGIN_PX = 40
 """Margin that is added around a snippet, because Tesseract misses letters that touch the edge of a picture."""
@@ -82,6 +86,8 @@ def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
         return page, None
     lit = _lit(page, analysis)
     cleaned = _cleaned(lit, analysis)
+    if analysis.is_form and _has_remains(cleaned, original=picture.image):
+        return page, None
     if not _may_show_letters(cleaned, before=lit, analysis=analysis):
         return page, None
     return _reduced(cleaned, analysis), analysis
@@ -122,6 +128,12 @@ def _may_show_letters(page: PageImage, *, before: PageImage, analysis: PageAnaly
     # Some of the edges of ruled lines are still there. Remains of squared paper would be joined all over the page.
     ink = ink_beside_lines(small, np.asarray(_ruled_lines(before.image.convert("L"))) > 0)
     return ink is not None and may_show_letters(ink, joined=False)
+
+
+def _has_remains(page: PageImage, *, original: Image.Image) -> bool:
+    """True if a cleaned page is full of the remains of its ruled lines, among which nothing could be read."""
+    pieces = count_pieces(page.image.convert("L"))
+    return pieces > MIN_REMAINS and pieces > MIN_REMAINS_RATIO * count_pieces(original.convert("L"))
 
 
 def _has_askew_rules(page: PageImage, analysis: PageAnalysis) -> bool:

@@ -11,8 +11,9 @@ SURE_FROM = 60.0
 """Smallest confidence of a word that Tesseract is sure of. In patterns, it is sure of one word in five hundred."""
 
 MIN_LETTERS, MIN_LETTERS_OF_LONG = 2, 3
-"""Fewest letters and digits of a word that counts as evidence. Single letters look like many things, but ideographs do
-not. In patterns, Tesseract is sure of many words that are shorter than the second value."""
+"""Fewest letters and digits of a word that counts as evidence, and fewest different ones of a long word. Single letters
+look like many things, but ideographs do not. In patterns, Tesseract is sure of many words below the second value, and
+bars are read as words such as SEE."""
 
 MIN_SURE_LETTERS_OF_LONG = 4
 """Fewest characters of all sure words with that many letters: in patterns, there may be one of three letters."""
@@ -40,10 +41,11 @@ def shows_text(recognised: Recognised) -> bool:
     for word in words_of(recognised.blocks):
         characters += len(word.text)
         letters = sum(map(str.isalnum, word.text))
+        is_long = len(set(filter(str.isalnum, word.text))) >= MIN_LETTERS_OF_LONG
         is_ideographic = word.text >= FIRST_IDEOGRAPH
         if word.confidence >= SURE_FROM and (letters >= MIN_LETTERS or is_ideographic):
             sure += len(word.text)
-            sure_of_long += len(word.text) if letters >= MIN_LETTERS_OF_LONG or is_ideographic else 0
+            sure_of_long += len(word.text) if is_long or is_ideographic else 0
     if not sure:
         return False
     enough_of_long = max(MIN_SURE_LETTERS_OF_LONG, MIN_SURE_SHARE * characters)

@@ -61,7 +61,7 @@ def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
         skew, clarity = skew_and_clarity(page.image)
     else:
         skew, clarity = analysis.skew, analysis.clarity
-        if analysis.is_unevenly_lit:
+        if analysis.is_unevenly_lit or analysis.faint:
             min_skew, min_clarity = MIN_SKEW_ON_PHOTOS_DEG, MIN_CLARITY_ON_PHOTOS
     if is_snippet(page.original_size):
         min_clarity = MIN_CLARITY_ON_SNIPPETS

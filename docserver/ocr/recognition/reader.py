@@ -14,7 +14,7 @@ from docserver.ocr.image.preparation import enlargement, in_grey, may_be_blurred
 from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
-from docserver.ocr.image.spots import few_spots, is_compact
+from docserver.ocr.image.spots import count_pieces, few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
@@ -60,6 +60,11 @@ MIN_GAIN_IF_MIRRORED = 15.0
 """A text shows through if its mirror image is read with this much more confidence. It is 30 to 50 for such texts."""
 
 
+MIN_PIECES_RATIO = 2
+"""How many times more pieces of ink a page has if its ruled lines were not removed well. Forms have about as many as
+before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """The result of one attempt to read a page."""
@@ -84,6 +89,7 @@ class PageReader:
     def __init__(self, picture: Picture, tesseract: Tesseract, *, turning: bool) -> None:
         """Without `turning`, the page is assumed to be upright, and is only straightened."""
         self._page, self._analysis = prepare(picture)
+        self._original = PageImage(picture.image, picture.dpi, picture.image.size)
         self._tries = Tries(tesseract, original=picture.image, page=self._page.image)
         self._turning = turning
         self._known_direction = None if turning else 0
@@ -158,6 +164,14 @@ class PageReader:
             return []
         return few_spots(self._page.image.convert("L"))
 
+    @cached_property
+    def _has_more_pieces(self) -> bool:
+        """True if a page is in many more pieces than before it was prepared."""
+        if is_snippet(self._page.original_size):
+            return False
+        before, after = count_pieces(self._original.image.convert("L")), count_pieces(self._page.image.convert("L"))
+        return after > MIN_PIECES_RATIO * max(before, 1)
+
     def _directions(self, analysis: PageAnalysis) -> tuple[int, ...]:
         if self._known_direction is not None:
             return (self._known_direction,)
@@ -217,7 +231,8 @@ class PageReader:
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
                 best = _better(best, another)
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
-        return self._without_faint_ink(best, analysis) if self._shows_through(best) else best
+        may_show_through = not is_nonsense(best.recognised)
+        return self._without_faint_ink(best, analysis) if may_show_through and self._shows_through(best) else best
 
     def _shows_only_letters(self, attempt: Attempt) -> bool:
         """True if nothing was read, and nothing but a few spots is there, each of which may be a single letter."""
@@ -248,7 +263,8 @@ class PageReader:
         is_sure = attempt.recognised.confidence >= UNSURE_BELOW
         if is_sure or not attempt.recognised.blocks or not self._tries.may_go_on():
             return False
-        page = turned(self._page, attempt.rotation)
+        rotation, analysis = attempt.rotation, self._analysis
+        page = turned(self._page, rotation) if analysis is None else self._level_page(rotation, analysis)
         for mirror in (ImageOps.mirror, ImageOps.flip):
             sample = self._few_lines(replace(page, image=mirror(page.image)))
             recognised = self._tries.read_sample(sample, languages=attempt.languages, is_faint=self._analysis is None)
@@ -258,11 +274,21 @@ class PageReader:
         return False
 
     def _attempt(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
-        """Read a level page, enlarged if it is small. Without text, that would take several times as long."""
+        """Read a level page, enlarged if it is small. If it shows no text, that might take several times as long as to
+        read the original page.
+        """
         shows_lines = analysis.is_upright and not analysis.is_form
-        if self._enlargement == 1 or shows_lines or self._shows_text(page.rotation, analysis, languages):
+        may_be_pattern = analysis.is_form and not analysis.is_clear and self._has_more_pieces
+        may_be_dear = self._enlargement != 1 or may_be_pattern
+        if shows_lines or not may_be_dear or self._shows_text(page.rotation, analysis, languages):
             return self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
-        attempt = self._attempt_at_size(page, analysis=analysis, languages=languages)
+        if may_be_pattern:
+            # Without its ruled lines, a pattern may have more spots that look like letters.
+            original = turned(self._original, page.rotation)
+            attempt = self._recognise(original, languages=languages, layout=Layout.PAGE)
+            attempt = replace(attempt, rotation=page.rotation)
+        else:
+            attempt = self._attempt_at_size(page, analysis=analysis, languages=languages)
         if not shows_text(attempt.recognised):
             return attempt
         enlarged = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
