@@ -160,11 +160,20 @@ class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
         pass
 
 
+class _Connection(aiomysql.Connection):  # type: ignore[misc]
+    """A connection that reports a reset by the server as OSError. uvloop raises RuntimeError at the next write."""
+
+    def _write_bytes(self, data: bytes) -> None:
+        if self._writer.transport.is_closing():
+            raise ConnectionResetError
+        super()._write_bytes(data)
+
+
 async def connect(address: Address, *, timeout_s: float, database: str | None, script: bool = False) -> Any:
     """Open one connection with the session settings that all statements expect; `script` allows several at once."""
     # aiomysql's own time limit is not used: its asyncio.wait_for can lose a cancellation, before Python 3.12.
     async with asyncio.timeout(min(CONNECT_TIMEOUT_S, timeout_s)):
-        connection = await aiomysql.connect(
+        connection = _Connection(
             host=address.host,
             port=address.port,
             user=address.user,
@@ -177,6 +186,7 @@ async def connect(address: Address, *, timeout_s: float, database: str | None, s
             client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if script else 0),
             cursorclass=_QuietCursor,
         )
+        await connection._connect()  # noqa: SLF001 - aiomysql.connect() does the same, but makes no connection of ours
     # The caller gives up a statement after `timeout_s`; with this setting, the server ends the statement too.
     server_s = timeout_s * SERVER_SHARE
     bound = (
@@ -334,7 +344,8 @@ class Database:
         return connection
 
     async def _lives(self, connection: Any, *, idle_s: float) -> bool:
-        if connection.closed or connection._reader.at_eof():  # noqa: SLF001 - the driver's own pool does the same
+        # The driver's own pool looks at the reader too. It has no end if the server has reset the connection.
+        if connection.closed or connection._reader.at_eof() or connection._writer.transport.is_closing():  # noqa: SLF001
             return False
         if idle_s < IDLE_CHECK_S:
             return True

@@ -2,9 +2,12 @@
 
 import asyncio
 import gc
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -19,6 +22,7 @@ from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings
 from tests.support.connections import MakeDatabase, connection_id, kill, remembered
+from tests.support.service import free_port
 from tests.support.waiting import FOREVER_S, in_time, until
 
 
@@ -67,11 +71,12 @@ async def test_a_server_that_refuses_is_unavailable_at_once(make_db: MakeDatabas
 
 
 class Proxy:
-    """A socket before the server that can keep silent, or lose the answer to one kind of statement."""
+    """A port before the server that can keep silent, lose the answer to one kind of statement, or reset connections."""
 
-    def __init__(self, address: Address, socket: Path) -> None:
+    def __init__(self, address: Address) -> None:
         self._address = address
-        self._socket = socket
+        self._port = free_port()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._copying: set[asyncio.Task[None]] = set()
         self.clients = 0
         self.silent = False
@@ -83,13 +88,20 @@ class Proxy:
     def url(self) -> str:
         address = self._address
         return (
-            f"mysql://{quote(address.user, safe='')}:{quote(address.password, safe='')}@localhost/{address.database}"
-            f"?unix_socket={quote(str(self._socket))}"
+            f"mysql://{quote(address.user, safe='')}:{quote(address.password, safe='')}@127.0.0.1:{self._port}"
+            f"/{address.database}"
         )
+
+    def reset(self) -> None:
+        """End all connections as a server or a firewall does that forgot them."""
+        for writer in self._writers:
+            at_once = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            writer.transport.abort()
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator["Proxy"]:
-        server = await asyncio.start_unix_server(self._accept, str(self._socket))
+        server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
         async with server:
             yield self
             for task in self._copying:
@@ -100,6 +112,7 @@ class Proxy:
         task = asyncio.current_task()
         assert task
         self._copying.add(task)
+        self._writers.add(writer)
         self.clients += 1
         try:
             await self._connect(reader, writer)
@@ -107,6 +120,7 @@ class Proxy:
             pass
         finally:
             self.clients -= 1
+            self._writers.discard(writer)
             writer.close()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,8 +158,8 @@ class Proxy:
 
 
 @pytest.fixture
-async def proxy(settings: Settings, tmp_path: Path) -> AsyncIterator[Proxy]:
-    async with Proxy(Address.parse(settings.mysql_url), tmp_path / "proxy").serve() as running:
+async def proxy(settings: Settings) -> AsyncIterator[Proxy]:
+    async with Proxy(Address.parse(settings.mysql_url)).serve() as running:
         yield running
 
 
@@ -165,9 +179,9 @@ async def test_a_server_that_keeps_silent_is_unavailable_within_the_timeout(
 
 
 async def test_a_pool_made_while_the_server_is_away_serves_when_it_is_there(
-    make_db: MakeDatabase, settings: Settings, tmp_path: Path
+    make_db: MakeDatabase, settings: Settings
 ) -> None:
-    later = Proxy(Address.parse(settings.mysql_url), tmp_path / "later")
+    later = Proxy(Address.parse(settings.mysql_url))
     db = make_db(url=later.url)
     with pytest.raises(DatabaseUnavailable):
         await db.ping()
@@ -175,6 +189,42 @@ async def test_a_pool_made_while_the_server_is_away_serves_when_it_is_there(
     async with later.serve():
         await db.ping()
         await db.close()
+
+
+async def test_an_idle_connection_that_was_reset_is_replaced_unseen(make_db: MakeDatabase, proxy: Proxy) -> None:
+    pool = make_db(url=proxy.url, size=1)
+    async with pool.session() as cur:
+        victim = await connection_id(cur)
+
+    proxy.reset()
+    await until(lambda: proxy.clients == 0)
+    await until(lambda: _knows_its_end(pool._idle[0][0]))
+
+    async with pool.session() as cur:
+        assert await connection_id(cur) != victim
+
+
+async def test_a_connection_that_is_reset_between_two_statements_is_an_outage_and_no_fault_of_ours(
+    make_db: MakeDatabase, proxy: Proxy
+) -> None:
+    pool = make_db(url=proxy.url, size=1)
+
+    with pytest.raises(DatabaseUnavailable):
+        async with pool.transaction() as cur:
+            await cur.execute("SELECT 1")
+            proxy.reset()
+            await until(lambda: _knows_its_end(cur._connection))
+            await cur.execute("SELECT 1")
+    with pytest.raises(CommitUnknown):
+        async with pool.transaction() as cur:
+            proxy.reset()
+            await until(lambda: _knows_its_end(cur._connection))
+
+    await pool.ping()
+
+
+def _knows_its_end(connection: Any) -> bool:
+    return isinstance(connection._reader.exception(), ConnectionResetError)
 
 
 @pytest.mark.parametrize("carried_out", [True, False])

@@ -169,6 +169,17 @@ INTERNALS = [
     ),
     Internal(
         "aiomysql",
+        "Connection._writer, Connection._write_bytes and Connection._connect",
+        "database/connection.py",
+        "Tell in another way that the server has reset a connection; uvloop raises RuntimeError at the next write.",
+        lambda: (
+            has_source(aiomysql.Connection._write_bytes, "self._writer.write(data)")
+            and has_source(aiomysql.Connection._execute_command, "self._write_bytes(")
+            and inspect.iscoroutinefunction(aiomysql.Connection._connect)
+        ),
+    ),
+    Internal(
+        "aiomysql",
         "Connection.get_transaction_status",
         "database/connection.py",
         "Find out in another way whether a connection is still in a transaction, or close it after each error.",
