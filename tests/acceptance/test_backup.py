@@ -29,7 +29,7 @@ UPLOAD = "/v1/documents/upload-document"
 
 def commands(heading: str, address: Address, *, is_mysql: bool) -> str:
     """The commands below a heading of the page, for this database."""
-    found = re.search(rf"^### {heading}\n.*?^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^## {heading}\n.*?^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     assert found, heading
     text = found[1].replace("docserver >", f"{address.database} >").replace("docserver <", f"{address.database} <")
     text = text.replace("DATABASE docserver", f"DATABASE {address.database}")
