@@ -97,6 +97,7 @@ class Node:
         self._unsent_until = 0.0
         self._flush_is_due = False
         self._flushes: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     def call(self, command: tuple[Any, ...], script: Script | None = None) -> asyncio.Future[Reply]:
         """Send a command; returns its reply. Commands of the same moment reach the server one after another."""
@@ -141,7 +142,9 @@ class Node:
             async with asyncio.timeout(self._timeout_s):
                 while self._unsent or self._flushes:
                     await (asyncio.wait(self._flushes) if self._flushes else asyncio.sleep(0))
-        await self._close_idle()
+        self._close_idle()
+        if self._closing:
+            await asyncio.wait(self._closing)
         await self._client.aclose()
 
     def _schedule_flush(self) -> None:
@@ -169,7 +172,7 @@ class Node:
                 for call, reply in zip(calls, replies, strict=True):
                     if isinstance(reply, NoScriptError) and call.script is not None:
                         reply = (await self._send([("EVAL", call.script.source, *call.command[2:])]))[0]  # noqa: PLW2901
-                    await self._settle(call, reply)
+                    self._settle(call, reply)
         except (*FAULTS, RedisUnavailable) as error:
             refusal = error if isinstance(error, RedisUnavailable) else self._unavailable(error)
             for call in calls:
@@ -188,17 +191,17 @@ class Node:
         except BaseException:
             # Close this connection: replies that arrive later would be taken for those of the next commands. Close the
             # idle connections too, because they probably have the same fault.
-            await connection.disconnect(nowait=True)
-            await self._close_idle()
+            self._idle.append(connection)
+            self._close_idle()
             raise
         self._idle.append(connection)
         return replies
 
-    async def _settle(self, call: _Call, reply: Reply) -> None:
+    def _settle(self, call: _Call, reply: Reply) -> None:
         if isinstance(reply, RedisError) and not isinstance(reply, AskError):
             reply = self._unavailable(reply)
             # A server that refuses commands may be a primary of yesterday. Its name may lead to another one by now.
-            await self._close_idle()
+            self._close_idle()
         if call.done.done():
             return
         if isinstance(reply, Exception):
@@ -206,9 +209,12 @@ class Node:
         else:
             call.done.set_result(reply)
 
-    async def _close_idle(self) -> None:
+    def _close_idle(self) -> None:
+        """Close the idle connections in the background: with TLS, the other side has a say in that."""
         while self._idle:
-            await self._idle.pop().disconnect(nowait=True)
+            task = asyncio.get_running_loop().create_task(_close(self._idle.pop()))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def _refuse_while_paused(self) -> None:
         if time.monotonic() < self._paused_until:
@@ -227,6 +233,11 @@ def unavailable(error: BaseException) -> RedisUnavailable:
     raised = RedisUnavailable("Redis does not answer.")
     raised.__cause__ = error
     return raised
+
+
+async def _close(connection: AbstractConnection) -> None:
+    with suppress(*FAULTS):
+        await connection.disconnect()
 
 
 async def _reply(connection: AbstractConnection) -> Reply:

@@ -185,13 +185,16 @@ async def first_answers(asked: Iterable[Coroutine[Any, Any, Answer]], *, number:
 
 
 async def ask(options: Mapping[str, Any], address: Address, *command: str) -> Any:
-    """Send a command over a connection of its own. The caller limits the time."""
+    """Send a command over a connection of its own. The caller limits the time of all this."""
     # In the older protocol, replies have the same form from every release.
     given = {**arguments(options), "host": address.host, "port": address.port, "protocol": 2}
     connection = connection_class(options)(**given, retry=Retry(NoBackoff(), 0))
     try:
         await connection.connect()
         await connection.send_command(*command)
-        return await connection.read_response()
-    finally:
+        reply = await connection.read_response()
+    except BaseException:
         await connection.disconnect(nowait=True)
+        raise
+    await connection.disconnect()
+    return reply

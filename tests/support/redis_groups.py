@@ -26,7 +26,7 @@ USER, PASSWORD = "docserver", "not@a/secret"
 ADMIN_PASSWORD = "not-a-secret-of-the-admin"
 SENTINEL_PASSWORD = "not-a-secret-of-sentinels"
 
-ACL_RULE = "~docserver:* &docserver:* +@all -@admin -@dangerous +info"
+ACL_RULE = "resetchannels &docserver:* ~docserver:* +@all -@admin -@dangerous +info"
 """As docs/settings.md gives it."""
 
 SERVICE = "documents"
