@@ -33,19 +33,19 @@ class PageDrawing:
 
     def without(self, objects: Iterable[Any]) -> Image.Image:
         """The page as viewers would show it without these page objects."""
-        with _inactive(objects):
+        with hidden(objects):
             return self._drawn(annotations=True)
 
     def ink_without(self, objects: Iterable[Any], *, on_black: bool) -> Image.Image:
         """How much everything but these page objects and the annotations differs from white or black paper."""
-        with _inactive(objects):
+        with hidden(objects):
             if on_black:
                 return self._drawn(annotations=False, paper=BLACK)
             return ImageChops.invert(self._drawn(annotations=False))
 
     def opaque_without(self, objects: Iterable[Any]) -> Image.Image:
         """White where everything but these page objects and the annotations hides the paper; else black."""
-        with _inactive(objects):
+        with hidden(objects):
             on_white, on_black = self._drawn(annotations=False), self._drawn(annotations=False, paper=BLACK)
         return ImageChops.difference(on_white, on_black).point([255] + [0] * 255)
 
@@ -67,8 +67,8 @@ def hide(handle: Any) -> None:
 
 
 @contextmanager
-def _inactive(objects: Iterable[Any]) -> Iterator[None]:
-    """PDFium draws nothing for these page objects until the block ends."""
+def hidden(objects: Iterable[Any]) -> Iterator[None]:
+    """PDFium draws nothing for these page objects, and reads none of them, until the block ends."""
     handles = list(objects)
     try:
         for handle in handles:

@@ -25,6 +25,7 @@ from docserver.ocr.pdf.exact_words import exact_and_unread
 from docserver.ocr.pdf.initials import initials
 from docserver.ocr.pdf.latin_in_hebrew import with_brackets
 from docserver.ocr.pdf.letter_pictures import letter_pictures
+from docserver.ocr.pdf.letter_shadows import letter_shadows, without_text_of
 from docserver.ocr.pdf.letter_shapes import letter_shapes
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.own_words import OwnWord, TextLayer
@@ -141,11 +142,17 @@ def _own_words(
 @contextmanager
 def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[PdfWord]]]:
     """The page's text and its words, also those that PDFium leaves out at first because it has no glyphs for them, or
-    takes them for others that are drawn twice.
+    takes them for others that are drawn twice. Letters that are shadows of others are in none of them.
     """
     with closing(TextPage(page)) as text_page:
         words = with_brackets(text_page.words())
         in_words = {word.address for word in words}
+        if shadows := letter_shadows(objects.texts, word_starts=in_words):
+            handles = [objects.texts.pop(address) for address in shadows]
+            objects.others += handles
+            with without_text_of(handles), _text_of(page, objects) as of_letters:
+                yield of_letters
+                return
         restored = restore_doubled(objects.texts, read=in_words, text=text_page.handle)
         if widen_empty(handle for address, handle in objects.texts.items() if address not in in_words) or restored:
             with closing(TextPage(page)) as wider:

@@ -26,6 +26,10 @@ MAX_REPEAT_OFFSET = 0.25
 """Largest distance of two equal words that are one word, drawn twice as a shadow or as bold, as a share of the letters'
 height. The boxes must overlap too, so that 1 1 in narrow letters stays two words."""
 
+LONG_WORD, MIN_REPEAT_OVERLAP = 3, 0.5
+"""Fewest letters of a word that is also a repeat if it is farther away, and the share of its box that the boxes share.
+Nobody draws equal words over each other to be read twice."""
+
 MAX_LAYERS = 4
 """Most groups of overlapping words that are drawn one by one. Two are common: a correction over the old text."""
 
@@ -62,12 +66,16 @@ def visible(
         shown = would_show(places, whole=whole, drawing=drawing, objects=objects)
         for index in itertools.compress(undrawn, shown):
             result[index] = Seen.ALL
-    for index, earlier in repeats:
-        # The earlier word may itself be hidden, as under a second text that says the same.
-        if result[earlier] is not Seen.NOTHING:
+    for alike in _groups(repeats):
+        # Some may be hidden, as under a second text that says the same. Of shadows, one sees only a part.
+        best = min(alike, key=lambda index: (_BY_INK.index(result[index]), index))
+        for index in alike - {best}:
             result[index] = Seen.NOTHING
     contrast = reduce(ImageChops.lighter, (visibility.contrast for visibility in visibilities))
     return result, places_of_unexplained((word.rect for word in words), contrast)
+
+
+_BY_INK = (Seen.ALL, Seen.PART, Seen.NOTHING)
 
 
 class _Visibility:
@@ -116,7 +124,7 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
                 if x0 >= right or x1 <= left or y0 >= bottom or y1 <= top:
                     continue
                 overlap = (min(right, x1) - max(left, x0)) * (min(bottom, y1) - max(top, y0))
-                if _is_repeat(word, other):
+                if _is_repeat(word, other, overlap=overlap):
                     repeats.append((index, earlier))
                 elif word.address != other.address and overlap > MIN_OVERLAP * min(_area(word), _area(other)):
                     conflicts.append((word.address, other.address))
@@ -124,10 +132,23 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
     return repeats, conflicts
 
 
-def _is_repeat(word: Candidate, earlier: Candidate) -> bool:
-    """True if both are the same word in nearly the same place. Their boxes overlap."""
+def _groups(repeats: Iterable[tuple[int, int]]) -> list[set[int]]:
+    """The words that repeat each other, together. One of several shadows may only repeat the next one."""
+    groups: dict[int, set[int]] = {}
+    for index, earlier in repeats:
+        group = groups.setdefault(earlier, {earlier})
+        if (other := groups.setdefault(index, {index})) is not group:
+            group |= other
+            groups.update(dict.fromkeys(other, group))
+    return list({id(group): group for group in groups.values()}.values())
+
+
+def _is_repeat(word: Candidate, earlier: Candidate, *, overlap: float) -> bool:
+    """True if both are the same word in nearly the same place. Their boxes overlap by this area."""
     if word.text != earlier.text:
         return False
+    if len(word.text) >= LONG_WORD and overlap > MIN_REPEAT_OVERLAP * _area(word):
+        return True
     reach = MAX_REPEAT_OFFSET * word.height
     return all(abs(side - other) <= reach for side, other in zip(word.rect, earlier.rect, strict=True))
 

@@ -13,7 +13,7 @@ WIDE_LETTER = 0.75
 MAX_GAP = 2.0
 """Widest gap in a word, as a share of the letters' height. Letters of spaced words have gaps of up to 1.3."""
 
-MIN_SPACE = 0.16
+MIN_SPACE = 0.155
 """Smallest space in what several text objects draw, as a share of the letters' height. Letters that are drawn one by
 one are up to 0.14 apart."""
 
