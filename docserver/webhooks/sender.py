@@ -1,4 +1,4 @@
-"""Sends due deliveries: a few at a time in all, for each tenant and to each receiver. So a slow one delays no other.
+"""Sends due deliveries, as many at a time as `shares` allows.
 
 Each process that may reach receivers runs one. A delivery is sent at least once: if a process dies before it has saved
 the outcome, another sends it again, with the same id.
@@ -8,7 +8,6 @@ import asyncio
 import logging
 import random
 import time
-from collections import Counter
 from contextlib import suppress
 from functools import partial
 from uuid import UUID, uuid4
@@ -24,6 +23,7 @@ from docserver.tracing import Span
 from docserver.webhook_types import DeliveryStatus, DisabledReason, Fault
 from docserver.webhooks.client import Answer, Client
 from docserver.webhooks.endpoints import guard_of
+from docserver.webhooks.shares import Receiver, Shares
 from docserver.webhooks.signing import signed_headers
 
 log = logging.getLogger("docserver.webhooks")
@@ -42,12 +42,8 @@ JITTER = 0.2
 DISABLE_AFTER_S = 5 * 86_400.0
 """An endpoint is disabled when every attempt has failed for this time."""
 
-TENANT_SHARE, RECEIVER_SHARE = 1 / 2, 1 / 4
-"""Most of the connections that deliveries of one tenant, and to one receiver, take at the same time."""
-
 RECEIVERS_AT_ONCE = 1000
-"""Most receivers that one search for due deliveries returns. A tenant with more of them soon uses its whole share of
-connections, and the next search leaves it out."""
+"""Most receivers that one search for due deliveries returns. It takes one of each tenant before it takes a second."""
 
 RELEASE_S = 1.0
 """Longest wait for the database when a stopping process gives a delivery back. If this fails, the lease soon ends."""
@@ -60,18 +56,18 @@ class Sender:
         """Needs a running event loop."""
         settings = resources.settings
         self._resources = resources
-        self._connections = settings.webhook_connections
+        self._shares = Shares(settings.webhook_connections)
         self._lease_s = settings.webhook_timeout_s + settings.lease_s
         self._client = Client(
             guard_of(settings), timeout_s=settings.webhook_timeout_s, connections=max(1, settings.webhook_connections)
         )
         self._due = resources.webhooks_due
-        self._sending: dict[asyncio.Task[None], tuple[str, bytes]] = {}
+        self._sending: dict[asyncio.Task[None], Receiver] = {}
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to send, unless the settings say that this process sends nothing."""
-        if self._connections:
+        if self._resources.settings.webhook_connections:
             self._running = asyncio.create_task(self._run(), name="webhooks")
 
     async def stop(self, *, grace_s: float) -> None:
@@ -102,47 +98,31 @@ class Sender:
 
     async def _start_due(self) -> bool:
         """Start to send due deliveries, as far as there is room. False if none was started."""
-        if len(self._sending) >= self._connections:
+        if not self._shares.free:
             return False
-        of_tenants = Counter(tenant for tenant, _ in self._sending.values())
-        full = [tenant for tenant, count in of_tenants.items() if count >= self._most(TENANT_SHARE)]
         async with self._resources.db.session() as cur:
-            receivers = await deliveries.due(cur, without=full, limit=RECEIVERS_AT_ONCE)
+            receivers = await deliveries.due(cur, limit=RECEIVERS_AT_ONCE)
         started = 0
-        for tenant, receiver in receivers:
-            if room := self._room(tenant, receiver):
-                started += await self._start(tenant, receiver, most=room)
+        for receiver in receivers:
+            if room := self._shares.room(receiver):
+                started += await self._start(receiver, most=room)
         return started > 0
 
-    def _most(self, share: float) -> int:
-        return max(1, int(self._connections * share))
-
-    def _room(self, tenant: str, receiver: bytes) -> int:
-        """How many deliveries to this receiver may be started now."""
-        sending = list(self._sending.values())
-        of_receiver = sending.count((tenant, receiver))
-        free = min(
-            self._connections - len(sending),
-            self._most(TENANT_SHARE) - sum(other == tenant for other, _ in sending),
-        )
-        # Half of what other receivers leave: so several slow ones do not take a tenant's whole share.
-        most = max(1, min(self._most(RECEIVER_SHARE), (free + of_receiver) // 2))
-        return max(0, min(free, most - of_receiver))
-
-    async def _start(self, tenant: str, receiver: bytes, *, most: int) -> int:
+    async def _start(self, receiver: Receiver, *, most: int) -> int:
         claim_id = uuid4()
         async with self._resources.db.transaction() as cur:
             claimed = await deliveries.claim(
-                cur, tenant=tenant, receiver=receiver, claim_id=claim_id, limit=most, lease_s=self._lease_s
+                cur, tenant=receiver[0], receiver=receiver[1], claim_id=claim_id, limit=most, lease_s=self._lease_s
             )
         for delivery in claimed:
+            self._shares.take(receiver)
             task = asyncio.create_task(self._deliver(delivery, claim_id), name="webhook")
-            self._sending[task] = (tenant, receiver)
+            self._sending[task] = receiver
             task.add_done_callback(self._ended)
         return len(claimed)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._sending[task]
+        self._shares.give_back(self._sending.pop(task))
         # A connection is free for another delivery.
         self._due.set()
 
@@ -158,7 +138,11 @@ class Sender:
         try:
             answer = await self._attempt(delivery)
             _end_span(span, answer)
-            duration_ms = round((time.monotonic() - began) * 1000)
+            duration_s = time.monotonic() - began
+            self._shares.record(
+                (delivery.tenant, delivery.receiver), answered=answer.fault is None, duration_s=duration_s
+            )
+            duration_ms = round(duration_s * 1000)
             await until_answered(partial(self._settle, delivery, claim_id, answer, duration_ms=duration_ms))
         except asyncio.CancelledError:
             await self._release(delivery, claim_id)

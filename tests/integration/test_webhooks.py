@@ -7,9 +7,11 @@ import pytest
 from aiohttp import web
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables import backlog, deliveries
 from docserver.jobs import transitions
 from docserver.resources import Resources
+from docserver.tenants import administration
 from docserver.webhooks import sender as sender_module
 from tests.support.client import Client, MakeClient, get, post
 from tests.support.metric_values import value as metric
@@ -127,9 +129,9 @@ async def test_a_delivery_of_a_process_that_died_is_sent_by_another_with_the_sam
     await create(client, receiver.url())
     job_id = await cancelled(client)
     async with resources.db.transaction() as cur:
-        ((tenant, place),) = await deliveries.due(cur, without=[], limit=10)
+        ((tenant, place),) = await deliveries.due(cur, limit=10)
         (lost,) = await deliveries.claim(cur, tenant=tenant, receiver=place, claim_id=uuid4(), limit=5, lease_s=60)
-        assert await deliveries.due(cur, without=[], limit=10) == []
+        assert await deliveries.due(cur, limit=10) == []
     await change(resources.db, "UPDATE deliveries SET run_after = UTC_TIMESTAMP(6)")
 
     await start_sender()
@@ -268,7 +270,9 @@ async def test_a_rotated_secret_signs_too_for_a_while(
         second.verified(SECRET)
 
 
-async def test_slow_receivers_delay_no_other(client: Client, receiver: Receiver, start_sender: StartSender) -> None:
+async def test_slow_receivers_leave_connections_for_others(
+    client: Client, receiver: Receiver, start_sender: StartSender
+) -> None:
     answered = asyncio.Event()
 
     async def slow(request: web.Request) -> web.StreamResponse:
@@ -283,15 +287,35 @@ async def test_slow_receivers_delay_no_other(client: Client, receiver: Receiver,
     for _ in range(8):
         await cancelled(client)
     await start_sender(webhook_connections=8)
-    await receiver.arrived(3)
+    await receiver.arrived(2)
 
     await cancelled(client, callback_url=receiver.url("/quick", host="127.0.0.2"), callback_secret=SECRET)
 
     await until(lambda: any(delivered.path == "/quick" for delivered in receiver.received))
-    assert [delivered.path for delivered in receiver.received].count("/slow") == 3
+    assert [delivered.path for delivered in receiver.received].count("/slow") == 2
     answered.set()
     # Nine jobs for each slow receiver.
     await receiver.arrived(9 + 9 + 1)
+
+
+async def test_one_receiver_of_each_tenant_is_due_before_a_second_one_of_any(
+    client: Client, resources: Resources, receiver: Receiver
+) -> None:
+    await administration.set_tenant(resources.db, "other", actor="a test")
+    for host in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+        await create(client, receiver.url(host=host), events=["job.cancelled"])
+    await cancelled(client)
+    async with resources.db.session() as cur:
+        names = [name for _, name in await deliveries.due(cur, limit=10)]
+    for number, name in enumerate(names):
+        sql = "UPDATE deliveries SET run_after = run_after - INTERVAL %s SECOND WHERE receiver = %s"
+        await change(resources.db, sql, 30 - number, name)
+    await change(resources.db, "UPDATE deliveries SET tenant = 'other' WHERE receiver = %s", names[2])
+
+    async with resources.db.session() as cur:
+        due = await deliveries.due(cur, limit=10)
+
+    assert due == [(DEFAULT_TENANT, names[0]), ("other", names[2]), (DEFAULT_TENANT, names[1])]
 
 
 async def test_an_answer_that_comes_too_late_is_a_failure(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from docserver.database.connection import Cursor, each, microseconds
+from docserver.database.connection import Cursor, microseconds
 from docserver.webhook_types import DeliveryStatus, EventType
 
 
@@ -33,6 +33,8 @@ class Claimed:
 
     id: UUID
     endpoint_id: UUID
+    tenant: str
+    receiver: bytes
     job_id: UUID | None
     event: EventType
     body: bytes
@@ -69,22 +71,23 @@ async def insert(cur: Cursor, deliveries: Sequence[NewDelivery]) -> None:
     )
 
 
-async def due(cur: Cursor, *, without: Sequence[str], limit: int) -> list[tuple[str, bytes]]:
-    """The receivers that have a due delivery, as (tenant, receiver), the longest waiting first; none of deleted
-    tenants, nor of those in `without`. It reads one row for each receiver, however many deliveries wait for it.
+async def due(cur: Cursor, *, limit: int) -> list[tuple[str, bytes]]:
+    """The receivers that have a due delivery, as (tenant, receiver); none of deleted tenants. First comes one of each
+    tenant, then a second one, and so on; the longest waiting first. It reads one row for each receiver, however many
+    deliveries wait for it.
     """
-    others = f"AND tenant NOT IN ({each(without)})" if without else ""
     # Grouped by the whole beginning of the index, the servers skip from group to group.
     await cur.execute(
-        f"""
+        """
         SELECT d.tenant, d.receiver
         FROM (
             SELECT tenant, receiver, MIN(run_after) AS first_due FROM deliveries WHERE status = 'pending'
-            GROUP BY status, tenant, receiver HAVING first_due <= UTC_TIMESTAMP(6) {others}
+            GROUP BY status, tenant, receiver HAVING first_due <= UTC_TIMESTAMP(6)
         ) d JOIN tenants t ON t.name = d.tenant
-        WHERE t.deleted_at IS NULL ORDER BY d.first_due LIMIT %s
-        """,  # noqa: S608 - placeholders alone
-        (*without, limit),
+        WHERE t.deleted_at IS NULL
+        ORDER BY ROW_NUMBER() OVER (PARTITION BY d.tenant ORDER BY d.first_due), d.first_due LIMIT %s
+        """,
+        (limit,),
     )
     return [(row["tenant"], row["receiver"]) for row in cur.rows()]
 
@@ -118,6 +121,8 @@ async def claim(
         Claimed(
             id=UUID(bytes=row["id"]),
             endpoint_id=UUID(bytes=row["endpoint_id"]),
+            tenant=tenant,
+            receiver=receiver,
             job_id=UUID(bytes=row["job_id"]) if row["job_id"] else None,
             event=EventType(row["event"]),
             body=row["body"],
