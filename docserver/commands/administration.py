@@ -141,6 +141,7 @@ def _limits(tenant: Tenant) -> str:
 
 async def _delete_tenant(settings: Settings, db: Database, name: str, *, confirmed: bool) -> bool:
     """Delete a tenant with all it has, and print the receipt. False if it is not confirmed, or if something is left."""
+    tenant_deletion.check_deletable(name)
     _, receipt = await queries.tenant(db, name)
     if receipt is None and not confirmed:
         documents, size = await queries.documents_of(db, name)

@@ -35,15 +35,20 @@ async def begin(resources: Resources, tenant: str, *, actor: str) -> Receipt:
 
     The tenant may be deleted already. Raises NotFound, Conflict, DatabaseUnavailable.
     """
-    if tenant == DEFAULT_TENANT:
-        raise Conflict(
-            f"The tenant {DEFAULT_TENANT} cannot be deleted: what is uploaded without keys, or restored, belongs to it."
-        )
+    check_deletable(tenant)
     if not is_tenant_name(tenant):
         raise no_such_tenant()
     if await uncontended(lambda: _begin(resources, tenant, actor)):
         log.info("tenant deleted", extra={"tenant": tenant, "actor": actor})
     return await receipt_of(resources, tenant)
+
+
+def check_deletable(tenant: str) -> None:
+    """Raise Conflict if this tenant can never be deleted."""
+    if tenant == DEFAULT_TENANT:
+        raise Conflict(
+            f"The tenant {DEFAULT_TENANT} cannot be deleted: what is uploaded without keys, or restored, belongs to it."
+        )
 
 
 async def receipt_of(resources: Resources, tenant: str) -> Receipt:

@@ -90,6 +90,7 @@ async def test_a_key_is_rotated_with_a_grace_time(command: Command) -> None:
         (("keys", "revoke", "01960000-0000-7000-8000-000000000000"), "There is no such key."),
         (("tenants", "delete", "nobody", "--yes"), "There is no such tenant."),
         (("tenants", "delete", "default", "--yes"), "The tenant default cannot be deleted"),
+        (("tenants", "delete", "default"), "The tenant default cannot be deleted"),
     ],
 )
 async def test_what_is_refused_is_said_in_one_line(command: Command, arguments: tuple[str, ...], reason: str) -> None:
