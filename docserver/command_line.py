@@ -133,7 +133,7 @@ def _add_keys(commands: Commands) -> None:
 
 
 def _add_tenants(commands: Commands) -> None:
-    actions = _actions(_add(commands, "tenants", "list, make and delete tenants"))
+    actions = _actions(_add(commands, "tenants", "list, make, limit and delete tenants"))
     _add(actions, "list", "list them")
     setting = _add(actions, "set", "make a tenant, if there is none of this name, and set its weight and quotas")
     setting.add_argument(

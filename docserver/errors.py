@@ -146,7 +146,7 @@ class TooLarge(ServiceError):
 
 
 class UnsupportedMedia(ServiceError):
-    status, code, title = 415, "unsupported_media_type", "Not a supported file"
+    status, code, title = 415, "unsupported_media_type", "Not a supported type"
 
 
 class RangeNotSatisfiable(ServiceError):

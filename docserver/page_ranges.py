@@ -22,7 +22,7 @@ def parse_pages(selection: str) -> tuple[range, ...]:
             raise InvalidPages(f"{part.strip()[:20]!r} is neither a page nor a range of pages such as 1-3")
         low, high = int(first[:7]), int((last or first)[:7])
         if not 1 <= low <= high <= MAX_PAGE_NUMBER:
-            raise InvalidPages(f"{part.strip()[:20]!r} is not a range of pages that counts upwards from 1")
+            raise InvalidPages(f"{part.strip()[:20]!r} is not a range of pages that counts upwards from 1, such as 1-3")
         ranges.append(range(low, high + 1))
     return tuple(ranges)
 

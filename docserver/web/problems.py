@@ -86,7 +86,7 @@ def _json(problem: Mapping[str, Any]) -> bytes:
 def from_http_exception(error: web.HTTPException) -> ServiceError:
     """Our error for one of aiohttp's. aiohttp raises its own errors before a handler runs."""
     if error.status == 404:
-        return NotFound("There is nothing at this path; /docs lists all paths.")
+        return NotFound("There is nothing at this path; /docs lists all paths, and ids in them are UUIDs.")
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         return MethodNotAllowed(

@@ -57,6 +57,11 @@ class Strict(Schema):
     class Meta:
         unknown = RAISE
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self.fields:
+            self.error_messages["unknown"] = f"Unknown field; known: {', '.join(sorted(self.fields))}."
+
     @pre_load
     def _normalise(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
         return {
@@ -238,6 +243,7 @@ class UploadOptions(ReadingOptions):
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
     expires_in = fields.Integer(
         validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
+        error_messages={"invalid": "Must be a whole number of seconds."},
         metadata={"description": "Seconds to keep the document and its results. Default: the service's own setting."},
     )
 
@@ -251,7 +257,7 @@ class UploadOptions(ReadingOptions):
     def _check_callback(self, data: Mapping[str, Any], **_: Any) -> None:
         if ("callback_url" in data) != ("callback_secret" in data):
             missing = "callback_secret" if "callback_url" in data else "callback_url"
-            raise ValidationError("callback_url and callback_secret are given together.", missing)
+            raise ValidationError("callback_url and callback_secret must be given together.", missing)
 
 
 class ListQuery(Strict):
@@ -303,8 +309,8 @@ def load(schema: Schema, given: MultiMapping[str], *, kind: str = "parameter") -
 def _unprocessable(messages: Mapping[str, Any], kind: str) -> Unprocessable:
     prefix = "/" if kind == "pointer" else ""
     errors = [{"detail": " ".join(details), kind: prefix + name} for name, details in sorted(_flat(messages))]
-    detail = "; ".join(f"{error[kind].removeprefix('/')}: {error['detail']}" for error in errors)
-    return Unprocessable(detail, errors=errors)
+    detail = "; ".join(f"{error[kind].removeprefix('/')}: {error['detail'].removesuffix('.')}" for error in errors)
+    return Unprocessable(f"{detail}.", errors=errors)
 
 
 def _flat(messages: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

@@ -114,6 +114,12 @@ def test_all_wrong_parameters_are_told_at_once() -> None:
     assert names(refused(ListQuery(), limit="0", status="x", colour="red")) == ["colour", "limit", "status"]
 
 
+def test_the_reasons_are_one_sentence_that_names_what_there_is() -> None:
+    refusal = refused(WaitQuery(), kind="pointer", wait="x", weight="1")
+
+    assert refusal.detail == "wait: Not a valid number; weight: Unknown field; known: wait."
+
+
 def test_a_parameter_that_is_given_twice_is_refused_by_its_name() -> None:
     refusal = refused(ListQuery(), ("limit", "5"), ("limit", "5"), ("sort", "created_at_asc"))
 
