@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 
 from docserver.redis.address import Address, Kind, Target, arguments, connection_class
 
-FAULTS = (RedisError, OSError, TimeoutError)
+FAULTS = (RedisError, OSError, TimeoutError, RuntimeError)
+"""What asking a server may raise. uvloop raises RuntimeError for a write to a connection that was reset."""
 
 SLOTS = 16_384
 """Parts of the keys of a cluster. Each belongs to one primary."""

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 
 from docserver.caller import DEFAULT_TENANT
+from docserver.errors import RedisUnavailable
 from docserver.redis import node
 from docserver.redis.client import Key, Redis
 from docserver.resources import Resources
 from docserver.settings import SettingsError
+from tests.support.proxy import Proxy
 from tests.support.redis_calls import JOB, run_every_script
 from tests.support.redis_state import listening, only_node
 from tests.support.waiting import HANG_S, until
@@ -45,6 +49,28 @@ async def test_commands_of_one_turn_of_the_event_loop_travel_in_one_pipeline(
 
     assert replies == [str(number).encode() for number in range(100)]
     assert [len(commands) for commands in sent] == [100]
+
+
+async def test_a_connection_that_was_reset_is_an_outage_for_its_commands_alone(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node, "PAUSE_S", 0.0)
+    proxy = Proxy(Path(urlsplit(resources.settings.redis_url).path))
+    await proxy.start()
+    client = Redis(f"redis://127.0.0.1:{proxy.port}/0", timeout_s=HANG_S)
+    try:
+        await client.ping()
+        idle: Any = only_node(client)._idle[0]
+        proxy.reset()
+        await until(idle._writer.transport.is_closing)
+
+        with pytest.raises(RedisUnavailable):
+            await client.ping()
+
+        await client.ping()
+    finally:
+        await client.close()
+        await proxy.close()
 
 
 async def test_commands_that_wait_for_a_connection_travel_together(

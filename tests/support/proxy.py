@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import socket
+import struct
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -74,6 +76,13 @@ class Proxy:
     def cut(self) -> None:
         """Break all connections; new ones are welcome."""
         for link in tuple(self._links):
+            link.abort()
+
+    def reset(self) -> None:
+        """Break all connections as a server or a firewall does that forgot them; new ones are welcome."""
+        for link in tuple(self._links):
+            at_once = struct.pack("ii", 1, 0)
+            link.client.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
             link.abort()
 
     def refuse(self) -> None:
