@@ -72,6 +72,13 @@ def tenant_name(text: str) -> str:
     return text
 
 
+def _listed_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a whole id, as the action `list` shows it") from None
+
+
 def _weight(text: str) -> int:
     if not (text.isdecimal() and 1 <= int(text) <= MAX_WEIGHT):
         raise argparse.ArgumentTypeError(f"a number from 1 to {MAX_WEIGHT}")
@@ -98,7 +105,7 @@ def _add_quarantine(commands: Commands) -> None:
     _add(actions, "list", "list them")
     restoring = _add(actions, "restore", "make documents of them, and read these")
     documents = restoring.add_mutually_exclusive_group(required=True)
-    documents.add_argument("documents", nargs="*", default=[], type=UUID, metavar="id", help="ids, as listed")
+    documents.add_argument("documents", nargs="*", default=[], type=_listed_id, metavar="id", help="ids, as listed")
     documents.add_argument("--all", action="store_true", help="all that are listed")
 
 
@@ -129,7 +136,7 @@ def _add_keys(commands: Commands) -> None:
     for each in (creating, rotating):
         each.add_argument("--expires-in", type=duration_s, metavar="TIME", help="as in 90d or 12h; without it, never")
     for each in (revoking, rotating):
-        each.add_argument("key", type=UUID, metavar="id", help="its id, as listed")
+        each.add_argument("key", type=_listed_id, metavar="id", help="its id, as listed")
 
 
 def _add_tenants(commands: Commands) -> None:

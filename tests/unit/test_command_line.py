@@ -39,6 +39,16 @@ def test_a_wrong_command_line_ends_with_2(arguments: Sequence[str], capsys: pyte
     assert "usage: docserver" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["keys", "rotate", "dsk_12345678"], ["quarantine", "restore", "scan.png"]])
+def test_what_is_no_id_is_told_where_ids_are_shown(
+    arguments: Sequence[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(arguments)
+
+    assert "argument id: a whole id, as the action `list` shows it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments", [["--embedded", "keys", "list"], ["keys", "--embedded", "list"], ["keys", "list", "--embedded"]]
 )
