@@ -23,9 +23,10 @@ PROGRAMS := \
 # Languages that Tesseract has models for; the tests read and draw other alphabets too, in a font that has their letters.
 LANGUAGES := eng
 test: LANGUAGES := eng deu rus
-# The tests let Prometheus read the metrics and check its rules, run the proxy of deploy/nginx, and back up and restore as
-# docs/operation.md says.
-test coverage: PROGRAMS += promtool:prometheus nginx:nginx mariadb-dump:mariadb-client
+# The tests let Prometheus read the metrics and check its rules, run the proxy of deploy/nginx, back up and restore as
+# docs/operation.md says, and keep originals in Swift, which speaks S3.
+test coverage: PROGRAMS += promtool:prometheus nginx:nginx mariadb-dump:mariadb-client \
+	swift-ring-builder:swift
 unit test: FONT := DejaVuSans.ttf
 
 # mariadbd is where the PATH of an ordinary user does not lead.

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from docserver.settings import Settings, SettingsError, load, open_telemetry, service_links, unknown, variable
-from docserver.variables import OTEL_PREFIX, has_prefix
+from docserver.variables import AWS_VARIABLES, OTEL_PREFIX, has_prefix
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -109,7 +109,7 @@ def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = 
     from docserver import logs
     from docserver.database.migrate import MigrationError
     from docserver.embedded import EmbeddedError
-    from docserver.errors import DatabaseUnavailable
+    from docserver.errors import DatabaseUnavailable, StorageUnavailable
     from docserver.ocr.engine import EngineMissing
     from docserver.ocr.sandbox.policy import NotConfined
     from docserver.storage.identity import IdentityError
@@ -130,7 +130,14 @@ def _run(work: "Coroutine[None, None, T]", settings: Settings, *, quiet: bool = 
         sys.exit(128 + signal.SIGINT)
     except (SettingsError, IdentityError, TracingError) as error:
         _exit(EX_CONFIG, str(error))
-    except (DatabaseUnavailable, EmbeddedError, EngineMissing, MigrationError, NotConfined) as error:
+    except (
+        DatabaseUnavailable,
+        StorageUnavailable,
+        EmbeddedError,
+        EngineMissing,
+        MigrationError,
+        NotConfined,
+    ) as error:
         _exit(EX_UNAVAILABLE, str(error))
     except OSError as error:
         _exit(EX_UNAVAILABLE, f"the system reports: {error.strerror}{f' ({error.filename})' if error.filename else ''}")
@@ -152,12 +159,12 @@ def _log_ignored_variables() -> None:
 
 
 def _forget_settings() -> None:
-    """Remove our variables and those of OpenTelemetry from the environment that all processes inherit: they may hold
-    passwords. A process that a document has taken over could find them in its memory, even after it has removed them
-    itself.
+    """Remove our variables and those of OpenTelemetry and AWS from the environment that all processes inherit: they may
+    hold passwords. A process that a document has taken over could find them in its memory, even after it has removed
+    them itself.
     """
     for name in list(os.environ):
-        if has_prefix(name) or name.startswith(OTEL_PREFIX):
+        if has_prefix(name) or name.startswith(OTEL_PREFIX) or name in AWS_VARIABLES:
             del os.environ[name]
 
 

@@ -10,16 +10,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from uuid import UUID, uuid4
 
 from docserver.database.connection import Database
 from docserver.database.retries import until_answered
 from docserver.database.tables import deployment, documents
 from docserver.model import Identity
-from docserver.settings import Settings
-from docserver.storage.identity import IdentityError, IdentityFiles
-from docserver.storage.local import LocalStorage
+from docserver.settings import Settings, variable
+from docserver.storage import Storage
+from docserver.storage.identity import Identities, IdentityError
+from docserver.storage.opening import open_identities, open_storage
 
 log = logging.getLogger("docserver.identity")
 
@@ -32,16 +32,11 @@ class _Sides:
     """The two sides of a deployment."""
 
     db: Database
-    data_dir: Path
+    files: Identities
+    storage: Storage
     embedded: bool
-
-    @property
-    def files(self) -> IdentityFiles:
-        return IdentityFiles(self.data_dir)
-
-    @property
-    def storage(self) -> LocalStorage:
-        return LocalStorage(self.data_dir)
+    setting: str
+    """The variable that names the storage."""
 
     def refusal(self, found: str, *, remedy: str, goal: str) -> IdentityError:
         command = "docserver adopt --embedded" if self.embedded else "docserver adopt"
@@ -49,10 +44,10 @@ class _Sides:
 
     def mismatch(self) -> IdentityError:
         return self.refusal(
-            f"the data directory {self.data_dir} and the database do not belong together",
-            remedy="correct DOCSERVER_DATA_DIR or DOCSERVER_MYSQL_URL, mount what is missing, or restore both from "
+            f"the {self.files.place} and the database do not belong together",
+            remedy=f"correct {self.setting} or DOCSERVER_MYSQL_URL, mount what is missing, or restore both from "
             "backups of the same service",
-            goal="to use this directory with this database from now on",
+            goal="to use them together from now on",
         )
 
 
@@ -102,12 +97,12 @@ async def check(settings: Settings) -> bool:
         await sides.db.close()
 
 
-async def still_agree(db: Database, data_dir: Path) -> bool:
-    """True if the database and the data directory still belong together: neither was replaced, restored or unmounted.
+async def still_agree(db: Database, identities: Identities) -> bool:
+    """True if the database and the storage still belong together: neither was replaced, restored or unmounted.
 
-    Raises DatabaseUnavailable, and IdentityError if a file is damaged.
+    Raises DatabaseUnavailable, StorageUnavailable, and IdentityError if a file is damaged.
     """
-    directory, database = await asyncio.to_thread(_stored, IdentityFiles(data_dir))
+    directory, database = await asyncio.to_thread(_stored, identities)
     async with db.session() as cur:
         identity = await deployment.find(cur)
     return identity is not None and (identity.directory, identity.database) == (directory, database)
@@ -124,7 +119,7 @@ async def require_embedded_database(settings: Settings) -> None:
     _, database = await asyncio.to_thread(_stored, sides.files)
     if database or not await sides.storage.is_empty():
         raise sides.refusal(
-            f"the data directory {settings.data_dir} is in use, but its database {settings.data_dir / 'mysql'} is gone",
+            f"the {sides.files.place} is in use, but its database {settings.data_dir / 'mysql'} is gone",
             remedy="restore it from a backup",
             goal="to begin with an empty database",
         )
@@ -132,10 +127,11 @@ async def require_embedded_database(settings: Settings) -> None:
 
 def _sides(settings: Settings) -> _Sides:
     db = Database(settings.mysql_url, size=2, timeout_s=settings.mysql_timeout_s)
-    return _Sides(db, settings.data_dir, settings.embedded)
+    setting = variable("storage_url" if settings.storage_url else "data_dir")
+    return _Sides(db, open_identities(settings), open_storage(settings), settings.embedded, setting)
 
 
-def _stored(files: IdentityFiles) -> tuple[UUID | None, UUID | None]:
+def _stored(files: Identities) -> tuple[UUID | None, UUID | None]:
     return files.directory(), files.database()
 
 
@@ -180,13 +176,13 @@ async def _require_match(sides: _Sides, sample: Sequence[UUID], *, is_first_star
     if sample:
         if not await sides.storage.has_any(sample):
             raise sides.refusal(
-                f"the database has documents, but the data directory {sides.data_dir} has the original of none",
-                remedy="correct DOCSERVER_DATA_DIR, mount the directory, or restore it from a backup",
+                f"the database has documents, but the {sides.files.place} has the original of none",
+                remedy=f"correct {sides.setting}, mount what is missing, or restore it from a backup",
                 goal="to go on without the originals",
             )
     elif not (is_first_start and await sides.storage.is_empty()):
         raise sides.refusal(
-            f"the data directory {sides.data_dir} is in use, but the database is empty",
+            f"the {sides.files.place} is in use, but the database is empty",
             remedy="restore the database from a backup, or correct DOCSERVER_MYSQL_URL",
             goal="to go on with the empty database",
         )

@@ -24,12 +24,14 @@ from docserver.database.tables import (
 )
 from docserver.documents import deletion, tenant_deletion
 from docserver.documents.originals import OriginalsCheck
-from docserver.errors import DatabaseUnavailable, RedisUnavailable
+from docserver.errors import DatabaseUnavailable, RedisUnavailable, StorageUnavailable
 from docserver.identity import still_agree
 from docserver.jobs import notify, transitions
 from docserver.jobs.turns import clients_in_turn
 from docserver.resources import Resources
+from docserver.storage import BucketError
 from docserver.storage.identity import IdentityError
+from docserver.storage.opening import open_identities
 from docserver.tenants.weights import weights_of_clients
 
 log = logging.getLogger("docserver.maintenance")
@@ -82,6 +84,7 @@ class Maintenance:
         self._files_at = 0.0
         self._originals = OriginalsCheck(resources)
         self._agreed = True
+        self._identities = open_identities(resources.settings)
         self._not_deletable: set[UUID] = set()
         self._queue_cursor = 0
         self._announced_for: str | None = None
@@ -98,6 +101,8 @@ class Maintenance:
                     if await self._is_leader():
                         await self.round()
                         metrics.MAINTENANCE_ROUND.set_to_current_time()
+                except BucketError as error:
+                    log.warning("maintenance waits for the storage", extra={"number": error.errno})
                 except DatabaseUnavailable:
                     self._leases_from = time.monotonic() + self._resources.settings.lease_s
                     log.warning("maintenance waits for the database")
@@ -132,7 +137,10 @@ class Maintenance:
     async def _sides_agree(self) -> bool:
         error = None
         try:
-            agree = await still_agree(self._resources.maintenance_db, self._resources.settings.data_dir)
+            agree = await still_agree(self._resources.maintenance_db, self._identities)
+        except StorageUnavailable:
+            # A bucket that does not answer says nothing new. Leases and announcements do not wait for it.
+            return self._agreed
         except IdentityError as caught:
             agree, error = False, caught
         if self._agreed and not agree:

@@ -28,8 +28,7 @@ from docserver.room import RESULTS, SLOTS, UPLOADS, Room
 from docserver.setting_types import SandboxMode
 from docserver.settings import Settings
 from docserver.storage import Storage
-from docserver.storage.identity import IdentityFiles
-from docserver.storage.local import LocalStorage
+from docserver.storage.opening import open_identities, open_storage
 
 BULK_FACTOR = 3
 """Statements of maintenance work on up to thousands of rows, so they may take this many times as long as others."""
@@ -96,10 +95,10 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
     """
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count, cgroups=cgroups)
     uploads_room = _room(settings, settings.data_dir / "incoming", share=UPLOADS, stops="uploads")
-    storage = LocalStorage(settings.data_dir, uploads_room)
+    storage = open_storage(settings, uploads_room)
     await storage.prepare()
     encryption = await asyncio.to_thread(open_encryption, settings)
-    identity = await asyncio.to_thread(IdentityFiles(settings.data_dir).database)
+    identity = await asyncio.to_thread(open_identities(settings).database)
     databases = _databases(settings, identity)
     redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s, prefix=settings.redis_prefix)
     changes = Changes(redis)

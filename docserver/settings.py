@@ -6,10 +6,10 @@ Other modules read only variables such as `PATH`, `HOME` and `TESSDATA_PREFIX`, 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from dotenv import dotenv_values
 
@@ -28,7 +28,7 @@ from docserver.setting_types import (
     expected,
     parse,
 )
-from docserver.variables import OTEL_PREFIX, PREFIX, has_prefix, is_service_link, meant_by
+from docserver.variables import AWS_VARIABLES, OTEL_PREFIX, PREFIX, has_prefix, is_service_link, meant_by
 
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Only the tests read this variable; its name is here so that `unknown` does not report it."""
@@ -81,6 +81,9 @@ class Settings:
         0, "port on which this process serves its metrics, without a key; 0: /metrics of the API", least=0, most=65_535
     )
     data_dir: Path = _setting(Path("./data"), "originals, scratch space, and the embedded servers' files")
+    storage_url: str = _setting(
+        "", "s3://bucket/prefix?endpoint=…&region=…: originals are kept there; in the data directory if unset"
+    )
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
     mysql_url: str = _setting("", "mysql://user:password@host:port/database or mysql:///database?unix_socket=…")
     redis_url: str = _setting(
@@ -177,6 +180,12 @@ class Settings:
     )
     webhook_timeout_s: float = _duration(15.0, "longest wait for a receiver's answer to a webhook")
 
+    # Settings for experts: storage in a bucket.
+    storage_cache_mb: float = _setting(
+        2000.0, "originals of a bucket of which this machine keeps copies, in megabytes", least=0, most=1_000_000_000
+    )
+    storage_timeout_s: float = _duration(20.0, "longest time for one request to the bucket, with repetitions", least=1)
+
     # Settings for experts: database, Redis, and workers.
     mysql_pool_size: int = _setting(16, "most database connections of one process", least=5, most=10_000)
     mysql_timeout_s: float = _duration(10.0, "longest wait for one database statement")
@@ -249,7 +258,18 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
         given[setting.name] = value
     settings = Settings(**given)
     _check(settings)
-    return settings
+    return replace(settings, storage_url=_with_aws_variables(settings.storage_url, values))
+
+
+def _with_aws_variables(url: str, values: Mapping[str, str | None]) -> str:
+    """The URL of an S3 bucket, with what the usual variables say and the URL does not as further parameters."""
+    if not url.startswith("s3://"):
+        return url
+    place, _, query = url.partition("?")
+    usual = {name.lower(): value for name in AWS_VARIABLES if (value := values.get(name))}
+    own = dict(parse_qsl(query))
+    new = {name: value for name, value in usual.items() if name.removeprefix("aws_") not in own}
+    return f"{place}?{urlencode({**new, **own})}"
 
 
 def unknown(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> list[str]:
@@ -303,6 +323,7 @@ def _check(settings: Settings) -> None:
     _check_url("redis_url", settings.redis_url, schemes=REDIS_SCHEMES)
     if not REDIS_PREFIX.fullmatch(settings.redis_prefix):
         raise SettingsError(f"{variable('redis_prefix')} must be 1 to 64 letters, digits and any of . _ : -")
+    _check_url("storage_url", settings.storage_url, schemes=("s3://", "gs://", "az://"))
 
 
 def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:

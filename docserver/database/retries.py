@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from docserver.database.connection import Contended
-from docserver.errors import DatabaseUnavailable
+from docserver.errors import DatabaseUnavailable, StorageUnavailable
 
 T = TypeVar("T")
 
@@ -20,14 +20,16 @@ log = logging.getLogger("docserver.db")
 
 
 async def until_answered(work: Callable[[], Awaitable[T]], *, pauses_s: Sequence[float] = START_PAUSES_S) -> T:
-    """The result of work that may be done again. Raises DatabaseUnavailable if the database gives no answer after the
-    last pause.
+    """The result of work that may be done again. Raises DatabaseUnavailable or StorageUnavailable if there is no answer
+    after the last pause.
     """
     for pause_s in pauses_s:
         try:
             return await work()
         except DatabaseUnavailable:
             log.info("waiting for the database")
+        except StorageUnavailable:
+            log.info("waiting for the storage")
         await asyncio.sleep(pause_s)
     return await work()
 

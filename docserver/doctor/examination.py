@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from docserver.doctor.database import check_database
 from docserver.doctor.findings import Finding, Status, ok, problem, warning
-from docserver.doctor.machine import check_disk, check_limits, check_ports
+from docserver.doctor.machine import check_disk, check_limits, check_ports, check_storage
 from docserver.doctor.outgoing import check_traces, check_webhooks
 from docserver.doctor.reading import check_engine, check_sandbox
 from docserver.doctor.redis import check_redis
@@ -29,6 +29,7 @@ MACHINE: dict[str, Check] = {
     "engine": check_engine,
     "sandbox": check_sandbox,
     "disk": check_disk,
+    "storage": check_storage,
     "ports": check_ports,
     "limits": check_limits,
     "traces": check_traces,

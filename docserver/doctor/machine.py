@@ -21,9 +21,11 @@ from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.errors import ServiceError
 from docserver.room import UPLOADS, Room
 from docserver.setting_types import Auth
-from docserver.settings import Settings
-from docserver.storage.identity import IdentityError, IdentityFiles, public_mark
+from docserver.settings import Settings, SettingsError
+from docserver.storage.bucket_url import BucketUrl
+from docserver.storage.identity import IdentityError, public_mark
 from docserver.storage.local import LocalStorage
+from docserver.storage.opening import open_identities, open_storage
 from docserver.web.connection_limits import needed_descriptors
 from docserver.web.handlers.system import DEPLOYMENT_HEADER
 
@@ -51,15 +53,37 @@ async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
             yield await asyncio.to_thread(_unused, data_dir)
             return
         yield await _room(settings)
-        yield await asyncio.to_thread(_moves, data_dir)
+        if not settings.storage_url:
+            yield await asyncio.to_thread(_moves, data_dir)
     except OSError as error:
         remedy = "run this as the service's user, or correct DOCSERVER_DATA_DIR"
         yield problem("disk", f"{data_dir} cannot be used ({error.strerror})", remedy)
 
 
+async def check_storage(settings: Settings) -> AsyncIterator[Finding]:
+    """The bucket, if originals are kept in one: it takes a small object."""
+    if not settings.storage_url:
+        return
+    place = BucketUrl.parse(settings.storage_url).place
+    try:
+        await open_storage(settings).check()
+    except SettingsError as error:
+        yield problem("storage", str(error), "see docs/storage.md")
+    except (OSError, ServiceError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        yield problem(
+            "storage", f"{place} cannot be written ({why})", "correct DOCSERVER_STORAGE_URL and its credentials"
+        )
+    else:
+        yield ok("storage", f"{place} can be written")
+    if not settings.secret_key:
+        detail = "this machine has a key of its own, so others cannot sign the webhooks of its clients"
+        yield warning("secret key", detail, "set the same DOCSERVER_SECRET_KEY on all machines")
+
+
 async def check_ports(settings: Settings) -> AsyncIterator[Finding]:
     """The ports: free, or used by this deployment of docserver, which then says how it is."""
-    mark = await asyncio.to_thread(_mark, settings.data_dir)
+    mark = await asyncio.to_thread(_mark, settings)
     yield await _port("port", settings.listen_host, settings.port, partial(_service, mark=mark))
     if settings.metrics_port:
         yield await _port("metrics port", settings.metrics_host, settings.metrics_port, partial(_metrics, mark=mark))
@@ -81,11 +105,11 @@ async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
         yield ok("access", "by API keys" if settings.auth is Auth.KEYS else "without keys, from this machine alone")
 
 
-def _mark(data_dir: Path) -> str | None:
-    """The mark of the deployment with this data directory; None if it has none. `check_database` reports damage."""
+def _mark(settings: Settings) -> str | None:
+    """The mark of the deployment with this storage; None if it has none. `check_database` reports damage."""
     try:
-        identity = IdentityFiles(data_dir).database()
-    except IdentityError:
+        identity = open_identities(settings).database()
+    except (IdentityError, ServiceError, SettingsError):
         return None
     return public_mark(identity) if identity else None
 

@@ -78,8 +78,9 @@ async def _check_original(resources: Resources, job_id: UUID, tenant: str) -> No
         return
     # The earlier attempt belongs to another trace.
     tracing.link(job.traceparent if job else None)
-    if not await resources.storage.intact(document.id, size=document.size, sha256=document.sha256):
-        raise Conflict("The document's file is missing or damaged; upload it again.")
+    async with resources.storage.intact(document.id, size=document.size, sha256=document.sha256) as path:
+        if path is None:
+            raise Conflict("The document's file is missing or damaged; upload it again.")
 
 
 async def _transition(

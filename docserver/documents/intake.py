@@ -6,6 +6,7 @@ Once `accept` has returned, the job will reach a final status, even if this proc
 import logging
 import unicodedata
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -73,7 +74,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
             log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
             return earlier, True
     new = NewDocument(
-        id=new_id(),
+        id=received.document_id or new_id(),
         tenant=upload.caller.tenant,
         filename=clean_filename(upload.filename),
         content_type=content_type,
@@ -108,7 +109,8 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
     if job is None or not await uncontended(lambda: _share(resources, job.document_id, upload)):
         return None, received
     # A row alone does not prove that the document can be read.
-    is_stored = await resources.storage.intact(job.document_id, size=received.size, sha256=received.sha256) is not None
+    async with resources.storage.intact(job.document_id, size=received.size, sha256=received.sha256) as path:
+        is_stored = path is not None
     if is_stored and job.failure is None:
         return job, received
     if not is_stored:
@@ -205,8 +207,10 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
             raise
         return job
     except (DatabaseUnavailable, QuotaExceeded, Unauthorized):
-        # No COMMIT was sent, so the document's row cannot appear later, and nobody needs the file.
-        await resources.storage.delete(new.id)
+        # No COMMIT was sent, so the document's row cannot appear later, and nobody needs the file. If it stays,
+        # maintenance finds that no document knows it.
+        with suppress(OSError):
+            await resources.storage.delete(new.id)
         raise
 
 

@@ -234,9 +234,6 @@ def _retried() -> ResultNotReady:
 async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -> ResultFile:
     content = await wanted.find(version=version, load_bytes=0)
     document = await _document(resources, content.job)
-    source = await resources.storage.intact(document.id, size=document.size, sha256=document.sha256)
-    if source is None:
-        raise _not_renderable(STORAGE_MISSING)
     if await asyncio.to_thread(resources.results_room.is_short):
         raise Unavailable(
             "There is not enough disk space to make a searchable PDF now.", headers={"Retry-After": str(FULL_RETRY_S)}
@@ -250,7 +247,10 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
             loaded += batch
         return loaded
 
-    pdf = await resources.pdf_maker.make(source, document.content_type, load, client=wanted.client)
+    async with resources.storage.intact(document.id, size=document.size, sha256=document.sha256) as source:
+        if source is None:
+            raise _not_renderable(STORAGE_MISSING)
+        pdf = await resources.pdf_maker.make(source, document.content_type, load, client=wanted.client)
     if isinstance(pdf, Failure):
         raise _not_renderable(pdf)
     made = await asyncio.to_thread(from_file, str(etag), pdf, max_bytes=LARGE_RESULT_BYTES)

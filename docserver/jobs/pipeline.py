@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -99,18 +100,21 @@ class Pipeline:
 
     async def _do(self, claim: Claim, slot: Slot) -> None:
         slot.client = claim.job.client
-        source = await self._source(claim)
-        if claim.job.pages_total is None:
-            with tracing.span("open document", spans.of_job(claim.job)) as span:
-                if not await self._open(claim, slot, source, span):
-                    return
-        await self._read_chunk(claim, slot, source)
+        async with AsyncExitStack() as stack:
+            source = await self._source(claim, stack)
+            if claim.job.pages_total is None:
+                with tracing.span("open document", spans.of_job(claim.job)) as span:
+                    if not await self._open(claim, slot, source, span):
+                        return
+            await self._read_chunk(claim, slot, source)
 
-    async def _source(self, claim: Claim) -> Path | Failure:
-        """The stored file of a claimed job. It is read and compared once for all pages of the claim."""
+    async def _source(self, claim: Claim, stack: AsyncExitStack) -> Path | Failure:
+        """The stored file of a claimed job, which stays until the stack is closed. It is read and compared once for all
+        pages of the claim.
+        """
         work = claim.work
         intact = self._resources.storage.intact(claim.job.document_id, size=work.size, sha256=work.sha256)
-        return await self._claims.guard(claim, intact) or STORAGE_MISSING
+        return await self._claims.guard(claim, stack.enter_async_context(intact)) or STORAGE_MISSING
 
     async def _open(self, claim: Claim, slot: Slot, source: Path | Failure, span: Span) -> bool:
         """Open the document and claim its first pages; False if no page is left for this claim to read."""

@@ -1,13 +1,17 @@
 """The protocol of a storage for original files, and in each further module one kind of storage."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from docserver.storage.deleted import DeletedDocuments
-from docserver.storage.quarantine import Quarantine, StoredFile
+from docserver.storage.quarantine import StoredFile
+
+
+class BucketError(OSError):
+    """A bucket refuses a request, or does not answer. It says nothing about whether an object exists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,19 +19,54 @@ class Received:
     """An upload that has arrived completely and does not belong to a document yet."""
 
     path: Path
+    """Where it is: a file, or the key of an object."""
     size: int
     sha256: bytes
     head: bytes
     """The first bytes; `sniff` detects the media type from them."""
+    document_id: UUID | None = None
+    """The id of the document whose original it can become without being moved; None if that makes no difference."""
+
+
+class Quarantine(Protocol):
+    """Originals that no document knows, kept for a while. Somebody else decides which ones move. Raises OSError."""
+
+    async def files(self) -> Mapping[UUID, StoredFile]:
+        """All files, by the document that each was the original of."""
+
+    async def put(self, document_ids: Iterable[UUID]) -> None:
+        """Move originals into the quarantine. An original that is gone is skipped."""
+
+    async def put_back(self, document_ids: Iterable[UUID]) -> None:
+        """Move files back to the originals. One that is not here, or whose original is there, is skipped."""
+
+    async def delete(self, document_ids: Iterable[UUID]) -> None:
+        """Delete files for good. One that is not here is skipped."""
+
+
+class DeletedDocuments(Protocol):
+    """The ids of deleted documents, for the case that an older database is restored. Raises OSError."""
+
+    async def remember(self, *document_ids: UUID) -> None:
+        """Record deletions, so that they survive a crash of the machine."""
+
+    def ids(self) -> AsyncIterator[list[UUID]]:
+        """All recorded documents, in parts."""
+
+    async def forget_old(self) -> None:
+        """Remove the records that are older than KEPT_DAYS."""
 
 
 class Storage(Protocol):
     """Stores each document's original bytes under the document's id."""
 
-    quarantine: Quarantine
-    """For originals that no document knows."""
-    deleted: DeletedDocuments
-    """The documents that were deleted."""
+    @property
+    def quarantine(self) -> Quarantine:
+        """For originals that no document knows."""
+
+    @property
+    def deleted(self) -> DeletedDocuments:
+        """The documents that were deleted."""
 
     async def prepare(self) -> None:
         """Make the storage ready for use; raises OSError."""
@@ -43,17 +82,17 @@ class Storage(Protocol):
         crash of the machine. Returns the upload at its new place.
         """
 
-    async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
-        """As `path`, once all bytes were read and compared; None if the original is missing or has other bytes.
-
-        Raises StorageUnavailable.
-        """
+    def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> AbstractAsyncContextManager[Path | None]:
+        """As `file`, once all bytes were read and compared; None if the original is missing or has other bytes."""
 
     async def discard(self, received: Received) -> None:
         """Remove an upload that does not become a document."""
 
-    async def path(self, document_id: UUID) -> Path:
-        """The path of a local file with the original, which may come from the quarantine; raises FileNotFoundError."""
+    def file(self, document_id: UUID) -> AbstractAsyncContextManager[Path]:
+        """The path of a local file with the original, which is there during the block. It may come from the quarantine.
+
+        Raises FileNotFoundError and StorageUnavailable.
+        """
 
     async def examine(self, document_id: UUID) -> Received:
         """What an upload with the bytes of this original would be; raises FileNotFoundError."""

@@ -24,7 +24,7 @@ READ_AT_ONCE = 500
 """Number of ids that are read in one step of a thread, and looked up by one statement."""
 
 
-class DeletedDocuments:
+class DeletedFiles:
     """A directory that all processes of the service share."""
 
     def __init__(self, directory: Path) -> None:
@@ -32,18 +32,15 @@ class DeletedDocuments:
         self._process = uuid4()
 
     async def remember(self, *document_ids: UUID) -> None:
-        """Record deletions, so that they survive a crash of the machine; raises OSError."""
         await asyncio.to_thread(self._remember, document_ids)
 
     async def ids(self) -> AsyncIterator[list[UUID]]:
-        """All recorded documents, in parts."""
         for path in await asyncio.to_thread(self._files):
             with await asyncio.to_thread(_open, path) as file:
                 while lines := await asyncio.to_thread(_lines, file):
                     yield [document_id for line in lines if (document_id := parse_id(line.strip()))]
 
     async def forget_old(self) -> None:
-        """Remove the records that are older than KEPT_DAYS."""
         await asyncio.to_thread(self._forget_old)
 
     def prepare(self) -> None:

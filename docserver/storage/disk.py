@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from docserver.errors import StorageFull, StorageUnavailable
+from docserver.errors import ServiceError, StorageFull, StorageUnavailable
 from docserver.room import FULL
 
 RETRY_AFTER_S = 10
@@ -20,10 +20,15 @@ async def on_disk(act: Callable[..., T], *arguments: Any) -> T:
     try:
         return await asyncio.to_thread(act, *arguments)
     except OSError as error:
-        if error.errno in FULL:
-            raise full() from error
-        log.exception("storage fault", extra={"number": error.errno})
-        raise unavailable() from error
+        raise failed(error) from error
+
+
+def failed(error: OSError) -> ServiceError:
+    """The error of a request during which the disk failed. Logs what an operator has to repair."""
+    if error.errno in FULL:
+        return full()
+    log.error("storage fault", extra={"number": error.errno}, exc_info=error)
+    return unavailable()
 
 
 def full() -> StorageFull:

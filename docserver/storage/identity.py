@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID, uuid4
 
 from docserver.model import parse_id
@@ -21,30 +22,48 @@ class IdentityError(Exception):
     """The data directory and the database do not belong together; the message is one sentence for the operator."""
 
 
+class Identities(Protocol):
+    """The identities that a storage has. All methods block, and raise IdentityError."""
+
+    place: str
+    """Names the storage in messages for the operator."""
+
+    def directory(self) -> UUID | None:
+        """The storage's own identity; None before its first start."""
+
+    def database(self) -> UUID | None:
+        """The identity of the database that the storage belongs to, or None."""
+
+    def claim_directory(self) -> UUID:
+        """The storage's own identity, which is made if it has none."""
+
+    def claim_database(self, identity: UUID) -> UUID:
+        """The identity of the storage's database, which is set to this one if the storage has none."""
+
+    def replace_database(self, identity: UUID) -> None:
+        """Let the storage belong to this database, whatever it belonged to before."""
+
+
 class IdentityFiles:
     """The files `directory` and `database` in the data directory's `identity/`. All methods block."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "identity"
+        self.place = f"data directory {data_dir}"
 
     def directory(self) -> UUID | None:
-        """The data directory's identity; None before its first start. Raises IdentityError."""
         return _read(self._path / "directory")
 
     def database(self) -> UUID | None:
-        """The identity of the database that the data directory belongs to, or None. Raises IdentityError."""
         return _read(self._path / "database")
 
     def claim_directory(self) -> UUID:
-        """The data directory's identity, which is made if it has none."""
         return self._claim("directory", uuid4())
 
     def claim_database(self, identity: UUID) -> UUID:
-        """The identity of the directory's database, which is set to this one if the directory has none."""
         return self._claim("database", identity)
 
     def replace_database(self, identity: UUID) -> None:
-        """Let the data directory belong to this database, whatever it belonged to before."""
         self._write("database", identity, Path.rename)
 
     def _claim(self, name: str, identity: UUID) -> UUID:

@@ -7,7 +7,7 @@ import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -17,10 +17,10 @@ from docserver.model import parse_id
 from docserver.room import FULL, UNLIMITED, Room
 from docserver.storage import Received
 from docserver.storage.comparing import Comparison, examine
-from docserver.storage.deleted import DeletedDocuments
+from docserver.storage.deleted import DeletedFiles
 from docserver.storage.directories import sync
 from docserver.storage.disk import full, on_disk, unavailable
-from docserver.storage.quarantine import Quarantine, StoredFile
+from docserver.storage.quarantine import QuarantineDirectory, StoredFile
 from docserver.storage.receiving import make_again, write
 
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN)
@@ -39,8 +39,8 @@ class LocalStorage:
         self._originals = data_dir / "originals"
         self._incoming = data_dir / "incoming"
         self._comparison = Comparison()
-        self.deleted = DeletedDocuments(data_dir / "deleted")
-        self.quarantine = Quarantine(data_dir / "quarantine", original=self._place)
+        self.deleted = DeletedFiles(data_dir / "deleted")
+        self.quarantine = QuarantineDirectory(data_dir / "quarantine", original=self._place)
 
     async def prepare(self) -> None:
         await asyncio.to_thread(self._prepare)
@@ -58,9 +58,13 @@ class LocalStorage:
         await on_disk(_move, received.path, place)
         return replace(received, path=place)
 
-    async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
+    @asynccontextmanager
+    async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> AsyncIterator[Path | None]:
+        yield await self._intact(document_id, size=size, sha256=sha256)
+
+    async def _intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
         try:
-            path = await self.path(document_id)
+            path = await self._path(document_id)
             if await self._comparison.equal(path, size=size, sha256=sha256):
                 return path
         except OSError as error:
@@ -75,7 +79,11 @@ class LocalStorage:
     async def discard(self, received: Received) -> None:
         await _remove(received.path)
 
-    async def path(self, document_id: UUID) -> Path:
+    @asynccontextmanager
+    async def file(self, document_id: UUID) -> AsyncIterator[Path]:
+        yield await self._path(document_id)
+
+    async def _path(self, document_id: UUID) -> Path:
         path = self._place(document_id)
         if not await asyncio.to_thread(path.is_file):
             # While its document was unknown, as after a restore of an older database, it may have been quarantined.
@@ -85,7 +93,7 @@ class LocalStorage:
         return path
 
     async def examine(self, document_id: UUID) -> Received:
-        return await examine(await self.path(document_id))
+        return await examine(await self._path(document_id))
 
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(_unlink, self._place(document_id))

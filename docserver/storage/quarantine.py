@@ -36,7 +36,7 @@ class StoredFile:
         return cls(now - status.st_mtime, status.st_size) if stat.S_ISREG(status.st_mode) else None
 
 
-class Quarantine:
+class QuarantineDirectory:
     """A directory on the file system of the originals."""
 
     def __init__(self, directory: Path, *, original: Callable[[UUID], Path]) -> None:
@@ -45,19 +45,15 @@ class Quarantine:
         self._original = original
 
     async def files(self) -> Mapping[UUID, StoredFile]:
-        """All files, by the document that each was the original of."""
         return await asyncio.to_thread(self._files)
 
     async def put(self, document_ids: Iterable[UUID]) -> None:
-        """Move originals into the quarantine. An original that is gone is skipped."""
         await asyncio.to_thread(_each, self._put, list(document_ids))
 
     async def put_back(self, document_ids: Iterable[UUID]) -> None:
-        """Move files back to the originals. One that is not here, or whose original is there, is skipped."""
         await asyncio.to_thread(_each, self._put_back, list(document_ids))
 
     async def delete(self, document_ids: Iterable[UUID]) -> None:
-        """Delete files for good. One that is not here is skipped."""
         await asyncio.to_thread(_each, self._delete, list(document_ids))
 
     def prepare(self) -> None:

@@ -1,8 +1,9 @@
-"""Writes an upload to the disk while it arrives. Nothing here knows of documents."""
+"""Reads an upload while it arrives, and writes it to the disk. Nothing here knows of documents."""
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,10 +23,36 @@ def make_again(incoming: Path) -> None:
         incoming.mkdir(mode=0o700, exist_ok=True)
 
 
+class Arrival:
+    """An upload that arrives, and what is known of it so far."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self.size = 0
+        self.head = b""
+        """The first bytes, HEAD_BYTES at most."""
+
+    async def pieces(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """The upload in pieces that are worth a thread's work; raises TooLarge, and every error of `chunks`."""
+        pending: list[bytes] = []
+        waiting = 0
+        async for chunk in chunks:
+            self.size += len(chunk)
+            if self.size > self._max_bytes:
+                raise TooLarge(f"The file is larger than the {self._max_bytes / 1_000_000:g} MB that are accepted.")
+            if len(self.head) < HEAD_BYTES:
+                self.head += chunk[: HEAD_BYTES - len(self.head)]
+            pending.append(chunk)
+            waiting += len(chunk)
+            if waiting >= WRITE_BYTES:
+                yield b"".join(pending)
+                pending.clear()
+                waiting = 0
+        yield b"".join(pending)
+
+
 async def write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, room: Room) -> Received:
-    digest, size, head = hashlib.sha256(), 0, b""
-    pending: list[bytes] = []
-    waiting = 0
+    digest, arrival = hashlib.sha256(), Arrival(max_bytes)
 
     def create() -> BinaryIO:
         room.require()
@@ -40,22 +67,9 @@ async def write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, roo
         while rest:
             rest = rest[file.write(rest) :]
 
-    def finish(file: BinaryIO, data: bytes) -> None:
-        flush(file, data)
-        os.fsync(file.fileno())
-
     with await on_disk(create) as file:
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > max_bytes:
-                raise TooLarge(f"The file is larger than the {max_bytes / 1_000_000:g} MB that are accepted.")
-            if len(head) < HEAD_BYTES:
-                head += chunk[: HEAD_BYTES - len(head)]
-            pending.append(chunk)
-            waiting += len(chunk)
-            if waiting >= WRITE_BYTES:
-                await on_disk(flush, file, b"".join(pending))
-                pending.clear()
-                waiting = 0
-        await on_disk(finish, file, b"".join(pending))
-    return Received(path, size, digest.digest(), head)
+        async with aclosing(arrival.pieces(chunks)) as pieces:
+            async for piece in pieces:
+                await on_disk(flush, file, piece)
+        await on_disk(os.fsync, file.fileno())
+    return Received(path, arrival.size, digest.digest(), arrival.head)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import IO
 
@@ -47,17 +48,19 @@ async def opened(storage: Storage, document: Document) -> Original:
     The bytes of a small file are compared here, those of a large one while it is read.
     """
     try:
-        path: Path | None
-        if document.size <= COMPARED_BYTES:
-            path = await storage.intact(document.id, size=document.size, sha256=document.sha256)
-        else:
-            path = await storage.path(document.id)
-        file = await asyncio.to_thread(_open, path, document) if path else None
+        async with _local(storage, document) as path:
+            file = await asyncio.to_thread(_open, path, document) if path else None
     except FileNotFoundError:
         file = None
     if file is None:
         raise NotFound(STORAGE_MISSING.message)
     return file
+
+
+def _local(storage: Storage, document: Document) -> AbstractAsyncContextManager[Path | None]:
+    if document.size <= COMPARED_BYTES:
+        return storage.intact(document.id, size=document.size, sha256=document.sha256)
+    return storage.file(document.id)
 
 
 def _open(path: Path, document: Document) -> Original | None:

@@ -115,7 +115,7 @@ DELETE = (
     Point("it is remembered", "database.tables.deletions:remember"),
     Point("committed", "documents.deletion:_delete_rows", done=True),
     Point("the file is gone", "storage.local:LocalStorage.delete", done=True),
-    Point("the deletion is recorded", "storage.deleted:DeletedDocuments.remember", done=True),
+    Point("the deletion is recorded", "storage.deleted:DeletedFiles.remember", done=True),
     Point("forgotten by readers", "redis.cache:Cache.forget", done=True),
     Point("taken out of the list", "redis.queue:Queue.remove", done=True),
 )
@@ -129,7 +129,7 @@ CANCEL = (
 
 HEAL = (
     Point("the name is added", "database.tables.documents:add_filename"),
-    Point("it belongs to both uploads", "storage.local:LocalStorage.intact", "before"),
+    Point("it belongs to both uploads", "storage.local:LocalStorage._intact", "before"),
     Point("before the file is replaced", "storage.local:LocalStorage.keep", "before"),
     Point("the file is replaced", "storage.local:LocalStorage.keep"),
     Point("before the answer", "documents.queries:accepted"),

@@ -42,7 +42,17 @@ from tests.support.engines import engine_of
 from tests.support.limits import LIMITS
 from tests.support.listeners import Serve
 from tests.support.receiver import Receiver, receiving
+from tests.support.s3_server import FaultyBucket, S3Server
 from tests.support.webhooks import StartSender, reaching
+
+
+@pytest.fixture
+async def faulty(s3: S3Server) -> AsyncIterator[FaultyBucket]:
+    """What is between the service and the S3 server."""
+    proxy = FaultyBucket(s3)
+    await proxy.start()
+    yield proxy
+    await proxy.close()
 
 
 @pytest.fixture

@@ -158,8 +158,8 @@ class Interrupted(LocalStorage):
         super().__init__(data_dir)
         self.happens = happens
 
-    async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
-        path = await super().intact(document_id, size=size, sha256=sha256)
+    async def _intact(self, document_id: UUID, *, size: int, sha256: bytes) -> Path | None:
+        path = await super()._intact(document_id, size=size, sha256=sha256)
         await self.happens()
         return path
 

@@ -16,6 +16,7 @@ from docserver.jobs.worker import Worker
 from docserver.ocr.server.searchable_pdf import PdfMaker
 from docserver.resources import Resources
 from tests.support.client import Client, MakeClient, completed, get, upload
+from tests.support.originals import original
 from tests.support.poppler import run
 from tests.support.rows import change
 from tests.support.samples import KINDS, PAGES, jpeg_turned, pdf_pages, pdf_scanned, png, words
@@ -131,7 +132,7 @@ async def test_a_document_of_which_no_pdf_can_be_made_is_a_clean_refusal(
     path = await read(client, pdf_pages(1), "report.pdf")
     job = await get(client, path)
     broken = b"%PDF-1.7\nno more"
-    (await resources.storage.path(UUID(job["document_id"]))).write_bytes(broken)
+    (await original(resources.storage, UUID(job["document_id"]))).write_bytes(broken)
     if reason == "corrupt":
         digest = sha256(broken).digest()
         await change(resources.db, "UPDATE documents SET size = %s, sha256 = %s", len(broken), digest)

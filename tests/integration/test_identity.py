@@ -126,11 +126,11 @@ async def test_a_first_start_that_was_killed_is_completed_by_the_next(
         else:
             broken.setattr(module, "_is_theirs", die)
         await identify(settings)
-    assert not await still_agree(db, settings.data_dir)
+    assert not await still_agree(db, IdentityFiles(settings.data_dir))
 
     await identify(settings)
 
-    assert await still_agree(db, settings.data_dir)
+    assert await still_agree(db, IdentityFiles(settings.data_dir))
 
 
 @pytest.mark.parametrize("with_identity", [True, False])
@@ -153,8 +153,8 @@ async def test_a_database_from_before_there_were_identities_is_joined_if_its_ori
     ("documents", "originals", "said"),
     [
         (0, 1, "restore the database from a backup"),
-        (1, 0, "mount the directory, or restore it"),
-        (1, 1, "mount the directory, or restore it"),
+        (1, 0, "mount what is missing, or restore it"),
+        (1, 1, "mount what is missing, or restore it"),
     ],
 )
 async def test_what_does_not_match_is_refused_with_one_sentence_and_left_as_it_is(

@@ -17,7 +17,8 @@ from docserver.errors import Gone
 from docserver.maintenance import DELETED_KEPT_S, Maintenance
 from docserver.reading_options import Options
 from docserver.resources import Resources
-from docserver.storage.deleted import KEPT_DAYS, DeletedDocuments
+from docserver.storage.deleted import KEPT_DAYS, DeletedFiles
+from tests.support.originals import original
 from tests.support.redis_state import announced
 from tests.support.rows import CALLER, change, value
 from tests.support.samples import png
@@ -126,7 +127,7 @@ async def test_an_original_that_the_system_does_not_delete_stops_no_other_deleti
     stuck, other = [(await uploaded(resources))[0] for _ in range(2)]
     for document_id in (stuck, other):
         await deletion._delete_rows(resources, document_id, tenant=DEFAULT_TENANT, actor="a test")
-    path, unlink = await resources.storage.path(stuck), Path.unlink
+    path, unlink = await original(resources.storage, stuck), Path.unlink
 
     def refuse(self: Path, *, missing_ok: bool = False) -> None:
         if self == path:
@@ -177,7 +178,7 @@ async def test_a_deletion_that_the_disk_had_no_room_to_record_is_recorded_later(
         raise OSError(errno.ENOSPC, "forced")
 
     with monkeypatch.context() as patch:
-        patch.setattr(DeletedDocuments, "_remember", full)
+        patch.setattr(DeletedFiles, "_remember", full)
         await deletion.delete(resources, document_id, tenant=DEFAULT_TENANT, actor="a test")
         left = originals(resources)
     await maintenance.round()

@@ -20,6 +20,7 @@ from docserver.maintenance import ABANDONED_S, FILES_EVERY_S, Maintenance
 from docserver.model import NewDocument, new_id
 from docserver.resources import Resources
 from tests.support.connections import with_databases
+from tests.support.originals import original
 from tests.support.rows import make_job
 
 
@@ -34,7 +35,7 @@ class Files:
             yield b"content"
 
         await self._storage.keep(await self._storage.receive(chunks(), max_bytes=100), document_id)
-        path = await self._storage.path(document_id)
+        path = await original(self._storage, document_id)
         then = time.time() - age_s
         os.utime(path, (then, then))
         return path

@@ -22,6 +22,7 @@ from docserver.documents.originals import GRACE_S
 from docserver.documents.restoration import Outcome, restore
 from docserver.maintenance import FILES_EVERY_S, Maintenance
 from docserver.resources import Resources
+from tests.support.originals import original
 from tests.support.redis_state import announced
 from tests.support.rows import change, make_job, value
 from tests.support.samples import png
@@ -34,7 +35,7 @@ async def keep(resources: Resources, document_id: UUID, data: bytes = b"content"
         yield data
 
     await resources.storage.keep(await resources.storage.receive(chunks(), max_bytes=10**6), document_id)
-    path = await resources.storage.path(document_id)
+    path = await original(resources.storage, document_id)
     then = time.time() - age_s
     os.utime(path, (then, then))
 
@@ -90,7 +91,7 @@ async def test_an_original_in_the_quarantine_is_read_if_its_document_is_there(re
     document_id, _ = await make_job(resources.db)
     await quarantine(resources, document_id)
 
-    assert (await resources.storage.path(document_id)).read_bytes() == b"content"
+    assert (await original(resources.storage, document_id)).read_bytes() == b"content"
 
 
 async def test_an_original_is_deleted_only_after_its_time_and_only_while_most_are_known(
@@ -176,7 +177,7 @@ async def test_an_original_becomes_a_document_with_its_old_id_and_a_new_job(reso
     assert document
     assert (document.filename, document.size) == (f"{document_id}.png", len(png()))
     assert await announced(resources) == [UUID(bytes=await value(resources.db, "SELECT id FROM jobs"))]
-    assert (await resources.storage.path(document_id)).read_bytes() == png()
+    assert (await original(resources.storage, document_id)).read_bytes() == png()
 
 
 async def test_what_cannot_become_a_document_stays_where_it_is(resources: Resources) -> None:
@@ -296,7 +297,7 @@ async def test_a_file_that_the_system_does_not_let_us_touch_stops_no_other(
         await check()
 
     assert await quarantined(resources) == {kept[1]}
-    assert await resources.storage.path(deleted)
+    assert await original(resources.storage, deleted)
     assert "file not moved or deleted" in caplog.text
     assert "original of a deleted document cannot be deleted" in caplog.text
     assert "unexpected fault" not in caplog.text

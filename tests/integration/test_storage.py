@@ -17,6 +17,7 @@ from docserver.room import Room
 from docserver.sniff import HEAD_BYTES
 from docserver.storage.local import LocalStorage
 from docserver.storage.receiving import WRITE_BYTES
+from tests.support.originals import original
 from tests.support.small_disk import no_file_longer_than
 
 LIMIT = 10_000_000
@@ -166,7 +167,7 @@ async def test_what_is_kept_is_found_by_its_document_and_by_another_process(
 ) -> None:
     document_id = await kept(storage, b"content")
 
-    path = await local_storage(tmp_path).path(document_id)
+    path = await original(local_storage(tmp_path), document_id)
 
     assert path.read_bytes() == b"content"
     assert files(tmp_path) == [path]
@@ -174,7 +175,7 @@ async def test_what_is_kept_is_found_by_its_document_and_by_another_process(
 
 
 async def test_originals_can_be_read_by_their_owner_alone(storage: LocalStorage) -> None:
-    path = await storage.path(await kept(storage))
+    path = await original(storage, await kept(storage))
 
     assert path.parent.stat().st_mode & 0o077 == 0
     assert path.parent.parent.stat().st_mode & 0o077 == 0
@@ -188,7 +189,7 @@ async def test_two_documents_in_one_directory_do_not_disturb_each_other(storage:
 
     await storage.delete(first)
 
-    assert (await storage.path(second)).read_bytes() == second.bytes
+    assert (await original(storage, second)).read_bytes() == second.bytes
 
 
 async def test_what_is_deleted_is_gone_and_deleting_it_again_does_no_harm(storage: LocalStorage) -> None:
@@ -198,12 +199,12 @@ async def test_what_is_deleted_is_gone_and_deleting_it_again_does_no_harm(storag
     await storage.delete(document_id)
 
     with pytest.raises(FileNotFoundError):
-        await storage.path(document_id)
+        await original(storage, document_id)
 
 
 async def test_a_document_that_was_never_kept_is_not_found(storage: LocalStorage) -> None:
     with pytest.raises(FileNotFoundError):
-        await storage.path(uuid4())
+        await original(storage, uuid4())
 
 
 async def test_what_is_discarded_is_gone_and_what_was_kept_stays_when_its_upload_is_discarded(
@@ -217,12 +218,12 @@ async def test_what_is_discarded_is_gone_and_what_was_kept_stays_when_its_upload
     await storage.discard(dropped)
     await storage.discard(taken)
 
-    assert files(tmp_path) == [await storage.path(document_id)]
+    assert files(tmp_path) == [await original(storage, document_id)]
 
 
 async def test_only_originals_of_that_age_are_listed(storage: LocalStorage) -> None:
     old, young = await kept(storage), await kept(storage)
-    make_old(await storage.path(old), age_s=100)
+    make_old(await original(storage, old), age_s=100)
 
     assert await older_than(storage, 60) == {old}
     assert await older_than(storage, -60) == {old, young}
@@ -231,9 +232,9 @@ async def test_only_originals_of_that_age_are_listed(storage: LocalStorage) -> N
 
 async def test_a_foreign_file_among_the_originals_is_left_alone_and_hides_none(storage: LocalStorage) -> None:
     document_id = await kept(storage)
-    foreign = (await storage.path(document_id)).with_name("notes.txt")
+    foreign = (await original(storage, document_id)).with_name("notes.txt")
     foreign.write_text("x")
-    for path in (foreign, await storage.path(document_id)):
+    for path in (foreign, await original(storage, document_id)):
         make_old(path, age_s=100)
 
     assert await older_than(storage, 60) == {document_id}
@@ -246,12 +247,12 @@ async def test_uploads_that_nobody_touched_for_long_are_dropped_and_others_are_n
     old, young = [await storage.receive(chunks(b"x"), max_bytes=LIMIT) for _ in range(2)]
     document_id = await kept(storage)
     make_old(old.path, age_s=100)
-    make_old(await storage.path(document_id), age_s=100)
+    make_old(await original(storage, document_id), age_s=100)
 
     assert await storage.discard_abandoned(60) == 1
 
     assert (old.path.exists(), young.path.exists()) == (False, True)
-    assert await storage.path(document_id)
+    assert await original(storage, document_id)
 
 
 async def test_what_others_put_among_the_files_hides_none_and_stops_nothing(
@@ -259,9 +260,9 @@ async def test_what_others_put_among_the_files_hides_none_and_stops_nothing(
 ) -> None:
     document_id = await kept(storage)
     old = await storage.receive(chunks(b"x"), max_bytes=LIMIT)
-    for path in (old.path, await storage.path(document_id)):
+    for path in (old.path, await original(storage, document_id)):
         make_old(path, age_s=100)
-    for directory in (tmp_path / "incoming", tmp_path / "quarantine", (await storage.path(document_id)).parent):
+    for directory in (tmp_path / "incoming", tmp_path / "quarantine", (await original(storage, document_id)).parent):
         (directory / "lost+found").mkdir()
         (directory / str(uuid4())).mkdir()
         endless = directory / str(uuid4())
@@ -302,7 +303,7 @@ async def test_a_directory_in_the_place_of_an_original_gives_way_and_is_kept(
     storage: LocalStorage, caplog: pytest.LogCaptureFixture
 ) -> None:
     replaced, deleted = [await kept(storage) for _ in range(2)]
-    places = [await storage.path(each) for each in (replaced, deleted)]
+    places = [await original(storage, each) for each in (replaced, deleted)]
     for place in places:
         place.unlink()
         place.mkdir()
@@ -335,7 +336,7 @@ async def test_an_upload_that_would_leave_too_little_room_is_refused_while_it_ar
 async def test_a_full_disk_gets_room_by_what_is_old(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     old, orphan = await storage.receive(chunks(b"x"), max_bytes=LIMIT), await kept(storage)
     make_old(old.path, age_s=100)
-    make_old(await storage.path(orphan), age_s=100)
+    make_old(await original(storage, orphan), age_s=100)
 
     def is_full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -361,4 +362,4 @@ async def test_a_place_that_is_there_already_is_made_ready_without_loss(storage:
 
     await local_storage(tmp_path).prepare()
 
-    assert (await storage.path(document_id)).read_bytes() == b"content"
+    assert (await original(storage, document_id)).read_bytes() == b"content"

@@ -20,6 +20,7 @@ from docserver.resources import Resources, checked_engine, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
 from tests.support.engines import engine_of, sandbox_of
 from tests.support.redis_groups import ONE_SERVER, Group, cluster
+from tests.support.s3_server import S3Server, s3_running
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of
 
@@ -79,6 +80,13 @@ async def empty(running: Servers) -> None:
     redis = Redis(running.redis_url, timeout_s=5)
     await redis.command("FLUSHALL")
     await redis.close()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server for all tests that need one."""
+    with s3_running(tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,10 @@ from docserver.variables import PREFIX
 
 TOP = Path(__file__).parents[2]
 OWN = {"docserver", "tests", "bench"}
+
+OF_DEBIAN = {"eventlet", "swift"}
+"""What `tests/support/s3_program.py` imports: packages of the system's Python."""
+
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 ASSIGNMENT = re.compile(r"^#?([A-Z_]+)=(.*)$", re.MULTILINE)
 
@@ -56,7 +60,7 @@ def undeclared(directory: str, *extras: str) -> list[str]:
     # distributions may share a package, as OpenTelemetry's do.
     return [
         name
-        for name in names - OWN - sys.stdlib_module_names
+        for name in names - OWN - OF_DEBIAN - sys.stdlib_module_names
         if declared.isdisjoint(distribution(owner) for owner in known.get(name, [name]))
     ]
 

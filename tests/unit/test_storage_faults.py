@@ -4,7 +4,6 @@ import errno
 import resource
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from unittest.mock import AsyncMock, Mock
 from uuid import UUID, uuid4
 
@@ -13,7 +12,7 @@ import pytest
 from docserver.errors import NotFound, StorageUnavailable
 from docserver.storage import comparing, identity, local
 from docserver.storage.comparing import Comparison
-from docserver.storage.deleted import DeletedDocuments
+from docserver.storage.deleted import DeletedFiles
 from docserver.storage.identity import IdentityError, IdentityFiles
 from docserver.storage.local import LocalStorage
 from docserver.storage.quarantine import StoredFile
@@ -51,10 +50,10 @@ async def test_an_original_that_cannot_be_compared_now_is_not_called_damaged(
 ) -> None:
     storage = LocalStorage(tmp_path)
     await storage.prepare()
-    monkeypatch.setattr(storage, "path", AsyncMock(side_effect=OSError(number, "not now")))
+    monkeypatch.setattr(storage, "_path", AsyncMock(side_effect=OSError(number, "not now")))
 
     with pytest.raises(StorageUnavailable):
-        await storage.intact(uuid4(), size=1, sha256=b"")
+        await storage._intact(uuid4(), size=1, sha256=b"")
 
 
 async def test_of_too_many_compared_files_the_oldest_is_forgotten(
@@ -83,20 +82,21 @@ async def test_a_large_original_that_is_not_what_was_uploaded_is_not_found(
     path = AsyncMock(return_value=tmp_path / "file")
     if stored == "nothing":
         path.side_effect = FileNotFoundError
-    document: Any = Mock(size=3)
+    storage, document = LocalStorage(tmp_path), Mock(size=3)
+    monkeypatch.setattr(storage, "_path", path)
 
     with pytest.raises(NotFound):
-        await original.opened(Mock(path=path), document)
+        await original.opened(storage, document)
 
 
-async def recorded(deleted: DeletedDocuments) -> list[UUID]:
+async def recorded(deleted: DeletedFiles) -> list[UUID]:
     return [document_id async for part in deleted.ids() for document_id in part]
 
 
 async def test_a_deletion_of_which_a_full_disk_takes_a_part_is_not_recorded_and_spoils_no_other(
     tmp_path: Path,
 ) -> None:
-    deleted, (first, cut_off, last) = DeletedDocuments(tmp_path), (uuid4() for _ in range(3))
+    deleted, (first, cut_off, last) = DeletedFiles(tmp_path), (uuid4() for _ in range(3))
     await deleted.remember(first)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60, limits[1]))
@@ -111,7 +111,7 @@ async def test_a_deletion_of_which_a_full_disk_takes_a_part_is_not_recorded_and_
 
 
 async def test_old_records_of_deletions_are_removed_and_files_of_others_stay(tmp_path: Path) -> None:
-    deleted = DeletedDocuments(tmp_path)
+    deleted = DeletedFiles(tmp_path)
     for name in ("2020-01-01.old", f"{datetime.now(UTC).date()}.new", "notes"):
         (tmp_path / name).touch()
 

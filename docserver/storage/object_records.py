@@ -1,0 +1,119 @@
+"""What a bucket has beside the originals' bytes: their keys, the quarantine, and the records of deletions."""
+
+import errno
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from docserver.model import parse_id
+from docserver.storage.bucket import Bucket, StoredObject
+from docserver.storage.deleted import KEPT_DAYS
+from docserver.storage.quarantine import StoredFile
+
+ORIGINALS, QUARANTINE, DELETED = "originals", "quarantine", "deleted"
+"""The first parts of the keys."""
+
+log = logging.getLogger("docserver.storage")
+
+
+def original_key(document_id: UUID) -> str:
+    """The key of a document's original."""
+    name = str(document_id)
+    # Buckets share load by the beginnings of keys. The last characters of a UUIDv7 are random.
+    return f"{ORIGINALS}/{name[-2:]}/{name}"
+
+
+def older_files(part: Sequence[StoredObject], age_s: float, now: datetime) -> dict[UUID, StoredFile]:
+    """The objects of a listing that are named by document ids and older than this."""
+    files = {}
+    for each in part:
+        document_id = parse_id(each.key.rpartition("/")[2])
+        file = StoredFile((now - each.modified).total_seconds(), each.size)
+        if document_id and file.age_s > age_s:
+            files[document_id] = file
+    return files
+
+
+class ObjectQuarantine:
+    """The objects below `quarantine/`. A move copies and then deletes, so a crash leaves each at one place at least.
+
+    Raises BucketError, after which the rest is not done.
+    """
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    async def files(self) -> Mapping[UUID, StoredFile]:
+        now = await self._bucket.run(self._bucket.now)
+        files: dict[UUID, StoredFile] = {}
+        async for part in self._bucket.parts(QUARANTINE):
+            files |= older_files(part, float("-inf"), now)
+        return files
+
+    async def put(self, document_ids: Iterable[UUID]) -> None:
+        await self._each(self._put, document_ids)
+
+    async def put_back(self, document_ids: Iterable[UUID]) -> None:
+        await self._each(self._put_back, document_ids)
+
+    async def delete(self, document_ids: Iterable[UUID]) -> None:
+        await self._each(lambda document_id: self._bucket.delete(_quarantined(document_id)), document_ids)
+
+    async def _each(self, act: Callable[[UUID], None], document_ids: Iterable[UUID]) -> None:
+        for document_id in document_ids:
+            try:
+                await self._bucket.run(act, document_id)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                if error.errno != errno.EACCES:
+                    raise
+                # It may be locked. That must not stop what is to be done with the others.
+                facts = {"document_id": str(document_id), "number": error.errno}
+                log.warning("file not moved or deleted", extra=facts)
+
+    def _put(self, document_id: UUID) -> None:
+        self._bucket.copy(original_key(document_id), _quarantined(document_id))
+        self._bucket.delete(original_key(document_id))
+
+    def _put_back(self, document_id: UUID) -> None:
+        if not self._bucket.exists(original_key(document_id)):
+            self._bucket.copy(_quarantined(document_id), original_key(document_id))
+            self._bucket.delete(_quarantined(document_id))
+
+
+class DeletedObjects:
+    """An empty object for each deleted document, `deleted/<day>/<document>`: a listing tells them all."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    async def remember(self, *document_ids: UUID) -> None:
+        today = datetime.now(UTC).date()
+        for document_id in document_ids:
+            await self._bucket.run(self._bucket.put, f"{DELETED}/{today}/{document_id}", b"")
+
+    async def ids(self) -> AsyncIterator[list[UUID]]:
+        async for part in self._bucket.parts(DELETED):
+            yield [document_id for each in part if (document_id := parse_id(each.key.rpartition("/")[2]))]
+
+    async def forget_old(self) -> None:
+        oldest = datetime.now(UTC).date() - timedelta(days=KEPT_DAYS)
+        async for part in self._bucket.parts(DELETED):
+            old = [each.key for each in part if (day := _day(each.key)) and day < oldest]
+            if not old:
+                # The days follow one another.
+                return
+            await self._bucket.run(self._bucket.delete, *old)
+
+
+def _quarantined(document_id: UUID) -> str:
+    return f"{QUARANTINE}/{document_id}"
+
+
+def _day(key: str) -> date | None:
+    try:
+        return date.fromisoformat(key.split("/")[1])
+    except (ValueError, IndexError):
+        return None

@@ -1,0 +1,232 @@
+"""Stores originals as objects in a bucket, named by document id, and hands out local copies of them."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+from uuid import UUID
+
+from docserver.errors import ServiceError
+from docserver.exclusive import SingleFlight
+from docserver.model import new_id
+from docserver.room import FULL, UNLIMITED, Room
+from docserver.settings import Settings
+from docserver.storage import BucketError, Received
+from docserver.storage.bucket import Bucket
+from docserver.storage.cache import FileCache
+from docserver.storage.comparing import Comparison, examine
+from docserver.storage.disk import failed, full, unavailable
+from docserver.storage.object_records import (
+    ORIGINALS,
+    QUARANTINE,
+    DeletedObjects,
+    ObjectQuarantine,
+    older_files,
+    original_key,
+)
+from docserver.storage.object_upload import ObjectUpload
+from docserver.storage.quarantine import StoredFile
+from docserver.storage.receiving import Arrival
+
+FETCH_BYTES = 8 << 20
+"""Bytes of an original that are fetched by one request and held in memory."""
+
+FETCH_TRIES = 3
+"""Most times that an original is fetched for one reader. A full cache may remove it before it is opened."""
+
+CHECKED_S = 10.0
+"""Once the bucket has taken a write, it counts as ready for this time: each write costs money."""
+
+LOOKUPS = 16
+"""Most originals that are looked up at the same time."""
+
+log = logging.getLogger("docserver.storage")
+T = TypeVar("T")
+
+
+class ObjectStorage:
+    """A `Storage` in a bucket that all processes of the service share. Only copies are on this machine's disk."""
+
+    def __init__(self, settings: Settings, room: Room = UNLIMITED) -> None:
+        """Uploads are refused when `room` has too little for them. Raises SettingsError."""
+        self._bucket = Bucket(settings)
+        self._room = room
+        self._longest_upload_s = settings.upload_timeout_s
+        self._incoming = settings.data_dir / "incoming"
+        self._cache = FileCache(settings.data_dir / "cache", max_bytes=int(settings.storage_cache_mb * 1_000_000))
+        self._comparison = Comparison()
+        self._fetches: SingleFlight[UUID, None] = SingleFlight()
+        self._not_kept: set[UUID] = set()
+        """Uploads that do not belong to a document yet."""
+        self._checked_at = -CHECKED_S
+        self.deleted = DeletedObjects(self._bucket)
+        self.quarantine = ObjectQuarantine(self._bucket)
+
+    async def prepare(self) -> None:
+        await asyncio.to_thread(self._prepare)
+
+    async def receive(self, chunks: AsyncIterator[bytes], *, max_bytes: int) -> Received:
+        # It is written where the original of its document will be: to move it later would take the bucket seconds.
+        document_id = new_id()
+        key = original_key(document_id)
+        upload = ObjectUpload(self._bucket, key, directory=self._incoming, room=self._room, max_bytes=max_bytes)
+        arrival = Arrival(max_bytes)
+        try:
+            async with aclosing(arrival.pieces(chunks)) as pieces:
+                async for piece in pieces:
+                    await self._act(upload.write, piece)
+            await self._act(upload.finish)
+        except BaseException:
+            await asyncio.shield(self._discard(document_id, upload.abort))
+            raise
+        self._not_kept.add(document_id)
+        return Received(Path(key), arrival.size, upload.digest.digest(), arrival.head, document_id)
+
+    async def keep(self, received: Received, document_id: UUID) -> Received:
+        key = original_key(document_id)
+        if received.document_id:
+            self._not_kept.discard(received.document_id)
+        if str(received.path) != key:
+            await self._act(self._move, str(received.path), key)
+            await asyncio.to_thread(self._cache.remove, document_id)
+        return replace(received, path=Path(key), document_id=document_id)
+
+    @asynccontextmanager
+    async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> AsyncIterator[Path | None]:
+        async with AsyncExitStack() as stack:
+            path: Path | None
+            try:
+                path = await stack.enter_async_context(self.file(document_id))
+                if not await self._comparison.equal(path, size=size, sha256=sha256):
+                    # The copy may be damaged, and not the original.
+                    await asyncio.to_thread(self._cache.remove, document_id)
+                    path = await stack.enter_async_context(self.file(document_id))
+                    if not await self._comparison.equal(path, size=size, sha256=sha256):
+                        await asyncio.to_thread(self._cache.remove, document_id)
+                        log.warning("original damaged", extra={"document_id": str(document_id)})
+                        path = None
+            except FileNotFoundError:
+                log.warning("original missing", extra={"document_id": str(document_id)})
+                path = None
+            yield path
+
+    async def discard(self, received: Received) -> None:
+        if received.document_id in self._not_kept:
+            await self._discard(received.document_id)
+
+    @asynccontextmanager
+    async def file(self, document_id: UUID) -> AsyncIterator[Path]:
+        with await self._copy(document_id):
+            yield self._cache.path(document_id)
+
+    async def examine(self, document_id: UUID) -> Received:
+        async with self.file(document_id) as path:
+            return await examine(path)
+
+    async def delete(self, document_id: UUID) -> None:
+        await asyncio.to_thread(self._cache.remove, document_id)
+        await self._bucket.run(self._bucket.delete, original_key(document_id), f"{QUARANTINE}/{document_id}")
+
+    async def is_empty(self) -> bool:
+        places = [self._bucket.run(self._bucket.require, prefix) for prefix in (ORIGINALS, QUARANTINE)]
+        return not any(await asyncio.gather(*places))
+
+    async def has_any(self, document_ids: Sequence[UUID]) -> bool:
+        return len(await self.missing(document_ids)) < len(document_ids)
+
+    async def missing(self, document_ids: Sequence[UUID]) -> list[UUID]:
+        at_once = asyncio.Semaphore(LOOKUPS)
+
+        async def exists(document_id: UUID) -> bool:
+            async with at_once:
+                return await self._bucket.run(self._bucket.exists, original_key(document_id))
+
+        found = await asyncio.gather(*map(exists, document_ids))
+        return [each for each, is_there in zip(document_ids, found, strict=True) if not is_there]
+
+    async def older_than(self, age_s: float) -> AsyncIterator[Mapping[UUID, StoredFile]]:
+        moment = await self._bucket.run(self._bucket.now)
+        async for part in self._bucket.parts(ORIGINALS):
+            yield older_files(part, age_s, moment)
+
+    async def discard_abandoned(self, age_s: float) -> int:
+        # Of an upload in parts it is only known when it began.
+        return await self._bucket.run(self._bucket.abort_abandoned, age_s + self._longest_upload_s)
+
+    async def check(self) -> None:
+        try:
+            await asyncio.to_thread(self._room.require)
+            if time.monotonic() - self._checked_at > CHECKED_S:
+                await self._bucket.run(self._bucket.put, "ready", b"")
+                self._checked_at = time.monotonic()
+        except OSError as error:
+            if error.errno in FULL:
+                raise full() from error
+            raise
+
+    def _prepare(self) -> None:
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._cache.prepare()
+
+    def _move(self, source: str, target: str) -> None:
+        self._bucket.copy(source, target)
+        self._bucket.delete(source)
+
+    async def _discard(self, document_id: UUID, abort: Callable[[], None] | None = None) -> None:
+        """Remove an upload; if that fails, maintenance puts it into the quarantine later."""
+        self._not_kept.discard(document_id)
+        try:
+            if abort:
+                await self._bucket.run(abort)
+            await self._bucket.run(self._bucket.delete, original_key(document_id))
+        except OSError as error:
+            log.warning("upload not removed", extra={"number": error.errno})
+
+    async def _copy(self, document_id: UUID) -> BinaryIO:
+        """Open the local copy of an original, once it is there; raises FileNotFoundError and StorageUnavailable."""
+        for _ in range(FETCH_TRIES):
+            try:
+                if file := await asyncio.to_thread(self._cache.open, document_id):
+                    return file
+                await self._fetches.do(document_id, partial(self._fetch, document_id))
+            except FileNotFoundError:
+                raise
+            except BucketError as error:
+                raise unavailable() from error
+            except OSError as error:
+                log.exception("no local copy of an original", extra={"number": error.errno})
+                raise unavailable() from error
+        raise unavailable()
+
+    async def _fetch(self, document_id: UUID) -> None:
+        fetch = partial(self._bucket.run, self._cache.add, document_id, partial(self._write_copy, document_id))
+        try:
+            await fetch()
+        except FileNotFoundError:
+            # While its document was unknown, as after a restore of an older database, it may have been quarantined.
+            await self.quarantine.put_back([document_id])
+            await fetch()
+
+    def _write_copy(self, document_id: UUID, file: BinaryIO) -> None:
+        key = original_key(document_id)
+        size = self._bucket.head(key).size
+        starts = range(0, size, FETCH_BYTES)
+        file.writelines(self._bucket.get(key, start=start, length=min(FETCH_BYTES, size - start)) for start in starts)
+
+    async def _act(self, act: Callable[..., T], *arguments: object) -> T:
+        """Do something with the bucket; raises StorageFull and StorageUnavailable."""
+        try:
+            return await self._bucket.run(act, *arguments)
+        except BucketError as error:
+            raise _refusal(error) from error
+        except OSError as error:
+            raise failed(error) from error
+
+
+def _refusal(error: BucketError) -> ServiceError:
+    return full() if error.errno in FULL else unavailable()

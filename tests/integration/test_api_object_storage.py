@@ -1,0 +1,125 @@
+"""Documents whose originals are in a bucket: on machines that share no directory, and while the bucket fails."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from pytest_aiohttp import AiohttpClient
+
+from docserver.documents import originals
+from docserver.maintenance import Maintenance
+from docserver.resources import Resources
+from docserver.storage import BucketError
+from docserver.storage.objects import ObjectStorage
+from docserver.web.app import make_app
+from tests.support.at_work import at_work
+from tests.support.client import completed, get, upload
+from tests.support.rows import value
+from tests.support.s3_server import FaultyBucket, S3Server
+from tests.support.samples import png, words
+from tests.support.servers import Servers
+from tests.support.service import Service, environment_of, form
+
+
+@pytest.fixture
+async def in_bucket(resources: Resources, faulty: FaultyBucket, s3: S3Server, tmp_path: Path) -> Resources:
+    """Everything opened, with a bucket behind what can go wrong."""
+    url = s3.url(tmp_path.name, port=faulty.port)
+    settings = replace(resources.settings, storage_url=url, storage_timeout_s=3.0, rate_limit=False)
+    storage = ObjectStorage(settings)
+    await storage.prepare()
+    return replace(resources, settings=settings, storage=storage)
+
+
+async def test_machines_that_share_a_bucket_and_no_directory_accept_read_give_and_delete(
+    empty_servers: Servers, s3: S3Server, tmp_path: Path
+) -> None:
+    url = s3.url(tmp_path.name).partition("&access_key_id")[0]
+    keys = {"AWS_ACCESS_KEY_ID": "test:tester", "AWS_SECRET_ACCESS_KEY": "testing"}
+    common = {"mysql_url": empty_servers.mysql_url, "redis_url": empty_servers.redis_url, "storage_url": url}
+    environments = [
+        environment_of(**common, data_dir=tmp_path / name, slots=slots, secret_key="k" * 32) | keys
+        for name, slots in (("api", "0"), ("worker", "1"))
+    ]
+    api = await Service(environments[0]).start()
+    worker = await Service(environments[1], arguments=("--worker-only",)).start()
+
+    job = await api.upload(png())
+    final = await api.finished(job["job_id"])
+    text = await api.text(job["job_id"])
+    async with api.http.get(f"/v1/documents/{job['document_id']}/file") as response:
+        file = await response.read()
+    async with api.http.get(f"/v1/jobs/{job['job_id']}/result", params={"format": "pdf"}) as response:
+        pdf = await response.read()
+    async with api.http.delete(f"/v1/documents/{job['document_id']}") as response:
+        assert response.status == 204
+    exits = [await service.stop() for service in (worker, api)]
+
+    assert (final["status"], words(text)) == ("completed", words("The quick brown fox jumps over the lazy dog"))
+    assert file == png()
+    assert pdf.startswith(b"%PDF")
+    assert exits == [0, 0]
+    assert "originals" not in s3.uploads("").send("GET", query={"list-type": "2", "prefix": tmp_path.name})
+    assert list(tmp_path.glob("*/originals")) == []
+
+
+async def test_while_the_bucket_fails_uploads_are_refused_pages_wait_and_no_try_counts(
+    in_bucket: Resources, faulty: FaultyBucket, aiohttp_client: AiohttpClient, tmp_path: Path
+) -> None:
+    client = await aiohttp_client(make_app(in_bucket))
+    job = await upload(client)
+    faulty.answer(503, "SlowDown")
+
+    async with client.post("/v1/documents/upload-document", data=form(png(), "b.png")) as response:
+        refused = (response.status, (await response.json())["code"], "Retry-After" in response.headers)
+    async with at_work(in_bucket, tmp_path):
+        faulty.requests.clear()
+        while "HEAD" not in faulty.requests:
+            await faulty.asked()
+        faulty.heal()
+        await completed(client, job["job_id"])
+
+    assert refused == (503, "storage_unavailable", True)
+    assert await value(in_bucket.db, "SELECT SUM(tries + lost_leases) FROM pages") == 0
+    assert await value(in_bucket.db, "SELECT COUNT(*) FROM documents") == 1
+
+
+async def test_maintenance_goes_on_with_what_needs_no_bucket(
+    in_bucket: Resources, faulty: FaultyBucket, caplog: pytest.LogCaptureFixture
+) -> None:
+    maintenance = Maintenance(in_bucket)
+    faulty.answer(503, "SlowDown")
+
+    assert await maintenance._sides_agree()
+    with pytest.raises(BucketError):
+        await maintenance._check_files()
+    assert "do not belong together" not in caplog.text
+
+
+async def test_originals_without_a_document_go_to_the_quarantine_and_come_back(
+    in_bucket: Resources, aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await aiohttp_client(make_app(in_bucket))
+    known = UUID((await upload(client))["document_id"])
+    unknown = (await in_bucket.storage.receive(_content(), max_bytes=100)).document_id
+    assert unknown
+    monkeypatch.setattr(originals, "COMMIT_S", -60.0)
+    monkeypatch.setattr(originals, "GRACE_S", -60.0)
+    check = originals.OriginalsCheck(in_bucket)
+
+    for _ in range(2):
+        await check.run()
+    found = await originals.find_unknown(in_bucket)
+    await in_bucket.storage.quarantine.put([known])
+    await originals.find_unknown(in_bucket)
+
+    assert set(found.quarantined) == {unknown}
+    assert found.known == 1
+    assert await in_bucket.storage.missing([known]) == []
+    assert (await get(client, f"/v1/documents/{known}"))["document_id"] == str(known)
+
+
+async def _content() -> AsyncIterator[bytes]:
+    yield b"content"

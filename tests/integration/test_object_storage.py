@@ -1,0 +1,325 @@
+"""Originals in a bucket of a real S3 server: what they have in common with originals in a directory is tested there."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from docserver.doctor import machine
+from docserver.doctor.findings import Status
+from docserver.errors import StorageFull, StorageUnavailable
+from docserver.settings import Settings, SettingsError, load
+from docserver.storage import BucketError
+from docserver.storage.bucket_url import BucketUrl
+from docserver.storage.deleted import KEPT_DAYS
+from docserver.storage.identity import IdentityError
+from docserver.storage.object_identity import ObjectIdentities
+from docserver.storage.object_upload import PART_BYTES
+from docserver.storage.objects import ObjectStorage
+from docserver.variables import AWS_VARIABLES
+from tests.support.originals import original
+from tests.support.s3_server import FaultyBucket, S3Server
+
+LIMIT = 100_000_000
+
+LARGE = 2 * PART_BYTES + 1
+
+
+@pytest.fixture
+def bucket_settings(s3: S3Server, tmp_path: Path) -> Settings:
+    """A part of the bucket for one test. A request that fails is not repeated for long."""
+    return replace(Settings(), data_dir=tmp_path, storage_url=s3.url(tmp_path.name), storage_timeout_s=20.0)
+
+
+@pytest.fixture
+async def storage(bucket_settings: Settings) -> ObjectStorage:
+    return await opened(bucket_settings)
+
+
+@pytest.fixture
+async def behind(faulty: FaultyBucket, bucket_settings: Settings, s3: S3Server, tmp_path: Path) -> ObjectStorage:
+    """The same storage, behind what can go wrong."""
+    url = s3.url(tmp_path.name, port=faulty.port)
+    return await opened(replace(bucket_settings, storage_url=url, storage_timeout_s=3.0, data_dir=tmp_path / "behind"))
+
+
+async def opened(settings: Settings) -> ObjectStorage:
+    storage = ObjectStorage(settings)
+    await storage.prepare()
+    return storage
+
+
+async def chunks(data: bytes, *, then: BaseException | None = None) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), 1 << 18):
+        yield data[start : start + (1 << 18)]
+    if then:
+        raise then
+
+
+async def kept(storage: ObjectStorage, data: bytes = b"content") -> UUID:
+    received = await storage.receive(chunks(data), max_bytes=LIMIT)
+    assert received.document_id
+    await storage.keep(received, received.document_id)
+    await storage.discard(received)
+    return received.document_id
+
+
+async def keys(storage: ObjectStorage, prefix: str = "originals") -> list[str]:
+    return [each.key async for part in storage._bucket.parts(prefix) for each in part]
+
+
+async def read(storage: ObjectStorage, document_id: UUID, data: bytes) -> bytes | None:
+    """What a worker reads of an original that had these bytes when it was uploaded."""
+    async with storage.intact(document_id, size=len(data), sha256=sha256(data).digest()) as path:
+        return path.read_bytes() if path else None
+
+
+async def test_an_upload_in_parts_is_read_by_another_machine_as_it_was(
+    storage: ObjectStorage, bucket_settings: Settings, tmp_path: Path
+) -> None:
+    data = os.urandom(LARGE)
+    document_id = await kept(storage, data)
+    other = await opened(replace(bucket_settings, data_dir=tmp_path / "other"))
+
+    assert await read(other, document_id, data) == data
+    assert (await other.examine(document_id)).sha256 == sha256(data).digest()
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [1000, LARGE])
+async def test_an_upload_that_breaks_off_leaves_nothing_in_the_bucket(
+    storage: ObjectStorage, s3: S3Server, tmp_path: Path, size: int
+) -> None:
+    with pytest.raises(ConnectionResetError):
+        await storage.receive(chunks(os.urandom(size), then=ConnectionResetError()), max_bytes=LIMIT)
+
+    assert await keys(storage) == []
+    assert list(s3.uploads(tmp_path.name).list()) == []
+
+
+async def test_an_upload_whose_process_was_killed_is_aborted_when_it_is_old(
+    storage: ObjectStorage, s3: S3Server, tmp_path: Path
+) -> None:
+    s3.uploads(tmp_path.name).send("POST", f"{tmp_path.name}/originals/aa/{uuid4()}", query={"uploads": ""})
+
+    assert await storage.discard_abandoned(0) == 0
+    assert await storage.discard_abandoned(-storage._longest_upload_s - 60) == 1
+
+    assert list(s3.uploads(tmp_path.name).list()) == []
+
+
+async def test_pages_of_one_document_fetch_it_once(behind: ObjectStorage, faulty: FaultyBucket) -> None:
+    document_id = await kept(behind)
+    faulty.requests.clear()
+
+    await asyncio.gather(*(read(behind, document_id, b"content") for _ in range(5)))
+    await read(behind, document_id, b"content")
+
+    assert faulty.requests == ["HEAD", "GET"]
+
+
+async def test_the_cache_keeps_what_was_used_last_and_what_is_being_read(bucket_settings: Settings) -> None:
+    storage = await opened(replace(bucket_settings, storage_cache_mb=0.002))
+    first, second, third, fourth = [await kept(storage, bytes([number]) * 900) for number in range(4)]
+
+    async with storage.file(first) as path:
+        for document_id in (second, third, fourth):
+            await original(storage, document_id)
+        assert path.read_bytes() == bytes([0]) * 900
+        left = {each.name for each in path.parent.iterdir()}
+        assert left == {str(first), str(fourth)}
+    await original(storage, second)
+    assert not path.exists()
+
+
+async def test_a_damaged_copy_is_fetched_again_and_a_damaged_original_is_not_read(
+    storage: ObjectStorage, tmp_path: Path
+) -> None:
+    document_id = await kept(storage)
+    copy = await original(storage, document_id)
+    copy.write_bytes(b"CONTENT")
+    again = await read(storage, document_id, b"content")
+    storage._bucket.put(f"originals/{str(document_id)[-2:]}/{document_id}", b"CONTENT")
+    copy.unlink()
+
+    assert again == b"content"
+    assert await read(storage, document_id, b"content") is None
+    assert await read(storage, uuid4(), b"content") is None
+
+
+async def test_an_original_takes_the_place_of_another(storage: ObjectStorage) -> None:
+    document_id = await kept(storage, b"damaged")
+    await original(storage, document_id)
+
+    await storage.keep(await storage.receive(chunks(b"content"), max_bytes=LIMIT), document_id)
+
+    assert await read(storage, document_id, b"content") == b"content"
+    assert len(await keys(storage)) == 1
+
+
+async def test_the_quarantine_takes_originals_and_gives_them_back(storage: ObjectStorage) -> None:
+    returning, staying, deleted = [await kept(storage) for _ in range(3)]
+
+    await storage.quarantine.put([returning, staying, deleted, uuid4()])
+    (file, *_) = (await storage.quarantine.files()).values()
+    await storage.quarantine.delete([deleted, uuid4()])
+    missing = await storage.missing([returning, staying])
+
+    assert (file.size, -60 < file.age_s < 60) == (7, True)
+    assert set(missing) == {returning, staying}
+    assert await read(storage, returning, b"content") == b"content"
+    assert set(await storage.quarantine.files()) == {staying}
+    assert not await storage.is_empty()
+
+
+async def test_deletions_are_remembered_and_forgotten_in_time(storage: ObjectStorage) -> None:
+    document_ids = {uuid4(), uuid4()}
+    await storage.deleted.remember(*document_ids)
+    long_ago = datetime.now(UTC).date() - timedelta(days=KEPT_DAYS + 1)
+    storage._bucket.put(f"deleted/{long_ago}/{uuid4()}", b"")
+    storage._bucket.put("deleted/by hand/note", b"")
+
+    await storage.deleted.forget_old()
+
+    assert {document_id async for part in storage.deleted.ids() for document_id in part} == document_ids
+
+
+async def test_processes_that_start_for_the_first_time_agree_on_the_identities(bucket_settings: Settings) -> None:
+    one, other = ObjectIdentities(bucket_settings), ObjectIdentities(bucket_settings)
+    assert (one.directory(), one.database()) == (None, None)
+
+    database = one.claim_database(uuid4())
+
+    assert other.claim_database(uuid4()) == database
+    assert one.claim_directory() == other.claim_directory()
+    other.replace_database(new := uuid4())
+    assert one.database() == new
+
+
+@pytest.mark.parametrize("wrong", [{"bucket": "nothing"}, {"secret": "nothing"}])
+async def test_a_bucket_that_is_missing_or_refuses_is_said_at_the_start_and_loses_no_original(
+    s3: S3Server, bucket_settings: Settings, tmp_path: Path, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = replace(bucket_settings, storage_url=s3.url(tmp_path.name, **wrong))
+    storage = await opened(settings)
+
+    with pytest.raises(IdentityError, match="correct DOCSERVER_STORAGE_URL"):
+        ObjectIdentities(settings).directory()
+    with pytest.raises(StorageUnavailable):
+        await read(storage, uuid4(), b"content")
+    with pytest.raises(BucketError):
+        await storage.missing([uuid4()])
+    with pytest.raises(OSError):
+        await storage.check()
+    assert "Signature" not in caplog.text
+
+
+def test_the_usual_variables_complete_the_url_and_a_parameter_wins(tmp_path: Path) -> None:
+    variables = {name: f"of {name}" for name in AWS_VARIABLES} | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    url = "s3://bucket/prefix?region=own"
+
+    loaded = load({"DOCSERVER_STORAGE_URL": url, "DOCSERVER_DATA_DIR": str(tmp_path), **variables}, dotenv=None)
+
+    config = BucketUrl.parse(loaded.storage_url).config
+    assert (config["region"], "aws_region" in config) == ("own", False)
+    assert config["aws_access_key_id"] == "of AWS_ACCESS_KEY_ID"
+    assert BucketUrl.parse(loaded.storage_url).allow_http
+    assert ObjectStorage(loaded)
+
+
+def test_parameters_that_nobody_knows_are_refused_without_saying_a_secret(bucket_settings: Settings) -> None:
+    url = f"{bucket_settings.storage_url}&endpiont=x"
+
+    with pytest.raises(SettingsError, match="DOCSERVER_STORAGE_URL") as refused:
+        ObjectStorage(replace(bucket_settings, storage_url=url))
+
+    assert "testing" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [({}, Status.OK), ({"secret": "nothing"}, Status.PROBLEM), ({"bucket": "nothing"}, Status.PROBLEM)],
+)
+async def test_doctor_says_whether_the_bucket_takes_writes(
+    s3: S3Server, bucket_settings: Settings, tmp_path: Path, wrong: dict[str, Any], status: Status
+) -> None:
+    settings = replace(bucket_settings, storage_url=s3.url(tmp_path.name, **wrong))
+
+    bucket, key = [finding async for finding in machine.check_storage(settings)]
+
+    assert (bucket.subject, bucket.status) == ("storage", status)
+    assert (key.subject, key.status) == ("secret key", Status.WARNING)
+
+
+FAULTS = {
+    "throttled": lambda faulty: faulty.answer(503, "SlowDown"),
+    "failing": lambda faulty: faulty.answer(500, "InternalError"),
+    "read-only": lambda faulty: faulty.answer(403, "AccessDenied"),
+    "cut off": lambda faulty: faulty.cut(0),
+    "silent": lambda faulty: faulty.stall(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_bucket_that_fails_is_a_clear_error_in_bounded_time_and_all_is_well_after_it(
+    behind: ObjectStorage, faulty: FaultyBucket, fault: str
+) -> None:
+    data = os.urandom(1_000_000)
+    document_id = await kept(behind, data)
+    FAULTS[fault](faulty)
+
+    with pytest.raises(StorageUnavailable) as refused:
+        await behind.receive(chunks(os.urandom(LARGE)), max_bytes=LIMIT)
+    with pytest.raises(StorageUnavailable):
+        await read(behind, document_id, data)
+    faulty.heal()
+
+    assert refused.value.headers["Retry-After"]
+    assert not any(thread.name == "bucket upload" for thread in threading.enumerate())
+    assert await read(behind, document_id, data) == data
+    assert await kept(behind, data)
+
+
+async def test_an_original_of_which_each_answer_is_cut_off_is_fetched_piece_by_piece_and_an_upload_fails(
+    behind: ObjectStorage, faulty: FaultyBucket
+) -> None:
+    data = os.urandom(1_000_000)
+    document_id = await kept(behind, data)
+    faulty.cut(500_000)
+
+    with pytest.raises(StorageUnavailable):
+        await behind.receive(chunks(os.urandom(LARGE)), max_bytes=LIMIT)
+    assert await read(behind, document_id, data) == data
+
+
+async def test_a_bucket_that_is_full_takes_no_uploads_and_still_gives_originals(
+    behind: ObjectStorage, faulty: FaultyBucket
+) -> None:
+    document_id = await kept(behind)
+    faulty.answer(507, "XMinioStorageFull", only=("PUT", "POST"))
+
+    for refused in (behind.receive(chunks(b"more"), max_bytes=LIMIT), behind.check()):
+        with pytest.raises(StorageFull):
+            await refused
+    assert await read(behind, document_id, b"content") == b"content"
+
+
+async def test_a_bucket_that_throttles_for_a_moment_is_asked_again(
+    behind: ObjectStorage, faulty: FaultyBucket, bucket_settings: Settings, s3: S3Server, tmp_path: Path
+) -> None:
+    patient = await opened(replace(bucket_settings, storage_url=s3.url(tmp_path.name, port=faulty.port)))
+    faulty.answer(503, "SlowDown")
+    receiving = asyncio.create_task(patient.receive(chunks(b"content"), max_bytes=LIMIT))
+    while len(faulty.requests) < 2:
+        await faulty.asked()
+    faulty.heal()
+
+    assert (await receiving).size == 7

@@ -1,0 +1,177 @@
+"""A private S3 server for tests, and what can go wrong between it and the service."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from docserver.storage.bucket_url import BucketUrl
+from docserver.storage.multipart_uploads import MultipartUploads
+
+PROGRAM = Path(__file__).with_name("s3_program.py")
+
+START_S = 60.0
+"""Longest wait for the server's start. It takes a second of CPU time."""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Server:
+    """A server with one bucket."""
+
+    port: int
+
+    def url(self, prefix: str, *, port: int | None = None, bucket: str = "bucket", secret: str = "testing") -> str:
+        """The setting for the part of the bucket below a prefix, directly or by a proxy's port."""
+        return (
+            f"s3://{bucket}/{prefix}?endpoint={quote(f'http://127.0.0.1:{port or self.port}')}&region=us-east-1"
+            f"&access_key_id=test:tester&secret_access_key={secret}"
+        )
+
+    def uploads(self, prefix: str) -> MultipartUploads:
+        """The uploads in parts that have not ended; it can send any other request, too."""
+        return MultipartUploads(BucketUrl.parse(self.url(prefix)), timeout_s=START_S)
+
+
+@contextmanager
+def s3_running(directory: Path) -> Iterator[S3Server]:
+    """Swift is packaged for the system's Python, which knows nothing of a virtual environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    command = [shutil.which("python3", path="/usr/bin") or sys.executable, str(PROGRAM), str(directory)]
+    with (directory / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    try:
+        for _ in range(int(START_S / 0.05)):
+            if (directory / "port").exists() or server.poll() is not None:
+                break
+            _wait_briefly(server)
+        assert (directory / "port").exists(), (directory / "log").read_text()
+        running = S3Server(int((directory / "port").read_text()))
+        running.uploads("").send("PUT", query={})
+        yield running
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def _wait_briefly(server: subprocess.Popen[bytes]) -> None:
+    try:
+        server.wait(0.05)
+    except subprocess.TimeoutExpired:
+        return
+
+
+class FaultyBucket:
+    """A proxy before the server that answers in its place, cuts connections, or lets nothing through."""
+
+    def __init__(self, server: S3Server) -> None:
+        self._server = server
+        self._listener: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self.requests: list[str] = []
+        self._asked = asyncio.Event()
+        self.heal()
+
+    def heal(self) -> None:
+        self._answer: bytes | None = None
+        self._cut_after: int | None = None
+        self._stalled = asyncio.Event()
+        self._stalled.set()
+        self._only: tuple[str, ...] = ()
+
+    def answer(self, status: int, code: str, *, only: tuple[str, ...] = ()) -> None:
+        """Answer requests with this status and error code; `only` those of these methods."""
+        body = f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
+        head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close"
+        self._answer, self._only = f"{head}\r\n\r\n".encode() + body, only
+
+    def cut(self, after_bytes: int) -> None:
+        """Cut each connection when this many bytes of requests or answers have gone through it."""
+        self._cut_after = after_bytes
+
+    def stall(self) -> None:
+        """Take requests and let nothing through."""
+        self._stalled.clear()
+
+    async def asked(self) -> None:
+        """Wait for the next request."""
+        await self._asked.wait()
+
+    async def start(self) -> None:
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        self._stalled.set()
+        if self._listener:
+            self._listener.close()
+        for writer in tuple(self._writers):
+            writer.transport.abort()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._writers.add(writer)
+        try:
+            await self._exchange(reader, writer)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            # asyncio logs it as an error if such a task is cancelled.
+            pass
+        finally:
+            writer.transport.abort()
+            self._writers.discard(writer)
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One request and its answer: the client is told that the connection ends."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        method = head.split(b" ", 1)[0].decode()
+        self.requests.append(method)
+        self._asked.set()
+        self._asked = asyncio.Event()
+        await self._stalled.wait()
+        if self._answer and (not self._only or method in self._only):
+            await self._discard_body(reader, head)
+            writer.write(self._answer)
+            await writer.drain()
+            return
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server.port)
+        self._writers.add(server_writer)
+        try:
+            server_writer.write(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            body = asyncio.create_task(self._pump(reader, server_writer))
+            try:
+                await self._pump(server_reader, writer)
+            finally:
+                body.cancel()
+                await asyncio.gather(body, return_exceptions=True)
+        finally:
+            server_writer.transport.abort()
+            self._writers.discard(server_writer)
+
+    async def _discard_body(self, reader: asyncio.StreamReader, head: bytes) -> None:
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                await reader.readexactly(int(line.split(b":")[1]))
+
+    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        through = 0
+        while data := await source.read(1 << 16):
+            await self._stalled.wait()
+            through += len(data)
+            if self._cut_after is not None and through > self._cut_after:
+                target.transport.abort()
+            target.write(data)
+            await target.drain()
