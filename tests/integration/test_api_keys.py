@@ -19,6 +19,7 @@ from tests.support.client import Client, MakeClient, kept_files, upload
 from tests.support.raw_http import UPLOAD, part
 from tests.support.rows import change
 from tests.support.samples import png
+from tests.support.service import form
 from tests.support.waiting import until
 
 LARGE = 20_000_000
@@ -133,7 +134,7 @@ async def test_a_key_that_is_revoked_during_a_request_stops_that_request(
     client: Client, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(authentication, "FRESH_S", 0.0)
-    keys = [await make_key(resources, "acme") for _ in range(4)]
+    keys = [await make_key(resources, "acme") for _ in range(5)]
     client.session.headers["Authorization"] = f"Bearer {keys[0].text}"
     job = await upload(client)
     large = await upload(client, png() + bytes(LARGE))
@@ -156,15 +157,21 @@ async def test_a_key_that_is_revoked_during_a_request_stops_that_request(
     assert kept_files(resources, "incoming") == []
 
     waiting = asyncio.create_task(status(client, keys[2].text, f"/v1/jobs/{job['job_id']}?wait=30"))
-    await until(lambda: bool(resources.changes._watchers))
+    headers = {**mine(keys[3])["headers"], "Prefer": "wait=30"}
+    uploading = asyncio.create_task(client.session.post(client.make_url(UPLOAD), data=form(png()), headers=headers))
+    await until(lambda: len(resources.changes._watchers) == 2)
     await revoke(keys[2])
-    async with client.post(f"/v1/jobs/{job['job_id']}/cancel") as response:
-        assert response.status == 200
+    await revoke(keys[3])
+    for job_id in list(resources.changes._watchers):
+        async with client.post(f"/v1/jobs/{job_id}/cancel") as response:
+            assert response.status == 200
     assert await waiting == 401
+    async with await uploading as response:
+        assert response.status == 401
 
-    async with client.get(f"/v1/documents/{large['document_id']}/file", **mine(keys[3])) as response:
+    async with client.get(f"/v1/documents/{large['document_id']}/file", **mine(keys[4])) as response:
         await response.content.readany()
-        await revoke(keys[3])
+        await revoke(keys[4])
         with pytest.raises(ClientPayloadError):
             await response.read()
 

@@ -62,6 +62,8 @@ async def upload(request: web.Request) -> web.Response:
         # If the upload was accepted, its file has been moved and nothing happens here. Otherwise this removes the file.
         await resources.storage.discard(form.received)
     state = await queries.accepted(resources, job, wait_s=wait_s)
+    if wait_s:
+        await callers.check_again(request)
     if deduplicated:
         state = state.marked_deduplicated()
     location = f"/v1/jobs/{job.id}"
