@@ -10,7 +10,8 @@ Receiver: TypeAlias = tuple[str, bytes]
 """The tenant, and what `addresses.receiver_of` returns."""
 
 QUICK_S = 2.0
-"""A receiver whose last answer came within this time is quick. One that puts its work off answers in a fraction."""
+"""A receiver whose last answer came within this time is quick. One that answers before it does its work takes a
+fraction of it."""
 
 FOR_QUICK = 1 / 4
 """The part of the connections that only quick receivers get."""
@@ -23,8 +24,8 @@ class Shares:
     """The connections of one process, and who has them.
 
     A tenant gets at most half of the connections that other tenants leave, and a receiver at most half of those that
-    the tenant's other receivers leave; one that has none gets one, while there is one. So the slow receivers of any
-    number of tenants leave connections for others, the fewer the more tenants they are of.
+    the tenant's other receivers leave. A tenant that has no connection gets one if one is free. So tenants with slow
+    receivers leave connections for others: the more such tenants there are, the fewer.
     """
 
     def __init__(self, connections: int) -> None:
@@ -43,8 +44,8 @@ class Shares:
         of_receiver = self._taken[receiver]
         of_tenant = sum(count for (tenant, _), count in self._taken.items() if tenant == receiver[0])
         room_of_tenant = max(1, (free + of_tenant) // 2) - of_tenant
-        room = max(1, (room_of_tenant + of_receiver) // 2) - of_receiver
-        return max(0, min(free, room_of_tenant, room))
+        room_of_receiver = max(1, (room_of_tenant + of_receiver) // 2) - of_receiver
+        return max(0, min(free, room_of_tenant, room_of_receiver))
 
     def _free_for_others(self) -> int:
         """How many connections are free for receivers that are not quick."""
