@@ -43,7 +43,9 @@ class S3Server:
 def s3_running(directory: Path) -> Iterator[S3Server]:
     """Swift is packaged for the system's Python, which knows nothing of a virtual environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    command = [shutil.which("python3", path="/usr/bin") or sys.executable, str(PROGRAM), str(directory)]
+    python = shutil.which("python3", path="/usr/bin") or sys.executable
+    # It must not outlive tests that are killed.
+    command = ["setpriv", "--pdeathsig", "KILL", python, str(PROGRAM), str(directory)]
     with (directory / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
     try:
