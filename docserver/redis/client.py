@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.exceptions import AskError, MovedError
+from redis.exceptions import AskError, ClusterDownError, MovedError
 
 from docserver.errors import RedisUnavailable
 from docserver.redis.address import Address, parse
@@ -42,6 +42,8 @@ class Redis:
         self._nodes: dict[Address, Node] = {}
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = float("-inf")
+        self._fault: Exception | None = None
+        """Why it could not be found out last where the primaries are."""
 
     async def run(self, script: Script, *, keys: Sequence[Key], args: Sequence[str | bytes | float]) -> Reply:
         """Run a Lua script, whose keys must be in one slot of a cluster; returns its reply."""
@@ -89,7 +91,7 @@ class Redis:
             await self._look()
             primaries = self.topology.primaries()
         if not primaries:
-            raise RedisUnavailable("Redis does not answer.")
+            raise self._nowhere()
         nodes = [self._node_at(address) for address in primaries]
         for node in nodes:
             node.end_pause()
@@ -107,10 +109,11 @@ class Redis:
 
     async def close(self) -> None:
         """Wait for the commands in progress, then close all connections."""
+        await asyncio.gather(*(node.close() for node in self._nodes.values()))
         if self._looking:
             self._looking.cancel()
             await asyncio.wait([self._looking])
-        await asyncio.gather(*(node.close() for node in self._nodes.values()))
+        await self.topology.close()
 
     async def _send(
         self, commands: Sequence[Sequence[Key | str | bytes | float]], script: Script | None = None
@@ -159,7 +162,7 @@ class Redis:
             await self._look()
             address = self.topology.primary(key)
         if address is None:
-            raise RedisUnavailable("Redis does not answer.")
+            raise self._nowhere()
         return self._node_at(address)
 
     def _node_at(self, address: Address) -> Node:
@@ -169,6 +172,12 @@ class Redis:
             node = Node(address, options, timeout_s=timeout_s, on_fault=self._start_looking)
             self._nodes[address] = node
         return node
+
+    def _nowhere(self) -> RedisUnavailable:
+        """What to raise if no primary is known that has a key."""
+        raised = RedisUnavailable("Redis does not answer.")
+        raised.__cause__ = self._fault or ClusterDownError("some keys have no primary")
+        return raised
 
     async def _look(self) -> None:
         """Wait until it was asked where the primaries are, unless that has failed just now."""
@@ -188,7 +197,9 @@ class Redis:
             await self.topology.discover()
         except FAULTS as error:
             unavailable(error)
+            self._fault = error
             return
+        self._fault = None
         primaries = self.topology.primaries()
         if gone := [address for address in self._nodes if primaries and address not in primaries]:
             await asyncio.gather(*(self._nodes.pop(address).close() for address in gone))

@@ -40,6 +40,9 @@ class Topology(Protocol):
     async def discover(self) -> None:
         """Ask where the primaries are; raises one of FAULTS if nobody can tell."""
 
+    async def close(self) -> None:
+        """Wait for the servers that were slow to tell."""
+
 
 def topology(target: Target, *, timeout_s: float) -> Topology:
     """The topology that a URL means. To ask for it takes `timeout_s` at most."""
@@ -66,13 +69,16 @@ class Single:
     async def discover(self) -> None:
         """There is nothing to find out."""
 
+    async def close(self) -> None:
+        """Nobody was asked."""
+
 
 class Sentinels:
     """A primary and its replicas, watched by Sentinels, which make a replica the primary if the primary is away."""
 
     def __init__(self, target: Target, *, timeout_s: float) -> None:
         self._target = target
-        self._timeout_s = timeout_s
+        self._questions = Questions(timeout_s=timeout_s)
         self._primary: Address | None = None
 
     def primary(self, key: bytes | None) -> Address | None:  # noqa: ARG002 - it has every key
@@ -90,8 +96,11 @@ class Sentinels:
         A Sentinel that was cut off may name the primary before the last failover.
         """
         most = self.number // 2 + 1
-        answers = await first_answers(map(self._ask, self._target.addresses), number=most, timeout_s=self._timeout_s)
+        answers = await self._questions.first_answers(map(self._ask, self._target.addresses), number=most)
         self._primary = max(answers)[1]
+
+    async def close(self) -> None:
+        await self._questions.close()
 
     @property
     def number(self) -> int:
@@ -102,7 +111,7 @@ class Sentinels:
         """How many Sentinels answer."""
         try:
             asked = map(self._ask, self._target.addresses)
-            return len(await first_answers(asked, number=self.number, timeout_s=self._timeout_s))
+            return len(await self._questions.first_answers(asked, number=self.number))
         except FAULTS:
             return 0
 
@@ -118,7 +127,7 @@ class Cluster:
 
     def __init__(self, target: Target, *, timeout_s: float) -> None:
         self._target = target
-        self._timeout_s = timeout_s
+        self._questions = Questions(timeout_s=timeout_s)
         self._owners: list[Address | None] = [None] * SLOTS
         self._primaries: frozenset[Address] = frozenset()
         self._nodes: frozenset[Address] = frozenset()
@@ -141,7 +150,7 @@ class Cluster:
         """Ask a few nodes who has which slots. A wrong answer is put right by `moved`, or by asking again."""
         known = list(self._nodes.union(self._target.addresses))
         asked = random.sample(known, min(ASKED_NODES, len(known)))
-        (ranges,) = await first_answers(map(self._ask, asked), number=1, timeout_s=self._timeout_s)
+        (ranges,) = await self._questions.first_answers(map(self._ask, asked), number=1)
         owners: list[Address | None] = [None] * SLOTS
         for first, last, primary, *_ in ranges:
             owners[first : last + 1] = [primary] * (last + 1 - first)
@@ -150,6 +159,9 @@ class Cluster:
         self._nodes = frozenset(node for _, _, *nodes in ranges for node in nodes)
         self.without_replica = len({primary for _, _, primary, *replicas in ranges if not replicas})
 
+    async def close(self) -> None:
+        await self._questions.close()
+
     async def _ask(self, node: Address) -> list[tuple[Any, ...]]:
         """The slots as this node knows them: first, last, the address of the primary, and those of its replicas."""
         reply = await ask(self._target.options, node, "CLUSTER", "SLOTS")
@@ -157,32 +169,61 @@ class Cluster:
             raise RedisConnectionError("the node has joined no cluster")
         # A server that does not know its name leaves it out: it is the one that was connected to.
         return [
-            (first, last, *(Address((host or b"").decode() or node.host, port) for host, port, *_ in servers))
+            (
+                int(first),
+                int(last),
+                *(Address((host or b"").decode() or node.host, int(port)) for host, port, *_ in servers),
+            )
             for first, last, *servers in reply
         ]
 
 
-async def first_answers(asked: Iterable[Coroutine[Any, Any, Answer]], *, number: int, timeout_s: float) -> list[Answer]:
-    """The first `number` answers, or those that come in time; raises one of FAULTS if there is none."""
-    tasks = [asyncio.ensure_future(question) for question in asked]
-    answers: list[Answer] = []
-    fault: Exception = RedisConnectionError("nobody answers")
-    try:
-        for next_answer in asyncio.as_completed(tasks, timeout=timeout_s):
+class Questions:
+    """Asks several servers at the same time. Those that are slow are left to end by themselves: to give up a TLS
+    connection in the middle of its handshake would leave it open for longer.
+    """
+
+    def __init__(self, *, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._asked: set[asyncio.Task[Any]] = set()
+
+    async def first_answers(self, asked: Iterable[Coroutine[Any, Any, Answer]], *, number: int) -> list[Answer]:
+        """The first `number` answers, or those that come in time; raises one of FAULTS if there is none."""
+        tasks = [asyncio.ensure_future(self._in_time(question)) for question in asked]
+        for task in tasks:
+            self._asked.add(task)
+            task.add_done_callback(self._ended)
+        answers: list[Answer] = []
+        fault: Exception = RedisConnectionError("nobody answers")
+        for next_answer in asyncio.as_completed(tasks):
             try:
                 answers.append(await next_answer)
-            except (*FAULTS, ValueError, LookupError, TypeError) as error:
-                # A server that answers nonsense cannot tell anything.
-                fault = error if isinstance(error, FAULTS) else RedisConnectionError("the answer cannot be read")
+            except FAULTS as error:
+                fault = error
             if len(answers) == number:
                 break
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    if not answers:
-        raise fault
-    return answers
+        if not answers:
+            raise fault
+        return answers
+
+    async def close(self) -> None:
+        """Wait for the servers that were slow."""
+        if self._asked:
+            await asyncio.wait(self._asked)
+
+    async def _in_time(self, question: Coroutine[Any, Any, Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await question
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            # A server that answers nonsense cannot tell anything.
+            raise RedisConnectionError("the answer cannot be read") from error
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._asked.discard(task)
+        if not task.cancelled():
+            # Nobody may be left to ask for it, about which asyncio would log an error.
+            task.exception()
 
 
 async def ask(options: Mapping[str, Any], address: Address, *command: str) -> Any:

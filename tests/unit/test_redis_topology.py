@@ -37,7 +37,9 @@ async def test_of_what_most_sentinels_say_the_latest_is_believed(monkeypatch: py
     assert sentinels.primaries() == {Address("present", 6379)}
 
 
-@pytest.mark.parametrize("reply", [OSError(), [b"ip"], {}, None, [b"ip", b"x", b"port", b"y", b"config-epoch", b"z"]])
+@pytest.mark.parametrize(
+    "reply", [OSError(), [b"ip"], {}, None, 7, ["ip", 1], [b"ip", b"x", b"port", b"y", b"config-epoch", b"z"]]
+)
 async def test_without_a_usable_answer_the_last_primary_stays(monkeypatch: pytest.MonkeyPatch, reply: object) -> None:
     sentinels = Sentinels(parse("redis+sentinel://a/name"), timeout_s=1)
     answering(monkeypatch, {"a": master("present", epoch=2)})
