@@ -7,7 +7,7 @@ from uuid import UUID
 
 from docserver.database.connection import Cursor
 from docserver.database.retries import uncontended
-from docserver.database.tables import audit_log, deletions, documents, jobs, tenant_counts, tenant_deletions
+from docserver.database.tables import audit_log, deletions, deliveries, documents, jobs, tenant_counts, tenant_deletions
 from docserver.database.tables.audit_log import Action
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
@@ -118,6 +118,7 @@ async def _remove_rows(resources: Resources, document_ids: Sequence[UUID], tenan
 async def _delete_locked(cur: Cursor, document_id: UUID, tenant: str) -> Deletion:
     deletion = Deletion(document_id, tenant, [job.id for job in await jobs.of_document(cur, document_id)])
     await tenant_counts.subtract_document(cur, document_id)
+    await deliveries.delete_of_document(cur, document_id)
     await documents.delete(cur, document_id)
     await deletions.remember(cur, deletion)
     return deletion

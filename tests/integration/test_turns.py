@@ -123,7 +123,8 @@ async def test_a_slot_that_asks_the_database_serves_the_next_client_each_time(
 
 MORE_JOBS = """
     INSERT INTO jobs (id, document_id, client, status, version, options, request_id, run_after, created_at)
-    SELECT UNHEX(MD5(CONCAT(%s, a.n, b.n, c.n))), %s, %s, 'pending', 1, '{}', 'r', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)
+    SELECT LEFT(UNHEX(SHA2(CONCAT(%s, a.n, b.n, c.n), 256)), 16),
+        %s, %s, 'pending', 1, '{}', 'r', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)
     FROM digits a, digits b, digits c
 """
 """A thousand more jobs of a document."""
