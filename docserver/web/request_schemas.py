@@ -50,6 +50,9 @@ MOMENT = [{"format": "date-time"}, {"format": "date"}]
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
+MAX_ERRORS = 20
+"""Most wrong fields that are named, more than any request has; the names of all would make a long answer."""
+
 
 class Strict(Schema):
     """A schema that refuses unknown fields. The values of enumerations are taken in any case."""
@@ -308,7 +311,8 @@ def load(schema: Schema, given: MultiMapping[str], *, kind: str = "parameter") -
 
 def _unprocessable(messages: Mapping[str, Any], kind: str) -> Unprocessable:
     prefix = "/" if kind == "pointer" else ""
-    errors = [{"detail": " ".join(details), kind: prefix + name} for name, details in sorted(_flat(messages))]
+    wrong = sorted(_flat(messages))[:MAX_ERRORS]
+    errors = [{"detail": " ".join(details), kind: prefix + name} for name, details in wrong]
     detail = "; ".join(f"{error[kind].removeprefix('/')}: {error['detail'].removesuffix('.')}" for error in errors)
     return Unprocessable(f"{detail}.", errors=errors)
 

@@ -31,7 +31,9 @@ def commands(heading: str, address: Address, *, is_mysql: bool) -> str:
     """The commands below a heading of the page, for this database."""
     found = re.search(rf"^## {heading}\n.*?^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     assert found, heading
-    text = found[1].replace("docserver >", f"{address.database} >").replace("docserver <", f"{address.database} <")
+    # The environment of the commands has the directory of the test.
+    text = re.sub(r"^DOCSERVER_DATA_DIR=.*\n", "", found[1], flags=re.MULTILINE)
+    text = text.replace("docserver >", f"{address.database} >").replace("docserver <", f"{address.database} <")
     text = text.replace("DATABASE docserver", f"DATABASE {address.database}")
     text = text.replace("docserver doctor", f"{sys.executable} -m docserver doctor")
     if is_mysql:

@@ -89,9 +89,13 @@ ANSWERS = {
 
 
 def executor_threads() -> list[str]:
-    """Their names, without numbers. Those of the event loop, which come and go as it needs them, are left out."""
+    """Their names, without numbers. Those of the event loop come and go as it needs them, and those of a bucket end
+    some time after its tests; both are left out.
+    """
     return sorted(
-        thread.name.rstrip("0123456789") for thread in threading.enumerate() if not thread.name.startswith("uvloop")
+        thread.name.rstrip("0123456789")
+        for thread in threading.enumerate()
+        if not thread.name.startswith(("uvloop", "bucket"))
     )
 
 
