@@ -142,10 +142,10 @@ def cluster(directory: Path) -> Iterator[Group]:
             lines = [f"port {port}", f"cluster-port {bus_ports[number]}", "cluster-enabled yes"]
             lines += [f"cluster-node-timeout {SILENT_MS}"]
             servers.append(stack.enter_context(_running(directory, port, lines, {})))
-        for server in servers:
-            wait_for(partial(_sees_whole_cluster, server))
         for replica in servers[3:]:
             wait_for(partial(_has_copied, replica))
+        for server in servers:
+            wait_for(partial(_sees_whole_cluster, server))
         yield Group("redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports[:2]), servers)
 
 
@@ -163,7 +163,11 @@ def _nodes(ports: Sequence[int], bus_ports: Sequence[int], me: int) -> str:
 
 
 def _sees_whole_cluster(server: Server) -> bool:
-    return "cluster_state:ok" in server.command("CLUSTER", "INFO").split()
+    """A replica is named for its slots only after it has copied, and each node learns of that by itself."""
+    if "cluster_state:ok" not in server.command("CLUSTER", "INFO").split():
+        return False
+    ranges = server.command("CLUSTER", "SLOTS")
+    return len(ranges) == 3 and all(len(nodes) == 2 for _, _, *nodes in ranges)
 
 
 def _has_copied(replica: Server) -> bool:
