@@ -136,6 +136,18 @@ def test_a_space_that_lies_under_a_ligature_parts_no_word() -> None:
     assert layer(data).text.splitlines()[-1] == "We find the clifi by the sea"
 
 
+def test_a_space_under_the_next_letter_of_a_text_parts_no_word() -> None:
+    def words(canvas: Canvas) -> None:
+        text = canvas.beginText(72, 600)
+        text.setFont("Courier", 10)
+        # Each letter and each space is 6 points wide. The numbers move what follows to the left by thousandths of 10.
+        text.textOut("")
+        text._code.append("[(Tw ) 600 (o justified ) 450 (lines)] TJ")
+        canvas.drawText(text)
+
+    assert layer(pdf(both(lines(PROSE), words))).text.splitlines()[-1] == "Two justified lines"
+
+
 def test_a_space_under_a_closing_sign_parts_no_word() -> None:
     def words(canvas: Canvas) -> None:
         canvas.setFont("Courier", 10)

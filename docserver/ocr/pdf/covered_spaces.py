@@ -1,20 +1,33 @@
-"""Child side: finds spaces that one does not see, because the next letter stands where the space begins.
+"""Child side: joins words at spaces that one does not see, because the next letter stands where the space begins.
 
 Some programs draw "find" as the ligature fi and a space that lies under it, and go on with nd. Others draw a link with
-a space at its end, and the full stop over that space.
+a space at its end, and the full stop over that space. Others move letters closer with a space: "T", a space, "wo".
 """
 
-import re
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from string import ascii_lowercase
 from typing import Protocol
 
 from docserver.layout import Rect
+from docserver.ocr.pdf.pdf_words import PdfWord
+
+MAX_INK_GAP = 0.35
+"""Widest gap between the ink of two words that are looked at, as a share of the height of the higher one. Most spaces
+are wider, so that this test saves time."""
 
 MAX_GAP = 0.05
 """Widest gap between two letters of a word, as a share of their height. A space is at least 0.15 wide."""
 
-_SPACE = re.compile(r"(?<=f[fil]) (?=[a-z])|(?<=\S) (?=[.,;:)])")
-"""A space behind a ligature or before a closing sign. Others are not looked at, to save time."""
+MAX_ADVANCE = 0.1
+"""Largest distance from where a space begins to where the letter over it does, as a share of the letters' height."""
+
+MAX_KERNING = 0.02
+"""Largest gap to such a letter, as a share of the letters' height. Some fonts have tall boxes, so that a narrow space
+may be 0.05 of them."""
+
+_LIGATURES = ("ff", "fi", "fl")
+_CLOSING = frozenset(".,;:)")
 
 
 class PlacedText(Protocol):
@@ -23,13 +36,70 @@ class PlacedText(Protocol):
     def room(self, index: int) -> Rect:
         """The room that the font has for the character, turned so that the character is upright."""
 
+    def begin(self, index: int) -> tuple[float, float]:
+        """The point on the baseline where the character begins."""
 
-def covered_spaces(text: str, characters: PlacedText) -> Iterator[int]:
-    """The indexes of these spaces in the page's text."""
-    for match in _SPACE.finditer(text):
-        index = match.start()
-        _, bottom, end, top = characters.room(index - 1)
-        start, next_bottom, _, _ = characters.room(index + 1)
-        height = top - bottom
-        if abs(start - end) <= MAX_GAP * height and abs(next_bottom - bottom) <= MAX_GAP * height:
-            yield index
+    def is_generated(self, index: int) -> bool:
+        """True if PDFium added the character."""
+
+    def are_of_one_object(self, first: int, second: int) -> bool:
+        """True if one text object draws both characters."""
+
+    def as_one(self, word: PdfWord, other: PdfWord) -> PdfWord:
+        """The word that two successive ones are together."""
+
+
+def joined_over_spaces(words: Iterable[PdfWord], characters: PlacedText) -> Iterator[PdfWord]:
+    """The words of a page, with those joined that have such a space between them."""
+    before: PdfWord | None = None
+    for word in words:
+        if before is None:
+            before = word
+        elif word.first == before.end + 1 and _is_covered(before, word, characters):
+            before = characters.as_one(before, word)
+        else:
+            yield before
+            before = word
+    if before is not None:
+        yield before
+
+
+def _may_touch(word: PdfWord, other: PdfWord) -> bool:
+    left, bottom, right, top = word.rect
+    x0, y0, x1, y1 = other.rect
+    x_gap, y_gap = max(x0 - right, left - x1), max(y0 - top, bottom - y1)
+    if x_gap > y_gap:
+        return x_gap <= MAX_INK_GAP * max(top - bottom, y1 - y0)
+    return y_gap <= MAX_INK_GAP * max(right - left, x1 - x0)
+
+
+def _is_covered(word: PdfWord, other: PdfWord, characters: PlacedText) -> bool:
+    """True if one does not see the space between two words."""
+    first = other.text[0]
+    if first in _CLOSING:
+        return _touch(word.end - 1, other.first, characters)
+    if not _may_touch(word, other):
+        return False
+    if word.text.endswith(_LIGATURES) and first in ascii_lowercase:
+        return _touch(word.end - 1, other.first, characters)
+    return word.text[-1].isalpha() and first.isalpha() and _is_kerned_over(word.end, characters)
+
+
+def _touch(last: int, first: int, characters: PlacedText) -> bool:
+    """True if a letter begins where one ends. Several text objects may draw them."""
+    _, bottom, end, top = characters.room(last)
+    start, next_bottom, _, _ = characters.room(first)
+    height = top - bottom
+    return abs(start - end) <= MAX_GAP * height and abs(next_bottom - bottom) <= MAX_GAP * height
+
+
+def _is_kerned_over(space: int, characters: PlacedText) -> bool:
+    """True if one text object draws the letters beside a space as close as those of a word."""
+    # The text of a scan may give each word an object, and more room than it has in the picture.
+    if characters.is_generated(space) or not characters.are_of_one_object(space - 1, space + 1):
+        return False
+    before, begin, after = map(characters.begin, range(space - 1, space + 2))
+    left, bottom, right, top = characters.room(space - 1)
+    height = top - bottom
+    gap = math.dist(before, after) - (right - left)
+    return math.dist(begin, after) <= MAX_ADVANCE * height and abs(gap) <= MAX_KERNING * height

@@ -13,7 +13,7 @@ import pypdfium2.raw as pdfium
 from docserver.layout import Rect, around
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
-from docserver.ocr.pdf.covered_spaces import covered_spaces
+from docserver.ocr.pdf.covered_spaces import joined_over_spaces
 from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
 from docserver.ocr.pdf.latin_in_hebrew import in_order, may_have_right_to_left
 from docserver.ocr.pdf.page_objects import address_of, is_embedded
@@ -54,9 +54,6 @@ FIRST_PRINTED = 32
 NO_CHARACTER = 0xFFFE
 """The code that PDFium uses, in the text of a whole page, for a hyphen at the end of a line and for an unmapped
 character."""
-
-WORD_JOINER = 0x2060
-"""The code of a character without width that does not end a word."""
 
 SURROGATES = 0xD800
 """The first surrogate code. Surrogates are not characters of their own."""
@@ -103,6 +100,9 @@ class TextPage:
 
     def words(self) -> Iterator[PdfWord]:
         """All words. Letters without a Unicode mapping are UNMAPPED in them."""
+        return joined_over_spaces(self._between_spaces(), self)
+
+    def _between_spaces(self) -> Iterator[PdfWord]:
         codes = self._codes()
         for index in drawn_blanks(codes, self):
             codes[index] = ord(UNMAPPED)
@@ -110,9 +110,6 @@ class TextPage:
         # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
         # so a word that contains it is not plain.
         text = "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
-        for index in covered_spaces(text, self):
-            codes[index] = WORD_JOINER
-            text = f"{text[:index]}{chr(WORD_JOINER)}{text[index + 1 :]}"
         mixes_directions = may_have_right_to_left(text)
         for match in _WORD.finditer(text):
             first, end = match.span()
@@ -146,6 +143,10 @@ class TextPage:
         """True if PDFium added the character, such as a space or the end of a line."""
         return bool(pdfium.FPDFText_IsGenerated(self.handle, index) == 1)
 
+    def are_of_one_object(self, first: int, second: int) -> bool:
+        """True if one text object draws both characters."""
+        return self._address(first) == self._address(second)
+
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
         if word.is_vertical:
@@ -176,6 +177,11 @@ class TextPage:
         """These characters of the word."""
         first = word.first + start
         return self._word(word.text[start:end], first=first, end=word.first + end, on_baseline=word.on_baseline)
+
+    def as_one(self, word: PdfWord, other: PdfWord) -> PdfWord:
+        """The word that two successive ones are together."""
+        text = word.text + other.text
+        return self._word(text, first=word.first, end=other.end, on_baseline=word.on_baseline)
 
     def orientation(self, word: PdfWord) -> TextOrientation:
         """The orientation of the word's text object, which is the same for all its words that are not vertical."""
