@@ -27,6 +27,10 @@ LOCK_S = 60
 STATEMENT_S = 600.0
 """Longest time for one statement. It is this long because a statement may rebuild a large table."""
 
+TABLE_LOCK_S = 2
+"""Longest wait of a statement for a table that others use, such as a backup. Whoever asks for the table meanwhile waits
+behind it, and clients' reads may take 5 s. After it the migration is tried again."""
+
 STARTUP_S = 600.0
 """Longest wait for the database at start. A database that starts at the same time and has to recover its files takes
 some minutes."""
@@ -90,6 +94,7 @@ async def _migrate(address: Address, *, until: float) -> list[int]:
     connection = await _connect(address, database=address.database, script=True, until=until)
     try:
         async with connection.cursor() as cursor:
+            await cursor.execute("SET SESSION lock_wait_timeout = %s", (TABLE_LOCK_S,))
             await cursor.execute("SELECT GET_LOCK(%s, %s) AS locked", (LOCK, LOCK_S))
             if not (await cursor.fetchone())["locked"]:
                 raise MigrationError("another process has been migrating the database for a minute; try again later")
@@ -125,13 +130,30 @@ async def _apply_missing(cursor: Any) -> list[int]:
 
 
 async def find_missing(cursor: Any) -> list[Migration]:
-    """The migrations that the database lacks, in order. Raises MigrationError if it has newer ones."""
-    await cursor.execute("SELECT number FROM migrations WHERE finished_at IS NOT NULL")
-    done = {row["number"] for row in await cursor.fetchall()}
+    """The migrations that the database lacks, in order.
+
+    Raises MigrationError if a newer version has taken away something that this version uses.
+    """
+    await cursor.execute("SELECT number, finished_at FROM migrations")
+    rows = await cursor.fetchall()
     known = migrations()
-    if newer := done - {migration.number for migration in known}:
-        raise MigrationError(f"the database has a newer version: migration {max(newer)}; upgrade docserver")
+    newest_known = known[-1].number
+    if any(row["number"] > newest_known for row in rows):
+        await _require_usable(cursor, newest_known)
+    done = {row["number"] for row in rows if row["finished_at"] is not None}
     return [migration for migration in known if migration.number not in done]
+
+
+async def _require_usable(cursor: Any, newest_known: int) -> None:
+    """Raise MigrationError if this version cannot work with a database that a newer version has migrated."""
+    await cursor.execute("SELECT MAX(number) AS needed FROM needed_migrations")
+    needed = (await cursor.fetchone())["needed"] or 0
+    if needed > newest_known:
+        raise MigrationError(
+            f"the database is of a newer version, which needs migration {needed}, and this version ends with "
+            f"{newest_known}; upgrade docserver"
+        )
+    log.info("the database is of a newer version, and can be used", extra={"number": newest_known})
 
 
 async def _create_database(address: Address, *, until: float) -> None:

@@ -220,8 +220,12 @@ def _count(kind: str, entry: CacheEntry | None) -> None:
 
 
 def _parse(value: bytes | None) -> CachedJob | None:
+    """The job; None if it is deleted, or if this version cannot read what another one has cached."""
     if value is None:
         return None
     head, _, body = value.partition(b"\n")
-    version, _, status = head.decode().partition(" ")
-    return None if status == DELETED else CachedJob(int(version), Status(status), body)
+    version, _, status = head.decode(errors="replace").partition(" ")
+    try:
+        return None if status == DELETED else CachedJob(int(version), Status(status), body)
+    except ValueError:
+        return None

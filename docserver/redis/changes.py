@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from docserver.errors import RedisUnavailable
-from docserver.model import Status
+from docserver.model import Status, parse_id
 from docserver.redis.client import Redis
 from docserver.redis.topology import FAULTS
 
@@ -75,17 +75,21 @@ class Changes:
             while True:
                 message = await subscription.message()
                 if message is not None:
-                    self._wake(message.decode())
+                    self._wake(message.decode(errors="replace"))
                 self._redis.look_again()
 
     def _wake(self, message: str) -> None:
-        job_id, _, status = message.partition(" ")
+        text, _, status = message.partition(" ")
+        job_id = parse_id(text)
+        if job_id is None:
+            # Another version's, or from a program that publishes on the same channel by mistake.
+            return
         for call in self._on_change:
-            call(UUID(job_id))
+            call(job_id)
         if status == Status.PROCESSING:
             # Progress: the others wait only for a job's end.
             return
-        for ended in self._watchers.get(job_id, ()):
+        for ended in self._watchers.get(text, ()):
             ended.set()
         for call in self._on_end:
-            call(UUID(job_id))
+            call(job_id)

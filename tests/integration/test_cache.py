@@ -74,6 +74,18 @@ async def test_of_versions_put_at_once_the_latest_stays(cache: Cache) -> None:
     assert await cache.job(job_id, tenant=DEFAULT_TENANT) == job(100)
 
 
+@pytest.mark.parametrize("value", [b"", b"\xff", b"{}", b"next 3 paused\n{}", b"3 paused\n{}"])
+async def test_what_this_version_cannot_read_counts_as_not_cached(
+    cache: Cache, resources: Resources, value: bytes
+) -> None:
+    job_id = uuid4()
+    await resources.redis.command("SET", job_key(job_id, DEFAULT_TENANT), value, "PX", TTL_S * 1000)
+
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) is None
+    await cache.put_job(job(4), job_id=job_id, tenant=DEFAULT_TENANT)
+    assert await cache.job(job_id, tenant=DEFAULT_TENANT) == job(4)
+
+
 async def test_the_same_version_again_is_believed_for_longer(cache: Cache, resources: Resources) -> None:
     job_id = uuid4()
     key = job_key(job_id, DEFAULT_TENANT)

@@ -7,10 +7,8 @@ import pytest
 
 from docserver.caller import DEFAULT_TENANT
 from docserver.model import Status
-from docserver.redis.cache import (
-    Cache,
-)
-from docserver.redis.changes import Changes
+from docserver.redis.cache import Cache
+from docserver.redis.changes import CHANNEL, Changes
 from docserver.resources import Resources
 from tests.support.cached_jobs import cache_in, job
 from tests.support.redis_groups import on_a_cluster_too
@@ -52,6 +50,19 @@ async def test_a_change_wakes_all_who_wait_for_that_job_and_nobody_else(cache: C
             await asyncio.gather(first.wait(), second.wait())
 
         assert not other.is_set()
+
+
+async def test_messages_that_this_version_cannot_read_are_passed_over(cache: Cache, resources: Resources) -> None:
+    job_id = uuid4()
+    await listening(resources)
+
+    with resources.changes.watch(job_id) as ended:
+        for message in (b"", b"\xff\x00", b"[1, 2]", b"changed 7"):
+            await resources.redis.command("PUBLISH", resources.redis.channel(CHANNEL), message)
+        await cache.put_job(job(1), job_id=job_id, tenant=DEFAULT_TENANT)
+
+        async with in_time():
+            await ended.wait()
 
 
 async def test_a_write_that_changes_nothing_wakes_nobody(cache: Cache, resources: Resources) -> None:

@@ -19,7 +19,7 @@ from docserver.database.connection import connect
 from docserver.database.migrate import Migration, MigrationError, migrate, migrations
 from docserver.settings import Settings
 from docserver.timestamps import rfc3339
-from tests.support.waiting import FOREVER_S, in_time
+from tests.support.waiting import FOREVER_S, in_time, until
 
 STARTED, ENDED = "2026-11-28T01:02:03.000004Z", "2026-11-28T01:02:04.500000Z"
 
@@ -199,13 +199,33 @@ async def test_the_bytes_that_tenants_have_kept_so_far_are_counted(
     assert [(row["tenant"], row["bytes"]) for row in rows] == [("acme", 12), ("default", 11)]
 
 
-async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(fresh: Settings) -> None:
+NEWER = max(ALL) + 7
+
+
+@pytest.mark.parametrize("finished_at", ["NOW()", "NULL"])
+async def test_a_database_that_a_newer_version_has_only_added_to_is_used_and_left_as_it_is(
+    fresh: Settings, finished_at: str
+) -> None:
     await migrate(fresh)
-    newer = max(ALL) + 7
-    await query(fresh, f"INSERT INTO migrations (number, name, finished_at) VALUES ({newer}, 'x', NOW())")
+    await query(fresh, f"INSERT INTO needed_migrations (number) VALUES ({max(ALL)})")
+    await query(fresh, f"INSERT INTO migrations (number, name, finished_at) VALUES ({NEWER}, 'x', {finished_at})")
     before = await query(fresh, "SELECT * FROM migrations")
 
-    with pytest.raises(MigrationError, match=f"newer version.*migration {newer}"):
+    assert await migrate(fresh) == []
+
+    assert await query(fresh, "SELECT * FROM migrations") == before
+
+
+@pytest.mark.parametrize("finished_at", ["NOW()", "NULL"])
+async def test_a_database_from_which_a_newer_version_took_what_this_one_uses_is_refused_and_left_as_it_is(
+    fresh: Settings, finished_at: str
+) -> None:
+    await migrate(fresh)
+    await query(fresh, f"INSERT INTO needed_migrations (number) VALUES ({max(ALL) + 1})")
+    await query(fresh, f"INSERT INTO migrations (number, name, finished_at) VALUES ({NEWER}, 'x', {finished_at})")
+    before = await query(fresh, "SELECT * FROM migrations")
+
+    with pytest.raises(MigrationError, match=f"needs migration {max(ALL) + 1}.*; upgrade docserver"):
         await migrate(fresh)
 
     assert await query(fresh, "SELECT * FROM migrations") == before
@@ -230,9 +250,10 @@ async def test_a_server_that_cannot_be_written_for_a_while_is_waited_for(
 async def test_the_lock_is_free_again_after_a_run_that_failed(fresh: Settings) -> None:
     await migrate(fresh)
     await query(fresh, "INSERT INTO migrations (number, name, finished_at) VALUES (9999, 'x', NOW())")
+    await query(fresh, "INSERT INTO needed_migrations (number) VALUES (9999)")
     with pytest.raises(MigrationError):
         await migrate(fresh)
-    await query(fresh, "DELETE FROM migrations WHERE number = 9999")
+    await query(fresh, "DELETE FROM needed_migrations")
 
     async with in_time():
         assert await migrate(fresh) == []
@@ -274,6 +295,32 @@ async def test_a_server_that_keeps_silent_is_given_up_in_time_and_left(
             await migrate(replace(settings, mysql_url=url))
 
         await left.get()
+
+
+async def test_a_migration_that_waits_for_a_table_lets_others_use_it_meanwhile(
+    fresh: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [Migration(1, "one", "CREATE TABLE one (x INT)")]
+    monkeypatch.setattr(module, "migrations", lambda: known)
+    monkeypatch.setattr(module, "STARTUP_S", FOREVER_S)
+    await migrate(fresh)
+    known += [Migration(2, "two", "ALTER TABLE one ADD y INT")]
+
+    async def is_waiting() -> bool:
+        sql = "SELECT 1 FROM information_schema.processlist WHERE state LIKE '%metadata lock%' AND info LIKE 'ALTER%'"
+        return bool(await query(fresh, sql))
+
+    async with connected(fresh.mysql_url, database=database(fresh)) as backup, in_time():
+        await backup.execute("BEGIN")
+        await backup.execute("SELECT * FROM one")
+        migrating = asyncio.create_task(migrate(fresh))
+        await until(is_waiting)
+
+        assert await query(fresh, "SELECT x FROM one") == []
+
+        assert not migrating.done()
+        await backup.execute("COMMIT")
+        assert await migrating == [2]
 
 
 async def test_a_server_that_comes_up_late_is_waited_for(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
