@@ -264,7 +264,8 @@ async def test_a_page_that_failed_before_is_taken_alone(resources: Resources) ->
 
 async def test_half_of_the_last_pages_with_their_own_text_are_left_to_another_slot(resources: Resources) -> None:
     _, job_id = await make_job(resources.db, total=30)
-    await change(resources.db, "UPDATE pages SET status = 'done', source = 'text_layer' WHERE number <= 4")
+    own_text = "UPDATE pages SET status = 'done', source = 'text_layer', settled_version = 1 WHERE number <= 4"
+    await change(resources.db, own_text)
     claims, chunks = claims_of(resources), []
 
     async with AsyncExitStack() as slots:

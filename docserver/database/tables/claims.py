@@ -14,6 +14,7 @@ import orjson
 from docserver.database.connection import Cursor, each, microseconds
 from docserver.database.tables import job_history
 from docserver.database.tables.job_history import JOINED, STEP
+from docserver.database.tables.pages import CLAIMABLE, IN_ORDER_OF_SETTLING
 from docserver.job_history import HistoryEntry
 
 
@@ -100,12 +101,11 @@ async def take_pages(cur: Cursor, *, job_id: UUID, claim_id: UUID, limit: int, l
     """Claim up to `limit` waiting pages that are due, lowest first; False if there are none."""
     return (
         await cur.execute(
-            """
-            UPDATE pages
+            f"""
+            UPDATE pages {IN_ORDER_OF_SETTLING}
             SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, claimed_at = UTC_TIMESTAMP(6)
-            WHERE job_id = %s AND status = 'pending' AND claim IS NULL AND run_after <= UTC_TIMESTAMP(6)
-            ORDER BY number LIMIT %s
-            """,
+            WHERE job_id = %s AND {CLAIMABLE} ORDER BY number LIMIT %s
+            """,  # noqa: S608 - constants
             (claim_id.bytes, microseconds(lease_s), job_id.bytes, limit),
         )
         > 0

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from docserver.database.connection import Cursor, each
+from docserver.database.tables.pages import CLAIMABLE, IN_ORDER_OF_SETTLING
 
-_RUNNABLE = """
+_RUNNABLE = f"""
     AND j.client = %(client)s AND j.run_after <= UTC_TIMESTAMP(6)
     AND ((j.pages_total IS NULL AND j.claim IS NULL)
-         OR EXISTS (SELECT 1 FROM pages p WHERE p.job_id = j.id AND p.status = 'pending' AND p.claim IS NULL
-                    AND p.run_after <= UTC_TIMESTAMP(6)))
+         OR EXISTS (SELECT 1 FROM pages {IN_ORDER_OF_SETTLING} WHERE job_id = j.id AND {CLAIMABLE}))
     ORDER BY j.id LIMIT %(limit)s
-"""
+"""  # noqa: S608 - constants
 
 
 async def count(cur: Cursor, tenant: str, *, most: int) -> int:
