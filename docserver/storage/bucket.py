@@ -7,6 +7,7 @@ while one of its threads calls back into Python.
 import asyncio
 import errno
 import logging
+import mmap
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +69,8 @@ class Bucket:
         """Sends no request. Raises SettingsError for a URL that cannot be used."""
         url = BucketUrl.parse(settings.storage_url)
         # A request is repeated for half the time; the last repetition may take the other half.
-        half = timedelta(seconds=settings.storage_timeout_s / 2)
+        self.timeout_s = settings.storage_timeout_s
+        half = timedelta(seconds=self.timeout_s / 2)
         try:
             any_store: Any = from_url
             self._store = any_store(
@@ -119,7 +121,7 @@ class Bucket:
             return False
         return True
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes | mmap.mmap) -> None:
         """Store an object, in place of an earlier one."""
         with self._translated("put"):
             obstore.put(self._store, key, data, use_multipart=False)
@@ -139,7 +141,7 @@ class Bucket:
             if not self.exists(key):
                 self.put(key, data)
 
-    def put_parts(self, key: str, parts: Iterator[bytes], *, part_bytes: int) -> None:
+    def put_parts(self, key: str, parts: Iterator[bytes | mmap.mmap], *, part_bytes: int) -> None:
         """Store an object of parts, all but the last of this size. It appears once the iterator has ended.
 
         If the iterator raises, it does not appear, and this raises the same error.

@@ -3,15 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 from uuid import UUID
 
-from docserver.errors import ServiceError
 from docserver.exclusive import SingleFlight
 from docserver.model import new_id
 from docserver.room import FULL, UNLIMITED, Room
@@ -29,7 +28,7 @@ from docserver.storage.object_records import (
     older_files,
     original_key,
 )
-from docserver.storage.object_upload import ObjectUpload
+from docserver.storage.object_upload import PARTS_AT_ONCE, ObjectUpload
 from docserver.storage.quarantine import StoredFile
 from docserver.storage.receiving import Arrival
 
@@ -46,7 +45,6 @@ LOOKUPS = 16
 """Most originals that are looked up at the same time."""
 
 log = logging.getLogger("docserver.storage")
-T = TypeVar("T")
 
 
 class ObjectStorage:
@@ -61,6 +59,7 @@ class ObjectStorage:
         self._cache = FileCache(settings.data_dir / "cache", max_bytes=int(settings.storage_cache_mb * 1_000_000))
         self._comparison = Comparison()
         self._fetches: SingleFlight[UUID, None] = SingleFlight()
+        self._turns = asyncio.Semaphore(PARTS_AT_ONCE)
         self._not_kept: set[UUID] = set()
         """Uploads that do not belong to a document yet."""
         self._checked_at = -CHECKED_S
@@ -74,15 +73,24 @@ class ObjectStorage:
         # It is written where the original of its document will be: to move it later would take the bucket seconds.
         document_id = new_id()
         key = original_key(document_id)
-        upload = ObjectUpload(self._bucket, key, directory=self._incoming, room=self._room, max_bytes=max_bytes)
+        upload = ObjectUpload(
+            self._bucket,
+            key,
+            directory=self._incoming,
+            room=self._room,
+            max_bytes=max_bytes,
+            turns=self._turns,
+        )
         arrival = Arrival(max_bytes)
         try:
             async with aclosing(arrival.pieces(chunks)) as pieces:
                 async for piece in pieces:
-                    await self._act(upload.write, piece)
-            await self._act(upload.finish)
+                    with _refusals():
+                        await upload.write(piece)
+            with _refusals():
+                await upload.finish()
         except BaseException:
-            await asyncio.shield(self._discard(document_id, upload.abort))
+            await asyncio.shield(self._discard(document_id, upload))
             raise
         self._not_kept.add(document_id)
         return Received(Path(key), arrival.size, upload.digest.digest(), arrival.head, document_id)
@@ -92,7 +100,8 @@ class ObjectStorage:
         if received.document_id:
             self._not_kept.discard(received.document_id)
         if str(received.path) != key:
-            await self._act(self._move, str(received.path), key)
+            with _refusals():
+                await self._bucket.run(self._move, str(received.path), key)
             await asyncio.to_thread(self._cache.remove, document_id)
         return replace(received, path=Path(key), document_id=document_id)
 
@@ -177,12 +186,12 @@ class ObjectStorage:
         self._bucket.copy(source, target)
         self._bucket.delete(source)
 
-    async def _discard(self, document_id: UUID, abort: Callable[[], None] | None = None) -> None:
+    async def _discard(self, document_id: UUID, upload: ObjectUpload | None = None) -> None:
         """Remove an upload; if that fails, maintenance puts it into the quarantine later."""
         self._not_kept.discard(document_id)
         try:
-            if abort:
-                await self._bucket.run(abort)
+            if upload:
+                await upload.abort()
             await self._bucket.run(self._bucket.delete, original_key(document_id))
         except OSError as error:
             log.warning("upload not removed", extra={"number": error.errno})
@@ -218,15 +227,13 @@ class ObjectStorage:
         starts = range(0, size, FETCH_BYTES)
         file.writelines(self._bucket.get(key, start=start, length=min(FETCH_BYTES, size - start)) for start in starts)
 
-    async def _act(self, act: Callable[..., T], *arguments: object) -> T:
-        """Do something with the bucket; raises StorageFull and StorageUnavailable."""
-        try:
-            return await self._bucket.run(act, *arguments)
-        except BucketError as error:
-            raise _refusal(error) from error
-        except OSError as error:
-            raise failed(error) from error
 
-
-def _refusal(error: BucketError) -> ServiceError:
-    return full() if error.errno in FULL else unavailable()
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn errors of the bucket and of the local disk into StorageFull and StorageUnavailable."""
+    try:
+        yield
+    except BucketError as error:
+        raise (full() if error.errno in FULL else unavailable()) from error
+    except OSError as error:
+        raise failed(error) from error

@@ -3,10 +3,13 @@
 import asyncio
 import os
 import threading
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from io import FileIO
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,16 +20,17 @@ from docserver.doctor import machine
 from docserver.doctor.findings import Status
 from docserver.errors import StorageFull, StorageUnavailable
 from docserver.settings import Settings, SettingsError, load
-from docserver.storage import BucketError
+from docserver.storage import BucketError, object_upload
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.deleted import KEPT_DAYS
 from docserver.storage.identity import IdentityError
 from docserver.storage.object_identity import ObjectIdentities
-from docserver.storage.object_upload import PART_BYTES
+from docserver.storage.object_upload import FREE_BYTES, PART_BYTES, PARTS_AT_ONCE
 from docserver.storage.objects import ObjectStorage
 from docserver.variables import AWS_VARIABLES
 from tests.support.originals import original
 from tests.support.s3_server import FaultyBucket, S3Server
+from tests.support.waiting import until
 
 LIMIT = 100_000_000
 
@@ -103,6 +107,51 @@ async def test_an_upload_that_breaks_off_leaves_nothing_in_the_bucket(
 
     assert await keys(storage) == []
     assert list(s3.uploads(tmp_path.name).list()) == []
+
+
+async def test_many_uploads_at_once_hold_few_parts_in_memory(
+    storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents, alive, counts = object_upload._contents, weakref.WeakSet[mmap](), []
+
+    def counted(part: FileIO) -> mmap:
+        alive.add(in_memory := contents(part))
+        counts.append(len(alive))
+        return in_memory
+
+    monkeypatch.setattr(object_upload, "_contents", counted)
+    data = bytes(PART_BYTES + FREE_BYTES)
+    uploads = await asyncio.gather(*(storage.receive(chunks(data), max_bytes=LIMIT) for _ in range(8)))
+
+    assert [upload.size for upload in uploads] == [len(data)] * 8
+    # The library may still hold a part whose turn has just ended.
+    assert 0 < max(counts) <= PARTS_AT_ONCE + 1, counts
+
+
+async def test_an_upload_that_breaks_off_while_it_waits_for_its_turn_leaves_nothing(
+    storage: ObjectStorage, s3: S3Server, tmp_path: Path
+) -> None:
+    for _ in range(PARTS_AT_ONCE):
+        await storage._turns.acquire()
+    receiving = asyncio.create_task(storage.receive(chunks(os.urandom(LARGE)), max_bytes=LIMIT))
+    await until(lambda: bool(storage._turns._waiters))
+    receiving.cancel()
+    storage._turns.release()
+
+    with pytest.raises(asyncio.CancelledError):
+        await receiving
+    assert await keys(storage) == []
+    assert list(s3.uploads(tmp_path.name).list()) == []
+
+
+async def test_an_upload_waits_for_its_turn_for_a_bounded_time(bucket_settings: Settings) -> None:
+    storage = await opened(replace(bucket_settings, storage_timeout_s=1.0))
+    for _ in range(PARTS_AT_ONCE):
+        await storage._turns.acquire()
+
+    with pytest.raises(StorageUnavailable):
+        await storage.receive(chunks(os.urandom(LARGE)), max_bytes=LIMIT)
+    assert (await storage.receive(chunks(b"small"), max_bytes=LIMIT)).size == 5
 
 
 async def test_an_upload_whose_process_was_killed_is_aborted_when_it_is_old(
@@ -283,7 +332,7 @@ async def test_a_bucket_that_fails_is_a_clear_error_in_bounded_time_and_all_is_w
     faulty.heal()
 
     assert refused.value.headers["Retry-After"]
-    assert not any(thread.name == "bucket upload" for thread in threading.enumerate())
+    await until(lambda: not any(thread.name == "bucket upload" for thread in threading.enumerate()))
     assert await read(behind, document_id, data) == data
     assert await kept(behind, data)
 
