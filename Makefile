@@ -47,7 +47,7 @@ PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 endif
 
-.PHONY: help run unit test lint coverage bench soak fuzz lock clean system again compiled
+.PHONY: help run unit test lint coverage bench soak fuzz lock release clean system again compiled
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s $$'\t' 2>/dev/null ||
@@ -108,6 +108,16 @@ fuzz: system .venv/for-test ## try uploads, answers and words that nobody though
 	do
 		seed=$$((seed + 1))
 	done
+
+# From what is committed, so that nothing else gets into it.
+release: .venv/for-run ## keep the wheel of this commit, which the tests of the next release run beside it
+	@work=$$(mktemp --directory)
+	trap 'rm -rf "$$work"' EXIT
+	git archive HEAD | tar --extract --directory "$$work"
+	.venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir "$$work/wheel" "$$work"
+	rm -f tests/previous_release/*.whl
+	mv "$$work"/wheel/*.whl tests/previous_release/
 
 clean: ## remove what was built; data/ stays
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -64,8 +64,10 @@ class Place:
     def database(self) -> str:
         return f"docserver{self.number}"
 
-    async def start(self, *args: str, faults: Sequence[Fault] = (), **settings: Any) -> Service:
-        """Start a service here; `settings` are those that differ from short waits on one slot."""
+    async def start(self, *args: str, faults: Sequence[Fault] = (), directory: str = "", **settings: Any) -> Service:
+        """Start a service here, of the version in `directory` if there is one; `settings` are those that differ from
+        short waits on one slot.
+        """
         given = {
             "mysql_url": self.servers.mysql_url(self.database),
             "redis_url": self.servers.redis_url(self.number),
@@ -77,7 +79,7 @@ class Place:
         if faults:
             service = Service(environment, arguments=(arguments(*faults), *args), module=MODULE)
         else:
-            service = Service(environment, arguments=args)
+            service = Service(environment, arguments=args, directory=directory)
         self.services.append(service)
         # A process that is to be killed may not live until a slot is free.
         waits = not faults and "redis_url" not in settings and running(self.servers.store) and int(given["slots"]) > 0

@@ -21,12 +21,20 @@ class Service:
     """`docserver` with these settings: started, spoken to, stopped or killed. Its log lines are kept."""
 
     def __init__(
-        self, environment: Mapping[str, str], *, arguments: tuple[str, ...] = (), module: str = "docserver"
+        self,
+        environment: Mapping[str, str],
+        *,
+        arguments: tuple[str, ...] = (),
+        module: str = "docserver",
+        directory: str = "",
     ) -> None:
-        """`module` may be a launcher that forces a fault on docserver and then runs it."""
+        """`module` may be a launcher that forces a fault on docserver and then runs it. `directory` is where it starts,
+        if not here, and may have another version of docserver.
+        """
         self._environment = {"DOCSERVER_HOST": "127.0.0.1", "DOCSERVER_PORT": "0", **environment}
         self._arguments = arguments
         self._module = module
+        self._directory = directory
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -43,6 +51,7 @@ class Service:
             "-m",
             self._module,
             *self._arguments,
+            cwd=self._directory or None,
             env={**inherited, **self._environment},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
