@@ -94,7 +94,8 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
     Raises NotConfined, OSError, and SettingsError for a key that cannot be used.
     """
     sandbox = await probe_sandbox(settings.sandbox, slots=settings.slot_count, cgroups=cgroups)
-    uploads_room = _room(settings, settings.data_dir / "incoming", share=UPLOADS, stops="uploads")
+    incoming = (settings.storage_dir or settings.data_dir) / "incoming"
+    uploads_room = _room(settings, incoming, share=UPLOADS, stops="uploads")
     storage = open_storage(settings, uploads_room)
     await storage.prepare()
     encryption = await asyncio.to_thread(open_encryption, settings)

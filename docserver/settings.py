@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from dotenv import dotenv_values
 
@@ -82,7 +82,7 @@ class Settings:
     )
     data_dir: Path = _setting(Path("./data"), "originals, scratch space, and the embedded servers' files")
     storage_url: str = _setting(
-        "", "s3://bucket/prefix?endpoint=…&region=…: originals are kept there; in the data directory if unset"
+        "", "s3://bucket/prefix?endpoint=…&region=… or file:///directory for originals; the data directory if unset"
     )
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
     mysql_url: str = _setting("", "mysql://user:password@host:port/database or mysql:///database?unix_socket=…")
@@ -184,6 +184,9 @@ class Settings:
     storage_cache_mb: float = _setting(
         2000.0, "originals of a bucket of which this machine keeps copies, in megabytes", least=0, most=1_000_000_000
     )
+    storage_redirects: bool = _setting(
+        default=False, meaning="clients get downloads of originals from the bucket itself, by links valid for a minute"
+    )
     storage_timeout_s: float = _duration(20.0, "longest time for one request to the bucket, with repetitions", least=1)
 
     # Settings for experts: database, Redis, and workers.
@@ -220,6 +223,14 @@ class Settings:
     @property
     def max_upload_bytes(self) -> int:
         return int(self.max_upload_mb * 1_000_000)
+
+    @property
+    def storage_dir(self) -> Path | None:
+        """The directory of the originals; None if they are in a bucket."""
+        if not self.storage_url:
+            return self.data_dir
+        is_directory = self.storage_url.startswith("file://")
+        return Path(unquote(urlsplit(self.storage_url).path)) if is_directory else None
 
     @property
     def max_page_pixels(self) -> int:
@@ -323,7 +334,7 @@ def _check(settings: Settings) -> None:
     _check_url("redis_url", settings.redis_url, schemes=REDIS_SCHEMES)
     if not REDIS_PREFIX.fullmatch(settings.redis_prefix):
         raise SettingsError(f"{variable('redis_prefix')} must be 1 to 64 letters, digits and any of . _ : -")
-    _check_url("storage_url", settings.storage_url, schemes=("s3://", "gs://", "az://"))
+    _check_url("storage_url", settings.storage_url, schemes=("s3://", "gs://", "az://", "file:///"))
 
 
 def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:

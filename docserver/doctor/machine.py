@@ -46,14 +46,14 @@ class _Answer:
 
 
 async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
-    """The data directory: writable, with room, on one file system that keeps what is synced."""
-    data_dir = settings.data_dir
+    """The directory of uploads: writable, with room, on one file system that keeps what is synced."""
+    data_dir = settings.storage_dir or settings.data_dir
     try:
         if not await asyncio.to_thread((data_dir / "incoming").is_dir):
             yield await asyncio.to_thread(_unused, data_dir)
             return
         yield await _room(settings)
-        if not settings.storage_url:
+        if settings.storage_dir:
             yield await asyncio.to_thread(_moves, data_dir)
     except OSError as error:
         remedy = "run this as the service's user, or correct DOCSERVER_DATA_DIR"
@@ -62,7 +62,7 @@ async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
 
 async def check_storage(settings: Settings) -> AsyncIterator[Finding]:
     """The bucket, if originals are kept in one: it takes a small object."""
-    if not settings.storage_url:
+    if settings.storage_dir:
         return
     place = BucketUrl.parse(settings.storage_url).place
     try:

@@ -57,6 +57,17 @@ class DeletedDocuments(Protocol):
         """Remove the records that are older than KEPT_DAYS."""
 
 
+class Links(Protocol):
+    """Addresses at which clients reach a bucket themselves. Raises StorageUnavailable."""
+
+    async def download(self, document_id: UUID, *, method: str, size: int, headers: Mapping[str, str]) -> str:
+        """The address of an original, for requests of this method, whose answers have these `headers`: Content-Type,
+        Content-Disposition and others that S3 allows. It is valid for a minute.
+
+        Raises FileNotFoundError if the original is missing or has another size.
+        """
+
+
 class Storage(Protocol):
     """Stores each document's original bytes under the document's id."""
 
@@ -67,6 +78,10 @@ class Storage(Protocol):
     @property
     def deleted(self) -> DeletedDocuments:
         """The documents that were deleted."""
+
+    @property
+    def links(self) -> Links | None:
+        """None if there are none: files are in a directory, or this process does not know the keys of the bucket."""
 
     async def prepare(self) -> None:
         """Make the storage ready for use; raises OSError."""

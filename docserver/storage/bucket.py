@@ -26,6 +26,7 @@ from docserver.settings import Settings, SettingsError, variable
 from docserver.storage import BucketError
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.multipart_uploads import MultipartUploads
+from docserver.storage.signed_urls import SignedUrls
 
 LIST_AT_ONCE = 1000
 """Objects of one part of a listing; no server gives more in one answer."""
@@ -88,10 +89,9 @@ class Bucket:
             name = variable("storage_url")
             raise SettingsError(f"{name} has parameters that {url.scheme} does not know ({_kind(error)})") from None
         self.place = url.place
-        self._multipart_uploads = None
-        # Who has no keys of their own has the bucket abort such uploads, by a rule of its lifecycle.
+        self.signed_urls: SignedUrls | None = None
         with suppress(LookupError):
-            self._multipart_uploads = MultipartUploads(url, timeout_s=settings.storage_timeout_s)
+            self.signed_urls = SignedUrls(url)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
 
     async def run(self, act: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -151,12 +151,14 @@ class Bucket:
 
     def abort_abandoned(self, age_s: float) -> int:
         """Abort uploads in parts that were begun longer ago than this, and have not ended; returns how many."""
-        if self._multipart_uploads is None:
+        # Who has no keys of their own has the bucket abort them, by a rule of its lifecycle.
+        if self.signed_urls is None:
             return 0
+        uploads = MultipartUploads(self.signed_urls, timeout_s=self.timeout_s)
         oldest = self.now() - timedelta(seconds=age_s)
-        abandoned = [upload for upload in self._multipart_uploads.list() if upload.begun < oldest]
+        abandoned = [upload for upload in uploads.list() if upload.begun < oldest]
         for upload in abandoned:
-            self._multipart_uploads.abort(upload)
+            uploads.abort(upload)
         return len(abandoned)
 
     def copy(self, source: str, target: str) -> None:

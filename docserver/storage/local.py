@@ -33,6 +33,8 @@ log = logging.getLogger("docserver.storage")
 class LocalStorage:
     """A `Storage` in a directory that all processes of the service share."""
 
+    links = None
+
     def __init__(self, data_dir: Path, room: Room = UNLIMITED) -> None:
         """Uploads are refused when `room` has too little for them."""
         self._room = room

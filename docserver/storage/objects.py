@@ -20,6 +20,7 @@ from docserver.storage.bucket import Bucket
 from docserver.storage.cache import FileCache
 from docserver.storage.comparing import Comparison, examine
 from docserver.storage.disk import failed, full, unavailable
+from docserver.storage.links import ObjectLinks
 from docserver.storage.object_records import (
     ORIGINALS,
     QUARANTINE,
@@ -65,6 +66,8 @@ class ObjectStorage:
         self._checked_at = -CHECKED_S
         self.deleted = DeletedObjects(self._bucket)
         self.quarantine = ObjectQuarantine(self._bucket)
+        urls = self._bucket.signed_urls
+        self.links = ObjectLinks(self._bucket, urls, self.quarantine) if urls else None
 
     async def prepare(self) -> None:
         await asyncio.to_thread(self._prepare)

@@ -1,7 +1,7 @@
-"""Opens the storage that the settings name: a bucket, or else the data directory."""
+"""Opens the storage that the settings name: a bucket, or else a directory."""
 
 from docserver.room import UNLIMITED, Room
-from docserver.settings import Settings
+from docserver.settings import Settings, SettingsError, variable
 from docserver.storage import Storage
 from docserver.storage.identity import Identities, IdentityFiles
 from docserver.storage.local import LocalStorage
@@ -9,8 +9,17 @@ from docserver.storage.local import LocalStorage
 
 def open_storage(settings: Settings, room: Room = UNLIMITED) -> Storage:
     """The storage of the originals. Uploads are refused when `room` has too little for them. Raises SettingsError."""
-    if not settings.storage_url:
-        return LocalStorage(settings.data_dir, room)
+    storage = _storage(settings, room)
+    if settings.storage_redirects and storage.links is None:
+        raise SettingsError(
+            f"{variable('storage_redirects')} needs an S3 bucket ({variable('storage_url')}) and its keys"
+        )
+    return storage
+
+
+def _storage(settings: Settings, room: Room) -> Storage:
+    if settings.storage_dir:
+        return LocalStorage(settings.storage_dir, room)
     from docserver.storage.objects import ObjectStorage
 
     return ObjectStorage(settings, room)
@@ -18,8 +27,8 @@ def open_storage(settings: Settings, room: Room = UNLIMITED) -> Storage:
 
 def open_identities(settings: Settings) -> Identities:
     """The identities that the storage has. Raises SettingsError."""
-    if not settings.storage_url:
-        return IdentityFiles(settings.data_dir)
+    if settings.storage_dir:
+        return IdentityFiles(settings.storage_dir)
     from docserver.storage.object_identity import ObjectIdentities
 
     return ObjectIdentities(settings)

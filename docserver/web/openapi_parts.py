@@ -24,7 +24,11 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
     },
     "Retry-After": {"description": "Seconds to wait before the next request.", "schema": _SECONDS},
-    "Location": {"description": "The address of the job or webhook.", "required": True, "schema": {"type": "string"}},
+    "Location": {
+        "description": "The address of what the answer speaks of.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Cache-Control": {
         "description": "no-store: nobody may keep the response.",
         "required": True,
@@ -86,7 +90,7 @@ def response(
 ) -> dict[str, Any]:
     """A response that is not an error: JSON of `schema`, or another media type."""
     documented: dict[str, Any] = {"description": meaning, "headers": _headers(status, headers)}
-    if status not in (204, 304):
+    if status not in (204, 304, 307):
         documented["content"] = {media_type: {"schema": _schema(media_type, schema)} for media_type in produces}
     if schema is response_schemas.Job:
         documented["links"] = JOB_LINKS

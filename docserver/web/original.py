@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import IO
@@ -10,7 +11,7 @@ from typing import IO
 from docserver.errors import STORAGE_MISSING, NotFound
 from docserver.formats.result_file import SharedFile
 from docserver.model import Document
-from docserver.storage import Storage
+from docserver.storage import Links, Storage
 
 log = logging.getLogger("docserver.api")
 
@@ -55,6 +56,14 @@ async def opened(storage: Storage, document: Document) -> Original:
     if file is None:
         raise NotFound(STORAGE_MISSING.message)
     return file
+
+
+async def link(links: Links, document: Document, *, method: str, headers: Mapping[str, str]) -> str:
+    """The address at which the client itself gets the document's file; raises NotFound if it is missing."""
+    try:
+        return await links.download(document.id, method=method, size=document.size, headers=headers)
+    except FileNotFoundError as error:
+        raise NotFound(STORAGE_MISSING.message) from error
 
 
 def _local(storage: Storage, document: Document) -> AbstractAsyncContextManager[Path | None]:

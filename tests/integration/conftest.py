@@ -32,6 +32,7 @@ from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.resources import Resources
 from docserver.settings import Settings
+from docserver.storage.objects import ObjectStorage
 from docserver.web.app import make_app
 from docserver.web.listener import Listener, listening
 from docserver.webhooks import sender
@@ -53,6 +54,16 @@ async def faulty(s3: S3Server) -> AsyncIterator[FaultyBucket]:
     await proxy.start()
     yield proxy
     await proxy.close()
+
+
+@pytest.fixture
+async def in_bucket(resources: Resources, faulty: FaultyBucket, s3: S3Server, tmp_path: Path) -> Resources:
+    """Everything opened, with a bucket behind what can go wrong."""
+    url = s3.url(tmp_path.name, port=faulty.port)
+    settings = replace(resources.settings, storage_url=url, storage_timeout_s=3.0, rate_limit=False)
+    storage = ObjectStorage(settings)
+    await storage.prepare()
+    return replace(resources, settings=settings, storage=storage)
 
 
 @pytest.fixture

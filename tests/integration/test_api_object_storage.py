@@ -1,7 +1,6 @@
 """Documents whose originals are in a bucket: on machines that share no directory, and while the bucket fails."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from docserver.documents import originals
 from docserver.maintenance import Maintenance
 from docserver.resources import Resources
 from docserver.storage import BucketError
-from docserver.storage.objects import ObjectStorage
 from docserver.web.app import make_app
 from tests.support.at_work import at_work
 from tests.support.client import completed, get, upload
@@ -21,16 +19,6 @@ from tests.support.s3_server import FaultyBucket, S3Server
 from tests.support.samples import png, words
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of, form
-
-
-@pytest.fixture
-async def in_bucket(resources: Resources, faulty: FaultyBucket, s3: S3Server, tmp_path: Path) -> Resources:
-    """Everything opened, with a bucket behind what can go wrong."""
-    url = s3.url(tmp_path.name, port=faulty.port)
-    settings = replace(resources.settings, storage_url=url, storage_timeout_s=3.0, rate_limit=False)
-    storage = ObjectStorage(settings)
-    await storage.prepare()
-    return replace(resources, settings=settings, storage=storage)
 
 
 async def test_machines_that_share_a_bucket_and_no_directory_accept_read_give_and_delete(

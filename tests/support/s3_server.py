@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.multipart_uploads import MultipartUploads
+from docserver.storage.signed_urls import SignedUrls
 
 PROGRAM = Path(__file__).with_name("s3_program.py")
 
@@ -36,7 +37,7 @@ class S3Server:
 
     def uploads(self, prefix: str) -> MultipartUploads:
         """The uploads in parts that have not ended; it can send any other request, too."""
-        return MultipartUploads(BucketUrl.parse(self.url(prefix)), timeout_s=START_S)
+        return MultipartUploads(SignedUrls(BucketUrl.parse(self.url(prefix))), timeout_s=START_S)
 
 
 @contextmanager

@@ -132,10 +132,16 @@ async def get_document(request: web.Request) -> web.Response:
         200: "The file as it was uploaded",
         206: "The part that the Range header requests",
         304: "Unchanged since the version or time that the request names",
+        307: "The file is at Location, in the bucket (DOCSERVER_STORAGE_REDIRECTS)",
     },
     produces=list(SUPPORTED),
     errors=(404, 410, 412, 416, 429, 503),
-    headers={200: ("ETag", "Content-Disposition"), 206: ("ETag", "Content-Range"), 304: ("ETag",)},
+    headers={
+        200: ("ETag", "Content-Disposition"),
+        206: ("ETag", "Content-Range"),
+        304: ("ETag",),
+        307: ("Location", "Cache-Control"),
+    },
 )
 async def get_file(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
@@ -146,6 +152,12 @@ async def get_file(request: web.Request) -> web.StreamResponse:
     if conditions.client_has(request, version):
         return web.Response(status=304, headers=headers)
     part = conditions.requested_part(request, version, size=document.size)
+    shown = {"Content-Type": document.content_type, "Content-Disposition": _attachment(document.filename)}
+    links = resources.storage.links
+    if links and resources.settings.storage_redirects:
+        # For a part, the client sends the Range header to the bucket.
+        link = await original.link(links, document, method=request.method, headers=shown)
+        return web.Response(status=307, headers={"Location": link, "Cache-Control": "no-store"})
     return Download(
         await original.opened(resources.storage, document),
         part=part,
@@ -154,8 +166,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
         headers={
             **headers,
             "Accept-Ranges": "bytes",
-            "Content-Type": document.content_type,
-            "Content-Disposition": _attachment(document.filename),
+            **shown,
             "X-Content-Type-Options": "nosniff",
             # An upload may be hostile: a browser that opens it must not run anything in it.
             "Content-Security-Policy": "default-src 'none'; sandbox",
