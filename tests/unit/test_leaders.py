@@ -49,6 +49,16 @@ def test_leaders_that_keep_two_columns_apart_stay() -> None:
     assert without_leaders(contents(".", columns=2), stroke_px=STROKE_PX) is None
 
 
+def test_rows_of_dots_that_lead_to_no_number_stay() -> None:
+    page, font = Image.new("L", (1240, 800), 245), ImageFont.truetype("DejaVuSans.ttf", 28)
+    for row in range(12):
+        ImageDraw.Draw(page).text((60, 40 + 60 * row), "What was said, was said", fill=20, font=font)
+        told = "." * 40 if row % 3 == 1 else "and nobody heard it"
+        ImageDraw.Draw(page).text((640, 40 + 60 * row), told, fill=20, font=font)
+
+    assert without_leaders(page, stroke_px=STROKE_PX) is None
+
+
 @pytest.mark.parametrize("text", ["", "minimum " * 8, "and then ... " * 5, "_" * 60, "- " * 40, "-" * 80])
 def test_other_lines_stay(text: str) -> None:
     page = contents("")

@@ -31,6 +31,10 @@ MAX_DISTANCE_DOTS = 8
 MIN_LEADERS = 3
 """Fewest leaders of a table of contents. A single row of dots may be a place to write on."""
 
+REACH_DOTS = 4
+"""Largest distance of a number behind a leader from it, in distances of the leader's dots. Behind a row of dots that
+stands for something unsaid, in a column of text, the column ends."""
+
 MIN_DOTS_IN_STRIP = 5
 """Fewest dots of a leader in one of STRIPS."""
 
@@ -60,6 +64,8 @@ def without_leaders(grey: Image.Image, *, stroke_px: float) -> Image.Image | Non
         return None
     # Widen the dots, because their edges are soft.
     wide = widened(dots, by=2)
+    if not _lead_to_something(dots, ink & ~wide, largest):
+        return None
     if np.count_nonzero(ink & ~wide) < MIN_LETTERS_SHARE * np.count_nonzero(dots):
         return None
     mask = Image.fromarray(wide).convert("L")
@@ -83,6 +89,20 @@ def _shows_leaders(strip: Mask, largest: int) -> bool:
     parts = np.count_nonzero(strip[:, 1:] & ~strip[:, :-1], axis=1)
     most_parts = [int(parts[top:bottom].max()) for top, bottom in zip(tops[low], bottoms[low], strict=True)]
     return sum(most >= MIN_DOTS_IN_STRIP for most in most_parts) >= MIN_LEADERS
+
+
+def _lead_to_something(dots: Mask, letters: Mask, largest: int) -> bool:
+    """True if enough rows of dots have letters before them and letters or digits close behind them."""
+    edges = np.diff(np.pad(dots.any(axis=1), 1).astype(np.int8))
+    count = 0
+    for top, bottom in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+        starts = np.flatnonzero(np.diff(np.pad(dots[top:bottom].any(axis=0), 1).astype(np.int8)) == 1)
+        reach = REACH_DOTS * (starts[-1] - starts[0]) // len(starts)
+        # Letters are higher than dots, so only letters are above the row of dots.
+        above = np.flatnonzero(letters[max(0, top - 2 * largest) : top].any(axis=0))
+        behind = above[above > starts[-1]]
+        count += bool(above.size and above[0] < starts[0] and behind.size and behind[0] < starts[-1] + reach)
+    return count >= MIN_LEADERS
 
 
 def _leaders(ink: Mask, *, largest: int) -> Mask:
