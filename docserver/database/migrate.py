@@ -35,6 +35,22 @@ STARTUP_S = 600.0
 """Longest wait for the database at start. A database that starts at the same time and has to recover its files takes
 some minutes."""
 
+OWN_TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS migrations (
+        number      INT          NOT NULL PRIMARY KEY,
+        name        VARCHAR(100) NOT NULL,
+        finished_at DATETIME(6)  NULL          -- NULL while it is applied, and if it was interrupted
+    ) ENGINE = InnoDB
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS needed_migrations (
+        number INT NOT NULL PRIMARY KEY        -- a version that does not know it cannot use the database
+    ) ENGINE = InnoDB
+    """,
+)
+"""The tables about migrations: see docs/migrations.md. No migration makes them: older versions know only the first."""
+
 PAUSE_S = (0.2, 3.0)
 """First and longest pause between tries while the database is not ready."""
 
@@ -105,15 +121,8 @@ async def _migrate(address: Address, *, until: float) -> list[int]:
 
 
 async def _apply_missing(cursor: Any) -> list[int]:
-    await cursor.execute(
-        """
-        CREATE TABLE IF NOT EXISTS migrations (
-            number      INT          NOT NULL PRIMARY KEY,
-            name        VARCHAR(100) NOT NULL,
-            finished_at DATETIME(6)  NULL          -- NULL while it is applied, and if it was interrupted
-        ) ENGINE = InnoDB
-        """
-    )
+    for table in OWN_TABLES:
+        await cursor.execute(table)
     missing = await find_missing(cursor)
     for migration in missing:
         log.info("migrating", extra={"number": migration.number, "migration": migration.name})

@@ -252,6 +252,15 @@ def test_migrations_run_before_the_pods_and_need_nothing_that_the_chart_makes(ch
     assert int(policy["metadata"]["annotations"]["helm.sh/hook-weight"]) < 0
 
 
+@pytest.mark.parametrize("component", ["api", "worker"])
+def test_an_upgrade_replaces_pods_while_others_work(chart: list[Manifest], component: str) -> None:
+    strategy = only(chart, "Deployment", named=f"docserver-{component}")["spec"]["strategy"]
+
+    assert strategy["type"] == "RollingUpdate"
+    # 25 % of one or two pods is rounded down to none.
+    assert strategy["rollingUpdate"]["maxUnavailable"] in (0, "25%")
+
+
 def test_the_number_of_workers_is_left_to_keda_which_asks_for_the_backlog(charts: Rendered) -> None:
     chart = charts["everything"]
     scaled = only(chart, "ScaledObject", named="docserver-worker")
