@@ -19,6 +19,7 @@ from docserver.ocr.image.transform import PageImage, cropped, on_original, scale
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
 from docserver.ocr.recognition.lone_words import with_lone_words
+from docserver.ocr.recognition.missed_lines import with_missed_lines
 from docserver.ocr.recognition.orientation import (
     UPRIGHT_TURN,
     directions,
@@ -344,10 +345,16 @@ class PageReader:
         recognised = self._tries.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
         downwards = runs_downwards(recognised)
         if layout is Layout.PAGE and not downwards:
-            recognised = by_rows(recognised)
+            recognised = by_rows(self._with_missed_lines(recognised, page, languages))
         rotation = page.rotation + (UPRIGHT_TURN if downwards else 0)
         on_page = replace(recognised, blocks=on_original(recognised.blocks, page))
         return Attempt(on_page, rotation % 360, languages)
+
+    def _with_missed_lines(self, recognised: Recognised, page: PageImage, languages: str) -> Recognised:
+        def recognise(part: PageImage) -> Recognised:
+            return self._tries.recognise(part.image, dpi=part.dpi, languages=languages, layout=Layout.BLOCK)
+
+        return with_missed_lines(recognised, page, recognise=recognise)
 
 
 def _nothing(languages: str) -> Attempt:
