@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
@@ -57,8 +58,29 @@ class DeletedDocuments(Protocol):
         """Remove the records that are older than KEPT_DAYS."""
 
 
+@dataclass(frozen=True, slots=True)
+class UploadLink:
+    """Where a client sends a file, by one PUT."""
+
+    id: UUID
+    url: str
+    size: int
+    """The bytes that the bucket takes there, no more and no fewer."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedUpload:
+    """A file that a client has been given a link for. The client can still replace it."""
+
+    key: str
+    size: int
+    is_sent: bool
+    """False if it has not arrived."""
+
+
 class Links(Protocol):
-    """Addresses at which clients reach a bucket themselves. Raises StorageUnavailable."""
+    """Addresses at which clients reach a bucket themselves. Raises StorageUnavailable and StorageFull."""
 
     async def download(self, document_id: UUID, *, method: str, size: int, headers: Mapping[str, str]) -> str:
         """The address of an original, for requests of this method, whose answers have these `headers`: Content-Type,
@@ -66,6 +88,21 @@ class Links(Protocol):
 
         Raises FileNotFoundError if the original is missing or has another size.
         """
+
+    async def begin_upload(self, tenant: str, *, size: int, valid_s: int) -> UploadLink:
+        """Reserve the place of a file, and let the client send it for this time."""
+
+    async def begun_uploads(self, tenant: str) -> Sequence[LinkedUpload]:
+        """Those of a tenant that are not discarded, 1000 at most."""
+
+    async def find_upload(self, tenant: str, upload_id: UUID) -> LinkedUpload | None:
+        """One of a tenant's, or None."""
+
+    def content(self, upload: LinkedUpload) -> AsyncIterator[bytes]:
+        """The bytes of a file that was sent; raises FileNotFoundError if it is gone."""
+
+    async def discard_upload(self, upload: LinkedUpload) -> None:
+        """Remove it. What the client sends later is removed when it is old."""
 
 
 class Storage(Protocol):

@@ -183,14 +183,15 @@ class Bucket:
         def step() -> Sequence[StoredObject] | None:
             with self._translated("list"):
                 part = next(listing, None)
-            return (
-                None
-                if part is None
-                else [StoredObject(each["path"], each["size"], each["last_modified"]) for each in part]
-            )
+            return None if part is None else _objects(part)
 
         while (part := await self.run(step)) is not None:
             yield part
+
+    def first(self, prefix: str) -> Sequence[StoredObject]:
+        """The first objects below a prefix, at most those of one answer."""
+        with self._translated("list"):
+            return _objects(next(self._list(prefix, LIST_AT_ONCE), ()))
 
     def now(self) -> datetime:
         """The time by the bucket's clock. Stores a small object."""
@@ -255,6 +256,10 @@ def _number(error: BaseException) -> int:
     if code in MISSING_BUCKET:
         return errno.ENXIO
     return errno.EACCES if status in ("401", "403") else errno.EIO
+
+
+def _objects(part: Sequence[Any]) -> list[StoredObject]:
+    return [_stored(meta) for meta in part]
 
 
 def _stored(meta: Any) -> StoredObject:

@@ -1,12 +1,14 @@
-"""Runs operations on the disk in threads, and turns their errors into errors of a request."""
+"""Runs operations on the disk in threads, and turns errors of the disk and of a bucket into errors of a request."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from docserver.errors import ServiceError, StorageFull, StorageUnavailable
 from docserver.room import FULL
+from docserver.storage import BucketError
 
 RETRY_AFTER_S = 10
 """Retry-After when the disk fails. It is long because an operator has to repair the disk."""
@@ -29,6 +31,22 @@ def failed(error: OSError) -> ServiceError:
         return full()
     log.error("storage fault", extra={"number": error.errno}, exc_info=error)
     return unavailable()
+
+
+def refusal(error: BucketError) -> ServiceError:
+    """The error of a request that the bucket has failed."""
+    return full() if error.errno in FULL else unavailable()
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn errors of a bucket and of the local disk into StorageFull and StorageUnavailable."""
+    try:
+        yield
+    except BucketError as error:
+        raise refusal(error) from error
+    except OSError as error:
+        raise failed(error) from error
 
 
 def full() -> StorageFull:

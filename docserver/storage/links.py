@@ -1,16 +1,30 @@
-"""Addresses of a bucket that are given to clients, so that bytes do not go through this service."""
+"""Addresses of a bucket that are given to clients, so that bytes do not go through this service.
 
-from collections.abc import Mapping
+The key of an upload names its tenant and its size, and an empty object holds its place: nothing else remembers it.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
-from docserver.storage import BucketError
+from docserver.model import new_id
+from docserver.storage import BucketError, LinkedUpload, UploadLink
 from docserver.storage.bucket import Bucket, StoredObject
-from docserver.storage.disk import unavailable
-from docserver.storage.object_records import ObjectQuarantine, original_key
+from docserver.storage.disk import refusal
+from docserver.storage.object_records import UPLOADS, ObjectQuarantine, original_key
 from docserver.storage.signed_urls import SignedUrls
 
 DOWNLOAD_S = 60
 """How long a download may begin after its link was given. One that has begun goes on."""
+
+MAX_VALID_S = 7 * 86_400
+"""Longest time that S3 lets a signature be valid."""
+
+READ_BYTES = 1 << 20
+"""Bytes of an upload that are fetched by one request and held in memory."""
+
+T = TypeVar("T")
 
 
 class ObjectLinks:
@@ -20,19 +34,52 @@ class ObjectLinks:
         self._bucket, self._urls, self._quarantine = bucket, urls, quarantine
 
     async def download(self, document_id: UUID, *, method: str, size: int, headers: Mapping[str, str]) -> str:
+        key = original_key(document_id)
         try:
-            original = await self._original(document_id)
-        except BucketError as error:
-            raise unavailable() from error
-        if original.size != size:
-            raise FileNotFoundError
-        query = {f"response-{name.lower()}": value for name, value in headers.items()}
-        return self._urls.public(method, original_key(document_id), query=query, expires_s=DOWNLOAD_S)
-
-    async def _original(self, document_id: UUID) -> StoredObject:
-        try:
-            return await self._bucket.run(self._bucket.head, original_key(document_id))
+            original = await self._act(self._bucket.head, key)
         except FileNotFoundError:
             # While its document was unknown, as after a restore of an older database, it may have been quarantined.
             await self._quarantine.put_back([document_id])
-            return await self._bucket.run(self._bucket.head, original_key(document_id))
+            original = await self._act(self._bucket.head, key)
+        if original.size != size:
+            raise FileNotFoundError
+        query = {f"response-{name.lower()}": value for name, value in headers.items()}
+        return self._urls.public(method, key, query=query, expires_s=DOWNLOAD_S)
+
+    async def begin_upload(self, tenant: str, *, size: int, valid_s: int) -> UploadLink:
+        upload_id, valid_s = new_id(), min(valid_s, MAX_VALID_S)
+        key = f"{_place(tenant)}/{upload_id}/{size}"
+        await self._act(self._bucket.put, key, b"")
+        expires_at = datetime.now(UTC) + timedelta(seconds=valid_s)
+        url = self._urls.public("PUT", key, expires_s=valid_s, size=size)
+        return UploadLink(upload_id, url, size, expires_at)
+
+    async def begun_uploads(self, tenant: str) -> Sequence[LinkedUpload]:
+        return list(map(_upload, await self._act(self._bucket.first, _place(tenant))))
+
+    async def find_upload(self, tenant: str, upload_id: UUID) -> LinkedUpload | None:
+        objects = await self._act(self._bucket.first, f"{_place(tenant)}/{upload_id}")
+        return _upload(objects[0]) if objects else None
+
+    async def content(self, upload: LinkedUpload) -> AsyncIterator[bytes]:
+        for start in range(0, upload.size, READ_BYTES):
+            length = min(READ_BYTES, upload.size - start)
+            yield await self._act(self._bucket.get, upload.key, start=start, length=length)
+
+    async def discard_upload(self, upload: LinkedUpload) -> None:
+        await self._act(self._bucket.delete, upload.key)
+
+    async def _act(self, act: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        try:
+            return await self._bucket.run(act, *arguments, **named)
+        except BucketError as error:
+            raise refusal(error) from error
+
+
+def _place(tenant: str) -> str:
+    return f"{UPLOADS}/{tenant}"
+
+
+def _upload(stored: StoredObject) -> LinkedUpload:
+    size = int(stored.key.rpartition("/")[2])
+    return LinkedUpload(stored.key, size, is_sent=stored.size == size)

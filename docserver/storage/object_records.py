@@ -11,7 +11,7 @@ from docserver.storage.bucket import Bucket, StoredObject
 from docserver.storage.deleted import KEPT_DAYS
 from docserver.storage.quarantine import StoredFile
 
-ORIGINALS, QUARANTINE, DELETED = "originals", "quarantine", "deleted"
+ORIGINALS, QUARANTINE, DELETED, UPLOADS = "originals", "quarantine", "deleted", "uploads"
 """The first parts of the keys."""
 
 log = logging.getLogger("docserver.storage")

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,12 @@ from docserver.storage import BucketError, Received
 from docserver.storage.bucket import Bucket
 from docserver.storage.cache import FileCache
 from docserver.storage.comparing import Comparison, examine
-from docserver.storage.disk import failed, full, unavailable
+from docserver.storage.disk import full, refusals, unavailable
 from docserver.storage.links import ObjectLinks
 from docserver.storage.object_records import (
     ORIGINALS,
     QUARANTINE,
+    UPLOADS,
     DeletedObjects,
     ObjectQuarantine,
     older_files,
@@ -88,9 +89,9 @@ class ObjectStorage:
         try:
             async with aclosing(arrival.pieces(chunks)) as pieces:
                 async for piece in pieces:
-                    with _refusals():
+                    with refusals():
                         await upload.write(piece)
-            with _refusals():
+            with refusals():
                 await upload.finish()
         except BaseException:
             await asyncio.shield(self._discard(document_id, upload))
@@ -103,7 +104,7 @@ class ObjectStorage:
         if received.document_id:
             self._not_kept.discard(received.document_id)
         if str(received.path) != key:
-            with _refusals():
+            with refusals():
                 await self._bucket.run(self._move, str(received.path), key)
             await asyncio.to_thread(self._cache.remove, document_id)
         return replace(received, path=Path(key), document_id=document_id)
@@ -167,8 +168,15 @@ class ObjectStorage:
             yield older_files(part, age_s, moment)
 
     async def discard_abandoned(self, age_s: float) -> int:
-        # Of an upload in parts it is only known when it began.
-        return await self._bucket.run(self._bucket.abort_abandoned, age_s + self._longest_upload_s)
+        # Of an upload in parts, and of one by a link, it is only known when it began.
+        age_s += self._longest_upload_s
+        moment = await self._bucket.run(self._bucket.now)
+        removed = 0
+        async for part in self._bucket.parts(UPLOADS):
+            abandoned = [each.key for each in part if (moment - each.modified).total_seconds() > age_s]
+            await self._bucket.run(self._bucket.delete, *abandoned)
+            removed += len(abandoned)
+        return removed + await self._bucket.run(self._bucket.abort_abandoned, age_s)
 
     async def check(self) -> None:
         try:
@@ -229,14 +237,3 @@ class ObjectStorage:
         size = self._bucket.head(key).size
         starts = range(0, size, FETCH_BYTES)
         file.writelines(self._bucket.get(key, start=start, length=min(FETCH_BYTES, size - start)) for start in starts)
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn errors of the bucket and of the local disk into StorageFull and StorageUnavailable."""
-    try:
-        yield
-    except BucketError as error:
-        raise (full() if error.errno in FULL else unavailable()) from error
-    except OSError as error:
-        raise failed(error) from error

@@ -50,6 +50,12 @@ async def count_upload(cur: Cursor, tenant: str, *, size: int, defaults: Quotas)
     await tenant_counts.add_bytes(cur, tenant, size)
 
 
+async def check_bytes(cur: Cursor, tenant: str, *, size: int, defaults: Quotas) -> None:
+    """Refuse early what has no room, without counting it; raises QuotaExceeded."""
+    usage = await tenants.usage(cur, tenant)
+    _check_bytes(usage, usage.quotas.or_else(defaults).max_bytes, size=size)
+
+
 async def count_retry(cur: Cursor, tenant: str, *, pages: int, defaults: Quotas) -> None:
     """Count a job that the transaction has made pending again, and the pages that it will read again, if they are
     known. The transaction should end soon after this. Raises QuotaExceeded.

@@ -12,7 +12,17 @@ from docserver.tenants.authentication import Authentication
 from docserver.tenants.connections import ConnectionQuotas
 from docserver.web import openapi, scraping
 from docserver.web.callers import AUTHENTICATION
-from docserver.web.handlers import administration, documents, events, jobs, results, system, usage, webhooks
+from docserver.web.handlers import (
+    administration,
+    documents,
+    events,
+    jobs,
+    link_uploads,
+    results,
+    system,
+    usage,
+    webhooks,
+)
 from docserver.web.keys import CONNECTIONS, RESOURCES
 from docserver.web.middleware import deadline, errors_as_problems, identify_caller, limit_connections, rate_limit
 from docserver.web.refusals import hold_refusals
@@ -22,6 +32,7 @@ FORM_BYTES = 1 << 20
 """Largest body of any request except an upload; uploads are streamed and have a limit of their own."""
 
 DOCUMENT = "/v1/documents/{document_id:[0-9A-Fa-f-]{36}}"
+UPLOAD = "/v1/uploads/{upload_id:[0-9A-Fa-f-]{36}}"
 JOB = "/v1/jobs/{job_id:[0-9A-Fa-f-]{36}}"
 KEY = "/v1/keys/{key_id:[0-9A-Fa-f-]{36}}"
 WEBHOOK = "/v1/webhooks/{webhook_id:[0-9A-Fa-f-]{36}}"
@@ -48,6 +59,8 @@ def make_app(resources: Resources) -> web.Application:
     app.on_shutdown.append(_close_feed)
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
+    router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")
+    router.add_post(f"{UPLOAD}/complete", link_uploads.complete_upload, name="complete-upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
     router.add_get(DOCUMENT, documents.get_document, name="document")
     router.add_delete(DOCUMENT, documents.delete_document, name="delete")

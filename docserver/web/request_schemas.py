@@ -263,6 +263,25 @@ class UploadOptions(ReadingOptions):
             raise ValidationError("callback_url and callback_secret must be given together.", missing)
 
 
+class BegunUpload(Strict):
+    """A file that is to be sent by a link."""
+
+    size = fields.Integer(
+        required=True,
+        strict=True,
+        validate=validate.Range(min=1),
+        metadata={"description": "The file's bytes; the link takes no more and no fewer."},
+    )
+
+
+class CompletedUpload(UploadOptions):
+    """The name of a file that was sent by a link, and the options of an upload."""
+
+    filename = fields.String(
+        validate=validate.Length(min=1, max=MAX_TEXT), metadata={"description": "The file's name."}
+    )
+
+
 class ListQuery(Strict):
     limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=MAX_LIMIT))
     offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=MAX_OFFSET))

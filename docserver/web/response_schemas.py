@@ -59,6 +59,22 @@ class HistoryEntry(Schema):
     ended_at = fields.DateTime(required=True)
 
 
+class UploadLink(Schema):
+    """Where to send a file, by one PUT."""
+
+    upload_id = fields.UUID(required=True)
+    method = fields.String(required=True)
+    url = fields.String(required=True)
+    headers = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "The headers that the request must have."},
+    )
+    expires_at = fields.DateTime(required=True, metadata={"description": "Until when the request must begin."})
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
 class Job(Schema):
     """A job."""
 

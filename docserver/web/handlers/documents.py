@@ -12,17 +12,14 @@ from aiohttp import web
 from docserver import tracing
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.documents import deletion, intake, queries
-from docserver.page_ranges import format_pages
-from docserver.reading_options import Options
 from docserver.settings import Settings
 from docserver.sniff import SUPPORTED
 from docserver.web import callers, conditions, multipart, original, request_schemas, response_schemas
 from docserver.web.conditions import Version
 from docserver.web.downloads import Download
+from docserver.web.handlers.accepting import accepted, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
-from docserver.web.handlers.options import reading_options
-from docserver.web.handlers.webhooks import callback
-from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
+from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
 _UPLOAD_OPTIONS = request_schemas.UploadOptions()
@@ -55,23 +52,7 @@ async def upload(request: web.Request) -> web.Response:
             discard=resources.storage.discard,
             bounds=_bounds(resources.settings),
         )
-    try:
-        await callers.check_again(request)
-        job, deduplicated = await intake.accept(resources, form.received, _upload(request, form))
-    finally:
-        # If the upload was accepted, its file has been moved and nothing happens here. Otherwise this removes the file.
-        await resources.storage.discard(form.received)
-    state = await queries.accepted(resources, job, wait_s=wait_s)
-    if wait_s:
-        await callers.check_again(request)
-    if deduplicated:
-        state = state.marked_deduplicated()
-    location = f"/v1/jobs/{job.id}"
-    if wait_s and state.status.final:
-        return json_response(state.body, headers={"Location": location, "Preference-Applied": "wait"})
-    return json_response(
-        state.body, status=202, headers={"Location": location, "Retry-After": str(queries.RETRY_AFTER_S)}
-    )
+    return await accepted(request, form.received, lambda: _upload(request, form), wait_s=wait_s)
 
 
 @operation(
@@ -197,20 +178,9 @@ def _bounds(settings: Settings) -> multipart.Bounds:
 
 def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
     """Everything about an upload except its bytes; raises Unprocessable."""
-    resources = request.app[RESOURCES]
-    settings = resources.settings
     form.fields.extend(request.query)
     given = request_schemas.load(_UPLOAD_OPTIONS, form.fields, kind="pointer")
-    reading = reading_options(resources, {"languages": settings.languages, **given}, kind="pointer")
-    return intake.Upload(
-        filename=form.filename,
-        options=Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None),
-        expires_in_s=given.get("expires_in", settings.retention_s or None),
-        callback=callback(settings, given),
-        caller=request[CALLER],
-        request_id=request[REQUEST_ID],
-        traceparent=tracing.traceparent(),
-    )
+    return upload_of(request, given, filename=form.filename, kind="pointer")
 
 
 def _filter(query: dict[str, Any], *, tenant: str) -> Filter:

@@ -1,0 +1,63 @@
+"""Makes a document of a file that was received, and answers with its job: what all ways to upload have in common."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from docserver import tracing
+from docserver.documents import intake, queries
+from docserver.page_ranges import format_pages
+from docserver.reading_options import Options
+from docserver.storage import Received
+from docserver.web import callers
+from docserver.web.handlers.common import json_response
+from docserver.web.handlers.options import reading_options
+from docserver.web.handlers.webhooks import callback
+from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
+
+
+def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, kind: str) -> intake.Upload:
+    """Everything about an upload except its bytes, from `UploadOptions` that are loaded; raises Unprocessable.
+
+    `kind` is the key under which an error names a field: pointer or parameter.
+    """
+    resources = request.app[RESOURCES]
+    settings = resources.settings
+    reading = reading_options(resources, {"languages": settings.languages, **given}, kind=kind)
+    return intake.Upload(
+        filename=filename,
+        options=Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None),
+        expires_in_s=given.get("expires_in", settings.retention_s or None),
+        callback=callback(settings, given),
+        caller=request[CALLER],
+        request_id=request[REQUEST_ID],
+        traceparent=tracing.traceparent(),
+    )
+
+
+async def accepted(
+    request: web.Request, received: Received, upload: Callable[[], intake.Upload], *, wait_s: float
+) -> web.Response:
+    """Accept an upload, and answer at once or, if the job ends within `wait_s`, then.
+
+    `upload` gives all but the bytes, and may raise ServiceError. If the upload is not accepted, its file is removed.
+    """
+    resources = request.app[RESOURCES]
+    try:
+        await callers.check_again(request)
+        job, deduplicated = await intake.accept(resources, received, upload())
+    finally:
+        # If the upload was accepted, its file has been moved and nothing happens here. Otherwise this removes the file.
+        await resources.storage.discard(received)
+    state = await queries.accepted(resources, job, wait_s=wait_s)
+    if wait_s:
+        await callers.check_again(request)
+    if deduplicated:
+        state = state.marked_deduplicated()
+    location = f"/v1/jobs/{job.id}"
+    if wait_s and state.status.final:
+        return json_response(state.body, headers={"Location": location, "Preference-Applied": "wait"})
+    return json_response(
+        state.body, status=202, headers={"Location": location, "Retry-After": str(queries.RETRY_AFTER_S)}
+    )

@@ -1,0 +1,75 @@
+"""Uploads by a link to the bucket: begin one, send the file there, complete it here."""
+
+from typing import Any
+
+from aiohttp import web
+
+from docserver import tracing
+from docserver.documents import link_uploads
+from docserver.storage import UploadLink
+from docserver.timestamps import rfc3339
+from docserver.web import request_schemas, response_schemas
+from docserver.web.handlers.accepting import accepted, upload_of
+from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
+from docserver.web.handlers.options import json_and_query
+from docserver.web.keys import CALLER, RESOURCES
+from docserver.web.openapi import operation
+
+_BEGUN_UPLOAD = request_schemas.BegunUpload()
+_COMPLETED_UPLOAD = request_schemas.CompletedUpload()
+
+
+@operation(
+    summary="Get a link to which a file is sent, where the service keeps its files in a bucket",
+    tag="uploads",
+    body=request_schemas.BegunUpload,
+    schema=response_schemas.UploadLink,
+    responses={201: "The link: PUT the file's bytes there, then complete the upload"},
+    errors=(409, 429, 503, 507),
+    headers={201: ("Location", "Cache-Control")},
+)
+async def begin_upload(request: web.Request) -> web.Response:
+    given = request_schemas.load(_BEGUN_UPLOAD, await json_and_query(request), kind="pointer")
+    begun = await link_uploads.begin(request.app[RESOURCES], request[CALLER].tenant, size=given["size"])
+    body = _as_json(begun)
+    headers = {"Location": body["links"]["complete"], "Cache-Control": "no-store"}
+    return json_response(body, status=201, headers=headers)
+
+
+@operation(
+    summary="Make a document of a file that was sent to a link; its text is read in the background",
+    tag="uploads",
+    path=["upload_id"],
+    query=request_schemas.CompletedUpload,
+    body=request_schemas.CompletedUpload,
+    schema=response_schemas.Job,
+    responses={
+        202: "Accepted: the job, and its address in Location",
+        200: "The job, if Prefer: wait=N was sent and the job finished in time",
+    },
+    errors=(404, 409, 429, 503, 507),
+    headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
+)
+async def complete_upload(request: web.Request) -> web.Response:
+    resources = request.app[RESOURCES]
+    wait_s = granted_wait_s(request, 0.0)
+    extend_deadline(request, resources.settings.upload_timeout_s)
+    sent = await link_uploads.find(resources, request[CALLER].tenant, path_id(request, "upload_id"))
+    given = request_schemas.load(_COMPLETED_UPLOAD, await json_and_query(request))
+    upload = upload_of(request, given, filename=given.get("filename", ""), kind="parameter")
+    with tracing.span("receive document"):
+        received = await link_uploads.receive(resources, sent)
+    response = await accepted(request, received, lambda: upload, wait_s=wait_s)
+    await link_uploads.discard(resources, sent)
+    return response
+
+
+def _as_json(begun: UploadLink) -> dict[str, Any]:
+    return {
+        "upload_id": str(begun.id),
+        "method": "PUT",
+        "url": begun.url,
+        "headers": {"Content-Length": str(begun.size)},
+        "expires_at": rfc3339(begun.expires_at.replace(tzinfo=None)),
+        "links": {"complete": f"/v1/uploads/{begun.id}/complete"},
+    }
