@@ -6,6 +6,7 @@ One process, the leader, does this for all; if it dies, another one takes over.
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from uuid import UUID, uuid4
 
@@ -69,7 +70,10 @@ USE_KEPT_DAYS = 400
 """The pages that tenants have used on each day are kept for this time, for those who look back a year."""
 
 FILES_EVERY_S = 300.0
-"""Time between two comparisons of originals and documents."""
+"""Time between two comparisons of originals and documents, from the start of one to that of the next."""
+
+FILES_SHARE = 0.1
+"""Largest share of the time for these comparisons. One takes half a minute of CPU time for a million documents."""
 
 ABANDONED_S = 3600.0
 """An upload that was not written to for this time was abandoned: its client would have been cut off long before."""
@@ -81,7 +85,10 @@ class Maintenance:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._id = uuid4()
-        self._files_at = 0.0
+        self._files_from = 0.0
+        """When files are to be checked next, by this process's own clock."""
+        self._leads = False
+        """True if this process was the leader in its last round."""
         self._originals = OriginalsCheck(resources)
         self._agreed = True
         self._identities = open_identities(resources.settings)
@@ -93,27 +100,39 @@ class Maintenance:
         self._leases_from = time.monotonic()
 
     async def run(self) -> None:
-        """Run rounds while this process is the leader, until cancelled."""
+        """Run rounds while this process is the leader, and check files beside them, until cancelled."""
         try:
-            while True:
-                try:
-                    await self._resources.cache.flush()
-                    if await self._is_leader():
-                        await self.round()
-                        metrics.MAINTENANCE_ROUND.set_to_current_time()
-                except BucketError as error:
-                    log.warning("maintenance waits for the storage", extra={"number": error.errno})
-                except DatabaseUnavailable:
-                    self._leases_from = time.monotonic() + self._resources.settings.lease_s
-                    log.warning("maintenance waits for the database")
-                except Exception:
-                    log.exception("maintenance met an unexpected fault")
-                await asyncio.sleep(self._resources.settings.maintenance_s)
+            await asyncio.gather(self._repeat(self._lead), self._repeat(self._check_files_as_leader))
         finally:
             await self._resign()
 
+    async def _repeat(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something again and again, whatever fails."""
+        while True:
+            try:
+                await act()
+            except BucketError as error:
+                log.warning("maintenance waits for the storage", extra={"number": error.errno})
+            except DatabaseUnavailable:
+                self._leases_from = time.monotonic() + self._resources.settings.lease_s
+                log.warning("maintenance waits for the database")
+            except Exception:
+                log.exception("maintenance met an unexpected fault")
+            await asyncio.sleep(self._resources.settings.maintenance_s)
+
+    async def _lead(self) -> None:
+        await self._resources.cache.flush()
+        self._leads = await self._is_leader()
+        if self._leads:
+            await self.round()
+            metrics.MAINTENANCE_ROUND.set_to_current_time()
+
+    async def _check_files_as_leader(self) -> None:
+        if self._leads:
+            await self.check_files()
+
     async def round(self) -> None:
-        """End expired leases, repeat announcements, remove what has expired, clear deletions, and check files.
+        """End expired leases, repeat announcements, remove what has expired, and clear deletions.
 
         Work that fails because Redis or the storage does not answer is done in a later round. Nothing is done while the
         database and the data directory do not belong together: one of them was exchanged, restored or unmounted.
@@ -129,10 +148,23 @@ class Maintenance:
         with suppress(RedisUnavailable):
             await self._clear_deletions()
         await self._delete_old_deliveries()
-        if time.monotonic() - self._files_at > FILES_EVERY_S:
-            self._files_at = time.monotonic()
-            await self._check_files()
-            await self._forget_used_pages()
+
+    async def check_files(self) -> None:
+        """Compare originals with documents, and remove what uploads have left, if it is time for that.
+
+        Rounds do not wait for it: with millions of documents, it takes minutes.
+        """
+        began = time.monotonic()
+        if began < self._files_from or not await self._sides_agree():
+            return
+        self._files_from = began + FILES_EVERY_S
+        await self._resources.storage.deleted.forget_old()
+        abandoned = await self._resources.storage.discard_abandoned(ABANDONED_S)
+        if abandoned:
+            log.warning("abandoned uploads removed", extra={"files": abandoned})
+        await self._originals.run()
+        await self._forget_used_pages()
+        self._files_from = began + max(FILES_EVERY_S, (time.monotonic() - began) / FILES_SHARE)
 
     async def _sides_agree(self) -> bool:
         error = None
@@ -234,10 +266,3 @@ class Maintenance:
     async def _forget_used_pages(self) -> None:
         async with self._resources.maintenance_db.session() as cur:
             await tenant_counts.forget_pages(cur, older_than_days=USE_KEPT_DAYS, limit=ANNOUNCED_AT_ONCE)
-
-    async def _check_files(self) -> None:
-        await self._resources.storage.deleted.forget_old()
-        abandoned = await self._resources.storage.discard_abandoned(ABANDONED_S)
-        if abandoned:
-            log.warning("abandoned uploads removed", extra={"files": abandoned})
-        await self._originals.run()

@@ -222,6 +222,7 @@ class Place:
 
                 async def collected() -> bool:
                     await maintenance.round()
+                    await maintenance.check_files()
                     return await self._files_match()
 
                 await until(collected)

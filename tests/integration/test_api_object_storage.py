@@ -82,7 +82,7 @@ async def test_maintenance_goes_on_with_what_needs_no_bucket(
 
     assert await maintenance._sides_agree()
     with pytest.raises(BucketError):
-        await maintenance._check_files()
+        await maintenance.check_files()
     assert "do not belong together" not in caplog.text
 
 

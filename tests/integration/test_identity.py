@@ -300,6 +300,7 @@ async def test_maintenance_does_nothing_while_database_and_directory_do_not_belo
     path = put_original(settings.data_dir, uuid4())
 
     await maintenance.round()
+    await maintenance.check_files()
 
     assert "maintenance does nothing" in caplog.text
     assert path.exists()

@@ -199,7 +199,7 @@ async def test_deletions_are_recorded_in_the_storage_for_a_month_and_what_is_dam
         (directory / f"{today - timedelta(days=days)}.x").write_text(f"\n0123\n{document_id}\n{str(uuid4())[:20]}")
     (directory / "lost+found").mkdir()
 
-    await maintenance.round()
+    await maintenance.check_files()
 
     assert await deleted_ids(resources) == [young]
 

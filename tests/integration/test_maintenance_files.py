@@ -1,5 +1,6 @@
 """Files without a document, and uploads that were abandoned."""
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +23,7 @@ from docserver.resources import Resources
 from tests.support.connections import with_databases
 from tests.support.originals import original
 from tests.support.rows import make_job
+from tests.support.waiting import in_time, until
 
 
 class Files:
@@ -50,7 +52,7 @@ async def look_twice(maintenance: Maintenance, clock: SimpleNamespace) -> None:
     """Let maintenance look at the files, and again at the next time."""
     for _ in range(2):
         clock.now += FILES_EVERY_S + 1
-        await maintenance.round()
+        await maintenance.check_files()
 
 
 async def test_a_file_is_put_into_the_quarantine_only_without_a_row_and_only_after_the_grace(
@@ -75,7 +77,7 @@ async def test_a_file_that_only_seems_old_is_kept_while_its_commit_is_under_way(
 ) -> None:
     document_id, job_id = new_id(), new_id()
     path = await files.keep(document_id, age_s=2 * GRACE_S)
-    await maintenance.round()
+    await maintenance.check_files()
     new = NewDocument(
         id=document_id, filename="a.png", content_type="image/png", size=5, sha256=bytes(32), tenant=DEFAULT_TENANT
     )
@@ -110,13 +112,13 @@ async def test_files_are_looked_through_only_now_and_then(
     maintenance: Maintenance, files: Files, clock: SimpleNamespace
 ) -> None:
     orphan = await files.keep(uuid4(), age_s=2 * GRACE_S)
-    await maintenance.round()
+    await maintenance.check_files()
 
     clock.now += FILES_EVERY_S - 1
-    await maintenance.round()
+    await maintenance.check_files()
     still_there = orphan.exists()
     clock.now += 2
-    await maintenance.round()
+    await maintenance.check_files()
 
     assert still_there
     assert not orphan.exists()
@@ -133,7 +135,7 @@ async def test_an_upload_that_was_abandoned_is_removed_after_the_grace(
         then = time.time() - age_s
         os.utime(path, (then, then))
 
-    await maintenance.round()
+    await maintenance.check_files()
 
     assert (old.exists(), young.exists()) == (False, True)
 
@@ -147,9 +149,32 @@ async def test_while_the_database_is_away_no_file_is_taken_for_an_orphan(
     maintenance = Maintenance(with_databases(resources, away))
 
     with pytest.raises(DatabaseUnavailable):
-        await maintenance.round()
+        await maintenance.check_files()
     for _ in range(2):
         with pytest.raises(DatabaseUnavailable):
-            await maintenance._check_files()
+            await maintenance.check_files()
 
     assert path.exists()
+
+
+async def test_jobs_are_announced_while_files_are_compared_however_long_that_takes(
+    maintenance: Maintenance, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparing = asyncio.Event()
+
+    async def endless() -> None:
+        comparing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(maintenance._originals, "run", endless)
+    running = asyncio.create_task(maintenance.run())
+    async with in_time():
+        await comparing.wait()
+    _, job_id = await make_job(resources.db)
+
+    async def is_announced() -> bool:
+        return await resources.queue.position(job_id) is not None
+
+    await until(is_announced)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -61,7 +61,7 @@ def check(maintenance: Maintenance, clock: SimpleNamespace) -> Check:
 
     async def once() -> None:
         clock.now += FILES_EVERY_S + 1
-        await maintenance.round()
+        await maintenance.check_files()
 
     return once
 
