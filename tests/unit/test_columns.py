@@ -1,5 +1,6 @@
 """In which order the columns, tables and rows of a text layer are read."""
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -134,6 +135,18 @@ def test_a_table_above_or_below_columns_is_read_by_rows(number: int, parts: str)
     text = layer(pdf(below_each_other(*(TABLE if part == "table" else prose for part in parts.split(", "))))).text
 
     assert text.split() == " ".join(line for part in parts.split(", ") for line in texts[part]).split()
+
+
+@pytest.mark.parametrize("is_above", [True, False], ids=["above", "below"])
+def test_a_table_at_columns_that_are_drawn_across_is_read_by_rows(*, is_above: bool) -> None:
+    prose = list(itertools.chain(*zip(LEFT * 2, RIGHT * 2, strict=True)))
+    across = both(*(lines([line], x=(72, 238)[n % 2], top=770 - 14 * (n // 2)) for n, line in enumerate(prose))), 8
+    parts = [TABLE, across] if is_above else [across, TABLE]
+
+    text = layer(pdf(below_each_other(*parts))).text
+
+    texts = [" ".join(SMALL_ROWS), " ".join(LEFT * 2 + RIGHT * 2)]
+    assert text.split() == " ".join(texts if is_above else reversed(texts)).split()
 
 
 @pytest.mark.parametrize("x", [72, 250, 400, 480], ids=["left", "middle", "right", "edge"])

@@ -1,15 +1,32 @@
 """Child side: cuts a region of a page into parts that are above each other, by the order of drawing and by gutters."""
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from docserver.ocr.pdf.columns import MIN_GUTTER, are_drawn_apart, are_high, extents, gutters, has_gutter, merged, sides
+from docserver.ocr.pdf.columns import (
+    MIN_GUTTER,
+    MIN_PROSE_LETTERS,
+    are_drawn_apart,
+    are_high,
+    extents,
+    gutters,
+    has_gutter,
+    merged,
+    sides,
+)
 from docserver.ocr.pdf.line_segments import Segment
 
 MIN_PART_GAP = 0.8
 """Smallest gap between columns and what is above or below them, as a share of the letters' size. Lines are closer.
 The gap is measured without ascenders and descenders."""
+
+MIN_ROWS = 2
+"""Fewest rows of a table above or below columns. A single one may be the headings of the columns."""
+
+MAX_INDENT = 2.0
+"""Largest distance of a line from the left edge of its column, as a share of the letters' size."""
 
 
 @dataclass(slots=True)
@@ -33,6 +50,11 @@ class _Part:
         return _Part(self.segments + other.segments, first, last, has_columns)
 
 
+def _part_of(segments: list[Segment]) -> _Part:
+    orders = [segment.order for segment in segments]
+    return _Part(segments, min(orders), max(orders))
+
+
 def drawn_parts(segments: list[Segment]) -> list[list[Segment]]:
     """The parts of a region, from top to bottom, that the file draws one by one, whichever first.
 
@@ -54,9 +76,8 @@ def _drawn_apart(segments: list[Segment]) -> list[_Part]:
     """The smallest parts of which none is drawn amid another."""
     parts: list[_Part] = []
     lowest = highest = segments[0].order
-    for band in _bands(segments):
-        orders = [segment.order for segment in band]
-        part = _Part(band, min(orders), max(orders))
+    for band in bands_of(segments):
+        part = _part_of(band)
         # Most parts are drawn after all that are above them, and need not be compared with each.
         if lowest < part.last and part.first < highest:
             while amid := [place for place, other in enumerate(parts) if part.is_drawn_amid(other)]:
@@ -93,7 +114,7 @@ def gutter_parts(segments: list[Segment]) -> list[list[Segment]]:
     """The bands of a region from top to bottom. Consecutive bands form a part if they share a gutter, or have none."""
     groups: list[list[Segment]] = []
     group_extents: list[tuple[float, float]] = []
-    for band in _bands(segments):
+    for band in bands_of(segments):
         band_extents = extents(band)
         both = merged(group_extents + band_extents)
         gutter = MIN_GUTTER * median(segment.size for segment in band)
@@ -108,7 +129,55 @@ def gutter_parts(segments: list[Segment]) -> list[list[Segment]]:
     return groups
 
 
-def _bands(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
+def table_parts(segments: list[Segment]) -> list[list[Segment]]:
+    """The rows of tables and the columns of prose above and below them, from top to bottom, though they share a gutter
+    and are drawn alike, row by row.
+    """
+    runs = [(is_row, list(bands)) for is_row, bands in itertools.groupby(bands_of(segments), key=_is_row)]
+    parts: list[list[Segment]] = [[]]
+    for place, (is_row, bands) in enumerate(runs):
+        run = list(itertools.chain(*bands))
+        neighbours = [near for _, near in runs[max(0, place - 1) : place + 2] if near is not bands]
+        prose = [list(itertools.chain(*near)) for near in neighbours if _are_columns(near)]
+        if (
+            is_row
+            and len(bands) >= MIN_ROWS
+            and len(prose) == len(neighbours) > 0
+            and not any(_part_of(run).is_drawn_amid(_part_of(lines)) for lines in prose)
+            and _are_cells(run, beside=list(itertools.chain(*prose)))
+        ):
+            parts += [run, []]
+        else:
+            parts[-1] += run
+    return [part for part in parts if part]
+
+
+def _is_row(band: list[Segment]) -> bool:
+    return len(band) > 1 and max(segment.letters for segment in band) < MIN_PROSE_LETTERS
+
+
+def _are_columns(bands: list[list[Segment]]) -> bool:
+    """True if most of the lines are prose, and some of them stand beside each other."""
+    letters = median(line.letters for band in bands for line in band)
+    return letters >= MIN_PROSE_LETTERS and sum(len(band) > 1 for band in bands) >= MIN_ROWS
+
+
+def _are_cells(segments: list[Segment], *, beside: list[Segment]) -> bool:
+    """True if half of the segments begin elsewhere than lines of columns do, or have numbers, but for the first cells
+    of rows.
+    """
+    first = min(segment.x0 for segment in segments)
+    edges = [line.x0 for line in beside if line.letters >= MIN_PROSE_LETTERS]
+    others = [segment for segment in segments if segment.x0 > first + MAX_INDENT * segment.size]
+    cells = sum(
+        any(map(str.isdigit, segment.words[-1].text))
+        or all(abs(segment.x0 - edge) > MAX_INDENT * segment.size for edge in edges)
+        for segment in others
+    )
+    return 2 * cells >= max(len(others), 1)
+
+
+def bands_of(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
     """Bands of segments that overlap vertically, from top to bottom."""
     band: list[Segment] = []
     bottom = 0.0

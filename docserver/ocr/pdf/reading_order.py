@@ -9,7 +9,8 @@ from statistics import median
 
 from docserver.ocr.pdf.columns import split_at_gutter
 from docserver.ocr.pdf.line_segments import MAX_BASELINE_OFFSET, PlacedWord, Segment, segments_of
-from docserver.ocr.pdf.page_parts import drawn_parts, gutter_parts
+from docserver.ocr.pdf.margins import split_at_notes
+from docserver.ocr.pdf.page_parts import drawn_parts, gutter_parts, table_parts
 from docserver.ocr.pdf.paragraphs import LineShape, paragraph_starts
 from docserver.ocr.pdf.writing_direction import in_logical_order
 
@@ -45,7 +46,11 @@ def _regions(segments: list[Segment], *, right_to_left: bool, depth: int) -> Ite
     if len(segments) < 2 or depth > MAX_COLUMN_DEPTH:
         yield segments
         return
-    for parts in (drawn_parts(segments), gutter_parts(segments)):
+    if parts_with_notes := split_at_notes(segments, right_to_left=right_to_left):
+        for part in parts_with_notes:
+            yield from _regions(part, right_to_left=right_to_left, depth=depth + 1)
+        return
+    for parts in (drawn_parts(segments), gutter_parts(segments), table_parts(segments)):
         if len(parts) > 1:
             yield from _join_regions(parts, right_to_left=right_to_left, depth=depth)
             return
