@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from docserver import room, tracing
-from docserver.database.migrate import migrate
+from docserver.database.migrate import MigrationError, migrate, until_outdated
 from docserver.database.retries import until_answered
 from docserver.documents import deletion
 from docserver.embedded import with_embedded_servers
@@ -36,7 +36,7 @@ log = logging.getLogger("docserver.main")
 
 async def serve(settings: Settings, *, api: bool, telemetry: Mapping[str, str]) -> None:
     """Open everything, serve until a signal, then close everything in reverse order. `telemetry` is OpenTelemetry's
-    variables.
+    variables. Raises MigrationError if a newer version ends the service before a signal.
     """
     stop, starting = _stop_signal(), asyncio.current_task()
     progress = Progress()
@@ -68,11 +68,24 @@ async def serve(settings: Settings, *, api: bool, telemetry: Mapping[str, str]) 
         if listener:
             stops.append(await _open_api(listener, resources))
         cancelling.cancel()
+        outdated = asyncio.create_task(_stop_when_outdated(resources, stop))
+        stack.push_async_callback(_cancel, outdated)
         _leave_out_of_collections()
         log.info("ready", extra={"slots": settings.slot_count})
         await stop.wait()
         log.info("stopping")
         await asyncio.gather(*(stop_part() for stop_part in stops))
+        if outdated.done():
+            await outdated
+
+
+async def _stop_when_outdated(resources: Resources, stop: asyncio.Event) -> None:
+    """Stop the service when a newer version takes away something that this version uses; raises MigrationError then."""
+    try:
+        await until_outdated(resources.maintenance_db, pause_s=resources.settings.maintenance_s)
+    except MigrationError:
+        stop.set()
+        raise
 
 
 def _start_worker(resources: Resources, stack: AsyncExitStack) -> Stop:

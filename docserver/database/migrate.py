@@ -4,18 +4,21 @@ import asyncio
 import logging
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pymysql.err import InternalError, OperationalError, ProgrammingError
 
 import docserver
 from docserver.backoff import doubling
 from docserver.database.address import Address
-from docserver.database.connection import FAULTS, connect
+from docserver.database.connection import FAULTS, Database, connect
+from docserver.database.tables import needed_migrations
+from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings
 
 log = logging.getLogger("docserver.migrate")
@@ -158,11 +161,27 @@ async def _require_usable(cursor: Any, newest_known: int) -> None:
     await cursor.execute("SELECT MAX(number) AS needed FROM needed_migrations")
     needed = (await cursor.fetchone())["needed"] or 0
     if needed > newest_known:
-        raise MigrationError(
-            f"the database is of a newer version, which needs migration {needed}, and this version ends with "
-            f"{newest_known}; upgrade docserver"
-        )
+        raise _outdated(needed, newest_known)
     log.info("the database is of a newer version, and can be used", extra={"number": newest_known})
+
+
+async def until_outdated(db: Database, *, pause_s: float) -> NoReturn:
+    """Raise MigrationError as soon as a newer version takes away something that this version uses."""
+    newest_known = migrations()[-1].number
+    while True:
+        with suppress(DatabaseUnavailable):
+            async with db.session() as cur:
+                needed = await needed_migrations.newest(cur)
+            if needed > newest_known:
+                raise _outdated(needed, newest_known)
+        await asyncio.sleep(pause_s)
+
+
+def _outdated(needed: int, newest_known: int) -> MigrationError:
+    return MigrationError(
+        f"the database is of a newer version, which needs migration {needed}, and this version ends with "
+        f"{newest_known}; upgrade docserver"
+    )
 
 
 async def _create_database(address: Address, *, until: float) -> None:

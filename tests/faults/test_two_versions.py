@@ -57,6 +57,16 @@ async def test_two_versions_share_all_work_whichever_is_killed_and_the_earlier_c
     assert set(ends.values()) == {1}
 
 
+async def test_a_service_ends_when_a_newer_version_takes_away_what_it_uses(place: Place) -> None:
+    service = await place.start(slots="0")
+
+    await place.sql("INSERT INTO {}.needed_migrations (number) VALUES (9002)")
+
+    assert await service.ended() == 69
+    await service.logged("stopping")
+    await until(lambda: any("needs migration 9002" in line for line in service.noise))
+
+
 async def share_a_document(place: Place, first: Service, second: Service) -> bool:
     """Upload a document through each; true if both have read pages of the same one."""
     for service, other in ((first, second), (second, first)):

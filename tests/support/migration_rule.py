@@ -33,12 +33,16 @@ def taken_away(sql: str) -> list[str]:
     return parts
 
 
-def blocking(sql: str) -> list[str]:
-    """What keeps processes of the release before waiting."""
+def locks_tables(sql: str) -> list[str]:
+    """What may keep statements of the release before waiting while a table is rebuilt."""
     text = _plain(sql)
-    parts = [match[0] for match in _LOCKS_ROWS.finditer(_NEEDED.sub("", text))]
     indexes = re.findall(r"\bCREATE (?:UNIQUE )?INDEX [^;]*", text)
-    return parts + [change for change in (*_changes(text), *indexes) if not _IS_ONLINE.search(change)]
+    return [change for change in (*_changes(text), *indexes) if not _IS_ONLINE.search(change)]
+
+
+def locks_rows(sql: str) -> list[str]:
+    """What keeps statements of the release before waiting that change the same rows."""
+    return [match[0] for match in _LOCKS_ROWS.finditer(_NEEDED.sub("", _plain(sql)))]
 
 
 def _plain(sql: str) -> str:
