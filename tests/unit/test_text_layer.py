@@ -142,10 +142,10 @@ def test_a_space_under_the_next_letter_of_a_text_parts_no_word() -> None:
         text.setFont("Courier", 10)
         # Each letter and each space is 6 points wide. The numbers move what follows to the left by thousandths of 10.
         text.textOut("")
-        text._code.append("[(Tw ) 600 (o justified ) 450 (lines)] TJ")
+        text._code.append("[(Tw ) 600 (o justified ) 450 (lines \\( ) 600 (p2\\))] TJ")
         canvas.drawText(text)
 
-    assert layer(pdf(both(lines(PROSE), words))).text.splitlines()[-1] == "Two justified lines"
+    assert layer(pdf(both(lines(PROSE), words))).text.splitlines()[-1] == "Two justified lines (p2)"
 
 
 def test_a_space_under_a_closing_sign_parts_no_word() -> None:

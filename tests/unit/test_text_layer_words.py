@@ -265,3 +265,14 @@ def test_what_is_beside_a_slanted_word_has_to_be_read() -> None:
 
     beside = scan(["Words that were scanned"], x=330, y=150, width=200)
     assert "CONFIDENTIAL" in beside_patches(pdf(both(both(lines(PROSE), beside), slanted)))
+
+
+def test_letters_over_each_other_that_are_a_button_are_no_word() -> None:
+    def buttons(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        for y, answer in ((400, "Satisfied"), (387, "Dissatisfied")):
+            for letter in "nmlkj":
+                canvas.drawString(72, y, letter)
+            canvas.drawString(92, y, answer)
+
+    assert layer(pdf(buttons)).text.splitlines()[-2:] == ["Satisfied", "Dissatisfied"]

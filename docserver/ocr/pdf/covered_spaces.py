@@ -26,8 +26,11 @@ MAX_KERNING = 0.02
 """Largest gap to such a letter, as a share of the letters' height. Some fonts have tall boxes, so that a narrow space
 may be 0.05 of them."""
 
+MAX_OVERLAP = 0.08
+"""Largest overlap of two letters that are kerned, such as Tw, in the same way."""
+
 _LIGATURES = ("ff", "fi", "fl")
-_CLOSING = frozenset(".,;:)")
+_OPENING, _CLOSING = frozenset("(["), frozenset(".,;:)")
 
 
 class PlacedText(Protocol):
@@ -82,7 +85,8 @@ def _is_covered(word: PdfWord, other: PdfWord, characters: PlacedText) -> bool:
         return False
     if word.text.endswith(_LIGATURES) and first in ascii_lowercase:
         return _touch(word.end - 1, other.first, characters)
-    return word.text[-1].isalpha() and first.isalpha() and _is_kerned_over(word.end, characters)
+    last = word.text[-1]
+    return (last.isalpha() or last in _OPENING) and first.isalpha() and _is_kerned_over(word, characters)
 
 
 def _touch(last: int, first: int, characters: PlacedText) -> bool:
@@ -93,13 +97,27 @@ def _touch(last: int, first: int, characters: PlacedText) -> bool:
     return abs(start - end) <= MAX_GAP * height and abs(next_bottom - bottom) <= MAX_GAP * height
 
 
-def _is_kerned_over(space: int, characters: PlacedText) -> bool:
-    """True if one text object draws the letters beside a space as close as those of a word."""
+def _is_kerned_over(word: PdfWord, characters: PlacedText) -> bool:
+    """True if one text object draws the letters beside the space behind a word as close as those of a word."""
+    space = word.end
     # The text of a scan may give each word an object, and more room than it has in the picture.
     if characters.is_generated(space) or not characters.are_of_one_object(space - 1, space + 1):
         return False
-    before, begin, after = map(characters.begin, range(space - 1, space + 2))
-    left, bottom, right, top = characters.room(space - 1)
+    _, bottom, _, top = characters.room(space - 1)
     height = top - bottom
-    gap = math.dist(before, after) - (right - left)
-    return math.dist(begin, after) <= MAX_ADVANCE * height and abs(gap) <= MAX_KERNING * height
+    advance = math.dist(characters.begin(space), characters.begin(space + 1))
+    start, _, end, _ = characters.room(space)
+    gap = _gap(space - 1, space + 1, characters)
+    return (
+        abs(gap) <= MAX_KERNING * height
+        and advance <= MAX_ADVANCE * height
+        # A program that draws a space without a width means one.
+        and end - start - advance > MAX_KERNING * height
+        # Where all letters overlap, a space without a gap is seen.
+        and (len(word.text) == 1 or gap - _gap(space - 2, space - 1, characters) <= MAX_OVERLAP * height)
+    )
+
+
+def _gap(before: int, after: int, characters: PlacedText) -> float:
+    left, _, right, _ = characters.room(before)
+    return math.dist(characters.begin(before), characters.begin(after)) - (right - left)

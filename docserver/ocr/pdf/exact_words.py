@@ -20,6 +20,12 @@ from docserver.ocr.pdf.vertical_lines import LAST_ALPHABETIC
 MAX_MIRRORED_SHARE = 0.1
 """Largest share of words that are mirrored."""
 
+MIN_BACKWARDS = 3
+"""Fewest letters of a word that is known to run backwards. The first of two letters may reach far to its left."""
+
+MAX_FIRST_LETTER = 0.5
+"""Largest part of such a word that is its first letter, which is at its end."""
+
 MAX_LONE_SHARE = 0.3
 """Largest share of words that are a single ideograph. With more, the text is vertical."""
 
@@ -55,7 +61,7 @@ def exact_and_unread(
     unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
     # Words that PDFium does not draw cannot be read from a picture.
     drawn = [word for word in words if word.pdf_word.has_glyphs]
-    _require_usable(drawn)
+    _require_usable(drawn, to_pixels)
     image_rects = [to_pixels.rect(image.bounds) for image in objects.images]
     patches_beside = partial(
         TextPatches.of,
@@ -82,15 +88,33 @@ def exact_and_unread(
     return exact, patches if patches.area else None, lacks_most
 
 
-def _require_usable(words: Sequence[OwnWord]) -> None:
+def _require_usable(words: Sequence[OwnWord], to_pixels: PointsToPixels) -> None:
     """Raise TextLayerRejected if the words may be wrong or out of order."""
     exact = [word for word in words if UNMAPPED not in word.pdf_word.text]
     if len(words) - len(exact) > MAX_UNMAPPED_SHARE * len(words):
         raise TextLayerRejected("letters without a meaning")
     if sum(word.orientation.mirrored for word in words) > MAX_MIRRORED_SHARE * len(words):
         raise TextLayerRejected("mirrored text")
+    if not any(word.pdf_word.right_to_left for word in words) and any(
+        _runs_backwards(word, to_pixels) for word in words
+    ):
+        raise TextLayerRejected("letters in the wrong order")
     lone_ideographs = sum(len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in exact)
     if lone_ideographs > MAX_LONE_SHARE * len(words):
         raise TextLayerRejected("vertical text")
     if not is_language(word.pdf_word.text for word in exact):
         raise TextLayerRejected("no language")
+
+
+def _runs_backwards(word: OwnWord, to_pixels: PointsToPixels) -> bool:
+    """True if each letter of the word stands before the one that is drawn before it."""
+    own = word.pdf_word
+    left, _, right, _ = word.rect
+    return (
+        word.baseline[0] > right - MAX_FIRST_LETTER * (right - left)
+        and len(own.text) >= MIN_BACKWARDS
+        and own.text.isalpha()
+        and own.on_baseline == own.first
+        and not (own.is_vertical or word.orientation.crooked)
+        and word.orientation.turns == to_pixels.turns
+    )

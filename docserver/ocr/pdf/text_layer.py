@@ -18,6 +18,7 @@ from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.comb_fields import CombField, comb_fields, joined
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
+from docserver.ocr.pdf.covered_spaces import joined_over_spaces
 from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing, hide
 from docserver.ocr.pdf.equal_grey import seen_in_colours_only
@@ -34,8 +35,10 @@ from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.seen_ink import Candidate, Seen
+from docserver.ocr.pdf.spread_letters import joined_spread_letters
 from docserver.ocr.pdf.text_patches import has_contrast, is_blank
 from docserver.ocr.pdf.text_words import TextPage
+from docserver.ocr.pdf.touching_words import joined_where_touching
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.vertical_lines import with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
@@ -45,6 +48,10 @@ from docserver.ocr.pdf.word_pieces import pieces
 MIN_LETTER_WIDTH = 0.03
 """Smallest average width of letters that one can read, as a share of their height. That of an i is six times as
 much."""
+
+MIN_STACK, MAX_STACK_OFFSET = 3, 0.02
+"""Fewest different letters over each other that are a symbol, and their largest distance, as a share of their height.
+An accent or a line over a letter makes two."""
 
 
 def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[Reading]:
@@ -129,10 +136,12 @@ def _own_words(
 ) -> list[OwnWord]:
     """The words of the page, put together as one reads them, in pieces that may be visible or not."""
     with _text_of(page, objects) as (text_page, parts):
-        turned = with_turned_words(parted_at_gaps(parts, text_page), text_page, painted=objects.texts)
+        spread = joined_spread_letters(parted_at_gaps(parts, text_page), text_page)
+        whole = joined_where_touching(list(joined_over_spaces(spread, text_page)), text_page)
+        turned = with_turned_words(whole, text_page, painted=objects.texts)
         lines = with_vertical_lines(joined(turned, combs), text_page)
         words = without_letter_spacing(lines, text_page)
-        readable = _without_squeezed(words, text_page=text_page, objects=objects)
+        readable = _without_illegible(words, text_page=text_page, objects=objects)
         painted = _painted_words(readable, text_page=text_page, objects=objects, to_pixels=to_pixels)
         for first, rest in initials(painted, text_page):
             first.whole = rest.whole
@@ -175,19 +184,32 @@ def _painted_words(
     ]
 
 
-def _without_squeezed(words: Iterable[PdfWord], *, text_page: TextPage, objects: PageObjects) -> list[PdfWord]:
-    """The words, without those that are too narrow to be read. PDFium draws a large blot for these. It is left out of
-    all drawings.
+def _without_illegible(words: Iterable[PdfWord], *, text_page: TextPage, objects: PageObjects) -> list[PdfWord]:
+    """The words, without those that are too narrow to be read, for which PDFium draws a large blot, and without symbols
+    that are made of letters over each other. Both are left out of all drawings.
     """
     readable: list[PdfWord] = []
-    squeezed: list[PdfWord] = []
+    illegible: list[PdfWord] = []
     for word in words:
-        (squeezed if _is_squeezed(word, text_page) else readable).append(word)
-    if squeezed:
-        for address in {word.address for word in squeezed} - {word.address for word in readable}:
+        (illegible if _is_squeezed(word, text_page) or _is_stack(word, text_page) else readable).append(word)
+    if illegible:
+        drawn = {text_page.address(index) for word in illegible for index in range(word.first, word.end)}
+        for address in drawn - {word.address for word in readable}:
             if handle := objects.texts.pop(address, None):
                 hide(handle)
     return readable
+
+
+def _is_stack(word: PdfWord, text_page: TextPage) -> bool:
+    """True if several letters are drawn over each other, as for the button of a form in a font of symbols."""
+    if word.objects < MIN_STACK or len(set(word.text)) < MIN_STACK:
+        return False
+    height = text_page.orientation(word).height
+    x, y = text_page.begin(word.first)
+    return all(
+        math.dist((x, y), text_page.begin(index)) <= MAX_STACK_OFFSET * height
+        for index in range(word.first + 1, word.end)
+    )
 
 
 def _is_squeezed(word: PdfWord, text_page: TextPage) -> bool:

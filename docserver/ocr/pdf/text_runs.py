@@ -18,6 +18,9 @@ MAX_SIZE_RATIO = 10.0
 """Largest size of letters, as a multiple of the size of those beside them in a word. A letter at the beginning of a
 chapter is as high as five lines. Letters that are far smaller are not seen."""
 
+MIN_COSINE = 0.5
+"""Smallest cosine of the angle between the directions of letters of one word. Words on a curve turn by less."""
+
 _END_OF_NUMBER = re.compile(r"\d[.,]?\Z")
 _NUMBER = re.compile(r"[-+\u2212]?\d")
 
@@ -43,6 +46,10 @@ class Run:
         """True if these characters and those before them are not letters of one word."""
         return max(self.size, before.size) > MAX_SIZE_RATIO * min(self.size, before.size)
 
+    def is_turned_from(self, before: "Run") -> bool:
+        """True if these characters run in another direction than those before them."""
+        return self.cos * before.cos + self.sin * before.sin < MIN_COSINE
+
     def rises_from(self, before: "Run", *, by: float) -> bool:
         """True if these characters are higher or lower than those before them, by this share of the letters' size."""
         across = abs(before.cos * (self.y - before.y) - before.sin * (self.x - before.x))
@@ -50,11 +57,15 @@ class Run:
 
 
 def lines_of(runs: Iterable[Run]) -> list[list[Run]]:
-    """The runs of each line, those apart that are far smaller or larger."""
+    """The runs of each line, those apart that are far smaller or larger, or run in another direction."""
     lines: list[list[Run]] = []
     for run in runs:
         before = lines[-1][-1] if lines else None
-        if before and not (run.rises_from(before, by=MIN_LINE_DISTANCE) or run.is_far_smaller_or_larger(before)):
+        if before and not (
+            run.rises_from(before, by=MIN_LINE_DISTANCE)
+            or run.is_far_smaller_or_larger(before)
+            or run.is_turned_from(before)
+        ):
             lines[-1].append(run)
         else:
             lines.append([run])

@@ -3,8 +3,8 @@
 import itertools
 import math
 import re
-from collections.abc import Iterator
-from ctypes import byref, c_double, c_uint, c_ushort
+from collections.abc import Iterable, Iterator
+from ctypes import byref, c_double, c_float, c_uint, c_ushort
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,9 @@ import pypdfium2.raw as pdfium
 from docserver.layout import Rect, around
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
-from docserver.ocr.pdf.covered_spaces import joined_over_spaces
 from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
 from docserver.ocr.pdf.latin_in_hebrew import in_order, may_have_right_to_left
+from docserver.ocr.pdf.mac_letters import mended_letters
 from docserver.ocr.pdf.page_objects import address_of, is_embedded
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
 from docserver.ocr.pdf.text_runs import MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
@@ -100,16 +100,15 @@ class TextPage:
 
     def words(self) -> Iterator[PdfWord]:
         """All words. Letters without a Unicode mapping are UNMAPPED in them."""
-        return joined_over_spaces(self._between_spaces(), self)
-
-    def _between_spaces(self) -> Iterator[PdfWord]:
         codes = self._codes()
         for index in drawn_blanks(codes, self):
             codes[index] = ord(UNMAPPED)
         compose(codes, self)
-        # Use one character for each code, so that indexes in `text` and `codes` agree. UNMAPPED is not an ASCII letter,
-        # so a word that contains it is not plain.
-        text = "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
+        text = _text(codes)
+        for index, code in mended_letters(text, self):
+            codes[index] = code
+            text = ""
+        text = text or _text(codes)
         mixes_directions = may_have_right_to_left(text)
         for match in _WORD.finditer(text):
             first, end = match.span()
@@ -129,7 +128,7 @@ class TextPage:
         """True if something is drawn of the character. Never true of slanted text, whose boxes do not tell."""
         left, bottom, right, top = self._tight_box(index)
         is_flat = min(right - left, top - bottom) < MIN_HEIGHT
-        return not (is_flat or self._orientation_at(index, self._address(index)).crooked)
+        return not (is_flat or self._orientation_at(index, self.address(index)).crooked)
 
     def ink(self, index: int) -> Rect:
         """The rectangle around what is drawn of the character, turned so that the character is upright."""
@@ -143,9 +142,26 @@ class TextPage:
         """True if PDFium added the character, such as a space or the end of a line."""
         return bool(pdfium.FPDFText_IsGenerated(self.handle, index) == 1)
 
+    def text_object(self, index: int) -> Any:
+        """The text object that draws the character; a null pointer if PDFium added it."""
+        return pdfium.FPDFText_GetTextObject(self.handle, index)
+
+    def address(self, index: int) -> int:
+        """The address of the text object that draws the character; 0 if PDFium added it."""
+        return address_of(self.text_object(index))
+
     def are_of_one_object(self, first: int, second: int) -> bool:
         """True if one text object draws both characters."""
-        return self._address(first) == self._address(second)
+        return self.address(first) == self.address(second)
+
+    def is_wider_than_font_says(self, index: int) -> bool:
+        """True if the ink of the character is more than three times as wide as the font says that it is."""
+        width = c_float()
+        font = pdfium.FPDFTextObj_GetFont(self.text_object(index))
+        code = pdfium.FPDFText_GetUnicode(self.handle, index)
+        pdfium.FPDFFont_GetGlyphWidth(font, code, self._run(index, place=0, end=1).size, width)
+        left, _, right, _ = self.ink(index)
+        return 3 * width.value < right - left
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
@@ -222,7 +238,7 @@ class TextPage:
 
     def _upright(self, index: int, rect: Rect) -> Rect:
         left, bottom, right, top = rect
-        turns = self._orientation_at(index, self._address(index)).turns
+        turns = self._orientation_at(index, self.address(index)).turns
         turned = (bottom, -right, top, -left), (-right, -top, -left, -bottom), (-top, left, -bottom, right)
         return turned[turns - 1] if turns else rect
 
@@ -294,7 +310,7 @@ class TextPage:
 
     def _runs(self, first: int, end: int) -> Iterator[Run]:
         """What each text object draws of these characters."""
-        for _, characters in itertools.groupby(range(first, end), key=self._address):
+        for _, characters in itertools.groupby(range(first, end), key=self.address):
             index, *others = characters
             yield self._run(index, place=index - first, end=index - first + 1 + len(others))
 
@@ -302,11 +318,9 @@ class TextPage:
         matrix = pdfium.FS_MATRIX()
         pdfium.FPDFText_GetMatrix(self.handle, index, matrix)
         scale = math.hypot(matrix.a, matrix.b) or 1.0
-        size = pdfium.FPDFText_GetFontSize(self.handle, index) * scale
+        # Letters may be narrowed or widened.
+        size = pdfium.FPDFText_GetFontSize(self.handle, index) * math.hypot(matrix.c, matrix.d)
         return Run(place, end, *self.begin(index), matrix.a / scale, matrix.b / scale, size)
-
-    def _address(self, index: int) -> int:
-        return address_of(pdfium.FPDFText_GetTextObject(self.handle, index))
 
     def _word(self, letters: str, *, first: int, end: int, on_baseline: int) -> PdfWord:
         text = self.handle
@@ -317,7 +331,7 @@ class TextPage:
             pdfium.FPDFText_GetRect(text, number, *self._to_sides)
             part = (left.value, bottom.value, right.value, top.value)
             rect = around((rect, part)) if number else part
-        word = PdfWord(letters, rect, first, end, self._address(first), on_baseline, count)
+        word = PdfWord(letters, rect, first, end, self.address(first), on_baseline, count)
         if not letters.isascii() and self._lacks_glyphs(first, end):
             return replace(word, rect=around(map(self._loose_box, range(first, end))), has_glyphs=False)
         return word
@@ -365,3 +379,10 @@ class TextPage:
         ):
             return UNMAPPED
         return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
+
+
+def _text(codes: Iterable[int]) -> str:
+    """One character for each code, so that the indexes agree. UNMAPPED is not an ASCII letter, so a word that contains
+    it is not plain.
+    """
+    return "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)

@@ -62,8 +62,11 @@ def _is_wide(word: PdfWord, text_page: TextPage) -> bool:
 
 def _starts(word: PdfWord, text_page: TextPage) -> list[int]:
     """The places in a word that are behind a gap."""
-    height = text_page.orientation(word).height
     rooms = [text_page.room(index) for index in range(word.first, word.end)]
+    height, usual = text_page.orientation(word).height, median(top - bottom for _, bottom, _, top in rooms)
+    if height < usual and text_page.ink(word.first)[1::2] == rooms[0][1::2]:
+        # The font of the first letter says nothing of the room for accents and descenders.
+        height = usual
     gaps = [after[0] - before[2] for before, after in pairwise(rooms)]
     space = MAX_GAP * height
     if word.objects > 1 and gaps:
