@@ -1,5 +1,7 @@
 """Documents whose originals are in a bucket: on machines that share no directory, and while the bucket fails."""
 
+import shutil
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -21,31 +23,44 @@ from tests.support.servers import Servers
 from tests.support.service import Service, environment_of, form
 
 
-async def test_machines_that_share_a_bucket_and_no_directory_accept_read_give_and_delete(
+async def test_machines_that_share_only_a_bucket_lose_nothing_when_they_and_their_disks_are_gone(
     empty_servers: Servers, s3: S3Server, tmp_path: Path
 ) -> None:
     url = s3.url(tmp_path.name).partition("&access_key_id")[0]
     keys = {"AWS_ACCESS_KEY_ID": "test:tester", "AWS_SECRET_ACCESS_KEY": "testing"}
     common = {"mysql_url": empty_servers.mysql_url, "redis_url": empty_servers.redis_url, "storage_url": url}
-    environments = [
-        environment_of(**common, data_dir=tmp_path / name, slots=slots, secret_key="k" * 32) | keys
-        for name, slots in (("api", "0"), ("worker", "1"))
-    ]
-    api = await Service(environments[0]).start()
-    worker = await Service(environments[1], arguments=("--worker-only",)).start()
 
-    job = await api.upload(png())
-    final = await api.finished(job["job_id"])
-    text = await api.text(job["job_id"])
-    async with api.http.get(f"/v1/documents/{job['document_id']}/file") as response:
+    def machine(name: str, *arguments: str, slots: str) -> Service:
+        own = environment_of(**common, data_dir=tmp_path / name, slots=slots, lease_s="2", secret_key="k" * 32)
+        return Service(own | keys, arguments=arguments)
+
+    async def lose(service: Service, name: str) -> None:
+        await service.stop(signal.SIGKILL)
+        shutil.rmtree(tmp_path / name)
+
+    api = await machine("api", slots="0").start()
+    worker = await machine("worker", "--worker-only", slots="1").start()
+    first = await api.upload(png())
+    await api.finished(first["job_id"])
+    second = await api.upload(png("waits"))
+    await lose(api, "api")
+    await lose(worker, "worker")
+    api = await machine("other-api", slots="0").start()
+    worker = await machine("other-worker", "--worker-only", slots="1").start()
+
+    finals = [await api.finished(job["job_id"]) for job in (first, second)]
+    text = await api.text(first["job_id"])
+    async with api.http.get(f"/v1/documents/{first['document_id']}/file") as response:
         file = await response.read()
-    async with api.http.get(f"/v1/jobs/{job['job_id']}/result", params={"format": "pdf"}) as response:
+    async with api.http.get(f"/v1/jobs/{first['job_id']}/result", params={"format": "pdf"}) as response:
         pdf = await response.read()
-    async with api.http.delete(f"/v1/documents/{job['document_id']}") as response:
-        assert response.status == 204
+    for job in (first, second):
+        async with api.http.delete(f"/v1/documents/{job['document_id']}") as response:
+            assert response.status == 204
     exits = [await service.stop() for service in (worker, api)]
 
-    assert (final["status"], words(text)) == ("completed", words("The quick brown fox jumps over the lazy dog"))
+    assert [final["status"] for final in finals] == ["completed"] * 2
+    assert words(text) == words("The quick brown fox jumps over the lazy dog")
     assert file == png()
     assert pdf.startswith(b"%PDF")
     assert exits == [0, 0]

@@ -54,6 +54,11 @@ EVERYTHING: dict[str, Any] = {
     "extraVolumeMounts": [{"name": "certificates", "mountPath": "/certificates", "readOnly": True}],
 }
 
+BUCKET: dict[str, Any] = {
+    "storage": {"bucketUrl": "s3://documents/production?region=eu-1", "localSize": "30Gi"},
+    "secrets": {name: {"name": "docserver"} for name in ("secretKey", "s3AccessKeyId", "s3SecretAccessKey")},
+}
+
 Rendered = dict[str, list[Manifest]]
 
 
@@ -64,10 +69,10 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
 
 @pytest.fixture(scope="module")
 def charts(helm: Helm) -> Rendered:
-    return {"defaults": helm.rendered({}), "everything": helm.rendered(EVERYTHING)}
+    return {"defaults": helm.rendered({}), "everything": helm.rendered(EVERYTHING), "bucket": helm.rendered(BUCKET)}
 
 
-@pytest.fixture(params=["defaults", "everything"])
+@pytest.fixture(params=["defaults", "everything", "bucket"])
 def chart(request: pytest.FixtureRequest, charts: Rendered) -> list[Manifest]:
     return charts[request.param]
 
@@ -86,7 +91,7 @@ def matches(selector: dict[str, str], manifest: Manifest) -> bool:
     return selector.items() <= labels.items()
 
 
-@pytest.mark.parametrize("values", [{}, EVERYTHING])
+@pytest.mark.parametrize("values", [{}, EVERYTHING, BUCKET])
 def test_helm_finds_no_fault(helm: Helm, values: dict[str, Any]) -> None:
     result = helm.lint(values)
 
@@ -313,10 +318,41 @@ def test_the_documents_stay_when_the_release_is_uninstalled(charts: Rendered, he
     } == {"documents"}
 
 
+def test_with_a_bucket_pods_share_no_volume_and_get_its_keys_from_a_secret(charts: Rendered) -> None:
+    chart = charts["bucket"]
+
+    assert of_kind(chart, "PersistentVolumeClaim") == []
+    for component, template in pods(chart):
+        secrets = {each["name"] for each in template["spec"]["containers"][0]["env"] if "valueFrom" in each}
+        assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DOCSERVER_SECRET_KEY"} < secrets
+        assert variables(template)["DOCSERVER_STORAGE_URL"] == BUCKET["storage"]["bucketUrl"]
+        if component != "migrate":
+            volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
+            assert volumes["data"] == {"name": "data", "emptyDir": {"sizeLimit": "30Gi"}}
+    policy = only(chart, "NetworkPolicy", named="docserver-worker")
+    assert [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]] == [
+        53,
+        53,
+        3306,
+        6379,
+        80,
+        443,
+    ]
+
+
+def test_with_a_bucket_the_key_that_encrypts_secrets_has_to_be_one_for_all_pods(helm: Helm) -> None:
+    result = helm.template({**BUCKET, "secrets": {}})
+
+    assert "secrets.secretKey.name must name a Secret" in result.stderr
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {"worker": {"slotz": 2}},
+        {"settings": {"STORAGE_URL": "s3://documents"}},
+        # Keys belong in a Secret.
+        {**BUCKET, "storage": {"bucketUrl": "s3://documents?access_key_id=a&secret_access_key=b"}},
         {"settings": {"PORT": 80}},
         {"settings": {"DOCSERVER_AUTH": "keys"}},
         {"secrets": {"mysqlUrl": {"name": ""}}},

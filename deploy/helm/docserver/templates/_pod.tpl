@@ -43,6 +43,16 @@ securityContext:
 {{- if .Values.secrets.secretKey.name }}
 {{ include "docserver.secretVariable" (dict "variable" "DOCSERVER_SECRET_KEY" "secret" .Values.secrets.secretKey) }}
 {{- end }}
+{{- if .Values.storage.bucketUrl }}
+- name: DOCSERVER_STORAGE_URL
+  value: {{ .Values.storage.bucketUrl | quote }}
+{{- with .Values.secrets.s3AccessKeyId }}{{ if .name }}
+{{ include "docserver.secretVariable" (dict "variable" "AWS_ACCESS_KEY_ID" "secret" .) }}
+{{- end }}{{ end }}
+{{- with .Values.secrets.s3SecretAccessKey }}{{ if .name }}
+{{ include "docserver.secretVariable" (dict "variable" "AWS_SECRET_ACCESS_KEY" "secret" .) }}
+{{- end }}{{ end }}
+{{- end }}
 - name: DOCSERVER_PORT
   value: "8000"
 - name: DOCSERVER_METRICS_PORT
@@ -71,8 +81,16 @@ securityContext:
 
 {{- define "docserver.volumes" -}}
 - name: data
+  {{- if .Values.storage.bucketUrl }}
+  {{- if not .Values.secrets.secretKey.name }}
+  {{- fail "With storage.bucketUrl, secrets.secretKey.name must name a Secret: pods have no directory in common for a key of their own." }}
+  {{- end }}
+  emptyDir:
+    sizeLimit: {{ .Values.storage.localSize }}
+  {{- else }}
   persistentVolumeClaim:
     claimName: {{ include "docserver.claim" . }}
+  {{- end }}
 - name: tmp
   emptyDir:
     sizeLimit: 256Mi
