@@ -28,6 +28,7 @@ from docserver.ocr.recognition.orientation import (
     runs_downwards,
     straightened_if_askew,
 )
+from docserver.ocr.recognition.rows_of_signs import without_rows_of_signs
 from docserver.ocr.recognition.tables import by_rows
 from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
@@ -344,17 +345,24 @@ class PageReader:
     def _recognise(self, page: PageImage, *, languages: str, layout: Layout) -> Attempt:
         recognised = self._tries.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)
         downwards = runs_downwards(recognised)
-        if layout is Layout.PAGE and not downwards:
-            recognised = by_rows(self._with_missed_lines(recognised, page, languages))
+        if not downwards:
+            recognised = self._with_lines_as_seen(recognised, page, languages=languages, layout=layout)
         rotation = page.rotation + (UPRIGHT_TURN if downwards else 0)
         on_page = replace(recognised, blocks=on_original(recognised.blocks, page))
         return Attempt(on_page, rotation % 360, languages)
 
-    def _with_missed_lines(self, recognised: Recognised, page: PageImage, languages: str) -> Recognised:
+    def _with_lines_as_seen(
+        self, recognised: Recognised, page: PageImage, *, languages: str, layout: Layout
+    ) -> Recognised:
+        """The text without rows of signs; of a page, also with missed lines, and with tables row by row."""
+
         def recognise(part: PageImage) -> Recognised:
             return self._tries.recognise(part.image, dpi=part.dpi, languages=languages, layout=Layout.BLOCK)
 
-        return with_missed_lines(recognised, page, recognise=recognise)
+        if layout is not Layout.PAGE:
+            return without_rows_of_signs(recognised, page.image)
+        whole = with_missed_lines(recognised, page, recognise=recognise)
+        return by_rows(without_rows_of_signs(whole, page.image))
 
 
 def _nothing(languages: str) -> Attempt:
