@@ -195,7 +195,7 @@ DATABASE_WAITING = Gauge(
 )
 DATABASE_FAULTS = Counter(
     "docserver_database_faults",
-    "Faults of the database by kind: contended (the statement is repeated), too_long, unavailable.",
+    "Faults of the database by kind: contended (it is repeated), no_writes (read-only), too_long, unavailable.",
     ["kind"],
 )
 REDIS_FAULTS = Counter("docserver_redis_faults", "Faults of Redis. After each, Redis is not asked for a second.")
@@ -223,7 +223,7 @@ for _state in ("busy", "idle", "resting"):
     SLOTS.labels(_state)
 for _reason in ("taken", "late"):
     CLAIMS_LOST.labels(_reason)
-for _kind in ("contended", "too_long", "unavailable"):
+for _kind in ("contended", "no_writes", "too_long", "unavailable"):
     DATABASE_FAULTS.labels(_kind)
 PAGES.labels("failed", "none", "none")
 for _outcome in ("delivered", "retried", "failed", "disabled"):

@@ -153,9 +153,9 @@ def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]
     # Half the time is plenty for statements that find rows by id, and enough for a list that a person waits for.
     read = partial(pool, size=for_clients, timeout_s=timeout_s / 2, for_clients=True)
     return {
-        "db": pool(size=size - 2 * for_clients - 2, timeout_s=timeout_s),
+        "db": pool(size=size - 2 * for_clients - 2, timeout_s=timeout_s, writes=True),
         "reads": read(),
         "lists": read(),
-        "maintenance_db": pool(size=1, timeout_s=timeout_s * BULK_FACTOR),
+        "maintenance_db": pool(size=1, timeout_s=timeout_s * BULK_FACTOR, writes=True),
         "health_db": pool(size=1, timeout_s=min(timeout_s, HEALTH_S)),
     }

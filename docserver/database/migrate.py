@@ -16,7 +16,9 @@ from pymysql.err import InternalError, OperationalError, ProgrammingError
 import docserver
 from docserver.backoff import doubling
 from docserver.database.address import Address
-from docserver.database.connection import FAULTS, Database, connect
+from docserver.database.connection import Database
+from docserver.database.driver import UNTRUSTED, connect
+from docserver.database.faults import CONTENTION, CUT, FAULTS, NO_WRITES
 from docserver.database.tables import needed_migrations
 from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings
@@ -57,15 +59,15 @@ OWN_TABLES = (
 PAUSE_S = (0.2, 3.0)
 """First and longest pause between tries while the database is not ready."""
 
-REFUSED = frozenset({1044, 1045, 1049, 1059, 1102, 1698})
-"""Error numbers for access denied, an unknown database, and an impossible name of one. Waiting does not help."""
+REFUSED = frozenset({1044, 1045, 1049, 1059, 1102, 1698, UNTRUSTED})
+"""Error numbers for access denied, an unknown database, an impossible name of one, and an untrusted certificate.
+Waiting does not help."""
 
 ANSWERS = (*FAULTS, ProgrammingError)
 """Errors of connecting, and of creating the database. An impossible name is a ProgrammingError."""
 
-PASSING = frozenset({1053, 1205, 1213, 1290, 1317, 1792, 1836, 1927, 2006, 2013})
-"""Error numbers for shutdown, lock wait timeout, deadlock, read-only server, query or connection killed, and connection
-lost. Waiting may help."""
+PASSING = frozenset({*CONTENTION, *NO_WRITES, *CUT, 1317})
+"""Error numbers after which waiting may help. 1317: somebody killed the query."""
 
 
 class MigrationError(Exception):
@@ -92,9 +94,10 @@ def migrations() -> list[Migration]:
 async def migrate(settings: Settings) -> list[int]:
     """Create the database if it does not exist, and apply the missing migrations; returns the numbers applied.
 
-    If the database does not answer or is read-only, waits for at most STARTUP_S. Raises MigrationError.
+    If the database does not answer or is read-only, waits for at most STARTUP_S. Raises MigrationError, SettingsError.
     """
     address = Address.parse(settings.mysql_url)
+    await asyncio.to_thread(address.check_files)
     until = time.monotonic() + STARTUP_S
     pauses_s = doubling(*PAUSE_S)
     while True:
@@ -215,6 +218,8 @@ def _passes(error: BaseException) -> bool:
 def reason(error: BaseException) -> str:
     """The server's error number or the type of error. The error's text is left out: it may contain addresses or SQL."""
     number = _number(error)
+    if number == UNTRUSTED:
+        return f"error {number}: it has no TLS, or its certificate is not trusted for this host"
     if number in REFUSED:
         return f"error {number}: it refuses this user, password or database"
     return f"error {number}" if number else type(error).__name__

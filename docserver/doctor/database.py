@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from docserver.database.address import Address
-from docserver.database.connection import Cursor, connect
+from docserver.database.connection import Cursor
+from docserver.database.driver import connect
 from docserver.database.migrate import ANSWERS, REFUSED, MigrationError, find_missing, migrations, reason
 from docserver.database.tables import server, webhook_endpoints
 from docserver.doctor.findings import Finding, ok, problem, warning

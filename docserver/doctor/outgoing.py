@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 from docserver import tracing
 from docserver.database.address import Address
-from docserver.database.connection import Cursor, connect
+from docserver.database.connection import Cursor
+from docserver.database.driver import connect
 from docserver.database.migrate import ANSWERS
 from docserver.database.tables import webhook_endpoints
 from docserver.doctor.findings import Finding, ok, problem, warning

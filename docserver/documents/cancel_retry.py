@@ -7,8 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from docserver import tracing
-from docserver.database.connection import CommitUnknown
-from docserver.database.retries import uncontended
+from docserver.database.faults import CommitUnknown
 from docserver.database.tables import documents, jobs
 from docserver.errors import Conflict, RedisUnavailable
 from docserver.jobs import commits, notify, restarts, transitions
@@ -90,7 +89,7 @@ async def _transition(
     which the transition took place.
     """
     try:
-        return await uncontended(transition)
+        return await transition()
     except CommitUnknown:
         job = await commits.settled(resources.db, job_id)
         if job is None or not done(job.status):

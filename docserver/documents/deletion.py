@@ -6,7 +6,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from docserver.database.connection import Cursor
-from docserver.database.retries import uncontended
+from docserver.database.retries import transactional
 from docserver.database.tables import audit_log, deletions, deliveries, documents, jobs, tenant_counts, tenant_deletions
 from docserver.database.tables.audit_log import Action
 from docserver.database.tables.deletions import Deletion
@@ -24,27 +24,23 @@ async def delete(resources: Resources, document_id: UUID, *, tenant: str, actor:
 
     Raises NotFound, Gone, DatabaseUnavailable.
     """
-    deletion = await uncontended(lambda: _delete_rows(resources, document_id, tenant, actor))
+    deletion = await _delete_rows(resources, document_id, tenant, actor)
     log.info("document deleted", extra={"document_id": str(document_id)})
     await clear_now(resources, deletion)
 
 
 async def remove(resources: Resources, document_ids: Sequence[UUID], *, deleted_tenant: str) -> None:
     """Delete documents of a deleted tenant, and count them in the receipt; raises DatabaseUnavailable."""
-    removed = await uncontended(lambda: _remove_rows(resources, document_ids, deleted_tenant))
+    removed = await _remove_rows(resources, document_ids, deleted_tenant)
     if removed:
         await clear_now(resources, *removed)
 
 
 async def expire(resources: Resources, document_id: UUID) -> None:
     """Delete a document that has expired, unless an upload has prolonged it; raises DatabaseUnavailable."""
-    async with resources.db.transaction() as cur:
-        tenant = await documents.lock_expired(cur, document_id)
-        if tenant is None:
-            return
-        deletion = await _delete_locked(cur, document_id, tenant)
-    log.info("document expired", extra={"document_id": str(document_id)})
-    await clear_now(resources, deletion)
+    if deletion := await _expire_rows(resources, document_id):
+        log.info("document expired", extra={"document_id": str(document_id)})
+        await clear_now(resources, deletion)
 
 
 async def repeat(resources: Resources) -> None:
@@ -91,6 +87,7 @@ async def clear(resources: Resources, *deleted: Deletion) -> None:
         await deletions.clear(cur, document_ids)
 
 
+@transactional
 async def _delete_rows(resources: Resources, document_id: UUID, tenant: str, actor: str) -> Deletion:
     async with resources.db.transaction() as cur:
         # The document of another tenant may be locked: waiting for the lock would tell that it exists.
@@ -104,6 +101,14 @@ async def _delete_rows(resources: Resources, document_id: UUID, tenant: str, act
         return await _delete_locked(cur, document_id, tenant)
 
 
+@transactional
+async def _expire_rows(resources: Resources, document_id: UUID) -> Deletion | None:
+    async with resources.db.transaction() as cur:
+        tenant = await documents.lock_expired(cur, document_id)
+        return await _delete_locked(cur, document_id, tenant) if tenant is not None else None
+
+
+@transactional
 async def _remove_rows(resources: Resources, document_ids: Sequence[UUID], tenant: str) -> list[Deletion]:
     removed = []
     async with resources.db.transaction() as cur:

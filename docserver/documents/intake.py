@@ -12,8 +12,8 @@ from uuid import UUID
 
 from docserver import tracing
 from docserver.caller import Caller
-from docserver.database.connection import CommitUnknown
-from docserver.database.retries import uncontended
+from docserver.database.faults import CommitUnknown
+from docserver.database.retries import transactional
 from docserver.database.tables import documents, jobs, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import NewEndpoint
 from docserver.errors import DatabaseUnavailable, QuotaExceeded, Unauthorized, Unprocessable, UnsupportedMedia
@@ -106,7 +106,7 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
         candidates = await jobs.of_content(cur, client=upload.caller.client, sha256=received.sha256, limit=EARLIER_JOBS)
     equal = (job for job in candidates if job.options == upload.options and _is_as_good(resources, job))
     job = next(equal, None)
-    if job is None or not await uncontended(lambda: _share(resources, job.document_id, upload)):
+    if job is None or not await _share(resources, job.document_id, upload):
         return None, received
     # A row alone does not prove that the document can be read.
     async with resources.storage.intact(job.document_id, size=received.size, sha256=received.sha256) as path:
@@ -118,7 +118,7 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
         log.warning("original replaced by an equal upload", extra={"document_id": str(job.document_id)})
     # A worker may have met the missing or damaged file. If the document was deleted meanwhile, this returns None, and
     # the file becomes the original of a new document.
-    restarted = await uncontended(lambda: _start_over(resources, job, upload))
+    restarted = await _start_over(resources, job, upload)
     if restarted and restarted.version != job.version:
         await notify.offer(resources, restarted)
     return restarted, received
@@ -134,6 +134,7 @@ async def _start_over(resources: Resources, job: Job, upload: Upload) -> Job | N
     )
 
 
+@transactional
 async def _share(resources: Resources, document_id: UUID, upload: Upload) -> bool:
     """Let a document belong to a further upload too; False if it was deleted or has too many names."""
     async with resources.db.transaction() as cur:
@@ -143,19 +144,16 @@ async def _share(resources: Resources, document_id: UUID, upload: Upload) -> boo
         return await documents.prolong(cur, document_id, expires_in_s=upload.expires_in_s)
 
 
+@transactional
 async def _add_callback(resources: Resources, job: Job, upload: Upload) -> bool:
     """Let a further upload be told of the end of its job; False if the job was deleted or has too many callbacks."""
     if upload.callback is None:
         return True
     callback = endpoints.callback_endpoint(resources, upload.callback, tenant=job.tenant, job_id=job.id)
-
-    async def add() -> bool:
-        async with resources.db.transaction() as cur:
-            # Its history is part of what the callback is told.
-            current = await jobs.find(cur, job.id) if await jobs.lock(cur, job.id) else None
-            return current is not None and await events.add_callback(cur, current, callback)
-
-    is_added = await uncontended(add)
+    async with resources.db.transaction() as cur:
+        # Its history is part of what the callback is told.
+        current = await jobs.find(cur, job.id) if await jobs.lock(cur, job.id) else None
+        is_added = current is not None and await events.add_callback(cur, current, callback)
     resources.webhooks_due.set()
     return is_added
 
@@ -199,7 +197,7 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
     if upload.callback:
         callback = endpoints.callback_endpoint(resources, upload.callback, tenant=new.tenant, job_id=job_id)
     try:
-        return await uncontended(lambda: _insert(resources, new, upload, job_id=job_id, callback=callback))
+        return await _insert(resources, new, upload, job_id=job_id, callback=callback)
     except CommitUnknown:
         job = await commits.settled(resources.db, job_id)
         if job is None:
@@ -214,6 +212,7 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
         raise
 
 
+@transactional
 async def _insert(
     resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID, callback: NewEndpoint | None
 ) -> Job:

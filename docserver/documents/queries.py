@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from docserver.database.connection import StatementTooLong
+from docserver.database.faults import StatementTooLong
 from docserver.database.tables import deletions, documents, jobs
 from docserver.database.tables.documents import Filter, Listed, Position
 from docserver.errors import (

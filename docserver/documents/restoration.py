@@ -7,6 +7,7 @@ from uuid import UUID
 from pymysql.err import IntegrityError
 
 from docserver.caller import DEFAULT_TENANT
+from docserver.database.retries import transactional
 from docserver.database.tables import deletions, documents, jobs, tenant_counts
 from docserver.jobs import notify
 from docserver.model import Job, NewDocument, new_id
@@ -68,6 +69,7 @@ async def restore(resources: Resources, document_id: UUID) -> Outcome:
     return Outcome.RESTORED
 
 
+@transactional
 async def _insert(resources: Resources, new: NewDocument) -> Job:
     settings, job_id = resources.settings, new_id()
     async with resources.db.transaction() as cur:

@@ -6,7 +6,7 @@ The receipt says what was removed so far. Each document is counted in the transa
 import logging
 
 from docserver.caller import DEFAULT_TENANT
-from docserver.database.retries import uncontended
+from docserver.database.retries import transactional
 from docserver.database.tables import (
     api_keys,
     audit_log,
@@ -18,6 +18,7 @@ from docserver.database.tables import (
     webhook_endpoints,
 )
 from docserver.database.tables.audit_log import Action
+from docserver.database.tables.deletions import Deletion
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.documents import deletion
 from docserver.errors import Conflict
@@ -38,7 +39,7 @@ async def begin(resources: Resources, tenant: str, *, actor: str) -> Receipt:
     check_deletable(tenant)
     if not is_tenant_name(tenant):
         raise no_such_tenant()
-    if await uncontended(lambda: _begin(resources, tenant, actor)):
+    if await _begin(resources, tenant, actor):
         log.info("tenant deleted", extra={"tenant": tenant, "actor": actor})
     return await receipt_of(resources, tenant)
 
@@ -60,6 +61,7 @@ async def receipt_of(resources: Resources, tenant: str) -> Receipt:
     return receipt
 
 
+@transactional
 async def _begin(resources: Resources, tenant: str, actor: str) -> bool:
     async with resources.db.transaction() as cur:
         if not await tenants.lock(cur, tenant):
@@ -85,6 +87,15 @@ async def advance(resources: Resources, tenant: str, *, limit: int) -> Receipt:
 
 async def _finish(resources: Resources, tenant: str, *, limit: int) -> None:
     """Finish the receipt, unless files or cached jobs are left; then try to remove those."""
+    is_finished, left = await _finish_receipt(resources, tenant, limit=limit)
+    if is_finished:
+        log.info("nothing is left of a deleted tenant", extra={"tenant": tenant})
+    for each in left:
+        await deletion.clear_now(resources, each)
+
+
+@transactional
+async def _finish_receipt(resources: Resources, tenant: str, *, limit: int) -> tuple[bool, list[Deletion]]:
     async with resources.maintenance_db.transaction() as cur:
         left = await deletions.uncleared(cur, tenant=tenant, limit=limit)
         # Deliveries and callbacks of jobs, of which there may be millions, are removed with the jobs.
@@ -92,7 +103,4 @@ async def _finish(resources: Resources, tenant: str, *, limit: int) -> None:
         if is_finished:
             await webhook_endpoints.delete_all(cur, tenant)
             await tenant_counts.delete(cur, tenant)
-    if is_finished:
-        log.info("nothing is left of a deleted tenant", extra={"tenant": tenant})
-    for each in left:
-        await deletion.clear_now(resources, each)
+        return is_finished, left

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from docserver import metrics
 from docserver.database.connection import Cursor
+from docserver.database.retries import transactional
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import Work
 from docserver.errors import DatabaseUnavailable, Unavailable
@@ -159,6 +160,7 @@ class Claims:
             else:
                 self._mark_lost(lease, reason="taken")
 
+    @transactional
     async def _take(self, job_id: UUID, claim_id: UUID) -> Claim | None:
         async with self._resources.db.transaction() as cur:
             job = await jobs.lock(cur, job_id)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from docserver import metrics, tracing
 from docserver.backoff import doubling, full_jitter_s
-from docserver.database.connection import CommitUnknown
+from docserver.database.faults import CommitUnknown
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import ClaimedPage
 from docserver.errors import (

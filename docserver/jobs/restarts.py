@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Database
+from docserver.database.retries import transactional
 from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.tenants import Quotas
 from docserver.errors import STORAGE_MISSING, Conflict, Unprocessable
@@ -18,6 +19,7 @@ from docserver.page_ranges import format_pages
 from docserver.tenants import quotas as tenant_quotas
 
 
+@transactional
 async def retry(
     db: Database,
     job_id: UUID,
@@ -81,6 +83,7 @@ async def _reset_pages(
     return again, list(unchanged.values())
 
 
+@transactional
 async def start_over(
     db: Database, job: Job, *, request_id: str, quotas: Quotas, traceparent: str | None = None
 ) -> Job | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Database
+from docserver.database.retries import transactional
 from docserver.database.tables import claims, job_history, jobs, pages
 from docserver.errors import Conflict, DocumentErrorCode, Failure, NotFound
 from docserver.job_history import HISTORY_KEPT, Outcome, Step
@@ -24,6 +25,7 @@ LOST_LEASES = 3
 """After this many lost leases, a page or document fails for good, because it probably kills its worker each time."""
 
 
+@transactional
 async def open_pages(
     db: Database,
     *,
@@ -65,6 +67,7 @@ async def _save_first_pages(cur: Cursor, job: Job, read: Results) -> Job:
     return await _count(cur, job, done=list(readings), failed=len(failures))
 
 
+@transactional
 async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: Results) -> Job | None:
     """Save pages that were read or have failed. If these were the job's last pages, end the job."""
     async with db.transaction() as cur:
@@ -72,6 +75,7 @@ async def settle_pages(db: Database, *, job_id: UUID, claim_id: UUID, results: R
         return await _settle(cur, job, claim_id, results) if job else None
 
 
+@transactional
 async def postpone_page(
     db: Database, *, job_id: UUID, claim_id: UUID, number: int, code: DocumentErrorCode, delay_s: float
 ) -> Job | None:
@@ -87,6 +91,7 @@ async def postpone_page(
         return await _reload(cur, job)
 
 
+@transactional
 async def postpone_opening(
     db: Database, *, job_id: UUID, claim_id: UUID, code: DocumentErrorCode, delay_s: float
 ) -> Job | None:
@@ -99,6 +104,7 @@ async def postpone_opening(
         return await _reload(cur, job)
 
 
+@transactional
 async def fail_opening(db: Database, *, job_id: UUID, claim_id: UUID, failure: Failure) -> Job | None:
     """End a job whose document cannot be opened."""
     async with db.transaction() as cur:
@@ -109,6 +115,7 @@ async def fail_opening(db: Database, *, job_id: UUID, claim_id: UUID, failure: F
         return await end(cur, job, Status.FAILED, failure)
 
 
+@transactional
 async def cancel(db: Database, job_id: UUID, *, tenant: str) -> Job:
     """Cancel a job: workers lose their claims on it. Raises NotFound, and Conflict if it is final already."""
     async with db.transaction() as cur:
@@ -119,6 +126,7 @@ async def cancel(db: Database, job_id: UUID, *, tenant: str) -> Job:
         return await end(cur, job, Status.CANCELLED, None)
 
 
+@transactional
 async def reap(db: Database, job_id: UUID) -> Job | None:
     """End the expired claims on a job. A page or document that lost its lease too often fails for good."""
     async with db.transaction() as cur:

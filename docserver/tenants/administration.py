@@ -12,7 +12,7 @@ from uuid import UUID
 
 from docserver.caller import Scope
 from docserver.database.connection import Cursor, Database
-from docserver.database.retries import uncontended
+from docserver.database.retries import transactional
 from docserver.database.tables import api_keys, audit_log, tenants
 from docserver.database.tables.api_keys import ApiKey
 from docserver.database.tables.audit_log import Action
@@ -46,6 +46,7 @@ class NewKey:
     text: str
 
 
+@transactional
 async def create_key(
     db: Database, *, tenant: str, name: str, scopes: Iterable[Scope], expires_in_s: int | None, actor: str
 ) -> NewKey:
@@ -54,19 +55,15 @@ async def create_key(
     """
     check_tenant_name(tenant)
     _check_key_name(name)
-
-    async def create() -> NewKey:
-        async with db.transaction() as cur:
-            await _insert_tenant(cur, tenant, actor=actor)
-            new = await _insert(cur, tenant=tenant, name=name, scopes=scopes, expires_in_s=expires_in_s)
-            await _record(cur, Action.KEY_CREATED, new.key, actor=actor, scopes=sorted(new.key.scopes))
-            return new
-
-    new = await uncontended(create)
+    async with db.transaction() as cur:
+        await _insert_tenant(cur, tenant, actor=actor)
+        new = await _insert(cur, tenant=tenant, name=name, scopes=scopes, expires_in_s=expires_in_s)
+        await _record(cur, Action.KEY_CREATED, new.key, actor=actor, scopes=sorted(new.key.scopes))
     _log(Action.KEY_CREATED, new.key, actor=actor)
     return new
 
 
+@transactional
 async def revoke_key(db: Database, key_id: UUID, *, actor: str) -> ApiKey:
     """Refuse a key from now on, in all processes within two seconds; raises NotFound. It may be revoked already."""
     async with db.transaction() as cur:
@@ -79,6 +76,7 @@ async def revoke_key(db: Database, key_id: UUID, *, actor: str) -> ApiKey:
     return key
 
 
+@transactional
 async def rotate_key(
     db: Database, key_id: UUID, *, actor: str, grace_s: int = GRACE_S, expires_in_s: int | None = None
 ) -> NewKey:
@@ -97,6 +95,7 @@ async def rotate_key(
     return new
 
 
+@transactional
 async def set_tenant(db: Database, name: str, *, actor: str, **limits: int | None) -> tuple[Tenant, bool]:
     """Make a tenant if there is none of this name, and set its `weight` and quotas, as far as they are given. All
     processes go by them within seconds. Returns the tenant, and True if it is new.
@@ -105,22 +104,18 @@ async def set_tenant(db: Database, name: str, *, actor: str, **limits: int | Non
     """
     check_tenant_name(name)
     _check_limits(limits)
-
-    async def set_limits() -> tuple[Tenant, bool]:
-        async with db.transaction() as cur:
-            is_new = await _insert_tenant(cur, name, actor=actor)
-            if not await tenants.lock(cur, name):
-                raise _deleted()
-            tenant = await tenants.find(cur, name)
-            assert tenant is not None
-            if limits:
-                quotas = replace(tenant.quotas, **{quota: limits[quota] for quota in QUOTAS if quota in limits})
-                tenant = replace(tenant, weight=limits.get("weight") or tenant.weight, quotas=quotas)
-                await tenants.set_limits(cur, name, weight=tenant.weight, quotas=quotas)
-                await audit_log.record(cur, Action.TENANT_LIMITED, actor=actor, tenant=name, subject=name, **limits)
+    async with db.transaction() as cur:
+        is_new = await _insert_tenant(cur, name, actor=actor)
+        if not await tenants.lock(cur, name):
+            raise _deleted()
+        tenant = await tenants.find(cur, name)
+        assert tenant is not None
+        if limits:
+            quotas = replace(tenant.quotas, **{quota: limits[quota] for quota in QUOTAS if quota in limits})
+            tenant = replace(tenant, weight=limits.get("weight") or tenant.weight, quotas=quotas)
+            await tenants.set_limits(cur, name, weight=tenant.weight, quotas=quotas)
+            await audit_log.record(cur, Action.TENANT_LIMITED, actor=actor, tenant=name, subject=name, **limits)
         return tenant, is_new
-
-    return await uncontended(set_limits)
 
 
 def is_tenant_name(text: str) -> bool:

@@ -3,6 +3,7 @@
 import logging
 from uuid import UUID
 
+from docserver.database.retries import transactional
 from docserver.database.tables import deliveries, delivery_log, jobs
 from docserver.database.tables.delivery_log import Delivery
 from docserver.errors import Conflict, NotFound
@@ -29,6 +30,7 @@ async def of_endpoint(
         return await delivery_log.of_endpoint(cur, endpoint_id, before=before, limit=limit)
 
 
+@transactional
 async def replay(resources: Resources, delivery_id: UUID, *, job_id: UUID, tenant: str) -> Delivery:
     """Send a delivery again, under the same id; raises NotFound, and Conflict if its endpoint is disabled."""
     async with resources.db.transaction() as cur:

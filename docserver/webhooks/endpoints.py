@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from docserver.database.retries import transactional
 from docserver.database.tables import deliveries, tenants, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import Endpoint, NewEndpoint, events_of
 from docserver.errors import Conflict, NotFound
@@ -52,6 +53,7 @@ def callback_endpoint(resources: Resources, callback: Callback, *, tenant: str, 
     return _new(resources, tenant, callback.url, callback.secret, job_id=job_id, events=DEFAULT_EVENTS)
 
 
+@transactional
 async def create(
     resources: Resources, *, tenant: str, url: str, secret: str | None, events: Iterable[str]
 ) -> EndpointWithSecret:
@@ -90,6 +92,7 @@ async def delete(resources: Resources, endpoint_id: UUID, *, tenant: str) -> Non
     log.info("webhook endpoint deleted", extra={"endpoint_id": str(endpoint_id)})
 
 
+@transactional
 async def rotate_secret(
     resources: Resources, endpoint_id: UUID, *, tenant: str, secret: str | None
 ) -> EndpointWithSecret:
@@ -103,6 +106,7 @@ async def rotate_secret(
     return EndpointWithSecret(endpoint, secret)
 
 
+@transactional
 async def enable(resources: Resources, endpoint_id: UUID, *, tenant: str) -> Endpoint:
     """Let a disabled endpoint get webhooks again; raises NotFound."""
     async with resources.db.transaction() as cur:
@@ -110,6 +114,7 @@ async def enable(resources: Resources, endpoint_id: UUID, *, tenant: str) -> End
         return _existing(await webhook_endpoints.find(cur, endpoint_id, tenant=tenant))
 
 
+@transactional
 async def test(resources: Resources, endpoint_id: UUID, *, tenant: str) -> UUID:
     """Send a test event to an endpoint; returns the delivery's id. Raises NotFound, and Conflict if it is disabled."""
     async with resources.db.transaction() as cur:

@@ -13,7 +13,7 @@ from functools import partial
 from uuid import UUID, uuid4
 
 from docserver import metrics, tracing
-from docserver.database.retries import until_answered
+from docserver.database.retries import transactional, until_answered
 from docserver.database.tables import deliveries, delivery_log, webhook_endpoints
 from docserver.database.tables.deliveries import Claimed
 from docserver.encryption import Undecryptable
@@ -108,6 +108,7 @@ class Sender:
                 started += await self._start(receiver, most=room)
         return started > 0
 
+    @transactional
     async def _start(self, receiver: Receiver, *, most: int) -> int:
         claim_id = uuid4()
         async with self._resources.db.transaction() as cur:
@@ -165,6 +166,7 @@ class Sender:
             headers["traceparent"] = traceparent
         return await self._client.post(delivery.url, delivery.body, headers)
 
+    @transactional
     async def _settle(self, delivery: Claimed, claim_id: UUID, answer: Answer, *, duration_ms: int) -> None:
         """Save the outcome of an attempt. Nothing is saved if the claim is lost."""
         disabled = delay_s = None

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from docserver.database.address import Address
-from docserver.database.connection import connect
+from docserver.database.driver import connect
 from docserver.redis.client import Redis
 from tests.support.samples import PAGES, png, words
 from tests.support.servers import Servers

@@ -12,7 +12,7 @@ import pytest
 from pymysql.err import OperationalError
 
 from docserver.database.address import Address
-from docserver.database.connection import connect
+from docserver.database.driver import connect
 from tests.faults.ocr import held, ocr_processes, send
 from tests.faults.place import Place
 from tests.support.fragile_servers import PASSWORD, USER, Servers, freeze, kill, thaw

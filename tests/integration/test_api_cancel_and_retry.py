@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from docserver.caller import DEFAULT_TENANT
-from docserver.database.connection import CommitUnknown
+from docserver.database.faults import CommitUnknown
 from docserver.database.tables import jobs, pages
 from docserver.database.tables.tenants import Quotas
 from docserver.documents import cancel_retry, results

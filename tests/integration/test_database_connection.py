@@ -8,37 +8,15 @@ import pytest
 from pymysql.err import IntegrityError
 
 from docserver.caller import DEFAULT_TENANT
-from docserver.database import connection as module
+from docserver.database import driver
 from docserver.database.address import Address
-from docserver.database.connection import DAMAGED, Database
+from docserver.database.connection import Database
+from docserver.database.faults import DAMAGED
 from docserver.database.tables import deletions
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable
 from docserver.settings import Settings
 from tests.support.connections import MakeDatabase, connection_id, one, remembered
-
-
-@pytest.mark.parametrize(
-    ("url", "address"),
-    [
-        (
-            "mysql://ann:s%40%2Fcret@db.example:3307/ocr",
-            Address("db.example", 3307, "ann", "s@/cret", "ocr", None, None),
-        ),
-        ("mysql://db.example", Address("db.example", 3306, "root", "", "docserver", None, None)),
-        ("mysql://[::1]:3307/x", Address("::1", 3307, "root", "", "x", None, None)),
-        (
-            "mysql:///ocr?unix_socket=%2Frun%2Fmy%20sql.sock",
-            Address("localhost", 3306, "root", "", "ocr", "/run/my sql.sock", None),
-        ),
-        (
-            "mysql://ann@h/ocr?ssl_ca=/etc/ca.pem",
-            Address("h", 3306, "ann", "", "ocr", None, "/etc/ca.pem"),
-        ),
-    ],
-)
-def test_an_address_is_read_from_its_url(url: str, address: Address) -> None:
-    assert Address.parse(url) == address
 
 
 @pytest.mark.parametrize("number", DAMAGED)
@@ -140,7 +118,7 @@ async def test_a_session_is_strict_in_utc_and_counts_rows_that_it_found_unchange
     async with db.session() as cur:
         assert await one(cur, "SELECT @@session.time_zone") == "+00:00"
         assert "STRICT_ALL_TABLES" in await one(cur, "SELECT @@session.sql_mode")
-        assert await one(cur, "SELECT @@session.innodb_lock_wait_timeout") == module.LOCK_WAIT_S
+        assert await one(cur, "SELECT @@session.innodb_lock_wait_timeout") == driver.LOCK_WAIT_S
         await deletions.remember(cur, Deletion(document_id, DEFAULT_TENANT, []))
         changed = await cur.execute("UPDATE deleted_documents SET id = id WHERE id = %s", (document_id.bytes,))
 
@@ -171,7 +149,7 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing(db: Database) -> N
 async def test_the_same_address_without_its_database_can_be_connected_to(settings: Settings) -> None:
     address = replace(Address.parse(settings.mysql_url), database="")
 
-    connection = await module.connect(address, timeout_s=5, database=None)
+    connection = await driver.connect(address, timeout_s=5, database=None)
 
     try:
         async with connection.cursor() as cursor:

@@ -16,7 +16,8 @@ import pytest
 from docserver.caller import DEFAULT_TENANT
 from docserver.database import connection as module
 from docserver.database.address import Address
-from docserver.database.connection import CommitUnknown, Database
+from docserver.database.connection import Cursor, Database
+from docserver.database.faults import CommitUnknown, ConnectionCut
 from docserver.database.tables import deletions
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable
@@ -37,13 +38,28 @@ async def test_a_statement_that_takes_too_long_is_given_up(make_db: MakeDatabase
     await db.ping()
 
 
-async def test_a_connection_killed_in_use_is_an_outage_for_its_user_alone(db: Database, make_db: MakeDatabase) -> None:
+async def test_what_was_read_on_a_killed_connection_is_read_again_on_another(
+    db: Database, make_db: MakeDatabase
+) -> None:
     pool = make_db(size=1)
 
-    with pytest.raises(DatabaseUnavailable):
+    async with pool.session() as cur:
+        victim = await connection_id(cur)
+        await kill(db, victim)
+        assert await connection_id(cur) != victim
+
+    assert pool.usage.idle == 1
+
+
+async def test_what_was_written_on_a_killed_connection_may_have_been_written_and_is_not_repeated(
+    db: Database, make_db: MakeDatabase
+) -> None:
+    pool = make_db(size=1)
+
+    with pytest.raises(ConnectionCut):
         async with pool.session() as cur:
             await kill(db, await connection_id(cur))
-            await cur.execute("SELECT 1")
+            await deletions.clear(cur, [uuid4()])
 
     await pool.ping()
 
@@ -198,7 +214,7 @@ async def test_an_idle_connection_that_was_reset_is_replaced_unseen(make_db: Mak
 
     proxy.reset()
     await until(lambda: proxy.clients == 0)
-    await until(lambda: _knows_its_end(pool._idle[0][0]))
+    await until(lambda: _knows_its_end(pool._idle[0]))
 
     async with pool.session() as cur:
         assert await connection_id(cur) != victim
@@ -265,21 +281,22 @@ async def test_who_is_cancelled_while_a_connection_is_made_or_asked_leaves_none_
 ) -> None:
     pool = make_db(url=proxy.url, size=1)
     await pool.ping()
-    connection = pool._idle[0][0]
-    monkeypatch.setattr(module, "IDLE_CHECK_S", -1.0)
+    connection = pool._idle[0]
     asked = asyncio.Event()
 
-    async def ask(*, reconnect: bool) -> None:
-        assert reconnect is False
+    async def ask(_: Cursor) -> bool:
         asked.set()
         await asyncio.Event().wait()
+        return False
 
-    connection.ping = ask
-    task = asyncio.create_task(pool.ping())
-    await asked.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "CHECK_S", -1.0)
+        patch.setattr(module, "_is_read_only", ask)
+        task = asyncio.create_task(pool.ping())
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
     assert connection.closed
     await pool.ping()

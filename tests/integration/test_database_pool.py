@@ -108,12 +108,12 @@ async def test_a_connection_that_was_idle_for_long_is_asked_before_it_is_used(
     async with pool.session() as cur:
         victim = await connection_id(cur)
     await pool.ping()
-    monkeypatch.setattr(module, "IDLE_CHECK_S", -1.0)
+    monkeypatch.setattr(module, "CHECK_S", -1.0)
 
     async with pool.session() as cur:
         assert await connection_id(cur) == victim
     # Its end stays unseen, as that of a connection over a cut cable does.
-    pool._idle[0][0]._reader.at_eof = lambda: False
+    pool._idle[0]._reader.at_eof = lambda: False
     await kill(db, victim)
 
     async with pool.session() as cur:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from docserver.database.address import Address
-from docserver.database.connection import Database, connect
+from docserver.database.connection import Database
+from docserver.database.driver import connect
 from docserver.database.tables import webhook_endpoints
 from docserver.database.tables.server import Server
 from docserver.doctor import database, outgoing, redis

@@ -14,7 +14,8 @@ from pymysql.err import ProgrammingError
 
 from docserver import identity as module
 from docserver.database.address import Address
-from docserver.database.connection import Database, connect
+from docserver.database.connection import Database
+from docserver.database.driver import connect
 from docserver.database.migrate import migrate
 from docserver.database.tables import deployment
 from docserver.errors import DatabaseUnavailable

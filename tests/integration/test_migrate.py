@@ -15,7 +15,7 @@ from pymysql.err import OperationalError
 
 from docserver.database import migrate as module
 from docserver.database.address import Address
-from docserver.database.connection import connect
+from docserver.database.driver import connect
 from docserver.database.migrate import Migration, MigrationError, migrate, migrations
 from docserver.settings import Settings
 from docserver.timestamps import rfc3339

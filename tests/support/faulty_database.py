@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from docserver.database.connection import CommitUnknown, Cursor, Database
+from docserver.database.connection import Cursor, Database
+from docserver.database.faults import CommitUnknown
 from docserver.errors import DatabaseUnavailable
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from redis.asyncio import Redis as Client
 
 from docserver.database.address import Address
-from docserver.database.connection import connect
+from docserver.database.driver import connect
 from docserver.embedded import locks, mariadb, programs, sockets
 from docserver.embedded import redis as embedded_redis
 from docserver.embedded.server import Server, make_directory

@@ -11,7 +11,8 @@ import pytest_asyncio
 
 from docserver import resources as module
 from docserver.database.address import Address
-from docserver.database.connection import Database, connect
+from docserver.database.connection import Database
+from docserver.database.driver import connect
 from docserver.database.migrate import migrate
 from docserver.embedded import servers
 from docserver.identity import identify

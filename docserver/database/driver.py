@@ -1,0 +1,105 @@
+"""Opens connections, with the session settings that all statements expect. Only this module imports aiomysql."""
+
+import asyncio
+import math
+import ssl
+from typing import Any
+
+import aiomysql
+from pymysql.constants import CLIENT, CR
+from pymysql.err import OperationalError
+
+from docserver.database.address import Address
+
+CONNECT_TIMEOUT_S = 5.0
+"""Longest wait for a new connection or a check of one. A server that is running answers in milliseconds."""
+
+LOCK_WAIT_S = 5
+"""Longest wait for a row lock, which is held only for a few statements. After it, the transaction is tried again."""
+
+IDLE_END_S = 30
+"""The server closes a connection after this time without a statement. So a process that freezes or loses its network
+within a transaction loses its locks. The pool replaces an idle connection that was closed in this way."""
+
+SERVER_SHARE = 0.9
+"""The server ends a statement after this share of the time that the caller waits for it, so that its error still
+arrives. MySQL ends only SELECT in this way, MariaDB any statement."""
+
+UNTRUSTED = CR.CR_SSL_CONNECTION_ERROR
+"""Error number for an encrypted connection to a server that has no TLS, or whose certificate is not trusted."""
+
+
+class _QuietCursor(aiomysql.DictCursor):  # type: ignore[misc]
+    """A cursor that does not fetch the server's warnings, because aiomysql sends a further statement to get them.
+
+    In strict SQL mode, the important warnings are errors. The others only say that a table exists already.
+    """
+
+    async def _show_warnings(self, conn: Any) -> None:
+        pass
+
+
+class Connection(aiomysql.Connection):  # type: ignore[misc]
+    """A connection of aiomysql, with its faults mended."""
+
+    checked_at = -math.inf
+    """When the pool last found that the connection may be used, by the monotonic clock."""
+
+    def _write_bytes(self, data: bytes) -> None:
+        # After a reset by the server, uvloop raises RuntimeError at the next write.
+        if self._writer.transport.is_closing():
+            raise ConnectionResetError
+        super()._write_bytes(data)
+
+    async def _request_authentication(self) -> None:
+        # Otherwise aiomysql goes on without encryption, as somebody between both sides may wish.
+        if self._ssl_context and not self.server_capabilities & CLIENT.SSL:
+            raise OperationalError(UNTRUSTED, "no TLS")
+        await super()._request_authentication()
+
+
+async def connect(address: Address, *, timeout_s: float, database: str | None, script: bool = False) -> Connection:
+    """Open one connection with the session settings that all statements expect; `script` allows several at once.
+
+    Raises one of FAULTS, or ProgrammingError.
+    """
+    # aiomysql's own time limit is not used: its asyncio.wait_for can lose a cancellation, before Python 3.12.
+    async with asyncio.timeout(min(CONNECT_TIMEOUT_S, timeout_s)):
+        connection = Connection(
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            db=database,
+            unix_socket=address.unix_socket,
+            ssl=await asyncio.to_thread(address.tls.context) if address.tls else None,
+            charset="utf8mb4",
+            autocommit=True,
+            client_flag=CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if script else 0),
+            cursorclass=_QuietCursor,
+        )
+        try:
+            # aiomysql.connect() does the same, but makes no connection of ours.
+            await connection._connect()  # noqa: SLF001 - see above
+        except OperationalError as error:
+            if isinstance(error.__cause__, ssl.SSLError):
+                raise OperationalError(UNTRUSTED, "not trusted") from error
+            raise
+    # The caller gives up a statement after `timeout_s`; with this setting, the server ends the statement too.
+    server_s = timeout_s * SERVER_SHARE
+    bound = (
+        f"max_statement_time = {server_s}"
+        if "mariadb" in connection.get_server_info().lower()
+        else f"max_execution_time = {math.ceil(server_s * 1000)}"
+    )
+    try:
+        async with connection.cursor() as cursor:
+            await cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            await cursor.execute(
+                f"SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', innodb_lock_wait_timeout = {LOCK_WAIT_S}, "
+                f"wait_timeout = {IDLE_END_S}, {bound}"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
