@@ -1,14 +1,16 @@
 """Everything that a process opens when it starts and closes when it stops; the same for the API and the workers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from docserver.database.connection import Database
+from docserver.database.address import Address
+from docserver.database.connection import Cursor, Database
+from docserver.database.replica import Replica
 from docserver.database.tables import deployment
 from docserver.encryption import Encryption, open_encryption
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
@@ -26,12 +28,16 @@ from docserver.redis.queue import Queue
 from docserver.redis.rate_limit import Limiter
 from docserver.room import RESULTS, SLOTS, UPLOADS, Room
 from docserver.setting_types import SandboxMode
-from docserver.settings import Settings
+from docserver.settings import Settings, variable
 from docserver.storage import Storage
 from docserver.storage.opening import open_identities, open_storage
 
 BULK_FACTOR = 3
 """Statements of maintenance work on up to thousands of rows, so they may take this many times as long as others."""
+
+READ_SHARE = 0.5
+"""Share of the time for a statement that those for clients may take: plenty for rows that are found by their ids, and
+enough for a list that a person waits for."""
 
 HEALTH_S = 2.0
 """Longest wait of a health check for the database, in seconds."""
@@ -49,6 +55,8 @@ class Resources:
     reads: Database
     """For the jobs, documents and results that clients read."""
     lists: Database
+    """For lists of documents that the replica does not make, and of keys, tenants and audits."""
+    replica: Replica
     """For lists of documents."""
     maintenance_db: Database
     health_db: Database
@@ -101,6 +109,7 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
     encryption = await asyncio.to_thread(open_encryption, settings)
     identity = await asyncio.to_thread(open_identities(settings).database)
     databases = _databases(settings, identity)
+    replica = Replica(await asyncio.to_thread(_replica, settings, identity))
     redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s, prefix=settings.redis_prefix)
     changes = Changes(redis)
     listening = asyncio.create_task(changes.listen())
@@ -113,6 +122,7 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
                     settings=settings,
                     identity=identity,
                     **databases,
+                    replica=replica,
                     redis=redis,
                     queue=Queue(redis),
                     cache=Cache(redis, ttl_s=TTL_S, max_result_bytes=LARGE_RESULT_BYTES),
@@ -134,8 +144,9 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
         with suppress(asyncio.CancelledError):
             await listening
         await redis.close()
-        for database in databases.values():
-            await database.close()
+        for database in (*databases.values(), replica.db):
+            if database:
+                await database.close()
 
 
 def _room(settings: Settings, *directories: Path, share: float, stops: str) -> Room:
@@ -147,11 +158,9 @@ def _room(settings: Settings, *directories: Path, share: float, stops: str) -> R
 def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]:
     """The pools of `Resources`, by name. Each kind of work has connections of its own, so none can take another's."""
     size, timeout_s = settings.mysql_pool_size, settings.mysql_timeout_s
-    for_clients = max(1, (size - 2) // 4)
-    check = partial(deployment.require, database=identity) if identity else None
-    pool = partial(Database, settings.mysql_url, check=check)
-    # Half the time is plenty for statements that find rows by id, and enough for a list that a person waits for.
-    read = partial(pool, size=for_clients, timeout_s=timeout_s / 2, for_clients=True)
+    for_clients = _for_clients(settings)
+    pool = partial(Database, settings.mysql_url, check=_identity_check(identity, "mysql_url"))
+    read = partial(pool, size=for_clients, timeout_s=timeout_s * READ_SHARE, for_clients=True)
     return {
         "db": pool(size=size - 2 * for_clients - 2, timeout_s=timeout_s, writes=True),
         "reads": read(),
@@ -159,3 +168,29 @@ def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]
         "maintenance_db": pool(size=1, timeout_s=timeout_s * BULK_FACTOR, writes=True),
         "health_db": pool(size=1, timeout_s=min(timeout_s, HEALTH_S)),
     }
+
+
+def _replica(settings: Settings, identity: UUID | None) -> Database | None:
+    """The pool for lists that come from the replica. Raises SettingsError for a URL that cannot be used. Blocks."""
+    if not settings.mysql_replica_url:
+        return None
+    setting = "mysql_replica_url"
+    Address.parse(settings.mysql_replica_url, setting=setting).check_files(setting=setting)
+    return Database(
+        settings.mysql_replica_url,
+        size=_for_clients(settings),
+        timeout_s=settings.mysql_timeout_s * READ_SHARE,
+        for_clients=True,
+        of_replica=True,
+        check=_identity_check(identity, setting),
+    )
+
+
+def _for_clients(settings: Settings) -> int:
+    """The connections for reads, and those for lists."""
+    return max(1, (settings.mysql_pool_size - 2) // 4)
+
+
+def _identity_check(identity: UUID | None, setting: str) -> Callable[[Cursor], Awaitable[None]] | None:
+    """What is done with each new connection: make sure that it leads to the database with this identity."""
+    return partial(deployment.require, database=identity, setting=variable(setting)) if identity else None

@@ -86,6 +86,7 @@ class Settings:
     )
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
     mysql_url: str = _setting("", "mysql://user:password@host:port/database or mysql:///database?unix_socket=…")
+    mysql_replica_url: str = _setting("", "mysql://…: a replica of that database, which makes lists of documents")
     redis_url: str = _setting(
         "", "redis://…, redis+sentinel://…, redis+cluster://…, each with rediss for TLS, or unix://…"
     )
@@ -330,7 +331,8 @@ def _check(settings: Settings) -> None:
     for name, values in CHOICES.items():
         if getattr(settings, name) not in values:
             raise SettingsError(f"{variable(name)} must be one of {', '.join(values)}")
-    _check_url("mysql_url", settings.mysql_url, schemes=("mysql://",))
+    for name in ("mysql_url", "mysql_replica_url"):
+        _check_url(name, getattr(settings, name), schemes=("mysql://",))
     _check_url("redis_url", settings.redis_url, schemes=REDIS_SCHEMES)
     if not REDIS_PREFIX.fullmatch(settings.redis_prefix):
         raise SettingsError(f"{variable('redis_prefix')} must be 1 to 64 letters, digits and any of . _ : -")

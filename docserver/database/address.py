@@ -64,6 +64,11 @@ class Address:
             tls=tls,
         )
 
+    @property
+    def is_local(self) -> bool:
+        """True if the server is on this machine."""
+        return bool(self.unix_socket) or self.host in ("localhost", "::1") or self.host.startswith("127.")
+
     def check_files(self, *, setting: str = "mysql_url") -> None:
         """Raise SettingsError if the files of certificates cannot be used. Blocks."""
         try:

@@ -43,6 +43,10 @@ Arguments = Sequence[Any] | Mapping[str, Any]
 T = TypeVar("T")
 
 
+class PoolExhausted(DatabaseUnavailable):
+    """All connections of the pool were in use. The server itself may be well."""
+
+
 class Cursor:
     """Runs statements on one connection, each with a time limit. Every fault is raised as DatabaseUnavailable.
 
@@ -162,6 +166,7 @@ class Database:
         size: int,
         timeout_s: float,
         writes: bool = False,
+        of_replica: bool = False,
         for_clients: bool = False,
         check: Callable[[Cursor], Awaitable[None]] | None = None,
     ) -> None:
@@ -169,7 +174,8 @@ class Database:
         raises DatabaseUnavailable if one must not be used.
 
         A connection to a server that is read-only is replaced, because the URL may lead to another server by now. If it
-        does not, a pool that `writes` raises TakesNoWrites, and any other uses what it gets.
+        does not, a pool that `writes` raises TakesNoWrites, and any other uses what it gets. With `of_replica`, the
+        server may be read-only.
 
         Clients get connections in turn. With `for_clients`, no client has all of them if there are several. How many
         requests of a client wait is limited by its connections to the service. To refuse some at once would not spare
@@ -177,6 +183,7 @@ class Database:
         """
         self._check = check
         self._writes = writes
+        self._of_replica = of_replica
         self.address = Address.parse(url)
         self._timeout_s = timeout_s
         self._size = size
@@ -255,7 +262,7 @@ class Database:
         except TimeoutError as error:
             # No fault of the database: one that does not answer is counted by the statements that it does not answer.
             log.info("no connection to the database in time", extra={"waiting": self._turns.all_waiting})
-            raise DatabaseUnavailable("Too many requests use the database at the same time; try again soon.") from error
+            raise PoolExhausted("Too many requests use the database at the same time; try again soon.") from error
 
     async def _replacement(self) -> Connection:
         """Another connection in the place of one that was cut, or that led to a server that takes no writes."""
@@ -313,7 +320,7 @@ class Database:
         except (DatabaseUnavailable, TimeoutError):
             return False
         connection.checked_at = now
-        return not is_read_only
+        return self._of_replica or not is_read_only
 
     async def _settle(self, connection: Connection, error: BaseException) -> None:
         """Roll back after an error, so that the connection can be used again; close it if that is not certain."""

@@ -45,6 +45,12 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]
     checked_at = -math.inf
     """When the pool last found that the connection may be used, by the monotonic clock."""
 
+    @property
+    def tls_version(self) -> str | None:
+        """As in TLSv1.3; None if the connection is not encrypted."""
+        encryption = self._writer.get_extra_info("ssl_object")
+        return encryption.version() if encryption else None
+
     def _write_bytes(self, data: bytes) -> None:
         # After a reset by the server, uvloop raises RuntimeError at the next write.
         if self._writer.transport.is_closing():

@@ -2,20 +2,20 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from docserver.database.address import Address
 from docserver.database.connection import Cursor
-from docserver.database.driver import connect
+from docserver.database.driver import UNTRUSTED, Connection, connect
 from docserver.database.migrate import ANSWERS, REFUSED, MigrationError, find_missing, migrations, reason
 from docserver.database.tables import server, webhook_endpoints
 from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.encryption import Undecryptable, has_key, open_encryption
 from docserver.errors import DatabaseUnavailable
 from docserver.identity import check as check_identity
-from docserver.settings import Settings, SettingsError
+from docserver.settings import Settings, SettingsError, variable
 from docserver.storage.identity import IdentityError
 
 OLDEST = {"MariaDB": (10, 11), "MySQL": (8, 4)}
@@ -37,16 +37,11 @@ SUBJECT = "database"
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Everything about the database."""
-    address = Address.parse(settings.mysql_url)
-    place = address.unix_socket or f"{address.host}:{address.port}"
-    try:
-        async with asyncio.timeout(settings.mysql_timeout_s):
-            connection = await connect(address, timeout_s=settings.mysql_timeout_s, database=None)
-    except ANSWERS as error:
-        is_refused = bool(error.args) and error.args[0] in REFUSED
-        remedy = "correct the user and the password in" if is_refused else "start it, or correct"
-        yield problem(SUBJECT, f"cannot be used at {place}: {reason(error)}", f"{remedy} DOCSERVER_MYSQL_URL")
+    connection = await reached(settings, "mysql_url", with_database=False)
+    if isinstance(connection, Finding):
+        yield connection
         return
+    address = Address.parse(settings.mysql_url)
     try:
         cur = Cursor(connection, settings.mysql_timeout_s)
         described = await server.describe(cur)
@@ -56,6 +51,8 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         if described.max_packet_bytes < PACKET_BYTES:
             detail = f"max_allowed_packet is {described.max_packet_bytes} bytes"
             yield warning(SUBJECT, detail, "set max_allowed_packet to 64M, or dense pages may not be saved")
+        for finding in encryption(connection, address, SUBJECT):
+            yield finding
         yield _clock(described)
         yield await _rights(cur, described, address)
         if not await server.exists(cur, address.database):
@@ -75,6 +72,39 @@ async def check_database(settings: Settings) -> AsyncIterator[Finding]:
         yield problem(SUBJECT, f"it stopped answering: {reason(error)}", "look into its log")
     finally:
         connection.close()
+
+
+async def reached(
+    settings: Settings, setting: str, *, subject: str = SUBJECT, with_database: bool = True
+) -> Connection | Finding:
+    """A connection to the server that a setting names, or why there is none."""
+    try:
+        address = Address.parse(getattr(settings, setting), setting=setting)
+        await asyncio.to_thread(address.check_files, setting=setting)
+    except SettingsError as error:
+        return problem(subject, str(error), "correct it")
+    try:
+        database = address.database if with_database else None
+        async with asyncio.timeout(settings.mysql_timeout_s):
+            return await connect(address, timeout_s=settings.mysql_timeout_s, database=database)
+    except ANSWERS as error:
+        number = error.args[0] if error.args else None
+        remedy = "start it, or correct"
+        if number == UNTRUSTED:
+            remedy = "correct its certificate, or the host or ssl_ca in"
+        elif number in REFUSED:
+            remedy = "correct the user and the password in"
+        place = address.unix_socket or f"{address.host}:{address.port}"
+        return problem(subject, f"cannot be used at {place}: {reason(error)}", f"{remedy} {variable(setting)}")
+
+
+def encryption(connection: Connection, address: Address, subject: str) -> Iterator[Finding]:
+    """Whether a connection over a network is encrypted. Nothing is said of connections within this machine."""
+    if version := connection.tls_version:
+        yield ok(subject, f"encrypted by {version}")
+    elif not address.is_local:
+        remedy = "add ssl_ca=… to the URL (docs/mysql.md), unless nobody else can read that network"
+        yield warning(subject, "the connection is not encrypted", remedy)
 
 
 def _version(described: server.Server) -> Finding:

@@ -16,6 +16,7 @@ from docserver.doctor.machine import check_disk, check_limits, check_ports, chec
 from docserver.doctor.outgoing import check_traces, check_webhooks
 from docserver.doctor.reading import check_engine, check_sandbox
 from docserver.doctor.redis import check_redis
+from docserver.doctor.replica import check_replica
 from docserver.embedded import EmbeddedError, running
 from docserver.embedded.programs import find as find_programs
 from docserver.settings import Settings, SettingsError, load, unknown, variable
@@ -34,7 +35,12 @@ MACHINE: dict[str, Check] = {
     "limits": check_limits,
     "traces": check_traces,
 }
-SERVERS: dict[str, Check] = {"database": check_database, "redis": check_redis, "webhooks": check_webhooks}
+SERVERS: dict[str, Check] = {
+    "database": check_database,
+    "replica": check_replica,
+    "redis": check_redis,
+    "webhooks": check_webhooks,
+}
 
 
 def examine(*, embedded: bool) -> NoReturn:

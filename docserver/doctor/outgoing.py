@@ -12,7 +12,7 @@ from docserver.database.migrate import ANSWERS
 from docserver.database.tables import webhook_endpoints
 from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.errors import DatabaseUnavailable
-from docserver.settings import Settings, open_telemetry
+from docserver.settings import Settings, SettingsError, open_telemetry
 from docserver.webhook_types import Fault
 from docserver.webhooks.client import CONNECT_S, Client
 from docserver.webhooks.endpoints import guard_of
@@ -49,7 +49,7 @@ async def check_webhooks(settings: Settings) -> AsyncIterator[Finding]:
         return
     try:
         urls = await _urls(settings)
-    except (*ANSWERS, DatabaseUnavailable):
+    except (*ANSWERS, DatabaseUnavailable, SettingsError):
         # `check_database` says what is wrong.
         return
     if not urls:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
+from docserver.database.connection import Cursor
 from docserver.database.faults import StatementTooLong
 from docserver.database.tables import deletions, documents, jobs
 from docserver.database.tables.documents import Filter, Listed, Position
@@ -95,16 +96,18 @@ async def document_list(
 ) -> ListPart:
     """A part of the list of the documents that pass the filter; raises ListTooSlow."""
     of_order = documents.list_newest_first if newest_first else documents.list_oldest_first
+
+    async def read(cur: Cursor) -> ListPart:
+        total = await documents.count(cur, narrowed)
+        return ListPart(await of_order(cur, narrowed, after=after, limit=limit, offset=offset), total)
+
     try:
-        async with resources.lists.session() as cur:
-            total = await documents.count(cur, narrowed)
-            items = await of_order(cur, narrowed, after=after, limit=limit, offset=offset)
+        return await resources.replica.read(read, primary=resources.lists)
     except StatementTooLong as error:
         raise ListTooSlow(
             "The list took too long to make; narrow it by date_from and date_to, or follow next_cursor in place of a "
             "large offset."
         ) from error
-    return ListPart(items, total)
 
 
 async def _job_from_database(resources: Resources, job_id: UUID, tenant: str) -> CachedJob:

@@ -144,6 +144,7 @@ class Scraper:
             "lists": resources.lists,
             "maintenance": resources.maintenance_db,
             "health": resources.health_db,
+            **({"replica": resources.replica.db} if resources.replica.db else {}),
         }
         for pool, database in pools.items():
             usage = database.usage

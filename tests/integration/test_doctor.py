@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -15,6 +17,7 @@ from docserver.database.tables import webhook_endpoints
 from docserver.database.tables.server import Server
 from docserver.doctor import database, outgoing, redis
 from docserver.doctor.findings import Finding, Status
+from docserver.doctor.replica import check_replica
 from docserver.encryption import Encryption
 from docserver.identity import identify
 from docserver.model import new_id
@@ -205,3 +208,39 @@ async def test_what_redis_drops_when_its_memory_is_full_is_checked(
         await client.close()
 
     assert [finding.status for finding in findings] == [Status.OK, status, Status.OK]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [("colour=blue", "an option with a wrong name or value"), ("ssl_ca=/nothing", "cannot be read, or that is none")],
+)
+async def test_a_url_that_cannot_be_used_is_a_problem_of_its_own_setting(
+    settings: Settings, options: str, reason: str
+) -> None:
+    with_option = replace(settings, mysql_replica_url=f"mysql://h/x?{options}")
+    without = replace(settings, mysql_url=f"mysql://h/x?{options}")
+
+    (of_replica,) = await all_of(check_replica(with_option))
+    (of_primary,) = await all_of(database.check_database(without))
+
+    assert (of_replica.subject, of_primary.subject) == ("replica", "database")
+    for finding, setting in ((of_replica, "DOCSERVER_MYSQL_REPLICA_URL"), (of_primary, "DOCSERVER_MYSQL_URL")):
+        assert finding.status is Status.PROBLEM
+        assert finding.detail.startswith(setting)
+        assert reason in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("host", "version", "said"),
+    [
+        ("db.example", "TLSv1.3", ["ok       database: encrypted by TLSv1.3"]),
+        ("db.example", None, ["warning  database: the connection is not encrypted"]),
+        ("127.0.0.1", None, []),
+    ],
+)
+def test_a_connection_over_a_network_should_be_encrypted(host: str, version: str | None, said: list[str]) -> None:
+    connection: Any = SimpleNamespace(tls_version=version)
+
+    findings = database.encryption(connection, Address.parse(f"mysql://{host}/x"), "database")
+
+    assert [str(finding).partition(";")[0] for finding in findings] == said

@@ -27,8 +27,7 @@ REFUSALS = (
     (1290, "The MariaDB server is running with the --read-only option so it cannot execute this statement"),
     (1047, "WSREP has not yet prepared node for application use"),
 )
-"""What Galera 26.4, Group Replication of MySQL 9.7, its manual, a read-only MariaDB 10.11 and a lone node of Galera answer
-to COMMIT."""
+"""What Galera, Group Replication as tried and as documented, a read-only MariaDB and a lone node of Galera answer."""
 
 
 @pytest.fixture

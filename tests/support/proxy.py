@@ -1,4 +1,4 @@
-"""A TCP proxy before a server's unix socket that cuts, delays, swallows or spoils what goes through it."""
+"""A TCP proxy before the unix socket of a server that cuts, delays, swallows or spoils what goes through it."""
 
 import asyncio
 import random
@@ -72,6 +72,10 @@ class Proxy:
         self._traps.clear()
         self._to_server.set()
         self._to_client.set()
+
+    def point_to(self, target: Path) -> None:
+        """Lead new connections to another server; those that are open stay."""
+        self._target = target
 
     def cut(self) -> None:
         """Break all connections; new ones are welcome."""

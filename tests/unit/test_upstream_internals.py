@@ -146,7 +146,7 @@ INTERNALS = [
     Internal(
         "aiomysql",
         "Cursor._show_warnings",
-        "database/connection.py",
+        "database/driver.py",
         "Suppress in another way the statement by which the driver asks for warnings after each of ours.",
         lambda: (
             inspect.iscoroutinefunction(aiomysql.DictCursor._show_warnings)
@@ -170,12 +170,22 @@ INTERNALS = [
     Internal(
         "aiomysql",
         "Connection._writer, Connection._write_bytes and Connection._connect",
-        "database/connection.py",
+        "database/driver.py",
         "Tell in another way that the server has reset a connection; uvloop raises RuntimeError at the next write.",
         lambda: (
             has_source(aiomysql.Connection._write_bytes, "self._writer.write(data)")
             and has_source(aiomysql.Connection._execute_command, "self._write_bytes(")
             and inspect.iscoroutinefunction(aiomysql.Connection._connect)
+        ),
+    ),
+    Internal(
+        "aiomysql",
+        "Connection._request_authentication, Connection._ssl_context and server_capabilities",
+        "database/driver.py",
+        "Refuse in another way a server without TLS before it gets the password, where TLS is asked for.",
+        lambda: has_source(
+            aiomysql.Connection._request_authentication,
+            "if self._ssl_context and self.server_capabilities & CLIENT.SSL:",
         ),
     ),
     Internal(

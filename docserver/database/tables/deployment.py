@@ -17,11 +17,17 @@ async def find(cur: Cursor) -> Identity | None:
     return Identity(UUID(bytes=row["directory_identity"]), UUID(bytes=row["database_identity"])) if row else None
 
 
-async def require(cur: Cursor, database: UUID) -> None:
-    """Raise DatabaseUnavailable if this is not the database with this identity: somebody may have replaced it."""
+async def require(cur: Cursor, database: UUID, *, setting: str) -> None:
+    """Raise DatabaseUnavailable if this is not the database with this identity: somebody may have replaced it.
+
+    `setting` is the variable that has its URL, for the log.
+    """
     identity = await find(cur)
     if identity is None or identity.database != database:
-        log.error("the database is not the one that this process started with: restore that one, or restart docserver")
+        log.error(
+            "the database is not the one that this process started with: restore that one, or restart docserver",
+            extra={"setting": setting},
+        )
         raise DatabaseUnavailable("The database does not answer; try again soon.")
 
 

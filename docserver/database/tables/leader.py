@@ -1,5 +1,6 @@
 """The SQL of `leaders`: which process does a task that only one process may do at a time."""
 
+from datetime import datetime
 from uuid import UUID
 
 from docserver.database.connection import Cursor, microseconds
@@ -19,6 +20,18 @@ async def acquire(cur: Cursor, task: str, *, holder: UUID, lease_s: float) -> bo
     )
     await cur.execute("SELECT task FROM leaders WHERE task = %s AND holder = %s", (task, holder.bytes))
     return cur.row() is not None
+
+
+async def is_led(cur: Cursor) -> bool:
+    """True if any task has a leader now, as this server knows it. A replica that is behind knows only old leases."""
+    return await cur.execute("SELECT 1 FROM leaders WHERE lease_until > UTC_TIMESTAMP(6) LIMIT 1") > 0
+
+
+async def latest_lease(cur: Cursor) -> datetime | None:
+    """When the lease of a task that was renewed last runs out or has run out, by the primary's clock."""
+    await cur.execute("SELECT MAX(lease_until) AS lease_until FROM leaders")
+    until: datetime | None = cur.only_row()["lease_until"]
+    return until
 
 
 async def resign(cur: Cursor, task: str, *, holder: UUID) -> None:
