@@ -188,11 +188,14 @@ def _outdated(needed: int, newest_known: int) -> MigrationError:
 
 
 async def _create_database(address: Address, *, until: float) -> None:
-    """Create the database if the user has the right to. If it is still missing, connecting to it fails later."""
+    """Create the database if it is missing and the user has the right to. If not, connecting to it fails later."""
     connection = await _connect(address, database=None, until=until)
     try:
         async with connection.cursor() as cursor:
-            await cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{address.database.replace('`', '``')}`")
+            # MySQL lets CREATE DATABASE IF NOT EXISTS wait for all transactions, and new connections wait behind it.
+            sql = "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s"
+            if not await cursor.execute(sql, (address.database,)):
+                await cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{address.database.replace('`', '``')}`")
     except ANSWERS as error:
         log.info("database not created", extra={"fault": type(error).__name__})
     finally:

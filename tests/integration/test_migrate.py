@@ -323,6 +323,16 @@ async def test_a_migration_that_waits_for_a_table_lets_others_use_it_meanwhile(
         assert await migrating == [2]
 
 
+async def test_a_start_does_not_wait_for_a_backup(fresh: Settings) -> None:
+    await migrate(fresh)
+    async with connected(fresh.mysql_url, database=database(fresh)) as backup, in_time():
+        await backup.execute("BEGIN")
+        for table in sorted({table for table, _ in await columns(fresh)}):
+            await backup.execute(f"SELECT * FROM {table} LIMIT 1")
+
+        assert await migrate(fresh) == []
+
+
 async def test_a_server_that_comes_up_late_is_waited_for(fresh: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
