@@ -8,6 +8,9 @@ from typing import IO
 class SharedFile:
     """An unnamed temporary file. It is closed, and so removed, when its last user closes it."""
 
+    threads = None
+    """It may be read in any thread."""
+
     def __init__(self, file: IO[bytes]) -> None:
         """The caller is its first user."""
         self._file = file

@@ -1,6 +1,7 @@
 """The protocol of a storage for original files, and in each further module one kind of storage."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,6 +106,23 @@ class Links(Protocol):
         """Remove it. What the client sends later is removed when it is old."""
 
 
+class RemoteFile(Protocol):
+    """An original that is read from a bucket, part by part, for one reader."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def threads(self) -> Executor | None:
+        """Where it may block; None if anywhere."""
+
+    def read(self, size: int, offset: int) -> bytes:
+        """At most `size` bytes from `offset` on. Blocks; raises ConnectionResetError if the bucket fails."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
 class Storage(Protocol):
     """Stores each document's original bytes under the document's id."""
 
@@ -144,6 +162,11 @@ class Storage(Protocol):
         """The path of a local file with the original, which is there during the block. It may come from the quarantine.
 
         Raises FileNotFoundError and StorageUnavailable.
+        """
+
+    async def remote(self, document_id: UUID) -> RemoteFile | None:
+        """The original, to be read from afar; None if a local file is there. Raises FileNotFoundError and
+        StorageUnavailable.
         """
 
     async def examine(self, document_id: UUID) -> Received:

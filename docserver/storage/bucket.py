@@ -92,11 +92,11 @@ class Bucket:
         self.signed_urls: SignedUrls | None = None
         with suppress(LookupError):
             self.signed_urls = SignedUrls(url)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
 
     async def run(self, act: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Run something that waits for the bucket, in a thread. The threads for the local disk never wait for it."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(act, *arguments, **named))
+        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(act, *arguments, **named))
 
     def get(self, key: str, *, start: int = 0, length: int) -> bytes:
         """At most `length` bytes of an object from `start` on; raises FileNotFoundError."""

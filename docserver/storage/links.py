@@ -12,7 +12,7 @@ from docserver.model import new_id
 from docserver.storage import BucketError, LinkedUpload, UploadLink
 from docserver.storage.bucket import Bucket, StoredObject
 from docserver.storage.disk import refusal
-from docserver.storage.object_records import UPLOADS, ObjectQuarantine, original_key
+from docserver.storage.object_records import UPLOADS, ObjectQuarantine
 from docserver.storage.signed_urls import SignedUrls
 
 DOWNLOAD_S = 60
@@ -34,17 +34,14 @@ class ObjectLinks:
         self._bucket, self._urls, self._quarantine = bucket, urls, quarantine
 
     async def download(self, document_id: UUID, *, method: str, size: int, headers: Mapping[str, str]) -> str:
-        key = original_key(document_id)
         try:
-            original = await self._act(self._bucket.head, key)
-        except FileNotFoundError:
-            # While its document was unknown, as after a restore of an older database, it may have been quarantined.
-            await self._quarantine.put_back([document_id])
-            original = await self._act(self._bucket.head, key)
+            original = await self._quarantine.original(document_id)
+        except BucketError as error:
+            raise refusal(error) from error
         if original.size != size:
             raise FileNotFoundError
         query = {f"response-{name.lower()}": value for name, value in headers.items()}
-        return self._urls.public(method, key, query=query, expires_s=DOWNLOAD_S)
+        return self._urls.public(method, original.key, query=query, expires_s=DOWNLOAD_S)
 
     async def begin_upload(self, tenant: str, *, size: int, valid_s: int) -> UploadLink:
         upload_id, valid_s = new_id(), min(valid_s, MAX_VALID_S)

@@ -94,6 +94,9 @@ class LocalStorage:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return path
 
+    async def remote(self, document_id: UUID) -> None:  # noqa: ARG002 - all originals are here
+        return None
+
     async def examine(self, document_id: UUID) -> Received:
         return await examine(await self._path(document_id))
 

@@ -60,6 +60,16 @@ class ObjectQuarantine:
     async def delete(self, document_ids: Iterable[UUID]) -> None:
         await self._each(lambda document_id: self._bucket.delete(_quarantined(document_id)), document_ids)
 
+    async def original(self, document_id: UUID) -> StoredObject:
+        """A document's original. While its document was unknown, as after a restore of an older database, it may have
+        come here; then it is put back first. Raises FileNotFoundError.
+        """
+        try:
+            return await self._bucket.run(self._bucket.head, original_key(document_id))
+        except FileNotFoundError:
+            await self.put_back([document_id])
+            return await self._bucket.run(self._bucket.head, original_key(document_id))
+
     async def _each(self, act: Callable[[UUID], None], document_ids: Iterable[UUID]) -> None:
         for document_id in document_ids:
             try:

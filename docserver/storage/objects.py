@@ -19,7 +19,7 @@ from docserver.storage import BucketError, Received
 from docserver.storage.bucket import Bucket
 from docserver.storage.cache import FileCache
 from docserver.storage.comparing import Comparison, examine
-from docserver.storage.disk import full, refusals, unavailable
+from docserver.storage.disk import full, refusal, refusals, unavailable
 from docserver.storage.links import ObjectLinks
 from docserver.storage.object_records import (
     ORIGINALS,
@@ -33,6 +33,7 @@ from docserver.storage.object_records import (
 from docserver.storage.object_upload import PARTS_AT_ONCE, ObjectUpload
 from docserver.storage.quarantine import StoredFile
 from docserver.storage.receiving import Arrival
+from docserver.storage.remote_file import RemoteObject
 
 FETCH_BYTES = 8 << 20
 """Bytes of an original that are fetched by one request and held in memory."""
@@ -136,6 +137,15 @@ class ObjectStorage:
     async def file(self, document_id: UUID) -> AsyncIterator[Path]:
         with await self._copy(document_id):
             yield self._cache.path(document_id)
+
+    async def remote(self, document_id: UUID) -> RemoteObject | None:
+        if await asyncio.to_thread(self._cache.path(document_id).is_file):
+            return None
+        try:
+            original = await self.quarantine.original(document_id)
+        except BucketError as error:
+            raise refusal(error) from error
+        return RemoteObject(self._bucket, original.key, size=original.size)
 
     async def examine(self, document_id: UUID) -> Received:
         async with self.file(document_id) as path:

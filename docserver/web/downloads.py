@@ -6,15 +6,14 @@ The limits are those of uploads: DOCSERVER_BODY_TIMEOUT_S, DOCSERVER_UPLOAD_TIME
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from docserver.errors import Unauthorized
-from docserver.formats.result_file import SharedFile
 from docserver.web.multipart import MIN_BYTES_PER_S
 
 log = logging.getLogger("docserver.api")
@@ -71,14 +70,31 @@ def in_time(request: web.BaseRequest, *, total_s: float) -> Iterator[None]:
         timer.cancel()
 
 
-async def pieces(read: Callable[[int, int], bytes], *, part: range) -> AsyncIterator[bytes]:
+class Content(Protocol):
+    """What is sent: a `SharedFile`, or an `Original`."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def threads(self) -> Executor | None:
+        """Where it is read; None: where local files are."""
+
+    def read(self, size: int, offset: int) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+async def pieces(
+    read: Callable[[int, int], bytes], *, part: range, threads: Executor | None = None
+) -> AsyncIterator[bytes]:
     """These bytes of a file in pieces. `read` takes a size and an offset; it is called in a thread.
 
     Raises ConnectionResetError if the file ends early: the client must not take what it has for the whole.
     """
     while part:
         piece = await asyncio.get_running_loop().run_in_executor(
-            _threads, read, min(PIECE_BYTES, len(part)), part.start
+            threads or _threads, read, min(PIECE_BYTES, len(part)), part.start
         )
         if not piece:
             raise ConnectionResetError("The file is shorter than it was.")
@@ -94,7 +110,7 @@ class Download(web.StreamResponse):
 
     def __init__(
         self,
-        file: SharedFile,
+        file: Content,
         *,
         total_s: float,
         headers: Mapping[str, str],
@@ -118,7 +134,7 @@ class Download(web.StreamResponse):
         with closing(self._file), in_time(request, total_s=self._total_s):
             writer = await super().prepare(request)
             if request.method != "HEAD":
-                async for piece in pieces(self._file.read, part=self._part):
+                async for piece in pieces(self._file.read, part=self._part, threads=self._file.threads):
                     await self._check(request)
                     await self.write(piece)
             await self.write_eof()

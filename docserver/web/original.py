@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import IO
 
 from docserver.errors import STORAGE_MISSING, NotFound
 from docserver.formats.result_file import SharedFile
 from docserver.model import Document
 from docserver.storage import Links, Storage
+from docserver.web.downloads import Content
 
 log = logging.getLogger("docserver.api")
 
@@ -20,20 +20,22 @@ COMPARED_BYTES = 8_000_000
 small parts of a large file, and to read all of it each time would cost too much."""
 
 
-class Original(SharedFile):
+class Original:
     """The file of a document, for one reader. If it is read from its beginning, its last bytes are given only if all of
     them are those of the upload. So the client sees that a damaged file is not complete.
     """
 
-    def __init__(self, file: IO[bytes], document: Document) -> None:
-        super().__init__(file)
+    def __init__(self, file: Content, document: Document) -> None:
+        self._file = file
+        self.size, self.threads = file.size, file.threads
+        self.close = file.close
         self._document = document
         self._digest = hashlib.sha256()
         self._hashed = 0
 
     def read(self, size: int, offset: int) -> bytes:
         """The bytes there. Raises ConnectionResetError instead of giving the last bytes of a damaged file."""
-        piece = super().read(size, offset)
+        piece = self._file.read(size, offset)
         if offset == self._hashed:
             self._digest.update(piece)
             self._hashed += len(piece)
@@ -46,16 +48,25 @@ class Original(SharedFile):
 async def opened(storage: Storage, document: Document) -> Original:
     """The document's file, which the caller closes; raises NotFound if it is missing, or has another size.
 
-    The bytes of a small file are compared here, those of a large one while it is read.
+    The bytes of a small file are compared here, those of a large one while it is read, from a bucket perhaps.
     """
     try:
-        async with _local(storage, document) as path:
-            file = await asyncio.to_thread(_open, path, document) if path else None
+        file = await _content(storage, document)
     except FileNotFoundError:
+        file = None
+    if file and file.size != document.size:
+        file.close()
         file = None
     if file is None:
         raise NotFound(STORAGE_MISSING.message)
-    return file
+    return Original(file, document)
+
+
+async def _content(storage: Storage, document: Document) -> Content | None:
+    if document.size > COMPARED_BYTES and (remote := await storage.remote(document.id)):
+        return remote
+    async with _local(storage, document) as path:
+        return await asyncio.to_thread(_open, path) if path else None
 
 
 async def link(links: Links, document: Document, *, method: str, headers: Mapping[str, str]) -> str:
@@ -72,9 +83,5 @@ def _local(storage: Storage, document: Document) -> AbstractAsyncContextManager[
     return storage.file(document.id)
 
 
-def _open(path: Path, document: Document) -> Original | None:
-    file = Original(path.open("rb"), document)
-    if file.size == document.size:
-        return file
-    file.close()
-    return None
+def _open(path: Path) -> SharedFile:
+    return SharedFile(path.open("rb"))

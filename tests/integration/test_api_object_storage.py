@@ -1,5 +1,6 @@
 """Documents whose originals are in a bucket: on machines that share no directory, and while the bucket fails."""
 
+import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
@@ -7,12 +8,16 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from aiohttp import ClientPayloadError
 from pytest_aiohttp import AiohttpClient
 
 from docserver.documents import originals
 from docserver.maintenance import Maintenance
 from docserver.resources import Resources
 from docserver.storage import BucketError
+from docserver.storage.objects import ObjectStorage
+from docserver.storage.remote_file import READ_BYTES
+from docserver.web import original
 from docserver.web.app import make_app
 from tests.support.at_work import at_work
 from tests.support.client import completed, get, upload
@@ -89,6 +94,49 @@ async def test_while_the_bucket_fails_uploads_are_refused_pages_wait_and_no_try_
     assert await value(in_bucket.db, "SELECT COUNT(*) FROM documents") == 1
 
 
+async def test_a_large_original_is_sent_while_it_is_read_from_the_bucket(
+    in_bucket: Resources, faulty: FaultyBucket, aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(original, "COMPARED_BYTES", 1000)
+    data = png() + os.urandom(3 * READ_BYTES)
+    client = await aiohttp_client(make_app(in_bucket))
+    document_id = (await upload(client, data))["document_id"]
+    path, cache = f"/v1/documents/{document_id}/file", in_bucket.settings.data_dir / "cache"
+
+    async with client.get(path) as response:
+        whole = await response.read()
+    async with client.get(path, headers={"Range": f"bytes={READ_BYTES - 5}-{READ_BYTES + 4}"}) as response:
+        part = response.status, await response.read()
+    copies = list(cache.iterdir())
+    storage = in_bucket.storage
+    assert isinstance(storage, ObjectStorage)
+    await storage._bucket.run(storage._bucket.put, _key(document_id), data[:-1] + b"x")
+    with pytest.raises(ClientPayloadError):
+        async with client.get(path) as response:
+            await response.read()
+    faulty.answer(503, "SlowDown")
+    async with client.get(path) as response:
+        refused = response.status
+
+    assert whole == data
+    assert part == (206, data[READ_BYTES - 5 : READ_BYTES + 5])
+    assert (copies, refused) == ([], 503)
+
+
+async def test_a_bucket_that_fails_in_the_middle_of_a_download_ends_it(
+    in_bucket: Resources, faulty: FaultyBucket, aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(original, "COMPARED_BYTES", 1000)
+    client = await aiohttp_client(make_app(in_bucket))
+    document_id = (await upload(client, png() + os.urandom(2 * READ_BYTES)))["document_id"]
+    faulty.answer(500, "InternalError", only=("GET",))
+
+    with pytest.raises(ClientPayloadError):
+        async with client.get(f"/v1/documents/{document_id}/file") as response:
+            await response.read()
+    assert response.status == 200
+
+
 async def test_maintenance_goes_on_with_what_needs_no_bucket(
     in_bucket: Resources, faulty: FaultyBucket, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -122,6 +170,10 @@ async def test_originals_without_a_document_go_to_the_quarantine_and_come_back(
     assert found.known == 1
     assert await in_bucket.storage.missing([known]) == []
     assert (await get(client, f"/v1/documents/{known}"))["document_id"] == str(known)
+
+
+def _key(document_id: str) -> str:
+    return f"originals/{document_id[-2:]}/{document_id}"
 
 
 async def _content() -> AsyncIterator[bytes]:
