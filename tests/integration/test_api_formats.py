@@ -17,10 +17,10 @@ from docserver.ocr.server.searchable_pdf import PdfMaker
 from docserver.resources import Resources
 from tests.support.client import Client, MakeClient, completed, get, upload
 from tests.support.originals import original
-from tests.support.poppler import run
+from tests.support.poppler import TOLERANCE_PT, run, seen
 from tests.support.rows import change
 from tests.support.samples import KINDS, PAGES, jpeg_turned, pdf_pages, pdf_scanned, png, words
-from tests.support.samples.pdf_layers import LEFT, PROSE, both, lines, pdf, scan
+from tests.support.samples.pdf_layers import LEFT, PROSE, WIDTH, both, lines, pdf, scan
 
 
 async def read(client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str) -> str:
@@ -66,6 +66,14 @@ async def test_a_page_with_text_of_its_own_and_a_scanned_paragraph_is_whole_in_e
     assert re.findall(r"x_wconf [^>]*>([^<]*)<", hocr) == expected
     assert re.findall(r'CONTENT="([^"]*)"', alto) == expected
     assert sorted((await text_of(searchable, tmp_path)).split()) == sorted(expected)
+    # The words of the picture lie where they were read, also for poppler.
+    only_there = set(" ".join(LEFT).split()) - set(" ".join(PROSE).split())
+    recognised = [word for line in page["blocks"][1]["lines"] for word in line["words"] if word["text"] in only_there]
+    scale = WIDTH / page["width"]
+    places = dict(await asyncio.to_thread(seen, tmp_path / "result.pdf"))
+    assert len(recognised) == len(only_there)
+    for word in recognised:
+        assert places[word["text"]] == pytest.approx([side * scale for side in word["box"]], abs=TOLERANCE_PT)
 
 
 async def test_a_pdf_that_did_not_change_is_neither_made_nor_sent_again(
