@@ -75,6 +75,25 @@ def test_what_is_not_read_for_sure_is_not_added() -> None:
     assert WORDS[MISSED] not in recognised.text
 
 
+def test_a_line_whose_words_have_too_low_boxes_is_not_added_again() -> None:
+    left, top, right, bottom = box_of(MISSED)
+
+    class ReadsHalfOfTheLine(BlindToOneLine):
+        def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+            recognised = super().recognise(picture, dpi=dpi, languages=languages, layout=layout)
+            if layout is not Layout.PAGE:
+                return recognised
+            half = (left, bottom - 6, right, bottom)
+            block = Block(half, (Paragraph(half, (Line(half, (Word("half", half, 95.0),)),)),))
+            return Recognised(f"{recognised.text}\n\nhalf", (*recognised.blocks, block), 95.0)
+
+    tesseract = ReadsHalfOfTheLine(90.0)
+    recognised = read(sheet((left, top - 10, right, bottom)), tesseract).recognised
+
+    assert not tesseract.parts
+    assert WORDS[MISSED] not in recognised.text
+
+
 @pytest.mark.parametrize(
     "page",
     [

@@ -66,7 +66,9 @@ def _bands(page: PageImage, lines: Sequence[Line]) -> list[Box]:
     margin = round(MARGIN * height)
     boxes = [_reduced(around(word.box for word in line.words), step) for line in lines]
     for left, top, right, bottom in boxes:
-        ink[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = False
+        # The boxes of some words are too low. The rest of their ink is no other line.
+        room = max(margin, round(height) - (bottom - top))
+        ink[max(0, top - room) : bottom + room, max(0, left - margin) : right + margin] = False
     left, top, right, bottom = around(boxes)
     bands = []
     for first, last in _runs(ink[top:bottom, left:right].sum(axis=1) > MIN_INK_IN_ROW * (right - left)):
