@@ -26,7 +26,7 @@ EXPANSION = (
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The directory where the previous release starts."""
-    directory = tmp_path_factory.mktemp("previous")
+    directory = tmp_path_factory.mktemp("previous_release")
     previous_release.unpack(directory)
     return str(directory)
 
