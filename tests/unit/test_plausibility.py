@@ -86,6 +86,10 @@ def test_a_name_with_odd_letters_in_each_row_does_not_condemn_a_page() -> None:
     )
 
 
+def test_a_few_words_that_are_repeated_do_not_condemn_a_page() -> None:
+    assert is_language(["Test", "Dokument", *["text", "Text"] * 4])
+
+
 @pytest.mark.parametrize("by", [1, 3, 13, 23])
 def test_shifted_letters_fail_beside_a_script_that_is_not_listed(by: int) -> None:
     letters = string.ascii_lowercase

@@ -162,10 +162,12 @@ def _has_common_pairs(text: str) -> bool:
     words = [word for word in _WORD_OR_CODE.findall(text) if not _is_code(word)]
     pairs = _count_pairs(words)
     # A name with odd letters may be repeated in each row of a table.
-    if _are_unshifted(pairs) or _are_unshifted(_count_pairs(set(words))):
+    distinct = _count_pairs({word.lower() for word in words})
+    if _are_unshifted(pairs) or _are_unshifted(distinct):
         return True
     total, hits, other_scripts = _tally(pairs)
-    if (total >= other_scripts and _is_shifted(pairs)) or _is_shifted(
+    is_repeated = sum(distinct.values()) < MIN_PAIRS
+    if (total >= other_scripts and not is_repeated and _is_shifted(pairs)) or _is_shifted(
         # Part numbers repeat the same letters.
         _count_pairs(set(_LETTERS.findall(text))),
         allowance=CODES_SHIFT_ALLOWANCE,

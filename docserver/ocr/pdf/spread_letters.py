@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from docserver.ocr.pdf.pdf_words import PdfWord
+from docserver.ocr.pdf.plausibility import LAST_OF_ALPHABETS
 from docserver.ocr.pdf.text_words import TextPage
 
 MAX_INK_GAP, MAX_INK_GAP_OF_SHORT = 0.45, 0.6
@@ -17,11 +18,14 @@ SHORT = 2
 """Most letters of a short word. One of two such words is short, since PDFium parts at single letters."""
 
 MAX_GAP, MAX_GAP_IN_ROW = 0.2, 0.17
-"""Widest gap between two letters of a word, and between short words of a row, as a share of their height. Most spaces
+"""Widest gap between two letters of a word, and between letters of a row, as a share of their height. Most spaces
 have at least 0.25."""
 
 MIN_GAP = 0.02
 """Smallest gap that is looked at, and largest difference of two equal ones, in the same way."""
+
+_WORDS = frozenset("AEIOUYaeiouy")
+"""Letters that are words of their own in some language."""
 
 
 def joined_spread_letters(words: Sequence[PdfWord], text_page: TextPage) -> list[PdfWord]:
@@ -48,14 +52,24 @@ def joined_spread_letters(words: Sequence[PdfWord], text_page: TextPage) -> list
 
 
 def _in_rows(words: Sequence[PdfWord], gaps: Mapping[int, float]) -> set[int]:
-    """The indexes of words in rows of three or more short ones with equal gaps."""
-    short = {
+    """The indexes of words in rows of single letters, and two together, with equal gaps."""
+    lengths = {place: [len(word.text) for word in words[place : place + 2]] for place in gaps}
+    letters = {
         place
         for place, gap in gaps.items()
         if gap <= MAX_GAP_IN_ROW
-        and all(len(word.text) <= SHORT and word.text.isalpha() for word in words[place : place + 2])
+        and min(lengths[place]) == 1
+        and max(lengths[place]) <= SHORT
+        and all(word.text.isalpha() and word.text <= LAST_OF_ALPHABETS for word in words[place : place + 2])
     }
-    pairs = [place for place in short if place + 1 in short and abs(gaps[place] - gaps[place + 1]) <= MIN_GAP]
+    pairs = [
+        place
+        for place in letters
+        if place + 1 in letters
+        and abs(gaps[place] - gaps[place + 1]) <= MIN_GAP
+        # Short words in a row have narrow spaces in some fonts, as in "as I am".
+        and any(len(word.text) == 1 and word.text not in _WORDS for word in words[place : place + 3])
+    ]
     return {place for pair in pairs for place in (pair, pair + 1)}
 
 

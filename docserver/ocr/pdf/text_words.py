@@ -154,14 +154,11 @@ class TextPage:
         """True if one text object draws both characters."""
         return self.address(first) == self.address(second)
 
-    def is_wider_than_font_says(self, index: int) -> bool:
-        """True if the ink of the character is more than three times as wide as the font says that it is."""
-        width = c_float()
-        font = pdfium.FPDFTextObj_GetFont(self.text_object(index))
+    def has_negative_width(self, index: int) -> bool:
+        """True if the font says so of the character, as some that are for vertical lines do."""
+        width, font = c_float(), pdfium.FPDFTextObj_GetFont(self.text_object(index))
         code = pdfium.FPDFText_GetUnicode(self.handle, index)
-        pdfium.FPDFFont_GetGlyphWidth(font, code, self._run(index, place=0, end=1).size, width)
-        left, _, right, _ = self.ink(index)
-        return 3 * width.value < right - left
+        return bool(pdfium.FPDFFont_GetGlyphWidth(font, code, 1.0, width)) and width.value < 0.0
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""

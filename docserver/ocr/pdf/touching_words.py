@@ -27,7 +27,7 @@ MAX_CLOSING_GAP, MAX_CLOSING_OFFSET = 0.08, 0.5
 """The same for a raised number and a closing sign. TeX puts half a point behind such a number."""
 
 MAX_UNKNOWN_GAP = 0.2
-"""Widest gap between the ink of two letters whose font has wrong widths, in the same way."""
+"""Widest gap between the ink of two letters whose font has no widths, in the same way."""
 
 MAX_ADDED = 2
 """Most characters that PDFium adds between two words. The end of a line has two."""
@@ -115,9 +115,9 @@ def _touch(word: PdfWord, following: PdfWord, text_page: TextPage) -> bool:
         return offset <= MAX_CLOSING_OFFSET and abs(gap) <= MAX_CLOSING_GAP
     if offset > MAX_OFFSET or not _are_added(word, following, text_page):
         return False
-    if word.address == following.address:
+    if text_page.are_of_one_object(last, first):
         return False
-    if first == word.end + 1 and text_page.is_wider_than_font_says(last):
+    if first == word.end + 1 and text_page.has_negative_width(last):
         return gap <= MAX_UNKNOWN_GAP
     # The room of an italic letter may have no end of its own, but that of the ink over the space.
     return abs(left - x) <= MAX_GAP * height and abs(gap) <= MAX_GAP
@@ -129,4 +129,4 @@ def _are_added(word: PdfWord, following: PdfWord, text_page: TextPage) -> bool:
     if len(between) > MAX_ADDED:
         return True
     left, right = text_page.begin(word.end - 1)[0], text_page.begin(following.first)[0]
-    return all(text_page.is_generated(index) or not left < text_page.begin(index)[0] <= right for index in between)
+    return all(text_page.is_generated(index) or not left <= text_page.begin(index)[0] <= right for index in between)
