@@ -276,3 +276,14 @@ def test_letters_over_each_other_that_are_a_button_are_no_word() -> None:
             canvas.drawString(92, y, answer)
 
     assert layer(pdf(buttons)).text.splitlines()[-2:] == ["Satisfied", "Dissatisfied"]
+
+
+def test_letters_too_small_to_be_read_are_left_out() -> None:
+    def tiny(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        canvas.setFont("Times-Roman", 0.3)
+        canvas.drawString(72, 400, "nobody reads this")
+        canvas.setFont("Times-Roman", 2)
+        canvas.drawString(72, 380, "but this.")
+
+    assert layer(pdf(tiny)).text.split("\n\n")[1:] == ["but this."]

@@ -16,13 +16,15 @@ from docserver.layout import around
 from docserver.model import Reading
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
+from docserver.ocr.pdf.boxed_letters import joined_in_boxes
 from docserver.ocr.pdf.comb_fields import CombField, comb_fields, joined
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
 from docserver.ocr.pdf.covered_spaces import joined_over_spaces
 from docserver.ocr.pdf.doubled_letters import restore_doubled
-from docserver.ocr.pdf.drawing import PageDrawing, hide
+from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.exact_words import exact_and_unread
+from docserver.ocr.pdf.illegible_words import without_illegible
 from docserver.ocr.pdf.initials import initials
 from docserver.ocr.pdf.latin_in_hebrew import with_brackets
 from docserver.ocr.pdf.letter_pictures import letter_pictures
@@ -44,14 +46,6 @@ from docserver.ocr.pdf.vertical_lines import with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_gaps import parted_at_gaps
 from docserver.ocr.pdf.word_pieces import pieces
-
-MIN_LETTER_WIDTH = 0.03
-"""Smallest average width of letters that one can read, as a share of their height. That of an i is six times as
-much."""
-
-MIN_STACK, MAX_STACK_OFFSET = 3, 0.02
-"""Fewest different letters over each other that are a symbol, and their largest distance, as a share of their height.
-An accent or a line over a letter makes two."""
 
 
 def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[Reading]:
@@ -140,8 +134,8 @@ def _own_words(
         whole = joined_where_touching(list(joined_over_spaces(spread, text_page)), text_page)
         turned = with_turned_words(whole, text_page, painted=objects.texts)
         lines = with_vertical_lines(joined(turned, combs), text_page)
-        words = without_letter_spacing(lines, text_page)
-        readable = _without_illegible(words, text_page=text_page, objects=objects)
+        words = without_letter_spacing(joined_in_boxes(lines, objects.paths), text_page)
+        readable = without_illegible(words, text_page=text_page, objects=objects, to_pixels=to_pixels)
         painted = _painted_words(readable, text_page=text_page, objects=objects, to_pixels=to_pixels)
         for first, rest in initials(painted, text_page):
             first.whole = rest.whole
@@ -182,47 +176,6 @@ def _painted_words(
         for piece in pieces(word, text_page)
         if piece.address not in objects.invisible_texts and to_pixels.is_on_image(rect := to_pixels.rect(piece.rect))
     ]
-
-
-def _without_illegible(words: Iterable[PdfWord], *, text_page: TextPage, objects: PageObjects) -> list[PdfWord]:
-    """The words, without those that are too narrow to be read, for which PDFium draws a large blot, and without symbols
-    that are made of letters over each other. Both are left out of all drawings.
-    """
-    readable: list[PdfWord] = []
-    illegible: list[PdfWord] = []
-    for word in words:
-        (illegible if _is_squeezed(word, text_page) or _is_stack(word, text_page) else readable).append(word)
-    if illegible:
-        drawn = {text_page.address(index) for word in illegible for index in range(word.first, word.end)}
-        for address in drawn - {word.address for word in readable}:
-            if handle := objects.texts.pop(address, None):
-                hide(handle)
-    return readable
-
-
-def _is_stack(word: PdfWord, text_page: TextPage) -> bool:
-    """True if several letters are drawn over each other, as for the button of a form in a font of symbols."""
-    if word.objects < MIN_STACK or len(set(word.text)) < MIN_STACK:
-        return False
-    height = text_page.orientation(word).height
-    x, y = text_page.begin(word.first)
-    return all(
-        math.dist((x, y), text_page.begin(index)) <= MAX_STACK_OFFSET * height
-        for index in range(word.first + 1, word.end)
-    )
-
-
-def _is_squeezed(word: PdfWord, text_page: TextPage) -> bool:
-    """True if the letters of the word are so narrow that nobody can read them."""
-    left, bottom, right, top = word.rect
-    orientation = text_page.orientation(word)
-    limit = MIN_LETTER_WIDTH * orientation.height * len(word.text)
-    # The ink is looked at first, which saves asking for the room.
-    ink = top - bottom if orientation.turns % 2 else right - left
-    if ink >= limit or orientation.crooked or word.is_vertical:
-        return False
-    start, end = text_page.extent(word)
-    return end - start < limit
 
 
 def _joined_pieces(words: Iterable[OwnWord]) -> Iterator[OwnWord]:

@@ -108,7 +108,7 @@ def _touch(word: PdfWord, following: PdfWord, text_page: TextPage) -> bool:
         return False
     left, bottom, end, top = text_page.room(last)
     start, next_bottom, _, next_top = text_page.room(first)
-    (x, y), (_, next_y) = text_page.begin(last), text_page.begin(first)
+    (x, y), (next_x, next_y) = text_page.begin(last), text_page.begin(first)
     height = max(top - bottom, next_top - next_bottom) or 1.0
     gap, offset = (start - end) / height, abs(next_y - y) / height
     if offset > MAX_OFFSET and following.text[0] in _CLOSING:
@@ -119,8 +119,9 @@ def _touch(word: PdfWord, following: PdfWord, text_page: TextPage) -> bool:
         return False
     if first == word.end + 1 and text_page.has_negative_width(last):
         return gap <= MAX_UNKNOWN_GAP
-    # The room of an italic letter may have no end of its own, but that of the ink over the space.
-    return abs(left - x) <= MAX_GAP * height and abs(gap) <= MAX_GAP
+    # The room of an italic letter may have no ends of its own, but those of the ink over the space.
+    is_straight = max(abs(left - x), abs(start - next_x)) <= MAX_GAP * height
+    return is_straight and abs(gap) <= MAX_GAP
 
 
 def _are_added(word: PdfWord, following: PdfWord, text_page: TextPage) -> bool:
