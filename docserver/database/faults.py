@@ -16,8 +16,8 @@ FAULTS = (OperationalError, InterfaceError, InternalError, OSError, TimeoutError
 
 CONTENTION = (1180, 1205, 1213, 3101)
 """Error numbers of the server: commit failed, lock wait timeout, deadlock, commit refused by a plugin. Galera and Group
-Replication find out at COMMIT that another server has changed the same row. Galera reports 1213 then, older releases
-1180 too, and Group Replication 3101. All of them mean that the transaction was rolled back."""
+Replication find out at COMMIT that another server has changed the same row: Galera says 1213, the other one 1180 or
+3101. A node of Galera that loses the others during COMMIT says 1180 too. The transaction was rolled back each time."""
 
 NO_WRITES = (1047, 1290, 1792, 1836, 9001)
 """Error numbers of a server that takes no writes, or nothing at all: a node of Galera that has lost the others,
