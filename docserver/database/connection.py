@@ -189,8 +189,8 @@ class Database:
         self._size = size
         self._turns = Turns(size, of_one=max(1, size - 1) if for_clients else size)
         self._idle: list[Connection] = []
-        self._suspect_until = 0.0
-        """When a connection was last found to be cut or read-only. Those that were checked before are checked again."""
+        self._fault_at = 0.0
+        """When a connection was last found cut or read-only. Those that were checked earlier are checked again."""
         self._closed = False
 
     @asynccontextmanager
@@ -266,7 +266,7 @@ class Database:
 
     async def _replacement(self) -> Connection:
         """Another connection in the place of one that was cut, or that led to a server that takes no writes."""
-        self._suspect_until = time.monotonic()
+        self._fault_at = time.monotonic()
         return await self._living(asyncio.get_running_loop().time() + self._timeout_s)
 
     async def _living_repeatedly(self, until: float) -> Connection:
@@ -293,18 +293,18 @@ class Database:
     async def _connect(self) -> Connection:
         connection = await connect(self.address, timeout_s=self._timeout_s, database=self.address.database)
         try:
-            await self._examine(Cursor(connection, self._timeout_s))
+            await self._examine(connection)
         except BaseException:
             connection.close()
             raise
         connection.checked_at = time.monotonic()
         return connection
 
-    async def _examine(self, cur: Cursor) -> None:
+    async def _examine(self, connection: Connection) -> None:
         """Raise DatabaseUnavailable if a new connection must not be used."""
         if self._check:
-            await self._check(cur)
-        if self._writes and await _is_read_only(cur):
+            await self._check(Cursor(connection, self._timeout_s))
+        if self._writes and await _is_read_only(connection):
             raise read_only()
 
     async def _is_usable(self, connection: Connection) -> bool:
@@ -312,12 +312,13 @@ class Database:
         if connection.closed or connection._reader.at_eof() or connection._writer.transport.is_closing():  # noqa: SLF001
             return False
         now = time.monotonic()
-        if connection.checked_at > max(now - CHECK_S, self._suspect_until):
+        if connection.checked_at > max(now - CHECK_S, self._fault_at):
             return True
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                is_read_only = await _is_read_only(Cursor(connection, CONNECT_TIMEOUT_S))
-        except (DatabaseUnavailable, TimeoutError):
+                is_read_only = await _is_read_only(connection)
+        except FAULTS:
+            # No fault that anybody meets: the server may end connections that are idle.
             return False
         connection.checked_at = now
         return self._of_replica or not is_read_only
@@ -325,7 +326,7 @@ class Database:
     async def _settle(self, connection: Connection, error: BaseException) -> None:
         """Roll back after an error, so that the connection can be used again; close it if that is not certain."""
         if isinstance(error, DatabaseUnavailable) and not isinstance(error, Contended | StatementTooLong):
-            self._suspect_until = time.monotonic()
+            self._fault_at = time.monotonic()
         if isinstance(error, asyncio.CancelledError | DatabaseUnavailable) and not isinstance(error, Contended):
             connection.close()
             return
@@ -340,8 +341,11 @@ class Database:
             raise
 
 
-async def _is_read_only(cur: Cursor) -> bool:
-    """True if the server takes no writes, such as a replica. A user with many rights could write to it nevertheless."""
-    await cur.execute("SELECT @@global.read_only AS of_server, @@global.innodb_read_only AS of_engine")
-    # MariaDB 12 has names instead of numbers. Aurora's replicas set only the second.
-    return any(str(value) not in ("0", "OFF") for value in cur.only_row().values())
+async def _is_read_only(connection: Connection) -> bool:
+    """True if the server takes no writes, such as a replica. A user with many rights could write to it nevertheless.
+    Raises one of FAULTS.
+    """
+    async with connection.cursor() as cursor:
+        await cursor.execute("SELECT @@global.read_only AS of_server, @@global.innodb_read_only AS of_engine")
+        # MariaDB 12 has names instead of numbers. Aurora's replicas set only the second.
+        return any(str(value) not in ("0", "OFF") for value in (await cursor.fetchone()).values())

@@ -16,7 +16,8 @@ import pytest
 from docserver.caller import DEFAULT_TENANT
 from docserver.database import connection as module
 from docserver.database.address import Address
-from docserver.database.connection import Cursor, Database
+from docserver.database.connection import Database
+from docserver.database.driver import Connection
 from docserver.database.faults import CommitUnknown, ConnectionCut
 from docserver.database.tables import deletions
 from docserver.database.tables.deletions import Deletion
@@ -284,7 +285,7 @@ async def test_who_is_cancelled_while_a_connection_is_made_or_asked_leaves_none_
     connection = pool._idle[0]
     asked = asyncio.Event()
 
-    async def ask(_: Cursor) -> bool:
+    async def ask(_: Connection) -> bool:
         asked.set()
         await asyncio.Event().wait()
         return False
