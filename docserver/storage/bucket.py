@@ -176,6 +176,11 @@ class Bucket:
                     if any(code in str(error) for code in MISSING_BUCKET):
                         raise
 
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete objects that are there, 1000 by one request."""
+        with self._translated("delete"):
+            obstore.delete(self._store, keys)
+
     async def parts(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
         """All objects below a prefix, in the order of their keys, in parts. Does not block; raises BucketError."""
         listing = self._list(prefix, LIST_AT_ONCE)

@@ -3,16 +3,23 @@
 import errno
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from docserver.model import parse_id
+from docserver.model import new_id, parse_id
 from docserver.storage.bucket import Bucket, StoredObject
-from docserver.storage.deleted import KEPT_DAYS
+from docserver.storage.deleted import KEPT_DAYS, READ_AT_ONCE
 from docserver.storage.quarantine import StoredFile
 
 ORIGINALS, QUARANTINE, DELETED, UPLOADS = "originals", "quarantine", "deleted", "uploads"
 """The first parts of the keys."""
+
+PACK = "pack-"
+"""What the names of packed records begin with."""
+
+PACKED = 10_000
+"""Records in one object, at most: 160 kB."""
 
 log = logging.getLogger("docserver.storage")
 
@@ -28,7 +35,7 @@ def older_files(part: Sequence[StoredObject], age_s: float, now: datetime) -> di
     """The objects of a listing that are named by document ids and older than this."""
     files = {}
     for each in part:
-        document_id = parse_id(each.key.rpartition("/")[2])
+        document_id = _record(each.key)
         file = StoredFile((now - each.modified).total_seconds(), each.size)
         if document_id and file.age_s > age_s:
             files[document_id] = file
@@ -94,7 +101,9 @@ class ObjectQuarantine:
 
 
 class DeletedObjects:
-    """An empty object for each deleted document, `deleted/<day>/<document>`: a listing tells them all."""
+    """An empty object for each deleted document, `deleted/<day>/<document>`. Those of days that have ended are packed
+    into few objects, which have the ids as bytes: each start reads all records.
+    """
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
@@ -106,16 +115,53 @@ class DeletedObjects:
 
     async def ids(self) -> AsyncIterator[list[UUID]]:
         async for part in self._bucket.parts(DELETED):
-            yield [document_id for each in part if (document_id := parse_id(each.key.rpartition("/")[2]))]
+            yield [document_id for each in part if (document_id := _record(each.key))]
+            for each in part:
+                if _name(each.key).startswith(PACK):
+                    async for unpacked in self._unpacked(each):
+                        yield unpacked
 
     async def forget_old(self) -> None:
-        oldest = datetime.now(UTC).date() - timedelta(days=KEPT_DAYS)
+        today = datetime.now(UTC).date()
+        # Clocks differ, so something may still be recorded under yesterday.
+        oldest, open_from = today - timedelta(days=KEPT_DAYS), today - timedelta(days=1)
+        records: list[str] = []
         async for part in self._bucket.parts(DELETED):
-            old = [each.key for each in part if (day := _day(each.key)) and day < oldest]
-            if not old:
+            days = {each.key: day for each in part if (day := _day(each.key))}
+            if old := [key for key, day in days.items() if day < oldest]:
+                await self._bucket.run(self._bucket.delete_many, old)
+            records += [key for key, day in days.items() if oldest <= day < open_from and _record(key)]
+            while len(records) >= PACKED:
+                await self._bucket.run(self._pack, records[:PACKED])
+                del records[:PACKED]
+            if max(days.values(), default=oldest) >= open_from:
                 # The days follow one another.
-                return
-            await self._bucket.run(self._bucket.delete, *old)
+                break
+        if len(records) > 1:
+            await self._bucket.run(self._pack, records)
+
+    def _pack(self, keys: Sequence[str]) -> None:
+        # It is kept as long as its newest record. If this is interrupted, some are there twice.
+        ids = b"".join(document_id.bytes for key in keys if (document_id := _record(key)))
+        self._bucket.put(f"{DELETED}/{_day(keys[-1])}/{PACK}{new_id()}", ids)
+        self._bucket.delete_many(keys)
+
+    async def _unpacked(self, pack: StoredObject) -> AsyncIterator[list[UUID]]:
+        # Another process may remove it now, because it is old.
+        with suppress(FileNotFoundError):
+            data = await self._bucket.run(self._bucket.get, pack.key, length=pack.size)
+            ids = [UUID(bytes=data[start : start + 16]) for start in range(0, len(data) - 15, 16)]
+            for start in range(0, len(ids), READ_AT_ONCE):
+                yield ids[start : start + READ_AT_ONCE]
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _record(key: str) -> UUID | None:
+    """The document whose deletion an object records, or None."""
+    return parse_id(_name(key))
 
 
 def _quarantined(document_id: UUID) -> str:

@@ -57,6 +57,12 @@ async def faulty(s3: S3Server) -> AsyncIterator[FaultyBucket]:
 
 
 @pytest.fixture
+def bucket_settings(s3: S3Server, tmp_path: Path) -> Settings:
+    """A part of the bucket for one test. A request that fails is not repeated for long."""
+    return replace(Settings(), data_dir=tmp_path, storage_url=s3.url(tmp_path.name), storage_timeout_s=20.0)
+
+
+@pytest.fixture
 async def in_bucket(resources: Resources, faulty: FaultyBucket, s3: S3Server, tmp_path: Path) -> Resources:
     """Everything opened, with a bucket behind what can go wrong."""
     url = s3.url(tmp_path.name, port=faulty.port)

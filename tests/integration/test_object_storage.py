@@ -16,18 +16,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from docserver.doctor import machine
-from docserver.doctor.findings import Status
 from docserver.errors import StorageFull, StorageUnavailable
-from docserver.settings import Settings, SettingsError, load
-from docserver.storage import BucketError, object_upload
-from docserver.storage.bucket_url import BucketUrl
+from docserver.settings import Settings
+from docserver.storage import BucketError, object_records, object_upload
 from docserver.storage.deleted import KEPT_DAYS
 from docserver.storage.identity import IdentityError
 from docserver.storage.object_identity import ObjectIdentities
 from docserver.storage.object_upload import FREE_BYTES, PART_BYTES, PARTS_AT_ONCE
 from docserver.storage.objects import ObjectStorage
-from docserver.variables import AWS_VARIABLES
 from tests.support.originals import original
 from tests.support.s3_server import FaultyBucket, S3Server
 from tests.support.waiting import until
@@ -35,12 +31,6 @@ from tests.support.waiting import until
 LIMIT = 100_000_000
 
 LARGE = 2 * PART_BYTES + 1
-
-
-@pytest.fixture
-def bucket_settings(s3: S3Server, tmp_path: Path) -> Settings:
-    """A part of the bucket for one test. A request that fails is not repeated for long."""
-    return replace(Settings(), data_dir=tmp_path, storage_url=s3.url(tmp_path.name), storage_timeout_s=20.0)
 
 
 @pytest.fixture
@@ -241,6 +231,27 @@ async def test_deletions_are_remembered_and_forgotten_in_time(storage: ObjectSto
     assert {document_id async for part in storage.deleted.ids() for document_id in part} == document_ids
 
 
+async def test_records_of_days_that_have_ended_are_packed_into_few_objects(
+    storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_records, "PACKED", 4)
+    monkeypatch.setattr(object_records, "READ_AT_ONCE", 3)
+    today = datetime.now(UTC).date()
+    recorded = {uuid4() for _ in range(10)}
+    for number, document_id in enumerate(recorded):
+        storage._bucket.put(f"deleted/{today - timedelta(days=2 + number % 2)}/{document_id}", b"")
+    await storage.deleted.remember(new := uuid4())
+
+    for _ in range(2):
+        await storage.deleted.forget_old()
+    packed = await keys(storage, "deleted")
+    read_back = [document_id async for part in storage.deleted.ids() for document_id in part]
+
+    assert (len(packed), packed[-1]) == (4, f"deleted/{today}/{new}")
+    assert len(read_back) == 11
+    assert set(read_back) == {*recorded, new}
+
+
 async def test_processes_that_start_for_the_first_time_agree_on_the_identities(bucket_settings: Settings) -> None:
     one, other = ObjectIdentities(bucket_settings), ObjectIdentities(bucket_settings)
     assert (one.directory(), one.database()) == (None, None)
@@ -269,43 +280,6 @@ async def test_a_bucket_that_is_missing_or_refuses_is_said_at_the_start_and_lose
     with pytest.raises(OSError):
         await storage.check()
     assert "Signature" not in caplog.text
-
-
-def test_the_usual_variables_complete_the_url_and_a_parameter_wins(tmp_path: Path) -> None:
-    variables = {name: f"of {name}" for name in AWS_VARIABLES} | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    url = "s3://bucket/prefix?region=own"
-
-    loaded = load({"DOCSERVER_STORAGE_URL": url, "DOCSERVER_DATA_DIR": str(tmp_path), **variables}, dotenv=None)
-
-    config = BucketUrl.parse(loaded.storage_url).config
-    assert (config["region"], "aws_region" in config) == ("own", False)
-    assert config["aws_access_key_id"] == "of AWS_ACCESS_KEY_ID"
-    assert BucketUrl.parse(loaded.storage_url).allow_http
-    assert ObjectStorage(loaded)
-
-
-def test_parameters_that_nobody_knows_are_refused_without_saying_a_secret(bucket_settings: Settings) -> None:
-    url = f"{bucket_settings.storage_url}&endpiont=x"
-
-    with pytest.raises(SettingsError, match="DOCSERVER_STORAGE_URL") as refused:
-        ObjectStorage(replace(bucket_settings, storage_url=url))
-
-    assert "testing" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "status"),
-    [({}, Status.OK), ({"secret": "nothing"}, Status.PROBLEM), ({"bucket": "nothing"}, Status.PROBLEM)],
-)
-async def test_doctor_says_whether_the_bucket_takes_writes(
-    s3: S3Server, bucket_settings: Settings, tmp_path: Path, wrong: dict[str, Any], status: Status
-) -> None:
-    settings = replace(bucket_settings, storage_url=s3.url(tmp_path.name, **wrong))
-
-    bucket, key = [finding async for finding in machine.check_storage(settings)]
-
-    assert (bucket.subject, bucket.status) == ("storage", status)
-    assert (key.subject, key.status) == ("secret key", Status.WARNING)
 
 
 FAULTS = {

@@ -1,0 +1,52 @@
+"""What the settings say of a bucket: variables that are usual, parameters, and what `doctor` finds."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docserver.doctor import machine
+from docserver.doctor.findings import Status
+from docserver.settings import Settings, SettingsError, load
+from docserver.storage.bucket_url import BucketUrl
+from docserver.storage.objects import ObjectStorage
+from docserver.variables import AWS_VARIABLES
+from tests.support.s3_server import S3Server
+
+
+def test_the_usual_variables_complete_the_url_and_a_parameter_wins(tmp_path: Path) -> None:
+    variables = {name: f"of {name}" for name in AWS_VARIABLES} | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    url = "s3://bucket/prefix?region=own"
+
+    loaded = load({"DOCSERVER_STORAGE_URL": url, "DOCSERVER_DATA_DIR": str(tmp_path), **variables}, dotenv=None)
+
+    config = BucketUrl.parse(loaded.storage_url).config
+    assert (config["region"], "aws_region" in config) == ("own", False)
+    assert config["aws_access_key_id"] == "of AWS_ACCESS_KEY_ID"
+    assert BucketUrl.parse(loaded.storage_url).allow_http
+    assert ObjectStorage(loaded)
+
+
+def test_parameters_that_nobody_knows_are_refused_without_saying_a_secret(bucket_settings: Settings) -> None:
+    url = f"{bucket_settings.storage_url}&endpiont=x"
+
+    with pytest.raises(SettingsError, match="DOCSERVER_STORAGE_URL") as refused:
+        ObjectStorage(replace(bucket_settings, storage_url=url))
+
+    assert "testing" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [({}, Status.OK), ({"secret": "nothing"}, Status.PROBLEM), ({"bucket": "nothing"}, Status.PROBLEM)],
+)
+async def test_doctor_says_whether_the_bucket_takes_writes(
+    s3: S3Server, bucket_settings: Settings, tmp_path: Path, wrong: dict[str, Any], status: Status
+) -> None:
+    settings = replace(bucket_settings, storage_url=s3.url(tmp_path.name, **wrong))
+
+    bucket, key = [finding async for finding in machine.check_storage(settings)]
+
+    assert (bucket.subject, bucket.status) == ("storage", status)
+    assert (key.subject, key.status) == ("secret key", Status.WARNING)
