@@ -30,6 +30,7 @@ from tests.support.rows import (
     runnable,
     value,
 )
+from tests.support.waiting import until
 
 
 async def test_a_new_job_is_pending_with_the_options_it_was_given(db: Database) -> None:
@@ -278,3 +279,27 @@ async def test_deleting_a_document_takes_its_jobs_pages_and_history_along(db: Da
         assert await documents.existing(cur, [document_id, other_document]) == {other_document}
         assert len(await pages.stored_bytes(cur, job_id=other_job, ranges=None)) == 1
     assert await value(db, "SELECT COUNT(*) FROM job_history") == 1
+
+
+async def test_a_claim_ends_while_its_lease_is_about_to_be_extended(db: Database) -> None:
+    _, job_id = await make_job(db)
+    claim_id = uuid4()
+    await claim_job(db, job_id, claim_id)
+
+    async def extend() -> None:
+        async with db.session() as cur:
+            await claims.extend(cur, [claim_id], lease_s=30.0)
+
+    async def waits() -> bool:
+        async with db.session() as cur:
+            await cur.execute("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")
+            return int(cur.only_row()["Value"]) > 0
+
+    async with db.transaction() as cur:
+        await jobs.lock(cur, job_id)
+        heartbeat = asyncio.create_task(extend())
+        await until(waits)
+        assert await jobs.opened(cur, job_id=job_id, claim_id=claim_id, pages_total=1)
+    await heartbeat
+
+    assert (await found(db, job_id)).pages_total == 1

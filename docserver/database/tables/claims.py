@@ -6,6 +6,7 @@ A claim is an id that a worker writes into the rows that it works on, with a lea
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -122,16 +123,30 @@ async def pages_of(cur: Cursor, claim_id: UUID) -> list[ClaimedPage]:
 
 
 async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> None:
-    """Extend the leases of these claims, with one statement per table."""
-    arguments = (microseconds(lease_s), *(claim_id.bytes for claim_id in claim_ids))
-    await cur.execute(
-        f"UPDATE jobs SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND WHERE claim IN ({each(claim_ids)})",  # noqa: S608 - placeholders alone
-        arguments,
-    )
-    await cur.execute(
-        f"UPDATE pages SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND WHERE claim IN ({each(claim_ids)})",  # noqa: S608 - placeholders alone
-        arguments,
-    )
+    """Extend the leases of these claims.
+
+    Rows are found without locks, and then locked by their ids, as in transitions of jobs. An UPDATE that finds them by
+    the index of claims locks its entry before the row, and a transition that ends the claim after it: a deadlock.
+    """
+    arguments = [claim_id.bytes for claim_id in claim_ids]
+    await cur.execute(f"SELECT id FROM jobs WHERE claim IN ({each(claim_ids)})", arguments)  # noqa: S608 - placeholders alone
+    if job_ids := [row["id"] for row in cur.rows()]:
+        await cur.execute(
+            f"""
+            UPDATE jobs FORCE INDEX (PRIMARY) SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND
+            WHERE id IN ({each(job_ids)}) AND claim IN ({each(claim_ids)})
+            """,  # noqa: S608 - placeholders alone
+            (microseconds(lease_s), *job_ids, *arguments),
+        )
+    await cur.execute(f"SELECT job_id, number FROM pages WHERE claim IN ({each(claim_ids)})", arguments)  # noqa: S608 - placeholders alone
+    if pages := [(row["job_id"], row["number"]) for row in cur.rows()]:
+        await cur.execute(
+            f"""
+            UPDATE pages FORCE INDEX (PRIMARY) SET lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND
+            WHERE (job_id, number) IN ({", ".join(["(%s, %s)"] * len(pages))}) AND claim IN ({each(claim_ids)})
+            """,  # noqa: S608 - placeholders alone
+            (microseconds(lease_s), *chain.from_iterable(pages), *arguments),
+        )
 
 
 async def valid(cur: Cursor, claim_ids: Sequence[UUID]) -> set[UUID]:
