@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 
-from docserver.layout import Block, Line, Paragraph, Word
-from docserver.ocr.recognition.tables import by_rows
-from docserver.ocr.recognition.tesseract import Recognised
+import pytest
+from PIL import Image, ImageDraw
+
+from docserver.layout import Block, Line, Paragraph, Word, text_of
+from docserver.ocr.image.decode import Picture
+from docserver.ocr.recognition.reader import PageReader
+from docserver.ocr.recognition.tables import by_rows, cuts_numbers
+from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised
 
 PITCH, HEIGHT, LETTER = 40, 30, 15
 GOODS = ("Vin rouge", "Pain de seigle", "Beurre", "Huile d'olive", "Sel")
@@ -72,3 +77,48 @@ def test_columns_of_names_without_numbers_stay_columns() -> None:
     names = page(column(GOODS, left=100), column(GOODS, left=700), column(["7", "8"], left=1300))
 
     assert by_rows(names) == names
+
+
+TIMES = ("Paris 16.40 6.05", "Melun 14.27 9.54", "Sens 23.44 20.54", "Joigny 4.14 18.58", "Laroche 8.33 20.27")
+CUT_TIMES = ("Paris 16. 40 .05", "Melun 14. 27 .54", "Sens 23. 44 20. 54", "Joigny .14 18. 58", "Laroche .33 20. 27")
+
+
+@pytest.mark.parametrize(
+    ("lines", "are_cut"),
+    [
+        pytest.param(CUT_TIMES, True, id="numbers in two columns each"),
+        pytest.param(TIMES, False, id="whole numbers"),
+        pytest.param(("1. Bread", "2. Salt", "3. Oil", "4. Wine", "5. Soap", "6. Rice", "7. Tea"), False, id="a list"),
+        pytest.param(
+            ("In 1831. It", "in 1842, he", "to 1850. A", "at 7: so", "of 1861. On", "by 8, no"), False, id="ends"
+        ),
+    ],
+)
+def test_numbers_are_cut_if_their_digits_stand_apart(lines: Sequence[str], *, are_cut: bool) -> None:
+    assert cuts_numbers(page(column(lines, left=100))) is are_cut
+
+
+def test_a_table_beside_prose_is_not_read_across() -> None:
+    prose = column(["the goods that came with the", "boats of the morning were"] * 3, left=900)
+
+    assert not cuts_numbers(page(column(CUT_TIMES, left=100), prose))
+
+
+@pytest.mark.parametrize("as_block", [TIMES, CUT_TIMES, TIMES[:2]])
+def test_a_table_whose_numbers_are_cut_is_read_as_one_block_if_they_are_whole_then(as_block: Sequence[str]) -> None:
+    of_layout = {Layout.PAGE: column(CUT_TIMES, left=100), Layout.BLOCK: column(as_block, left=100)}
+
+    class ByLayout:
+        def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+            del picture, dpi, languages
+            block = of_layout.get(layout)
+            return Recognised(text_of([block]), (block,), 90.0) if block else NOTHING
+
+    sheet = Image.new("L", (1000, 1200), 250)
+    for top in range(100, 300, PITCH):
+        for left in range(100, 700, 2 * LETTER):
+            ImageDraw.Draw(sheet).rectangle((left, top, left + LETTER, top + HEIGHT), fill=20)
+
+    attempt = PageReader(Picture(sheet, None, 1.0), ByLayout(), turning=False).read("eng")
+
+    assert attempt.recognised.text == "\n".join(TIMES if as_block is TIMES else CUT_TIMES)

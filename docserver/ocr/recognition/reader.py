@@ -29,7 +29,7 @@ from docserver.ocr.recognition.orientation import (
     straightened_if_askew,
 )
 from docserver.ocr.recognition.rows_of_signs import without_rows_of_signs
-from docserver.ocr.recognition.tables import by_rows
+from docserver.ocr.recognition.tables import by_rows, cuts_numbers
 from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
 
@@ -321,6 +321,8 @@ class PageReader:
         attempt = self._recognise(page, languages=languages, layout=layout)
         if layout is Layout.BLOCK and cleaned is None and is_narrow(page.image.size):
             attempt = self._with_second_layout(attempt, page)
+        if layout is Layout.PAGE and cuts_numbers(attempt.recognised) and self._tries.may_go_on():
+            attempt = self._as_one_block(attempt, page)
         unread = not attempt.recognised.text and layout is Layout.PAGE and self._tries.may_go_on()
         if unread and self._shows_text(page.rotation, analysis, languages):
             # Tesseract treated the whole page as one picture, perhaps because of a dark edge around it.
@@ -341,6 +343,11 @@ class PageReader:
         is_surer = second.recognised.confidence >= first.recognised.confidence + MIN_GAIN_IN_SECOND_LAYOUT
         is_whole = second.weight >= MIN_WEIGHT_IN_SECOND_LAYOUT * first.weight
         return second if is_surer and is_whole and second.rotation == first.rotation else first
+
+    def _as_one_block(self, first: Attempt, page: PageImage) -> Attempt:
+        """The better text of a table: the first one, whose numbers are cut, or one that is not divided into columns."""
+        second = self._recognise(page, languages=first.languages, layout=Layout.BLOCK)
+        return first if second.weight < first.weight or cuts_numbers(second.recognised) else second
 
     def _recognise(self, page: PageImage, *, languages: str, layout: Layout) -> Attempt:
         recognised = self._tries.recognise(page.image, dpi=page.dpi, languages=languages, layout=layout)

@@ -22,7 +22,27 @@ MIN_PROSE_LINES, MIN_PROSE_WORDS, MIN_FULL_LINES, FULL_WIDTH = 4, 4.0, 0.6, 0.85
 """A block is prose, and no column of a table, if it has at least so many lines, so many words a line, and this share of
 its lines has at least this share of its width. Lines of prose end where the column ends, and cells anywhere."""
 
+CUT = re.compile(r"(?<!\S)(?:\d+[.,:] (?=\d)|[.,:] ?\d)")
+"""Where a number such as `16.40` is cut, because Tesseract took the digits before the point for a column of their own.
+"""
+
+MIN_CUTS, MIN_CUTS_SHARE = 6, 0.15
+"""Fewest such cuts in a text whose numbers are cut, also as a share of the words with digits."""
+
 _Row = list[Line]
+
+
+def cuts_numbers(recognised: Recognised) -> bool:
+    """True if numbers of a table without rules are cut by columns, in which some of the digits are mostly lost. False
+    for pages with prose beside something else, which must be read column by column.
+    """
+    lines = [" ".join(word.text for word in line.words) for line in lines_of(recognised.blocks)]
+    numbers = sum(any(map(str.isdigit, word)) for line in lines for word in line.split())
+    cuts = sum(len(CUT.findall(line)) for line in lines)
+    if cuts < max(MIN_CUTS, MIN_CUTS_SHARE * numbers):
+        return False
+    prose = [block for block in recognised.blocks if _is_prose(block)]
+    return not any(_is_beside(block.box, other.box) for block in prose for other in recognised.blocks)
 
 
 def by_rows(recognised: Recognised) -> Recognised:
@@ -86,6 +106,10 @@ def _are_beside(left: Line, right: Line) -> bool:
     (_, top, end, bottom), (start, other_top, _, other_bottom) = _box_of_words(left), _box_of_words(right)
     overlap = min(bottom, other_bottom) - max(top, other_top)
     return end <= start and 2 * overlap > min(bottom - top, other_bottom - other_top)
+
+
+def _is_beside(box: Box, other: Box) -> bool:
+    return box[1] < other[3] and other[1] < box[3] and (other[2] <= box[0] or box[2] <= other[0])
 
 
 def _is_amount(line: Line) -> bool:
