@@ -56,21 +56,28 @@ def joined_over_spaces(words: Iterable[PdfWord], characters: PlacedText) -> Iter
     """The words of a page, with those joined that have such a space between them."""
     before: PdfWord | None = None
     for word in words:
-        if before is None:
-            before = word
-        elif word.first == before.end + 1 and _is_covered(before, word, characters):
+        if (
+            before
+            and (_may_touch(before.rect, word.rect) or word.text[0] in _CLOSING)
+            and word.first == before.end + 1
+            and _is_covered(before, word, characters)
+        ):
             before = characters.as_one(before, word)
-        else:
+            continue
+        if before:
             yield before
-            before = word
-    if before is not None:
+        before = word
+    if before:
         yield before
 
 
-def _may_touch(word: PdfWord, other: PdfWord) -> bool:
-    left, bottom, right, top = word.rect
-    x0, y0, x1, y1 = other.rect
-    x_gap, y_gap = max(x0 - right, left - x1), max(y0 - top, bottom - y1)
+def _may_touch(rect: Rect, other: Rect) -> bool:
+    left, bottom, right, top = rect
+    x0, y0, x1, y1 = other
+    gap = x0 - right
+    if gap > MAX_INK_GAP * (top - bottom) and gap > MAX_INK_GAP * (y1 - y0):
+        return False
+    x_gap, y_gap = max(gap, left - x1), max(y0 - top, bottom - y1)
     if x_gap > y_gap:
         return x_gap <= MAX_INK_GAP * max(top - bottom, y1 - y0)
     return y_gap <= MAX_INK_GAP * max(right - left, x1 - x0)
@@ -81,8 +88,6 @@ def _is_covered(word: PdfWord, other: PdfWord, characters: PlacedText) -> bool:
     first = other.text[0]
     if first in _CLOSING:
         return _touch(word.end - 1, other.first, characters)
-    if not _may_touch(word, other):
-        return False
     if word.text.endswith(_LIGATURES) and first in ascii_lowercase:
         return _touch(word.end - 1, other.first, characters)
     last = word.text[-1]

@@ -10,7 +10,7 @@ from docserver.ocr.pdf.pdf_words import PdfWord
 from docserver.ocr.pdf.plausibility import LAST_OF_ALPHABETS
 from docserver.ocr.pdf.text_words import TextPage
 
-MAX_INK_GAP, MAX_INK_GAP_OF_SHORT = 0.45, 0.6
+MAX_INK_GAP, MAX_INK_GAP_OF_SHORT = 0.4, 0.55
 """Widest gap between the ink of two such words, and of two short ones, as a share of the height of the higher one. The
 rooms of their letters are asked for only then, to save time."""
 
@@ -78,13 +78,15 @@ def _gaps(words: Sequence[PdfWord], text_page: TextPage) -> Iterator[tuple[int, 
     for place, (word, following) in enumerate(pairwise(words)):
         left, bottom, right, top = word.rect
         next_left, next_bottom, _, next_top = following.rect
+        reach = max(top - bottom, next_top - next_bottom)
+        if next_left > right + MAX_INK_GAP_OF_SHORT * reach or following.first != word.end + 1:
+            continue
         last, first = word.end - 1, following.first
         fewest, most = sorted((len(word.text), len(following.text)))
-        max_ink_gap = MAX_INK_GAP_OF_SHORT if most <= SHORT else MAX_INK_GAP
         if (
             fewest <= SHORT
-            and first == word.end + 1
-            and left < next_left < right + max_ink_gap * max(top - bottom, next_top - next_bottom)
+            and left < next_left
+            and (most <= SHORT or next_left <= right + MAX_INK_GAP * reach)
             and text_page.is_generated(word.end)
             and MIN_GAP < (gap := _gap(last, first, text_page)) <= MAX_GAP
             and not text_page.orientation(word).turns
