@@ -28,7 +28,7 @@ from docserver.database.faults import (
     uncommitted,
     unconnected,
 )
-from docserver.database.retries import REPEATABLE, repeat
+from docserver.database.retries import repeat
 from docserver.errors import DatabaseUnavailable
 from docserver.exclusive import Turns, current_client
 
@@ -141,7 +141,7 @@ class _Borrowed:
 
 
 class _SessionCursor(Cursor):
-    """Runs statements in autocommit mode. Repeats those that were not carried out, and those that only read."""
+    """Runs statements in autocommit mode. Repeats those that were not carried out, and once those that only read."""
 
     def __init__(self, borrowed: _Borrowed, timeout_s: float) -> None:
         super().__init__(borrowed.connection, timeout_s)
@@ -152,8 +152,13 @@ class _SessionCursor(Cursor):
             self._connection = await self._borrowed.open_connection()
             return await Cursor.execute(self, sql, arguments)
 
-        only_reads = sql.lstrip().startswith("SELECT")
-        return await repeat(once, after=REPEATABLE if only_reads else (Contended, TakesNoWrites))
+        try:
+            return await repeat(once, after=(Contended, TakesNoWrites))
+        except ConnectionCut:
+            if not sql.lstrip().startswith("SELECT"):
+                raise
+        # Once: an operator may have killed a list that takes too long.
+        return await repeat(once, after=(Contended, TakesNoWrites))
 
 
 class Database:

@@ -52,6 +52,26 @@ async def test_what_was_read_on_a_killed_connection_is_read_again_on_another(
     assert pool.usage.idle == 1
 
 
+async def test_a_read_whose_connection_is_killed_twice_is_given_up(db: Database, make_db: MakeDatabase) -> None:
+    pool = make_db(size=1)
+    killed: set[int] = set()
+
+    async def end_it_twice() -> None:
+        while len(killed) < 2:
+            async with db.session() as cur:
+                await cur.execute("SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(77)%%'")
+                for row in cur.rows():
+                    victim = next(iter(row.values()))
+                    killed.add(victim)
+                    await kill(db, victim)
+
+    ending = asyncio.create_task(end_it_twice())
+    with pytest.raises(ConnectionCut):
+        async with pool.session() as cur:
+            await cur.execute("SELECT SLEEP(77)")
+    await ending
+
+
 async def test_what_was_written_on_a_killed_connection_may_have_been_written_and_is_not_repeated(
     db: Database, make_db: MakeDatabase
 ) -> None:
