@@ -24,9 +24,9 @@ PROGRAMS := \
 LANGUAGES := eng
 test: LANGUAGES := eng deu rus
 # The tests let Prometheus read the metrics and check its rules, run the proxy of deploy/nginx, back up and restore as
-# docs/operation.md says, and keep originals in Swift, which speaks S3.
+# docs/operation.md says, keep originals in Swift, which speaks S3, and join hosts that lose one another by a network.
 test coverage: PROGRAMS += promtool:prometheus nginx:nginx mariadb-dump:mariadb-client \
-	swift-ring-builder:swift
+	swift-ring-builder:swift iptables:iptables ip,tc:iproute2
 unit test: FONT := DejaVuSans.ttf
 
 # mariadbd is where the PATH of an ordinary user does not lead.

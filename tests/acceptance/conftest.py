@@ -32,7 +32,7 @@ async def start(empty_servers: Servers, tmp_path: Path) -> AsyncIterator[Start]:
     """Start services on the empty servers with a common data directory; they are stopped at the end."""
     started: list[Service] = []
 
-    async def new(*arguments: str, **more: Any) -> Service:
+    async def new(*arguments: str, directory: str = "", **more: Any) -> Service:
         environment = environment_of(
             **{
                 "mysql_url": empty_servers.mysql_url,
@@ -42,7 +42,7 @@ async def start(empty_servers: Servers, tmp_path: Path) -> AsyncIterator[Start]:
                 **more,
             }
         )
-        service = Service(environment, arguments=arguments)
+        service = Service(environment, arguments=arguments, directory=directory)
         started.append(service)
         return await service.start()
 

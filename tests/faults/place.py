@@ -19,6 +19,7 @@ from docserver.resources import checked_engine, opened
 from docserver.settings import Settings
 from tests.support.fault_launcher import MODULE, Fault, arguments
 from tests.support.fragile_servers import Servers, running
+from tests.support.hosts import Host
 from tests.support.samples import pdf_scanned, png, words
 from tests.support.service import Service, environment_of, form
 from tests.support.waiting import until
@@ -64,9 +65,11 @@ class Place:
     def database(self) -> str:
         return f"docserver{self.number}"
 
-    async def start(self, *args: str, faults: Sequence[Fault] = (), directory: str = "", **settings: Any) -> Service:
-        """Start a service here, of the version in `directory` if there is one; `settings` are those that differ from
-        short waits on one slot.
+    async def start(
+        self, *args: str, faults: Sequence[Fault] = (), directory: str = "", on: Host | None = None, **settings: Any
+    ) -> Service:
+        """Start a service here, of the version in `directory` and on the host if there is one; `settings` are those
+        that differ from short waits on one slot.
         """
         given = {
             "mysql_url": self.servers.mysql_url(self.database),
@@ -79,7 +82,7 @@ class Place:
         if faults:
             service = Service(environment, arguments=(arguments(*faults), *args), module=MODULE)
         else:
-            service = Service(environment, arguments=args, directory=directory)
+            service = Service(environment, arguments=args, directory=directory, on=on)
         self.services.append(service)
         # A process that is to be killed may not live until a slot is free.
         waits = not faults and "redis_url" not in settings and running(self.servers.store) and int(given["slots"]) > 0

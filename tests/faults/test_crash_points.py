@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import aiohttp
 import pytest
@@ -34,7 +35,7 @@ class Point:
 class Doomed:
     """A service that is killed at one point after the other, each time by a process that has started after the last."""
 
-    def __init__(self, place: Place, *args: str, **settings: str) -> None:
+    def __init__(self, place: Place, *args: str, **settings: Any) -> None:
         self._place = place
         self._args = args
         self._settings = settings

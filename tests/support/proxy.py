@@ -1,4 +1,4 @@
-"""A TCP proxy before the unix socket of a server that cuts, delays, swallows or spoils what goes through it."""
+"""A TCP proxy before a server that cuts, delays, swallows or spoils what goes through it."""
 
 import asyncio
 import random
@@ -43,7 +43,8 @@ class _Link:
 class Proxy:
     """Forwards to `target` until told otherwise; `heal` makes it forward again."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path | int) -> None:
+        """`target` is a unix socket, or a port of this machine."""
         self._target = target
         self._links: set[_Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,8 +54,12 @@ class Proxy:
         self.port = 0
         self.heal()
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def start(self, listener: socket.socket | None = None) -> None:
+        """`listener` is where it is reached, if not on a free port of this machine."""
+        if listener:
+            self._server = await asyncio.start_server(self._serve, sock=listener)
+        else:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -124,7 +129,7 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            server_reader, server_writer = await asyncio.open_unix_connection(str(self._target))
+            server_reader, server_writer = await self._connect()
         except OSError:
             writer.transport.abort()
             return
@@ -137,6 +142,11 @@ class Proxy:
         finally:
             link.abort()
             self._links.discard(link)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(str(self._target))
+        return await asyncio.open_connection("127.0.0.1", self._target)
 
     async def _pump_requests(self, reader: asyncio.StreamReader, link: _Link) -> None:
         while data := await reader.read(CHUNK_BYTES):

@@ -1,8 +1,7 @@
 """Private groups of Redis servers that survive the loss of one: with Sentinels, and as a cluster."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ from docserver.redis.client import Key
 from docserver.redis.topology import SLOTS
 from tests.support.certificate import make_certificate
 from tests.support.nginx import free_ports
-from tests.support.waiting import HANG_S
+from tests.support.waiting import wait_for
 
 USER, PASSWORD = "docserver", "not@a/secret"
 ADMIN_PASSWORD = "not-a-secret-of-the-admin"
@@ -205,11 +204,3 @@ def _answers(server: Server) -> bool:
     except RedisError:
         assert server.process.poll() is None, "the server has ended"
         return False
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    until = time.monotonic() + HANG_S
-    while not holds():
-        assert time.monotonic() < until, "it takes too long"
-        time.sleep(0.05)

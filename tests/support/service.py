@@ -13,8 +13,13 @@ from typing import Any
 import aiohttp
 import orjson
 
+from tests.support import forked
+from tests.support.hosts import Host
 from tests.support.samples import png, words
 from tests.support.waiting import HANG_S, in_time
+
+MAX_LINE_BYTES = 1 << 20
+"""Of a log line."""
 
 
 class Service:
@@ -25,17 +30,21 @@ class Service:
         environment: Mapping[str, str],
         *,
         arguments: tuple[str, ...] = (),
-        module: str = "docserver",
+        module: str = "docserver.__main__",
         directory: str = "",
+        on: Host | None = None,
     ) -> None:
-        """`module` may be a launcher that forces a fault on docserver and then runs it. `directory` is where it starts,
-        if not here, and may have another version of docserver.
+        """`module` may be a launcher that forces a fault on docserver and then runs it. With a `directory`, it starts
+        there as users start it, and may be another version of docserver; without one, it is forked. It runs `on` this
+        host, if one is given.
         """
-        self._environment = {"DOCSERVER_HOST": "127.0.0.1", "DOCSERVER_PORT": "0", **environment}
+        address = on.address if on else "127.0.0.1"
+        self._environment = {"DOCSERVER_HOST": address, "DOCSERVER_PORT": "0", **environment}
+        self._host = on
         self._arguments = arguments
         self._module = module
         self._directory = directory
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | forked.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
         self._news = asyncio.Event()
@@ -46,21 +55,31 @@ class Service:
         """Run it until it says that it is ready."""
         self.lines.clear()
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            self._module,
-            *self._arguments,
-            cwd=self._directory or None,
-            env={**inherited, **self._environment},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=1 << 20,
-        )
+        environment = {**inherited, **self._environment}
+        if self._directory:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", self._module, *self._arguments),
+                cwd=self._directory,
+                env=environment,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                limit=MAX_LINE_BYTES,
+            )
+        else:
+            self._process = await forked.start(
+                self._module,
+                *self._arguments,
+                environment=environment,
+                limit=MAX_LINE_BYTES,
+                namespace=self._host.namespace if self._host else "",
+            )
         self._reading = asyncio.create_task(self._read(self._process))
         await self.logged("ready")
         if listening := self.find("listening"):
-            self._session = aiohttp.ClientSession(f"http://127.0.0.1:{listening['port']}")
+            port = listening["port"]
+            self._session = (
+                self._host.session(port) if self._host else aiohttp.ClientSession(f"http://127.0.0.1:{port}")
+            )
         return self
 
     @property
@@ -113,7 +132,7 @@ class Service:
                     raise AssertionError(f"it ended without logging {message!r}: {self.noise} {self.lines[-3:]}")
                 await self._news.wait()
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: asyncio.subprocess.Process | forked.Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
             try:

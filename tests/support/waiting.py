@@ -1,6 +1,7 @@
 """Waiting for states: what a test waits for is bounded only so that something that hangs does not hang the tests."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 
@@ -25,3 +26,11 @@ async def until(holds: Callable[[], bool | Awaitable[bool]], *, pause_s: float =
 
 async def _value(outcome: bool | Awaitable[bool]) -> bool:
     return await outcome if isawaitable(outcome) else outcome
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    """Wait until a condition holds, where no event loop runs."""
+    until = time.monotonic() + HANG_S
+    while not holds():
+        assert time.monotonic() < until, "it takes too long"
+        time.sleep(0.05)

@@ -1,0 +1,149 @@
+"""Starts docserver by forking a process that has imported it: to import it takes most of the CPU time of a start."""
+
+import asyncio
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+
+from tests.support import hosts
+
+PRELOADED = (
+    "docserver.__main__",
+    "docserver.command_line",
+    "docserver.serving",
+    "docserver.jobs.worker",
+    "docserver.web.app",
+    "docserver.webhooks.sender",
+    "tests.support.fault_launcher",
+)
+
+MAX_MESSAGE_BYTES = 1 << 17
+
+
+class Process:
+    """A running program, with what the tests need of asyncio's `Process`."""
+
+    def __init__(self, pid: int, stdout: asyncio.StreamReader, status: asyncio.StreamReader) -> None:
+        self.pid = pid
+        self.stdout = stdout
+        self._ended = asyncio.create_task(_exit_status(status))
+
+    @property
+    def returncode(self) -> int | None:
+        return self._ended.result() if self._ended.done() else None
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._ended)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+async def start(
+    module: str, *arguments: str, environment: Mapping[str, str], limit: int, namespace: str = ""
+) -> Process:
+    """Run a module's `main` in a process of its own, in a network namespace if one is given. Standard output and errors
+    come together; `limit` is the longest line, in bytes.
+    """
+    (out, out_end), (status, status_end) = os.pipe(), os.pipe()
+    try:
+        message = json.dumps([module, arguments, dict(environment), namespace]).encode()
+        socket.send_fds(_preloaded(), [message], [out_end, status_end])
+    finally:
+        os.close(out_end)
+        os.close(status_end)
+    ending = await _reader(status, limit)
+    return Process(int(await ending.readline()), await _reader(out, limit), ending)
+
+
+async def _reader(descriptor: int, limit: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=limit)
+    pipe = os.fdopen(descriptor, "rb", buffering=0)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: _ClosedAtItsEnd(reader), pipe)
+    return reader
+
+
+class _ClosedAtItsEnd(asyncio.StreamReaderProtocol):
+    def eof_received(self) -> bool:
+        super().eof_received()
+        return False
+
+
+async def _exit_status(status: asyncio.StreamReader) -> int:
+    # To the pipe's end, so that nothing of it is left when the event loop ends.
+    return os.waitstatus_to_exitcode(int(await status.read()))
+
+
+@cache
+def _preloaded() -> socket.socket:
+    """The way to the process that has imported everything. It ends when this process does."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-m", "tests.support.forked", str(its.fileno())]
+    process = subprocess.Popen(command, pass_fds=[its.fileno()], stdout=subprocess.DEVNULL)
+    its.close()
+    # The first of them runs last.
+    atexit.register(process.wait)
+    atexit.register(ours.close)
+    return ours
+
+
+def main() -> None:
+    """Fork a process for each message, until the tests end."""
+    # As docserver does it, before it imports this.
+    os.environ.setdefault("LOGNAME", "docserver")
+    for module in PRELOADED:
+        import_module(module)
+    others = {thread.name for thread in threading.enumerate()} - {"MainThread", "coverage"}
+    assert not others, f"a fork would not have these threads: {others}"
+    # Processes that have ended leave nothing behind.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    messages = socket.socket(fileno=int(sys.argv[1]))
+    while True:
+        message, descriptors, *_ = socket.recv_fds(messages, MAX_MESSAGE_BYTES, 2)
+        if not message:
+            return
+        if not os.fork():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            messages.close()
+            out, status = descriptors
+            _start_and_report(*json.loads(message), out=out, status=status)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _start_and_report(
+    module: str, arguments: list[str], environment: dict[str, str], namespace: str, *, out: int, status: int
+) -> None:
+    """Report the id of a process that runs the module, and how it ends."""
+    pid = os.fork()
+    if pid:
+        os.close(out)
+        os.write(status, b"%d\n" % pid)
+        os.write(status, b"%d\n" % os.waitpid(pid, 0)[1])
+        os._exit(0)
+    for standard in (1, 2):
+        os.dup2(out, standard)
+    os.closerange(3, max(out, status) + 1)
+    if namespace:
+        hosts.enter(namespace)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = [module, *arguments]
+    # As if Python had been started with the module: processes that this one spawns import it again.
+    sys.modules["__main__"] = import_module(module)
+    sys.modules["__main__"].main()
+
+
+if __name__ == "__main__":
+    main()
