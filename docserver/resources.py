@@ -164,7 +164,7 @@ def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]
     return {
         "db": pool(size=size - 2 * for_clients - 2, timeout_s=timeout_s, writes=True),
         "reads": read(),
-        "lists": read(),
+        "lists": read(repeats_reads=False),
         "maintenance_db": pool(size=1, timeout_s=timeout_s * BULK_FACTOR, writes=True),
         "health_db": pool(size=1, timeout_s=min(timeout_s, HEALTH_S)),
     }
@@ -182,6 +182,7 @@ def _replica(settings: Settings, identity: UUID | None) -> Database | None:
         timeout_s=settings.mysql_timeout_s * READ_SHARE,
         for_clients=True,
         of_replica=True,
+        repeats_reads=False,
         check=_identity_check(identity, setting),
     )
 

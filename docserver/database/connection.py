@@ -143,9 +143,10 @@ class _Borrowed:
 class _SessionCursor(Cursor):
     """Runs statements in autocommit mode. Repeats those that were not carried out, and once those that only read."""
 
-    def __init__(self, borrowed: _Borrowed, timeout_s: float) -> None:
+    def __init__(self, borrowed: _Borrowed, timeout_s: float, *, repeats_reads: bool) -> None:
         super().__init__(borrowed.connection, timeout_s)
         self._borrowed = borrowed
+        self._repeats_reads = repeats_reads
 
     async def execute(self, sql: str, arguments: Arguments | None = None) -> int:
         async def once() -> int:
@@ -155,9 +156,8 @@ class _SessionCursor(Cursor):
         try:
             return await repeat(once, after=(Contended, TakesNoWrites))
         except ConnectionCut:
-            if not sql.lstrip().startswith("SELECT"):
+            if not self._repeats_reads or not sql.lstrip().startswith("SELECT"):
                 raise
-        # Once: an operator may have killed a list that takes too long.
         return await repeat(once, after=(Contended, TakesNoWrites))
 
 
@@ -172,6 +172,7 @@ class Database:
         timeout_s: float,
         writes: bool = False,
         of_replica: bool = False,
+        repeats_reads: bool = True,
         for_clients: bool = False,
         check: Callable[[Cursor], Awaitable[None]] | None = None,
     ) -> None:
@@ -180,7 +181,8 @@ class Database:
 
         A connection to a server that is read-only is replaced, because the URL may lead to another server by now. If it
         does not, a pool that `writes` raises TakesNoWrites, and any other uses what it gets. With `of_replica`, the
-        server may be read-only.
+        server may be read-only. A pool that `repeats_reads` reads once more what a cut connection did not answer. Those
+        for lists do not: an operator may have killed one that takes too long.
 
         Clients get connections in turn. With `for_clients`, no client has all of them if there are several. How many
         requests of a client wait is limited by its connections to the service. To refuse some at once would not spare
@@ -189,6 +191,7 @@ class Database:
         self._check = check
         self._writes = writes
         self._of_replica = of_replica
+        self._repeats_reads = repeats_reads
         self.address = Address.parse(url)
         self._timeout_s = timeout_s
         self._size = size
@@ -220,7 +223,7 @@ class Database:
     async def session(self) -> AsyncIterator[Cursor]:
         """A connection in autocommit mode, for reads and for single statements that need no transaction."""
         async with self._borrowed(self._living_repeatedly) as borrowed:
-            yield _SessionCursor(borrowed, self._timeout_s)
+            yield _SessionCursor(borrowed, self._timeout_s, repeats_reads=self._repeats_reads)
 
     @property
     def usage(self) -> PoolUsage:

@@ -220,10 +220,8 @@ async def make_db(settings: Settings) -> AsyncIterator[MakeDatabase]:
     """Pools of their own on the running server."""
     made: list[Database] = []
 
-    def make(
-        *, size: int = 2, timeout_s: float = 10.0, url: str = settings.mysql_url, for_clients: bool = False
-    ) -> Database:
-        made.append(Database(url, size=size, timeout_s=timeout_s, for_clients=for_clients))
+    def make(*, size: int = 2, timeout_s: float = 10.0, url: str = settings.mysql_url, **more: Any) -> Database:
+        made.append(Database(url, size=size, timeout_s=timeout_s, **more))
         return made[-1]
 
     yield make

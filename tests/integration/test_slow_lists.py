@@ -67,7 +67,7 @@ async def status_of(client: ClientSession, path: str) -> int:
 @pytest.fixture
 async def lists(make_db: MakeDatabase) -> Database:
     """The two connections to the database that lists have."""
-    return make_db(size=2, timeout_s=300.0, for_clients=True)
+    return make_db(size=2, timeout_s=300.0, for_clients=True, repeats_reads=False)
 
 
 @pytest.fixture
