@@ -76,9 +76,9 @@ def test_a_page_is_read_once_and_as_it_lies_where_turning_is_off(
     page = sheet().rotate(degrees, expand=True)
     reading = read(page, limits, rotate=Rotate.OFF)
 
-    # What is read badly is compared with the mirror image of a few lines.
+    # What is read badly may be compared with the mirror image of a few lines.
     assert shown.count(page.size) == 1
-    assert (len(shown) == 1) is is_read
+    assert not is_read or len(shown) == 1
     assert reading.rotation == 0
     assert (reading.text.split() == TEXT.split()) is is_read
 

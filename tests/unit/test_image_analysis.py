@@ -268,10 +268,21 @@ def test_a_sample_is_some_whole_lines_and_no_picture() -> None:
     for number in range(14):
         draw.text((60, 600 + 50 * number), "The quick brown fox jumps over the lazy dog, again and again.", 0, font)
 
-    top, bottom = sample_rows(image)
+    top, bottom = sample_rows(image, most=image.height)
 
     assert 570 <= top < bottom <= 1400
     assert bottom - top < 450
     # But for the tips of letters that hang below their line.
     cut_through = (np.asarray(image)[[top, bottom - 1]] < 128).mean(axis=1)
     assert cut_through.max() < 0.02
+
+
+def test_a_sample_of_a_page_with_a_single_line_has_it_in_the_middle() -> None:
+    image = Image.new("L", (1000, 1400), 255)
+    ImageDraw.Draw(image).text((400, 1000), "Appendix B", 0, ImageFont.load_default(size=24))
+
+    top, bottom = sample_rows(image, most=350)
+
+    assert bottom - top == 350
+    assert top < 850
+    assert bottom > 1170

@@ -72,9 +72,7 @@ def test_a_coloured_page_is_tried_in_grey_too_and_in_other_directions_in_grey_al
     monkeypatch.setattr(reader, "_directions", lambda _: (0, 90))
     assert reader._analysis
 
-    tried = [(variant.image.mode, variant.rotation) for variant in reader._variants(reader._analysis)]
-
-    assert tried == [("RGB", 0), ("L", 0), ("L", 90)]
+    assert reader._variants(reader._analysis) == [(0, "RGB"), (0, "L"), (90, "L")]
 
 
 @pytest.mark.parametrize(

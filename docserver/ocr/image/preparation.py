@@ -11,7 +11,7 @@ from docserver.ocr.image.noise import without_grain, without_specks
 from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
 from docserver.ocr.image.shades import evenly_lit, has_ink, ink_beside_lines, ink_of
 from docserver.ocr.image.shape import is_narrow, is_snippet
-from docserver.ocr.image.spots import count_pieces, may_show_letters
+from docserver.ocr.image.spots import may_show_letters
 from docserver.ocr.image.transform import PageImage, framed, scaled, straightened, stretched
 
 MIN_SKEW_OF_RULES_DEG, MIN_SKEW_OF_SQUARES_DEG = 0.5, 1.5
@@ -31,10 +31,6 @@ OCR of the grey picture is equally good and takes a third less time."""
 
 DESPECKLE_ABOVE = 12.0
 """Limit for `PageAnalysis.specks`. Small or faint letters cause up to 6, because their parts look like specks."""
-
-MIN_REMAINS, MIN_REMAINS_RATIO = 8000, 3
-"""Fewest pieces on a page that is full of the remains of its ruled lines, and how many times more these are than before
-it was cleaned. A page of small print has 6000 letters, and Tesseract takes seconds for as many remains."""
 
 MARGIN_PX = 40
 """Margin that is added around a snippet, because Tesseract misses letters that touch the edge of a picture."""
@@ -85,12 +81,21 @@ def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
     if analysis is None:
         return page, None
     lit = _lit(page, analysis)
-    cleaned = _cleaned(lit, analysis)
-    if analysis.is_form and _has_remains(cleaned, original=picture.image):
-        return page, None
-    if not _may_show_letters(cleaned, before=lit, analysis=analysis):
+    rules = _ruled_lines(lit.image.convert("L")) if analysis.is_form and not is_snippet(page.original_size) else None
+    cleaned = _cleaned(lit, analysis, rules)
+    if not _may_show_letters(cleaned, rules):
         return page, None
     return _reduced(cleaned, analysis), analysis
+
+
+def count_changes(page: PageImage, analysis: PageAnalysis) -> int:
+    """How many times `prepare` has changed all pixels of a page, such as to make its light even. It takes about two
+    such changes to remove ruled lines, or to straighten a page and analyse it again.
+    """
+    is_straightened = page.to_original.b != 0
+    is_uneven = analysis.is_unevenly_lit or analysis.hidden > EVEN_OUT_ABOVE
+    is_dirty = analysis.specks > DESPECKLE_ABOVE
+    return sum((analysis.light_on_dark, is_uneven, is_dirty, 2 * analysis.is_form, 2 * is_straightened))
 
 
 def enlargement(page: PageImage, analysis: PageAnalysis) -> float:
@@ -117,23 +122,17 @@ def in_grey(page: PageImage) -> PageImage:
     return replace(page, image=page.image.convert("L"))
 
 
-def _may_show_letters(page: PageImage, *, before: PageImage, analysis: PageAnalysis) -> bool:
-    """True if a cleaned page still shows something that may be letters. `before` is the page before it was cleaned."""
+def _may_show_letters(page: PageImage, rules: Image.Image | None) -> bool:
+    """True if a cleaned page still shows something that may be letters. `rules` are its removed ruled lines."""
     small = page.image.convert("L").reduce(reduction(page.image))
     if is_snippet(page.original_size):
-        # It may show a single dot, and no ruled lines were removed from it.
+        # It may show a single dot.
         return has_ink(small)
-    if not analysis.is_form:
+    if rules is None:
         return may_show_letters(ink_of(small), joined=True)
     # Some of the edges of ruled lines are still there. Remains of squared paper would be joined all over the page.
-    ink = ink_beside_lines(small, np.asarray(_ruled_lines(before.image.convert("L"))) > 0)
+    ink = ink_beside_lines(small, np.asarray(rules) > 0)
     return ink is not None and may_show_letters(ink, joined=False)
-
-
-def _has_remains(page: PageImage, *, original: Image.Image) -> bool:
-    """True if a cleaned page is full of the remains of its ruled lines, among which nothing could be read."""
-    pieces = count_pieces(page.image.convert("L"))
-    return pieces > MIN_REMAINS and pieces > MIN_REMAINS_RATIO * count_pieces(original.convert("L"))
 
 
 def _has_askew_rules(page: PageImage, analysis: PageAnalysis) -> bool:
@@ -157,26 +156,28 @@ def _lit(page: PageImage, analysis: PageAnalysis) -> PageImage:
     return page if analysis.colour > KEEP_COLOURS_ABOVE else in_grey(page)
 
 
-def _cleaned(page: PageImage, analysis: PageAnalysis) -> PageImage:
-    """The page without things that disturb letters: specks, ruled lines, and the edges of a snippet."""
+def _cleaned(page: PageImage, analysis: PageAnalysis, rules: Image.Image | None) -> PageImage:
+    """The page without things that disturb letters: specks, ruled lines, and the edges of a snippet. `rules` are the
+    ruled lines to remove.
+    """
     if analysis.specks > DESPECKLE_ABOVE:
-        page = replace(page, image=_without_specks(page, analysis))
+        grey = page.image.convert("L")
+        if rules is not None and not analysis.is_clear and _are_crossings(grey, rules):
+            # Without specks, the lines would not be found.
+            return replace(page, image=without_specks(without_ruled_lines(grey)))
+        page = replace(page, image=without_specks(grey))
     if page.image.mode == "L":
         page = replace(page, image=without_grain(page.image))
     if is_snippet(page.original_size) and max(page.image.size) + 2 * MARGIN_PX <= MAX_SIDE:
         return framed(page, MARGIN_PX)
-    return replace(page, image=without_ruled_lines(page.image.convert("L"))) if analysis.is_form else page
+    return page if rules is None else replace(page, image=without_ruled_lines(page.image.convert("L")))
 
 
-def _without_specks(page: PageImage, analysis: PageAnalysis) -> Image.Image:
-    grey = page.image.convert("L")
-    if analysis.is_form and not analysis.is_clear and not is_snippet(page.original_size):
-        beside = grey.copy()
-        beside.paste(255, mask=_ruled_lines(grey).resize(grey.size))
-        if count_specks(beside) <= DESPECKLE_ABOVE:
-            # These are the points where the lines of squared paper cross. Without specks, the lines are not found.
-            grey = without_ruled_lines(grey)
-    return without_specks(grey)
+def _are_crossings(grey: Image.Image, rules: Image.Image) -> bool:
+    """True if the specks of a page are the points where the lines of squared paper cross."""
+    beside = grey.copy()
+    beside.paste(255, mask=rules.resize(grey.size))
+    return count_specks(beside) <= DESPECKLE_ABOVE
 
 
 def _ruled_lines(grey: Image.Image) -> Image.Image:

@@ -15,8 +15,10 @@ GAP_INK = 0.05
 lowest parts of letters."""
 
 
-def sample_rows(image: Image.Image) -> tuple[int, int]:
-    """The smallest range of rows that contains enough whole lines of dark letters: its first row, and the row after."""
+def sample_rows(image: Image.Image, *, most: int) -> tuple[int, int]:
+    """The smallest range of rows that contains enough whole lines of dark letters: its first row, and the row after. If
+    that is more than this number of rows, the range of this number with the most lines.
+    """
     step = reduction(image)
     ink = (contrast(image.convert("L").reduce(step)) > INK_CONTRAST).sum(axis=1)
     # In text, the amount of ink changes with each line and gap. In pictures it changes little from row to row.
@@ -26,4 +28,11 @@ def sample_rows(image: Image.Image) -> tuple[int, int]:
     top, bottom = int(heights.argmin()), int(ends[heights.argmin()])
     gaps = np.flatnonzero(ink <= GAP_INK * ink[top:bottom].max())
     first, last = gaps[gaps < top].max(initial=0), gaps[gaps > bottom].min(initial=len(ink))
-    return int(first) * step, min((int(last) + 1) * step, image.height)
+    start, end = int(first) * step, min((int(last) + 1) * step, image.height)
+    if end - start <= most:
+        return start, end
+    within = changes[most // step :] - changes[: len(changes) - most // step]
+    # A short text is in many of the ranges: take the one that has it in the middle.
+    fullest = np.flatnonzero(within == within.max())
+    start = int(fullest[len(fullest) // 2]) * step
+    return start, start + most

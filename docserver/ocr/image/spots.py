@@ -7,7 +7,7 @@ from PIL import Image
 
 from docserver.layout import Box, around
 from docserver.ocr.image.analysis import reduction
-from docserver.ocr.image.shades import Mask, ink_of, threshold
+from docserver.ocr.image.shades import Mask, ink_of
 
 MIN_HEIGHT_PX, MAX_SIDE_PX = 5, 200
 """Height of the lowest spot that may be a letter, and longest side of one that may be a word, in the picture of about
@@ -116,14 +116,6 @@ def _with_dashes(spot: Box, others: Iterable[Box]) -> Box:
 def _may_be_word(box: Box) -> bool:
     left, top, right, bottom = box
     return bottom - top >= MIN_HEIGHT_PX and max(right - left, bottom - top) <= MAX_SIDE_PX
-
-
-def count_pieces(grey: Image.Image) -> int:
-    """The number of dark pieces less that of the holes in them, as Tesseract would see them: the Euler number."""
-    ink = np.asarray(grey) <= threshold(grey)
-    beside, below = ink[:, 1:] & ink[:, :-1], ink[1:] & ink[:-1]
-    squares = beside[1:] & beside[:-1]
-    return int(np.count_nonzero(ink) - np.count_nonzero(beside) - np.count_nonzero(below) + np.count_nonzero(squares))
 
 
 def components(mask: Mask) -> Iterator[Box]:

@@ -20,9 +20,10 @@ MIN_SURE_LETTERS_OF_LONG = 4
 
 FIRST_IDEOGRAPH = "\u2e80"
 
-MIN_SURE_SHARE, MIN_SURE_SHARE_IF_SHORT = 0.03, 0.2
+MIN_SURE_SHARE, MIN_SURE_SHARE_IF_SHORT = 0.07, 0.3
 """Smallest share of a text's letters that are in sure words: in those with the second of these numbers of letters, or
-in all. Even a hardly legible receipt has a tenth of long ones, and patterns have up to a seventh of short ones."""
+in all. Even a hardly legible receipt has a tenth of long ones. Patterns have up to a sixteenth, and a quarter in all.
+"""
 
 FEW_WORDS = 4
 """A text with at most this many words is kept, whatever its confidence: the picture may show just them."""

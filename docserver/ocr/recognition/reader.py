@@ -10,11 +10,11 @@ from docserver.layout import Box
 from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.leaders import without_leaders
-from docserver.ocr.image.preparation import enlargement, in_grey, may_be_blurred, prepare
+from docserver.ocr.image.preparation import count_changes, enlargement, in_grey, may_be_blurred, prepare
 from docserver.ocr.image.sampling import sample_rows
 from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
-from docserver.ocr.image.spots import count_pieces, few_spots, is_compact
+from docserver.ocr.image.spots import few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
@@ -58,13 +58,9 @@ UNSURE_BELOW = 60.0
 """Confidence below which a text on a snippet is read again at twice the size, and a text may show through from the
 other side of the sheet."""
 
-MIN_GAIN_IF_MIRRORED = 15.0
-"""A text shows through if its mirror image is read with this much more confidence. It is 30 to 50 for such texts."""
-
-
-MIN_PIECES_RATIO = 2
-"""How many times more pieces of ink a page has if its ruled lines were not removed well. Forms have about as many as
-before."""
+MIRRORED_FROM, MIN_GAIN_IF_MIRRORED = 15.0, 15.0
+"""A text may show through if it is read with at least this confidence, and does if its mirror image is read with this
+much more. A text that shows through has 20 to 45, and its mirror image 30 to 50 more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +91,17 @@ class PageReader:
         self._tries = Tries(tesseract, original=picture.image, page=self._page.image)
         self._turning = turning
         self._known_direction = None if turning else 0
-        self._enlargement = 1.0 if self._analysis is None else enlargement(self._page, self._analysis)
+        self._enlargement, changes = 1.0, 0
+        if self._analysis is not None:
+            self._enlargement = enlargement(self._page, self._analysis)
+            changes = count_changes(self._page, self._analysis)
+            self._tries.add_changes(changes)
+        self._is_changed = changes > 0 or self._enlargement != 1
+        """True if the picture that is read may take longer than the original one."""
         self._level: dict[int, PageImage] = {}
         """0 or 90 degrees → the page turned by them, with level lines. Straightening may take as long as OCR."""
+        self._backs: dict[str, bool] = {}
+        """Model or models → if they show that the page is the back of another one."""
         self._samples: dict[int, PageImage] = {}
         """Degrees → a few lines of that page."""
 
@@ -124,7 +128,7 @@ class PageReader:
         The language is detected from a few lines. If the whole text is in another language, or may be in Fraktur, the
         page is read again.
         """
-        if self._analysis is None:
+        if self._analysis is None or self._is_back(self._analysis, detector.preferred):
             model = detector.preferred
         else:
             model = detector.from_samples(self._language_samples(self._analysis), self._tries)
@@ -166,14 +170,6 @@ class PageReader:
             return []
         return few_spots(self._page.image.convert("L"))
 
-    @cached_property
-    def _has_more_pieces(self) -> bool:
-        """True if a page is in many more pieces than before it was prepared."""
-        if is_snippet(self._page.original_size):
-            return False
-        before, after = count_pieces(self._original.image.convert("L")), count_pieces(self._page.image.convert("L"))
-        return after > MIN_PIECES_RATIO * max(before, 1)
-
     def _directions(self, analysis: PageAnalysis) -> tuple[int, ...]:
         if self._known_direction is not None:
             return (self._known_direction,)
@@ -181,13 +177,21 @@ class PageReader:
 
     def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
         """A few lines of the page, for each of its possible directions."""
-        return (self._sample(degrees, analysis) for degrees in self._directions(analysis))
+        return (
+            self._sample(degrees, analysis)
+            for degrees in self._directions(analysis)
+            if not self._shows_nothing(degrees + 180)
+        )
 
     def _level_page(self, degrees: int, analysis: PageAnalysis) -> PageImage:
         """The page turned by these degrees, with level lines."""
         quarter = degrees % 180
         if quarter not in self._level:
-            self._level[quarter] = straightened_if_askew(turned(self._page, quarter), analysis)
+            lying = turned(self._page, quarter)
+            self._level[quarter] = straightened_if_askew(lying, analysis)
+            if self._level[quarter] is not lying:
+                self._tries.add_changes(1)
+                self._is_changed = True
         return turned(self._level[quarter], degrees - quarter)
 
     def _sample(self, degrees: int, analysis: PageAnalysis) -> PageImage:
@@ -200,70 +204,92 @@ class PageReader:
         """A few lines of a page. In patterns without lines, a quarter of it, which is not enlarged."""
         if is_snippet(page.original_size):
             return self._enlarged(page)
-        top, bottom = sample_rows(page.image)
-        most = page.image.height // 4
-        lines = cropped(page, (0, top, page.image.width, min(bottom, top + most)))
-        return self._enlarged(lines) if bottom - top <= most else lines
+        most = min(page.image.height, max(page.image.height // 4, FEW_LINES_BELOW_PX))
+        top, bottom = sample_rows(page.image, most=most)
+        lines = cropped(page, (0, top, page.image.width, bottom))
+        return self._enlarged(lines) if bottom - top < most else lines
 
     def _enlarged(self, page: PageImage) -> PageImage:
         return page if self._enlargement == 1 else scaled(page, self._enlargement)
 
-    def _variants(self, analysis: PageAnalysis) -> Iterator[PageImage]:
-        """The page in each direction and colour mode to try, the likeliest first."""
+    def _variants(self, analysis: PageAnalysis) -> list[tuple[int, str]]:
+        """The directions and colour modes in which to try the page, the likeliest first."""
+        mode = self._page.image.mode
         likeliest, *others = self._directions(analysis)
-        yield self._level_page(likeliest, analysis)
-        if self._page.image.mode == "RGB":
-            # Try it in grey too, because Tesseract may miss letters in colour pictures.
-            yield in_grey(self._level_page(likeliest, analysis))
-        for degrees in others:
-            yield in_grey(self._level_page(degrees, analysis))
+        # Try it in grey too, because Tesseract may miss letters in colour pictures.
+        modes = [mode, "L"] if mode == "RGB" else [mode]
+        return [*((likeliest, mode) for mode in modes), *((degrees, "L") for degrees in others)]
 
     def _best_attempt(self, analysis: PageAnalysis, languages: str) -> Attempt:
-        variants = self._variants(analysis)
-        best = self._attempt(next(variants), analysis=analysis, languages=languages)
-        if analysis.faint and self._shows_through(best, from_confidence=UNSURE_BELOW):
-            return self._without_faint_ink(best, analysis)
-        for variant in variants:
+        (likeliest, _), *others = self._variants(analysis)
+        if self._is_back(analysis, languages):
+            return self._without_faint_ink(likeliest, analysis, languages)
+        best = self._attempt(self._level_page(likeliest, analysis), analysis=analysis, languages=languages)
+        for degrees, mode in others:
             is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
             if is_upright or self._shows_only_letters(best) or not self._tries.may_go_on():
                 break
-            if not (shows_text(best.recognised) or self._shows_text(variant.rotation, analysis, languages)):
+            is_text = degrees == likeliest and shows_text(best.recognised)
+            if not (is_text or self._shows_text(degrees, analysis, languages)):
                 continue
-            another = self._attempt(variant, analysis=analysis, languages=languages)
+            page = self._level_page(degrees, analysis)
+            page = in_grey(page) if mode == "L" else page
+            another = self._attempt(page, analysis=analysis, languages=languages)
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
                 best = _better(best, another)
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
-        may_show_through = not is_nonsense(best.recognised)
-        return self._without_faint_ink(best, analysis) if may_show_through and self._shows_through(best) else best
+        if is_nonsense(best.recognised) or not self._shows_through(best):
+            return best
+        return self._without_faint_ink(best.rotation, analysis, languages)
+
+    def _is_back(self, analysis: PageAnalysis, languages: str) -> bool:
+        """True if the page has faint letters, and a few lines of it already show that these show through."""
+        if languages not in self._backs:
+            few_lines = self._sampled(self._directions(analysis)[0], analysis, languages) if analysis.faint else None
+            shows_through = few_lines and self._shows_through(few_lines, from_confidence=UNSURE_BELOW)
+            self._backs[languages] = bool(shows_through)
+        return self._backs[languages]
 
     def _shows_only_letters(self, attempt: Attempt) -> bool:
         """True if nothing was read, and nothing but a few spots is there, each of which may be a single letter."""
         return not attempt.recognised.text and bool(self._spots) and all(map(is_compact, self._spots))
 
-    def _without_faint_ink(self, attempt: Attempt, analysis: PageAnalysis) -> Attempt:
-        """The page read again without the text that shows through. Nothing if all of its ink is faint."""
-        page = self._level_page(attempt.rotation, analysis)
+    def _without_faint_ink(self, degrees: int, analysis: PageAnalysis, languages: str) -> Attempt:
+        """The page in this direction, read without the text that shows through. Nothing if all of its ink is faint."""
+        page = self._level_page(degrees, analysis)
         page = replace(page, image=without_faint_ink(page.image.convert("L")))
         remaining = analyse(page.image)
         if remaining is None or remaining.faint:
-            return _nothing(attempt.languages)
-        again = self._attempt(page, analysis=analysis, languages=attempt.languages)
+            return _nothing(languages)
+        again = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
         is_sure = again.recognised.confidence >= UNSURE_BELOW
-        return replace(again, left_out=True) if is_sure else _nothing(attempt.languages)
+        return replace(again, left_out=True) if is_sure else _nothing(languages)
 
     def _shows_text(self, degrees: int, analysis: PageAnalysis, languages: str) -> bool:
         """True if a few lines of the page show text, and so much of it that the page may lie in this direction. A page
         without text is not read in full in each direction.
         """
-        sample = self._tries.read_sample(self._sample(degrees, analysis), languages=languages)
+        if self._shows_nothing(degrees + 180):
+            return False
+        sample = self._sampled(degrees, analysis, languages).recognised
         return shows_text(sample) and (degrees == 0 or is_worth_turning(sample))
+
+    def _shows_nothing(self, degrees: int) -> bool:
+        """True if not even nonsense was read in a few lines of the page in this direction. Nor is it upside down."""
+        sample = self._samples.get(degrees % 360)
+        return sample is not None and not is_snippet(sample.original_size) and self._tries.found_nothing(sample)
+
+    def _sampled(self, degrees: int, analysis: PageAnalysis, languages: str) -> Attempt:
+        """A few lines of the page in this direction."""
+        sample = self._sample(degrees, analysis)
+        return Attempt(self._tries.read_sample(sample, languages=languages), degrees, languages)
 
     def _shows_through(self, attempt: Attempt, *, from_confidence: float = 0.0) -> bool:
         """True if the text is a mirror image: that of the text on the other side of the sheet. The mirror image must be
         read with at least this confidence, as no text is that is upside down.
         """
-        is_sure = attempt.recognised.confidence >= UNSURE_BELOW
-        if is_sure or not attempt.recognised.blocks or not self._tries.may_go_on():
+        may_be_mirrored = MIRRORED_FROM <= attempt.recognised.confidence < UNSURE_BELOW
+        if not may_be_mirrored or not self._tries.may_go_on():
             return False
         rotation, analysis = attempt.rotation, self._analysis
         page = turned(self._page, rotation) if analysis is None else self._level_page(rotation, analysis)
@@ -276,25 +302,19 @@ class PageReader:
         return False
 
     def _attempt(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
-        """Read a level page, enlarged if it is small. If it shows no text, that might take several times as long as to
-        read the original page.
+        """Read a level page, enlarged if it is small. If neither a few of its lines nor the original picture show text,
+        it is not read: prepared patterns often look more like letters, and take Tesseract several times as long.
         """
-        shows_lines = analysis.is_upright and not analysis.is_form
-        may_be_pattern = analysis.is_form and not analysis.is_clear and self._has_more_pieces
-        may_be_dear = self._enlargement != 1 or may_be_pattern
-        if shows_lines or not may_be_dear or self._shows_text(page.rotation, analysis, languages):
+        is_plain = analysis.is_upright and not analysis.is_form and not analysis.faint
+        may_be_dear = self._is_changed and not is_plain and not is_snippet(page.original_size)
+        if not may_be_dear or self._shows_text(page.rotation, analysis, languages):
             return self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
-        if may_be_pattern:
-            # Without its ruled lines, a pattern may have more spots that look like letters.
-            original = turned(self._original, page.rotation)
-            attempt = self._recognise(original, languages=languages, layout=Layout.PAGE)
-            attempt = replace(attempt, rotation=page.rotation)
-        else:
-            attempt = self._attempt_at_size(page, analysis=analysis, languages=languages)
+        original = turned(self._original, page.rotation)
+        attempt = replace(self._recognise(original, languages=languages, layout=Layout.PAGE), rotation=page.rotation)
         if not shows_text(attempt.recognised):
             return attempt
-        enlarged = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
-        return enlarged if enlarged.recognised.text else attempt
+        prepared = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
+        return prepared if prepared.recognised.text else attempt
 
     def _attempt_at_size(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         attempt = self._attempt_as_it_lies(page, analysis=analysis, languages=languages)

@@ -27,13 +27,17 @@ ROW_STEP = 8
 START_S = 0.15
 """CPU seconds that the program `tesseract` takes to start. A page that is read in less may cost as much."""
 
-PREPARING_S, SAMPLING_S = 0.1, 0.02
-"""CPU seconds that it takes to analyse and prepare a page, and to choose a sample of a few lines."""
+ANALYSING_S, SAMPLING_S = 0.1, 0.025
+"""CPU seconds that it takes to analyse a page, and to choose a sample of a few lines."""
 
-MIN_COST_OF_SNIPPETS_S = 0.3
-"""CPU seconds that a snippet may always cost: enough to read a word in all scripts, upright and upside down."""
+CHANGING_S_PER_PX = 3e-8
+"""CPU seconds for each pixel of a page that it takes to straighten it, to clean it, or to make its light even."""
 
-MAX_COST_OF_LOOKING, MAX_COST_OF_WORDS, MAX_COST_OF_TEXT = 1.8, 2.5, 8.0
+MIN_COST_OF_SNIPPETS_S = 0.8
+"""CPU seconds that a snippet may always cost: enough to read a word in all scripts, upright and upside down, or some
+lines in each direction."""
+
+MAX_COST_OF_LOOKING, MAX_COST_OF_WORDS, MAX_COST_OF_TEXT = 1.7, 2.5, 8.0
 """Most CPU that a page may take, compared with one reading of it by the program `tesseract`, which is enough for: a few
 lines of the page in each direction; the whole page in two directions and a few lines in the others; the whole page in
 each direction, and one at twice the size. The second value is for a page with a sure word, and the last for one with a
@@ -50,9 +54,10 @@ class Tries:
         """`page` is the original page as it was prepared for Tesseract."""
         self._tesseract = tesseract
         self._page_px = page.width * page.height
-        self._least_s = MIN_COST_OF_SNIPPETS_S if is_snippet(page.size) else 0.0
+        self._changing_s = CHANGING_S_PER_PX * original.width * original.height
+        self._least_s = MIN_COST_OF_SNIPPETS_S if is_snippet(original.size) else 0.0
         self._most = MAX_COST_OF_LOOKING
-        self._spent_s = PREPARING_S
+        self._spent_s = ANALYSING_S
         self._one_reading_s = _cost_s(original, NOTHING)
         self._samples: dict[tuple[int, str], tuple[PageImage, Recognised]] = {}
         """What was read in each sample. It is kept too, because no other object may get its id."""
@@ -69,6 +74,10 @@ class Tries:
             most = MAX_COST_OF_TEXT if is_worth_turning(recognised) else MAX_COST_OF_WORDS
             self._most = max(self._most, most)
         return recognised
+
+    def add_changes(self, count: int) -> None:
+        """Add the cost of changing all pixels of the page this many times."""
+        self._spent_s += count * self._changing_s
 
     def read_sample(self, sample: PageImage, *, languages: str, is_faint: bool = False) -> Recognised:
         """Read a few lines of the page, once with each model. `is_faint` is True if letters were read there that are
@@ -87,6 +96,11 @@ class Tries:
         # In a pattern, Layout.BLOCK would read as many letters as a page has room for, and take minutes.
         layout = Layout.BLOCK if is_snippet(sample.original_size) else Layout.COLUMN
         return self.recognise(sample.image, dpi=sample.dpi, languages=languages, layout=layout)
+
+    def found_nothing(self, sample: PageImage) -> bool:
+        """True if no model that has read the sample has found a word in it."""
+        readings = [recognised for read, recognised in self._samples.values() if read is sample]
+        return bool(readings) and not any(recognised.blocks for recognised in readings)
 
     def may_go_on(self, *, before_reading: bool = False) -> bool:
         """True if another attempt may be made. `before_reading` leaves room for the first reading of the whole page."""
