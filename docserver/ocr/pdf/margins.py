@@ -49,6 +49,8 @@ def split_at_notes(segments: list[Segment], *, right_to_left: bool) -> list[list
     """The parts of a region in reading order: what is above a body of text with notes, the body, its notes, and what is
     below; None if there are no notes.
     """
+    if len(segments) < MIN_BODY_LINES:
+        return None
     bands = list(bands_of(segments))
     end = 0
     for index, band in enumerate(bands):
@@ -83,13 +85,13 @@ def _range_with_gutter(bands: list[list[Segment]], index: int) -> tuple[int, int
 
 
 def _has_gutter(covered: list[tuple[float, float]], band: list[Segment]) -> bool:
-    return has_gutter(covered, MIN_GUTTER * median(segment.size for segment in band))
+    return has_gutter(covered, MIN_GUTTER * band[0].size)
 
 
 def _gap(upper: list[Segment], lower: list[Segment]) -> float:
     """The gap between two bands, as a share of the letters' size."""
     gap = min(segment.top for segment in lower) - max(segment.baseline for segment in upper)
-    return gap / median(segment.size for segment in lower)
+    return gap / lower[0].size
 
 
 def _body_and_notes(bands: list[list[Segment]], *, right_to_left: bool) -> tuple[list[Segment], list[Segment]] | None:
