@@ -49,7 +49,7 @@ WHITE = 255
 
 def part(picture: Picture, place: Rect) -> Picture:
     """The part of a page's picture with a shape in this place, and some room around it."""
-    return replace(picture, image=picture.image.crop(_box_around(place)))
+    return replace(picture, image=picture.image.crop(box_around(place)))
 
 
 def alike(places: Iterable[Rect]) -> Iterable[list[Rect]]:
@@ -58,6 +58,11 @@ def alike(places: Iterable[Rect]) -> Iterable[list[Rect]]:
     for left, top, right, bottom in places:
         sizes[round(right - left), round(bottom - top)].append((left, top, right, bottom))
     return sizes.values()
+
+
+def is_read(place: Rect, attempt: Attempt) -> bool:
+    """True if the shape in this place was read for certain, or is a sign."""
+    return bool(_letters_in(place, attempt)) or _is_sign(place, attempt)
 
 
 def may_be_letter(place: Rect, attempt: Attempt) -> bool:
@@ -152,7 +157,7 @@ def _is_sign(place: Rect, attempt: Attempt) -> bool:
 
 def _words_at(place: Rect, attempt: Attempt) -> list[Word]:
     """What was read of a shape in this place."""
-    left, top, _, _ = _box_around(place)
+    left, top, _, _ = box_around(place)
     return [
         Word(word.text, box, word.confidence)
         for word in words_of(attempt.recognised.blocks)
@@ -178,7 +183,7 @@ def _not_read_yet(in_shapes: Mapping[Rect, list[Word]], *, read: Sequence[Box]) 
     return lines, is_all
 
 
-def _box_around(place: Rect) -> Box:
+def box_around(place: Rect) -> Box:
     left, top, right, bottom = place
     margin = SHAPE_MARGIN * min(right - left, bottom - top)
     return max(0, int(left - margin)), max(0, int(top - margin)), int(right + margin) + 1, int(bottom + margin) + 1

@@ -1,5 +1,6 @@
 """Child side: how an OCR process carries out each request. Its limits and its sandbox are set elsewhere."""
 
+import itertools
 import time
 import zlib
 from collections.abc import Iterable
@@ -14,12 +15,14 @@ from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.layout import Rect, pack_blocks
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
+from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.analysis import is_blank
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
+from docserver.ocr.pdf.letter_shapes import is_single
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.recognition.language_detection import LanguageDetector
 from docserver.ocr.recognition.reader import Attempt, PageReader
@@ -146,11 +149,16 @@ def _mixed_reading(layer: TextLayer, picture: Picture, *, languages: str, turnin
     Of equal markers, one is read first, and the others only if it is a letter.
     """
 
+    def recognise(part: Picture) -> Attempt:
+        return _attempt(part, languages=languages, turning=False, limits=limits)
+
     def read(places: Iterable[Rect]) -> dict[Rect, Attempt]:
-        return {
-            place: _attempt(mixed.part(picture, place), languages=languages, turning=False, limits=limits)
-            for place in places
-        }
+        attempts = {place: recognise(mixed.part(picture, place)) for place in places}
+        unread = (place for place, read in attempts.items() if is_single(place) and not mixed.is_read(place, read))
+        for place in itertools.islice(unread, MAX_READ_ALONE):
+            alone = read_alone(picture, place, origin=mixed.box_around(place), recognise=recognise)
+            attempts[place] = alone or attempts[place]
+        return attempts
 
     shapes = read(layer.shapes)
     for sample, *others in mixed.alike(layer.markers):

@@ -1,0 +1,65 @@
+"""Child side: reads a shape or a small picture alone, without what is around it, when it was not read as a letter."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PIL import ImageOps, ImageStat
+
+from docserver.layout import Block, Box, Rect, confidence_of, with_boxes, words_of
+from docserver.ocr.image.decode import Picture
+from docserver.ocr.image.enclosed import enclosed
+from docserver.ocr.recognition.reader import Attempt
+
+MAX_READ_ALONE = 8
+"""Most shapes of a page that are read alone. Each takes up to 0.2 s. A page with more is full of symbols."""
+
+MIN_CONFIDENCE = 91.0
+"""Smallest confidence of a letter that was read alone. Of symbols and logos, two in a hundred have as much."""
+
+LIKE_SYMBOLS = frozenset("vVxXoO0lI")
+"""Single letters that check marks, crosses, rings and bars are read as."""
+
+BORDER_PX, MARGIN_PX = 3, 120
+"""What is cut out around a shape, so that its edge shows the paper, and what is added, in pixels."""
+
+HEIGHT_PX = 48
+"""Height to which higher shapes are reduced. Tesseract takes larger ones for pictures."""
+
+
+def read_alone(
+    picture: Picture, place: Rect, *, origin: Box, recognise: Callable[[Picture], Attempt]
+) -> Attempt | None:
+    """What a shape in this place of a page's picture says, or what its frame encloses; None if that is no letter for
+    certain. Places of words are from the upper left corner of `origin`.
+    """
+    left, top = max(0, int(place[0]) - BORDER_PX), max(0, int(place[1]) - BORDER_PX)
+    box = left, top, int(place[2]) + BORDER_PX + 1, int(place[3]) + BORDER_PX + 1
+    shape = picture.image.crop(box).convert("L")
+    scale = min(1.0, HEIGHT_PX / shape.height)
+    size = max(1, round(shape.width * scale)), max(1, round(shape.height * scale))
+
+    def on_part(read: Box) -> Box:
+        x0, y0, x1, y1 = (round((side - MARGIN_PX) / scale) for side in read)
+        x, y = left - origin[0], top - origin[1]
+        return x0 + x, y0 + y, x1 + x, y1 + y
+
+    for shown in (shape, enclosed(shape)):
+        if shown is None:
+            continue
+        reduced = shown.resize(size)
+        paper = int(ImageStat.Stat(reduced.crop((0, 0, size[0], 1))).median[0])
+        attempt = recognise(replace(picture, image=ImageOps.expand(reduced, MARGIN_PX, fill=paper)))
+        if _is_letter(attempt):
+            recognised = attempt.recognised
+            blocks = tuple(
+                Block(on_part(block.box), tuple(with_boxes(paragraph, on_part) for paragraph in block.paragraphs))
+                for block in recognised.blocks
+            )
+            return replace(attempt, recognised=replace(recognised, blocks=blocks))
+    return None
+
+
+def _is_letter(attempt: Attempt) -> bool:
+    words = list(words_of(attempt.recognised.blocks))
+    text = "".join(word.text for word in words)
+    return confidence_of(words) >= MIN_CONFIDENCE and text.isalnum() and text not in LIKE_SYMBOLS
