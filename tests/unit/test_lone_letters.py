@@ -1,13 +1,12 @@
 """Shapes and small pictures that are read alone: what a frame encloses, and what counts as a letter."""
 
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from docserver.layout import Block, Box, Line, Paragraph, Word, words_of
-from docserver.model import Source
+from docserver.model import Reading, Source
 from docserver.ocr.child import tasks
 from docserver.ocr.child.lone_letters import read_alone
 from docserver.ocr.image.decode import Picture
@@ -67,7 +66,7 @@ def test_a_blank_picture_encloses_nothing() -> None:
 CORNER = (200, 300)
 
 
-def attempt(text: str, confidence: float, box: Box = (110, 110, 180, 180)) -> Attempt:
+def attempt(text: str, confidence: float, box: Box) -> Attempt:
     block = Block(box, (Paragraph(box, (Line(box, (Word(text, box, confidence),)),)),))
     return Attempt(Recognised(text, (block,) if text else (), confidence), 0, "eng")
 
@@ -108,15 +107,30 @@ def test_what_may_be_a_symbol_is_no_letter(text: str, confidence: float) -> None
     assert letter is None
 
 
-def test_a_framed_letter_on_a_page_of_text_is_read_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def page_with_framed_letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *read: tuple[str, float]) -> Reading:
+    """The reading of a page of text with a framed letter, which Tesseract reads as this, one time after the other."""
+    answers = iter(read)
+
+    def recognise(part: Picture, **_: object) -> Attempt:
+        return attempt(*next(answers), (0, 0, *part.image.size))
+
     path = tmp_path / "page.pdf"
     path.write_bytes(pdf(both(lines(PROSE), image(framed(), x=300, y=400, width=30, height=30))))
-    recognise = Mock(side_effect=[attempt("", 0.0), attempt("(5)", 60.0), attempt("5", 95.0)])
     monkeypatch.setattr(tasks, "_attempt", recognise)
+    return tasks.read_page(ReadPage(content_type="application/pdf", page=1, options=Options("eng")), str(path), LIMITS)
 
-    reading = tasks.read_page(
-        ReadPage(content_type="application/pdf", page=1, options=Options("eng")), str(path), LIMITS
-    )
+
+def test_a_framed_letter_on_a_page_of_text_is_read_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = page_with_framed_letter(tmp_path, monkeypatch, ("", 0.0), ("(5)", 60.0), ("5", 95.0))
 
     assert reading.text.endswith("\n\n5")
     assert (reading.source, reading.needs_review) == (Source.MIXED, True)
+
+
+@pytest.mark.parametrize(("text", "needs_review"), [("T", True), ("v", False), ("-", False)])
+def test_a_page_is_not_sure_if_a_shape_is_a_letter_though_not_for_certain(
+    *, text: str, needs_review: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = page_with_framed_letter(tmp_path, monkeypatch, *[(text, 80.0)] * 3)
+
+    assert (reading.source, reading.needs_review) == (Source.TEXT_LAYER, needs_review)

@@ -35,28 +35,32 @@ def read_alone(
     left, top = max(0, int(place[0]) - BORDER_PX), max(0, int(place[1]) - BORDER_PX)
     box = left, top, int(place[2]) + BORDER_PX + 1, int(place[3]) + BORDER_PX + 1
     shape = picture.image.crop(box).convert("L")
-    scale = min(1.0, HEIGHT_PX / shape.height)
-    size = max(1, round(shape.width * scale)), max(1, round(shape.height * scale))
-
-    def on_part(read: Box) -> Box:
-        x0, y0, x1, y1 = (round((side - MARGIN_PX) / scale) for side in read)
-        x, y = left - origin[0], top - origin[1]
-        return x0 + x, y0 + y, x1 + x, y1 + y
-
-    for shown in (shape, enclosed(shape)):
+    letter = enclosed(shape)
+    ink = ImageOps.invert(letter).getbbox() if letter else None
+    for shown, height in ((shape, shape.height), (letter, ink[3] - ink[1] if ink else 0)):
         if shown is None:
             continue
-        reduced = shown.resize(size)
-        paper = int(ImageStat.Stat(reduced.crop((0, 0, size[0], 1))).median[0])
+        scale = min(1.0, HEIGHT_PX / height)
+        reduced = shown.resize((max(1, round(shown.width * scale)), max(1, round(shown.height * scale))))
+        paper = int(ImageStat.Stat(reduced.crop((0, 0, reduced.width, 1))).median[0])
         attempt = recognise(replace(picture, image=ImageOps.expand(reduced, MARGIN_PX, fill=paper)))
         if _is_letter(attempt):
-            recognised = attempt.recognised
-            blocks = tuple(
-                Block(on_part(block.box), tuple(with_boxes(paragraph, on_part) for paragraph in block.paragraphs))
-                for block in recognised.blocks
-            )
-            return replace(attempt, recognised=replace(recognised, blocks=blocks))
+            return _moved(attempt, scale=scale, x=left - origin[0], y=top - origin[1])
     return None
+
+
+def _moved(attempt: Attempt, *, scale: float, x: int, y: int) -> Attempt:
+    """The attempt with the places of its words as they were before the shape was reduced and got a margin."""
+
+    def before(read: Box) -> Box:
+        x0, y0, x1, y1 = (round((side - MARGIN_PX) / scale) for side in read)
+        return x0 + x, y0 + y, x1 + x, y1 + y
+
+    blocks = tuple(
+        Block(before(block.box), tuple(with_boxes(paragraph, before) for paragraph in block.paragraphs))
+        for block in attempt.recognised.blocks
+    )
+    return replace(attempt, recognised=replace(attempt.recognised, blocks=blocks))
 
 
 def _is_letter(attempt: Attempt) -> bool:

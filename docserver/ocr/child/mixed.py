@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
+from docserver.ocr.child.lone_letters import LIKE_SYMBOLS
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
@@ -96,7 +97,7 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
         in_patches, is_all = _words_in(layer.patches, attempt, read=read, size=size)
         is_complete &= is_all
     beside, is_all = _not_read_yet(in_shapes, read=[word.box for words in in_patches for word in words])
-    is_complete &= is_all and not any(_is_sign(place, read) for place, read in shapes.items())
+    is_complete &= is_all and not any(_may_be_missed(place, read) for place, read in shapes.items())
     added = [*in_patches, *beside]
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
@@ -147,6 +148,12 @@ def _drawings(
             word for word in itertools.chain(*in_patches) if any(_is_beside(shape.box, word.box) for shape in words)
         ]
         yield from may_be_drawings([*words, *line], is_sideways=False)
+
+
+def _may_be_missed(place: Rect, attempt: Attempt) -> bool:
+    """True if a shape in this place is a sign, or was read as a letter, though not for certain."""
+    is_letter = may_be_letter(place, attempt) and not _letters_in(place, attempt)
+    return _is_sign(place, attempt) or (is_letter and _text(_words_at(place, attempt)) not in LIKE_SYMBOLS)
 
 
 def _is_sign(place: Rect, attempt: Attempt) -> bool:

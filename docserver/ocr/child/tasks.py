@@ -22,7 +22,6 @@ from docserver.ocr.image.analysis import is_blank
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
-from docserver.ocr.pdf.letter_shapes import is_single
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.recognition.language_detection import LanguageDetector
 from docserver.ocr.recognition.reader import Attempt, PageReader
@@ -154,7 +153,7 @@ def _mixed_reading(layer: TextLayer, picture: Picture, *, languages: str, turnin
 
     def read(places: Iterable[Rect]) -> dict[Rect, Attempt]:
         attempts = {place: recognise(mixed.part(picture, place)) for place in places}
-        unread = (place for place, read in attempts.items() if is_single(place) and not mixed.is_read(place, read))
+        unread = (place for place, read in attempts.items() if not mixed.is_read(place, read))
         for place in itertools.islice(unread, MAX_READ_ALONE):
             alone = read_alone(picture, place, origin=mixed.box_around(place), recognise=recognise)
             attempts[place] = alone or attempts[place]
