@@ -97,8 +97,9 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
         in_patches, is_all = _words_in(layer.patches, attempt, read=read, size=size)
         is_complete &= is_all
     beside, is_all = _not_read_yet(in_shapes, read=[word.box for words in in_patches for word in words])
-    is_complete &= is_all and not any(_may_be_missed(place, read) for place, read in shapes.items())
     added = [*in_patches, *beside]
+    is_complete &= is_all and not any(_is_sign(place, read) for place, read in shapes.items())
+    is_complete &= not any(_is_unclear(place, read) and not _text_in(place, added) for place, read in shapes.items())
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
     is_complete &= all(word.confidence >= MIN_WORD_CONFIDENCE for words in added for word in words)
@@ -150,10 +151,10 @@ def _drawings(
         yield from may_be_drawings([*words, *line], is_sideways=False)
 
 
-def _may_be_missed(place: Rect, attempt: Attempt) -> bool:
-    """True if a shape in this place is a sign, or was read as a letter, though not for certain."""
+def _is_unclear(place: Rect, attempt: Attempt) -> bool:
+    """True if a shape in this place was read as a letter, though not for certain, and no symbol looks like it."""
     is_letter = may_be_letter(place, attempt) and not _letters_in(place, attempt)
-    return _is_sign(place, attempt) or (is_letter and _text(_words_at(place, attempt)) not in LIKE_SYMBOLS)
+    return is_letter and _text(_words_at(place, attempt)) not in LIKE_SYMBOLS
 
 
 def _is_sign(place: Rect, attempt: Attempt) -> bool:
