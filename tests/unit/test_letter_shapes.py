@@ -10,7 +10,7 @@ from docserver.model import Reading, Source
 from docserver.ocr.child import mixed
 from docserver.ocr.pdf import letter_shapes
 from docserver.ocr.pdf.own_words import TextLayer
-from docserver.ocr.recognition.reader import Attempt
+from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.tesseract import NOTHING, Recognised
 from tests.support.samples.pdf_layers import PROSE, Draw, both, lines, outlines, pdf
 from tests.support.samples.pictures import picture

@@ -11,7 +11,7 @@ from docserver.ocr.child import tasks
 from docserver.ocr.child.lone_letters import read_alone
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.enclosed import enclosed
-from docserver.ocr.recognition.reader import Attempt
+from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.tesseract import Recognised
 from docserver.ocr.requests import ReadPage
 from docserver.reading_options import Options

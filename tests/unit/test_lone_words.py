@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.spots import few_spots
-from docserver.ocr.recognition.reader import Attempt, PageReader
+from docserver.ocr.recognition.attempt import Attempt
+from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised
 
 LETTER: Box = (300, 400, 314, 422)

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 
 from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.recognition.reader import Attempt, PageReader
+from docserver.ocr.recognition.attempt import Attempt
+from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Layout, Recognised
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")

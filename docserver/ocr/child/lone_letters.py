@@ -8,7 +8,7 @@ from PIL import ImageOps, ImageStat
 from docserver.layout import Block, Box, Rect, confidence_of, with_boxes, words_of
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.enclosed import enclosed
-from docserver.ocr.recognition.reader import Attempt
+from docserver.ocr.recognition.attempt import Attempt
 
 MAX_READ_ALONE = 8
 """Most shapes of a page that are read alone. Each takes up to 0.2 s. A page with more is full of symbols."""

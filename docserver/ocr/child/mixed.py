@@ -16,8 +16,8 @@ from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches
+from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.evidence import may_be_drawings
-from docserver.ocr.recognition.reader import Attempt
 
 MIN_LINE_CONFIDENCE, MIN_LINE_CONFIDENCE_IN_DRAWINGS = 70.0, 85.0
 """Smallest confidence of a line that is taken. What OCR makes of a logo has less, print has 90. The second value is for

@@ -23,8 +23,9 @@ from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
 from docserver.ocr.pdf.own_words import TextLayer
+from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.language_detection import LanguageDetector
-from docserver.ocr.recognition.reader import Attempt, PageReader
+from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Recognised, Tesseract
 from docserver.ocr.requests import (
     Answer,

@@ -1,7 +1,7 @@
 """Child side: reads a page: runs Tesseract on its picture, and on variants of it that may give a better text."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from PIL import ImageOps
@@ -16,6 +16,7 @@ from docserver.ocr.image.shades import without_faint_ink
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
+from docserver.ocr.recognition.attempt import Attempt, better, nothing
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
 from docserver.ocr.recognition.lone_words import with_lone_words
@@ -30,7 +31,7 @@ from docserver.ocr.recognition.orientation import (
 )
 from docserver.ocr.recognition.rows_of_signs import without_rows_of_signs
 from docserver.ocr.recognition.tables import by_rows, cuts_numbers
-from docserver.ocr.recognition.tesseract import NOTHING, Layout, Recognised, Tesseract
+from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
 
 REREAD_BETWEEN = 40.0, 92.0
@@ -61,24 +62,6 @@ other side of the sheet."""
 MIRRORED_FROM, MIN_GAIN_IF_MIRRORED = 15.0, 15.0
 """A text may show through if it is read with at least this confidence, and does if its mirror image is read with this
 much more. A text that shows through has 20 to 45, and its mirror image 30 to 50 more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """The result of one attempt to read a page."""
-
-    recognised: Recognised
-    """The recognised text. Its boxes are on the original page."""
-    rotation: int
-    """Degrees clockwise by which the original page must be turned to be upright."""
-    languages: str
-    """The model or models that were used, joined by `+`."""
-    left_out: bool = False
-    """True if something was read and left out, because it is nonsense or shows through from the other side."""
-
-    @property
-    def weight(self) -> float:
-        return self.recognised.weight
 
 
 class PageReader:
@@ -113,11 +96,11 @@ class PageReader:
         if self._analysis is None:
             attempt = self._recognise(self._page, languages=languages, layout=Layout.PAGE)
             if self._shows_through(attempt):
-                attempt = _nothing(languages)
+                attempt = nothing(languages)
         else:
             attempt = self._best_attempt(self._analysis, languages)
         if is_nonsense(attempt.recognised):
-            attempt = _nothing(languages)
+            attempt = nothing(languages)
         # Without letters, nothing shows how the page lies: a column of dots looks like a line on its side.
         has_direction = self._turning and any(map(str.isalnum, attempt.recognised.text))
         return self._with_lone_words(attempt if has_direction else replace(attempt, rotation=0))
@@ -138,7 +121,7 @@ class PageReader:
         if model_for_text != model:
             # The second model reads the page in the same direction.
             self._known_direction = attempt.rotation
-            attempt = _better(attempt, self.read(model_for_text))
+            attempt = better(attempt, self.read(model_for_text))
         return self._in_fraktur(attempt, detector) or attempt
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
@@ -236,7 +219,7 @@ class PageReader:
             page = in_grey(page) if mode == "L" else page
             another = self._attempt(page, analysis=analysis, languages=languages)
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
-                best = _better(best, another)
+                best = better(best, another)
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
         if is_nonsense(best.recognised) or not self._shows_through(best):
             return best
@@ -260,10 +243,10 @@ class PageReader:
         page = replace(page, image=without_faint_ink(page.image.convert("L")))
         remaining = analyse(page.image)
         if remaining is None or remaining.faint:
-            return _nothing(languages)
+            return nothing(languages)
         again = self._attempt_at_size(self._enlarged(page), analysis=analysis, languages=languages)
         is_sure = again.recognised.confidence >= UNSURE_BELOW
-        return replace(again, left_out=True) if is_sure else _nothing(languages)
+        return replace(again, left_out=True) if is_sure else nothing(languages)
 
     def _shows_text(self, degrees: int, analysis: PageAnalysis, languages: str) -> bool:
         """True if a few lines of the page show text, and so much of it that the page may lie in this direction. A page
@@ -351,7 +334,7 @@ class PageReader:
         unsure_snippet = is_snippet(page.original_size) and attempt.recognised.confidence < UNSURE_BELOW
         if unsure_snippet or (low <= attempt.recognised.confidence < high and may_be_blurred(page, analysis)):
             enlarged = self._recognise(scaled(page, 2.0), languages=languages, layout=layout)
-            attempt = _better(attempt, enlarged)
+            attempt = better(attempt, enlarged)
         return attempt
 
     def _with_second_layout(self, first: Attempt, page: PageImage) -> Attempt:
@@ -392,20 +375,11 @@ class PageReader:
         return by_rows(without_rows_of_signs(whole, page.image))
 
 
-def _nothing(languages: str) -> Attempt:
-    """The result for a page whose text is left out."""
-    return Attempt(NOTHING, 0, languages, left_out=True)
-
-
 def _without_leaders(page: PageImage, analysis: PageAnalysis) -> PageImage | None:
     """The page without its leaders, which Tesseract reads as letters or takes for a gap; None if it has none."""
     scale = max(page.image.size) / max(page.original_size)
     cleaned = without_leaders(page.image.convert("L"), stroke_px=scale * analysis.stroke_px)
     return None if cleaned is None else replace(page, image=cleaned)
-
-
-def _better(first: Attempt, second: Attempt) -> Attempt:
-    return second if second.weight > first.weight else first
 
 
 def _layout(page: PageImage, analysis: PageAnalysis) -> Layout:

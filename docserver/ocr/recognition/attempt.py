@@ -1,0 +1,33 @@
+"""Child side: the result of one attempt to read a page."""
+
+from dataclasses import dataclass
+
+from docserver.ocr.recognition.tesseract import NOTHING, Recognised
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The result of one attempt to read a page."""
+
+    recognised: Recognised
+    """The recognised text. Its boxes are on the original page."""
+    rotation: int
+    """Degrees clockwise by which the original page must be turned to be upright."""
+    languages: str
+    """The model or models that were used, joined by `+`."""
+    left_out: bool = False
+    """True if something was read and left out, because it is nonsense or shows through from the other side."""
+
+    @property
+    def weight(self) -> float:
+        return self.recognised.weight
+
+
+def nothing(languages: str) -> Attempt:
+    """The result for a page whose text is left out."""
+    return Attempt(NOTHING, 0, languages, left_out=True)
+
+
+def better(first: Attempt, second: Attempt) -> Attempt:
+    """The attempt with more weight."""
+    return second if second.weight > first.weight else first
