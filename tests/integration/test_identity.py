@@ -39,7 +39,12 @@ def database_of(settings: Settings) -> Database:
     """A pool as a running service has it: it accepts no other database."""
     identity = IdentityFiles(settings.data_dir).database()
     assert identity
-    return Database(settings.mysql_url, size=2, timeout_s=10, check=partial(deployment.require, database=identity))
+    return Database(
+        settings.mysql_url,
+        size=2,
+        timeout_s=10,
+        check=partial(deployment.require, database=identity, setting="DOCSERVER_MYSQL_URL"),
+    )
 
 
 @pytest.fixture

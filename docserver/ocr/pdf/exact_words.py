@@ -114,6 +114,8 @@ def _runs_backwards(word: OwnWord, to_pixels: PointsToPixels) -> bool:
         word.baseline[0] > right - MAX_FIRST_LETTER * (right - left)
         and len(own.text) >= MIN_BACKWARDS
         and own.text.isalpha()
+        # The rest of a word with a large first letter may have another baseline.
+        and len(own.text) == own.end - own.first
         and own.on_baseline == own.first
         and not (own.is_vertical or word.orientation.crooked)
         and word.orientation.turns == to_pixels.turns

@@ -18,7 +18,7 @@ from docserver.ocr.pdf.latin_in_hebrew import in_order, may_have_right_to_left
 from docserver.ocr.pdf.mac_letters import mended_letters
 from docserver.ocr.pdf.page_objects import address_of, is_embedded
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
-from docserver.ocr.pdf.text_runs import MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
+from docserver.ocr.pdf.text_runs import MAX_SIZE_RATIO, MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
 MAX_CHARACTERS = 50_000
 """Most characters of a page. A full newspaper page has 30 000."""
@@ -314,10 +314,11 @@ class TextPage:
     def _run(self, index: int, *, place: int, end: int) -> Run:
         matrix = pdfium.FS_MATRIX()
         pdfium.FPDFText_GetMatrix(self.handle, index, matrix)
-        scale = math.hypot(matrix.a, matrix.b) or 1.0
-        # Letters may be narrowed or widened.
-        size = pdfium.FPDFText_GetFontSize(self.handle, index) * math.hypot(matrix.c, matrix.d)
-        return Run(place, end, *self.begin(index), matrix.a / scale, matrix.b / scale, size)
+        along, across = math.hypot(matrix.a, matrix.b) or 1.0, math.hypot(matrix.c, matrix.d)
+        # Letters may be narrowed or widened. Those that are squeezed until nobody can read them are small.
+        scale = along if along * MAX_SIZE_RATIO < across else across
+        size = pdfium.FPDFText_GetFontSize(self.handle, index) * scale
+        return Run(place, end, *self.begin(index), matrix.a / along, matrix.b / along, size)
 
     def _word(self, letters: str, *, first: int, end: int, on_baseline: int) -> PdfWord:
         text = self.handle
