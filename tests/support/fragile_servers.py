@@ -19,6 +19,7 @@ from docserver.embedded import redis as embedded_redis
 from docserver.embedded.server import Server, make_directory
 from docserver.redis.client import Key, Redis
 from tests.support.proxy import Proxy
+from tests.support.waiting import HANG_S
 
 USER, PASSWORD = "docserver", "not-a-secret"
 """An ordinary user, whom `read_only` and `max_connections` bind as they do not bind root."""
@@ -54,14 +55,7 @@ class Servers:
 
     async def sql(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         """Run a statement as root."""
-        address = Address.parse(f"mysql:///?unix_socket={quote(str(self.database.socket))}")
-        connection = await connect(address, timeout_s=10, database=None)
-        try:
-            async with connection.cursor() as cursor:
-                await cursor.execute(statement, arguments or None)
-                return list(await cursor.fetchall()) if cursor.description else []
-        finally:
-            connection.close()
+        return await sql_as_root(self.database, statement, *arguments)
 
     async def command(self, *words: Key | str | float, number: int = 0) -> Any:
         """Run a Redis command in the database of this number."""
@@ -88,6 +82,18 @@ class Servers:
             await self.admin("CONFIG", "SET", name, value)
         for name, value in MARIADB_AS_IT_WAS.items():
             await self.sql(f"SET GLOBAL {name} = {value}")
+
+
+async def sql_as_root(database: Server, statement: str, *arguments: Any) -> list[dict[str, Any]]:
+    """Run a statement as root, whom `read_only` does not bind."""
+    address = Address.parse(f"mysql:///?unix_socket={quote(str(database.socket))}")
+    connection = await connect(address, timeout_s=HANG_S, database=None)
+    try:
+        async with connection.cursor() as cursor:
+            await cursor.execute(statement, arguments or None)
+            return list(await cursor.fetchall()) if cursor.description else []
+    finally:
+        connection.close()
 
 
 def running(server: Server) -> bool:

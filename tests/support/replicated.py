@@ -5,14 +5,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from docserver.database.address import Address
-from docserver.database.driver import connect
 from docserver.embedded import locks, mariadb, programs, sockets
 from docserver.embedded.server import Server, make_directory
 from tests.support.certificate import make_certificate
-from tests.support.fragile_servers import PASSWORD, USER, kill, running
+from tests.support.fragile_servers import PASSWORD, USER, kill, running, sql_as_root
 from tests.support.nginx import free_ports
 from tests.support.proxy import Proxy
 from tests.support.waiting import HANG_S, until
@@ -32,14 +29,7 @@ class Member:
 
     async def sql(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         """Run a statement as root, whom `read_only` does not bind."""
-        address = Address.parse(f"mysql:///?unix_socket={quote(str(self.server.socket))}")
-        connection = await connect(address, timeout_s=HANG_S, database=None)
-        try:
-            async with connection.cursor() as cursor:
-                await cursor.execute(statement, arguments or None)
-                return list(await cursor.fetchall()) if cursor.description else []
-        finally:
-            connection.close()
+        return await sql_as_root(self.server, statement, *arguments)
 
     async def position(self) -> str:
         """The last transaction that it has carried out."""

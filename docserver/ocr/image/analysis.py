@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, ImageStat
 
 from docserver.ocr.image.noise import speck_density
 from docserver.ocr.image.ruling import ruled_lines_in
+from docserver.ocr.image.runs import runs_in_rows
 from docserver.ocr.image.shades import (
     INK_CONTRAST,
     Contrasts,
@@ -267,8 +268,7 @@ def _stroke_px(grey: Image.Image) -> float:
     width, height = grey.size
     band = np.asarray(grey.crop((0, height // 4, width, height - height // 4)))[:: max(1, height // 400)]
     dark = band < (int(band.max()) + int(band.min())) // 2
-    edges = np.diff(np.pad(dark, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    starts, ends = np.nonzero(edges == 1)[1], np.nonzero(edges == -1)[1]
+    _, starts, ends = runs_in_rows(dark)
     runs = ends - starts
     runs = runs[runs < width // 10]
     return float(np.median(runs)) if runs.size else 0.0

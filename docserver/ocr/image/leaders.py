@@ -5,10 +5,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from docserver.ocr.image.ruling import widened
+from docserver.ocr.image.runs import Places, Runs, runs_in_rows, runs_of
 from docserver.ocr.image.shades import Mask, paper_in_full, threshold
-
-Places = NDArray[np.int64]
-Runs = tuple[Places, Places, Places]
 
 MAX_DOT_STROKES, MIN_DOT_PX = 4.2, 3
 """Largest width and height of a dot, in thicknesses of the letters' strokes and in pixels. A dot is 1 to 1.5 strokes
@@ -82,8 +80,7 @@ def _are_in_strips(ink: Mask, largest: int) -> bool:
 
 def _shows_leaders(strip: Mask, largest: int) -> bool:
     """True if some lines have nothing but dots in a strip of the page. It takes a hundredth of reading the page."""
-    edges = np.diff(np.pad(strip.any(axis=1), 1).astype(np.int8))
-    tops, bottoms = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    tops, bottoms = runs_of(np.any(strip, axis=1))
     # Lines of dots may be a little askew, but letters are higher than that.
     low = bottoms - tops <= largest + MAX_UNEVENNESS_PX
     parts = np.count_nonzero(strip[:, 1:] & ~strip[:, :-1], axis=1)
@@ -93,10 +90,9 @@ def _shows_leaders(strip: Mask, largest: int) -> bool:
 
 def _lead_to_something(dots: Mask, letters: Mask, largest: int) -> bool:
     """True if enough rows of dots have letters before them and letters or digits close behind them."""
-    edges = np.diff(np.pad(dots.any(axis=1), 1).astype(np.int8))
     count = 0
-    for top, bottom in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-        starts = np.flatnonzero(np.diff(np.pad(dots[top:bottom].any(axis=0), 1).astype(np.int8)) == 1)
+    for top, bottom in zip(*runs_of(np.any(dots, axis=1)), strict=True):
+        starts, _ = runs_of(np.any(dots[top:bottom], axis=0))
         reach = REACH_DOTS * (starts[-1] - starts[0]) // len(starts)
         # Letters are higher than dots, so only letters are above the row of dots.
         above = np.flatnonzero(letters[max(0, top - 2 * largest) : top].any(axis=0))
@@ -107,14 +103,14 @@ def _lead_to_something(dots: Mask, letters: Mask, largest: int) -> bool:
 
 def _leaders(ink: Mask, *, largest: int) -> Mask:
     """The pixels of ink in rows of many things that are low, short, and at equal distances."""
-    columns, tops, bottoms = _runs(ink.T)
+    columns, tops, bottoms = runs_in_rows(ink.T)
     # Above and below a dot is paper. Above and below a part of a letter, there are mostly other parts of it.
     ends_before = np.where(np.diff(columns, prepend=-1) == 0, np.roll(bottoms, 1), -largest)
     starts_behind = np.where(np.diff(columns, append=-1) == 0, np.roll(tops, -1), len(ink) + largest)
     is_low = (bottoms - tops <= largest) & (np.minimum(tops - ends_before, starts_behind - bottoms) >= largest)
     low = (columns[is_low], tops[is_low], bottoms[is_low])
     heights = _filled(ink.T.shape, low, values=(bottoms - tops)[is_low]).T
-    rows, starts, ends = _runs(ink)
+    rows, starts, ends = runs_in_rows(ink)
     widths, heights_here = ends - starts, heights[rows, (starts + ends) // 2]
     is_low = (heights[rows, starts] > 0) & (heights[rows, ends - 1] > 0) & (heights_here > 0)
     is_round = (heights_here <= MAX_SIDE_RATIO * widths) & (widths <= MAX_SIDE_RATIO * heights_here)
@@ -125,18 +121,11 @@ def _leaders(ink: Mask, *, largest: int) -> Mask:
     near = (np.diff(rows) == 0) & (distances <= MAX_DISTANCE_DOTS * largest) & equal
     # Each flag is of the run in the middle of three.
     even = near[1:] & near[:-1] & (np.abs(np.diff(distances)) <= MAX_UNEVENNESS_PX)
-    edges = np.diff(np.pad(even, 1).astype(np.int8))
-    firsts, afters = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) + 2
+    firsts, ends_of_middles = runs_of(even)
+    afters = ends_of_middles + 2
     many = afters - firsts >= MIN_DOTS
     in_leader = _filled((1, len(rows)), (np.zeros_like(firsts[many]), firsts[many], afters[many]))[0] > 0
     return _filled(ink.shape, (rows[in_leader], starts[in_leader], ends[in_leader])) > 0
-
-
-def _runs(ink: Mask) -> Runs:
-    """The runs of ink along the rows, from left to right: their rows, their first columns, and the columns after."""
-    edges = np.diff(np.pad(ink, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    return rows, starts, np.nonzero(edges == -1)[1]
 
 
 def _filled(shape: tuple[int, ...], runs: Runs, *, values: Places | int = 1) -> NDArray[np.int16]:

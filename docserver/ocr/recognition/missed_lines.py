@@ -10,7 +10,8 @@ import numpy as np
 
 from docserver.layout import Block, Box, Line, Paragraph, around, confidence_of, lines_of, text_of, words_of
 from docserver.ocr.image.analysis import reduction
-from docserver.ocr.image.shades import INK_CONTRAST, Mask, contrast
+from docserver.ocr.image.runs import runs_of
+from docserver.ocr.image.shades import INK_CONTRAST, contrast
 from docserver.ocr.image.transform import PageImage, cropped, on_original
 from docserver.ocr.recognition.tesseract import Recognised
 
@@ -71,7 +72,8 @@ def _bands(page: PageImage, lines: Sequence[Line]) -> list[Box]:
         ink[max(0, top - room) : bottom + room, max(0, left - margin) : right + margin] = False
     left, top, right, bottom = around(boxes)
     bands = []
-    for first, last in _runs(ink[top:bottom, left:right].sum(axis=1) > MIN_INK_IN_ROW * (right - left)):
+    is_inked = ink[top:bottom, left:right].sum(axis=1) > MIN_INK_IN_ROW * (right - left)
+    for first, last in np.transpose(runs_of(is_inked)).tolist():
         columns = left + np.flatnonzero(ink[top + first : top + last, left:right].any(axis=0))
         start, end = int(columns[0]), int(columns[-1]) + 1
         gaps = np.diff(columns)
@@ -91,12 +93,6 @@ def _bands(page: PageImage, lines: Sequence[Line]) -> list[Box]:
 def _reduced(box: Box, step: int) -> Box:
     left, top, right, bottom = box
     return left // step, top // step, -(-right // step), -(-bottom // step)
-
-
-def _runs(rows: Mask) -> list[tuple[int, int]]:
-    """The first row of each run of rows that are True, and the row after it."""
-    edges = np.diff(np.pad(rows, 1).astype(np.int8))
-    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
 
 
 def _with_line(blocks: Sequence[Block], line: Line) -> tuple[Block, ...]:
