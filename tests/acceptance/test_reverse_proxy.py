@@ -119,7 +119,8 @@ async def test_an_event_reaches_the_client_at_once(proxy: Nginx) -> None:
             assert b'"pending"' in line
         for job in (busy, waits):
             async with http.post(f"/v1/jobs/{job['job_id']}/cancel") as response:
-                assert response.status == 200
+                # On a busy machine it may have been read meanwhile.
+                assert response.status == 200 or (await get(http, f"/v1/jobs/{job['job_id']}"))["status"] == "completed"
 
 
 async def test_an_upload_that_is_too_large_is_refused_by_the_service(proxy: Nginx) -> None:
