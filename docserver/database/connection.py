@@ -38,6 +38,9 @@ CHECK_S = 5.0
 """A connection that was checked longer ago is checked before it is used: whether it lives, and whether its server takes
 writes. After a failover, a connection to the former primary may stay open, and it would show old rows."""
 
+READ_ONLY = "SELECT @@global.read_only AS of_server, @@global.innodb_read_only AS of_engine"
+"""Whether the server is read-only. Aurora's replicas set only the second variable."""
+
 Row = Mapping[str, Any]
 Arguments = Sequence[Any] | Mapping[str, Any]
 T = TypeVar("T")
@@ -235,6 +238,13 @@ class Database:
         async with self.session() as cursor:
             await cursor.execute("SELECT 1")
 
+    async def check_writable(self) -> None:
+        """Raise DatabaseUnavailable unless the server answers, TakesNoWrites if it is read-only. Writes nothing."""
+        async with self.session() as cursor:
+            await cursor.execute(READ_ONLY)
+            if _is_on(cursor.only_row()):
+                raise read_only()
+
     async def close(self) -> None:
         """Close the idle connections. Connections in use are closed when they return to the pool."""
         self._closed = True
@@ -354,6 +364,10 @@ async def _is_read_only(connection: Connection) -> bool:
     Raises one of FAULTS.
     """
     async with connection.cursor() as cursor:
-        await cursor.execute("SELECT @@global.read_only AS of_server, @@global.innodb_read_only AS of_engine")
-        # MariaDB 12 has names instead of numbers. Aurora's replicas set only the second.
-        return any(str(value) not in ("0", "OFF") for value in (await cursor.fetchone()).values())
+        await cursor.execute(READ_ONLY)
+        return _is_on(await cursor.fetchone())
+
+
+def _is_on(variables: Row) -> bool:
+    # MariaDB 12 has names instead of numbers.
+    return any(str(value) not in ("0", "OFF") for value in variables.values())

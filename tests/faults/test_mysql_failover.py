@@ -26,6 +26,7 @@ from docserver.documents.queries import document_list
 from docserver.identity import identify
 from docserver.resources import Resources, opened
 from docserver.settings import Settings
+from docserver.web.handlers.system import Readiness
 from tests.faults.place import Place
 from tests.support.connections import one
 from tests.support.engines import engine_of
@@ -57,12 +58,11 @@ async def place(pair: Pair, hurt: Servers, tmp_path: Path) -> AsyncIterator[Plac
     await place.close()
 
 
-async def test_pools_leave_a_server_that_turned_read_only_though_their_connections_are_open(
-    pair: Pair, place: Place, monkeypatch: pytest.MonkeyPatch
+async def test_pools_leave_a_server_that_turned_read_only_and_readyz_says_so_if_there_is_no_other(
+    pair: Pair, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "CHECK_S", -1.0)
-    await pair.primary.sql(f"CREATE DATABASE {place.database}")
-    url = place.servers.mysql_url(place.database)
+    url = resources.settings.mysql_url
     reading, writing = (Database(url, size=1, timeout_s=HANG_S, writes=writes) for writes in (False, True))
     before = await _server(reading), await _server(writing)
 
@@ -72,10 +72,14 @@ async def test_pools_leave_a_server_that_turned_read_only_though_their_connectio
     with pytest.raises(TakesNoWrites):
         await writing.ping()
     of_nobody = await _server(reading)
+    readiness = Readiness(resources)
+    status, states = await readiness.check()
 
+    assert (status, states["mysql"]["status"]) == ("degraded", "read_only")
     assert before[0] == before[1] != after[0] == after[1] == of_nobody
     await pair.primary.sql("SET GLOBAL read_only = 0")
     await writing.ping()
+    assert (await readiness.check())[1]["mysql"] == {"status": "ok"}
     await pair.replica.follow(pair.primary)
     for pool in (reading, writing):
         await pool.close()

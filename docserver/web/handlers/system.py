@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from docserver.database.faults import TakesNoWrites
 from docserver.errors import ServiceError, StorageFull
 from docserver.exclusive import SingleFlight
 from docserver.ocr.engine import EngineMissing, check_programs
@@ -21,6 +22,10 @@ CHECK_S = 2.0
 
 FULL = "full"
 """The state of the storage while uploads are refused because the disk is nearly full. Everything else goes on, so the
+service still counts as ready."""
+
+READ_ONLY = "read_only"
+"""The state of the database while its server takes no writes. Uploads get 503, and everything is still shown, so the
 service still counts as ready."""
 
 DEPLOYMENT_HEADER = "X-Deployment"
@@ -50,7 +55,7 @@ class Readiness:
     async def _check_parts(self) -> tuple[str, States]:
         resources = self._resources
         checks: dict[str, Callable[[], Awaitable[None]]] = {
-            "mysql": resources.health_db.ping,
+            "mysql": resources.health_db.check_writable,
             "redis": resources.redis.ping,
             "storage": resources.storage.check,
             "engine": lambda: asyncio.to_thread(check_programs),
@@ -59,7 +64,7 @@ class Readiness:
         states: States = dict(zip(checks, results, strict=True))
         states["sandbox"] = {"status": resources.sandbox.status, "detail": resources.sandbox.detail}
         failed = {name for name, state in states.items() if state["status"] == "unavailable"}
-        degraded = failed or states["storage"]["status"] == FULL
+        degraded = failed or any(state["status"] in (FULL, READ_ONLY) for state in states.values())
         return "unavailable" if failed - NOT_REQUIRED else "degraded" if degraded else "ok", states
 
 
@@ -93,7 +98,8 @@ async def languages(request: web.Request) -> web.Response:
     tag="system",
     schema=response_schemas.Health,
     responses={
-        200: "It can; it is degraded without Redis (slower), a sandbox (less safe), or room for uploads",
+        200: "It can; it is degraded without Redis (slower), a sandbox (less safe), room for uploads, or a database that"
+        " takes writes",
         503: "It cannot",
     },
 )
@@ -118,6 +124,8 @@ async def _state(check: Callable[[], Awaitable[None]]) -> dict[str, str]:
             await check()
     except StorageFull as error:
         return {"status": FULL, "detail": error.detail}
+    except TakesNoWrites:
+        return {"status": READ_ONLY, "detail": "The database server takes no writes."}
     except (ServiceError, OSError, TimeoutError, EngineMissing):
         return {"status": "unavailable"}
     return {"status": "ok"}
