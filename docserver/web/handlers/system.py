@@ -98,8 +98,8 @@ async def languages(request: web.Request) -> web.Response:
     tag="system",
     schema=response_schemas.Health,
     responses={
-        200: "It can; it is degraded without Redis (slower), a sandbox (less safe), room for uploads, or a database that"
-        " takes writes",
+        200: "It can; it is degraded without Redis (slower), a sandbox (less safe), room for uploads, or a database "
+        "that takes writes",
         503: "It cannot",
     },
 )
