@@ -79,10 +79,23 @@ Costs = tuple[tuple[str, int], ...]
 Hosts = tuple[str, ...]
 Ports = tuple[int, ...]
 
+
+class Origin(str):
+    """An origin of web pages, such as https://app.example.org, or ANY_ORIGIN."""
+
+    __slots__ = ()
+
+
+Origins = tuple[Origin, ...]
+
 ANY_HOST = "*"
+ANY_ORIGIN = "*"
 
 _HOST_PATTERN = re.compile(r"((?:\*?\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?(?::[0-9]+)?")
 """A host name, or the end of one behind `.` or `*.`. A port is accepted and ignored: ports are not checked."""
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+"""As browsers write origins: in lower case, without a path."""
 
 
 def parse(kind: Any, text: str) -> Any:
@@ -109,6 +122,7 @@ def parse(kind: Any, text: str) -> Any:
         tuple[Network, ...]: ip_network,
         Hosts: _parse_host,
         Ports: _parse_port,
+        Origins: _parse_origin,
         Costs: _parse_cost,
     }
     return tuple(list_parsers[kind](part.strip()) for part in text.split(","))
@@ -132,6 +146,13 @@ def _parse_port(text: str) -> int:
     if not 1 <= port <= 65_535:
         raise ValueError(text)
     return port
+
+
+def _parse_origin(text: str) -> Origin:
+    origin = text.lower().removesuffix("/")
+    if origin != ANY_ORIGIN and not _ORIGIN.fullmatch(origin):
+        raise ValueError(text)
+    return Origin(origin)
 
 
 def _parse_host(text: str) -> str:
@@ -170,5 +191,6 @@ def expected(kind: Any) -> str:
         tuple[Network, ...]: "networks, as in 10.0.0.0/8,::1/128",
         Hosts: "host names, as in localhost,docs.example.org,*.example.org, or *",
         Ports: "ports, as in 80,443,8080",
+        Origins: "origins of web pages, as in https://app.example.org,http://localhost:3000, or *",
         Costs: f"costs of routes, as in upload=5,list=2; the routes are {', '.join(ROUTES)}",
     }.get(kind, "another value")

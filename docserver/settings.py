@@ -22,6 +22,7 @@ from docserver.setting_types import (
     Costs,
     Hosts,
     Network,
+    Origins,
     Ports,
     Rate,
     SandboxMode,
@@ -119,6 +120,9 @@ class Settings:
         (), "networks whose X-Forwarded-For is believed, separated by commas"
     )
     allowed_hosts: Hosts = _setting((), "host names that the API answers to, separated by commas, or *")
+    cors_origins: Origins = _setting(
+        (), "origins of web pages whose scripts may use the API, separated by commas, or *"
+    )
     secret_key: str = _setting("", "keys that encrypt webhook secrets, newest first, separated by commas")
     webhook_networks: tuple[Network, ...] = _setting(
         (), "networks that webhooks may be sent to although they are not globally routable, separated by commas"

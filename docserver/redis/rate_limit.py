@@ -38,7 +38,7 @@ class Limiter:
         self._local: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
     async def take(self, *, bucket: str, client: str, rate: Rate, cost: int) -> Verdict:
-        """Take `cost` tokens if the client has them."""
+        """Take `cost` tokens if the client has them. A cost below 0 gives tokens back."""
         try:
             reply = await self._redis.run(
                 _token_bucket, keys=[bucket_key(bucket, client)], args=[rate.quota, rate.window_s, cost]
@@ -55,7 +55,7 @@ class Limiter:
         tokens = min(float(rate.quota), tokens + (now - since) / per_token_s)
         allowed = tokens >= cost
         if allowed:
-            tokens -= cost
+            tokens = min(float(rate.quota), tokens - cost)
         self._local[key] = (tokens, now)
         if len(self._local) > LOCAL_CLIENTS:
             self._local.popitem(last=False)

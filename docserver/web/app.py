@@ -10,7 +10,7 @@ from docserver.documents.events import Feed
 from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
 from docserver.tenants.connections import ConnectionQuotas
-from docserver.web import openapi, scraping
+from docserver.web import cors, openapi, scraping
 from docserver.web.callers import AUTHENTICATION
 from docserver.web.handlers import (
     administration,
@@ -44,7 +44,15 @@ TENANT = "/v1/tenants/{tenant}"
 
 def make_app(resources: Resources) -> web.Application:
     """Make the application. It uses these resources, and the caller closes them."""
-    middlewares = [errors_as_problems, hold_refusals(), identify_caller, rate_limit, limit_connections, deadline]
+    middlewares = [
+        errors_as_problems,
+        hold_refusals(),
+        cors.answer_options,
+        identify_caller,
+        rate_limit,
+        limit_connections,
+        deadline,
+    ]
     if tracing.is_on():
         middlewares.insert(0, traced)
     app = web.Application(middlewares=middlewares, client_max_size=FORM_BYTES)
@@ -57,6 +65,8 @@ def make_app(resources: Resources) -> web.Application:
     app[events.FEED] = Feed(resources)
     app.cleanup_ctx.append(_feed)
     app.on_shutdown.append(_close_feed)
+    if resources.settings.cors_origins:
+        app.on_response_prepare.append(cors.add_headers)
     router = app.router
     router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
     router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from docserver.errors import Unauthorized
+from docserver.web.compression import Coding
 from docserver.web.multipart import MIN_BYTES_PER_S
 
 log = logging.getLogger("docserver.api")
@@ -115,17 +116,22 @@ class Download(web.StreamResponse):
         total_s: float,
         headers: Mapping[str, str],
         part: range | None = None,
+        coding: Coding | None = None,
         check_caller: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """`part` has the positions of the bytes to send; None for all. `check_caller` raises Unauthorized if the
-        client's API key is not valid any more; then the client is cut off.
+        """`part` has the positions of the bytes to send; None for all. With a `coding`, they are compressed.
+        `check_caller` raises Unauthorized if the client's API key is not valid any more; then the client is cut off.
         """
         super().__init__(status=200 if part is None else 206, headers=headers)
         self._file = file
         self._check_caller = check_caller
         self._part = range(file.size) if part is None else part
         self._total_s = total_s
-        self.content_length = len(self._part)
+        self._coding = coding
+        if coding:
+            self.headers["Content-Encoding"] = coding.name
+        else:
+            self.content_length = len(self._part)
         if part is not None:
             self.headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{file.size}"
 
@@ -134,11 +140,23 @@ class Download(web.StreamResponse):
         with closing(self._file), in_time(request, total_s=self._total_s):
             writer = await super().prepare(request)
             if request.method != "HEAD":
-                async for piece in pieces(self._file.read, part=self._part, threads=self._file.threads):
+                async for piece in self._pieces():
                     await self._check(request)
                     await self.write(piece)
             await self.write_eof()
             return writer
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        plain = pieces(self._file.read, part=self._part, threads=self._file.threads)
+        if self._coding is None:
+            async for piece in plain:
+                yield piece
+            return
+        compressor, loop = self._coding.start(), asyncio.get_running_loop()
+        async for piece in plain:
+            if compressed := await loop.run_in_executor(_threads, compressor.compress, piece):
+                yield compressed
+        yield compressor.flush()
 
     async def _check(self, request: web.BaseRequest) -> None:
         if self._check_caller is None:

@@ -35,7 +35,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
-PUBLIC = frozenset({"livez", "readyz", "docs", "docs-asset", "openapi"})
+PUBLIC = frozenset({"start", "livez", "readyz", "docs", "docs-asset", "openapi"})
 """Routes that tell nothing of any tenant, and that cost almost nothing or that operators need in an emergency."""
 
 UNLIMITED = frozenset({callers.METRICS})
@@ -129,15 +129,19 @@ async def identify_caller(request: web.Request, handler: Handler) -> web.StreamR
 
 @web.middleware
 async def rate_limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Take tokens from the caller's bucket, and report in the headers how many are left."""
+    """Take tokens from the caller's bucket, and report in the headers how many are left. A 304 costs none."""
     if is_public(request) or request.match_info.route.name in UNLIMITED:
         return await handler(request)
-    headers = await _take_tokens(request, request[CALLER].limited_as)
+    client = request[CALLER].limited_as
+    headers = await _take_tokens(request, client)
     try:
         response = await handler(request)
     except ServiceError as error:
         error.headers.update(headers)
         raise
+    if response.status == 304:
+        # To ask again and again whether something has changed is what clients should do.
+        headers = await _take_tokens(request, client, give_back=True)
     response.headers.update(headers)
     return response
 
@@ -162,9 +166,9 @@ def is_public(request: web.Request) -> bool:
     return route is None or route in PUBLIC
 
 
-async def _take_tokens(request: web.Request, client: str) -> dict[str, str]:
+async def _take_tokens(request: web.Request, client: str, *, give_back: bool = False) -> dict[str, str]:
     """Take the request's tokens from a client's bucket, and return headers that report what is left; raises
-    TooManyRequests.
+    TooManyRequests. With `give_back`, put them back.
     """
     resources = request.app[RESOURCES]
     settings = resources.settings
@@ -172,7 +176,8 @@ async def _take_tokens(request: web.Request, client: str) -> dict[str, str]:
         return {}
     bucket, rate = _bucket(request.method, settings)
     route = request.match_info.route.name or ""
-    verdict = await resources.limiter.take(bucket=bucket, client=client, rate=rate, cost=settings.cost(route))
+    cost = settings.cost(route)
+    verdict = await resources.limiter.take(bucket=bucket, client=client, rate=rate, cost=-cost if give_back else cost)
     headers = _limit_headers(bucket, rate, verdict)
     if not verdict.allowed:
         raise TooManyRequests(

@@ -21,7 +21,7 @@ from docserver.errors import NotFound
 from docserver.formats.result_file import SharedFile
 from docserver.web import administration_schemas, openapi_parts, request_schemas
 from docserver.web.downloads import Download
-from docserver.web.handlers.common import json_response
+from docserver.web.handlers.common import versioned_response
 from docserver.web.keys import RESOURCES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -188,13 +188,31 @@ def set_up(app: web.Application) -> None:
     # Making it takes longer than the rest of the application, and few processes are asked for it.
     document: Callable[[], dict[str, Any]] = cache(lambda: _OpenApi3().document(routes))
     app[DOCUMENT] = document
+    app.router.add_get("/", _start, name="start")
     app.router.add_get("/openapi.json", _openapi_json, name="openapi")
     app.router.add_get("/docs", _page, name="docs")
     app.router.add_get("/docs/{name}", _asset, name="docs-asset")
 
 
 async def _openapi_json(request: web.Request) -> web.Response:
-    return json_response(await asyncio.to_thread(request.app[DOCUMENT]))
+    return versioned_response(request, await asyncio.to_thread(request.app[DOCUMENT]))
+
+
+async def _start(request: web.Request) -> web.Response:
+    """Lead a person to the documentation, and tell a program what there is."""
+    headers = {"Vary": "Accept"}
+    # Browsers name HTML; programs accept JSON or anything.
+    if "text/html" in request.headers.get("Accept", ""):
+        return web.Response(status=303, headers={**headers, "Location": "/docs"})
+    paths = (await asyncio.to_thread(request.app[DOCUMENT]))["paths"]
+    endpoints = [
+        {"method": method.upper(), "path": path, "summary": operation["summary"]}
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    ]
+    return versioned_response(
+        request, {"documentation": "/docs", "openapi": "/openapi.json", "endpoints": endpoints}, headers=headers
+    )
 
 
 async def _page(request: web.Request) -> web.Response:  # noqa: ARG001 - the page is the same for all

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from docserver import metrics
 from docserver.errors import MethodNotAllowed, NotFound, ServiceError, TooLarge
+from docserver.web import cors
 from docserver.web.keys import REQUEST_ID
 
 CONTENT_TYPE = "application/problem+json"
@@ -88,11 +89,8 @@ def from_http_exception(error: web.HTTPException) -> ServiceError:
     if error.status == 404:
         return NotFound("There is nothing at this path; /docs lists all paths, and ids in them are UUIDs.")
     if isinstance(error, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return MethodNotAllowed(
-            f"{error.method} is not allowed here; allowed: {allowed}.",
-            headers={"Allow": error.headers.get("Allow", allowed)},
-        )
+        allowed = cors.allow(error)
+        return MethodNotAllowed(f"{error.method} is not allowed here; allowed: {allowed}.", headers={"Allow": allowed})
     if error.status == 413:
         return TooLarge("The request's body is too large.")
     # aiohttp raises no other error for requests that are no web sockets.

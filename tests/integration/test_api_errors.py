@@ -45,7 +45,7 @@ async def test_an_error_is_a_problem_with_status_code_detail_and_request_id(
 
 async def test_a_wrong_method_is_told_which_are_right(client: Client) -> None:
     async with client.put(f"/v1/documents/{NO_ID}") as response:
-        assert set(response.headers["Allow"].replace(" ", "").split(",")) == {"DELETE", "GET", "HEAD"}
+        assert set(response.headers["Allow"].replace(" ", "").split(",")) == {"DELETE", "GET", "HEAD", "OPTIONS"}
 
 
 async def test_a_request_id_that_is_not_sane_is_replaced(client: Client) -> None:

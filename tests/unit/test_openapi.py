@@ -18,7 +18,7 @@ from docserver.web.app import make_app
 from docserver.web.middleware import PUBLIC, UNLIMITED
 from docserver.web.openapi import DOCUMENT
 
-OWN = {"/openapi.json", "/docs", "/docs/{name}"}
+OWN = {"/", "/openapi.json", "/docs", "/docs/{name}"}
 """Routes about the interface, not of it."""
 
 

@@ -17,6 +17,9 @@ from docserver.variables import PREFIX
 TOP = Path(__file__).parents[2]
 OWN = {"docserver", "tests", "bench"}
 
+NEWER = {"compression"}
+"""Of the standard library, but not of the oldest Python that is supported."""
+
 OF_DEBIAN = {"eventlet", "swift"}
 """What `tests/support/s3_program.py` imports: packages of the system's Python."""
 
@@ -60,7 +63,7 @@ def undeclared(directory: str, *extras: str) -> list[str]:
     # distributions may share a package, as OpenTelemetry's do.
     return [
         name
-        for name in names - OWN - OF_DEBIAN - sys.stdlib_module_names
+        for name in names - OWN - OF_DEBIAN - NEWER - sys.stdlib_module_names
         if declared.isdisjoint(distribution(owner) for owner in known.get(name, [name]))
     ]
 

@@ -2,7 +2,7 @@
 -- KEYS[1]  the bucket, a string "tokens microseconds"
 -- ARGV[1]  quota: the most tokens that it holds; a new bucket is full
 -- ARGV[2]  window: seconds in which an empty bucket fills
--- ARGV[3]  cost: tokens to take
+-- ARGV[3]  cost: tokens to take; below 0, tokens to give back
 -- Returns  {1 if the tokens were taken else 0, whole tokens left, milliseconds until the next whole token,
 --           milliseconds until the bucket has enough tokens for the cost}
 local quota, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -20,7 +20,7 @@ end
 
 local taken = 0
 if tokens >= cost then
-  tokens = tokens - cost
+  tokens = math.min(quota, tokens - cost)
   taken = 1
 end
 -- A missing key means a full bucket, so the key expires when the bucket is full again.

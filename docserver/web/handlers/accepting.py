@@ -1,5 +1,6 @@
 """Makes a document of a file that was received, and answers with its job: what all ways to upload have in common."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,13 @@ from docserver.page_ranges import format_pages
 from docserver.reading_options import Options
 from docserver.storage import Received
 from docserver.web import callers
-from docserver.web.handlers.common import json_response
+from docserver.web.handlers.common import json_response, preferences
 from docserver.web.handlers.options import reading_options
 from docserver.web.handlers.webhooks import callback
 from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
+
+RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
+"""The preference for an answer at once (RFC 7240, 4.1). It is what clients get unless they prefer to wait."""
 
 
 def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, kind: str) -> intake.Upload:
@@ -58,6 +62,7 @@ async def accepted(
     location = f"/v1/jobs/{job.id}"
     if wait_s and state.status.final:
         return json_response(state.body, headers={"Location": location, "Preference-Applied": "wait"})
-    return json_response(
-        state.body, status=202, headers={"Location": location, "Retry-After": str(queries.RETRY_AFTER_S)}
-    )
+    headers = {"Location": location, "Retry-After": str(queries.RETRY_AFTER_S)}
+    if RESPOND_ASYNC.search(preferences(request)):
+        headers["Preference-Applied"] = "respond-async"
+    return json_response(state.body, status=202, headers=headers)

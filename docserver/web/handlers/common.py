@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from docserver.errors import NotFound
 from docserver.model import parse_id
+from docserver.web.conditions import not_modified
 from docserver.web.keys import DEADLINE, RESOURCES, WAITS
 
 T = TypeVar("T")
@@ -28,13 +30,18 @@ def path_id(request: web.Request, name: str) -> UUID:
 def granted_wait_s(request: web.Request, asked_s: float) -> float:
     """Seconds to wait for a job: `asked_s` from the query, else `Prefer: wait=N` (RFC 7240), up to the limit."""
     if not asked_s:
-        preferred = _PREFERRED_WAIT.search(request.headers.get("Prefer", ""))
+        preferred = _PREFERRED_WAIT.search(preferences(request))
         asked_s = float(preferred[1]) if preferred else 0.0
     granted_s = min(asked_s, request.app[RESOURCES].settings.wait_limit_s)
     if granted_s:
         request[WAITS] = True
         extend_deadline(request, granted_s)
     return granted_s
+
+
+def preferences(request: web.Request) -> str:
+    """What the Prefer headers (RFC 7240) say."""
+    return ", ".join(request.headers.getall("Prefer", ()))
 
 
 def extend_deadline(request: web.Request, more_s: float) -> None:
@@ -51,6 +58,20 @@ def json_response(
         body=body if isinstance(body, bytes) else orjson.dumps(body),
         status=status,
         headers={**(headers or {}), "Content-Type": "application/json"},
+    )
+
+
+def versioned_response(
+    request: web.Request, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """A JSON response with a weak ETag, or 304 if the client has the same body already."""
+    encoded = orjson.dumps(body)
+    etag = f'W/"{blake2b(encoded, digest_size=12).hexdigest()}"'
+    headers = {**(headers or {}), "ETag": etag, "Cache-Control": "no-cache"}
+    return (
+        web.Response(status=304, headers=headers)
+        if not_modified(request, etag)
+        else json_response(encoded, headers=headers)
     )
 
 

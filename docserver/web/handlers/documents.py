@@ -18,7 +18,7 @@ from docserver.web import callers, conditions, multipart, original, request_sche
 from docserver.web.conditions import Version
 from docserver.web.downloads import Download
 from docserver.web.handlers.accepting import accepted, upload_of
-from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
+from docserver.web.handlers.common import extend_deadline, granted_wait_s, path_id, versioned_response
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
@@ -60,9 +60,12 @@ async def upload(request: web.Request) -> web.Response:
     tag="documents",
     query=request_schemas.ListQuery,
     schema=response_schemas.DocumentList,
-    responses={200: "A part of the list; Link names the next, previous and first part"},
+    responses={
+        200: "A part of the list; Link names the next, previous and first part",
+        304: "Unchanged since the version that If-None-Match names",
+    },
     errors=(422, 429, 503, 504),
-    headers={200: ("Link",)},
+    headers={200: ("ETag", "Link"), 304: ("ETag", "Link")},
 )
 async def list_documents(request: web.Request) -> web.Response:
     query = request_schemas.load(_LIST_QUERY, request.query)
@@ -87,7 +90,8 @@ async def list_documents(request: web.Request) -> web.Response:
         "offset": offset,
         "next_cursor": cursor,
     }
-    return json_response(body, headers={"Link": _links(request, limit=limit, offset=offset, cursor=cursor)})
+    links = _links(request, limit=limit, offset=offset, cursor=cursor)
+    return versioned_response(request, body, headers={"Link": links})
 
 
 @operation(
@@ -95,14 +99,15 @@ async def list_documents(request: web.Request) -> web.Response:
     tag="documents",
     path=["document_id"],
     schema=response_schemas.Document,
-    responses={200: "The document"},
+    responses={200: "The document", 304: "Unchanged since the version that If-None-Match names"},
     errors=(404, 410, 429, 503),
+    headers={200: ("ETag",), 304: ("ETag",)},
 )
 async def get_document(request: web.Request) -> web.Response:
     document, its_jobs = await queries.document(
         request.app[RESOURCES], path_id(request, "document_id"), tenant=request[CALLER].tenant
     )
-    return json_response({**document.as_json(), "jobs": [job.as_json() for job in its_jobs]})
+    return versioned_response(request, {**document.as_json(), "jobs": [job.as_json() for job in its_jobs]})
 
 
 @operation(

@@ -1,5 +1,6 @@
 """Results: the text of a completed job, or of one of its pages, in the format that the client asks for."""
 
+import asyncio
 from functools import partial
 
 from aiohttp import web
@@ -11,7 +12,7 @@ from docserver.formats.negotiation import negotiate
 from docserver.formats.result_file import ResultFile
 from docserver.formats.result_writer import WRITING_S
 from docserver.page_ranges import MAX_PAGE_NUMBER
-from docserver.web import callers, request_schemas, response_schemas
+from docserver.web import callers, compression, request_schemas, response_schemas
 from docserver.web.conditions import not_modified
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, path_id
@@ -48,9 +49,9 @@ async def get_result(request: web.Request) -> web.StreamResponse:
         caller=request[CALLER],
         form=form,
         selection=query.get("pages"),
-        client_has=lambda etag: not_modified(request, etag),
+        client_has=lambda etag: _client_has(request, etag),
     )
-    return _response(request, result, form)
+    return await _response(request, result, form)
 
 
 @operation(
@@ -73,9 +74,9 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         _page_number(request),
         caller=request[CALLER],
         form=form,
-        client_has=lambda etag: not_modified(request, etag),
+        client_has=lambda etag: _client_has(request, etag),
     )
-    return _response(request, result, form)
+    return await _response(request, result, form)
 
 
 def _format(request: web.Request, name: str | None, *, default: str) -> Format:
@@ -96,16 +97,38 @@ def _page_number(request: web.Request) -> int:
     return int(text)
 
 
-def _response(request: web.Request, result: ResultFile, form: Format) -> web.StreamResponse:
-    headers = {"ETag": result.etag, "Cache-Control": "no-cache", "Vary": "Accept"}
-    if result.body is None:
+def _client_has(request: web.Request, etag: str) -> bool:
+    coding = _coding(request)
+    return not_modified(request, etag) or (coding is not None and not_modified(request, coding.etag(etag)))
+
+
+def _coding(request: web.Request) -> compression.Coding | None:
+    return compression.negotiate(",".join(request.headers.getall("Accept-Encoding", ())))
+
+
+async def _response(request: web.Request, result: ResultFile, form: Format) -> web.StreamResponse:
+    headers = {"ETag": result.etag, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
+    coding = _coding(request)
+    body = result.body
+    if body is None:
+        if coding and not not_modified(request, result.etag):
+            headers["ETag"] = coding.etag(result.etag)
         return web.Response(status=304, headers=headers)
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
     headers |= {**DOCUMENT_HEADERS, "Content-Type": form.media_type + charset}
-    if isinstance(result.body, bytes):
-        return web.Response(body=result.body, headers=headers)
+    size = len(body) if isinstance(body, bytes) else body.size
+    if form is PDF or size < compression.LEAST_BYTES:
+        coding = None
+    if coding:
+        headers["ETag"] = coding.etag(result.etag)
+    if isinstance(body, bytes):
+        if coding:
+            body = await asyncio.to_thread(coding.compress, body)
+            headers["Content-Encoding"] = coding.name
+        return web.Response(body=body, headers=headers)
     return Download(
-        result.body,
+        body,
+        coding=coding,
         check_caller=partial(callers.check_again, request),
         total_s=request.app[RESOURCES].settings.upload_timeout_s,
         headers=headers,

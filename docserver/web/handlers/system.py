@@ -13,7 +13,7 @@ from docserver.ocr.languages import candidates
 from docserver.resources import Resources
 from docserver.storage.identity import public_mark
 from docserver.web import problems, response_schemas
-from docserver.web.handlers.common import json_response
+from docserver.web.handlers.common import json_response, versioned_response
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
@@ -82,15 +82,18 @@ async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the ans
     summary="The languages in which documents can be read",
     tag="system",
     schema=response_schemas.Languages,
-    responses={200: "The installed languages, and the default"},
+    responses={
+        200: "The installed languages, and the default",
+        304: "Unchanged since the version that If-None-Match names",
+    },
     errors=(429, 503),
+    headers={200: ("ETag",), 304: ("ETag",)},
 )
 async def languages(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     installed = sorted(resources.engine.models)
-    return json_response(
-        {"default": resources.settings.languages, "installed": installed, "auto": sorted(candidates(installed))}
-    )
+    body = {"default": resources.settings.languages, "installed": installed, "auto": sorted(candidates(installed))}
+    return versioned_response(request, body)
 
 
 @operation(
