@@ -12,6 +12,8 @@ from docserver.database.tables.audit_log import Action
 from docserver.database.tables.deletions import Deletion
 from docserver.errors import DatabaseUnavailable, Gone, NotFound, RedisUnavailable
 from docserver.resources import Resources
+from docserver.storage import BucketError
+from docserver.storage.disk import unavailable
 
 REPEATING_ACTOR = "restored database"
 """In the audit log, who deletes again what a restored database has brought back."""
@@ -44,16 +46,16 @@ async def expire(resources: Resources, document_id: UUID) -> None:
 
 
 async def repeat(resources: Resources) -> None:
-    """Delete the documents again that the restore of an older database has brought back; raises DatabaseUnavailable."""
+    """Delete the documents again that the restore of an older database has brought back.
+
+    Raises DatabaseUnavailable, StorageUnavailable.
+    """
     documents_deleted = 0
-    async for part in resources.storage.deleted.ids():
-        async with resources.maintenance_db.session() as cur:
-            tenants = await documents.tenants(cur, part) if part else {}
-        for document_id, tenant in tenants.items():
-            # Another process may do the same.
-            with suppress(NotFound, Gone):
-                await delete(resources, document_id, tenant=tenant, actor=REPEATING_ACTOR)
-                documents_deleted += 1
+    try:
+        async for part in resources.storage.deleted.ids():
+            documents_deleted += await _delete_again(resources, part)
+    except BucketError as error:
+        raise unavailable() from error
     if documents_deleted:
         log.warning(
             "documents that a restored database had brought back were deleted again",
@@ -85,6 +87,21 @@ async def clear(resources: Resources, *deleted: Deletion) -> None:
     await resources.queue.remove([job_id for deletion in deleted for job_id in deletion.job_ids])
     async with resources.db.session() as cur:
         await deletions.clear(cur, document_ids)
+
+
+async def _delete_again(resources: Resources, document_ids: Sequence[UUID]) -> int:
+    """Delete those of these documents that are there; returns how many."""
+    if not document_ids:
+        return 0
+    async with resources.maintenance_db.session() as cur:
+        tenants = await documents.tenants(cur, document_ids)
+    documents_deleted = 0
+    for document_id, tenant in tenants.items():
+        # Another process may do the same.
+        with suppress(NotFound, Gone):
+            await delete(resources, document_id, tenant=tenant, actor=REPEATING_ACTOR)
+            documents_deleted += 1
+    return documents_deleted
 
 
 @transactional

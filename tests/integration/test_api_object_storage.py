@@ -11,7 +11,8 @@ import pytest
 from aiohttp import ClientPayloadError
 from pytest_aiohttp import AiohttpClient
 
-from docserver.documents import originals
+from docserver.documents import deletion, originals
+from docserver.errors import StorageUnavailable
 from docserver.maintenance import Maintenance
 from docserver.resources import Resources
 from docserver.storage import BucketError
@@ -147,6 +148,15 @@ async def test_maintenance_goes_on_with_what_needs_no_bucket(
     with pytest.raises(BucketError):
         await maintenance.check_files()
     assert "do not belong together" not in caplog.text
+
+
+async def test_a_start_during_which_the_bucket_fails_can_ask_again_for_the_deleted_documents(
+    in_bucket: Resources, faulty: FaultyBucket
+) -> None:
+    faulty.answer(503, "SlowDown")
+
+    with pytest.raises(StorageUnavailable):
+        await deletion.repeat(in_bucket)
 
 
 async def test_originals_without_a_document_go_to_the_quarantine_and_come_back(
