@@ -20,6 +20,7 @@ from docserver.web.handlers import (
     link_uploads,
     results,
     system,
+    uploads,
     usage,
     webhooks,
 )
@@ -68,7 +69,9 @@ def make_app(resources: Resources) -> web.Application:
     if resources.settings.cors_origins:
         app.on_response_prepare.append(cors.add_headers)
     router = app.router
-    router.add_post("/v1/documents/upload-document", documents.upload, name="upload")
+    router.add_post("/v1/documents/upload-document", uploads.upload, name="upload")
+    router.add_post("/v1/documents", uploads.post_document, name="upload-body")
+    router.add_put("/v1/documents", uploads.put_document, name="put-body")
     router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")
     router.add_post(f"{UPLOAD}/complete", link_uploads.complete_upload, name="complete-upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")

@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from docserver.errors import Unauthorized
 from docserver.web.compression import Coding
-from docserver.web.multipart import MIN_BYTES_PER_S
+from docserver.web.upload_body import MIN_BYTES_PER_S
 
 log = logging.getLogger("docserver.api")
 

@@ -38,6 +38,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 PUBLIC = frozenset({"start", "livez", "readyz", "docs", "docs-asset", "openapi"})
 """Routes that tell nothing of any tenant, and that cost almost nothing or that operators need in an emergency."""
 
+UPLOADS = frozenset({"upload", "upload-body", "put-body"})
+"""Routes that read their body themselves, as it arrives."""
+
 UNLIMITED = frozenset({callers.METRICS})
 """Routes that need an API key but take no tokens: Prometheus must see the service also when it asks often."""
 
@@ -85,7 +88,7 @@ async def deadline(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         async with asyncio.timeout(settings.request_timeout_s) as timeout:
             request[DEADLINE] = timeout
-            if request.body_exists and request.match_info.route.name != "upload":
+            if request.body_exists and request.match_info.route.name not in UPLOADS:
                 await _read_body(request)
             return await handler(request)
     except TimeoutError as error:

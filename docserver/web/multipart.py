@@ -14,9 +14,10 @@ from aiohttp import web
 from multidict import MultiDict
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
-from docserver.errors import BadRequest, RequestTimeout, TooLarge, Unprocessable, UnsupportedMedia
+from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
 from docserver.storage import Received
 from docserver.web import part_headers
+from docserver.web.upload_body import Body, Bounds, Receive, check_request
 
 MAX_FIELD_BYTES = 4096
 """Longest value of a field: far more than any option needs."""
@@ -30,25 +31,11 @@ MAX_HEADERS = 8
 MAX_HEADER_BYTES = 8190
 """Longest header of one part; the same limit as for a header of the request. Only the file name can be long."""
 
-MIN_BYTES_PER_S = 1000
-"""An upload that is slower than this on average is refused, because a client that sends only a byte now and then must
-not occupy a connection. Any modem is faster."""
-
 OVERHEAD_BYTES = 1 << 20
 """Most bytes of a body outside its file: preamble, headers of parts, fields, boundaries, epilogue."""
 
 Event: TypeAlias = MultipartSegment | bytes | None
 """A part begins (MultipartSegment), continues (bytes), or ends (None)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The limits of an upload."""
-
-    file_bytes: int
-    silence_s: float
-    """Longest time without any byte. An upload may also fall behind MIN_BYTES_PER_S by this time in all."""
-    total_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +47,16 @@ class Form:
     fields: MultiDict[str]
 
 
-Receive = Callable[[AsyncIterator[bytes]], Awaitable[Received]]
 Discard = Callable[[Received], Awaitable[None]]
 
 
 async def read(request: web.Request, *, receive: Receive, discard: Discard, bounds: Bounds) -> Form:
     """Read a multipart body with one part `file`; raises BadRequest, RequestTimeout, TooLarge, Unprocessable."""
     parser = _parser(request)
-    if (request.content_length or 0) > bounds.file_bytes + OVERHEAD_BYTES:
-        raise TooLarge(f"The upload is larger than the {bounds.file_bytes / 1_000_000:g} MB that are accepted.")
+    check_request(request, max_bytes=bounds.file_bytes + OVERHEAD_BYTES, bounds=bounds)
     form = _FormReader(receive)
     try:
-        async with aclosing(_events(_Body(request, bounds), parser, form)) as events:
+        async with aclosing(_events(Body(request, bounds), parser, form)) as events:
             await form.read(events)
     except MultipartError as error:
         await form.discard_file(discard)
@@ -88,8 +73,6 @@ def _parser(request: web.Request) -> PushMultipartParser:
     content_type = request.headers.get("Content-Type", "")
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
         raise UnsupportedMedia("Send the document as multipart/form-data with a part named file.")
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedMedia("Send the body without Content-Encoding.")
     try:
         return PushMultipartParser(
             next((value for name, value in part_headers.parameters(content_type) if name == "boundary"), ""),
@@ -102,38 +85,7 @@ def _parser(request: web.Request) -> PushMultipartParser:
         raise BadRequest("The Content-Type has no usable boundary.") from error
 
 
-class _Body:
-    """The body of a request as chunks; raises RequestTimeout if they arrive too slowly."""
-
-    def __init__(self, request: web.Request, bounds: Bounds) -> None:
-        self._content = request.content
-        self._bounds = bounds
-        self._clock = asyncio.get_running_loop().time
-        self._until = self._clock() + bounds.total_s
-        self._waited_s = 0.0
-        self.size = 0
-        """Bytes that have arrived."""
-
-    async def chunk(self) -> bytes:
-        """The bytes that have arrived since the last call, b"" at the end of the body; raises RequestTimeout."""
-        began = self._clock()
-        try:
-            async with asyncio.timeout(self._patience_s(began)):
-                arrived: bytes = await self._content.readany()
-        except TimeoutError as error:
-            raise RequestTimeout(f"The upload stopped or was too slow; bytes received: {self.size}.") from error
-        # Only the time spent waiting for the client counts, not the time that the storage takes.
-        self._waited_s += self._clock() - began
-        self.size += len(arrived)
-        return arrived
-
-    def _patience_s(self, now: float) -> float:
-        bounds = self._bounds
-        late_s = bounds.silence_s + self.size / MIN_BYTES_PER_S - self._waited_s
-        return min(bounds.silence_s, self._until - now, late_s)
-
-
-async def _events(body: _Body, parser: PushMultipartParser, form: "_FormReader") -> AsyncGenerator[Event, None]:
+async def _events(body: Body, parser: PushMultipartParser, form: "_FormReader") -> AsyncGenerator[Event, None]:
     while chunk := await body.chunk():
         for event in parser.parse(chunk):
             yield event

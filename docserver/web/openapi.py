@@ -19,6 +19,7 @@ from marshmallow import Schema
 from docserver import __version__
 from docserver.errors import NotFound
 from docserver.formats.result_file import SharedFile
+from docserver.sniff import SUPPORTED
 from docserver.web import administration_schemas, openapi_parts, request_schemas
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import versioned_response
@@ -61,6 +62,8 @@ PAGE = """<!doctype html>
 
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
 
+OCTETS = "application/octet-stream"
+
 BODY_ERRORS = (400, 408, 413, 415, 422)
 """What can be wrong with a body."""
 
@@ -72,7 +75,7 @@ _PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 """Path parameters other than ids."""
 
 
-def _upload_body() -> dict[str, Any]:
+def form_body() -> dict[str, Any]:
     """The form of an upload: the file and the options. The options may also be in the query."""
     spec = APISpec(title="docserver", version=__version__, openapi_version=OPENAPI)
     converter = OpenAPIConverter(OPENAPI, schema_name_resolver=resolver, spec=spec)
@@ -87,6 +90,12 @@ def _upload_body() -> dict[str, Any]:
     return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
 
 
+def file_body() -> dict[str, Any]:
+    """The body of an upload that is the file itself."""
+    file = {"type": "string", "format": "binary", "description": "An image or a PDF."}
+    return {"required": True, "content": {media_type: {"schema": file} for media_type in (OCTETS, *SUPPORTED)}}
+
+
 def operation(
     *,
     summary: str,
@@ -98,15 +107,15 @@ def operation(
     body: type[Schema] | None = None,
     path: Iterable[str] = (),
     request_headers: Mapping[str, str] = MappingProxyType({}),
-    upload: bool = False,
+    upload: Mapping[str, Any] | None = None,
     errors: Iterable[int] = (),
     headers: Mapping[int, Sequence[str]] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Document a handler: its responses (status → meaning; JSON of `schema`, or `produces`) and its error statuses.
 
-    `body` is the schema of an optional JSON body. `request_headers` are those that only this operation reads, with
-    their meanings. `headers` are those that only some responses have, by status. The errors of a body, and of a missing
-    key or scope, need not be named.
+    `body` is the schema of an optional JSON body, `upload` a request body that has a file. `request_headers` are those
+    that only this operation reads, with their meanings. `headers` are those that only some responses have, by status.
+    The errors of a body, and of a missing key or scope, need not be named.
     """
     # Every response of a rate-limited route states how many tokens are left, and needs a key where there are keys.
     is_limited = 429 in errors
@@ -128,7 +137,7 @@ def operation(
         "parameters": _parameters(path, request_headers),
     }
     if upload:
-        arguments["requestBody"] = _upload_body()
+        arguments["requestBody"] = upload
     elif body:
         arguments["requestBody"] = {"required": False, "content": {"application/json": {"schema": body}}}
 

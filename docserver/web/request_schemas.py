@@ -274,8 +274,8 @@ class BegunUpload(Strict):
     )
 
 
-class CompletedUpload(UploadOptions):
-    """The name of a file that was sent by a link, and the options of an upload."""
+class NamedUpload(UploadOptions):
+    """The name of a file that is sent without a form, and the options of an upload."""
 
     filename = fields.String(
         validate=validate.Length(min=1, max=MAX_TEXT), metadata={"description": "The file's name."}

@@ -27,6 +27,8 @@ from tests.support.webhooks import create
 
 WITHOUT_IDS = {
     "upload": "makes what belongs to the caller; equal bytes of two tenants are two documents (test_api_keys)",
+    "post_document": "makes what belongs to the caller",
+    "put_document": "makes what belongs to the caller",
     "begin_upload": "makes what belongs to the caller",
     "list_documents": "shows what the caller has",
     "list_webhooks": "shows what the caller has",

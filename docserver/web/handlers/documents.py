@@ -1,4 +1,4 @@
-"""Documents: upload, list, metadata, original file, delete."""
+"""Documents: list, metadata, original file, delete."""
 
 from contextlib import suppress
 from datetime import UTC
@@ -9,50 +9,23 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from docserver import tracing
 from docserver.database.tables.documents import Filter, Listed, Position
-from docserver.documents import deletion, intake, queries
-from docserver.settings import Settings
+from docserver.documents import deletion, queries
 from docserver.sniff import SUPPORTED
-from docserver.web import callers, conditions, multipart, original, request_schemas, response_schemas
+from docserver.web import (
+    callers,
+    conditions,
+    original,
+    request_schemas,
+    response_schemas,
+)
 from docserver.web.conditions import Version
 from docserver.web.downloads import Download
-from docserver.web.handlers.accepting import accepted, upload_of
-from docserver.web.handlers.common import extend_deadline, granted_wait_s, path_id, versioned_response
+from docserver.web.handlers.common import path_id, versioned_response
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
-_UPLOAD_OPTIONS = request_schemas.UploadOptions()
 _LIST_QUERY = request_schemas.ListQuery()
-
-
-@operation(
-    summary="Upload a document; its text is read in the background",
-    tag="documents",
-    query=request_schemas.UploadOptions,
-    upload=True,
-    schema=response_schemas.Job,
-    responses={
-        202: "Accepted: the job, and its address in Location",
-        200: "The job, if Prefer: wait=N was sent and the job finished in time",
-    },
-    errors=(429, 503, 507),
-    headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
-)
-async def upload(request: web.Request) -> web.Response:
-    resources = request.app[RESOURCES]
-    wait_s = granted_wait_s(request, 0.0)
-    extend_deadline(request, resources.settings.upload_timeout_s)
-    # Check the query's options before reading the body, so that a wrong one is refused early.
-    request_schemas.load(_UPLOAD_OPTIONS, request.query)
-    with tracing.span("receive document"):
-        form = await multipart.read(
-            request,
-            receive=lambda chunks: intake.receive(resources, chunks),
-            discard=resources.storage.discard,
-            bounds=_bounds(resources.settings),
-        )
-    return await accepted(request, form.received, lambda: _upload(request, form), wait_s=wait_s)
 
 
 @operation(
@@ -173,19 +146,6 @@ async def delete_document(request: web.Request) -> web.Response:
         request.app[RESOURCES], path_id(request, "document_id"), tenant=caller.tenant, actor=caller.actor
     )
     return web.Response(status=204)
-
-
-def _bounds(settings: Settings) -> multipart.Bounds:
-    return multipart.Bounds(
-        file_bytes=settings.max_upload_bytes, silence_s=settings.body_timeout_s, total_s=settings.upload_timeout_s
-    )
-
-
-def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
-    """Everything about an upload except its bytes; raises Unprocessable."""
-    form.fields.extend(request.query)
-    given = request_schemas.load(_UPLOAD_OPTIONS, form.fields, kind="pointer")
-    return upload_of(request, given, filename=form.filename, kind="pointer")
 
 
 def _filter(query: dict[str, Any], *, tenant: str) -> Filter:

@@ -16,7 +16,7 @@ from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
 _BEGUN_UPLOAD = request_schemas.BegunUpload()
-_COMPLETED_UPLOAD = request_schemas.CompletedUpload()
+_NAMED_UPLOAD = request_schemas.NamedUpload()
 
 
 @operation(
@@ -40,8 +40,8 @@ async def begin_upload(request: web.Request) -> web.Response:
     summary="Make a document of a file that was sent to a link; its text is read in the background",
     tag="uploads",
     path=["upload_id"],
-    query=request_schemas.CompletedUpload,
-    body=request_schemas.CompletedUpload,
+    query=request_schemas.NamedUpload,
+    body=request_schemas.NamedUpload,
     schema=response_schemas.Job,
     responses={
         202: "Accepted: the job, and its address in Location",
@@ -55,7 +55,7 @@ async def complete_upload(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
     sent = await link_uploads.find(resources, request[CALLER].tenant, path_id(request, "upload_id"))
-    given = request_schemas.load(_COMPLETED_UPLOAD, await json_and_query(request))
+    given = request_schemas.load(_NAMED_UPLOAD, await json_and_query(request))
     upload = upload_of(request, given, filename=given.get("filename", ""), kind="parameter")
     with tracing.span("receive document"):
         received = await link_uploads.receive(resources, sent)

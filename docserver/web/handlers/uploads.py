@@ -1,0 +1,107 @@
+"""Uploads: a document as a part of a form, or as the whole body."""
+
+from aiohttp import web
+
+from docserver import tracing
+from docserver.documents import intake
+from docserver.settings import Settings
+from docserver.web import multipart, openapi, part_headers, request_schemas, response_schemas, upload_body
+from docserver.web.handlers.accepting import accepted, upload_of
+from docserver.web.handlers.common import extend_deadline, granted_wait_s
+from docserver.web.keys import RESOURCES
+from docserver.web.openapi import operation
+
+_UPLOAD_OPTIONS = request_schemas.UploadOptions()
+_NAMED_UPLOAD = request_schemas.NamedUpload()
+
+_ACCEPTED = {
+    202: "Accepted: the job, and its address in Location",
+    200: "The job, if Prefer: wait=N was sent and the job finished in time",
+}
+_ACCEPTED_HEADERS = {202: ("Location", "Retry-After", "Preference-Applied"), 200: ("Location", "Preference-Applied")}
+
+
+@operation(
+    summary="Upload a document; its text is read in the background",
+    tag="documents",
+    query=request_schemas.UploadOptions,
+    upload=openapi.form_body(),
+    schema=response_schemas.Job,
+    responses=_ACCEPTED,
+    errors=(429, 503, 507),
+    headers=_ACCEPTED_HEADERS,
+)
+async def upload(request: web.Request) -> web.Response:
+    resources = request.app[RESOURCES]
+    wait_s = granted_wait_s(request, 0.0)
+    extend_deadline(request, resources.settings.upload_timeout_s)
+    # Check the query's options before reading the body, so that a wrong one is refused early.
+    request_schemas.load(_UPLOAD_OPTIONS, request.query)
+    with tracing.span("receive document"):
+        form = await multipart.read(
+            request,
+            receive=lambda chunks: intake.receive(resources, chunks),
+            discard=resources.storage.discard,
+            bounds=_bounds(resources.settings),
+        )
+    return await accepted(request, form.received, lambda: _upload(request, form), wait_s=wait_s)
+
+
+@operation(
+    summary="Upload a document as the body itself; Content-Disposition or ?filename= names it",
+    tag="documents",
+    query=request_schemas.NamedUpload,
+    upload=openapi.file_body(),
+    schema=response_schemas.Job,
+    responses=_ACCEPTED,
+    errors=(429, 503, 507),
+    headers=_ACCEPTED_HEADERS,
+)
+async def post_document(request: web.Request) -> web.Response:
+    return await _raw(request)
+
+
+@operation(
+    summary="The same as POST, for programs that upload by PUT, such as curl -T",
+    tag="documents",
+    query=request_schemas.NamedUpload,
+    upload=openapi.file_body(),
+    schema=response_schemas.Job,
+    responses=_ACCEPTED,
+    errors=(429, 503, 507),
+    headers=_ACCEPTED_HEADERS,
+)
+async def put_document(request: web.Request) -> web.Response:
+    return await _raw(request)
+
+
+async def _raw(request: web.Request) -> web.Response:
+    resources = request.app[RESOURCES]
+    wait_s = granted_wait_s(request, 0.0)
+    extend_deadline(request, resources.settings.upload_timeout_s)
+    # What is wrong besides the file is found before the body is read.
+    given = request_schemas.load(_NAMED_UPLOAD, request.query)
+    disposition = request.headers.get("Content-Disposition", "")
+    # aiohttp takes headers for UTF-8, which old clients do not send.
+    named = part_headers.filename(disposition.encode("utf-8", "surrogateescape").decode("latin-1"))
+    upload = upload_of(request, given, filename=given.get("filename", named), kind="parameter")
+    with tracing.span("receive document"):
+        received = await upload_body.read(
+            request,
+            receive=lambda chunks: intake.receive(resources, chunks),
+            bounds=_bounds(resources.settings),
+        )
+    return await accepted(request, received, lambda: upload, wait_s=wait_s)
+
+
+def _bounds(settings: Settings) -> upload_body.Bounds:
+    return upload_body.Bounds(
+        file_bytes=settings.max_upload_bytes, silence_s=settings.body_timeout_s, total_s=settings.upload_timeout_s
+    )
+
+
+def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
+    """Everything about an upload except its bytes; raises Unprocessable."""
+    form.fields.extend(request.query)
+    given = request_schemas.load(_UPLOAD_OPTIONS, form.fields, kind="pointer")
+    return upload_of(request, given, filename=form.filename, kind="pointer")
