@@ -23,7 +23,7 @@ from docserver.database.tables import (
     tenant_deletions,
     unfinished_jobs,
 )
-from docserver.documents import deletion, tenant_deletion
+from docserver.documents import deletion, kept_results, tenant_deletion
 from docserver.documents.originals import OriginalsCheck
 from docserver.errors import DatabaseUnavailable, RedisUnavailable, StorageUnavailable
 from docserver.identity import still_agree
@@ -163,6 +163,7 @@ class Maintenance:
         if abandoned:
             log.warning("abandoned uploads removed", extra={"files": abandoned})
         await self._originals.run()
+        await kept_results.clean(self._resources)
         await self._forget_used_pages()
         self._files_from = began + max(FILES_EVERY_S, (time.monotonic() - began) / FILES_SHARE)
 

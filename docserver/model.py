@@ -282,3 +282,15 @@ def failure_json(failure: Failure) -> dict[str, Any]:
         "page": failure.page,
         "retryable": failure.retryable,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """A result of a document's job that the storage has, to be read there."""
+
+    document_id: UUID
+    key: str
+    """Names the result and its version by hexadecimal digits."""
+    etag: str
+    """With its quotes."""
+    size: int

@@ -185,12 +185,19 @@ class Settings:
     )
     webhook_timeout_s: float = _duration(15.0, "longest wait for a receiver's answer to a webhook")
 
-    # Settings for experts: storage in a bucket.
+    # Settings for experts: storage.
     storage_cache_mb: float = _setting(
         2000.0, "originals of a bucket of which this machine keeps copies, in megabytes", least=0, most=1_000_000_000
     )
     storage_redirects: bool = _setting(
-        default=False, meaning="clients get downloads of originals from the bucket itself, by links valid for a minute"
+        default=False,
+        meaning="clients get originals and large results from the bucket itself, by links valid for a minute",
+    )
+    storage_results_mb: float = _setting(
+        2000.0,
+        "large results that the storage keeps, so that they are not made again, in megabytes",
+        least=0,
+        most=1_000_000_000,
     )
     storage_timeout_s: float = _duration(20.0, "longest time for one request to the bucket, with repetitions", least=1)
 
@@ -228,6 +235,10 @@ class Settings:
     @property
     def max_upload_bytes(self) -> int:
         return int(self.max_upload_mb * 1_000_000)
+
+    @property
+    def max_result_bytes(self) -> int:
+        return int(self.storage_results_mb * 1_000_000)
 
     @property
     def storage_dir(self) -> Path | None:

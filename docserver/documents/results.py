@@ -1,18 +1,18 @@
-"""Results in the requested format: taken from the cache, or made of the stored pages, once for all who ask."""
+"""Results in the requested format: from the cache or the storage, or made of the stored pages once for all who ask."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from importlib.metadata import version
 from typing import Protocol, TypeVar
 from uuid import UUID
 
 from docserver import tracing
 from docserver.caller import Caller
 from docserver.database.tables import documents, jobs, pages
-from docserver.documents import queries, stored_pages
+from docserver.documents import kept_results, queries, stored_pages
+from docserver.documents.kept_results import PDF_EDITION
 from docserver.documents.stored_pages import Retried, StoredPages
 from docserver.errors import (
     STORAGE_MISSING,
@@ -34,10 +34,6 @@ from docserver.resources import Resources
 
 CONTENT_TRIES = 2
 """Tries to read all pages from the same attempt of a job. It is rare that a retry interferes with two tries."""
-
-PDF_EDITION = f"1 {version('pikepdf')}"
-"""Part of the ETag of searchable PDFs. It must change whenever the same words give other bytes. So it contains the
-version of pikepdf, and a number that we raise when we change how PDFs are written."""
 
 FULL_RETRY_S = 10
 """Retry-After when the disk is nearly full. It is long because somebody has to make room."""
@@ -64,7 +60,10 @@ class _Wanted:
     job_version: int
     key: tuple[object, ...]
     """The result and its version: equal keys mean equal bytes."""
-    cacheable: bool
+    pages: str | None
+    """The pages that the client has chosen, "" for all. None for a result that is neither cached nor kept: that of a
+    page by itself.
+    """
 
 
 async def result(
@@ -88,15 +87,9 @@ async def result(
     if selection is None and entry and entry.result is not None and entry.job.version == job.version:
         etag, _, body = entry.result.partition(b"\n")
         return ResultFile(etag.decode(), None if client_has(etag.decode()) else body)
-    wanted = _Wanted(
-        caller.client,
-        form,
-        partial(_pages_of_completed, resources, job_id, selection),
-        job.version,
-        (job_id, job.version, form.name, format_pages(selection or ())),
-        # There are too many possible selections of pages to cache them, and few are requested twice.
-        cacheable=selection is None,
-    )
+    pages = format_pages(selection or ())
+    find = partial(_pages_of_completed, resources, job_id, selection)
+    wanted = _Wanted(caller.client, form, find, job.version, (job_id, job.version, form.name, pages), pages)
     return await _get(resources, wanted, client_has=client_has)
 
 
@@ -122,7 +115,7 @@ async def page(
     async def find(*, version: int, load_bytes: float) -> StoredPages:  # noqa: ARG001 - it is known to be too large
         return StoredPages(job, {number: size}, None)
 
-    wanted = _Wanted(caller.client, shown, find, job.version, (job_id, job.version, form.name, number), cacheable=False)
+    wanted = _Wanted(caller.client, shown, find, job.version, (job_id, job.version, form.name, number), None)
     return await _get(resources, wanted, client_has=client_has)
 
 
@@ -209,6 +202,8 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
         content = await wanted.find(version=version, load_bytes=writer.small_bytes(wanted.form))
         made = await writer.write_small(wanted.form, content.job, content.loaded) if content.loaded else None
     if made is None:
+        if kept := await _kept(resources, wanted, content.job):
+            return kept
         made = await writer.write_large(
             wanted.form,
             content.job,
@@ -216,15 +211,24 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
             stored_bytes=content.stored_bytes,
             client=wanted.client,
         )
-    await _cache(resources, wanted, content, made)
-    return made
+    return await _keep(resources, wanted, content.job, made)
 
 
-async def _cache(resources: Resources, wanted: _Wanted, content: StoredPages, made: ResultFile) -> None:
-    if wanted.cacheable and isinstance(made.body, bytes):
+async def _kept(resources: Resources, wanted: _Wanted, job: Job) -> ResultFile | None:
+    if wanted.pages is None:
+        return None
+    return await kept_results.find(resources, job, kept_results.key_of(job, wanted.form.name, wanted.pages))
+
+
+async def _keep(resources: Resources, wanted: _Wanted, job: Job, made: ResultFile) -> ResultFile:
+    """Keep a result for further readers: in Redis if it is small, else in the storage."""
+    # There are too many possible selections of pages to hold them in memory, and few are requested twice.
+    if wanted.pages == "" and isinstance(made.body, bytes):
         body = made.etag.encode() + b"\n" + made.body
-        job = content.job
         await resources.cache.put_result(job.id, wanted.form.name, tenant=job.tenant, version=job.version, body=body)
+    if wanted.pages is None:
+        return made
+    return await kept_results.keep(resources, job, kept_results.key_of(job, wanted.form.name, wanted.pages), made)
 
 
 def _retried() -> ResultNotReady:
@@ -233,6 +237,8 @@ def _retried() -> ResultNotReady:
 
 async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -> ResultFile:
     content = await wanted.find(version=version, load_bytes=0)
+    if kept := await _kept(resources, wanted, content.job):
+        return kept
     document = await _document(resources, content.job)
     if await asyncio.to_thread(resources.results_room.is_short):
         raise Unavailable(
@@ -254,12 +260,13 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
     if isinstance(pdf, Failure):
         raise _not_renderable(pdf)
     made = await asyncio.to_thread(from_file, str(etag), pdf, max_bytes=LARGE_RESULT_BYTES)
-    await _cache(resources, wanted, content, made)
-    return made
+    return await _keep(resources, wanted, content.job, made)
 
 
 async def _etag_of_pdf(resources: Resources, wanted: _Wanted, version: int) -> str:
     content = await wanted.find(version=version, load_bytes=0)
+    if kept := await _kept(resources, wanted, content.job):
+        return kept.etag
     etag = _PdfETag(await _document(resources, content.job))
     # All pages are loaded, as many as for a large result.
     async with resources.result_writer.large_turn(wanted.client):

@@ -1,8 +1,10 @@
-"""Results as readers get them: bytes in memory, or a temporary file that several readers share."""
+"""Results as readers get them: bytes in memory, a temporary file that several readers share, or a stored result."""
 
 import os
 from dataclasses import dataclass, replace
 from typing import IO
+
+from docserver.model import StoredResult
 
 
 class SharedFile:
@@ -46,8 +48,10 @@ class ResultFile:
     """A result in one format."""
 
     etag: str
-    body: bytes | SharedFile | None
-    """Bytes if small, else a file, which the caller closes. None if the client has this version already."""
+    body: bytes | SharedFile | StoredResult | None
+    """Bytes if small, else a file, which the caller closes, or a place in the storage. None if the client has this
+    version already.
+    """
 
     def open(self) -> "ResultFile":
         """The same result for one more user."""

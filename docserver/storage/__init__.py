@@ -1,7 +1,6 @@
-"""The protocol of a storage for original files, and in each further module one kind of storage."""
+"""The protocol of a storage for original files and large results. Further modules have the kinds of storage."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +8,10 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from docserver.model import StoredResult
+from docserver.storage.open_file import OpenFile
 from docserver.storage.quarantine import StoredFile
+from docserver.storage.results import Results
 
 
 class BucketError(OSError):
@@ -90,6 +92,9 @@ class Links(Protocol):
         Raises FileNotFoundError if the original is missing or has another size.
         """
 
+    async def result(self, result: StoredResult, *, method: str, headers: Mapping[str, str]) -> str:
+        """The same for a result, which is not looked for."""
+
     async def begin_upload(self, tenant: str, *, size: int, valid_s: int) -> UploadLink:
         """Reserve the place of a file, and let the client send it for this time."""
 
@@ -106,23 +111,6 @@ class Links(Protocol):
         """Remove it. What the client sends later is removed when it is old."""
 
 
-class RemoteFile(Protocol):
-    """An original that is read from a bucket, part by part, for one reader."""
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def threads(self) -> Executor | None:
-        """Where it may block; None if anywhere."""
-
-    def read(self, size: int, offset: int) -> bytes:
-        """At most `size` bytes from `offset` on. Blocks; raises ConnectionResetError if the bucket fails."""
-
-    def close(self) -> None:
-        """Free what it holds."""
-
-
 class Storage(Protocol):
     """Stores each document's original bytes under the document's id."""
 
@@ -133,6 +121,10 @@ class Storage(Protocol):
     @property
     def deleted(self) -> DeletedDocuments:
         """The documents that were deleted."""
+
+    @property
+    def results(self) -> Results:
+        """Large results of documents."""
 
     @property
     def links(self) -> Links | None:
@@ -164,7 +156,7 @@ class Storage(Protocol):
         Raises FileNotFoundError and StorageUnavailable.
         """
 
-    async def remote(self, document_id: UUID) -> RemoteFile | None:
+    async def remote(self, document_id: UUID) -> OpenFile | None:
         """The original, to be read from afar; None if a local file is there. Raises FileNotFoundError and
         StorageUnavailable.
         """
@@ -173,7 +165,7 @@ class Storage(Protocol):
         """What an upload with the bytes of this original would be; raises FileNotFoundError."""
 
     async def delete(self, document_id: UUID) -> None:
-        """Remove the original if there is one, also from the quarantine."""
+        """Remove the original if there is one, also from the quarantine, and all results of the document."""
 
     async def is_empty(self) -> bool:
         """True if there is no original, and none in the quarantine. The storage need not be prepared."""

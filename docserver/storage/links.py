@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from docserver.model import new_id
+from docserver.model import StoredResult, new_id
 from docserver.storage import BucketError, LinkedUpload, UploadLink
 from docserver.storage.bucket import Bucket, StoredObject
 from docserver.storage.disk import refusal
 from docserver.storage.object_records import UPLOADS, ObjectQuarantine
+from docserver.storage.result_objects import result_key
 from docserver.storage.signed_urls import SignedUrls
 
 DOWNLOAD_S = 60
@@ -40,8 +41,10 @@ class ObjectLinks:
             raise refusal(error) from error
         if original.size != size:
             raise FileNotFoundError
-        query = {f"response-{name.lower()}": value for name, value in headers.items()}
-        return self._urls.public(method, original.key, query=query, expires_s=DOWNLOAD_S)
+        return self._download(method, original.key, headers)
+
+    async def result(self, result: StoredResult, *, method: str, headers: Mapping[str, str]) -> str:
+        return self._download(method, result_key(result), headers)
 
     async def begin_upload(self, tenant: str, *, size: int, valid_s: int) -> UploadLink:
         upload_id, valid_s = new_id(), min(valid_s, MAX_VALID_S)
@@ -65,6 +68,10 @@ class ObjectLinks:
 
     async def discard_upload(self, upload: LinkedUpload) -> None:
         await self._act(self._bucket.delete, upload.key)
+
+    def _download(self, method: str, key: str, headers: Mapping[str, str]) -> str:
+        query = {f"response-{name.lower()}": value for name, value in headers.items()}
+        return self._urls.public(method, key, query=query, expires_s=DOWNLOAD_S)
 
     async def _act(self, act: Callable[..., T], *arguments: Any, **named: Any) -> T:
         try:

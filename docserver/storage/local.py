@@ -22,6 +22,8 @@ from docserver.storage.directories import sync
 from docserver.storage.disk import full, on_disk, unavailable
 from docserver.storage.quarantine import QuarantineDirectory, StoredFile
 from docserver.storage.receiving import make_again, write
+from docserver.storage.result_files import ResultDirectory
+from docserver.storage.results import Results
 
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN)
 """Errors of opening or reading a file that say nothing about the file: this machine lacks something, or the server of
@@ -35,12 +37,14 @@ class LocalStorage:
 
     links = None
 
-    def __init__(self, data_dir: Path, room: Room = UNLIMITED) -> None:
-        """Uploads are refused when `room` has too little for them."""
+    def __init__(self, data_dir: Path, room: Room = UNLIMITED, *, max_result_bytes: int = 0) -> None:
+        """Uploads are refused when `room` has too little for them. Large results take `max_result_bytes` at most."""
         self._room = room
         self._originals = data_dir / "originals"
         self._incoming = data_dir / "incoming"
         self._comparison = Comparison()
+        place = ResultDirectory(data_dir / "results", incoming=self._incoming, room=room)
+        self.results = Results(place, max_bytes=max_result_bytes)
         self.deleted = DeletedFiles(data_dir / "deleted")
         self.quarantine = QuarantineDirectory(data_dir / "quarantine", original=self._place)
 
@@ -103,6 +107,7 @@ class LocalStorage:
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(_unlink, self._place(document_id))
         await self.quarantine.delete([document_id])
+        await self.results.delete(document_id)
 
     async def is_empty(self) -> bool:
         return await asyncio.to_thread(self._is_empty)

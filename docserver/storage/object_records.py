@@ -12,7 +12,7 @@ from docserver.storage.bucket import Bucket, StoredObject
 from docserver.storage.deleted import KEPT_DAYS, READ_AT_ONCE
 from docserver.storage.quarantine import StoredFile
 
-ORIGINALS, QUARANTINE, DELETED, UPLOADS = "originals", "quarantine", "deleted", "uploads"
+ORIGINALS, QUARANTINE, DELETED, UPLOADS, RESULTS = "originals", "quarantine", "deleted", "uploads", "results"
 """The first parts of the keys."""
 
 PACK = "pack-"

@@ -34,6 +34,8 @@ from docserver.storage.object_upload import PARTS_AT_ONCE, ObjectUpload
 from docserver.storage.quarantine import StoredFile
 from docserver.storage.receiving import Arrival
 from docserver.storage.remote_file import RemoteObject
+from docserver.storage.result_objects import ResultObjects
+from docserver.storage.results import Results
 
 FETCH_BYTES = 8 << 20
 """Bytes of an original that are fetched by one request and held in memory."""
@@ -68,6 +70,8 @@ class ObjectStorage:
         self._checked_at = -CHECKED_S
         self.deleted = DeletedObjects(self._bucket)
         self.quarantine = ObjectQuarantine(self._bucket)
+        place = ResultObjects(self._bucket, incoming=self._incoming, room=room, turns=self._turns)
+        self.results = Results(place, max_bytes=settings.max_result_bytes)
         urls = self._bucket.signed_urls
         self.links = ObjectLinks(self._bucket, urls, self.quarantine) if urls else None
 
@@ -154,6 +158,7 @@ class ObjectStorage:
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(self._cache.remove, document_id)
         await self._bucket.run(self._bucket.delete, original_key(document_id), f"{QUARANTINE}/{document_id}")
+        await self.results.delete(document_id)
 
     async def is_empty(self) -> bool:
         places = [self._bucket.run(self._bucket.require, prefix) for prefix in (ORIGINALS, QUARANTINE)]

@@ -19,7 +19,7 @@ def open_storage(settings: Settings, room: Room = UNLIMITED) -> Storage:
 
 def _storage(settings: Settings, room: Room) -> Storage:
     if settings.storage_dir:
-        return LocalStorage(settings.storage_dir, room)
+        return LocalStorage(settings.storage_dir, room, max_result_bytes=settings.max_result_bytes)
     from docserver.storage.objects import ObjectStorage
 
     return ObjectStorage(settings, room)

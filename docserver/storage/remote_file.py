@@ -8,7 +8,7 @@ READ_BYTES = 1 << 20
 
 
 class RemoteObject:
-    """A `RemoteFile`."""
+    """An `OpenFile` in a bucket."""
 
     def __init__(self, bucket: Bucket, key: str, *, size: int) -> None:
         self._bucket, self._key = bucket, key

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -18,8 +18,8 @@ class Version:
 
     etag: str
     """Strong, with its quotes."""
-    modified: datetime
-    """With a time zone, in whole seconds, as HTTP writes times."""
+    modified: datetime = datetime.max.replace(tzinfo=UTC)
+    """With a time zone, in whole seconds, as HTTP writes times. If it is not known, no time that a client knows."""
 
 
 def check_preconditions(request: web.Request, version: Version) -> None:

@@ -93,16 +93,20 @@ async def test_a_pdf_that_did_not_change_is_neither_made_nor_sent_again(
     assert (status, body) == (304, b"")
 
 
-async def test_a_large_pdf_is_streamed_and_not_kept_in_redis(
+async def test_a_large_pdf_is_streamed_and_made_once_and_kept_in_the_storage_instead_of_redis(
     client: Client, worker: Worker, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "LARGE_RESULT_BYTES", 1000)
     path = await read(client)
 
     status, headers, body = await fetch(client, f"{path}/result?format=pdf")
+    monkeypatch.setattr(PdfMaker, "make", None)
+    await resources.result_writer.shared.close()
     async with client.head(f"{path}/result?format=pdf") as head:
         assert head.headers["Content-Length"] == headers["Content-Length"]
+    _, again, kept = await fetch(client, f"{path}/result?format=pdf")
 
+    assert (kept, again["ETag"]) == (body, headers["ETag"])
     assert (status, int(headers["Content-Length"])) == (200, len(body))
     assert body.startswith(b"%PDF")
     assert await resources.redis.command("KEYS", "docserver:result:*") == []

@@ -1,20 +1,23 @@
 """Results: the text of a completed job, or of one of its pages, in the format that the client asks for."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 
 from aiohttp import web
 
 from docserver.documents import results
-from docserver.errors import NotAcceptable, NotFound
+from docserver.errors import NotAcceptable, NotFound, RangeNotSatisfiable, Unavailable
 from docserver.formats import FORMATS, PDF, Format
 from docserver.formats.negotiation import negotiate
-from docserver.formats.result_file import ResultFile
+from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.formats.result_writer import WRITING_S
+from docserver.model import StoredResult
 from docserver.page_ranges import MAX_PAGE_NUMBER
+from docserver.storage.results import PUT_S
 from docserver.web import callers, compression, request_schemas, response_schemas
-from docserver.web.conditions import not_modified
-from docserver.web.downloads import Download
+from docserver.web.conditions import Version, not_modified, requested_part
+from docserver.web.downloads import Content, Download
 from docserver.web.handlers.common import extend_deadline, path_id
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
@@ -35,10 +38,21 @@ _MEDIA_TYPES = [form.media_type for form in FORMATS.values()]
     path=["job_id"],
     query=request_schemas.ResultQuery,
     schema=response_schemas.Result,
-    responses={200: "The text", 304: "Unchanged since the version that If-None-Match names"},
+    responses={
+        200: "The text",
+        206: "The part of a large result that the Range header requests",
+        304: "Unchanged since the version that If-None-Match names",
+        307: "The result is large, and at Location, in the bucket (DOCSERVER_STORAGE_REDIRECTS)",
+    },
     produces=_MEDIA_TYPES,
-    errors=(404, 406, 409, 422, 429, 503),
-    headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
+    errors=(404, 406, 409, 416, 422, 429, 503),
+    headers={
+        200: ("ETag",),
+        206: ("ETag", "Content-Range"),
+        304: ("ETag",),
+        307: ("Location", "Cache-Control"),
+        409: ("Retry-After",),
+    },
 )
 async def get_result(request: web.Request) -> web.StreamResponse:
     query = request_schemas.load(_RESULT_QUERY, request.query)
@@ -60,10 +74,14 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     path=["job_id", "number"],
     query=request_schemas.PageQuery,
     schema=response_schemas.Page,
-    responses={200: "The page", 304: "Unchanged since the version that If-None-Match names"},
+    responses={
+        200: "The page",
+        206: "The part of a large result that the Range header requests",
+        304: "Unchanged since the version that If-None-Match names",
+    },
     produces=_MEDIA_TYPES,
-    errors=(404, 406, 409, 422, 429, 503),
-    headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
+    errors=(404, 406, 409, 416, 422, 429, 503),
+    headers={200: ("ETag",), 206: ("ETag", "Content-Range"), 304: ("ETag",), 409: ("Retry-After",)},
 )
 async def get_page(request: web.Request) -> web.StreamResponse:
     query = request_schemas.load(_PAGE_QUERY, request.query)
@@ -85,7 +103,8 @@ def _format(request: web.Request, name: str | None, *, default: str) -> Format:
     if form is None:
         raise NotAcceptable(f"The Accept header names no format that is offered: {', '.join(_MEDIA_TYPES)}.")
     # A PDF may have to wait for the PDFs of other clients, and that wait may be as long as the time to make it.
-    extend_deadline(request, 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else WRITING_S)
+    making_s = 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else WRITING_S
+    extend_deadline(request, making_s + PUT_S)
     return form
 
 
@@ -116,20 +135,60 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
         return web.Response(status=304, headers=headers)
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
     headers |= {**DOCUMENT_HEADERS, "Content-Type": form.media_type + charset}
-    size = len(body) if isinstance(body, bytes) else body.size
-    if form is PDF or size < compression.LEAST_BYTES:
+    if form is PDF or (len(body) if isinstance(body, bytes) else body.size) < compression.LEAST_BYTES:
         coding = None
+    if not isinstance(body, bytes):
+        return await _file_response(request, result, body, headers=headers, coding=coding)
+    if coding:
+        headers |= {"ETag": coding.etag(result.etag), "Content-Encoding": coding.name}
+        body = await asyncio.to_thread(coding.compress, body)
+    return web.Response(body=body, headers=headers)
+
+
+async def _file_response(
+    request: web.Request,
+    result: ResultFile,
+    body: SharedFile | StoredResult,
+    *,
+    headers: dict[str, str],
+    coding: compression.Coding | None,
+) -> web.StreamResponse:
+    try:
+        part = requested_part(request, Version(result.etag), size=body.size)
+    except RangeNotSatisfiable:
+        result.close()
+        raise
+    if part is not None:
+        # Positions are those of the bytes that are not compressed.
+        coding = None
+    elif isinstance(body, StoredResult) and (link := await _link(request, body, headers)):
+        return web.Response(status=307, headers={"Location": link, "Cache-Control": "no-store", "Vary": "Accept"})
     if coding:
         headers["ETag"] = coding.etag(result.etag)
-    if isinstance(body, bytes):
-        if coding:
-            body = await asyncio.to_thread(coding.compress, body)
-            headers["Content-Encoding"] = coding.name
-        return web.Response(body=body, headers=headers)
     return Download(
-        body,
+        await _content(request, body),
+        part=part,
         coding=coding,
         check_caller=partial(callers.check_again, request),
         total_s=request.app[RESOURCES].settings.upload_timeout_s,
-        headers=headers,
+        headers={**headers, "Accept-Ranges": "bytes"},
     )
+
+
+async def _link(request: web.Request, result: StoredResult, headers: Mapping[str, str]) -> str | None:
+    """Where the client gets the whole result from the bucket; None if it gets it here."""
+    resources = request.app[RESOURCES]
+    if not (resources.storage.links and resources.settings.storage_redirects):
+        return None
+    # The bucket does not send the headers with which a browser runs nothing of a document.
+    shown = {"Content-Type": headers["Content-Type"], "Content-Disposition": "attachment"}
+    return await resources.storage.links.result(result, method=request.method, headers=shown)
+
+
+async def _content(request: web.Request, body: SharedFile | StoredResult) -> Content:
+    if isinstance(body, SharedFile):
+        return body
+    try:
+        return await request.app[RESOURCES].storage.results.open(body)
+    except OSError as error:
+        raise Unavailable("The result was removed a moment ago; ask again.") from error
