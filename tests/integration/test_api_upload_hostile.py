@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from docserver.resources import Resources
-from docserver.web import multipart
+from docserver.web import upload_body
 from tests.support.client import Client, MakeClient, get, kept_files
 from tests.support.raw_http import UPLOAD, Wire, part, wire
 from tests.support.samples import png
@@ -228,7 +228,7 @@ async def test_a_client_that_sends_a_byte_now_and_then_is_given_up(
     bytes_per_s: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(multipart, "MIN_BYTES_PER_S", bytes_per_s)
+    monkeypatch.setattr(upload_body, "MIN_BYTES_PER_S", bytes_per_s)
     client = await make_client(**bounds, rate_limit=False)
 
     async with wire(client.port or 0) as sender:
@@ -251,7 +251,7 @@ async def drip(sender: Wire) -> None:
 async def test_a_slow_upload_that_is_fast_enough_is_accepted(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multipart, "MIN_BYTES_PER_S", 1)
+    monkeypatch.setattr(upload_body, "MIN_BYTES_PER_S", 1)
     client = await make_client(body_timeout_s=3.0, rate_limit=False)
     body = FILE + END
 
