@@ -23,7 +23,7 @@ from docserver.database.tables import (
     tenant_deletions,
     unfinished_jobs,
 )
-from docserver.documents import deletion, kept_results, tenant_deletion
+from docserver.documents import deletion, kept_results, list_columns, tenant_deletion
 from docserver.documents.originals import OriginalsCheck
 from docserver.errors import DatabaseUnavailable, RedisUnavailable, StorageUnavailable
 from docserver.identity import still_agree
@@ -100,9 +100,13 @@ class Maintenance:
         self._leases_from = time.monotonic()
 
     async def run(self) -> None:
-        """Run rounds while this process is the leader, and check files beside them, until cancelled."""
+        """Run rounds while this process is the leader, and what takes long beside them, until cancelled."""
         try:
-            await asyncio.gather(self._repeat(self._lead), self._repeat(self._check_files_as_leader))
+            await asyncio.gather(
+                self._repeat(self._lead),
+                self._repeat(self._check_files_as_leader),
+                self._repeat(self._fill_list_columns_as_leader),
+            )
         finally:
             await self._resign()
 
@@ -130,6 +134,10 @@ class Maintenance:
     async def _check_files_as_leader(self) -> None:
         if self._leads:
             await self.check_files()
+
+    async def _fill_list_columns_as_leader(self) -> None:
+        if self._leads:
+            await list_columns.fill(self._resources)
 
     async def round(self) -> None:
         """End expired leases, repeat announcements, remove what has expired, and clear deletions.

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from docserver.database.connection import Cursor
 from docserver.database.faults import StatementTooLong
-from docserver.database.tables import deletions, documents, jobs
-from docserver.database.tables.documents import Filter, Listed, Position
+from docserver.database.tables import deletions, document_lists, documents, jobs
+from docserver.database.tables.document_lists import COUNTED, Filter, Listed, Position
 from docserver.errors import (
     DatabaseUnavailable,
     Gone,
@@ -37,7 +37,8 @@ class ListPart:
 
     items: list[Listed]
     total: int
-    """The number of documents in the whole list."""
+    """The number of documents in the whole list, as far as they were counted."""
+    is_total_exact: bool
 
 
 async def job(resources: Resources, job_id: UUID, *, tenant: str) -> CachedJob:
@@ -95,11 +96,13 @@ async def document_list(
     resources: Resources, narrowed: Filter, *, newest_first: bool, after: Position | None, limit: int, offset: int
 ) -> ListPart:
     """A part of the list of the documents that pass the filter; raises ListTooSlow."""
-    of_order = documents.list_newest_first if newest_first else documents.list_oldest_first
 
     async def read(cur: Cursor) -> ListPart:
-        total = await documents.count(cur, narrowed)
-        return ListPart(await of_order(cur, narrowed, after=after, limit=limit, offset=offset), total)
+        total = await document_lists.count(cur, narrowed)
+        items = await document_lists.part(
+            cur, narrowed, newest_first=newest_first, after=after, limit=limit, offset=offset
+        )
+        return ListPart(items, min(total, COUNTED), is_total_exact=total <= COUNTED)
 
     try:
         return await resources.replica.read(read, primary=resources.lists)

@@ -10,7 +10,7 @@ from uuid import UUID
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 from multidict import MultiMapping
 
-from docserver.database.tables.documents import Position
+from docserver.database.tables.document_lists import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
 from docserver.model import Status, parse_id
@@ -21,8 +21,8 @@ from docserver.webhooks.addresses import MAX_URL
 from docserver.webhooks.signing import is_secret
 
 MAX_LIMIT = 100
-MAX_OFFSET = 1_000_000
-"""Largest offset in a list. The database must read all rows before the offset; clients should use cursors instead."""
+MAX_OFFSET = 100_000
+"""Largest offset in a list. The database reads all rows before the offset; those of a cursor it does not."""
 
 MAX_EXPIRES_IN_S = 100 * 365 * 86400
 """A hundred years: longer than anybody keeps a document, and within the range of a DATETIME column."""
@@ -284,7 +284,14 @@ class NamedUpload(UploadOptions):
 
 class ListQuery(Strict):
     limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=MAX_LIMIT))
-    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=MAX_OFFSET))
+    offset = fields.Integer(
+        load_default=0,
+        validate=validate.Range(
+            min=0,
+            max=MAX_OFFSET,
+            error="Must be from {min} to {max}; to read on, give the next_cursor of a response as cursor.",
+        ),
+    )
     cursor = Parsed(
         parse_cursor,
         description="`next_cursor` of the previous response; not together with offset.",

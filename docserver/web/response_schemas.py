@@ -1,7 +1,8 @@
 """The shapes of JSON responses, for the OpenAPI document; tests check real responses against them."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
+from docserver.database.tables.document_lists import COUNTED
 from docserver.errors import DocumentErrorCode
 from docserver.job_history import Outcome, Step
 from docserver.model import Source, Status
@@ -245,7 +246,14 @@ class DocumentList(Schema):
     """A part of the list of documents."""
 
     items = fields.List(fields.Nested(ListedDocument), required=True)
-    total = fields.Integer(required=True, metadata=COUNT)
+    total = fields.Integer(
+        required=True, metadata={**COUNT, "description": f"Documents that pass the filter; counted up to {COUNTED}."}
+    )
+    total_relation = fields.String(
+        required=True,
+        validate=validate.OneOf(["exact", "at_least"]),
+        metadata={"description": f"at_least: there are more than the {COUNTED} that were counted."},
+    )
     limit = fields.Integer(required=True, metadata={"minimum": 1})
     offset = fields.Integer(required=True, metadata=COUNT)
     next_cursor = fields.String(required=True, allow_none=True)

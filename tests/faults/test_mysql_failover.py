@@ -19,7 +19,7 @@ from docserver.database.driver import UNTRUSTED, connect
 from docserver.database.faults import TakesNoWrites
 from docserver.database.migrate import migrate
 from docserver.database.tables import leader
-from docserver.database.tables.documents import Filter
+from docserver.database.tables.document_lists import Filter
 from docserver.doctor.findings import Finding, Status
 from docserver.doctor.replica import check_replica
 from docserver.documents.queries import document_list

@@ -40,7 +40,8 @@ async def test_the_list_has_the_newest_first_and_the_total(client: Client, five:
     listed = await get(client, LIST)
 
     assert [item["document_id"] for item in listed["items"]] == [job["document_id"] for job in reversed(five)]
-    assert (listed["total"], listed["limit"], listed["offset"], listed["next_cursor"]) == (5, 10, 0, None)
+    assert (listed["total"], listed["total_relation"]) == (5, "exact")
+    assert (listed["limit"], listed["offset"], listed["next_cursor"]) == (10, 0, None)
     assert listed["items"][0]["job_id"] == five[-1]["job_id"]
     assert listed["items"][0]["status"] == "pending"
 
@@ -112,6 +113,11 @@ async def test_a_document_that_comes_in_between_does_not_shift_a_cursor(
     assert [item["document_id"] for item in second["items"]] == [five[2]["document_id"], five[1]["document_id"]]
 
 
+async def test_too_large_an_offset_is_refused_with_the_way_to_read_on(client: Client) -> None:
+    async with client.get(f"{LIST}?offset=100001") as response:
+        assert "next_cursor of a response as cursor" in (await response.json())["detail"]
+
+
 async def test_paging_by_offset_has_links_to_both_sides(client: Client, five: list[dict[str, Any]]) -> None:
     assert len(five) == 5
     async with client.get(f"{LIST}?limit=2&offset=2&filename=a") as response:
@@ -125,6 +131,7 @@ async def test_paging_by_offset_has_links_to_both_sides(client: Client, five: li
         ("limit=101", "limit"),
         ("limit=x", "limit"),
         ("offset=-1", "offset"),
+        ("offset=100001", "offset"),
         ("status=done", "status"),
         ("sort=size", "sort"),
         ("date_from=yesterday", "date_from"),

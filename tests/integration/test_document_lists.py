@@ -8,10 +8,12 @@ import pytest
 
 from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Database
-from docserver.database.tables import documents, jobs
-from docserver.database.tables.documents import Filter, Position
+from docserver.database.tables import document_lists, documents, jobs
+from docserver.database.tables.document_lists import Filter, Position
+from docserver.documents import list_columns
 from docserver.model import Status, new_id
 from docserver.reading_options import Options
+from docserver.resources import Resources
 from tests.support.rows import CLIENT, change, finish_job, make_job
 
 
@@ -19,9 +21,9 @@ async def names(db: Database, narrowed: Filter | None = None) -> list[str]:
     """The file names that pass the filter, oldest first; `count` must say as many."""
     narrowed = narrowed or Filter(tenant=DEFAULT_TENANT)
     async with db.session() as cur:
-        items = await documents.list_oldest_first(cur, narrowed, after=None, limit=100, offset=0)
-        reverse = await documents.list_newest_first(cur, narrowed, after=None, limit=100, offset=0)
-        assert await documents.count(cur, narrowed) == len(items)
+        items = await document_lists.part(cur, narrowed, newest_first=False, after=None, limit=100, offset=0)
+        reverse = await document_lists.part(cur, narrowed, newest_first=True, after=None, limit=100, offset=0)
+        assert await document_lists.count(cur, narrowed) == len(items)
     assert reverse == items[::-1]
     return [item.document.filename for item in items]
 
@@ -95,6 +97,31 @@ async def test_a_list_is_narrowed_by_kind_and_status_of_the_latest_job(db: Datab
     assert await names(db, Filter(status=Status.FAILED, tenant=DEFAULT_TENANT)) == []
 
 
+async def test_jobs_of_an_earlier_release_are_listed_before_and_after_their_columns_are_filled_in(
+    resources: Resources, db: Database
+) -> None:
+    await make_job(db, filename="pending.png")
+    await make_job(db, filename="early.pdf", content_type="application/pdf")
+    _, done = await make_job(db, filename="done.pdf", content_type="application/pdf", total=0)
+    await finish_job(db, done)
+    narrowed = [
+        Filter(content_type="application/pdf", tenant=DEFAULT_TENANT),
+        Filter(status=Status.COMPLETED, tenant=DEFAULT_TENANT),
+        Filter(status=Status.PENDING, content_type="image/png", tenant=DEFAULT_TENANT),
+        Filter(status=Status.PENDING, filename="EARLY", tenant=DEFAULT_TENANT),
+    ]
+    expected = [["early.pdf", "done.pdf"], ["done.pdf"], ["pending.png"], ["early.pdf"]]
+    assert [await names(db, each) for each in narrowed] == expected
+
+    await change(db, "UPDATE jobs SET content_type = NULL, listed_at = NULL WHERE status = 'pending'")
+    assert [await names(db, each) for each in narrowed] == expected
+
+    await list_columns.fill(resources)
+    assert [await names(db, each) for each in narrowed] == expected
+    async with db.session() as cur:
+        assert await document_lists.unfilled(cur, limit=1) == []
+
+
 async def test_a_list_is_narrowed_by_time_from_and_including_up_to_and_excluding(db: Database) -> None:
     noon = datetime(2026, 5, 1, 12, 0, 0, 123456)  # noqa: DTZ001 - as the database gives it
     for document_id, moment in zip(
@@ -118,13 +145,14 @@ async def test_all_is_seen_once_going_by_cursor_also_among_documents_of_one_mome
     ids = await make_documents(db, [f"{number}.png" for number in range(7)])
     await change(db, "UPDATE documents SET created_at = '2026-05-01 12:00:00.000001'")
     await change(db, "UPDATE documents SET created_at = '2026-05-01 11:00:00' WHERE id = %s", ids[3].bytes)
-    part_of = documents.list_newest_first if newest_first else documents.list_oldest_first
     seen: list[UUID] = []
     after = None
 
     while len(seen) < 100:
         async with db.session() as cur:
-            part = await part_of(cur, Filter(tenant=DEFAULT_TENANT), after=after, limit=2, offset=0)
+            part = await document_lists.part(
+                cur, Filter(tenant=DEFAULT_TENANT), newest_first=newest_first, after=after, limit=2, offset=0
+            )
         if not part:
             break
         seen += [item.document.id for item in part]
@@ -137,12 +165,16 @@ async def test_all_is_seen_once_going_by_cursor_also_among_documents_of_one_mome
 async def test_a_cursor_keeps_its_place_while_documents_come(db: Database) -> None:
     ids = await make_documents(db, "abcd")
     async with db.session() as cur:
-        first = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=None, limit=2, offset=0)
+        first = await document_lists.part(
+            cur, Filter(tenant=DEFAULT_TENANT), newest_first=True, after=None, limit=2, offset=0
+        )
     await make_documents(db, "ef")
 
     async with db.session() as cur:
         place = Position(first[-1].document.created_at, first[-1].document.id)
-        rest = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=place, limit=10, offset=0)
+        rest = await document_lists.part(
+            cur, Filter(tenant=DEFAULT_TENANT), newest_first=True, after=place, limit=10, offset=0
+        )
 
     assert [item.document.id for item in rest] == [ids[1], ids[0]]
 
@@ -151,8 +183,12 @@ async def test_a_list_is_paged_by_limit_and_offset(db: Database) -> None:
     ids = await make_documents(db, "abcde")
 
     async with db.session() as cur:
-        part = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=None, limit=2, offset=1)
-        beyond = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=None, limit=2, offset=9)
+        part = await document_lists.part(
+            cur, Filter(tenant=DEFAULT_TENANT), newest_first=True, after=None, limit=2, offset=1
+        )
+        beyond = await document_lists.part(
+            cur, Filter(tenant=DEFAULT_TENANT), newest_first=True, after=None, limit=2, offset=9
+        )
 
     assert [item.document.id for item in part] == [ids[3], ids[2]]
     assert beyond == []
@@ -162,7 +198,9 @@ async def test_a_listed_document_comes_with_its_latest_job(db: Database) -> None
     document_id, job_id = await make_job(db, total=3)
 
     async with db.session() as cur:
-        (item,) = await documents.list_newest_first(cur, Filter(tenant=DEFAULT_TENANT), after=None, limit=2, offset=0)
+        (item,) = await document_lists.part(
+            cur, Filter(tenant=DEFAULT_TENANT), newest_first=True, after=None, limit=2, offset=0
+        )
         document = await documents.find(cur, document_id, tenant=DEFAULT_TENANT)
 
     assert item.document == document

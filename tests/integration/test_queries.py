@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from docserver.caller import DEFAULT_TENANT
-from docserver.database.tables import deletions, documents, jobs
+from docserver.database.tables import deletions, document_lists, documents, jobs
 from docserver.database.tables.deletions import Deletion
+from docserver.database.tables.document_lists import Filter
 from docserver.documents import queries
 from docserver.errors import (
     DatabaseUnavailable,
@@ -204,13 +205,27 @@ async def test_a_list_says_how_many_there_are_beyond_its_part(resources: Resourc
 
     parts = [
         await queries.document_list(
-            resources, documents.Filter(tenant=DEFAULT_TENANT), newest_first=newest_first, after=None, limit=2, offset=0
+            resources, Filter(tenant=DEFAULT_TENANT), newest_first=newest_first, after=None, limit=2, offset=0
         )
         for newest_first in (True, False)
     ]
 
     assert [[item.document.id for item in part.items] for part in parts] == [[ids[2], ids[1]], [ids[0], ids[1]]]
-    assert [part.total for part in parts] == [3, 3]
+    assert [(part.total, part.is_total_exact) for part in parts] == [(3, True)] * 2
+
+
+async def test_a_list_is_counted_up_to_a_bound(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_lists, "COUNTED", 2)
+    monkeypatch.setattr(queries, "COUNTED", 2)
+    counts = []
+    for _ in range(3):
+        await make_job(resources.db)
+        for status in (None, Status.PENDING):
+            narrowed = Filter(tenant=DEFAULT_TENANT, status=status)
+            part = await queries.document_list(resources, narrowed, newest_first=True, after=None, limit=1, offset=0)
+            counts.append((part.total, part.is_total_exact))
+
+    assert counts == [(1, True)] * 2 + [(2, True)] * 2 + [(2, False)] * 2
 
 
 async def test_a_job_that_was_deleted_is_not_brought_back_by_a_reader_who_was_late(resources: Resources) -> None:

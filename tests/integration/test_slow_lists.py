@@ -10,7 +10,7 @@ from aiohttp import ClientSession, TCPConnector
 from pytest_aiohttp import AiohttpClient
 
 from docserver.database.connection import Cursor, Database
-from docserver.database.tables import documents
+from docserver.database.tables import document_lists
 from docserver.resources import Resources, _databases
 from docserver.setting_types import Auth
 from docserver.settings import Settings
@@ -25,19 +25,25 @@ from tests.support.waiting import in_time, until
 LIST = "/v1/documents/list-document"
 
 ENDLESS = """
+    SELECT COUNT(*) AS listed_at, 1 AS document_id
     FROM information_schema.columns a, information_schema.columns b, information_schema.columns c,
          information_schema.columns d
 """
-"""In place of the tables of a list: rows without end. Unlike SLEEP, this ends in an error on MySQL too."""
+"""In place of what a list selects: rows without end. Unlike SLEEP, this ends in an error on MySQL too."""
 
 RUNNING = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT 1 AS total, SLEEP(%)'"
 ENDLESS_RUNNING = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT COUNT(*) AS total%'"
+
+
+async def endless(*_: object, **__: object) -> list[str]:
+    return [ENDLESS]
+
 
 Count = Callable[..., Awaitable[int]]
 
 
 def slow_count(seconds: float) -> Count:
-    async def count(cur: Cursor, _: documents.Filter) -> int:
+    async def count(cur: Cursor, _: document_lists.Filter) -> int:
         await cur.execute(f"SELECT 1 AS total, SLEEP({seconds})")
         return 1
 
@@ -100,14 +106,14 @@ async def lists_without_end(
     """During the block, 100 lists of one client: one is made without end, the others wait. The lists of others are
     short.
     """
-    monkeypatch.setattr(documents, "count", slow_count(600))
+    monkeypatch.setattr(document_lists, "count", slow_count(600))
     tasks = [asyncio.create_task(status_of(client, LIST)) for _ in range(100)]
 
     async def is_made() -> bool:
         return lists.usage.waiting == 99 and await running(lists) == 1
 
     await until(is_made)
-    monkeypatch.setattr(documents, "count", slow_count(0))
+    monkeypatch.setattr(document_lists, "count", slow_count(0))
     try:
         yield tasks
     finally:
@@ -189,7 +195,7 @@ async def test_a_list_that_takes_too_long_is_ended_by_the_server_and_its_client_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lists = make_db(size=1, timeout_s=1.0)
-    monkeypatch.setattr(documents, "_FILTERED", ENDLESS)
+    monkeypatch.setattr(document_lists, "_selections", endless)
     client = await aiohttp_client(make_app(replace(resources, lists=lists)))
 
     async with client.get(LIST) as response:

@@ -12,7 +12,7 @@ from marshmallow import ValidationError
 from multidict import MultiDict
 
 from docserver.caller import DEFAULT_TENANT
-from docserver.database.tables.documents import Position
+from docserver.database.tables.document_lists import Position
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
 from docserver.model import Status
@@ -60,7 +60,7 @@ def test_a_list_without_parameters_is_the_ten_latest() -> None:
         ("limit", "1", 1),
         ("limit", "100", 100),
         ("offset", "0", 0),
-        ("offset", "1000000", 1_000_000),
+        ("offset", "100000", 100_000),
         ("filename", "100%_ü", "100%_ü"),
         ("filename", "x" * 255, "x" * 255),
         ("sort", "created_at_asc", "created_at_asc"),
@@ -84,7 +84,7 @@ def test_a_parameter_of_the_list_is_taken(name: str, text: str, value: Any) -> N
         ("limit", "\u0661\u0660"),
         ("limit", ""),
         ("offset", "-1"),
-        ("offset", "1000001"),
+        ("offset", "100001"),
         ("filename", ""),
         ("filename", "x" * 256),
         ("sort", "name"),

@@ -1,14 +1,10 @@
-"""The SQL of `documents`: single documents, and the list of all."""
+"""The SQL of `documents`. Their list is in `document_lists`."""
 
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Row, each
-from docserver.model import Document, NewDocument, Status
+from docserver.model import Document, NewDocument
 
 MAX_OTHER_FILENAMES = 20
 """Most further names of a document. An upload with one more name becomes a document of its own. The list searches all
@@ -16,54 +12,6 @@ names of a row, so their number must be small."""
 
 FILENAMES_BETWEEN = "\n"
 """Stands between the further names in their column. File names contain no control characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A row of the list: a document and its latest job."""
-
-    document: Document
-    job_id: UUID
-    status: Status
-    pages_total: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """The documents that a list shows: those of a tenant. A field that is None does not restrict the list further."""
-
-    tenant: str
-    filename: str | None = None
-    """A part of one of the file names, in any case and any Unicode form."""
-    content_type: str | None = None
-    status: Status | None = None
-    created_from: datetime | None = None
-    """Inclusive, UTC."""
-    created_before: datetime | None = None
-    """Exclusive, UTC."""
-
-    def arguments(self) -> dict[str, Any]:
-        composed, decomposed = self._filename_like("NFC"), self._filename_like("NFD")
-        return {
-            "tenant": self.tenant,
-            "filename": composed,
-            "decomposed": decomposed if decomposed != composed else None,
-            "content_type": self.content_type,
-            "status": self.status.value if self.status else None,
-            "created_from": self.created_from,
-            "created_before": self.created_before,
-        }
-
-    def _filename_like(self, form: Literal["NFC", "NFD"]) -> str | None:
-        return None if self.filename is None else f"%{_escape(unicodedata.normalize(form, self.filename))}%"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place in the list: right after the document with this creation time and id."""
-
-    created_at: datetime
-    document_id: UUID
 
 
 async def insert(
@@ -93,7 +41,7 @@ async def find(cur: Cursor, document_id: UUID, *, tenant: str) -> Document | Non
     """The document, or None if this tenant has no such document."""
     await cur.execute("SELECT * FROM documents WHERE id = %s AND tenant = %s", (document_id.bytes, tenant))
     row = cur.row()
-    return _document(row) if row else None
+    return of_row(row) if row else None
 
 
 async def belongs_to(cur: Cursor, document_id: UUID, *, tenant: str) -> bool:
@@ -213,74 +161,8 @@ async def oldest_and_newest(cur: Cursor, *, limit: int) -> list[UUID]:
     return [UUID(bytes=row["id"]) for row in cur.rows()]
 
 
-_FILTERED = """
-    FROM documents d JOIN jobs j ON j.id = d.job_id
-    WHERE d.tenant = %(tenant)s
-      AND (%(filename)s IS NULL
-           OR d.filename LIKE %(filename)s OR d.other_filenames LIKE %(filename)s
-           OR d.filename LIKE %(decomposed)s OR d.other_filenames LIKE %(decomposed)s)
-      AND (%(content_type)s IS NULL OR d.content_type = %(content_type)s)
-      AND (%(status)s IS NULL OR j.status = %(status)s)
-      AND (%(created_from)s IS NULL OR d.created_at >= %(created_from)s)
-      AND (%(created_before)s IS NULL OR d.created_at < %(created_before)s)
-"""
-"""The part of a statement that selects documents with their latest job. Its parameters are `Filter.arguments`.
-
-Names are stored composed, but names stored by earlier versions may be decomposed. LIKE compares letter by letter, and
-finds no other form."""
-
-
-async def count(cur: Cursor, narrowed: Filter) -> int:
-    """How many documents pass the filter."""
-    await cur.execute(f"SELECT COUNT(*) AS total {_FILTERED}", narrowed.arguments())
-    return int(cur.only_row()["total"])
-
-
-async def list_newest_first(
-    cur: Cursor, narrowed: Filter, *, after: Position | None, limit: int, offset: int
-) -> list[Listed]:
-    """A part of the list, latest creation first."""
-    await cur.execute(
-        f"""
-        SELECT d.*, j.status, j.pages_total {_FILTERED}
-          AND (%(after)s IS NULL OR d.created_at < %(after)s OR (d.created_at = %(after)s AND d.id < %(after_id)s))
-        ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s OFFSET %(offset)s
-        """,
-        _arguments(narrowed, after=after, limit=limit, offset=offset),
-    )
-    return [_listed(row) for row in cur.rows()]
-
-
-async def list_oldest_first(
-    cur: Cursor, narrowed: Filter, *, after: Position | None, limit: int, offset: int
-) -> list[Listed]:
-    """A part of the list, earliest creation first."""
-    await cur.execute(
-        f"""
-        SELECT d.*, j.status, j.pages_total {_FILTERED}
-          AND (%(after)s IS NULL OR d.created_at > %(after)s OR (d.created_at = %(after)s AND d.id > %(after_id)s))
-        ORDER BY d.created_at, d.id LIMIT %(limit)s OFFSET %(offset)s
-        """,
-        _arguments(narrowed, after=after, limit=limit, offset=offset),
-    )
-    return [_listed(row) for row in cur.rows()]
-
-
-def _arguments(narrowed: Filter, *, after: Position | None, limit: int, offset: int) -> dict[str, Any]:
-    return {
-        **narrowed.arguments(),
-        "after": after.created_at if after else None,
-        "after_id": after.document_id.bytes if after else b"",
-        "limit": limit,
-        "offset": offset,
-    }
-
-
-def _escape(part: str) -> str:
-    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _document(row: Row) -> Document:
+def of_row(row: Row) -> Document:
+    """The document of a row of the table."""
     return Document(
         id=UUID(bytes=row["id"]),
         tenant=row["tenant"],
@@ -297,7 +179,3 @@ def _document(row: Row) -> Document:
 def _other_filenames(row: Row) -> tuple[str, ...]:
     joined = row["other_filenames"]
     return tuple(joined.split(FILENAMES_BETWEEN)) if joined else ()
-
-
-def _listed(row: Row) -> Listed:
-    return Listed(_document(row), UUID(bytes=row["job_id"]), Status(row["status"]), row["pages_total"])

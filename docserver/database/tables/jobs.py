@@ -33,13 +33,14 @@ async def insert(
     request_id: str,
     traceparent: str | None = None,
 ) -> Job:
-    """Add a pending job; its creation time is the database's."""
+    """Add a pending job of a document that exists; its creation time is the database's."""
     # LAST_INSERT_ID() makes the time a part of the answer to the INSERT, and saves a statement that reads it.
     await cur.execute(
         """
         INSERT INTO jobs (id, document_id, tenant, client, status, version, options, request_id, traceparent, run_after,
-                          created_at)
+                          content_type, listed_at, created_at)
         VALUES (%s, %s, %s, %s, 'pending', 1, %s, %s, %s, UTC_TIMESTAMP(6),
+                (SELECT content_type FROM documents WHERE id = %s), (SELECT created_at FROM documents WHERE id = %s),
                 TIMESTAMP '1970-01-01 00:00:00' + INTERVAL LAST_INSERT_ID(
                     TIMESTAMPDIFF(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', UTC_TIMESTAMP(6))) MICROSECOND)
         """,
@@ -51,6 +52,8 @@ async def insert(
             orjson.dumps(options.as_json()).decode(),
             request_id,
             traceparent,
+            document_id.bytes,
+            document_id.bytes,
         ),
     )
     return Job(

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from docserver.database.tables.documents import Filter, Listed, Position
+from docserver.database.tables.document_lists import Filter, Listed, Position
 from docserver.documents import deletion, queries
 from docserver.sniff import SUPPORTED
 from docserver.web import (
@@ -59,6 +59,7 @@ async def list_documents(request: web.Request) -> web.Response:
     body = {
         "items": [_item(item) for item in items],
         "total": part.total,
+        "total_relation": "exact" if part.is_total_exact else "at_least",
         "limit": limit,
         "offset": offset,
         "next_cursor": cursor,
@@ -175,7 +176,7 @@ def _item(listed: Listed) -> dict[str, Any]:
 
 
 def _links(request: web.Request, *, limit: int, offset: int, cursor: str | None) -> str:
-    """Web links (RFC 8288), by offset if the request has one, else by cursor."""
+    """Web links (RFC 8288), by offset if the request has one and the next is not too large, else by cursor."""
 
     def link(rel: str, **place: str | int) -> str:
         others = {key: value for key, value in request.query.items() if key not in ("offset", "cursor")}
@@ -184,7 +185,7 @@ def _links(request: web.Request, *, limit: int, offset: int, cursor: str | None)
 
     links = [link("first")]
     if cursor:
-        by_offset = "offset" in request.query
+        by_offset = "offset" in request.query and offset + limit <= request_schemas.MAX_OFFSET
         links.append(link("next", offset=offset + limit) if by_offset else link("next", cursor=cursor))
     if offset:
         links.append(link("prev", offset=max(0, offset - limit)))
