@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
+from pymysql.err import IntegrityError
+
 from docserver import tracing
 from docserver.caller import Caller
 from docserver.database.faults import CommitUnknown
@@ -56,6 +58,8 @@ class Upload:
     """Who is told when the job has ended."""
     traceparent: str | None = None
     """Names the span that the work on the job becomes a part of."""
+    job_id: UUID | None = None
+    """The id of the job, if it is given: then two equal requests make one document."""
 
 
 async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:
@@ -72,7 +76,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
             if earlier.traceparent != upload.traceparent:
                 tracing.link(earlier.traceparent)
             log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
-            return earlier, True
+            return earlier, earlier.id != upload.job_id
     new = NewDocument(
         id=received.document_id or new_id(),
         tenant=upload.caller.tenant,
@@ -84,7 +88,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     with tracing.span("store document"):
         await resources.storage.keep(received, new.id)
     with tracing.span("commit document and job"):
-        job = await _commit(resources, new, upload, job_id=new_id())
+        job = await _commit(resources, new, upload, job_id=upload.job_id or new_id())
     await notify.offer(resources, job)
     log.info(
         "document accepted",
@@ -204,12 +208,21 @@ async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job
             # The file of an upload that may have been committed is never deleted; this one ends in the quarantine.
             raise
         return job
-    except (DatabaseUnavailable, QuotaExceeded, Unauthorized):
+    except (DatabaseUnavailable, QuotaExceeded, Unauthorized, IntegrityError) as error:
         # No COMMIT was sent, so the document's row cannot appear later, and nobody needs the file. If it stays,
         # maintenance finds that no document knows it.
         with suppress(OSError):
             await resources.storage.delete(new.id)
-        raise
+        # An equal request may have committed this job a moment ago.
+        job = await _committed(resources, job_id, new.tenant) if isinstance(error, IntegrityError) else None
+        if job is None:
+            raise
+        return job
+
+
+async def _committed(resources: Resources, job_id: UUID, tenant: str) -> Job | None:
+    async with resources.db.session() as cur:
+        return await jobs.of_tenant(cur, job_id, tenant=tenant)
 
 
 @transactional

@@ -1,13 +1,16 @@
 """Uploads that clients send to the bucket by a link, and then complete. From there on they are like all others.
 
 A file is copied while it is read, and only the copy becomes an original: what a client changes later changes nothing.
+The job has the id of the upload. So requests that complete the same upload lead to one document.
 """
 
 import logging
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from docserver.database.tables import jobs
 from docserver.errors import Conflict, NotFound, QuotaExceeded, ServiceError, TooLarge
+from docserver.model import Job
 from docserver.resources import Resources
 from docserver.storage import LinkedUpload, Links, Received, UploadLink
 from docserver.tenants import quotas
@@ -44,6 +47,23 @@ async def begin(resources: Resources, tenant: str, *, size: int) -> UploadLink:
     return await links.begin_upload(tenant, size=size, valid_s=int(settings.upload_timeout_s))
 
 
+async def completed(resources: Resources, tenant: str, upload_id: UUID) -> tuple[Job, bool] | None:
+    """The job of an upload that was completed, and True if it is that of an earlier equal upload; else None.
+
+    An upload is completed once, whether its client has got the answer or not. Raises StorageUnavailable.
+    """
+    links = resources.storage.links
+    async with resources.db.session() as cur:
+        if job := await jobs.of_tenant(cur, upload_id, tenant=tenant):
+            return job, False
+    earlier_id = await links.completed_as(tenant, upload_id) if links else None
+    if earlier_id is None:
+        return None
+    async with resources.db.session() as cur:
+        job = await jobs.of_tenant(cur, earlier_id, tenant=tenant)
+    return (job, True) if job else None
+
+
 async def find(resources: Resources, tenant: str, upload_id: UUID) -> LinkedUpload:
     """A file that was sent; raises NotFound, Conflict, StorageUnavailable."""
     links = resources.storage.links
@@ -61,10 +81,10 @@ async def receive(resources: Resources, upload: LinkedUpload) -> Received:
     return await resources.storage.receive(content, max_bytes=resources.settings.max_upload_bytes)
 
 
-async def discard(resources: Resources, upload: LinkedUpload) -> None:
-    """Remove it, now or, while the bucket fails, when it is old."""
+async def discard(resources: Resources, upload: LinkedUpload, *, job_id: UUID) -> None:
+    """Remove it when it was completed as this job, now or, while the bucket fails, when it is old."""
     try:
-        await _links(resources).discard_upload(upload)
+        await _links(resources).discard_upload(upload, job_id=job_id)
     except ServiceError:
         log.warning("completed upload not removed from the bucket yet")
 
@@ -76,7 +96,7 @@ def _links(resources: Resources) -> Links:
 
 
 def _gone() -> NotFound:
-    return NotFound("There is no such upload: it was completed, or it has expired.")
+    return NotFound("There is no such upload, or it has expired.")
 
 
 async def _content(links: Links, upload: LinkedUpload) -> AsyncIterator[bytes]:

@@ -21,7 +21,7 @@ from docserver.database.tables.audit_log import Action
 from docserver.database.tables.deletions import Deletion
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.documents import deletion
-from docserver.errors import Conflict
+from docserver.errors import Conflict, ServiceError
 from docserver.resources import Resources
 from docserver.tenants.administration import is_tenant_name, no_such_tenant
 
@@ -80,9 +80,23 @@ async def advance(resources: Resources, tenant: str, *, limit: int) -> Receipt:
         some = await documents.some_of_tenant(cur, tenant, limit=limit)
     for first in range(0, len(some), REMOVED_TOGETHER):
         await deletion.remove(resources, some[first : first + REMOVED_TOGETHER], deleted_tenant=tenant)
-    if len(some) < limit:
+    if len(some) < limit and await _discard_uploads(resources, tenant):
         await _finish(resources, tenant, limit=limit)
     return await receipt_of(resources, tenant)
+
+
+async def _discard_uploads(resources: Resources, tenant: str) -> bool:
+    """Remove files that were sent to links and not completed; False if that has to be tried again."""
+    links = resources.storage.links
+    try:
+        if links:
+            await links.discard_uploads(tenant)
+    except ServiceError as error:
+        log.warning(
+            "uploads of a deleted tenant not removed yet", extra={"tenant": tenant, "fault": type(error).__name__}
+        )
+        return False
+    return True
 
 
 async def _finish(resources: Resources, tenant: str, *, limit: int) -> None:

@@ -76,6 +76,7 @@ class UploadLink:
 class LinkedUpload:
     """A file that a client has been given a link for. The client can still replace it."""
 
+    id: UUID
     key: str
     size: int
     is_sent: bool
@@ -107,8 +108,14 @@ class Links(Protocol):
     def content(self, upload: LinkedUpload) -> AsyncIterator[bytes]:
         """The bytes of a file that was sent; raises FileNotFoundError if it is gone."""
 
-    async def discard_upload(self, upload: LinkedUpload) -> None:
-        """Remove it. What the client sends later is removed when it is old."""
+    async def discard_upload(self, upload: LinkedUpload, *, job_id: UUID) -> None:
+        """Remove it, because it was completed as this job. What the client sends later is removed when it is old."""
+
+    async def completed_as(self, tenant: str, upload_id: UUID) -> UUID | None:
+        """The job that a discarded upload was completed as in the last two days, if it has another id; else None."""
+
+    async def discard_uploads(self, tenant: str) -> None:
+        """Remove all of a tenant's."""
 
 
 class Storage(Protocol):

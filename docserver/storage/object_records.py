@@ -12,7 +12,8 @@ from docserver.storage.bucket import Bucket, StoredObject
 from docserver.storage.deleted import KEPT_DAYS, READ_AT_ONCE
 from docserver.storage.quarantine import StoredFile
 
-ORIGINALS, QUARANTINE, DELETED, UPLOADS, RESULTS = "originals", "quarantine", "deleted", "uploads", "results"
+ORIGINALS, QUARANTINE, DELETED, RESULTS = "originals", "quarantine", "deleted", "results"
+UPLOADS, COMPLETED = "uploads", "completed"
 """The first parts of the keys."""
 
 PACK = "pack-"

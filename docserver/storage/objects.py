@@ -22,6 +22,7 @@ from docserver.storage.comparing import Comparison, examine
 from docserver.storage.disk import full, refusal, refusals, unavailable
 from docserver.storage.links import ObjectLinks
 from docserver.storage.object_records import (
+    COMPLETED,
     ORIGINALS,
     QUARANTINE,
     UPLOADS,
@@ -45,6 +46,9 @@ FETCH_TRIES = 3
 
 CHECKED_S = 10.0
 """Once the bucket has taken a write, it counts as ready for this time: each write costs money."""
+
+COMPLETED_S = 2 * 86_400.0
+"""For this time, a client that has lost the answer can complete an upload by a link again."""
 
 LOOKUPS = 16
 """Most originals that are looked up at the same time."""
@@ -185,13 +189,8 @@ class ObjectStorage:
     async def discard_abandoned(self, age_s: float) -> int:
         # Of an upload in parts, and of one by a link, it is only known when it began.
         age_s += self._longest_upload_s
-        moment = await self._bucket.run(self._bucket.now)
-        removed = 0
-        async for part in self._bucket.parts(UPLOADS):
-            abandoned = [each.key for each in part if (moment - each.modified).total_seconds() > age_s]
-            await self._bucket.run(self._bucket.delete, *abandoned)
-            removed += len(abandoned)
-        return removed + await self._bucket.run(self._bucket.abort_abandoned, age_s)
+        await self._discard_old(COMPLETED, COMPLETED_S)
+        return await self._discard_old(UPLOADS, age_s) + await self._bucket.run(self._bucket.abort_abandoned, age_s)
 
     async def check(self) -> None:
         try:
@@ -203,6 +202,15 @@ class ObjectStorage:
             if error.errno in FULL:
                 raise full() from error
             raise
+
+    async def _discard_old(self, place: str, age_s: float) -> int:
+        moment = await self._bucket.run(self._bucket.now)
+        removed = 0
+        async for part in self._bucket.parts(place):
+            old = [each.key for each in part if (moment - each.modified).total_seconds() > age_s]
+            await self._bucket.run(self._bucket.delete, *old)
+            removed += len(old)
+        return removed
 
     def _prepare(self) -> None:
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -198,7 +198,7 @@ async def test_a_page_is_given_as_it_stands_in_the_result(client: Client, worker
 
     assert page == whole["pages"][1]
     assert words(page["text"]) == words(text.decode()) == words(PAGES[1])
-    assert (headers["Vary"], status) == ("Accept", 304)
+    assert (headers["Vary"], status) == ("Accept, Accept-Encoding", 304)
 
 
 async def test_a_page_is_given_in_any_format(client: Client, worker: Worker) -> None:

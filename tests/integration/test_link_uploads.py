@@ -1,5 +1,6 @@
 """Uploads by a link to the bucket: begun, sent, completed; and what clients do wrong or on purpose."""
 
+import asyncio
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -9,13 +10,15 @@ import pytest
 from aiohttp import ClientSession
 from pytest_aiohttp import AiohttpClient
 
-from docserver.documents import link_uploads
+from docserver.documents import link_uploads, tenant_deletion
 from docserver.errors import QuotaExceeded
 from docserver.resources import Resources
+from docserver.storage import objects
 from docserver.storage.links import READ_BYTES
 from docserver.storage.objects import ObjectStorage
+from docserver.tenants import administration
 from docserver.web.app import make_app
-from tests.support.client import Client, post
+from tests.support.client import Client, post, upload
 from tests.support.originals import original
 from tests.support.rows import value
 from tests.support.s3_server import FaultyBucket
@@ -66,7 +69,7 @@ async def test_a_file_that_is_sent_to_a_link_becomes_a_document_like_any_other(
     async with client.get(f"/v1/documents/{job['document_id']}") as response:
         document = await response.json()
 
-    assert (sent, status, again[0]) == (200, 202, 404)
+    assert (sent, status, again) == (200, 202, (202, job))
     assert (document["filename"], document["size"], document["content_type"]) == (
         "große Akte.png",
         len(data),
@@ -75,6 +78,62 @@ async def test_a_file_that_is_sent_to_a_link_becomes_a_document_like_any_other(
     assert job["options"]["pages"] == "1"
     assert (await original(storage, UUID(job["document_id"]))).read_bytes() == data
     assert await keys(storage, "uploads") == []
+
+
+@pytest.mark.parametrize("deduplicate", [False, True])
+async def test_requests_that_complete_the_same_upload_at_once_or_later_lead_to_one_job(
+    in_bucket: Resources, storage: ObjectStorage, aiohttp_client: AiohttpClient, *, deduplicate: bool
+) -> None:
+    settings = replace(in_bucket.settings, deduplicate=deduplicate)
+    client = await aiohttp_client(make_app(replace(in_bucket, settings=settings)))
+    data = png()
+    link = await begun(client, len(data))
+    await put(link, data)
+
+    answers = await asyncio.gather(*(complete(client, link) for _ in range(3)))
+    answers.append(await complete(client, link))
+
+    assert [status for status, _ in answers] == [202] * 4
+    assert {job["job_id"] for _, job in answers} == {link["upload_id"]}
+    assert await value(in_bucket.db, "SELECT COUNT(*) FROM documents") == 1
+    assert len(await keys(storage, "originals")) == 1
+    assert (await post(client, f"/v1/uploads/{uuid4()}/complete"))[0] == 404
+
+
+async def test_an_upload_of_known_bytes_is_completed_again_with_the_earlier_job_for_two_days(
+    in_bucket: Resources, storage: ObjectStorage, aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await aiohttp_client(make_app(replace(in_bucket, settings=replace(in_bucket.settings, deduplicate=True))))
+    earlier = await upload(client, png())
+    link = await begun(client, len(png()))
+    await put(link, png())
+
+    first, second = await complete(client, link), await complete(client, link)
+    await storage.discard_abandoned(-storage._longest_upload_s - 60)
+    third = await complete(client, link)
+    monkeypatch.setattr(objects, "COMPLETED_S", -60.0)
+    await storage.discard_abandoned(0)
+
+    assert first == second == third
+    assert (first[0], first[1]["job_id"], first[1]["deduplicated"]) == (202, earlier["job_id"], True)
+    assert (await complete(client, link))[0] == 404
+
+
+async def test_what_a_deleted_tenant_has_begun_is_removed_with_it(
+    in_bucket: Resources, storage: ObjectStorage, faulty: FaultyBucket
+) -> None:
+    await administration.set_tenant(in_bucket.db, "acme", actor="a test")
+    for tenant in ("acme", "acme", "default"):
+        await link_uploads.begin(in_bucket, tenant, size=7)
+    await tenant_deletion.begin(in_bucket, "acme", actor="a test")
+
+    faulty.answer(503, "SlowDown")
+    unfinished = await tenant_deletion.advance(in_bucket, "acme", limit=10)
+    faulty.heal()
+    finished = await tenant_deletion.advance(in_bucket, "acme", limit=10)
+
+    assert (unfinished.finished_at, finished.finished_at is None, finished.bytes) == (None, False, 0)
+    assert [key.split("/")[1] for key in await keys(storage, "uploads")] == ["default"]
 
 
 async def test_a_file_that_has_not_arrived_or_is_no_document_is_refused_and_leaves_no_original(

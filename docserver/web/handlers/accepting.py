@@ -8,6 +8,7 @@ from aiohttp import web
 
 from docserver import tracing
 from docserver.documents import intake, queries
+from docserver.model import Job
 from docserver.page_ranges import format_pages
 from docserver.reading_options import Options
 from docserver.storage import Received
@@ -43,18 +44,28 @@ def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, kin
 async def accepted(
     request: web.Request, received: Received, upload: Callable[[], intake.Upload], *, wait_s: float
 ) -> web.Response:
-    """Accept an upload, and answer at once or, if the job ends within `wait_s`, then.
+    """Accept an upload as `accept` does, and answer at once or, if the job ends within `wait_s`, then."""
+    job, deduplicated = await accept(request, received, upload)
+    return await answer(request, job, deduplicated=deduplicated, wait_s=wait_s)
+
+
+async def accept(request: web.Request, received: Received, upload: Callable[[], intake.Upload]) -> tuple[Job, bool]:
+    """Accept an upload. Returns its job, and True if it is that of an earlier equal upload.
 
     `upload` gives all but the bytes, and may raise ServiceError. If the upload is not accepted, its file is removed.
     """
     resources = request.app[RESOURCES]
     try:
         await callers.check_again(request)
-        job, deduplicated = await intake.accept(resources, received, upload())
+        return await intake.accept(resources, received, upload())
     finally:
         # If the upload was accepted, its file has been moved and nothing happens here. Otherwise this removes the file.
         await resources.storage.discard(received)
-    state = await queries.accepted(resources, job, wait_s=wait_s)
+
+
+async def answer(request: web.Request, job: Job, *, deduplicated: bool, wait_s: float) -> web.Response:
+    """The answer to an upload that has this job: at once or, if the job ends within `wait_s`, then."""
+    state = await queries.accepted(request.app[RESOURCES], job, wait_s=wait_s)
     if wait_s:
         await callers.check_again(request)
     if deduplicated:

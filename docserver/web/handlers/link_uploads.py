@@ -1,15 +1,18 @@
 """Uploads by a link to the bucket: begin one, send the file there, complete it here."""
 
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from aiohttp import web
 
 from docserver import tracing
 from docserver.documents import link_uploads
+from docserver.errors import NotFound
 from docserver.storage import UploadLink
 from docserver.timestamps import rfc3339
 from docserver.web import request_schemas, response_schemas
-from docserver.web.handlers.accepting import accepted, upload_of
+from docserver.web.handlers.accepting import accept, answer, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query
 from docserver.web.keys import CALLER, RESOURCES
@@ -44,24 +47,39 @@ async def begin_upload(request: web.Request) -> web.Response:
     body=request_schemas.NamedUpload,
     schema=response_schemas.Job,
     responses={
-        202: "Accepted: the job, and its address in Location",
+        202: "Accepted: the job, and its address in Location; the same again if the request is repeated",
         200: "The job, if Prefer: wait=N was sent and the job finished in time",
     },
     errors=(404, 409, 429, 503, 507),
     headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
 )
 async def complete_upload(request: web.Request) -> web.Response:
-    resources = request.app[RESOURCES]
+    resources, tenant, upload_id = request.app[RESOURCES], request[CALLER].tenant, path_id(request, "upload_id")
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
-    sent = await link_uploads.find(resources, request[CALLER].tenant, path_id(request, "upload_id"))
     given = request_schemas.load(_NAMED_UPLOAD, await json_and_query(request))
+    completed = await link_uploads.completed(resources, tenant, upload_id)
+    if completed is None:
+        try:
+            return await _complete(request, upload_id, given, wait_s=wait_s)
+        except NotFound:
+            # An equal request may have completed it meanwhile.
+            completed = await link_uploads.completed(resources, tenant, upload_id)
+            if completed is None:
+                raise
+    job, deduplicated = completed
+    return await answer(request, job, deduplicated=deduplicated, wait_s=wait_s)
+
+
+async def _complete(request: web.Request, upload_id: UUID, given: dict[str, Any], *, wait_s: float) -> web.Response:
+    resources = request.app[RESOURCES]
+    sent = await link_uploads.find(resources, request[CALLER].tenant, upload_id)
     upload = upload_of(request, given, filename=given.get("filename", ""), kind="parameter")
     with tracing.span("receive document"):
         received = await link_uploads.receive(resources, sent)
-    response = await accepted(request, received, lambda: upload, wait_s=wait_s)
-    await link_uploads.discard(resources, sent)
-    return response
+    job, deduplicated = await accept(request, received, lambda: replace(upload, job_id=upload_id))
+    await link_uploads.discard(resources, sent, job_id=job.id)
+    return await answer(request, job, deduplicated=deduplicated, wait_s=wait_s)
 
 
 def _as_json(begun: UploadLink) -> dict[str, Any]:
