@@ -57,6 +57,10 @@ class Connection(aiomysql.Connection):  # type: ignore[misc]
             raise ConnectionResetError
         super()._write_bytes(data)
 
+    def escape(self, obj: Any) -> Any:
+        # A page's words as escaped text cost three times the CPU time here, and a third more in the server.
+        return f"x'{obj.hex()}'" if isinstance(obj, bytes) else super().escape(obj)
+
     async def _request_authentication(self) -> None:
         # Otherwise aiomysql goes on without encryption, as somebody between both sides may wish.
         if self._ssl_context and not self.server_capabilities & CLIENT.SSL:
