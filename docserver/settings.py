@@ -147,7 +147,7 @@ class Settings:
         3, "tries for a page that ran out of time or memory, or crashed its process", least=1, most=1000
     )
     chunk_pages: int = _setting(
-        1, "pages of one document that a slot takes before others get their turn", least=1, most=1_000_000
+        1, "fewest pages of one document that a slot takes before others get their turn", least=1, most=1_000_000
     )
     child_memory_mb: int = _setting(
         2048, "address space of an OCR process and of each program it starts", least=256, most=1_000_000

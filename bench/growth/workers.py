@@ -23,10 +23,10 @@ KIND = Kind("documents of 20 pages of 10 tenants", pages=20, tenants=10)
 BACKLOG = 20_000
 """Pages that wait before each measurement, more than can be read in its time."""
 
-SLOTS = 32
+SLOTS = 8
 """Pages at the same time of each worker."""
 
-PAGE_S = 0.05
+PAGE_S = 0.01
 """How long a page takes: a worker could read 640 pages a second."""
 
 WARM_UP_S, MEASURED_S = 5.0, 20.0

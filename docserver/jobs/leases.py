@@ -19,6 +19,7 @@ from docserver.database.tables import claims, jobs, pages
 from docserver.database.tables.claims import Work
 from docserver.errors import DatabaseUnavailable, Unavailable
 from docserver.jobs import notify
+from docserver.jobs.paces import Paces
 from docserver.model import Job, Status
 from docserver.ocr.limits import PAGES_AT_ONCE
 from docserver.reading_options import Mode
@@ -30,8 +31,11 @@ HEARTBEATS_PER_LEASE = 6
 """Several heartbeats may fail before a lease runs out. The work is interrupted one heartbeat earlier, because killing
 an OCR process takes time."""
 
+OWN_TEXTS = 4 * PAGES_AT_ONCE
+"""Most pages that are claimed at once because they probably have a text layer; four calls read them."""
+
 MIN_SHARE = PAGES_AT_ONCE // 2
-"""Fewest pages with their own text that are claimed at once, unless fewer wait. A claim takes as long as a page."""
+"""Fewest quick pages that are claimed at once, unless fewer wait."""
 
 T = TypeVar("T")
 
@@ -47,6 +51,8 @@ class Claim:
     id: UUID
     job: Job
     work: Work
+    has_own_text: bool = False
+    """True if text of the page that was read last comes from the document's text layer."""
 
 
 @dataclass(eq=False, slots=True)
@@ -66,6 +72,7 @@ class Claims:
     """The claims that one process holds. Their leases are extended only while `run_heartbeat` is running."""
 
     def __init__(self, resources: Resources) -> None:
+        self.paces = Paces()
         self._resources = resources
         self._lease_s = resources.settings.lease_s
         self._leases: dict[UUID, _Lease] = {}
@@ -166,13 +173,14 @@ class Claims:
             job = await jobs.lock(cur, job_id)
             if job is None or job.status.final:
                 return None
-            engine = self._engine_for(job)
+            engine, has_own_text = self._engine_for(job), False
             if job.pages_total is None:
                 taken = changed = await claims.take_opening(
                     cur, job_id=job_id, claim_id=claim_id, lease_s=self._lease_s, engine=engine
                 )
             else:
-                taken = await self._take_pages(cur, job, claim_id)
+                has_own_text = job.options.mode is Mode.AUTO and await pages.have_own_text(cur, job_id)
+                taken = await self._take_pages(cur, job, claim_id, has_own_text=has_own_text)
                 changed = taken and job.status is Status.PENDING
                 if changed:
                     job.status.to(Status.PROCESSING)
@@ -184,21 +192,17 @@ class Claims:
         if changed:
             version = job.version + 1
             job = replace(job, status=Status.PROCESSING, version=version, engine=engine, started_at=work.started_at)
-        return Claim(claim_id, job, work)
+        return Claim(claim_id, job, work, has_own_text)
 
-    async def _take_pages(self, cur: Cursor, job: Job, claim_id: UUID) -> bool:
-        job_id = job.id
-        limit = chunk = self._resources.settings.chunk_pages
-        has_own_text = job.options.mode is Mode.AUTO and await pages.have_own_text(cur, job_id)
-        if has_own_text:
-            # The next pages probably have a text layer too, and reading a text layer is fast.
-            limit = max(chunk, PAGES_AT_ONCE)
+    async def _take_pages(self, cur: Cursor, job: Job, claim_id: UUID, *, has_own_text: bool) -> bool:
+        job_id, chunk = job.id, self._resources.settings.chunk_pages
+        # Quick pages are claimed together, as those with a text layer probably are: claims would take as long as pages.
+        limit = max(chunk, self.paces.pages_in_turn(job), OWN_TEXTS if has_own_text else 1)
         if limit > 1:
             # A page that failed before is claimed alone, so that another crash does not affect other pages.
             failures = await pages.failures(cur, job_id=job_id, limit=2 * limit)
-            if has_own_text:
-                # Leave half of the last pages to another slot, which would have nothing to do.
-                limit = max(chunk, min(limit, max(MIN_SHARE, len(failures) // 2)))
+            # Leave half of the last pages to another slot, which would have nothing to do.
+            limit = max(chunk, min(limit, max(MIN_SHARE, len(failures) // 2)))
             without_failure = next((number for number, count in enumerate(failures[:limit]) if count), limit)
             limit = max(1, without_failure)
         return await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=self._lease_s)

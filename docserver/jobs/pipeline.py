@@ -1,4 +1,4 @@
-"""Works on a job: claims a part of it, opens the document, reads pages and saves them, with retries.
+"""Works on a job: claims a part of it, and opens the document. Its pages are read in `reading`.
 
 The slot knows how a page is read.
 """
@@ -6,30 +6,20 @@ The slot knows how a page is read.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from docserver import metrics, tracing
-from docserver.backoff import doubling, full_jitter_s
-from docserver.database.faults import CommitUnknown
-from docserver.database.tables import claims, jobs, pages
-from docserver.database.tables.claims import ClaimedPage
-from docserver.errors import (
-    RESOURCE_FAULTS,
-    STORAGE_MISSING,
-    DatabaseUnavailable,
-    DocumentErrorCode,
-    Failure,
-    QuotaExceeded,
-)
+from docserver import tracing
+from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DocumentErrorCode, Failure, QuotaExceeded
 from docserver.jobs import notify, spans, transitions
 from docserver.jobs.leases import Claim, Claims
+from docserver.jobs.reading import ChunkReader, delay_s, may_retry
+from docserver.jobs.saving import PageResult, Saver, count_failure
 from docserver.jobs.turns import Turns
 from docserver.logs import log_context
-from docserver.model import Job, Reading, Source
+from docserver.model import Job
 from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from docserver.page_ranges import parse_pages, select_pages
@@ -37,16 +27,6 @@ from docserver.resources import Resources
 from docserver.tracing import Span
 
 log = logging.getLogger("docserver.worker")
-
-BACKOFF_S = 2.0
-"""Longest delay before the second try, in seconds. It doubles with each further try."""
-
-SAVE_PAUSE_S = (0.2, 5.0)
-"""First and longest pause, in seconds, between tries to save pages while the database does not answer."""
-
-SAVE_BOUND_S = 600.0
-"""Seconds without a database after which pages that were read but not saved are dropped. Their leases have run out long
-before, so another worker reads them again."""
 
 
 class Pipeline:
@@ -59,6 +39,7 @@ class Pipeline:
         self._settings = resources.settings
         self._claims = Claims(resources)
         self._stopping = asyncio.Event()
+        self._saver = Saver(resources, self._claims, stopping=self._stopping)
         self._turns = Turns()
 
     def slot(self, number: int) -> Slot:
@@ -72,7 +53,7 @@ class Pipeline:
         )
 
     def stop(self) -> None:
-        """Let each slot finish the page that it is reading; the other pages of its chunk are released."""
+        """Let each slot finish the page that it is reading; the other pages of its claim are released."""
         self._stopping.set()
 
     async def work(self, job_id: UUID, slot: Slot) -> bool:
@@ -102,11 +83,15 @@ class Pipeline:
         slot.client = claim.job.client
         async with AsyncExitStack() as stack:
             source = await self._source(claim, stack)
-            if claim.job.pages_total is None:
+            opens = claim.job.pages_total is None
+            if opens:
                 with tracing.span("open document", spans.of_job(claim.job)) as span:
                     if not await self._open(claim, slot, source, span):
                         return
-            await self._read_chunk(claim, slot, source)
+            reader = ChunkReader(
+                self._resources, self._claims, self._saver, stopping=self._stopping, claim=claim, slot=slot
+            )
+            await reader.read(source, try_own_texts=opens or claim.has_own_text)
 
     async def _source(self, claim: Claim, stack: AsyncExitStack) -> Path | Failure:
         """The stored file of a claimed job, which stays until the stack is closed. It is read and compared once for all
@@ -140,13 +125,13 @@ class Pipeline:
             read=read,
             pages_per_day=self._pages_per_day(claim),
         )
+        took_s = (time.monotonic() - began) / max(1, len(read))
+        results = {number: PageResult(result, took_s) for number, result in read.items()}
         try:
-            saved = await self._persist(claim, transition, on_saved=partial(self._note_pages, read, began))
+            await self._saver.make(claim, transition, on_saved=partial(self._saver.note_pages, results))
         except QuotaExceeded as error:
             failure = Failure(DocumentErrorCode.QUOTA_EXCEEDED, error.detail)
             await self._opening_failed(claim, failure, tries=claim.work.tries)
-            return False
-        if not saved:
             return False
         spans.add_pages(claim.job, read, engine=self._resources.engine.name, began_ns=began_ns)
         return len(read) < len(numbers)
@@ -170,146 +155,14 @@ class Pipeline:
         return await self._claims.guard(claim, slot.open(source, content_type))
 
     async def _opening_failed(self, claim: Claim, failure: Failure, *, tries: int) -> None:
-        if self._may_retry(failure, tries):
-            _count_failure(failure, retried=True)
+        if may_retry(failure, tries, most=self._settings.page_tries):
+            count_failure(failure, retried=True)
             log.warning("opening will be tried again", extra={"code": failure.code, "tries": tries + 1})
-            await self._persist(
-                claim,
-                partial(transitions.postpone_opening, code=failure.code, delay_s=full_jitter_s(BACKOFF_S, tries=tries)),
-            )
+            postpone = partial(transitions.postpone_opening, code=failure.code, delay_s=delay_s(tries))
+            await self._saver.make(claim, postpone)
         else:
-            _count_failure(failure, retried=False)
-            await self._persist(claim, partial(transitions.fail_opening, failure=failure))
-
-    async def _read_chunk(self, claim: Claim, slot: Slot, source: Path | Failure) -> None:
-        async with self._resources.db.session() as cur:
-            chunk = await claims.pages_of(cur, claim.id)
-            more = await pages.waiting(cur, claim.job.id)
-        if more:
-            await notify.announce(self._resources, claim.job.client, claim.job.id)
-        chunk = chunk[await self._own_texts(claim, slot, source, chunk) :]
-        if len(chunk) > self._settings.chunk_pages:
-            # More than `chunk_pages` were claimed only because they might have a text layer.
-            chunk, others = chunk[: self._settings.chunk_pages], chunk[self._settings.chunk_pages :]
-            async with self._resources.db.session() as cur:
-                await claims.release_pages(cur, claim_id=claim.id, first=others[0].number)
-            await notify.announce(self._resources, claim.job.client, claim.job.id)
-        for page in chunk:
-            if self._stopping.is_set():
-                await self._claims.release(claim.id, claim.job.id)
-                return
-            attributes = spans.of_page(claim.job, page.number, engine=self._resources.engine.name)
-            with log_context(page=page.number), tracing.span(spans.READ_PAGE, attributes) as span:
-                if not await self._read(claim, slot, source, page, span):
-                    return
-
-    async def _own_texts(self, claim: Claim, slot: Slot, source: Path | Failure, chunk: Sequence[ClaimedPage]) -> int:
-        """Save the first pages of a chunk as long as they have a good text layer; returns how many were saved.
-
-        A chunk of one page is left to `_read`, which also uses the text layer.
-        """
-        if isinstance(source, Failure) or len(chunk) < 2 or self._stopping.is_set():
-            return 0
-        began, began_ns = time.monotonic(), time.time_ns()
-        numbers = [page.number for page in chunk]
-        content_type, options = claim.work.content_type, claim.job.options
-        own_texts = slot.own_texts(source, content_type, pages=numbers, options=options)
-        readings = await self._claims.guard(claim, own_texts)
-        if isinstance(readings, Failure) or not readings:
-            # Ignore a failure here: it occurs again when `_read` reads the page.
-            return 0
-        read = dict(zip(numbers, readings, strict=False))
-        settle = partial(transitions.settle_pages, results=read)
-        if await self._persist(claim, settle, on_saved=partial(self._note_pages, read, began)):
-            spans.add_pages(claim.job, read, engine=self._resources.engine.name, began_ns=began_ns)
-        return len(read)
-
-    async def _read(self, claim: Claim, slot: Slot, source: Path | Failure, page: ClaimedPage, span: Span) -> bool:
-        """Read one page and save the result; False if the claim is lost."""
-        began = time.monotonic()
-        result: Reading | Failure
-        if isinstance(source, Failure):
-            result = source
-        else:
-            reading = slot.read(source, claim.work.content_type, page=page.number, options=claim.job.options)
-            result = await self._claims.guard(claim, reading)
-        if isinstance(result, Failure) and self._may_retry(result, page.tries):
-            _count_failure(result, retried=True)
-            spans.end(span, result, again=True)
-            log.warning("page will be tried again", extra={"code": result.code, "tries": page.tries + 1})
-            delay_s = full_jitter_s(BACKOFF_S, tries=page.tries)
-            return await self._persist(
-                claim, partial(transitions.postpone_page, number=page.number, code=result.code, delay_s=delay_s)
-            )
-        spans.end(span, result)
-        read = {page.number: result}
-        settle = partial(transitions.settle_pages, results=read)
-        if await self._persist(claim, settle, on_saved=partial(self._note_pages, read, began)):
-            return True
-        log.warning("page taken over by another worker")
-        return False
-
-    def _may_retry(self, failure: Failure, tries: int) -> bool:
-        return failure.code in RESOURCE_FAULTS and tries + 1 < self._settings.page_tries
-
-    async def _persist(
-        self,
-        claim: Claim,
-        transition: Callable[..., Awaitable[Job | None]],
-        *,
-        on_saved: Callable[[], None] = lambda: None,
-    ) -> bool:
-        """Make a transition, call `on_saved`, and publish the job. Tries again while the database does not answer.
-
-        Returns False if the claim is lost; raises DatabaseUnavailable if the database does not come back.
-        """
-        began = time.monotonic()
-        pauses_s = doubling(*SAVE_PAUSE_S)
-        unknown = False
-        while True:
-            try:
-                with metrics.stage("saving"), tracing.span("save"):
-                    job = await transition(self._resources.db, job_id=claim.job.id, claim_id=claim.id)
-                if job is None and unknown:
-                    # An earlier try got no answer to its commit. Either that try made the transition, or the claim is
-                    # lost. Assume the first; if it is wrong, the next transition reports the lost claim.
-                    job = await self._job(claim)
-                break
-            except DatabaseUnavailable as error:
-                unknown = unknown or isinstance(error, CommitUnknown)
-                if self._stopping.is_set() or time.monotonic() - began > SAVE_BOUND_S:
-                    raise
-            await asyncio.sleep(next(pauses_s))
-        if job is None:
-            return False
-        if job.status.final:
-            self._claims.end(claim)
-        on_saved()
-        await notify.publish(self._resources, job)
-        return True
-
-    def _note_pages(self, results: transitions.Results, began: float) -> None:
-        """Log and count pages that were read since `began` and are saved."""
-        duration_ms = round((time.monotonic() - began) * 1000 / max(1, len(results)))
-        for number, result in results.items():
-            with log_context(page=number):
-                if isinstance(result, Failure):
-                    metrics.PAGES.labels("failed", "none", "none").inc()
-                    _count_failure(result, retried=False)
-                    log.warning("page failed", extra={"code": result.code, "duration_ms": duration_ms})
-                else:
-                    engine = "none" if result.source is Source.TEXT_LAYER else self._resources.engine.binding
-                    metrics.PAGES.labels("read", result.source, engine).inc()
-                    facts = {"confidence": round(result.confidence, 1), "source": result.source}
-                    log.info("page read", extra={**facts, "duration_ms": duration_ms})
-
-    async def _job(self, claim: Claim) -> Job | None:
-        async with self._resources.db.session() as cur:
-            return await jobs.find(cur, claim.job.id)
-
-
-def _count_failure(failure: Failure, *, retried: bool) -> None:
-    metrics.PAGE_FAILURES.labels(failure.code, "yes" if retried else "no").inc()
+            count_failure(failure, retried=False)
+            await self._saver.make(claim, partial(transitions.fail_opening, failure=failure))
 
 
 def _selected(job: Job, *, total: int) -> list[int] | Failure:

@@ -100,6 +100,12 @@ SAVE = (
     Point("one page of two is committed", "jobs.transitions:settle_pages"),
 )
 
+CHUNK = (
+    Point("two pages are read", "ocr.server.slot:Slot.read", at_call=2),
+    Point("before pages are saved together", "jobs.saving:Saver.pages", "before"),
+    Point("pages are saved together", "jobs.transitions:settle_pages"),
+)
+
 FINISH = (
     Point("before the status", "database.tables.jobs:finish", "before"),
     Point("the status is written", "database.tables.jobs:finish"),
@@ -167,6 +173,20 @@ async def test_pages_of_a_worker_that_is_killed_are_read_by_the_next_one(place: 
         doomed.arm()
         await place.must_upload(api)
         await place.must_upload(api, pages=2)
+        await doomed.killed()
+
+        await doomed.start(following)
+        await place.assert_kept(api)
+    await place.assert_clean()
+
+
+async def test_pages_of_a_worker_that_is_killed_with_several_of_them_are_read_by_the_next_one(place: Place) -> None:
+    api = await place.start(slots="0")
+    doomed = Doomed(place, "--worker-only", chunk_pages="4")
+    await doomed.start(CHUNK[0])
+    for _, following in zip(CHUNK, (*CHUNK[1:], None), strict=True):
+        doomed.arm()
+        await place.must_upload(api, pages=4)
         await doomed.killed()
 
         await doomed.start(following)

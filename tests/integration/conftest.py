@@ -18,7 +18,7 @@ from pytest_aiohttp import AiohttpClient
 
 from docserver import maintenance as maintenance_module
 from docserver.database.connection import Database
-from docserver.jobs import pipeline
+from docserver.jobs import reading, saving
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
 from docserver.maintenance import FILES_EVERY_S, Maintenance
@@ -232,8 +232,8 @@ async def make_db(settings: Settings) -> AsyncIterator[MakeDatabase]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between tries are short."""
-    monkeypatch.setattr(pipeline, "SAVE_PAUSE_S", (0.01, 0.05))
-    monkeypatch.setattr(pipeline, "BACKOFF_S", 0.0)
+    monkeypatch.setattr(saving, "SAVE_PAUSE_S", (0.01, 0.05))
+    monkeypatch.setattr(reading, "BACKOFF_S", 0.0)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pytest_aiohttp import AiohttpClient
 
+from docserver.jobs.paces import MAX_PAGES
 from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
 from docserver.maintenance import Maintenance
@@ -80,7 +81,7 @@ async def send(client: Client, key: dict[str, str], content: str) -> str:
         return response.headers["Location"]
 
 
-async def test_one_page_waits_for_a_page_of_each_slot_at_most_however_many_another_tenant_has(
+async def test_one_page_waits_for_a_chunk_of_each_slot_at_most_however_many_another_tenant_has(
     serving: Resources, aiohttp_client: AiohttpClient, tmp_path: Path, begun: list[str]
 ) -> None:
     client: Client = await aiohttp_client(make_app(serving))
@@ -101,8 +102,8 @@ async def test_one_page_waits_for_a_page_of_each_slot_at_most_however_many_anoth
         async with client.post(f"{backlog}/cancel", headers=greedy) as response:
             assert response.status == 200
 
-    # Each slot may have taken a page just before, and each but one may begin another while that one claims the page.
-    assert max(waits) <= 2 * SLOTS - 1, waits
+    # Each slot may have taken a chunk just before, and each but one may begin another while that one claims the page.
+    assert max(waits) <= (2 * SLOTS - 1) * MAX_PAGES, waits
 
 
 async def test_turns_are_as_many_in_a_row_as_a_tenant_weighs(

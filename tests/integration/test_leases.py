@@ -12,6 +12,7 @@ from docserver.database.tables.claims import pages_of
 from docserver.errors import DatabaseUnavailable
 from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, ClaimLost, Claims
+from docserver.jobs.paces import TURN_S
 from docserver.model import Status
 from docserver.resources import Resources
 from tests.support.faulty_database import Switch
@@ -269,12 +270,26 @@ async def test_half_of_the_last_pages_with_their_own_text_are_left_to_another_sl
     claims, chunks = claims_of(resources), []
 
     async with AsyncExitStack() as slots:
-        for _ in range(5):
+        for _ in range(4):
             claim = await slots.enter_async_context(claims.claimed(job_id))
             assert claim
             chunks.append(len(await held_pages(resources.db, claim.id)))
 
-    assert chunks == [8, 8, 5, 4, 1]
+    assert chunks == [13, 6, 4, 3]
+
+
+async def test_pages_are_claimed_together_after_pages_of_the_same_job_were_quick(resources: Resources) -> None:
+    _, job_id = await make_job(resources.db, total=30)
+    claims, chunks = claims_of(resources), []
+
+    async with AsyncExitStack() as slots:
+        for page_s in (0.0, 0.0, TURN_S / 10, 2 * TURN_S, 0.0):
+            claim = await slots.enter_async_context(claims.claimed(job_id))
+            assert claim
+            chunks.append(len(await held_pages(resources.db, claim.id)))
+            claims.paces.note(claim.job, page_s)
+
+    assert chunks == [1, 2, 4, 5, 1]
 
 
 async def test_the_work_itself_may_end_and_its_value_comes_through(resources: Resources) -> None:

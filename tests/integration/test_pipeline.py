@@ -11,7 +11,7 @@ import pytest
 
 from docserver.database.connection import Cursor, Database
 from docserver.errors import DocumentErrorCode, Failure
-from docserver.jobs import transitions
+from docserver.jobs import reading, transitions
 from docserver.jobs.pipeline import Pipeline
 from docserver.model import Reading, Status
 from docserver.ocr.server.slot import Slot
@@ -55,27 +55,27 @@ class Counted:
 async def test_a_page_that_was_read_while_the_database_went_away_is_saved_when_it_is_back(
     client: Client, resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    switch, reading, real = Switch(resources.db), asyncio.Event(), Slot.read
+    switch, was_read, real = Switch(resources.db), asyncio.Event(), Slot.read
 
     async def read(self: Slot, *arguments: Any, **more: Any) -> Any:
         result = await real(self, *arguments, **more)
         switch.away = True
-        reading.set()
+        was_read.set()
         return result
 
     monkeypatch.setattr(Slot, "read", read)
     job = await upload(client, pages="1")
     async with at_work(resources, tmp_path, db=switch):
-        await reading.wait()
+        await was_read.wait()
         during = await found(resources.db, UUID(job["job_id"]))
-        reading.clear()
+        was_read.clear()
         switch.away = False
 
         final = await completed(client, job["job_id"])
 
     assert during.pages_done == 0
     assert told(final["history"]) == [(1, "job", None, "completed", None)]
-    assert not reading.is_set(), "it was read once"
+    assert not was_read.is_set(), "it was read once"
 
 
 @pytest.mark.usefixtures("quick")
@@ -149,6 +149,8 @@ async def test_pages_with_their_own_text_are_saved_together_and_those_between_ar
         return await real(db, results=results, **more)
 
     monkeypatch.setattr(transitions, "settle_pages", settle_pages)
+    # As if the page that is read took long.
+    monkeypatch.setattr(reading, "SAVE_S", 0.0)
     document = pdf(*[lines(PROSE)] * 7, scan(PROSE[:2]), lines(PROSE), lines(PROSE))
     job = await upload(client, document, "mixed.pdf")
     async with at_work(resources, tmp_path):
@@ -156,7 +158,7 @@ async def test_pages_with_their_own_text_are_saved_together_and_those_between_ar
 
     assert final["pages"] == {"total": 10, "done": 10, "failed": 0}
     own, read = "text_layer", "ocr"
-    # Four were read when the document was opened. Behind a page that was read each is looked at by itself.
+    # Four were read when the document was opened. Behind a page that was read, each is looked at by itself.
     assert saved == [{5: own, 6: own, 7: own}, {8: read}, {9: own}, {10: own}]
     assert await text_of(client, job["job_id"]) == [
         words(" ".join(PROSE[:2] if number == 8 else PROSE)) for number in range(1, 11)

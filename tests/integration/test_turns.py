@@ -68,7 +68,7 @@ async def test_a_receipt_is_the_next_to_be_read_however_much_another_client_has_
     await worker.stop(grace_s=0)
 
     job_id = UUID(receipt["job_id"])
-    assert await value(either.db, READ_BEFORE, job_id.bytes, A, accepted_at) <= SLOTS * settings.chunk_pages
+    assert await value(either.db, READ_BEFORE, job_id.bytes, A, accepted_at) <= SLOTS * len(PAGES)
     assert await value(either.db, "SELECT COUNT(*) FROM jobs WHERE status = 'completed' AND client = %s", A) < 20
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, Mock
@@ -16,13 +15,12 @@ from docserver.database import migrate
 from docserver.database.address import Address
 from docserver.database.connection import Database
 from docserver.database.migrate import MigrationError
-from docserver.database.tables import claims, documents, jobs, pages
+from docserver.database.tables import documents, jobs, pages
 from docserver.documents import results, stored_pages
 from docserver.documents.stored_pages import Retried, StoredPages
 from docserver.errors import NotFound, ResultNotReady
 from docserver.jobs import transitions, worker
 from docserver.jobs.leases import Claims
-from docserver.jobs.pipeline import Pipeline
 from docserver.jobs.worker import Worker
 from docserver.model import Page, PageStatus, Status
 from tests.support.pages import JOB
@@ -100,25 +98,6 @@ async def test_heartbeats_go_on_after_an_unexpected_fault(
     beating.cancel()
 
     assert caplog.messages == ["a heartbeat met an unexpected fault"]
-
-
-async def test_of_a_chunk_that_others_have_taken_over_no_further_page_is_read(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    pipeline = Pipeline(RESOURCES, scratch=Path())
-    chunk = [SimpleNamespace(number=number, tries=0) for number in (1, 2)]
-    monkeypatch.setattr(claims, "pages_of", AsyncMock(return_value=chunk))
-    monkeypatch.setattr(pages, "waiting", AsyncMock(return_value=False))
-    monkeypatch.setattr(pipeline, "_own_texts", AsyncMock(return_value=0))
-    monkeypatch.setattr(pipeline, "_persist", AsyncMock(return_value=False))
-    monkeypatch.setattr(pipeline._claims, "guard", AsyncMock())
-    slot: Any = Mock()
-    claim: Any = Mock()
-
-    await pipeline._read_chunk(claim, slot, Path())
-
-    slot.read.assert_called_once()
-    assert caplog.messages == ["page taken over by another worker"]
 
 
 async def test_a_job_that_is_deleted_meanwhile_has_nothing_to_reap() -> None:
