@@ -8,17 +8,26 @@ import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from uuid import UUID
 
+import orjson
 from pymysql.err import IntegrityError
 
 from docserver import tracing
 from docserver.caller import Caller
 from docserver.database.faults import CommitUnknown
 from docserver.database.retries import transactional
-from docserver.database.tables import documents, jobs, webhook_endpoints
+from docserver.database.tables import documents, equal_uploads, jobs, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import NewEndpoint
-from docserver.errors import DatabaseUnavailable, QuotaExceeded, Unauthorized, Unprocessable, UnsupportedMedia
+from docserver.errors import (
+    DatabaseUnavailable,
+    QuotaExceeded,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMedia,
+)
 from docserver.jobs import commits, notify, restarts
 from docserver.model import Job, NewDocument, new_id
 from docserver.reading_options import Options
@@ -37,6 +46,11 @@ MAX_FILENAME = 255
 EARLIER_JOBS = 20
 """Most earlier jobs with the same bytes that are compared with an upload. If an equal job is missed, the document is
 only read once more."""
+
+
+RACES = 5
+"""Most tries to commit an upload. One fails if an equal upload was committed a moment earlier, or if there is an
+earlier job that is not as good as a new one; the next try replaces that job as the latest."""
 
 
 async def receive(resources: Resources, chunks: AsyncIterator[bytes]) -> Received:
@@ -69,37 +83,69 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     Raises Unprocessable, UnsupportedMedia, QuotaExceeded, StorageFull, StorageUnavailable, DatabaseUnavailable; and
     Unauthorized if the tenant was deleted a moment ago.
     """
-    content_type = _content_type_of(received)
-    if resources.settings.deduplicate:
-        earlier, received = await _earlier(resources, received, upload)
-        if earlier and await _add_callback(resources, earlier, upload):
-            if earlier.traceparent != upload.traceparent:
-                tracing.link(earlier.traceparent)
-            log.info("document known", extra={"document_id": str(earlier.document_id), "job_id": str(earlier.id)})
-            return earlier, earlier.id != upload.job_id
     new = NewDocument(
         id=received.document_id or new_id(),
         tenant=upload.caller.tenant,
         filename=clean_filename(upload.filename),
-        content_type=content_type,
+        content_type=_content_type_of(received),
         size=received.size,
         sha256=received.sha256,
     )
-    with tracing.span("store document"):
-        await resources.storage.keep(received, new.id)
-    with tracing.span("commit document and job"):
-        job = await _commit(resources, new, upload, job_id=upload.job_id or new_id())
-    await notify.offer(resources, job)
+    equal = None
+    for _ in range(RACES):
+        if resources.settings.deduplicate:
+            earlier, received = await _earlier(resources, received, upload)
+            if earlier and await _add_callback(resources, earlier, upload):
+                await _discard_copy(resources, new, equal)
+                _note_known(earlier, upload)
+                return earlier, earlier.id != upload.job_id
+        with tracing.span("store document"):
+            received = await resources.storage.keep(received, new.id)
+        try:
+            with tracing.span("commit document and job"):
+                job = await _commit(resources, new, upload, job_id=upload.job_id or new_id(), replaces=equal)
+        except _EqualUpload as race:
+            equal = race.job_id
+            continue
+        await notify.offer(resources, job)
+        _note_accepted(new, job)
+        return job, False
+    await _discard_copy(resources, new, equal)
+    raise Unavailable("The same file is uploaded too often at the same time; try again soon.")
+
+
+class _EqualUpload(Exception):
+    """Another job is the latest with the same bytes, client and options; nothing was committed."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__()
+        self.job_id = job_id
+
+
+async def _discard_copy(resources: Resources, new: NewDocument, equal: UUID | None) -> None:
+    """Remove what was stored for a new document, if an equal upload has made one meanwhile."""
+    if equal is not None:
+        # If the file stays, maintenance finds that no document knows it.
+        with suppress(OSError):
+            await resources.storage.delete(new.id)
+
+
+def _note_known(job: Job, upload: Upload) -> None:
+    if job.traceparent != upload.traceparent:
+        tracing.link(job.traceparent)
+    log.info("document known", extra={"document_id": str(job.document_id), "job_id": str(job.id)})
+
+
+def _note_accepted(new: NewDocument, job: Job) -> None:
     log.info(
         "document accepted",
         extra={
             "document_id": str(new.id),
             "job_id": str(job.id),
-            "content_type": content_type,
+            "content_type": new.content_type,
             "bytes": new.size,
         },
     )
-    return job, False
 
 
 async def _earlier(resources: Resources, received: Received, upload: Upload) -> tuple[Job | None, Received]:
@@ -196,12 +242,14 @@ def _content_type_of(received: Received) -> str:
     return content_type
 
 
-async def _commit(resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID) -> Job:
+async def _commit(
+    resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID, replaces: UUID | None
+) -> Job:
     callback = None
     if upload.callback:
         callback = endpoints.callback_endpoint(resources, upload.callback, tenant=new.tenant, job_id=job_id)
     try:
-        return await _insert(resources, new, upload, job_id=job_id, callback=callback)
+        return await _insert(resources, new, upload, job_id=job_id, callback=callback, replaces=replaces)
     except CommitUnknown:
         job = await commits.settled(resources.db, job_id)
         if job is None:
@@ -227,7 +275,13 @@ async def _committed(resources: Resources, job_id: UUID, tenant: str) -> Job | N
 
 @transactional
 async def _insert(
-    resources: Resources, new: NewDocument, upload: Upload, *, job_id: UUID, callback: NewEndpoint | None
+    resources: Resources,
+    new: NewDocument,
+    upload: Upload,
+    *,
+    job_id: UUID,
+    callback: NewEndpoint | None,
+    replaces: UUID | None,
 ) -> Job:
     async with resources.db.transaction() as cur:
         await documents.insert(cur, new, job_id=job_id, client=upload.caller.client, expires_in_s=upload.expires_in_s)
@@ -241,7 +295,18 @@ async def _insert(
             request_id=upload.request_id,
             traceparent=upload.traceparent,
         )
+        if resources.settings.deduplicate:
+            content = _content(new, upload)
+            latest = await equal_uploads.register(cur, content=content, job_id=job_id, replaces=replaces)
+            if latest != job_id:
+                raise _EqualUpload(latest)
         if callback:
             await webhook_endpoints.insert(cur, callback)
         await quotas.count_upload(cur, new.tenant, size=new.size, defaults=quotas.defaults(resources.settings))
         return job
+
+
+def _content(new: NewDocument, upload: Upload) -> bytes:
+    """The same for all uploads that may become one document."""
+    options = orjson.dumps(upload.options.as_json(), option=orjson.OPT_SORT_KEYS)
+    return sha256(b"\0".join((upload.caller.client.encode(), new.sha256, options))).digest()

@@ -1,5 +1,6 @@
 """The same bytes and options of the same client: the earlier job at once, unless it would not be as good."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -131,6 +132,36 @@ async def test_with_other_options_it_is_read_anew(client: Client, options: dict[
 
     assert again["job_id"] != first["job_id"]
     assert once_more["job_id"] == again["job_id"]
+
+
+async def test_equal_files_at_the_same_time_are_one_document_for_each_set_of_options(
+    client: Client, make_client: MakeClient, resources: Resources
+) -> None:
+    second = await make_client(rate_limit=False, deduplicate=True)
+    options: list[dict[str, Any]] = [{}, {"pages": "1"}]
+
+    answers = await asyncio.gather(
+        *(upload(one_of, **given) for _ in range(15) for one_of in (client, second) for given in options)
+    )
+
+    for given in range(2):
+        equal = answers[given::2]
+        assert len({(job["document_id"], job["job_id"]) for job in equal}) == 1
+        assert [job["deduplicated"] for job in equal].count(False) == 1
+    assert await total(client) == len(originals(resources)) == 2
+    assert await rows.value(resources.db, "SELECT COUNT(*) FROM equal_uploads") == 2
+
+
+async def test_equal_files_at_the_same_time_replace_a_job_that_is_not_as_good_once(
+    client: Client, resources: Resources
+) -> None:
+    first = await upload(client)
+    await cancel(client, resources, first)
+
+    again = await asyncio.gather(*(upload(client) for _ in range(10)))
+
+    assert len({job["job_id"] for job in again} - {first["job_id"]}) == 1
+    assert await total(client) == len(originals(resources)) == 2
 
 
 async def test_other_bytes_are_another_document(client: Client) -> None:
