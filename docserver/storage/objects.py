@@ -172,14 +172,14 @@ class ObjectStorage:
         return len(await self.missing(document_ids)) < len(document_ids)
 
     async def missing(self, document_ids: Sequence[UUID]) -> list[UUID]:
-        at_once = asyncio.Semaphore(LOOKUPS)
-
-        async def exists(document_id: UUID) -> bool:
-            async with at_once:
-                return await self._bucket.run(self._bucket.exists, original_key(document_id))
-
-        found = await asyncio.gather(*map(exists, document_ids))
-        return [each for each, is_there in zip(document_ids, found, strict=True) if not is_there]
+        missing: list[UUID] = []
+        # A bucket that fails is not asked for the other parts.
+        for start in range(0, len(document_ids), LOOKUPS):
+            part = document_ids[start : start + LOOKUPS]
+            lookups = (self._bucket.run(self._bucket.exists, original_key(each)) for each in part)
+            found = await asyncio.gather(*lookups)
+            missing += [each for each, is_there in zip(part, found, strict=True) if not is_there]
+        return missing
 
     async def older_than(self, age_s: float) -> AsyncIterator[Mapping[UUID, StoredFile]]:
         moment = await self._bucket.run(self._bucket.now)

@@ -1,6 +1,7 @@
 """Originals in a bucket of a real S3 server: what they have in common with originals in a directory is tested there."""
 
 import asyncio
+import errno
 import os
 import threading
 import weakref
@@ -23,7 +24,7 @@ from docserver.storage.deleted import KEPT_DAYS
 from docserver.storage.identity import IdentityError
 from docserver.storage.object_identity import ObjectIdentities
 from docserver.storage.object_upload import FREE_BYTES, PART_BYTES, PARTS_AT_ONCE
-from docserver.storage.objects import ObjectStorage
+from docserver.storage.objects import LOOKUPS, ObjectStorage
 from tests.support.originals import original
 from tests.support.s3_server import FaultyBucket, S3Server
 from tests.support.waiting import until
@@ -309,6 +310,24 @@ async def test_a_bucket_that_fails_is_a_clear_error_in_bounded_time_and_all_is_w
     await until(lambda: not any(thread.name == "bucket upload" for thread in threading.enumerate()))
     assert await read(behind, document_id, data) == data
     assert await kept(behind, data)
+
+
+async def test_of_many_originals_few_are_looked_for_in_a_bucket_that_fails(
+    behind: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[str] = []
+
+    def fail(key: str) -> bool:
+        looked_for.append(key)
+        raise BucketError(errno.EIO, "forced")
+
+    monkeypatch.setattr(behind._bucket, "exists", fail)
+    others = asyncio.all_tasks()
+    with pytest.raises(BucketError):
+        await behind.missing([uuid4() for _ in range(5 * LOOKUPS)])
+
+    await until(lambda: asyncio.all_tasks() <= others)
+    assert len(looked_for) <= LOOKUPS
 
 
 async def test_an_original_of_which_each_answer_is_cut_off_is_fetched_piece_by_piece_and_an_upload_fails(
