@@ -192,7 +192,7 @@ class _Reader:
         except Exception as error:
             self.ended = True
             self.invalid = not isinstance(error, EOFError)
-            if self.invalid:
+            if self.invalid and not self.abandoned:
                 log.warning("OCR process gave an invalid answer", extra={"fault": type(error).__name__})
             raise
 

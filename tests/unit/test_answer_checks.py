@@ -104,9 +104,11 @@ FORGED_ANSWERS: dict[str, Any] = {
 }
 
 
-def assert_refused(answer: Any, *, expected: type[Opened | PageRead]) -> None:
+def assert_refused(answer: Any, *, expected: type[Opened | PageRead], abandoned: bool = False) -> None:
     """Send an answer as an OCR process would, to a server that expects one of this kind."""
     queue = AnswerQueue(get_context("spawn"))
+    if abandoned:
+        queue.abandon()
     queue.expect(expected)
     queue.answers_to(lambda _: True)
     # A long answer takes more room than a pipe has.
@@ -147,6 +149,14 @@ def test_a_check_ends_when_nobody_waits_for_the_answer() -> None:
 
     with pytest.raises(InvalidAnswer, match="nobody waits"):
         check(PageRead(LONG_LINE), abandoned=asked)
+
+
+def test_the_log_accuses_no_process_of_an_answer_that_nobody_waits_for(caplog: pytest.LogCaptureFixture) -> None:
+    assert_refused(PageRead(LONG_LINE), expected=PageRead, abandoned=True)
+    assert caplog.messages == []
+
+    assert_refused(Ready(), expected=PageRead)
+    assert caplog.messages == ["OCR process gave an invalid answer"]
 
 
 def test_the_sum_of_all_layouts_is_bounded() -> None:
