@@ -19,17 +19,27 @@ OLDEST, NEWEST = "1.30.0", "1.37.0"
 EVERYTHING: dict[str, Any] = {
     "image": {"repository": "registry.example.org/docserver", "digest": f"sha256:{'0' * 64}"},
     "imagePullSecrets": [{"name": "registry"}],
-    "settings": {"AUTH": "off", "SANDBOX": "require", "RETENTION_S": 2_592_000, "ALLOWED_HOSTS": "docs.example.org"},
+    "settings": {
+        "AUTH": "off",
+        "SANDBOX": "require",
+        "RETENTION_S": 2_592_000,
+        "WEBHOOK_CONNECTIONS": 8,
+        "ALLOWED_HOSTS": "docs.example.org",
+    },
     "secrets": {"secretKey": {"name": "docserver"}},
     "storage": {"storageClassName": "nfs"},
     "api": {
+        "podLabels": {"a": "b"},
         "podAnnotations": {"a": "b"},
+        "priorityClassName": "documents",
         "nodeSelector": {"a": "b"},
         "tolerations": [{"key": "a", "operator": "Exists"}],
         "affinity": {"podAntiAffinity": {}},
     },
     "worker": {
+        "podLabels": {"a": "b"},
         "podAnnotations": {"a": "b"},
+        "priorityClassName": "documents",
         "nodeSelector": {"a": "b"},
         "tolerations": [{"key": "a", "operator": "Exists"}],
         "affinity": {"podAntiAffinity": {}},
@@ -145,6 +155,8 @@ def test_each_pod_runs_a_command_with_settings_that_exist(chart: list[Manifest])
         given = variables(template)
         assert unknown(given, dotenv=None) == []
         settings = load(given, dotenv=None)
+        names = [each["name"] for each in template["spec"]["containers"][0]["env"]]
+        assert len(names) == len(set(names)), "server-side apply, as of Helm 4, refuses the second"
         options = make_parser().parse_args(template["spec"]["containers"][0]["args"])
         commands[component] = (options.command, options.worker_only, settings.slots)
     assert commands == {"api": ("serve", False, 0), "worker": (None, True, 2), "migrate": ("migrate", False, -1)}
@@ -255,6 +267,9 @@ def test_migrations_run_before_the_pods_and_need_nothing_that_the_chart_makes(ch
     policy = only(chart, "NetworkPolicy", named="docserver-migrate")
     assert policy["metadata"]["annotations"]["helm.sh/hook"] == job["metadata"]["annotations"]["helm.sh/hook"]
     assert int(policy["metadata"]["annotations"]["helm.sh/hook-weight"]) < 0
+    api = only(chart, "Deployment", named="docserver-api")["spec"]["template"]["spec"]
+    for choice in ("nodeSelector", "tolerations", "affinity", "priorityClassName"):
+        assert spec.get(choice) == api.get(choice), "it runs on the same nodes"
 
 
 @pytest.mark.parametrize("component", ["api", "worker"])
@@ -299,7 +314,7 @@ def test_workers_reach_the_servers_and_names_alone(charts: Rendered) -> None:
     policy = only(charts["defaults"], "NetworkPolicy", named="docserver-worker")
 
     ports = [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]]
-    assert ports == [53, 53, 3306, 6379]
+    assert ports == [53, 53, 5353, 5353, 3306, 6379]
 
 
 def test_the_documents_stay_when_the_release_is_uninstalled(charts: Rendered, helm: Helm) -> None:
@@ -333,6 +348,8 @@ def test_with_a_bucket_pods_share_no_volume_and_get_its_keys_from_a_secret(chart
     assert [port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]] == [
         53,
         53,
+        5353,
+        5353,
         3306,
         6379,
         80,

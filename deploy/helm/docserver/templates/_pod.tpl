@@ -112,15 +112,23 @@ topologySpreadConstraints:
         app.kubernetes.io/component: {{ $.component }}
     matchLabelKeys: [pod-template-hash]
   {{- end }}
-{{- with .values.nodeSelector }}
+{{ include "docserver.nodes" .values }}
+{{- end -}}
+
+{{/* Which nodes the pods of a component may run on, and before which others. */}}
+{{- define "docserver.nodes" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.tolerations }}
+{{- with .tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.affinity }}
+{{- with .affinity }}
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
