@@ -1,4 +1,6 @@
-"""Private groups of Redis servers that survive the loss of one: with Sentinels, and as a cluster."""
+"""Private groups of Redis servers that survive the loss of one, with Sentinels and as a cluster: with TLS, passwords,
+and a user with few rights.
+"""
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +28,7 @@ ADMIN_PASSWORD = "not-a-secret-of-the-admin"
 SENTINEL_PASSWORD = "not-a-secret-of-sentinels"
 
 ACL_RULE = "resetchannels &docserver:* ~docserver:* +@all -@admin -@dangerous +info"
-"""As docs/settings.md gives it."""
+"""As docs/redis.md gives it."""
 
 SERVICE = "documents"
 
@@ -82,17 +84,37 @@ class Group:
         return next(server for server in self.servers if server.port == port)
 
 
+USERS = [
+    f"user default on >{ADMIN_PASSWORD} ~* &* +@all",
+    f"user {USER} on >{PASSWORD} {ACL_RULE}",
+    f"masterauth {ADMIN_PASSWORD}",
+]
+"""For the configuration of servers."""
+
+
+class Tls:
+    """What servers and clients are told of the certificate that all servers of a group have."""
+
+    def __init__(self, directory: Path) -> None:
+        certificate, key = directory / "certificate.pem", directory / "key.pem"
+        make_certificate(certificate, key)
+        self.server = [f"tls-cert-file {certificate}", f"tls-key-file {key}", f"tls-ca-cert-file {certificate}"]
+        self.server += ["port 0", "tls-auth-clients no", "tls-replication yes"]
+        self.client = {"ssl": True, "ssl_ca_certs": str(certificate)}
+        self.option = f"ssl_ca_certs={quote(str(certificate))}"
+        """In URLs."""
+
+
+LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
+"""In URLs."""
+
+
 @contextmanager
 def watched(directory: Path) -> Iterator[Group]:
-    """A primary with two replicas, and three Sentinels: with TLS, passwords, and a user with few rights."""
-    certificate, key = directory / "certificate.pem", directory / "key.pem"
-    make_certificate(certificate, key)
-    tls = [f"tls-cert-file {certificate}", f"tls-key-file {key}", f"tls-ca-cert-file {certificate}"]
-    tls += ["port 0", "tls-auth-clients no", "tls-replication yes"]
-    trust = {"ssl": True, "ssl_ca_certs": str(certificate)}
+    """A primary with two replicas, and three Sentinels."""
+    tls = Tls(directory)
     ports = free_ports(6)
     primary, sentinels = ports[0], ports[3:]
-    users = [f"user default on >{ADMIN_PASSWORD} ~* &* +@all", f"user {USER} on >{PASSWORD} {ACL_RULE}"]
     watch = [
         f"sentinel monitor {SERVICE} 127.0.0.1 {primary} 2",
         f"sentinel auth-pass {SERVICE} {ADMIN_PASSWORD}",
@@ -103,22 +125,21 @@ def watched(directory: Path) -> Iterator[Group]:
     with ExitStack() as stack:
 
         def start(port: int, lines: Sequence[str], password: str, *arguments: str) -> Server:
-            configured = [*tls, f"tls-port {port}", *lines]
-            client = {**trust, "password": password}
+            configured = [*tls.server, f"tls-port {port}", *lines]
+            client = {**tls.client, "password": password}
             return stack.enter_context(_running(directory, port, configured, client, *arguments))
 
         servers = []
         for port in ports[:3]:
             replicates = [f"replicaof 127.0.0.1 {primary}"] if port != primary else []
-            servers.append(start(port, [*users, f"masterauth {ADMIN_PASSWORD}", *replicates], ADMIN_PASSWORD))
+            servers.append(start(port, [*USERS, *replicates], ADMIN_PASSWORD))
         wait_for(lambda: len(servers[0].command("ROLE")[2]) == 2)
         watchers = [start(port, watch, SENTINEL_PASSWORD, "--sentinel") for port in sentinels]
         for watcher in watchers:
             wait_for(partial(_knows_all, watcher))
-        login = f"{USER}:{quote(PASSWORD, safe='')}"
         hosts = ",".join(f"127.0.0.1:{port}" for port in sentinels)
-        options = f"sentinel_password={SENTINEL_PASSWORD}&ssl_ca_certs={quote(str(certificate))}"
-        yield Group(f"rediss+sentinel://{login}@{hosts}/{SERVICE}/0?{options}", servers, watchers)
+        options = f"sentinel_password={SENTINEL_PASSWORD}&{tls.option}"
+        yield Group(f"rediss+sentinel://{LOGIN}@{hosts}/{SERVICE}/0?{options}", servers, watchers)
 
 
 def _knows_all(sentinel: Server) -> bool:
@@ -129,6 +150,7 @@ def _knows_all(sentinel: Server) -> bool:
 @contextmanager
 def cluster(directory: Path) -> Iterator[Group]:
     """A cluster of three primaries, each with a replica. The URL names two of the nodes."""
+    tls = Tls(directory)
     ports, bus_ports = free_ports(6), free_ports(6)
     with ExitStack() as stack:
         servers = []
@@ -138,14 +160,16 @@ def cluster(directory: Path) -> Iterator[Group]:
             # It is a cluster from the start: to make one of nodes that must first hear of each other takes 10 s.
             (own / "nodes.conf").write_text(_nodes(ports, bus_ports, number))
             # By default, the port for the cluster's own messages is 10000 higher, which may be too high.
-            lines = [f"port {port}", f"cluster-port {bus_ports[number]}", "cluster-enabled yes"]
-            lines += [f"cluster-node-timeout {SILENT_MS}"]
-            servers.append(stack.enter_context(_running(directory, port, lines, {})))
+            lines = [*tls.server, f"tls-port {port}", "tls-cluster yes", *USERS]
+            lines += ["cluster-enabled yes", f"cluster-port {bus_ports[number]}", f"cluster-node-timeout {SILENT_MS}"]
+            client = {**tls.client, "password": ADMIN_PASSWORD}
+            servers.append(stack.enter_context(_running(directory, port, lines, client)))
         for replica in servers[3:]:
             wait_for(partial(_has_copied, replica))
         for server in servers:
             wait_for(partial(_sees_whole_cluster, server))
-        yield Group("redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports[:2]), servers)
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports[:2])
+        yield Group(f"rediss+cluster://{LOGIN}@{hosts}?{tls.option}", servers)
 
 
 def _nodes(ports: Sequence[int], bus_ports: Sequence[int], me: int) -> str:
