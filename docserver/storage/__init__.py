@@ -135,7 +135,7 @@ class Storage(Protocol):
 
     @property
     def links(self) -> Links | None:
-        """None if there are none: files are in a directory, or this process does not know the keys of the bucket."""
+        """None if there are none: files are in a directory, or in a bucket that is not one of S3."""
 
     async def prepare(self) -> None:
         """Make the storage ready for use; raises OSError."""

@@ -151,7 +151,6 @@ class Bucket:
 
     def abort_abandoned(self, age_s: float) -> int:
         """Abort uploads in parts that were begun longer ago than this, and have not ended; returns how many."""
-        # Who has no keys of their own has the bucket abort them, by a rule of its lifecycle.
         if self.signed_urls is None:
             return 0
         uploads = MultipartUploads(self.signed_urls, timeout_s=self.timeout_s)

@@ -20,9 +20,6 @@ from docserver.storage.signed_urls import SignedUrls
 DOWNLOAD_S = 60
 """How long a download may begin after its link was given. One that has begun goes on."""
 
-MAX_VALID_S = 7 * 86_400
-"""Longest time that S3 lets a signature be valid."""
-
 READ_BYTES = 1 << 20
 """Bytes of an upload that are fetched by one request and held in memory."""
 
@@ -42,17 +39,17 @@ class ObjectLinks:
             raise refusal(error) from error
         if original.size != size:
             raise FileNotFoundError
-        return self._download(method, original.key, headers)
+        return await self._download(method, original.key, headers)
 
     async def result(self, result: StoredResult, *, method: str, headers: Mapping[str, str]) -> str:
-        return self._download(method, result_key(result), headers)
+        return await self._download(method, result_key(result), headers)
 
     async def begin_upload(self, tenant: str, *, size: int, valid_s: int) -> UploadLink:
-        upload_id, valid_s = new_id(), min(valid_s, MAX_VALID_S)
+        upload_id, valid_s = new_id(), await self._act(self._urls.longest_s, valid_s)
         key = f"{_place(tenant)}/{upload_id}/{size}"
         await self._act(self._bucket.put, key, b"")
         expires_at = datetime.now(UTC) + timedelta(seconds=valid_s)
-        url = self._urls.public("PUT", key, expires_s=valid_s, size=size)
+        url = await self._act(self._urls.public, "PUT", key, expires_s=valid_s, size=size)
         return UploadLink(upload_id, url, size, expires_at)
 
     async def begun_uploads(self, tenant: str) -> Sequence[LinkedUpload]:
@@ -82,9 +79,9 @@ class ObjectLinks:
             while objects := await self._act(self._bucket.first, f"{place}/{tenant}"):
                 await self._act(self._bucket.delete_many, [each.key for each in objects])
 
-    def _download(self, method: str, key: str, headers: Mapping[str, str]) -> str:
+    async def _download(self, method: str, key: str, headers: Mapping[str, str]) -> str:
         query = {f"response-{name.lower()}": value for name, value in headers.items()}
-        return self._urls.public(method, key, query=query, expires_s=DOWNLOAD_S)
+        return await self._act(self._urls.public, method, key, query=query, expires_s=DOWNLOAD_S)
 
     async def _act(self, act: Callable[..., T], *arguments: Any, **named: Any) -> T:
         try:

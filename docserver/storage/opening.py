@@ -12,7 +12,7 @@ def open_storage(settings: Settings, room: Room = UNLIMITED) -> Storage:
     storage = _storage(settings, room)
     if settings.storage_redirects and storage.links is None:
         raise SettingsError(
-            f"{variable('storage_redirects')} needs an S3 bucket ({variable('storage_url')}) and its keys"
+            f"{variable('storage_redirects')} needs an S3 bucket ({variable('storage_url')}) whose requests are signed"
         )
     return storage
 

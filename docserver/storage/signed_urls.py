@@ -1,9 +1,15 @@
 """Addresses of objects in an S3 bucket with a signature: who has one can do one thing with one object for a while."""
 
+import math
+import time
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from docserver.storage.bucket_url import BucketUrl
+from docserver.storage.role_credentials import Keys, RoleCredentials
+
+MAX_VALID_S = 7 * 86_400
+"""Longest time that S3 lets a signature be valid."""
 
 SIGNING_S = 5.0
 """Longest wait for a signature. With keys that are known it takes 0.03 ms."""
@@ -23,11 +29,15 @@ class SignedUrls:
     """Those of the bucket of a URL."""
 
     def __init__(self, url: BucketUrl) -> None:
-        """Raises LookupError if the URL has no keys: other accounts, and roles, are known to obstore alone."""
-        if url.scheme != "s3":
-            raise LookupError(url.scheme)
+        """Raises LookupError if the bucket is not one of S3, or requests are not signed. Sends no request."""
         usual = {name.removeprefix("aws_"): value for name, value in url.config.items()}
-        self._keys = usual["access_key_id"], usual["secret_access_key"], usual.get("session_token")
+        if url.scheme != "s3" or usual.get("skip_signature", "").lower() == "true":
+            raise LookupError(url.scheme)
+        self._keys: Keys | None = None
+        if "access_key_id" in usual:
+            secret, token = usual["secret_access_key"], usual.get("session_token")
+            self._keys = Keys(usual["access_key_id"], secret, token, math.inf)
+        self._role = RoleCredentials(usual)
         self._region = usual.get("region") or usual.get("default_region") or "us-east-1"
         place = urlsplit(url.place)
         bucket, self.prefix = place.netloc, unquote(place.path.strip("/"))
@@ -37,18 +47,29 @@ class SignedUrls:
         self._own = _server(usual.get("endpoint") or usual.get("endpoint_url") or amazon, path)
         self._public = _server(url.public_endpoint, path) if url.public_endpoint else self._own
 
+    def longest_s(self, wanted_s: int) -> int:
+        """How long a signature of now can be valid, at most `wanted_s`: no longer than the keys. Blocks; raises
+        BucketError.
+        """
+        return int(min(wanted_s, MAX_VALID_S, self._current_keys().expires - time.time()))
+
     def own(self, method: str, key: str, *, query: dict[str, str], expires_s: int) -> str:
-        """An address for this process. `key` is that in the whole bucket, empty for the bucket itself."""
+        """An address for this process. `key` is that in the whole bucket, empty for the bucket itself. Blocks; raises
+        BucketError.
+        """
         return self._url(self._own, method, key, query=query, expires_s=expires_s)
 
     def public(
         self, method: str, key: str, *, query: dict[str, str] | None = None, expires_s: int, size: int | None = None
     ) -> str:
         """An address for clients, at the server that they reach. `key` is below the prefix. A body must have `size`
-        bytes.
+        bytes. Blocks; raises BucketError.
         """
         key = f"{self.prefix}/{key}".lstrip("/")
         return self._url(self._public, method, key, query=query or {}, expires_s=expires_s, size=size)
+
+    def _current_keys(self) -> Keys:
+        return self._keys or self._role.keys()
 
     def _url(
         self,
@@ -69,10 +90,14 @@ class SignedUrls:
         path = f"{server.path}/{quote(key, safe='/-_.~')}"
         text = urlencode(query, quote_via=quote, safe="-_.~")
         request = HttpRequest(method, f"{path}?{text}" if text else path, headers)
+        keys = self._current_keys()
+        provider = auth.AwsCredentialsProvider.new_static(
+            keys.access_key_id, keys.secret_access_key, keys.session_token
+        )
         config = auth.AwsSigningConfig(
             algorithm=auth.AwsSigningAlgorithm.V4,
             signature_type=auth.AwsSignatureType.HTTP_REQUEST_QUERY_PARAMS,
-            credentials_provider=auth.AwsCredentialsProvider.new_static(*self._keys),
+            credentials_provider=provider,
             region=self._region,
             service="s3",
             # S3 takes keys as they are, unlike other services.

@@ -1,17 +1,22 @@
 """What the settings say of a bucket: variables that are usual, parameters, and what `doctor` finds."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from aiohttp import ClientSession
 
 from docserver.doctor import machine
 from docserver.doctor.findings import Status
+from docserver.model import new_id
 from docserver.settings import Settings, SettingsError, load
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.objects import ObjectStorage
 from docserver.variables import AWS_VARIABLES
+from tests.support.role_services import answering
 from tests.support.s3_server import S3Server
 
 
@@ -35,6 +40,29 @@ def test_parameters_that_nobody_knows_are_refused_without_saying_a_secret(bucket
         ObjectStorage(replace(bucket_settings, storage_url=url))
 
     assert "testing" not in str(refused.value)
+
+
+async def test_the_keys_of_a_role_read_write_and_sign(bucket_settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("proof")
+    url, _, _ = bucket_settings.storage_url.partition("&access_key_id")
+    document_id = new_id()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"original"
+
+    with answering() as services:
+        services.keys = {"AccessKeyId": "test:tester", "SecretAccessKey": "testing", "Token": ""}
+        url += f"&container_credentials_full_uri={quote(services.url)}/keys"
+        url += f"&container_authorization_token_file={tmp_path}/token"
+        storage = ObjectStorage(replace(bucket_settings, storage_url=url))
+        await storage.prepare()
+        await storage.keep(await storage.receive(chunks(), max_bytes=100), document_id)
+        assert storage.links is not None
+        link = await storage.links.download(document_id, method="GET", size=8, headers={})
+        assert await storage.discard_abandoned(0) == 0
+
+    async with ClientSession() as http, http.get(link) as answer:
+        assert await answer.read() == b"original"
 
 
 @pytest.mark.parametrize(
