@@ -121,6 +121,15 @@ class Conflict(ServiceError):
     status, code, title = 409, "conflict", "Not in this state"
 
 
+class KeyInUse(Conflict):
+    """A request with the same Idempotency-Key is carried out now."""
+
+    code, title = "key_in_use", "A request with this key is still being carried out"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
+
+
 class ResultNotReady(Conflict):
     code, title = "not_ready", "The result is not ready"
 
@@ -163,6 +172,12 @@ class Misdirected(ServiceError):
 
 class Unprocessable(ServiceError):
     status, code, title = 422, "invalid", "Understood, but not acceptable"
+
+
+class KeyReused(Unprocessable):
+    """Another request was sent with the same Idempotency-Key."""
+
+    code, title = "key_reused", "The key belongs to another request"
 
 
 class NotRenderable(ServiceError):

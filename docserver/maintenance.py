@@ -18,6 +18,7 @@ from docserver.database.tables import (
     deletions,
     deliveries,
     documents,
+    idempotency_keys,
     leader,
     tenant_counts,
     tenant_deletions,
@@ -156,6 +157,7 @@ class Maintenance:
         with suppress(RedisUnavailable):
             await self._clear_deletions()
         await self._delete_old_deliveries()
+        await self._delete_old_idempotency_keys()
 
     async def check_files(self) -> None:
         """Compare originals with documents, and remove what uploads have left, if it is time for that.
@@ -271,6 +273,10 @@ class Maintenance:
     async def _delete_old_deliveries(self) -> None:
         async with self._resources.maintenance_db.session() as cur:
             await deliveries.delete_finished(cur, older_than_s=DELIVERIES_KEPT_S, limit=ANNOUNCED_AT_ONCE)
+
+    async def _delete_old_idempotency_keys(self) -> None:
+        async with self._resources.maintenance_db.session() as cur:
+            await idempotency_keys.delete_expired(cur, limit=ANNOUNCED_AT_ONCE)
 
     async def _forget_used_pages(self) -> None:
         async with self._resources.maintenance_db.session() as cur:

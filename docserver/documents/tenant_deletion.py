@@ -12,6 +12,7 @@ from docserver.database.tables import (
     audit_log,
     deletions,
     documents,
+    idempotency_keys,
     tenant_counts,
     tenant_deletions,
     tenants,
@@ -116,5 +117,6 @@ async def _finish_receipt(resources: Resources, tenant: str, *, limit: int) -> t
         is_finished = not left and await tenant_deletions.finish(cur, tenant)
         if is_finished:
             await webhook_endpoints.delete_all(cur, tenant)
+            await idempotency_keys.delete_all(cur, tenant)
             await tenant_counts.delete(cur, tenant)
         return is_finished, left

@@ -24,6 +24,7 @@ from docserver.web.handlers import (
     usage,
     webhooks,
 )
+from docserver.web.idempotency import answer_once
 from docserver.web.keys import CONNECTIONS, RESOURCES
 from docserver.web.middleware import deadline, errors_as_problems, identify_caller, limit_connections, rate_limit
 from docserver.web.refusals import hold_refusals
@@ -53,6 +54,7 @@ def make_app(resources: Resources) -> web.Application:
         rate_limit,
         limit_connections,
         deadline,
+        answer_once,
     ]
     if tracing.is_on():
         middlewares.insert(0, traced)

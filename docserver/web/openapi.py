@@ -188,7 +188,10 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
         if method == "head":
             return
         copied = {key: value for key, value in data.items() if key != "produces"}
-        super()._update_paths({**copied, "parameters": list(data["parameters"])}, method, url_path)
+        copied["parameters"] = list(data["parameters"])
+        if method in ("post", "put"):
+            copied = openapi_parts.repeatable(copied)
+        super()._update_paths(copied, method, url_path)
 
 
 def set_up(app: web.Application) -> None:

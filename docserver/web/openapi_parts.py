@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from docserver.web import problems, response_schemas
+from docserver.web import idempotency_key, problems, response_schemas
 
 _SECONDS = {"type": "integer", "minimum": 0}
 
@@ -35,6 +35,10 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Preference-Applied": {"description": "The service waited as Prefer asked.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "true: this is the answer to an earlier request with the same Idempotency-Key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
     "ETag": {"description": "This version, for use in If-None-Match.", "required": True, "schema": {"type": "string"}},
     "Link": {
         "description": "The first, next and previous part of the list (RFC 8288).",
@@ -83,6 +87,33 @@ JOB_LINKS = {
     for operation in operations
 }
 """OpenAPI links from a response that contains a job to the operations on this job and its document."""
+
+
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": idempotency_key.HEADER,
+    "description": "A text of the client's own, such as a UUID. Of all requests with the same key and content, one is "
+    "carried out, and each gets its answer, for 24 hours.",
+    "schema": {"type": "string", "maxLength": idempotency_key.MAX_CHARS, "pattern": idempotency_key.PATTERN},
+}
+
+
+def repeatable(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an operation with what its Idempotency-Key adds to it."""
+    replayed = {"Idempotency-Replayed": dict(HEADERS["Idempotency-Replayed"])}
+    limits = ("RateLimit-Policy", "RateLimit")
+    responses = {str(status): error_response(status, headers=limits) for status in (400, 409, 422, 503)}
+    for status, documented in arguments["responses"].items():
+        is_success = status < "300"
+        responses[status] = (
+            {**documented, "headers": {**documented["headers"], **replayed}} if is_success else documented
+        )
+    responses["409"] = {
+        **responses["409"],
+        "headers": {**responses["409"]["headers"], **_headers(409, ("Retry-After",))},
+    }
+    parameters = [*arguments["parameters"], IDEMPOTENCY_KEY]
+    return {**arguments, "parameters": parameters, "responses": dict(sorted(responses.items()))}
 
 
 def response(

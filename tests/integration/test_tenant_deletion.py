@@ -25,7 +25,16 @@ from tests.support.rows import CALLER, value
 from tests.support.samples import png
 from tests.support.webhooks import cancelled, create
 
-GOES = {"documents", "jobs", "api_keys", "webhook_endpoints", "deliveries", "bytes_kept", "pages_used"}
+GOES = {
+    "documents",
+    "jobs",
+    "api_keys",
+    "webhook_endpoints",
+    "deliveries",
+    "bytes_kept",
+    "pages_used",
+    "idempotency_keys",
+}
 """The tables with a column `tenant` of which a deletion leaves no row of the tenant. Whoever adds a table with such a
 column decides where it belongs, and has `tenant_deletion` remove its rows."""
 
@@ -89,6 +98,10 @@ async def test_a_deleted_tenant_leaves_its_receipt_and_nothing_else(
     made = [await upload_as(client, acme, number) for number in range(3)]
     webhook = await create(client, "https://example.org/")
     await endpoints.test(resources, UUID(webhook["webhook_id"]), tenant="acme")
+    async with client.post(
+        f"/v1/webhooks/{webhook['webhook_id']}/rotate", headers={"Idempotency-Key": "k"}
+    ) as response:
+        assert response.status == 200
     await cancelled(client, callback_url="https://example.org/", callback_secret=SECRET)
     sizes = sum(file.stat().st_size for file in kept_files(resources))
 

@@ -32,6 +32,7 @@ EMPTIED = (
     "deployment",
     "api_keys",
     "audit_log",
+    "idempotency_keys",
     "tenant_deletions",
     "webhook_endpoints",
     "pages_used",

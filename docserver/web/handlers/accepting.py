@@ -12,7 +12,7 @@ from docserver.model import Job
 from docserver.page_ranges import format_pages
 from docserver.reading_options import Options
 from docserver.storage import Received
-from docserver.web import callers
+from docserver.web import callers, idempotency
 from docserver.web.handlers.common import json_response, preferences
 from docserver.web.handlers.options import reading_options
 from docserver.web.handlers.webhooks import callback
@@ -57,7 +57,7 @@ async def accept(request: web.Request, received: Received, upload: Callable[[], 
     resources = request.app[RESOURCES]
     try:
         await callers.check_again(request)
-        return await intake.accept(resources, received, upload())
+        return await intake.accept(resources, received, await idempotency.bind_upload(request, received, upload()))
     finally:
         # If the upload was accepted, its file has been moved and nothing happens here. Otherwise this removes the file.
         await resources.storage.discard(received)

@@ -1,0 +1,25 @@
+"""The form of the Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header-07)."""
+
+import re
+from collections.abc import Sequence
+
+from docserver.errors import BadRequest
+
+HEADER = "Idempotency-Key"
+
+MAX_CHARS = 255
+"""Most characters of the header: far more than a UUID, which is what clients should send."""
+
+PATTERN = r"""^("([ !#-\[\]-~]|\\["\\])+"|[A-Za-z0-9!#$%&'*+.^_`|~:/=@-]+)$"""
+"""A string of structured fields (RFC 9651, 3.3.3), or the same without its quotation marks."""
+
+
+def parse(headers: Sequence[str]) -> str:
+    """The key; raises BadRequest."""
+    text = headers[0].strip(" \t")
+    if len(headers) != 1 or len(text) > MAX_CHARS or not re.fullmatch(PATTERN, text):
+        raise BadRequest(
+            f'{HEADER} is one text of at most {MAX_CHARS} characters, as in "8e03978e-40d5-43dd-bc93-6894a57f9324".',
+            errors=[{"detail": "Not a key.", "header": HEADER}],
+        )
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text
