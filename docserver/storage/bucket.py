@@ -43,7 +43,7 @@ CONNECT_S = 5.0
 FULL_CODES = {"QuotaExceeded", "EntityTooLarge", "InsufficientStorage", "XMinioStorageFull", "AccountProblem"}
 """Error codes of S3 servers that mean that no more may be stored. Amazon's own buckets are never full."""
 
-MISSING_BUCKET = ("NoSuchBucket", "NoSuchContainer")
+MISSING_BUCKET = ("NoSuchBucket", "NoSuchContainer", "ContainerNotFound")
 """Error codes that tell a missing bucket from a missing object."""
 
 _STATUS = re.compile(r"status code: (\d{3})")

@@ -5,6 +5,7 @@ The library that reads and writes objects fetches its own, and tells them to nob
 
 import errno
 import json
+import logging
 import re
 import threading
 import time
@@ -35,6 +36,8 @@ METADATA_HOST = "http://169.254.169.254"
 TOKEN_S = 60
 """How long a token for the metadata of a machine is valid. It is used at once."""
 
+log = logging.getLogger("docserver.storage")
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -64,7 +67,9 @@ class RoleCredentials:
                     self._keys = self._fetch()
                 except (OSError, LookupError, ValueError) as error:
                     # The texts of errors may have tokens.
-                    raise BucketError(errno.EACCES, f"no keys of a role ({type(error).__name__})") from None
+                    kind = f"HTTP {error.code}" if isinstance(error, HTTPError) else type(error).__name__
+                    log.warning("no keys of a role to sign links with", extra={"fault": kind})
+                    raise BucketError(errno.EACCES, f"no keys of a role ({kind})") from None
             return self._keys
 
     def _fetch(self) -> Keys:
