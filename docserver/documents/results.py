@@ -61,9 +61,7 @@ class _Wanted:
     key: tuple[object, ...]
     """The result and its version: equal keys mean equal bytes."""
     pages: str | None
-    """The pages that the client has chosen, "" for all. None for a result that is neither cached nor kept: that of a
-    page by itself.
-    """
+    """The pages that the client has chosen, "" for all. None for a result that is not kept."""
 
 
 async def result(
@@ -115,7 +113,9 @@ async def page(
     async def find(*, version: int, load_bytes: float) -> StoredPages:  # noqa: ARG001 - it is known to be too large
         return StoredPages(job, {number: size}, None)
 
-    wanted = _Wanted(caller.client, shown, find, job.version, (job_id, job.version, form.name, number), None)
+    # A page that is read before the job has ended is shown once or twice.
+    pages = f"page {number}" if job.status.final else None
+    wanted = _Wanted(caller.client, shown, find, job.version, (job_id, job.version, form.name, number), pages)
     return await _get(resources, wanted, client_has=client_has)
 
 

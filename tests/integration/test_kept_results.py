@@ -63,8 +63,10 @@ class Processes:
         )
 
 
-async def fetch(client: Client, job_id: UUID, query: str = "", **headers: str) -> tuple[int, bytes, Mapping[str, str]]:
-    path = f"/v1/jobs/{job_id}/result?{query}"
+async def fetch(
+    client: Client, job_id: UUID, query: str = "", *, of: str = "result", **headers: str
+) -> tuple[int, bytes, Mapping[str, str]]:
+    path = f"/v1/jobs/{job_id}/{of}?{query}"
     async with client.get(path, headers=headers, allow_redirects=False) as response:
         return response.status, await response.read(), response.headers
 
@@ -80,10 +82,11 @@ async def test_a_large_result_is_made_once_for_the_readers_of_all_processes(
 ) -> None:
     job_id = await make_completed(stored, *TEXTS)
     first, second = await processes.start(stored), await processes.start(stored)
-    made = await fetch(first, job_id), await fetch(first, job_id, "pages=2-3")
+    page = {"of": "pages/2", "query": "format=txt"}
+    made = await fetch(first, job_id), await fetch(first, job_id, "pages=2-3"), await fetch(first, job_id, **page)
     monkeypatch.setattr(ResultWriter, "write_large", None)
 
-    again = await fetch(second, job_id), await fetch(second, job_id, "pages=2-3")
+    again = await fetch(second, job_id), await fetch(second, job_id, "pages=2-3"), await fetch(second, job_id, **page)
     etag = again[0][2]["ETag"]
     part = await fetch(second, job_id, Range="bytes=5-9", **{"If-Range": etag})
     other = await fetch(second, job_id, Range="bytes=5-9", **{"If-Range": '"another"'})
@@ -93,6 +96,7 @@ async def test_a_large_result_is_made_once_for_the_readers_of_all_processes(
     assert [(status, body, headers["ETag"]) for status, body, headers in again] == [
         (200, WHOLE, made[0][2]["ETag"]),
         (200, "\f".join(TEXTS[1:]).encode(), made[1][2]["ETag"]),
+        (200, TEXTS[1].encode(), made[2][2]["ETag"]),
     ]
     assert (part[0], part[1], part[2]["Content-Range"]) == (206, WHOLE[5:10], f"bytes 5-9/{len(WHOLE)}")
     assert (other[0], other[1]) == (200, WHOLE)

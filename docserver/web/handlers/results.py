@@ -32,27 +32,31 @@ _PAGE_QUERY = request_schemas.PageQuery()
 _MEDIA_TYPES = [form.media_type for form in FORMATS.values()]
 
 
+_RESPONSES = {
+    206: "The part of a large result that the Range header requests",
+    304: "Unchanged since the version that If-None-Match names",
+    307: "The result is large, and at Location, in the bucket (DOCSERVER_STORAGE_REDIRECTS)",
+}
+_ERRORS = (404, 406, 409, 416, 422, 429, 503)
+_HEADERS = {
+    200: ("ETag",),
+    206: ("ETag", "Content-Range"),
+    304: ("ETag",),
+    307: ("Location", "Cache-Control"),
+    409: ("Retry-After",),
+}
+
+
 @operation(
     summary="A completed job's text",
     tag="results",
     path=["job_id"],
     query=request_schemas.ResultQuery,
     schema=response_schemas.Result,
-    responses={
-        200: "The text",
-        206: "The part of a large result that the Range header requests",
-        304: "Unchanged since the version that If-None-Match names",
-        307: "The result is large, and at Location, in the bucket (DOCSERVER_STORAGE_REDIRECTS)",
-    },
+    responses={200: "The text", **_RESPONSES},
     produces=_MEDIA_TYPES,
-    errors=(404, 406, 409, 416, 422, 429, 503),
-    headers={
-        200: ("ETag",),
-        206: ("ETag", "Content-Range"),
-        304: ("ETag",),
-        307: ("Location", "Cache-Control"),
-        409: ("Retry-After",),
-    },
+    errors=_ERRORS,
+    headers=_HEADERS,
 )
 async def get_result(request: web.Request) -> web.StreamResponse:
     query = request_schemas.load(_RESULT_QUERY, request.query)
@@ -74,14 +78,10 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     path=["job_id", "number"],
     query=request_schemas.PageQuery,
     schema=response_schemas.Page,
-    responses={
-        200: "The page",
-        206: "The part of a large result that the Range header requests",
-        304: "Unchanged since the version that If-None-Match names",
-    },
+    responses={200: "The page", **_RESPONSES},
     produces=_MEDIA_TYPES,
-    errors=(404, 406, 409, 416, 422, 429, 503),
-    headers={200: ("ETag",), 206: ("ETag", "Content-Range"), 304: ("ETag",), 409: ("Retry-After",)},
+    errors=_ERRORS,
+    headers=_HEADERS,
 )
 async def get_page(request: web.Request) -> web.StreamResponse:
     query = request_schemas.load(_PAGE_QUERY, request.query)
