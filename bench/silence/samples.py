@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from types import MappingProxyType
 
-from bench.silence import arranged, drawn, fonts, forms, hidden, scripts, shapes
+from bench.silence import arranged, drawn, fonts, forms, hidden, marks, scripts, shapes
 from bench.silence.sheet import Sample, Sheet
 
 Trick = Callable[[Sheet], None]
@@ -14,7 +14,7 @@ GROUPS = MappingProxyType(
         "hidden words": hidden.TRICKS,
         "unusual ways to draw": drawn.TRICKS,
         "fonts": fonts.TRICKS,
-        "shapes and pictures": shapes.TRICKS,
+        "shapes and pictures": (*shapes.TRICKS, *marks.TRICKS),
         "scripts and letters": scripts.TRICKS,
         "places": arranged.TRICKS,
         "annotations and forms": forms.TRICKS,

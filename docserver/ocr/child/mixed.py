@@ -11,10 +11,11 @@ from PIL import Image, ImageDraw
 from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child.lone_letters import LIKE_SYMBOLS
+from docserver.ocr.child.marked_words import words_with_marks
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
-from docserver.ocr.pdf.own_words import TextLayer
+from docserver.ocr.pdf.own_words import MarkedWords, TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.evidence import may_be_drawings
@@ -82,14 +83,26 @@ def confirms(layer: TextLayer, attempt: Attempt) -> bool:
     )
 
 
-def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attempt], *, review_below: float) -> Reading:
-    """The reading of a page: the layer's words, those that OCR read in its patches, and those that it read in `shapes`,
-    the places of shapes. Markers are among these if they may be letters.
+def join(
+    layer: TextLayer,
+    attempt: Attempt | None,
+    shapes: Mapping[Rect, Attempt],
+    marked: Sequence[tuple[MarkedWords, Attempt]] = (),
+    *,
+    review_below: float,
+) -> Reading:
+    """The reading of a page: the layer's words, those that OCR read in its patches, those that it read in `shapes`, the
+    places of shapes, and those that it read of marked words. Markers are among the shapes if they may be letters.
     """
     size = layer.to_pixels.width, layer.to_pixels.height
+    with_marks = [(words, words_with_marks(words, read, size=size)) for words, read in marked]
+    is_complete = len(marked) == len(layer.marked) and all(words for _, words in with_marks)
+    layer = _without_marked(layer, with_marks)
+    read_with_marks = [word.box for _, words in with_marks for word in words or ()]
+    shapes = {place: read for place, read in shapes.items() if not any(is_in(box, place) for box in read_with_marks)}
     in_shapes = {place: _letters_in(place, read) for place, read in shapes.items()}
     in_patches: list[list[Word]] = []
-    is_complete = len(shapes) < MAX_PLACES and all(
+    is_complete &= len(shapes) < MAX_PLACES and all(
         words for place, words in in_shapes.items() if place in layer.markers
     )
     if layer.patches and attempt:
@@ -111,9 +124,14 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
         placement.add_recognised(words, turns=turns)
     for words in beside:
         placement.add_recognised(words, turns=0)
+    for place, words_of_place in with_marks:
+        if words_of_place:
+            placement.add_recognised(words_of_place, turns=place.turns)
+    attempts = (attempt, *shapes.values(), *(read for _, read in marked))
     blocks = tuple(placement.blocks())
     confidence = confidence_of(words_of(blocks))
-    if added:
+    is_mixed = bool(added) or any(words for _, words in with_marks)
+    if is_mixed:
         confidence = min(confidence, MAX_MIXED_CONFIDENCE)
     if not is_complete:
         confidence = min(confidence, MAX_UNREAD_CONFIDENCE)
@@ -122,13 +140,21 @@ def join(layer: TextLayer, attempt: Attempt | None, shapes: Mapping[Rect, Attemp
         height=size[1],
         dpi=layer.dpi,
         rotation=attempt.rotation if attempt and added else 0,
-        source=Source.MIXED if added else Source.TEXT_LAYER,
+        source=Source.MIXED if is_mixed else Source.TEXT_LAYER,
         confidence=confidence,
         text=text_of(blocks),
         layout=pack_blocks(blocks),
-        languages=next(read.languages for read in (attempt, *shapes.values()) if read) if added else None,
+        languages=next(read.languages for read in attempts if read) if is_mixed else None,
         needs_review=confidence < review_below or not is_complete,
     )
+
+
+def _without_marked(layer: TextLayer, marked: Iterable[tuple[MarkedWords, Sequence[Word] | None]]) -> TextLayer:
+    """The layer without the own words that were read with their marks."""
+    read = [word.box for _, words in marked for word in words or ()]
+    own = [part.word for place, words in marked if words for part in place.parts if part.word]
+    gone = {id(word) for word in own if any(is_in(box, word.rect) for box in read)}
+    return replace(layer, words=tuple(word for word in layer.words if id(word) not in gone))
 
 
 def _letters_in(place: Rect, attempt: Attempt) -> list[Word]:

@@ -36,6 +36,31 @@ class OwnWord:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedPart:
+    """An own word, or a mark beside own words that may be a part of them."""
+
+    rect: Rect
+    """In pixels of the page's image."""
+    seen_as: str
+    """What it may be read as, as a regular expression."""
+    word: OwnWord | None
+    """None for a mark."""
+    gap: float
+    """The gap before it, as a share of the letters' size."""
+    sign: str = ""
+    """What it says, however it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedWords:
+    """Own words and the marks beside them, from left to right."""
+
+    parts: tuple[MarkedPart, ...]
+    turns: int
+    """Quarter turns counterclockwise from upright, on the page's image."""
+
+
+@dataclass(frozen=True, slots=True)
 class TextLayer:
     """The visible words of a page's text layer, and what else looks like text on the page."""
 
@@ -50,13 +75,14 @@ class TextLayer:
     """The places of shapes and small pictures that look like letters. They have to be read one by one."""
     markers: tuple[Rect, ...] = ()
     """The places of shapes and small pictures that are repeated as markers are. They may be letters."""
+    marked: tuple[MarkedWords, ...] = ()
     lacks_most: bool = False
     """True if the page has more text than the layer, as a scan with a stamp has. OCR has to read the whole page."""
 
     @property
     def is_exact(self) -> bool:
         """True if nothing has to be read by OCR."""
-        return self.patches is None and not self.shapes and not self.markers
+        return self.patches is None and not (self.shapes or self.markers or self.marked)
 
     def placement(self) -> PagePlacement:
         to_pixels = self.to_pixels

@@ -58,6 +58,8 @@ class PageObjects:
     paths: list[PlacedObject] = field(default_factory=list)
     others_before: dict[int, int] = field(default_factory=dict)
     """Address of a text object → how many of the others are painted before it."""
+    shadows: list[Any] = field(default_factory=list)
+    """Those of the others that are text objects, drawn as shadows of letters."""
     invisible_texts: set[int] = field(default_factory=set)
     """Addresses of text objects that are not painted."""
 

@@ -89,9 +89,13 @@ class SeenInk:
     def __init__(
         self, whole: Image.Image, *, drawing: PageDrawing, texts: Mapping[int, Any], others: Sequence[Any]
     ) -> None:
-        """`whole` is the drawing of the whole page. `texts` has objects by their addresses, `others` are all others."""
+        """`whole` is the drawing of the whole page. `texts` has objects by their addresses, `others` are all others.
+
+        `without` is the drawing without the texts, and `contrast` its difference from the whole one.
+        """
         self._texts = texts
         without = drawing.without(texts.values())
+        self.without = without
         self.contrast = _strongest(ImageChops.difference(whole, without))
         contrast = np.asarray(self.contrast)
         self._visible = (contrast >= MIN_CONTRAST).tobytes()

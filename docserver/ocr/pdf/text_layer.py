@@ -31,6 +31,7 @@ from docserver.ocr.pdf.letter_pictures import letter_pictures
 from docserver.ocr.pdf.letter_shadows import letter_shadows, without_text_of
 from docserver.ocr.pdf.letter_shapes import letter_shapes
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
+from docserver.ocr.pdf.marked_words import marked_words
 from docserver.ocr.pdf.own_words import OwnWord, TextLayer
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord
@@ -102,8 +103,8 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     if is_blank(whole) and any(word.pdf_word.has_glyphs for word in words):
         raise TextLayerRejected("nothing of the text is drawn")
     candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
-    seen, unexplained = visible(candidates, whole=whole, drawing=drawing, objects=objects)
-    shown, partly = _shown_and_partly_seen(words, seen)
+    drawn = visible(candidates, whole=whole, drawing=drawing, objects=objects)
+    shown, partly = _shown_and_partly_seen(words, drawn.seen)
     exact, patches, lacks_most = exact_and_unread(
         list(_joined_pieces(shown)),
         unseen=[
@@ -111,7 +112,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
             *map(to_pixels.rect, undrawn),
             *seen_in_colours_only(objects, whole=whole, drawing=drawing, to_pixels=to_pixels),
         ],
-        unexplained=[scaled(place, width / whole.width) for place in unexplained],
+        unexplained=[scaled(place, width / whole.width) for place in drawn.unexplained],
         whole=whole,
         objects=objects,
         to_pixels=to_pixels,
@@ -121,8 +122,15 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     shapes = letter_shapes(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
     seen_shapes = [[rect for rect in rects if has_contrast(whole, rect, width)] for rects in shapes]
     pictures = letter_pictures(objects.images, drawn=whole, words=[word.rect for word in exact], to_pixels=to_pixels)
+    marked = marked_words(
+        exact,
+        graphics=drawn.graphics,
+        whole=whole,
+        pictures=[to_pixels.rect(image.bounds) for image in objects.images],
+        to_pixels=to_pixels,
+    )
     single, repeated = (tuple(itertools.chain(*places)) for places in zip(seen_shapes, pictures, strict=True))
-    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), single, repeated)
+    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), single, repeated, tuple(marked))
 
 
 def _own_words(
@@ -153,6 +161,7 @@ def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[P
         if shadows := letter_shadows(objects.texts, word_starts=in_words):
             handles = [objects.texts.pop(address) for address in shadows]
             objects.others += handles
+            objects.shadows += handles
             with without_text_of(handles), _text_of(page, objects) as of_letters:
                 yield of_letters
                 return

@@ -3,6 +3,7 @@
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
 
@@ -41,9 +42,21 @@ MAX_WORDS_IN_SQUARE = 200
 smallest print has 20, letters in a figure 70. A stamp that is drawn over itself forty times has 190."""
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnWords:
+    """How a page's words are drawn."""
+
+    seen: list[Seen]
+    """How much one sees of each."""
+    unexplained: list[Rect]
+    """Where one sees letters that are in no word."""
+    graphics: Image.Image
+    """The page without its texts, in grey."""
+
+
 def visible(
     words: Sequence[Candidate], *, whole: Image.Image, drawing: PageDrawing, objects: PageObjects
-) -> tuple[list[Seen], list[Rect]]:
+) -> DrawnWords:
     """How much one sees of each word on the page, and where one sees letters that are in none of them. `whole` is the
     drawing of the whole page in grey.
 
@@ -72,7 +85,11 @@ def visible(
         for index in alike - {best}:
             result[index] = Seen.NOTHING
     contrast = reduce(ImageChops.lighter, (visibility.contrast for visibility in visibilities))
-    return result, places_of_unexplained((word.rect for word in words), contrast)
+    graphics = visibilities[0].without
+    if len(visibilities) > 1 or objects.shadows:
+        graphics = drawing.without([*objects.texts.values(), *objects.shadows])
+    unexplained = places_of_unexplained((word.rect for word in words), contrast)
+    return DrawnWords(result, unexplained, graphics)
 
 
 _BY_INK = (Seen.ALL, Seen.PART, Seen.NOTHING)
@@ -96,6 +113,11 @@ class _Visibility:
     def contrast(self) -> Image.Image:
         """How much the objects change each pixel of the page, in grey."""
         return self._in_grey.contrast
+
+    @property
+    def without(self) -> Image.Image:
+        """The page without these objects, in grey."""
+        return self._in_grey.without
 
     @cached_property
     def _in_colours(self) -> SeenInk:
