@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.place import Place
+from tests.support import previous_release
 from tests.support.fragile_servers import Servers, own_servers
 
 _numbers = itertools.count(1)
@@ -18,6 +19,14 @@ async def hurt(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server
     """A MariaDB and a Redis for the tests that hurt them; each heals what it did."""
     async with own_servers(tmp_path_factory.mktemp("hurt")) as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def previous(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The directory of the previous release."""
+    directory = tmp_path_factory.mktemp("previous_release")
+    previous_release.unpack(directory)
+    return str(directory)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -66,9 +66,9 @@ class Place:
         return f"docserver{self.number}"
 
     async def start(
-        self, *args: str, faults: Sequence[Fault] = (), directory: str = "", on: Host | None = None, **settings: Any
+        self, *args: str, faults: Sequence[Fault] = (), version: str = "", on: Host | None = None, **settings: Any
     ) -> Service:
-        """Start a service here, of the version in `directory` and on the host if there is one; `settings` are those
+        """Start a service here, of the `version` in a directory and `on` a host if they are given; `settings` are those
         that differ from short waits on one slot.
         """
         given = {
@@ -82,7 +82,7 @@ class Place:
         if faults:
             service = Service(environment, arguments=(arguments(*faults), *args), module=MODULE)
         else:
-            service = Service(environment, arguments=args, directory=directory, on=on)
+            service = Service(environment, arguments=args, version=version, on=on)
         self.services.append(service)
         # A process that is to be killed may not live until a slot is free.
         waits = not faults and "redis_url" not in settings and running(self.servers.store) and int(given["slots"]) > 0

@@ -1,4 +1,4 @@
-"""An API, three workers, MySQL, Redis and S3, each on a host of its own, that lose one another while documents flow."""
+"""An API, three workers, MySQL, Redis and S3, each on its own host, that lose one another, die and are upgraded."""
 
 import asyncio
 import signal
@@ -32,21 +32,32 @@ class Scene:
 
     place: Place
     hosts: dict[str, Host]
+    s3: S3Server
     settings: dict[str, Any]
     services: dict[str, Service] = field(default_factory=dict)
     refused: int = 0
 
-    async def start(self, name: str) -> None:
-        arguments = () if name == "api" else ("--worker-only",)
+    async def start(self, name: str, *, version: str = "") -> None:
+        arguments = () if name in ("api", "spare") else ("--worker-only",)
         slots = "0" if name == "api" else "1"
         directory = self.place.data_dir.with_name(name)
         self.services[name] = await self.place.start(
-            *arguments, on=self.hosts[name], slots=slots, data_dir=directory, **self.settings
+            *arguments, version=version, on=self.hosts[name], slots=slots, data_dir=directory, **self.settings
         )
 
-    async def upload(self, *, pages: int = 1) -> None:
+    async def upgrade(self, name: str) -> None:
+        """Replace a process of the previous release."""
+        assert await self.services[name].stop() == 0
+        await self.start(name)
+
+    async def lose(self, name: str) -> None:
+        """Let a host die, which takes leave of nobody."""
+        self.hosts[name].unplug()
+        await self.place.kill(self.services[name])
+
+    async def upload(self, *, pages: int = 1, to: str = "api") -> None:
         """An upload that may be refused, as long as nobody can take it."""
-        if await self.place.upload(self.services["api"], pages=pages) is None:
+        if await self.place.upload(self.services[to], pages=pages) is None:
             self.refused += 1
 
     def heal(self) -> None:
@@ -64,8 +75,10 @@ def hosts() -> Iterator[dict[str, Host]]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def scene(place: Place, hosts: dict[str, Host], s3: S3Server, tmp_path: Path) -> AsyncIterator[Scene]:
-    """All seven at work, and a host to spare."""
+async def scene(
+    place: Place, hosts: dict[str, Host], s3: S3Server, previous: str, tmp_path: Path
+) -> AsyncIterator[Scene]:
+    """All seven at work, with the previous release, and a host to spare."""
     servers = place.servers
     async with AsyncExitStack() as stack:
         for name, port, target in (
@@ -78,6 +91,7 @@ async def scene(place: Place, hosts: dict[str, Host], s3: S3Server, tmp_path: Pa
         made = Scene(
             place,
             hosts,
+            s3,
             {
                 "mysql_url": f"mysql://{USER}:{PASSWORD}@{hosts['mysql'].address}:{MYSQL_PORT}/{place.database}",
                 "redis_url": f"redis://{hosts['redis'].address}:{REDIS_PORT}/{place.number}",
@@ -88,7 +102,7 @@ async def scene(place: Place, hosts: dict[str, Host], s3: S3Server, tmp_path: Pa
             },
         )
         for name in ("api", "first", "second", "third"):
-            await made.start(name)
+            await made.start(name, version=previous)
         yield made
         await place.close()
         made.heal()
@@ -104,40 +118,59 @@ async def _reached(host: Host, port: int, target: Path | int) -> AsyncIterator[N
         await proxy.close()
 
 
-DEAF = (
-    (("first", "mysql"),),
-    (("mysql", "second"),),
-    (("mysql", "api"),),
-    (("api", "redis"), ("redis", "api")),
-    (("third", "redis"),),
-    (("first", "s3"),),
-    (("s3", "api"),),
+DEAF: tuple[tuple[tuple[tuple[str, str], ...], str], ...] = (
+    ((("first", "mysql"),), "second"),
+    ((("mysql", "second"),), ""),
+    ((("mysql", "api"),), "third"),
+    ((("api", "redis"), ("redis", "api")), ""),
+    ((("third", "redis"),), ""),
+    ((("first", "s3"),), "api"),
+    ((("s3", "api"),), ""),
 )
-"""Which hosts hear nothing of which others, one case after the other."""
+"""Which hosts hear nothing of which others, one case after the other, and who is upgraded meanwhile."""
 
 
-async def test_nothing_is_lost_doubled_or_stuck_while_hosts_lose_each_other_and_die(scene: Scene) -> None:
-    place, api = scene.place, scene.services["api"]
-    for pairs in DEAF:
+async def test_nothing_is_lost_doubled_or_stuck_while_hosts_lose_each_other_die_and_are_upgraded(
+    scene: Scene, previous: str
+) -> None:
+    place = scene.place
+    for pairs, upgraded in DEAF:
         async with _survived(scene):
             for deaf, other in pairs:
                 scene.hosts[deaf].hears_nothing_of(scene.hosts[other])
+            if upgraded:
+                await scene.upgrade(upgraded)
     async with _survived(scene):
         scene.hosts["mysql"].loses(0.2)
     async with _survived(scene):
         scene.hosts["s3"].becomes_slow(400)
 
-    # A host that dies takes leave of nobody.
+    # The last of the previous release dies; then the upgrade is taken back, as all hosts of the present one die.
     await scene.upload(pages=6)
     await place.claimed()
-    scene.hosts["first"].unplug()
-    await place.kill(scene.services["first"])
+    await scene.lose("first")
     await scene.upload()
-    await scene.start("spare")
+    await scene.start("spare", version=previous)
+    await scene.upload(pages=6)
+    await place.claimed()
+    for name in ("second", "third", "api"):
+        await scene.lose(name)
+    await place.redis("FLUSHDB")
+    await scene.upload(to="spare")
 
-    await place.assert_kept(api, uncertain=scene.refused)
+    await place.assert_kept(scene.services["spare"], uncertain=scene.refused)
     assert scene.refused < len(place.accepted)
+    await _assert_all_is_there_once(scene)
     assert await scene.services["spare"].stop(signal.SIGTERM) == 0
+
+
+async def _assert_all_is_there_once(scene: Scene) -> None:
+    ended = "SELECT job_id FROM {}.job_history WHERE step = 'job' GROUP BY job_id, attempt HAVING COUNT(*) <> 1"
+    assert await scene.place.sql(ended) == []
+    prefix = f"{scene.place.data_dir.parent.name}/originals"
+    stored = scene.s3.uploads("").send("GET", query={"list-type": "2", "prefix": prefix})
+    assert [upload for upload in scene.place.accepted if upload.document_id not in stored] == []
+    assert [line for each in scene.place.services for line in each.lines if line["level"] == "error"] == []
 
 
 @asynccontextmanager

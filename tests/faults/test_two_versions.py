@@ -7,7 +7,6 @@ import pytest
 
 from tests.faults.ocr import held
 from tests.faults.place import Place
-from tests.support import previous_release
 from tests.support.service import Service
 from tests.support.waiting import until
 
@@ -23,18 +22,10 @@ EXPANSION = (
 """What a migration that is still to come may do. This code may have none that the previous release lacks."""
 
 
-@pytest.fixture(scope="module")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The directory where the previous release starts."""
-    directory = tmp_path_factory.mktemp("previous_release")
-    previous_release.unpack(directory)
-    return str(directory)
-
-
 async def test_two_versions_share_all_work_whichever_is_killed_and_the_earlier_can_go_on_alone(
     place: Place, previous: str
 ) -> None:
-    earlier = await place.start(directory=previous)
+    earlier = await place.start(version=previous)
     await place.must_upload(earlier)
     present = await place.start()
     for statement in EXPANSION:
@@ -43,7 +34,7 @@ async def test_two_versions_share_all_work_whichever_is_killed_and_the_earlier_c
 
     await kill_before_a_page(place, earlier, other=present)
 
-    earlier_again = await place.start(directory=previous)
+    earlier_again = await place.start(version=previous)
     await place.assert_kept(earlier_again)
     await place.redis("FLUSHDB")
     await place.assert_kept(present)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from tests.support import hosts
 
@@ -27,6 +28,8 @@ PRELOADED = (
 )
 
 MAX_MESSAGE_BYTES = 1 << 17
+
+TOP = Path(__file__).parents[2]
 
 
 class Process:
@@ -50,15 +53,16 @@ class Process:
 
 
 async def start(
-    module: str, *arguments: str, environment: Mapping[str, str], limit: int, namespace: str = ""
+    module: str, *arguments: str, environment: Mapping[str, str], limit: int, namespace: str = "", version: str = ""
 ) -> Process:
-    """Run a module's `main` in a process of its own, in a network namespace if one is given. Standard output and errors
-    come together; `limit` is the longest line, in bytes.
+    """Run a module's `main` in a process of its own, in a network namespace if one is given, and of the `version` of
+    docserver in this directory if it is not this one. Standard output and errors come together; `limit` is the longest
+    line, in bytes.
     """
     (out, out_end), (status, status_end) = os.pipe(), os.pipe()
     try:
         message = json.dumps([module, arguments, dict(environment), namespace]).encode()
-        socket.send_fds(_preloaded(), [message], [out_end, status_end])
+        socket.send_fds(_preloaded(version), [message], [out_end, status_end])
     finally:
         os.close(out_end)
         os.close(status_end)
@@ -85,11 +89,15 @@ async def _exit_status(status: asyncio.StreamReader) -> int:
 
 
 @cache
-def _preloaded() -> socket.socket:
-    """The way to the process that has imported everything. It ends when this process does."""
+def _preloaded(version: str) -> socket.socket:
+    """The way to the process that has imported everything of a version. It ends when this process does."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-m", "tests.support.forked", str(its.fileno())]
-    process = subprocess.Popen(command, pass_fds=[its.fileno()], stdout=subprocess.DEVNULL)
+    # What is in the directory where it starts comes first; the tests are found behind it.
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    process = subprocess.Popen(
+        command, pass_fds=[its.fileno()], stdout=subprocess.DEVNULL, cwd=version or None, env=environment
+    )
     its.close()
     # The first of them runs last.
     atexit.register(process.wait)
@@ -102,7 +110,9 @@ def main() -> None:
     # As docserver does it, before it imports this.
     os.environ.setdefault("LOGNAME", "docserver")
     for module in PRELOADED:
-        import_module(module)
+        # Another version may not have it.
+        with suppress(ModuleNotFoundError):
+            import_module(module)
     others = {thread.name for thread in threading.enumerate()} - {"MainThread", "coverage"}
     assert not others, f"a fork would not have these threads: {others}"
     # Processes that have ended leave nothing behind.

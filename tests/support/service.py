@@ -32,11 +32,12 @@ class Service:
         arguments: tuple[str, ...] = (),
         module: str = "docserver.__main__",
         directory: str = "",
+        version: str = "",
         on: Host | None = None,
     ) -> None:
         """`module` may be a launcher that forces a fault on docserver and then runs it. With a `directory`, it starts
-        there as users start it, and may be another version of docserver; without one, it is forked. It runs `on` this
-        host, if one is given.
+        there as users start it; without one, it is forked. It is of the `version` of docserver in a directory, and runs
+        `on` a host, if they are given.
         """
         address = on.address if on else "127.0.0.1"
         self._environment = {"DOCSERVER_HOST": address, "DOCSERVER_PORT": "0", **environment}
@@ -44,6 +45,7 @@ class Service:
         self._arguments = arguments
         self._module = module
         self._directory = directory
+        self._version = version
         self._process: asyncio.subprocess.Process | forked.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -72,6 +74,7 @@ class Service:
                 environment=environment,
                 limit=MAX_LINE_BYTES,
                 namespace=self._host.namespace if self._host else "",
+                version=self._version,
             )
         self._reading = asyncio.create_task(self._read(self._process))
         await self.logged("ready")
