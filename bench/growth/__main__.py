@@ -23,8 +23,8 @@ WORKERS = (1, 2, 4, 8)
 
 SLOTS = (10, 100, 300, 1000, 2000, 3000, 10_000)
 
-RECOGNITION_S = 0.86
-"""How long a page takes in the simulation: the CPU time of a scan in docs/speed.md."""
+SCAN_S, DIGITAL_S = 0.86, 0.011
+"""How long a page takes in the simulation: the CPU time of a scan, and of a digital page, in docs/speed.md."""
 
 DATABASE_CORES, REDIS_CORES = 8, 1
 """A database of the usual size; Redis runs its commands on one core."""
@@ -42,14 +42,22 @@ async def measure(*, quick: bool) -> tuple[dict[Kind, list[Cost]], list[Throughp
     return costs, throughputs, stored
 
 
-def simulated(costs: Mapping[Kind, Sequence[Cost]]) -> list[Outcome]:
-    """The simulation with the dearest of the measured pages."""
-    dearest = max((cost.page for each in costs.values() for cost in each), key=lambda page: page.database_cpu_ms)
+def simulated(costs: Mapping[Kind, Sequence[Cost]]) -> dict[str, list[Outcome]]:
+    """The simulations: scans with the dearest of the measured pages, digital pages with the dearest quick one."""
+    every_cost = [cost for of_kind in costs.values() for cost in of_kind]
+    return {
+        "scans": [_simulated(slots, page_s=SCAN_S, costs=every_cost) for slots in SLOTS],
+        "digital pages": [_simulated(slots, page_s=DIGITAL_S, costs=costs[pages.QUICK]) for slots in SLOTS],
+    }
+
+
+def _simulated(slots: int, *, page_s: float, costs: Sequence[Cost]) -> Outcome:
+    dearest = max((cost.page for cost in costs), key=lambda page: page.database_cpu_ms)
     servers = [
         Server("database", DATABASE_CORES, dearest.database_cpu_ms / 1000),
         Server("Redis", REDIS_CORES, dearest.redis_cpu_ms / 1000),
     ]
-    return [simulate(slots, page_s=RECOGNITION_S, servers=servers) for slots in SLOTS]
+    return simulate(slots, page_s=page_s, servers=servers)
 
 
 def main() -> None:

@@ -17,6 +17,8 @@ class Counters:
     """Transactions that the database ended in favour of others; they are tried again."""
     rows_read: float
     statements: float
+    transactions: float
+    """Commits of more than one statement: a claim of pages is one, and a save."""
     flushes: float
     """Of the database's log to the disk: each waits for the disk, and those of several commits may be one."""
     log_kb: float
@@ -43,6 +45,7 @@ async def count(db: Database, redis: Redis, *, database_pid: int, redis_pid: int
         deadlocks=int(status["Innodb_deadlocks"]),
         rows_read=sum(int(value) for name, value in status.items() if name.startswith("Handler_read")),
         statements=int(status["Questions"]),
+        transactions=int(status["Com_commit"]),
         flushes=int(status["Innodb_data_fsyncs"]),
         log_kb=int(status["Innodb_os_log_written"]) / 1000,
         redis_cpu_ms=cpu_s(redis_pid) * 1000,

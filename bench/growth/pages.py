@@ -14,10 +14,14 @@ from docserver.jobs.turns import Turns
 from docserver.jobs.worker import Worker
 from docserver.maintenance import Maintenance
 
+QUICK = Kind("documents of 100 pages of 10 tenants", pages=100, tenants=10)
+"""Tenants have turns often enough for a slot to know that their pages are quick, so it claims several at once."""
+
 KINDS = (
     Kind("pictures of one tenant", pages=1, tenants=1),
     Kind("pictures of 1000 tenants", pages=1, tenants=1000),
     Kind("documents of 100 pages of 1000 tenants", pages=100, tenants=1000),
+    QUICK,
 )
 
 SLOTS = 8
@@ -25,7 +29,7 @@ SLOTS = 8
 REPEATED = 10
 """How often rounds of maintenance and the like are done, because each costs little."""
 
-PAGES, ROUNDS = 300, 3
+PAGES, ROUNDS = 600, 3
 """Pages of a round, and rounds of each size; the backlog is filled up again before each round."""
 
 

@@ -15,10 +15,10 @@ mpl.rcParams["svg.hashsalt"] = "docserver"
 
 from matplotlib import pyplot as plt  # noqa: E402 - mpl.use must come first
 
-COLOURS = ("#1b6ca8", "#e0a458", "#8a9a5b")
+COLOURS = ("#1b6ca8", "#e0a458", "#8a9a5b", "#b0413e")
 
 
-def draw(costs: Mapping[Kind, Sequence[Cost]], simulated: Sequence[Outcome], path: Path) -> None:
+def draw(costs: Mapping[Kind, Sequence[Cost]], simulated: Mapping[str, Sequence[Outcome]], path: Path) -> None:
     """Write an SVG: rows and CPU time of a page beside backlogs, and pages per second by slots."""
     figure, (rows, cpu, speed) = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     for (kind, of_kind), colour in zip(costs.items(), COLOURS, strict=True):
@@ -32,12 +32,14 @@ def draw(costs: Mapping[Kind, Sequence[Cost]], simulated: Sequence[Outcome], pat
         axes.set_xscale("log")
         axes.set_ylim(0, 1.2 * axes.get_ylim()[1])
         axes.set_xlabel("pages that wait", fontsize=8)
-    slots = [outcome.slots for outcome in simulated]
-    speed.plot(slots, [outcome.per_second for outcome in simulated], "o-", color=COLOURS[0])
-    if limits := [outcome for outcome in simulated if outcome.limit]:
-        speed.annotate(
-            f"limit: {limits[0].limit}", (limits[0].slots, limits[0].per_second), fontsize=8, va="bottom", ha="right"
+    for (pages, outcomes), colour in zip(simulated.items(), COLOURS, strict=False):
+        speed.plot(
+            [each.slots for each in outcomes], [each.per_second for each in outcomes], "o-", color=colour, label=pages
         )
+        if limited := next((each for each in outcomes if each.limit), None):
+            at = (limited.slots, limited.per_second)
+            speed.annotate(f"limit: {limited.limit}", at, fontsize=8, va="bottom", ha="right")
+    speed.legend(fontsize=7, frameon=False, loc="lower right")
     speed.set_title("pages per second, simulated", fontsize=9)
     speed.set_xscale("log")
     speed.set_yscale("log")

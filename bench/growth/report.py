@@ -16,7 +16,7 @@ def report(
     costs: Mapping[Kind, Sequence[Cost]],
     throughputs: Sequence[Throughput],
     stored: Mapping[str, Stored],
-    simulated: Sequence[Outcome],
+    simulated: Mapping[str, Sequence[Outcome]],
 ) -> str:
     """All tables."""
     return "\n\n".join(
@@ -86,6 +86,8 @@ def _of_workers(throughputs: Sequence[Throughput]) -> str:
         [
             str(each.workers),
             f"{each.per_second:.0f}",
+            f"{each.per_second * each.page.transactions:.0f}",
+            f"{each.page.statements:.1f}",
             f"{each.page.database_cpu_ms:.2f}",
             f"{each.page.rows_read:.0f}",
             f"{each.page.redis_cpu_ms:.2f}",
@@ -98,6 +100,8 @@ def _of_workers(throughputs: Sequence[Throughput]) -> str:
     columns = (
         f"workers of {SLOTS} slots, {PAGE_S * 1000:.0f} ms a page",
         "pages per second",
+        "claims and saves per second",
+        "statements a page",
         "database CPU ms a page",
         "rows read a page",
         "Redis CPU ms a page",
@@ -125,9 +129,10 @@ def _of_words(stored: Mapping[str, Stored]) -> str:
     return _table([*columns, "log bytes to remove"], rows)
 
 
-def _of_simulation(simulated: Sequence[Outcome]) -> str:
+def _of_simulation(simulated: Mapping[str, Sequence[Outcome]]) -> str:
     rows = [
         [
+            pages,
             f"{each.slots:,}",
             f"{each.per_second:,.0f}",
             f"{each.per_second * DAY_S / 1e6:,.1f}",
@@ -135,7 +140,10 @@ def _of_simulation(simulated: Sequence[Outcome]) -> str:
             f"{each.extra_s * 1000:,.0f}",
             each.limit or "recognition",
         ]
-        for each in simulated
+        for pages, outcomes in simulated.items()
+        for each in outcomes
     ]
-    busy = [f"{name} busy" for name in simulated[0].busy]
-    return _table(["slots", "pages per second", "million pages a day", *busy, "ms longer a page", "limit"], rows)
+    busy = [f"{name} busy" for name in next(iter(simulated.values()))[0].busy]
+    return _table(
+        ["pages", "slots", "pages per second", "million pages a day", *busy, "ms longer a page", "limit"], rows
+    )
