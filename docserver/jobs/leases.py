@@ -6,9 +6,10 @@ because the heartbeat could not extend it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from docserver import metrics
 from docserver.database.connection import Cursor
 from docserver.database.retries import transactional
 from docserver.database.tables import claims, jobs, pages
-from docserver.database.tables.claims import Work
+from docserver.database.tables.claims import ClaimedPage, Work
 from docserver.errors import DatabaseUnavailable, Unavailable
 from docserver.jobs import notify
 from docserver.jobs.paces import Paces
@@ -51,8 +52,12 @@ class Claim:
     id: UUID
     job: Job
     work: Work
+    pages: Sequence[ClaimedPage] = ()
+    """The pages to read, lowest first; none while the document is to be opened."""
+    more: bool = False
+    """True if further pages of the job can be claimed."""
     has_own_text: bool = False
-    """True if text of the page that was read last comes from the document's text layer."""
+    """True if the pages probably have a text layer, as the page that was read last."""
 
 
 @dataclass(eq=False, slots=True)
@@ -173,14 +178,17 @@ class Claims:
             job = await jobs.lock(cur, job_id)
             if job is None or job.status.final:
                 return None
-            engine, has_own_text = self._engine_for(job), False
+            engine = self._engine_for(job)
+            chunk: Sequence[ClaimedPage] = ()
+            more = has_own_text = False
             if job.pages_total is None:
                 taken = changed = await claims.take_opening(
                     cur, job_id=job_id, claim_id=claim_id, lease_s=self._lease_s, engine=engine
                 )
             else:
                 has_own_text = job.options.mode is Mode.AUTO and await pages.have_own_text(cur, job_id)
-                taken = await self._take_pages(cur, job, claim_id, has_own_text=has_own_text)
+                chunk, more = await self._take_pages(cur, job, claim_id, has_own_text=has_own_text)
+                taken = bool(chunk)
                 changed = taken and job.status is Status.PENDING
                 if changed:
                     job.status.to(Status.PROCESSING)
@@ -192,20 +200,25 @@ class Claims:
         if changed:
             version = job.version + 1
             job = replace(job, status=Status.PROCESSING, version=version, engine=engine, started_at=work.started_at)
-        return Claim(claim_id, job, work, has_own_text)
+        return Claim(claim_id, job, work, chunk, more, has_own_text)
 
-    async def _take_pages(self, cur: Cursor, job: Job, claim_id: UUID, *, has_own_text: bool) -> bool:
-        job_id, chunk = job.id, self._resources.settings.chunk_pages
+    async def _take_pages(
+        self, cur: Cursor, job: Job, claim_id: UUID, *, has_own_text: bool
+    ) -> tuple[list[ClaimedPage], bool]:
+        """Claim the next pages of a locked job; returns them, and whether further ones could be claimed."""
+        least = self._resources.settings.chunk_pages
         # Quick pages are claimed together, as those with a text layer probably are: claims would take as long as pages.
-        limit = max(chunk, self.paces.pages_in_turn(job), OWN_TEXTS if has_own_text else 1)
-        if limit > 1:
-            # A page that failed before is claimed alone, so that another crash does not affect other pages.
-            failures = await pages.failures(cur, job_id=job_id, limit=2 * limit)
-            # Leave half of the last pages to another slot, which would have nothing to do.
-            limit = max(chunk, min(limit, max(MIN_SHARE, len(failures) // 2)))
-            without_failure = next((number for number, count in enumerate(failures[:limit]) if count), limit)
-            limit = max(1, without_failure)
-        return await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=self._lease_s)
+        limit = max(least, self.paces.pages_in_turn(job), OWN_TEXTS if has_own_text else 1)
+        waiting = await claims.waiting_pages(cur, job_id=job.id, limit=2 * limit)
+        # Leave half of the last pages to another slot, which would have nothing to do.
+        chunk = waiting[: max(least, min(limit, max(MIN_SHARE, len(waiting) // 2)))]
+        # A page that failed before is claimed alone, so that another crash does not affect other pages.
+        without_failure = list(takewhile(lambda page: not (page.tries or page.lost_leases), chunk))
+        chunk = without_failure or chunk[:1]
+        if chunk:
+            numbers = [page.number for page in chunk]
+            await claims.take_pages(cur, job_id=job.id, claim_id=claim_id, numbers=numbers, lease_s=self._lease_s)
+        return chunk, len(waiting) > len(chunk)
 
     def _engine_for(self, job: Job) -> dict[str, Any]:
         engine = self._resources.engine

@@ -7,11 +7,13 @@ import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from docserver import tracing
+from docserver.database.tables.claims import ClaimedPage
 from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DocumentErrorCode, Failure, QuotaExceeded
 from docserver.jobs import notify, spans, transitions
 from docserver.jobs.leases import Claim, Claims
@@ -83,15 +85,16 @@ class Pipeline:
         slot.client = claim.job.client
         async with AsyncExitStack() as stack:
             source = await self._source(claim, stack)
-            opens = claim.job.pages_total is None
-            if opens:
+            if claim.job.pages_total is None:
                 with tracing.span("open document", spans.of_job(claim.job)) as span:
-                    if not await self._open(claim, slot, source, span):
-                        return
+                    opened = await self._open(claim, slot, source, span)
+                if opened is None:
+                    return
+                claim = opened
             reader = ChunkReader(
                 self._resources, self._claims, self._saver, stopping=self._stopping, claim=claim, slot=slot
             )
-            await reader.read(source, try_own_texts=opens or claim.has_own_text)
+            await reader.read(source)
 
     async def _source(self, claim: Claim, stack: AsyncExitStack) -> Path | Failure:
         """The stored file of a claimed job, which stays until the stack is closed. It is read and compared once for all
@@ -101,8 +104,8 @@ class Pipeline:
         intact = self._resources.storage.intact(claim.job.document_id, size=work.size, sha256=work.sha256)
         return await self._claims.guard(claim, stack.enter_async_context(intact)) or STORAGE_MISSING
 
-    async def _open(self, claim: Claim, slot: Slot, source: Path | Failure, span: Span) -> bool:
-        """Open the document and claim its first pages; False if no page is left for this claim to read."""
+    async def _open(self, claim: Claim, slot: Slot, source: Path | Failure, span: Span) -> Claim | None:
+        """Open the document; returns the claim with the first pages. None if no page is left to read."""
         await notify.publish(self._resources, claim.job)
         log.info("job started", extra={"document_id": str(claim.job.document_id), "attempt": claim.job.attempt})
         began, began_ns = time.monotonic(), time.time_ns()
@@ -115,12 +118,13 @@ class Pipeline:
         if isinstance(numbers, Failure):
             span.fail(numbers.code)
             await self._opening_failed(claim, numbers, tries=claim.work.tries)
-            return False
+            return None
         read = dict(zip(numbers, opened.results if isinstance(opened, Opened) else (), strict=False))
+        claimed = numbers[len(read) : self._settings.chunk_pages]
         transition = partial(
             transitions.open_pages,
             numbers=numbers,
-            limit=self._settings.chunk_pages,
+            claimed=claimed,
             lease_s=self._settings.lease_s,
             read=read,
             pages_per_day=self._pages_per_day(claim),
@@ -132,9 +136,12 @@ class Pipeline:
         except QuotaExceeded as error:
             failure = Failure(DocumentErrorCode.QUOTA_EXCEEDED, error.detail)
             await self._opening_failed(claim, failure, tries=claim.work.tries)
-            return False
+            return None
         spans.add_pages(claim.job, read, engine=self._resources.engine.name, began_ns=began_ns)
-        return len(read) < len(numbers)
+        if len(read) == len(numbers):
+            return None
+        pages = [ClaimedPage(number, tries=0, lost_leases=0) for number in claimed]
+        return replace(claim, pages=pages, more=len(read) + len(claimed) < len(numbers), has_own_text=True)
 
     def _pages_per_day(self, claim: Claim) -> int | None:
         """How many pages a day the tenant may have read; None if there is no limit."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from docserver.backoff import full_jitter_s
-from docserver.database.tables import claims, pages
+from docserver.database.tables import claims
 from docserver.database.tables.claims import ClaimedPage
 from docserver.errors import RESOURCE_FAULTS, Failure, Unavailable
 from docserver.jobs import notify, spans, transitions
@@ -54,20 +54,13 @@ class ChunkReader:
         self._saved_at = time.monotonic()
         self._unsaved: dict[int, PageResult] = {}
 
-    async def read(self, source: Path | Failure, *, try_own_texts: bool) -> None:
-        """Read the pages, until the turn is over or the worker stops; release the others. Raises ClaimLost.
-
-        With `try_own_texts`, the first pages probably have a text layer.
-        """
-        job = self._claim.job
-        async with self._resources.db.session() as cur:
-            chunk = await claims.pages_of(cur, self._claim.id)
-            more = await pages.waiting(cur, job.id)
-        if more:
+    async def read(self, source: Path | Failure) -> None:
+        """Read the pages, until the turn is over or the worker stops; release the others. Raises ClaimLost."""
+        if self._claim.more:
             await self._announce()
         try:
-            count = await self._read_own_texts(source, chunk) if try_own_texts else 0
-            await self._read_others(source, chunk, first=count)
+            count = await self._read_own_texts(source, self._claim.pages) if self._claim.has_own_text else 0
+            await self._read_others(source, self._claim.pages, first=count)
         except (ClaimLost, Unavailable, OSError):
             # What was read before this fault need not be read again.
             await self._save()

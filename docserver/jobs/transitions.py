@@ -32,14 +32,14 @@ async def open_pages(
     job_id: UUID,
     claim_id: UUID,
     numbers: Sequence[int],
-    limit: int,
+    claimed: Sequence[int],
     lease_s: float,
     read: Results,
     pages_per_day: int | None,
 ) -> Job | None:
     """Record which pages to read, once the document is open, and save the pages that were read while opening it.
 
-    The claim moves from the job to its pages: to those of the first `limit` pages that are not read yet. Raises
+    The claim moves from the job to the `claimed` of its pages, which are not read yet. Raises
     QuotaExceeded if the tenant may have only `pages_per_day` pages read on a day, and fewer are left than these.
     """
     async with db.transaction() as cur:
@@ -49,8 +49,8 @@ async def open_pages(
         job = replace(job, pages_total=len(numbers))
         if waiting := [number for number in numbers if number not in read]:
             await pages.insert(cur, job_id=job_id, numbers=waiting)
-            if limit > len(read):
-                await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit - len(read), lease_s=lease_s)
+        if claimed:
+            await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, numbers=claimed, lease_s=lease_s)
         job = await _save_first_pages(cur, job, read) if read else await _reload(cur, job)
         await tenant_quotas.count_pages(cur, job.tenant, pages=len(numbers), allowed=pages_per_day)
         return job

@@ -8,7 +8,6 @@ from uuid import UUID
 import pytest
 
 from docserver.database.connection import Database
-from docserver.database.tables.claims import pages_of
 from docserver.errors import DatabaseUnavailable
 from docserver.jobs import notify, transitions
 from docserver.jobs.leases import Claim, ClaimLost, Claims
@@ -26,6 +25,7 @@ from tests.support.rows import (
     found,
     lost_leases,
     make_job,
+    pages_of,
     value,
 )
 from tests.support.waiting import in_time

@@ -15,7 +15,17 @@ from docserver.maintenance import Maintenance
 from docserver.resources import Resources
 from tests.support.connections import with_databases
 from tests.support.redis_state import announced
-from tests.support.rows import CLIENT, change, claim_job, claim_pages, finish_job, make_job, opening_failures, value
+from tests.support.rows import (
+    CLIENT,
+    change,
+    claim_job,
+    claim_pages,
+    finish_job,
+    make_job,
+    opening_failures,
+    pages_of,
+    value,
+)
 from tests.support.waiting import until
 
 PAST = "UTC_TIMESTAMP(6) - INTERVAL 1 SECOND"
@@ -36,7 +46,7 @@ async def test_pages_whose_reader_fell_silent_are_free_and_announced_again(
     assert await announced(resources) == [job_id]
     again, numbers = await claim_pages(resources.db, job_id, limit=3)
     async with resources.db.session() as cur:
-        lost_leases = [page.lost_leases for page in await claims.pages_of(cur, again)]
+        lost_leases = [page.lost_leases for page in await pages_of(cur, again)]
     assert (numbers, lost_leases) == ([1, 2], [1, 1])
 
 

@@ -153,7 +153,7 @@ class Life(JobMachine):
             job_id=job_id,
             claim_id=claim_id,
             numbers=numbers,
-            limit=model.CHUNK,
+            claimed=numbers[len(texts) : model.CHUNK],
             lease_s=30,
             read={number: replace(READING, text=text) for number, text in texts.items()},
             pages_per_day=None,

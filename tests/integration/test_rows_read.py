@@ -1,6 +1,6 @@
 """How many rows the database reads to find work: as many in a long job, and beside many others, as in a short one."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -24,14 +24,16 @@ Statement = Callable[[Cursor, UUID], Coroutine[Any, Any, Any]]
 
 STATEMENTS: dict[str, Statement] = {
     "the source of the last page": pages.have_own_text,
-    "failures of the next page": lambda cur, job_id: pages.failures(cur, job_id=job_id, limit=1),
-    "a page that waits": pages.waiting,
+    "the next page": lambda cur, job_id: claims.waiting_pages(cur, job_id=job_id, limit=1),
     "a job with work": lambda cur, _: unfinished_jobs.runnable(cur, client=CLIENT, limit=1),
     "the next client": lambda cur, _: unfinished_jobs.next_client(cur, "10.0.0.0"),
-    "the next page, claimed": lambda cur, job_id: claims.take_pages(
-        cur, job_id=job_id, claim_id=uuid4(), limit=1, lease_s=LEASE_S
-    ),
+    "the next page, claimed": lambda cur, job_id: claim(cur, job_id, uuid4(), [LONG]),
 }
+
+
+async def claim(cur: Cursor, job_id: UUID, claim_id: UUID, numbers: Sequence[int]) -> bool:
+    await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, numbers=numbers, lease_s=LEASE_S)
+    return True
 
 
 @asynccontextmanager
@@ -51,8 +53,8 @@ async def settle(db: Database, job_id: UUID, *, count: int) -> None:
     """Read the next `count` pages of a job."""
     claim_id = uuid4()
     async with db.transaction() as cur:
-        await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=count, lease_s=LEASE_S)
-        numbers = [page.number for page in await claims.pages_of(cur, claim_id)]
+        numbers = [page.number for page in await claims.waiting_pages(cur, job_id=job_id, limit=count)]
+        await claim(cur, job_id, claim_id, numbers)
     settled = dict.fromkeys(numbers, replace(READING, source=Source.TEXT_LAYER))
     assert await transitions.settle_pages(db, job_id=job_id, claim_id=claim_id, results=settled)
 

@@ -16,6 +16,7 @@ from tests.support.rows import (
     claim_pages,
     make_job,
     opening_failures,
+    pages_of,
 )
 
 
@@ -27,8 +28,8 @@ async def test_pages_are_given_back_from_one_on_and_those_of_other_claims_are_no
     async with db.session() as cur:
         await claims.release_pages(cur, claim_id=mine, first=2)
 
-        assert [page.number for page in await claims.pages_of(cur, mine)] == [1]
-        assert [page.number for page in await claims.pages_of(cur, other)] == theirs == [4, 5]
+        assert [page.number for page in await pages_of(cur, mine)] == [1]
+        assert [page.number for page in await pages_of(cur, other)] == theirs == [4, 5]
     assert (await claim_pages(db, job_id, limit=5))[1] == [2, 3]
 
 
@@ -114,8 +115,8 @@ async def test_a_worker_that_was_thought_dead_overwrites_nothing(db: Database) -
     fresh, _ = await claim_pages(db, job_id)
 
     async with db.session() as cur:
-        assert await claims.pages_of(cur, stale) == []
-        assert await claims.pages_of(cur, fresh) == [claims.ClaimedPage(number=1, tries=0, lost_leases=1)]
+        assert await pages_of(cur, stale) == []
+        assert await pages_of(cur, fresh) == [claims.ClaimedPage(number=1, tries=0, lost_leases=1)]
         assert await pages.finish(cur, job_id=job_id, number=1, claim_id=stale, reading=READING) is False
         assert await pages.fail(cur, job_id=job_id, number=1, claim_id=stale, failure=TIMEOUT) is False
         assert await pages.postpone(cur, job_id=job_id, number=1, claim_id=stale, delay_s=1) is False
@@ -138,14 +139,14 @@ async def test_a_page_that_is_postponed_counts_a_try_and_waits(db: Database) -> 
     claim_id, _ = await claim_pages(db, job_id)
     async with db.session() as cur:
         assert await pages.postpone(cur, job_id=job_id, number=1, claim_id=claim_id, delay_s=60)
-        assert await pages.waiting(cur, job_id) is False
+        assert await claims.waiting_pages(cur, job_id=job_id, limit=1) == []
 
     assert (await claim_pages(db, job_id))[1] == []
 
     await change(db, "UPDATE pages SET run_after = UTC_TIMESTAMP(6) WHERE job_id = %s", job_id.bytes)
     again, _ = await claim_pages(db, job_id)
     async with db.session() as cur:
-        assert await claims.pages_of(cur, again) == [claims.ClaimedPage(number=1, tries=1, lost_leases=0)]
+        assert await pages_of(cur, again) == [claims.ClaimedPage(number=1, tries=1, lost_leases=0)]
 
 
 async def test_pages_that_are_given_back_are_free_and_those_that_were_read_stay_read(db: Database) -> None:
@@ -154,9 +155,9 @@ async def test_pages_that_are_given_back_are_free_and_those_that_were_read_stay_
     async with db.session() as cur:
         await pages.finish(cur, job_id=job_id, number=1, claim_id=claim_id, reading=READING)
 
-        assert await pages.waiting(cur, job_id) is False
+        assert await claims.waiting_pages(cur, job_id=job_id, limit=1) == []
         assert await claims.release(cur, [claim_id]) == 2
-        assert await pages.waiting(cur, job_id) is True
+        assert len(await claims.waiting_pages(cur, job_id=job_id, limit=1)) == 1
 
     assert (await claim_pages(db, job_id, limit=3))[1] == [2, 3]
 
@@ -193,8 +194,8 @@ async def test_only_leases_that_ran_out_expire_and_those_that_are_extended_do_no
     async with db.session() as cur:
         assert await claims.jobs_with_expired_leases(cur, limit=10) == []
         assert await claims.valid(cur, [lost, kept, lost_job, kept_job]) == {kept, kept_job}
-        assert await claims.pages_of(cur, lost) == []
-        assert await claims.pages_of(cur, kept) == [claims.ClaimedPage(number=2, tries=0, lost_leases=0)]
+        assert await pages_of(cur, lost) == []
+        assert await pages_of(cur, kept) == [claims.ClaimedPage(number=2, tries=0, lost_leases=0)]
         assert not await claims.holds_opening(cur, job_id=opening, claim_id=lost_job)
         assert await claims.holds_opening(cur, job_id=kept_opening, claim_id=kept_job)
         assert await opening_failures(cur, kept_opening) == (0, 0)

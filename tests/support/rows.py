@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from docserver.caller import DEFAULT_TENANT, Caller, Scope
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import claims, documents, jobs, pages, unfinished_jobs
+from docserver.database.tables.claims import ClaimedPage
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import pack_blocks
 from docserver.model import NewDocument, Reading, Source, Status, new_id
@@ -111,11 +112,22 @@ async def opening_failures(cur: Cursor, job_id: UUID) -> tuple[int, int]:
 async def claim_pages(db: Database, job_id: UUID, *, limit: int = 2) -> tuple[UUID, list[int]]:
     """Claim pages; returns the claim and the numbers of its pages."""
     claim_id = uuid4()
-    async with db.session() as cur:
-        taken = await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, limit=limit, lease_s=LEASE_S)
-        numbers = [page.number for page in await claims.pages_of(cur, claim_id)]
-    assert taken is bool(numbers)
+    async with db.transaction() as cur:
+        await jobs.lock(cur, job_id)
+        numbers = [page.number for page in await claims.waiting_pages(cur, job_id=job_id, limit=limit)]
+        if numbers:
+            await claims.take_pages(cur, job_id=job_id, claim_id=claim_id, numbers=numbers, lease_s=LEASE_S)
+            assert [page.number for page in await pages_of(cur, claim_id)] == numbers
     return claim_id, numbers
+
+
+async def pages_of(cur: Cursor, claim_id: UUID) -> list[ClaimedPage]:
+    """The pages that a claim holds, lowest first."""
+    await cur.execute(
+        "SELECT number, tries, lost_leases FROM pages WHERE claim = %s AND status = 'pending' ORDER BY number",
+        (claim_id.bytes,),
+    )
+    return [ClaimedPage(**row) for row in cur.rows()]
 
 
 async def finish_job(

@@ -8,14 +8,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, Mock
+from uuid import uuid4
 
 import pytest
 
-from docserver.database.tables import claims, pages
+from docserver.database.tables import claims
 from docserver.database.tables.claims import ClaimedPage
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.jobs import reading
-from docserver.jobs.leases import ClaimLost
+from docserver.jobs.leases import Claim, ClaimLost
 from docserver.jobs.paces import Paces
 from docserver.jobs.reading import ChunkReader
 from docserver.jobs.saving import PageResult
@@ -23,8 +24,6 @@ from docserver.ocr.limits import PAGES_AT_ONCE
 from tests.support.pages import JOB
 from tests.support.rows import READING
 from tests.support.waiting import FOREVER_S, until
-
-CLAIM: Any = SimpleNamespace(id=1, job=JOB, work=SimpleNamespace(content_type="application/pdf"))
 
 Read = Callable[[int], Awaitable[Any]]
 
@@ -46,10 +45,8 @@ class Chunk:
         self.release_pages = AsyncMock()
         self.slot: Any = Mock()
         self._chunk_pages = chunk_pages
-        chunk = [ClaimedPage(number, 0, 0) for number in range(1, count + 1)]
-        monkeypatch.setattr(claims, "pages_of", AsyncMock(return_value=chunk))
+        self._pages = [ClaimedPage(number, 0, 0) for number in range(1, count + 1)]
         monkeypatch.setattr(claims, "release_pages", self.release_pages)
-        monkeypatch.setattr(pages, "waiting", AsyncMock(return_value=False))
 
     async def read(self, read_page: Read, *, own_texts: Any = None) -> None:
         async def guard(_: object, work: Awaitable[Any]) -> Any:
@@ -70,8 +67,9 @@ class Chunk:
         )
         held: Any = Mock(paces=self.paces, guard=guard, release=self.release)
         saver: Any = SimpleNamespace(pages=save, make=AsyncMock())
-        reader = ChunkReader(resources, held, saver, stopping=self.stopping, claim=CLAIM, slot=self.slot)
-        await reader.read(Path(), try_own_texts=own_texts is not None)
+        work: Any = SimpleNamespace(content_type="application/pdf")
+        claim = Claim(uuid4(), JOB, work, self._pages, has_own_text=own_texts is not None)
+        await ChunkReader(resources, held, saver, stopping=self.stopping, claim=claim, slot=self.slot).read(Path())
 
     def expect_quick_pages(self) -> None:
         for _ in range(10):

@@ -98,28 +98,28 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
     )
 
 
-async def take_pages(cur: Cursor, *, job_id: UUID, claim_id: UUID, limit: int, lease_s: float) -> bool:
-    """Claim up to `limit` waiting pages that are due, lowest first; False if there are none."""
-    return (
-        await cur.execute(
-            f"""
-            UPDATE pages {IN_ORDER_OF_SETTLING}
-            SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, claimed_at = UTC_TIMESTAMP(6)
-            WHERE job_id = %s AND {CLAIMABLE} ORDER BY number LIMIT %s
-            """,  # noqa: S608 - constants
-            (claim_id.bytes, microseconds(lease_s), job_id.bytes, limit),
-        )
-        > 0
-    )
-
-
-async def pages_of(cur: Cursor, claim_id: UUID) -> list[ClaimedPage]:
-    """The pages that a claim holds, lowest first."""
+async def waiting_pages(cur: Cursor, *, job_id: UUID, limit: int) -> list[ClaimedPage]:
+    """The next pages that can be claimed, lowest first. They stay so as long as the caller has locked the job."""
     await cur.execute(
-        "SELECT number, tries, lost_leases FROM pages WHERE claim = %s AND status = 'pending' ORDER BY number",
-        (claim_id.bytes,),
+        f"""
+        SELECT number, tries, lost_leases FROM pages {IN_ORDER_OF_SETTLING}
+        WHERE job_id = %s AND {CLAIMABLE} ORDER BY number LIMIT %s
+        """,  # noqa: S608 - constants
+        (job_id.bytes, limit),
     )
     return [ClaimedPage(**row) for row in cur.rows()]
+
+
+async def take_pages(cur: Cursor, *, job_id: UUID, claim_id: UUID, numbers: Sequence[int], lease_s: float) -> None:
+    """Claim these of the pages that wait. The caller has locked the job."""
+    await cur.execute(
+        f"""
+        UPDATE pages FORCE INDEX (PRIMARY)
+        SET claim = %s, lease_until = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND, claimed_at = UTC_TIMESTAMP(6)
+        WHERE job_id = %s AND number IN ({each(numbers)}) AND {CLAIMABLE}
+        """,  # noqa: S608 - constants and placeholders
+        (claim_id.bytes, microseconds(lease_s), job_id.bytes, *numbers),
+    )
 
 
 async def extend(cur: Cursor, claim_ids: Sequence[UUID], *, lease_s: float) -> None:

@@ -72,29 +72,6 @@ async def have_own_text(cur: Cursor, job_id: UUID) -> bool:
     return row is not None and row["source"] in (Source.TEXT_LAYER, Source.MIXED)
 
 
-async def failures(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
-    """For each of the next `limit` pages to claim, the number of failed tries and lost leases, lowest page first."""
-    await cur.execute(
-        f"""
-        SELECT tries + lost_leases AS failures FROM pages {IN_ORDER_OF_SETTLING}
-        WHERE job_id = %s AND {CLAIMABLE} ORDER BY number LIMIT %s
-        """,  # noqa: S608 - constants
-        (job_id.bytes, limit),
-    )
-    return [int(row["failures"]) for row in cur.rows()]
-
-
-async def waiting(cur: Cursor, job_id: UUID) -> bool:
-    """True if the job has a page that can be claimed."""
-    return (
-        await cur.execute(
-            f"SELECT number FROM pages {IN_ORDER_OF_SETTLING} WHERE job_id = %s AND {CLAIMABLE} LIMIT 1",  # noqa: S608 - constants
-            (job_id.bytes,),
-        )
-        > 0
-    )
-
-
 async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, reading: Reading) -> bool:
     """Save a page that was read, and end its claim; False if the claim is lost."""
     return (
