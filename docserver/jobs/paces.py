@@ -1,5 +1,7 @@
 """How fast this process reads the pages of jobs, and so how many pages of one fit into a turn of a slot."""
 
+from collections.abc import Sequence
+
 from docserver.model import Job
 
 TURN_S = 0.8
@@ -12,26 +14,37 @@ MAX_PAGES = 32
 MAX_KNOWN = 1000
 """Jobs and clients whose pace is remembered."""
 
+ALL = "all"
+"""Stands for all jobs of this process."""
+
 
 class Paces:
-    """Seconds for each page, of jobs and of the clients whose jobs they are. Each further page counts for half."""
+    """Seconds for each page: of a job, of its client's jobs, and of all jobs. Each further page counts for half.
+
+    A job that turns out slower than expected costs little: its turn ends early, and the other pages are released.
+    """
 
     def __init__(self) -> None:
         self._page_s: dict[object, float] = {}
 
     def note(self, job: Job, page_s: float) -> None:
         """Remember how long a page of the job took."""
-        for key, earlier_s in ((job.id, self._pace_s(job)), (job.client, self._page_s.get(job.client, TURN_S))):
+        keys = self._keys(job)
+        earlier_s = [self._first_known_s(keys[place:]) for place in range(len(keys))]
+        for key, key_s in zip(keys, earlier_s, strict=True):
             self._page_s.pop(key, None)
-            self._page_s[key] = (earlier_s + page_s) / 2
+            self._page_s[key] = (key_s + page_s) / 2
         while len(self._page_s) > MAX_KNOWN:
             del self._page_s[next(iter(self._page_s))]
 
     def pages_in_turn(self, job: Job) -> int:
         """How many pages of the job are probably read in TURN_S; 1 until several were quick."""
-        pace_s = self._pace_s(job)
+        pace_s = self._first_known_s(self._keys(job))
         return MAX_PAGES if pace_s * MAX_PAGES <= TURN_S else max(1, int(TURN_S / pace_s))
 
-    def _pace_s(self, job: Job) -> float:
-        """The pace of the job; that of its client's last jobs if no page of it was read."""
-        return self._page_s.get(job.id, self._page_s.get(job.client, TURN_S))
+    def _keys(self, job: Job) -> Sequence[object]:
+        """Whose pace it may have, the best guess first."""
+        return job.id, ("client", job.client), ALL
+
+    def _first_known_s(self, keys: Sequence[object]) -> float:
+        return next((self._page_s[key] for key in keys if key in self._page_s), TURN_S)

@@ -38,19 +38,19 @@ def test_a_turn_takes_more_pages_only_after_several_were_quick(pages_s: tuple[fl
     assert noted(*pages_s).pages_in_turn(JOB) == expected
 
 
-def test_a_new_job_is_expected_to_be_as_quick_as_the_last_ones_of_its_client() -> None:
+def test_a_new_job_is_expected_to_be_as_quick_as_the_last_ones_of_its_client_or_of_all() -> None:
     made = noted(0.0, 0.0)
-    assert made.pages_in_turn(OTHER) == 4
-    assert made.pages_in_turn(replace(OTHER, client="another")) == 1
+    assert made.pages_in_turn(OTHER) == made.pages_in_turn(replace(OTHER, client="another")) == 4
 
-    made.note(OTHER, 2 * TURN_S)
+    made.note(replace(OTHER, client="another"), 2 * TURN_S)
 
-    assert (made.pages_in_turn(OTHER), made.pages_in_turn(JOB)) == (1, 4)
+    assert made.pages_in_turn(JOB) == made.pages_in_turn(replace(JOB, id=uuid4())) == 4
+    assert made.pages_in_turn(replace(JOB, id=uuid4(), client="a third")) == 1
 
 
-def test_only_the_latest_jobs_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paces, "MAX_KNOWN", 2)
-    made = noted(0.0)
-    made.note(replace(JOB, id=uuid4(), client="another"), 0.0)
+def test_only_the_latest_jobs_and_clients_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paces, "MAX_KNOWN", 3)
+    made = noted(0.0, 0.0)
+    made.note(replace(JOB, id=uuid4(), client="another"), 2 * TURN_S)
 
     assert made.pages_in_turn(JOB) == 1
