@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from redis import DriverInfo
 from redis.asyncio.connection import Connection, parse_url
 from redis.exceptions import RedisError
 
@@ -13,6 +14,10 @@ from docserver.settings import SettingsError, variable
 
 REDIS_PORT = 6379
 SENTINEL_PORT = 26379
+
+DRIVER = DriverInfo()
+"""What connections tell Redis of redis-py. Without it, each new connection would read the version from the metadata of
+the package, which takes 5 ms of CPU time."""
 
 _SEVERAL = re.compile(
     r"(?P<scheme>rediss?)\+(?P<kind>sentinel|cluster)://(?P<hosts>[^/?#]*)(?P<path>[^?#]*)(?P<query>.*)"
@@ -84,7 +89,7 @@ def connection_class(options: Mapping[str, Any]) -> Any:
 
 def arguments(options: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of that class."""
-    return {name: value for name, value in options.items() if name != "connection_class"}
+    return {"driver_info": DRIVER, **{name: value for name, value in options.items() if name != "connection_class"}}
 
 
 def _single(url: str) -> Target:

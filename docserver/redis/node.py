@@ -22,7 +22,7 @@ from redis.exceptions import AskError, NoScriptError, RedisError, ResponseError
 
 from docserver import metrics
 from docserver.errors import RedisUnavailable
-from docserver.redis.address import Address
+from docserver.redis.address import DRIVER, Address
 from docserver.redis.topology import FAULTS
 
 log = logging.getLogger("docserver.redis")
@@ -78,6 +78,7 @@ class Node:
         """`on_fault` is called after each fault."""
         self.address = address
         given = {
+            "driver_info": DRIVER,
             "socket_timeout": None,
             "socket_connect_timeout": timeout_s,
             # redis-py's own retries are off. They repeat commands that may have succeeded; a push could happen twice.

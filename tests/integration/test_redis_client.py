@@ -100,6 +100,20 @@ async def test_more_waits_than_connections_for_them_take_turns(resources: Resour
     assert await resources.redis.rotate(Key(b"nothing"), wait_s=0.01) is None
 
 
+async def test_new_connections_do_not_look_up_the_version_of_redis_py(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> str:
+        raise AssertionError("the metadata of redis-py are read again")
+
+    monkeypatch.setattr("redis.utils.get_lib_version", refuse)
+    new = Redis(resources.settings.redis_url, timeout_s=HANG_S)
+    try:
+        await new.ping()
+    finally:
+        await new.close()
+
+
 async def test_services_with_prefixes_of_their_own_share_a_redis_and_see_nothing_of_each_other(
     resources: Resources,
 ) -> None:
