@@ -11,7 +11,7 @@ from docserver.jobs.leases import HEARTBEATS_PER_LEASE
 from docserver.redis.cache import job_key
 from docserver.redis.client import Redis
 from docserver.redis.queue import JOBS
-from tests.support.processes import alive, children, until_gone
+from tests.support.processes import alive, children, ocr_processes, until_gone
 from tests.support.samples import png
 from tests.support.servers import Servers
 from tests.support.service import Service, Start
@@ -43,11 +43,11 @@ def ticks(pids: set[int]) -> int:
 
 
 async def being_read(service: Service, before: int = 0) -> set[int]:
-    """The OCR processes of a worker, as soon as they read."""
-    while ticks(family := children(service.pid)) < before + TICKS:
+    """The OCR processes of a worker and the programs that they run, as soon as they read."""
+    while ticks(children(service.pid)) < before + TICKS:
         await asyncio.sleep(0.05)
-    # Python's own helper, which tracks semaphores, outlives every process of the pool.
-    return {pid for pid in family if "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()}
+    processes = ocr_processes(service.pid)
+    return processes.union(*map(children, processes))
 
 
 async def reading(api: Service, worker: Service) -> tuple[dict[str, Any], set[int]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.support.processes import children, until_gone
+from tests.support.processes import children, ocr_processes, until_gone
 from tests.support.samples import pdf_scanned, png, words
 from tests.support.servers import Servers
 from tests.support.service import Start, free_port
@@ -83,9 +83,8 @@ async def test_a_killed_ocr_process_costs_no_document(start: Start) -> None:
     job = await service.upload(pdf_scanned(MANY_PAGES[:4]), filename="long.pdf")
     await service.logged("page read", job_id=job["job_id"])
 
-    for pid in children(service.pid):
-        if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text():
-            os.kill(pid, signal.SIGKILL)
+    for pid in ocr_processes(service.pid):
+        os.kill(pid, signal.SIGKILL)
 
     final = await service.finished(job["job_id"])
     assert final["status"] == "completed"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.collector import SERVER, Collector, Received, collecting
-from tests.support.processes import children
+from tests.support.processes import children, ocr_processes
 from tests.support.receiver import SECRET, Receiver, receiving
 from tests.support.samples import pdf_scanned
 from tests.support.service import Service, Start, form
@@ -40,14 +40,10 @@ async def upload(api: Service, receiver: Receiver) -> str:
         return str((await response.json())["job_id"])
 
 
-def ocr_processes(worker: Service) -> list[int]:
-    return [pid for pid in children(worker.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
-
-
 async def kill_in_the_middle_of_a_page(worker: Service, api: Service, job_id: str, collector: Collector) -> None:
     """Kill a worker while it reads a page, once the collector has the spans of all pages before."""
     await collector.until(pages_of)
-    for pid in ocr_processes(worker):
+    for pid in ocr_processes(worker.pid):
         os.kill(pid, signal.SIGSTOP)
 
     async def all_sent() -> bool:

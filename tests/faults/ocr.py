@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from tests.support.processes import children
+from tests.support import processes
 from tests.support.service import Service
 from tests.support.waiting import until
 
@@ -17,20 +17,16 @@ async def ocr_processes(service: Service) -> set[int]:
 
     async def ready() -> bool:
         found.clear()
-        found.update(pid for pid in children(service.pid) if _is_ocr(pid))
+        found.update(processes.ocr_processes(service.pid))
         return bool(found) and all(_has_started(pid) for pid in found)
 
     await until(ready)
     return found
 
 
-def _is_ocr(pid: int) -> bool:
-    return "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
-
-
 def _has_started(pid: int) -> bool:
-    """Its own session, and the last thing that it does before it is ready: nothing more for the log."""
-    return os.getpgid(pid) == pid and str(Path(f"/proc/{pid}/fd/2").readlink()) == os.devnull
+    """The last thing that it does before it is ready: nothing more goes to the log."""
+    return str(Path(f"/proc/{pid}/fd/2").readlink()) == os.devnull
 
 
 def send(pids: set[int], way: signal.Signals) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from multiprocessing import util
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,7 @@ from docserver.web.app import make_app
 from docserver.web.listener import Listener, listening
 from docserver.webhooks import sender
 from docserver.webhooks.sender import Sender
+from tests.support import forked_ocr
 from tests.support.client import Client, MakeClient
 from tests.support.connections import MakeDatabase, with_databases
 from tests.support.engines import engine_of
@@ -45,6 +47,18 @@ from tests.support.listeners import Serve
 from tests.support.receiver import Receiver, receiving
 from tests.support.s3_server import FaultyBucket, S3Server
 from tests.support.webhooks import StartSender, reaching
+
+
+@pytest.fixture(autouse=True)
+def forked_ocr_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OCR processes start in a quarter of the CPU time. `spawned_ocr_processes` lets them start as they do in use."""
+    monkeypatch.setattr(util, "spawnv_passfds", forked_ocr.spawn)
+
+
+@pytest.fixture
+def spawned_ocr_processes(forked_ocr_processes: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OCR processes start as they do in use."""
+    monkeypatch.setattr(util, "spawnv_passfds", forked_ocr.spawnv_passfds)
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from tests.support.cgroups import cgroup_of, delegated_cgroup, enable_controller
 from tests.support.slots import alive, assert_reads, child_of, inside, install, read
 from tests.support.waiting import in_time, until
 
+pytestmark = pytest.mark.usefixtures("spawned_ocr_processes")
+
 ESCAPE = """
 reading, writing = os.pipe()
 if os.fork() == 0:

@@ -24,6 +24,8 @@ from tests.support.slots import alive, assert_reads, child_of, inside, install, 
 from tests.support.users import in_another_process, ordinary_user_in
 from tests.support.waiting import HANG_S, until
 
+pytestmark = pytest.mark.usefixtures("spawned_ocr_processes")
+
 PR_SET_NAME = 15
 
 

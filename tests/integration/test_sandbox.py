@@ -17,6 +17,8 @@ from docserver.setting_types import SandboxMode
 from tests.support import samples
 from tests.support.slots import assert_reads, child_of, inside, older_kernels, read
 
+pytestmark = pytest.mark.usefixtures("spawned_ocr_processes")
+
 ABI = landlock.abi()
 
 

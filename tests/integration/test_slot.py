@@ -30,6 +30,8 @@ from tests.support.slots import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.usefixtures("spawned_ocr_processes")
+
 
 async def test_a_page_that_takes_too_long_is_killed_with_all_that_it_started(
     make_slot: Callable[..., Slot], source: Path, programs: Path

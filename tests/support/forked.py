@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import gc
 import json
 import os
 import signal
@@ -14,8 +15,12 @@ from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.support import hosts
+from tests.support import forked_ocr, hosts
+
+if TYPE_CHECKING:
+    from tests.support.machine import Machine
 
 PRELOADED = (
     "docserver.__main__",
@@ -35,9 +40,12 @@ TOP = Path(__file__).parents[2]
 class Process:
     """A running program, with what the tests need of asyncio's `Process`."""
 
-    def __init__(self, pid: int, stdout: asyncio.StreamReader, status: asyncio.StreamReader) -> None:
+    def __init__(
+        self, pid: int, *, status: asyncio.StreamReader, stdout: asyncio.StreamReader, stderr: asyncio.StreamReader
+    ) -> None:
         self.pid = pid
         self.stdout = stdout
+        self.stderr = stderr
         self._ended = asyncio.create_task(_exit_status(status))
 
     @property
@@ -53,21 +61,27 @@ class Process:
 
 
 async def start(
-    module: str, *arguments: str, environment: Mapping[str, str], limit: int, namespace: str = "", version: str = ""
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    limit: int,
+    namespace: str = "",
+    version: str = "",
+    own_errors: bool = False,
 ) -> Process:
     """Run a module's `main` in a process of its own, in a network namespace if one is given, and of the `version` of
-    docserver in this directory if it is not this one. Standard output and errors come together; `limit` is the longest
-    line, in bytes.
+    docserver in this directory if it is not this one. `limit` is the longest line of its output, in bytes. With
+    `own_errors`, `stderr` has its errors; else they come with the output.
     """
-    (out, out_end), (status, status_end) = os.pipe(), os.pipe()
+    pipes = [os.pipe() for _ in range(3 if own_errors else 2)]
     try:
         message = json.dumps([module, arguments, dict(environment), namespace]).encode()
-        socket.send_fds(_preloaded(version), [message], [out_end, status_end])
+        socket.send_fds(_preloaded(version), [message], [end for _, end in pipes])
     finally:
-        os.close(out_end)
-        os.close(status_end)
-    ending = await _reader(status, limit)
-    return Process(int(await ending.readline()), await _reader(out, limit), ending)
+        for _, end in pipes:
+            os.close(end)
+    status, stdout, *stderr = [await _reader(pipe, limit) for pipe, _ in pipes]
+    return Process(int(await status.readline()), status=status, stdout=stdout, stderr=(*stderr, stdout)[0])
 
 
 async def _reader(descriptor: int, limit: int) -> asyncio.StreamReader:
@@ -113,40 +127,60 @@ def main() -> None:
         # Another version may not have it.
         with suppress(ModuleNotFoundError):
             import_module(module)
+    machine = None
+    # Another version may start OCR processes and find out about the machine in other ways.
+    if Path(import_module("docserver").__file__ or "").is_relative_to(TOP):
+        forked_ocr.preload()
+        from tests.support.machine import Machine
+
+        machine = Machine.explored()
     others = {thread.name for thread in threading.enumerate()} - {"MainThread", "coverage"}
     assert not others, f"a fork would not have these threads: {others}"
+    # Collections in the forks would copy the memory of all these objects.
+    gc.freeze()
     # Processes that have ended leave nothing behind.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     messages = socket.socket(fileno=int(sys.argv[1]))
     while True:
-        message, descriptors, *_ = socket.recv_fds(messages, MAX_MESSAGE_BYTES, 2)
+        message, descriptors, *_ = socket.recv_fds(messages, MAX_MESSAGE_BYTES, 3)
         if not message:
             return
         if not os.fork():
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             messages.close()
-            out, status = descriptors
-            _start_and_report(*json.loads(message), out=out, status=status)
+            status, *outputs = descriptors
+            _start_and_report(*json.loads(message), status=status, outputs=outputs, machine=machine)
             return
         for descriptor in descriptors:
             os.close(descriptor)
 
 
 def _start_and_report(
-    module: str, arguments: list[str], environment: dict[str, str], namespace: str, *, out: int, status: int
+    module: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    namespace: str,
+    *,
+    status: int,
+    outputs: list[int],
+    machine: "Machine | None",
 ) -> None:
     """Report the id of a process that runs the module, and how it ends."""
     pid = os.fork()
     if pid:
-        os.close(out)
+        for output in outputs:
+            os.close(output)
         os.write(status, b"%d\n" % pid)
         os.write(status, b"%d\n" % os.waitpid(pid, 0)[1])
         os._exit(0)
-    for standard in (1, 2):
-        os.dup2(out, standard)
-    os.closerange(3, max(out, status) + 1)
+    os.dup2(outputs[0], 1)
+    os.dup2(outputs[-1], 2)
+    os.closerange(3, max(status, *outputs) + 1)
     if namespace:
         hosts.enter(namespace)
+    if machine:
+        machine.show(environment)
+        forked_ocr.install()
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [module, *arguments]

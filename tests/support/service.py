@@ -161,19 +161,27 @@ class Service:
             return body
 
     async def finished(self, job_id: str, *, within_s: float = HANG_S) -> dict[str, Any]:
-        """Wait until a job is final."""
+        """Wait until a job is final. While the service cannot tell, ask again as it says."""
         async with asyncio.timeout(within_s):
             while True:
-                job = await self.job(job_id, wait=10)
+                status, retry_after_s, job = await self._job(job_id, wait=10)
+                if status == 503:
+                    await asyncio.sleep(retry_after_s)
+                    continue
+                assert status == 200, job
                 if job["status"] in ("completed", "failed", "cancelled"):
                     return job
 
     async def job(self, job_id: str, **query: Any) -> dict[str, Any]:
         """The job now."""
+        status, _, job = await self._job(job_id, **query)
+        assert status == 200, job
+        return job
+
+    async def _job(self, job_id: str, **query: Any) -> tuple[int, float, dict[str, Any]]:
+        """The status of the answer, after how many seconds to ask again, and the job."""
         async with self.http.get(f"/v1/jobs/{job_id}", params=query) as response:
-            body: dict[str, Any] = await response.json()
-            assert response.status == 200, body
-            return body
+            return response.status, float(response.headers.get("Retry-After", 0)), await response.json()
 
     async def text(self, job_id: str, **query: Any) -> str:
         """A completed job's text."""
@@ -211,16 +219,27 @@ Start = Callable[..., Awaitable[Service]]
 
 
 async def run_command(environment: Mapping[str, str], *arguments: str, cwd: Path | None = None) -> tuple[int, str, str]:
-    """Run `docserver` with these arguments to its end; returns the exit status, the standard output and errors."""
+    """Run `docserver` with these arguments to its end; returns the exit status, the standard output and errors. In a
+    directory of its own, it starts as users start it; else it is forked.
+    """
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("DOCSERVER_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "docserver", *arguments),
-        cwd=cwd,
-        env={**inherited, "DOCSERVER_PORT": "0", **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    environment = {**inherited, "DOCSERVER_PORT": "0", **environment}
+    process: asyncio.subprocess.Process | forked.Process
+    if cwd:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "docserver", *arguments),
+            cwd=cwd,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    else:
+        process = await forked.start(
+            "docserver.__main__", *arguments, environment=environment, limit=MAX_LINE_BYTES, own_errors=True
+        )
+    assert process.stdout is not None
+    assert process.stderr is not None
     async with in_time():
-        output, errors = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode(), errors.decode()
+        output, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
+        status = await process.wait()
+    return status, output.decode(), errors.decode()

@@ -56,11 +56,13 @@ def tesseract_that_sleeps(programs: Path) -> Path:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; a dead one that nobody has reaped does not."""
+    """True if a process or a thread of it runs; a dead one that nobody has reaped does not."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+        # After the command in brackets, the first field is the state, and the 18th counts the threads (proc(5)).
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return False
+    return fields[0] not in ("Z", "X") or int(fields[17]) > 1
 
 
 async def pids_in(directory: Path, name: str = "pids") -> list[int]:

@@ -1,0 +1,149 @@
+"""Starts OCR processes by forking a process that has imported their decoders: to import them takes most of the CPU time
+of a start. All that an OCR process does to confine itself comes after that, as in a process that was spawned.
+"""
+
+import atexit
+import ctypes
+import fcntl
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from multiprocessing import util
+from pathlib import Path
+from typing import Any, NoReturn
+
+PRELOADED = (
+    "PIL.BmpImagePlugin",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.TiffImagePlugin",
+    "docserver.__main__",
+    "docserver.ocr.child.main",
+    "docserver.ocr.child.tasks",
+    "docserver.ocr.recognition.tesseract_library",
+    "docserver.ocr.recognition.tesseract_program",
+)
+
+MAX_MESSAGE_BYTES = 1 << 17
+MAX_DESCRIPTORS = 64
+
+PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
+PR_SET_CHILD_SUBREAPER = 36
+
+NAME = "preloaded"
+"""What the kernel calls the process that has imported everything, which no test asks for."""
+
+spawnv_passfds = util.spawnv_passfds
+_asking = threading.Lock()
+_preloaded: socket.socket | None = None
+"""The way to the process that has imported everything; None before there is one. It ends when this process does."""
+
+
+def preload() -> None:
+    for module in PRELOADED:
+        import_module(module)
+
+
+def install() -> None:
+    """Start OCR processes of this process in this way. It must have preloaded what they need, and have no threads."""
+    global _preloaded
+    _preloaded, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if not os.fork():
+        _preloaded.close()
+        serve(its)
+    its.close()
+    util.spawnv_passfds = spawn
+
+
+def spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+    """Takes the place of multiprocessing's `spawnv_passfds`: returns the id of a child of this process."""
+    if os.fsdecode(path) != sys.executable:
+        return spawnv_passfds(path, args, passfds)
+    code = args[args.index("-c") + 1]
+    numbers = [0, 1, 2, *passfds]
+    message = json.dumps([code, numbers, dict(os.environ), str(Path.cwd())]).encode()
+    libc = ctypes.CDLL(None)
+    with _asking:
+        preloaded = _preloaded or _started()
+        # A process whose parent has ended becomes a child of this process.
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        try:
+            socket.send_fds(preloaded, [message], numbers)
+            return int(preloaded.recv(MAX_MESSAGE_BYTES))
+        finally:
+            libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+@cache
+def _started() -> socket.socket:
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = subprocess.Popen([sys.executable, "-m", __name__, str(its.fileno())], pass_fds=[its.fileno()])
+    its.close()
+    # The first of them runs last.
+    atexit.register(process.wait)
+    atexit.register(ours.close)
+    return ours
+
+
+def serve(messages: socket.socket) -> NoReturn:
+    """Fork a process for each message, until the other side ends."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(PR_SET_NAME, NAME.encode(), 0, 0, 0)
+    gc.freeze()
+    while True:
+        message, descriptors, *_ = socket.recv_fds(messages, MAX_MESSAGE_BYTES, MAX_DESCRIPTORS)
+        if not message:
+            os._exit(0)
+        code, numbers, environment, directory = json.loads(message)
+        begin, begins = os.pipe()
+        answer, answers = os.pipe()
+        middle = os.fork()
+        if not middle:
+            pid = os.fork()
+            if pid:
+                os.write(answers, str(pid).encode())
+                os._exit(0)
+            libc.prctl(PR_SET_NAME, b"python", 0, 0, 0)
+            os.close(begins)
+            os.read(begin, 1)
+            _run(code, dict(zip(numbers, descriptors, strict=True)), environment=environment, directory=directory)
+        os.waitpid(middle, 0)
+        # The process in the middle has ended, so the other side is the parent now, and the process may begin.
+        os.close(begins)
+        messages.send(os.read(answer, MAX_MESSAGE_BYTES))
+        for descriptor in (begin, answer, answers, *descriptors):
+            os.close(descriptor)
+
+
+def _run(code: str, descriptors: dict[int, int], *, environment: dict[str, str], directory: str) -> NoReturn:
+    """Run a program of multiprocessing as `python -c` does, with these descriptors and no others."""
+    free = max(descriptors) + 1
+    for number, descriptor in {
+        number: fcntl.fcntl(descriptor, fcntl.F_DUPFD, free) for number, descriptor in descriptors.items()
+    }.items():
+        os.dup2(descriptor, number)
+    for number in range(free):
+        if number not in descriptors:
+            os.closerange(number, number + 1)
+    os.closerange(free, os.sysconf("SC_OPEN_MAX"))
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(directory)
+    sys.argv = ["-c", "--multiprocessing-fork"]
+    exec(code, {"__name__": "__main__"})
+    sys.exit()
+
+
+if __name__ == "__main__":
+    preload()
+    serve(socket.socket(fileno=int(sys.argv[1])))

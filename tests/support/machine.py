@@ -1,0 +1,47 @@
+"""What a start of docserver finds out about the machine by running programs: found out once for many starts."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from unittest.mock import patch
+
+from docserver import resources
+from docserver.ocr.child.main import PASSED_VARIABLES
+from docserver.ocr.engine import Engine, describe
+from docserver.ocr.sandbox.policy import Confinement
+from docserver.ocr.server import sandbox_probe
+from docserver.settings import Settings
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What each start finds out by running programs, and what stays the same while the tests run."""
+
+    engine: Engine
+    confinement: Confinement
+
+    @classmethod
+    def explored(cls) -> "Machine":
+        engine = asyncio.run(describe(Settings.engine))
+        confinement = asyncio.run(sandbox_probe.confinement_of_a_process())
+        # asyncio waits for a program in a thread, which may outlive the wait for it.
+        for thread in threading.enumerate():
+            if thread.name.startswith("asyncio-waitpid"):
+                thread.join()
+        return cls(engine, confinement)
+
+    def show(self, environment: Mapping[str, str]) -> None:
+        """Let docserver find this in this process without running the programs, unless its environment names others."""
+        if any(environment.get(name) != os.environ.get(name) for name in PASSED_VARIABLES):
+            return
+
+        async def engine_of(choice: str) -> Engine:
+            return self.engine if choice == Settings.engine else await describe(choice)
+
+        async def confinement() -> Confinement:
+            return self.confinement
+
+        patch.object(resources, "describe_engine", engine_of).start()
+        patch.object(sandbox_probe, "confinement_of_a_process", confinement).start()
