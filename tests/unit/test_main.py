@@ -51,6 +51,8 @@ async def interrupted(*_, **__):
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.Event().wait()
 
+# Where the tests run in the background of a script, they and their processes ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 {change}
 sys.argv = ["docserver", *{arguments}]
 main.main()
