@@ -43,15 +43,14 @@ async def test_hostile_files_come_to_their_end_and_harm_nothing(impatient: Servi
 
 async def test_what_exhausts_its_process_costs_only_its_own_job(impatient: Service) -> None:
     gate = asyncio.Semaphore(AT_ONCE)
-    makers = [LAWFUL[name] for name in ("content_unpacks_to_a_gigabyte", "forms_doubling_30_times")]
-
-    ends, *healthy = await asyncio.gather(
-        asyncio.gather(*(final(impatient, make(), gate=gate) for make in makers)),
+    # What exhausts the time of a page is in tests/faults/test_poison.py.
+    exhausting, *healthy = await asyncio.gather(
+        final(impatient, LAWFUL["content_unpacks_to_a_gigabyte"](), gate=gate),
         *(final(impatient, png(f"healthy {number}"), gate=gate) for number in range(5)),
     )
 
     assert [job["status"] for job in healthy] == ["completed"] * 5
-    assert {job["status"] for job in ends} <= {"completed", "failed"}
+    assert exhausting["status"] in ("completed", "failed")
     await impatient.assert_at_work()
 
 
