@@ -97,8 +97,9 @@ async def test_a_client_that_reads_a_byte_now_and_then_is_cut_off_and_the_file_f
     listener = await serve(**{limit: 0.5})
 
     with await reader(port_of(listener), request_head) as client:
-        # On a busy machine, the download may begin and be cut off between two looks.
-        await read_slowly(client, until=lambda: "download cut off" in caplog.messages)
+        # On a busy machine, the download may begin and be cut off between two looks. The kernel may cut it off as well,
+        # of which the log says nothing but that the request has ended.
+        await read_slowly(client, until=lambda: bool({"download cut off", "request"} & set(caplog.messages)))
         await until(lambda: busy(listener) == 0)
 
     await resources.result_writer.shared.close()

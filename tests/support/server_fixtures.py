@@ -16,6 +16,7 @@ from docserver.database.driver import connect
 from docserver.database.migrate import migrate
 from docserver.embedded import servers
 from docserver.identity import identify
+from docserver.redis import subscription
 from docserver.redis.client import Redis
 from docserver.resources import Resources, checked_engine, opened
 from docserver.settings import TEST_MYSQL_URL, Settings
@@ -164,6 +165,8 @@ async def resources(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Asyn
     await identify(settings)
     monkeypatch.setattr(module, "describe_engine", engine_of)
     monkeypatch.setattr(module, "probe_sandbox", sandbox_of)
+    # As with the timeouts of `settings`: what is published while a subscription begins anew is not heard.
+    monkeypatch.setattr(subscription, "SILENT_S", 60.0)
     async with opened(settings, await checked_engine(settings)) as all_opened:
         yield all_opened
 
