@@ -20,6 +20,8 @@ from multiprocessing import util
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.support import fault_launcher
+
 PRELOADED = (
     "PIL.BmpImagePlugin",
     "PIL.JpegImagePlugin",
@@ -141,6 +143,8 @@ def _run(code: str, descriptors: dict[int, int], *, environment: dict[str, str],
     os.environ.update(environment)
     os.chdir(directory)
     sys.argv = ["-c", "--multiprocessing-fork"]
+    # multiprocessing runs the server's main module again, and Python warns where it was imported before.
+    sys.modules.pop(fault_launcher.MODULE, None)
     exec(code, {"__name__": "__main__"})
     sys.exit()
 
