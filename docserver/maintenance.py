@@ -24,7 +24,7 @@ from docserver.database.tables import (
     tenant_deletions,
     unfinished_jobs,
 )
-from docserver.documents import deletion, kept_results, list_columns, tenant_deletion
+from docserver.documents import deletion, kept_results, list_columns, name_indexing, tenant_deletion
 from docserver.documents.originals import OriginalsCheck
 from docserver.errors import DatabaseUnavailable, RedisUnavailable, StorageUnavailable
 from docserver.identity import still_agree
@@ -73,6 +73,9 @@ USE_KEPT_DAYS = 400
 FILES_EVERY_S = 300.0
 """Time between two comparisons of originals and documents, from the start of one to that of the next."""
 
+NAMES_EVERY_S = 60.0
+"""Time between two looks at the index of file names. New documents are found without it."""
+
 FILES_SHARE = 0.1
 """Largest share of the time for these comparisons. One takes half a minute of CPU time for a million documents."""
 
@@ -107,6 +110,7 @@ class Maintenance:
                 self._repeat(self._lead),
                 self._repeat(self._check_files_as_leader),
                 self._repeat(self._fill_list_columns_as_leader),
+                self._repeat(self._index_names_as_leader),
             )
         finally:
             await self._resign()
@@ -139,6 +143,11 @@ class Maintenance:
     async def _fill_list_columns_as_leader(self) -> None:
         if self._leads:
             await list_columns.fill(self._resources)
+
+    async def _index_names_as_leader(self) -> None:
+        if self._leads:
+            await name_indexing.run(self._resources)
+            await asyncio.sleep(NAMES_EVERY_S)
 
     async def round(self) -> None:
         """End expired leases, repeat announcements, remove what has expired, and clear deletions.

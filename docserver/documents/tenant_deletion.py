@@ -13,6 +13,7 @@ from docserver.database.tables import (
     deletions,
     documents,
     idempotency_keys,
+    name_index,
     tenant_counts,
     tenant_deletions,
     tenants,
@@ -22,6 +23,7 @@ from docserver.database.tables.audit_log import Action
 from docserver.database.tables.deletions import Deletion
 from docserver.database.tables.tenant_deletions import Receipt
 from docserver.documents import deletion
+from docserver.documents.name_indexing import REMOVED_AT_ONCE
 from docserver.errors import Conflict, ServiceError
 from docserver.resources import Resources
 from docserver.tenants.administration import is_tenant_name, no_such_tenant
@@ -114,7 +116,8 @@ async def _finish_receipt(resources: Resources, tenant: str, *, limit: int) -> t
     async with resources.maintenance_db.transaction() as cur:
         left = await deletions.uncleared(cur, tenant=tenant, limit=limit)
         # Deliveries and callbacks of jobs, of which there may be millions, are removed with the jobs.
-        is_finished = not left and await tenant_deletions.finish(cur, tenant)
+        is_empty = not left and not await name_index.delete(cur, tenant, limit=REMOVED_AT_ONCE)
+        is_finished = is_empty and await tenant_deletions.finish(cur, tenant)
         if is_finished:
             await webhook_endpoints.delete_all(cur, tenant)
             await idempotency_keys.delete_all(cur, tenant)

@@ -34,6 +34,7 @@ GOES = {
     "bytes_kept",
     "pages_used",
     "idempotency_keys",
+    "name_parts",
 }
 """The tables with a column `tenant` of which a deletion leaves no row of the tenant. Whoever adds a table with such a
 column decides where it belongs, and has `tenant_deletion` remove its rows."""

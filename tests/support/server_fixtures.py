@@ -34,6 +34,7 @@ EMPTIED = (
     "api_keys",
     "audit_log",
     "idempotency_keys",
+    "name_parts",
     "tenant_deletions",
     "webhook_endpoints",
     "pages_used",

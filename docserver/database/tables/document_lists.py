@@ -13,7 +13,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Row, each
+from docserver.database.tables import name_index, named_documents
 from docserver.database.tables.documents import of_row
+from docserver.database.tables.named_documents import Search
 from docserver.model import Document, Status
 
 COUNTED = 10_000
@@ -64,10 +66,9 @@ class _Order:
 
 _NEWEST_FIRST, _OLDEST_FIRST = _Order("DESC", "<"), _Order("ASC", ">")
 
-_NAMED = """
-    (d.filename LIKE %(filename)s OR d.other_filenames LIKE %(filename)s
-     OR d.filename LIKE %(decomposed)s OR d.other_filenames LIKE %(decomposed)s)
-"""
+_FILENAME = "(d.filename LIKE %(filename)s OR d.filename LIKE %(decomposed)s)"
+
+_OTHER_FILENAME = "(d.other_filenames LIKE %(filename)s OR d.other_filenames LIKE %(decomposed)s)"
 """Names are stored composed, but names stored by earlier versions may be decomposed. LIKE compares letter by letter,
 and finds no other form."""
 
@@ -81,12 +82,15 @@ async def part(
 ) -> list[Listed]:
     """A part of the list, latest or earliest creation first."""
     order = _NEWEST_FIRST if newest_first else _OLDEST_FIRST
-    arguments = {**_arguments(narrowed, after), "limit": limit, "offset": offset, "end": offset + limit}
+    end = offset + limit
+    arguments = {**_arguments(narrowed, after), "limit": limit, "offset": offset, "end": end}
     ordered = f"ORDER BY listed_at {order.direction}, document_id {order.direction}"
+    search = await _search(cur, narrowed, arguments, order)
+    numbers = await named_documents.numbers(cur, search, newest_first=newest_first, most=end) if search else []
     selections = [
         # Each is in the order of its index, and ends at the limit.
         f"({selection} {ordered} LIMIT %(end)s)"
-        for selection in await _selections(cur, narrowed, arguments, order=order)
+        for selection in [*_numbered(numbers), *await _selections(cur, narrowed, arguments, order, search)]
     ]
     if not selections:
         return []
@@ -106,8 +110,9 @@ async def part(
 async def count(cur: Cursor, narrowed: Filter) -> int:
     """How many documents pass the filter, but no more than COUNTED + 1."""
     arguments = {**_arguments(narrowed, None), "most": COUNTED + 1}
-    total = 0
-    for selection in await _selections(cur, narrowed, arguments, order=_NEWEST_FIRST):
+    search = await _search(cur, narrowed, arguments, _NEWEST_FIRST)
+    total = await named_documents.count(cur, search, most=COUNTED + 1) if search else 0
+    for selection in await _selections(cur, narrowed, arguments, _NEWEST_FIRST, search):
         await cur.execute(f"SELECT COUNT(*) AS total FROM ({selection} LIMIT %(most)s) counted", arguments)  # noqa: S608 - constants
         total += int(cur.only_row()["total"])
         if total > COUNTED:
@@ -141,17 +146,52 @@ async def fill(cur: Cursor, job_ids: Sequence[UUID]) -> None:
     )
 
 
-async def _selections(cur: Cursor, narrowed: Filter, arguments: dict[str, Any], *, order: _Order) -> list[str]:
-    """Statements that select what passes the filter, each by a part of an index. Their `arguments` are completed."""
+async def _search(cur: Cursor, narrowed: Filter, arguments: dict[str, Any], order: _Order) -> Search | None:
+    """What is looked for in the index of names; None if it has nothing of the tenant, or the list needs no names."""
+    if narrowed.filename is None or await name_index.newest_block(cur, narrowed.tenant) is None:
+        return None
+    weights = await name_index.weights(cur, narrowed.filename)
+    is_filled = narrowed.status is None or all(content_type for _, content_type in await _kinds(cur, narrowed))
+    if not weights or not is_filled:
+        return None
+    parts = name_index.parts_to_find(weights)
+    if narrowed.content_type:
+        parts.append(name_index.part_of_type(narrowed.content_type))
+    after, is_newest_first = arguments["after"], order is _NEWEST_FIRST
+    since = [narrowed.created_from, None if is_newest_first else after]
+    until = [narrowed.created_before, after if is_newest_first else None]
+    placed = _conditions({**arguments, "filename": None}, "d.created_at", "d.id", order)
+    return Search(
+        narrowed.tenant,
+        parts,
+        conditions=" AND ".join([_FILENAME, *placed, *([_HAS_STATUS] if narrowed.status else [])]),
+        arguments=arguments,
+        since=max(filter(None, since), default=None),
+        until=min(filter(None, until), default=None),
+    )
+
+
+def _numbered(numbers: Sequence[int]) -> list[str]:
+    listed = ", ".join(map(str, numbers))
+    return [f"{_DOCUMENTS} WHERE d.tenant = %(tenant)s AND d.name_number IN ({listed})"] if numbers else []
+
+
+async def _selections(
+    cur: Cursor, narrowed: Filter, arguments: dict[str, Any], order: _Order, search: Search | None
+) -> list[str]:
+    """Statements that select what passes the filter, each by a part of an index: all or, if there is a search, what it
+    does not find. Their `arguments` are completed.
+    """
+    if search:
+        return _not_indexed(arguments, order)
     of_documents = ["d.tenant = %(tenant)s", *_conditions(arguments, "d.created_at", "d.id", order)]
     if narrowed.status is None and narrowed.content_type is None:
         return [f"{_DOCUMENTS} FORCE INDEX (by_tenant) WHERE {' AND '.join(of_documents)}"]
     kinds = await _kinds(cur, narrowed)
     if any(content_type is None for _, content_type in kinds):
         # Maintenance has not filled in yet what all jobs of an earlier release are listed by.
-        of_kind = [f"{column} = %({key})s" for key, column in _OF_KIND.items() if arguments[key] is not None]
-        where = " AND ".join([*of_documents, *of_kind])
-        return [f"{_DOCUMENTS} FORCE INDEX (by_tenant) JOIN jobs j ON j.id = d.job_id WHERE {where}"]
+        where = " AND ".join([*of_documents, *_of_kind(arguments)])
+        return [f"{_DOCUMENTS} FORCE INDEX (by_tenant) {_JOINED} WHERE {where}"]
     joined = "JOIN documents d ON d.id = j.document_id" if narrowed.filename is not None else ""
     of_jobs = _conditions(arguments, "j.listed_at", "j.document_id", order)
     selections = []
@@ -163,8 +203,39 @@ async def _selections(cur: Cursor, narrowed: Filter, arguments: dict[str, Any], 
     return selections
 
 
-_OF_KIND = {"status": "j.status", "content_type": "d.content_type"}
-"""The arguments that narrow a list by kind, and their columns."""
+def _not_indexed(arguments: dict[str, Any], order: _Order) -> list[str]:
+    """Statements that select what passes a filter by name and is not in the index of names: documents that have no
+    number yet, and those that are found by their further names alone.
+    """
+    joined = _JOINED if arguments["status"] else ""
+    named = f"({_FILENAME} OR {_OTHER_FILENAME})"
+    placed = _conditions({**arguments, "filename": None}, "d.created_at", "d.id", order)
+    always = " AND ".join(["d.tenant = %(tenant)s", *placed, *_of_kind(arguments)])
+    return [
+        f"{_DOCUMENTS} FORCE INDEX (by_name_number) {joined} WHERE {always} AND d.name_number IS NULL AND {named}",
+        f"""
+        {_DOCUMENTS} FORCE INDEX (by_other_filenames) {joined}
+        WHERE {always} AND d.name_number IS NOT NULL AND d.other_filenames IS NOT NULL
+          AND {_OTHER_FILENAME} AND NOT {_FILENAME}
+        """,
+    ]
+
+
+_HAS_STATUS = """
+    EXISTS (
+        SELECT 1 FROM jobs j FORCE INDEX (by_listing)
+        WHERE j.tenant = d.tenant AND j.status = %(status)s AND j.content_type = CONVERT(d.content_type USING ascii)
+          AND j.listed_at = d.created_at AND j.document_id = d.id
+    )
+"""
+"""All of it is in the index, which is much smaller than the jobs."""
+
+_JOINED = "JOIN jobs j ON j.id = d.job_id"
+
+
+def _of_kind(arguments: dict[str, Any]) -> list[str]:
+    columns = {"status": "j.status", "content_type": "d.content_type"}
+    return [f"{column} = %({key})s" for key, column in columns.items() if arguments[key] is not None]
 
 
 async def _kinds(cur: Cursor, narrowed: Filter) -> list[tuple[str, str | None]]:
@@ -195,7 +266,7 @@ def _conditions(arguments: dict[str, Any], time: str, document_id: str, order: _
         # The first comparison is what an index can be searched by.
         "after": f"{time} {order.beyond}= %(after)s "
         f"AND ({time} {order.beyond} %(after)s OR {document_id} {order.beyond} %(after_id)s)",
-        "filename": _NAMED,
+        "filename": f"({_FILENAME} OR {_OTHER_FILENAME})",
     }
     return [condition for key, condition in conditions.items() if arguments[key] is not None]
 
@@ -205,7 +276,7 @@ def _arguments(narrowed: Filter, after: Position | None) -> dict[str, Any]:
     return {
         "tenant": narrowed.tenant,
         "filename": composed,
-        "decomposed": decomposed if decomposed != composed else None,
+        "decomposed": decomposed,
         "content_type": narrowed.content_type,
         "status": narrowed.status.value if narrowed.status else None,
         "created_from": narrowed.created_from,
