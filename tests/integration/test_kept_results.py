@@ -174,7 +174,10 @@ async def test_whole_results_are_redirected_to_the_bucket_and_parts_are_sent(
 
     assert (status, headers["Cache-Control"], headers["Vary"]) == (307, "no-store", "Accept")
     assert linked.startswith(b"<!DOCTYPE html>")
-    assert (shown["Content-Type"], shown["Content-Disposition"]) == ("text/html; charset=utf-8", "attachment")
+    assert (shown["Content-Type"], shown["Content-Disposition"]) == (
+        "text/html; charset=utf-8",
+        f'attachment; filename="{job_id}.hocr"',
+    )
     assert (part[0], part[1]) == (206, linked)
     assert (await fetch(client, job_id, "format=hocr", **{"If-None-Match": etag}))[0] == 304
 

@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from docserver.documents import results
-from docserver.errors import NotAcceptable, NotFound, RangeNotSatisfiable, Unavailable
+from docserver.errors import NotAcceptable, NotFound, RangeNotSatisfiable, StorageUnavailable, Unavailable
 from docserver.formats import FORMATS, PDF, Format
 from docserver.formats.negotiation import negotiate
 from docserver.formats.result_file import ResultFile, SharedFile
@@ -138,7 +138,7 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
     if form is PDF or (len(body) if isinstance(body, bytes) else body.size) < compression.LEAST_BYTES:
         coding = None
     if not isinstance(body, bytes):
-        return await _file_response(request, result, body, headers=headers, coding=coding)
+        return await _file_response(request, result, form, headers=headers, coding=coding)
     if coding:
         headers |= {"ETag": coding.etag(result.etag), "Content-Encoding": coding.name}
         body = await asyncio.to_thread(coding.compress, body)
@@ -148,11 +148,13 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
 async def _file_response(
     request: web.Request,
     result: ResultFile,
-    body: SharedFile | StoredResult,
+    form: Format,
     *,
     headers: dict[str, str],
     coding: compression.Coding | None,
 ) -> web.StreamResponse:
+    body = result.body
+    assert isinstance(body, SharedFile | StoredResult)
     try:
         part = requested_part(request, Version(result.etag), size=body.size)
     except RangeNotSatisfiable:
@@ -161,7 +163,7 @@ async def _file_response(
     if part is not None:
         # Positions are those of the bytes that are not compressed.
         coding = None
-    elif isinstance(body, StoredResult) and (link := await _link(request, body, headers)):
+    elif isinstance(body, StoredResult) and (link := await _link(request, body, form, headers)):
         return web.Response(status=307, headers={"Location": link, "Cache-Control": "no-store", "Vary": "Accept"})
     if coding:
         headers["ETag"] = coding.etag(result.etag)
@@ -175,14 +177,18 @@ async def _file_response(
     )
 
 
-async def _link(request: web.Request, result: StoredResult, headers: Mapping[str, str]) -> str | None:
+async def _link(request: web.Request, result: StoredResult, form: Format, headers: Mapping[str, str]) -> str | None:
     """Where the client gets the whole result from the bucket; None if it gets it here."""
     resources = request.app[RESOURCES]
     if not (resources.storage.links and resources.settings.storage_redirects):
         return None
     # The bucket does not send the headers with which a browser runs nothing of a document.
-    shown = {"Content-Type": headers["Content-Type"], "Content-Disposition": "attachment"}
-    return await resources.storage.links.result(result, method=request.method, headers=shown)
+    name = f"{path_id(request, 'job_id')}.{form.name}"
+    shown = {"Content-Type": headers["Content-Type"], "Content-Disposition": f'attachment; filename="{name}"'}
+    try:
+        return await resources.storage.links.result(result, method=request.method, headers=shown)
+    except StorageUnavailable:
+        return None
 
 
 async def _content(request: web.Request, body: SharedFile | StoredResult) -> Content:
