@@ -1,4 +1,4 @@
-"""Tricks with single characters that are lines or shapes, and with marks beside words that are no characters."""
+"""Tricks with single characters that are lines, shapes, patches or too small, and with marks that are no characters."""
 
 from bench import texts
 from bench.silence.sheet import LEFT, Sheet
@@ -85,10 +85,30 @@ def no_characters(sheet: Sheet) -> None:
     sheet.down(size)
 
 
+def patched(sheet: Sheet) -> None:
+    """A white box over one digit of a number, and another digit drawn on that."""
+    number, place = str(sheet.chance.randint(100, 9999)), sheet.chance.randint(0, 2)
+    new = sheet.chance.choice([digit for digit in "23456789" if digit != number[place]])
+    end = sheet.line(sheet.chance.choice(texts.GOODS)) + 2 * sheet.size
+    sheet.draw(number, end, sheet.y)
+    x = end + sheet.width(number[:place])
+    sheet.box(x, sheet.y - 0.2 * sheet.size, sheet.width(number[place]), sheet.size, fill=(1, 1, 1))
+    sheet.draw(new, x, sheet.y)
+    sheet.see(number[:place] + new + number[place + 1 :], end, sheet.y, same_line=True)
+
+
+def too_small(sheet: Sheet) -> None:
+    """Words that nobody reads, and some that one can read if they are enlarged."""
+    sheet.draw("obsolete words", LEFT, sheet.down(10), size=sheet.chance.choice((0.2, 0.5, 0.8, 1.1)))
+    sheet.line("In case of doubt this is binding", size=sheet.chance.choice((1.5, 2.0, 3.0)))
+
+
 TRICKS = (
     minus,
     point,
     one,
     underscore,
     no_characters,
+    patched,
+    too_small,
 )

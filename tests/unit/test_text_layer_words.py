@@ -278,12 +278,24 @@ def test_letters_over_each_other_that_are_a_button_are_no_word() -> None:
     assert layer(pdf(buttons)).text.splitlines()[-2:] == ["Satisfied", "Dissatisfied"]
 
 
-def test_letters_too_small_to_be_read_are_left_out() -> None:
+@pytest.mark.parametrize(
+    ("size", "text", "needs_review"), [(0.3, [], False), (1.0, [], True), (1.5, ["may be read"], False)]
+)
+def test_letters_too_small_to_be_read_are_left_out(*, size: float, text: list[str], needs_review: bool) -> None:
     def tiny(canvas: Canvas) -> None:
         lines(PROSE)(canvas)
-        canvas.setFont("Times-Roman", 0.3)
-        canvas.drawString(72, 400, "nobody reads this")
-        canvas.setFont("Times-Roman", 2)
-        canvas.drawString(72, 380, "but this.")
+        canvas.setFont("Times-Roman", size)
+        canvas.drawString(72, 400, "may be read")
 
-    assert layer(pdf(tiny)).text.split("\n\n")[1:] == ["but this."]
+    reading = layer(pdf(tiny))
+
+    assert reading.text.split("\n\n")[1:] == text
+    assert reading.needs_review is needs_review
+
+
+def test_letters_on_a_label_may_be_smaller_than_on_a_page() -> None:
+    def label(canvas: Canvas) -> None:
+        canvas.setFont("Times-Roman", 1.0)
+        canvas.drawString(10, 60, "Store in a cool and dry place")
+
+    assert layer(pdf(label, size=(120, 80))).text == "Store in a cool and dry place"

@@ -54,7 +54,7 @@ def words_with_marks(marked: MarkedWords, attempt: Attempt, *, size: tuple[int, 
     match = re.fullmatch("".join(f"({part.seen_as})" for part in marked.parts), text)
     own = sum(len(part.word.pdf_word.text) for part in marked.parts if part.word)
     confidence = confidence_of(read)
-    if not match or len(text) <= own or confidence < MIN_CONFIDENCE:
+    if not match or (marked.is_longer and len(text) <= own) or confidence < MIN_CONFIDENCE:
         return None
     starts = set(itertools.accumulate(len(word.text) for word in read))
     is_after_space = [match.start(number + 1) in starts for number in range(len(marked.parts))]

@@ -15,7 +15,7 @@ from docserver.ocr.child.marked_words import words_with_marks
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
-from docserver.ocr.pdf.own_words import MarkedWords, TextLayer
+from docserver.ocr.pdf.own_words import MAX_UNSURE_CONFIDENCE, MarkedWords, TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.evidence import may_be_drawings
@@ -36,9 +36,6 @@ SHAPE_MARGIN = 0.8
 DRAWING_FROM = 0.008
 """If OCR leaves patches of more than this share of the page's area unread, the page has a drawing. One and a half lines
 of text have this share."""
-
-MAX_UNREAD_CONFIDENCE = 99.0
-"""Most confidence of a page that may have text which was not read."""
 
 MAX_MIXED_CONFIDENCE = 99.99
 """Most confidence of a page with recognised words, so that no rounding makes it exact."""
@@ -96,7 +93,7 @@ def join(
     """
     size = layer.to_pixels.width, layer.to_pixels.height
     with_marks = [(words, words_with_marks(words, read, size=size)) for words, read in marked]
-    is_complete = len(marked) == len(layer.marked) and all(words for _, words in with_marks)
+    is_complete = layer.is_sure and len(marked) == len(layer.marked) and all(words for _, words in with_marks)
     layer = _without_marked(layer, with_marks)
     read_with_marks = [word.box for _, words in with_marks for word in words or ()]
     shapes = {place: read for place, read in shapes.items() if not any(is_in(box, place) for box in read_with_marks)}
@@ -134,7 +131,7 @@ def join(
     if is_mixed:
         confidence = min(confidence, MAX_MIXED_CONFIDENCE)
     if not is_complete:
-        confidence = min(confidence, MAX_UNREAD_CONFIDENCE)
+        confidence = min(confidence, MAX_UNSURE_CONFIDENCE)
     return Reading(
         width=size[0],
         height=size[1],

@@ -10,6 +10,9 @@ from docserver.ocr.pdf.pdf_words import PdfWord, TextOrientation
 from docserver.ocr.pdf.placement import PagePlacement
 from docserver.ocr.pdf.text_patches import TextPatches
 
+MAX_UNSURE_CONFIDENCE = 99.0
+"""Most confidence of a page that may have text which was not read."""
+
 
 @dataclass(slots=True)
 class OwnWord:
@@ -58,6 +61,8 @@ class MarkedWords:
     parts: tuple[MarkedPart, ...]
     turns: int
     """Quarter turns counterclockwise from upright, on the page's image."""
+    is_longer: bool = True
+    """True if one sees more characters than the own words have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,8 @@ class TextLayer:
     markers: tuple[Rect, ...] = ()
     """The places of shapes and small pictures that are repeated as markers are. They may be letters."""
     marked: tuple[MarkedWords, ...] = ()
+    is_sure: bool = True
+    """False if words were left out that some may read, whatever OCR reads."""
     lacks_most: bool = False
     """True if the page has more text than the layer, as a scan with a stamp has. OCR has to read the whole page."""
 
@@ -113,7 +120,8 @@ class TextLayer:
             dpi=self.dpi,
             rotation=0,
             source=Source.TEXT_LAYER,
-            confidence=EXACT if blocks else 0.0,
+            confidence=(EXACT if self.is_sure else MAX_UNSURE_CONFIDENCE) if blocks else 0.0,
             text=text_of(blocks),
             layout=pack_blocks(blocks),
+            needs_review=not self.is_sure,
         )

@@ -1,5 +1,6 @@
 """Child side: measures how much of each word one sees, in drawings of a page with and without its words."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -7,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageChops
 
 from docserver.layout import Box, Rect
@@ -109,6 +111,7 @@ class SeenInk:
         hidden = solid & (contrast == 0)
         self._solid, self._hidden = black_and_white(solid), black_and_white(hidden)
         self._has_hidden = bool(hidden.any())
+        self._vanished = _where_paper_is(whole, hidden) if self._has_hidden else self._hidden
 
     def of(self, word: Candidate) -> Seen:
         """How much one sees of the word, which is drawn by one of the text objects."""
@@ -131,6 +134,14 @@ class SeenInk:
             return Seen.ALL if self._may_lack_glyphs(word) else Seen.PART
         return seen
 
+    def hidden_share(self, rect: Rect) -> float:
+        """The share of the texts' ink within a rectangle that is covered."""
+        left, top, right, bottom = rect
+        box = math.ceil(left), math.ceil(top), math.floor(right), math.floor(bottom)
+        if box[0] >= box[2] or box[1] >= box[3]:
+            return 0.0
+        return self._hidden.crop(box).histogram()[255] / max(self._solid.crop(box).histogram()[255], 1)
+
     def _may_lack_glyphs(self, word: Candidate) -> bool:
         """True if PDFium may draw only some of the word's letters, though viewers with its font draw all of them."""
         return max(word.text) > LAST_COMMON_LETTER and not is_embedded(self._texts[word.address])
@@ -151,6 +162,8 @@ class SeenInk:
             return Seen.NOTHING
         if max(gone, gone_across) >= (NARROW_PX if share > MAX_UNSEEN_SHARE else letter):
             return Seen.ALL if word.is_sign else Seen.PART
+        if not word.is_sign and _lacks_character(self._vanished.crop(box), solid):
+            return Seen.PART
         # No letter or line of pixels is hidden as a whole: the ink lies under ink of about the same shape.
         return Seen.ALL if share <= MAX_SHARED_INK else Seen.NOTHING
 
@@ -211,6 +224,29 @@ def _longest_runs(hidden: Image.Image, solid: Image.Image) -> list[tuple[int, in
     if solid.height > solid.width:
         sides.reverse()
     return [_runs(hidden.reduce(side).tobytes(), solid.reduce(side).tobytes()) for side in sides]
+
+
+def _where_paper_is(whole: Image.Image, hidden: npt.NDArray[np.bool_]) -> Image.Image:
+    """White where the paper is seen instead of hidden ink, so that nothing tells that something is hidden."""
+    grey = whole.convert("L")
+    levels = grey.histogram()
+    paper = levels.index(max(levels))
+    return black_and_white(hidden & (np.abs(np.asarray(grey).astype(np.int16) - paper) < SOLID_INK))
+
+
+def _lacks_character(vanished: Image.Image, solid: Image.Image) -> bool:
+    """True if all ink between two gaps of a word has vanished, as a point does under a white box."""
+    side = (1, solid.height) if solid.width >= solid.height else (solid.width, 1)
+    gone = ink = 0
+    for vanished_ink, solid_ink in zip(
+        [*vanished.reduce(side).tobytes(), 0], [*solid.reduce(side).tobytes(), 0], strict=True
+    ):
+        if not solid_ink and ink:
+            if gone >= MIN_GONE * ink:
+                return True
+            gone = ink = 0
+        gone, ink = gone + vanished_ink, ink + solid_ink
+    return False
 
 
 def _runs(hidden: bytes, solid: bytes) -> tuple[int, int]:

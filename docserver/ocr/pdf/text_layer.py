@@ -12,7 +12,9 @@ from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-from docserver.layout import around
+from PIL import Image
+
+from docserver.layout import Rect, around
 from docserver.model import Reading
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
@@ -24,7 +26,7 @@ from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.exact_words import exact_and_unread
-from docserver.ocr.pdf.illegible_words import without_illegible
+from docserver.ocr.pdf.illegible_words import legible, without_illegible
 from docserver.ocr.pdf.initials import initials
 from docserver.ocr.pdf.latin_in_hebrew import with_brackets
 from docserver.ocr.pdf.letter_pictures import letter_pictures
@@ -43,6 +45,7 @@ from docserver.ocr.pdf.text_patches import has_contrast, is_blank
 from docserver.ocr.pdf.text_words import TextPage
 from docserver.ocr.pdf.touching_words import joined_where_touching
 from docserver.ocr.pdf.turned_words import with_turned_words
+from docserver.ocr.pdf.typed_over import in_one_line, patched_words
 from docserver.ocr.pdf.vertical_lines import with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_gaps import parted_at_gaps
@@ -105,8 +108,11 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
     drawn = visible(candidates, whole=whole, drawing=drawing, objects=objects)
     shown, partly = _shown_and_partly_seen(words, drawn.seen)
+    readable = legible(shown, to_pixels)
+    typed_over = in_one_line(drawn.typed_over, words, to_pixels)
+    is_sure = len(readable) == len(shown) and all(pair.is_patch for pair in typed_over)
     exact, patches, lacks_most = exact_and_unread(
-        list(_joined_pieces(shown)),
+        list(_joined_pieces(readable)),
         unseen=[
             *(word.rect for word in partly),
             *map(to_pixels.rect, undrawn),
@@ -118,19 +124,30 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
         to_pixels=to_pixels,
     )
     if lacks_most:
-        return TextLayer(exact, to_pixels, used_dpi, patches, lacks_most=True)
-    shapes = letter_shapes(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
-    seen_shapes = [[rect for rect in rects if has_contrast(whole, rect, width)] for rects in shapes]
-    pictures = letter_pictures(objects.images, drawn=whole, words=[word.rect for word in exact], to_pixels=to_pixels)
-    marked = marked_words(
-        exact,
-        graphics=drawn.graphics,
-        whole=whole,
-        pictures=[to_pixels.rect(image.bounds) for image in objects.images],
-        to_pixels=to_pixels,
+        return TextLayer(exact, to_pixels, used_dpi, patches, is_sure=is_sure, lacks_most=True)
+    single, repeated = _shapes(objects, whole=whole, words=words, exact=exact, to_pixels=to_pixels)
+    pictures = [to_pixels.rect(image.bounds) for image in objects.images]
+    marked = (
+        *marked_words(exact, whole=whole, graphics=drawn.graphics, pictures=pictures, to_pixels=to_pixels),
+        *patched_words((pair for pair in typed_over if pair.is_patch), words, to_pixels),
     )
-    single, repeated = (tuple(itertools.chain(*places)) for places in zip(seen_shapes, pictures, strict=True))
-    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), single, repeated, tuple(marked))
+    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), single, repeated, marked, is_sure)
+
+
+def _shapes(
+    objects: PageObjects,
+    *,
+    whole: Image.Image,
+    words: Iterable[OwnWord],
+    exact: Iterable[OwnWord],
+    to_pixels: PointsToPixels,
+) -> tuple[tuple[Rect, ...], tuple[Rect, ...]]:
+    """The places of shapes and small pictures that look like letters, and of those that are repeated as markers are."""
+    shapes = letter_shapes(objects.paths, words=[word.rect for word in words], to_pixels=to_pixels)
+    seen = [[rect for rect in rects if has_contrast(whole, rect, to_pixels.width)] for rects in shapes]
+    pictures = letter_pictures(objects.images, drawn=whole, words=[word.rect for word in exact], to_pixels=to_pixels)
+    single, repeated = (tuple(itertools.chain(*places)) for places in zip(seen, pictures, strict=True))
+    return single, repeated
 
 
 def _own_words(

@@ -18,6 +18,10 @@ MAX_SIZE_RATIO = 10.0
 """Largest size of letters, as a multiple of the size of those beside them in a word. A letter at the beginning of a
 chapter is as high as five lines. Letters that are far smaller are not seen."""
 
+MIN_STEP = 0.15
+"""Smallest distance between the beginnings of two characters that follow each other, as a share of the letters' size.
+Narrow letters have 0.2."""
+
 MIN_COSINE = 0.5
 """Smallest cosine of the angle between the directions of letters of one word. Words on a curve turn by less."""
 
@@ -54,6 +58,11 @@ class Run:
         """True if these characters are higher or lower than those before them, by this share of the letters' size."""
         across = abs(before.cos * (self.y - before.y) - before.sin * (self.x - before.x))
         return across > by * before.size
+
+    def steps_back(self, before: "Run", *, last: tuple[float, float]) -> bool:
+        """True if these characters begin where the last one before them does, and are drawn over it."""
+        along = before.cos * (self.x - last[0]) + before.sin * (self.y - last[1])
+        return along < MIN_STEP * before.size
 
 
 def lines_of(runs: Iterable[Run]) -> list[list[Run]]:

@@ -281,6 +281,10 @@ class TextPage:
                         after.place
                         for before, after in itertools.pairwise(line)
                         if are_two_numbers(letters, before, after)
+                        or (
+                            not whole.right_to_left
+                            and after.steps_back(before, last=self.begin(first + before.end - 1))
+                        )
                     ),
                 ]
                 for start, stop in itertools.pairwise([*starts, line[-1].end]):

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import Any
@@ -14,8 +14,9 @@ from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.drawing import MAX_SIDE, PageDrawing
 from docserver.ocr.pdf.page_objects import PageObjects
-from docserver.ocr.pdf.seen_ink import Candidate, Seen, SeenInk
+from docserver.ocr.pdf.seen_ink import MIN_GONE, Candidate, Seen, SeenInk
 from docserver.ocr.pdf.text_cells import as_array
+from docserver.ocr.pdf.typed_over import STRIKES, TypedOver, are_typed_over, shared
 from docserver.ocr.pdf.undrawn_words import would_show
 from docserver.ocr.pdf.unexplained_ink import places_of_unexplained
 
@@ -52,6 +53,8 @@ class DrawnWords:
     """Where one sees letters that are in no word."""
     graphics: Image.Image
     """The page without its texts, in grey."""
+    typed_over: list[TypedOver]
+    """Those that one sees though another is drawn over them."""
 
 
 def visible(
@@ -63,7 +66,7 @@ def visible(
     Of a word that is drawn twice in the same place, one is visible. Raises TextLayerRejected if too many words overlap.
     """
     repeats, conflicts = _overlaps(words)
-    layers = _layers(conflicts)
+    layers = _layers((words[one].address, words[other].address) for one, other in conflicts)
     visibilities = [
         _Visibility(whole, drawing=drawing, objects=objects, texts=texts)
         for texts in _texts_of_layers(objects.texts, layers)
@@ -89,7 +92,28 @@ def visible(
     if len(visibilities) > 1 or objects.shadows:
         graphics = drawing.without([*objects.texts.values(), *objects.shadows])
     unexplained = places_of_unexplained((word.rect for word in words), contrast)
-    return DrawnWords(result, unexplained, graphics)
+    seen_pairs = [pair for pair in dict.fromkeys(conflicts) if all(result[index] is Seen.ALL for index in pair)]
+    ink = {address: visibilities[layer] for address, layer in layers.items()}
+    typed_over = list(_typed_over(seen_pairs, words=words, ink=ink, order=list(objects.texts)))
+    return DrawnWords(result, unexplained, graphics, typed_over)
+
+
+def _typed_over(
+    pairs: Iterable[tuple[int, int]],
+    *,
+    words: Sequence[Candidate],
+    ink: Mapping[int, "_Visibility"],
+    order: Sequence[int],
+) -> Iterator[TypedOver]:
+    """Those of the pairs of overlapping words of which one is drawn over letters of the other. `ink` and `order` have
+    the addresses of the words' text objects, the second one as they are painted.
+    """
+    for pair in pairs:
+        if are_typed_over(*(words[index] for index in pair)):
+            under, over = sorted(pair, key=lambda index: order.index(words[index].address))
+            share = ink[words[under].address].hidden_share(shared(words[under].rect, words[over].rect))
+            if share >= MIN_GONE or not STRIKES.issuperset(words[over].text):
+                yield TypedOver(under, over, share >= MIN_GONE)
 
 
 _BY_INK = (Seen.ALL, Seen.PART, Seen.NOTHING)
@@ -114,6 +138,10 @@ class _Visibility:
         """How much the objects change each pixel of the page, in grey."""
         return self._in_grey.contrast
 
+    def hidden_share(self, rect: Rect) -> float:
+        """The share of the objects' ink within a rectangle that is covered."""
+        return self._in_grey.hidden_share(rect)
+
     @property
     def without(self) -> Image.Image:
         """The page without these objects, in grey."""
@@ -126,9 +154,7 @@ class _Visibility:
 
 
 def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Pairs of overlapping words: repeats as (index, index of the earlier word), other pairs as addresses of their text
-    objects.
-    """
+    """Pairs of overlapping words, as (index, index of the earlier one): repeats, and others of several text objects."""
     repeats: list[tuple[int, int]] = []
     conflicts: list[tuple[int, int]] = []
     squares: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -149,7 +175,7 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
                 if _is_repeat(word, other, overlap=overlap):
                     repeats.append((index, earlier))
                 elif word.address != other.address and overlap > MIN_OVERLAP * min(_area(word), _area(other)):
-                    conflicts.append((word.address, other.address))
+                    conflicts.append((index, earlier))
             there.append(index)
     return repeats, conflicts
 
