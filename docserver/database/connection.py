@@ -239,7 +239,7 @@ class Database:
             await cursor.execute("SELECT 1")
 
     async def check_writable(self) -> None:
-        """Raise DatabaseUnavailable unless the server answers, TakesNoWrites if it is read-only. Writes nothing."""
+        """Raise DatabaseUnavailable unless the server answers, ReadOnlyServer if it is read-only. Writes nothing."""
         async with self.session() as cursor:
             await cursor.execute(READ_ONLY)
             if _is_on(cursor.only_row()):

@@ -50,6 +50,10 @@ class TakesNoWrites(DatabaseUnavailable):
     """The server takes no writes, and has carried out nothing: perhaps another one has become the primary."""
 
 
+class ReadOnlyServer(TakesNoWrites):
+    """The server says that it is read-only. It still answers reads."""
+
+
 class ConnectionCut(DatabaseUnavailable):
     """The connection was cut during a statement that is no COMMIT. An open transaction was rolled back; whether a
     statement in autocommit mode was carried out is not known.
@@ -87,10 +91,10 @@ def unconnected(error: BaseException) -> DatabaseUnavailable:
     return fault if isinstance(fault, TakesNoWrites) else DatabaseUnavailable(fault.detail)
 
 
-def read_only() -> TakesNoWrites:
-    """Log and count that a new connection leads to a server that is read-only."""
+def read_only() -> ReadOnlyServer:
+    """Log and count that a connection leads to a server that is read-only."""
     _note(TakesNoWrites, fault="ReadOnly", number=None)
-    return TakesNoWrites(NO_ANSWER)
+    return ReadOnlyServer(NO_ANSWER)
 
 
 def uncommitted(error: BaseException) -> DatabaseUnavailable:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 from uuid import uuid4
 
 import pytest
@@ -80,6 +81,9 @@ async def test_pools_leave_a_server_that_turned_read_only_and_readyz_says_so_if_
     await pair.primary.sql("SET GLOBAL read_only = 0")
     await writing.ping()
     assert (await readiness.check())[1]["mysql"] == {"status": "ok"}
+    # A node of Galera that has lost the others answers no reads either (1047).
+    lost = Mock(check_writable=AsyncMock(side_effect=TakesNoWrites("forced")))
+    assert (await Readiness(replace(resources, health_db=lost)).check())[1]["mysql"] == {"status": "unavailable"}
     await pair.replica.follow(pair.primary)
     for pool in (reading, writing):
         await pool.close()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from docserver.database.faults import TakesNoWrites
+from docserver.database.faults import ReadOnlyServer
 from docserver.errors import ServiceError, StorageFull
 from docserver.exclusive import SingleFlight
 from docserver.ocr.engine import EngineMissing, check_programs
@@ -127,7 +127,7 @@ async def _state(check: Callable[[], Awaitable[None]]) -> dict[str, str]:
             await check()
     except StorageFull as error:
         return {"status": FULL, "detail": error.detail}
-    except TakesNoWrites:
+    except ReadOnlyServer:
         return {"status": READ_ONLY, "detail": "The database server takes no writes."}
     except (ServiceError, OSError, TimeoutError, EngineMissing):
         return {"status": "unavailable"}
