@@ -85,7 +85,8 @@ class Place:
             service = Service(environment, arguments=args, version=version, on=on)
         self.services.append(service)
         # A process that is to be killed may not live until a slot is free.
-        waits = not faults and "redis_url" not in settings and running(self.servers.store) and int(given["slots"]) > 0
+        own_redis = str(given["redis_url"]).endswith(f"/{self.number}")
+        waits = not faults and own_redis and running(self.servers.store) and int(given["slots"]) > 0
         earlier = await self._redis_clients() if waits else {}
         await service.start()
         if waits:
