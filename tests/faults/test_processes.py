@@ -123,7 +123,7 @@ async def test_a_frozen_worker_that_wakes_after_its_lease_overwrites_nothing(pla
 
 async def test_a_frozen_api_goes_on_where_it_was_when_it_wakes(place: Place) -> None:
     # Should it freeze in the middle of a transaction, its locks go with the connection that falls silent.
-    api = await place.start(faults=[Fault("docserver.database.connection:IDLE_END_S", sets=2)])
+    api = await place.start(faults=[Fault("docserver.database.driver:IDLE_END_S", sets=2)])
     await place.must_upload(api, pages=3)
     await place.claimed()
 

@@ -60,7 +60,9 @@ def _force(fault: Fault) -> None:
     owner: Any = import_module(module)
     for part in owners:
         owner = getattr(owner, part)
-    setattr(owner, name, _wrapped(getattr(owner, name), fault) if fault.sets is None else fault.sets)
+    # A place that docserver no longer has is an error.
+    original = getattr(owner, name)
+    setattr(owner, name, _wrapped(original, fault) if fault.sets is None else fault.sets)
 
 
 def _wrapped(original: Callable[..., Any], fault: Fault) -> Callable[..., Any]:
