@@ -37,7 +37,9 @@ async def test_machines_that_share_only_a_bucket_lose_nothing_when_they_and_thei
     common = {"mysql_url": empty_servers.mysql_url, "redis_url": empty_servers.redis_url, "storage_url": url}
 
     def machine(name: str, *arguments: str, slots: str) -> Service:
-        own = environment_of(**common, data_dir=tmp_path / name, slots=slots, lease_s="2", secret_key="k" * 32)
+        own = environment_of(
+            **common, data_dir=tmp_path / name, slots=slots, lease_s="2", maintenance_s="0.3", secret_key="k" * 32
+        )
         return Service(own | keys, arguments=arguments)
 
     async def lose(service: Service, name: str) -> None:
