@@ -98,9 +98,34 @@ def unmapped_letters(sheet: Sheet) -> None:
     sheet.remap(font, letters, sheet.chance.choice((0, 0x20, 0xAD, 0x200B, 0xE001, 0xFFFD)))
 
 
+def swapped_letters(sheet: Sheet) -> None:
+    """A font says of two digits, capitals or signs that each is the other one."""
+    font = sheet.chance.choice(("DejaVuSans-Bold", "DejaVuSerif"))
+    one, other = sheet.chance.choice(("36", "17", "09", "58", "MP", "ae", "$%"))
+    for _ in range(3):
+        sheet.line(sheet.chance.choice(texts.GOODS))
+        text = f"{one}{other}{texts.amount(sheet.chance)}"
+        if one.isalpha():
+            text = sheet.chance.choice((f"{one}arlowe", f"M{other}adow", f"P{one}{other}rson"))
+        sheet.put(text, 300, sheet.y, font=font, same_line=True)
+    for letter, meaning in ((one, "\ue000"), (other, one), ("\ue000", other)):
+        sheet.remap(font, letter, ord(meaning))
+
+
+def one_letter_for_two(sheet: Sheet) -> None:
+    """A font says of two digits that both are one of them."""
+    font, (one, other) = "DejaVuSans-Bold", sheet.chance.choice(("68", "17", "35", "90"))
+    for _ in range(3):
+        sheet.line(sheet.chance.choice(texts.GOODS))
+        sheet.put(f"{one}{other}{texts.amount(sheet.chance)}", 300, sheet.y, font=font, same_line=True)
+    sheet.remap(font, one, ord(other))
+
+
 TRICKS = (
     type3,
     bitmap_letters,
     unmapped,
     unmapped_letters,
+    swapped_letters,
+    one_letter_for_two,
 )

@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import STRIPBYTECOUNTS, STRIPOFFSETS, TiffImageFile
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import render, text_layer
 from docserver.ocr.pdf.pdfium import NotForPdfium, draw, opened
+from tests.support.text_layers import CHECK
 
 SIDE = 100
 MAX_PIXELS = 1_000_000
@@ -64,7 +65,7 @@ def test_a_page_of_which_pdfium_draws_no_letter_is_drawn_by_poppler(source: str,
 
 
 def test_the_own_text_of_such_a_page_is_not_taken_for_hidden(source: str) -> None:
-    with opened(source) as document, pytest.raises(TextLayerRejected) as refused:
-        text_layer.read(document, source=source, page=1, dpi=72, max_pixels=MAX_PIXELS)
+    with opened(source) as document, CHECK.of_document(document) as fonts, pytest.raises(TextLayerRejected) as refused:
+        text_layer.read(document, source=source, page=1, dpi=72, max_pixels=MAX_PIXELS, fonts=fonts)
 
     assert str(refused.value) == "nothing of the text is drawn"

@@ -13,7 +13,7 @@ from docserver.layout import words_of
 from tests.support.samples.pdf_layers import PROSE, lines, pdf
 from tests.support.text_layers import DPI, layer
 
-LETTERS = "今日は天気がとても良いので公園まで散歩に行きました男女12"
+LETTERS = "12今日は天気がとても良いので公園まで散歩に行きました男女"
 SIZE, TOP = 14, 640
 
 Place = tuple[str, float, float]
@@ -21,7 +21,7 @@ Place = tuple[str, float, float]
 
 
 def written(places: Iterable[Place], *, encoding: str, rotate: int = 0) -> bytes:
-    """PROSE, and texts of these letters in a font whose ideographs look like other letters."""
+    """PROSE, and texts of these letters in a font whose ideographs look like other letters, and whose digits do not."""
     codes = {letter: f"{number:04X}" for number, letter in enumerate(LETTERS, start=20)}
     mapping = "\n".join(f"<{code}> <{ord(letter):04X}>" for letter, code in codes.items())
     file = io.BytesIO()

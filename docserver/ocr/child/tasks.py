@@ -4,15 +4,17 @@ import itertools
 import time
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from PIL import Image
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.layout import Rect, pack_blocks
+from docserver.layout import Rect, Word, pack_blocks, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
@@ -24,10 +26,11 @@ from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import render, text_layer
 from docserver.ocr.pdf.own_words import TextLayer
+from docserver.ocr.pdf.wrong_mappings import MappingCheck
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.language_detection import LanguageDetector
 from docserver.ocr.recognition.reader import PageReader
-from docserver.ocr.recognition.tesseract import Recognised, Tesseract
+from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.requests import (
     Answer,
     MakeSearchable,
@@ -44,6 +47,9 @@ from docserver.ocr.requests import (
 from docserver.reading_options import AUTO, Mode, Rotate
 
 PDF = "application/pdf"
+
+SAMPLE_LANGUAGE, SAMPLE_DPI = "eng", 300
+"""The model that reads samples of fonts if the language of a document is not named, and their resolution."""
 
 OWN_TEXTS_S = 1.0
 """After this time, no further text layer is read in the same call. Only very full pages take as long as this."""
@@ -111,8 +117,9 @@ def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Readi
     readings: list[Reading] = []
     layout_bytes = 0
     dpi, max_pixels = limits.pdf_dpi, limits.max_page_pixels
+    check = _mapping_check(request.options.languages, limits)
     with stopwatch.stage("text_layer"):
-        for reading in text_layer.readings(source, pages=request.pages, dpi=dpi, max_pixels=max_pixels):
+        for reading in text_layer.readings(source, pages=request.pages, dpi=dpi, max_pixels=max_pixels, check=check):
             layout_bytes += _unpacked_size(reading.layout)
             if layout_bytes > MAX_LAYOUT_BYTES or len(reading.text) > MAX_TEXT:
                 break
@@ -179,8 +186,10 @@ def _text_layer(request: ReadPage, source: str, limits: Limits) -> TextLayer | N
     """The page's own text; None if the page has to be read by OCR alone."""
     if request.content_type != PDF or request.options.mode is not Mode.AUTO:
         return None
+    check = _mapping_check(request.options.languages, limits)
+    dpi, max_pixels = limits.pdf_dpi, limits.max_page_pixels
     with stopwatch.stage("text_layer"):
-        return text_layer.layer_of(source, page=request.page, dpi=limits.pdf_dpi, max_pixels=limits.max_page_pixels)
+        return text_layer.layer_of(source, page=request.page, dpi=dpi, max_pixels=max_pixels, check=check)
 
 
 @stopwatch.stage("drawing")
@@ -262,6 +271,23 @@ def _tesseract(binding: str, tessdata: str, scratch: str) -> Tesseract:
     from docserver.ocr.recognition.tesseract_program import TesseractProgram
 
     return TesseractProgram(Path(scratch))
+
+
+@cache
+def _mapping_check(languages: str, limits: Limits) -> MappingCheck:
+    """The check of fonts for documents in these languages. It is kept, because it remembers its verdicts."""
+    if languages == AUTO:
+        languages = SAMPLE_LANGUAGE if SAMPLE_LANGUAGE in limits.candidates else "+".join(limits.candidates[:1])
+
+    def read(picture: Image.Image) -> Iterable[Word]:
+        tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
+        # A page whose own text is exact needs no model, so that a missing one is no error here.
+        with suppress(Unreadable):
+            recognised = tesseract.recognise(picture, dpi=SAMPLE_DPI, languages=languages, layout=Layout.BLOCK)
+            return words_of(recognised.blocks)
+        return ()
+
+    return MappingCheck(read)
 
 
 @cache

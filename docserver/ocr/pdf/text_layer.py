@@ -50,33 +50,36 @@ from docserver.ocr.pdf.vertical_lines import with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_gaps import parted_at_gaps
 from docserver.ocr.pdf.word_pieces import pieces
+from docserver.ocr.pdf.wrong_mappings import DocumentFonts, MappingCheck
 
 
-def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[Reading]:
+def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int, check: MappingCheck) -> Iterator[Reading]:
     """The text layers of these pages (from 1) of a PDF, up to the first page that needs OCR."""
-    for layer in _layers(source, pages=pages, dpi=dpi, max_pixels=max_pixels):
+    for layer in _layers(source, pages=pages, dpi=dpi, max_pixels=max_pixels, check=check):
         if not layer.is_exact:
             return
         yield layer.reading()
 
 
-def layer_of(source: str, *, page: int, dpi: int, max_pixels: int) -> TextLayer | None:
+def layer_of(source: str, *, page: int, dpi: int, max_pixels: int, check: MappingCheck) -> TextLayer | None:
     """The text layer of a page (from 1) of a PDF; None if the page has to be read by OCR alone."""
-    return next(_layers(source, pages=[page], dpi=dpi, max_pixels=max_pixels), None)
+    return next(_layers(source, pages=[page], dpi=dpi, max_pixels=max_pixels, check=check), None)
 
 
-def _layers(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int) -> Iterator[TextLayer]:
+def _layers(
+    source: str, *, pages: Sequence[int], dpi: int, max_pixels: int, check: MappingCheck
+) -> Iterator[TextLayer]:
     try:
-        with pdfium.opened(source) as document:
+        with pdfium.opened(source) as document, check.of_document(document) as fonts:
             document.init_forms()
             for page in pages:
-                yield read(document, source=source, page=page, dpi=dpi, max_pixels=max_pixels)
+                yield read(document, source=source, page=page, dpi=dpi, max_pixels=max_pixels, fonts=fonts)
     except (TextLayerRejected, Unreadable, NotForPdfium):
         # Ignore the error here. If the page is broken, drawing it for OCR will report that.
         return
 
 
-def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) -> TextLayer:
+def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fonts: DocumentFonts) -> TextLayer:
     """The text layer of page `page` (from 1), with places on its image at `dpi` or less for a large page.
 
     `document` is the PdfDocument of the file `source`, with its forms initialised. Raises Unreadable, and
@@ -98,7 +101,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int) ->
     objects = collect(pdf_page)
     if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, used_dpi, None)
-    words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels)
+    words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
         raise TextLayerRejected("a picture without text")
     drawing = PageDrawing(pdf_page)
@@ -151,7 +154,7 @@ def _shapes(
 
 
 def _own_words(
-    page: Any, *, combs: Sequence[CombField], objects: PageObjects, to_pixels: PointsToPixels
+    page: Any, *, combs: Sequence[CombField], objects: PageObjects, to_pixels: PointsToPixels, fonts: DocumentFonts
 ) -> list[OwnWord]:
     """The words of the page, put together as one reads them, in pieces that may be visible or not."""
     with _text_of(page, objects) as (text_page, parts):
@@ -164,7 +167,7 @@ def _own_words(
         painted = _painted_words(readable, text_page=text_page, objects=objects, to_pixels=to_pixels)
         for first, rest in initials(painted, text_page):
             first.whole = rest.whole
-        return painted
+        return fonts.unmapped_where_wrong(painted, text_page)
 
 
 @contextmanager

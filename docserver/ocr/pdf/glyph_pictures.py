@@ -1,0 +1,119 @@
+"""Child side: draws glyphs of a PDF's fonts, and words in them, apart from the pages. Does not judge what it draws."""
+
+import ctypes
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import c_double, c_float, c_uint32, c_ushort
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pypdfium2.raw as pdfium
+from pypdfium2 import PdfDocument
+
+EM = 32
+"""Size at which single glyphs are drawn, in pixels. Digits are 23 pixels high."""
+
+PITCH, ABOVE, BELOW = 2 * EM, 44, 20
+"""Width of the cell in which a glyph is drawn, and its height above and below the baseline, in pixels."""
+
+ONE_BYTE = 256
+"""Number of the codes of one byte."""
+
+CODE_PITCH = 64.0
+"""Distance at which codes are put beside each other to see how the font maps them, in points."""
+
+Pictures = npt.NDArray[np.uint8]
+"""Grey pictures of the same size. Ink is 255, paper is 0."""
+
+
+class GlyphDrawing:
+    """Draws with the fonts of one PDF, on pages of another document, which leaves the PDF as it is."""
+
+    def __init__(self, document: Any) -> None:
+        self._document = document
+        self._paper = PdfDocument.new()
+        self._kept = self._paper.new_page(1, 1)
+
+    def close(self) -> None:
+        self._paper.close()
+
+    def keep(self, font: Any) -> None:
+        """Keep a font in memory until this is closed, so that no other font has its address."""
+        pdfium.FPDFPage_InsertObject(self._kept, pdfium.FPDFPageObj_CreateTextObj(self._document, font, 1.0))
+
+    def codes(self, font: Any, characters: Collection[str], *, first: int, end: int) -> dict[str, list[int]]:
+        """The codes from `first` to before `end` that the font maps to each of these characters and to no other; none
+        if the codes of the font have unequal lengths.
+        """
+        text = self.text(font, range(first, end), size=1.0, pitch=CODE_PITCH)
+        if text is None:
+            return {}
+        codes: dict[str, list[int]] = defaultdict(list)
+        with self._page([text], width=(end - first) * CODE_PITCH, height=CODE_PITCH) as page:
+            text_page = pdfium.FPDFText_LoadPage(page)
+            count = pdfium.FPDFText_CountChars(text_page)
+            units = (c_ushort * (count + 1))()
+            pdfium.FPDFText_GetText(text_page, 0, count, units)
+            for index, unit in enumerate(units):
+                if (char := chr(unit)) in characters:
+                    of_page = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, index)
+                    before, place, after = (_place(text_page, of_page + step) for step in (-1, 0, 1))
+                    # PDFium takes a code that the font does not map for the character of this number.
+                    is_mapped = pdfium.FPDFText_HasUnicodeMapError(text_page, of_page) != 1
+                    # The letters of a ligature begin in one place.
+                    if is_mapped and place is not None and place not in (before, after):
+                        codes[char].append(first + round(place / CODE_PITCH))
+            pdfium.FPDFText_ClosePage(text_page)
+        return codes
+
+    def glyphs(self, font: Any, codes: Sequence[int], *, size: float = EM) -> Pictures:
+        """The pictures of the glyphs that the font has for these codes, which it has."""
+        text = self.text(font, codes, size=size, pitch=PITCH)
+        pdfium.FPDFPageObj_Transform(text, 1, 0, 0, 1, PITCH / 4, BELOW)
+        drawn = self.drawn([text], width=len(codes) * PITCH, height=ABOVE + BELOW)
+        return np.ascontiguousarray(drawn.reshape(ABOVE + BELOW, len(codes), PITCH).swapaxes(0, 1))
+
+    def text(self, font: Any, codes: Sequence[int], *, size: float, pitch: float = 0.0) -> Any:
+        """A text object with these codes, at this distance from each other, or as the font has it. None if PDFium
+        takes these codes for others.
+        """
+        text = pdfium.FPDFPageObj_CreateTextObj(self._document, font, size)
+        pdfium.FPDFText_SetCharcodes(text, (c_uint32 * len(codes))(*codes), len(codes))
+        others = len(codes) - 1
+        if pitch and others:
+            places = (c_float * others)(*(pitch * index for index in range(1, len(codes))))
+            if not pdfium.FPDFText_SetPositions(text, places, others):
+                pdfium.FPDFPageObj_Destroy(text)
+                return None
+        return text
+
+    def drawn(self, objects: Sequence[Any], *, width: int, height: int) -> Pictures:
+        """A picture of these text objects, which are used up."""
+        picture = np.full((height, width), 255, np.uint8)
+        with self._page(objects, width=width, height=height) as page:
+            pixels = picture.ctypes.data_as(ctypes.c_void_p)
+            bitmap = pdfium.FPDFBitmap_CreateEx(width, height, pdfium.FPDFBitmap_Gray, pixels, width)
+            pdfium.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, pdfium.FPDF_GRAYSCALE)
+            pdfium.FPDFBitmap_Destroy(bitmap)
+        return np.invert(picture)
+
+    @contextmanager
+    def _page(self, objects: Sequence[Any], *, width: float, height: float) -> Iterator[Any]:
+        page = pdfium.FPDFPage_New(self._paper, 1, width, height)
+        try:
+            for text in objects:
+                pdfium.FPDFPage_InsertObject(page, text)
+            yield page
+        finally:
+            pdfium.FPDF_ClosePage(page)
+            pdfium.FPDFPage_Delete(self._paper, 1)
+
+
+def _place(text_page: Any, index: int) -> float | None:
+    """Where a character of a line begins; None if PDFium added it, or there is none."""
+    x, y = c_double(), c_double()
+    if pdfium.FPDFText_IsGenerated(text_page, index) or not pdfium.FPDFText_GetCharOrigin(text_page, index, x, y):
+        return None
+    return x.value

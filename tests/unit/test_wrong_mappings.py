@@ -1,0 +1,89 @@
+"""Letters that a font says are others than it draws are read from the picture; fonts that are right stay exact."""
+
+from collections.abc import Mapping
+from tempfile import NamedTemporaryFile
+
+import pytest
+from PIL import Image
+from reportlab.pdfgen.canvas import Canvas
+
+from docserver.layout import Word
+from docserver.ocr.pdf import pdfium, text_layer
+from docserver.ocr.pdf.own_words import TextLayer
+from docserver.ocr.pdf.wrong_mappings import MappingCheck
+from tests.support.samples.pdf_layers import PROSE, both, cmap, in_subset_font, lines, pdf, shifted, with_mapping
+from tests.support.text_layers import DPI, MAX_PIXELS, beside_patches, layer, read_words, refusal
+
+ASCII = {code: code for code in range(32, 127)}
+
+
+def swapped(one: str, other: str) -> dict[int, int]:
+    """A mapping that takes each of two characters for the other one."""
+    return ASCII | {ord(one): ord(other), ord(other): ord(one)}
+
+
+def with_line(line: str, mapping: Mapping[int, int]) -> bytes:
+    """A page of prose, and a line in a font with this mapping."""
+
+    def in_courier(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 11)
+        canvas.drawString(72, 500, line)
+
+    return with_mapping(pdf(both(lines(PROSE), in_courier)), cmap(mapping), base_font="Courier")
+
+
+def read_with(check: MappingCheck, data: bytes) -> TextLayer:
+    with NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        with pdfium.opened(file.name) as document, check.of_document(document) as fonts:
+            document.init_forms()
+            return text_layer.read(document, source=file.name, page=1, dpi=DPI, max_pixels=MAX_PIXELS, fonts=fonts)
+
+
+@pytest.mark.parametrize(
+    ("line", "mapping", "exact"),
+    [
+        ("Rooms 36 and 40 are let", swapped("3", "8"), "Rooms and 40 are let"),
+        ("Paid by Marlowe at noon", swapped("M", "P"), "by at noon"),
+        ("Owed $ 500 or less", swapped("$", "%"), "Owed 500 or less"),
+        # Both digits are said to be an 8.
+        ("Take 6 or 8 a day", ASCII | {ord("6"): ord("8")}, "Take or a day"),
+    ],
+)
+def test_words_are_read_from_the_picture_if_the_font_draws_other_letters(
+    line: str, mapping: Mapping[int, int], exact: str
+) -> None:
+    assert beside_patches(with_line(line, mapping)) == "\n".join((*PROSE, "", exact))
+
+
+def test_a_page_is_rejected_if_its_font_draws_other_letters_throughout() -> None:
+    data = with_mapping(pdf(in_subset_font(PROSE)), cmap(shifted(1)), base_font="Vera")
+
+    assert refusal(data) == "letters without a meaning"
+
+
+def test_letters_that_look_alike_may_be_mapped_to_each_other() -> None:
+    line = "Osc 0 and Il are let"
+
+    assert layer(with_line(line, swapped("O", "0"))).text.endswith("0sc O and Il are let")
+
+
+def test_a_glyph_is_judged_once_whichever_document_it_is_in() -> None:
+    pictures = []
+
+    def read(picture: Image.Image) -> list[Word]:
+        pictures.append(picture)
+        return list(read_words(picture))
+
+    check = MappingCheck(read)
+    for line in ("Rooms 36 and 48 are let", "Of 84 rooms, 63 are let"):
+        assert read_with(check, with_line(line, swapped("3", "8"))).patches
+
+    assert len(pictures) == 1
+
+
+def test_letters_stay_as_the_font_says_where_they_cannot_be_read() -> None:
+    check = MappingCheck(lambda _: ())
+
+    assert read_with(check, with_line("Rooms 36 and 40 are let", swapped("3", "8"))).is_exact
