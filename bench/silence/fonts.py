@@ -121,6 +121,15 @@ def one_letter_for_two(sheet: Sheet) -> None:
     sheet.remap(font, one, ord(other))
 
 
+def actual_text(sheet: Sheet) -> None:
+    """Amounts of which an /ActualText says another amount, and a word without one."""
+    for _ in range(3):
+        end = sheet.line(sheet.chance.choice(texts.GOODS))
+        sheet.canvas.addLiteral(f"/Span << /ActualText ({texts.amount(sheet.chance)}) >> BDC")
+        sheet.put(texts.amount(sheet.chance), end + 2 * sheet.size, sheet.y, same_line=True)
+        sheet.canvas.addLiteral("EMC")
+
+
 TRICKS = (
     type3,
     bitmap_letters,
@@ -128,4 +137,5 @@ TRICKS = (
     unmapped_letters,
     swapped_letters,
     one_letter_for_two,
+    actual_text,
 )

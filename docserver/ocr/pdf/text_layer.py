@@ -18,6 +18,7 @@ from docserver.layout import Rect, around
 from docserver.model import Reading
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
+from docserver.ocr.pdf.actual_texts import read_drawn_letters
 from docserver.ocr.pdf.boxed_letters import joined_in_boxes
 from docserver.ocr.pdf.comb_fields import CombField, comb_fields, joined
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
@@ -101,6 +102,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fo
     objects = collect(pdf_page)
     if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, used_dpi, None)
+    read_drawn_letters(document, pdf_page, objects.texts.values())
     words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
         raise TextLayerRejected("a picture without text")
