@@ -49,6 +49,8 @@ def read_with(check: MappingCheck, data: bytes) -> TextLayer:
         ("Owed $ 500 or less", swapped("$", "%"), "Owed 500 or less"),
         # Both digits are said to be an 8.
         ("Take 6 or 8 a day", ASCII | {ord("6"): ord("8")}, "Take or a day"),
+        # OCR reads Rcntal as Rental.
+        ("Rental of Marlowe in October", ASCII | {ord("c"): ord("e")}, "of in"),
     ],
 )
 def test_words_are_read_from_the_picture_if_the_font_draws_other_letters(

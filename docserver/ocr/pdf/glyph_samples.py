@@ -36,6 +36,10 @@ SHORT, LONG = 3, 14
 MIN_CONFIDENCE = 30.0
 """Smallest confidence of a word that was read. What OCR makes of other scripts has less."""
 
+MIN_ODDS = 3
+"""How many times as often a wrong glyph was read as another character than as what it is said to be. OCR reads some
+words as they should be: `Rcntal` as Rental."""
+
 MIXED_UP = ("5S", "8B", "2Z", "6b", "9gq", "uvy")
 """Characters that OCR mistakes for each other."""
 
@@ -209,8 +213,10 @@ def _read_as(sample: _Sample, read: str, of_glyph: Mapping[tuple[Font, str, int]
 
 
 def _is_another(doubt: Doubt, chars: Sequence[str]) -> bool:
-    """True if a glyph was read as the same other character each time."""
-    return bool(chars) and all(_are_alike(chars[0], char) and not _are_alike(doubt.char, char) for char in chars)
+    """True if a glyph was read as the same other character each time, but for a few words that one expects."""
+    others = [char for char in chars if not _are_alike(doubt.char, char)]
+    as_said = len(chars) - len(others)
+    return bool(others) and all(_are_alike(others[0], char) for char in others) and len(others) >= MIN_ODDS * as_said
 
 
 def _are_alike(said: str, seen: str) -> bool:
