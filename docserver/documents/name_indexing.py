@@ -20,8 +20,10 @@ class _TooFew(Exception):
     """There are too few documents for a block; nothing is changed."""
 
 
-async def run(resources: Resources) -> None:
-    """Build all blocks that are due, and remove those that are empty; raises DatabaseUnavailable."""
+async def run(resources: Resources, *, share: float = SHARE) -> None:
+    """Build all blocks that are due, in this share of the time, and remove those that are empty; raises
+    DatabaseUnavailable.
+    """
     tenant: str | None = ""
     while tenant is not None:
         began = time.monotonic()
@@ -32,7 +34,7 @@ async def run(resources: Resources) -> None:
             await _remove_empty(cur, tenant)
             is_due = await name_index.is_block_due(cur, tenant)
         while is_due and await _is_built(resources, tenant):
-            await asyncio.sleep((time.monotonic() - began) / SHARE)
+            await asyncio.sleep((time.monotonic() - began) * (1 / share - 1))
             began = time.monotonic()
 
 

@@ -52,6 +52,7 @@ def filters() -> Iterator[Filter]:
     for part in ("INVOICE", "icht", "re\u0301su", "报", "-", "5.pdf", "100%", "nothing like it", "\u0301", "😀"):
         yield Filter(DEFAULT_TENANT, filename=part)
     yield Filter(DEFAULT_TENANT, filename="scan", status=Status.FAILED)
+    yield Filter(DEFAULT_TENANT, filename=".pdf", status=Status.FAILED)
     yield Filter(DEFAULT_TENANT, filename="straße", content_type=TYPES[0])
     yield Filter(
         DEFAULT_TENANT,

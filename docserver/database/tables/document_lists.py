@@ -22,6 +22,11 @@ COUNTED = 10_000
 """Counting stops beyond this number of documents: to count all of them would take longer than to list some."""
 
 
+COMMON = 0.2
+"""Share of documents with a part of a name, beyond which those of a status are counted without the index of names: many
+of them pass, and to look up the status of each document with such a name would take longer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """A row of the list: a document and its latest job."""
@@ -66,12 +71,6 @@ class _Order:
 
 _NEWEST_FIRST, _OLDEST_FIRST = _Order("DESC", "<"), _Order("ASC", ">")
 
-_FILENAME = "(d.filename LIKE %(filename)s OR d.filename LIKE %(decomposed)s)"
-
-_OTHER_FILENAME = "(d.other_filenames LIKE %(filename)s OR d.other_filenames LIKE %(decomposed)s)"
-"""Names are stored composed, but names stored by earlier versions may be decomposed. LIKE compares letter by letter,
-and finds no other form."""
-
 _DOCUMENTS = "SELECT d.created_at AS listed_at, d.id AS document_id FROM documents d"
 
 _JOBS = "SELECT j.listed_at, j.document_id FROM jobs j FORCE INDEX (by_listing)"
@@ -111,6 +110,8 @@ async def count(cur: Cursor, narrowed: Filter) -> int:
     """How many documents pass the filter, but no more than COUNTED + 1."""
     arguments = {**_arguments(narrowed, None), "most": COUNTED + 1}
     search = await _search(cur, narrowed, arguments, _NEWEST_FIRST)
+    if search and narrowed.status and await named_documents.share(cur, search) > COMMON:
+        search = None
     total = await named_documents.count(cur, search, most=COUNTED + 1) if search else 0
     for selection in await _selections(cur, narrowed, arguments, _NEWEST_FIRST, search):
         await cur.execute(f"SELECT COUNT(*) AS total FROM ({selection} LIMIT %(most)s) counted", arguments)  # noqa: S608 - constants
@@ -164,7 +165,7 @@ async def _search(cur: Cursor, narrowed: Filter, arguments: dict[str, Any], orde
     return Search(
         narrowed.tenant,
         parts,
-        conditions=" AND ".join([_FILENAME, *placed, *([_HAS_STATUS] if narrowed.status else [])]),
+        conditions=" AND ".join([_named("filename", arguments), *placed, *([_HAS_STATUS] if narrowed.status else [])]),
         arguments=arguments,
         since=max(filter(None, since), default=None),
         until=min(filter(None, until), default=None),
@@ -208,15 +209,18 @@ def _not_indexed(arguments: dict[str, Any], order: _Order) -> list[str]:
     number yet, and those that are found by their further names alone.
     """
     joined = _JOINED if arguments["status"] else ""
-    named = f"({_FILENAME} OR {_OTHER_FILENAME})"
+    first, further = (_named(column, arguments) for column in ("filename", "other_filenames"))
     placed = _conditions({**arguments, "filename": None}, "d.created_at", "d.id", order)
     always = " AND ".join(["d.tenant = %(tenant)s", *placed, *_of_kind(arguments)])
     return [
-        f"{_DOCUMENTS} FORCE INDEX (by_name_number) {joined} WHERE {always} AND d.name_number IS NULL AND {named}",
+        f"""
+        {_DOCUMENTS} FORCE INDEX (by_name_number) {joined}
+        WHERE {always} AND d.name_number IS NULL AND ({first} OR {further})
+        """,
         f"""
         {_DOCUMENTS} FORCE INDEX (by_other_filenames) {joined}
         WHERE {always} AND d.name_number IS NOT NULL AND d.other_filenames IS NOT NULL
-          AND {_OTHER_FILENAME} AND NOT {_FILENAME}
+          AND {further} AND NOT {first}
         """,
     ]
 
@@ -258,6 +262,16 @@ async def _kinds(cur: Cursor, narrowed: Filter) -> list[tuple[str, str | None]]:
     ]
 
 
+def _named(column: str, arguments: dict[str, Any]) -> str:
+    """The condition that a column has the part of a name.
+
+    Names are stored composed, but names stored by earlier versions may be decomposed. LIKE compares letter by letter,
+    and finds no other form.
+    """
+    is_one_form = arguments["filename"] == arguments["decomposed"]
+    return f"(d.{column} LIKE %(filename)s{'' if is_one_form else f' OR d.{column} LIKE %(decomposed)s'})"
+
+
 def _conditions(arguments: dict[str, Any], time: str, document_id: str, order: _Order) -> list[str]:
     """The conditions for name, time of creation and place in the list, for these columns."""
     conditions = {
@@ -266,7 +280,7 @@ def _conditions(arguments: dict[str, Any], time: str, document_id: str, order: _
         # The first comparison is what an index can be searched by.
         "after": f"{time} {order.beyond}= %(after)s "
         f"AND ({time} {order.beyond} %(after)s OR {document_id} {order.beyond} %(after_id)s)",
-        "filename": f"({_FILENAME} OR {_OTHER_FILENAME})",
+        "filename": f"({_named('filename', arguments)} OR {_named('other_filenames', arguments)})",
     }
     return [condition for key, condition in conditions.items() if arguments[key] is not None]
 

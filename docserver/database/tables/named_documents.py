@@ -55,6 +55,15 @@ async def count(cur: Cursor, search: Search, *, most: int) -> int:
     return total
 
 
+async def share(cur: Cursor, search: Search) -> float:
+    """The share of candidates among the latest documents, from 0 to 1."""
+    some = list(await _blocks(cur, search))[-BLOCKS_AT_ONCE[0] :]
+    if not some:
+        return 0.0
+    places = await name_index.candidates(cur, search.tenant, parts=search.parts, blocks=some)
+    return sum(bits.bit_count() for bits in places.values()) / (len(some) * name_index.BLOCK)
+
+
 def _compared(search: Search, some: Sequence[int]) -> str:
     # Thousands of placeholders would take longer than the statement.
     listed = ", ".join(map(str, some))
