@@ -301,7 +301,61 @@ def struck_out(sheet: Sheet) -> None:
         sheet.box(LEFT, sheet.y + height * sheet.size, sheet.width(text), 0.06 * sheet.size)
 
 
+def parts_drawn_later(sheet: Sheet) -> None:
+    """Parts of amounts and words that are drawn after the lines, as browsers do with what has an opacity of its own."""
+    later = []
+    alpha = sheet.chance.choice((0.6, 1))
+    for _ in range(3):
+        text = f"Total {texts.amount(sheet.chance)} EUR"
+        y = sheet.down(1.6 * sheet.size)
+        sheet.see(text, LEFT, y)
+        start = sheet.chance.randint(7, 9)
+        end = start + sheet.chance.randint(1, 2)
+        sheet.draw(text[:start], LEFT, y)
+        sheet.draw(text[end:], LEFT + sheet.width(text[:end]), y)
+        later.append((text[start:end], LEFT + sheet.width(text[:start]), y))
+    with sheet.state(alpha=alpha):
+        for part, x, y in later:
+            sheet.draw(part, x, y)
+
+
+def raised_numbers(sheet: Sheet) -> None:
+    """Raised numbers as large as browsers make them, some drawn after their lines."""
+    later = []
+    size = sheet.chance.uniform(0.6, 0.83) * sheet.size
+    for is_late in (False, True):
+        y = sheet.down(1.8 * sheet.size)
+        number, raised = str(sheet.chance.randint(10, 2000)), str(sheet.chance.randint(2, 99))
+        end = sheet.put(f"In the year {number}", LEFT, y)
+        sheet.see(raised, end, y + 0.36 * sheet.size, size=size, same_line=True)
+        if is_late:
+            later.append((raised, end, y + 0.36 * sheet.size))
+        else:
+            sheet.draw(raised, end, y + 0.36 * sheet.size, size=size)
+        end += sheet.width(raised, size=size) + sheet.width(" ")
+        sheet.put("and later", end, y, same_line=True)
+    for raised, x, y in later:
+        sheet.draw(raised, x, y, size=size)
+
+
+def moved_digits(sheet: Sheet) -> None:
+    """The second half of a number is drawn first."""
+    y = sheet.down(2 * sheet.size)
+    number = str(sheet.chance.randint(1000, 9999))
+    sheet.see(number, LEFT, y, font="Courier")
+    # Every letter of Courier is 600 wide.
+    with sheet.state():
+        sheet.canvas.setFont("Courier", sheet.size)
+        name = sheet.canvas._doc.getInternalFontName("Courier")  # noqa: SLF001
+        x = LEFT + 1.2 * sheet.size
+        strings = f"[({number[2:]}) 2400 ({number[:2]})] TJ"
+        sheet.canvas.addLiteral(f"BT /{name.lstrip('/')} {sheet.size} Tf {x} {y} Td {strings} ET")
+
+
 TRICKS = (
+    parts_drawn_later,
+    raised_numbers,
+    moved_digits,
     repeats,
     narrow_digits,
     fake_bold,

@@ -69,6 +69,56 @@ def test_letters_that_are_drawn_from_the_right_are_read_from_the_picture() -> No
     assert refusal(pdf(draw)) == "letters in the wrong order"
 
 
+def test_letters_of_a_page_that_seems_to_have_vertical_lines_are_of_one_word() -> None:
+    def draw(canvas: Canvas) -> None:
+        canvas.setFont("Courier", SIZE)
+        for row in range(8):
+            for column in (72, 380):
+                for place, letter in enumerate("12.50 -3.00"):
+                    if letter != " ":
+                        canvas.drawString(column + 0.6 * SIZE * place, 770 - 14 * row, letter)
+
+    assert set(layer(pdf(draw)).text.split()) == {"12.50", "-3.00"}
+
+
+@pytest.mark.parametrize("alpha", [1, 0.5])
+def test_letters_that_are_drawn_after_the_page_are_of_the_word_in_which_they_stand(alpha: float) -> None:
+    text = "Total 1,250.00 EUR"
+    pieces = {text.index("2"): "2", text.index(".00"): ".", text.index("R"): "R"}
+
+    def draw(canvas: Canvas) -> None:
+        for place, letter in enumerate(text):
+            if letter != " " and place not in pieces:
+                canvas.drawString(72 + width(text[:place]), 790, letter)
+        lines(PROSE)(canvas)
+        canvas.setFillAlpha(alpha)
+        for place, letter in pieces.items():
+            canvas.drawString(72 + width(text[:place]), 790, letter)
+
+    assert layer(pdf(draw)).text.splitlines()[0] == text
+
+
+def test_an_index_that_is_drawn_after_the_page_is_of_its_word_unless_that_is_a_number() -> None:
+    raised = {"H": ("2", -2), "19": ("95", 4.5), "see 7": ("3", 4.5)}
+
+    def draw(canvas: Canvas) -> None:
+        x, places = 72.0, {}
+        for part in ("Water H", "O costs 19", ", see 7", "."):
+            canvas.drawString(x, 790, part)
+            x += width(part)
+            places[part] = x
+            before = next((ending for ending in raised if part.endswith(ending)), None)
+            x += width(raised[before][0], SMALL) if before else 0
+        lines(PROSE)(canvas)
+        canvas.setFont(FONT, SMALL)
+        for part, end in places.items():
+            for before, (index, rise) in raised.items():
+                if part.endswith(before):
+                    canvas.drawString(end, 790 + rise, index)
+
+    assert layer(pdf(draw)).text.splitlines()[0] == "Water H2O costs 19 95, see 7 3."
+
+
 def test_a_word_that_may_be_hidden_is_not_joined_to_one_that_is_seen() -> None:
     def draw(canvas: Canvas) -> None:
         lines(PROSE)(canvas)

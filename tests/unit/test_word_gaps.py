@@ -67,7 +67,7 @@ def test_indices_that_are_drawn_after_their_line_are_read_in_it() -> None:
         text.textOut("34")
         canvas.drawText(text)
 
-    assert layer(pdf(indices)).text.endswith("Of FD 3 and FD 4 one is less")
+    assert layer(pdf(indices)).text.endswith("Of FD3 and FD4 one is less")
 
 
 @pytest.mark.parametrize("numbers", ["8 10 12", "0 5 10 15 20", "98 99 100", "2 4 6 8 10", "2018 2019"])

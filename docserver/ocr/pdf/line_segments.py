@@ -18,7 +18,7 @@ MAX_BASELINE_OFFSET = 0.35
 MAX_RAISED_LENGTH = 5
 """Most characters of a raised number, such as [12]."""
 
-MAX_RAISED_SIZE = 0.75
+MAX_RAISED_SIZE = 0.85
 """Largest size of a raised number, such as cents after euros, as a share of the size of the letters beside it."""
 
 MAX_RISE = 0.6
@@ -89,7 +89,7 @@ def _continues(segment: Segment, word: PlacedWord) -> bool:
     size = max(segment.size, word.size)
     last = segment.words[-1]
     if abs(segment.baseline - word.baseline) > MAX_BASELINE_OFFSET * size:
-        return _is_raised(last, word) or _is_raised(word, last)
+        return is_raised(last, word) or is_raised(word, last)
     if word.right_to_left != last.right_to_left:
         # Where text of two writing directions meets, the next word may be on either side of the segment.
         gap = max(word.x0 - segment.x1, segment.x0 - word.x1)
@@ -98,7 +98,7 @@ def _continues(segment: Segment, word: PlacedWord) -> bool:
     return -MAX_BASELINE_OFFSET * size < gap < MAX_WORD_GAP * size
 
 
-def _is_raised(word: PlacedWord, beside: PlacedWord) -> bool:
+def is_raised(word: PlacedWord, beside: PlacedWord) -> bool:
     """True if the first word is a raised number right beside the other word, on its line."""
     gap = max(word.x0 - beside.x1, beside.x0 - word.x1)
     return (

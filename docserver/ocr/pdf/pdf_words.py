@@ -30,10 +30,18 @@ class PdfWord:
     """False if PDFium draws nothing for the word, because its font is not embedded. Other viewers may draw it."""
     is_vertical: bool = False
     """True if its letters are upright and below each other."""
+    parts: tuple["PdfWord", ...] = ()
+    """The words that are joined in it, if several are."""
 
     def followed_by(self, other: "PdfWord") -> "PdfWord":
         """This word and another as one."""
-        return replace(self, text=self.text + other.text, rect=around((self.rect, other.rect)))
+        parts = (*(self.parts or (self,)), *(other.parts or (other,)))
+        return replace(self, text=self.text + other.text, rect=around((self.rect, other.rect)), parts=parts)
+
+    @property
+    def last(self) -> int:
+        """Index of its last character."""
+        return self.parts[-1].last if self.parts else self.end - 1
 
     @property
     def right_to_left(self) -> bool:
@@ -61,6 +69,13 @@ class TextOrientation:
     def is_turned(self) -> bool:
         """True if the text runs up or down the page, or stands on its head."""
         return self.turns != 0 and not self.crooked
+
+
+def upright(rect: Rect, turns: int) -> Rect:
+    """The rectangle where it would be if text that is turned counterclockwise by these quarter turns were upright."""
+    left, bottom, right, top = rect
+    turned = (bottom, -right, top, -left), (-right, -top, -left, -bottom), (-top, left, -bottom, right)
+    return turned[turns - 1] if turns else rect
 
 
 def is_right_to_left(letters: str) -> bool:

@@ -5,6 +5,7 @@ or a whole page from top to bottom across its columns.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 
 from docserver.ocr.pdf.columns import split_at_gutter
@@ -12,10 +13,14 @@ from docserver.ocr.pdf.line_segments import MAX_BASELINE_OFFSET, PlacedWord, Seg
 from docserver.ocr.pdf.margins import split_at_notes
 from docserver.ocr.pdf.page_parts import drawn_parts, gutter_parts, table_parts
 from docserver.ocr.pdf.paragraphs import LineShape, paragraph_starts
+from docserver.ocr.pdf.raised_words import with_raised_words
 from docserver.ocr.pdf.writing_direction import in_logical_order
 
 MAX_SIZE_RATIO = 2.0
 """Largest ratio of the sizes of letters that decide together which baselines are of one line."""
+
+MAX_BASELINE_DIFFERENCE = 0.05
+"""Largest difference of two baselines that are the same, as a share of the letters' size."""
 
 MAX_COLUMN_DEPTH = 40
 """Most levels of columns within columns. Real pages have up to three."""
@@ -31,7 +36,7 @@ OrderedBlock = list[OrderedParagraph]
 
 def order_words(words: Sequence[PlacedWord]) -> list[OrderedBlock]:
     """Return the words in reading order. The argument has them in the order in which they are drawn."""
-    segments = list(segments_of(words))
+    segments = with_raised_words(list(segments_of(words)))
     right_to_left = sum(word.right_to_left for word in words) * 2 > len(words)
     if len(segments) > MAX_SEGMENTS:
         return [_paragraphs(_lines(segments, right_to_left=right_to_left))]
@@ -101,17 +106,42 @@ def _words_of(line: Sequence[Segment]) -> list[PlacedWord]:
 
 def _with_indices(segments: Sequence[Segment]) -> list[PlacedWord]:
     """The words of segments from left to right. A single word may be within another segment, such as an index that is
-    drawn after its line. Longer ones that overlap are small lines beside a large letter, and each stays together.
+    drawn after its line, and so may words on the very same baseline. Others that overlap are small lines beside a large
+    letter, and each stays together.
     """
     long = [segment for segment in segments if len(segment.words) > 1]
 
     def place(segment: Segment) -> tuple[float, float]:
-        around = [other for other in long if len(segment.words) == 1 and other.x0 <= segment.x0 <= other.x1]
-        beginning = around[0] if around else segment
+        around = [
+            other
+            for other in long
+            if other.x0 <= segment.x0 <= other.x1 and (len(segment.words) == 1 or _are_on_one_baseline(segment, other))
+        ]
+        beginning = min(around, key=lambda other: other.x0, default=segment)
         return beginning.x0, beginning.baseline
 
-    placed = [(*place(segment), word.x0, word) for segment in segments for word in segment.words]
-    return [word for *_, word in sorted(placed, key=lambda item: item[:3])]
+    placed = [
+        (*beginning, word.x0, word) for segment in segments for beginning in [place(segment)] for word in segment.words
+    ]
+    words = [word for *_, word in sorted(placed, key=lambda item: item[:3])]
+    for index, (word, following) in enumerate(pairwise(words)):
+        if following.x0 < word.x1 and _is_over(following, word):
+            words[index : index + 2] = following, word
+    return words
+
+
+def _is_over(upper: PlacedWord, lower: PlacedWord) -> bool:
+    """True if the first word stands above the second one, as the upper number of a fraction."""
+    if not (upper.text[0].isdigit() and lower.text[0].isdigit()):
+        return False
+    shared = min(upper.x1, lower.x1) - max(upper.x0, lower.x0)
+    return (
+        2 * shared > min(upper.x1 - upper.x0, lower.x1 - lower.x0) and upper.baseline < lower.baseline - lower.size / 2
+    )
+
+
+def _are_on_one_baseline(first: Segment, second: Segment) -> bool:
+    return abs(first.baseline - second.baseline) <= MAX_BASELINE_DIFFERENCE * min(first.size, second.size)
 
 
 def _are_level(first: Segment, second: Segment) -> bool:

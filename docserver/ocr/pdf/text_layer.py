@@ -35,10 +35,12 @@ from docserver.ocr.pdf.letter_shadows import letter_shadows, without_text_of
 from docserver.ocr.pdf.letter_shapes import letter_shapes
 from docserver.ocr.pdf.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.marked_words import marked_words
+from docserver.ocr.pdf.moved_digits import with_digits_in_order
 from docserver.ocr.pdf.own_words import OwnWord, TextLayer
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord
 from docserver.ocr.pdf.pdfium import NotForPdfium
+from docserver.ocr.pdf.raised_digits import parted_from_raised_digits
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.seen_ink import Candidate, Seen
 from docserver.ocr.pdf.spread_letters import joined_spread_letters
@@ -160,9 +162,10 @@ def _own_words(
 ) -> list[OwnWord]:
     """The words of the page, put together as one reads them, in pieces that may be visible or not."""
     with _text_of(page, objects) as (text_page, parts):
-        spread = joined_spread_letters(parted_at_gaps(parts, text_page), text_page)
-        whole = joined_where_touching(list(joined_over_spaces(spread, text_page)), text_page)
-        turned = with_turned_words(whole, text_page, painted=objects.texts)
+        parted = parted_at_gaps(with_digits_in_order(parts, text_page), text_page)
+        touching = joined_where_touching(list(parted_from_raised_digits(parted, text_page)), text_page)
+        spread = joined_spread_letters(touching, text_page)
+        turned = with_turned_words(list(joined_over_spaces(spread, text_page)), text_page, painted=objects.texts)
         lines = with_vertical_lines(joined(turned, combs), text_page)
         words = without_letter_spacing(joined_in_boxes(lines, objects.paths), text_page)
         readable = without_illegible(words, text_page=text_page, objects=objects, to_pixels=to_pixels)

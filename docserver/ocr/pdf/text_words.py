@@ -17,7 +17,7 @@ from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
 from docserver.ocr.pdf.latin_in_hebrew import in_order, may_have_right_to_left
 from docserver.ocr.pdf.mac_letters import mended_letters
 from docserver.ocr.pdf.page_objects import address_of, is_embedded
-from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation
+from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation, upright
 from docserver.ocr.pdf.text_runs import MAX_SIZE_RATIO, MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
 MAX_CHARACTERS = 50_000
@@ -138,6 +138,10 @@ class TextPage:
         """The room that the font has for the character, turned so that the character is upright."""
         return self._upright(index, self._loose_box(index))
 
+    def code(self, index: int) -> int:
+        """The character's code in the text."""
+        return int(pdfium.FPDFText_GetUnicode(self.handle, index))
+
     def is_generated(self, index: int) -> bool:
         """True if PDFium added the character, such as a space or the end of a line."""
         return bool(pdfium.FPDFText_IsGenerated(self.handle, index) == 1)
@@ -154,11 +158,14 @@ class TextPage:
         """True if one text object draws both characters."""
         return self.address(first) == self.address(second)
 
-    def has_negative_width(self, index: int) -> bool:
-        """True if the font says so of the character, as some that are for vertical lines do."""
-        width, font = c_float(), pdfium.FPDFTextObj_GetFont(self.text_object(index))
-        code = pdfium.FPDFText_GetUnicode(self.handle, index)
-        return bool(pdfium.FPDFFont_GetGlyphWidth(font, code, 1.0, width)) and width.value < 0.0
+    def advance(self, index: int) -> float:
+        """The font's width of the character in points; negative in some for vertical lines, infinite if not known."""
+        width, matrix, text = c_float(), pdfium.FS_MATRIX(), self.handle
+        font, size = pdfium.FPDFTextObj_GetFont(self.text_object(index)), pdfium.FPDFText_GetFontSize(text, index)
+        if not pdfium.FPDFFont_GetGlyphWidth(font, self.code(index), size, width) or not width.value:
+            return math.inf
+        pdfium.FPDFText_GetMatrix(text, index, matrix)
+        return float(width.value) * math.hypot(matrix.a, matrix.b)
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
@@ -176,6 +183,11 @@ class TextPage:
         x, y, *_ = self._sides
         pdfium.FPDFText_GetCharOrigin(self.handle, index, *self._to_point)
         return x.value, y.value
+
+    def begin_upright(self, index: int) -> tuple[float, float]:
+        """The same, turned so that the character is upright."""
+        x, y = self.begin(index)
+        return self._upright(index, (x, y, x, y))[:2]
 
     def look(self, index: int) -> tuple[int, ...]:
         """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
@@ -234,10 +246,7 @@ class TextPage:
         return TextOrientation(height, turns % 4, 0.0, mirrored)
 
     def _upright(self, index: int, rect: Rect) -> Rect:
-        left, bottom, right, top = rect
-        turns = self._orientation_at(index, self.address(index)).turns
-        turned = (bottom, -right, top, -left), (-right, -top, -left, -bottom), (-top, left, -bottom, right)
-        return turned[turns - 1] if turns else rect
+        return upright(rect, self._orientation_at(index, self.address(index)).turns)
 
     def _codes(self) -> list[int]:
         """The code of each character of the page; that of UNMAPPED for control characters that are drawn."""

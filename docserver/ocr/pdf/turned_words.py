@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from docserver.ocr.pdf.pdf_words import PdfWord
 from docserver.ocr.pdf.text_runs import are_two_numbers
 from docserver.ocr.pdf.text_words import TextPage
+from docserver.ocr.pdf.touching_words import joined_where_touching
 
 MAX_GAP = 0.13
 """Widest room between two letters of a word, as a share of the letters' height. The narrowest space has 0.17."""
@@ -28,7 +29,10 @@ def with_turned_words(words: Sequence[PdfWord], text_page: TextPage, *, painted:
     places = {address: place for place, address in enumerate(painted)}
     turned.sort(key=lambda word: (places.get(word.address, 0), word.first))
     upright = [word for word in words if not text_page.orientation(word).is_turned]
-    return [*upright, *_joined(turned, text_page)]
+    joined = list(_joined(turned, text_page))
+    for turns in {text_page.orientation(word).turns for word in turned}:
+        joined = joined_where_touching(joined, text_page, turns=turns)
+    return [*upright, *joined]
 
 
 def _joined(parts: Sequence[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:

@@ -9,6 +9,10 @@ from docserver.ocr.pdf.text_words import TextPage
 
 def pieces(word: PdfWord, text_page: TextPage) -> Iterator[PdfWord]:
     """The pieces of a word that differ in how they are drawn: most often the whole word."""
+    if word.parts and len({text_page.look(part.first) for part in word.parts}) > 1:
+        for part in word.parts:
+            yield from pieces(part, text_page)
+        return
     # Looking at both ends saves looking at every letter where each is drawn by itself.
     if (
         word.objects < 2
