@@ -172,15 +172,15 @@ def _edges(levels: npt.NDArray[np.uint8], is_ground: npt.NDArray[np.bool_], widt
     """The pixels of ink that have contrast with one beside them, in order. Of two pixels of which none or both may be
     of the ground, it is the right or the lower one.
     """
-    edges = []
+    is_ink = np.zeros(levels.size, bool)
     for step in (1, width):
         # Few pixels differ at all, so the differences of the others need not be computed.
         changed = np.flatnonzero(levels[step:] != levels[:-step])
         before, after = levels[changed], levels[changed + step]
         is_edge = np.abs(before.astype(np.int16) - after) >= EDGE_CONTRAST
         is_ink_before = is_ground[after] & ~is_ground[before]
-        edges.append((changed + np.where(is_ink_before, 0, step))[is_edge])
-    return np.unique(np.concatenate(edges))
+        is_ink[(changed + np.where(is_ink_before, 0, step))[is_edge]] = True
+    return np.flatnonzero(is_ink)
 
 
 def _are_in_short_runs(places: Places) -> npt.NDArray[np.bool_]:
