@@ -64,10 +64,11 @@ async def serve(settings: Settings, *, api: bool, telemetry: Mapping[str, str]) 
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
         if settings.metrics_port:
             await _serve_metrics(resources, stack)
+        # From here on, work may have begun, so a signal stops it in order.
+        cancelling.cancel()
         stops = [_start_worker(resources, stack), _start_sender(resources)]
         if listener:
             stops.append(await _open_api(listener, resources))
-        cancelling.cancel()
         outdated = asyncio.create_task(_stop_when_outdated(resources, stop))
         stack.push_async_callback(_cancel, outdated)
         _leave_out_of_collections()
