@@ -180,7 +180,9 @@ def _start_and_report(
         hosts.enter(namespace)
     if machine:
         machine.show(environment)
-        forked_ocr.install()
+        # What a fork has inherited counts, too, where the memory of an OCR process is limited.
+        if "DOCSERVER_CHILD_MEMORY_MB" not in environment:
+            forked_ocr.install()
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [module, *arguments]
