@@ -1,5 +1,7 @@
 """Uploads: a document as a part of a form, or as the whole body."""
 
+from functools import partial
+
 from aiohttp import web
 
 from docserver import tracing
@@ -47,8 +49,8 @@ async def upload(request: web.Request) -> web.Response:
     return await accepted(request, form.received, lambda: _upload(request, form), wait_s=wait_s)
 
 
-@operation(
-    summary="Upload a document as the body itself; Content-Disposition or ?filename= names it",
+_file_operation = partial(
+    operation,
     tag="documents",
     query=request_schemas.NamedUpload,
     upload=openapi.file_body(),
@@ -57,20 +59,15 @@ async def upload(request: web.Request) -> web.Response:
     errors=(429, 503, 507),
     headers=_ACCEPTED_HEADERS,
 )
+"""Documents an upload whose body is the file."""
+
+
+@_file_operation(summary="Upload a document as the body itself; Content-Disposition or ?filename= names it")
 async def post_document(request: web.Request) -> web.Response:
     return await _raw(request)
 
 
-@operation(
-    summary="The same as POST, for programs that upload by PUT, such as curl -T",
-    tag="documents",
-    query=request_schemas.NamedUpload,
-    upload=openapi.file_body(),
-    schema=response_schemas.Job,
-    responses=_ACCEPTED,
-    errors=(429, 503, 507),
-    headers=_ACCEPTED_HEADERS,
-)
+@_file_operation(summary="The same as POST, for programs that upload by PUT, such as curl -T")
 async def put_document(request: web.Request) -> web.Response:
     return await _raw(request)
 
