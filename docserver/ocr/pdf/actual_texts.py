@@ -15,9 +15,10 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from docserver.ocr.pdf.character_codes import FIRST_PRINTED
 from docserver.ocr.pdf.page_objects import address_of
 from docserver.ocr.pdf.pdf_words import UNMAPPED
-from docserver.ocr.pdf.text_words import FIRST_PRINTED, TextPage
+from docserver.ocr.pdf.text_words import TextPage
 
 KEY = b"ActualText"
 

@@ -29,7 +29,6 @@ from docserver.ocr.pdf.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.exact_words import exact_and_unread
 from docserver.ocr.pdf.illegible_words import legible, without_illegible
 from docserver.ocr.pdf.initials import initials
-from docserver.ocr.pdf.latin_in_hebrew import with_brackets
 from docserver.ocr.pdf.letter_pictures import letter_pictures
 from docserver.ocr.pdf.letter_shadows import letter_shadows, without_text_of
 from docserver.ocr.pdf.letter_shapes import letter_shapes
@@ -181,7 +180,7 @@ def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[P
     takes them for others that are drawn twice. Letters that are shadows of others are in none of them.
     """
     with closing(TextPage(page)) as text_page:
-        words = with_brackets(text_page.words())
+        words = list(text_page.words())
         in_words = {word.address for word in words}
         if shadows := letter_shadows(objects.texts, word_starts=in_words):
             handles = [objects.texts.pop(address) for address in shadows]
@@ -193,7 +192,7 @@ def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[P
         restored = restore_doubled(objects.texts, read=in_words, text=text_page.handle)
         if widen_empty(handle for address, handle in objects.texts.items() if address not in in_words) or restored:
             with closing(TextPage(page)) as wider:
-                more = with_brackets(wider.words())
+                more = list(wider.words())
                 if restored or not all(word.has_glyphs for word in more):
                     yield wider, more
                     return

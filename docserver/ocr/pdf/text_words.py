@@ -3,7 +3,7 @@
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from ctypes import byref, c_double, c_float, c_uint, c_ushort
 from dataclasses import replace
 from typing import Any
@@ -13,11 +13,12 @@ import pypdfium2.raw as pdfium
 from docserver.layout import Rect, around
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf.accents import compose
+from docserver.ocr.pdf.character_codes import FIRST_PRINTED, letter_of, text_of_codes
 from docserver.ocr.pdf.drawn_blanks import SOFT_HYPHEN, drawn_blanks
-from docserver.ocr.pdf.latin_in_hebrew import in_order, may_have_right_to_left
 from docserver.ocr.pdf.mac_letters import mended_letters
 from docserver.ocr.pdf.page_objects import address_of, is_embedded
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord, TextOrientation, upright
+from docserver.ocr.pdf.right_to_left import SEPARATOR, in_logical_order, may_have_right_to_left
 from docserver.ocr.pdf.text_runs import MAX_SIZE_RATIO, MIN_LINE_DISTANCE, Run, are_two_numbers, lines_of
 
 MAX_CHARACTERS = 50_000
@@ -29,9 +30,6 @@ slant overlap vertically."""
 
 LETTER_HEIGHT = 1.15
 """Height of letters from descender to ascender, as a multiple of the font's size."""
-
-LINE_END_HYPHEN = 2
-"""The code that PDFium reports for a hyphen at the end of a line."""
 
 DOWNWARDS = 3
 """Quarter turns of text that runs down in lines from right to left. Vertical lines do so, though their letters stand
@@ -48,15 +46,9 @@ MAX_HEIGHT, MIN_WIDTH = 2.0, 0.3
 """Largest height of a word, and smallest average width of its letters, as a share of the height of the first letter, if
 all have the same size."""
 
-FIRST_PRINTED = 32
-"""The first code that is not a control character."""
-
 NO_CHARACTER = 0xFFFE
 """The code that PDFium uses, in the text of a whole page, for a hyphen at the end of a line and for an unmapped
 character."""
-
-SURROGATES = 0xD800
-"""The first surrogate code. Surrogates are not characters of their own."""
 
 _SPACES = r"\t-\r \xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000"
 _WORD = re.compile(rf"[^{_SPACES}\x02]+\x02?|\x02")
@@ -69,13 +61,6 @@ codes."""
 _PRINTED_ASCII = re.compile(r"[!-~]+")
 
 _DIGIT = re.compile(r"\d")
-_SUBSTITUTES = {
-    LINE_END_HYPHEN: "-",
-    # Characters without width are removed.
-    **dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF), ""),
-    # Bullets of office programs, from symbol fonts.
-    **dict.fromkeys((0xF06C, 0xF06E, 0xF075, 0xF076, 0xF0A7, 0xF0A8, 0xF0B7, 0xF0D8, 0xF0FC), "•"),
-}
 
 
 class TextPage:
@@ -86,6 +71,8 @@ class TextPage:
         self.handle = pdfium.FPDFText_LoadPage(page)
         if not self.handle:
             raise TextLayerRejected("the text cannot be parsed")
+        # PDFium's index of each character, in the order in which the characters are read.
+        self._order: Sequence[int] = range(MAX_CHARACTERS + 1)
         self._orientations: dict[int, TextOrientation] = {}
         self._looks: dict[int, tuple[int, ...]] = {}
         # PDFium writes its results into these variables. They are read before the next call, so all calls share them.
@@ -104,12 +91,16 @@ class TextPage:
         for index in drawn_blanks(codes, self):
             codes[index] = ord(UNMAPPED)
         compose(codes, self)
-        text = _text(codes)
+        text = text_of_codes(codes)
         for index, code in mended_letters(text, self):
             codes[index] = code
             text = ""
-        text = text or _text(codes)
-        mixes_directions = may_have_right_to_left(text)
+        text = text or text_of_codes(codes)
+        if may_have_right_to_left(text):
+            places = in_logical_order(codes, self)
+            self._order = [*(index for index, _ in places), SEPARATOR]
+            codes = [code for _, code in places]
+            text = text_of_codes(codes)
         for match in _WORD.finditer(text):
             first, end = match.span()
             letters = match[0]
@@ -117,10 +108,8 @@ class TextPage:
                 _PRINTED_ASCII.fullmatch(letters) and all(map(self._is_mapped, range(first, end)))
             ):
                 letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
-            if mixes_directions and len(letters) == end - first:
-                for start, part in in_order(letters, first=first, text=text, characters=self):
-                    length = len(part or letters)
-                    yield from self._parts(part or UNMAPPED * length, first=start, end=start + length)
+            if letters and self._order[first - 1] == SEPARATOR:
+                yield self._word(letters, first=first, end=end, on_baseline=first)
             elif letters:
                 yield from self._parts(letters, first=first, end=end)
 
@@ -140,15 +129,24 @@ class TextPage:
 
     def code(self, index: int) -> int:
         """The character's code in the text."""
-        return int(pdfium.FPDFText_GetUnicode(self.handle, index))
+        return int(pdfium.FPDFText_GetUnicode(self.handle, self._order[index]))
+
+    def upright_place(self, index: int) -> tuple[int, float, float, float] | None:
+        """The turns, origin, height on the page and size of a character; None if it is crooked."""
+        orientation = self._orientation_at(index, self.address(index))
+        if orientation.crooked:
+            return None
+        size = self._run(index, place=0, end=1).size
+        return orientation.turns, *self.begin_upright(index), size
 
     def is_generated(self, index: int) -> bool:
         """True if PDFium added the character, such as a space or the end of a line."""
-        return bool(pdfium.FPDFText_IsGenerated(self.handle, index) == 1)
+        place = self._order[index]
+        return place == SEPARATOR or bool(pdfium.FPDFText_IsGenerated(self.handle, place) == 1)
 
     def text_object(self, index: int) -> Any:
         """The text object that draws the character; a null pointer if PDFium added it."""
-        return pdfium.FPDFText_GetTextObject(self.handle, index)
+        return pdfium.FPDFText_GetTextObject(self.handle, self._order[index])
 
     def address(self, index: int) -> int:
         """The address of the text object that draws the character; 0 if PDFium added it."""
@@ -160,11 +158,11 @@ class TextPage:
 
     def advance(self, index: int) -> float:
         """The font's width of the character in points; negative in some for vertical lines, infinite if not known."""
-        width, matrix, text = c_float(), pdfium.FS_MATRIX(), self.handle
-        font, size = pdfium.FPDFTextObj_GetFont(self.text_object(index)), pdfium.FPDFText_GetFontSize(text, index)
+        width, matrix, text, place = c_float(), pdfium.FS_MATRIX(), self.handle, self._order[index]
+        font, size = pdfium.FPDFTextObj_GetFont(self.text_object(index)), pdfium.FPDFText_GetFontSize(text, place)
         if not pdfium.FPDFFont_GetGlyphWidth(font, self.code(index), size, width) or not width.value:
             return math.inf
-        pdfium.FPDFText_GetMatrix(text, index, matrix)
+        pdfium.FPDFText_GetMatrix(text, place, matrix)
         return float(width.value) * math.hypot(matrix.a, matrix.b)
 
     def origin(self, word: PdfWord) -> tuple[float, float]:
@@ -181,7 +179,7 @@ class TextPage:
     def begin(self, index: int) -> tuple[float, float]:
         """The point on the baseline where the character begins."""
         x, y, *_ = self._sides
-        pdfium.FPDFText_GetCharOrigin(self.handle, index, *self._to_point)
+        pdfium.FPDFText_GetCharOrigin(self.handle, self._order[index], *self._to_point)
         return x.value, y.value
 
     def begin_upright(self, index: int) -> tuple[float, float]:
@@ -191,7 +189,7 @@ class TextPage:
 
     def look(self, index: int) -> tuple[int, ...]:
         """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
-        handle = pdfium.FPDFText_GetTextObject(self.handle, index)
+        handle = pdfium.FPDFText_GetTextObject(self.handle, self._order[index])
         if (address := address_of(handle)) not in self._looks:
             pdfium.FPDFPageObj_GetFillColor(handle, *self._colour)
             mode, marks = pdfium.FPDFTextObj_GetTextRenderMode(handle), pdfium.FPDFPageObj_CountMarks(handle)
@@ -233,8 +231,8 @@ class TextPage:
 
     def _orientation(self, index: int) -> TextOrientation:
         loose_box, matrix = pdfium.FS_RECTF(), pdfium.FS_MATRIX()
-        pdfium.FPDFText_GetLooseCharBox(self.handle, index, loose_box)
-        pdfium.FPDFText_GetMatrix(self.handle, index, matrix)
+        pdfium.FPDFText_GetLooseCharBox(self.handle, self._order[index], loose_box)
+        pdfium.FPDFText_GetMatrix(self.handle, self._order[index], matrix)
         quarters = math.atan2(matrix.b, matrix.a) / (math.pi / 2)
         turns = round(quarters)
         mirrored = matrix.a * matrix.d < matrix.b * matrix.c
@@ -290,10 +288,7 @@ class TextPage:
                         after.place
                         for before, after in itertools.pairwise(line)
                         if are_two_numbers(letters, before, after)
-                        or (
-                            not whole.right_to_left
-                            and after.steps_back(before, last=self.begin(first + before.end - 1))
-                        )
+                        or after.steps_back(before, last=self.begin(first + before.end - 1))
                     ),
                 ]
                 for start, stop in itertools.pairwise([*starts, line[-1].end]):
@@ -326,14 +321,25 @@ class TextPage:
 
     def _run(self, index: int, *, place: int, end: int) -> Run:
         matrix = pdfium.FS_MATRIX()
-        pdfium.FPDFText_GetMatrix(self.handle, index, matrix)
+        pdfium.FPDFText_GetMatrix(self.handle, self._order[index], matrix)
         along, across = math.hypot(matrix.a, matrix.b) or 1.0, math.hypot(matrix.c, matrix.d)
         # Letters may be narrowed or widened. Those that are squeezed until nobody can read them are small.
         scale = along if along * MAX_SIZE_RATIO < across else across
-        size = pdfium.FPDFText_GetFontSize(self.handle, index) * scale
+        size = pdfium.FPDFText_GetFontSize(self.handle, self._order[index]) * scale
         return Run(place, end, *self.begin(index), matrix.a / along, matrix.b / along, size)
 
     def _word(self, letters: str, *, first: int, end: int, on_baseline: int) -> PdfWord:
+        rect, count = self._bounds(first, end)
+        word = PdfWord(letters, rect, first, end, self.address(first), on_baseline, count)
+        if not letters.isascii() and self._lacks_glyphs(first, end):
+            return replace(word, rect=around(map(self._loose_box, range(first, end))), has_glyphs=False)
+        return word
+
+    def _bounds(self, first: int, end: int) -> tuple[Rect, int]:
+        """The rectangle around these characters, and the number of text objects that draw them."""
+        if isinstance(self._order, list):
+            rect = around(map(self._tight_box, range(first, end)))
+            return rect, len(set(map(self.address, range(first, end))))
         text = self.handle
         left, top, right, bottom = self._sides
         count = pdfium.FPDFText_CountRects(text, first, end - first)
@@ -342,29 +348,28 @@ class TextPage:
             pdfium.FPDFText_GetRect(text, number, *self._to_sides)
             part = (left.value, bottom.value, right.value, top.value)
             rect = around((rect, part)) if number else part
-        word = PdfWord(letters, rect, first, end, self.address(first), on_baseline, count)
-        if not letters.isascii() and self._lacks_glyphs(first, end):
-            return replace(word, rect=around(map(self._loose_box, range(first, end))), has_glyphs=False)
-        return word
+        return rect, count
 
     def _lacks_glyphs(self, first: int, end: int) -> bool:
         """True if PDFium has no glyph for any of these characters, the PDF lacks their font, and some are letters."""
         if any(map(self._has_ink, range(first, end))):
             return False
-        if all(pdfium.FPDFText_GetUnicode(self.handle, index) < FIRST_PRINTED for index in range(first, end)):
+        if all(
+            pdfium.FPDFText_GetUnicode(self.handle, self._order[index]) < FIRST_PRINTED for index in range(first, end)
+        ):
             return False
-        return not is_embedded(pdfium.FPDFText_GetTextObject(self.handle, first))
+        return not is_embedded(pdfium.FPDFText_GetTextObject(self.handle, self._order[first]))
 
     def _loose_box(self, index: int) -> Rect:
         """The room that the font has for the character, whether or not there is ink."""
         box = pdfium.FS_RECTF()
-        pdfium.FPDFText_GetLooseCharBox(self.handle, index, box)
+        pdfium.FPDFText_GetLooseCharBox(self.handle, self._order[index], box)
         return box.left, box.bottom, box.right, box.top
 
     def _tight_box(self, index: int) -> Rect:
         """The rectangle around the ink of the character."""
         left, right, bottom, top = self._sides
-        pdfium.FPDFText_GetCharBox(self.handle, index, left, right, bottom, top)
+        pdfium.FPDFText_GetCharBox(self.handle, self._order[index], left, right, bottom, top)
         return left.value, bottom.value, right.value, top.value
 
     def _has_ink(self, index: int) -> bool:
@@ -373,27 +378,10 @@ class TextPage:
         return min(right - left, top - bottom) >= MIN_INK * max(x1 - x0, y1 - y0)
 
     def _is_mapped(self, index: int) -> bool:
-        return bool(pdfium.FPDFText_HasUnicodeMapError(self.handle, index) != 1)
+        return bool(pdfium.FPDFText_HasUnicodeMapError(self.handle, self._order[index]) != 1)
 
     def _letter(self, index: int, code: int) -> str:
-        if code in _SUBSTITUTES:
-            return _SUBSTITUTES[code]
         if code == SOFT_HYPHEN:
             return "-" if self._has_ink(index) else ""
-        # These are not letters: control characters, surrogates, private use, non-characters, and planes 14 and later.
-        if (
-            code < FIRST_PRINTED
-            or 0x7F <= code < 0xA0
-            or SURROGATES <= code <= 0xF8FF
-            or code & 0xFFFE == 0xFFFE
-            or code >= 0xE0000
-        ):
-            return UNMAPPED
-        return chr(code) if code != ord(UNMAPPED) and self._is_mapped(index) else UNMAPPED
-
-
-def _text(codes: Iterable[int]) -> str:
-    """One character for each code, so that the indexes agree. UNMAPPED is not an ASCII letter, so a word that contains
-    it is not plain.
-    """
-    return "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
+        letter = letter_of(code)
+        return letter if letter != chr(code) or self._is_mapped(index) else UNMAPPED
