@@ -6,6 +6,7 @@ each letter by itself. How the words of a line follow each other is not decided 
 
 import re
 import unicodedata
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -144,13 +145,17 @@ def _letters_of(line: Iterable[int], codes: Sequence[int], characters: Character
         # PDFium turns around what one glyph of such script stands for, except a lam with alef.
         if letter.goes_left and not _LAM_ALEF.fullmatch("".join(chr(codes[index]) for index in letter.indexes)):
             letter.indexes.reverse()
+    middles = sorted(((letter.origin + letter.right) / 2, letter.origin) for letter in letters.values())
     for index in marks:
         place = characters.upright_place(index)
-        base = letters.get(place[1]) if place else None
-        if base is None:
+        if place and place[1] in letters:
+            base = letters[place[1]]
+        else:
             left, _, right, _ = characters.room(index)
             middle = (left + right) / 2
-            base = min(letters.values(), key=lambda letter: abs((letter.origin + letter.right) / 2 - middle))
+            after = bisect(middles, (middle, 0.0))
+            beside = middles[max(0, after - 1) : after + 1]
+            base = letters[min(beside, key=lambda other: abs(other[0] - middle))[1]]
         base.indexes.append(index)
         base.has_marks = True
     return sorted(letters.values(), key=lambda letter: letter.origin)
