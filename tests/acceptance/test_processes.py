@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
+from docserver.jobs.paces import MAX_PAGES
 from tests.support.processes import children, ocr_processes, until_gone
 from tests.support.samples import pdf_scanned, png, words
 from tests.support.servers import Servers
@@ -136,8 +137,8 @@ async def test_workers_can_be_scaled_to_zero_and_back_by_the_number_of_unfinishe
 
 
 async def test_a_small_document_does_not_wait_behind_a_long_one(start: Start) -> None:
-    service = await start(slots="1", chunk_pages="2")
-    long = await service.upload(pdf_scanned(MANY_PAGES), filename="long.pdf")
+    service = await start(slots="1")
+    long = await service.upload(pdf_scanned(MANY_PAGES * 8), filename="long.pdf")
     await service.logged("page read", job_id=long["job_id"])
 
     small = await service.upload(png(), filename="receipt.png")
@@ -145,7 +146,7 @@ async def test_a_small_document_does_not_wait_behind_a_long_one(start: Start) ->
 
     read = [line["job_id"] for line in service.lines if line["message"] == "page read"]
     before = read[: read.index(small["job_id"])]
-    assert len(before) <= 1 + 2 * 2, "at most the chunk under way and one more"
+    assert len(before) <= 1 + 2 * MAX_PAGES, "at most the chunk under way and one more"
     assert (await service.job(long["job_id"]))["status"] == "processing"
 
 
