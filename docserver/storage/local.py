@@ -155,8 +155,8 @@ class LocalStorage:
         return sum(_discard(path) for path in abandoned)
 
     def _check(self) -> None:
-        self._room.require()
         make_again(self._incoming)
+        self._room.require()
         probe = self._incoming / f"{uuid4()}.probe"
         try:
             probe.write_bytes(b"ready")

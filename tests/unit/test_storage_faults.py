@@ -2,6 +2,9 @@
 
 import errno
 import resource
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
@@ -10,11 +13,14 @@ from uuid import UUID, uuid4
 import pytest
 
 from docserver.errors import NotFound, StorageUnavailable
+from docserver.room import Room
+from docserver.settings import Settings
 from docserver.storage import comparing, identity, local
 from docserver.storage.comparing import Comparison
 from docserver.storage.deleted import DeletedFiles
 from docserver.storage.identity import IdentityError, IdentityFiles
 from docserver.storage.local import LocalStorage
+from docserver.storage.objects import ObjectStorage
 from docserver.storage.quarantine import StoredFile
 from docserver.web import original
 
@@ -26,6 +32,40 @@ async def test_an_upload_that_cannot_be_removed_is_left_to_maintenance(
 
     assert tmp_path.is_dir()
     assert caplog.messages == ["upload not removed"]
+
+
+async def _content() -> AsyncIterator[bytes]:
+    yield b"content"
+
+
+async def test_a_directory_of_uploads_that_is_removed_is_made_again(tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    storage = LocalStorage(tmp_path, Room((incoming,), min_free_mb=0, share=1, stops="uploads"))
+    await storage.prepare()
+
+    incoming.rmdir()
+    await storage.check()
+    incoming.rmdir()
+    received = await storage.receive(_content(), max_bytes=10)
+
+    assert received.path.read_bytes() == b"content"
+
+
+async def test_a_data_directory_that_is_removed_is_made_again_if_originals_are_in_a_bucket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir = tmp_path / "data"
+    settings = replace(Settings(), data_dir=data_dir, storage_url="s3://bucket?endpoint=http://127.0.0.1:1")
+    storage = ObjectStorage(settings, Room((data_dir / "incoming",), min_free_mb=0, share=1, stops="uploads"))
+    monkeypatch.setattr(storage._bucket, "put", Mock())
+    await storage.prepare()
+
+    shutil.rmtree(data_dir)
+    await storage.check()
+    shutil.rmtree(data_dir)
+    received = await storage.receive(_content(), max_bytes=10)
+
+    assert received.size == len(b"content")
 
 
 def test_what_vanishes_while_it_is_looked_at_is_no_file(tmp_path: Path) -> None:
