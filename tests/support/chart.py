@@ -39,9 +39,9 @@ class Helm:
     def lint(self, values: Mapping[str, Any]) -> "subprocess.CompletedProcess[str]":
         return self._run("lint", "--strict", CHART, values=values)
 
-    def template(self, values: Mapping[str, Any]) -> "subprocess.CompletedProcess[str]":
-        """Render the chart for a release called docserver in the namespace ocr."""
-        return self._run("template", "docserver", CHART, "--namespace", "ocr", values=values)
+    def template(self, values: Mapping[str, Any], *, release: str = "docserver") -> "subprocess.CompletedProcess[str]":
+        """Render the chart for a release in the namespace ocr."""
+        return self._run("template", release, CHART, "--namespace", "ocr", values=values)
 
     def rendered(self, values: Mapping[str, Any]) -> list[Manifest]:
         """All objects of the chart."""

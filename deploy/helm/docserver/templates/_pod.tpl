@@ -44,6 +44,7 @@ securityContext:
 {{ include "docserver.secretVariable" (dict "variable" "DOCSERVER_SECRET_KEY" "secret" .Values.secrets.secretKey) }}
 {{- end }}
 {{- if .Values.storage.bucketUrl }}
+{{- include "docserver.checkBucketUrl" . }}
 - name: DOCSERVER_STORAGE_URL
   value: {{ .Values.storage.bucketUrl | quote }}
 {{- with .Values.secrets.s3AccessKeyId }}{{ if .name }}
@@ -61,9 +62,11 @@ securityContext:
   value: /data
 {{- range $name, $value := .Values.settings }}
 - name: DOCSERVER_{{ $name }}
+  {{- $text := include "docserver.text" $value }}
   {{- /* The kubelet asks for localhost when it checks the API. */}}
-  value: {{ printf "%s%s" (include "docserver.text" $value) (ternary ",localhost" "" (eq $name "ALLOWED_HOSTS")) | quote }}
+  value: {{ printf "%s%s" $text (ternary ",localhost" "" (and (eq $name "ALLOWED_HOSTS") (ne $text ""))) | quote }}
 {{- end }}
+{{- include "docserver.checkExtraEnv" . }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
