@@ -64,8 +64,8 @@ async def check_storage(settings: Settings) -> AsyncIterator[Finding]:
     """The bucket, if originals are kept in one: it takes a small object."""
     if settings.storage_dir:
         return
-    place = BucketUrl.parse(settings.storage_url).place
     try:
+        place = BucketUrl.parse(settings.storage_url).place
         await open_storage(settings).check()
     except SettingsError as error:
         yield problem("storage", str(error), "see docs/storage.md")

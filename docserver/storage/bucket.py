@@ -48,6 +48,7 @@ MISSING_BUCKET = ("NoSuchBucket", "NoSuchContainer", "ContainerNotFound")
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_UNKNOWN = re.compile(r"Configuration key: '(\w{1,60})' is not valid")
 
 log = logging.getLogger("docserver.storage")
 T = TypeVar("T")
@@ -87,7 +88,12 @@ class Bucket:
         except (BaseError, ValueError) as error:
             # The library's message may have a key.
             name = variable("storage_url")
-            raise SettingsError(f"{name} has parameters that {url.scheme} does not know ({_kind(error)})") from None
+            wrong = _UNKNOWN.search(str(error))
+            raise SettingsError(
+                f"{name} has an unknown parameter {wrong[1]}"
+                if wrong
+                else f"{name} has a parameter whose value {url.scheme}:// does not take"
+            ) from None
         self.place = url.place
         self.signed_urls: SignedUrls | None = None
         with suppress(LookupError):

@@ -21,7 +21,10 @@ from tests.support.s3_server import S3Server
 
 
 def test_the_usual_variables_complete_the_url_and_a_parameter_wins(tmp_path: Path) -> None:
-    variables = {name: f"of {name}" for name in AWS_VARIABLES} | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    variables = {name: f"of {name}" for name in AWS_VARIABLES} | {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:2",
+    }
     url = "s3://bucket/prefix?region=own"
 
     loaded = load({"DOCSERVER_STORAGE_URL": url, "DOCSERVER_DATA_DIR": str(tmp_path), **variables}, dotenv=None)

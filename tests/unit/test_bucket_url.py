@@ -1,0 +1,58 @@
+"""Which URLs of buckets are refused, and what the refusal says."""
+
+from dataclasses import replace
+
+import pytest
+
+from docserver.settings import Settings, SettingsError
+from docserver.storage.bucket import Bucket
+from docserver.storage.bucket_url import BucketUrl
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://", "has no bucket"),
+        ("s3:///prefix", "has no bucket"),
+        ("s3://Bad_Bucket!/x", "has a wrong bucket"),
+        ("s3://key:hidden@docs/x", "has a wrong bucket"),
+        ("s3://10.0.0.1/x", "has a wrong bucket"),
+        ("s3://a..b/x", "has a wrong bucket"),
+        ("s3://docs//a//b", "has a wrong prefix"),
+        ("s3://docs/a/../b", "has a wrong prefix"),
+        ("s3://docs#a", "has a #"),
+        ("s3://docs?endpoint=127.0.0.1:28080", "wrong endpoint: .* https://"),
+        ("s3://docs?endpoint=s3.example.org", "wrong endpoint: .* https://"),
+        ("s3://docs?aws_endpoint_url=127.0.0.1:28080", "wrong aws_endpoint_url: "),
+        ("s3://docs?endpoint=http://host:99999", "wrong endpoint: "),
+        ("s3://docs?endpoint=http://key:hidden@host", "wrong endpoint: "),
+        ("s3://docs?public_endpoint=foo", "wrong public_endpoint: "),
+        ("az://docs?endpoint=foo", "wrong endpoint: "),
+        ("s3://docs?endpont=http://host", "unknown parameter endpont; did you mean endpoint"),
+        ("s3://docs?AWS_SECRET_ACCESS_KEY=hidden", "AWS_SECRET_ACCESS_KEY; did you mean secret_access_key"),
+        ("s3://docs?secret_access_key=hid&d%21en=x", "special characters"),
+        ("s3://docs?allow_http=true", "unknown parameter allow_http"),
+        ("s3://docs?server_side_encryption=foo", "must be one of AES256, aws:kms, aws:kms:dsse"),
+        ("s3://docs?access_key_id=only", "only one of access_key_id and secret_access_key"),
+        ("s3://docs?checksum_algorithm=foo", "has a parameter whose value s3:// does not take"),
+        ("gs://docs?foo=x", "has an unknown parameter foo"),
+    ],
+)
+def test_a_wrong_url_is_refused_by_what_is_wrong(url: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=f"DOCSERVER_STORAGE_URL .*{said}") as refused:
+        Bucket(replace(Settings(), storage_url=url))
+
+    assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://my-bucket.2/a/b/",
+        "s3://docs?endpoint=http://[::1]:9000&public_endpoint=https://files.example.org/s3",
+        "s3://docs?endpoint=http://object_store:9000&server_side_encryption=aws:kms&sse_kms_key_id=key",
+    ],
+)
+def test_a_url_that_can_be_used_is_taken(url: str) -> None:
+    assert BucketUrl.parse(url).scheme == "s3"
+    Bucket(replace(Settings(), storage_url=url))
