@@ -20,8 +20,10 @@ from docserver.database.faults import CommitUnknown
 from docserver.database.retries import transactional
 from docserver.database.tables import documents, equal_uploads, jobs, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import NewEndpoint
+from docserver.documents import completed_uploads
 from docserver.errors import (
     DatabaseUnavailable,
+    NotFound,
     QuotaExceeded,
     Unauthorized,
     Unavailable,
@@ -74,14 +76,16 @@ class Upload:
     """Names the span that the work on the job becomes a part of."""
     job_id: UUID | None = None
     """The id of the job, if it is given: then two equal requests make one document."""
+    is_sent_by_link: bool = False
+    """True if the file was sent to the bucket by a link. The id of the job, which is that of the link, is used once."""
 
 
 async def accept(resources: Resources, received: Received, upload: Upload) -> tuple[Job, bool]:
     """Make a document and its job, or find the job of an earlier equal upload. Returns the job, and True if it is an
     earlier one.
 
-    Raises Unprocessable, UnsupportedMedia, QuotaExceeded, StorageFull, StorageUnavailable, DatabaseUnavailable; and
-    Unauthorized if the tenant was deleted a moment ago.
+    Raises Unprocessable, UnsupportedMedia, QuotaExceeded, StorageFull, StorageUnavailable, DatabaseUnavailable;
+    Unauthorized if the tenant was deleted a moment ago; and NotFound if an upload by a link was completed before.
     """
     new = NewDocument(
         id=received.document_id or new_id(),
@@ -256,7 +260,7 @@ async def _commit(
             # The file of an upload that may have been committed is never deleted; this one ends in the quarantine.
             raise
         return job
-    except (DatabaseUnavailable, QuotaExceeded, Unauthorized, IntegrityError) as error:
+    except (DatabaseUnavailable, NotFound, QuotaExceeded, Unauthorized, IntegrityError) as error:
         # No COMMIT was sent, so the document's row cannot appear later, and nobody needs the file. If it stays,
         # maintenance finds that no document knows it.
         with suppress(OSError):
@@ -300,6 +304,10 @@ async def _insert(
             latest = await equal_uploads.register(cur, content=content, job_id=job_id, replaces=replaces)
             if latest != job_id:
                 raise _EqualUpload(latest)
+        if upload.is_sent_by_link and not await completed_uploads.record(
+            cur, resources.settings, tenant=new.tenant, upload_id=job_id, job_id=job_id
+        ):
+            raise completed_uploads.gone()
         if callback:
             await webhook_endpoints.insert(cur, callback)
         await quotas.count_upload(cur, new.tenant, size=new.size, defaults=quotas.defaults(resources.settings))

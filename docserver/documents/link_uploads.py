@@ -1,7 +1,8 @@
 """Uploads that clients send to the bucket by a link, and then complete. From there on they are like all others.
 
 A file is copied while it is read, and only the copy becomes an original: what a client changes later changes nothing.
-The job has the id of the upload. So requests that complete the same upload lead to one document.
+The job has the id of the upload, and that it was completed is recorded. So requests that complete the same upload lead
+to one document, and to no other after that was deleted.
 """
 
 import logging
@@ -9,7 +10,8 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from docserver.database.tables import jobs
-from docserver.errors import Conflict, NotFound, QuotaExceeded, ServiceError, TooLarge
+from docserver.documents import completed_uploads
+from docserver.errors import Conflict, QuotaExceeded, ServiceError, TooLarge
 from docserver.model import Job
 from docserver.resources import Resources
 from docserver.storage import LinkedUpload, Links, Received, UploadLink
@@ -50,18 +52,19 @@ async def begin(resources: Resources, tenant: str, *, size: int) -> UploadLink:
 async def completed(resources: Resources, tenant: str, upload_id: UUID) -> tuple[Job, bool] | None:
     """The job of an upload that was completed, and True if it is that of an earlier equal upload; else None.
 
-    An upload is completed once, whether its client has got the answer or not. Raises StorageUnavailable.
+    An upload is completed once, whether its client has got the answer or not. Raises NotFound if its document was
+    deleted.
     """
-    links = resources.storage.links
     async with resources.db.session() as cur:
         if job := await jobs.of_tenant(cur, upload_id, tenant=tenant):
             return job, False
-    earlier_id = await links.completed_as(tenant, upload_id) if links else None
-    if earlier_id is None:
-        return None
-    async with resources.db.session() as cur:
-        job = await jobs.of_tenant(cur, earlier_id, tenant=tenant)
-    return (job, True) if job else None
+        job_id = await completed_uploads.find(cur, tenant, upload_id)
+        if job_id is None:
+            return None
+        job = await jobs.of_tenant(cur, job_id, tenant=tenant)
+    if job is None:
+        raise completed_uploads.gone()
+    return job, job_id != upload_id
 
 
 async def find(resources: Resources, tenant: str, upload_id: UUID) -> LinkedUpload:
@@ -69,7 +72,7 @@ async def find(resources: Resources, tenant: str, upload_id: UUID) -> LinkedUplo
     links = resources.storage.links
     upload = await links.find_upload(tenant, upload_id) if links else None
     if upload is None:
-        raise _gone()
+        raise completed_uploads.gone()
     if not upload.is_sent:
         raise Conflict(f"The file has not arrived: send its {upload.size} bytes to the link first.")
     return upload
@@ -81,10 +84,15 @@ async def receive(resources: Resources, upload: LinkedUpload) -> Received:
     return await resources.storage.receive(content, max_bytes=resources.settings.max_upload_bytes)
 
 
-async def discard(resources: Resources, upload: LinkedUpload, *, job_id: UUID) -> None:
-    """Remove it when it was completed as this job, now or, while the bucket fails, when it is old."""
+async def finish(resources: Resources, tenant: str, upload: LinkedUpload, *, job_id: UUID) -> None:
+    """Record that it was completed as this job, if that is an earlier one. Then remove its file: now or, while the
+    bucket fails, when it is old. Raises DatabaseUnavailable.
+    """
+    if job_id != upload.id:
+        async with resources.db.session() as cur:
+            await completed_uploads.record(cur, resources.settings, tenant=tenant, upload_id=upload.id, job_id=job_id)
     try:
-        await _links(resources).discard_upload(upload, job_id=job_id)
+        await _links(resources).discard_upload(upload)
     except ServiceError:
         log.warning("completed upload not removed from the bucket yet")
 
@@ -95,10 +103,6 @@ def _links(resources: Resources) -> Links:
     return resources.storage.links
 
 
-def _gone() -> NotFound:
-    return NotFound("There is no such upload, or it has expired.")
-
-
 async def _content(links: Links, upload: LinkedUpload) -> AsyncIterator[bytes]:
     left = upload.size
     try:
@@ -106,6 +110,6 @@ async def _content(links: Links, upload: LinkedUpload) -> AsyncIterator[bytes]:
             left -= len(piece)
             yield piece
     except FileNotFoundError as error:
-        raise _gone() from error
+        raise completed_uploads.gone() from error
     if left:
         raise Conflict("The file has changed while it was read; complete the upload again.")

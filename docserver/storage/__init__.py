@@ -108,11 +108,8 @@ class Links(Protocol):
     def content(self, upload: LinkedUpload) -> AsyncIterator[bytes]:
         """The bytes of a file that was sent; raises FileNotFoundError if it is gone."""
 
-    async def discard_upload(self, upload: LinkedUpload, *, job_id: UUID) -> None:
-        """Remove it, because it was completed as this job. What the client sends later is removed when it is old."""
-
-    async def completed_as(self, tenant: str, upload_id: UUID) -> UUID | None:
-        """The job that a discarded upload was completed as in the last two days, if it has another id; else None."""
+    async def discard_upload(self, upload: LinkedUpload) -> None:
+        """Remove a completed one. What the client sends later is removed when it is old."""
 
     async def discard_uploads(self, tenant: str) -> None:
         """Remove all of a tenant's."""

@@ -1,7 +1,7 @@
 """Addresses of a bucket that are given to clients, so that bytes do not go through this service.
 
-The key of an upload names its tenant and its size, and an empty object holds its place: nothing else remembers it. One
-that was completed as an earlier job leaves an empty object that names the job.
+The key of an upload names its tenant and its size, and an empty object holds its place: nothing else remembers it until
+it is completed.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from docserver.model import StoredResult, new_id, parse_id
+from docserver.model import StoredResult, new_id
 from docserver.storage import BucketError, LinkedUpload, UploadLink
 from docserver.storage.bucket import Bucket, StoredObject
 from docserver.storage.disk import refusal
-from docserver.storage.object_records import COMPLETED, UPLOADS, ObjectQuarantine
+from docserver.storage.object_records import UPLOADS, ObjectQuarantine
 from docserver.storage.result_objects import result_key
 from docserver.storage.signed_urls import SignedUrls
 
@@ -64,20 +64,12 @@ class ObjectLinks:
             length = min(READ_BYTES, upload.size - start)
             yield await self._act(self._bucket.get, upload.key, start=start, length=length)
 
-    async def discard_upload(self, upload: LinkedUpload, *, job_id: UUID) -> None:
-        if job_id != upload.id:
-            place = upload.key.removeprefix(UPLOADS).rpartition("/")[0]
-            await self._act(self._bucket.put, f"{COMPLETED}{place}/{job_id}", b"")
+    async def discard_upload(self, upload: LinkedUpload) -> None:
         await self._act(self._bucket.delete, upload.key)
 
-    async def completed_as(self, tenant: str, upload_id: UUID) -> UUID | None:
-        objects = await self._act(self._bucket.first, f"{COMPLETED}/{tenant}/{upload_id}")
-        return parse_id(objects[0].key.rpartition("/")[2]) if objects else None
-
     async def discard_uploads(self, tenant: str) -> None:
-        for place in (UPLOADS, COMPLETED):
-            while objects := await self._act(self._bucket.first, f"{place}/{tenant}"):
-                await self._act(self._bucket.delete_many, [each.key for each in objects])
+        while objects := await self._act(self._bucket.first, _place(tenant)):
+            await self._act(self._bucket.delete_many, [each.key for each in objects])
 
     async def _download(self, method: str, key: str, headers: Mapping[str, str]) -> str:
         query = {f"response-{name.lower()}": value for name, value in headers.items()}

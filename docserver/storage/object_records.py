@@ -12,8 +12,7 @@ from docserver.storage.bucket import Bucket, StoredObject
 from docserver.storage.deleted import KEPT_DAYS, READ_AT_ONCE
 from docserver.storage.quarantine import StoredFile
 
-ORIGINALS, QUARANTINE, DELETED, RESULTS = "originals", "quarantine", "deleted", "results"
-UPLOADS, COMPLETED = "uploads", "completed"
+ORIGINALS, QUARANTINE, DELETED, RESULTS, UPLOADS = "originals", "quarantine", "deleted", "results", "uploads"
 """The first parts of the keys."""
 
 PACK = "pack-"

@@ -22,7 +22,6 @@ from docserver.storage.comparing import Comparison, examine
 from docserver.storage.disk import full, refusal, refusals, unavailable
 from docserver.storage.links import ObjectLinks
 from docserver.storage.object_records import (
-    COMPLETED,
     ORIGINALS,
     QUARANTINE,
     UPLOADS,
@@ -46,9 +45,6 @@ FETCH_TRIES = 3
 
 CHECKED_S = 10.0
 """Once the bucket has taken a write, it counts as ready for this time: each write costs money."""
-
-COMPLETED_S = 2 * 86_400.0
-"""For this time, a client that has lost the answer can complete an upload by a link again."""
 
 LOOKUPS = 16
 """Most originals that are looked up at the same time."""
@@ -189,7 +185,6 @@ class ObjectStorage:
     async def discard_abandoned(self, age_s: float) -> int:
         # Of an upload in parts, and of one by a link, it is only known when it began.
         age_s += self._longest_upload_s
-        await self._discard_old(COMPLETED, COMPLETED_S)
         removed = await self._discard_old(UPLOADS, age_s)
         try:
             return removed + await self._bucket.run(self._bucket.abort_abandoned, age_s)

@@ -10,17 +10,18 @@ import pytest
 from aiohttp import ClientSession
 from pytest_aiohttp import AiohttpClient
 
+from docserver.database.tables import idempotency_keys
 from docserver.documents import link_uploads, tenant_deletion
 from docserver.errors import QuotaExceeded
 from docserver.resources import Resources
-from docserver.storage import objects
+from docserver.storage import Received
 from docserver.storage.links import READ_BYTES
 from docserver.storage.objects import ObjectStorage
 from docserver.tenants import administration
 from docserver.web.app import make_app
 from tests.support.client import Client, post, upload
 from tests.support.originals import original
-from tests.support.rows import value
+from tests.support.rows import change, value
 from tests.support.s3_server import FaultyBucket
 from tests.support.samples import png
 
@@ -51,6 +52,11 @@ async def put(link: dict[str, Any], data: bytes, *, method: str = "PUT") -> int:
 
 async def complete(client: Client, link: dict[str, Any], **options: Any) -> tuple[int, Any]:
     return await post(client, link["links"]["complete"], json=options)
+
+
+async def delete(client: Client, job: dict[str, Any]) -> None:
+    async with client.delete(f"/v1/documents/{job['document_id']}") as response:
+        assert response.status == 204
 
 
 async def keys(storage: ObjectStorage, prefix: str) -> list[str]:
@@ -100,8 +106,8 @@ async def test_requests_that_complete_the_same_upload_at_once_or_later_lead_to_o
     assert (await post(client, f"/v1/uploads/{uuid4()}/complete"))[0] == 404
 
 
-async def test_an_upload_of_known_bytes_is_completed_again_with_the_earlier_job_for_two_days(
-    in_bucket: Resources, storage: ObjectStorage, aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+async def test_an_upload_of_known_bytes_is_completed_again_with_the_earlier_job_until_that_is_deleted(
+    in_bucket: Resources, storage: ObjectStorage, aiohttp_client: AiohttpClient
 ) -> None:
     client = await aiohttp_client(make_app(replace(in_bucket, settings=replace(in_bucket.settings, deduplicate=True))))
     earlier = await upload(client, png())
@@ -111,12 +117,76 @@ async def test_an_upload_of_known_bytes_is_completed_again_with_the_earlier_job_
     first, second = await complete(client, link), await complete(client, link)
     await storage.discard_abandoned(-storage._longest_upload_s - 60)
     third = await complete(client, link)
-    monkeypatch.setattr(objects, "COMPLETED_S", -60.0)
-    await storage.discard_abandoned(0)
+    await delete(client, earlier)
+    sent = await put(link, png())
 
     assert first == second == third
     assert (first[0], first[1]["job_id"], first[1]["deduplicated"]) == (202, earlier["job_id"], True)
-    assert (await complete(client, link))[0] == 404
+    assert (sent, (await complete(client, link))[0]) == (200, 404)
+    assert await value(in_bucket.db, "SELECT COUNT(*) FROM documents") == 0
+
+
+async def test_an_upload_whose_document_was_deleted_makes_no_other_of_what_is_sent_to_its_link_then(
+    client: Client, in_bucket: Resources, storage: ObjectStorage, faulty: FaultyBucket
+) -> None:
+    link = await begun(client, len(png()))
+    await put(link, png())
+    _, job = await complete(client, link)
+    await delete(client, job)
+    sent = await put(link, png()[::-1])
+
+    status, refused = await complete(client, link)
+    faulty.answer(503, "SlowDown")
+    while_bucket_fails, _ = await complete(client, link)
+    faulty.heal()
+    await storage.discard_abandoned(-storage._longest_upload_s - 60)
+
+    assert (sent, status, refused["code"], while_bucket_fails) == (200, 404, "not_found", 404)
+    assert await value(in_bucket.db, "SELECT COUNT(*) FROM documents") == 0
+    assert (await keys(storage, "originals"), await keys(storage, "uploads")) == ([], [])
+
+
+async def test_a_completion_that_lasts_until_the_document_of_another_was_deleted_makes_no_document(
+    client: Client, in_bucket: Resources, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = await begun(client, len(png()))
+    await put(link, png())
+    is_received, may_go_on = asyncio.Event(), asyncio.Event()
+    receive = link_uploads.receive
+
+    async def receive_slowly(*arguments: Any) -> Received:
+        received = await receive(*arguments)
+        is_received.set()
+        await may_go_on.wait()
+        return received
+
+    with monkeypatch.context() as patch:
+        patch.setattr(link_uploads, "receive", receive_slowly)
+        slow = asyncio.create_task(complete(client, link))
+        await is_received.wait()
+    _, job = await complete(client, link)
+    await delete(client, job)
+    may_go_on.set()
+    status, refused = await slow
+
+    assert (status, refused["code"]) == (404, "not_found")
+    assert await value(in_bucket.db, "SELECT COUNT(*) FROM documents") == 0
+    assert await keys(storage, "originals") == []
+
+
+async def test_records_of_completions_outlive_links_and_what_is_sent_to_them_and_are_removed(
+    client: Client, in_bucket: Resources
+) -> None:
+    link = await begun(client, len(png()))
+    await put(link, png())
+    await complete(client, link)
+    timeout_s = int(in_bucket.settings.upload_timeout_s)
+    outlives = "SELECT COUNT(*) FROM idempotency_keys WHERE expires_at > UTC_TIMESTAMP(6) + INTERVAL %s SECOND"
+
+    assert await value(in_bucket.db, outlives, 2 * timeout_s + 86_400) == 1
+    await change(in_bucket.db, "UPDATE idempotency_keys SET expires_at = UTC_TIMESTAMP(6)")
+    async with in_bucket.db.session() as cur:
+        assert await idempotency_keys.delete_expired(cur, limit=10) == 1
 
 
 async def test_what_a_deleted_tenant_has_begun_is_removed_with_it(

@@ -1,4 +1,6 @@
-"""The SQL of `idempotency_keys`: the keys by which clients repeat requests, and the answers to them."""
+"""The SQL of `idempotency_keys`: the keys by which clients repeat requests, and the answers to them. Completed uploads
+by links are recorded here too, under keys of our own.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -21,7 +23,9 @@ class KeyRow:
     is_expired: bool
 
 
-async def insert(cur: Cursor, *, key_id: bytes, tenant: str, holder: UUID, job_id: UUID, lease_s: int) -> bool:
+async def insert(
+    cur: Cursor, *, key_id: bytes, tenant: str, holder: UUID, job_id: UUID, lease_s: int, kept_s: int = KEPT_S
+) -> bool:
     """Add a key, for a request that is carried out now; False if it is there."""
     return (
         await cur.execute(
@@ -29,7 +33,7 @@ async def insert(cur: Cursor, *, key_id: bytes, tenant: str, holder: UUID, job_i
             INSERT IGNORE INTO idempotency_keys (id, tenant, holder, lease_until, job_id, expires_at)
             VALUES (%s, %s, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND, %s, UTC_TIMESTAMP(6) + INTERVAL %s SECOND)
             """,
-            (key_id, tenant, holder.bytes, lease_s, job_id.bytes, KEPT_S),
+            (key_id, tenant, holder.bytes, lease_s, job_id.bytes, kept_s),
         )
         > 0
     )

@@ -77,8 +77,8 @@ async def _complete(request: web.Request, upload_id: UUID, given: dict[str, Any]
     upload = upload_of(request, given, filename=given.get("filename", ""), kind="parameter")
     with tracing.span("receive document"):
         received = await link_uploads.receive(resources, sent)
-    job, deduplicated = await accept(request, received, lambda: replace(upload, job_id=upload_id))
-    await link_uploads.discard(resources, sent, job_id=job.id)
+    job, deduplicated = await accept(request, received, lambda: replace(upload, job_id=upload_id, is_sent_by_link=True))
+    await link_uploads.finish(resources, request[CALLER].tenant, sent, job_id=job.id)
     return await answer(request, job, deduplicated=deduplicated, wait_s=wait_s)
 
 
