@@ -40,7 +40,10 @@ RETRIES = 5
 CONNECT_S = 5.0
 """Longest wait for a connection. Servers that are there answer within a fraction of a second."""
 
-FULL_CODES = {"QuotaExceeded", "EntityTooLarge", "InsufficientStorage", "XMinioStorageFull", "AccountProblem"}
+FULL_CODES = {
+    *("QuotaExceeded", "EntityTooLarge", "InsufficientStorage", "AccountProblem"),
+    *("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"),
+}
 """Error codes of S3 servers that mean that no more may be stored. Amazon's own buckets are never full."""
 
 MISSING_BUCKET = ("NoSuchBucket", "NoSuchContainer", "ContainerNotFound")
@@ -237,8 +240,6 @@ def _translation(operation: str, error: BaseException) -> OSError:
         if any(code in str(error) for code in MISSING_BUCKET):
             return _fault(operation, error, errno.ENXIO)
         return FileNotFoundError(errno.ENOENT, "no such object")
-    if isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
-        return _fault(operation, error, errno.EACCES)
     return _fault(operation, error, _number(error))
 
 
@@ -257,15 +258,17 @@ def _kind(error: BaseException) -> str:
 
 
 def _number(error: BaseException) -> int:
-    kind = _kind(error)
-    status, _, code = kind.partition(" ")
+    status, _, code = _kind(error).partition(" ")
+    # Ceph answers with 403 when a quota is used up, as if a right was missing.
     if status == "507" or code in FULL_CODES:
         return errno.ENOSPC
     if status == "501":
         return errno.EOPNOTSUPP
     if code in MISSING_BUCKET:
         return errno.ENXIO
-    return errno.EACCES if status in ("401", "403") else errno.EIO
+    if status in ("401", "403") or isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
+        return errno.EACCES
+    return errno.EIO
 
 
 def _objects(part: Sequence[Any]) -> list[StoredObject]:

@@ -343,11 +343,15 @@ async def test_an_original_of_which_each_answer_is_cut_off_is_fetched_piece_by_p
     assert await read(behind, document_id, data) == data
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(507, "XMinioStorageFull"), (400, "XMinioAdminBucketQuotaExceeded"), (403, "QuotaExceeded"), (507, "")],
+)
 async def test_a_bucket_that_is_full_takes_no_uploads_and_still_gives_originals(
-    behind: ObjectStorage, faulty: FaultyBucket
+    status: int, code: str, behind: ObjectStorage, faulty: FaultyBucket
 ) -> None:
     document_id = await kept(behind)
-    faulty.answer(507, "XMinioStorageFull", only=("PUT", "POST"))
+    faulty.answer(status, code, only=("PUT", "POST"))
 
     for refused in (behind.receive(chunks(b"more"), max_bytes=LIMIT), behind.check()):
         with pytest.raises(StorageFull):
