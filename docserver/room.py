@@ -59,7 +59,9 @@ class Room:
     """The room that one kind of write has on the disks of some directories. All threads may use it."""
 
     def __init__(self, directories: Sequence[Path], *, min_free_mb: float, share: float, stops: str) -> None:
-        """This kind of write leaves `share` of the reserve free on each disk. `stops` names it in the log."""
+        """This kind of write leaves `share` of the reserve free on each disk. `stops` names it in the log. Directories
+        that are missing are measured by those above them.
+        """
         self._directories = directories
         self._min_free_bytes = min_free_mb * 1_000_000
         self._share = share
@@ -92,7 +94,7 @@ class Room:
 
     def _spare(self, directory: Path) -> float:
         """The bytes that may be written here; negative if there are too few, or if too few files can be created."""
-        disk = os.statvfs(directory)
+        disk = os.statvfs(_existing(directory))
         # Some network file systems do not know their size, and some local ones have no limit on the number of files.
         if not disk.f_blocks:
             return math.inf
@@ -140,11 +142,15 @@ async def has(directory: Path, need_bytes: int) -> bool:
 
 def _free_bytes(directory: Path) -> float:
     """The bytes that may be written here; 0 if no further file can be created."""
-    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
-    disk = os.statvfs(existing)
+    disk = os.statvfs(_existing(directory))
     if not disk.f_blocks:
         return math.inf
     return 0 if disk.f_files and disk.f_favail < FILES_TO_START else disk.f_bavail * disk.f_frsize
+
+
+def _existing(directory: Path) -> Path:
+    """The directory, or the nearest above it that exists."""
+    return next(path for path in (directory, *directory.absolute().parents) if path.exists())
 
 
 def can_reserve(directory: Path, size: int) -> bool:

@@ -40,6 +40,8 @@ async def render(
 
 
 def _open(scratch: Path) -> IO[bytes]:
+    # Somebody may have removed it.
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     return tempfile.TemporaryFile(dir=str(scratch))
 
 

@@ -94,7 +94,7 @@ class ObjectUpload:
         with self._lock:
             if self._is_aborted:
                 return data[:0]
-            # Somebody may have removed it, and the room is that of its disk.
+            # Somebody may have removed it.
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             if self._part is None:
                 self._part = _unnamed(self._directory)

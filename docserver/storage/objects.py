@@ -195,7 +195,7 @@ class ObjectStorage:
 
     async def check(self) -> None:
         try:
-            await asyncio.to_thread(self._require_room)
+            await asyncio.to_thread(self._room.require)
             if time.monotonic() - self._checked_at > CHECKED_S:
                 await self._bucket.run(self._bucket.put, "ready", b"")
                 self._checked_at = time.monotonic()
@@ -216,11 +216,6 @@ class ObjectStorage:
     def _prepare(self) -> None:
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._cache.prepare()
-
-    def _require_room(self) -> None:
-        # Somebody may have removed the directory, and the room is that of its disk.
-        self._prepare()
-        self._room.require()
 
     def _move(self, source: str, target: str) -> None:
         self._bucket.copy(source, target)

@@ -55,7 +55,6 @@ async def write(path: Path, chunks: AsyncIterator[bytes], *, max_bytes: int, roo
     digest, arrival = hashlib.sha256(), Arrival(max_bytes)
 
     def create() -> BinaryIO:
-        # The room is that of the directory's disk.
         make_again(path.parent)
         room.require()
         return path.open("xb", buffering=0)

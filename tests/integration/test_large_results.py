@@ -338,6 +338,18 @@ async def test_large_results_leave_room_for_what_was_accepted(tmp_path: Path) ->
     await writer.aclose()
 
 
+async def test_a_large_result_is_made_where_the_scratch_directory_was_removed(tmp_path: Path, place: Path) -> None:
+    scratch = tmp_path / "data" / "scratch"
+    writer = ResultWriter(scratch=scratch, room=room(scratch), max_bytes=5)
+    (place / "go").touch()
+
+    made = await write(writer, slow_format.waiting(place))
+
+    assert whole(made) == b"piece" * 4
+    made.close()
+    await writer.aclose()
+
+
 async def test_a_result_for_which_there_is_no_room_is_refused(
     writer: ResultWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,10 +79,13 @@ def test_writes_are_subtracted_until_the_disk_is_looked_at_again(disk: Disk) -> 
     room.require(6 * MB)
 
 
-def test_the_fullest_of_several_disks_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fullest_of_several_disks_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directories = [tmp_path / "incoming", tmp_path / "mysql"]
+    for directory in directories:
+        directory.mkdir()
     full = SimpleNamespace(**{**vars(LARGE), "f_bavail": 1})
     monkeypatch.setattr(os, "statvfs", lambda path: full if path.name == "mysql" else LARGE)
-    assert Room([Path("incoming"), Path("mysql")], min_free_mb=500, share=1, stops="uploads").is_short()
+    assert Room(directories, min_free_mb=500, share=1, stops="uploads").is_short()
     assert not Room([], min_free_mb=500, share=1, stops="slots").is_short()
 
 

@@ -62,7 +62,6 @@ async def test_a_data_directory_that_is_removed_is_made_again_if_originals_are_i
 
     shutil.rmtree(data_dir)
     await storage.check()
-    shutil.rmtree(data_dir)
     received = await storage.receive(_content(), max_bytes=10)
 
     assert received.size == len(b"content")
