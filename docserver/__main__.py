@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from docserver.settings import Settings, SettingsError, load, open_telemetry, service_links, unknown, variable
-from docserver.variables import AWS_VARIABLES, OTEL_PREFIX, has_prefix
+from docserver.variables import AWS_VARIABLES, AZURE_VARIABLES, OTEL_PREFIX, has_prefix
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -159,12 +159,14 @@ def _log_ignored_variables() -> None:
 
 
 def _forget_settings() -> None:
-    """Remove our variables and those of OpenTelemetry and AWS from the environment that all processes inherit: they may
-    hold passwords. A process that a document has taken over could find them in its memory, even after it has removed
-    them itself.
+    """Remove our variables and those of OpenTelemetry, AWS and Azure from the environment that all processes inherit.
+
+    They may hold passwords. A process that a document has taken over could find them in its memory, even after it has
+    removed them itself.
     """
+    usual = {*AWS_VARIABLES, *AZURE_VARIABLES}
     for name in list(os.environ):
-        if has_prefix(name) or name.startswith(OTEL_PREFIX) or name in AWS_VARIABLES:
+        if has_prefix(name) or name.startswith(OTEL_PREFIX) or name in usual:
             del os.environ[name]
 
 

@@ -29,7 +29,15 @@ from docserver.setting_types import (
     expected,
     parse,
 )
-from docserver.variables import AWS_VARIABLES, OTEL_PREFIX, PREFIX, has_prefix, is_service_link, meant_by
+from docserver.variables import (
+    AWS_VARIABLES,
+    AZURE_VARIABLES,
+    OTEL_PREFIX,
+    PREFIX,
+    has_prefix,
+    is_service_link,
+    meant_by,
+)
 
 TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 """Only the tests read this variable; its name is here so that `unknown` does not report it."""
@@ -285,17 +293,22 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
         given[setting.name] = value
     settings = Settings(**given)
     _check(settings)
-    return replace(settings, storage_url=_with_aws_variables(settings.storage_url, values))
+    return replace(settings, storage_url=_with_usual_variables(settings.storage_url, values))
 
 
-def _with_aws_variables(url: str, values: Mapping[str, str | None]) -> str:
-    """The URL of an S3 bucket, with what the usual variables say and the URL does not as further parameters."""
-    if not url.startswith("s3://"):
+def _with_usual_variables(url: str, values: Mapping[str, str | None]) -> str:
+    """The URL of a bucket, with what its provider's usual variables say and the URL does not as further parameters."""
+    usual_variables: dict[str, tuple[str, tuple[str, ...]]] = {
+        "s3": ("aws_", AWS_VARIABLES),
+        "az": ("azure_storage_", AZURE_VARIABLES),
+    }
+    prefix, names = usual_variables.get(url.partition("://")[0], ("", ()))
+    if not names:
         return url
     place, _, query = url.partition("?")
-    usual = {name.lower(): value for name in AWS_VARIABLES if (value := values.get(name))}
+    usual = {name.lower(): value for name in names if (value := values.get(name))}
     own = dict(parse_qsl(query))
-    new = {name: value for name, value in usual.items() if name.removeprefix("aws_") not in own}
+    new = {name: value for name, value in usual.items() if name.removeprefix(prefix) not in own}
     return f"{place}?{urlencode({**new, **own})}"
 
 

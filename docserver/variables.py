@@ -22,6 +22,9 @@ AWS_VARIABLES = (
 )
 """The variables by which other programs, too, find an S3 server and their credentials."""
 
+AZURE_VARIABLES = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN")
+"""The same for Azure."""
+
 OTEL_PREFIX = "OTEL_"
 """What the names of OpenTelemetry's variables begin with."""
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from docserver.settings import Settings, SettingsError
+from docserver.settings import Settings, SettingsError, load
 from docserver.storage.bucket import Bucket
 from docserver.storage.bucket_url import BucketUrl
 
@@ -56,3 +56,13 @@ def test_a_wrong_url_is_refused_by_what_is_wrong(url: str, said: str) -> None:
 def test_a_url_that_can_be_used_is_taken(url: str) -> None:
     assert BucketUrl.parse(url).scheme == "s3"
     Bucket(replace(Settings(), storage_url=url))
+
+
+def test_the_usual_variables_of_azure_complete_the_url() -> None:
+    variables = {"AZURE_STORAGE_ACCOUNT_NAME": "documents", "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}
+
+    loaded = load({"DOCSERVER_STORAGE_URL": "az://docs/a?account_name=own", **variables}, dotenv=None)
+
+    config = BucketUrl.parse(loaded.storage_url).config
+    assert config == {"account_name": "own", "azure_storage_account_key": "a2V5"}
+    Bucket(loaded)
