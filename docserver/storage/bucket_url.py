@@ -28,6 +28,12 @@ PARAMETERS = frozenset(
 )
 """Those of `s3://`. The bucket's name is not among them, because the URL has it."""
 
+_CLIENT_OPTION = re.compile(
+    r"((azure|google)_)?(allow_|default_content|http[12]_|pool_|proxy_|randomize_|(connect_|read_)?timeout|user_agent)",
+    re.IGNORECASE,
+)
+"""Names of options of the library's HTTP client. It panics if it gets one as a parameter."""
+
 _BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """See https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html."""
 
@@ -59,6 +65,8 @@ class BucketUrl:
             _check_place(parts.netloc, unquote(parts.path))
             _check_parameters(config)
         for name, value in config.items():
+            if _CLIENT_OPTION.match(name):
+                raise _error(f"has an unknown parameter {name}")
             if name.removeprefix("aws_") in ENDPOINTS and not _is_address(value):
                 raise _error(f"has a wrong {name}: it must be an address such as https://s3.example.org:9000")
         public_endpoint = config.pop("public_endpoint", "")

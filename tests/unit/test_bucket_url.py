@@ -35,6 +35,8 @@ from docserver.storage.bucket_url import BucketUrl
         ("s3://docs?server_side_encryption=foo", "must be one of AES256, aws:kms, aws:kms:dsse"),
         ("s3://docs?access_key_id=only", "only one of access_key_id and secret_access_key"),
         ("s3://docs?checksum_algorithm=foo", "has a parameter whose value s3:// does not take"),
+        ("az://docs?read_timeout=1", "has an unknown parameter read_timeout"),
+        ("gs://docs?google_allow_http=true", "has an unknown parameter google_allow_http"),
         ("gs://docs?foo=x", "has an unknown parameter foo"),
     ],
 )
