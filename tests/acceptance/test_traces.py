@@ -62,11 +62,13 @@ async def test_one_trace_leads_from_the_caller_to_each_page_in_each_worker(
             monkeypatch.setenv(name, value)
         webhooks = {"webhook_networks": "127.0.0.0/8", "webhook_ports": str(receiver.port), "secret_key": "k" * 32}
         api = await start(slots="0", maintenance_s="0.3", webhook_connections="0", **webhooks)
-        first = await start("--worker-only", lease_s="2", **webhooks)
+        # One slot, so that spans come in the order of pages: as many as pages done are those of the pages done.
+        first = await start("--worker-only", slots="1", lease_s="2", **webhooks)
         job_id = await upload(api, receiver)
         await kill_in_the_middle_of_a_page(first, api, job_id, collector)
 
-        second = await start("--worker-only", lease_s="2", **webhooks)
+        # In a directory of its own, it spawns its OCR processes: the kernel shows no environment of a fork.
+        second = await start("--worker-only", directory=str(Path.cwd()), lease_s="2", **webhooks)
         job = await api.finished(job_id)
         assert job["pages"] == {"total": len(PAGES), "done": len(PAGES), "failed": 0}
         await collector.until(lambda spans: pages_of(spans) == set(range(1, len(PAGES) + 1)))
