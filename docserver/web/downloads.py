@@ -8,12 +8,13 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from docserver.errors import Unauthorized
+from docserver.storage.open_file import OpenFile
 from docserver.web.compression import Coding
 from docserver.web.upload_body import MIN_BYTES_PER_S
 
@@ -71,21 +72,6 @@ def in_time(request: web.BaseRequest, *, total_s: float) -> Iterator[None]:
         timer.cancel()
 
 
-class Content(Protocol):
-    """What is sent: a `SharedFile`, or an `Original`."""
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def threads(self) -> Executor | None:
-        """Where it is read; None: where local files are."""
-
-    def read(self, size: int, offset: int) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
 async def pieces(
     read: Callable[[int, int], bytes], *, part: range, threads: Executor | None = None
 ) -> AsyncIterator[bytes]:
@@ -111,7 +97,7 @@ class Download(web.StreamResponse):
 
     def __init__(
         self,
-        file: Content,
+        file: OpenFile,
         *,
         total_s: float,
         headers: Mapping[str, str],

@@ -18,8 +18,8 @@ from marshmallow import Schema
 
 from docserver import __version__
 from docserver.errors import NotFound
-from docserver.formats.result_file import SharedFile
 from docserver.sniff import SUPPORTED
+from docserver.storage.open_file import LocalFile
 from docserver.web import administration_schemas, openapi_parts, request_schemas
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import versioned_response
@@ -240,7 +240,7 @@ async def _asset(request: web.Request) -> web.StreamResponse:
     if name not in ASSET_TYPES:
         raise NotFound("The documentation has no such file.")
     return Download(
-        await asyncio.to_thread(lambda: SharedFile((ASSETS / name).open("rb"))),
+        await asyncio.to_thread(lambda: LocalFile((ASSETS / name).open("rb"))),
         total_s=request.app[RESOURCES].settings.upload_timeout_s,
         headers={"Content-Type": ASSET_TYPES[name], "Cache-Control": "max-age=86400"},
     )

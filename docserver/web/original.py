@@ -8,10 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from docserver.errors import STORAGE_MISSING, NotFound
-from docserver.formats.result_file import SharedFile
 from docserver.model import Document
 from docserver.storage import Links, Storage
-from docserver.web.downloads import Content
+from docserver.storage.open_file import LocalFile, OpenFile
 
 log = logging.getLogger("docserver.api")
 
@@ -25,7 +24,7 @@ class Original:
     them are those of the upload. So the client sees that a damaged file is not complete.
     """
 
-    def __init__(self, file: Content, document: Document) -> None:
+    def __init__(self, file: OpenFile, document: Document) -> None:
         self._file = file
         self.size, self.threads = file.size, file.threads
         self.close = file.close
@@ -62,7 +61,7 @@ async def opened(storage: Storage, document: Document) -> Original:
     return Original(file, document)
 
 
-async def _content(storage: Storage, document: Document) -> Content | None:
+async def _content(storage: Storage, document: Document) -> OpenFile | None:
     if document.size > COMPARED_BYTES and (remote := await storage.remote(document.id)):
         return remote
     async with _local(storage, document) as path:
@@ -83,5 +82,5 @@ def _local(storage: Storage, document: Document) -> AbstractAsyncContextManager[
     return storage.file(document.id)
 
 
-def _open(path: Path) -> SharedFile:
-    return SharedFile(path.open("rb"))
+def _open(path: Path) -> LocalFile:
+    return LocalFile(path.open("rb"))

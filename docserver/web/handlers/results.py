@@ -14,10 +14,11 @@ from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.formats.result_writer import WRITING_S
 from docserver.model import StoredResult
 from docserver.page_ranges import MAX_PAGE_NUMBER
+from docserver.storage.open_file import OpenFile
 from docserver.storage.results import PUT_S
 from docserver.web import callers, compression, request_schemas, response_schemas
 from docserver.web.conditions import Version, not_modified, requested_part
-from docserver.web.downloads import Content, Download
+from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, path_id
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
@@ -117,6 +118,8 @@ def _page_number(request: web.Request) -> int:
 
 
 def _client_has(request: web.Request, etag: str) -> bool:
+    if "If-None-Match" not in request.headers:
+        return False
     coding = _coding(request)
     return not_modified(request, etag) or (coding is not None and not_modified(request, coding.etag(etag)))
 
@@ -127,16 +130,15 @@ def _coding(request: web.Request) -> compression.Coding | None:
 
 async def _response(request: web.Request, result: ResultFile, form: Format) -> web.StreamResponse:
     headers = {"ETag": result.etag, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
-    coding = _coding(request)
     body = result.body
     if body is None:
-        if coding and not not_modified(request, result.etag):
+        if (coding := _coding(request)) and not not_modified(request, result.etag):
             headers["ETag"] = coding.etag(result.etag)
         return web.Response(status=304, headers=headers)
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
     headers |= {**DOCUMENT_HEADERS, "Content-Type": form.media_type + charset}
-    if form is PDF or (len(body) if isinstance(body, bytes) else body.size) < compression.LEAST_BYTES:
-        coding = None
+    size = len(body) if isinstance(body, bytes) else body.size
+    coding = _coding(request) if form is not PDF and size >= compression.LEAST_BYTES else None
     if not isinstance(body, bytes):
         return await _file_response(request, result, form, headers=headers, coding=coding)
     if coding:
@@ -191,7 +193,7 @@ async def _link(request: web.Request, result: StoredResult, form: Format, header
         return None
 
 
-async def _content(request: web.Request, body: SharedFile | StoredResult) -> Content:
+async def _content(request: web.Request, body: SharedFile | StoredResult) -> OpenFile:
     if isinstance(body, SharedFile):
         return body
     try:

@@ -16,22 +16,27 @@ from docserver.web.openapi import operation
 _UPLOAD_OPTIONS = request_schemas.UploadOptions()
 _NAMED_UPLOAD = request_schemas.NamedUpload()
 
-_ACCEPTED = {
-    202: "Accepted: the job, and its address in Location",
-    200: "The job, if Prefer: wait=N was sent and the job finished in time",
-}
-_ACCEPTED_HEADERS = {202: ("Location", "Retry-After", "Preference-Applied"), 200: ("Location", "Preference-Applied")}
-
-
-@operation(
-    summary="Upload a document; its text is read in the background",
+_upload_operation = partial(
+    operation,
     tag="documents",
+    schema=response_schemas.Job,
+    responses={
+        202: "Accepted: the job, and its address in Location",
+        200: "The job, if Prefer: wait=N was sent and the job finished in time",
+    },
+    errors=(429, 503, 507),
+    headers={202: ("Location", "Retry-After", "Preference-Applied"), 200: ("Location", "Preference-Applied")},
+)
+"""Documents an upload."""
+
+_file_operation = partial(_upload_operation, query=request_schemas.NamedUpload, upload=openapi.file_body())
+"""Documents one whose body is the file."""
+
+
+@_upload_operation(
+    summary="Upload a document; its text is read in the background",
     query=request_schemas.UploadOptions,
     upload=openapi.form_body(),
-    schema=response_schemas.Job,
-    responses=_ACCEPTED,
-    errors=(429, 503, 507),
-    headers=_ACCEPTED_HEADERS,
 )
 async def upload(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
@@ -47,19 +52,6 @@ async def upload(request: web.Request) -> web.Response:
             bounds=_bounds(resources.settings),
         )
     return await accepted(request, form.received, lambda: _upload(request, form), wait_s=wait_s)
-
-
-_file_operation = partial(
-    operation,
-    tag="documents",
-    query=request_schemas.NamedUpload,
-    upload=openapi.file_body(),
-    schema=response_schemas.Job,
-    responses=_ACCEPTED,
-    errors=(429, 503, 507),
-    headers=_ACCEPTED_HEADERS,
-)
-"""Documents an upload whose body is the file."""
 
 
 @_file_operation(summary="Upload a document as the body itself; Content-Disposition or ?filename= names it")
