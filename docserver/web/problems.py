@@ -87,7 +87,9 @@ def _json(problem: Mapping[str, Any]) -> bytes:
 def from_http_exception(error: web.HTTPException) -> ServiceError:
     """Our error for one of aiohttp's. aiohttp raises its own errors before a handler runs."""
     if error.status == 404:
-        return NotFound("There is nothing at this path; /docs lists all paths, and ids in them are UUIDs.")
+        return NotFound(
+            "There is nothing at this path; /docs lists all paths. None ends with a slash, and ids in them are UUIDs."
+        )
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = cors.allow(error)
         return MethodNotAllowed(f"{error.method} is not allowed here; allowed: {allowed}.", headers={"Allow": allowed})

@@ -129,3 +129,42 @@ async def test_a_document_that_is_committed_late_is_listed_in_its_place(resource
 
     assert seen[0] == late
     assert await value(db, "SELECT name_number IS NULL FROM documents WHERE id = %s", late.bytes)
+
+
+async def test_documents_that_are_numbered_while_a_list_is_made_are_listed_once(
+    resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await fill(db, 64)
+    await name_indexing._build(resources, DEFAULT_TENANT)
+    narrowed = Filter(DEFAULT_TENANT, filename=".pdf")
+    blocks = named_documents._blocks
+
+    async def blocks_after_another_is_numbered(*arguments: Any) -> range:
+        await name_indexing._build(resources, DEFAULT_TENANT)
+        before = await blocks(*arguments)
+        await name_indexing._build(resources, DEFAULT_TENANT)
+        return before
+
+    monkeypatch.setattr(named_documents, "_blocks", blocks_after_another_is_numbered)
+    async with db.session() as cur:
+        part = await document_lists.part(cur, narrowed, newest_first=False, after=None, limit=100, offset=0)
+    assert await value(db, "SELECT COUNT(*) FROM documents WHERE name_number IS NULL") < 32
+    assert [item.document.id for item in part] == ids
+
+
+async def test_a_count_has_documents_once_that_are_numbered_meanwhile(
+    resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(db, 64)
+    await name_indexing._build(resources, DEFAULT_TENANT)
+    count = named_documents.count
+
+    async def counted_before_another_is_numbered(*arguments: Any, **options: Any) -> int:
+        await name_indexing._build(resources, DEFAULT_TENANT)
+        total = await count(*arguments, **options)
+        await name_indexing._build(resources, DEFAULT_TENANT)
+        return total
+
+    monkeypatch.setattr(named_documents, "count", counted_before_another_is_numbered)
+    async with db.session() as cur:
+        assert await document_lists.count(cur, Filter(DEFAULT_TENANT, filename=".pdf")) == 64

@@ -149,7 +149,8 @@ async def fill(cur: Cursor, job_ids: Sequence[UUID]) -> None:
 
 async def _search(cur: Cursor, narrowed: Filter, arguments: dict[str, Any], order: _Order) -> Search | None:
     """What is looked for in the index of names; None if it has nothing of the tenant, or the list needs no names."""
-    if narrowed.filename is None or await name_index.newest_block(cur, narrowed.tenant) is None:
+    newest_block = await name_index.newest_block(cur, narrowed.tenant) if narrowed.filename is not None else None
+    if narrowed.filename is None or newest_block is None:
         return None
     weights = await name_index.weights(cur, narrowed.filename)
     is_filled = narrowed.status is None or all(content_type for _, content_type in await _kinds(cur, narrowed))
@@ -164,6 +165,7 @@ async def _search(cur: Cursor, narrowed: Filter, arguments: dict[str, Any], orde
     placed = _conditions({**arguments, "filename": None}, "d.created_at", "d.id", order)
     return Search(
         narrowed.tenant,
+        newest_block,
         parts,
         conditions=" AND ".join([_named("filename", arguments), *placed, *([_HAS_STATUS] if narrowed.status else [])]),
         arguments=arguments,
@@ -184,7 +186,8 @@ async def _selections(
     does not find. Their `arguments` are completed.
     """
     if search:
-        return _not_indexed(arguments, order)
+        arguments["first_beyond"] = search.first_beyond
+        return _not_searched(arguments, order)
     of_documents = ["d.tenant = %(tenant)s", *_conditions(arguments, "d.created_at", "d.id", order)]
     if narrowed.status is None and narrowed.content_type is None:
         return [f"{_DOCUMENTS} FORCE INDEX (by_tenant) WHERE {' AND '.join(of_documents)}"]
@@ -204,9 +207,9 @@ async def _selections(
     return selections
 
 
-def _not_indexed(arguments: dict[str, Any], order: _Order) -> list[str]:
-    """Statements that select what passes a filter by name and is not in the index of names: documents that have no
-    number yet, and those that are found by their further names alone.
+def _not_searched(arguments: dict[str, Any], order: _Order) -> list[str]:
+    """Statements that select what passes a filter by name and is not found by the search: documents that had no number
+    when it began, and those that are found by their further names alone.
     """
     joined = _JOINED if arguments["status"] else ""
     first, further = (_named(column, arguments) for column in ("filename", "other_filenames"))
@@ -215,11 +218,11 @@ def _not_indexed(arguments: dict[str, Any], order: _Order) -> list[str]:
     return [
         f"""
         {_DOCUMENTS} FORCE INDEX (by_name_number) {joined}
-        WHERE {always} AND d.name_number IS NULL AND ({first} OR {further})
+        WHERE {always} AND (d.name_number IS NULL OR d.name_number >= %(first_beyond)s) AND ({first} OR {further})
         """,
         f"""
         {_DOCUMENTS} FORCE INDEX (by_other_filenames) {joined}
-        WHERE {always} AND d.name_number IS NOT NULL AND d.other_filenames IS NOT NULL
+        WHERE {always} AND d.name_number < %(first_beyond)s AND d.other_filenames IS NOT NULL
           AND {further} AND NOT {first}
         """,
     ]

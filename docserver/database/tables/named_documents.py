@@ -23,6 +23,8 @@ class Search:
     """What is looked for among the numbered documents of a tenant."""
 
     tenant: str
+    newest_block: int
+    """Documents with numbers beyond it are not looked for: some may get theirs while the list is made."""
     parts: Sequence[bytes]
     conditions: str
     """In SQL, for a document `d`."""
@@ -30,6 +32,11 @@ class Search:
     since: datetime | None
     until: datetime | None
     """No documents that were created before or after these times are needed."""
+
+    @property
+    def first_beyond(self) -> int:
+        """The lowest number of a document that is not looked for."""
+        return (self.newest_block + 1) * name_index.BLOCK
 
 
 async def numbers(cur: Cursor, search: Search, *, newest_first: bool, most: int) -> list[int]:
@@ -103,8 +110,8 @@ def _ordered(places: list[int], *, newest_first: bool) -> list[int]:
 async def _blocks(cur: Cursor, search: Search) -> range:
     """The blocks that may have what is looked for, oldest first."""
     oldest = await name_index.oldest_block(cur, search.tenant)
-    newest = await name_index.newest_block(cur, search.tenant)
-    if oldest is None or newest is None:
+    newest = search.newest_block
+    if oldest is None:
         return range(0)
     if search.since:
         first = await name_index.block_at(cur, search.tenant, search.since, first_after=True)
