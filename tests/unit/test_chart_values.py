@@ -96,30 +96,93 @@ def test_with_a_bucket_the_key_that_encrypts_secrets_has_to_be_one_for_all_pods(
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "s3://c/p?access_key_id=a&secret_access_key=hidden",
-        "s3://c/p?region=eu-1&AWS_SECRET_ACCESS_KEY=hidden",
-        "s3://c/p?Session_Token=hidden",
-        "s3://c/p?sse_customer_key_base64=hidden",
-        "s3://c/p?%73ecret_access_key=hidden",
-        "s3://c/p?password=hidden",
-        "s3://user:hidden@c/p",
-        "s3://c/p?endpoint=https://user:hidden@s3.example.org",
-        "s3://c/p?proxy_url=http%3A%2F%2Fuser%3Ahid%2Fhidden%40proxy",
-        "az://c/p?account_name=n&account_key=hidden",
-        "az://c/p?account_name=n&SAS_Token=hidden",
-        "az://c/p?sv=2024-11-04&sig=hidden",
-        "az://c/p?client_secret=hidden",
-        "gs://c/p?token=hidden",
-        "gs://c/p?service_account_key=hidden",
-    ],
+    "url", ["s3://", "s3:///prefix", "s3://a/p", "s3://docs#p", "file:///data", "https://docs.example.org/p"]
 )
-def test_a_key_in_the_url_of_the_bucket_is_refused_and_not_repeated(helm: Helm, url: str) -> None:
+def test_a_bucket_needs_a_name(helm: Helm, url: str) -> None:
     error = refusal(helm, {**SECRET_KEY, "storage": {"bucketUrl": url}})
 
-    assert "storage.bucketUrl" in error
-    assert "from a Secret" in error or "write the name as it is" in error
+    assert "storage.bucketUrl must be like s3://bucket/prefix" in error
+
+
+@pytest.mark.parametrize("name", ["s3AccessKeyId", "s3SecretAccessKey"])
+def test_half_a_pair_of_keys_is_refused(helm: Helm, name: str) -> None:
+    error = refusal(helm, {"secrets": {name: {"name": "docserver"}}})
+
+    assert "secrets.s3AccessKeyId and secrets.s3SecretAccessKey must both name a Secret" in error
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://docs/p?access_key_id=a&secret_access_key=hidden",
+        "s3://docs/p?region=eu-1&AWS_SECRET_ACCESS_KEY=hidden",
+        "s3://docs/p?Session_Token=hidden",
+        "s3://docs/p?sse_customer_key_base64=hidden",
+        "s3://docs/p?%73ecret_access_key=hidden",
+        "s3://docs/p?secret_access_key%3Dhidden",
+        "s3://docs/p?secret_access%255Fkey=hidden",
+        "s3://docs/p?password=hidden",
+        "s3://user:hidden@docs/p",
+        "s3://hidden@docs/p",
+        "s3://docs/p?endpoint=https://user:hidden@s3.example.org",
+        "s3://docs/p?proxy_url=http%3A%2F%2Fuser%3Ahid%2Fhidden%40proxy",
+        "az://docs/p?account_name=n&account_key=hidden",
+        "az://docs/p?account_name=n&SAS_Token=hidden",
+        "az://docs/p?sv=2024-11-04&sig=hidden",
+        "az://docs/p?sv=2024-11-04&sig%3Dhidden",
+        "az://docs/p?client_secret=hidden",
+        "gs://docs/p?token=hidden",
+        "gs://docs/p?service_account_key=hidden",
+        "gs://docs/p?service_account=%7B%22private_key%22:%22hidden%22%7D",
+        "gs://docs/p?service_account=hidden",
+    ],
+)
+def test_a_secret_in_the_url_of_the_bucket_is_refused_and_not_repeated(helm: Helm, url: str) -> None:
+    error = refusal(helm, {**SECRET_KEY, "storage": {"bucketUrl": url}})
+
+    assert "storage.bucketUrl has a password, a key or a token in it: use an existing Secret" in error
+    assert "hidden" not in error
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CORS_ORIGINS", "https://app.example.org?password=hidden"),
+        ("CORS_ORIGINS", "https://user:hidden@app.example.org"),
+        ("ALLOWED_HOSTS", "docs.example.org?sig%3Dhidden"),
+        ("REDIS_PREFIX", "token=hidden"),
+    ],
+)
+def test_a_secret_in_a_setting_is_refused_and_not_repeated(helm: Helm, name: str, value: str) -> None:
+    error = refusal(helm, {"settings": {name: value}})
+
+    assert f"settings.{name} has a password, a key or a token in it: use an existing Secret" in error
+    assert "hidden" not in error
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AZURE_STORAGE_ACCOUNT_KEY", "hidden"),
+        ("AZURE_CLIENT_SECRET", "hidden"),
+        ("AZURE_STORAGE_CONNECTION_STRING", "AccountName=docs;AccountKey=hidden"),
+        ("AWS_SESSION_TOKEN", "hidden"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hidden"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector/?api-key=hidden"),
+        ("DOCSERVER_MYSQL_REPLICA_URL", "mysql://docserver:hidden@replica/docserver"),
+        ("HTTPS_PROXY", "http://hidden@proxy:3128"),
+        ("SOME_URL", "https://docs.example.org/?a=b&secret_access_key=hidden"),
+        ("SOME_URL", "https://docs.example.org/?sig%3Dhidden"),
+        ("SOME_URL", "redis%3A%2F%2F%3Ahidden%40redis"),
+        ("GOOGLE_SERVICE_ACCOUNT", '{"private_key": "hidden"}'),
+        ("LIBPQ", "host=db user=docs password=hidden"),
+    ],
+)
+def test_a_secret_in_a_further_variable_is_refused_and_not_repeated(helm: Helm, name: str, value: str) -> None:
+    error = refusal(helm, {"extraEnv": [{"name": name, "value": value}]})
+
+    assert f"The value of {name} in extraEnv has a password, a key or a token in it: use an existing Secret" in error
+    assert "valueFrom.secretKeyRef" in error
     assert "hidden" not in error
 
 
@@ -127,36 +190,33 @@ def test_a_key_in_the_url_of_the_bucket_is_refused_and_not_repeated(helm: Helm, 
     "url",
     [
         "s3://keys/my-secrets@2?endpoint=https://s3.example.org:9000&sse_kms_key_id=arn:aws:kms:eu-1:1:key/2",
-        "s3://c?web_identity_token_file=/token&role_session_name=a@example.org&sse_bucket_key_enabled=true",
-        "az://c/p?account_name=n",
-        "gs://c/p?service_account=/certificates/account.json",
+        "s3://docs?web_identity_token_file=/token&role_session_name=a@example.org&sse_bucket_key_enabled=true",
+        "s3://docs?endpoint=https://s3.example.org:9000/&role_session_name=a@example.org",
+        "s3://docs?endpoint=https://[2001:db8::1]:9000",
+        "az://docs/p?account_name=n",
+        "gs://docs/p?service_account=/certificates/account.json",
     ],
 )
-def test_parameters_that_are_no_keys_are_taken(helm: Helm, url: str) -> None:
+def test_parameters_that_are_no_secrets_are_taken(helm: Helm, url: str) -> None:
     assert refusal(helm, {**SECRET_KEY, "storage": {"bucketUrl": url}}) == ""
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("AZURE_STORAGE_ACCOUNT_KEY", "hidden"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hidden"),
-        ("DOCSERVER_MYSQL_REPLICA_URL", "mysql://docserver:hidden@replica/docserver"),
-    ],
-)
-def test_a_password_in_a_further_variable_is_refused(helm: Helm, name: str, value: str) -> None:
-    error = refusal(helm, {"extraEnv": [{"name": name, "value": value}]})
-
-    assert f"extraEnv must not have the value of {name}" in error
-    assert "hidden" not in error
-
-
-def test_further_variables_may_name_secrets_and_files(helm: Helm) -> None:
+def test_settings_and_further_variables_may_name_keys_secrets_and_files(helm: Helm) -> None:
     reference = {"secretKeyRef": {"name": "docserver", "key": "azure"}}
-    values = [
+    variables = [
         {"name": "AZURE_STORAGE_ACCOUNT_KEY", "valueFrom": reference},
+        {"name": "AZURE_CLIENT_SECRET", "value": "$(AZURE_STORAGE_ACCOUNT_KEY)"},
+        {"name": "DOCSERVER_MYSQL_REPLICA_URL", "value": "mysql://docs:$(AZURE_STORAGE_ACCOUNT_KEY)@replica/docserver"},
+        {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "https://collector:4318/@team?token=$(AZURE_CLIENT_SECRET)"},
         {"name": "OTEL_EXPORTER_OTLP_CLIENT_KEY", "value": "/certificates/key.pem"},
+        {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "service.namespace=docs,host.name=a"},
         {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/token"},
+        {"name": "SASL_MECHANISM", "value": "plain"},
+        {"name": "TOKENIZERS_PARALLELISM", "value": ""},
     ]
+    settings = {
+        "RATE_LIMIT_COSTS": "keys=2,create-key=5",
+        "CORS_ORIGINS": "https://a.example.org:8443,https://b.example.org",
+    }
 
-    assert refusal(helm, {"extraEnv": values}) == ""
+    assert refusal(helm, {"extraEnv": variables, "settings": settings}) == ""

@@ -56,39 +56,3 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- toString . -}}
 {{- end -}}
 {{- end -}}
-
-{{/* Stops Helm if the URL of the bucket has a password, or a parameter that is a key or a token: values are in Helm's
-records, and in the pods' specifications. */}}
-{{- define "docserver.checkBucketUrl" -}}
-{{- $url := .Values.storage.bucketUrl | replace "%3A" ":" | replace "%3a" ":" | replace "%40" "@" -}}
-{{- if regexMatch "^\\w+://[^/?]*@|^\\w+://.*:[^&]*@" $url -}}
-{{- fail "storage.bucketUrl has a user or a password in it. Keys come from a Secret: see secrets in values.yaml." -}}
-{{- end -}}
-{{- range rest (regexSplit "[?&#;]" .Values.storage.bucketUrl -1) -}}
-{{- $name := splitList "=" . | first | lower -}}
-{{- if contains "%" $name -}}
-{{- fail "storage.bucketUrl has a parameter with % in its name: write the name as it is." -}}
-{{- end -}}
-{{- if include "docserver.namesKey" $name -}}
-{{- printf "storage.bucketUrl must be without %s: keys, tokens and passwords come from a Secret, those of s3:// by secrets.s3AccessKeyId and secrets.s3SecretAccessKey, others by extraEnv with valueFrom." $name | fail -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* Stops Helm if a variable of extraEnv has a password as its value. */}}
-{{- define "docserver.checkExtraEnv" -}}
-{{- range .Values.extraEnv -}}
-{{- if and .value (or (include "docserver.namesKey" (toString .name | lower)) (regexMatch "://[^/]*:[^/]*@" (toString .value))) -}}
-{{- printf "extraEnv must not have the value of %s: let it come from a Secret, by valueFrom." .name | fail -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* Text if a name, in lower case, is that of a key, a token or a password. Names of files, of algorithms and of keys
-that others keep are not. */}}
-{{- define "docserver.namesKey" -}}
-{{- $harmless := "sse_kms_key_id|sse_bucket_key_enabled|skip_signature|(token|key|secret|password)_file|token_service_url|credential_type|application_credentials|otlp(_[a-z]+)?_client_key" -}}
-{{- if not (regexMatch (printf "(^|_)(%s)$" $harmless) .) -}}
-{{- regexFind "key|secret|token|passw|pwd|credential|sas|sig$|signature|headers$" . -}}
-{{- end -}}
-{{- end -}}

@@ -1,5 +1,6 @@
 {{/* What all pods have. */}}
 {{- define "docserver.pod" -}}
+{{- include "docserver.check" . -}}
 automountServiceAccountToken: false
 # Otherwise Kubernetes would describe each Service of the namespace in variables, some of which look like settings.
 enableServiceLinks: false
@@ -44,7 +45,6 @@ securityContext:
 {{ include "docserver.secretVariable" (dict "variable" "DOCSERVER_SECRET_KEY" "secret" .Values.secrets.secretKey) }}
 {{- end }}
 {{- if .Values.storage.bucketUrl }}
-{{- include "docserver.checkBucketUrl" . }}
 - name: DOCSERVER_STORAGE_URL
   value: {{ .Values.storage.bucketUrl | quote }}
 {{- with .Values.secrets.s3AccessKeyId }}{{ if .name }}
@@ -66,7 +66,6 @@ securityContext:
   {{- /* The kubelet asks for localhost when it checks the API. */}}
   value: {{ printf "%s%s" $text (ternary ",localhost" "" (and (eq $name "ALLOWED_HOSTS") (ne $text ""))) | quote }}
 {{- end }}
-{{- include "docserver.checkExtraEnv" . }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
@@ -85,9 +84,6 @@ securityContext:
 {{- define "docserver.volumes" -}}
 - name: data
   {{- if .Values.storage.bucketUrl }}
-  {{- if not .Values.secrets.secretKey.name }}
-  {{- fail "With storage.bucketUrl, secrets.secretKey.name must name a Secret: pods have no directory in common for a key of their own." }}
-  {{- end }}
   emptyDir:
     sizeLimit: {{ .Values.storage.localSize }}
   {{- else }}

@@ -1,0 +1,65 @@
+{{/* Stops Helm where a value cannot work, or would put a secret into Helm's records and the pods' specifications. Values
+are not repeated: whoever reads the message may not be allowed to see them. */}}
+{{- define "docserver.check" -}}
+{{- include "docserver.checkSecrets" . -}}
+{{- include "docserver.checkBucket" . -}}
+{{- end -}}
+
+{{- define "docserver.checkSecrets" -}}
+{{- $texts := dict "storage.bucketUrl" (printf "=%s" .Values.storage.bucketUrl) -}}
+{{- /* The names of its routes, such as create-key, are no names of keys. */}}
+{{- range $name, $value := omit .Values.settings "RATE_LIMIT_COSTS" -}}
+{{- $_ := set $texts (printf "settings.%s" $name) (printf "=%v" $value) -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if .value -}}
+{{- $_ := set $texts (printf "The value of %s in extraEnv" .name) (printf "%s=%v" .name .value) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $text := $texts -}}
+{{- if include "docserver.hasSecret" $text -}}
+{{- printf "%s has a password, a key or a token in it: use an existing Secret, by secrets in values.yaml, or by extraEnv with valueFrom.secretKeyRef." $name | fail -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Text if a text such as NAME=value, https://host?name=value or https://user:password@host has a secret. What
+Kubernetes puts in for $(NAME) is none of the text. */}}
+{{- define "docserver.hasSecret" -}}
+{{- $text := regexReplaceAll "([\\w.-]+=)?[$][(][^()]*[)]" (lower .) "" -}}
+{{- range until 2 -}}
+{{- range regexFindAll "%[2-7][0-9a-f]" $text -1 | uniq -}}
+{{- $text = replace . (trimPrefix "%" . | printf "0x%s" | int | printf "%c") $text | lower -}}
+{{- end -}}
+{{- end -}}
+{{- range regexFindAll "[\\w.-]+\\s*=" $text -1 -}}
+{{- include "docserver.namesSecret" (trimSuffix "=" . | trim) -}}
+{{- end -}}
+{{- /* A port is no password. */}}
+{{- $text = regexReplaceAll ":[0-9]+([/?&,]|$)" $text "${1}" -}}
+{{- regexFind "://[^\\s@&]*:[^\\s@&]+@|(https?|s3|gs|az)://[^\\s/?&@]+@|private[_ ]key|bearer |service_account(_path)?=[^/]" $text -}}
+{{- end -}}
+
+{{/* Text if a name, in lower case, is that of a key, a token or a password. Names of files, of addresses, of algorithms
+and of keys that others keep are not. */}}
+{{- define "docserver.namesSecret" -}}
+{{- $harmless := "_(file|path|type|ur[il]|enabled|version)|sse_kms_key_id|skip_signature|application_credentials|otlp(_[a-z]+)?_client_key" -}}
+{{- if not (regexMatch (printf "(%s)$" $harmless) .) -}}
+{{- regexFind "(key|secret|token|passw(or)?d|passphrase|pwd|credential|signature|authorization|header|(^|[_.-])(pass|sas|sig))s?[0-9]*([_.-]|$)" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "docserver.checkBucket" -}}
+{{- $url := .Values.storage.bucketUrl -}}
+{{- if $url -}}
+{{- if not (regexMatch "^(s3://[-a-z0-9.]{3,63}|(gs|az)://[-a-z0-9._]{3,222})([/?][^#\\s]*)?$" $url) -}}
+{{- fail "storage.bucketUrl must be like s3://bucket/prefix?region=…, gs://bucket/prefix or az://container/prefix." -}}
+{{- end -}}
+{{- if not .Values.secrets.secretKey.name -}}
+{{- fail "With storage.bucketUrl, secrets.secretKey.name must name a Secret: pods have no directory in common for a key of their own." -}}
+{{- end -}}
+{{- end -}}
+{{- if ne (empty (dig "s3AccessKeyId" "name" "" .Values.secrets)) (empty (dig "s3SecretAccessKey" "name" "" .Values.secrets)) -}}
+{{- fail "secrets.s3AccessKeyId and secrets.s3SecretAccessKey must both name a Secret, or neither of them." -}}
+{{- end -}}
+{{- end -}}
