@@ -20,7 +20,7 @@ from docserver.database.faults import CommitUnknown
 from docserver.database.retries import transactional
 from docserver.database.tables import documents, equal_uploads, jobs, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import NewEndpoint
-from docserver.documents import completed_uploads
+from docserver.documents import completed_uploads, equal_jobs
 from docserver.errors import (
     DatabaseUnavailable,
     NotFound,
@@ -37,7 +37,7 @@ from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
 from docserver.storage import Received
 from docserver.tenants import quotas
-from docserver.webhooks import endpoints, events
+from docserver.webhooks import endpoints
 from docserver.webhooks.endpoints import Callback
 
 log = logging.getLogger("docserver.api")
@@ -99,7 +99,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     for _ in range(RACES):
         if resources.settings.deduplicate:
             earlier, received = await _earlier(resources, received, upload)
-            if earlier and await _add_callback(resources, earlier, upload):
+            if earlier and await equal_jobs.add_callback(resources, earlier, upload.callback):
                 await _discard_copy(resources, new, equal)
                 _note_known(earlier, upload)
                 return earlier, earlier.id != upload.job_id
@@ -158,7 +158,7 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
     """
     async with resources.db.session() as cur:
         candidates = await jobs.of_content(cur, client=upload.caller.client, sha256=received.sha256, limit=EARLIER_JOBS)
-    equal = (job for job in candidates if job.options == upload.options and _is_as_good(resources, job))
+    equal = (job for job in candidates if job.options == upload.options and equal_jobs.is_as_good(resources, job))
     job = next(equal, None)
     if job is None or not await _share(resources, job.document_id, upload):
         return None, received
@@ -196,28 +196,6 @@ async def _share(resources: Resources, document_id: UUID, upload: Upload) -> boo
             return False
         # Both uploads share the document, so it is kept until the later of both would expire.
         return await documents.prolong(cur, document_id, expires_in_s=upload.expires_in_s)
-
-
-@transactional
-async def _add_callback(resources: Resources, job: Job, upload: Upload) -> bool:
-    """Let a further upload be told of the end of its job; False if the job was deleted or has too many callbacks."""
-    if upload.callback is None:
-        return True
-    callback = endpoints.callback_endpoint(resources, upload.callback, tenant=job.tenant, job_id=job.id)
-    async with resources.db.transaction() as cur:
-        # Its history is part of what the callback is told.
-        current = await jobs.find(cur, job.id) if await jobs.lock(cur, job.id) else None
-        is_added = current is not None and await events.add_callback(cur, current, callback)
-    resources.webhooks_due.set()
-    return is_added
-
-
-def _is_as_good(resources: Resources, job: Job) -> bool:
-    engine = resources.engine
-    models = engine.models_of(job.options.languages)
-    present = {"name": engine.name, "version": engine.version, "models": models}
-    # A retry, whose `attempt` is above 1, may have read only some of the pages, or some pages with other options.
-    return job.attempt == 1 and not job.pages_failed and job.engine in (None, present)
 
 
 def _is_displayable(char: str) -> bool:

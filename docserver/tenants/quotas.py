@@ -50,6 +50,17 @@ async def count_upload(cur: Cursor, tenant: str, *, size: int, defaults: Quotas)
     await tenant_counts.add_bytes(cur, tenant, size)
 
 
+async def count_job(cur: Cursor, tenant: str, *, defaults: Quotas) -> None:
+    """Count a further job of a document, whose row the transaction has inserted. The transaction should end soon after
+    this. Raises QuotaExceeded.
+    """
+    await tenant_counts.lock(cur, tenant)
+    usage = await tenants.usage(cur, tenant)
+    quotas = usage.quotas.or_else(defaults)
+    _check_pages_left(usage, quotas.pages_per_day)
+    await _check_unfinished(cur, tenant, quotas.max_unfinished_jobs)
+
+
 async def check_bytes(cur: Cursor, tenant: str, *, size: int, defaults: Quotas) -> None:
     """Refuse early what has no room, without counting it; raises QuotaExceeded."""
     usage = await tenants.usage(cur, tenant)

@@ -80,6 +80,7 @@ def make_app(resources: Resources) -> web.Application:
     router.add_get(DOCUMENT, documents.get_document, name="document")
     router.add_delete(DOCUMENT, documents.delete_document, name="delete")
     router.add_get(f"{DOCUMENT}/file", documents.get_file, name="file")
+    router.add_post(f"{DOCUMENT}/jobs", jobs.create_job, name="create-job")
     router.add_get(JOB, jobs.get_job, name="job")
     router.add_get(f"{JOB}/events", events.get_events, name="events")
     router.add_post(f"{JOB}/cancel", jobs.cancel_job, name="cancel")

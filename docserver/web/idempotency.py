@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from uuid import UUID
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -10,6 +11,7 @@ from docserver.documents import idempotency
 from docserver.documents.idempotency import Answer, KeyedRequest, Repeated
 from docserver.documents.intake import Upload
 from docserver.errors import ServiceError
+from docserver.model import new_id
 from docserver.storage import Received
 from docserver.web import idempotency_key
 from docserver.web.idempotency_key import HEADER
@@ -60,6 +62,12 @@ async def bind_upload(request: web.Request, received: Received, upload: Upload) 
     asked = (upload.filename, sorted(upload.options.as_json().items()), upload.expires_in_s, callback)
     await keyed.bind(_hash(request, received.sha256, repr(asked).encode()))
     return replace(upload, job_id=upload.job_id or keyed.job_id)
+
+
+def job_id(request: web.Request) -> UUID:
+    """An id for the job that a request makes: the same each time that it is carried out, if it has a key."""
+    keyed = request.get(REQUEST)
+    return keyed.job_id if keyed else new_id()
 
 
 async def _keep(keyed: KeyedRequest, response: web.StreamResponse) -> None:

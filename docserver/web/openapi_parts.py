@@ -82,7 +82,7 @@ JOB_LINKS = {
     operation: {"operationId": operation, "parameters": parameters}
     for parameters, operations in (
         (_JOB, ("get_job", "get_events", "get_result", "cancel_job", "retry_job")),
-        (_DOCUMENT, ("get_document", "get_file", "delete_document")),
+        (_DOCUMENT, ("get_document", "get_file", "create_job", "delete_document")),
     )
     for operation in operations
 }

@@ -205,6 +205,7 @@ class ReadingOptions(Strict):
     languages = fields.String(
         validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Names such as eng or eng+deu."),
         metadata={
+            "example": "eng",
             "pattern": LANGUAGES,
             "description": "Installed languages joined by +, most important first; auto: one that fits each page.",
         },
@@ -240,16 +241,10 @@ class RetryOptions(ReadingOptions):
     )
 
 
-class UploadOptions(ReadingOptions):
-    """Options of an upload, as fields of the form or as query parameters."""
+class JobOptions(ReadingOptions):
+    """What a job reads and how, and who is told of its end."""
 
-    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
-    expires_in = fields.Integer(
-        validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
-        error_messages={"invalid": "Must be a whole number of seconds."},
-        metadata={"description": "Seconds to keep the document and its results. Default: the service's own setting."},
-    )
-
+    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES, example="1-3,7")
     callback_url = fields.String(
         validate=validate.Length(min=1, max=MAX_URL),
         metadata={"description": "A URL that is told by a webhook when the job has ended; needs callback_secret."},
@@ -261,6 +256,16 @@ class UploadOptions(ReadingOptions):
         if ("callback_url" in data) != ("callback_secret" in data):
             missing = "callback_secret" if "callback_url" in data else "callback_url"
             raise ValidationError("callback_url and callback_secret must be given together.", missing)
+
+
+class UploadOptions(JobOptions):
+    """Options of an upload, as fields of the form or as query parameters."""
+
+    expires_in = fields.Integer(
+        validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
+        error_messages={"invalid": "Must be a whole number of seconds."},
+        metadata={"description": "Seconds to keep the document and its results. Default: the service's own setting."},
+    )
 
 
 class BegunUpload(Strict):

@@ -15,6 +15,7 @@ from uuid import UUID
 from docserver.database.connection import Cursor, Row, each
 from docserver.database.tables import name_index, named_documents
 from docserver.database.tables.documents import of_row
+from docserver.database.tables.jobs import NOT_LISTED
 from docserver.database.tables.named_documents import Search
 from docserver.model import Document, Status
 
@@ -141,7 +142,7 @@ async def fill(cur: Cursor, job_ids: Sequence[UUID]) -> None:
         f"""
         UPDATE jobs j JOIN documents d ON d.id = j.document_id
         SET j.content_type = d.content_type, j.listed_at = d.created_at
-        WHERE j.id IN ({each(job_ids)})
+        WHERE j.id IN ({each(job_ids)}) AND j.content_type IS NULL
         """,  # noqa: S608 - placeholders alone
         [job_id.bytes for job_id in job_ids],
     )
@@ -260,7 +261,8 @@ async def _kinds(cur: Cursor, narrowed: Filter) -> list[tuple[str, str | None]]:
     return [
         (row["status"], row["content_type"])
         for row in cur.rows()
-        if narrowed.status in (None, row["status"])
+        if row["content_type"] != NOT_LISTED
+        and narrowed.status in (None, row["status"])
         and (narrowed.content_type is None or row["content_type"] in (None, narrowed.content_type))
     ]
 

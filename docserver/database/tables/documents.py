@@ -97,6 +97,11 @@ async def prolong(cur: Cursor, document_id: UUID, *, expires_in_s: int | None) -
     )
 
 
+async def set_latest_job(cur: Cursor, document_id: UUID, *, job_id: UUID) -> None:
+    """Make a job the latest of its document. The caller has locked the document."""
+    await cur.execute("UPDATE documents SET job_id = %s WHERE id = %s", (job_id.bytes, document_id.bytes))
+
+
 async def delete(cur: Cursor, document_id: UUID) -> bool:
     """Remove a document with its jobs and pages; False if there is none."""
     return await cur.execute("DELETE FROM documents WHERE id = %s", (document_id.bytes,)) > 0

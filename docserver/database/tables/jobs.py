@@ -19,6 +19,9 @@ from docserver.errors import DocumentErrorCode, Failure
 from docserver.model import Job, Quality, Status
 from docserver.reading_options import Options
 
+NOT_LISTED = ""
+"""The content type of jobs that are not the latest of their documents. Lists are narrowed by the latest job alone."""
+
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times from the database have no zone; all are UTC
 
 
@@ -68,6 +71,13 @@ async def insert(
         request_id=request_id,
         traceparent=traceparent,
     )
+
+
+async def leave_list(cur: Cursor, document_id: UUID) -> None:
+    """Let the list find a document by none of its jobs so far, because it is to have a later one. The caller has locked
+    the document.
+    """
+    await cur.execute("UPDATE jobs SET content_type = %s WHERE document_id = %s", (NOT_LISTED, document_id.bytes))
 
 
 async def find(cur: Cursor, job_id: UUID) -> Job | None:

@@ -27,18 +27,23 @@ def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, kin
 
     `kind` is the key under which an error names a field: pointer or parameter.
     """
-    resources = request.app[RESOURCES]
-    settings = resources.settings
-    reading = reading_options(resources, {"languages": settings.languages, **given}, kind=kind)
+    settings = request.app[RESOURCES].settings
     return intake.Upload(
         filename=filename,
-        options=Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None),
+        options=options_of(request, given, kind=kind),
         expires_in_s=given.get("expires_in", settings.retention_s or None),
         callback=callback(settings, given),
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
         traceparent=tracing.traceparent(),
     )
+
+
+def options_of(request: web.Request, given: dict[str, Any], *, kind: str) -> Options:
+    """How a job reads, from `JobOptions` that are loaded; raises Unprocessable. `kind` is as for `upload_of`."""
+    resources = request.app[RESOURCES]
+    reading = reading_options(resources, {"languages": resources.settings.languages, **given}, kind=kind)
+    return Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None)
 
 
 async def accepted(
@@ -64,7 +69,7 @@ async def accept(request: web.Request, received: Received, upload: Callable[[], 
 
 
 async def answer(request: web.Request, job: Job, *, deduplicated: bool, wait_s: float) -> web.Response:
-    """The answer to an upload that has this job: at once or, if the job ends within `wait_s`, then."""
+    """The answer to a request that has made this job, or found it: at once or, if it ends within `wait_s`, then."""
     state = await queries.accepted(request.app[RESOURCES], job, wait_s=wait_s)
     if wait_s:
         await callers.check_again(request)

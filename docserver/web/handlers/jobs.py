@@ -1,21 +1,56 @@
-"""Jobs: status, cancel, retry."""
+"""Jobs: a further one of a document, status, cancel, retry."""
 
 from collections.abc import Mapping
 
 from aiohttp import web
 
-from docserver.documents import cancel_retry, queries
+from docserver import tracing
+from docserver.documents import cancel_retry, further_jobs, queries
+from docserver.documents.further_jobs import FurtherJob
 from docserver.model import Job
-from docserver.web import callers, request_schemas, response_schemas
+from docserver.web import callers, idempotency, request_schemas, response_schemas
 from docserver.web.conditions import not_modified
+from docserver.web.handlers.accepting import answer, options_of
 from docserver.web.handlers.common import granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query, reading_options
+from docserver.web.handlers.webhooks import callback
 from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
+_JOB_OPTIONS = request_schemas.JobOptions()
 _WAIT_QUERY = request_schemas.WaitQuery()
 _NO_QUERY = request_schemas.Strict()
 _RETRY_OPTIONS = request_schemas.RetryOptions()
+
+
+@operation(
+    summary="Read a document once more, with other options; its earlier jobs and their results stay as they are",
+    tag="jobs",
+    path=["document_id"],
+    schema=response_schemas.Job,
+    query=request_schemas.JobOptions,
+    body=request_schemas.JobOptions,
+    responses={
+        202: "The new job, or an earlier one with the same options (`deduplicated`), and its address in Location",
+        200: "The job, if Prefer: wait=N was sent and the job finished in time",
+    },
+    errors=(404, 409, 410, 429, 503),
+    headers={202: ("Location", "Retry-After", "Preference-Applied"), 200: ("Location", "Preference-Applied")},
+)
+async def create_job(request: web.Request) -> web.Response:
+    resources, document_id = request.app[RESOURCES], path_id(request, "document_id")
+    wait_s = granted_wait_s(request, 0.0)
+    given = request_schemas.load(_JOB_OPTIONS, await json_and_query(request))
+    asked = FurtherJob(
+        job_id=idempotency.job_id(request),
+        options=options_of(request, given, kind="parameter"),
+        caller=request[CALLER],
+        request_id=request[REQUEST_ID],
+        callback=callback(resources.settings, given),
+        traceparent=tracing.traceparent(),
+    )
+    job, deduplicated = await further_jobs.create(resources, document_id, asked)
+    return await answer(request, job, deduplicated=deduplicated, wait_s=wait_s)
 
 
 @operation(
