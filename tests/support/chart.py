@@ -69,6 +69,14 @@ def faults(manifest: Manifest, *, kubernetes: str) -> list[str]:
     return [f"{manifest['kind']}: {error.json_path}: {error.message}" for error in validator.iter_errors(manifest)]
 
 
+def refused(values: Mapping[str, Any]) -> list[str]:
+    """The places of values, put over the defaults, that the chart's schema refuses. It is applied without Helm."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    validator = jsonschema.Draft7Validator(schema)
+    return [error.json_path for error in validator.iter_errors(_merged(defaults, values))]
+
+
 def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
     """The component and the template of each pod."""
     for manifest in manifests:
@@ -81,6 +89,14 @@ def variables(template: Manifest) -> dict[str, str]:
     """The variables of a pod's only container; those of Secrets are not here."""
     (container,) = template["spec"]["containers"]
     return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+def _merged(defaults: Any, values: Any) -> Any:
+    """As Helm does it: null removes a default."""
+    if not (isinstance(defaults, dict) and isinstance(values, Mapping)):
+        return values
+    given = {name: _merged(defaults.get(name), value) for name, value in values.items() if value is not None}
+    return {**{name: value for name, value in defaults.items() if name not in values}, **given}
 
 
 def _package(pattern: str) -> Path:

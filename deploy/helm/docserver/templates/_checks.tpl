@@ -3,6 +3,30 @@ are not repeated: whoever reads the message may not be allowed to see them. */}}
 {{- define "docserver.check" -}}
 {{- include "docserver.checkSecrets" . -}}
 {{- include "docserver.checkBucket" . -}}
+{{- include "docserver.checkResources" (dict "api" .Values.api "worker" .Values.worker) -}}
+{{- include "docserver.checkTwice" (dict "in" "extraEnv" "key" "name" "list" (include "docserver.variables" . | fromYamlArray)) -}}
+{{- include "docserver.checkTwice" (dict "in" "extraVolumes" "key" "name" "list" (include "docserver.volumes" . | fromYamlArray)) -}}
+{{- include "docserver.checkTwice" (dict "in" "extraVolumeMounts" "key" "mountPath" "list" (include "docserver.volumeMounts" . | fromYamlArray)) -}}
+{{- $names := list -}}
+{{- range .Values.extraVolumes -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- range .Values.extraVolumeMounts -}}
+{{- if not (has .name $names) -}}
+{{- printf "extraVolumeMounts names the volume %s, which extraVolumes has not." .name | fail -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "docserver.checkTwice" -}}
+{{- $seen := dict -}}
+{{- range .list -}}
+{{- $name := get . $.key | trimSuffix "/" -}}
+{{- if hasKey $seen $name -}}
+{{- printf "%s has %s, which is there already: in it, in settings, or by the chart itself." $.in $name | fail -}}
+{{- end -}}
+{{- $_ := set $seen $name true -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "docserver.checkSecrets" -}}
@@ -62,4 +86,22 @@ and of keys that others keep are not. */}}
 {{- if ne (empty (dig "s3AccessKeyId" "name" "" .Values.secrets)) (empty (dig "s3SecretAccessKey" "name" "" .Values.secrets)) -}}
 {{- fail "secrets.s3AccessKeyId and secrets.s3SecretAccessKey must both name a Secret, or neither of them." -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "docserver.checkResources" -}}
+{{- range $component, $values := . -}}
+{{- $limits := dig "resources" "limits" dict $values -}}
+{{- range $name, $request := dig "resources" "requests" dict $values -}}
+{{- if and (hasKey $limits $name) (gt (include "docserver.amount" $request | float64) (include "docserver.amount" (get $limits $name) | float64)) -}}
+{{- printf "%s.resources.requests.%s must not be larger than %s.resources.limits.%s." $component $name $component $name | fail -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "docserver.amount" -}}
+{{- $number := regexFind "^[0-9.]+" (toString .) -}}
+{{- $unit := trimPrefix $number (toString .) -}}
+{{- $units := dict "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- mulf (float64 $number) (dig $unit 1 $units) -}}
 {{- end -}}

@@ -1,6 +1,5 @@
 {{/* What all pods have. */}}
 {{- define "docserver.pod" -}}
-{{- include "docserver.check" . -}}
 automountServiceAccountToken: false
 # Otherwise Kubernetes would describe each Service of the namespace in variables, some of which look like settings.
 enableServiceLinks: false
