@@ -13,8 +13,9 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from docserver.bucket_parameters import is_of_provider
 from docserver.settings import Settings, SettingsError, load, open_telemetry, service_links, unknown, variable
-from docserver.variables import AWS_VARIABLES, AZURE_VARIABLES, OTEL_PREFIX, has_prefix
+from docserver.variables import OTEL_PREFIX, has_prefix
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -159,14 +160,15 @@ def _log_ignored_variables() -> None:
 
 
 def _forget_settings() -> None:
-    """Remove our variables and those of OpenTelemetry, AWS and Azure from the environment that all processes inherit.
+    """Remove our variables and those of OpenTelemetry, AWS, Azure and Google from the environment that all processes
+    inherit.
 
     They may hold passwords. A process that a document has taken over could find them in its memory, even after it has
-    removed them itself.
+    removed them itself. And the library that asks a bucket would take those of its provider for parameters, whatever
+    the URL says.
     """
-    usual = {*AWS_VARIABLES, *AZURE_VARIABLES}
     for name in list(os.environ):
-        if has_prefix(name) or name.startswith(OTEL_PREFIX) or name in usual:
+        if has_prefix(name) or name.startswith(OTEL_PREFIX) or is_of_provider(name):
             del os.environ[name]
 
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from dotenv import dotenv_values
 
+from docserver.bucket_parameters import from_variables
 from docserver.cpu import usable_cores
 from docserver.setting_types import (
     DAY_S,
@@ -30,8 +31,6 @@ from docserver.setting_types import (
     parse,
 )
 from docserver.variables import (
-    AWS_VARIABLES,
-    AZURE_VARIABLES,
     OTEL_PREFIX,
     PREFIX,
     has_prefix,
@@ -298,18 +297,13 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path
 
 def _with_usual_variables(url: str, values: Mapping[str, str | None]) -> str:
     """The URL of a bucket, with what its provider's usual variables say and the URL does not as further parameters."""
-    usual_variables: dict[str, tuple[str, tuple[str, ...]]] = {
-        "s3": ("aws_", AWS_VARIABLES),
-        "az": ("azure_storage_", AZURE_VARIABLES),
-    }
-    prefix, names = usual_variables.get(url.partition("://")[0], ("", ()))
-    if not names:
+    query = url.partition("?")[2]
+    names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
+    usual = from_variables(url.partition("://")[0], names, values)
+    # What follows a # is no part of the parameters, and the URL is refused for it.
+    if not usual or "#" in url:
         return url
-    place, _, query = url.partition("?")
-    usual = {name.lower(): value for name in names if (value := values.get(name))}
-    own = dict(parse_qsl(query))
-    new = {name: value for name, value in usual.items() if name.removeprefix(prefix) not in own}
-    return f"{place}?{urlencode({**new, **own})}"
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(usual)}"
 
 
 def unknown(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> list[str]:

@@ -8,23 +8,6 @@ from collections.abc import Collection
 
 PREFIX = "DOCSERVER_"
 
-AWS_VARIABLES = (
-    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"),
-    *(
-        "AWS_ENDPOINT_URL",
-        "AWS_ENDPOINT_URL_STS",
-        "AWS_ROLE_ARN",
-        "AWS_ROLE_SESSION_NAME",
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-    ),
-    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-)
-"""The variables by which other programs, too, find an S3 server and their credentials."""
-
-AZURE_VARIABLES = ("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN")
-"""The same for Azure."""
-
 OTEL_PREFIX = "OTEL_"
 """What the names of OpenTelemetry's variables begin with."""
 

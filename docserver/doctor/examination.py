@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import NoReturn
 
+from docserver.bucket_parameters import is_of_provider
 from docserver.doctor.database import check_database
 from docserver.doctor.findings import Finding, Status, ok, problem, warning
 from docserver.doctor.machine import check_disk, check_limits, check_ports, check_storage
@@ -51,6 +52,9 @@ def examine(*, embedded: bool) -> NoReturn:
         settings = load()
     except SettingsError as error:
         _end([problem("settings", str(error), "correct it")])
+    # The library that asks a bucket would take them for parameters, also those that the settings do not use.
+    for name in filter(is_of_provider, list(os.environ)):
+        del os.environ[name]
     try:
         asyncio.run(_examine(replace(settings, embedded=settings.embedded or embedded)))
     except KeyboardInterrupt:

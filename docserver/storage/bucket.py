@@ -11,7 +11,7 @@ import mmap
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,11 +19,12 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from docserver.settings import Settings, SettingsError, variable
 from docserver.storage import BucketError
+from docserver.storage.bucket_faults import MISSING_BUCKET, is_panic, translated
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.multipart_uploads import MultipartUploads
 from docserver.storage.signed_urls import SignedUrls
@@ -40,17 +41,6 @@ RETRIES = 5
 CONNECT_S = 5.0
 """Longest wait for a connection. Servers that are there answer within a fraction of a second."""
 
-FULL_CODES = {
-    *("QuotaExceeded", "EntityTooLarge", "InsufficientStorage", "AccountProblem"),
-    *("XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"),
-}
-"""Error codes of S3 servers that mean that no more may be stored. Amazon's own buckets are never full."""
-
-MISSING_BUCKET = ("NoSuchBucket", "NoSuchContainer", "ContainerNotFound")
-"""Error codes that tell a missing bucket from a missing object."""
-
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _UNKNOWN = re.compile(r"Configuration key: '(\w{1,60})' is not valid")
 
 log = logging.getLogger("docserver.storage")
@@ -73,30 +63,8 @@ class Bucket:
     def __init__(self, settings: Settings) -> None:
         """Sends no request. Raises SettingsError for a URL that cannot be used."""
         url = BucketUrl.parse(settings.storage_url)
-        # A request is repeated for half the time; the last repetition may take the other half.
         self.timeout_s = settings.storage_timeout_s
-        half = timedelta(seconds=self.timeout_s / 2)
-        try:
-            any_store: Any = from_url
-            self._store = any_store(
-                url.place,
-                config=url.config,
-                client_options={
-                    "allow_http": url.allow_http,
-                    "timeout": half,
-                    "connect_timeout": min(half, timedelta(seconds=CONNECT_S)),
-                },
-                retry_config={"max_retries": RETRIES, "retry_timeout": half},
-            )
-        except (BaseError, ValueError) as error:
-            # The library's message may have a key.
-            name = variable("storage_url")
-            wrong = _UNKNOWN.search(str(error))
-            raise SettingsError(
-                f"{name} has an unknown parameter {wrong[1]}"
-                if wrong
-                else f"{name} has a parameter whose value {url.scheme}:// does not take"
-            ) from None
+        self._store = _opened(url, timeout_s=self.timeout_s)
         self.place = url.place
         self.signed_urls: SignedUrls | None = None
         with suppress(LookupError):
@@ -109,13 +77,13 @@ class Bucket:
 
     def get(self, key: str, *, start: int = 0, length: int) -> bytes:
         """At most `length` bytes of an object from `start` on; raises FileNotFoundError."""
-        with self._translated("get"):
+        with translated("get"):
             return bytes(obstore.get_range(self._store, key, start=start, length=length))
 
     def head(self, key: str) -> StoredObject:
         """Raises FileNotFoundError."""
         try:
-            with self._translated("head"):
+            with translated("head"):
                 return _stored(obstore.head(self._store, key))
         except FileNotFoundError:
             # The answer to such a request has no body, so it does not tell a missing object from a missing bucket.
@@ -132,13 +100,13 @@ class Bucket:
 
     def put(self, key: str, data: bytes | mmap.mmap) -> None:
         """Store an object, in place of an earlier one."""
-        with self._translated("put"):
+        with translated("put"):
             obstore.put(self._store, key, data, use_multipart=False)
 
     def put_new(self, key: str, data: bytes) -> None:
         """Store an object unless there is one with this key."""
         try:
-            with self._translated("put"):
+            with translated("put"):
                 obstore.put(self._store, key, data, mode="create")
         except FileExistsError:
             return
@@ -155,7 +123,7 @@ class Bucket:
 
         If the iterator raises, it does not appear, and this raises the same error.
         """
-        with self._translated("put parts"):
+        with translated("put parts"):
             obstore.put(self._store, key, parts, use_multipart=True, chunk_size=part_bytes, max_concurrency=1)
 
     def abort_abandoned(self, age_s: float) -> int:
@@ -171,13 +139,13 @@ class Bucket:
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object inside the bucket; raises FileNotFoundError."""
-        with self._translated("copy"):
+        with translated("copy"):
             obstore.copy(self._store, source, target)
 
     def delete(self, *keys: str) -> None:
         """Delete objects. Those that are not there are skipped."""
         for key in keys:
-            with self._translated("delete"):
+            with translated("delete"):
                 try:
                     obstore.delete(self._store, key)
                 except FileNotFoundError as error:
@@ -186,7 +154,7 @@ class Bucket:
 
     def delete_many(self, keys: Sequence[str]) -> None:
         """Delete objects that are there, 1000 by one request."""
-        with self._translated("delete"):
+        with translated("delete"):
             obstore.delete(self._store, keys)
 
     async def parts(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
@@ -194,7 +162,7 @@ class Bucket:
         listing = self._list(prefix, LIST_AT_ONCE)
 
         def step() -> Sequence[StoredObject] | None:
-            with self._translated("list"):
+            with translated("list"):
                 part = next(listing, None)
             return None if part is None else _objects(part)
 
@@ -203,7 +171,7 @@ class Bucket:
 
     def first(self, prefix: str) -> Sequence[StoredObject]:
         """The first objects below a prefix, at most those of one answer."""
-        with self._translated("list"):
+        with translated("list"):
             return _objects(next(self._list(prefix, LIST_AT_ONCE), ()))
 
     def now(self) -> datetime:
@@ -213,62 +181,46 @@ class Bucket:
 
     def require(self, prefix: str = "identity") -> bool:
         """True if there are objects below a prefix. Raises BucketError if the bucket does not exist or not answer."""
-        with self._translated("list"):
+        with translated("list"):
             return any(islice(self._list(prefix, 1), 1))
 
     def _list(self, prefix: str, size: int) -> Iterator[Sequence[Any]]:
         return iter(obstore.list(self._store, prefix, chunk_size=size))
 
-    @staticmethod
-    @contextmanager
-    def _translated(operation: str) -> Iterator[None]:
-        """Turn the library's errors into OSErrors."""
-        try:
-            yield
-        except (FileNotFoundError, BaseError) as error:
-            translated = _translation(operation, error)
-        else:
-            return
-        # The library's text has addresses and signatures.
-        raise translated from None
+
+def _opened(url: BucketUrl, *, timeout_s: float) -> Any:
+    """The library's store; raises SettingsError."""
+    try:
+        return _store(url.place, url.config, allow_http=url.allow_http, timeout_s=timeout_s)
+    except BaseException as error:
+        if not (isinstance(error, (BaseError, ValueError)) or is_panic(error)):
+            raise
+        # The library's message may have a key.
+        unknown = _UNKNOWN.search(str(error))
+    if unknown:
+        raise SettingsError(f"{variable('storage_url')} has an unknown parameter {unknown[1]}")
+    for name in url.config:
+        rest = {other: value for other, value in url.config.items() if other != name}
+        with suppress(BaseError, ValueError):
+            _store(url.place, rest, allow_http=url.allow_http, timeout_s=timeout_s)
+            raise url.refusal(name, f"{url.scheme}:// does not take its value")
+    raise SettingsError(f"{variable('storage_url')} has parameters whose values {url.scheme}:// does not take")
 
 
-def _translation(operation: str, error: BaseException) -> OSError:
-    if isinstance(error, AlreadyExistsError):
-        return FileExistsError(errno.EEXIST, "object exists")
-    if isinstance(error, FileNotFoundError):
-        if any(code in str(error) for code in MISSING_BUCKET):
-            return _fault(operation, error, errno.ENXIO)
-        return FileNotFoundError(errno.ENOENT, "no such object")
-    return _fault(operation, error, _number(error))
-
-
-def _fault(operation: str, error: BaseException, number: int) -> BucketError:
-    kind = _kind(error)
-    if number != errno.EOPNOTSUPP:
-        log.warning("bucket does not do what it is asked for", extra={"operation": operation, "fault": kind})
-    return BucketError(number, f"the bucket answers a request ({operation}) with {kind}")
-
-
-def _kind(error: BaseException) -> str:
-    """What of an error may be shown: its code and status, or else its class."""
-    text = str(error)
-    parts = [match[1] for match in (_STATUS.search(text), _CODE.search(text)) if match]
-    return " ".join(parts) or ("no answer" if "HTTP error" in text else type(error).__name__)
-
-
-def _number(error: BaseException) -> int:
-    status, _, code = _kind(error).partition(" ")
-    # Ceph answers with 403 when a quota is used up, as if a right was missing.
-    if status == "507" or code in FULL_CODES:
-        return errno.ENOSPC
-    if status == "501":
-        return errno.EOPNOTSUPP
-    if code in MISSING_BUCKET:
-        return errno.ENXIO
-    if status in ("401", "403") or isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
-        return errno.EACCES
-    return errno.EIO
+def _store(place: str, config: dict[str, str], *, allow_http: bool, timeout_s: float) -> Any:
+    # A request is repeated for half the time; the last repetition may take the other half.
+    half = timedelta(seconds=timeout_s / 2)
+    any_store: Any = from_url
+    return any_store(
+        place,
+        config=config,
+        client_options={
+            "allow_http": allow_http,
+            "timeout": half,
+            "connect_timeout": min(half, timedelta(seconds=CONNECT_S)),
+        },
+        retry_config={"max_retries": RETRIES, "retry_timeout": half},
+    )
 
 
 def _objects(part: Sequence[Any]) -> list[StoredObject]:

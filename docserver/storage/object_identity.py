@@ -1,6 +1,5 @@
 """The identities in a bucket, as `IdentityFiles` keeps them in a data directory: an object for each."""
 
-import errno
 from uuid import UUID, uuid4
 
 from docserver.errors import StorageUnavailable
@@ -8,7 +7,7 @@ from docserver.model import parse_id
 from docserver.settings import Settings, variable
 from docserver.storage import BucketError
 from docserver.storage.bucket import Bucket
-from docserver.storage.disk import unavailable
+from docserver.storage.bucket_faults import is_settings_fault
 from docserver.storage.identity import LONGEST, IdentityError
 
 
@@ -69,11 +68,11 @@ class ObjectIdentities:
         return identity
 
     def _error(self, error: BucketError) -> IdentityError | StorageUnavailable:
-        if error.errno in (errno.EACCES, errno.ENXIO):
+        if is_settings_fault(error):
             return IdentityError(
                 f"the {self.place} cannot be used ({error.strerror}): correct {variable('storage_url')}"
             )
-        return unavailable()
+        return StorageUnavailable(f"the {self.place} cannot be used now ({error.strerror})")
 
 
 def _key(name: str) -> str:

@@ -54,7 +54,7 @@ class RoleCredentials:
     """The keys of the role that a bucket's URL, or the usual variables, lead to. All threads may use it."""
 
     def __init__(self, config: Mapping[str, str]) -> None:
-        """`config` has the parameters of the URL, without `aws_` before their names. Sends no request."""
+        """`config` has the parameters of the URL. Sends no request."""
         self._config = config
         self._lock = threading.Lock()
         self._keys: Keys | None = None
@@ -82,7 +82,7 @@ class RoleCredentials:
 
     def _of_web_identity(self) -> Keys:
         config = self._config
-        region = config.get("region") or config.get("default_region") or "us-east-1"
+        region = config.get("region", "us-east-1")
         form = {
             "Action": "AssumeRoleWithWebIdentity",
             "Version": "2011-06-15",

@@ -30,21 +30,21 @@ class SignedUrls:
 
     def __init__(self, url: BucketUrl) -> None:
         """Raises LookupError if the bucket is not one of S3, or requests are not signed. Sends no request."""
-        usual = {name.removeprefix("aws_"): value for name, value in url.config.items()}
-        if url.scheme != "s3" or usual.get("skip_signature", "").lower() == "true":
+        config = url.config
+        if url.scheme != "s3" or config.get("skip_signature") == "true":
             raise LookupError(url.scheme)
         self._keys: Keys | None = None
-        if "access_key_id" in usual:
-            secret, token = usual["secret_access_key"], usual.get("session_token")
-            self._keys = Keys(usual["access_key_id"], secret, token, math.inf)
-        self._role = RoleCredentials(usual)
-        self._region = usual.get("region") or usual.get("default_region") or "us-east-1"
+        if "access_key_id" in config:
+            secret, token = config["secret_access_key"], config.get("session_token")
+            self._keys = Keys(config["access_key_id"], secret, token, math.inf)
+        self._role = RoleCredentials(config)
+        self._region = config.get("region", "us-east-1")
         place = urlsplit(url.place)
         bucket, self.prefix = place.netloc, unquote(place.path.strip("/"))
-        is_in_host = usual.get("virtual_hosted_style_request", "").lower() == "true"
+        is_in_host = config.get("virtual_hosted_style_request") == "true"
         amazon = f"https://{f'{bucket}.' * is_in_host}s3.{self._region}.amazonaws.com"
         path = "" if is_in_host else f"/{bucket}"
-        self._own = _server(usual.get("endpoint") or usual.get("endpoint_url") or amazon, path)
+        self._own = _server(config.get("endpoint", amazon), path)
         self._public = _server(url.public_endpoint, path) if url.public_endpoint else self._own
 
     def longest_s(self, wanted_s: int) -> int:
