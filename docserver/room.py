@@ -94,7 +94,7 @@ class Room:
 
     def _spare(self, directory: Path) -> float:
         """The bytes that may be written here; negative if there are too few, or if too few files can be created."""
-        disk = os.statvfs(_existing(directory))
+        disk = os.statvfs(existing(directory))
         # Some network file systems do not know their size, and some local ones have no limit on the number of files.
         if not disk.f_blocks:
             return math.inf
@@ -142,13 +142,13 @@ async def has(directory: Path, need_bytes: int) -> bool:
 
 def _free_bytes(directory: Path) -> float:
     """The bytes that may be written here; 0 if no further file can be created."""
-    disk = os.statvfs(_existing(directory))
+    disk = os.statvfs(existing(directory))
     if not disk.f_blocks:
         return math.inf
     return 0 if disk.f_files and disk.f_favail < FILES_TO_START else disk.f_bavail * disk.f_frsize
 
 
-def _existing(directory: Path) -> Path:
+def existing(directory: Path) -> Path:
     """The directory, or the nearest above it that exists."""
     return next(path for path in (directory, *directory.absolute().parents) if path.exists())
 

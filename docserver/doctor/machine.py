@@ -22,6 +22,7 @@ from docserver.errors import ServiceError
 from docserver.room import UPLOADS, Room
 from docserver.setting_types import Auth
 from docserver.settings import Settings, SettingsError
+from docserver.storage import BucketError
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.identity import IdentityError, public_mark
 from docserver.storage.local import LocalStorage
@@ -69,11 +70,14 @@ async def check_storage(settings: Settings) -> AsyncIterator[Finding]:
         await open_storage(settings).check()
     except SettingsError as error:
         yield problem("storage", str(error), "see docs/storage.md")
-    except (OSError, ServiceError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
+    except (BucketError, ServiceError) as error:
+        why = error.strerror if isinstance(error, BucketError) else str(error)
         yield problem(
             "storage", f"{place} cannot be written ({why})", "correct DOCSERVER_STORAGE_URL and its credentials"
         )
+    except OSError as error:
+        detail = f"{error.filename or settings.data_dir} cannot be written ({error.strerror}), so nothing is received"
+        yield problem("storage", detail, "make it a directory that this user may write, or remove it")
     else:
         yield ok("storage", f"{place} can be written")
     if not settings.secret_key:

@@ -23,15 +23,15 @@ class FileCache:
     """All methods block."""
 
     def __init__(self, directory: Path, *, max_bytes: int) -> None:
-        self._directory = directory
+        self.directory = directory
         self._max_bytes = max_bytes
 
     def prepare(self) -> None:
         """Create the directory if it is missing."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def path(self, document_id: UUID) -> Path:
-        return self._directory / str(document_id)
+        return self.directory / str(document_id)
 
     def open(self, document_id: UUID) -> BinaryIO | None:
         """Open a copy, which is not removed until it is closed; None if there is none."""
@@ -59,7 +59,7 @@ class FileCache:
     def add(self, document_id: UUID, write: Callable[[BinaryIO], None]) -> None:
         """Let `write` write a copy, then remove others if there are too many; raises OSError."""
         self.prepare()
-        part = self._directory / f"{uuid4()}.part"
+        part = self.directory / f"{uuid4()}.part"
         try:
             with part.open("xb") as file:
                 write(file)
@@ -75,7 +75,7 @@ class FileCache:
     def _trim(self, newest: UUID) -> None:
         """Remove the copies that were not used for the longest time, until the rest is small enough."""
         total, copies, now = 0, [], time.time()
-        with os.scandir(self._directory) as entries:
+        with os.scandir(self.directory) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
                     status = entry.stat()
@@ -85,7 +85,7 @@ class FileCache:
         for _, size, name in sorted(copies):
             if total <= self._max_bytes:
                 return
-            if name != str(newest) and _remove_unused(self._directory / name):
+            if name != str(newest) and _remove_unused(self.directory / name):
                 total -= size
 
 

@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 from uuid import UUID
 
+from docserver.errors import StorageFull
 from docserver.exclusive import SingleFlight
 from docserver.model import new_id
-from docserver.room import FULL, UNLIMITED, Room
+from docserver.room import FULL, UNLIMITED, Room, existing
 from docserver.settings import Settings
 from docserver.storage import BucketError, Received
 from docserver.storage.bucket import Bucket
@@ -46,6 +48,10 @@ FETCH_TRIES = 3
 CHECKED_S = 10.0
 """Once the bucket has taken a write, it counts as ready for this time: each write costs money."""
 
+FULL_S = 60.0
+"""A bucket that has refused an upload for want of room counts as full for this time, unless it takes another upload.
+The empty object that a check writes may have room where uploads have none."""
+
 LOOKUPS = 16
 """Most originals that are looked up at the same time."""
 
@@ -68,6 +74,7 @@ class ObjectStorage:
         self._not_kept: set[UUID] = set()
         """Uploads that do not belong to a document yet."""
         self._checked_at = -CHECKED_S
+        self._full_at = -FULL_S
         self.deleted = DeletedObjects(self._bucket)
         self.quarantine = ObjectQuarantine(self._bucket)
         place = ResultObjects(self._bucket, incoming=self._incoming, room=room, turns=self._turns)
@@ -98,9 +105,12 @@ class ObjectStorage:
                         await upload.write(piece)
             with refusals():
                 await upload.finish()
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, StorageFull):
+                self._full_at = time.monotonic()
             await asyncio.shield(self._discard(document_id, upload))
             raise
+        self._full_at = -FULL_S
         self._not_kept.add(document_id)
         return Received(Path(key), arrival.size, upload.digest.digest(), arrival.head, document_id)
 
@@ -194,8 +204,10 @@ class ObjectStorage:
             return removed
 
     async def check(self) -> None:
+        if time.monotonic() - self._full_at < FULL_S:
+            raise full()
         try:
-            await asyncio.to_thread(self._room.require)
+            await asyncio.to_thread(self._check_disk)
             if time.monotonic() - self._checked_at > CHECKED_S:
                 await self._bucket.run(self._bucket.put, "ready", b"")
                 self._checked_at = time.monotonic()
@@ -216,6 +228,16 @@ class ObjectStorage:
     def _prepare(self) -> None:
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._cache.prepare()
+
+    def _check_disk(self) -> None:
+        self._room.require()
+        # Those that are missing are made when they are needed.
+        for directory in (self._incoming, self._cache.directory):
+            try:
+                with TemporaryFile(dir=existing(directory), buffering=0) as probe:
+                    probe.write(b"ready")
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(directory)) from error
 
     def _move(self, source: str, target: str) -> None:
         self._bucket.copy(source, target)
