@@ -6,6 +6,7 @@ All but the last tests apply the schema without Helm, which takes most of a seco
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.chart import Helm, faults, refused
 
@@ -251,3 +252,20 @@ def test_kubernetes_accepts_unusual_values_that_the_chart_does(tmp_path: Any, ku
     manifests = Helm(tmp_path).rendered(values)
 
     assert [fault for manifest in manifests for fault in faults(manifest, kubernetes=kubernetes)] == []
+
+
+def test_names_that_yaml_takes_for_numbers_and_booleans_stay_text(tmp_path: Any) -> None:
+    values = {
+        "nameOverride": "0x10",
+        "fullnameOverride": "yes",
+        "storage": {"storageClassName": "no", "size": "1"},
+        "api": {"priorityClassName": "on"},
+        "ingress": {"enabled": True, "hosts": ["off"], "className": "y", "tlsSecret": "1e3"},
+        "serviceAccount": {"name": "true"},
+    }
+
+    rendered = Helm(tmp_path).template(values, release="2").stdout
+
+    manifests = [manifest for manifest in yaml.safe_load_all(rendered) if manifest]
+    assert {manifest["metadata"]["labels"]["app.kubernetes.io/instance"] for manifest in manifests} == {"2"}
+    assert [fault for manifest in manifests for fault in faults(manifest, kubernetes="1.30.0")] == []

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from docserver.settings import Settings
 from tests.support.chart import CHART, Helm
 
 SECRET_KEY = {"secrets": {"secretKey": {"name": "docserver"}}}
@@ -97,6 +98,19 @@ def test_a_bucket_needs_a_name(helm: Helm, url: str) -> None:
     assert "storage.bucketUrl must be like s3://bucket/prefix" in error
 
 
+@pytest.mark.parametrize("settings", [{}, {"STORAGE_CACHE_MB": 50_000}])
+def test_the_disk_of_a_pod_has_room_for_copies_of_the_bucket(helm: Helm, settings: dict[str, int]) -> None:
+    cache_mb = settings.get("STORAGE_CACHE_MB", Settings().storage_cache_mb)
+    bytes_needed = int(cache_mb * 1_000_000) + 2 * 1024**3
+
+    def refusal_of(size: int) -> str:
+        storage = {"bucketUrl": "s3://documents", "localSize": str(size)}
+        return refusal(helm, {**SECRET_KEY, "settings": settings, "storage": storage})
+
+    assert "storage.localSize must be larger than settings.STORAGE_CACHE_MB" in refusal_of(bytes_needed)
+    assert refusal_of(bytes_needed + 1) == ""
+
+
 @pytest.mark.parametrize("name", ["s3AccessKeyId", "s3SecretAccessKey"])
 def test_half_a_pair_of_keys_is_refused(helm: Helm, name: str) -> None:
     error = refusal(helm, {"secrets": {name: {"name": "docserver"}}})
@@ -168,6 +182,7 @@ def test_a_secret_in_a_setting_is_refused_and_not_repeated(helm: Helm, name: str
         ("SOME_URL", "https://docs.example.org/?sig%3Dhidden"),
         ("SOME_URL", "redis%3A%2F%2F%3Ahidden%40redis"),
         ("GOOGLE_SERVICE_ACCOUNT", '{"private_key": "hidden"}'),
+        ("SOME_TEXT", "Basic dXNlcjpoaWRkZW4="),
         ("LIBPQ", "host=db user=docs password=hidden"),
     ],
 )

@@ -61,7 +61,7 @@ Kubernetes puts in for $(NAME) is none of the text. */}}
 {{- end -}}
 {{- /* A port is no password. */}}
 {{- $text = regexReplaceAll ":[0-9]+([/?&,]|$)" $text "${1}" -}}
-{{- regexFind "://[^\\s@&]*:[^\\s@&]+@|(https?|s3|gs|az)://[^\\s/?&@]+@|private[_ ]key|bearer |service_account(_path)?=[^/]" $text -}}
+{{- regexFind "://[^\\s@&]*:[^\\s@&]+@|(https?|s3|gs|az)://[^\\s/?&@]+@|private[_ ]key|(bearer|basic) [^ ]{8}|service_account(_path)?=[^/]" $text -}}
 {{- end -}}
 
 {{/* Text if a name, in lower case, is that of a key, a token or a password. Names of files, of addresses, of algorithms
@@ -81,6 +81,9 @@ and of keys that others keep are not. */}}
 {{- end -}}
 {{- if not .Values.secrets.secretKey.name -}}
 {{- fail "With storage.bucketUrl, secrets.secretKey.name must name a Secret: pods have no directory in common for a key of their own." -}}
+{{- end -}}
+{{- if le (include "docserver.amount" .Values.storage.localSize | float64) (addf 2147483648 (mulf 1e6 (dig "STORAGE_CACHE_MB" 2000 .Values.settings | float64))) -}}
+{{- fail "storage.localSize must be larger than settings.STORAGE_CACHE_MB, which is 2000 if unset, and 2Gi: Kubernetes ends pods with more." -}}
 {{- end -}}
 {{- end -}}
 {{- if ne (empty (dig "s3AccessKeyId" "name" "" .Values.secrets)) (empty (dig "s3SecretAccessKey" "name" "" .Values.secrets)) -}}

@@ -84,10 +84,10 @@ securityContext:
 - name: data
   {{- if .Values.storage.bucketUrl }}
   emptyDir:
-    sizeLimit: {{ .Values.storage.localSize }}
+    sizeLimit: {{ .Values.storage.localSize | quote }}
   {{- else }}
   persistentVolumeClaim:
-    claimName: {{ include "docserver.claim" . }}
+    claimName: {{ include "docserver.claim" . | quote }}
   {{- end }}
 - name: tmp
   emptyDir:
@@ -110,13 +110,13 @@ topologySpreadConstraints:
         app.kubernetes.io/component: {{ $.component }}
     matchLabelKeys: [pod-template-hash]
   {{- end }}
-{{ include "docserver.nodes" .values }}
+{{- include "docserver.nodes" .values }}
 {{- end -}}
 
 {{/* Which nodes the pods of a component may run on, and before which others. */}}
 {{- define "docserver.nodes" -}}
 {{- with .priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .nodeSelector }}
 nodeSelector:
