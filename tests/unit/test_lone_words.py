@@ -35,6 +35,8 @@ class BlindToLetters:
 
     of_spots: Sequence[Recognised]
     of_page: Recognised = NOTHING
+    then: str = ""
+    """What it reads after that; if this is empty, the same again."""
     pages: list[tuple[int, int]] = field(default_factory=list)
     parts: int = 0
 
@@ -44,6 +46,8 @@ class BlindToLetters:
             self.pages.append(picture.size)
             return self.of_page
         self.parts += 1
+        if self.then and self.parts > len(self.of_spots):
+            return word(self.then)
         return self.of_spots[(self.parts - 1) % len(self.of_spots)]
 
 
@@ -61,6 +65,52 @@ def test_a_letter_that_is_read_alike_at_each_size_is_given_in_its_place() -> Non
     left, top, right, bottom = block.box
     assert LETTER[0] - 30 < left < right < LETTER[2] + 30
     assert LETTER[1] - 30 < top < bottom < LETTER[3] + 30
+
+
+def test_letters_that_are_far_apart_are_all_given_though_one_was_read_with_the_page() -> None:
+    spots = [(300 + 20 * row, 100 * row, 314 + 20 * row, 100 * row + 22) for row in range(1, 7)]
+    there = (spots[0][0] - 2, spots[0][1] - 2, spots[0][2] + 2, spots[0][3] + 2)
+    tesseract = BlindToLetters([word("8")], of_page=word("8", box=there))
+
+    read = attempt(sheet(*spots), tesseract)
+
+    assert (read.recognised.text.split(), read.left_out) == (["8"] * 6, False)
+
+
+def test_more_spots_than_are_read_leave_the_page_to_be_reviewed() -> None:
+    spots = [(300, 60 * row, 314, 60 * row + 22) for row in range(1, 15)]
+    tesseract = BlindToLetters([word("8")])
+
+    read = attempt(sheet(*spots), tesseract)
+
+    assert (tesseract.parts, read.left_out) == (0, True)
+
+
+def test_the_letters_of_a_word_are_read_together_where_they_are_close() -> None:
+    tesseract = BlindToLetters([word("P.3")])
+
+    read = attempt(sheet((300, 400, 314, 422), (326, 400, 340, 422)), tesseract)
+
+    assert (read.recognised.text, tesseract.parts) == ("P.3", 5)
+
+
+def test_letters_that_cannot_be_read_together_are_read_apart() -> None:
+    tesseract = BlindToLetters([word("c d"), word("ed"), word("3")], then="3")
+
+    read = attempt(sheet((300, 400, 314, 422), (326, 400, 340, 422)), tesseract)
+
+    assert read.recognised.text.split() == ["3", "3"]
+
+
+def test_other_words_in_the_block_of_a_word_that_is_read_again_stay() -> None:
+    unsure, sure = (298, 398, 316, 424), (298, 700, 358, 724)
+    lines = (Line(unsure, (Word("S", unsure, 30.0),)), Line(sure, (Word("Room", sure, 95.0),)))
+    block = Block((298, 398, 358, 724), (Paragraph((298, 398, 358, 724), lines),))
+    tesseract = BlindToLetters([word("8")], of_page=Recognised("S\nRoom", (block,), 62.5))
+
+    read = attempt(sheet(LETTER, (300, 702, 356, 722)), tesseract)
+
+    assert sorted(read.recognised.text.split()) == ["8", "Room"]
 
 
 def test_a_sheet_with_a_single_letter_is_not_read_in_other_directions() -> None:
@@ -116,7 +166,7 @@ def test_on_a_page_with_a_few_words_only_the_other_spots_are_read() -> None:
         pytest.param(lambda: sheet((100, 100, 700, 104)), id="a line"),
         pytest.param(lambda: sheet((740, 0, 800, 60)), id="a folded corner"),
         pytest.param(lambda: sheet((100, 100, 700, 900)), id="a picture"),
-        pytest.param(lambda: sheet(*((300, top, 314, top + 22) for top in range(100, 900, 100))), id="many spots"),
+        pytest.param(lambda: sheet(*((300, top, 314, top + 22) for top in range(100, 850, 30))), id="many spots"),
     ],
 )
 def test_a_page_without_a_few_small_spots_is_searched_for_none(draw: Callable[[], Image.Image]) -> None:

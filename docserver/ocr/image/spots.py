@@ -29,7 +29,7 @@ one pixel at a time."""
 MAX_INK_SHARE = 0.02
 """Largest share of a page with a few spots that is ink. It is less than that of half a page of text."""
 
-MAX_SPOTS = 4
+MAX_SPOTS = 24
 """Most spots that are given. A page with more of them is not empty, or is dirty."""
 
 MAX_SLENDERNESS = 2.0

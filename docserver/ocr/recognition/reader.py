@@ -19,7 +19,7 @@ from docserver.ocr.image.transform import PageImage, cropped, on_original, scale
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
 from docserver.ocr.recognition.evidence import is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
-from docserver.ocr.recognition.lone_words import with_lone_words
+from docserver.ocr.recognition.lone_words import LoneWords
 from docserver.ocr.recognition.missed_lines import with_missed_lines
 from docserver.ocr.recognition.orientation import (
     UPRIGHT_TURN,
@@ -87,6 +87,8 @@ class PageReader:
         """Model or models → if they show that the page is the back of another one."""
         self._samples: dict[int, PageImage] = {}
         """Degrees → a few lines of that page."""
+        self._lone: dict[str, LoneWords] = {}
+        """Model or models → what they read of the spots of an otherwise empty page."""
 
     def read(self, languages: str) -> Attempt:
         """Read the page with these models.
@@ -137,14 +139,18 @@ class PageReader:
 
     def _with_lone_words(self, attempt: Attempt) -> Attempt:
         """The attempt with the letters and short words that stand alone on an otherwise empty page."""
-
-        def recognise(part: PageImage) -> Recognised:
-            return self._recognise(part, languages=attempt.languages, layout=Layout.LETTER).recognised
-
         if attempt.rotation or not self._spots:
             return attempt
-        recognised, is_all = with_lone_words(attempt.recognised, self._page, spots=self._spots, recognise=recognise)
+        recognised, is_all = self._lone_words(attempt.languages).added_to(attempt.recognised)
         return replace(attempt, recognised=recognised, left_out=attempt.left_out or not is_all)
+
+    def _lone_words(self, languages: str) -> LoneWords:
+        def recognise(part: PageImage) -> Recognised:
+            return self._recognise(part, languages=languages, layout=Layout.LETTER).recognised
+
+        if languages not in self._lone:
+            self._lone[languages] = LoneWords(self._page, self._spots, recognise=recognise)
+        return self._lone[languages]
 
     @cached_property
     def _spots(self) -> list[Box]:
@@ -156,6 +162,9 @@ class PageReader:
     def _directions(self, analysis: PageAnalysis) -> tuple[int, ...]:
         if self._known_direction is not None:
             return (self._known_direction,)
+        if self._spots:
+            # A few letters do not show the direction of lines: a lone `l` looks like a line on its side.
+            return (0, *(degrees for degrees in directions(self._page, analysis) if degrees))
         return directions(self._page, analysis)
 
     def _language_samples(self, analysis: PageAnalysis) -> Iterator[PageImage]:
@@ -212,6 +221,9 @@ class PageReader:
             is_upright = is_read_upright(best.recognised, page=self._page, analysis=analysis)
             if is_upright or self._shows_only_letters(best) or not self._tries.may_go_on():
                 break
+            with_lone = self._with_lone_words(best)
+            if self._spots and with_lone.recognised.text and not with_lone.left_out:
+                break
             is_text = degrees == likeliest and shows_text(best.recognised)
             if not (is_text or self._shows_text(degrees, analysis, languages)):
                 continue
@@ -219,7 +231,7 @@ class PageReader:
             page = in_grey(page) if mode == "L" else page
             another = self._attempt(page, analysis=analysis, languages=languages)
             if another.rotation in {0, best.rotation} or is_worth_turning(another.recognised):
-                best = better(best, another)
+                best = best if better(with_lone, another) is with_lone else another
         # Only now: the mirror image of a page that is upside down may be read with more confidence than the page.
         if is_nonsense(best.recognised) or not self._shows_through(best):
             return best
