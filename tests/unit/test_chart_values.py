@@ -78,9 +78,14 @@ def test_pods_that_kubernetes_would_refuse_are_not_rendered(helm: Helm, values: 
 
 
 def test_a_request_may_be_as_large_as_its_limit(helm: Helm) -> None:
-    resources = {"requests": {"cpu": "2000m", "memory": "3145728Ki"}, "limits": {"cpu": 2, "memory": "3Gi"}}
+    api = {"requests": {"cpu": "2000m", "memory": "3145728Ki"}, "limits": {"cpu": 2, "memory": 3 * 1024**3}}
+    worker = {"requests": {"cpu": 0.5, "memory": "1G"}, "limits": {"cpu": "0.5", "memory": "1000M"}}
 
-    assert refusal(helm, {"api": {"resources": resources}, "worker": {"resources": {"limits": None}}}) == ""
+    assert refusal(helm, {"api": {"resources": api}, "worker": {"resources": worker}}) == ""
+
+
+def test_requests_without_limits_have_no_bound(helm: Helm) -> None:
+    assert refusal(helm, {"worker": {"resources": {"limits": None, "requests": {"memory": "1Ti"}}}}) == ""
 
 
 def test_with_a_bucket_the_key_that_encrypts_secrets_has_to_be_one_for_all_pods(helm: Helm) -> None:

@@ -103,8 +103,16 @@ and of keys that others keep are not. */}}
 {{- end -}}
 
 {{- define "docserver.amount" -}}
-{{- $number := regexFind "^[0-9.]+" (toString .) -}}
-{{- $unit := trimPrefix $number (toString .) -}}
-{{- $units := dict "m" 0.001 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
-{{- mulf (float64 $number) (dig $unit 1 $units) -}}
+{{- $text := include "docserver.text" . -}}
+{{- $number := regexFind "^[0-9.]+" $text -}}
+{{- $unit := trimPrefix $number $text -}}
+{{- $amount := float64 $number -}}
+{{- if eq $unit "m" -}}
+{{- $amount = divf $amount 1000 -}}
+{{- else if $unit -}}
+{{- range until (index (dict "k" 1 "K" 1 "M" 2 "G" 3 "T" 4 "P" 5 "E" 6) (substr 0 1 $unit)) -}}
+{{- $amount = mulf $amount (ternary 1024 1000 (hasSuffix "i" $unit)) -}}
+{{- end -}}
+{{- end -}}
+{{- $amount -}}
 {{- end -}}
