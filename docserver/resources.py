@@ -18,6 +18,7 @@ from docserver.ocr.engine import Engine, check_default_languages
 from docserver.ocr.engine import describe as describe_engine
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.exposure import refuse_exposed
+from docserver.ocr.server.on_demand import OnDemandSlot
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.ocr.server.scratch import private_directory
 from docserver.ocr.server.searchable_pdf import PdfMaker
@@ -74,6 +75,7 @@ class Resources:
     sandbox: Sandbox
     cgroups: Cgroups | None
     pdf_maker: PdfMaker
+    on_demand: OnDemandSlot
     result_writer: ResultWriter
     encryption: Encryption
     """For secrets that the database keeps."""
@@ -117,7 +119,8 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
         with private_directory(settings.data_dir / "scratch") as scratch:
             results_room = _room(settings, scratch, share=RESULTS, stops="large results")
             writer = ResultWriter(scratch=scratch, room=results_room, max_bytes=LARGE_RESULT_BYTES)
-            async with aclosing(writer) as result_writer:
+            drawing = OnDemandSlot(settings, engine, scratch=scratch, cgroups=cgroups)
+            async with aclosing(writer) as result_writer, aclosing(drawing) as on_demand:
                 yield Resources(
                     settings=settings,
                     identity=identity,
@@ -135,6 +138,7 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
                     sandbox=sandbox,
                     cgroups=cgroups,
                     pdf_maker=PdfMaker(settings, engine, scratch=scratch, cgroups=cgroups),
+                    on_demand=on_demand,
                     result_writer=result_writer,
                     encryption=encryption,
                     webhooks_due=asyncio.Event(),

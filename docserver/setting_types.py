@@ -30,7 +30,7 @@ MAX_WEIGHT = 100
 ROUTES = (
     *("languages", "usage", "upload", "list", "document", "delete", "file"),
     *("upload-body", "put-body", "begin-upload", "complete-upload"),
-    *("job", "result", "page", "events", "cancel", "retry", "create-job"),
+    *("job", "result", "page", "page-image", "events", "cancel", "retry", "create-job"),
     *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),
     *("deliveries", "replay", "webhooks", "create-webhook", "webhook", "delete-webhook", "webhook-deliveries"),
     *("test-webhook", "rotate-webhook", "enable-webhook"),

@@ -102,7 +102,7 @@ async def page(
     shown = JSON_PAGE if form.name == JSON_PAGE.name else form
     writer = resources.result_writer
     async with writer.small_turn(caller.client):
-        job, page = await _page(resources, job_id, number, caller.tenant)
+        job, page = await readable_page(resources, job_id, number, tenant=caller.tenant)
         size = len(page.reading.text.encode()) + len(page.reading.layout) if page.reading else 0
         if isinstance(shown, TextFormat) and size <= writer.small_bytes(shown):
             made = await writer.write_small(shown, job, [page])
@@ -119,7 +119,8 @@ async def page(
     return await _get(resources, wanted, client_has=client_has)
 
 
-async def _page(resources: Resources, job_id: UUID, number: int, tenant: str) -> tuple[Job, Page]:
+async def readable_page(resources: Resources, job_id: UUID, number: int, *, tenant: str) -> tuple[Job, Page]:
+    """A page that was read, and its job. Raises NotFound, ResultNotReady, JobFailed and PageFailed."""
     async with resources.reads.session() as cur:
         job = await jobs.of_tenant(cur, job_id, tenant=tenant)
         found = await pages.with_numbers(cur, job_id=job_id, numbers=[number]) if job else []
@@ -239,7 +240,7 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
     content = await wanted.find(version=version, load_bytes=0)
     if kept := await _kept(resources, wanted, content.job):
         return kept
-    document = await _document(resources, content.job)
+    document = await document_of(resources, content.job)
     if await asyncio.to_thread(resources.results_room.is_short):
         raise Unavailable(
             "There is not enough disk space to make a searchable PDF now.", headers={"Retry-After": str(FULL_RETRY_S)}
@@ -255,10 +256,10 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
 
     async with resources.storage.intact(document.id, size=document.size, sha256=document.sha256) as source:
         if source is None:
-            raise _not_renderable(STORAGE_MISSING)
+            raise not_renderable(STORAGE_MISSING)
         pdf = await resources.pdf_maker.make(source, document.content_type, load, client=wanted.client)
     if isinstance(pdf, Failure):
-        raise _not_renderable(pdf)
+        raise not_renderable(pdf)
     made = await asyncio.to_thread(from_file, str(etag), pdf, max_bytes=LARGE_RESULT_BYTES)
     return await _keep(resources, wanted, content.job, made)
 
@@ -267,7 +268,7 @@ async def _etag_of_pdf(resources: Resources, wanted: _Wanted, version: int) -> s
     content = await wanted.find(version=version, load_bytes=0)
     if kept := await _kept(resources, wanted, content.job):
         return kept.etag
-    etag = _PdfETag(await _document(resources, content.job))
+    etag = _PdfETag(await document_of(resources, content.job))
     # All pages are loaded, as many as for a large result.
     async with resources.result_writer.large_turn(wanted.client):
         # Another request of the same PDF may have had its turn before.
@@ -278,7 +279,8 @@ async def _etag_of_pdf(resources: Resources, wanted: _Wanted, version: int) -> s
     return str(etag)
 
 
-async def _document(resources: Resources, job: Job) -> Document:
+async def document_of(resources: Resources, job: Job) -> Document:
+    """The document of a job that was there a moment ago; raises NotFound."""
     async with resources.reads.session() as cur:
         document = await documents.find(cur, job.document_id, tenant=job.tenant)
     if document is None:
@@ -286,7 +288,8 @@ async def _document(resources: Resources, job: Job) -> Document:
     return document
 
 
-def _not_renderable(failure: Failure) -> NotRenderable:
+def not_renderable(failure: Failure) -> NotRenderable:
+    """The error for a document of which something cannot be made."""
     return NotRenderable(failure.message, extra={"job_error": failure_json(failure)})
 
 

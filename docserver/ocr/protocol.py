@@ -15,7 +15,18 @@ import msgspec
 
 from docserver.ocr.answer_checks import MAX_DETAIL, MAX_MESSAGE, InvalidAnswer, check
 from docserver.ocr.limits import MAX_LAYOUT_BYTES
-from docserver.ocr.requests import A, Answer, Failed, Opened, OwnTexts, PageRead, Raised, Ready, SearchableMade
+from docserver.ocr.requests import (
+    A,
+    Answer,
+    Failed,
+    Opened,
+    OwnTexts,
+    PageDrawn,
+    PageRead,
+    Raised,
+    Ready,
+    SearchableMade,
+)
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +35,7 @@ MAX_ANSWER_BYTES = 2 * MAX_LAYOUT_BYTES + 64 * 1024
 the other values."""
 
 _message = msgspec.msgpack.Decoder(
-    tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | Failed | Raised],
+    tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | PageDrawn | Failed | Raised],
 )
 """Decodes one message: the executor's number of the call, and the answer."""
 

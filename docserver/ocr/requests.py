@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 import msgspec
 
 from docserver.errors import Failure
+from docserver.layout import Box
 from docserver.model import Page, Reading
 from docserver.ocr.limits import FIRST_PAGES, PAGES_AT_ONCE, Limits
 from docserver.reading_options import Options
@@ -76,6 +77,10 @@ class PageRead(Timed, frozen=True):
 
 class SearchableMade(Answer, frozen=True):
     """The PDF was written to the scratch directory."""
+
+
+class PageDrawn(Answer, frozen=True):
+    """The picture was written to the scratch directory."""
 
 
 class Failed(Answer, frozen=True):
@@ -172,3 +177,40 @@ class MakeSearchable(Request[SearchableMade]):
 
     content_type: str
     pages: Sequence[Page]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of a page, and how large it is drawn."""
+
+    page_size: tuple[int, int]
+    """Width and height of the page as it was read, in pixels. The part, and the boxes of words, are in these pixels."""
+    part: Box
+    size: tuple[int, int]
+    """Width and height of the picture, in pixels of its own."""
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """How many pixels of the picture one of the page becomes, across and down."""
+        x0, y0, x1, y1 = self.part
+        return self.size[0] / (x1 - x0), self.size[1] / (y1 - y0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawPage(Request[PageDrawn]):
+    """Write a picture of a page, or of a part of it, to `result_file`."""
+
+    answer = PageDrawn
+    activity = "Drawing the page"
+    result_file: ClassVar[str] = "page.image"
+
+    content_type: str
+    page: int
+    """Counted from 1."""
+    dpi: int | None
+    """The resolution of `view.page_size`, where the file says it."""
+    view: View
+    form: str
+    """The kind of picture, as Pillow names it."""
+    marked: bytes | None
+    """The layout whose words are marked; None to mark none."""

@@ -18,6 +18,7 @@ from docserver.web.handlers import (
     events,
     jobs,
     link_uploads,
+    page_images,
     results,
     system,
     uploads,
@@ -87,6 +88,7 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post(f"{JOB}/retry", jobs.retry_job, name="retry")
     router.add_get(f"{JOB}/result", results.get_result, name="result")
     router.add_get(f"{JOB}/pages/{{number:\\d+}}", results.get_page, name="page")
+    router.add_get(f"{JOB}/pages/{{number:\\d+}}/image", page_images.get_page_image, name="page-image")
     _add_administration(router)
     _add_webhooks(router)
     router.add_get("/v1/usage", usage.get_usage, name="usage")

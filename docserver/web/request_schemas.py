@@ -11,8 +11,10 @@ from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, valida
 from multidict import MultiMapping
 
 from docserver.database.tables.document_lists import Position
+from docserver.documents.page_images import IMAGE_FORMATS, MAX_WIDTH
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
+from docserver.layout import Box
 from docserver.model import Status, parse_id
 from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.reading_options import Mode, Rotate
@@ -34,6 +36,9 @@ LANGUAGES = r"^[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}$"
 
 PAGES = r"^[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?(,[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?)*$"
 """The form of page ranges, for the OpenAPI document. A pattern cannot express that each range must count upwards."""
+
+BOX = r"^[0-9]{1,6}(,[0-9]{1,6}){3}$"
+"""The form of a box. A pattern cannot express that it has an area."""
 
 SECRET = "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"  # noqa: S105 - a pattern
 """The form of a webhook's secret, for the OpenAPI document."""
@@ -127,6 +132,14 @@ def page_ranges(text: str) -> tuple[range, ...]:
         raise ValidationError(f"{error}.") from error
 
 
+def box(text: str) -> Box:
+    """Parse a box such as `36,92,580,122`."""
+    if not re.fullmatch(BOX[1:-1], text, re.ASCII):
+        raise ValidationError("Four whole numbers such as 36,92,580,122.")
+    x0, y0, x1, y1 = map(int, text.split(","))
+    return x0, y0, x1, y1
+
+
 def pages_to_read_again(text: str) -> tuple[range, ...] | str:
     """A selection of pages, or NEEDS_REVIEW."""
     return NEEDS_REVIEW if text.lower() == NEEDS_REVIEW else page_ranges(text)
@@ -190,6 +203,28 @@ class PageQuery(Strict):
     format = fields.String(
         validate=validate.OneOf(sorted(FORMATS)),
         metadata={"description": "The format. Without it the Accept header decides; without that, json."},
+    )
+
+
+class ImageQuery(Strict):
+    """What is drawn of a page, and how."""
+
+    width = fields.Integer(
+        validate=validate.Range(min=1, max=MAX_WIDTH),
+        metadata={
+            "example": 1200,
+            "description": "Width of the picture in pixels. Default: that of the page or part, 1000 at most.",
+        },
+    )
+    format = fields.String(load_default=IMAGE_FORMATS[0], validate=validate.OneOf(IMAGE_FORMATS))
+    crop = Parsed(
+        box,
+        description="Only this part: x0,y0,x1,y1 in the pixels of the page, as boxes of words are.",
+        pattern=BOX,
+        example="36,92,580,122",
+    )
+    highlight = fields.String(
+        validate=validate.OneOf(["words"]), metadata={"description": "words: mark each word where it stands."}
     )
 
 

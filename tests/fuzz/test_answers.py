@@ -15,11 +15,11 @@ from docserver.model import Reading
 from docserver.ocr.answer_checks import MAX_DETAIL, MAX_MESSAGE, MAX_NUMBER, InvalidAnswer
 from docserver.ocr.limits import MAX_LAYOUT_BYTES, MAX_TEXT, PAGES_AT_ONCE
 from docserver.ocr.protocol import AnswerQueue, ChildFault, PrivateContext, ResultItem
-from docserver.ocr.requests import Answer, Failed, Opened, OwnTexts, PageRead, Raised, Ready, SearchableMade
+from docserver.ocr.requests import Answer, Failed, Opened, OwnTexts, PageDrawn, PageRead, Raised, Ready, SearchableMade
 from tests.fuzz.effort import tries
 from tests.fuzz.values import damaged, readings
 
-KINDS = (Ready, Opened, OwnTexts, PageRead, SearchableMade)
+KINDS = (Ready, Opened, OwnTexts, PageRead, SearchableMade, PageDrawn)
 REFUSALS = (InvalidAnswer, msgspec.MsgspecError, UnicodeDecodeError, zlib.error)
 """The documented faults of `recv` for bytes that arrived whole."""
 
@@ -33,6 +33,7 @@ answers: st.SearchStrategy[Answer] = st.one_of(
     st.builds(OwnTexts, st.lists(readings, max_size=2).map(tuple)),
     st.builds(PageRead, readings),
     st.builds(SearchableMade),
+    st.builds(PageDrawn),
     st.builds(Failed, failures, st.text(max_size=20), st.booleans()),
     st.builds(Raised, st.text(max_size=20), st.none() | numbers),
 )

@@ -314,7 +314,7 @@ async def test_more_first_pages_than_are_read_on_opening_are_refused(
 
 
 @pytest.mark.parametrize("made", ["symlink({!r}, target)", "link({!r}, target)", "mkfifo(target)", "getpid()"])
-async def test_a_searchable_pdf_must_be_a_regular_file_with_one_name(
+async def test_a_file_that_is_made_must_be_a_regular_one_with_one_name(
     made: str, make_slot: Callable[..., Slot], source: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"

@@ -166,7 +166,7 @@ async def test_a_job_that_is_deleted_meanwhile_has_no_result(
     with pytest.raises(NotFound):
         await stored_pages.find(RESOURCES, JOB.id, None, version=1, load_bytes=10)
     with pytest.raises(NotFound):
-        await results._document(RESOURCES, JOB)
+        await results.document_of(RESOURCES, JOB)
 
 
 async def test_a_job_that_is_retried_again_and_again_has_no_result_yet() -> None:

@@ -159,9 +159,14 @@ def open_files() -> list[Path]:
     return sorted(Path("/proc/self/fd").iterdir())
 
 
-def test_a_result_that_lies_on_the_disk_is_not_copied(scratch: int, limits: Limits, tmp_path: Path) -> None:
+def test_a_result_that_lies_on_the_disk_is_not_copied_and_loses_its_name(
+    scratch: int, limits: Limits, tmp_path: Path
+) -> None:
+    written = (tmp_path / "result").stat()
+
     with open_result(scratch, "result", limits=limits) as result:
-        assert os.path.samestat(os.fstat(result.fileno()), (tmp_path / "result").stat())
+        assert os.path.samestat(os.fstat(result.fileno()), written)
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_result_that_cannot_be_copied_leaves_no_open_file(

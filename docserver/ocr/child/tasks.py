@@ -33,10 +33,12 @@ from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.requests import (
     Answer,
+    DrawPage,
     MakeSearchable,
     OpenDocument,
     Opened,
     OwnTexts,
+    PageDrawn,
     PageRead,
     ReadOwnTexts,
     ReadPage,
@@ -75,6 +77,8 @@ def _answer(request: Request[Any], source: str, limits: Limits) -> Answer:
             return OwnTexts(own_texts(request, source, limits))
         case ReadPage():
             return PageRead(read_page(request, source, limits))
+        case DrawPage():
+            return draw_page(request, source, limits)
     assert isinstance(request, MakeSearchable)
     return make_searchable(request, source, limits)
 
@@ -243,6 +247,16 @@ def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> Sea
             source, request.content_type, pages=request.pages, target=target, max_pixels=limits.max_page_pixels
         )
     return SearchableMade()
+
+
+def draw_page(request: DrawPage, source: str, limits: Limits) -> PageDrawn:
+    """Write a picture of a page into the scratch directory. Raises Unreadable."""
+    # A process that only reads pages does not need it.
+    from docserver.ocr.child import page_images
+
+    _require_readable(request.content_type)
+    page_images.write(request, source, limits)
+    return PageDrawn()
 
 
 def _fits(reading: Reading) -> bool:

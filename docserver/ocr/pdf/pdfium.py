@@ -5,23 +5,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pypdfium2 import PdfDocument, PdfiumError, PdfPage
+from PIL import Image
+from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfPage
 from pypdfium2.raw import (
+    FPDF_ANNOT,
     FPDF_ERR_PASSWORD,
     FPDF_ERR_SECURITY,
     FPDF_PAGEOBJ_IMAGE,
     FPDF_PAGEOBJ_TEXT,
     FPDF_CloseDocument,
+    FPDF_FFLDraw,
     FPDF_GetLastError,
     FPDF_GetPageCount,
     FPDF_LoadDocument,
+    FPDF_RenderPageBitmap,
+    FPDFBitmap_BGRx,
 )
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image.decode import Picture, check_size
+from docserver.ocr.image.decode import MAX_SIDE, Picture, check_size
 from docserver.ocr.pdf import annotations
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
+from docserver.ocr.requests import View
 
 MAX_IMAGE_DEPTH = 4
 """Most levels of forms within forms in which images are checked. Deeper images are drawn without a check."""
@@ -43,22 +49,53 @@ def count_pages(source: str) -> int:
 def draw(source: str, *, page: int, dpi: int, max_pixels: int) -> Picture:
     """Draw page `page` (from 1) in grey, at `dpi` or less for a large page. Raises Unreadable and NotForPdfium."""
     with opened(source) as document:
-        if page > len(document):
-            raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The PDF has no page {page}.")
-        # Without this, the values of form fields are not drawn.
-        document.init_forms()
-        pdf_page = load(document, page)
+        pdf_page = _with_forms(document, page)
         used_dpi = affordable_dpi(*pdf_page.get_size(), page=page, dpi=dpi, max_pixels=max_pixels)
         check_images(pdf_page, max_pixels=max_pixels)
         annotations.prepare(pdf_page, source=source, number=page)
         bitmap = pdf_page.render(scale=used_dpi / POINTS_PER_INCH, grayscale=True)
         # Copy it, because PDFium owns the pixels and frees them with the page.
         picture = bitmap.to_pil().copy()
-        low, high = picture.getextrema()
-        if low == high and any(pdf_page.get_objects(filter=[FPDF_PAGEOBJ_TEXT])):
-            # PDFium draws no glyph that is an image whose data ends right before its EI; poppler does.
-            raise NotForPdfium("nothing of the page's text is drawn")
+        _check_text(picture, pdf_page)
         return Picture(picture, used_dpi)
+
+
+def draw_view(source: str, *, page: int, view: View, max_pixels: int) -> Image.Image:
+    """Draw a view of page `page` (from 1) in colour. Raises Unreadable and NotForPdfium."""
+    with opened(source) as document:
+        pdf_page = _with_forms(document, page)
+        check_images(pdf_page, max_pixels=max_pixels)
+        annotations.prepare(pdf_page, source=source, number=page)
+        # PDFium counts in few bits. So an extreme enlargement is drawn smaller, and then enlarged.
+        smaller = min(1.0, MAX_SIDE / max(side * scale for side, scale in zip(view.page_size, view.scale, strict=True)))
+        across, down = (scale * smaller for scale in view.scale)
+        size = max(1, round(view.size[0] * smaller)), max(1, round(view.size[1] * smaller))
+        bitmap = PdfBitmap.new_native(*size, FPDFBitmap_BGRx)
+        bitmap.fill_rect((255, 255, 255, 255), 0, 0, *size)
+        whole = max(1, round(view.page_size[0] * across)), max(1, round(view.page_size[1] * down))
+        place = (-round(view.part[0] * across), -round(view.part[1] * down), *whole)
+        FPDF_RenderPageBitmap(bitmap, pdf_page, *place, 0, FPDF_ANNOT)
+        if pdf_page.formenv:
+            FPDF_FFLDraw(pdf_page.formenv, bitmap, pdf_page, *place, 0, FPDF_ANNOT)
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        _check_text(picture, pdf_page)
+        return picture if picture.size == view.size else picture.resize(view.size)
+
+
+def _with_forms(document: PdfDocument, page: int) -> PdfPage:
+    """Page `page` (from 1), which is drawn with the values of its form fields. Raises Unreadable."""
+    if page > len(document):
+        raise Unreadable(DocumentErrorCode.PAGE_OUT_OF_RANGE, f"The PDF has no page {page}.")
+    document.init_forms()
+    return load(document, page)
+
+
+def _check_text(picture: Image.Image, page: PdfPage) -> None:
+    """Raise NotForPdfium if a picture of a page shows nothing, and the page has text."""
+    low, high = picture.convert("L").getextrema()
+    if low == high and any(page.get_objects(filter=[FPDF_PAGEOBJ_TEXT])):
+        # PDFium draws no glyph that is an image whose data ends right before its EI; poppler does.
+        raise NotForPdfium("nothing of the page's text is drawn")
 
 
 def load(document: PdfDocument, page: int) -> PdfPage:

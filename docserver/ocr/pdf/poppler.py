@@ -19,7 +19,11 @@ _AFTER_LAST = re.compile(r"can not be after the last page \((\d+)\)")
 EXIT_CANNOT_OPEN = 1
 """pdfinfo's exit code for a file that it cannot open (pdfinfo(1), "Exit codes")."""
 
-_HEADER = re.compile(rb"P5\s(\d{1,6})\s(\d{1,6})\s255\s")
+_HEADER = re.compile(rb"P([56])\s(\d{1,6})\s(\d{1,6})\s255\s")
+
+
+BANDS = {b"5": 1, b"6": 3}
+"""Bytes of a pixel, by the kind of file: grey or colour (pgm(5), ppm(5))."""
 
 
 def count_pages(source: str) -> int:
@@ -27,8 +31,8 @@ def count_pages(source: str) -> int:
     return int(_info(source)["Pages"])
 
 
-def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) -> Picture:
-    """Draw page `page` (from 1) in grey, at `dpi` or less for a large page. Raises Unreadable."""
+def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path, in_colour: bool = False) -> Picture:
+    """Draw page `page` (from 1) in grey or in colour, at `dpi` or less for a large page. Raises Unreadable."""
     info = _info(source, page=page)
     used_dpi = affordable_dpi(*_size(info, page=page), page=page, dpi=dpi, max_pixels=max_pixels)
     paths = convert_from_path(
@@ -36,7 +40,7 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) ->
         dpi=used_dpi,
         first_page=page,
         last_page=page,
-        grayscale=True,
+        grayscale=not in_colour,
         fmt="ppm",
         output_folder=scratch,
         output_file="page",
@@ -100,7 +104,7 @@ def _check(path: Path, *, page: int) -> None:
     with path.open("rb") as file:
         header = _HEADER.match(file.read(32))
     if header:
-        width, height = int(header[1]), int(header[2])
-        if path.stat().st_size == header.end() + width * height:
+        bands, width, height = BANDS[header[1]], int(header[2]), int(header[3])
+        if path.stat().st_size == header.end() + width * height * bands:
             return
     raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF ended before it was complete.")

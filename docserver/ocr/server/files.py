@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -30,7 +31,7 @@ def expose(source: Path, directory: Path) -> Path:
 
 
 def open_result(directory: int, name: str, *, limits: Limits) -> BinaryIO:
-    """Open the file that an OCR process has written. `directory` is the open scratch directory.
+    """Open the file that an OCR process has written, and remove its name. `directory` is the open scratch directory.
 
     Raises OSError unless it is a regular file with one name.
     """
@@ -41,6 +42,9 @@ def open_result(directory: int, name: str, *, limits: Limits) -> BinaryIO:
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         result.close()
         raise OSError(errno.EINVAL, "This is not a regular file with one name.")
+    # The process may have nothing to do for a while, and the document may be deleted meanwhile.
+    with suppress(OSError):
+        os.unlink(name, dir_fd=directory)
     if not has_own_file_system(directory, limits):
         return result
     # A client may take its time to read the result, which must not stay in memory until then.

@@ -25,6 +25,7 @@ from docserver.ocr.limits import Limits
 from docserver.ocr.protocol import ChildFault
 from docserver.ocr.requests import (
     A,
+    DrawPage,
     Failed,
     MakeSearchable,
     OpenDocument,
@@ -115,19 +116,30 @@ class Slot:
 
     async def make_searchable(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
         """A PDF of these pages and their words, as an open file; the caller closes it."""
-        request = MakeSearchable(content_type, pages)
-        answer = await self._run(request, source, timeout_s=self._settings.pdf_timeout_s)
+        return await self._make_file(
+            MakeSearchable(content_type, pages), source, timeout_s=self._settings.pdf_timeout_s
+        )
+
+    async def draw(self, source: Path, request: DrawPage, *, timeout_s: float) -> BinaryIO | Failure:
+        """A picture of a page, as an open file; the caller closes it."""
+        drawn = await self._make_file(request, source, timeout_s=timeout_s)
+        self._count_pages(1)
+        return drawn
+
+    async def _make_file(self, request: Request[A], source: Path, *, timeout_s: float) -> BinaryIO | Failure:
+        answer = await self._run(request, source, timeout_s=timeout_s)
         if isinstance(answer, Failure):
             return answer
         if self._child is None or self._child.scratch is None:
             return _CRASHED
+        assert request.result_file is not None
         try:
             return await asyncio.to_thread(
                 open_result, self._child.scratch, request.result_file, limits=self._limits(0)
             )
         except OSError as error:
             self._kill("fault")
-            log.warning("no PDF was made", extra={"slot": self.number, "fault": type(error).__name__})
+            log.warning("no file was made", extra={"slot": self.number, "fault": type(error).__name__})
             return _CRASHED
 
     def _count_pages(self, pages: int) -> None:

@@ -90,7 +90,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
     result = await results.page(
         request.app[RESOURCES],
         path_id(request, "job_id"),
-        _page_number(request),
+        page_number(request),
         caller=request[CALLER],
         form=form,
         client_has=lambda etag: _client_has(request, etag),
@@ -109,7 +109,8 @@ def _format(request: web.Request, name: str | None, *, default: str) -> Format:
     return form
 
 
-def _page_number(request: web.Request) -> int:
+def page_number(request: web.Request) -> int:
+    """The number of the page in the path; raises NotFound."""
     text = request.match_info["number"]
     # A longer number would be too large for the database.
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_PAGE_NUMBER)) and int(text)):
