@@ -25,7 +25,7 @@ KINDS = {
     Hosts: "hosts",
     tuple[Network, ...]: "networks",
     Origins: "text",
-    Costs: "text",
+    Costs: "costs",
 }
 """The definitions in the schema. They accept numbers as text, too."""
 
