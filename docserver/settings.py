@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from dotenv import dotenv_values
 
-from docserver.bucket_parameters import from_variables
+from docserver.bucket_parameters import FROM_VARIABLE, from_variables
 from docserver.cpu import usable_cores
 from docserver.setting_types import (
     DAY_S,
@@ -303,6 +303,11 @@ def _with_usual_variables(url: str, values: Mapping[str, str | None]) -> str:
     # What follows a # is no part of the parameters, and the URL is refused for it.
     if not usual or "#" in url:
         return url
+    for name, value in usual.items():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise SettingsError(f"{name.removeprefix(FROM_VARIABLE)} must be text in UTF-8") from None
     return f"{url}{'&' if '?' in url else '?'}{urlencode(usual)}"
 
 

@@ -47,7 +47,15 @@ ANY_SIGNS = frozenset(
 MULTILINE = frozenset({"service_account_key"})
 """Parameters that are JSON."""
 
-_REGION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HOST_PARTS = {
+    "region": (
+        re.compile(r"[A-Za-z0-9._-]{1,64}"),
+        "it must be letters, digits and any of . _ -, such as eu-central-1",
+    ),
+    "account_name": (re.compile(r"[A-Za-z0-9-]{1,64}"), "it must be letters, digits and hyphens"),
+}
+"""Parameters that become a part of a host's name. A slash in one would lead to another server."""
+
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d*)?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
 """The last part of a host that can only be an IP address: see https://url.spec.whatwg.org/#ends-in-a-number-checker."""
@@ -70,8 +78,10 @@ def _faults(name: str, value: str) -> Iterator[str]:
         yield "it has a space; in a URL, a + must be written as %2B"
     if name in ADDRESSES and not _is_address(value):
         yield "it must be an address such as https://s3.example.org:9000"
-    if name == "region" and not _REGION.fullmatch(value):
-        yield "it must be letters, digits and any of . _ -, such as eu-central-1"
+    if name in HOST_PARTS:
+        pattern, right = HOST_PARTS[name]
+        if not pattern.fullmatch(value):
+            yield right
     if name == "container_credentials_relative_uri" and not value.startswith("/"):
         yield "it must begin with /"
     if name in CHOICES and value not in CHOICES[name]:

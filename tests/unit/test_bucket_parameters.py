@@ -99,6 +99,11 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(name: str, value: 
     assert "hid" not in str(refused.value)
 
 
+def test_a_value_that_is_no_text_is_refused_by_the_name_of_its_variable() -> None:
+    with pytest.raises(SettingsError, match=r"^AWS_SECRET_ACCESS_KEY must be text in UTF-8$"):
+        parsed("s3://docs", AWS_ACCESS_KEY_ID="id", AWS_SECRET_ACCESS_KEY=os.fsdecode(b"hidden\xff"))
+
+
 def test_a_value_that_the_library_refuses_is_named_by_its_variable() -> None:
     variables = {"AZURE_STORAGE_ACCOUNT_NAME": "a", "AZURE_STORAGE_ACCOUNT_KEY": "hidden!"}
     settings = load({"DOCSERVER_STORAGE_URL": "az://docs", **variables}, dotenv=None)

@@ -29,6 +29,7 @@ from docserver.storage.bucket_url import BucketUrl
         ("s3://docs/%ff", "in UTF-8"),
         ("s3://docs?region=%ff", "in UTF-8"),
         ("az://key:hidden@docs/x", "has a wrong bucket"),
+        ("az://docs?account_name=a/b", "wrong account_name: it must be letters, digits and hyphens"),
         ("az://docs?account_key=hidden", "has no account_name"),
         ("s3://docs?endpoint=", "wrong endpoint: it is empty"),
         ("s3://docs?region=a%0Ab", "wrong region: it has a line end"),
