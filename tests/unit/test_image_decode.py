@@ -125,6 +125,18 @@ def test_white_text_on_nothing_is_laid_on_black(tmp_path: Path) -> None:
     assert not is_black_at(plain, x=5, y=5)
 
 
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_a_picture_that_is_transparent_all_over_shows_its_colours(tmp_path: Path, kind: str) -> None:
+    source = tmp_path / "a"
+    transparent = picture("RGB").convert("RGBA")
+    transparent.putalpha(0)
+    transparent.save(source, kind)
+
+    _, plain = decoded(source, f"image/{kind}")
+
+    assert_upright(plain)
+
+
 def test_a_palette_with_a_transparent_colour_loses_nothing(tmp_path: Path) -> None:
     source = tmp_path / "a.gif"
     picture("P").save(source, transparency=255)

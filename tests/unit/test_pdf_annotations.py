@@ -1,7 +1,7 @@
 """The text of annotations is read if viewers show them."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +181,44 @@ def test_notes_with_very_many_lines_have_to_be_read(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(free_text, "MAX_LINES", 1)
 
     assert whole_layer(noted("Return to\rsender")).patches is not None
+
+
+def without_appearance(kind: str, *, flags: int = PRINTED, text: Sequence[str] = PROSE, **entries: Any) -> bytes:
+    """A page with an annotation that has these entries and no appearance."""
+    file = io.BytesIO()
+    with pikepdf.open(io.BytesIO(annotated(pdf(lines(text)), kind=kind, shows="", flags=flags))) as made:
+        annotation = made.pages[0].Annots[0]
+        del annotation.AP
+        for key, value in entries.items():
+            annotation[f"/{key}"] = value
+        made.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("text", [PROSE, []], ids=["beside text", "alone"])
+@pytest.mark.parametrize(
+    ("kind", "entries"),
+    [("Stamp", {"Name": Name.Approved}), ("Line", {"L": Array([72, 515, 272, 515]), "Cap": True, "Contents": "4 m"})],
+)
+def test_a_page_with_text_that_some_viewers_draw_by_themselves_needs_review(
+    kind: str, entries: dict[str, Any], text: Sequence[str]
+) -> None:
+    read = layer(without_appearance(kind, text=text, **entries))
+
+    assert (read.text, read.needs_review) == ("\n".join(text), True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "entries"),
+    [
+        pytest.param("Stamp", HIDDEN, {"Name": Name.Approved}, id="hidden stamp"),
+        pytest.param("Line", PRINTED, {"Contents": "4 m"}, id="line with a remark"),
+        pytest.param("Square", PRINTED, {"Contents": "4 m"}, id="square with a remark"),
+    ],
+)
+def test_annotations_whose_text_no_viewer_draws_leave_the_page_exact(
+    kind: str, flags: int, entries: dict[str, Any]
+) -> None:
+    read = layer(without_appearance(kind, flags=flags, **entries))
+
+    assert (read.text, read.confidence, read.needs_review) == ("\n".join(PROSE), 100.0, False)

@@ -146,7 +146,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     else:
         attempt = _attempt(picture, languages=languages, turning=turning, limits=limits)
         reading = _reading(attempt, picture, review_below=limits.review_below)
-        if layer and layer.lacks_most and not mixed.confirms(layer, attempt):
+        if layer and layer.lacks_most and not (layer.is_sure and mixed.confirms(layer, attempt)):
             reading = replace(reading, needs_review=True)
     if len(reading.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")

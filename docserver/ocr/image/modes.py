@@ -1,5 +1,6 @@
 """Child side: brings pictures of all modes to those that Tesseract accepts. Reads no files."""
 
+import itertools
 import math
 from typing import Any
 
@@ -32,16 +33,21 @@ def readable(image: Image.Image) -> Image.Image:
 
 
 def _on_background(image: Image.Image) -> Image.Image:
-    """Paint on white, as every viewer does. If nothing is visible then, for example white text, paint on black."""
-    for colour in ("white", "black"):
-        painted = Image.new("RGBA", image.size, colour)
-        painted.alpha_composite(image)
+    """Paint on white, as every viewer does. If nothing is visible then, for example white text, paint on black. If the
+    picture is transparent all over, its mask was never filled, so its colours are taken if they show something.
+    """
+    opaque = [image.convert("RGB")] if image.getextrema()[-1] == (0, 0) else []
+    for painted in itertools.chain(opaque, (_painted(image, colour) for colour in ("white", "black"))):
         levels: Any = painted.convert("L").getextrema()
         if levels[1] - levels[0] >= MIN_CONTRAST:
-            break
-    else:
-        painted = Image.new("RGBA", image.size, "white")
-    return _grey_if_grey(painted.convert("RGB"))
+            return _grey_if_grey(painted)
+    return _grey_if_grey(Image.new("RGB", image.size, "white"))
+
+
+def _painted(image: Image.Image, colour: str) -> Image.Image:
+    background = Image.new("RGBA", image.size, colour)
+    background.alpha_composite(image)
+    return background.convert("RGB")
 
 
 def _grey_if_grey(image: Image.Image) -> Image.Image:

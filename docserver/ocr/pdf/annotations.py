@@ -33,6 +33,11 @@ def prepare(page: Any, *, source: str, number: int) -> list[Rect]:
     return free_text.split_into_lines(page, filter(_lacks_appearance, each_annotation(page)))
 
 
+def are_left_to_viewers(page: Any) -> bool:
+    """True if the page has annotations with text that some viewers draw by themselves, and PDFium does not."""
+    return any(map(_is_left_to_viewers, each_annotation(page)))
+
+
 def _hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:
     # Import it here, because it loads pikepdf, which takes 40 ms.
     from docserver.ocr.pdf.optional_content import annotations_in_layers_off
@@ -46,9 +51,24 @@ def _hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:
 
 def _lacks_appearance(annotation: Any) -> bool:
     """True if the annotation is a text for which each viewer makes an appearance by itself."""
-    if pdfium.FPDFAnnot_GetSubtype(annotation) != pdfium.FPDF_ANNOT_FREETEXT:
-        return False
+    is_text = pdfium.FPDFAnnot_GetSubtype(annotation) == pdfium.FPDF_ANNOT_FREETEXT
+    return is_text and _is_shown_without_appearance(annotation)
+
+
+def _is_shown_without_appearance(annotation: Any) -> bool:
     return not (pdfium.FPDFAnnot_HasKey(annotation, b"AP") or pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN)
+
+
+def _is_left_to_viewers(annotation: Any) -> bool:
+    """True if the annotation is a stamp or a line with a caption, and has no appearance.
+
+    Captions: ISO 32000-2, table 178. PDFium does not tell the value of `Cap`, which is written where it is true.
+    """
+    kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+    has_caption = kind == pdfium.FPDF_ANNOT_LINE and all(
+        pdfium.FPDFAnnot_HasKey(annotation, key) for key in (b"Cap", b"Contents")
+    )
+    return (kind == pdfium.FPDF_ANNOT_STAMP or has_caption) and _is_shown_without_appearance(annotation)
 
 
 def flatten(page: Any) -> bool:

@@ -82,7 +82,7 @@ class TextLayer:
     """The places of shapes and small pictures that are repeated as markers are. They may be letters."""
     marked: tuple[MarkedWords, ...] = ()
     is_sure: bool = True
-    """False if words were left out that some may read, whatever OCR reads."""
+    """False if words were left out that some may read, or viewers draw more than PDFium, whatever OCR reads."""
     lacks_most: bool = False
     """True if the page has more text than the layer, as a scan with a stamp has. OCR has to read the whole page."""
 

@@ -96,6 +96,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fo
     # Round in the same way as pypdfium2 rounds the image's size, so that boxes are in the same pixels as with OCR.
     width, height = (math.ceil(side * used_dpi / POINTS_PER_INCH) for side in size)
     undrawn = annotations.prepare(pdf_page, source=source, number=page)
+    is_drawn = not (undrawn or annotations.are_left_to_viewers(pdf_page))
     combs = comb_fields(document, pdf_page)
     if annotations.flatten(pdf_page):
         pdf_page = document[page - 1]
@@ -116,7 +117,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fo
     shown, partly = _shown_and_partly_seen(words, drawn.seen)
     readable = legible(shown, to_pixels)
     typed_over = in_one_line(drawn.typed_over, words, to_pixels)
-    is_sure = len(readable) == len(shown) and all(pair.is_patch for pair in typed_over)
+    is_sure = is_drawn and len(readable) == len(shown) and all(pair.is_patch for pair in typed_over)
     exact, patches, lacks_most = exact_and_unread(
         list(_joined_pieces(readable)),
         unseen=[
