@@ -15,8 +15,8 @@ from docserver.tenants.administration import (
     TENANT_NAME_RULE,
     is_tenant_name,
 )
-from docserver.web.request_schemas import Parsed, Strict, parse_id_cursor
-from docserver.web.response_schemas import COUNT
+from docserver.web.request_schemas import Parsed, Strict, id_cursor
+from docserver.web.response_schemas import COUNT, next_cursor_field
 
 _NUMBER = re.compile("[0-9]{1,18}", re.ASCII)
 
@@ -78,6 +78,13 @@ class Rotation(Strict):
     )
 
 
+_WEIGHT = "Turns in a row when slots serve tenants."
+_PAGES_PER_DAY = "Most pages that are read on a day (UTC)."
+_MAX_BYTES = "Most bytes of files that are kept."
+_MAX_UNFINISHED_JOBS = "Most jobs that have not ended."
+_MAX_CONNECTIONS = "Most requests that are answered at the same time."
+
+
 def _quota(meaning: str) -> fields.Integer:
     return fields.Integer(
         strict=True,
@@ -93,45 +100,60 @@ class TenantChange(Strict):
     weight = fields.Integer(
         strict=True,
         validate=validate.Range(min=1, max=MAX_WEIGHT),
-        metadata={"description": "Turns in a row when slots serve tenants. A new tenant has 1."},
+        metadata={"description": f"{_WEIGHT} A new tenant has 1."},
     )
-    pages_per_day = _quota("Most pages that are read on a day (UTC).")
-    max_bytes = _quota("Most bytes of files that are kept.")
-    max_unfinished_jobs = _quota("Most jobs that have not ended.")
-    max_connections = _quota("Most requests that are answered at the same time.")
+    pages_per_day = _quota(_PAGES_PER_DAY)
+    max_bytes = _quota(_MAX_BYTES)
+    max_unfinished_jobs = _quota(_MAX_UNFINISHED_JOBS)
+    max_connections = _quota(_MAX_CONNECTIONS)
 
 
 class _Part(Strict):
-    limit = fields.Integer(load_default=100, validate=validate.Range(min=1, max=MAX_LISTED))
+    limit = fields.Integer(
+        load_default=100,
+        validate=validate.Range(min=1, max=MAX_LISTED),
+        metadata={"description": "The most items of a part.", "examples": [100]},
+    )
 
 
 class TenantsQuery(_Part):
-    cursor = Parsed(tenant_name, description="`next_cursor` of the previous response.", pattern=TENANT)
+    cursor = Parsed(
+        tenant_name, description="`next_cursor` of the previous response.", pattern=TENANT, examples=["acme"]
+    )
 
 
 class KeysQuery(_Part):
-    tenant = Parsed(tenant_name, description="Only this tenant's.", pattern=TENANT)
-    cursor = Parsed(parse_id_cursor, description="`next_cursor` of the previous response.", format="uuid")
+    tenant = Parsed(tenant_name, description="Only this tenant's.", pattern=TENANT, examples=["acme"])
+    cursor = id_cursor()
 
 
 class AuditQuery(_Part):
-    tenant = Parsed(tenant_name, description="Only what concerns this tenant.", pattern=TENANT)
+    tenant = Parsed(tenant_name, description="Only what concerns this tenant.", pattern=TENANT, examples=["acme"])
     cursor = Parsed(
-        parse_number_cursor, description="`next_cursor` of the previous response.", pattern=f"^{_NUMBER.pattern}$"
+        parse_number_cursor,
+        description="`next_cursor` of the previous response.",
+        pattern=f"^{_NUMBER.pattern}$",
+        examples=["4711"],
     )
 
 
 class Key(Schema):
     """An API key, without its secret."""
 
-    key_id = fields.UUID(required=True)
-    tenant = fields.String(required=True)
-    name = fields.String(required=True)
+    key_id = fields.UUID(required=True, metadata={"description": "The key's id."})
+    tenant = fields.String(required=True, metadata={"description": "Whose key it is."})
+    name = fields.String(required=True, metadata={"description": "What it is for."})
     prefix = fields.String(required=True, metadata={"description": "The first characters of the secret."})
-    scopes = fields.List(fields.String(metadata={"enum": list(Scope)}), required=True)
-    created_at = fields.DateTime(required=True)
-    expires_at = fields.DateTime(required=True, allow_none=True)
-    revoked_at = fields.DateTime(required=True, allow_none=True)
+    scopes = fields.List(
+        fields.String(metadata={"enum": list(Scope)}), required=True, metadata={"description": "What it may do."}
+    )
+    created_at = fields.DateTime(required=True, metadata={"description": "When it was made."})
+    expires_at = fields.DateTime(
+        required=True, allow_none=True, metadata={"description": "Until when it is valid; null: for ever."}
+    )
+    revoked_at = fields.DateTime(
+        required=True, allow_none=True, metadata={"description": "When it was revoked; null if it was not."}
+    )
 
 
 class KeyWithSecret(Key):
@@ -143,31 +165,41 @@ class KeyWithSecret(Key):
 class KeyList(Schema):
     """A part of the list of keys."""
 
-    items = fields.List(fields.Nested(Key), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    items = fields.List(fields.Nested(Key), required=True, metadata={"description": "The keys, oldest first."})
+    next_cursor = next_cursor_field()
+
+
+def _set_quota(meaning: str) -> fields.Integer:
+    return fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={**COUNT, "description": f"{meaning} null: the default of the settings."},
+    )
 
 
 class Tenant(Schema):
     """A tenant, perhaps deleted."""
 
-    name = fields.String(required=True)
-    created_at = fields.DateTime(required=True)
-    deleted_at = fields.DateTime(required=True, allow_none=True)
-    weight = fields.Integer(required=True, metadata={"minimum": 1})
-    pages_per_day = fields.Integer(required=True, allow_none=True, metadata=COUNT)
-    max_bytes = fields.Integer(required=True, allow_none=True, metadata=COUNT)
-    max_unfinished_jobs = fields.Integer(required=True, allow_none=True, metadata=COUNT)
-    max_connections = fields.Integer(required=True, allow_none=True, metadata=COUNT)
+    name = fields.String(required=True, metadata={"description": "The tenant's name."})
+    created_at = fields.DateTime(required=True, metadata={"description": "When it was made."})
+    deleted_at = fields.DateTime(
+        required=True, allow_none=True, metadata={"description": "When it was deleted; null if it was not."}
+    )
+    weight = fields.Integer(required=True, metadata={"minimum": 1, "description": _WEIGHT})
+    pages_per_day = _set_quota(_PAGES_PER_DAY)
+    max_bytes = _set_quota(_MAX_BYTES)
+    max_unfinished_jobs = _set_quota(_MAX_UNFINISHED_JOBS)
+    max_connections = _set_quota(_MAX_CONNECTIONS)
 
 
 class Removed(Schema):
     """What a deletion has removed so far."""
 
-    documents = fields.Integer(required=True, metadata=COUNT)
-    jobs = fields.Integer(required=True, metadata=COUNT)
+    documents = fields.Integer(required=True, metadata={**COUNT, "description": "Documents with all they have."})
+    jobs = fields.Integer(required=True, metadata={**COUNT, "description": "Jobs of these documents."})
     pages = fields.Integer(required=True, metadata={**COUNT, "description": "Pages that were read."})
     bytes = fields.Integer(required=True, metadata={**COUNT, "description": "The sizes of the original files."})
-    keys = fields.Integer(required=True, metadata=COUNT)
+    keys = fields.Integer(required=True, metadata={**COUNT, "description": "API keys."})
     webhooks = fields.Integer(required=True, metadata={**COUNT, "description": "Callbacks of uploads too."})
     deliveries = fields.Integer(required=True, metadata={**COUNT, "description": "Those to the webhooks."})
 
@@ -176,39 +208,46 @@ class Deletion(Schema):
     """The receipt of a deleted tenant."""
 
     actor = fields.String(required=True, metadata={"description": "Who deleted it."})
-    started_at = fields.DateTime(required=True)
+    started_at = fields.DateTime(required=True, metadata={"description": "When the deletion began."})
     finished_at = fields.DateTime(
         required=True, allow_none=True, metadata={"description": "null while something is left."}
     )
-    removed = fields.Nested(Removed, required=True)
+    removed = fields.Nested(Removed, required=True, metadata={"description": "What is removed so far."})
 
 
 class TenantWithDeletion(Tenant):
     """A tenant, and the receipt of its deletion."""
 
-    deletion = fields.Nested(Deletion, required=True, allow_none=True)
+    deletion = fields.Nested(
+        Deletion,
+        required=True,
+        allow_none=True,
+        metadata={"description": "The receipt of its deletion; null if it is not deleted."},
+    )
 
 
 class TenantList(Schema):
     """A part of the list of tenants."""
 
-    items = fields.List(fields.Nested(Tenant), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    items = fields.List(fields.Nested(Tenant), required=True, metadata={"description": "The tenants by name."})
+    next_cursor = next_cursor_field()
 
 
 class AuditEntry(Schema):
     """What somebody did."""
 
-    at = fields.DateTime(required=True)
+    at = fields.DateTime(required=True, metadata={"description": "When it was done."})
     actor = fields.String(required=True, metadata={"description": "`key:` and an id, an address, or `command line`."})
-    action = fields.String(required=True, metadata={"enum": list(Action)})
+    action = fields.String(required=True, metadata={"enum": list(Action), "description": "What was done."})
     tenant = fields.String(required=True, metadata={"description": "Whose key or document it is."})
     subject = fields.String(required=True, metadata={"description": "The id of the key or document, or the tenant."})
-    details = fields.Dict(required=True)
+    details = fields.Dict(required=True, metadata={"description": "More about it; its members depend on the action."})
 
 
 class AuditLog(Schema):
     """A part of the audit log."""
 
-    items = fields.List(fields.Nested(AuditEntry), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    items = fields.List(
+        fields.Nested(AuditEntry), required=True, metadata={"description": "The entries, latest first."}
+    )
+    next_cursor = next_cursor_field()

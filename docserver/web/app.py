@@ -10,7 +10,7 @@ from docserver.documents.events import Feed
 from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
 from docserver.tenants.connections import ConnectionQuotas
-from docserver.web import cors, openapi, scraping
+from docserver.web import cors, documentation, scraping
 from docserver.web.callers import AUTHENTICATION
 from docserver.web.handlers import (
     administration,
@@ -72,7 +72,7 @@ def make_app(resources: Resources) -> web.Application:
     if resources.settings.cors_origins:
         app.on_response_prepare.append(cors.add_headers)
     router = app.router
-    router.add_post("/v1/documents/upload-document", uploads.upload, name="upload")
+    router.add_post("/v1/documents/upload-document", uploads.upload_document, name="upload")
     router.add_post("/v1/documents", uploads.post_document, name="upload-body")
     router.add_put("/v1/documents", uploads.put_document, name="put-body")
     router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")
@@ -92,11 +92,11 @@ def make_app(resources: Resources) -> web.Application:
     _add_administration(router)
     _add_webhooks(router)
     router.add_get("/v1/usage", usage.get_usage, name="usage")
-    router.add_get("/v1/languages", system.languages, name="languages")
-    router.add_get("/livez", system.livez, name="livez")
-    router.add_get("/readyz", system.readyz, name="readyz")
+    router.add_get("/v1/languages", system.get_languages, name="languages")
+    router.add_get("/livez", system.get_liveness, name="livez")
+    router.add_get("/readyz", system.get_readiness, name="readyz")
     router.add_get("/metrics", scraping.get_metrics, name="metrics")
-    openapi.set_up(app)
+    documentation.set_up(app)
     return app
 
 
@@ -109,11 +109,11 @@ def _add_administration(router: web.UrlDispatcher) -> None:
     router.add_get(TENANT, administration.get_tenant, name="tenant")
     router.add_put(TENANT, administration.set_tenant, name="set-tenant")
     router.add_delete(TENANT, administration.delete_tenant, name="delete-tenant")
-    router.add_get("/v1/audit", administration.audit, name="audit")
+    router.add_get("/v1/audit", administration.get_audit_log, name="audit")
 
 
 def _add_webhooks(router: web.UrlDispatcher) -> None:
-    router.add_get(f"{JOB}/deliveries", webhooks.job_deliveries, name="deliveries")
+    router.add_get(f"{JOB}/deliveries", webhooks.list_job_deliveries, name="deliveries")
     router.add_post(
         f"{JOB}/deliveries/{{delivery_id:[0-9A-Fa-f-]{{36}}}}/replay", webhooks.replay_delivery, name="replay"
     )
@@ -121,7 +121,7 @@ def _add_webhooks(router: web.UrlDispatcher) -> None:
     router.add_post("/v1/webhooks", webhooks.create_webhook, name="create-webhook")
     router.add_get(WEBHOOK, webhooks.get_webhook, name="webhook")
     router.add_delete(WEBHOOK, webhooks.delete_webhook, name="delete-webhook")
-    router.add_get(f"{WEBHOOK}/deliveries", webhooks.webhook_deliveries, name="webhook-deliveries")
+    router.add_get(f"{WEBHOOK}/deliveries", webhooks.list_webhook_deliveries, name="webhook-deliveries")
     router.add_post(f"{WEBHOOK}/test", webhooks.test_webhook, name="test-webhook")
     router.add_post(f"{WEBHOOK}/rotate", webhooks.rotate_webhook_secret, name="rotate-webhook")
     router.add_post(f"{WEBHOOK}/enable", webhooks.enable_webhook, name="enable-webhook")

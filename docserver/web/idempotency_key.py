@@ -3,9 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from docserver.errors import BadRequest
+from docserver.errors import BadRequest, KeyInUse, KeyReused
 
 HEADER = "Idempotency-Key"
+
+IN_USE, REUSED = KeyInUse.code, KeyReused.code
+"""The codes of the problems that only this header leads to."""
 
 MAX_CHARS = 255
 """Most characters of the header: far more than a UUID, which is what clients should send."""

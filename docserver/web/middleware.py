@@ -35,7 +35,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
-PUBLIC = frozenset({"start", "livez", "readyz", "docs", "docs-asset", "openapi"})
+PUBLIC = frozenset({"start", "livez", "readyz", "docs", "docs-asset", "openapi", "openapi-older"})
 """Routes that tell nothing of any tenant, and that cost almost nothing or that operators need in an emergency."""
 
 UPLOADS = frozenset({"upload", "upload-body", "put-body"})

@@ -1,120 +1,85 @@
-"""The OpenAPI document and the page that shows it. No other module imports aiohttp-apispec."""
+"""Makes the OpenAPI document of what handlers declare. No other module imports aiohttp-apispec."""
 
-import asyncio
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import swagger_ui_bundle
 from aiohttp import web
 from aiohttp_apispec import docs, querystring_schema
-from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec
+from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec, resolver
 from apispec import APISpec
-from apispec.ext.marshmallow import resolver
+from apispec.ext.marshmallow import common
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 
 from docserver import __version__
-from docserver.errors import NotFound
 from docserver.sniff import SUPPORTED
-from docserver.storage.open_file import LocalFile
-from docserver.web import administration_schemas, openapi_parts, request_schemas
-from docserver.web.downloads import Download
-from docserver.web.handlers.common import versioned_response
-from docserver.web.keys import RESOURCES
+from docserver.web import enumerations, examples, openapi_parts, request_schemas
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DOCUMENT: web.AppKey[Callable[[], dict[str, Any]]] = web.AppKey("openapi")
-"""Makes the document at the first call, and gives it again at the next ones."""
-
-OPENAPI = "3.0.3"
-"""The latest version of OpenAPI that both the apispec plugin and Swagger UI support."""
-
-ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
-ASSET_TYPES = {
-    "swagger-ui.css": "text/css",
-    "swagger-ui-bundle.js": "text/javascript",
-    "favicon-32x32.png": "image/png",
-}
-"""The files of the page, with their media types."""
-
-CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
-"""The page loads nothing from other hosts. Swagger UI needs inline styles, and images in data URLs."""
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <title>docserver API</title>
-  <link rel="icon" href="/docs/favicon-32x32.png">
-  <link rel="stylesheet" href="/docs/swagger-ui.css">
-</head>
-<body>
-  <div id="swagger-ui"></div>
-  <script src="/docs/swagger-ui-bundle.js"></script>
-  <script src="/docs/start.js"></script>
-</body>
-</html>
-"""
-
-START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
+VERSION = "3.1.0"
 
 OCTETS = "application/octet-stream"
 
 BODY_ERRORS = (400, 408, 413, 415, 422)
 """What can be wrong with a body."""
 
-_PATH_ID = {"type": "string", "format": "uuid"}
-_PATH_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
-    "number": {"type": "integer", "minimum": 1},
-    "tenant": {"type": "string", "pattern": administration_schemas.TENANT},
-}
-"""Path parameters other than ids."""
+_FILE = {"type": "string", "format": "binary", "description": "An image or a PDF."}
 
 
 def form_body() -> dict[str, Any]:
     """The form of an upload: the file and the options. The options may also be in the query."""
-    spec = APISpec(title="docserver", version=__version__, openapi_version=OPENAPI)
-    converter = OpenAPIConverter(OPENAPI, schema_name_resolver=resolver, spec=spec)
+    spec = APISpec(title="docserver", version=__version__, openapi_version=VERSION)
+    converter = OpenAPIConverter(VERSION, schema_name_resolver=resolver, spec=spec)
     options = converter.schema2jsonschema(request_schemas.UploadOptions())["properties"]  # type: ignore[no-untyped-call]
-    file = {"type": "string", "format": "binary", "description": "An image or a PDF."}
     form = {
         "type": "object",
         "required": ["file"],
-        "properties": {"file": file, **options},
+        "properties": {"file": _FILE, **options},
         "additionalProperties": False,
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    return {
+        "description": "The file and, if you like, options. They may be in the query as well.",
+        "required": True,
+        "content": {"multipart/form-data": {"schema": form, "example": {"file": examples.INVOICE, "languages": "eng"}}},
+    }
 
 
 def file_body() -> dict[str, Any]:
     """The body of an upload that is the file itself."""
-    file = {"type": "string", "format": "binary", "description": "An image or a PDF."}
-    return {"required": True, "content": {media_type: {"schema": file} for media_type in (OCTETS, *SUPPORTED)}}
+    described: dict[str, Any] = {media_type: {"schema": _FILE} for media_type in (OCTETS, *SUPPORTED)}
+    return {
+        "description": "The file itself. Its type is found by its content, whatever the Content-Type says.",
+        "required": True,
+        "content": described | {OCTETS: {"schema": _FILE, "example": examples.INVOICE}},
+    }
 
 
 def operation(
     *,
     summary: str,
+    description: str,
     tag: str,
     responses: Mapping[int, str],
     schema: type[Schema] | None = None,
     produces: Sequence[str] = ("application/json",),
     query: type[Schema] | None = None,
     body: type[Schema] | None = None,
+    body_example: Mapping[str, Any] | None = None,
     path: Iterable[str] = (),
-    request_headers: Mapping[str, str] = MappingProxyType({}),
+    request_headers: Iterable[str] = (),
     upload: Mapping[str, Any] | None = None,
     errors: Iterable[int] = (),
     headers: Mapping[int, Sequence[str]] = MappingProxyType({}),
+    examples: Mapping[int | str, Any] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Document a handler: its responses (status → meaning; JSON of `schema`, or `produces`) and its error statuses.
 
-    `body` is the schema of an optional JSON body, `upload` a request body that has a file. `request_headers` are those
-    that only this operation reads, with their meanings. `headers` are those that only some responses have, by status.
+    `body` is the schema of a JSON body, `upload` a request body that has a file. `request_headers` are those that no
+    status tells. `headers` are those that only some responses have, by status. `examples` are the bodies of successful
+    answers, by status or media type, and for an error the codes that it may have, if not all that go with the status.
     The errors of a body, and of a missing key or scope, need not be named.
     """
     # Every response of a rate-limited route states how many tokens are left, and needs a key where there are keys.
@@ -126,20 +91,26 @@ def operation(
         return (*limit_headers, *headers.get(status, ()))
 
     documented = {
-        status: openapi_parts.response(status, meaning, schema=schema, produces=produces, headers=headers_of(status))
+        status: openapi_parts.response(
+            status, meaning, schema=schema, produces=produces, headers=headers_of(status), examples=examples
+        )
         for status, meaning in responses.items()
-    } | {status: openapi_parts.error_response(status, headers=headers_of(status)) for status in sorted(errors)}
+    } | {
+        status: openapi_parts.error_response(status, headers=headers_of(status), codes=examples.get(status))
+        for status in sorted(errors)
+    }
     arguments: dict[str, Any] = {
         "summary": summary,
+        "description": description,
         "tags": [tag],
         "security": openapi_parts.ANY_KEY if 401 in errors else openapi_parts.NO_KEY,
         "responses": {str(status): response for status, response in documented.items()},
-        "parameters": _parameters(path, request_headers),
+        "parameters": openapi_parts.parameters(path, documented, request_headers),
     }
     if upload:
         arguments["requestBody"] = upload
     elif body:
-        arguments["requestBody"] = {"required": False, "content": {"application/json": {"schema": body}}}
+        arguments["requestBody"] = _json_body(body, body_example)
 
     def document(handler: F) -> F:
         with_docs: F = docs(operationId=handler.__name__, **arguments)(handler)
@@ -148,32 +119,29 @@ def operation(
     return document
 
 
-def _parameters(path: Iterable[str], request_headers: Mapping[str, str]) -> list[dict[str, Any]]:
-    in_path = [
-        {"in": "path", "name": name, "required": True, "schema": _PATH_PARAMETERS.get(name, _PATH_ID)} for name in path
-    ]
-    in_headers = [
-        {"in": "header", "name": name, "description": meaning, "schema": {"type": "string"}}
-        for name, meaning in request_headers.items()
-    ]
-    return in_path + in_headers
+def _json_body(schema: type[Schema], example: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {
+        "description": inspect.getdoc(schema),
+        "required": any(field.required for field in schema().fields.values()),
+        "content": {"application/json": {"schema": schema, "example": example}},
+    }
 
 
 class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
     """aiohttp-apispec for OpenAPI 3. It does not change the handlers, so that several applications can share them."""
 
     def __init__(self) -> None:
-        super().__init__(url=None, title="docserver", version=__version__)
+        self._schemas: dict[str, type[Schema]] = {}
+        super().__init__(url=None, title="docserver", version=__version__, schema_name_resolver=self._name)
         self.spec = APISpec(
             title="docserver",
             version=__version__,
-            openapi_version=OPENAPI,
+            openapi_version=VERSION,
             plugins=[self.plugin],
-            info={
-                "description": "Documents go in, their text comes out: all pages and words, with boxes and confidences."
-            },
+            info=openapi_parts.INFO,
+            servers=openapi_parts.SERVERS,
+            tags=[{"name": name, "description": meaning} for name, meaning in openapi_parts.TAGS.items()],
         )
-
         for name, scheme in openapi_parts.SECURITY_SCHEMES.items():
             self.spec.components.security_scheme(name, scheme)
 
@@ -181,8 +149,22 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
         """The OpenAPI document of these routes."""
         for route in routes:
             self._register_route(route, route.method.lower(), route.handler)
-        openapi_document: dict[str, Any] = self.swagger_dict()
-        return openapi_document
+        document: dict[str, Any] = enumerations.named(self.swagger_dict())
+        components = document["components"]
+        for name, schema in self._schemas.items():
+            components["schemas"][name]["description"] = inspect.getdoc(schema)
+            if not issubclass(schema, request_schemas.Strict):
+                # Clients have to take answers that have more fields than they know.
+                del components["schemas"][name]["additionalProperties"]
+        components["schemas"] |= enumerations.components()
+        components |= {**openapi_parts.components(), "responses": openapi_parts.shared_problems(document["paths"])}
+        return document
+
+    def _name(self, schema: Any) -> str:
+        name: str = resolver(schema)
+        instance: Schema = common.resolve_schema_instance(schema)
+        self._schemas[name] = type(instance)
+        return name
 
     def _update_paths(self, data: dict[str, Any], method: str, url_path: str) -> None:
         if method == "head":
@@ -194,53 +176,6 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
         super()._update_paths(copied, method, url_path)
 
 
-def set_up(app: web.Application) -> None:
-    """Add routes for the OpenAPI document of all routes so far, and for the page that shows it."""
-    routes = list(app.router.routes())
-    # Making it takes longer than the rest of the application, and few processes are asked for it.
-    document: Callable[[], dict[str, Any]] = cache(lambda: _OpenApi3().document(routes))
-    app[DOCUMENT] = document
-    app.router.add_get("/", _start, name="start")
-    app.router.add_get("/openapi.json", _openapi_json, name="openapi")
-    app.router.add_get("/docs", _page, name="docs")
-    app.router.add_get("/docs/{name}", _asset, name="docs-asset")
-
-
-async def _openapi_json(request: web.Request) -> web.Response:
-    return versioned_response(request, await asyncio.to_thread(request.app[DOCUMENT]))
-
-
-async def _start(request: web.Request) -> web.Response:
-    """Lead a person to the documentation, and tell a program what there is."""
-    headers = {"Vary": "Accept"}
-    # Browsers name HTML; programs accept JSON or anything.
-    if "text/html" in request.headers.get("Accept", ""):
-        return web.Response(status=303, headers={**headers, "Location": "/docs"})
-    paths = (await asyncio.to_thread(request.app[DOCUMENT]))["paths"]
-    endpoints = [
-        {"method": method.upper(), "path": path, "summary": operation["summary"]}
-        for path, operations in paths.items()
-        for method, operation in operations.items()
-    ]
-    return versioned_response(
-        request, {"documentation": "/docs", "openapi": "/openapi.json", "endpoints": endpoints}, headers=headers
-    )
-
-
-async def _page(request: web.Request) -> web.Response:  # noqa: ARG001 - the page is the same for all
-    return web.Response(
-        text=PAGE, content_type="text/html", headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY}
-    )
-
-
-async def _asset(request: web.Request) -> web.StreamResponse:
-    name = request.match_info["name"]
-    if name == "start.js":
-        return web.Response(text=START, content_type="text/javascript")
-    if name not in ASSET_TYPES:
-        raise NotFound("The documentation has no such file.")
-    return Download(
-        await asyncio.to_thread(lambda: LocalFile((ASSETS / name).open("rb"))),
-        total_s=request.app[RESOURCES].settings.upload_timeout_s,
-        headers={"Content-Type": ASSET_TYPES[name], "Cache-Control": "max-age=86400"},
-    )
+def document(routes: Iterable[web.AbstractRoute]) -> dict[str, Any]:
+    """The document in OpenAPI 3.1 of the routes whose handlers have an `operation`."""
+    return _OpenApi3().document(routes)

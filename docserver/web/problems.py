@@ -56,27 +56,26 @@ def response(request: web.BaseRequest, error: ServiceError) -> web.Response:
     metrics.HTTP_ERRORS.labels(error.code).inc()
     if error.status == 503:
         error.headers.setdefault("Retry-After", RETRY_AFTER_S)
-    body = _body(error, instance=request.path, request_id=request.get(REQUEST_ID, ""))
+    body = _encoded(as_json(error, instance=request.path, request_id=request.get(REQUEST_ID, "")))
     return web.Response(body=body, status=error.status, headers={**error.headers, "Content-Type": CONTENT_TYPE})
 
 
-def _body(error: ServiceError, *, instance: str, request_id: str) -> bytes:
-    return _json(
-        {
-            "type": f"urn:docserver:problem:{error.code}",
-            "title": error.title,
-            "status": error.status,
-            "detail": error.detail,
-            "instance": instance,
-            "code": error.code,
-            "request_id": request_id,
-            "errors": error.errors,
-            **error.extra,
-        }
-    )
+def as_json(error: ServiceError, *, instance: str, request_id: str) -> dict[str, Any]:
+    """The problem that a client gets for an error."""
+    return {
+        "type": f"urn:docserver:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": instance,
+        "code": error.code,
+        "request_id": request_id,
+        "errors": error.errors,
+        **error.extra,
+    }
 
 
-def _json(problem: Mapping[str, Any]) -> bytes:
+def _encoded(problem: Mapping[str, Any]) -> bytes:
     try:
         return orjson.dumps(problem)
     except TypeError:

@@ -32,6 +32,10 @@ MAX_EXPIRES_IN_S = 100 * 365 * 86400
 MAX_TEXT = 255
 T = TypeVar("T")
 
+EXAMPLE_CURSOR = (
+    "Y3JlYXRlZF9hdF9kZXNjfDIwMjYtMTEtMjlUMjI6MDI6NDMuMjU4NDk2fDAxYTIyOTU0LWY0YjEtNzNhMy1iZGM5LWYyOTM0MWQ5YWM0Nw=="
+)
+
 LANGUAGES = r"^[A-Za-z0-9_]{1,40}(\+[A-Za-z0-9_]{1,40}){0,9}$"
 
 PAGES = r"^[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?(,[1-9][0-9]{0,5}(-[1-9][0-9]{0,5})?)*$"
@@ -43,6 +47,8 @@ BOX = r"^[0-9]{1,6}(,[0-9]{1,6}){3}$"
 SECRET = "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"  # noqa: S105 - a pattern
 """The form of a webhook's secret, for the OpenAPI document."""
 
+EXAMPLE_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - the example of docs/webhooks.md
+
 MAX_SECRET = len("whsec_") + 88
 """Most characters of a secret of 64 bytes."""
 
@@ -50,7 +56,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ].+)?", re.ASCII)
 _LOST_PLUS = re.compile(r"(.{11}.+) (\d\d:?\d\d)", re.ASCII)
 """A time whose zone has lost its plus sign: in a query, `+` means a space unless the client encodes it."""
 
-MOMENT = [{"format": "date-time"}, {"format": "date"}]
+MOMENT = [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -115,7 +121,13 @@ class Secret(fields.String):
 
     def __init__(self, description: str) -> None:
         super().__init__(
-            validate=_check_secret, metadata={"description": description, "pattern": SECRET, "maxLength": MAX_SECRET}
+            validate=_check_secret,
+            metadata={
+                "description": description,
+                "pattern": SECRET,
+                "maxLength": MAX_SECRET,
+                "examples": [EXAMPLE_SECRET],
+            },
         )
 
 
@@ -183,26 +195,45 @@ def cursor(sort: str, position: Position) -> str:
     ).decode()
 
 
+def id_cursor() -> Parsed[UUID]:
+    """The parameter of a list that is continued after an id."""
+    return Parsed(
+        parse_id_cursor,
+        description="`next_cursor` of the previous response.",
+        format="uuid",
+        examples=["01a22954-aabf-7719-951e-0ff94a86df04"],
+    )
+
+
 class WaitQuery(Strict):
     wait = fields.Float(
         load_default=0.0,
         validate=validate.Range(min=0, max=3600),
-        metadata={"description": "Seconds to wait for a final status; the service grants 60 at most."},
+        metadata={
+            "description": "Seconds to wait for a final status; the service grants 60 at most.",
+            "examples": [30],
+        },
     )
 
 
 class ResultQuery(Strict):
     format = fields.String(
         validate=validate.OneOf(sorted(FORMATS)),
-        metadata={"description": "The format. Without it the Accept header decides; without that, txt."},
+        metadata={
+            "description": "The format. Without it the Accept header decides; without that, txt.",
+            "examples": ["json"],
+        },
     )
-    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES)
+    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES, examples=["1-3,7"])
 
 
 class PageQuery(Strict):
     format = fields.String(
         validate=validate.OneOf(sorted(FORMATS)),
-        metadata={"description": "The format. Without it the Accept header decides; without that, json."},
+        metadata={
+            "description": "The format. Without it the Accept header decides; without that, json.",
+            "examples": ["txt"],
+        },
     )
 
 
@@ -212,25 +243,31 @@ class ImageQuery(Strict):
     width = fields.Integer(
         validate=validate.Range(min=1, max=MAX_WIDTH),
         metadata={
-            "example": 1200,
             "description": "Width of the picture in pixels. Default: that of the page or part, 1000 at most.",
+            "examples": [1200],
         },
     )
-    format = fields.String(load_default=IMAGE_FORMATS[0], validate=validate.OneOf(IMAGE_FORMATS))
+    format = fields.String(
+        load_default=IMAGE_FORMATS[0],
+        validate=validate.OneOf(IMAGE_FORMATS),
+        metadata={"description": "The format of the picture.", "examples": ["png"]},
+    )
     crop = Parsed(
         box,
         description="Only this part: x0,y0,x1,y1 in the pixels of the page, as boxes of words are.",
         pattern=BOX,
-        example="36,92,580,122",
+        examples=["36,92,580,122"],
     )
     highlight = fields.String(
-        validate=validate.OneOf(["words"]), metadata={"description": "words: mark each word where it stands."}
+        validate=validate.OneOf(["words"]),
+        metadata={"description": "words: mark each word where it stands.", "examples": ["words"]},
     )
 
 
 class EventsQuery(Strict):
     text = fields.Boolean(
-        load_default=False, metadata={"description": "True: each event of a page that was read has the page's text."}
+        load_default=False,
+        metadata={"description": "True: each event of a page that was read has the page's text.", "examples": [True]},
     )
 
 
@@ -240,9 +277,9 @@ class ReadingOptions(Strict):
     languages = fields.String(
         validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Names such as eng or eng+deu."),
         metadata={
-            "example": "eng",
             "pattern": LANGUAGES,
             "description": "Installed languages joined by +, most important first; auto: one that fits each page.",
+            "examples": ["eng"],
         },
     )
     mode = fields.Enum(
@@ -250,13 +287,17 @@ class ReadingOptions(Strict):
         by_value=fields.String,
         metadata={
             "description": "auto: a PDF page's own text if it is good, and OCR for the rest of the page; else OCR. "
-            "force: always OCR."
+            "force: always OCR.",
+            "examples": ["auto"],
         },
     )
     rotate = fields.Enum(
         Rotate,
         by_value=fields.String,
-        metadata={"description": "auto: turn pages upright that were scanned sideways or upside down. off: turn none."},
+        metadata={
+            "description": "auto: turn pages upright that were scanned sideways or upside down. off: turn none.",
+            "examples": ["auto"],
+        },
     )
 
     @pre_load
@@ -273,16 +314,20 @@ class RetryOptions(ReadingOptions):
         pages_to_read_again,
         description="Only these pages, as in 1-3,7, or needs_review: those that the job lists as such.",
         pattern=f"{PAGES[:-1]}$|^{NEEDS_REVIEW}$",
+        examples=[NEEDS_REVIEW],
     )
 
 
 class JobOptions(ReadingOptions):
     """What a job reads and how, and who is told of its end."""
 
-    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES, example="1-3,7")
+    pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES, examples=["1-3,7"])
     callback_url = fields.String(
         validate=validate.Length(min=1, max=MAX_URL),
-        metadata={"description": "A URL that is told by a webhook when the job has ended; needs callback_secret."},
+        metadata={
+            "description": "A URL that is told by a webhook when the job has ended; needs callback_secret.",
+            "examples": ["https://app.example.org/docserver"],
+        },
     )
     callback_secret = Secret("The secret that signs the webhook.")
 
@@ -299,7 +344,10 @@ class UploadOptions(JobOptions):
     expires_in = fields.Integer(
         validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
         error_messages={"invalid": "Must be a whole number of seconds."},
-        metadata={"description": "Seconds to keep the document and its results. Default: the service's own setting."},
+        metadata={
+            "description": "Seconds to keep the document and its results. Default: the service's own setting.",
+            "examples": [2592000],
+        },
     )
 
 
@@ -310,7 +358,7 @@ class BegunUpload(Strict):
         required=True,
         strict=True,
         validate=validate.Range(min=1),
-        metadata={"description": "The file's bytes; the link takes no more and no fewer."},
+        metadata={"description": "The file's size in bytes; the link takes no more and no fewer.", "examples": [577]},
     )
 
 
@@ -318,12 +366,17 @@ class NamedUpload(UploadOptions):
     """The name of a file that is sent without a form, and the options of an upload."""
 
     filename = fields.String(
-        validate=validate.Length(min=1, max=MAX_TEXT), metadata={"description": "The file's name."}
+        validate=validate.Length(min=1, max=MAX_TEXT),
+        metadata={"description": "The file's name.", "examples": ["invoice.pdf"]},
     )
 
 
 class ListQuery(Strict):
-    limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=MAX_LIMIT))
+    limit = fields.Integer(
+        load_default=10,
+        validate=validate.Range(min=1, max=MAX_LIMIT),
+        metadata={"description": "The most items of a part.", "examples": [10]},
+    )
     offset = fields.Integer(
         load_default=0,
         validate=validate.Range(
@@ -331,25 +384,41 @@ class ListQuery(Strict):
             max=MAX_OFFSET,
             error="Must be from {min} to {max}; to read on, give the next_cursor of a response as cursor.",
         ),
+        metadata={"description": "Items to leave out. A cursor is quicker, and misses nothing.", "examples": [0]},
     )
     cursor = Parsed(
         parse_cursor,
         description="`next_cursor` of the previous response; not together with offset.",
         pattern="^[A-Za-z0-9_=-]+$",
+        examples=[EXAMPLE_CURSOR],
     )
     filename = fields.String(
         validate=validate.Length(min=1, max=MAX_TEXT),
-        metadata={"description": "A part of a file name, in any case and Unicode form."},
+        metadata={"description": "A part of a file name, in any case and Unicode form.", "examples": ["invoice"]},
     )
-    content_type = fields.String(validate=validate.OneOf(list(SUPPORTED)))
-    date_from = Parsed(moment, description="Created at this time or later.", anyOf=MOMENT)
+    content_type = fields.String(
+        validate=validate.OneOf(list(SUPPORTED)),
+        metadata={"description": "The media type of the file.", "examples": ["application/pdf"]},
+    )
+    date_from = Parsed(
+        moment, description="Created at this time or later.", anyOf=MOMENT, examples=["2026-11-23T20:01:02Z"]
+    )
     date_to = Parsed(
-        moment, description="Created at this time or earlier; a bare date includes that day.", anyOf=MOMENT
+        moment,
+        description="Created at this time or earlier; a bare date includes that day.",
+        anyOf=MOMENT,
+        examples=["2026-11-30"],
     )
     status = fields.Enum(
-        Status, by_value=fields.String, metadata={"description": "The status of the document's latest job."}
+        Status,
+        by_value=fields.String,
+        metadata={"description": "The status of the document's latest job.", "examples": ["completed"]},
     )
-    sort = fields.String(load_default="created_at_desc", validate=validate.OneOf(["created_at_desc", "created_at_asc"]))
+    sort = fields.String(
+        load_default="created_at_desc",
+        validate=validate.OneOf(["created_at_desc", "created_at_asc"]),
+        metadata={"description": "The order: the latest or the oldest first.", "examples": ["created_at_asc"]},
+    )
 
     @validates_schema
     def _check_cursor(self, data: Mapping[str, Any], **_: Any) -> None:

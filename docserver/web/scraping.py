@@ -19,8 +19,9 @@ from docserver.errors import DatabaseUnavailable, NotFound, RedisUnavailable, Un
 from docserver.exclusive import SingleFlight
 from docserver.resources import Resources
 from docserver.room import Disk
+from docserver.web.administration_examples import METRICS
 from docserver.web.handlers.common import json_response
-from docserver.web.handlers.system import deployment_header, livez
+from docserver.web.handlers.system import deployment_header, get_liveness
 from docserver.web.keys import RESOURCES
 from docserver.web.listener import explained
 from docserver.web.middleware import errors_as_problems
@@ -159,8 +160,10 @@ SCRAPER: web.AppKey[Scraper] = web.AppKey("scraper", Scraper)
 
 @operation(
     summary="The metrics of this process, for Prometheus; with API keys, for the scope admin",
+    description="docs/metrics.md explains each. 404 if they have a port of their own.",
     tag="system",
     produces=("text/plain",),
+    examples={"text/plain": METRICS},
     responses={200: "The metrics, in Prometheus's text format"},
     errors=(401, 403, 404),
 )
@@ -195,7 +198,7 @@ async def own_port(resources: Resources) -> AsyncIterator[None]:
     app[RESOURCES] = resources
     app.router.add_get("/metrics", _text)
     app.router.add_get("/backlog", _backlog)
-    app.router.add_get("/livez", livez)
+    app.router.add_get("/livez", get_liveness)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
     await runner.setup()
     try:

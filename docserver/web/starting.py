@@ -38,7 +38,7 @@ def make_starting_app(progress: Progress) -> web.Application:
         )
 
     app = web.Application(middlewares=[errors_as_problems])
-    app.router.add_get("/livez", system.livez)
+    app.router.add_get("/livez", system.get_liveness)
     app.router.add_get("/readyz", readyz)
     app.router.add_route("*", "/{path:.*}", anything)
     return app

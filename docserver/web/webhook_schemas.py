@@ -2,9 +2,16 @@
 
 from marshmallow import Schema, fields, validate
 
-from docserver.web.request_schemas import MAX_LIMIT, Parsed, Secret, Strict, parse_id_cursor
-from docserver.web.response_schemas import COUNT
-from docserver.webhook_types import CHOOSABLE_EVENTS, DEFAULT_EVENTS, DeliveryStatus, EventType, Fault
+from docserver.web.request_schemas import MAX_LIMIT, Secret, Strict, id_cursor
+from docserver.web.response_schemas import COUNT, next_cursor_field
+from docserver.webhook_types import (
+    CHOOSABLE_EVENTS,
+    DEFAULT_EVENTS,
+    DeliveryStatus,
+    DisabledReason,
+    EventType,
+    Fault,
+)
 from docserver.webhooks.addresses import MAX_URL
 
 
@@ -32,62 +39,82 @@ class NewSecret(Strict):
 
 
 class DeliveriesQuery(Strict):
-    limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=MAX_LIMIT))
-    cursor = Parsed(parse_id_cursor, description="`next_cursor` of the previous response.", format="uuid")
+    limit = fields.Integer(
+        load_default=10,
+        validate=validate.Range(min=1, max=MAX_LIMIT),
+        metadata={"description": "The most items of a part.", "examples": [10]},
+    )
+    cursor = id_cursor()
+
+
+class WebhookLinks(Schema):
+    """Where a webhook's parts are: paths on this service."""
+
+    self = fields.String(required=True, metadata={"description": "The webhook."})
+    deliveries = fields.String(required=True, metadata={"description": "What was sent to it."})
 
 
 class Webhook(Schema):
     """A URL that is told of the tenant's jobs."""
 
-    webhook_id = fields.UUID(required=True)
-    url = fields.String(required=True)
-    events = fields.List(fields.String(metadata={"enum": list(CHOOSABLE_EVENTS)}), required=True)
-    created_at = fields.DateTime(required=True)
+    webhook_id = fields.UUID(required=True, metadata={"description": "The webhook's id."})
+    url = fields.String(required=True, metadata={"description": "Where the events are sent."})
+    events = fields.List(
+        fields.String(metadata={"enum": list(CHOOSABLE_EVENTS)}),
+        required=True,
+        metadata={"description": "The types of events that it gets."},
+    )
+    created_at = fields.DateTime(required=True, metadata={"description": "When it was created."})
     failing_since = fields.DateTime(
         required=True,
         allow_none=True,
         metadata={"description": "The first of the attempts that failed since the last success."},
     )
-    disabled_at = fields.DateTime(required=True, allow_none=True)
+    disabled_at = fields.DateTime(
+        required=True, allow_none=True, metadata={"description": "When it was disabled; null if it is not."}
+    )
     disabled_reason = fields.String(
         required=True,
         allow_none=True,
         metadata={
+            "enum": list(DisabledReason),
             "description": "gone: it has answered 410. failing: every attempt has failed for five days. Enable it "
-            "again when it works."
+            "again when it works.",
         },
     )
-    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    links = fields.Nested(WebhookLinks, required=True, metadata={"description": "Paths on this service."})
 
 
 class WebhookWithSecret(Webhook):
     """A webhook with the secret that signs."""
 
-    secret = fields.String(required=True)
+    secret = fields.String(required=True, metadata={"description": "The secret that signs. It cannot be shown again."})
 
 
 class WebhookList(Schema):
     """The webhooks of a tenant."""
 
-    items = fields.List(fields.Nested(Webhook), required=True)
+    items = fields.List(fields.Nested(Webhook), required=True, metadata={"description": "The webhooks, oldest first."})
 
 
 class DeliveryId(Schema):
     """The id of a delivery, which its webhook-id header has too."""
 
-    delivery_id = fields.UUID(required=True)
+    delivery_id = fields.UUID(required=True, metadata={"description": "The delivery's id."})
 
 
 class DeliveryAttempt(Schema):
     """An attempt to deliver a webhook."""
 
-    ended_at = fields.DateTime(required=True)
-    duration_ms = fields.Integer(required=True, metadata=COUNT)
-    http_status = fields.Integer(required=True, allow_none=True)
+    ended_at = fields.DateTime(required=True, metadata={"description": "When the attempt ended."})
+    duration_ms = fields.Integer(required=True, metadata={**COUNT, "description": "How long it took."})
+    http_status = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "The status of the answer; null if there was none."}
+    )
     fault = fields.String(
         required=True,
         allow_none=True,
-        metadata={"description": f"Why there was no answer: {', '.join(Fault)}."},
+        metadata={"enum": list(Fault), "description": "Why there was no answer; null if there was one."},
     )
 
 
@@ -98,12 +125,16 @@ class Delivery(DeliveryId):
         required=True, allow_none=True, metadata={"description": "Null for the callback of an upload."}
     )
     job_id = fields.UUID(required=True, allow_none=True, metadata={"description": "Null for a test."})
-    type = fields.String(required=True, metadata={"enum": list(EventType)})
-    url = fields.String(required=True)
-    status = fields.String(required=True, metadata={"enum": list(DeliveryStatus)})
-    created_at = fields.DateTime(required=True)
-    finished_at = fields.DateTime(required=True, allow_none=True)
-    next_attempt_at = fields.DateTime(required=True, allow_none=True)
+    type = fields.String(required=True, metadata={"enum": list(EventType), "description": "What the event tells."})
+    url = fields.String(required=True, metadata={"description": "Where it was sent."})
+    status = fields.String(required=True, metadata={"enum": list(DeliveryStatus), "description": "Where it stands."})
+    created_at = fields.DateTime(required=True, metadata={"description": "When it was to be sent."})
+    finished_at = fields.DateTime(
+        required=True, allow_none=True, metadata={"description": "When it was delivered or given up; null before that."}
+    )
+    next_attempt_at = fields.DateTime(
+        required=True, allow_none=True, metadata={"description": "When it is sent again; null if it is not."}
+    )
     attempts = fields.List(
         fields.Nested(DeliveryAttempt), required=True, metadata={"description": "The last 20, oldest first."}
     )
@@ -112,5 +143,7 @@ class Delivery(DeliveryId):
 class DeliveryList(Schema):
     """A part of a log of deliveries."""
 
-    items = fields.List(fields.Nested(Delivery), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+    items = fields.List(
+        fields.Nested(Delivery), required=True, metadata={"description": "The deliveries, latest first."}
+    )
+    next_cursor = next_cursor_field()

@@ -2,8 +2,8 @@
 
 import pytest
 
+from docserver.web.documentation import ASSET_TYPES
 from docserver.web.hosts import AllowedHosts
-from docserver.web.openapi import ASSET_TYPES
 from tests.support.client import Client, upload
 from tests.support.listeners import Serve, port_of
 from tests.support.raw_http import wire

@@ -19,14 +19,14 @@ from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.tenants import administration
 from docserver.web.callers import ADMIN_ROUTES, METRICS
-from docserver.web.openapi import DOCUMENT
+from docserver.web.documentation import DOCUMENT
 from docserver.webhooks.events import delivery_of_test
 from tests.support.client import Client, MakeClient, get, upload
 from tests.support.rows import finish_job, found
 from tests.support.webhooks import create
 
 WITHOUT_IDS = {
-    "upload": "makes what belongs to the caller; equal bytes of two tenants are two documents (test_api_keys)",
+    "upload_document": "makes what belongs to the caller; equal bytes of two tenants are two documents (test_api_keys)",
     "post_document": "makes what belongs to the caller",
     "put_document": "makes what belongs to the caller",
     "begin_upload": "makes what belongs to the caller",
@@ -34,13 +34,13 @@ WITHOUT_IDS = {
     "list_webhooks": "shows what the caller has",
     "create_webhook": "makes what belongs to the caller",
     "get_usage": "shows what the caller has used",
-    "languages": "the same for all",
-    "livez": "the same for all",
-    "readyz": "the same for all",
+    "get_languages": "the same for all",
+    "get_liveness": "the same for all",
+    "get_readiness": "the same for all",
     "create_key": "for administrators, who see all tenants",
     "list_keys": "for administrators",
     "list_tenants": "for administrators",
-    "audit": "for administrators",
+    "get_audit_log": "for administrators",
     "get_metrics": "for administrators, and no label is a tenant",
 }
 """The operations without an id in their path, and why that keeps tenants apart."""

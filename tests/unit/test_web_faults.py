@@ -21,7 +21,7 @@ from docserver.formats import TEXT_FORMATS, render_process, result_writer
 from docserver.formats.result_writer import ResultWriter
 from docserver.room import UNLIMITED
 from docserver.settings import Settings
-from docserver.web import middleware, openapi, problems
+from docserver.web import documentation, middleware, problems
 from docserver.web.downloads import LowestSpeed, pieces
 from docserver.web.handlers import common
 from docserver.web.keys import RESOURCES
@@ -40,16 +40,16 @@ def request(path: str = "/", **headers: str) -> web.Request:
 
 
 async def asset(name: str) -> web.StreamResponse:
-    return await openapi._asset(make_mocked_request("GET", f"/docs/{name}", match_info={"name": name}))
+    return await documentation._asset(make_mocked_request("GET", f"/docs/{name}", match_info={"name": name}))
 
 
 async def test_the_documentation_has_its_page_and_script_and_no_files_of_others() -> None:
-    page = await openapi._page(request())
+    page = await documentation._page(request())
     script = await asset("start.js")
 
     assert isinstance(page, web.Response)
     assert isinstance(script, web.Response)
-    assert page.headers["Content-Security-Policy"] == openapi.CONTENT_SECURITY_POLICY
+    assert page.headers["Content-Security-Policy"] == documentation.CONTENT_SECURITY_POLICY
     assert script.content_type == "text/javascript"
     with pytest.raises(NotFound):
         await asset("../__init__.py")

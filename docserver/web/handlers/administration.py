@@ -13,6 +13,7 @@ from docserver.documents import tenant_deletion
 from docserver.tenants import administration, queries
 from docserver.tenants.administration import NewKey
 from docserver.timestamps import rfc3339
+from docserver.web import administration_examples as examples
 from docserver.web import administration_schemas as schemas
 from docserver.web import request_schemas
 from docserver.web.handlers.common import json_response, list_response, path_id
@@ -31,10 +32,14 @@ _NO_QUERY = request_schemas.Strict()
 
 @operation(
     summary="Make a key, and its tenant if there is none of that name; the secret is shown in this response alone",
+    description="A key lets its holder act for one tenant, within its scopes. The service keeps only a digest of the "
+    "secret, so it cannot be shown again.",
     tag="administration",
     body=schemas.NewKey,
+    body_example=examples.NEW_KEY,
     schema=schemas.KeyWithSecret,
     responses={201: "The key with its secret"},
+    examples={201: examples.KEY_WITH_SECRET},
     errors=(409, 429, 503),
     headers={201: ("Cache-Control",)},
 )
@@ -53,10 +58,12 @@ async def create_key(request: web.Request) -> web.Response:
 
 @operation(
     summary="The keys, oldest first, without their secrets",
+    description="Revoked and expired keys are listed too. Follow `next_cursor` to the next part.",
     tag="administration",
     query=schemas.KeysQuery,
     schema=schemas.KeyList,
     responses={200: "A part of the list"},
+    examples={200: examples.KEYS},
     errors=(422, 429, 503),
 )
 async def list_keys(request: web.Request) -> web.Response:
@@ -70,6 +77,7 @@ async def list_keys(request: web.Request) -> web.Response:
 
 @operation(
     summary="Refuse a key from now on",
+    description="The key is kept in the list, with the time at which it was revoked.",
     tag="administration",
     path=["key_id"],
     responses={204: "It is revoked, and stops within two seconds"},
@@ -82,11 +90,15 @@ async def revoke_key(request: web.Request) -> web.Response:
 
 @operation(
     summary="Make a key that replaces this one; the secret is shown in this response alone",
+    description="The new key has the tenant, name and scopes of the old one, which stays valid for the grace time, so "
+    "that clients can change over.",
     tag="administration",
     path=["key_id"],
     body=schemas.Rotation,
+    body_example={"grace": 3600},
     schema=schemas.KeyWithSecret,
     responses={201: "The new key with its secret; the old one expires after the grace time"},
+    examples={201: examples.KEY_WITH_SECRET},
     errors=(404, 409, 429, 503),
     headers={201: ("Cache-Control",)},
 )
@@ -104,10 +116,12 @@ async def rotate_key(request: web.Request) -> web.Response:
 
 @operation(
     summary="The tenants by their names, deleted ones too",
+    description="Each with its weight and quotas. Follow `next_cursor` to the next part.",
     tag="administration",
     query=schemas.TenantsQuery,
     schema=schemas.TenantList,
     responses={200: "A part of the list"},
+    examples={200: examples.TENANTS},
     errors=(422, 429, 503),
 )
 async def list_tenants(request: web.Request) -> web.Response:
@@ -119,10 +133,12 @@ async def list_tenants(request: web.Request) -> web.Response:
 
 @operation(
     summary="A tenant, and what its deletion has removed if it is deleted",
+    description="Its weight, its quotas and, once it is deleted, the receipt that says how far the deletion is.",
     tag="administration",
     path=["tenant"],
     schema=schemas.TenantWithDeletion,
     responses={200: "The tenant"},
+    examples={200: examples.TENANT},
     errors=(404, 429, 503),
 )
 async def get_tenant(request: web.Request) -> web.Response:
@@ -133,11 +149,14 @@ async def get_tenant(request: web.Request) -> web.Response:
 
 @operation(
     summary="Make a tenant, if there is none of this name, and set its weight and quotas",
+    description="What the body does not name stays as it is; null takes a quota away, so that the default holds.",
     tag="administration",
     path=["tenant"],
     body=schemas.TenantChange,
+    body_example=examples.TENANT_CHANGE,
     schema=schemas.TenantWithDeletion,
     responses={200: "It was there already", 201: "It is made"},
+    examples={200: examples.TENANT, 201: examples.TENANT},
     errors=(409, 429, 503),
 )
 async def set_tenant(request: web.Request) -> web.Response:
@@ -150,10 +169,12 @@ async def set_tenant(request: web.Request) -> web.Response:
 
 @operation(
     summary="Delete a tenant with all it has; its keys stop within two seconds, and its documents are removed in steps",
+    description="This cannot be undone. Ask for the tenant to see how far the deletion is.",
     tag="administration",
     path=["tenant"],
     schema=schemas.TenantWithDeletion,
     responses={202: "The tenant, with what is removed so far"},
+    examples={202: examples.DELETED_TENANT},
     errors=(404, 409, 422, 429, 503),
 )
 async def delete_tenant(request: web.Request) -> web.Response:
@@ -165,13 +186,15 @@ async def delete_tenant(request: web.Request) -> web.Response:
 
 @operation(
     summary="Who changed keys and tenants, and deleted documents, the latest first",
+    description="Entries are written in the transaction of what they tell. Follow `next_cursor` to the next part.",
     tag="administration",
     query=schemas.AuditQuery,
     schema=schemas.AuditLog,
     responses={200: "A part of the audit log"},
+    examples={200: examples.AUDIT_LOG},
     errors=(422, 429, 503),
 )
-async def audit(request: web.Request) -> web.Response:
+async def get_audit_log(request: web.Request) -> web.Response:
     query = request_schemas.load(_AUDIT_QUERY, request.query)
     limit = query["limit"]
     entries = await queries.audit_entries(

@@ -15,6 +15,7 @@ from docserver.sniff import SUPPORTED
 from docserver.web import (
     callers,
     conditions,
+    examples,
     original,
     request_schemas,
     response_schemas,
@@ -30,6 +31,8 @@ _LIST_QUERY = request_schemas.ListQuery()
 
 @operation(
     summary="List documents",
+    description="Filters narrow the list, and all of them must hold. Follow `next_cursor`, or the link `next` in the "
+    "Link header, to the next part.",
     tag="documents",
     query=request_schemas.ListQuery,
     schema=response_schemas.DocumentList,
@@ -38,6 +41,7 @@ _LIST_QUERY = request_schemas.ListQuery()
         304: "Unchanged since the version that If-None-Match names",
     },
     errors=(422, 429, 503, 504),
+    examples={200: examples.DOCUMENTS},
     headers={200: ("ETag", "Link"), 304: ("ETag", "Link")},
 )
 async def list_documents(request: web.Request) -> web.Response:
@@ -70,10 +74,12 @@ async def list_documents(request: web.Request) -> web.Response:
 
 @operation(
     summary="A document's metadata and its jobs",
+    description="Each job has its status and progress, as GET /v1/jobs/{job_id} shows it.",
     tag="documents",
     path=["document_id"],
     schema=response_schemas.Document,
     responses={200: "The document", 304: "Unchanged since the version that If-None-Match names"},
+    examples={200: examples.DOCUMENT},
     errors=(404, 410, 429, 503),
     headers={200: ("ETag",), 304: ("ETag",)},
 )
@@ -86,6 +92,7 @@ async def get_document(request: web.Request) -> web.Response:
 
 @operation(
     summary="A document's original bytes",
+    description="The file as it was uploaded, always as an attachment. Parts can be requested with Range.",
     tag="documents",
     path=["document_id"],
     responses={
@@ -136,6 +143,7 @@ async def get_file(request: web.Request) -> web.StreamResponse:
 
 @operation(
     summary="Delete a document, its file, jobs and results",
+    description="This cannot be undone. Jobs that are being read are stopped. Afterwards the document is 410.",
     tag="documents",
     path=["document_id"],
     responses={204: "Deleted"},

@@ -5,7 +5,7 @@ from aiohttp import web
 from docserver.documents.events import Feed, Position
 from docserver.errors import NotAcceptable
 from docserver.formats.negotiation import accepts
-from docserver.web import callers, request_schemas, response_schemas
+from docserver.web import callers, examples, request_schemas
 from docserver.web.event_stream import MEDIA_TYPE, EventStream
 from docserver.web.handlers.common import path_id
 from docserver.web.keys import CALLER, WAITS
@@ -18,16 +18,18 @@ _QUERY = request_schemas.EventsQuery()
 
 @operation(
     summary="What happens to a job, as server-sent events: its status, its pages as they are read, and its end",
+    description="The stream begins with `status`, whose data is the job. Each page that is done is a `page`, whose "
+    "data is the page without its blocks. The stream ends with `done` and the job.",
     tag="jobs",
     path=["job_id"],
     query=request_schemas.EventsQuery,
-    request_headers={"Last-Event-ID": "The id of the last event that the client has got; the stream goes on after it."},
+    request_headers=("Last-Event-ID",),
     responses={
         200: "The events as they come",
         204: "The client has got `done`, and nothing has happened since",
     },
-    schema=response_schemas.Event,
     produces=[MEDIA_TYPE],
+    examples={MEDIA_TYPE: examples.EVENTS},
     errors=(404, 406, 422, 429, 503),
 )
 async def get_events(request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,7 @@ from docserver import tracing
 from docserver.documents import cancel_retry, further_jobs, queries
 from docserver.documents.further_jobs import FurtherJob
 from docserver.model import Job
-from docserver.web import callers, idempotency, request_schemas, response_schemas
+from docserver.web import callers, examples, idempotency, request_schemas, response_schemas
 from docserver.web.conditions import not_modified
 from docserver.web.handlers.accepting import answer, options_of
 from docserver.web.handlers.common import granted_wait_s, json_response, path_id
@@ -25,15 +25,19 @@ _RETRY_OPTIONS = request_schemas.RetryOptions()
 
 @operation(
     summary="Read a document once more, with other options; its earlier jobs and their results stay as they are",
+    description="The document gets a further job. Options may be in the body or in the query.",
     tag="jobs",
     path=["document_id"],
     schema=response_schemas.Job,
     query=request_schemas.JobOptions,
     body=request_schemas.JobOptions,
+    body_example={"mode": "force"},
+    request_headers=("Prefer",),
     responses={
         202: "The new job, or an earlier one with the same options (`deduplicated`), and its address in Location",
         200: "The job, if Prefer: wait=N was sent and the job finished in time",
     },
+    examples={202: examples.PENDING_JOB, 200: examples.COMPLETED_JOB},
     errors=(404, 409, 410, 429, 503),
     headers={202: ("Location", "Retry-After", "Preference-Applied"), 200: ("Location", "Preference-Applied")},
 )
@@ -55,11 +59,15 @@ async def create_job(request: web.Request) -> web.Response:
 
 @operation(
     summary="A job's status, at once or when it is final",
+    description="A job is final when it is completed, failed or cancelled. With `wait`, or Prefer: wait=N, the answer "
+    "is held until then, but not longer than the client asks for or the service allows.",
     tag="jobs",
     path=["job_id"],
     schema=response_schemas.Job,
     query=request_schemas.WaitQuery,
+    request_headers=("Prefer",),
     responses={200: "The job, whatever its status", 304: "Unchanged since the version that If-None-Match names"},
+    examples={200: examples.COMPLETED_JOB},
     errors=(404, 422, 429, 503),
     headers={200: ("ETag", "Retry-After"), 304: ("ETag", "Retry-After")},
 )
@@ -83,10 +91,12 @@ async def get_job(request: web.Request) -> web.Response:
 
 @operation(
     summary="Stop a job at once, even in the middle of a page",
+    description="What was read is dropped. A job that has ended cannot be cancelled; a cancelled one can be retried.",
     tag="jobs",
     path=["job_id"],
     schema=response_schemas.Job,
     responses={200: "The job, cancelled"},
+    examples={200: examples.CANCELLED_JOB},
     errors=(404, 409, 422, 429, 503),
     headers={200: ("ETag",)},
 )
@@ -98,12 +108,15 @@ async def cancel_job(request: web.Request) -> web.Response:
 
 @operation(
     summary="Read a document, or some of its pages, again after its job has ended, with the same or other options",
+    description="Options may be in the body or in the query. What they do not name stays as it was.",
     tag="jobs",
     path=["job_id"],
     schema=response_schemas.Job,
     query=request_schemas.RetryOptions,
     body=request_schemas.RetryOptions,
+    body_example={"mode": "force"},
     responses={202: "The job, which starts again; pages that are not read again keep their text"},
+    examples={202: examples.RETRIED_JOB},
     errors=(404, 409, 429, 503),
     headers={202: ("Location", "Retry-After", "ETag")},
 )

@@ -11,7 +11,8 @@ from docserver.documents import link_uploads
 from docserver.errors import NotFound
 from docserver.storage import UploadLink
 from docserver.timestamps import rfc3339
-from docserver.web import request_schemas, response_schemas
+from docserver.web import examples, request_schemas, response_schemas
+from docserver.web.administration_examples import UPLOAD_LINK
 from docserver.web.handlers.accepting import accept, answer, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query
@@ -24,10 +25,14 @@ _NAMED_UPLOAD = request_schemas.NamedUpload()
 
 @operation(
     summary="Get a link to which a file is sent, where the service keeps its files in a bucket",
+    description="For large files: they do not pass through the service. The link takes one PUT, with the headers that "
+    "the answer names, and only until it expires.",
     tag="uploads",
     body=request_schemas.BegunUpload,
+    body_example={"size": 577},
     schema=response_schemas.UploadLink,
     responses={201: "The link: PUT the file's bytes there, then complete the upload"},
+    examples={201: UPLOAD_LINK},
     errors=(409, 429, 503, 507),
     headers={201: ("Location", "Cache-Control")},
 )
@@ -41,15 +46,19 @@ async def begin_upload(request: web.Request) -> web.Response:
 
 @operation(
     summary="Make a document of a file that was sent to a link; its text is read in the background",
+    description="Options may be in the body or in the query. A request that is sent again gets the same job.",
     tag="uploads",
     path=["upload_id"],
     query=request_schemas.NamedUpload,
     body=request_schemas.NamedUpload,
+    body_example={"filename": "invoice.pdf", "languages": "eng"},
+    request_headers=("Prefer",),
     schema=response_schemas.Job,
     responses={
         202: "Accepted: the job, and its address in Location; the same again if the request is repeated",
         200: "The job, if Prefer: wait=N was sent and the job finished in time",
     },
+    examples={202: examples.PENDING_JOB, 200: examples.COMPLETED_JOB},
     errors=(404, 409, 429, 503, 507),
     headers={202: ("Location", "Retry-After"), 200: ("Location", "Preference-Applied")},
 )

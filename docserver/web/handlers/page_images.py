@@ -21,12 +21,14 @@ _IMAGE_QUERY = request_schemas.ImageQuery()
 
 @operation(
     summary="A picture of a page as viewers show it, as soon as it is read: boxes of words fit it, scaled by its width",
+    description="For viewers that show the text over the page. The picture is drawn when it is asked for.",
     tag="results",
     path=["job_id", "number"],
     query=request_schemas.ImageQuery,
     responses={200: "The picture", 304: "Unchanged since the version that If-None-Match names"},
     produces=[f"image/{name}" for name in IMAGE_FORMATS],
     errors=(404, 409, 422, 429, 503),
+    examples={409: ("not_ready", "job_failed", "page_failed"), 422: ("invalid", "not_renderable")},
     headers={200: ("ETag",), 304: ("ETag",), 409: ("Retry-After",)},
 )
 async def get_page_image(request: web.Request) -> web.StreamResponse:

@@ -16,7 +16,7 @@ from docserver.model import StoredResult
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.storage.open_file import OpenFile
 from docserver.storage.results import PUT_S
-from docserver.web import callers, compression, request_schemas, response_schemas
+from docserver.web import callers, compression, examples, request_schemas, result_schemas
 from docserver.web.conditions import Version, not_modified, requested_part
 from docserver.web.downloads import Download
 from docserver.web.handlers.common import extend_deadline, path_id
@@ -39,6 +39,7 @@ _RESPONSES = {
     307: "The result is large, and at Location, in the bucket (DOCSERVER_STORAGE_REDIRECTS)",
 }
 _ERRORS = (404, 406, 409, 416, 422, 429, 503)
+_UNPROCESSABLE = ("invalid", "not_renderable")
 _HEADERS = {
     200: ("ETag",),
     206: ("ETag", "Content-Range"),
@@ -50,11 +51,14 @@ _HEADERS = {
 
 @operation(
     summary="A completed job's text",
+    description="The text in one of seven formats, which `format` or the Accept header chooses. One reading serves all "
+    "of them, now and later.",
     tag="results",
     path=["job_id"],
     query=request_schemas.ResultQuery,
-    schema=response_schemas.Result,
+    schema=result_schemas.Result,
     responses={200: "The text", **_RESPONSES},
+    examples={**examples.RESULT, 409: ("not_ready", "job_failed"), 422: _UNPROCESSABLE},
     produces=_MEDIA_TYPES,
     errors=_ERRORS,
     headers=_HEADERS,
@@ -75,11 +79,13 @@ async def get_result(request: web.Request) -> web.StreamResponse:
 
 @operation(
     summary="One page of a job, as soon as it is read",
+    description="Pages can be fetched while others are still being read.",
     tag="results",
     path=["job_id", "number"],
     query=request_schemas.PageQuery,
-    schema=response_schemas.Page,
+    schema=result_schemas.Page,
     responses={200: "The page", **_RESPONSES},
+    examples={**examples.PAGE, 409: ("not_ready", "job_failed", "page_failed"), 422: _UNPROCESSABLE},
     produces=_MEDIA_TYPES,
     errors=_ERRORS,
     headers=_HEADERS,

@@ -12,7 +12,7 @@ from docserver.ocr.engine import EngineMissing, check_programs
 from docserver.ocr.languages import candidates
 from docserver.resources import Resources
 from docserver.storage.identity import public_mark
-from docserver.web import problems, response_schemas
+from docserver.web import administration_examples, problems, system_schemas
 from docserver.web.handlers.common import json_response, versioned_response
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
@@ -72,16 +72,23 @@ READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 
 
 @operation(
-    summary="Whether the process is alive", tag="system", schema=response_schemas.Health, responses={200: "It is alive"}
+    summary="Whether the process is alive",
+    description="For supervisors that start a process again when it hangs. It asks no other part of the service.",
+    tag="system",
+    schema=system_schemas.Health,
+    responses={200: "It is alive"},
+    examples={200: {"status": "ok"}},
 )
-async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
+async def get_liveness(request: web.Request) -> web.Response:  # noqa: ARG001 - the answer is the same for all
     return json_response({"status": "ok"})
 
 
 @operation(
     summary="The languages in which documents can be read",
+    description="Their names are Tesseract's, as uploads name them in `languages`.",
     tag="system",
-    schema=response_schemas.Languages,
+    schema=system_schemas.Languages,
+    examples={200: administration_examples.LANGUAGES},
     responses={
         200: "The installed languages, and the default",
         304: "Unchanged since the version that If-None-Match names",
@@ -89,7 +96,7 @@ async def livez(request: web.Request) -> web.Response:  # noqa: ARG001 - the ans
     errors=(429, 503),
     headers={200: ("ETag",), 304: ("ETag",)},
 )
-async def languages(request: web.Request) -> web.Response:
+async def get_languages(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     installed = sorted(resources.engine.models)
     body = {"default": resources.settings.languages, "installed": installed, "auto": sorted(candidates(installed))}
@@ -98,15 +105,17 @@ async def languages(request: web.Request) -> web.Response:
 
 @operation(
     summary="Whether the service can do its work, and the state of each part",
+    description="For load balancers, and for people who want to know which part fails.",
     tag="system",
-    schema=response_schemas.Health,
+    schema=system_schemas.Health,
+    examples={200: administration_examples.HEALTHY, 503: administration_examples.UNHEALTHY},
     responses={
         200: "It can; it is degraded without Redis (slower), a sandbox (less safe), room for uploads, or a database "
         "that takes writes",
         503: "It cannot",
     },
 )
-async def readyz(request: web.Request) -> web.Response:
+async def get_readiness(request: web.Request) -> web.Response:
     status, states = await request.app[READINESS].check()
     headers = {"Cache-Control": "no-store", **deployment_header(request.app[RESOURCES])}
     if status == "unavailable":

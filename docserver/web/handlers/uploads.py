@@ -7,7 +7,7 @@ from aiohttp import web
 from docserver import tracing
 from docserver.documents import intake
 from docserver.settings import Settings
-from docserver.web import multipart, openapi, part_headers, request_schemas, response_schemas, upload_body
+from docserver.web import examples, multipart, openapi, part_headers, request_schemas, response_schemas, upload_body
 from docserver.web.handlers.accepting import accepted, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s
 from docserver.web.keys import RESOURCES
@@ -24,21 +24,32 @@ _upload_operation = partial(
         202: "Accepted: the job, and its address in Location",
         200: "The job, if Prefer: wait=N was sent and the job finished in time",
     },
+    examples={202: examples.PENDING_JOB, 200: examples.COMPLETED_JOB},
     errors=(429, 503, 507),
     headers={202: ("Location", "Retry-After", "Preference-Applied"), 200: ("Location", "Preference-Applied")},
 )
 """Documents an upload."""
 
-_file_operation = partial(_upload_operation, query=request_schemas.NamedUpload, upload=openapi.file_body())
+_file_operation = partial(
+    _upload_operation,
+    description="The body is the file, as curl -T and many programs send it. Its name is in `filename` or in "
+    "Content-Disposition, its options are in the query. All else is as with a form.",
+    query=request_schemas.NamedUpload,
+    request_headers=("Prefer", "Content-Disposition"),
+    upload=openapi.file_body(),
+)
 """Documents one whose body is the file."""
 
 
 @_upload_operation(
     summary="Upload a document; its text is read in the background",
+    description="The answer is a job, which is read in its turn: ask for it until it is completed, or let the answer "
+    "wait with Prefer: wait=N. If the same bytes were uploaded before with the same options, that job is the answer.",
+    request_headers=("Prefer",),
     query=request_schemas.UploadOptions,
     upload=openapi.form_body(),
 )
-async def upload(request: web.Request) -> web.Response:
+async def upload_document(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)

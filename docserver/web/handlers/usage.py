@@ -3,7 +3,8 @@
 from aiohttp import web
 
 from docserver.tenants import quotas
-from docserver.web import request_schemas, response_schemas
+from docserver.web import request_schemas, system_schemas
+from docserver.web.administration_examples import USAGE
 from docserver.web.handlers.common import json_response
 from docserver.web.keys import CALLER, CONNECTIONS, RESOURCES
 from docserver.web.openapi import operation
@@ -13,8 +14,10 @@ _NO_QUERY = request_schemas.Strict()
 
 @operation(
     summary="What the caller has used of its quotas",
+    description="A quota without a limit is counted all the same, except for connections.",
     tag="system",
-    schema=response_schemas.Usage,
+    schema=system_schemas.Usage,
+    examples={200: USAGE},
     responses={200: "Each quota: what is used, and what is allowed"},
     errors=(422, 429, 503),
 )

@@ -11,6 +11,7 @@ from docserver.database.tables.webhook_endpoints import Endpoint
 from docserver.errors import Unprocessable
 from docserver.settings import Settings
 from docserver.timestamps import rfc3339
+from docserver.web import administration_examples as examples
 from docserver.web import request_schemas
 from docserver.web import webhook_schemas as schemas
 from docserver.web.handlers.common import json_response, list_response, path_id
@@ -32,10 +33,14 @@ SHOWN_ATTEMPTS = 20
 
 @operation(
     summary="Create a webhook: a URL that gets the events of the tenant's jobs",
+    description="Events are signed as Standard Webhooks says, and sent again for a day if the URL does not answer. A "
+    "tenant has at most 50 webhooks.",
     tag="webhooks",
     body=schemas.NewWebhook,
+    body_example=examples.NEW_WEBHOOK,
     schema=schemas.WebhookWithSecret,
     responses={201: "The webhook, with the secret that signs; it is shown only here"},
+    examples={201: examples.WEBHOOK_WITH_SECRET},
     errors=(409, 429, 503),
     headers={201: ("Location", "Cache-Control")},
 )
@@ -55,9 +60,11 @@ async def create_webhook(request: web.Request) -> web.Response:
 
 @operation(
     summary="The tenant's webhooks",
+    description="With those that are disabled, and since when they fail.",
     tag="webhooks",
     schema=schemas.WebhookList,
     responses={200: "All of them, oldest first"},
+    examples={200: examples.WEBHOOKS},
     errors=(422, 429, 503),
 )
 async def list_webhooks(request: web.Request) -> web.Response:
@@ -68,10 +75,12 @@ async def list_webhooks(request: web.Request) -> web.Response:
 
 @operation(
     summary="A webhook",
+    description="Where it stands: the events that it gets, since when it fails, and whether it is disabled.",
     tag="webhooks",
     path=["webhook_id"],
     schema=schemas.Webhook,
     responses={200: "The webhook, without its secret"},
+    examples={200: examples.WEBHOOK},
     errors=(404, 429, 503),
 )
 async def get_webhook(request: web.Request) -> web.Response:
@@ -81,6 +90,7 @@ async def get_webhook(request: web.Request) -> web.Response:
 
 @operation(
     summary="Delete a webhook and the log of its deliveries",
+    description="What waits to be sent to it is dropped.",
     tag="webhooks",
     path=["webhook_id"],
     responses={204: "Deleted"},
@@ -93,10 +103,12 @@ async def delete_webhook(request: web.Request) -> web.Response:
 
 @operation(
     summary="Send a webhook.test event; the webhook's deliveries show what came of it",
+    description="The event is sent like any other: signed, and again if the URL does not answer.",
     tag="webhooks",
     path=["webhook_id"],
     schema=schemas.DeliveryId,
     responses={202: "It is being sent"},
+    examples={202: {"delivery_id": examples.DELIVERY_ID}},
     errors=(404, 409, 429, 503),
 )
 async def test_webhook(request: web.Request) -> web.Response:
@@ -106,11 +118,14 @@ async def test_webhook(request: web.Request) -> web.Response:
 
 @operation(
     summary="Give a webhook a new secret; for a day, the earlier one signs too",
+    description="For a day, events have two signatures, so receivers that know one of the secrets accept them.",
     tag="webhooks",
     path=["webhook_id"],
     body=schemas.NewSecret,
+    body_example={"secret": request_schemas.EXAMPLE_SECRET},
     schema=schemas.WebhookWithSecret,
     responses={200: "The webhook, with the new secret; it is shown only here"},
+    examples={200: examples.WEBHOOK_WITH_SECRET},
     errors=(404, 429, 503),
     headers={200: ("Cache-Control",)},
 )
@@ -125,10 +140,12 @@ async def rotate_webhook_secret(request: web.Request) -> web.Response:
 
 @operation(
     summary="Let a disabled webhook get events again",
+    description="A webhook is disabled when it answers 410, or when all attempts have failed for five days.",
     tag="webhooks",
     path=["webhook_id"],
     schema=schemas.Webhook,
     responses={200: "The webhook"},
+    examples={200: examples.WEBHOOK},
     errors=(404, 429, 503),
 )
 async def enable_webhook(request: web.Request) -> web.Response:
@@ -138,14 +155,16 @@ async def enable_webhook(request: web.Request) -> web.Response:
 
 @operation(
     summary="What was sent to a webhook, when, and what came back",
+    description="Each delivery has its last 20 attempts. Follow `next_cursor` to the next part.",
     tag="webhooks",
     path=["webhook_id"],
     query=schemas.DeliveriesQuery,
     schema=schemas.DeliveryList,
     responses={200: "A part of the deliveries, latest first"},
+    examples={200: examples.DELIVERIES},
     errors=(404, 422, 429, 503),
 )
-async def webhook_deliveries(request: web.Request) -> web.Response:
+async def list_webhook_deliveries(request: web.Request) -> web.Response:
     endpoint_id = _id(request)
     query = request_schemas.load(_LOG_QUERY, request.query)
     listed = await deliveries.of_endpoint(
@@ -160,14 +179,16 @@ async def webhook_deliveries(request: web.Request) -> web.Response:
 
 @operation(
     summary="What was sent about a job, when, and what came back",
+    description="To the callback of its upload, and to the tenant's webhooks. Follow `next_cursor` to the next part.",
     tag="webhooks",
     path=["job_id"],
     query=schemas.DeliveriesQuery,
     schema=schemas.DeliveryList,
     responses={200: "A part of the deliveries to callbacks and webhooks, latest first"},
+    examples={200: examples.DELIVERIES},
     errors=(404, 422, 429, 503),
 )
-async def job_deliveries(request: web.Request) -> web.Response:
+async def list_job_deliveries(request: web.Request) -> web.Response:
     job_id = path_id(request, "job_id")
     query = request_schemas.load(_LOG_QUERY, request.query)
     listed = await deliveries.of_job(
@@ -182,10 +203,12 @@ async def job_deliveries(request: web.Request) -> web.Response:
 
 @operation(
     summary="Send a delivery again, with the same id and body",
+    description="For receivers that lost an event, or could not take it in time.",
     tag="webhooks",
     path=["job_id", "delivery_id"],
     schema=schemas.Delivery,
     responses={202: "The delivery, which is being sent"},
+    examples={202: examples.REPLAYED},
     errors=(404, 409, 429, 503),
 )
 async def replay_delivery(request: web.Request) -> web.Response:

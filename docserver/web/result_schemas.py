@@ -1,0 +1,96 @@
+"""The shapes of results as JSON, for the OpenAPI document: pages, blocks, lines and words."""
+
+from marshmallow import Schema, fields
+
+from docserver.model import Source
+from docserver.web.response_schemas import PERCENT, Engine, Failure
+
+BOX = {"minItems": 4, "maxItems": 4, "description": "x0, y0, x1, y1 in pixels from the top left."}
+
+_CONFIDENCE = {**PERCENT, "description": "How sure the engine is; 100 for a PDF's own text."}
+
+
+class Word(Schema):
+    """A word of the result."""
+
+    text = fields.String(required=True, metadata={"description": "The word, with the punctuation beside it."})
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    confidence = fields.Float(required=True, metadata=_CONFIDENCE)
+
+
+class Line(Schema):
+    """A line of the result."""
+
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    paragraph = fields.Integer(
+        required=True, metadata={"minimum": 1, "description": "The number of the paragraph in its block, from 1."}
+    )
+    confidence = fields.Float(required=True, metadata=_CONFIDENCE)
+    words = fields.List(fields.Nested(Word), required=True, metadata={"description": "The words in reading order."})
+
+
+class Block(Schema):
+    """A block of the result."""
+
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    source = fields.String(
+        required=True,
+        metadata={
+            "enum": [Source.OCR, Source.TEXT_LAYER],
+            "description": "text_layer if all of its words are the PDF's own, ocr if some were read from the picture.",
+        },
+    )
+    lines = fields.List(fields.Nested(Line), required=True, metadata={"description": "The lines in reading order."})
+
+
+class Page(Schema):
+    """A page of the result: its text, or the error that kept it from being read."""
+
+    number = fields.Integer(
+        required=True, metadata={"minimum": 1, "description": "The page's number in the document, from 1."}
+    )
+    width = fields.Integer(metadata={"minimum": 1, "description": "The width of the page's picture in pixels."})
+    height = fields.Integer(metadata={"minimum": 1, "description": "The height of the page's picture in pixels."})
+    dpi = fields.Integer(allow_none=True, metadata={"description": "Pixels per inch; null if the file does not say."})
+    rotation = fields.Integer(
+        metadata={"description": "Degrees clockwise by which the page must be turned to be upright: 0, 90, 180 or 270."}
+    )
+    source = fields.String(
+        metadata={
+            "enum": list(Source),
+            "description": "text_layer: the PDF page's own text, or an empty page. ocr: read from the picture. "
+            "mixed: both.",
+        }
+    )
+    languages = fields.String(
+        allow_none=True, metadata={"description": "The languages that OCR used, as in eng+deu; null for a text layer."}
+    )
+    confidence = fields.Float(
+        metadata={
+            **PERCENT,
+            "description": "Mean of the words, weighted by their length; at most 99 if a part of a PDF page that "
+            "looks like text could not be read; 0 without text.",
+        }
+    )
+    needs_review = fields.Boolean(
+        metadata={
+            "description": "True if the confidence is low, something is drawn but has no text, or a part could not "
+            "be read."
+        }
+    )
+    text = fields.String(metadata={"description": "The page's text, in reading order."})
+    blocks = fields.List(fields.Nested(Block), metadata={"description": "The page's text with its places."})
+    error = fields.Nested(Failure, metadata={"description": "Why the page could not be read, if it could not."})
+
+
+class Result(Schema):
+    """A result as JSON."""
+
+    job_id = fields.UUID(required=True, metadata={"description": "The job's id."})
+    document_id = fields.UUID(required=True, metadata={"description": "The document's id."})
+    engine = fields.Nested(
+        Engine, required=True, allow_none=True, metadata={"description": "The engine that read the document."}
+    )
+    pages = fields.List(
+        fields.Nested(Page), required=True, metadata={"description": "The pages that were asked for, in order."}
+    )
