@@ -268,6 +268,7 @@ def test_migrations_run_before_the_pods_and_need_nothing_that_the_chart_makes(ch
 
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
     assert "serviceAccountName" not in spec
+    assert spec["containers"][0]["resources"]["limits"] == {"memory": "512Mi"}
     assert not [volume for volume in spec.get("volumes", []) if "persistentVolumeClaim" in volume]
     policy = only(chart, "NetworkPolicy", named="docserver-migrate")
     assert policy["metadata"]["annotations"]["helm.sh/hook"] == job["metadata"]["annotations"]["helm.sh/hook"]

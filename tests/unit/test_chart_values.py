@@ -70,6 +70,7 @@ def test_keda_cannot_have_a_least_number_of_workers_above_the_largest(helm: Helm
         ({"extraVolumeMounts": [{"name": "a", "mountPath": "/a"}]}, "the volume a, which extraVolumes has not"),
         ({"api": {"resources": {"requests": {"memory": "4Gi"}}}}, "api.resources.requests.memory must not be larger"),
         ({"worker": {"resources": {"limits": {"cpu": "1900m"}}}}, "worker.resources.requests.cpu must not be larger"),
+        ({"migrations": {"resources": {"limits": {"cpu": "10m"}}}}, "migrations.resources.requests.cpu must not be"),
     ],
     ids=str,
 )

@@ -3,7 +3,7 @@ are not repeated: whoever reads the message may not be allowed to see them. */}}
 {{- define "docserver.check" -}}
 {{- include "docserver.checkSecrets" . -}}
 {{- include "docserver.checkBucket" . -}}
-{{- include "docserver.checkResources" (dict "api" .Values.api "worker" .Values.worker) -}}
+{{- include "docserver.checkResources" (dict "api" .Values.api "worker" .Values.worker "migrations" .Values.migrations) -}}
 {{- include "docserver.checkTwice" (dict "in" "extraEnv" "key" "name" "list" (include "docserver.variables" . | fromYamlArray)) -}}
 {{- include "docserver.checkTwice" (dict "in" "extraVolumes" "key" "name" "list" (include "docserver.volumes" . | fromYamlArray)) -}}
 {{- include "docserver.checkTwice" (dict "in" "extraVolumeMounts" "key" "mountPath" "list" (include "docserver.volumeMounts" . | fromYamlArray)) -}}
