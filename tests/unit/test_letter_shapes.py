@@ -14,7 +14,7 @@ from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.tesseract import NOTHING, Recognised
 from tests.support.samples.pdf_layers import PROSE, Draw, both, lines, outlines, pdf
 from tests.support.samples.pictures import picture
-from tests.support.text_layers import whole_layer
+from tests.support.text_layers import DPI, whole_layer
 
 
 def recognised(text: str, *, box: Box = (10, 10, 20, 24), confidence: float = 95.0) -> Attempt:
@@ -103,6 +103,21 @@ def small_rectangles(width: float, height: float, *, step: tuple[float, float]) 
             canvas.rect(300 + step[0] * number, 400 + step[1] * number, width, height, stroke=0, fill=1)
 
     return draw
+
+
+@pytest.mark.parametrize("points", [100, 200])
+def test_a_few_large_letters_have_to_be_read(points: float) -> None:
+    large = outlines(["7"], x=150, y=300, width=picture("7").width * points / 34)
+
+    (place,) = whole_layer(pdf(both(lines(PROSE), large))).shapes
+
+    assert max(size(place)) > 60 * DPI / 72
+
+
+def test_many_large_outlines_are_a_drawing() -> None:
+    large = (outlines(["7"], x=20 + 60 * column, y=300, width=picture("7").width * 3) for column in range(9))
+
+    assert whole_layer(pdf(both(lines(PROSE), *large))).shapes == ()
 
 
 def test_equal_words_are_no_markers() -> None:

@@ -213,6 +213,16 @@ def test_ocr_of_a_scan_confirms_the_stamp_in_its_layer_if_it_reads_the_same(
     assert mixed.confirms(layer, attempt(elsewhere, *[Line(word.box, (word,)) for word in words])) is confirmed
 
 
+def test_ocr_that_reads_no_more_than_the_layer_of_a_page_with_more_text_does_not_confirm_it() -> None:
+    layer = whole_layer(pdf(both(scan(PROSE), lines(["Exhibit 12, page 3"], top=30))))
+    words = []
+    for own in layer.words:
+        left, top, right, bottom = map(round, own.rect)
+        words.append(Word(own.pdf_word.text, (left, top, right, bottom), 95.0))
+
+    assert not mixed.confirms(layer, attempt(*[Line(word.box, (word,)) for word in words]))
+
+
 def test_exact_words_are_not_read_a_second_time() -> None:
     layer = whole_layer(without_mapping(pdf(prices("320.00", "196.50"))))
     last_line = recognised("and told hirn tbe story", x=72, top=700)

@@ -71,9 +71,10 @@ def may_be_letter(place: Rect, attempt: Attempt) -> bool:
 
 
 def confirms(layer: TextLayer, attempt: Attempt) -> bool:
-    """True if OCR of the whole page has read the layer's words in their places."""
+    """True if OCR of the whole page has read the layer's words in their places, and more than these."""
     read = list(words_of(attempt.recognised.blocks))
-    return all(
+    own = sum(len(_letters(word.pdf_word.text)) for word in layer.words)
+    return len(_letters(_text(read))) > own and all(
         _letters(word.pdf_word.text)
         in _letters(_text(other for other in read if is_in(word.rect, other.box) or is_in(other.box, word.rect)))
         for word in layer.words

@@ -27,6 +27,12 @@ MIN_SIDE, MAX_SIDE, MAX_LENGTH = 3.0, 48.0, 60.0
 """Height of the lowest and of the highest letters, and length of the longest word, in points. What is larger looks like
 text in the drawn page."""
 
+MAX_LARGE_SIDE, MAX_LARGE = 300.0, 6
+"""Longest side of a large letter, in points, and most large outlines of a page. A page with more is a drawing."""
+
+MAX_LARGE_SLENDERNESS = 2.5
+"""Largest length of such a letter as a multiple of its shorter side. Words that are one outline are longer."""
+
 MIN_REPEATS, MAX_KINDS = 3, 2
 """Equal shapes of single letters are markers if there are so many of them and so few kinds of shapes."""
 
@@ -71,6 +77,22 @@ class Shape:
         return cls(rect, (data, round(right - left), round(top - bottom)))
 
 
+def large_letters(paths: Sequence[PlacedObject]) -> list[Rect]:
+    """The places, in points, of outlines that may be letters of a large size, if the page has only a few."""
+    if len(paths) > MAX_PATHS:
+        return []
+    large = [path for path in paths if _is_large_letter(path.bounds)]
+    if len(large) > MAX_LARGE:
+        return []
+    return [path.bounds for path in large if is_outline(path, pdfium.FPDFPath_CountSegments(path.handle))]
+
+
+def _is_large_letter(rect: Rect) -> bool:
+    left, bottom, right, top = rect
+    low, high = sorted((right - left, top - bottom))
+    return MAX_LENGTH < high <= min(MAX_LARGE_SIDE, MAX_LARGE_SLENDERNESS * low)
+
+
 def letter_shapes(
     paths: Sequence[PlacedObject], *, words: Sequence[Rect], to_pixels: PointsToPixels
 ) -> tuple[list[Rect], list[Rect]]:
@@ -81,7 +103,8 @@ def letter_shapes(
         return [], []
     shapes, markers = parted(itertools.chain(_outlines(paths), _pixel_letters(paths)))
     letters = [shape.rect for shape in shapes[:MAX_SHAPES]]
-    places = [
+    places = large_letters(paths)
+    places += [
         place
         for place in together([*letters, *_plain_shapes(paths, letters)])
         if is_short_word(place) and any(is_in(place, letter) for letter in letters)
