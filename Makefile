@@ -24,9 +24,10 @@ PROGRAMS := \
 LANGUAGES := eng
 test: LANGUAGES := eng deu rus
 # The tests let Prometheus read the metrics and check its rules, run the proxy of deploy/nginx, back up and restore as
-# docs/operation.md says, keep originals in Swift, which speaks S3, and join hosts that lose one another by a network.
+# docs/operation.md says, keep originals in Swift, which speaks S3, join hosts that lose one another by a network, and use
+# the page at /docs in a browser.
 test coverage: PROGRAMS += promtool:prometheus nginx:nginx mariadb-dump:mariadb-client \
-	swift-ring-builder:swift iptables:iptables ip,tc:iproute2
+	swift-ring-builder:swift iptables:iptables ip,tc:iproute2 chromium,google-chrome:chromium
 unit test: FONT := DejaVuSans.ttf
 
 # mariadbd is where the PATH of an ordinary user does not lead.

@@ -50,8 +50,7 @@ PAGE = """<!doctype html>
 </html>
 """
 
-START = 'SwaggerUIBundle({url: "/openapi-3.0.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
-"""The bundled release of Swagger UI shows no OpenAPI 3.1."""
+START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});\n'
 
 
 def set_up(app: web.Application) -> None:
