@@ -10,6 +10,7 @@ class DocumentErrorCode(StrEnum):
     """Why a job or a page failed. This set is closed; `docs/errors.md` explains each to a user."""
 
     ENCRYPTED = "encrypted"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - the name of a fault
     CORRUPT = "corrupt"
     UNSUPPORTED = "unsupported"
     EMPTY = "empty"

@@ -226,6 +226,8 @@ class Job:
     """None until the job is completed."""
     traceparent: str | None = None
     """Names the span of the request that started this attempt (W3C Trace Context); None if it was not traced."""
+    has_password: bool = False
+    """True if a client has given a password for the document. It is forgotten when the job has ended."""
 
     @property
     def progress(self) -> float:

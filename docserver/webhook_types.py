@@ -11,6 +11,8 @@ class EventType(StrEnum):
     JOB_CANCELLED = "job.cancelled"
     PAGE_COMPLETED = "page.completed"
     """A page was read. Only endpoints that ask for it get it."""
+    BATCH_COMPLETED = "batch.completed"
+    """All jobs of a batch have ended."""
     TEST = "webhook.test"
     """A tenant tests an endpoint; nothing has happened."""
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -94,13 +95,20 @@ class FakeSlot(Slot):
     async def close(self) -> None:
         pass
 
-    async def open(self, source: Path, content_type: str, *, reading: Options | None = None) -> Opened | Failure:
+    async def open(
+        self,
+        source: Path,
+        content_type: str,
+        *,
+        reading: Options | None = None,
+        password: str | None = None,  # noqa: ARG002 - a slot's signature
+    ) -> Opened | Failure:
         pages = 1 if content_type.startswith("image/") else int(source.name)
         if reading is None or pages > 1:
             return Opened(pages=pages)
         return Opened(pages=pages, readings=(await self._recognise(),))
 
-    async def read(self, source: Path, content_type: str, *, page: int, options: Options) -> Reading | Failure:  # noqa: ARG002 - a slot's signature
+    async def read(self, source: Path, content_type: str, **how: Any) -> Reading | Failure:  # noqa: ARG002 - a slot's signature
         return await self._recognise()
 
 

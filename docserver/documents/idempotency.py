@@ -68,9 +68,10 @@ class KeyedRequest:
     async def bind(self, payload: bytes) -> None:
         """Tell what the request asks for, before it is carried out; `payload` is a hash of it.
 
+        It may have a password, which nobody shall find out by trying, so the database gets a hash that needs our key.
         Raises Repeated if an equal request was carried out, KeyReused if another one was, KeyInUse if one is now.
         """
-        self._payload = payload
+        payload = self._payload = self._resources.encryption.digest(payload)
         async with self._resources.db.session() as cur:
             if self._holder and await idempotency_keys.bind(
                 cur, key_id=self._key_id, holder=self._holder, payload=payload

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -58,6 +58,8 @@ class Claim:
     """True if further pages of the job can be claimed."""
     has_own_text: bool = False
     """True if the pages probably have a text layer, as the page that was read last."""
+    password: str | None = field(default=None, repr=False)
+    """That of an encrypted PDF, once it is decrypted."""
 
 
 @dataclass(eq=False, slots=True)

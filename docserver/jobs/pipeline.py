@@ -14,6 +14,7 @@ from uuid import UUID
 
 from docserver import tracing
 from docserver.database.tables.claims import ClaimedPage
+from docserver.encryption import Undecryptable
 from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DocumentErrorCode, Failure, QuotaExceeded
 from docserver.jobs import notify, spans, transitions
 from docserver.jobs.leases import Claim, Claims
@@ -29,6 +30,11 @@ from docserver.resources import Resources
 from docserver.tracing import Span
 
 log = logging.getLogger("docserver.worker")
+
+_UNREADABLE_PASSWORD = Failure(
+    DocumentErrorCode.ENCRYPTED,
+    "The password cannot be used: the service's secret key was changed. Retry the job with the password.",
+)
 
 
 class Pipeline:
@@ -85,6 +91,10 @@ class Pipeline:
         slot.client = claim.job.client
         async with AsyncExitStack() as stack:
             source = await self._source(claim, stack)
+            try:
+                claim = self._with_password(claim)
+            except Undecryptable:
+                source = _UNREADABLE_PASSWORD
             if claim.job.pages_total is None:
                 with tracing.span("open document", spans.of_job(claim.job)) as span:
                     opened = await self._open(claim, slot, source, span)
@@ -103,6 +113,11 @@ class Pipeline:
         work = claim.work
         intact = self._resources.storage.intact(claim.job.document_id, size=work.size, sha256=work.sha256)
         return await self._claims.guard(claim, stack.enter_async_context(intact)) or STORAGE_MISSING
+
+    def _with_password(self, claim: Claim) -> Claim:
+        """The claim with the password of its document, if that has one; raises Undecryptable."""
+        encrypted = claim.work.password
+        return replace(claim, password=self._resources.encryption.decrypt(encrypted)) if encrypted else claim
 
     async def _open(self, claim: Claim, slot: Slot, source: Path | Failure, span: Span) -> Claim | None:
         """Open the document; returns the claim with the first pages. None if no page is left to read."""
@@ -150,16 +165,17 @@ class Pipeline:
 
     async def _opened(self, claim: Claim, slot: Slot, source: Path) -> Opened | Failure:
         """Open a document. Read its first pages in the same call, unless opening failed before, or a quota holds."""
-        content_type = claim.work.content_type
+        content_type, password = claim.work.content_type, claim.password
         failed_before = claim.work.tries or claim.work.lost_leases
         # Where the pages of a day are limited, no page is read before it is known that enough of them are left.
         is_limited = self._pages_per_day(claim) is not None
         if not failed_before and not is_limited and claim.job.options.pages is None:
-            opened = await self._claims.guard(claim, slot.open(source, content_type, reading=claim.job.options))
+            opening = slot.open(source, content_type, reading=claim.job.options, password=password)
+            opened = await self._claims.guard(claim, opening)
             if isinstance(opened, Opened) or opened.code not in RESOURCE_FAULTS:
                 return opened
             # One of the pages may be the cause. So open the document without reading; its pages are then read singly.
-        return await self._claims.guard(claim, slot.open(source, content_type))
+        return await self._claims.guard(claim, slot.open(source, content_type, password=password))
 
     async def _opening_failed(self, claim: Claim, failure: Failure, *, tries: int) -> None:
         if may_retry(failure, tries, most=self._settings.page_tries):

@@ -95,7 +95,9 @@ class ChunkReader:
             numbers = [page.number for page in chunk[count : count + PAGES_AT_ONCE]]
             began, began_ns = time.monotonic(), time.time_ns()
             content_type, options = self._claim.work.content_type, self._claim.job.options
-            own_texts = self._slot.own_texts(source, content_type, pages=numbers, options=options)
+            own_texts = self._slot.own_texts(
+                source, content_type, pages=numbers, options=options, password=self._claim.password
+            )
             readings = await self._meanwhile_save(self._claims.guard(self._claim, own_texts))
             # Ignore a failure here: it occurs again when `_read_page` reads the page.
             if isinstance(readings, Failure) or not readings:
@@ -135,7 +137,8 @@ class ChunkReader:
         if isinstance(source, Failure):
             return source
         content_type, options = self._claim.work.content_type, self._claim.job.options
-        reading = self._slot.read(source, content_type, page=page.number, options=options)
+        password = self._claim.password
+        reading = self._slot.read(source, content_type, page=page.number, options=options, password=password)
         return await self._claims.guard(self._claim, reading)
 
     def _may_retry(self, page: ClaimedPage, failure: Failure) -> bool:

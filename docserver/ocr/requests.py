@@ -1,7 +1,7 @@
 """Both sides: the requests to an OCR process and its possible answers. `protocol` sends them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -130,6 +130,8 @@ class OpenDocument(Request[Opened]):
     """The media type, as `sniff` returns it."""
     reading: Options | None = None
     """If given, also read the page of a document with a single page, or the text layers of the first pages."""
+    password: str | None = field(default=None, repr=False)
+    """That of an encrypted PDF, in this request and the next ones."""
 
     def fits(self, answer: Opened, limits: Limits) -> bool:
         if not 1 <= answer.pages <= limits.max_pages:
@@ -149,6 +151,7 @@ class ReadOwnTexts(Request[OwnTexts]):
     content_type: str
     pages: Sequence[int]
     options: Options
+    password: str | None = field(default=None, repr=False)
 
     def fits(self, answer: OwnTexts, limits: Limits) -> bool:  # noqa: ARG002 - the request itself has the limit
         return len(answer.readings) <= len(self.pages)
@@ -165,6 +168,7 @@ class ReadPage(Request[PageRead]):
     page: int
     """Counted from 1."""
     options: Options
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

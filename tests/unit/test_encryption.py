@@ -50,3 +50,11 @@ def test_an_empty_file_is_no_key(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="damaged"):
         open_encryption(settings(tmp_path))
+
+
+def test_a_digest_cannot_be_made_without_the_key() -> None:
+    digest = Encryption([NEW, OLD]).digest(b"secret")
+
+    assert digest == Encryption([NEW]).digest(b"secret")
+    assert digest not in (Encryption([OLD]).digest(b"secret"), Encryption([NEW]).digest(b"Secret"))
+    assert len(digest) == 32

@@ -4,7 +4,7 @@ A claim is an id that a worker writes into the rows that it works on, with a lea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -36,6 +36,8 @@ class Work:
     """How often a worker's lease ran out while it was opening the document."""
     pages_per_day: int | None
     """The quota of the tenant; None stands for the default."""
+    password: bytes | None = field(repr=False)
+    """That of an encrypted PDF, itself encrypted; None if none was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
     """What a worker needs to know of a job that it has claimed in this transaction."""
     await cur.execute(
         f"""
-        SELECT j.started_at, d.content_type, d.size, d.sha256, j.tries, j.lost_leases, t.pages_per_day, {STEP}
+        SELECT j.started_at, d.content_type, d.size, d.sha256, j.tries, j.lost_leases, j.password, t.pages_per_day,
+               {STEP}
         FROM jobs j JOIN documents d ON d.id = j.document_id LEFT JOIN tenants t ON t.name = j.tenant {JOINED}
         WHERE j.id = %s ORDER BY h.number
         """,  # noqa: S608 - constants
@@ -95,6 +98,7 @@ async def work(cur: Cursor, job_id: UUID) -> Work:
         tries=first["tries"],
         lost_leases=first["lost_leases"],
         pages_per_day=first["pages_per_day"],
+        password=first["password"] or None,
     )
 
 

@@ -35,14 +35,15 @@ async def insert(
     options: Options,
     request_id: str,
     traceparent: str | None = None,
+    password: bytes | None = None,
 ) -> Job:
-    """Add a pending job of a document that exists; its creation time is the database's."""
+    """Add a pending job of a document that exists; its creation time is the database's. The password is encrypted."""
     # LAST_INSERT_ID() makes the time a part of the answer to the INSERT, and saves a statement that reads it.
     await cur.execute(
         """
-        INSERT INTO jobs (id, document_id, tenant, client, status, version, options, request_id, traceparent, run_after,
-                          content_type, listed_at, created_at)
-        VALUES (%s, %s, %s, %s, 'pending', 1, %s, %s, %s, UTC_TIMESTAMP(6),
+        INSERT INTO jobs (id, document_id, tenant, client, status, version, options, request_id, traceparent, password,
+                          run_after, content_type, listed_at, created_at)
+        VALUES (%s, %s, %s, %s, 'pending', 1, %s, %s, %s, %s, UTC_TIMESTAMP(6),
                 (SELECT content_type FROM documents WHERE id = %s), (SELECT created_at FROM documents WHERE id = %s),
                 TIMESTAMP '1970-01-01 00:00:00' + INTERVAL LAST_INSERT_ID(
                     TIMESTAMPDIFF(MICROSECOND, TIMESTAMP '1970-01-01 00:00:00', UTC_TIMESTAMP(6))) MICROSECOND)
@@ -55,6 +56,7 @@ async def insert(
             orjson.dumps(options.as_json()).decode(),
             request_id,
             traceparent,
+            password,
             document_id.bytes,
             document_id.bytes,
         ),
@@ -70,6 +72,7 @@ async def insert(
         options=options,
         request_id=request_id,
         traceparent=traceparent,
+        has_password=password is not None,
     )
 
 
@@ -124,14 +127,14 @@ async def of_document(cur: Cursor, document_id: UUID) -> list[Job]:
 
 async def of_content(cur: Cursor, *, client: str, sha256: bytes, limit: int) -> list[Job]:
     """A client's jobs for documents of these bytes, latest first. Leaves out jobs that were cancelled or have failed,
-    except for want of the original.
+    except for want of the original, and those with a password: their text is not for everybody who has the bytes.
     """
     await cur.execute(
         f"""
         SELECT j.*, {STEP}
         FROM (
             SELECT j.* FROM documents d JOIN jobs j ON j.document_id = d.id
-            WHERE d.client = %s AND d.sha256 = %s
+            WHERE d.client = %s AND d.sha256 = %s AND j.password IS NULL
               AND (j.status IN ('pending', 'processing', 'completed') OR j.error_code = 'storage_missing')
             ORDER BY j.created_at DESC, j.id DESC LIMIT %s
         ) j {JOINED}
@@ -212,14 +215,14 @@ async def finish(
     done: int = 0,
     failed: int = 0,
 ) -> None:
-    """Give a job its final status, and count its last pages. The caller has locked the job."""
+    """Give a job its final status, count its last pages, and forget its password. The caller has locked the job."""
     await cur.execute(
         """
         UPDATE jobs
         SET pages_done = pages_done + %s, pages_failed = pages_failed + %s,
             status = %s, error_code = %s, error_message = %s, error_page = %s, confidence = %s,
             needs_review = %s, claim = NULL, lease_until = NULL, eta_s = NULL, finished_at = UTC_TIMESTAMP(6),
-            version = version + 1
+            password = IF(password IS NULL, NULL, ''), version = version + 1
         WHERE id = %s
         """,
         (
@@ -243,23 +246,27 @@ async def retry(
     options: Options,
     request_id: str,
     traceparent: str | None = None,
+    password: bytes | None = None,
     done: int,
     failed: int,
 ) -> None:
-    """Make a final job pending again. The next attempt keeps `done` + `failed` pages. The caller has locked the job."""
+    """Make a final job pending again. The next attempt keeps `done` + `failed` pages. The password is encrypted. The
+    caller has locked the job.
+    """
     await cur.execute(
         """
         UPDATE jobs
         SET status = 'pending', attempt = attempt + 1, version = version + 1, options = %s, request_id = %s,
-            traceparent = %s, pages_done = %s, pages_failed = %s, pages_kept = %s, tries = 0, lost_leases = 0,
-            run_after = UTC_TIMESTAMP(6), error_code = NULL, error_message = NULL, error_page = NULL,
-            confidence = NULL, needs_review = NULL, started_at = NULL, finished_at = NULL
+            traceparent = %s, password = COALESCE(%s, password), pages_done = %s, pages_failed = %s, pages_kept = %s,
+            tries = 0, lost_leases = 0, run_after = UTC_TIMESTAMP(6), error_code = NULL, error_message = NULL,
+            error_page = NULL, confidence = NULL, needs_review = NULL, started_at = NULL, finished_at = NULL
         WHERE id = %s
         """,
         (
             orjson.dumps(options.as_json()).decode(),
             request_id,
             traceparent,
+            password,
             done,
             failed,
             done + failed,
@@ -339,6 +346,7 @@ def _job(row: Row) -> Job:
         options=Options.from_json(orjson.loads(row["options"])),
         request_id=row["request_id"],
         traceparent=row["traceparent"],
+        has_password=row["password"] is not None,
         pages_total=row["pages_total"],
         pages_done=row["pages_done"],
         pages_failed=row["pages_failed"],

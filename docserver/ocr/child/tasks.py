@@ -24,7 +24,7 @@ from docserver.ocr.image import decode
 from docserver.ocr.image.analysis import is_blank
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
-from docserver.ocr.pdf import render, text_layer
+from docserver.ocr.pdf import passwords, render, text_layer
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.pdf.wrong_mappings import MappingCheck
 from docserver.ocr.recognition.attempt import Attempt
@@ -71,16 +71,23 @@ def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
 
 def _answer(request: Request[Any], source: str, limits: Limits) -> Answer:
     match request:
+        case OpenDocument() | ReadOwnTexts() | ReadPage():
+            with passwords.given(request.password):
+                return _read(request, source, limits)
+        case DrawPage():
+            return draw_page(request, source, limits)
+    assert isinstance(request, MakeSearchable)
+    return make_searchable(request, source, limits)
+
+
+def _read(request: OpenDocument | ReadOwnTexts | ReadPage, source: str, limits: Limits) -> Answer:
+    match request:
         case OpenDocument():
             return open_document(request, source, limits)
         case ReadOwnTexts():
             return OwnTexts(own_texts(request, source, limits))
         case ReadPage():
             return PageRead(read_page(request, source, limits))
-        case DrawPage():
-            return draw_page(request, source, limits)
-    assert isinstance(request, MakeSearchable)
-    return make_searchable(request, source, limits)
 
 
 def open_document(request: OpenDocument, source: str, limits: Limits) -> Opened:

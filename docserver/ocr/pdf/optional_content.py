@@ -9,6 +9,9 @@ from typing import Any
 import pikepdf
 from pikepdf import Array, Dictionary
 
+from docserver.ocr.errors import Unreadable
+from docserver.ocr.pdf import passwords
+
 MAX_EXPRESSION_DEPTH = 32
 """Most levels of expressions within expressions, as in PDFium. What is deeper counts as visible."""
 
@@ -24,11 +27,11 @@ _POLICIES: dict[str, Callable[[Iterable[bool]], bool]] = {
 def annotations_in_layers_off(source: str, *, page: int) -> list[int]:
     """The indexes of those annotations of page `page` (from 1). Empty if the file cannot be read."""
     try:
-        with pikepdf.open(source, suppress_warnings=True) as pdf:
+        with passwords.open_pdf(source) as pdf:
             layers = _Layers(_value(pdf.Root, "/OCProperties"))
             annotations = _items(_value(pdf.pages[page - 1].obj, "/Annots"))
             return [index for index, annotation in enumerate(annotations) if not layers.show(_value(annotation, "/OC"))]
-    except (pikepdf.PdfError, IndexError):
+    except (pikepdf.PdfError, Unreadable, IndexError):
         return []
 
 

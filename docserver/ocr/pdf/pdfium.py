@@ -25,7 +25,7 @@ from pypdfium2.raw import (
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image.decode import MAX_SIDE, Picture, check_size
-from docserver.ocr.pdf import annotations
+from docserver.ocr.pdf import annotations, passwords
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.requests import View
 
@@ -145,16 +145,20 @@ def opened(source: str) -> Iterator[PdfDocument]:
 
 def _loaded(source: str) -> Any:
     """PDFium's handle of a document that has pages. Raises Unreadable and NotForPdfium."""
-    _forget_last_error()
-    handle = FPDF_LoadDocument(os.fsencode(source) + b"\0", None)
-    if FPDF_GetPageCount(handle) > 0:
-        return handle
-    reason = FPDF_GetLastError()
-    if handle:
-        # Close a document without pages here: pypdfium2 does not, and the file would stay open until this process ends.
-        FPDF_CloseDocument(handle)
-    if reason == FPDF_ERR_PASSWORD:
-        raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.")
+    for password in passwords.to_try():
+        _forget_last_error()
+        handle = FPDF_LoadDocument(os.fsencode(source) + b"\0", password + b"\0")
+        if FPDF_GetPageCount(handle) > 0:
+            return handle
+        reason = FPDF_GetLastError()
+        if handle:
+            # Close a document without pages here: pypdfium2 does not, and the file would stay open until this process
+            # ends.
+            FPDF_CloseDocument(handle)
+        if reason != FPDF_ERR_PASSWORD:
+            break
+    else:
+        raise passwords.refusal()
     if reason == FPDF_ERR_SECURITY:
         raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF is protected in a way that cannot be opened.")
     raise NotForPdfium(f"FPDF_LoadDocument failed with error {reason}")

@@ -8,7 +8,7 @@ from docserver.errors import DocumentErrorCode
 from docserver.layout import Rect
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.pdf import pdfium, poppler
+from docserver.ocr.pdf import passwords, pdfium, poppler
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.requests import View
 
@@ -21,7 +21,8 @@ def count_pages(source: str, *, max_pages: int) -> int:
     try:
         pages = pdfium.count_pages(source)
     except NotForPdfium:
-        pages = poppler.count_pages(source)
+        with passwords.for_programs(source) as readable:
+            pages = poppler.count_pages(readable)
     if pages > max_pages:
         raise Unreadable(DocumentErrorCode.TOO_MANY_PAGES, f"The PDF has {pages} pages; the limit is {max_pages}.")
     return pages
@@ -32,7 +33,8 @@ def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path) ->
     try:
         return pdfium.draw(source, page=page, dpi=dpi, max_pixels=max_pixels)
     except NotForPdfium:
-        return poppler.draw(source, page=page, dpi=dpi, max_pixels=max_pixels, scratch=scratch)
+        with passwords.for_programs(source) as readable:
+            return poppler.draw(readable, page=page, dpi=dpi, max_pixels=max_pixels, scratch=scratch)
 
 
 def draw_view(source: str, *, page: int, view: View, dpi: int, max_pixels: int, scratch: Path) -> Image.Image:

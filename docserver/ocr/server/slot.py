@@ -89,27 +89,32 @@ class Slot:
             log.warning("OCR process not started yet", extra={"slot": self.number, "fault": type(error).__name__})
             self._kill("crashed")
 
-    async def open(self, source: Path, content_type: str, *, reading: Options | None = None) -> Opened | Failure:
-        """Count the pages of a document. `content_type` and `reading` are as in `OpenDocument`."""
-        answer = await self._run(OpenDocument(content_type, reading), source, timeout_s=self._settings.page_timeout_s)
+    async def open(
+        self, source: Path, content_type: str, *, reading: Options | None = None, password: str | None = None
+    ) -> Opened | Failure:
+        """Count the pages of a document. The arguments are as in `OpenDocument`."""
+        request = OpenDocument(content_type, reading, password)
+        answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
         if isinstance(answer, Opened):
             self._count_pages(len(answer.results))
         return answer
 
     async def own_texts(
-        self, source: Path, content_type: str, *, pages: Sequence[int], options: Options
+        self, source: Path, content_type: str, *, pages: Sequence[int], options: Options, password: str | None = None
     ) -> Sequence[Reading] | Failure:
         """The text layers of these pages, up to the first page that needs OCR."""
-        request = ReadOwnTexts(content_type=content_type, pages=pages, options=options)
+        request = ReadOwnTexts(content_type=content_type, pages=pages, options=options, password=password)
         answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
         if isinstance(answer, Failure):
             return answer
         self._count_pages(len(answer.readings))
         return answer.readings
 
-    async def read(self, source: Path, content_type: str, *, page: int, options: Options) -> Reading | Failure:
+    async def read(
+        self, source: Path, content_type: str, *, page: int, options: Options, password: str | None = None
+    ) -> Reading | Failure:
         """Read one page, counted from 1."""
-        request = ReadPage(content_type=content_type, page=page, options=options)
+        request = ReadPage(content_type=content_type, page=page, options=options, password=password)
         answer = await self._run(request, source, timeout_s=self._settings.page_timeout_s)
         self._count_pages(1)
         return replace(answer, page=page) if isinstance(answer, Failure) else answer.reading
