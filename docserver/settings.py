@@ -130,7 +130,7 @@ class Settings:
     cors_origins: Origins = _setting(
         (), "origins of web pages whose scripts may use the API, separated by commas, or *"
     )
-    secret_key: str = _setting("", "keys that encrypt webhook secrets, newest first, separated by commas")
+    secret_key: str = _setting("", "keys that encrypt secrets in the database, newest first, separated by commas")
     webhook_networks: tuple[Network, ...] = _setting(
         (), "networks that webhooks may be sent to although they are not globally routable, separated by commas"
     )

@@ -40,14 +40,16 @@ async def retry(
     selection: Sequence[range] | str | None,
     changes: Mapping[str, Any],
     request_id: str,
+    password: str | None = None,
 ) -> Job:
-    """Start another attempt of a final job.
+    """Start another attempt of a final job. An empty password says that none is needed.
 
     A job whose original is missing or damaged is not started: it would only lose the text that it has. Raises NotFound,
     Conflict, Unprocessable, QuotaExceeded, DatabaseUnavailable.
     """
     await _check_original(resources, job_id, tenant)
     traceparent = tracing.traceparent()
+    encrypted = resources.encryption.encrypt(password) if password else None
     job = await _transition(
         resources,
         job_id,
@@ -57,6 +59,8 @@ async def retry(
             tenant=tenant,
             selection=selection,
             changes=changes,
+            password=encrypted,
+            needs_password=password is None,
             request_id=request_id,
             traceparent=traceparent,
             quotas=quotas.defaults(resources.settings),

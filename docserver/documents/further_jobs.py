@@ -1,7 +1,7 @@
 """Reads a document once more, by a further job. The earlier jobs and their results stay as they are."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from docserver import tracing
@@ -35,6 +35,8 @@ class FurtherJob:
     caller: Caller
     request_id: str
     callback: Callback | None = None
+    password: str | None = field(default=None, repr=False)
+    """That of an encrypted PDF."""
     traceparent: str | None = None
 
 
@@ -75,7 +77,7 @@ async def _insert(resources: Resources, document_id: UUID, asked: FurtherJob) ->
             raise NotFound("There is no such document.")
         earlier = await jobs.of_document(cur, document_id)
         for job in earlier:
-            if job.id == asked.job_id or (resources.settings.deduplicate and _serves(resources, job, asked.options)):
+            if job.id == asked.job_id or (resources.settings.deduplicate and _serves(resources, job, asked)):
                 return job, job.id == asked.job_id
         if len(earlier) >= MAX_JOBS:
             raise Conflict(f"The document has {MAX_JOBS} jobs, and more are not possible; retry one of them.")
@@ -89,6 +91,7 @@ async def _insert(resources: Resources, document_id: UUID, asked: FurtherJob) ->
             options=asked.options,
             request_id=asked.request_id,
             traceparent=asked.traceparent,
+            password=resources.encryption.encrypt(asked.password) if asked.password else None,
         )
         await documents.set_latest_job(cur, document_id, job_id=job.id)
         if asked.callback:
@@ -99,6 +102,8 @@ async def _insert(resources: Resources, document_id: UUID, asked: FurtherJob) ->
         return job, True
 
 
-def _serves(resources: Resources, job: Job, options: Options) -> bool:
+def _serves(resources: Resources, job: Job, asked: FurtherJob) -> bool:
     is_alive = job.status not in (Status.FAILED, Status.CANCELLED)
-    return is_alive and job.options == options and equal_jobs.is_as_good(resources, job)
+    # Whether a password is right is known when the document is opened with it.
+    has_password = job.has_password or asked.password is not None
+    return is_alive and not has_password and job.options == asked.options and equal_jobs.is_as_good(resources, job)

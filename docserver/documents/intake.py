@@ -7,7 +7,7 @@ import logging
 import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
@@ -72,6 +72,8 @@ class Upload:
     """How long the document is kept; None means for ever."""
     callback: Callback | None = None
     """Who is told when the job has ended."""
+    password: str | None = field(default=None, repr=False)
+    """That of an encrypted PDF. Whether it is right is known when the PDF is opened, so no earlier job is as good."""
     traceparent: str | None = None
     """Names the span that the work on the job becomes a part of."""
     job_id: UUID | None = None
@@ -97,7 +99,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
     )
     equal = None
     for _ in range(RACES):
-        if resources.settings.deduplicate:
+        if _is_compared(resources, upload):
             earlier, received = await _earlier(resources, received, upload)
             if earlier and await equal_jobs.add_callback(resources, earlier, upload.callback):
                 await _discard_copy(resources, new, equal)
@@ -116,6 +118,11 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
         return job, False
     await _discard_copy(resources, new, equal)
     raise Unavailable("The same file is uploaded too often at the same time; try again soon.")
+
+
+def _is_compared(resources: Resources, upload: Upload) -> bool:
+    """True if the upload may lead to the job of an earlier equal one."""
+    return resources.settings.deduplicate and upload.password is None
 
 
 class _EqualUpload(Exception):
@@ -276,8 +283,9 @@ async def _insert(
             options=upload.options,
             request_id=upload.request_id,
             traceparent=upload.traceparent,
+            password=resources.encryption.encrypt(upload.password) if upload.password else None,
         )
-        if resources.settings.deduplicate:
+        if _is_compared(resources, upload):
             content = _content(new, upload)
             latest = await equal_uploads.register(cur, content=content, job_id=job_id, replaces=replaces)
             if latest != job_id:

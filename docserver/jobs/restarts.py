@@ -30,18 +30,28 @@ async def retry(
     request_id: str,
     quotas: Quotas,
     traceparent: str | None = None,
+    password: bytes | None = None,
+    needs_password: bool = True,
 ) -> Job:
-    """Start another attempt of a tenant's final job, with changed options.
+    """Start another attempt of a tenant's final job, with changed options and, for an encrypted PDF, with a password,
+    which is itself encrypted. A job that had one needs one again, unless `needs_password` is False.
 
     With a selection, or NEEDS_REVIEW in its place, only the selected pages are read again. The other pages keep their
     text, or are removed from the job if they were never read. Without a selection, all pages are read again; but if the
     options are unchanged and some pages have no text, only those are. Raises NotFound, Conflict if the job is not
-    final, Unprocessable if it has none of the selected pages, and QuotaExceeded. `quotas` are the default ones.
+    final, Unprocessable if it has none of the selected pages or lacks a password, and QuotaExceeded. `quotas` are the
+    default ones.
     """
     async with db.transaction() as cur:
         job = await locked(cur, job_id, tenant)
         if not job.status.final:
             raise Conflict(f"The job is {job.status}; cancel it first, or wait until it is done.")
+        if job.has_password and password is None and needs_password:
+            # Without it, nothing could be read, and the text would be lost.
+            raise Unprocessable(
+                "The document was sent with a password, which is not kept; send it again with the retry.",
+                errors=[{"detail": "It is needed again.", "pointer": "/password"}],
+            )
         job.status.to(Status.PENDING)
         options = replace(job.options, **changes)
         if isinstance(selection, str):
@@ -58,6 +68,7 @@ async def retry(
             options=options,
             request_id=request_id,
             traceparent=traceparent,
+            password=password,
             done=unchanged.count(PageStatus.DONE),
             failed=unchanged.count(PageStatus.FAILED),
         )

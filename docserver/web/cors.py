@@ -11,7 +11,7 @@ PREFLIGHT_S = 7200
 
 REQUEST_HEADERS = (
     *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range"),
-    *("Last-Event-ID", "Prefer", "Range", "X-Request-ID", "traceparent"),
+    *("Last-Event-ID", "Prefer", "Range", "X-Document-Password", "X-Request-ID", "traceparent"),
 )
 """The headers that the API reads, and that a script may send only if a preflight allows it."""
 

@@ -59,7 +59,7 @@ async def bind_upload(request: web.Request, received: Received, upload: Upload) 
     if keyed is None or keyed.is_bound:
         return upload
     callback = upload.callback.url if upload.callback else None
-    asked = (upload.filename, sorted(upload.options.as_json().items()), upload.expires_in_s, callback)
+    asked = (upload.filename, sorted(upload.options.as_json().items()), upload.expires_in_s, callback, upload.password)
     await keyed.bind(_hash(request, received.sha256, repr(asked).encode()))
     return replace(upload, job_id=upload.job_id or keyed.job_id)
 

@@ -15,7 +15,7 @@ from marshmallow import Schema
 
 from docserver import __version__
 from docserver.sniff import SUPPORTED
-from docserver.web import enumerations, examples, openapi_parts, request_schemas
+from docserver.web import enumerations, examples, openapi_parts, password_schemas, request_schemas
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ def form_body() -> dict[str, Any]:
     """The form of an upload: the file and the options. The options may also be in the query."""
     spec = APISpec(title="docserver", version=__version__, openapi_version=VERSION)
     converter = OpenAPIConverter(VERSION, schema_name_resolver=resolver, spec=spec)
-    options = converter.schema2jsonschema(request_schemas.UploadOptions())["properties"]  # type: ignore[no-untyped-call]
+    options = converter.schema2jsonschema(password_schemas.UploadForm())["properties"]  # type: ignore[no-untyped-call]
     form = {
         "type": "object",
         "required": ["file"],
@@ -41,7 +41,7 @@ def form_body() -> dict[str, Any]:
         "additionalProperties": False,
     }
     return {
-        "description": "The file and, if you like, options. They may be in the query as well.",
+        "description": "The file and, if you like, options. All but the password may be in the query as well.",
         "required": True,
         "content": {"multipart/form-data": {"schema": form, "example": {"file": examples.INVOICE, "languages": "eng"}}},
     }

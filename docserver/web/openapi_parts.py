@@ -9,6 +9,7 @@ from docserver.web import (
     administration_examples,
     examples,
     idempotency_key,
+    password_schemas,
     problem_examples,
     problems,
     response_schemas,
@@ -134,6 +135,10 @@ _REQUEST_HEADERS: Mapping[str, tuple[str, Any]] = {
     "Range": ("The part of the bytes that the client wants (RFC 9110, 14.2).", "bytes=0-99"),
     "Last-Event-ID": ("The id of the last event that the client has got; the stream goes on after it.", "4.1"),
     "Content-Disposition": ("Names the file, if the query does not.", 'attachment; filename="invoice.pdf"'),
+    password_schemas.HEADER: (
+        "The password of an encrypted PDF, in UTF-8. It is kept, encrypted, until the job ends.",
+        "correct horse",
+    ),
 }
 """Headers of requests that operations may read: meaning and example."""
 

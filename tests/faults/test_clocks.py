@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.ocr import held
 from tests.faults.place import LONG_AGO_S, OFTEN, SHORT_WAITS, Place
 from tests.faults.uploads import half_an_upload
 from tests.support.fault_launcher import Fault
+from tests.support.held_ocr import held
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.ocr import held
 from tests.faults.place import Place
 from tests.faults.uploads import half_an_upload
 from tests.support.fragile_servers import Servers
+from tests.support.held_ocr import held
 from tests.support.proxy import Cut, Proxy
 from tests.support.service import Service
 from tests.support.waiting import until

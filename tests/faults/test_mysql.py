@@ -13,9 +13,9 @@ from pymysql.err import OperationalError
 
 from docserver.database.address import Address
 from docserver.database.driver import connect
-from tests.faults.ocr import held, ocr_processes, send
 from tests.faults.place import Place
 from tests.support.fragile_servers import PASSWORD, USER, Servers, freeze, kill, thaw
+from tests.support.held_ocr import held, ocr_processes, send
 from tests.support.samples import png
 from tests.support.service import form
 from tests.support.waiting import in_time, until

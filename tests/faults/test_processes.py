@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import pytest
 
-from tests.faults.ocr import ocr_processes, send
 from tests.faults.place import Place
 from tests.support.fault_launcher import Fault
+from tests.support.held_ocr import ocr_processes, send
 from tests.support.processes import children, until_gone
 from tests.support.waiting import until
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.ocr import held
 from tests.faults.place import Place
 from tests.support.fault_launcher import Fault
+from tests.support.held_ocr import held
 from tests.support.samples import png
 from tests.support.service import Service, form
 from tests.support.small_disk import small_disk

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.ocr import held
 from tests.faults.place import Place
+from tests.support.held_ocr import held
 from tests.support.service import Service
 from tests.support.waiting import until
 

@@ -1,13 +1,9 @@
 """PDFs that need a password, in an OCR process: with it, with another, and without; of all kinds of encryption."""
 
-import io
-import warnings
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
-import pikepdf
 import pytest
 import pytest_asyncio
 
@@ -21,12 +17,11 @@ from docserver.settings import Settings
 from tests.support.engines import engine_of
 from tests.support.samples import TEXT, words
 from tests.support.samples.pdf import page_text, pdf_encrypted, pdf_owner_locked, pdf_pages, pdf_text
+from tests.support.samples.pdf_passwords import Revision, locked
 
 PDF = "application/pdf"
 
 OPTIONS = Options("eng")
-
-Revision = Literal[2, 3, 4, 5, 6]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,19 +33,6 @@ async def slot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Slot]:
     slot = Slot(number=0, settings=settings, engine=await engine_of(LIBRARY), scratch=scratch)
     yield slot
     await slot.close()
-
-
-def locked(pdf: bytes, *, password: str, revision: Revision, owner: str = "of the owner") -> bytes:
-    """The PDF, encrypted by this revision of the standard security handler (ISO 32000-2, 7.6.4)."""
-    file = io.BytesIO()
-    with pikepdf.open(io.BytesIO(pdf)) as opened:
-        is_aes = revision >= 4
-        encryption = pikepdf.Encryption(user=password, owner=owner, R=revision, aes=is_aes, metadata=is_aes)
-        with warnings.catch_warnings():
-            # Revision 5 was never in a standard, but some files have it.
-            warnings.simplefilter("ignore", UserWarning)
-            opened.save(file, encryption=encryption)
-    return file.getvalue()
 
 
 async def opened(slot: Slot, source: Path, password: str | None) -> Opened | Failure:

@@ -125,7 +125,7 @@ async def test_a_picture_that_cannot_be_read_while_it_is_opened_is_read_by_itsel
 ) -> None:
     real, opened = Slot.open, []
 
-    async def open_(self: Slot, *arguments: Any, reading: Options | None = None) -> Any:
+    async def open_(self: Slot, *arguments: Any, reading: Options | None = None, **_: Any) -> Any:
         opened.append(reading)
         return TIMEOUT if reading else await real(self, *arguments)
 

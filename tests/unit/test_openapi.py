@@ -135,7 +135,7 @@ def test_an_upload_has_a_file_and_the_options_that_the_service_takes(document: A
     options = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
     assert (
         options
-        == body["properties"].keys() - {"file"}
+        == body["properties"].keys() - {"file", "password"}
         == {*("languages", "mode", "rotate", "pages", "expires_in", "callback_url", "callback_secret")}
     )
 

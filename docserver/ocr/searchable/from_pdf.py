@@ -55,7 +55,9 @@ def _opened(source: str) -> Iterator[Pdf]:
         with Pdf.open(source, suppress_warnings=True) as pdf:
             yield pdf
     except pikepdf.PasswordError as error:
-        raise Unreadable(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password.") from error
+        raise Unreadable(
+            DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with its password, which is not kept."
+        ) from error
     except pikepdf.PdfError as error:
         raise Unreadable(
             DocumentErrorCode.CORRUPT, "The PDF is broken in a way that allows no text layer.", detail=str(error)

@@ -33,6 +33,7 @@ def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, kin
         options=options_of(request, given, kind=kind),
         expires_in_s=given.get("expires_in", settings.retention_s or None),
         callback=callback(settings, given),
+        password=given.get("password") or None,
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
         traceparent=tracing.traceparent(),

@@ -8,7 +8,7 @@ from docserver import tracing
 from docserver.documents import cancel_retry, further_jobs, queries
 from docserver.documents.further_jobs import FurtherJob
 from docserver.model import Job
-from docserver.web import callers, examples, idempotency, request_schemas, response_schemas
+from docserver.web import callers, examples, idempotency, password_schemas, request_schemas, response_schemas
 from docserver.web.conditions import not_modified
 from docserver.web.handlers.accepting import answer, options_of
 from docserver.web.handlers.common import granted_wait_s, json_response, path_id
@@ -17,10 +17,10 @@ from docserver.web.handlers.webhooks import callback
 from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
 from docserver.web.openapi import operation
 
-_JOB_OPTIONS = request_schemas.JobOptions()
+_JOB_BODY = password_schemas.JobBody()
 _WAIT_QUERY = request_schemas.WaitQuery()
 _NO_QUERY = request_schemas.Strict()
-_RETRY_OPTIONS = request_schemas.RetryOptions()
+_RETRY_BODY = password_schemas.RetryBody()
 
 
 @operation(
@@ -30,7 +30,7 @@ _RETRY_OPTIONS = request_schemas.RetryOptions()
     path=["document_id"],
     schema=response_schemas.Job,
     query=request_schemas.JobOptions,
-    body=request_schemas.JobOptions,
+    body=password_schemas.JobBody,
     body_example={"mode": "force"},
     request_headers=("Prefer",),
     responses={
@@ -44,13 +44,14 @@ _RETRY_OPTIONS = request_schemas.RetryOptions()
 async def create_job(request: web.Request) -> web.Response:
     resources, document_id = request.app[RESOURCES], path_id(request, "document_id")
     wait_s = granted_wait_s(request, 0.0)
-    given = request_schemas.load(_JOB_OPTIONS, await json_and_query(request))
+    given = request_schemas.load(_JOB_BODY, await json_and_query(request))
     asked = FurtherJob(
         job_id=idempotency.job_id(request),
         options=options_of(request, given, kind="parameter"),
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
         callback=callback(resources.settings, given),
+        password=given.get("password") or None,
         traceparent=tracing.traceparent(),
     )
     job, deduplicated = await further_jobs.create(resources, document_id, asked)
@@ -113,7 +114,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     path=["job_id"],
     schema=response_schemas.Job,
     query=request_schemas.RetryOptions,
-    body=request_schemas.RetryOptions,
+    body=password_schemas.RetryBody,
     body_example={"mode": "force"},
     responses={202: "The job, which starts again; pages that are not read again keep their text"},
     examples={202: examples.RETRIED_JOB},
@@ -123,13 +124,14 @@ async def cancel_job(request: web.Request) -> web.Response:
 async def retry_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
-    given = request_schemas.load(_RETRY_OPTIONS, await json_and_query(request))
+    given = request_schemas.load(_RETRY_BODY, await json_and_query(request))
     job = await cancel_retry.retry(
         resources,
         job_id,
         tenant=request[CALLER].tenant,
         selection=given.get("pages"),
         changes=reading_options(resources, given, kind="parameter"),
+        password=given.get("password"),
         request_id=request[REQUEST_ID],
     )
     headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(queries.RETRY_AFTER_S)}

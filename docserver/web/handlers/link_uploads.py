@@ -11,7 +11,7 @@ from docserver.documents import link_uploads
 from docserver.errors import NotFound
 from docserver.storage import UploadLink
 from docserver.timestamps import rfc3339
-from docserver.web import examples, request_schemas, response_schemas
+from docserver.web import examples, password_schemas, request_schemas, response_schemas
 from docserver.web.administration_examples import UPLOAD_LINK
 from docserver.web.handlers.accepting import accept, answer, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
@@ -20,7 +20,7 @@ from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
 _BEGUN_UPLOAD = request_schemas.BegunUpload()
-_NAMED_UPLOAD = request_schemas.NamedUpload()
+_COMPLETED_UPLOAD = password_schemas.CompletedUpload()
 
 
 @operation(
@@ -50,7 +50,7 @@ async def begin_upload(request: web.Request) -> web.Response:
     tag="uploads",
     path=["upload_id"],
     query=request_schemas.NamedUpload,
-    body=request_schemas.NamedUpload,
+    body=password_schemas.CompletedUpload,
     body_example={"filename": "invoice.pdf", "languages": "eng"},
     request_headers=("Prefer",),
     schema=response_schemas.Job,
@@ -66,7 +66,7 @@ async def complete_upload(request: web.Request) -> web.Response:
     resources, tenant, upload_id = request.app[RESOURCES], request[CALLER].tenant, path_id(request, "upload_id")
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
-    given = request_schemas.load(_NAMED_UPLOAD, await json_and_query(request))
+    given = request_schemas.load(_COMPLETED_UPLOAD, await json_and_query(request))
     completed = await link_uploads.completed(resources, tenant, upload_id)
     if completed is None:
         try:

@@ -9,6 +9,7 @@ from multidict import MultiDict
 from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
 from docserver.reading_options import AUTO
 from docserver.resources import Resources
+from docserver.web.handlers import passwords
 
 READING_OPTIONS = ("languages", "mode", "rotate")
 """The fields of `Options` that are taken from a request unchanged."""
@@ -16,7 +17,7 @@ READING_OPTIONS = ("languages", "mode", "rotate")
 
 async def json_and_query(request: web.Request) -> MultiDict[Any]:
     """The fields of the query and of a JSON object in the body; raises BadRequest, UnsupportedMedia, Unprocessable."""
-    given: MultiDict[Any] = MultiDict(request.query)
+    given: MultiDict[Any] = MultiDict(passwords.query_of(request))
     given.extend(await json_body(request))
     return given
 

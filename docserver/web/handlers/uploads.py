@@ -7,13 +7,24 @@ from aiohttp import web
 from docserver import tracing
 from docserver.documents import intake
 from docserver.settings import Settings
-from docserver.web import examples, multipart, openapi, part_headers, request_schemas, response_schemas, upload_body
+from docserver.web import (
+    examples,
+    multipart,
+    openapi,
+    part_headers,
+    password_schemas,
+    request_schemas,
+    response_schemas,
+    upload_body,
+)
+from docserver.web.handlers import passwords
 from docserver.web.handlers.accepting import accepted, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s
 from docserver.web.keys import RESOURCES
 from docserver.web.openapi import operation
 
 _UPLOAD_OPTIONS = request_schemas.UploadOptions()
+_UPLOAD_FORM = password_schemas.UploadForm()
 _NAMED_UPLOAD = request_schemas.NamedUpload()
 
 _upload_operation = partial(
@@ -35,7 +46,7 @@ _file_operation = partial(
     description="The body is the file, as curl -T and many programs send it. Its name is in `filename` or in "
     "Content-Disposition, its options are in the query. All else is as with a form.",
     query=request_schemas.NamedUpload,
-    request_headers=("Prefer", "Content-Disposition"),
+    request_headers=("Prefer", "Content-Disposition", password_schemas.HEADER),
     upload=openapi.file_body(),
 )
 """Documents one whose body is the file."""
@@ -54,7 +65,7 @@ async def upload_document(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
     # Check the query's options before reading the body, so that a wrong one is refused early.
-    request_schemas.load(_UPLOAD_OPTIONS, request.query)
+    request_schemas.load(_UPLOAD_OPTIONS, passwords.query_of(request))
     with tracing.span("receive document"):
         form = await multipart.read(
             request,
@@ -80,7 +91,7 @@ async def _raw(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
     # What is wrong besides the file is found before the body is read.
-    given = request_schemas.load(_NAMED_UPLOAD, request.query)
+    given = request_schemas.load(_NAMED_UPLOAD, passwords.query_of(request)) | passwords.in_header(request)
     disposition = request.headers.get("Content-Disposition", "")
     # aiohttp takes headers for UTF-8, which old clients do not send.
     named = part_headers.filename(disposition.encode("utf-8", "surrogateescape").decode("latin-1"))
@@ -103,5 +114,5 @@ def _bounds(settings: Settings) -> upload_body.Bounds:
 def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
     """Everything about an upload except its bytes; raises Unprocessable."""
     form.fields.extend(request.query)
-    given = request_schemas.load(_UPLOAD_OPTIONS, form.fields, kind="pointer")
+    given = request_schemas.load(_UPLOAD_FORM, form.fields, kind="pointer")
     return upload_of(request, given, filename=form.filename, kind="pointer")

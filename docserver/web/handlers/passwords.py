@@ -1,0 +1,35 @@
+"""Where a request has the password of a PDF: in a field of its form or JSON, or in a header; never in the query."""
+
+from typing import Any
+
+from aiohttp import web
+from multidict import MultiDict, MultiMapping
+
+from docserver.errors import Unprocessable
+from docserver.web import request_schemas
+from docserver.web.password_schemas import HEADER, PasswordHeader
+
+_HEADER = PasswordHeader()
+
+
+def query_of(request: web.Request) -> MultiMapping[str]:
+    """The query; raises Unprocessable if it has a password: proxies and browsers write addresses down."""
+    if "password" in request.query:
+        detail = f"Not in the query, which is logged on the way: send it in the body, or in the header {HEADER}."
+        raise Unprocessable(f"password: {detail}", errors=[{"detail": detail, "parameter": "password"}])
+    return request.query
+
+
+def in_header(request: web.Request) -> dict[str, Any]:
+    """The password of an upload whose body is the file itself, if there is one; raises Unprocessable."""
+    given = MultiDict((HEADER, _decoded(value)) for value in request.headers.getall(HEADER, ()))
+    return request_schemas.load(_HEADER, given, kind="header") if given else {}
+
+
+def _decoded(value: str) -> str:
+    sent = value.encode("utf-8", "surrogateescape")
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        # Scripts of web pages send letters of Latin-1 alone, and as such.
+        return sent.decode("latin-1")
