@@ -225,6 +225,12 @@ class StorageUnavailable(Unavailable):
     code = "storage_unavailable"
 
 
+class SearchIncomplete(Unavailable):
+    """The search index is being built, so a search would not find everything."""
+
+    code, title = "search_index_incomplete", "The search index is being built"
+
+
 class ListTooSlow(ServiceError):
     """A list took too long. This is no 503, because the same request would take as long again."""
 

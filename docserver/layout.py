@@ -103,6 +103,15 @@ def unpack_blocks(packed: bytes) -> tuple[Block, ...]:
     )
 
 
+def unpack_words(packed: bytes) -> Iterator[list[tuple[Sequence[int], Sequence[tuple[str, Sequence[int], float]]]]]:
+    """The lines of each paragraph: their boxes, and their words as in the packed form. This takes a fraction of the
+    time of `unpack_blocks`.
+    """
+    for _, paragraphs in orjson.loads(zlib.decompress(packed)):
+        for _, lines in paragraphs:
+            yield lines
+
+
 def lines_of(blocks: Sequence[Block]) -> Iterator[Line]:
     """All lines in reading order."""
     return (line for block in blocks for paragraph in block.paragraphs for line in paragraph.lines)

@@ -179,6 +179,16 @@ WEBHOOK_LAG = Gauge(
     "How long the oldest due delivery of a webhook has been due; 0 if none is due.",
 )
 
+SEARCH_LAG = Histogram(
+    "docserver_search_lag_seconds",
+    "Time from the reading of a page until a search finds it, for pages that this process has put into the index.",
+    buckets=JOB_BUCKETS_S,
+)
+SEARCH_BACKLOG = Gauge(
+    "docserver_search_backlog_jobs",
+    "Jobs with pages that may not be in the search index yet, in all processes together; counted up to 10000.",
+)
+
 CACHE_READS = UnlockedCounter(
     "docserver_cache_reads",
     "Reads of the cache by kind (job, result) and outcome: hit, stale (too old to be used) or miss.",

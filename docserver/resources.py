@@ -60,6 +60,8 @@ class Resources:
     replica: Replica
     """For lists of documents."""
     maintenance_db: Database
+    index_db: Database
+    """For writing the search index."""
     health_db: Database
     redis: Redis
     queue: Queue
@@ -166,10 +168,11 @@ def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]
     pool = partial(Database, settings.mysql_url, check=_identity_check(identity, "mysql_url"))
     read = partial(pool, size=for_clients, timeout_s=timeout_s * READ_SHARE, for_clients=True)
     return {
-        "db": pool(size=size - 2 * for_clients - 2, timeout_s=timeout_s, writes=True),
+        "db": pool(size=size - 2 * for_clients - 3, timeout_s=timeout_s, writes=True),
         "reads": read(),
         "lists": read(repeats_reads=False),
         "maintenance_db": pool(size=1, timeout_s=timeout_s * BULK_FACTOR, writes=True),
+        "index_db": pool(size=1, timeout_s=timeout_s * BULK_FACTOR, writes=True),
         "health_db": pool(size=1, timeout_s=min(timeout_s, HEALTH_S)),
     }
 
@@ -193,7 +196,7 @@ def _replica(settings: Settings, identity: UUID | None) -> Database | None:
 
 def _for_clients(settings: Settings) -> int:
     """The connections for reads, and those for lists."""
-    return max(1, (settings.mysql_pool_size - 2) // 4)
+    return max(1, (settings.mysql_pool_size - 3) // 4)
 
 
 def _identity_check(identity: UUID | None, setting: str) -> Callable[[Cursor], Awaitable[None]] | None:

@@ -17,6 +17,7 @@ from docserver import room, tracing
 from docserver.database.migrate import MigrationError, migrate, until_outdated
 from docserver.database.retries import until_answered
 from docserver.documents import deletion
+from docserver.documents.search_indexing import Indexer
 from docserver.embedded import with_embedded_servers
 from docserver.identity import identify
 from docserver.maintenance import Maintenance
@@ -62,6 +63,7 @@ async def serve(settings: Settings, *, api: bool, telemetry: Mapping[str, str]) 
         progress.waits_for = "mysql"
         await until_answered(partial(deletion.repeat, resources))
         stack.push_async_callback(_cancel, asyncio.create_task(Maintenance(resources).run()))
+        stack.push_async_callback(_cancel, asyncio.create_task(Indexer(resources).run()))
         if settings.metrics_port:
             await _serve_metrics(resources, stack)
         # From here on, work may have begun, so a signal stops it in order.

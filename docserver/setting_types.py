@@ -28,7 +28,7 @@ MAX_WEIGHT = 100
 """The most turns in a row of a tenant. Others wait for all of them, so there are not many."""
 
 ROUTES = (
-    *("languages", "usage", "upload", "list", "document", "delete", "file"),
+    *("languages", "usage", "upload", "list", "search", "document", "delete", "file"),
     *("upload-body", "put-body", "begin-upload", "complete-upload"),
     *("job", "result", "page", "page-image", "events", "cancel", "retry", "create-job"),
     *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),

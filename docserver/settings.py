@@ -209,7 +209,7 @@ class Settings:
     storage_timeout_s: float = _duration(20.0, "longest time for one request to the bucket, with repetitions", least=1)
 
     # Settings for experts: database, Redis, and workers.
-    mysql_pool_size: int = _setting(16, "most database connections of one process", least=5, most=10_000)
+    mysql_pool_size: int = _setting(16, "most database connections of one process", least=6, most=10_000)
     mysql_timeout_s: float = _duration(10.0, "longest wait for one database statement")
     redis_prefix: str = _setting("docserver", "beginning of the names of all keys and channels in Redis")
     redis_timeout_s: float = _duration(1.0, "longest wait for one Redis command", least=0.05)

@@ -6,6 +6,7 @@ The receipt says what was removed so far. Each document is counted in the transa
 import logging
 
 from docserver.caller import DEFAULT_TENANT
+from docserver.database.connection import Cursor
 from docserver.database.retries import transactional
 from docserver.database.tables import (
     api_keys,
@@ -14,6 +15,8 @@ from docserver.database.tables import (
     documents,
     idempotency_keys,
     name_index,
+    search_index,
+    search_segments,
     tenant_counts,
     tenant_deletions,
     tenants,
@@ -116,10 +119,19 @@ async def _finish_receipt(resources: Resources, tenant: str, *, limit: int) -> t
     async with resources.maintenance_db.transaction() as cur:
         left = await deletions.uncleared(cur, tenant=tenant, limit=limit)
         # Deliveries and callbacks of jobs, of which there may be millions, are removed with the jobs.
-        is_empty = not left and not await name_index.delete(cur, tenant, limit=REMOVED_AT_ONCE)
+        is_empty = not left and not await _remove_from_indexes(cur, tenant)
         is_finished = is_empty and await tenant_deletions.finish(cur, tenant)
         if is_finished:
             await webhook_endpoints.delete_all(cur, tenant)
             await idempotency_keys.delete_all(cur, tenant)
             await tenant_counts.delete(cur, tenant)
         return is_finished, left
+
+
+async def _remove_from_indexes(cur: Cursor, tenant: str) -> bool:
+    """Remove some of the rows that the indexes of names and of words have of a tenant; False if nothing was left."""
+    return bool(
+        await name_index.delete(cur, tenant, limit=REMOVED_AT_ONCE)
+        or await search_segments.delete_tenant(cur, tenant, limit=REMOVED_AT_ONCE)
+        or await search_index.delete_tenant(cur, tenant, limit=REMOVED_AT_ONCE)
+    )

@@ -20,6 +20,7 @@ from docserver.web.handlers import (
     link_uploads,
     page_images,
     results,
+    search,
     system,
     uploads,
     usage,
@@ -78,6 +79,7 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")
     router.add_post(f"{UPLOAD}/complete", link_uploads.complete_upload, name="complete-upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
+    router.add_get("/v1/documents/search", search.search_documents, name="search")
     router.add_get(DOCUMENT, documents.get_document, name="document")
     router.add_delete(DOCUMENT, documents.delete_document, name="delete")
     router.add_get(f"{DOCUMENT}/file", documents.get_file, name="file")

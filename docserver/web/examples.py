@@ -130,10 +130,15 @@ _DOCUMENT = Document(
     created_at=TIME,
 )
 DOCUMENT = {**_DOCUMENT.as_json(), "other_filenames": [], "jobs": [COMPLETED_JOB]}
+LISTED_DOCUMENT = {
+    **_DOCUMENT.as_json(),
+    "other_filenames": [],
+    "job_id": str(JOB_ID),
+    "status": "completed",
+    "pages_total": 1,
+}
 DOCUMENTS = {
-    "items": [
-        {**_DOCUMENT.as_json(), "other_filenames": [], "job_id": str(JOB_ID), "status": "completed", "pages_total": 1}
-    ],
+    "items": [LISTED_DOCUMENT],
     "total": 1,
     "total_relation": "exact",
     "limit": 10,

@@ -50,6 +50,13 @@ _PARTICULAR: tuple[tuple[ServiceError, str], ...] = (
         _UPLOAD,
     ),
     (errors.ResultNotReady("The job is processing; ask again when it is completed."), _RESULT),
+    (
+        errors.SearchIncomplete(
+            "The search index is being built, from all pages that were read; search again when it is complete.",
+            extra={"progress": 0.4},
+        ),
+        "/v1/documents/search",
+    ),
     (errors.JobFailed("The job is failed.", extra={"job_error": _ENCRYPTED}), _RESULT),
     (errors.PageFailed(_TIMEOUT["message"], extra={"job_error": _TIMEOUT}), f"{_JOB}/pages/1"),
     (errors.KeyReused("The Idempotency-Key was sent with another request; send each with a key of its own."), _UPLOAD),

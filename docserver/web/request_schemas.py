@@ -371,27 +371,9 @@ class NamedUpload(UploadOptions):
     )
 
 
-class ListQuery(Strict):
-    limit = fields.Integer(
-        load_default=10,
-        validate=validate.Range(min=1, max=MAX_LIMIT),
-        metadata={"description": "The most items of a part.", "examples": [10]},
-    )
-    offset = fields.Integer(
-        load_default=0,
-        validate=validate.Range(
-            min=0,
-            max=MAX_OFFSET,
-            error="Must be from {min} to {max}; to read on, give the next_cursor of a response as cursor.",
-        ),
-        metadata={"description": "Items to leave out. A cursor is quicker, and misses nothing.", "examples": [0]},
-    )
-    cursor = Parsed(
-        parse_cursor,
-        description="`next_cursor` of the previous response; not together with offset.",
-        pattern="^[A-Za-z0-9_=-]+$",
-        examples=[EXAMPLE_CURSOR],
-    )
+class DocumentFilter(Strict):
+    """What narrows lists of documents and searches."""
+
     filename = fields.String(
         validate=validate.Length(min=1, max=MAX_TEXT),
         metadata={"description": "A part of a file name, in any case and Unicode form.", "examples": ["invoice"]},
@@ -413,6 +395,29 @@ class ListQuery(Strict):
         Status,
         by_value=fields.String,
         metadata={"description": "The status of the document's latest job.", "examples": ["completed"]},
+    )
+
+
+class ListQuery(DocumentFilter):
+    limit = fields.Integer(
+        load_default=10,
+        validate=validate.Range(min=1, max=MAX_LIMIT),
+        metadata={"description": "The most items of a part.", "examples": [10]},
+    )
+    offset = fields.Integer(
+        load_default=0,
+        validate=validate.Range(
+            min=0,
+            max=MAX_OFFSET,
+            error="Must be from {min} to {max}; to read on, give the next_cursor of a response as cursor.",
+        ),
+        metadata={"description": "Items to leave out. A cursor is quicker, and misses nothing.", "examples": [0]},
+    )
+    cursor = Parsed(
+        parse_cursor,
+        description="`next_cursor` of the previous response; not together with offset.",
+        pattern="^[A-Za-z0-9_=-]+$",
+        examples=[EXAMPLE_CURSOR],
     )
     sort = fields.String(
         load_default="created_at_desc",

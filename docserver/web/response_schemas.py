@@ -286,6 +286,9 @@ class Problem(Schema):
     errors = fields.List(
         fields.Nested(ProblemItem), required=True, metadata={"description": "The wrong fields of the request."}
     )
+    progress = fields.Float(
+        metadata={"minimum": 0, "maximum": 1, "description": "How far the search index is, if it is being built."}
+    )
     job_error = fields.Nested(
         Failure, allow_none=True, metadata={"description": "Why the job or page has no result, if that is the problem."}
     )

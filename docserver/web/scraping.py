@@ -14,7 +14,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from docserver import __version__, metrics
-from docserver.database.tables import backlog, tenant_counts
+from docserver.database.tables import backlog, search_index, tenant_counts
 from docserver.errors import DatabaseUnavailable, NotFound, RedisUnavailable, Unavailable
 from docserver.exclusive import SingleFlight
 from docserver.resources import Resources
@@ -38,6 +38,9 @@ MEASURE_TIMEOUT_S = 1.0
 BACKLOG_TIMEOUT_S = 2.5
 """Longest wait for the number of unfinished pages. An autoscaler such as KEDA waits three seconds for the answer."""
 
+JOBS_COUNTED = 10_000
+"""Most jobs that are counted whose pages may have to be indexed."""
+
 CLOSE_S = 1.0
 """How long a scrape may go on when the process stops."""
 
@@ -48,6 +51,7 @@ DATABASE_GAUGES = (
     metrics.WEBHOOKS_DUE,
     metrics.WEBHOOK_LAG,
     metrics.DOCUMENTS_BYTES,
+    metrics.SEARCH_BACKLOG,
 )
 """What is measured in the database."""
 
@@ -96,7 +100,16 @@ class Scraper:
                 jobs = await backlog.measure(cur)
                 deliveries = await backlog.measure_deliveries(cur)
                 kept = await tenant_counts.bytes_of_all(cur)
-            values = (jobs.pages, jobs.jobs, jobs.oldest_age_s, deliveries.count, deliveries.oldest_age_s, kept)
+                to_index = await search_index.count_due(cur, most=JOBS_COUNTED)
+            values = (
+                jobs.pages,
+                jobs.jobs,
+                jobs.oldest_age_s,
+                deliveries.count,
+                deliveries.oldest_age_s,
+                kept,
+                to_index,
+            )
             for gauge, value in zip(DATABASE_GAUGES, values, strict=True):
                 gauge.set(value)
         except (Unavailable, TimeoutError):
@@ -144,6 +157,7 @@ class Scraper:
             "reads": resources.reads,
             "lists": resources.lists,
             "maintenance": resources.maintenance_db,
+            "index": resources.index_db,
             "health": resources.health_db,
             **({"replica": resources.replica.db} if resources.replica.db else {}),
         }

@@ -35,6 +35,8 @@ GOES = {
     "pages_used",
     "idempotency_keys",
     "name_parts",
+    "search_pages",
+    "search_segments",
 }
 """The tables with a column `tenant` of which a deletion leaves no row of the tenant. Whoever adds a table with such a
 column decides where it belongs, and has `tenant_deletion` remove its rows."""

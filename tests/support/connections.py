@@ -16,7 +16,7 @@ MakeDatabase = Callable[..., Database]
 
 def with_databases(resources: Resources, db: Any) -> Resources:
     """The resources, with this in place of each database pool."""
-    return replace(resources, db=db, reads=db, lists=db, maintenance_db=db, health_db=db)
+    return replace(resources, db=db, reads=db, lists=db, maintenance_db=db, index_db=db, health_db=db)
 
 
 async def connection_id(cur: Cursor) -> int:

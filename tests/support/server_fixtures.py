@@ -35,6 +35,10 @@ EMPTIED = (
     "audit_log",
     "idempotency_keys",
     "name_parts",
+    "search_jobs",
+    "search_pages",
+    "search_segments",
+    "search_chunks",
     "tenant_deletions",
     "webhook_endpoints",
     "pages_used",
@@ -73,6 +77,9 @@ async def empty(running: Servers) -> None:
         async with connection.cursor() as cursor:
             for table in EMPTIED:
                 await cursor.execute(f"DELETE FROM {table}")
+            await cursor.execute(
+                "UPDATE search_index SET generation = 1, is_complete = TRUE, walked_to = REPEAT(CHAR(0), 16)"
+            )
             await cursor.execute("DELETE FROM bytes_kept WHERE part > 0")
             await cursor.execute("DELETE FROM tenants WHERE name != 'default'")
             await cursor.execute(

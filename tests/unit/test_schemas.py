@@ -165,7 +165,7 @@ def test_a_date_that_is_written_in_another_way_is_refused_rather_than_read_diffe
 
 
 def narrowed(**given: str) -> Any:
-    return documents._filter(listed(**given), tenant=DEFAULT_TENANT)
+    return documents.document_filter(listed(**given), tenant=DEFAULT_TENANT)
 
 
 def test_a_list_to_a_bare_date_includes_that_day_and_to_a_time_that_moment() -> None:

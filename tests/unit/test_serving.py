@@ -52,7 +52,8 @@ async def test_a_signal_while_the_api_opens_stops_the_worker_in_order(monkeypatc
     monkeypatch.setattr(serving, "_listen", lambda *_: asyncio.sleep(0, "listener"))
     monkeypatch.setattr(serving, "with_embedded_servers", embedded)
     monkeypatch.setattr(serving, "opened", opened)
-    monkeypatch.setattr(serving, "Maintenance", lambda _: SimpleNamespace(run=for_ever))
+    for name in ("Maintenance", "Indexer"):
+        monkeypatch.setattr(serving, name, lambda _: SimpleNamespace(run=for_ever))
     monkeypatch.setattr(serving, "until_outdated", for_ever)
     monkeypatch.setattr(serving, "_leave_out_of_collections", lambda: None)
     monkeypatch.setattr(serving, "_start_worker", lambda *_: stopping("worker"))

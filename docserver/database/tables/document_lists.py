@@ -104,7 +104,7 @@ async def part(
         """,  # noqa: S608 - constants
         arguments,
     )
-    return [_listed(row) for row in cur.rows()]
+    return [listed(row) for row in cur.rows()]
 
 
 async def count(cur: Cursor, narrowed: Filter) -> int:
@@ -290,6 +290,13 @@ def _conditions(arguments: dict[str, Any], time: str, document_id: str, order: _
     return [condition for key, condition in conditions.items() if arguments[key] is not None]
 
 
+def conditions(narrowed: Filter) -> tuple[str, dict[str, Any]]:
+    """The filter as a condition for a document `d` of the tenant and its latest job `j`, with the arguments."""
+    arguments = _arguments(narrowed, None)
+    placed = _conditions(arguments, "d.created_at", "d.id", _NEWEST_FIRST)
+    return " AND ".join(["d.tenant = %(tenant)s", *placed, *_of_kind(arguments)]), arguments
+
+
 def _arguments(narrowed: Filter, after: Position | None) -> dict[str, Any]:
     composed, decomposed = (_filename_like(narrowed.filename, form) for form in ("NFC", "NFD"))
     return {
@@ -313,5 +320,6 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _listed(row: Row) -> Listed:
+def listed(row: Row) -> Listed:
+    """The document and the job of a row that has both."""
     return Listed(of_row(row), UUID(bytes=row["job_id"]), Status(row["status"]), row["pages_total"])

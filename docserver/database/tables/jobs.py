@@ -196,12 +196,13 @@ async def count_pages(cur: Cursor, *, job_id: UUID, done: int, failed: int) -> N
     await cur.execute(
         """
         UPDATE jobs
-        SET pages_done = pages_done + %s, pages_failed = pages_failed + %s, version = version + 1,
+        SET pages_done = pages_done + %(done)s, pages_failed = pages_failed + %(failed)s, version = version + 1,
+            search_due = IF(%(done)s > 0, 1, search_due),
             eta_s = TIMESTAMPDIFF(MICROSECOND, started_at, UTC_TIMESTAMP(6)) / 1000000
                     / (pages_done + pages_failed - pages_kept) * (pages_total - pages_done - pages_failed)
-        WHERE id = %s
+        WHERE id = %(id)s
         """,
-        (done, failed, job_id.bytes),
+        {"done": done, "failed": failed, "id": job_id.bytes},
     )
 
 
@@ -219,13 +220,14 @@ async def finish(
     await cur.execute(
         """
         UPDATE jobs
-        SET pages_done = pages_done + %s, pages_failed = pages_failed + %s,
+        SET search_due = IF(%s > 0, 1, search_due), pages_done = pages_done + %s, pages_failed = pages_failed + %s,
             status = %s, error_code = %s, error_message = %s, error_page = %s, confidence = %s,
             needs_review = %s, claim = NULL, lease_until = NULL, eta_s = NULL, finished_at = UTC_TIMESTAMP(6),
             password = IF(password IS NULL, NULL, ''), version = version + 1
         WHERE id = %s
         """,
         (
+            done,
             done,
             failed,
             status.value,

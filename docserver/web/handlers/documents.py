@@ -49,7 +49,7 @@ async def list_documents(request: web.Request) -> web.Response:
     limit, offset, sort = query["limit"], query["offset"], query["sort"]
     part = await queries.document_list(
         request.app[RESOURCES],
-        _filter(query, tenant=request[CALLER].tenant),
+        document_filter(query, tenant=request[CALLER].tenant),
         newest_first=sort == "created_at_desc",
         after=query["cursor"][1] if "cursor" in query else None,
         # One item more than the client gets, to know whether there is a next part.
@@ -61,7 +61,7 @@ async def list_documents(request: web.Request) -> web.Response:
     last = items[-1].document if items else None
     cursor = request_schemas.cursor(sort, Position(last.created_at, last.id)) if more and last else None
     body = {
-        "items": [_item(item) for item in items],
+        "items": [item_json(item) for item in items],
         "total": part.total,
         "total_relation": "exact" if part.is_total_exact else "at_least",
         "limit": limit,
@@ -157,7 +157,8 @@ async def delete_document(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _filter(query: dict[str, Any], *, tenant: str) -> Filter:
+def document_filter(query: dict[str, Any], *, tenant: str) -> Filter:
+    """The filter that the parameters of a list or a search describe."""
     before = None
     if "date_to" in query:
         moment, is_date = query["date_to"]
@@ -174,7 +175,8 @@ def _filter(query: dict[str, Any], *, tenant: str) -> Filter:
     )
 
 
-def _item(listed: Listed) -> dict[str, Any]:
+def item_json(listed: Listed) -> dict[str, Any]:
+    """A document of a list or a search, as clients see it."""
     return {
         **listed.document.as_json(),
         "job_id": str(listed.job_id),

@@ -1,0 +1,170 @@
+"""Searches the pages of a tenant: which have the words of a query, in which order, and where the words stand."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from docserver.database.connection import Cursor
+from docserver.database.faults import StatementTooLong
+from docserver.database.tables import found_pages, search_index, search_segments
+from docserver.database.tables.document_lists import Filter
+from docserver.database.tables.found_pages import FoundPage
+from docserver.documents.search_lookup import find
+from docserver.errors import ListTooSlow, SearchIncomplete
+from docserver.resources import Resources
+from docserver.search.hits import Match, Matcher
+from docserver.search.numbers import set_of
+from docserver.search.query import Query
+from docserver.search.ranking import Ranking
+
+NARROW = 1000
+"""If so few documents pass the filter, only their pages are looked at. If there are more, a page that has the words is
+often enough one of theirs."""
+
+LOOKED_AT_ONCE = (50, 1000)
+"""Pages whose documents the first statement compares with the filter, and each of the next ones."""
+
+LOOKED_AT = 20_000
+"""Most of them in one request; the next one goes on."""
+
+READ_AT_ONCE = 25
+"""Pages whose words are read together."""
+
+READ = 300
+"""Most pages whose words one request reads, to look for phrases; the next one goes on."""
+
+RETRY_AFTER_S = (5, 600)
+"""Least and longest time that a client is told to wait for the index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the pages that a search finds: right after the page with these points and this number."""
+
+    points: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A page that a search has found."""
+
+    page: FoundPage
+    score: float
+    match: Match
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPart:
+    """Some of the pages that a search finds, best first."""
+
+    items: Sequence[Item]
+    next: Place | None
+    """Where the next part begins; None after the last."""
+
+
+async def search(
+    resources: Resources, query: Query, narrowed: Filter, *, fuzzy: bool, after: Place | None, limit: int
+) -> SearchPart:
+    """A part of what a search finds. It may have fewer items than the limit although more follow.
+
+    Raises SearchIncomplete, InvalidQuery, ListTooSlow, DatabaseUnavailable.
+    """
+    try:
+        async with resources.lists.session() as cur:
+            generation = await _generation(cur)
+            segments = await search_segments.live(cur, narrowed.tenant, generation=generation)
+            found = await find(cur, query, [segment.id for segment in segments], fuzzy=fuzzy)
+            numbers = await _narrow(cur, narrowed)
+            only = None if numbers is None else set_of(numbers)
+            ranking = await asyncio.to_thread(Ranking, query, found, only=only)
+            open_filter = narrowed if numbers is None else Filter(narrowed.tenant)
+            return await _Reading(cur, query, open_filter, ranking, fuzzy=fuzzy).part(after, limit)
+    except StatementTooLong as error:
+        raise ListTooSlow("The search took too long; look for rarer words, or narrow it by dates.") from error
+
+
+async def _generation(cur: Cursor) -> int:
+    progress = await search_index.progress(cur)
+    if not progress.is_complete:
+        share = progress.jobs_walked / max(1, progress.jobs_total)
+        least_s, most_s = RETRY_AFTER_S
+        left = max(0, progress.jobs_total - progress.jobs_walked)
+        raise SearchIncomplete(
+            "The search index is being built, from all pages that were read; search again when it is complete.",
+            headers={"Retry-After": str(min(most_s, least_s + left // JOBS_PER_S))},
+            extra={"progress": round(min(share, 1.0), 4)},
+        )
+    return progress.generation
+
+
+JOBS_PER_S = 100
+"""About how many jobs of a page or two are indexed in a second."""
+
+
+async def _narrow(cur: Cursor, narrowed: Filter) -> list[int] | None:
+    """The pages of the documents that pass the filter, if it is narrow."""
+    if narrowed == Filter(narrowed.tenant):
+        return None
+    return await found_pages.numbers_of(cur, narrowed, most=NARROW)
+
+
+class _Reading:
+    """Reads the pages of a ranking, until there are enough that have what is looked for."""
+
+    def __init__(self, cur: Cursor, query: Query, narrowed: Filter, ranking: Ranking, *, fuzzy: bool) -> None:
+        self._cur = cur
+        self._narrowed, self._ranking = narrowed, ranking
+        self._matcher = Matcher(query, fuzzy=fuzzy)
+        self._has_phrases = bool(query.phrases or query.excluded_phrases)
+        self._items: list[Item] = []
+        self._last: Place | None = None
+        """That of the last item."""
+        self._read = 0
+
+    async def part(self, after: Place | None, limit: int) -> SearchPart:
+        """The items after a place."""
+        ranked = self._ranking.pages((after.points, after.number) if after else None)
+        looked_at, size = 0, LOOKED_AT_ONCE[0]
+        while some := await asyncio.to_thread(_some, ranked, size):
+            found = await found_pages.passing(self._cur, self._narrowed, [number for _, number in some])
+            passing = [(points, found[number]) for points, number in some if number in found]
+            while passing:
+                group = passing[: READ_AT_ONCE if self._has_phrases else limit - len(self._items) + 1]
+                passing = passing[len(group) :]
+                if await self._add(group, limit):
+                    return SearchPart(self._items, self._last)
+                if self._read >= READ:
+                    return SearchPart(self._items, Place(group[-1][0], group[-1][1].number))
+            looked_at += len(some)
+            if looked_at >= LOOKED_AT:
+                return SearchPart(self._items, Place(*some[-1]))
+            size = LOOKED_AT_ONCE[1]
+        return SearchPart(self._items, None)
+
+    async def _add(self, group: Sequence[tuple[int, FoundPage]], limit: int) -> bool:
+        """Add those of the pages that match; True if there are more than the limit."""
+        if self._has_phrases:
+            texts = await found_pages.texts(self._cur, [page for _, page in group])
+            self._read += len(group)
+            numbers = await asyncio.to_thread(self._with_phrases, texts)
+            group = [(points, page) for points, page in group if page.number in numbers]
+        room = limit - len(self._items)
+        layouts = await found_pages.layouts(self._cur, [page for _, page in group[:room]])
+        matches = await asyncio.to_thread(self._matches, layouts)
+        for points, page in group[:room]:
+            if match := matches.get(page.number):
+                self._items.append(Item(page, self._ranking.score(points), match))
+                self._last = Place(points, page.number)
+        return len(self._items) == limit and len(group) > room
+
+    def _with_phrases(self, texts: dict[int, str]) -> set[int]:
+        return {number for number, text in texts.items() if self._matcher.has_phrases(text)}
+
+    def _matches(self, layouts: dict[int, bytes]) -> dict[int, Match | None]:
+        return {number: self._matcher.match(layout) for number, layout in layouts.items()}
+
+
+def _some(ranked: Iterator[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    return list(islice(ranked, size))

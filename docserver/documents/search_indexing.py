@@ -1,0 +1,234 @@
+"""Writes the search index: of pages that were read, some at a time, soon after each was saved.
+
+One process writes it for all; if it dies, another one takes over, and goes on from what was committed. The words of a
+page are committed together with the record that they are there. Merging is in `search_merging`.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from uuid import uuid4
+
+from docserver import metrics
+from docserver.database.connection import Cursor
+from docserver.database.retries import transactional
+from docserver.database.tables import leader, search_index, search_segments
+from docserver.database.tables.search_index import DuePage, Indexed
+from docserver.database.tables.search_segments import Row
+from docserver.documents import search_merging
+from docserver.documents.search_merging import Outrun, Writing
+from docserver.errors import DatabaseUnavailable
+from docserver.resources import Resources
+from docserver.search import segments
+
+log = logging.getLogger("docserver.search")
+
+TASK = "search"
+
+POLL_S = 0.4
+"""Interval at which the process that writes the index looks for pages that were read."""
+
+LEASE_S = 6.0
+"""How long the process that writes the index may be silent before another takes over."""
+
+RESIGN_S = 1.0
+"""Longest wait for the database when a stopping process gives up its task."""
+
+JOBS_AT_ONCE = 200
+PAGES_AT_ONCE = 200
+"""Most jobs and pages of one transaction: it takes some tenths of a second."""
+
+WALKED_AT_ONCE = 1000
+"""Jobs that are compared with the index by one statement."""
+
+WALK_EVERY_S = 300.0
+"""Time between two comparisons of all jobs with the index, which find what processes of an earlier release read."""
+
+WALK_SHARE = 0.05
+"""Largest share of the time for these comparisons."""
+
+THIN_OUT_SHARE = 0.05
+"""Share of the time for looking for deleted pages in segments."""
+
+BEHIND_S = 10.0
+"""Pages that waited longer than this are worth a line in the log."""
+
+
+class Indexer:
+    """Writes the index while this process is the one that does so."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self.id = uuid4()
+        self._lease_until = 0.0
+        self._walk_from = 0.0
+        self._walk_began = 0.0
+        self._thinned_to = 0
+        """The segment that was last looked at for deleted pages."""
+        self._is_behind = False
+
+    async def run(self) -> None:
+        """Write, merge and clean the index while this process leads, until cancelled."""
+        try:
+            await asyncio.gather(
+                self._repeat(self._lead, POLL_S),
+                self._repeat(self._merge_small, POLL_S),
+                self._repeat(self._merge_large, POLL_S),
+                self._repeat(self._clean, self._resources.settings.maintenance_s),
+                self._repeat(self._thin_out, 1.0),
+            )
+        finally:
+            await self._resign()
+
+    async def _repeat(self, act: Callable[[], Awaitable[bool]], pause_s: float) -> None:
+        """Do something again and again, whatever fails; at once while it says that there is more to do."""
+        while True:
+            has_more = False
+            try:
+                has_more = await act()
+            except Outrun:
+                self._lease_until = 0.0
+            except DatabaseUnavailable:
+                log.info("the search index waits for the database")
+            except Exception:
+                log.exception("the search index met an unexpected fault")
+            await asyncio.sleep(0 if has_more else pause_s)
+
+    async def _lead(self) -> bool:
+        if not await self._is_leader():
+            return False
+        has_more = await self.index_some()
+        return await self.walk() or has_more
+
+    async def _merge_small(self) -> bool:
+        return self._leads and await search_merging.merge(self._writing, search_merging.SMALL)
+
+    async def _merge_large(self) -> bool:
+        return self._leads and await search_merging.merge(self._writing, search_merging.LARGE)
+
+    async def _clean(self) -> bool:
+        return self._leads and await search_merging.clean(self._writing)
+
+    async def _thin_out(self) -> bool:
+        began = time.monotonic()
+        if self._leads:
+            self._thinned_to = await search_merging.thin_out(self._writing, after=self._thinned_to)
+            await asyncio.sleep((time.monotonic() - began) / THIN_OUT_SHARE)
+        return False
+
+    @property
+    def _leads(self) -> bool:
+        return time.monotonic() < self._lease_until
+
+    @property
+    def _writing(self) -> Writing:
+        return Writing(self._resources.index_db, self.id)
+
+    async def _is_leader(self) -> bool:
+        """Become or stay the process that writes the index; False if it is another one."""
+        began = time.monotonic()
+        if began < self._lease_until - LEASE_S / 2:
+            return True
+        async with self._resources.index_db.session() as cur:
+            is_new = not self._leads
+            leads = await leader.acquire(cur, TASK, holder=self.id, lease_s=LEASE_S)
+            if leads and is_new:
+                await search_index.become_holder(cur, self.id)
+        self._lease_until = began + LEASE_S if leads else 0.0
+        return leads
+
+    async def _resign(self) -> None:
+        with suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(RESIGN_S), self._resources.index_db.session() as cur:
+                await leader.resign(cur, TASK, holder=self.id)
+
+    async def index_some(self) -> bool:
+        """Add some pages to the index; False if none is left. Raises DatabaseUnavailable, Outrun."""
+        async with self._resources.index_db.session() as cur:
+            jobs = await search_index.due_jobs(cur, limit=JOBS_AT_ONCE)
+            if not jobs:
+                return False
+            generation = (await search_index.progress(cur)).generation
+            pages = await search_index.due_pages(cur, jobs, generation=generation, limit=PAGES_AT_ONCE)
+        if len(pages) == PAGES_AT_ONCE:
+            # The pages of later jobs are not among them, and perhaps not all of the last one.
+            jobs = {job_id: version for job_id, version in jobs.items() if job_id < pages[-1].job_id}
+        by_tenant = groupby(sorted(pages, key=lambda page: page.tenant), key=lambda page: page.tenant)
+        await self._add({tenant: list(some) for tenant, some in by_tenant}, jobs, generation)
+        self._note(pages)
+        return True
+
+    @transactional
+    async def _add(self, pages: dict[str, list[DuePage]], jobs: dict[bytes, int], generation: int) -> None:
+        async with self._resources.index_db.transaction() as cur:
+            if await search_index.lock(cur, self.id) != generation:
+                raise Outrun
+            for tenant, some in pages.items():
+                await self._add_segment(cur, tenant, some, generation)
+            last = {page.job_id: (page.version, page.number) for some in pages.values() for page in some}
+            positions = [(job_id, *place) for job_id, place in last.items()]
+            await search_index.record_jobs(cur, positions, generation=generation)
+            # The last statement, because workers may wait for these rows.
+            await search_index.settle_jobs(cur, jobs)
+
+    async def _add_segment(self, cur: Cursor, tenant: str, pages: Sequence[DuePage], generation: int) -> None:
+        first = await search_segments.last_number(cur, tenant) + 1
+        numbered = [Indexed(number, page.job_id, page.number, page.version) for number, page in enumerate(pages, first)]
+        await search_index.insert_pages(cur, tenant, numbered)
+        segment = await search_segments.insert(
+            cur, tenant, generation=generation, state="live", first=first, last=numbered[-1].number, pages=len(pages)
+        )
+        texts = {number: page.text for number, page in enumerate(pages, first)}
+        rows = await asyncio.to_thread(_rows, segment, texts)
+        await search_segments.insert_rows(cur, rows)
+
+    def _note(self, pages: Sequence[DuePage]) -> None:
+        """Count pages that can be found now, and log if they have waited long."""
+        for page in pages:
+            metrics.SEARCH_LAG.observe(page.age_s)
+        oldest_s = max((page.age_s for page in pages), default=0.0)
+        if oldest_s > BEHIND_S and not self._is_behind:
+            log.info("the search index is behind", extra={"seconds": round(oldest_s, 1)})
+        self._is_behind = oldest_s > BEHIND_S
+
+    async def walk(self) -> bool:
+        """Compare some jobs with the index, and mark those that are to be indexed, if it is time for that. True if more
+        are left. Raises DatabaseUnavailable.
+        """
+        now = time.monotonic()
+        async with self._resources.index_db.session() as cur:
+            is_complete = (await search_index.progress(cur)).is_complete
+            if is_complete and now < self._walk_from:
+                return False
+            if await search_index.count_due(cur, most=1):
+                # What was marked is indexed first.
+                return True
+            self._walk_began = self._walk_began or now
+            return await self._walk_on(cur)
+
+    async def _walk_on(self, cur: Cursor) -> bool:
+        walked_to = await search_index.walked_to(cur)
+        if walked_to == search_index.NO_JOB:
+            await search_index.count_jobs(cur, holder=self.id)
+        job_ids = await search_index.next_jobs(cur, walked_to, limit=WALKED_AT_ONCE)
+        await search_index.forget_jobs(cur, after=walked_to, to=job_ids[-1] if job_ids else None)
+        if not job_ids:
+            if await search_index.complete(cur, holder=self.id):
+                log.info("the search index is complete")
+            now = time.monotonic()
+            self._walk_from = now + max(WALK_EVERY_S, (now - self._walk_began) / WALK_SHARE)
+            self._walk_began = 0.0
+            return False
+        generation = (await search_index.progress(cur)).generation
+        forgotten = await search_index.forgotten(cur, first=job_ids[0], last=job_ids[-1], generation=generation)
+        if forgotten:
+            await search_index.mark_due(cur, forgotten)
+        await search_index.walk(cur, to=job_ids[-1], jobs=len(job_ids), holder=self.id)
+        return True
+
+
+def _rows(segment: int, texts: dict[int, str]) -> list[Row]:
+    return [Row(segment, *chunk) for chunk in segments.of_texts(texts)]

@@ -1,0 +1,235 @@
+"""Merges segments of the search index, so that a search reads few of them, and removes what is not needed any more.
+
+Segments that follow one another are merged when there are so many of about the same size. So a page is written again
+once for each size.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from docserver.database.connection import Database
+from docserver.database.retries import transactional
+from docserver.database.tables import search_index, search_segments
+from docserver.database.tables.search_segments import Row, Segment
+from docserver.search import chunks, segments
+from docserver.search.chunks import Chunk, KeysPacker, Kind, WordsPacker
+from docserver.search.segments import IsAlive
+
+TOGETHER = 8
+"""Segments of a size that become one."""
+
+SMALL = range(4)
+LARGE = range(4, 7)
+"""Sizes that are merged side by side, so that small segments do not wait while large ones are merged for minutes. Size
+n has TOGETHER ** n pages or more. The largest segments have two million pages."""
+
+READ_AT_ONCE = 16
+"""Rows of each segment that are read at once."""
+
+LOOKED_AT_ONCE = 2000
+"""Pages of which one statement finds out if they are still there."""
+
+DEAD_SHARE = 0.1
+OLD_S = 7 * 86_400
+"""A segment is written again without deleted pages if they are a larger share of it, or if it is older than this."""
+
+UNUSED_S = 60
+"""Searches that began before a segment was replaced have ended after this time."""
+
+ABANDONED_S = 600
+"""A segment that is being built is touched more often than this."""
+
+SEGMENTS_AT_ONCE = 20
+REMOVED_AT_ONCE = 5000
+"""Segments that are removed together, and rows that one statement removes."""
+
+
+class Outrun(Exception):
+    """Another process writes the index now, or it was begun anew; nothing is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The right to write the index, while the holder has it."""
+
+    db: Database
+    holder: UUID
+
+
+async def merge(writing: Writing, sizes: range) -> bool:
+    """Merge some segments of these sizes, if there are enough; False if not. Raises DatabaseUnavailable, Outrun."""
+    tenant: str | None = ""
+    while tenant is not None:
+        async with writing.db.session() as cur:
+            generation = (await search_index.progress(cur)).generation
+            tenant = await search_segments.next_tenant(cur, after=tenant)
+            live = await search_segments.live(cur, tenant, generation=generation) if tenant else []
+        some = _to_merge(live, sizes)
+        if some:
+            await _rewrite(writing, some, await _dead(writing, some), generation=generation)
+            return True
+    return False
+
+
+def _to_merge(live: Sequence[Segment], sizes: range) -> Sequence[Segment]:
+    """Segments that follow one another and are not larger than one of these sizes: as many as become one."""
+    for size in sizes:
+        run: list[Segment] = []
+        for segment in live:
+            run = [*run, segment] if segment.pages < TOGETHER ** (size + 1) else []
+            if len(run) == TOGETHER:
+                return run
+    return ()
+
+
+async def clean(writing: Writing) -> bool:
+    """Remove segments that nobody uses any more; True if some are left. Raises DatabaseUnavailable."""
+    async with writing.db.session() as cur:
+        generation = (await search_index.progress(cur)).generation
+        unused = await search_segments.removable(
+            cur, generation=generation, unused_s=UNUSED_S, building_s=ABANDONED_S, limit=SEGMENTS_AT_ONCE
+        )
+        for segment, is_earlier in unused:
+            while await search_segments.delete_rows(cur, segment.id, limit=REMOVED_AT_ONCE):
+                pass
+            # What replaces another segment has its pages; only an earlier generation's are not needed any more.
+            while is_earlier and await search_index.delete_range(
+                cur, segment.tenant, first=segment.first, last=segment.last, limit=REMOVED_AT_ONCE
+            ):
+                pass
+            await search_segments.delete(cur, segment.id)
+    return len(unused) == SEGMENTS_AT_ONCE
+
+
+async def thin_out(writing: Writing, *, after: int) -> int:
+    """Look at the next segment after this one, and write it again if many of its pages were deleted. Returns its id; 0
+    after the last. Raises DatabaseUnavailable, Outrun.
+    """
+    async with writing.db.session() as cur:
+        generation = (await search_index.progress(cur)).generation
+        segment = await search_segments.next_live(cur, after=after, generation=generation)
+        is_old = segment is not None and await search_segments.is_older(cur, segment.id, than_s=OLD_S)
+    if segment is None:
+        return 0
+    dead = await _dead(writing, [segment])
+    if dead and (is_old or len(dead) > segment.pages * DEAD_SHARE):
+        await _rewrite(writing, [segment], dead, generation=generation)
+    return segment.id
+
+
+async def _dead(writing: Writing, some: Sequence[Segment]) -> set[int]:
+    """The pages of segments that were deleted, or read again since."""
+    dead: set[int] = set()
+    for segment in some:
+        seen = segment.first - 1
+        while seen < segment.last:
+            async with writing.db.session() as cur:
+                found, seen = await search_index.dead_pages(
+                    cur, segment.tenant, first=seen + 1, last=segment.last, limit=LOOKED_AT_ONCE
+                )
+            dead.update(found)
+    return dead
+
+
+async def _rewrite(writing: Writing, old: Sequence[Segment], dead: set[int], *, generation: int) -> None:
+    """Let one segment take the place of others, without dead pages."""
+    tenant, pages = old[0].tenant, sum(segment.pages for segment in old) - len(dead)
+    async with writing.db.session() as cur:
+        new = await search_segments.insert(
+            cur,
+            tenant,
+            generation=generation,
+            state="building",
+            first=old[0].first,
+            last=old[-1].last,
+            pages=pages,
+        )
+    is_alive: IsAlive | None = (lambda number: number not in dead) if dead else None
+    for kind in Kind:
+        await _Merge(writing.db, old, kind, new=new, is_alive=is_alive).run()
+    await _publish(writing, old, new=new, generation=generation)
+    numbers = sorted(dead)
+    async with writing.db.session() as cur:
+        for first in range(0, len(numbers), LOOKED_AT_ONCE):
+            await search_index.delete_pages(cur, tenant, numbers[first : first + LOOKED_AT_ONCE])
+
+
+@transactional
+async def _publish(writing: Writing, old: Sequence[Segment], *, new: int, generation: int) -> None:
+    async with writing.db.transaction() as cur:
+        if await search_index.lock(cur, writing.holder) != generation:
+            raise Outrun
+        if not await search_segments.replace(cur, [segment.id for segment in old], new=new):
+            raise Outrun
+
+
+class _Merge:
+    """Writes the rows of a kind of several segments as those of one. It has only a part of them in memory."""
+
+    def __init__(self, db: Database, old: Sequence[Segment], kind: Kind, *, new: int, is_alive: IsAlive | None) -> None:
+        self._db = db
+        self._kind, self._new, self._is_alive = kind, new, is_alive
+        self._sources = [_Source(segment.id, kind) for segment in old]
+        self._packer: Any = WordsPacker() if kind is Kind.WORDS else KeysPacker(kind)
+
+    async def run(self) -> None:
+        while True:
+            for source in self._sources:
+                if not source.entries and not source.is_ended:
+                    async with self._db.session() as cur:
+                        await source.read(cur)
+            if not any(source.entries for source in self._sources):
+                break
+            await self._insert(await asyncio.to_thread(self._merge_some))
+        await self._insert(list(self._packer.end()))
+
+    def _merge_some(self) -> list[Chunk]:
+        """Merge what is in memory, up to what another source may still have an entry before."""
+        bound = min((source.order(-1) for source in self._sources if not source.is_ended), default=None)
+        taken: list[Any] = [entry for source in self._sources for entry in source.take(bound)]
+        merged = segments.merged_words if self._kind is Kind.WORDS else segments.merged_keys
+        return list(self._packer.add(merged(taken, is_alive=self._is_alive)))
+
+    @transactional
+    async def _insert(self, some: Sequence[Chunk]) -> None:
+        async with self._db.transaction() as cur:
+            if not await search_segments.keep_building(cur, self._new):
+                raise Outrun
+            await search_segments.insert_rows(cur, [Row(self._new, *chunk) for chunk in some])
+
+
+class _Source:
+    """The rows of a kind of one segment, read some at a time."""
+
+    def __init__(self, segment: int, kind: Kind) -> None:
+        self._segment, self._kind = segment, kind
+        self._after: bytes | None = None
+        self.entries: list[Any] = []
+        self.is_ended = False
+
+    async def read(self, cur: Any) -> None:
+        """Read the next rows."""
+        rows = await search_segments.rows_after(cur, self._segment, self._kind, after=self._after, limit=READ_AT_ONCE)
+        self.is_ended = len(rows) < READ_AT_ONCE
+        unpack: Any = chunks.unpack_words if self._kind is Kind.WORDS else chunks.unpack_keys
+        self.entries = [entry for row in rows for entry in unpack(row.data)]
+        if rows:
+            self._after = rows[-1].first
+
+    def order(self, place: int) -> tuple[Any, ...]:
+        """What the entries are ordered by; entries of several segments may be the same in it."""
+        entry = self.entries[place]
+        return tuple(entry[: 2 if self._kind is Kind.WORDS else 1])
+
+    def take(self, bound: tuple[Any, ...] | None) -> list[Any]:
+        """The entries up to this one, which are then left out; all if it is None."""
+        if bound is None:
+            taken, self.entries = self.entries, []
+            return taken
+        end = bisect_right(self.entries, bound, key=lambda entry: entry[: len(bound)])
+        taken, self.entries = self.entries[:end], self.entries[end:]
+        return taken

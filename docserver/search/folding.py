@@ -1,0 +1,91 @@
+"""Folds tokens, so that those which a search takes for one another have the same key or neighbouring keys."""
+
+import re
+import unicodedata
+from enum import IntEnum
+from functools import lru_cache
+
+from docserver.search.tokens import is_unspaced
+
+MIN_EDITED = 5
+"""Fewest letters of a word that is also found with one wrong letter. Shorter words have too many others beside them."""
+
+_MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670]")
+"""Accents of European scripts, and the vowel marks that Hebrew and Arabic are mostly written without. Marks of other
+scripts, such as Thai vowels, make other words."""
+
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "ŧ": "t"})
+"""Letters that Unicode does not take apart."""
+
+_MISREAD = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "f": "s"})
+_FEW_MISREAD = str.maketrans({"0": "o", "O": "o", "1": "l", "I": "l", "5": "s", "S": "s"})
+
+
+class Likeness(IntEnum):
+    """How much a word of a page is like a word of the query; its points in the score."""
+
+    EDITED = 2
+    """One letter is wrong, missing or too much, beside letters that are often misread."""
+    MISREAD = 3
+    """The same, but for letters that are often misread."""
+    FOLDED = 6
+    """The same, but for case and accents."""
+    EXACT = 8
+
+
+@lru_cache(maxsize=200_000)
+def plain(surface: str) -> str:
+    """A token without case and accents, in normal form C."""
+    if surface.isascii():
+        return surface.lower()
+    folded = unicodedata.normalize("NFKC", surface).casefold().translate(_LETTERS)
+    return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", folded)))
+
+
+@lru_cache(maxsize=200_000)
+def key(surface: str) -> str:
+    """What a token has in common with all for which it may be misread letter by letter.
+
+    Long s is never the last letter, so a last f is none.
+    """
+    folded = plain(surface).replace("rn", "m")
+    keyed = folded.translate(_MISREAD)
+    return f"{keyed[:-1]}f" if folded.endswith("f") else keyed
+
+
+def is_edited(surface: str) -> bool:
+    """True if a word of a query is also looked for with one wrong letter."""
+    return len(surface) >= MIN_EDITED and surface.isalpha() and not is_unspaced(surface)
+
+
+def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
+    """How much a token is like a word of a query; None if the search does not take it for the word."""
+    if surface == word:
+        return Likeness.EXACT
+    if plain(surface) == plain(word):
+        return Likeness.FOLDED
+    if not fuzzy:
+        return None
+    name, other = _misread_key(word), _misread_key(surface)
+    if name == other:
+        return Likeness.MISREAD
+    is_near = is_edited(word) and abs(len(name) - len(other)) < 2 and one_edit(name).fullmatch(other)
+    return Likeness.EDITED if is_near else None
+
+
+@lru_cache(maxsize=200_000)
+def _misread_key(surface: str) -> str:
+    """As `key`, but i counts as l only where it is or may be a capital: small i and l are seldom misread. What has the
+    same has the same key, too, and what is near by it has a neighbouring key.
+    """
+    capital = surface[:1].upper() + surface[1:]
+    folded = plain(capital.translate(_FEW_MISREAD)).replace("rn", "m")
+    return folded[:-1].replace("f", "s") + folded[-1:]
+
+
+@lru_cache(maxsize=1000)
+def one_edit(text: str) -> re.Pattern[str]:
+    """Matches the text, and the text with one letter exchanged, left out or added."""
+    changed = [f"{re.escape(text[:at])}.?{re.escape(text[at + 1 :])}" for at in range(len(text))]
+    added = [f"{re.escape(text[:at])}.{re.escape(text[at:])}" for at in range(len(text) + 1)]
+    return re.compile("|".join((*changed, *added)))

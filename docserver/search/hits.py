@@ -1,0 +1,192 @@
+"""Finds the words of a query on a page, with their boxes, and makes a snippet of its text."""
+
+import html
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from docserver.layout import unpack_words
+from docserver.search.folding import likeness
+from docserver.search.query import Query, Word
+from docserver.search.tokens import Token, are_simple, surfaces, tokens
+
+MAX_HITS = 100
+"""Most hits of a page that are listed."""
+
+SNIPPET = 200
+"""About how many characters of the text a snippet has."""
+
+BEFORE = 50
+"""How many of them stand before the first hit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A word of the page that is, or is a part of, a word of the query."""
+
+    text: str
+    box: Sequence[int]
+    line_box: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a page has of a query."""
+
+    snippet: str
+    """HTML: the text, in which what was found is marked."""
+    hits: tuple[Hit, ...]
+
+
+class PageText:
+    """The text of a page, as `layout.text_of` makes it, and which word stands where in it."""
+
+    def __init__(self, layout: bytes) -> None:
+        paragraphs: list[str] = []
+        self.starts: list[int] = []
+        self.words: list[tuple[str, Sequence[int], Sequence[int]]] = []
+        at = 0
+        for lines in unpack_words(layout):
+            for line_box, words in lines:
+                for text, box, _ in words:
+                    self.starts.append(at)
+                    self.words.append((text, box, line_box))
+                    at += len(text) + 1
+            paragraphs.append("\n".join(" ".join(word[0] for word in words) for _, words in lines))
+            at += 1
+        self.text = "\n\n".join(paragraphs)
+
+    def words_of(self, span: tuple[int, int]) -> Iterator[int]:
+        """The numbers of the words that a part of the text belongs to."""
+        number = bisect_right(self.starts, span[0]) - 1
+        while number < len(self.starts) and self.starts[number] < span[1]:
+            yield number
+            number += 1
+
+
+class Matcher:
+    """Finds out what pages have of a query. It remembers what it has compared: most tokens are on many pages."""
+
+    def __init__(self, query: Query, *, fuzzy: bool) -> None:
+        words = {word: _Like(word, fuzzy=fuzzy) for word in query.words}
+        self._wanted = [[words[word] for word in phrase] for phrase in query.wanted]
+        self._excluded = [[_Like(word, fuzzy=False) for word in phrase] for phrase in query.excluded_phrases]
+
+    def has_phrases(self, text: str) -> bool:
+        """True if a page with this text has the phrases of the query, and none that is excluded."""
+        if are_simple(text):
+            found = surfaces(text)
+            positions: Sequence[int] = range(len(found))
+        else:
+            whole = list(tokens(text))
+            found, positions = [token.surface for token in whole], [token.position for token in whole]
+        return all(_occurrences(found, positions, phrase) for phrase in self._wanted) and not any(
+            _occurrences(found, positions, phrase) for phrase in self._excluded
+        )
+
+    def match(self, layout: bytes) -> Match | None:
+        """What a page has of the query; None if a part of the query is not there."""
+        page = PageText(layout)
+        found = list(tokens(page.text))
+        written, positions = [token.surface for token in found], [token.position for token in found]
+        hit: set[int] = set()
+        for phrase in self._wanted:
+            places = _occurrences(written, positions, phrase)
+            if not places:
+                return None
+            hit.update(places)
+        marked = [found[place] for place in sorted(hit)]
+        numbers = dict.fromkeys(number for token in marked for span in token.spans for number in page.words_of(span))
+        hits = tuple(Hit(*page.words[number]) for number in list(numbers)[:MAX_HITS])
+        return Match(_snippet(page.text, marked), hits)
+
+
+class _Like:
+    """Says which tokens are like a word."""
+
+    def __init__(self, word: Word, *, fuzzy: bool) -> None:
+        self._word, self._fuzzy = word, fuzzy
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, surface: str) -> bool:
+        known = self._known.get(surface)
+        if known is None:
+            word = self._word
+            known = self._known[surface] = (
+                word.begins(surface)
+                if word.is_prefix
+                else likeness(word.surface, surface, fuzzy=self._fuzzy) is not None
+            )
+        return known
+
+
+def _occurrences(found: Sequence[str], positions: Sequence[int], phrase: Sequence[_Like]) -> set[int]:
+    """The places of the tokens that are, with those around them, like a phrase."""
+    first = {surface for surface in set(found) if phrase[0](surface)}
+    places: set[int] = set()
+    for start in [place for place, surface in enumerate(found) if surface in first] if first else ():
+        run = [start]
+        for like in phrase[1:]:
+            following = _next(found, positions, run[-1], like)
+            if following is None:
+                break
+            run.append(following)
+        else:
+            places.update(run)
+    return places
+
+
+def _next(found: Sequence[str], positions: Sequence[int], place: int, like: _Like) -> int | None:
+    """The place of a token that follows and is like a word; the parts of a hyphenated word follow one another, too."""
+    for following in range(place + 1, min(place + 5, len(found))):
+        if positions[following] > positions[place] + 1:
+            return None
+        if like(found[following]):
+            return following
+    return None
+
+
+def _snippet(text: str, marked: Sequence[Token]) -> str:
+    """The part of the text with the most different words of the query, or the first of several."""
+    starts = [token.spans[0][0] for token in marked]
+    reach = SNIPPET - 2 * BEFORE
+    best = max(
+        range(len(marked)),
+        key=lambda place: len({t.surface for t in marked[place : bisect_right(starts, starts[place] + reach)]}),
+    )
+    begin, end = _bounds(text, starts[best] - BEFORE, starts[best] + SNIPPET - BEFORE)
+    spans = _merged(span for token in marked for span in token.spans)
+    shown, at = "", begin
+    for first, last in spans:
+        if begin <= first and last <= end:
+            shown += f"{_plain(text[at:first])}<mark>{html.escape(text[first:last], quote=False)}</mark>"
+            at = last
+    shown += _plain(text[at:end])
+    before, after = ("… " if text[:begin].strip() else ""), (" …" if text[end:].strip() else "")
+    return f"{before}{shown.strip()}{after}"
+
+
+def _bounds(text: str, begin: int, end: int) -> tuple[int, int]:
+    """A part of the text that begins and ends between words, if there is a space nearby."""
+    if begin > 0:
+        space = max(text.find(" ", begin, begin + 20), text.find("\n", begin, begin + 20))
+        begin = space + 1 if space >= 0 else begin
+    if end < len(text):
+        space = max(text.rfind(" ", end - 20, end), text.rfind("\n", end - 20, end))
+        end = space if space >= 0 else end
+    return max(0, begin), min(len(text), end)
+
+
+def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The parts of the text, in order; those that touch or overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(set(spans)):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _plain(text: str) -> str:
+    return html.escape(" ".join(f"|{text}|".split())[1:-1], quote=False)

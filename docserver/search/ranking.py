@@ -1,0 +1,43 @@
+"""Puts the pages that have all words of a query in order."""
+
+from collections.abc import Iterator, Mapping
+
+from docserver.search.folding import Likeness
+from docserver.search.lookup import Found
+from docserver.search.query import Query, Word
+from docserver.search.scores import Points
+
+OFTEN = 1
+"""Points for a page that has a word often."""
+
+
+class Ranking:
+    """The pages that may be found, in order. Whether a page has the phrases is for whoever reads its text."""
+
+    def __init__(self, query: Query, found: Mapping[Word, Found], *, only: int | None) -> None:
+        """`only` is the set of the pages that may be found, if that is known."""
+        self._most = len(query.words) * (Likeness.EXACT + OFTEN)
+        self._points = Points()
+        pages = -1 if only is None else only
+        for word in query.words:
+            seen = 0
+            for how in sorted(found[word].like, reverse=True):
+                like = found[word].like[how].as_set() & ~seen
+                self._points.add(how, like)
+                seen |= like
+            self._points.add(OFTEN, found[word].often.as_set())
+            pages &= seen
+        for phrase in query.excluded:
+            if len(phrase) == 1:
+                for how, of_word in found[phrase[0]].like.items():
+                    if how >= Likeness.FOLDED:
+                        pages &= ~of_word.as_set()
+        self._pages = pages
+
+    def pages(self, after: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
+        """The points and numbers of the pages, best first."""
+        return self._points.best(self._pages, after=after)
+
+    def score(self, points: int) -> float:
+        """The points of a page, as a share of the most that one can have."""
+        return round(points / self._most, 3)

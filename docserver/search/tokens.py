@@ -1,0 +1,154 @@
+"""Finds the tokens of a page: its words, words that are hyphenated over two lines, and pairs of letters of scripts that
+are written without spaces.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+MAX_LETTERS = 40
+"""Letters of a token; the rest of a longer one is left out. Longer runs of letters are no words."""
+
+HYPHENS = "-\u2010\u2011\u00ad"
+
+INVISIBLE = "\u00ad\u200c\u200d"
+"""The soft hyphen and the joiners. They stand inside words, and are left out of tokens."""
+
+UNSPACED = (
+    "\u0e00-\u0e7f"  # Thai
+    "\u0e80-\u0eff"  # Lao
+    "\u1000-\u109f"  # Burmese
+    "\u1780-\u17ff"  # Khmer
+    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"  # Japanese
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Chinese characters
+)
+"""The letters of scripts that are written without spaces between words, as a part of a regular expression."""
+
+_BETWEEN_LINES = r"[ \t]*\n[ \t]*"
+
+_HYPHEN_AT_END = re.compile(rf"[{HYPHENS}]{_BETWEEN_LINES}")
+
+_IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token and its place in the text."""
+
+    surface: str
+    """As it is written, in normal form C, without what is invisible."""
+    position: int
+    """Its number among the words of the text. A word that is hyphenated has the same number as its parts."""
+    spans: tuple[tuple[int, int], ...]
+    """The parts of the text that it is made of: two if it is hyphenated over two lines."""
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of a text with one line of a page in each of its lines, in their order."""
+    position = 0
+    for match in _pattern().finditer(text):
+        start, end = match.span()
+        first, second = match.groups()
+        if first is not None:
+            middle = start + len(first)
+            rest = end - len(second)
+            # With its hyphen.
+            yield Token(_surface(first + second), position, ((start, middle + 1), (rest, end)))
+            yield Token(_surface(first), position, ((start, middle),))
+            yield Token(_surface(second), position, ((rest, end),))
+            position += 1
+        elif _IS_UNSPACED.match(text, start):
+            for token in _pairs(text, start, end, position):
+                yield token
+                position += 1
+        else:
+            yield Token(_surface(match[0]), position, ((start, end),))
+            position += 1
+
+
+def surfaces(text: str) -> list[str]:
+    """What the tokens of a text are written like; in their order if they are simple."""
+    if _IS_UNSPACED.search(text):
+        return [token.surface for token in tokens(text)]
+    # The same in a fifth of the time.
+    words, hyphenated = _quick_patterns()
+    found = hyphenated.findall(text) if _HYPHEN_AT_END.search(text) else ()
+    joined = [_surface(first + second) for first, second in found]
+    return [_surface(word) for word in words.findall(text)] + joined
+
+
+def are_simple(text: str) -> bool:
+    """True if each token of a text stands alone: none is hyphenated over lines or of a script without spaces."""
+    return not _IS_UNSPACED.search(text) and not _HYPHEN_AT_END.search(text)
+
+
+def is_unspaced(surface: str) -> bool:
+    """True if a token is of a script without spaces."""
+    return _IS_UNSPACED.match(surface) is not None
+
+
+def _pairs(text: str, start: int, end: int, position: int) -> Iterator[Token]:
+    """Each two letters that follow one another, and the last one alone: so a single letter is found as the beginning of
+    a token. A letter keeps the marks that follow it.
+    """
+    letters = [(found.start(), found.end()) for found in _letters().finditer(text, start, end)]
+    for number, (begin, stop) in enumerate(letters):
+        following = letters[number + 1 : number + 2]
+        spans = ((begin, stop), *following)
+        joined = ((begin, following[0][1]),) if following and following[0][0] == stop else spans
+        yield Token(_surface("".join(text[a:b] for a, b in spans)), position + number, joined)
+
+
+@lru_cache(maxsize=100_000)
+def _surface(written: str) -> str:
+    if written.isascii():
+        return written[:MAX_LETTERS]
+    visible = "".join(letter for letter in written if letter not in INVISIBLE)
+    return unicodedata.normalize("NFC", visible)[:MAX_LETTERS]
+
+
+@cache
+def _marks() -> str:
+    """All combining marks, as a part of a regular expression: for Python they are no letters."""
+    ranges: list[list[int]] = []
+    for code in (*range(0x300, 0x3100), *range(0xA600, 0xAC00), 0xFB1E, *range(0xFE00, 0xFE30)):
+        if unicodedata.category(chr(code)).startswith("M"):
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1][1] = code
+            else:
+                ranges.append([code, code])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
+
+
+@cache
+def _letters() -> re.Pattern[str]:
+    """A letter of a script without spaces, with its marks."""
+    return re.compile(rf"[{UNSPACED}](?<![{_marks()}])[{_marks()}{INVISIBLE}]*|[{_marks()}]")
+
+
+@cache
+def _spaced() -> str:
+    """A letter or digit of a script with spaces, with its marks."""
+    return rf"(?:[^\W_{UNSPACED}][{_marks()}{INVISIBLE}]*)"
+
+
+@cache
+def _hyphenated() -> str:
+    """A word hyphenated over two lines, with two groups. No language splits off a single letter."""
+    letter = rf"(?:[^\W\d_{UNSPACED}][{_marks()}]*)"
+    return rf"({letter}{{2,}})[{HYPHENS}]{_BETWEEN_LINES}({letter}{{2,}})(?!{_spaced()})"
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """A hyphenated word (with two groups), letters of a script without spaces, or a word."""
+    unspaced = rf"[{UNSPACED}{_marks()}]"
+    return re.compile(rf"{_hyphenated()}|{unspaced}+(?:[ \t]*\n?[ \t]*{unspaced}+)*|{_spaced()}+")
+
+
+@cache
+def _quick_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A word, and a hyphenated word, in a text of scripts with spaces."""
+    return re.compile(rf"{_spaced()}+"), re.compile(rf"(?<![^\W_]){_hyphenated()}")

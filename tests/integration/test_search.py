@@ -1,0 +1,319 @@
+"""Full-text search: what is found, in which order and where, and how pages get into the index and out of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from docserver.database.connection import Database
+from docserver.database.tables import jobs, pages, search_index, search_segments
+from docserver.documents import deletion, search_indexing, search_merging
+from docserver.documents.search_indexing import Indexer
+from docserver.documents.search_merging import Outrun
+from docserver.reading_options import Options
+from docserver.resources import Resources
+from tests.support.client import Client
+from tests.support.rows import change, value
+from tests.support.searches import add_document, index, indexer, read_pages, search, snippets, writing
+
+TENANT = "default"
+
+
+async def test_words_phrases_beginnings_and_exclusions_are_found_on_pages(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    await add_document(db, "the net total is due", "total net of taxes", "a draft with the net total")
+    await index(resources)
+
+    assert await snippets(client, "net total") == [
+        "a draft with the net total",
+        "total net of taxes",
+        "the net total is due",
+    ]
+    assert await snippets(client, '"net total"') == ["a draft with the net total", "the net total is due"]
+    assert await snippets(client, "net total -draft") == ["total net of taxes", "the net total is due"]
+    assert await snippets(client, 'net -"net total"') == ["total net of taxes"]
+    assert await snippets(client, "tax*") == ["total net of taxes"]
+    assert await snippets(client, "total nothing") == []
+
+
+async def test_what_is_most_like_the_query_comes_first(client: Client, resources: Resources, db: Database) -> None:
+    await add_document(db, "resume", "Résumé", "résumé", "résumé résumé résumé", "r6sumé", "presume")
+    await index(resources)
+
+    found = await search(client, "résumé")
+
+    assert [item["snippet"].replace("<mark>", "").replace("</mark>", "") for item in found["items"]] == [
+        "résumé résumé résumé",
+        "résumé",
+        "Résumé",
+        "resume",
+        "presume",
+        "r6sumé",
+    ]
+    assert [item["score"] for item in found["items"]] == [1.0, 0.889, 0.667, 0.667, 0.222, 0.222]
+    assert await snippets(client, "résumé", fuzzy="false") == ["résumé résumé résumé", "résumé", "Résumé", "resume"]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("modern", "modem"),
+        ("Illinois", "l11inois"),
+        ("2015", "2OI5"),
+        ("Haus", "Hau5"),
+        ("ist", "i\u017ft"),
+        ("ist", "ift"),
+        ("invoice", "inv0ice"),
+        ("invoice", "invoce"),
+        ("invoice", "invoicee"),
+        ("invoice", "imvoice"),
+        ("Rechnung", "Rechnang"),
+        ("книга", "кнйга"),
+        ("Ελλάδα", "Ελλάζα"),
+    ],
+)
+async def test_misread_words_are_found_unless_the_search_is_exact(
+    client: Client, resources: Resources, db: Database, query: str, text: str
+) -> None:
+    await add_document(db, text, "something else")
+    await index(resources)
+
+    assert await snippets(client, query) == [text]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [("fail", "fall"), ("10045", "10046"), ("sea", "see"), ("invoice", "involve"), ("card", "cards")],
+)
+async def test_other_words_are_not_taken_for_misread_ones(
+    client: Client, resources: Resources, db: Database, query: str, text: str
+) -> None:
+    await add_document(db, text)
+    await index(resources)
+
+    assert await snippets(client, query) == []
+
+
+async def test_a_word_hyphenated_over_two_lines_is_one_word_with_two_boxes(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    await add_document(db, "Die Rech-\nnung vom Mai")
+    await index(resources)
+
+    (item,) = (await search(client, "rechnung", fuzzy="false"))["items"]
+
+    assert item["snippet"] == "Die <mark>Rech-</mark> <mark>nung</mark> vom Mai"
+    assert item["hits"] == [
+        {"text": "Rech-", "box": [40, 0, 90, 30], "line_box": [0, 0, 90, 30]},
+        {"text": "nung", "box": [0, 30, 40, 60], "line_box": [0, 30, 120, 60]},
+    ]
+    assert await snippets(client, '"rechnung vom"') == ["Die Rech- nung vom Mai"]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("東京都", "昨日 東京 都に 行った"),
+        ("京", "東京 に"),
+        ("行った", "昨日 行\nった"),
+        ("ภาษาไทย", "เรียน ภาษาไทยที่ บ้าน"),
+    ],
+)
+async def test_scripts_without_spaces_are_searched_by_any_part(
+    client: Client, resources: Resources, db: Database, query: str, text: str
+) -> None:
+    await add_document(db, text, "都京東")
+    await index(resources)
+
+    assert await snippets(client, query) in ([" ".join(text.split())], ["都京東", " ".join(text.split())])
+    assert await snippets(client, f'"{query}言"') == []
+
+
+async def test_a_snippet_shows_text_as_html_around_the_most_words_of_the_query(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    await add_document(db, f"net {'other ' * 100}<b> net & total {'more ' * 100}")
+    await index(resources)
+
+    (snippet,) = [item["snippet"] for item in (await search(client, "net total"))["items"]]
+
+    assert "&lt;b&gt; <mark>net</mark> &amp; <mark>total</mark> more" in snippet
+    assert snippet.startswith("… ")
+    assert snippet.endswith(" …")
+    assert len(snippet) < 300
+
+
+async def test_a_search_goes_on_by_cursor_over_merged_segments_and_shows_each_page_once(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    for number in range(12):
+        await add_document(db, f"page{number} word word word", f"other{number} word")
+        by = await index(resources)
+        while await search_merging.merge(writing(resources, by), search_merging.SMALL):
+            pass
+    async with db.session() as cur:
+        assert len(await search_segments.live(cur, TENANT, generation=1)) < 12
+
+    seen: list[str] = []
+    cursor = None
+    while cursor or not seen:
+        part = await search(client, "word", limit=5, **({"cursor": cursor} if cursor else {}))
+        seen += [item["snippet"] for item in part["items"]]
+        cursor = part["next_cursor"]
+
+    assert len(seen) == len(set(seen)) == 24
+    assert [item.startswith("page") for item in seen] == [True] * 12 + [False] * 12
+    assert await snippets(client, "page7") == ["page7 word word word"]
+
+
+async def test_a_search_is_narrowed_by_the_filters_of_the_list(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    await add_document(db, "one word", filename="invoice.pdf", content_type="application/pdf")
+    await add_document(db, "another word", filename="scan.png")
+    await index(resources)
+
+    assert await snippets(client, "word", filename="INVOICE") == ["one word"]
+    assert await snippets(client, "word", content_type="image/png") == ["another word"]
+    assert await snippets(client, "word", status="failed") == []
+    assert len(await snippets(client, "word", status="completed", date_from="2020-01-01")) == 2
+    assert await snippets(client, "word", date_to="2020-01-01") == []
+
+
+async def test_a_tenant_finds_its_own_pages_alone(client: Client, resources: Resources, db: Database) -> None:
+    await add_document(db, "ours word")
+    await add_document(db, "theirs word", tenant="other")
+    await index(resources)
+
+    assert await snippets(client, "word") == ["ours word"]
+
+
+async def test_a_deleted_document_is_not_found_any_more_and_leaves_the_index(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    document_id, _ = await add_document(db, "secret word")
+    await add_document(db, "another word")
+    by = await index(resources)
+
+    await deletion.delete(resources, document_id, tenant=TENANT, actor="a test")
+
+    assert await snippets(client, "word") == ["another word"]
+    after = 0
+    while after := await search_merging.thin_out(writing(resources, by), after=after):
+        pass
+    assert await value(db, "SELECT COUNT(*) FROM search_pages") == 1
+    assert await snippets(client, "word") == ["another word"]
+    async with db.session() as cur:
+        assert [segment.pages for segment in await search_segments.live(cur, TENANT, generation=1)] == [1]
+
+
+async def test_a_page_that_is_read_again_is_found_by_its_new_text_alone(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    _, job_id = await add_document(db, "early word", "second word")
+    await index(resources)
+
+    async with db.transaction() as cur:
+        await jobs.retry(cur, job_id=job_id, options=Options("eng"), request_id="r", done=1, failed=0)
+        await pages.reset(cur, job_id=job_id, numbers=[1])
+    assert await snippets(client, "word") == ["second word"]
+    await change(db, "UPDATE jobs SET status = 'processing' WHERE id = %s", job_id.bytes)
+    await read_pages(db, job_id, {1: "late word"})
+    await index(resources)
+
+    assert await snippets(client, "word") == ["late word", "second word"]
+    assert await snippets(client, "early") == []
+
+
+async def test_pages_can_be_found_soon_after_they_were_read(
+    client: Client, resources: Resources, db: Database, running_indexer: Indexer
+) -> None:
+    assert running_indexer
+    await add_document(db, "quick word")
+
+    async with asyncio.timeout(10):
+        while await snippets(client, "quick") == []:
+            await asyncio.sleep(0.02)
+    assert await value(db, "SELECT COUNT(*) FROM jobs WHERE search_due") == 0
+
+
+@pytest.fixture
+async def running_indexer(resources: Resources) -> AsyncIterator[Indexer]:
+    """An indexer at work."""
+    made = Indexer(resources)
+    running = asyncio.create_task(made.run())
+    yield made
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_of_two_indexers_the_one_that_was_replaced_changes_nothing(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    early = await indexer(resources)
+    await add_document(db, "a word")
+    late = await indexer(resources)
+
+    with pytest.raises(Outrun):
+        await early.index_some()
+    assert await snippets(client, "word") == []
+    assert await late.index_some()
+    assert await snippets(client, "word") == ["a word"]
+
+
+async def test_pages_that_an_earlier_release_has_read_are_found_after_all_jobs_were_compared(
+    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_indexing, "WALKED_AT_ONCE", 1)
+    await add_document(db, "one word")
+    await add_document(db, "another word")
+    await change(db, "UPDATE jobs SET search_due = NULL")
+    by = await index(resources)
+    assert await snippets(client, "word") == []
+
+    while await by.index_some() or await by.walk():
+        pass
+
+    assert await snippets(client, "word") == ["another word", "one word"]
+
+
+async def test_while_the_index_is_built_a_search_says_how_far_it_is(
+    client: Client, resources: Resources, db: Database
+) -> None:
+    await add_document(db, "one word")
+    await add_document(db, "another word")
+    by = await index(resources)
+    async with db.transaction() as cur:
+        await search_index.begin(cur)
+
+    async with client.get("/v1/documents/search", params={"q": "word"}) as response:
+        assert response.status == 503
+        problem = await response.json()
+        assert response.headers["Retry-After"] == "5"
+    assert (problem["code"], problem["progress"]) == ("search_index_incomplete", 0.0)
+
+    while await by.index_some() or await by.walk():
+        pass
+    assert await snippets(client, "word") == ["another word", "one word"]
+    await search_merging.clean(writing(resources, by))
+    assert await value(db, "SELECT COUNT(*) FROM search_segments WHERE generation = 1") == 0
+    assert await value(db, "SELECT COUNT(*) FROM search_pages") == 2
+
+
+@pytest.mark.parametrize(
+    ("q", "detail"),
+    [
+        ("", "Length must be between 1 and 500."),
+        ("…", "No word."),
+        ("-draft", "A search needs a word to look for, beside those it excludes."),
+        ("in*", "At least 3 letters before a star."),
+        ("word " * 21, "At most 20 words; each two letters of Chinese, Japanese or Thai count as one."),
+    ],
+)
+async def test_a_query_that_cannot_be_answered_is_refused(client: Client, q: str, detail: str) -> None:
+    async with client.get("/v1/documents/search", params={"q": q}) as response:
+        assert response.status == 422
+        assert (await response.json())["errors"] == [{"detail": detail, "parameter": "q"}]
