@@ -1,19 +1,24 @@
 """Own words beside which a character is drawn as a line or a shape: what is found, and what the words say with it."""
 
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
+import numpy as np
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import Block, Line, Paragraph, Word, words_of
 from docserver.model import Source
 from docserver.ocr.child import mixed
-from docserver.ocr.child.marked_words import words_with_marks
+from docserver.ocr.child.marked_words import are_as_read, cut_out, words_with_marks
+from docserver.ocr.image.decode import Picture
+from docserver.ocr.pdf import render
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.tesseract import Recognised
 from tests.support.samples.pdf_layers import PROSE, Draw, both, lines, pdf
-from tests.support.text_layers import whole_layer
+from tests.support.text_layers import DPI, MAX_PIXELS, whole_layer
 
 WHOLE = 11.0
 """Size of the letters."""
@@ -55,6 +60,23 @@ def moved(change: Callable[[Canvas], object], draw: Draw) -> Draw:
     return moved_draw
 
 
+def table(draw: Draw, *, left: float, right: float) -> Draw:
+    """A tight table of one column, with the second of its rows around this."""
+    return both(
+        draw, *(line(x, -15, x, 23) for x in (left, right)), *(line(left, y, right, y) for y in (-15, -2.5, 10.5, 23))
+    )
+
+
+def large(draw: Draw) -> Draw:
+    """The same five times as large."""
+    return moved(lambda canvas: (canvas.translate(-900, -2700), canvas.scale(5, 5)), draw)
+
+
+def slanted(draw: Draw) -> Draw:
+    """The same turned by 25 degrees."""
+    return moved(lambda canvas: (canvas.translate(250, -200), canvas.rotate(25)), draw)
+
+
 def form(draw: Draw) -> Draw:
     def form_draw(canvas: Canvas) -> None:
         canvas.beginForm("inner")
@@ -64,6 +86,10 @@ def form(draw: Draw) -> Draw:
         canvas.doForm("inner")
 
     return form_draw
+
+
+def higher(y: float, draw: Draw) -> Draw:
+    return moved(lambda canvas: canvas.translate(0, y), draw)
 
 
 def light_on_dark(canvas: Canvas) -> None:
@@ -94,6 +120,13 @@ MARKED: dict[str, tuple[Draw, str, str]] = {
     "in a form": (form(MINUS), "-45.00", "-45.00"),
     "upwards": (moved(lambda canvas: (canvas.translate(700, 100), canvas.rotate(90)), MINUS), "-45.00", "-45.00"),
     "on its head": (moved(lambda canvas: (canvas.translate(500, 900), canvas.rotate(180)), POINT), "12.50", "12.50"),
+    "a minus between the rules of a table": (table(MINUS, left=-7, right=27), "-45.00", "-45.00"),
+    "a minus at a rule of a table": (table(MINUS, left=-6.3, right=27), "-45.00", "-45.00"),
+    "a point in a tight table": (table(POINT, left=-1, right=26), "12.50", "12.50"),
+    "a slanted minus": (slanted(MINUS), "-45.00", "-45.00"),
+    "a slanted point": (slanted(POINT), "12.50", "12.50"),
+    "a large minus": (large(MINUS), "-45.00", "-45.00"),
+    "a large point": (large(POINT), "12.50", "12.50"),
     "light on dark": (moved(light_on_dark, POINT), "12.50", "12.50"),
 }  # fmt: skip
 
@@ -143,6 +176,71 @@ def test_words_on_both_sides_of_a_mark_stay_exact_if_there_are_spaces() -> None:
     assert [word.confidence for word in words_of(reading.blocks)][-3:] == [100.0, 95.0, 100.0]
 
 
+def test_ones_below_each_other_are_no_broken_line() -> None:
+    rows = (higher(y, both(bar(-3, 0, 0.9, 7.5), texts((0, "45")))) for y in (0, 12, 24))
+
+    assert len(marked(both(*rows)).marked) == 3
+
+
+@pytest.mark.parametrize("read", ["4 15", "415"])
+def test_a_space_beside_a_mark_is_not_sure_if_it_may_be_none(read: str) -> None:
+    layer = marked(both(texts((0, "4"), (11.5, "5")), bar(8.8, 0, 1, 7.5)))
+
+    found = words_with_marks(layer.marked[0], attempt(read), size=(1000, 1000))
+
+    assert [word.text for word in found or ()] == (["415"] if read == "415" else [])
+
+
+def picture_of(draw: Draw) -> Picture:
+    with NamedTemporaryFile() as file:
+        file.write(pdf(both(lines(PROSE), draw)))
+        file.flush()
+        with TemporaryDirectory() as scratch:
+            return render.draw(file.name, page=1, dpi=DPI, max_pixels=MAX_PIXELS, scratch=Path(scratch))
+
+
+def plus(canvas: Canvas) -> None:
+    both(line(-6, 3, -1, 3), line(-3.5, 0.5, -3.5, 5.5), texts((0, "45")))(canvas)
+
+
+@pytest.mark.parametrize("turn", [lambda draw: draw, slanted, large])
+@pytest.mark.parametrize(("read", "is_like_it"), [("+45", True), ("$45", False), ("&45", False), ("t46", False)])
+def test_a_mark_is_what_was_read_if_it_looks_like_that(
+    turn: Callable[[Draw], Draw], read: str, is_like_it: bool
+) -> None:
+    draw = turn(plus)
+
+    assert are_as_read(picture_of(draw), marked(draw).marked[0], attempt(read)) is is_like_it
+
+
+def test_a_mark_is_no_capital_if_it_is_as_low_as_a_small_letter() -> None:
+    def outlined(canvas: Canvas) -> None:
+        path = canvas.beginPath()
+        path.moveTo(194, 605)
+        for x, y in ((196, 605), (197, 602), (198, 605), (200, 605), (197.8, 600), (196.2, 600)):
+            path.lineTo(x, y)
+        canvas.drawPath(path, stroke=0, fill=1)
+        canvas.drawString(201, 600, "45")
+
+    picture, layer = picture_of(outlined), marked(outlined)
+
+    assert [are_as_read(picture, layer.marked[0], attempt(read)) for read in ("v45", "V45")] == [True, False]
+
+
+def test_large_letters_are_read_in_their_usual_size() -> None:
+    draw = large(MINUS)
+
+    assert cut_out(picture_of(draw), marked(draw).marked[0]).image.height == 3 * 64
+
+
+def test_the_rules_of_a_table_are_not_read() -> None:
+    draw = table(MINUS, left=-6.8, right=26)
+
+    image = cut_out(picture_of(draw), marked(draw).marked[0]).image
+
+    assert not (np.asarray(image) < 128).mean(axis=0).max() > 0.3
+
+
 UNMARKED: dict[str, Draw] = {
     "an underline": both(texts((0, "45")), line(0, -1.5, 11, -1.5)),
     "a line through the number": both(texts((0, "45")), line(-1, 3.5, 12, 3.5)),
@@ -159,6 +257,19 @@ UNMARKED: dict[str, Draw] = {
         line(0, -2, 40, -2), *(line(10 * place, -2, 10 * place, 4) for place in range(5)),
     ),
     "ticks of an axis": both(texts((0, "45")), line(14, 3, 18, 3), line(18, -40, 18, 40)),
+    "ticks that end at an axis": both(
+        *(higher(y, both(texts((0, "45")), bar(14, 3, 3.6, 0.6)))
+          for y in (0, 30, 60)),
+        bar(17.6, -40, 1, 140),
+    ),
+    "pieces of the borders of cells": both(
+        texts((0, "45")),
+        *(bar(x, y, 0.5, 13) for x in (-2.2, 14) for y in (-16.5, -3, 10.5)),
+        *(bar(x, y, 0.5, 0.5) for x in (-2.2, 14) for y in (-3.5, 10)),
+        *(bar(x, y, 15.7, 0.5) for x in (-1.7,) for y in (-3.5, 10)),
+    ),
+    "a slanted underline": slanted(both(texts((0, "45")), line(0, -1.5, 11, -1.5))),
+    "a large check box": large(both(lambda canvas: canvas.rect(188, 599, 8, 8), texts((0, "45")))),
     "a line between words": both(texts((0, "555"), (30, "556")), line(22, -2.5, 22, 9.5)),
     "a broken line": both(texts((0, "45")), *(line(x, 3, x + 4, 3) for x in (15, 22, 29, 36))),
     "a bracket far away": both(texts((0, "45")), line(-25, 0, -25, 7)),

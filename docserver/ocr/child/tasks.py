@@ -18,7 +18,7 @@ from docserver.layout import Rect, Word, pack_blocks, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
-from docserver.ocr.child.marked_words import MAX_MARKED, cut_out
+from docserver.ocr.child.marked_words import MAX_MARKED, are_as_read, cut_out
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.analysis import is_blank
@@ -189,7 +189,8 @@ def _mixed_reading(layer: TextLayer, picture: Picture, *, languages: str, turnin
         turning = turning and not layer.is_upright
         page = picture if turning else replace(picture, image=layer.patches.bands(picture.image))
         attempt = _attempt(page, languages=languages, turning=turning, limits=limits)
-    marked = [(words, recognise(cut_out(picture, words))) for words in layer.marked[:MAX_MARKED]]
+    read_marked = [(words, recognise(cut_out(picture, words))) for words in layer.marked[:MAX_MARKED]]
+    marked = [(words, read) for words, read in read_marked if are_as_read(picture, words, read)]
     return mixed.join(layer, attempt, shapes, marked, review_below=limits.review_below)
 
 

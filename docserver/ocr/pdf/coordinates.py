@@ -5,13 +5,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pypdfium2.raw as pdfium
+from PIL import Image
 from pypdfium2 import PdfMatrix
 
 from docserver.layout import Box, Rect, around
 from docserver.ocr.errors import TextLayerRejected
 
 Point = tuple[float, float]
+
+Points = npt.NDArray[np.float64]
+
+WHITE = 255
 
 INK_HEIGHT = 0.6
 """Height of a word's ink, as a share of the letters' height. It is between that of small letters and of capitals."""
@@ -89,6 +96,67 @@ class TurnedImage:
     def turn_back(self, rect: Rect) -> Rect:
         """The rectangle on the image before it is turned."""
         return _map_rect(self._turn_back, rect) if self._turns else rect
+
+    def turn_points(self, points: Points) -> Points:
+        """The same for rows of x and y."""
+        matrix = self._turn
+        turned: Points = points @ np.array([[matrix.a, matrix.b], [matrix.c, matrix.d]]) + (matrix.e, matrix.f)
+        return turned
+
+    def turn_picture(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
+        """The pixels of the turned image."""
+        return np.rot90(np.asarray(picture), -self._turns)
+
+
+class SlantedImage:
+    """An image turned clockwise by any angle, so that slanted text becomes upright."""
+
+    def __init__(self, direction: float, *, width: int, height: int) -> None:
+        """`direction` is that of the text, in degrees counterclockwise from upright. `width` and `height` are those of
+        the image before it is turned, in pixels.
+        """
+        cos, sin = math.cos(math.radians(direction)), math.sin(math.radians(direction))
+        self._turn = np.array([[cos, sin], [-sin, cos]])
+        corners = np.array([(0, 0), (width, 0), (0, height), (width, height)]) @ self._turn
+        self._corner = corners.min(axis=0)
+        self._size: tuple[float, float] = tuple(np.ptp(corners, axis=0).tolist())
+
+    @property
+    def corner(self) -> Point:
+        """The upper left corner of the turned image, if both are turned around the same corner of the image."""
+        left, top = self._corner.tolist()
+        return left, top
+
+    def turn_points(self, points: Points) -> Points:
+        turned: Points = points @ self._turn - self._corner
+        return turned
+
+    def turn_back(self, rect: Rect) -> Rect:
+        """The rectangle around this one, on the image before it is turned."""
+        left, top, right, bottom = rect
+        corners = np.array([(left, top), (right, top), (left, bottom), (right, bottom)]) + self._corner
+        return around_points(corners @ self._turn.T)
+
+    def turn_picture(self, picture: Image.Image) -> npt.NDArray[np.uint8]:
+        """The pixels of the turned image, with white around them."""
+        return np.asarray(self.part(picture, (0.0, 0.0, *self._size)))
+
+    def part(self, picture: Image.Image, rect: Rect, *, at: Point = (0.0, 0.0)) -> Image.Image:
+        """What is in this rectangle of the turned image. `picture` is the part of the image, in grey, with its upper
+        left corner at this point.
+        """
+        left, top, right, bottom = rect
+        start = self._corner + np.array([left, top])
+        ((a, b), (c, d)), (x, y) = self._turn, start @ self._turn.T - np.array(at)
+        size = max(1, round(right - left)), max(1, round(bottom - top))
+        matrix = a, b, x, c, d, y
+        return picture.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=WHITE)
+
+
+def around_points(points: Points) -> Rect:
+    """The smallest rectangle around rows of x and y."""
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return left, top, right, bottom
 
 
 def whole_pixels(rect: Rect, width: int, height: int) -> Box:

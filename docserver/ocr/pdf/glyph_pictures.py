@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pypdfium2.raw as pdfium
+from PIL import Image, ImageOps
 from pypdfium2 import PdfDocument
 
 EM = 32
@@ -109,6 +110,16 @@ class GlyphDrawing:
         finally:
             pdfium.FPDF_ClosePage(page)
             pdfium.FPDFPage_Delete(self._paper, 1)
+
+
+def on_line(ink: Image.Image, top: float, bottom: float) -> Pictures:
+    """The picture of a glyph that is given without margins, at its place on a line: its upper and its lower end are so
+    far above the baseline, as shares of the letters' size.
+    """
+    size = max(1, round(ink.width * (top - bottom) * EM / ink.height)), max(1, round((top - bottom) * EM))
+    cell = Image.new("L", (PITCH, ABOVE + BELOW))
+    cell.paste(ink.resize(size, Image.Resampling.BOX), (PITCH // 4, round(ABOVE - top * EM)))
+    return np.asarray(ImageOps.autocontrast(cell))
 
 
 def _place(text_page: Any, index: int) -> float | None:

@@ -38,8 +38,8 @@ of two, as a multiple of their longer side or in pixels."""
 MAX_DOT_SLENDERNESS = 2.0
 """Longest side of a dot as a multiple of its shorter side."""
 
-POINT, DASH, ANY = "[.,:;'*\u00b7\u2022\u00b0\u2018\u2019]", "[-_~=.\u2013\u2014\u2212]", r"\S"
-"""What marks may be read as, as regular expressions."""
+POINT, DASH, ANY = "[.,:;'*\u00b7\u2022\u00b0\u2018\u2019]", "[-_~=.\u2013\u2014\u2212]", r"[^\s|\\!\u00a6]"
+"""What marks may be read as, as regular expressions. A digit 1 is read as a line too, and a line is none."""
 
 
 def seen_as(rect: Rect, baseline: float, size: float) -> str:

@@ -5,24 +5,21 @@ as the minus of a number. Does not read it.
 import itertools
 import math
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from docserver.layout import Rect, around
-from docserver.ocr.pdf.coordinates import PointsToPixels, TurnedImage, scaled
-from docserver.ocr.pdf.mark_shapes import DASH, MAX_HEIGHT, MAX_POINT_RISE, POINT, is_symbol, seen_as, without_chains
+from docserver.ocr.pdf.coordinates import PointsToPixels, SlantedImage, TurnedImage, scaled
+from docserver.ocr.pdf.mark_shapes import ANY, DASH, MAX_DASH, MAX_POINT_RISE, POINT, is_symbol, seen_as, without_chains
 from docserver.ocr.pdf.own_words import MarkedPart, MarkedWords, OwnWord
-from docserver.ocr.pdf.small_marks import SmallMark, short_edges, small_marks
-from docserver.ocr.pdf.text_words import LETTER_HEIGHT
-
-REACH, REACH_ACROSS = 3.0, 0.3
-"""How far beside a word marks are looked for, along its line and across. This and all lengths below are shares of the
-letters' size. A number may have several characters that are marks."""
+from docserver.ocr.pdf.page_objects import PageObjects
+from docserver.ocr.pdf.path_marks import path_marks, without_known
+from docserver.ocr.pdf.path_outlines import Grid, outlines
+from docserver.ocr.pdf.small_marks import SQUARE, SmallMark, short_edges, small_marks, squares_near
+from docserver.ocr.pdf.upright_words import TurnedDrawing, UprightWords, by_direction
 
 MAX_GAP = 0.55
 """Widest gap between a number and a mark that may be a part of it."""
@@ -36,57 +33,11 @@ MIN_SYMBOL_GAP = 0.2
 MAX_MARK_GAP = 0.35
 """Widest gap between two marks of one word."""
 
-TOP, BOTTOM = 0.95, 0.3
-"""How far above and below the baseline a character reaches."""
-
-MAX_SIZE = 40.0
-"""Size of the largest letters beside which marks are looked for, in pixels of the drawing."""
-
-MIN_INSET_PX = 3
-"""Width of the narrowest mark of which the outer columns are not looked at, in pixels."""
-
-LETTER_INK = 32
-"""Contrast from which a pixel is ink of a letter, in grey levels."""
+MIN_LETTER_WIDTH = 0.4
+"""Width of the narrowest of several characters that are one mark. An `l` has less, and is not drawn with others."""
 
 MAX_UNDERSCORE_RISE = 0.05
 """How far above the baseline the middle of an underscore is."""
-
-Numbers = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """Words of one direction in a drawing that is turned so that they are upright."""
-
-    words: Sequence[OwnWord]
-    turns: int
-    """Quarter turns clockwise by which the drawing is turned."""
-    image: TurnedImage
-    left: Numbers
-    right: Numbers
-    baseline: Numbers
-    size: Numbers
-
-    def reach(self) -> list[Rect]:
-        """The rectangles in which marks are looked for, in the drawing as it is."""
-        along, across = REACH * self.size, REACH_ACROSS * self.size
-        top, bottom = self.baseline - TOP * self.size - across, self.baseline + BOTTOM * self.size + across
-        rects = np.stack([self.left - along, top, self.right + along, bottom], axis=1).tolist()
-        return [self.image.turn_back(rect) for rect in rects] if self.turns else rects
-
-    def in_line(self, rect: Rect) -> npt.NDArray[np.bool_]:
-        """For each word, True if this may be a character in its line."""
-        _, top, _, bottom = rect
-        middle = (top + bottom) / 2
-        above, below = self.baseline - TOP * self.size, self.baseline + BOTTOM * self.size
-        is_level: npt.NDArray[np.bool_] = (above < middle) & (middle < below)
-        return is_level & (bottom - top <= MAX_HEIGHT * self.size)
-
-    def are_dark(self, number: int, letters: npt.NDArray[np.int16]) -> bool:
-        """True if the letters of a word are darker than what is behind them."""
-        left, right = int(self.left[number]), int(self.right[number]) + 1
-        top, bottom = max(0, int(self.baseline[number] - TOP * self.size[number])), int(self.baseline[number]) + 1
-        return bool(letters[top:bottom, max(0, left) : right].sum() < 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +49,8 @@ class _Mark:
     is_within: bool
     sign: str = ""
     """What it says, if its shape tells."""
+    heights: tuple[float, float] | None = None
+    """How far above the baseline it begins and ends, if its shape tells nothing."""
 
 
 def marked_words(
@@ -105,77 +58,65 @@ def marked_words(
     *,
     whole: Image.Image,
     graphics: Image.Image,
-    pictures: Sequence[Rect],
+    objects: PageObjects,
     to_pixels: PointsToPixels,
 ) -> list[MarkedWords]:
-    """The words with marks beside them. `whole` is the drawing of the page, and `graphics` that without its texts.
-    `pictures` are in pixels of the page's image.
-    """
+    """The words with marks beside them. `whole` is the drawing of the page, and `graphics` that without its texts."""
+    low, high = graphics.getextrema()
+    if low == high or not words:
+        return []
     scale = graphics.width / to_pixels.width
-    edges = short_edges(graphics, pictures=[scaled(picture, scale) for picture in pictures])
-    if not edges:
-        return []
-    directions = _by_turns(words, size=graphics.size, scale=scale, to_pixels=to_pixels)
-    small = small_marks(edges, near=itertools.chain(*(upright.reach() for upright in directions)))
-    if not small:
-        return []
-    # Letters that are darker than what is behind them are negative.
-    letters = np.asarray(whole).astype(np.int16) - np.asarray(graphics)
+    directions = by_direction(words, size=graphics.size, scale=scale, to_pixels=to_pixels)
+    near = squares_near(itertools.chain(*(upright.reach() for upright in directions)), size=graphics.size)
+    pictures = [scaled(to_pixels.rect(image.bounds), scale) for image in objects.images]
+    edges = short_edges(graphics, pictures=pictures)
+    small = small_marks(edges, is_near=near) if edges else []
+    longest = MAX_DASH * max(float(upright.size.max()) for upright in directions)
+    grid = Grid(near, SQUARE)
+    shapes = outlines(objects.paths, to_pixels=to_pixels, scale=scale, longest=longest, near=grid)
     found = []
-    for upright in directions:
-        turned = [replace(mark, rect=upright.image.turn(mark.rect)) for mark in small]
-        marks = _marks(turned, upright, np.rot90(letters, -upright.turns))
-        for numbers, beside in _together(marks):
-            parts = tuple(_parts(numbers, beside, upright, scale=scale))
-            found.append(MarkedWords(parts, upright.turns))
+    for upright in directions if small or shapes.small else ():
+        drawing = TurnedDrawing.of(upright.image, whole=whole, graphics=graphics)
+        drawn = list(_turned(small, upright))
+        as_paths = path_marks(shapes, upright, drawing)
+        marks = [*as_paths, *without_known(drawn, as_paths)]
+        for numbers, beside in _together(_marks(marks, upright, drawing)):
+            found.append(_marked(numbers, beside, upright, scale=scale))
     return found
 
 
-def _by_turns(
-    words: Iterable[OwnWord], *, size: tuple[int, int], scale: float, to_pixels: PointsToPixels
-) -> list[_Words]:
-    """The words of each direction, as they stand upright in a drawing of this size that is `scale` times as large as
-    the page's image. Slanted words and very large ones are left out.
-    """
-    directions: dict[float, list[OwnWord]] = defaultdict(list)
-    largest = MAX_SIZE / scale
-    for word in words:
-        if not word.pdf_word.is_vertical and _size(word, to_pixels) <= largest:
-            directions[word.direction(to_pixels) / 90].append(word)
-    upright = []
-    for turns, alike in directions.items():
-        if turns.is_integer():
-            image = TurnedImage(int(turns), width=size[0], height=size[1])
-            rects = np.array([image.turn(scaled(word.rect, scale)) for word in alike])
-            baselines = [image.turn_point((word.baseline[0] * scale, word.baseline[1] * scale))[1] for word in alike]
-            sizes = [max(_size(word, to_pixels) * scale, 1.0) for word in alike]
-            upright.append(
-                _Words(alike, int(turns), image, rects[:, 0], rects[:, 2], np.array(baselines), np.array(sizes))
-            )
-    return upright
+def _turned(small: Iterable[SmallMark], words: UprightWords) -> Iterator[SmallMark]:
+    """The marks in a drawing as they are where it is turned; none if it is turned by less than a quarter."""
+    if isinstance(words.image, TurnedImage):
+        for mark in small:
+            yield replace(mark, rect=words.image.turn(mark.rect))
 
 
-def _size(word: OwnWord, to_pixels: PointsToPixels) -> float:
-    """The size of the word's letters, in pixels of the page's image."""
-    return word.orientation.height * to_pixels.pixels_per_point / LETTER_HEIGHT
+def _marked(numbers: Sequence[int], marks: Sequence[_Mark], words: UprightWords, *, scale: float) -> MarkedWords:
+    parts = tuple(_parts(numbers, marks, words, scale=scale))
+    if not isinstance(words.image, SlantedImage):
+        return MarkedWords(parts, words.turns)
+    rect = around([*(words.around(number) for number in numbers), *(mark.rect for mark in marks)])
+    upright = _around_corner(rect, words.image, scale=scale)
+    return MarkedWords(parts, words.turns, words.direction, upright)
 
 
-def _marks(small: Iterable[SmallMark], words: _Words, letters: npt.NDArray[np.int16]) -> Iterator[_Mark]:
-    """What may be characters beside words. `letters` is how much lighter the letters are than what is behind them."""
+def _marks(small: Iterable[SmallMark], words: UprightWords, drawing: TurnedDrawing) -> Iterator[_Mark]:
+    """What may be characters beside words."""
     groups: list[Rect] = []
     by_box = {mark.rect: mark for mark in small}
-    for box in sorted(without_chains(list(by_box))):
-        nearest = _nearest(box, words)
-        if nearest is None:
+    free = set(without_chains(list(by_box))) if by_box else set()
+    for box in sorted(by_box):
+        nearest = words.nearest(box)
+        # Digits 1 below each other look like a broken line.
+        if nearest is None or not (box in free or words.has_digit(nearest, box)):
             continue
         baseline, size = float(words.baseline[nearest]), float(words.size[nearest])
         gap = max(words.left[nearest] - box[2], box[0] - words.right[nearest]) / size
         is_apart = by_box[box].is_full and gap > MIN_SYMBOL_GAP
         if not seen_as(box, baseline, size) or (is_apart and is_symbol(box, baseline, size)):
             continue
-        if not _stands_alone(box, baseline, size, letters):
-            continue
-        if by_box[box].is_dark != words.are_dark(nearest, letters):
+        if not drawing.stands_alone(box, baseline, size) or by_box[box].is_dark != drawing.are_dark(words, nearest):
             continue
         rect = box
         for group in [group for group in groups if _are_near(box, group, size)]:
@@ -187,24 +128,6 @@ def _marks(small: Iterable[SmallMark], words: _Words, letters: npt.NDArray[np.in
             yield mark
 
 
-def _nearest(box: Rect, words: _Words) -> int | None:
-    """The number of the nearest word in the line in which this may be a character."""
-    near = np.flatnonzero(words.in_line(box))
-    if not near.size:
-        return None
-    return int(near[np.argmin(np.maximum(words.left[near] - box[2], box[0] - words.right[near]))])
-
-
-def _stands_alone(box: Rect, baseline: float, size: float, letters: npt.NDArray[np.int16]) -> bool:
-    """True if no letters are above or below the mark, as they are at lines under words and over fractions."""
-    left, right = int(box[0]), int(box[2])
-    # A blurred edge may be in a column with a letter.
-    inset = max((right - left) // 4, int(right - left >= MIN_INSET_PX))
-    top, bottom = max(0, int(baseline - TOP * size)), int(baseline + BOTTOM * size) + 1
-    around_mark = letters[top:bottom, left + inset : max(right - inset, left + inset + 1)]
-    return not np.any(np.abs(around_mark) >= LETTER_INK)
-
-
 def _are_near(box: Rect, other: Rect, size: float) -> bool:
     """True if two marks may be characters of one word, or parts of one character."""
     along = max(box[0] - other[2], other[0] - box[2])
@@ -212,7 +135,7 @@ def _are_near(box: Rect, other: Rect, size: float) -> bool:
     return along <= MAX_MARK_GAP * size and across <= MAX_MARK_GAP * size
 
 
-def _mark(rect: Rect, words: _Words) -> _Mark | None:
+def _mark(rect: Rect, words: UprightWords) -> _Mark | None:
     """What is drawn here beside words, if it may be a part of them."""
     left, top, right, bottom = rect
     middle = (left + right) / 2
@@ -241,7 +164,8 @@ def _mark(rect: Rect, words: _Words) -> _Mark | None:
     limit = MAX_GAP if is_number else MAX_LETTER_GAP
     beside = tuple(number for number, gap in ((before, gap_before), (after, gap_after)) if gap <= limit)
     sign = ("_" if rise <= MAX_UNDERSCORE_RISE else "-") if shape == DASH else ""
-    return _Mark(rect, shape, beside, is_within=False, sign=sign)
+    heights = ((words.baseline[nearest] - top) / size, (words.baseline[nearest] - bottom) / size)
+    return _Mark(rect, shape, beside, is_within=False, sign=sign, heights=heights if shape == ANY else None)
 
 
 def _ends_number(text: str) -> bool:
@@ -263,7 +187,15 @@ def _together(marks: Iterable[_Mark]) -> Iterator[tuple[list[int], list[_Mark]]]
         yield sorted(numbers), sorted(others, key=lambda mark: mark.rect[0])
 
 
-def _parts(numbers: Iterable[int], marks: Iterable[_Mark], words: _Words, *, scale: float) -> Iterator[MarkedPart]:
+def _around_corner(rect: Rect, image: SlantedImage, *, scale: float) -> Rect:
+    """A rectangle of the turned drawing on the page's image turned around its corner."""
+    (left, top, right, bottom), (x, y) = rect, image.corner
+    return scaled((left + x, top + y, right + x, bottom + y), 1 / scale)
+
+
+def _parts(
+    numbers: Iterable[int], marks: Iterable[_Mark], words: UprightWords, *, scale: float
+) -> Iterator[MarkedPart]:
     """These words and marks from left to right."""
     within = {mark.words[0]: mark.seen_as for mark in marks if mark.is_within}
     parts: list[tuple[float, float, MarkedPart]] = []
@@ -276,7 +208,11 @@ def _parts(numbers: Iterable[int], marks: Iterable[_Mark], words: _Words, *, sca
     for mark in marks:
         if not mark.is_within:
             rect = scaled(words.image.turn_back(mark.rect), 1 / scale)
-            part = MarkedPart(rect, f"{mark.seen_as}+", None, 0.0, mark.sign)
+            size = max(words.size[number] for number in mark.words)
+            most = max(1, round((mark.rect[2] - mark.rect[0]) / (MIN_LETTER_WIDTH * size)))
+            part = MarkedPart(rect, f"{mark.seen_as}{{1,{most}}}", None, 0.0, mark.sign, mark.heights)
+            if isinstance(words.image, SlantedImage):
+                part = replace(part, upright=_around_corner(mark.rect, words.image, scale=scale))
             parts.append((mark.rect[0], mark.rect[2], part))
     size = max(words.size[number] for number in numbers)
     end = -math.inf

@@ -52,6 +52,11 @@ class MarkedPart:
     """The gap before it, as a share of the letters' size."""
     sign: str = ""
     """What it says, however it is read."""
+    heights: tuple[float, float] | None = None
+    """How far above the baseline a mark that may be a letter begins and ends, as shares of the letters' size."""
+    upright: Rect | None = None
+    """Where a mark beside slanted words is if the page's image is turned around its upper left corner so that they are
+    upright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,11 @@ class MarkedWords:
 
     parts: tuple[MarkedPart, ...]
     turns: int
-    """Quarter turns counterclockwise from upright, on the page's image."""
+    """The nearest quarter turns counterclockwise from upright, on the page's image."""
+    direction: float = 0.0
+    """Degrees counterclockwise from upright, of slanted words."""
+    upright: Rect | None = None
+    """The rectangle around slanted words and their marks, on the image turned in the same way."""
     is_longer: bool = True
     """True if one sees more characters than the own words have."""
 

@@ -95,13 +95,19 @@ class SmallMark:
     """True if it fills its box, as a bullet and an upright line do."""
 
 
-def small_marks(edges: ShortEdges, *, near: Iterable[Rect]) -> list[SmallMark]:
-    """The small marks in these rectangles, or hardly beside them; none if there are too many."""
-    height, width = edges.drawn.shape
+def squares_near(rects: Iterable[Rect], *, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """The squares of a grid over a drawing of this size, in rows: True where these rectangles are."""
+    width, height = size
     is_near = np.zeros((height // SQUARE + 1, width // SQUARE + 1), bool)
-    squares = np.clip(as_array(near), 0, max(width, height)).astype(int) // SQUARE
+    squares = np.clip(as_array(rects), 0, max(width, height)).astype(int) // SQUARE
     for left, top, right, bottom in squares.tolist():
         is_near[top : bottom + 1, left : right + 1] = True
+    return is_near
+
+
+def small_marks(edges: ShortEdges, *, is_near: npt.NDArray[np.bool_]) -> list[SmallMark]:
+    """The small marks in these squares, or hardly beside them; none if there are too many."""
+    width = edges.drawn.shape[1]
     rows, columns = np.divmod(edges.places, width)
     seeds = edges.places[is_near[rows // SQUARE, columns // SQUARE]]
     groups = _groups(edges, seeds) if seeds.size else ()

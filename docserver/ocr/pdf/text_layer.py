@@ -133,9 +133,8 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fo
     if lacks_most:
         return TextLayer(exact, to_pixels, used_dpi, patches, is_sure=is_sure, lacks_most=True)
     single, repeated = _shapes(objects, whole=whole, words=words, exact=exact, to_pixels=to_pixels)
-    pictures = [to_pixels.rect(image.bounds) for image in objects.images]
     marked = (
-        *marked_words(exact, whole=whole, graphics=drawn.graphics, pictures=pictures, to_pixels=to_pixels),
+        *marked_words(exact, whole=whole, graphics=drawn.graphics, objects=objects, to_pixels=to_pixels),
         *patched_words((pair for pair in typed_over if pair.is_patch), words, to_pixels),
     )
     return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), single, repeated, marked, is_sure)
