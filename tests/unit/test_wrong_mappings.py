@@ -9,6 +9,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import Word
 from docserver.ocr.pdf import pdfium, text_layer
+from docserver.ocr.pdf.glyph_shapes import TWINS
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.pdf.wrong_mappings import MappingCheck
 from tests.support.samples.pdf_layers import PROSE, both, cmap, in_subset_font, lines, pdf, shifted, with_mapping
@@ -69,6 +70,35 @@ def test_letters_that_look_alike_may_be_mapped_to_each_other() -> None:
     line = "Osc 0 and Il are let"
 
     assert layer(with_line(line, swapped("O", "0"))).text.endswith("0sc O and Il are let")
+
+
+def test_letters_of_a_word_in_another_font_than_its_first_one_are_judged() -> None:
+    def in_two_fonts(canvas: Canvas) -> None:
+        canvas.setFont("Helvetica", 11)
+        canvas.drawString(72, 500, "Rooms of 40 are let at 12")
+        canvas.drawString(72, 480, "The others are not")
+        canvas.setFont("Courier", 11)
+        canvas.drawString(72 + canvas.stringWidth("Rooms of 40 are let at 12", "Helvetica", 11), 500, "36")
+
+    data = with_mapping(pdf(both(lines(PROSE), in_two_fonts)), cmap(swapped("3", "8")), base_font="Courier")
+
+    assert "are let at\n\nThe others" in beside_patches(data)
+
+
+CYRILLIC = ASCII | {ord(latin): ord(twin) for twin, latin in TWINS.items() if "\u0400" <= twin < "\u0500"}
+"""A font with these letters draws them as Courier draws the Latin ones."""
+
+
+def test_cyrillic_letters_are_as_the_font_says_if_they_look_like_latin_ones() -> None:
+    line = "Bcex pac 36"
+
+    assert layer(with_line(line, CYRILLIC)).text.endswith(line.translate(CYRILLIC))
+
+
+def test_cyrillic_letters_are_read_if_the_font_draws_others() -> None:
+    mapping = CYRILLIC | {ord("e"): CYRILLIC[ord("a")], ord("a"): CYRILLIC[ord("e")]}
+
+    assert beside_patches(with_line("Bcex pac 36", mapping)).endswith("\n36")
 
 
 def test_a_glyph_is_judged_once_whichever_document_it_is_in() -> None:

@@ -6,7 +6,7 @@ document it is in.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from ctypes import addressof
 from dataclasses import replace
@@ -18,9 +18,9 @@ import pypdfium2.raw as pdfium
 
 from docserver.ocr.pdf.glyph_pictures import ONE_BYTE, GlyphDrawing, Pictures
 from docserver.ocr.pdf.glyph_samples import Doubt, Font, Part, ReadWords, judge
-from docserver.ocr.pdf.glyph_shapes import COMPARED, MIN_INK, Likeness, has_ink
+from docserver.ocr.pdf.glyph_shapes import JUDGED, MIN_INK, TWINS, Likeness, has_ink
 from docserver.ocr.pdf.own_words import OwnWord
-from docserver.ocr.pdf.pdf_words import UNMAPPED
+from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord
 from docserver.ocr.pdf.text_words import TextPage
 
 MAX_VERDICTS = 50_000
@@ -105,16 +105,12 @@ class DocumentFonts:
             return fonts[address]
 
         for index, word in enumerate(words):
-            own = word.pdf_word
-            if not own.has_glyphs:
-                continue
-            if own.objects < 2 or len(own.text) != own.end - own.first:
-                yield Part(index, 0, font_of(own.first), own.text)
-                continue
-            places = range(len(own.text))
-            for font, together in groupby(places, key=lambda place: font_of(own.first + place)):
-                first, *others = together
-                yield Part(index, first, font, own.text[first : first + 1 + len(others)])
+            start = 0
+            for own in word.pdf_word.parts or (word.pdf_word,):
+                if own.has_glyphs:
+                    for first, text in _in_one_font(own, font_of):
+                        yield Part(index, start + first, font_of(own.first + first), text)
+                start += len(own.text)
 
     def _font(self, handle: Any) -> Font:
         address = addressof(handle.contents)
@@ -134,10 +130,10 @@ class DocumentFonts:
 
     def _look_up(self, font: Font, chars: set[str]) -> None:
         """Find the codes of these characters."""
-        needed = chars & COMPARED
+        needed = chars & JUDGED
         while font.looked_up < CODES[-1] and not needed <= font.codes.keys():
             first, end = font.looked_up, next(end for end in CODES if end > font.looked_up)
-            for char, codes in self._drawing.codes(font.handle, COMPARED | chars, first=first, end=end).items():
+            for char, codes in self._drawing.codes(font.handle, JUDGED | chars, first=first, end=end).items():
                 font.codes.setdefault(char, []).extend(codes)
             font.looked_up = end
             low = {char: [code for code in codes if code < ONE_BYTE] for char, codes in font.codes.items()}
@@ -150,7 +146,7 @@ class DocumentFonts:
         new = chars - font.checked
         font.checked |= new
         self._look_up(font, new)
-        coded = [(char, code) for char in sorted(new & COMPARED) for code in font.codes.get(char, ())][:MAX_CODES]
+        coded = [(char, code) for char in sorted(new & JUDGED) for code in font.codes.get(char, ())][:MAX_CODES]
         if not coded:
             return
         missing, *glyphs = self._glyphs(font, [MISSING, *(code for _, code in coded)])
@@ -165,10 +161,23 @@ class DocumentFonts:
         if unknown:
             likeness = Likeness(np.stack([glyph for *_, glyph in unknown]))
             for index, (char, code, look, _) in enumerate(unknown):
-                if likeness.is_doubtful(index, char):
+                is_doubtful = likeness.is_doubtful(index, char)
+                if is_doubtful and char not in TWINS:
                     yield Doubt(font, char, code, look, likeness, index)
-                else:
-                    self._check.remember((look, char), is_wrong=False)
+                    continue
+                self._check.remember((look, char), is_wrong=is_doubtful)
+                if is_doubtful:
+                    font.wrong.add(char)
+
+
+def _in_one_font(word: PdfWord, font_of: Callable[[int], Font]) -> Iterator[tuple[int, str]]:
+    """The letters of a word that are in one font, and the index of the first of them in the word."""
+    if word.objects < 2 or len(word.text) != word.end - word.first:
+        yield 0, word.text
+        return
+    for _, together in groupby(range(len(word.text)), key=lambda place: font_of(word.first + place)):
+        first, *others = together
+        yield first, word.text[first : first + 1 + len(others)]
 
 
 def _marked(word: OwnWord, part: Part) -> OwnWord:
