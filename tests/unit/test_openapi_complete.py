@@ -136,7 +136,7 @@ def test_null_is_a_value_where_it_is_described_as_one_and_nowhere_else(either: A
 def test_answers_may_have_more_fields_and_requests_may_not(document: Any) -> None:
     closed = {name for name, its in document["components"]["schemas"].items() if "additionalProperties" in its}
 
-    assert {"NewKey", "NewWebhook", "RetryOptions"} <= closed
+    assert {"NewKey", "NewWebhook", "BegunUpload"} <= closed
     assert closed.isdisjoint({"Job", "Document", "DocumentList", "Result", "Page", "Problem", "Usage", "Key"})
 
 
