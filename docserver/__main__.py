@@ -26,7 +26,7 @@ COLLECT_AFTER = 10_000
 """Number of new objects that starts a garbage collection. A few dozen requests create that many; they take a few
 megabytes at most."""
 
-OPERATORS_COMMANDS = ("migrate", "adopt", "quarantine", "keys", "tenants", "audit")
+OPERATORS_COMMANDS = ("migrate", "adopt", "quarantine", "keys", "tenants", "search", "audit")
 """The commands that do one thing and end."""
 
 log = logging.getLogger("docserver.main")
@@ -63,6 +63,8 @@ def main() -> None:
         case "quarantine":
             documents = None if options.action == "list" or options.all else options.documents
             _run_or_fail(_quarantine(settings, action=options.action, documents=documents), settings)
+        case "search":
+            _run_or_fail(_rebuild_search_index(settings), settings)
         case "keys" | "tenants" | "audit":
             _run_or_fail(_administer(settings, options), settings)
         case _:
@@ -209,6 +211,22 @@ async def _quarantine(settings: Settings, *, action: str, documents: "list[UUID]
         if action == "restore":
             return await restore_from_quarantine(resources, documents)
         await list_quarantine(resources)
+        return True
+
+
+async def _rebuild_search_index(settings: Settings) -> bool:
+    """Build the index for searches anew. Returns True."""
+    from docserver.commands.search import rebuild
+    from docserver.database.migrate import migrate
+    from docserver.embedded import with_embedded_servers
+    from docserver.identity import identify
+    from docserver.resources import checked_engine, opened
+
+    async with AsyncExitStack() as stack:
+        settings = await with_embedded_servers(settings, stack, may_share=True)
+        await migrate(settings)
+        await identify(settings)
+        await rebuild(await stack.enter_async_context(opened(settings, await checked_engine(settings))))
         return True
 
 

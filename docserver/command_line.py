@@ -42,6 +42,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_quarantine(commands)
     _add_keys(commands)
     _add_tenants(commands)
+    searching = _actions(_add(commands, "search", "build the index for searches anew"))
+    _add(searching, "rebuild", "build it from all pages that were read; until then, searches are refused")
     audit = _add(commands, "audit", "show who changed keys and tenants, and deleted documents, the latest first")
     audit.add_argument("--tenant", type=tenant_name, help="only what concerns this tenant")
     audit.add_argument("--limit", type=count, default=100, metavar="N", help="at most so many lines (100)")

@@ -200,33 +200,37 @@ class Indexer:
         """
         now = time.monotonic()
         async with self._resources.index_db.session() as cur:
-            is_complete = (await search_index.progress(cur)).is_complete
-            if is_complete and now < self._walk_from:
+            progress = await search_index.progress(cur)
+            if progress.is_complete and now < self._walk_from:
                 return False
             if await search_index.count_due(cur, most=1):
                 # What was marked is indexed first.
                 return True
             self._walk_began = self._walk_began or now
-            return await self._walk_on(cur)
-
-    async def _walk_on(self, cur: Cursor) -> bool:
-        walked_to = await search_index.walked_to(cur)
-        if walked_to == search_index.NO_JOB:
-            await search_index.count_jobs(cur, holder=self.id)
-        job_ids = await search_index.next_jobs(cur, walked_to, limit=WALKED_AT_ONCE)
-        await search_index.forget_jobs(cur, after=walked_to, to=job_ids[-1] if job_ids else None)
-        if not job_ids:
-            if await search_index.complete(cur, holder=self.id):
+            if await self._walk_on(cur, progress.generation):
+                return True
+            if not progress.is_complete:
                 log.info("the search index is complete")
             now = time.monotonic()
             self._walk_from = now + max(WALK_EVERY_S, (now - self._walk_began) / WALK_SHARE)
             self._walk_began = 0.0
             return False
-        generation = (await search_index.progress(cur)).generation
+
+    async def _walk_on(self, cur: Cursor, generation: int) -> bool:
+        walked_to = await search_index.walked_to(cur, generation=generation)
+        if walked_to is None:
+            return True
+        if walked_to == search_index.NO_JOB:
+            await search_index.count_jobs(cur, holder=self.id)
+        job_ids = await search_index.next_jobs(cur, walked_to, limit=WALKED_AT_ONCE)
+        await search_index.forget_jobs(cur, after=walked_to, to=job_ids[-1] if job_ids else None)
+        if not job_ids:
+            await search_index.complete(cur, holder=self.id, generation=generation)
+            return False
         forgotten = await search_index.forgotten(cur, first=job_ids[0], last=job_ids[-1], generation=generation)
         if forgotten:
             await search_index.mark_due(cur, forgotten)
-        await search_index.walk(cur, to=job_ids[-1], jobs=len(job_ids), holder=self.id)
+        await search_index.walk(cur, to=job_ids[-1], jobs=len(job_ids), holder=self.id, generation=generation)
         return True
 
 

@@ -1,12 +1,17 @@
 """Full-text search: what is found, in which order and where, and how pages get into the index and out of it."""
 
 import asyncio
+import re
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from docserver.database.connection import Database
+from docserver.command_line import make_parser
+from docserver.commands import search as commands
+from docserver.database.connection import Cursor, Database
 from docserver.database.tables import jobs, pages, search_index, search_segments
 from docserver.documents import deletion, search_indexing, search_merging
 from docserver.documents.search_indexing import Indexer
@@ -301,6 +306,64 @@ async def test_while_the_index_is_built_a_search_says_how_far_it_is(
     await search_merging.clean(writing(resources, by))
     assert await value(db, "SELECT COUNT(*) FROM search_segments WHERE generation = 1") == 0
     assert await value(db, "SELECT COUNT(*) FROM search_pages") == 2
+
+
+async def test_the_command_builds_the_index_anew(
+    client: Client,
+    resources: Resources,
+    db: Database,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "REPORT_S", -1.0)
+    monkeypatch.setattr(search_indexing, "POLL_S", 0.02)
+    assert make_parser().parse_args(["search", "rebuild"]).action == "rebuild"
+    await add_document(db, "one word")
+    await index(resources)
+    await change(db, "DELETE FROM search_chunks")
+    assert await snippets(client, "word") == []
+
+    await commands.rebuild(resources)
+
+    assert await snippets(client, "word") == ["one word"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "The index is empty; searches are answered with 503 until it is built."
+    assert lines[-1] == "The index is complete."
+    assert set(lines[1:-1]) <= {"0 of 1 jobs", "1 of 1 jobs"}
+
+
+async def test_a_rebuild_that_begins_while_jobs_are_compared_is_not_taken_for_complete(
+    resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_document(db, "one word")
+    by = await index(resources)
+    while await by.walk():
+        pass
+    compared = search_index.forget_jobs
+
+    async def begun_anew(cur: Cursor, *, after: bytes, to: bytes | None) -> None:
+        await compared(cur, after=after, to=to)
+        async with db.transaction() as other:
+            await search_index.begin(other)
+
+    monkeypatch.setattr(search_index, "forget_jobs", begun_anew)
+    monkeypatch.setattr(by, "_walk_from", 0.0)
+    await change(db, "DELETE FROM jobs")
+    await by.walk()
+
+    async with db.session() as cur:
+        assert not (await search_index.progress(cur)).is_complete
+
+
+async def test_the_query_of_the_page_about_searches_works(client: Client, resources: Resources, db: Database) -> None:
+    await add_document(db, "invoice with the net total", "a draft invoice with the net total")
+    await index(resources)
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
+    (command,) = re.findall(r"^curl .*$", page, re.MULTILINE)
+    _, _, address, _, query = shlex.split(command)
+
+    assert address == "localhost:8000/v1/documents/search"
+    assert await snippets(client, query.removeprefix("q=")) == ["invoice with the net total"]
 
 
 @pytest.mark.parametrize(

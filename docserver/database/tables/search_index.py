@@ -151,11 +151,11 @@ async def mark_due(cur: Cursor, job_ids: Sequence[bytes]) -> None:
     await cur.execute(f"UPDATE jobs SET search_due = 1 WHERE id IN ({each(job_ids)})", job_ids)  # noqa: S608 - placeholders alone
 
 
-async def walked_to(cur: Cursor) -> bytes:
-    """The last job that was looked at."""
-    await cur.execute("SELECT walked_to FROM search_index")
-    walked: bytes = cur.only_row()["walked_to"]
-    return walked
+async def walked_to(cur: Cursor, *, generation: int) -> bytes | None:
+    """The last job that was looked at; None if the index is of another generation."""
+    await cur.execute("SELECT walked_to FROM search_index WHERE generation = %s", (generation,))
+    row = cur.row()
+    return row["walked_to"] if row else None
 
 
 async def count_jobs(cur: Cursor, *, holder: UUID) -> None:
@@ -177,23 +177,25 @@ async def forget_jobs(cur: Cursor, *, after: bytes, to: bytes | None) -> None:
     )
 
 
-async def walk(cur: Cursor, *, to: bytes, jobs: int, holder: UUID) -> None:
-    """Record that so many more jobs were looked at, the last of which is this one."""
+async def walk(cur: Cursor, *, to: bytes, jobs: int, holder: UUID, generation: int) -> None:
+    """Record that so many more jobs were looked at for a generation of the index, the last of which is this one."""
     await cur.execute(
-        "UPDATE search_index SET walked_to = %s, jobs_walked = jobs_walked + %s WHERE holder = %s",
-        (to, jobs, holder.bytes),
+        """
+        UPDATE search_index SET walked_to = %s, jobs_walked = jobs_walked + %s WHERE holder = %s AND generation = %s
+        """,
+        (to, jobs, holder.bytes, generation),
     )
 
 
-async def complete(cur: Cursor, *, holder: UUID) -> bool:
-    """Record that all jobs were looked at, and begin again with the first; True if the index was not complete."""
-    await cur.execute("SELECT is_complete FROM search_index")
-    was_complete = bool(cur.only_row()["is_complete"])
+async def complete(cur: Cursor, *, holder: UUID, generation: int) -> None:
+    """Record that all jobs were looked at for a generation of the index, and begin again with the first."""
     await cur.execute(
-        "UPDATE search_index SET is_complete = TRUE, walked_to = %s, jobs_walked = 0 WHERE holder = %s",
-        (NO_JOB, holder.bytes),
+        """
+        UPDATE search_index SET is_complete = TRUE, walked_to = %s, jobs_walked = 0
+        WHERE holder = %s AND generation = %s
+        """,
+        (NO_JOB, holder.bytes, generation),
     )
-    return not was_complete
 
 
 async def begin(cur: Cursor) -> None:
