@@ -93,7 +93,7 @@ async def accept(resources: Resources, received: Received, upload: Upload) -> tu
         id=received.document_id or new_id(),
         tenant=upload.caller.tenant,
         filename=clean_filename(upload.filename),
-        content_type=_content_type_of(received),
+        content_type=content_type_of(received),
         size=received.size,
         sha256=received.sha256,
     )
@@ -222,7 +222,8 @@ def clean_filename(name: str) -> str:
     return shown[:MAX_FILENAME] if shown.strip(".") else "unnamed"
 
 
-def _content_type_of(received: Received) -> str:
+def content_type_of(received: Received) -> str:
+    """The media type that the content shows; raises Unprocessable and UnsupportedMedia."""
     if received.size == 0:
         raise Unprocessable("The file is empty.", errors=[{"detail": "The file has no bytes.", "pointer": "/file"}])
     content_type = sniff(received.head)

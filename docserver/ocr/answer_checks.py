@@ -3,6 +3,7 @@
 `protocol` checks the size of the whole answer and whether it fits its request.
 """
 
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Annotated, TypeVar
@@ -13,7 +14,7 @@ from docserver.errors import Failure
 from docserver.model import Reading
 from docserver.ocr.languages import MAX_NAMES, NAMES
 from docserver.ocr.limits import MAX_LAYOUT_BYTES, MAX_TEXT
-from docserver.ocr.requests import Answer, Failed, Opened, OwnTexts, PageRead
+from docserver.ocr.requests import Answer, Failed, Inspected, Opened, OwnTexts, PageRead
 
 MAX_MESSAGE = 500
 MAX_DETAIL = 4000
@@ -58,6 +59,8 @@ def check(answer: Answer, *, abandoned: Callable[[], bool]) -> None:
             pass
         case PageRead(reading=reading):
             readings = (reading,)
+        case Inspected():
+            _check_inspected(answer)
         case Failed(failure=failure, detail=detail):
             _check_failure(failure)
             if len(detail) > MAX_DETAIL:
@@ -70,6 +73,16 @@ def check(answer: Answer, *, abandoned: Callable[[], bool]) -> None:
 def _check_failure(failure: Failure) -> None:
     if len(failure.message) > MAX_MESSAGE or failure.page is not None:
         raise InvalidAnswer("the failure is out of bounds")
+
+
+def _check_inspected(answer: Inspected) -> None:
+    numbers = (answer.pages, *(problem.page for problem in answer.problems))
+    if not (
+        all(1 <= (1 if number is None else number) <= MAX_NUMBER for number in numbers)
+        and all(math.isfinite(side) for size in answer.sizes for side in (size.width, size.height))
+        and all(len(problem.message) <= MAX_MESSAGE for problem in answer.problems)
+    ):
+        raise InvalidAnswer("what the file is, is out of bounds")
 
 
 def _check_page(reading: Reading) -> None:

@@ -19,6 +19,7 @@ from docserver.ocr.requests import (
     A,
     Answer,
     Failed,
+    Inspected,
     Opened,
     OwnTexts,
     PageDrawn,
@@ -35,7 +36,7 @@ MAX_ANSWER_BYTES = 2 * MAX_LAYOUT_BYTES + 64 * 1024
 the other values."""
 
 _message = msgspec.msgpack.Decoder(
-    tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | PageDrawn | Failed | Raised],
+    tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | PageDrawn | Inspected | Failed | Raised],
 )
 """Decodes one message: the executor's number of the call, and the answer."""
 

@@ -13,6 +13,15 @@ from docserver.ocr.limits import FIRST_PAGES, PAGES_AT_ONCE, Limits
 from docserver.reading_options import Options
 from docserver.setting_types import DAY_S
 
+MAX_PAGE_SIZES = 1000
+"""Most pages whose sizes are found out, and are a part of an answer."""
+
+MAX_PROBLEMS = 20
+"""Most problems of a file that are told. Whoever has as many looks at the file, and not at more of them."""
+
+MAX_SIDE = 1e9
+"""Longest side of a page that can be told. Files may claim anything."""
+
 _Readings = Annotated[tuple[Reading, ...], msgspec.Meta(max_length=PAGES_AT_ONCE)]
 """The length is checked before the readings are decoded."""
 
@@ -81,6 +90,29 @@ class SearchableMade(Answer, frozen=True):
 
 class PageDrawn(Answer, frozen=True):
     """The picture was written to the scratch directory."""
+
+
+_Side = Annotated[float, msgspec.Meta(ge=0, le=MAX_SIDE)]
+
+
+class PageSize(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A page as viewers show it: in points of a PDF, else in pixels."""
+
+    width: _Side
+    height: _Side
+    own_text: bool
+    """True if the page has letters of its own."""
+
+
+class Inspected(Answer, frozen=True):
+    """What a file is."""
+
+    pages: int | None
+    """None if they cannot be counted."""
+    sizes: Annotated[tuple[PageSize, ...], msgspec.Meta(max_length=MAX_PAGE_SIZES)]
+    """Those of the first pages."""
+    problems: Annotated[tuple[Failure, ...], msgspec.Meta(max_length=MAX_PROBLEMS)]
+    """Why the document, or some of these pages, cannot be read."""
 
 
 class Failed(Answer, frozen=True):
@@ -218,3 +250,16 @@ class DrawPage(Request[PageDrawn]):
     """The kind of picture, as Pillow names it."""
     marked: bytes | None
     """The layout whose words are marked; None to mark none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect(Request[Inspected]):
+    """Say what a file is, without reading it."""
+
+    answer = Inspected
+    activity = "Inspecting the file"
+
+    content_type: str
+
+    def fits(self, answer: Inspected, limits: Limits) -> bool:  # noqa: ARG002 - the file may be over the limits
+        return len(answer.sizes) <= (answer.pages or MAX_PAGE_SIZES)

@@ -16,6 +16,7 @@ from docserver.web.handlers import (
     administration,
     documents,
     events,
+    inspection,
     jobs,
     link_uploads,
     page_images,
@@ -76,6 +77,7 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post("/v1/documents/upload-document", uploads.upload_document, name="upload")
     router.add_post("/v1/documents", uploads.post_document, name="upload-body")
     router.add_put("/v1/documents", uploads.put_document, name="put-body")
+    router.add_post("/v1/documents/inspect", inspection.inspect_document, name="inspect")
     router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")
     router.add_post(f"{UPLOAD}/complete", link_uploads.complete_upload, name="complete-upload")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")

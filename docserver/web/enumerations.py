@@ -5,6 +5,7 @@ from typing import Any
 
 from docserver.caller import Scope
 from docserver.database.tables.audit_log import Action
+from docserver.documents.inspection import UNITS
 from docserver.documents.page_images import IMAGE_FORMATS
 from docserver.errors import DocumentErrorCode
 from docserver.formats import FORMATS
@@ -27,6 +28,7 @@ ENUMERATIONS: Mapping[str, tuple[Sequence[str], str]] = {
     "ImageFormat": (IMAGE_FORMATS, "The format of the picture of a page."),
     "Highlight": (["words"], "What the picture of a page marks."),
     "DocumentType": (list(SUPPORTED), "The media types that a document may have."),
+    "SizeUnit": (list(UNITS), "What the size of a page is measured in."),
     "DocumentSort": (["created_at_desc", "created_at_asc"], "The order of documents: the latest or the oldest first."),
     "TotalRelation": (["exact", "at_least"], "Whether all were counted."),
     "HealthStatus": (["ok", "degraded", "unavailable", "starting"], "How well the service works."),

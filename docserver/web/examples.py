@@ -11,10 +11,12 @@ from uuid import UUID
 
 import orjson
 
+from docserver.documents import inspection
 from docserver.formats import JSON_PAGE, TEXT_FORMATS
 from docserver.job_history import HistoryEntry, Outcome, Step
 from docserver.layout import EXACT, Block, Box, Line, Paragraph, Word, pack_blocks
 from docserver.model import Document, Job, Page, PageStatus, Quality, Reading, Source, Status
+from docserver.ocr.requests import Inspected, PageSize
 from docserver.reading_options import Mode, Options
 
 INVOICE = """%PDF-1.4
@@ -128,6 +130,13 @@ _DOCUMENT = Document(
     size=len(INVOICE),
     sha256=bytes.fromhex("a7ee7781f6be24fb15977d9295cfc59f5e9b321970fb14e04b13f07a706ddf41"),
     created_at=TIME,
+)
+INSPECTION = inspection.report(
+    Inspected(1, (PageSize(300, 100, own_text=True),), ()),
+    _DOCUMENT.content_type,
+    size=_DOCUMENT.size,
+    sha256=_DOCUMENT.sha256.hex(),
+    slots=1,
 )
 DOCUMENT = {**_DOCUMENT.as_json(), "other_filenames": [], "jobs": [COMPLETED_JOB]}
 LISTED_DOCUMENT = {

@@ -64,6 +64,12 @@ async def bind_upload(request: web.Request, received: Received, upload: Upload) 
     return replace(upload, job_id=upload.job_id or keyed.job_id)
 
 
+async def bind(request: web.Request, payload: bytes) -> None:
+    """Tell what a request asks for whose body the handler has read; raises what `KeyedRequest.bind` raises."""
+    if keyed := request.get(REQUEST):
+        await keyed.bind(_hash(request, payload))
+
+
 def job_id(request: web.Request) -> UUID:
     """An id for the job that a request makes: the same each time that it is carried out, if it has a key."""
     keyed = request.get(REQUEST)

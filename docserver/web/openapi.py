@@ -55,6 +55,13 @@ def file_body() -> dict[str, Any]:
     }
 
 
+def inspected_body() -> dict[str, Any]:
+    """A form with a file, or the file itself."""
+    form = {"type": "object", "required": ["file"], "properties": {"file": _FILE}, "additionalProperties": False}
+    in_form = {"multipart/form-data": {"schema": form, "example": {"file": examples.INVOICE}}}
+    return {**file_body(), "content": {**in_form, **file_body()["content"]}}
+
+
 def operation(
     *,
     summary: str,

@@ -1,6 +1,7 @@
 """Whatever bytes an OCR process sends: a valid answer within its bounds, or the fault that ends its process."""
 
 import json
+import math
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -15,11 +16,25 @@ from docserver.model import Reading
 from docserver.ocr.answer_checks import MAX_DETAIL, MAX_MESSAGE, MAX_NUMBER, InvalidAnswer
 from docserver.ocr.limits import MAX_LAYOUT_BYTES, MAX_TEXT, PAGES_AT_ONCE
 from docserver.ocr.protocol import AnswerQueue, ChildFault, PrivateContext, ResultItem
-from docserver.ocr.requests import Answer, Failed, Opened, OwnTexts, PageDrawn, PageRead, Raised, Ready, SearchableMade
+from docserver.ocr.requests import (
+    MAX_PAGE_SIZES,
+    MAX_PROBLEMS,
+    Answer,
+    Failed,
+    Inspected,
+    Opened,
+    OwnTexts,
+    PageDrawn,
+    PageRead,
+    PageSize,
+    Raised,
+    Ready,
+    SearchableMade,
+)
 from tests.fuzz.effort import tries
 from tests.fuzz.values import damaged, readings
 
-KINDS = (Ready, Opened, OwnTexts, PageRead, SearchableMade, PageDrawn)
+KINDS = (Ready, Opened, OwnTexts, PageRead, SearchableMade, PageDrawn, Inspected)
 REFUSALS = (InvalidAnswer, msgspec.MsgspecError, UnicodeDecodeError, zlib.error)
 """The documented faults of `recv` for bytes that arrived whole."""
 
@@ -34,6 +49,12 @@ answers: st.SearchStrategy[Answer] = st.one_of(
     st.builds(PageRead, readings),
     st.builds(SearchableMade),
     st.builds(PageDrawn),
+    st.builds(
+        Inspected,
+        st.none() | numbers,
+        st.lists(st.builds(PageSize, st.floats(), st.floats(), st.booleans()), max_size=2).map(tuple),
+        st.lists(failures, max_size=2).map(tuple),
+    ),
     st.builds(Failed, failures, st.text(max_size=20), st.booleans()),
     st.builds(Raised, st.text(max_size=20), st.none() | numbers),
 )
@@ -88,12 +109,25 @@ def assert_within_bounds(item: ResultItem, *, expected: type[Any]) -> None:
             pass
         case PageRead(reading=reading):
             given = (reading,)
+        case Inspected():
+            given = ()
+            assert_inspected(item.result)
         case _:
             given = ()
     assert type(item.result) is expected
     assert len(given) <= PAGES_AT_ONCE
     for reading in given:
         assert_reading(reading)
+
+
+def assert_inspected(inspected: Inspected) -> None:
+    assert inspected.pages is None or 1 <= inspected.pages <= MAX_NUMBER
+    assert len(inspected.sizes) <= MAX_PAGE_SIZES
+    assert all(side >= 0 and math.isfinite(side) for size in inspected.sizes for side in (size.width, size.height))
+    assert len(inspected.problems) <= MAX_PROBLEMS
+    for problem in inspected.problems:
+        assert_failure(replace(problem, page=None))
+        assert problem.page is None or 1 <= problem.page <= MAX_NUMBER
 
 
 def assert_failure(failure: Failure) -> None:

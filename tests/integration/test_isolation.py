@@ -29,6 +29,7 @@ WITHOUT_IDS = {
     "upload_document": "makes what belongs to the caller; equal bytes of two tenants are two documents (test_api_keys)",
     "post_document": "makes what belongs to the caller",
     "put_document": "makes what belongs to the caller",
+    "inspect_document": "shows what was sent, and keeps nothing",
     "begin_upload": "makes what belongs to the caller",
     "list_documents": "shows what the caller has",
     "list_webhooks": "shows what the caller has",

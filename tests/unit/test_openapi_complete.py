@@ -18,7 +18,7 @@ SENTENCE = re.compile(r"[A-Zn0-9`].*[^.]\.", re.DOTALL)
 """What describes something; n begins null."""
 
 VERBS = ("begin", "cancel", "complete", "create", "delete", "enable", "get", "list", "post", "put", "replay", "retry")
-MORE_VERBS = ("revoke", "rotate", "search", "set", "test", "upload")
+MORE_VERBS = ("inspect", "revoke", "rotate", "search", "set", "test", "upload")
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,8 @@ from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.requests import (
     Answer,
     DrawPage,
+    Inspect,
+    Inspected,
     MakeSearchable,
     OpenDocument,
     Opened,
@@ -76,6 +78,8 @@ def _answer(request: Request[Any], source: str, limits: Limits) -> Answer:
                 return _read(request, source, limits)
         case DrawPage():
             return draw_page(request, source, limits)
+        case Inspect():
+            return inspect(request, source, limits)
     assert isinstance(request, MakeSearchable)
     return make_searchable(request, source, limits)
 
@@ -265,6 +269,15 @@ def draw_page(request: DrawPage, source: str, limits: Limits) -> PageDrawn:
     _require_readable(request.content_type)
     page_images.write(request, source, limits)
     return PageDrawn()
+
+
+def inspect(request: Inspect, source: str, limits: Limits) -> Inspected:
+    """Say what a file is. Raises Unreadable."""
+    # A process that only reads pages does not need it.
+    from docserver.ocr.child import inspection
+
+    _require_readable(request.content_type)
+    return inspection.inspect(request, source, limits)
 
 
 def _fits(reading: Reading) -> bool:

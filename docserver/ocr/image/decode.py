@@ -61,6 +61,9 @@ ROUNDING = 2
 
 ORIENTATION_TAG = 0x0112
 
+SIDEWAYS_ORIENTATIONS = range(5, 9)
+"""EXIF orientations that swap width and height."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -90,6 +93,27 @@ def count_pages(source: str, content_type: str, *, max_pages: int, max_pixels: i
             layout = _layout(directories, pages[0])
             check_size(layout.width, layout.height, max_pixels=max_pixels)
         return len(pages)
+
+
+def page_sizes(source: str, content_type: str, *, most: int, max_pixels: int) -> list[tuple[int, int]]:
+    """Width and height of the first pages as viewers show them, from their headers alone; `most` pages at most. Raises
+    Unreadable.
+    """
+    if content_type != TIFF:
+        with _opened(source, content_type) as image:
+            return [_upright(image.size, _orientation(image))]
+    with Path(source).open("rb") as file, errors_as_unreadable():
+        directories = Directories(file)
+        layouts = [
+            _layout(directories, offset) for offset in _pages(directories, source, most=most, max_pixels=max_pixels)
+        ]
+        if not layouts:
+            raise Unreadable(DocumentErrorCode.CORRUPT, "The file contains no picture.")
+        return [_upright((layout.width, layout.height), layout.orientation) for layout in layouts]
+
+
+def _upright(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    return size[::-1] if orientation in SIDEWAYS_ORIENTATIONS else size
 
 
 def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Picture:

@@ -54,9 +54,6 @@ EXIF_MATRICES: dict[int, Matrix] = {
 }
 """EXIF orientation → the matrix that draws the stored image upright in the unit square."""
 
-SWAPPING_ORIENTATIONS = range(5, 9)
-"""EXIF orientations that swap width and height."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Embedded:
@@ -130,7 +127,9 @@ def _embed(pdf: Pdf, source: str, content_type: str, *, page: int, max_pixels: i
                 size = (header.width, header.height)
                 file.seek(0)
                 image = _jpeg(pdf, header, file.read())
-                return _Embedded(image, size[::-1] if orientation in SWAPPING_ORIENTATIONS else size, orientation)
+                return _Embedded(
+                    image, size[::-1] if orientation in decode.SIDEWAYS_ORIENTATIONS else size, orientation
+                )
     decoded = decode.decode(source, content_type, page=page, max_pixels=max_pixels).image
     return _Embedded((_bilevel if decoded.mode == "1" else _grey_or_colour)(pdf, decoded), decoded.size)
 

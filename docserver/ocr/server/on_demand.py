@@ -1,4 +1,4 @@
-"""Server side: a slot for what clients wait for, such as pictures of pages. An API without workers has it too."""
+"""Server side: a slot for what clients wait for, such as a picture of a page. An API without workers has it too."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from docserver.errors import Failure
 from docserver.exclusive import Turns
 from docserver.ocr.engine import Engine
 from docserver.ocr.limits import PROGRAM
-from docserver.ocr.requests import DrawPage
+from docserver.ocr.requests import DrawPage, Inspect, Inspected
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.slot import Slot
 from docserver.settings import Settings
@@ -31,6 +31,8 @@ class OnDemandSlot:
 
     def __init__(self, settings: Settings, engine: Engine, *, scratch: Path, cgroups: Cgroups | None = None) -> None:
         """`scratch` is a directory that only this process uses."""
+        self.scratch = scratch
+        """It may also have files that are to be inspected."""
         self._slot = Slot(
             # The slots that read come first, and then the one that makes searchable PDFs.
             number=settings.slot_count + 1,
@@ -51,6 +53,11 @@ class OnDemandSlot:
         """
         async with self._turn(client) as slot:
             return await slot.draw(source, request, timeout_s=self._timeout_s)
+
+    async def inspect(self, source: Path, content_type: str, *, client: str) -> Inspected | Failure:
+        """What a file is. Raises Unavailable if the wait is too long."""
+        async with self._turn(client) as slot:
+            return await slot.inspect(source, Inspect(content_type), timeout_s=self._timeout_s)
 
     async def aclose(self) -> None:
         """End the process."""

@@ -27,6 +27,8 @@ from docserver.ocr.requests import (
     A,
     DrawPage,
     Failed,
+    Inspect,
+    Inspected,
     MakeSearchable,
     OpenDocument,
     Opened,
@@ -130,6 +132,12 @@ class Slot:
         drawn = await self._make_file(request, source, timeout_s=timeout_s)
         self._count_pages(1)
         return drawn
+
+    async def inspect(self, source: Path, request: Inspect, *, timeout_s: float) -> Inspected | Failure:
+        """What a file is."""
+        inspected = await self._run(request, source, timeout_s=timeout_s)
+        self._count_pages(1)
+        return inspected
 
     async def _make_file(self, request: Request[A], source: Path, *, timeout_s: float) -> BinaryIO | Failure:
         answer = await self._run(request, source, timeout_s=timeout_s)

@@ -71,7 +71,7 @@ async def upload_document(request: web.Request) -> web.Response:
             request,
             receive=lambda chunks: intake.receive(resources, chunks),
             discard=resources.storage.discard,
-            bounds=_bounds(resources.settings),
+            bounds=bounds_of(resources.settings),
         )
     return await accepted(request, form.received, lambda: _upload(request, form), wait_s=wait_s)
 
@@ -100,12 +100,13 @@ async def _raw(request: web.Request) -> web.Response:
         received = await upload_body.read(
             request,
             receive=lambda chunks: intake.receive(resources, chunks),
-            bounds=_bounds(resources.settings),
+            bounds=bounds_of(resources.settings),
         )
     return await accepted(request, received, lambda: upload, wait_s=wait_s)
 
 
-def _bounds(settings: Settings) -> upload_body.Bounds:
+def bounds_of(settings: Settings) -> upload_body.Bounds:
+    """The limits of a body that has a file."""
     return upload_body.Bounds(
         file_bytes=settings.max_upload_bytes, silence_s=settings.body_timeout_s, total_s=settings.upload_timeout_s
     )
