@@ -14,6 +14,7 @@ from docserver import metrics
 from docserver.database.connection import Cursor
 from docserver.database.tables import (
     audit_log,
+    batches,
     claims,
     deletions,
     deliveries,
@@ -66,6 +67,12 @@ AUDIT_KEPT_S = 400 * 86_400.0
 
 DELIVERIES_KEPT_S = 30 * 86_400.0
 """Webhooks that were delivered or given up are listed for this time, and can be replayed."""
+
+BATCHES_KEPT_S = 30 * 86_400.0
+"""What became of the files of a batch is told for this time. Their documents stay."""
+
+BATCHES_AT_ONCE = 10
+"""Most batches forgotten in one round: each may have ten thousand files."""
 
 USE_KEPT_DAYS = 400
 """The pages that tenants have used on each day are kept for this time, for those who look back a year."""
@@ -286,6 +293,7 @@ class Maintenance:
     async def _delete_old_idempotency_keys(self) -> None:
         async with self._resources.maintenance_db.session() as cur:
             await idempotency_keys.delete_expired(cur, limit=ANNOUNCED_AT_ONCE)
+            await batches.delete_old(cur, older_than_s=BATCHES_KEPT_S, limit=BATCHES_AT_ONCE)
 
     async def _forget_used_pages(self) -> None:
         async with self._resources.maintenance_db.session() as cur:

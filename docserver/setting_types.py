@@ -29,7 +29,7 @@ MAX_WEIGHT = 100
 
 ROUTES = (
     *("languages", "usage", "upload", "list", "search", "document", "delete", "file"),
-    *("upload-body", "put-body", "inspect", "begin-upload", "complete-upload"),
+    *("upload-body", "put-body", "inspect", "begin-upload", "complete-upload", "create-batch", "batch"),
     *("job", "result", "page", "page-image", "events", "cancel", "retry", "create-job"),
     *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),
     *("deliveries", "replay", "webhooks", "create-webhook", "webhook", "delete-webhook", "webhook-deliveries"),

@@ -11,6 +11,7 @@ from docserver.database.retries import transactional
 from docserver.database.tables import (
     api_keys,
     audit_log,
+    batches,
     deletions,
     documents,
     idempotency_keys,
@@ -123,6 +124,7 @@ async def _finish_receipt(resources: Resources, tenant: str, *, limit: int) -> t
         is_finished = is_empty and await tenant_deletions.finish(cur, tenant)
         if is_finished:
             await webhook_endpoints.delete_all(cur, tenant)
+            await batches.delete_all(cur, tenant)
             await idempotency_keys.delete_all(cur, tenant)
             await tenant_counts.delete(cur, tenant)
         return is_finished, left

@@ -14,6 +14,7 @@ from docserver.web import cors, documentation, scraping
 from docserver.web.callers import AUTHENTICATION
 from docserver.web.handlers import (
     administration,
+    batches,
     documents,
     events,
     inspection,
@@ -80,6 +81,8 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post("/v1/documents/inspect", inspection.inspect_document, name="inspect")
     router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")
     router.add_post(f"{UPLOAD}/complete", link_uploads.complete_upload, name="complete-upload")
+    router.add_post("/v1/batches", batches.create_batch, name="create-batch")
+    router.add_get("/v1/batches/{batch_id:[0-9A-Fa-f-]{36}}", batches.get_batch, name="batch")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
     router.add_get("/v1/documents/search", search.search_documents, name="search")
     router.add_get(DOCUMENT, documents.get_document, name="document")

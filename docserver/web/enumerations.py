@@ -18,6 +18,7 @@ from docserver.webhook_types import CHOOSABLE_EVENTS, DeliveryStatus, DisabledRe
 ENUMERATIONS: Mapping[str, tuple[Sequence[str], str]] = {
     "JobStatus": (list(Status), "Where a job stands. The last three are final."),
     "FailureCode": (list(DocumentErrorCode), "Why a job or page failed; docs/errors.md explains each."),
+    "BatchStatus": (["receiving", "processing", "completed"], "Where a batch stands."),
     "HistoryStep": (list(Step), "A part of a job's work that has an outcome of its own."),
     "HistoryOutcome": (list(Outcome), "How a step ended; lost: its worker disappeared."),
     "ReadingMode": (list(Mode), "Where the text of a PDF's pages comes from."),

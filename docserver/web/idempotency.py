@@ -58,9 +58,7 @@ async def bind_upload(request: web.Request, received: Received, upload: Upload) 
     keyed = request.get(REQUEST)
     if keyed is None or keyed.is_bound:
         return upload
-    callback = upload.callback.url if upload.callback else None
-    asked = (upload.filename, sorted(upload.options.as_json().items()), upload.expires_in_s, callback, upload.password)
-    await keyed.bind(_hash(request, received.sha256, repr(asked).encode()))
+    await keyed.bind(_hash(request, received.sha256, _asked(upload)))
     return replace(upload, job_id=upload.job_id or keyed.job_id)
 
 
@@ -68,6 +66,23 @@ async def bind(request: web.Request, payload: bytes) -> None:
     """Tell what a request asks for whose body the handler has read; raises what `KeyedRequest.bind` raises."""
     if keyed := request.get(REQUEST):
         await keyed.bind(_hash(request, payload))
+
+
+async def bind_batch(request: web.Request, content: bytes, upload: Upload) -> UUID:
+    """Tell what a batch asks for, now that it was received; returns its id, which is the same if it is sent again.
+    `content` is a hash of its files. Raises what `KeyedRequest.bind` raises.
+    """
+    keyed: KeyedRequest | None = request.get(REQUEST)
+    if keyed is None:
+        return new_id()
+    await keyed.bind(_hash(request, content, _asked(upload)))
+    return keyed.job_id
+
+
+def _asked(upload: Upload) -> bytes:
+    callback = upload.callback.url if upload.callback else None
+    options = sorted(upload.options.as_json().items())
+    return repr((upload.filename, options, upload.expires_in_s, callback, upload.password)).encode()
 
 
 def job_id(request: web.Request) -> UUID:

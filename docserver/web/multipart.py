@@ -5,7 +5,7 @@ part headers (base64, charset) that no upload needs.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,7 +14,7 @@ from aiohttp import web
 from multidict import MultiDict
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
-from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
+from docserver.errors import BadRequest, TooLarge, Unprocessable, UnsupportedMedia
 from docserver.storage import Received
 from docserver.web import part_headers
 from docserver.web.upload_body import Body, Bounds, Receive, check_request
@@ -47,14 +47,43 @@ class Form:
     fields: MultiDict[str]
 
 
+@dataclass(frozen=True, slots=True)
+class FilesForm:
+    """A multipart body with several files that was read whole."""
+
+    files: Sequence[tuple[str, Received]]
+    """Names and files, in their order."""
+    fields: MultiDict[str]
+
+
 Discard = Callable[[Received], Awaitable[None]]
 
 
 async def read(request: web.Request, *, receive: Receive, discard: Discard, bounds: Bounds) -> Form:
     """Read a multipart body with one part `file`; raises BadRequest, RequestTimeout, TooLarge, Unprocessable."""
-    parser = _parser(request)
-    check_request(request, max_bytes=bounds.file_bytes + OVERHEAD_BYTES, bounds=bounds)
     form = _FormReader(receive)
+    await _read(request, form, discard=discard, bounds=bounds, max_bytes=bounds.file_bytes)
+    if form.received is None:
+        raise Unprocessable("The part named file is missing.", errors=[{"detail": "No such part.", "pointer": "/file"}])
+    return Form(form.received, form.filename, form.fields)
+
+
+async def read_files(
+    request: web.Request, *, receive: Receive, discard: Discard, bounds: Bounds, max_files: int, max_bytes: int
+) -> FilesForm:
+    """Read a multipart body with parts `file`, of `max_bytes` in all; raises what `read` raises. The caller discards
+    the files.
+    """
+    form = _FilesReader(receive, max_files=max_files, max_bytes=max_bytes)
+    await _read(request, form, discard=discard, bounds=bounds, max_bytes=max_bytes)
+    if not form.files:
+        raise Unprocessable("There is no part named file.", errors=[{"detail": "No such part.", "pointer": "/file"}])
+    return FilesForm(form.files, form.fields)
+
+
+async def _read(request: web.Request, form: "_FormReader", *, discard: Discard, bounds: Bounds, max_bytes: int) -> None:
+    parser = _parser(request)
+    check_request(request, max_bytes=max_bytes + OVERHEAD_BYTES, bounds=bounds)
     try:
         async with aclosing(_events(Body(request, bounds), parser, form)) as events:
             await form.read(events)
@@ -64,9 +93,6 @@ async def read(request: web.Request, *, receive: Receive, discard: Discard, boun
     except BaseException:
         await form.discard_file(discard)
         raise
-    if form.received is None:
-        raise Unprocessable("The part named file is missing.", errors=[{"detail": "No such part.", "pointer": "/file"}])
-    return Form(form.received, form.filename, form.fields)
 
 
 def _parser(request: web.Request) -> PushMultipartParser:
@@ -145,6 +171,28 @@ class _FormReader:
         async for chunk in _part_content(events):
             self.file_bytes += len(chunk)
             yield chunk
+
+
+class _FilesReader(_FormReader):
+    """The parts of a form with several files."""
+
+    def __init__(self, receive: Receive, *, max_files: int, max_bytes: int) -> None:
+        super().__init__(receive)
+        self.files: list[tuple[str, Received]] = []
+        self._max_files = max_files
+        self._max_bytes = max_bytes
+
+    async def discard_file(self, discard: Discard) -> None:
+        for _, received in self.files:
+            await asyncio.shield(discard(received))
+
+    async def _read_file(self, part: MultipartSegment, events: AsyncGenerator[Event, None]) -> None:
+        if len(self.files) == self._max_files:
+            raise Unprocessable(f"The form has more than {self._max_files} files; send a ZIP, or several batches.")
+        name = part_headers.filename(part.header("Content-Disposition", ""))
+        self.files.append((name, await self._receive(self._file_content(events))))
+        if self.file_bytes > self._max_bytes:
+            raise TooLarge(f"The files have more than {self._max_bytes / 1_000_000:g} MB in all.")
 
 
 async def _part_content(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:

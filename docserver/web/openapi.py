@@ -28,21 +28,23 @@ BODY_ERRORS = (400, 408, 413, 415, 422)
 _FILE = {"type": "string", "format": "binary", "description": "An image or a PDF."}
 
 
-def form_body() -> dict[str, Any]:
-    """The form of an upload: the file and the options. The options may also be in the query."""
+def form_body(*, several: bool = False) -> dict[str, Any]:
+    """The form of an upload: the file, or `several`, and the options. The options may also be in the query."""
     spec = APISpec(title="docserver", version=__version__, openapi_version=VERSION)
     converter = OpenAPIConverter(VERSION, schema_name_resolver=resolver, spec=spec)
     options = converter.schema2jsonschema(password_schemas.UploadForm())["properties"]  # type: ignore[no-untyped-call]
+    file = {"type": "array", "minItems": 1, "items": _FILE} if several else _FILE
+    sent = [examples.INVOICE] if several else examples.INVOICE
     form = {
         "type": "object",
         "required": ["file"],
-        "properties": {"file": _FILE, **options},
+        "properties": {"file": file, **options},
         "additionalProperties": False,
     }
     return {
         "description": "The file and, if you like, options. All but the password may be in the query as well.",
         "required": True,
-        "content": {"multipart/form-data": {"schema": form, "example": {"file": examples.INVOICE, "languages": "eng"}}},
+        "content": {"multipart/form-data": {"schema": form, "example": {"file": sent, "languages": "eng"}}},
     }
 
 

@@ -153,6 +153,7 @@ def _id(example: object) -> Mapping[str, Any]:
 PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "document_id": ("The document's id.", _id(examples.DOCUMENT_ID)),
     "job_id": ("The job's id.", _id(examples.JOB_ID)),
+    "batch_id": ("The batch's id.", _id(examples.BATCH["batch_id"])),
     "upload_id": ("The upload's id.", _id(administration_examples.UPLOAD_ID)),
     "key_id": ("The key's id.", _id(administration_examples.KEY_ID)),
     "webhook_id": ("The webhook's id.", _id(administration_examples.WEBHOOK_ID)),

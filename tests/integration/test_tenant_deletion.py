@@ -23,6 +23,7 @@ from tests.support.receiver import SECRET
 from tests.support.redis_state import announced
 from tests.support.rows import CALLER, value
 from tests.support.samples import png
+from tests.support.service import form
 from tests.support.webhooks import cancelled, create
 
 GOES = {
@@ -34,6 +35,7 @@ GOES = {
     "bytes_kept",
     "pages_used",
     "idempotency_keys",
+    "batches",
     "name_parts",
     "search_pages",
     "search_segments",
@@ -99,6 +101,9 @@ async def test_a_deleted_tenant_leaves_its_receipt_and_nothing_else(
     admin, acme, other = [await key_of(resources, *given) for given in (("ops", Scope.ADMIN), ("acme",), ("other",))]
     kept = await upload_as(client, other)
     made = [await upload_as(client, acme, number) for number in range(3)]
+    headers = {"Authorization": f"Bearer {acme}"}
+    async with client.post("/v1/batches", data=form(b"no document"), headers=headers) as response:
+        assert response.status == 202
     webhook = await create(client, "https://example.org/")
     await endpoints.test(resources, UUID(webhook["webhook_id"]), tenant="acme")
     async with client.post(

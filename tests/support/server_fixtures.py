@@ -27,6 +27,7 @@ from tests.support.servers import Servers
 from tests.support.service import Service, environment_of
 
 EMPTIED = (
+    "batches",
     "documents",
     "deleted_documents",
     "leaders",

@@ -1,0 +1,158 @@
+"""The SQL of `batches` and `batch_files`: which files were uploaded together, and what became of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from docserver.database.connection import Cursor, Row
+from docserver.model import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file of a batch was refused."""
+
+    status: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFile:
+    """A file of a batch, and what became of it."""
+
+    number: int
+    filename: str
+    job_id: UUID
+    document_id: UUID | None
+    """None if the file was refused, was not accepted yet, or its document was deleted."""
+    status: Status | None
+    """Of the job; None where there is no document."""
+    deduplicated: bool
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many files of a batch stand alike, and how many pages they have."""
+
+    status: Status | None
+    is_refused: bool
+    files: int
+    pages_total: int
+    pages_done: int
+    pages_failed: int
+
+
+async def insert(cur: Cursor, batch_id: UUID, *, tenant: str) -> None:
+    """Add a batch, unless an earlier try of the same request has."""
+    await cur.execute(
+        "INSERT IGNORE INTO batches (id, tenant, created_at) VALUES (%s, %s, UTC_TIMESTAMP(6))",
+        (batch_id.bytes, tenant),
+    )
+
+
+async def insert_files(cur: Cursor, batch_id: UUID, files: Mapping[int, tuple[str, UUID]]) -> None:
+    """Add files (number → name and id of the job to be), unless an earlier try of the same request has."""
+    await cur.insert_all(
+        "INSERT IGNORE INTO batch_files (batch_id, number, filename, job_id) VALUES (%s, %s, %s, %s)",
+        [(batch_id.bytes, number, filename, job_id.bytes) for number, (filename, job_id) in files.items()],
+    )
+
+
+async def refuse(cur: Cursor, batch_id: UUID, number: int, refusal: Refusal) -> None:
+    """Record why a file was refused."""
+    await cur.execute(
+        "UPDATE batch_files SET status = %s, code = %s, detail = %s WHERE batch_id = %s AND number = %s",
+        (refusal.status, refusal.code, refusal.detail[:500], batch_id.bytes, number),
+    )
+
+
+async def lead_to(cur: Cursor, batch_id: UUID, number: int, *, job_id: UUID) -> None:
+    """Record that a file has led to an earlier job."""
+    await cur.execute(
+        "UPDATE batch_files SET job_id = %s, deduplicated = TRUE WHERE batch_id = %s AND number = %s",
+        (job_id.bytes, batch_id.bytes, number),
+    )
+
+
+async def accepted(cur: Cursor, batch_id: UUID) -> None:
+    """Record that each file was accepted or refused."""
+    await cur.execute("UPDATE batches SET accepted_at = UTC_TIMESTAMP(6) WHERE id = %s", (batch_id.bytes,))
+
+
+async def find(cur: Cursor, batch_id: UUID, *, tenant: str) -> tuple[datetime, datetime | None] | None:
+    """When a tenant's batch was created, and when all its files were accepted or refused; None if there is none."""
+    await cur.execute(
+        "SELECT created_at, accepted_at FROM batches WHERE id = %s AND tenant = %s", (batch_id.bytes, tenant)
+    )
+    row = cur.row()
+    return (row["created_at"], row["accepted_at"]) if row else None
+
+
+async def count(cur: Cursor, batch_id: UUID) -> list[Counted]:
+    """How the files stand."""
+    await cur.execute(
+        """
+        SELECT j.status, f.code IS NOT NULL AS is_refused, COUNT(*) AS files,
+               COALESCE(SUM(j.pages_total), 0) AS pages_total, COALESCE(SUM(j.pages_done), 0) AS pages_done,
+               COALESCE(SUM(j.pages_failed), 0) AS pages_failed
+        FROM batch_files f LEFT JOIN jobs j ON j.id = f.job_id
+        WHERE f.batch_id = %s GROUP BY j.status, f.code IS NOT NULL
+        """,
+        (batch_id.bytes,),
+    )
+    return [
+        Counted(
+            Status(row["status"]) if row["status"] else None,
+            bool(row["is_refused"]),
+            row["files"],
+            int(row["pages_total"]),
+            int(row["pages_done"]),
+            int(row["pages_failed"]),
+        )
+        for row in cur.rows()
+    ]
+
+
+async def files(cur: Cursor, batch_id: UUID, *, after: int, limit: int) -> Sequence[BatchFile]:
+    """The files after a number, in their order."""
+    await cur.execute(
+        """
+        SELECT f.number, f.filename, f.job_id, f.deduplicated, f.status AS refused_with, f.code, f.detail, j.status,
+               j.document_id
+        FROM batch_files f LEFT JOIN jobs j ON j.id = f.job_id
+        WHERE f.batch_id = %s AND f.number > %s ORDER BY f.number LIMIT %s
+        """,
+        (batch_id.bytes, after, limit),
+    )
+    return [_file(row) for row in cur.rows()]
+
+
+async def delete_old(cur: Cursor, *, older_than_s: float, limit: int) -> None:
+    """Forget batches; their documents stay."""
+    await cur.execute(
+        """
+        DELETE FROM batches WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND ORDER BY created_at LIMIT %s
+        """,
+        (int(older_than_s), limit),
+    )
+
+
+async def delete_all(cur: Cursor, tenant: str) -> None:
+    """Forget all batches of a tenant."""
+    await cur.execute("DELETE FROM batches WHERE tenant = %s", (tenant,))
+
+
+def _file(row: Row) -> BatchFile:
+    is_refused = row["code"] is not None
+    return BatchFile(
+        number=row["number"],
+        filename=row["filename"],
+        job_id=UUID(bytes=row["job_id"]),
+        document_id=UUID(bytes=row["document_id"]) if row["document_id"] else None,
+        status=Status(row["status"]) if row["status"] else None,
+        deduplicated=bool(row["deduplicated"]),
+        refusal=Refusal(row["refused_with"], row["code"], row["detail"]) if is_refused else None,
+    )
