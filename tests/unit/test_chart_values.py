@@ -139,6 +139,8 @@ def test_half_a_pair_of_keys_is_refused(helm: Helm, name: str) -> None:
         "s3://hidden@docs/p",
         "s3://docs/p?endpoint=https://user:hidden@s3.example.org",
         "s3://docs/p?proxy_url=http%3A%2F%2Fuser%3Ahid%2Fhidden%40proxy",
+        "s3://docs/p?endpoint=https%3A%2F%2Fuser%3Ahid%26hidden%40s3.example.org&region=eu-1",
+        "s3://docs/p?endpoint=https%3A%2F%2Fuser%3A12%252F34hidden%40s3.example.org",
         "az://docs/p?account_name=n&account_key=hidden",
         "az://docs/p?account_name=n&SAS_Token=hidden",
         "az://docs/p?sv=2024-11-04&sig=hidden",
@@ -187,6 +189,18 @@ def test_a_secret_in_a_setting_is_refused_and_not_repeated(helm: Helm, name: str
         ("SOME_URL", "https://docs.example.org/?a=b&secret_access_key=hidden"),
         ("SOME_URL", "https://docs.example.org/?sig%3Dhidden"),
         ("SOME_URL", "redis%3A%2F%2F%3Ahidden%40redis"),
+        ("SOME_URL", "mysql://user:hid%26hidden@mysql/docserver"),
+        ("SOME_URL", "mysql://user:%40hidden@mysql/docserver"),
+        ("SOME_URL", "mysql://user:hid%20hidden@mysql/docserver"),
+        ("SOME_URL", "mysql://user:12%2F34hidden@mysql/docserver"),
+        ("SOME_URL", "mysql://user:hid%2526hidden@mysql/docserver"),
+        ("SOME_URL", "mysql://user:12&hidden@mysql/docserver"),
+        ("SOME_URL", "redis://:%26hidden@redis"),
+        ("SOME_URL", "https://docs.example.org/?a=b&auth=hidden"),
+        ("HTTPS_PROXY", "http://user:hid%26hidden@proxy:3128"),
+        ("HTTPS_PROXY", "http://hid%26hidden@proxy:3128"),
+        ("HTTPS_PROXY", "user:hidden@proxy:3128"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "api-key=hidden"),
         ("GOOGLE_SERVICE_ACCOUNT", '{"private_key": "hidden"}'),
         ("SOME_TEXT", "Basic dXNlcjpoaWRkZW4="),
         ("LIBPQ", "host=db user=docs password=hidden"),
@@ -201,12 +215,57 @@ def test_a_secret_in_a_further_variable_is_refused_and_not_repeated(helm: Helm, 
 
 
 @pytest.mark.parametrize(
+    "path",
+    [
+        "api.podAnnotations",
+        "worker.podAnnotations",
+        "service.annotations",
+        "ingress.annotations",
+        "serviceAccount.annotations",
+    ],
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        'proxy_set_header Authorization "Bearer hidden12345";',
+        "proxy_set_header X-Api-Key hidden;",
+        "https://user:hid%26hidden@docs.example.org",
+    ],
+)
+def test_a_secret_in_an_annotation_is_refused_and_not_repeated(helm: Helm, path: str, text: str) -> None:
+    group, name = path.split(".")
+    error = refusal(helm, {group: {name: {"example.org/text": text}}})
+
+    assert f"example.org/text of {path} has a password, a key or a token in it" in error
+    assert "hidden" not in error
+
+
+def test_annotations_may_name_secrets_and_variables(helm: Helm) -> None:
+    snippet = 'proxy_set_header Authorization $http_authorization; proxy_set_header A "Bearer $http_a_token";'
+    template = '{{ with secret "a" }}mysql://{{ .Data.user }}:{{ .Data.word }}@mysql?password={{ .Data.b }}{{ end }}'
+    ingress = {
+        "nginx.ingress.kubernetes.io/auth-secret": "basic-auth",
+        "nginx.ingress.kubernetes.io/auth-realm": "Basic Authentication",
+        "nginx.ingress.kubernetes.io/configuration-snippet": snippet,
+    }
+    account = {"iam.gke.io/gcp-service-account": "docserver@docs.iam.gserviceaccount.com"}
+
+    values = {
+        "ingress": {"annotations": ingress},
+        "serviceAccount": {"annotations": account},
+        "api": {"podAnnotations": {"vault.hashicorp.com/agent-inject-template-a": template}},
+    }
+    assert refusal(helm, values) == ""
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "s3://keys/my-secrets@2?endpoint=https://s3.example.org:9000&sse_kms_key_id=arn:aws:kms:eu-1:1:key/2",
         "s3://docs?web_identity_token_file=/token&role_session_name=a@example.org&sse_bucket_key_enabled=true",
         "s3://docs?endpoint=https://s3.example.org:9000/&role_session_name=a@example.org",
         "s3://docs?endpoint=https://[2001:db8::1]:9000",
+        "s3://documents/2024-key=1/p?region=eu-1",
         "az://docs/p?account_name=n",
         "gs://docs/p?service_account=/certificates/account.json",
     ],
@@ -226,6 +285,7 @@ def test_settings_and_further_variables_may_name_keys_secrets_and_files(helm: He
         {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "service.namespace=docs,host.name=a"},
         {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/token"},
         {"name": "SASL_MECHANISM", "value": "plain"},
+        {"name": "SENTINELS", "value": "redis+sentinel://a:26379,b:26379/docs@2"},
         {"name": "TOKENIZERS_PARALLELISM", "value": ""},
     ]
     settings = {

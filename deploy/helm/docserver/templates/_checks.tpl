@@ -40,6 +40,16 @@ are not repeated: whoever reads the message may not be allowed to see them. */}}
 {{- $_ := set $texts (printf "The value of %s in extraEnv" .name) (printf "%s=%v" .name .value) -}}
 {{- end -}}
 {{- end -}}
+{{- $annotations := dict "ingress.annotations" .Values.ingress.annotations "service.annotations" .Values.service.annotations -}}
+{{- $_ := set $annotations "serviceAccount.annotations" .Values.serviceAccount.annotations -}}
+{{- range $component := list "api" "worker" -}}
+{{- $_ := set $annotations (printf "%s.podAnnotations" $component) (get $.Values $component).podAnnotations -}}
+{{- end -}}
+{{- range $place, $values := $annotations -}}
+{{- range $name, $value := $values -}}
+{{- $_ := set $texts (printf "%s of %s" $name $place) (printf "=%s" $value) -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $text := $texts -}}
 {{- if include "docserver.hasSecret" $text -}}
 {{- printf "%s has a password, a key or a token in it: use an existing Secret, by secrets in values.yaml, or by extraEnv with valueFrom.secretKeyRef." $name | fail -}}
@@ -48,20 +58,30 @@ are not repeated: whoever reads the message may not be allowed to see them. */}}
 {{- end -}}
 
 {{/* Text if a text such as NAME=value, https://host?name=value or https://user:password@host has a secret. What
-Kubernetes puts in for $(NAME) is none of the text. */}}
+Kubernetes puts in for $(NAME), or Vault's agent for {{…}}, is none of the text. */}}
 {{- define "docserver.hasSecret" -}}
-{{- $text := regexReplaceAll "([\\w.-]+=)?[$][(][^()]*[)]" (lower .) "" -}}
+{{- $text := regexReplaceAll "([\\w.-]+=)?([$][(][^()]*[)]|[{]{2}[^{}]*}})" (lower .) "" -}}
+{{- /* Here a parameter ends, and so does a URL in it; what is decoded below ends none. */}}
+{{- $text = regexReplaceAll "&([\\w.-]+=)" $text "\n${1}" -}}
+{{- include "docserver.showsSecret" $text -}}
 {{- range until 2 -}}
-{{- range regexFindAll "%[2-7][0-9a-f]" $text -1 | uniq -}}
+{{- range append (without (regexFindAll "%[2-7][0-9a-f]" $text -1 | uniq) "%25") "%25" -}}
 {{- $text = replace . (trimPrefix "%" . | printf "0x%s" | int | printf "%c") $text | lower -}}
 {{- end -}}
+{{- include "docserver.showsSecret" $text -}}
 {{- end -}}
-{{- range regexFindAll "[\\w.-]+\\s*=" $text -1 -}}
+{{- end -}}
+
+{{- define "docserver.showsSecret" -}}
+{{- /* What follows a slash is part of a path. */}}
+{{- range regexFindAll "[\\w.-]+\\s*=" (regexReplaceAll "/[\\w.-]+=" . "/") -1 -}}
 {{- include "docserver.namesSecret" (trimSuffix "=" . | trim) -}}
 {{- end -}}
 {{- /* A port is no password. */}}
-{{- $text = regexReplaceAll ":[0-9]+([/?&,]|$)" $text "${1}" -}}
-{{- regexFind "://[^\\s@&]*:[^\\s@&]+@|(https?|s3|gs|az)://[^\\s/?&@]+@|private[_ ]key|(bearer|basic) [^ ]{8}|service_account(_path)?=[^/]" $text -}}
+{{- $text := regexReplaceAll ":[0-9]+(,[\\w.-]+:[0-9]+)*([/?\\s]|,\\w+://|$)" . "${2}" | replace "basic auth" "" -}}
+{{- regexFind "://[^\n@]*:[^\n]+@|(https?|s3|gs|az)://[^\\s/?@]+@|=[\\w.-]+:[^\\s/@]+@" $text -}}
+{{- regexFind "private[_ ]key|(bearer|basic) [^ $]{8}|[?&\n]auth=|service_account(_path)?=[^/]" $text -}}
+{{- regexFind "set_header\\s+[\\w-]*(authorization|key|token|secret)[\\w-]*\\s+[\"']?[^\"'$\\s]+[\"']?;" $text -}}
 {{- end -}}
 
 {{/* Text if a name, in lower case, is that of a key, a token or a password. Names of files, of addresses, of algorithms
