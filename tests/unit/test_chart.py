@@ -175,6 +175,27 @@ def test_off_without_quotes_is_not_taken_for_something_else(helm: Helm) -> None:
         assert variables(template)["DOCSERVER_AUTH"] == "off"
 
 
+def test_null_leaves_a_setting_to_its_default(helm: Helm) -> None:
+    for _, template in pods(helm.rendered({"settings": {"MAX_PAGES": None, "LOG_LEVEL": None}})):
+        assert not {"DOCSERVER_MAX_PAGES", "DOCSERVER_LOG_LEVEL"} & variables(template).keys()
+
+
+def test_the_service_answers_to_the_hosts_of_its_ingress(helm: Helm) -> None:
+    values = {
+        "settings": {"ALLOWED_HOSTS": "docs.example.org"},
+        "ingress": {"enabled": True, "hosts": ["a.example.org"], "tlsSecret": "a"},
+    }
+    for _, template in pods(helm.rendered(values)):
+        AllowedHosts(load(variables(template), dotenv=None).allowed_hosts, local_only=False).check("a.example.org")
+
+
+def test_the_security_of_pods_may_be_written_again_or_made_stricter(helm: Helm) -> None:
+    own = {"runAsNonRoot": True, "fsGroupChangePolicy": "Always", "seccompProfile": {"type": "RuntimeDefault"}}
+
+    for _, template in pods(helm.rendered({"podSecurityContext": own})):
+        assert own.items() <= template["spec"]["securityContext"].items()
+
+
 def test_empty_allowed_hosts_are_none(helm: Helm) -> None:
     for _, template in pods(helm.rendered({"settings": {"ALLOWED_HOSTS": ""}})):
         assert load(variables(template), dotenv=None).allowed_hosts == ()

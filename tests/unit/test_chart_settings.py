@@ -5,7 +5,7 @@ from dataclasses import Field, fields
 from typing import Any, get_type_hints
 
 from docserver.setting_types import Auth, Costs, Hosts, Network, Origins, Ports, Rate, SandboxMode
-from docserver.settings import CHOICES, Settings
+from docserver.settings import CHOICES, REDIS_PREFIX, Settings
 from tests.support.chart import CHART
 
 OWN = {
@@ -34,13 +34,17 @@ ENUMS = {
     "host": ["0.0.0.0", "::"],
     # YAML reads `off` without quotes as false.
     "auth": [*Auth, False],
-    "sandbox": [*SandboxMode, False],
-    **{name: list(values) for name, values in CHOICES.items()},
+    "sandbox": [*SandboxMode, False, None],
+    **{name: [*values, None] for name, values in CHOICES.items()},
 }
 
 
 def schema_of(setting: "Field[Any]") -> dict[str, Any]:
     """The schema that the chart must have for a setting."""
+    if setting.name == "redis_prefix":
+        # Helm repeats what does not match a pattern, and it may be a secret.
+        others = REDIS_PREFIX.pattern.replace("[", "[^").replace("{1,64}", "|.{65}")
+        return {"type": ["integer", "string", "null"], "not": {"type": "string", "pattern": others}}
     if setting.name in ENUMS:
         return {"enum": ENUMS[setting.name]}
     kind = {"$ref": f"#/definitions/{KINDS[get_type_hints(Settings)[setting.name]]}"}

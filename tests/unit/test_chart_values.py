@@ -60,10 +60,6 @@ def test_keda_cannot_have_a_least_number_of_workers_above_the_largest(helm: Helm
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        (
-            {"extraEnv": [{"name": "DOCSERVER_HOST", "value": "::"}]},
-            "extraEnv has DOCSERVER_HOST, which is there already",
-        ),
         ({"extraEnv": [{"name": "A"}, {"name": "A"}]}, "extraEnv has A, which is there already"),
         ({"extraVolumes": [{"name": "tmp", "emptyDir": {}}]}, "extraVolumes has tmp, which is there already"),
         ({"extraVolumeMounts": [{"name": "a", "mountPath": "/data/"}]}, "extraVolumeMounts has /data, which is there"),
@@ -71,6 +67,9 @@ def test_keda_cannot_have_a_least_number_of_workers_above_the_largest(helm: Helm
         ({"api": {"resources": {"requests": {"memory": "4Gi"}}}}, "api.resources.requests.memory must not be larger"),
         ({"worker": {"resources": {"limits": {"cpu": "1900m"}}}}, "worker.resources.requests.cpu must not be larger"),
         ({"migrations": {"resources": {"limits": {"cpu": "10m"}}}}, "migrations.resources.requests.cpu must not be"),
+        ({"api": {"resources": {"requests": {"memory": "4e9"}}}}, "api.resources.requests.memory must not be larger"),
+        ({"worker": {"resources": {"requests": {"example.org/gpu": 1}}}}, "limits needs example.org/gpu too"),
+        ({"settings": {"CHILD_MEMORY_MB": 8000}}, "limits.memory must not be smaller than settings.CHILD_MEMORY_MB"),
     ],
     ids=str,
 )
@@ -80,7 +79,7 @@ def test_pods_that_kubernetes_would_refuse_are_not_rendered(helm: Helm, values: 
 
 def test_a_request_may_be_as_large_as_its_limit(helm: Helm) -> None:
     api = {"requests": {"cpu": "2000m", "memory": "3145728Ki"}, "limits": {"cpu": 2, "memory": 3 * 1024**3}}
-    worker = {"requests": {"cpu": 0.5, "memory": "1G"}, "limits": {"cpu": "0.5", "memory": "1000M"}}
+    worker = {"requests": {"cpu": ".5", "memory": "1G"}, "limits": {"cpu": "500000u", "memory": "1e9"}}
 
     assert refusal(helm, {"api": {"resources": api}, "worker": {"resources": worker}}) == ""
 
@@ -104,10 +103,11 @@ def test_a_bucket_needs_a_name(helm: Helm, url: str) -> None:
     assert "storage.bucketUrl must be like s3://bucket/prefix" in error
 
 
-@pytest.mark.parametrize("settings", [{}, {"STORAGE_CACHE_MB": 50_000}])
+@pytest.mark.parametrize("settings", [{}, {"STORAGE_CACHE_MB": 50_000}, {"MAX_UPLOAD_MB": 30_000}])
 def test_the_disk_of_a_pod_has_room_for_copies_of_the_bucket(helm: Helm, settings: dict[str, int]) -> None:
     cache_mb = settings.get("STORAGE_CACHE_MB", Settings().storage_cache_mb)
-    bytes_needed = int(cache_mb * 1_000_000) + 2 * 1024**3
+    upload_mb = settings.get("MAX_UPLOAD_MB", Settings().max_upload_mb)
+    bytes_needed = int((cache_mb + upload_mb) * 1_000_000) + 2 * 1024**3
 
     def refusal_of(size: int) -> str:
         storage = {"bucketUrl": "s3://documents", "localSize": str(size)}
@@ -115,6 +115,27 @@ def test_the_disk_of_a_pod_has_room_for_copies_of_the_bucket(helm: Helm, setting
 
     assert "storage.localSize must be larger than settings.STORAGE_CACHE_MB" in refusal_of(bytes_needed)
     assert refusal_of(bytes_needed + 1) == ""
+
+
+def test_text_that_is_no_prefix_of_redis_is_refused_and_not_repeated(helm: Helm) -> None:
+    error = refusal(helm, {"settings": {"REDIS_PREFIX": "token=hidden"}})
+
+    assert in_schema(error)
+    assert "hidden" not in error
+
+
+def test_the_endpoint_of_a_bucket_is_a_url(helm: Helm) -> None:
+    error = refusal(helm, {**SECRET_KEY, "storage": {"bucketUrl": "s3://documents?endpoint=minio:9000"}})
+
+    assert "The endpoint in storage.bucketUrl must begin with https:// or http://" in error
+
+
+@pytest.mark.parametrize("url", ["", "gs://documents"])
+def test_links_to_the_bucket_need_one_of_s3(helm: Helm, url: str) -> None:
+    values = {**SECRET_KEY, "storage": {"bucketUrl": url}, "settings": {"STORAGE_REDIRECTS": True}}
+
+    assert "settings.STORAGE_REDIRECTS needs an S3 bucket" in refusal(helm, values)
+    assert refusal(helm, {**values, "storage": {"bucketUrl": "s3://documents"}}) == ""
 
 
 @pytest.mark.parametrize("name", ["s3AccessKeyId", "s3SecretAccessKey"])
@@ -165,7 +186,6 @@ def test_a_secret_in_the_url_of_the_bucket_is_refused_and_not_repeated(helm: Hel
         ("CORS_ORIGINS", "https://app.example.org?password=hidden"),
         ("CORS_ORIGINS", "https://user:hidden@app.example.org"),
         ("LANGUAGES", "eng?sig%3Dhidden"),
-        ("REDIS_PREFIX", "token=hidden"),
     ],
 )
 def test_a_secret_in_a_setting_is_refused_and_not_repeated(helm: Helm, name: str, value: str) -> None:

@@ -3,6 +3,7 @@ are not repeated: whoever reads the message may not be allowed to see them. */}}
 {{- define "docserver.check" -}}
 {{- include "docserver.checkSecrets" . -}}
 {{- include "docserver.checkBucket" . -}}
+{{- include "docserver.checkMemory" . -}}
 {{- include "docserver.checkResources" (dict "api" .Values.api "worker" .Values.worker "migrations" .Values.migrations) -}}
 {{- include "docserver.checkTwice" (dict "in" "extraEnv" "key" "name" "list" (include "docserver.variables" . | fromYamlArray)) -}}
 {{- include "docserver.checkTwice" (dict "in" "extraVolumes" "key" "name" "list" (include "docserver.volumes" . | fromYamlArray)) -}}
@@ -102,12 +103,28 @@ and of keys that others keep are not. */}}
 {{- if not .Values.secrets.secretKey.name -}}
 {{- fail "With storage.bucketUrl, secrets.secretKey.name must name a Secret: pods have no directory in common for a key of their own." -}}
 {{- end -}}
-{{- if le (include "docserver.amount" .Values.storage.localSize | float64) (addf 2147483648 (mulf 1e6 (dig "STORAGE_CACHE_MB" 2000 .Values.settings | float64))) -}}
-{{- fail "storage.localSize must be larger than settings.STORAGE_CACHE_MB, which is 2000 if unset, and 2Gi: Kubernetes ends pods with more." -}}
+{{- if and (regexMatch "[?&]endpoint=" $url) (not (regexMatch "[?&]endpoint=(https?(:|%3[Aa])|[$][(])" $url)) -}}
+{{- fail "The endpoint in storage.bucketUrl must begin with https:// or http://." -}}
 {{- end -}}
+{{- $megabytes := addf (dig "STORAGE_CACHE_MB" 2000 .Values.settings | float64) (dig "MAX_UPLOAD_MB" 100 .Values.settings | float64) -}}
+{{- if le (include "docserver.amount" .Values.storage.localSize | float64) (addf 2147483648 (mulf 1e6 $megabytes)) -}}
+{{- fail "storage.localSize must be larger than settings.STORAGE_CACHE_MB, which is 2000 if unset, settings.MAX_UPLOAD_MB, which is 100, and 2Gi: Kubernetes ends pods with more." -}}
+{{- end -}}
+{{- end -}}
+{{- if and (dig "STORAGE_REDIRECTS" "" .Values.settings | include "docserver.text" | regexMatch "(?i)^(1|on|true|yes)$") (not (hasPrefix "s3://" $url)) -}}
+{{- fail "settings.STORAGE_REDIRECTS needs an S3 bucket in storage.bucketUrl." -}}
 {{- end -}}
 {{- if ne (empty (dig "s3AccessKeyId" "name" "" .Values.secrets)) (empty (dig "s3SecretAccessKey" "name" "" .Values.secrets)) -}}
 {{- fail "secrets.s3AccessKeyId and secrets.s3SecretAccessKey must both name a Secret, or neither of them." -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "docserver.checkMemory" -}}
+{{- range $component := list "api" "worker" -}}
+{{- $limit := dig "resources" "limits" "memory" "" (get $.Values $component) -}}
+{{- if and $limit (lt (include "docserver.amount" $limit | float64) (mulf 1048576 (dig "CHILD_MEMORY_MB" 0 $.Values.settings | float64))) -}}
+{{- printf "%s.resources.limits.memory must not be smaller than settings.CHILD_MEMORY_MB, which an OCR process may take." $component | fail -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -115,6 +132,9 @@ and of keys that others keep are not. */}}
 {{- range $component, $values := . -}}
 {{- $limits := dig "resources" "limits" dict $values -}}
 {{- range $name, $request := dig "resources" "requests" dict $values -}}
+{{- if and (contains "/" $name) (not (hasKey $limits $name)) -}}
+{{- printf "%s.resources.limits needs %s too: Kubernetes takes such a resource in requests only as in limits." $component $name | fail -}}
+{{- end -}}
 {{- if and (hasKey $limits $name) (gt (include "docserver.amount" $request | float64) (include "docserver.amount" (get $limits $name) | float64)) -}}
 {{- printf "%s.resources.requests.%s must not be larger than %s.resources.limits.%s." $component $name $component $name | fail -}}
 {{- end -}}
@@ -124,11 +144,11 @@ and of keys that others keep are not. */}}
 
 {{- define "docserver.amount" -}}
 {{- $text := include "docserver.text" . -}}
-{{- $number := regexFind "^[0-9.]+" $text -}}
+{{- $number := regexFind "^[0-9.]+([eE][0-9]+)?" $text -}}
 {{- $unit := trimPrefix $number $text -}}
 {{- $amount := float64 $number -}}
-{{- if eq $unit "m" -}}
-{{- $amount = divf $amount 1000 -}}
+{{- if has $unit (list "n" "u" "m") -}}
+{{- $amount = divf $amount (get (dict "n" 1e9 "u" 1e6 "m" 1e3) $unit) -}}
 {{- else if $unit -}}
 {{- range until (index (dict "k" 1 "K" 1 "M" 2 "G" 3 "T" 4 "P" 5 "E" 6) (substr 0 1 $unit)) -}}
 {{- $amount = mulf $amount (ternary 1024 1000 (hasSuffix "i" $unit)) -}}

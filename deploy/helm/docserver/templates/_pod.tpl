@@ -8,13 +8,8 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  runAsNonRoot: true
-  {{- with .Values.podSecurityContext }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
+  {{- $own := dict "runAsNonRoot" true "fsGroupChangePolicy" "OnRootMismatch" "seccompProfile" (dict "type" "RuntimeDefault") }}
+  {{- merge (deepCopy (default dict .Values.podSecurityContext)) $own | toYaml | nindent 2 }}
 {{- end -}}
 
 {{/* What all containers have, but for the variables. */}}
@@ -60,10 +55,15 @@ securityContext:
 - name: DOCSERVER_DATA_DIR
   value: /data
 {{- range $name, $value := .Values.settings }}
+{{- if not (kindIs "invalid" $value) }}
 - name: DOCSERVER_{{ $name }}
   {{- $text := include "docserver.text" $value }}
+  {{- if and (eq $name "ALLOWED_HOSTS") (ne $text "") }}
   {{- /* The kubelet asks for localhost when it checks the API. */}}
-  value: {{ printf "%s%s" $text (ternary ",localhost" "" (and (eq $name "ALLOWED_HOSTS") (ne $text ""))) | quote }}
+  {{- $text = concat (list $text "localhost") (ternary $.Values.ingress.hosts list $.Values.ingress.enabled) | join "," }}
+  {{- end }}
+  value: {{ $text | quote }}
+{{- end }}
 {{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
