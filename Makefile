@@ -94,6 +94,7 @@ coverage: system .venv/for-test .venv/clients/installed ## run all tests, in all
 bench: system .venv/for-bench ## measure against what people use instead, in half an hour; BENCH_ARGS=--quick in some minutes
 	@.venv/bin/python -m bench $(BENCH_ARGS)
 	.venv/bin/python -m bench.lists $(filter --quick,$(BENCH_ARGS))
+	.venv/bin/python -m bench.search $(filter --quick,$(BENCH_ARGS))
 
 soak: system .venv/for-test ## let faults strike for MINUTES (5) while documents flow, then check everything; SEED repeats a run
 	@exec .venv/bin/python -m tests.soak --minutes $(or $(MINUTES),5) $(addprefix --seed ,$(SEED))
