@@ -33,7 +33,8 @@ def form_body(*, several: bool = False) -> dict[str, Any]:
     spec = APISpec(title="docserver", version=__version__, openapi_version=VERSION)
     converter = OpenAPIConverter(VERSION, schema_name_resolver=resolver, spec=spec)
     options = converter.schema2jsonschema(password_schemas.UploadForm())["properties"]  # type: ignore[no-untyped-call]
-    file = {"type": "array", "minItems": 1, "items": _FILE} if several else _FILE
+    files = {"type": "array", "minItems": 1, "items": _FILE, "description": "Images and PDFs, or a ZIP of them."}
+    file = files if several else _FILE
     sent = [examples.INVOICE] if several else examples.INVOICE
     form = {
         "type": "object",

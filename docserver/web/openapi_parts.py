@@ -9,6 +9,8 @@ from docserver.web import (
     administration_examples,
     examples,
     idempotency_key,
+    openapi_headers,
+    openapi_links,
     password_schemas,
     problem_examples,
     problems,
@@ -38,92 +40,6 @@ TAGS: Mapping[str, str] = {
     "system": "The state of the service, its languages and quotas.",
 }
 """Name → description. An operation has one of them."""
-
-_SECONDS = {"type": "integer", "minimum": 0}
-_TEXT = {"type": "string"}
-
-HEADERS: Mapping[str, Mapping[str, Any]] = {
-    "X-Request-ID": {
-        "description": "The request's id in the log: the client's X-Request-ID if that is well-formed, else a new one.",
-        "required": True,
-        "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-        "example": "01a22954-f49b-714d-921b-1dfe61c5ce9b",
-    },
-    "RateLimit-Policy": {
-        "description": "The client's bucket: its name, size q, and the seconds w that fill it.",
-        "schema": {"type": "string", "pattern": '^"[a-z]+";q=[0-9]+;w=[0-9]+$'},
-        "example": '"reads";q=1200;w=60',
-    },
-    "RateLimit": {
-        "description": "What is left in the bucket: r tokens, and t seconds until the next one.",
-        "schema": {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
-        "example": '"reads";r=1199;t=1',
-    },
-    "Retry-After": {"description": "Seconds to wait before the next request.", "schema": _SECONDS, "example": 1},
-    "Location": {
-        "description": "The address of what the answer speaks of.",
-        "required": True,
-        "schema": _TEXT,
-        "example": f"/v1/jobs/{examples.JOB_ID}",
-    },
-    "Cache-Control": {
-        "description": "no-store: nobody may keep the response.",
-        "required": True,
-        "schema": _TEXT,
-        "example": "no-store",
-    },
-    "Preference-Applied": {
-        "description": "Which preference was followed: wait or respond-async.",
-        "schema": _TEXT,
-        "example": "wait",
-    },
-    "Idempotency-Replayed": {
-        "description": "true: this is the answer to an earlier request with the same Idempotency-Key.",
-        "schema": {"type": "string", "pattern": "^true$"},
-        "example": "true",
-    },
-    "ETag": {
-        "description": "This version, for use in If-None-Match.",
-        "required": True,
-        "schema": _TEXT,
-        "example": 'W/"4"',
-    },
-    "Link": {
-        "description": "The first, next and previous part of the list (RFC 8288).",
-        "required": True,
-        "schema": _TEXT,
-        "example": '</v1/documents/list-document>; rel="first", </v1/documents/list-document?offset=10>; rel="next"',
-    },
-    "Content-Disposition": {
-        "description": "The file's name.",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^attachment; "},
-        "example": "attachment; filename=\"invoice.pdf\"; filename*=UTF-8''invoice.pdf",
-    },
-    "WWW-Authenticate": {
-        "description": "How to send an API key (RFC 9110, 11.6.1).",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^Bearer "},
-        "example": 'Bearer realm="docserver"',
-    },
-    "Content-Range": {
-        "description": "Which bytes these are.",
-        "required": True,
-        "schema": _TEXT,
-        "example": "bytes 0-99/577",
-    },
-}
-"""All documented headers of responses by name. Each operation lists the headers of its responses."""
-
-REQUIRED_HEADERS: Mapping[int, Sequence[str]] = {
-    401: ("WWW-Authenticate",),
-    416: ("Content-Range",),
-    503: ("Retry-After",),
-}
-"""Headers that every response with this status has, in all operations."""
-
-REQUIRED = "Required-"
-"""Begins the name of the component of a header that is required where it is optional elsewhere."""
 
 _REQUEST_HEADERS: Mapping[str, tuple[str, Any]] = {
     "Prefer": ("wait=N: hold the answer until the job has ended, at most N seconds (RFC 7240).", "wait=30"),
@@ -172,20 +88,6 @@ ANY_KEY: Sequence[Mapping[str, Sequence[str]]] = ({"bearer": []}, {"api_key": []
 NO_KEY: Sequence[Mapping[str, Sequence[str]]] = ()
 """The keys that an operation takes. Without DOCSERVER_AUTH=keys, none is needed."""
 
-_DOCUMENT = {"document_id": "$response.body#/document_id"}
-_JOB = {"job_id": "$response.body#/job_id"}
-
-JOB_LINKS = {
-    operation: {"operationId": operation, "parameters": parameters}
-    for parameters, operations in (
-        (_JOB, ("get_job", "get_events", "get_result", "cancel_job", "retry_job")),
-        (_DOCUMENT, ("get_document", "get_file", "create_job", "delete_document")),
-    )
-    for operation in operations
-}
-"""OpenAPI links from a response that contains a job to the operations on this job and its document."""
-
-
 IDEMPOTENCY_KEY = {
     "in": "header",
     "name": idempotency_key.HEADER,
@@ -203,15 +105,7 @@ IDEMPOTENCY_KEY = {
 def components() -> dict[str, dict[str, Any]]:
     """What operations refer to, besides schemas."""
     return {
-        "headers": {
-            **HEADERS,
-            **{
-                f"{REQUIRED}{name}": {**HEADERS[name], "required": True}
-                for names in REQUIRED_HEADERS.values()
-                for name in names
-                if not HEADERS[name].get("required")
-            },
-        },
+        "headers": openapi_headers.components(),
         "examples": dict(problem_examples.COMPONENTS),
     }
 
@@ -232,7 +126,7 @@ def parameters(path: Iterable[str], statuses: Iterable[int], request_headers: It
 
 def repeatable(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of an operation with what its Idempotency-Key adds to it."""
-    replayed = {"Idempotency-Replayed": _header("Idempotency-Replayed")}
+    replayed = {"Idempotency-Replayed": openapi_headers.reference("Idempotency-Replayed")}
     limits = ("RateLimit-Policy", "RateLimit")
     responses = {
         str(status): error_response(status, headers=limits, codes=codes)
@@ -243,7 +137,9 @@ def repeatable(arguments: Mapping[str, Any]) -> dict[str, Any]:
         responses[status] = (
             {**documented, "headers": {**documented["headers"], **replayed}} if is_success else documented
         )
-    responses["409"] = _with_code(responses["409"], idempotency_key.IN_USE, headers=_headers(409, ("Retry-After",)))
+    responses["409"] = _with_code(
+        responses["409"], idempotency_key.IN_USE, headers=openapi_headers.references(409, ("Retry-After",))
+    )
     responses["422"] = _with_code(responses["422"], idempotency_key.REUSED)
     parameters = [*arguments["parameters"], IDEMPOTENCY_KEY]
     return {**arguments, "parameters": parameters, "responses": dict(sorted(responses.items()))}
@@ -259,14 +155,14 @@ def response(
     examples: Mapping[int | str, Any],
 ) -> dict[str, Any]:
     """A response that is not an error: JSON of `schema`, or another media type; with its example by status or type."""
-    documented: dict[str, Any] = {"description": meaning, "headers": _headers(status, headers)}
+    documented: dict[str, Any] = {"description": meaning, "headers": openapi_headers.references(status, headers)}
     if status not in (204, 304, 307):
         documented["content"] = {
             media_type: {"schema": _schema(media_type, schema), **_example(examples, status, media_type)}
             for media_type in produces
         }
-    if schema is response_schemas.Job:
-        documented["links"] = JOB_LINKS
+    if schema and "content" in documented and schema in openapi_links.LINKS:
+        documented["links"] = openapi_links.LINKS[schema]
     return documented
 
 
@@ -277,7 +173,7 @@ def error_response(status: int, *, headers: Sequence[str], codes: Sequence[str] 
         headers = (*headers, "Retry-After")
     return {
         "description": problems.DESCRIPTIONS[status],
-        "headers": _headers(status, headers),
+        "headers": openapi_headers.references(status, headers),
         "content": {
             problems.CONTENT_TYPE: {
                 "schema": response_schemas.Problem,
@@ -326,14 +222,3 @@ def _schema(media_type: str, schema: type[Schema] | None) -> Any:
         return schema
     is_text = media_type.startswith("text/") or media_type.endswith(("json", "xml"))
     return {"type": "string"} if is_text else {"type": "string", "format": "binary"}
-
-
-def _headers(status: int, names: Sequence[str]) -> dict[str, Any]:
-    documented = {name: _header(name) for name in ("X-Request-ID", *names)}
-    for name in REQUIRED_HEADERS.get(status, ()):
-        documented[name] = _header(name if HEADERS[name].get("required") else f"{REQUIRED}{name}")
-    return documented
-
-
-def _header(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/headers/{name}"}

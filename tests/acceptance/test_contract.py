@@ -2,17 +2,20 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from docserver.caller import Scope
 from docserver.database.connection import Database
 from docserver.tenants.administration import create_key
+from docserver.web import examples
 from tests.support import openapi
 from tests.support.servers import Servers
-from tests.support.service import Start
+from tests.support.service import Service, Start
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = "10"
@@ -24,26 +27,83 @@ RUN_S = 280.0
 ENDS_KEYS = ("revoke_key", "rotate_key", "delete_tenant")
 """Operations that are left out: lists show what exists, and Schemathesis would end the key that it uses."""
 
+FITTING: Mapping[str, Any] = {
+    "file": examples.INVOICE,
+    "languages": "eng",
+    "pages": "1",
+    "url": "https://example.org/docserver",
+    "tenant": "contract",
+    "q": "invoice",
+}
+"""Values that this service takes, by the names of fields and parameters. Of all that their schemas allow, few are."""
 
+HINDERING = {"callback_url", "callback_secret", "password", "offset", "If-Match", "If-None-Match", "Range"}
+"""Fields and parameters that seldom go with what else a request has."""
+
+
+LED_TO = {
+    ("GET", "/v1/jobs/{job_id}"),
+    ("GET", "/v1/documents/{document_id}"),
+    ("GET", "/v1/documents/{document_id}/file"),
+    ("DELETE", "/v1/documents/{document_id}"),
+    ("GET", "/v1/webhooks/{webhook_id}"),
+}
+"""What the links lead to at least, with success."""
+
+
+@pytest.mark.parametrize("phases", ["coverage", "examples,fuzzing"])
 async def test_every_answer_is_one_that_the_openapi_document_promises_and_none_is_a_fault(
+    start: Start, empty_servers: Servers, tmp_path: Path, phases: str
+) -> None:
+    service = await _service(start)
+    document = _strict(await _document(service))
+
+    await _check(service, document, f"--phases={phases}", key=await _key(empty_servers), directory=tmp_path)
+
+
+async def test_requests_that_follow_the_links_of_answers_lead_from_uploads_to_deletions(
     start: Start, empty_servers: Servers, tmp_path: Path
 ) -> None:
-    # The limit is on, for its headers, and out of reach.
-    out_of_reach = {"rate_limit_default": "1000000/60", "rate_limit_reads": "1000000/60"}
-    service = await start(slots="1", rate_limit="on", wait_limit_s="0.5", deduplicate="on", auth="keys", **out_of_reach)
-    key = await _key(empty_servers)
-    listening = await service.logged("listening")
-    document = tmp_path / "openapi.json"
-    document.write_bytes(orjson.dumps(_strict(await (await service.http.get("/openapi.json")).json())))
+    service = await _service(start)
+    document = _strict(_fitting(await _document(service)))
 
+    await _check(service, document, "--phases=stateful", key=await _key(empty_servers), directory=tmp_path)
+
+    requests = [line for line in service.lines if line["message"] == "request" and line["status"] < 300]
+    assert {(line["method"], line["route"]) for line in requests} >= LED_TO
+
+
+async def _service(start: Start) -> Service:
+    # The limit is on, for its headers, and out of reach. Nothing is sent to the URLs of webhooks.
+    out_of_reach = {"rate_limit_default": "1000000/60", "rate_limit_reads": "1000000/60"}
+    return await start(
+        slots="1",
+        rate_limit="on",
+        wait_limit_s="0.5",
+        deduplicate="on",
+        auth="keys",
+        webhook_connections="0",
+        **out_of_reach,
+    )
+
+
+async def _document(service: Service) -> Any:
+    return await (await service.http.get("/openapi.json")).json()
+
+
+async def _check(service: Service, document: Any, *options: str, key: str, directory: Path) -> None:
+    """Let Schemathesis hold the service against a document, with all its checks."""
+    listening = await service.logged("listening")
+    described = directory / "openapi.json"
+    described.write_bytes(orjson.dumps(document))
     process = await asyncio.create_subprocess_exec(
-        *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run"),
-        *("--header", f"Authorization: Bearer {key}"),
+        *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run", *options),
+        *("--checks", "all", "--header", f"Authorization: Bearer {key}"),
         *(f"--exclude-operation-id={name}" for name in ENDS_KEYS),
         *("--seed", SEED, "--max-examples", EXAMPLES, "--request-timeout", "30", "--continue-on-failure"),
-        *("--url", f"http://127.0.0.1:{listening['port']}", str(document)),
+        *("--url", f"http://127.0.0.1:{listening['port']}", str(described)),
         # It leaves notes for its next run, which would make that another one.
-        cwd=tmp_path,
+        cwd=directory,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -58,6 +118,44 @@ async def test_every_answer_is_one_that_the_openapi_document_promises_and_none_i
     assert process.returncode == 0, report.decode()
     assert [line for line in service.lines if line["level"] == "error"] == []
     assert [line for line in service.lines if line["message"] == "request" and line["status"] >= 500] == []
+
+
+def _fitting(document: Any) -> Any:
+    """The document with requests that this service takes, so that they lead on."""
+    schemas = document["components"]["schemas"]
+    requests = {name: _narrowed(schema) for name, schema in schemas.items() if "additionalProperties" in schema}
+    paths = {
+        path: {method: _narrowed_operation(operation) for method, operation in operations.items()}
+        for path, operations in document["paths"].items()
+    }
+    return {**document, "paths": paths, "components": {**document["components"], "schemas": schemas | requests}}
+
+
+def _narrowed_operation(operation: Any) -> Any:
+    parameters = [
+        parameter | {"schema": _fitting_value(parameter["name"], parameter["schema"])}
+        for parameter in operation["parameters"]
+        if parameter["name"] not in HINDERING
+    ]
+    body = {"requestBody": _narrowed(operation["requestBody"])} if "requestBody" in operation else {}
+    return {**operation, "parameters": parameters, **body}
+
+
+def _narrowed(part: Any) -> Any:
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "binary":
+        return {"enum": [examples.INVOICE]}
+    return {
+        key: {name: _fitting_value(name, its) for name, its in value.items() if name not in HINDERING}
+        if key == "properties"
+        else _narrowed(value)
+        for key, value in part.items()
+    }
+
+
+def _fitting_value(name: str, schema: Any) -> Any:
+    return {"enum": [FITTING[name]]} if name in FITTING else schema
 
 
 def _strict(document: Any) -> Any:
