@@ -6,7 +6,7 @@ from functools import cached_property
 
 from PIL import ImageOps
 
-from docserver.layout import Box
+from docserver.layout import Box, words_of
 from docserver.ocr.image.analysis import PageAnalysis, analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.leaders import without_leaders
@@ -17,7 +17,7 @@ from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
-from docserver.ocr.recognition.evidence import is_nonsense, shows_text
+from docserver.ocr.recognition.evidence import FEW_WORDS, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
 from docserver.ocr.recognition.lone_words import LoneWords
 from docserver.ocr.recognition.missed_lines import with_missed_lines
@@ -33,6 +33,7 @@ from docserver.ocr.recognition.rows_of_signs import without_rows_of_signs
 from docserver.ocr.recognition.tables import by_rows, cuts_numbers
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
+from docserver.ocr.recognition.unread_accents import has_unread_accents
 
 REREAD_BETWEEN = 40.0, 92.0
 """A page that may be blurred is read again at twice the size if its confidence is between these. Below the first, it
@@ -105,7 +106,7 @@ class PageReader:
             attempt = nothing(languages)
         # Without letters, nothing shows how the page lies: a column of dots looks like a line on its side.
         has_direction = self._turning and any(map(str.isalnum, attempt.recognised.text))
-        return self._with_lone_words(attempt if has_direction else replace(attempt, rotation=0))
+        return self._with_accents(self._with_lone_words(attempt if has_direction else replace(attempt, rotation=0)))
 
     def read_in_detected_language(self, detector: LanguageDetector) -> Attempt:
         """Read the page with the model for its language.
@@ -143,6 +144,15 @@ class PageReader:
             return attempt
         recognised, is_all = self._lone_words(attempt.languages).added_to(attempt.recognised)
         return replace(attempt, recognised=recognised, left_out=attempt.left_out or not is_all)
+
+    def _with_accents(self, attempt: Attempt) -> Attempt:
+        """The attempt, with something left out if the page has only a few words, and an accent above them is not read.
+        Among more words, another one shows that the model lacks letters.
+        """
+        words = list(words_of(attempt.recognised.blocks))
+        if attempt.rotation or len(words) > FEW_WORDS or not has_unread_accents(words, self._original.image):
+            return attempt
+        return replace(attempt, left_out=True)
 
     def _lone_words(self, languages: str) -> LoneWords:
         def recognise(part: PageImage) -> Recognised:
