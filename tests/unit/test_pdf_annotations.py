@@ -13,7 +13,7 @@ from docserver.layout import words_of
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import free_text, pdfium
 from tests.support.samples.pdf_annotations import PRINTED, annotated
-from tests.support.samples.pdf_layers import PROSE, lines, pdf
+from tests.support.samples.pdf_layers import PROSE, lines, pdf, scan
 from tests.support.text_layers import DPI, layer, whole_layer
 
 CAPTION = "BT /F 12 Tf 5 8 Td (4.35 metres) Tj ET"
@@ -222,3 +222,52 @@ def test_annotations_whose_text_no_viewer_draws_leave_the_page_exact(
     read = layer(without_appearance(kind, flags=flags, **entries))
 
     assert (read.text, read.confidence, read.needs_review) == ("\n".join(PROSE), 100.0, False)
+
+
+def ticked(shows: str | None = None, **entries: Any) -> bytes:
+    """A page with a check box that viewers have to draw by themselves, unless `shows` draws its tick."""
+    file = io.BytesIO()
+    with pikepdf.open(io.BytesIO(annotated(pdf(lines(PROSE)), kind="Widget", shows=shows or ""))) as made:
+        box = made.pages[0].Annots[0]
+        tick = box.AP.N
+        box.AP = Dictionary(N=Dictionary(Yes=tick))
+        if shows is None:
+            del box.AP
+        for key, value in {"FT": Name.Btn, "T": "paid", "Rect": Array([72, 500, 86, 514]), **entries}.items():
+            box[f"/{key}"] = value
+        made.Root.AcroForm = Dictionary(Fields=Array([box]), NeedAppearances=True)
+        made.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("state", [{"V": Name.Yes, "AS": Name.Yes}, {"V": Name.On}, {"AS": Name("/1")}])
+def test_a_page_with_a_tick_that_viewers_draw_by_themselves_needs_review(state: dict[str, Any]) -> None:
+    read = layer(ticked(**state))
+
+    assert (read.text, read.needs_review) == ("\n".join(PROSE), True)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param(ticked(V=Name.Off, AS=Name.Off), id="off"),
+        pytest.param(ticked(), id="without a state"),
+        pytest.param(ticked(V=Name.Yes, F=HIDDEN), id="hidden"),
+        pytest.param(ticked("1 w 2 8 m 6 2 l 12 12 l S", V=Name.Yes, AS=Name.Yes), id="drawn by the file"),
+    ],
+)
+def test_a_check_box_that_is_off_or_drawn_leaves_the_page_exact(box: bytes) -> None:
+    read = layer(box)
+
+    assert (read.text, read.confidence, read.needs_review) == ("\n".join(PROSE), 100.0, False)
+
+
+def test_a_scan_with_a_stamp_that_some_viewers_draw_by_themselves_is_read_in_full_and_needs_review() -> None:
+    file = io.BytesIO()
+    with pikepdf.open(io.BytesIO(annotated(pdf(scan(PROSE)), kind="Stamp", shows=""))) as made:
+        del made.pages[0].Annots[0].AP
+        made.save(file)
+
+    read = whole_layer(file.getvalue())
+
+    assert (read.lacks_most, read.is_sure, read.is_exact) == (True, False, False)

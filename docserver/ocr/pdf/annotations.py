@@ -1,6 +1,7 @@
 """Child side: makes the annotations of a PDF page, such as filled form fields and stamps, a part of its content."""
 
 from collections.abc import Iterator
+from ctypes import sizeof
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -14,10 +15,15 @@ MAX_ANNOTATIONS = 5_000
 SMALL_SCALE = 0.01
 """Pixels per point of a drawing that nobody looks at."""
 
-MIN_APPEARANCE_BYTES = 3
-"""Fewest bytes of an appearance. PDFium counts two for the end of the text, even if there is none."""
+END_BYTES = 2
+"""What PDFium counts for the end of a text, even if there is none."""
+
+MAX_STATE_UNITS = 128
+"""Most UTF-16 units of the state of a check box. Names in PDFs have 127 bytes at most."""
 
 _NOT_SHOWN = pdfium.FPDF_ANNOT_FLAG_HIDDEN | pdfium.FPDF_ANNOT_FLAG_NOVIEW
+
+_TICKED_FIELDS = (pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON)
 
 _TEXT_OBJECTS = (pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_FORM)
 """Kinds of objects that are text, or may contain some."""
@@ -33,9 +39,23 @@ def prepare(page: Any, *, source: str, number: int) -> list[Rect]:
     return free_text.split_into_lines(page, filter(_lacks_appearance, each_annotation(page)))
 
 
-def are_left_to_viewers(page: Any) -> bool:
-    """True if the page has annotations with text that some viewers draw by themselves, and PDFium does not."""
-    return any(map(_is_left_to_viewers, each_annotation(page)))
+def are_left_to_viewers(page: Any, *, source: str, number: int) -> bool:
+    """True if the page has annotations that some viewers draw by themselves, and PDFium does not, or otherwise: ticks,
+    and some with text.
+    """
+    if any(map(_is_left_to_viewers, each_annotation(page))):
+        return True
+    if not page.formenv:
+        return False
+    ticks = [
+        index for index, annotation in enumerate(each_annotation(page)) if _may_be_made_tick(page.formenv, annotation)
+    ]
+    if not ticks:
+        return False
+    # Import it here, because it loads pikepdf, which takes 40 ms.
+    from docserver.ocr.pdf.optional_content import ticks_without_appearance
+
+    return not ticks_without_appearance(source, page=number).isdisjoint(ticks)
 
 
 def _hide_those_in_layers_off(page: Any, *, source: str, number: int) -> None:
@@ -69,6 +89,25 @@ def _is_left_to_viewers(annotation: Any) -> bool:
         pdfium.FPDFAnnot_HasKey(annotation, key) for key in (b"Cap", b"Contents")
     )
     return (kind == pdfium.FPDF_ANNOT_STAMP or has_caption) and _is_shown_without_appearance(annotation)
+
+
+def _may_be_made_tick(form: Any, annotation: Any) -> bool:
+    """True if the annotation is a check box or radio button that may be on, and that is drawn without text. PDFium may
+    have made its appearance when it loaded the page.
+    """
+    if pdfium.FPDFAnnot_GetSubtype(annotation) != pdfium.FPDF_ANNOT_WIDGET:
+        return False
+    kind = pdfium.FPDFAnnot_GetFormFieldType(form, annotation)
+    if kind not in _TICKED_FIELDS or pdfium.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN or _has_text(annotation):
+        return False
+    # Where a box has a value and no state, PDFium makes its state `Off`. A radio button has the value of its group.
+    return _is_on(annotation, b"AS") or (kind == pdfium.FPDF_FORMFIELD_CHECKBOX and _is_on(annotation, b"V"))
+
+
+def _is_on(annotation: Any, key: bytes) -> bool:
+    units = (pdfium.FPDF_WCHAR * MAX_STATE_UNITS)()
+    size = pdfium.FPDFAnnot_GetStringValue(annotation, key, units, sizeof(units))
+    return bytes(units)[: max(0, size - END_BYTES)].decode("utf-16-le", errors="replace") not in ("", "Off")
 
 
 def flatten(page: Any) -> bool:
@@ -123,8 +162,13 @@ def _set_flags(annotation: Any) -> bool:
         pdfium.FPDFAnnot_SetFlags(annotation, flags & ~pdfium.FPDF_ANNOT_FLAG_INVISIBLE)
     if pdfium.FPDFAnnot_GetSubtype(annotation) == pdfium.FPDF_ANNOT_POPUP:
         return False
-    if pdfium.FPDFAnnot_GetAP(annotation, pdfium.FPDF_ANNOT_APPEARANCEMODE_NORMAL, None, 0) < MIN_APPEARANCE_BYTES:
+    if pdfium.FPDFAnnot_GetAP(annotation, pdfium.FPDF_ANNOT_APPEARANCEMODE_NORMAL, None, 0) <= END_BYTES:
         return False
+    return _has_text(annotation)
+
+
+def _has_text(annotation: Any) -> bool:
+    """True if the annotation's appearance may show text."""
     return any(
         pdfium.FPDFPageObj_GetType(pdfium.FPDFAnnot_GetObject(annotation, index)) in _TEXT_OBJECTS
         for index in range(pdfium.FPDFAnnot_GetObjectCount(annotation))

@@ -1,4 +1,5 @@
-"""Child side: finds the annotations of a PDF page that are in a layer which is off (ISO 32000-1, 8.11).
+"""Child side: finds the annotations of a PDF page that are in a layer which is off (ISO 32000-1, 8.11), or have no
+appearance in the file.
 
 PDFium leaves out what the page itself has in such a layer, but draws its annotations, which other viewers do not show.
 """
@@ -33,6 +34,22 @@ def annotations_in_layers_off(source: str, *, page: int) -> list[int]:
             return [index for index, annotation in enumerate(annotations) if not layers.show(_value(annotation, "/OC"))]
     except (pikepdf.PdfError, Unreadable, IndexError):
         return []
+
+
+def ticks_without_appearance(source: str, *, page: int) -> set[int]:
+    """The indexes of those annotations of page `page` (from 1) that have no appearance in the file, and are not off if
+    they are check boxes. Empty if the file cannot be read.
+    """
+    try:
+        with passwords.open_pdf(source) as pdf:
+            annotations = _items(_value(pdf.pages[page - 1].obj, "/Annots"))
+            return {
+                index
+                for index, annotation in enumerate(annotations)
+                if _value(annotation, "/AP") is None and _value(annotation, "/AS") != "/Off"
+            }
+    except (pikepdf.PdfError, Unreadable, IndexError):
+        return set()
 
 
 class _Layers:

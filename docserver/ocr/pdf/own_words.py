@@ -98,7 +98,7 @@ class TextLayer:
     @property
     def is_exact(self) -> bool:
         """True if nothing has to be read by OCR."""
-        return self.patches is None and not (self.shapes or self.markers or self.marked)
+        return self.patches is None and not (self.shapes or self.markers or self.marked or self.lacks_most)
 
     def placement(self) -> PagePlacement:
         to_pixels = self.to_pixels

@@ -96,14 +96,43 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fo
     # Round in the same way as pypdfium2 rounds the image's size, so that boxes are in the same pixels as with OCR.
     width, height = (math.ceil(side * used_dpi / POINTS_PER_INCH) for side in size)
     undrawn = annotations.prepare(pdf_page, source=source, number=page)
-    is_drawn = not (undrawn or annotations.are_left_to_viewers(pdf_page))
+    is_drawn = not (undrawn or annotations.are_left_to_viewers(pdf_page, source=source, number=page))
     combs = comb_fields(document, pdf_page)
     if annotations.flatten(pdf_page):
         pdf_page = document[page - 1]
     to_pixels = PointsToPixels.of_page(pdf_page, width=width, height=height)
+    try:
+        return _layer(
+            document,
+            pdf_page,
+            combs=combs,
+            undrawn=undrawn,
+            to_pixels=to_pixels,
+            dpi=used_dpi,
+            fonts=fonts,
+            is_drawn=is_drawn,
+        )
+    except TextLayerRejected:
+        if is_drawn:
+            raise
+        # OCR reads the whole page, but sees no more than PDFium draws.
+        return TextLayer((), to_pixels, used_dpi, None, is_sure=False, lacks_most=True)
+
+
+def _layer(
+    document: Any,
+    pdf_page: Any,
+    *,
+    combs: Sequence[CombField],
+    undrawn: Sequence[Rect],
+    to_pixels: PointsToPixels,
+    dpi: int,
+    fonts: DocumentFonts,
+    is_drawn: bool,
+) -> TextLayer:
     objects = collect(pdf_page)
     if not objects.count and not annotations.count(pdf_page):
-        return TextLayer((), to_pixels, used_dpi, None)
+        return TextLayer((), to_pixels, dpi, None)
     read_drawn_letters(document, pdf_page, objects.texts.values())
     words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
@@ -112,7 +141,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fo
     whole = drawing.whole()
     if is_blank(whole) and any(word.pdf_word.has_glyphs for word in words):
         raise TextLayerRejected("nothing of the text is drawn")
-    candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / width)
+    candidates = _candidates(words, to_pixels=to_pixels, scale=whole.width / to_pixels.width)
     drawn = visible(candidates, whole=whole, drawing=drawing, objects=objects)
     shown, partly = _shown_and_partly_seen(words, drawn.seen)
     readable = legible(shown, to_pixels)
@@ -125,19 +154,19 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fo
             *map(to_pixels.rect, undrawn),
             *seen_in_colours_only(objects, whole=whole, drawing=drawing, to_pixels=to_pixels),
         ],
-        unexplained=[scaled(place, width / whole.width) for place in drawn.unexplained],
+        unexplained=[scaled(place, to_pixels.width / whole.width) for place in drawn.unexplained],
         whole=whole,
         objects=objects,
         to_pixels=to_pixels,
     )
     if lacks_most:
-        return TextLayer(exact, to_pixels, used_dpi, patches, is_sure=is_sure, lacks_most=True)
+        return TextLayer(exact, to_pixels, dpi, patches, is_sure=is_sure, lacks_most=True)
     single, repeated = _shapes(objects, whole=whole, words=words, exact=exact, to_pixels=to_pixels)
     marked = (
         *marked_words(exact, whole=whole, graphics=drawn.graphics, objects=objects, to_pixels=to_pixels),
         *patched_words((pair for pair in typed_over if pair.is_patch), words, to_pixels),
     )
-    return TextLayer(exact, to_pixels, used_dpi, patches, tuple(partly), single, repeated, marked, is_sure)
+    return TextLayer(exact, to_pixels, dpi, patches, tuple(partly), single, repeated, marked, is_sure)
 
 
 def _shapes(
