@@ -100,6 +100,22 @@ def test_a_letter_is_read_alone_and_stays_in_its_place(at_try: int) -> None:
     assert middle == pytest.approx(expected, abs=3)
 
 
+def test_a_large_letter_is_reduced_on_its_own_paper() -> None:
+    page = Image.new("L", (1200, 1200), 255)
+    ImageDraw.Draw(page).rectangle((300, 300, 699, 899), fill=0)
+    parts: list[Image.Image] = []
+
+    def recognise(part: Picture) -> Attempt:
+        parts.append(part.image)
+        return attempt("B", 95.0, (0, 0, *part.image.size))
+
+    read_alone(Picture(page, 300), (300.0, 300.0, 699.0, 899.0), origin=(0, 0, 0, 0), recognise=recognise)
+
+    (alone,) = parts
+    assert alone.getpixel((0, 0)) == 255
+    assert alone.height < 300
+
+
 @pytest.mark.parametrize(("text", "confidence"), [("5", 85.0), ("v", 96.0), ("O", 96.0), ("(5)", 96.0), ("", 0.0)])
 def test_what_may_be_a_symbol_is_no_letter(text: str, confidence: float) -> None:
     letter, _ = read(text, confidence)

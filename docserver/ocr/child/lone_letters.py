@@ -41,8 +41,9 @@ def read_alone(
         if shown is None:
             continue
         scale = min(1.0, HEIGHT_PX / height)
+        # Measure it before the picture is reduced, because that blurs the border away.
+        paper = int(ImageStat.Stat(shown.crop((0, 0, shown.width, 1))).median[0])
         reduced = shown.resize((max(1, round(shown.width * scale)), max(1, round(shown.height * scale))))
-        paper = int(ImageStat.Stat(reduced.crop((0, 0, reduced.width, 1))).median[0])
         attempt = recognise(replace(picture, image=ImageOps.expand(reduced, MARGIN_PX, fill=paper)))
         if _is_letter(attempt):
             return _moved(attempt, scale=scale, x=left - origin[0], y=top - origin[1])
