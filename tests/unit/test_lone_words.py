@@ -123,6 +123,18 @@ def test_a_sheet_with_a_single_letter_is_not_read_in_other_directions() -> None:
     assert all(width < page.height for width, _ in tesseract.pages)
 
 
+def test_a_page_of_many_words_is_read_in_other_directions_though_it_has_spots() -> None:
+    words = tuple(Word(f"word{number}", (20, 20, 34, 42), 33.0) for number in range(9))
+    line = Line((20, 20, 34, 42), words)
+    upside_down = Recognised("words", (Block(line.box, (Paragraph(line.box, (line,)),)),), 33.0)
+    tesseract = BlindToLetters([NOTHING], of_page=upside_down)
+    page = sheet(LETTER)
+
+    attempt(page, tesseract)
+
+    assert any(width > page.height for width, _ in tesseract.pages)
+
+
 def test_a_reading_that_disagrees_makes_a_letter_less_sure() -> None:
     read = attempt(sheet(LETTER), BlindToLetters([*[word("3")] * 4, word("8")]))
 

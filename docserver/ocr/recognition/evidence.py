@@ -53,6 +53,11 @@ def shows_text(recognised: Recognised) -> bool:
     return sure_of_long >= enough_of_long or sure >= MIN_SURE_SHARE_IF_SHORT * characters
 
 
+def is_few_words(recognised: Recognised) -> bool:
+    """True if the text has a few words, or one."""
+    return 0 < sum(1 for _ in words_of(recognised.blocks)) <= FEW_WORDS
+
+
 def is_nonsense(recognised: Recognised) -> bool:
     """True if this is more than a few words, and they are not text."""
     return sum(1 for _ in words_of(recognised.blocks)) > FEW_WORDS and not shows_text(recognised)

@@ -17,7 +17,7 @@ from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import few_spots, is_compact
 from docserver.ocr.image.transform import PageImage, cropped, on_original, scaled, turned
 from docserver.ocr.recognition.attempt import Attempt, better, nothing
-from docserver.ocr.recognition.evidence import FEW_WORDS, is_nonsense, shows_text
+from docserver.ocr.recognition.evidence import is_few_words, is_nonsense, shows_text
 from docserver.ocr.recognition.language_detection import LanguageDetector, is_fraktur
 from docserver.ocr.recognition.lone_words import LoneWords
 from docserver.ocr.recognition.missed_lines import with_missed_lines
@@ -149,10 +149,10 @@ class PageReader:
         """The attempt, with something left out if the page has only a few words, and an accent above them is not read.
         Among more words, another one shows that the model lacks letters.
         """
-        words = list(words_of(attempt.recognised.blocks))
-        if attempt.rotation or len(words) > FEW_WORDS or not has_unread_accents(words, self._original.image):
+        if attempt.rotation or not is_few_words(attempt.recognised):
             return attempt
-        return replace(attempt, left_out=True)
+        is_unread = has_unread_accents(words_of(attempt.recognised.blocks), self._original.image)
+        return replace(attempt, left_out=True) if is_unread else attempt
 
     def _lone_words(self, languages: str) -> LoneWords:
         def recognise(part: PageImage) -> Recognised:
@@ -232,7 +232,7 @@ class PageReader:
             if is_upright or self._shows_only_letters(best) or not self._tries.may_go_on():
                 break
             with_lone = self._with_lone_words(best)
-            if self._spots and with_lone.recognised.text and not with_lone.left_out:
+            if self._spots and is_few_words(with_lone.recognised) and not with_lone.left_out:
                 break
             is_text = degrees == likeliest and shows_text(best.recognised)
             if not (is_text or self._shows_text(degrees, analysis, languages)):
