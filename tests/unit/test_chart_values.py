@@ -214,7 +214,7 @@ def test_a_secret_in_a_setting_is_refused_and_not_repeated(helm: Helm, name: str
         ("SOME_URL", "mysql://user:hid%20hidden@mysql/docserver"),
         ("SOME_URL", "mysql://user:12%2F34hidden@mysql/docserver"),
         ("SOME_URL", "mysql://user:hid%2526hidden@mysql/docserver"),
-        ("SOME_URL", "mysql://user:12&hidden@mysql/docserver"),
+        ("SOME_URL", "mysql://user:12&hid=hidden@mysql/docserver?a=b"),
         ("SOME_URL", "redis://:%26hidden@redis"),
         ("SOME_URL", "https://docs.example.org/?a=b&auth=hidden"),
         ("HTTPS_PROXY", "http://user:hid%26hidden@proxy:3128"),
@@ -264,6 +264,7 @@ def test_annotations_may_name_secrets_and_variables(helm: Helm) -> None:
     snippet = 'proxy_set_header Authorization $http_authorization; proxy_set_header A "Bearer $http_a_token";'
     template = '{{ with secret "a" }}mysql://{{ .Data.user }}:{{ .Data.word }}@mysql?password={{ .Data.b }}{{ end }}'
     ingress = {
+        "example.org/contact": "mailto:docs@example.org",
         "nginx.ingress.kubernetes.io/auth-secret": "basic-auth",
         "nginx.ingress.kubernetes.io/auth-realm": "Basic Authentication",
         "nginx.ingress.kubernetes.io/configuration-snippet": snippet,

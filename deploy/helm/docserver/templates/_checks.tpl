@@ -63,7 +63,8 @@ Kubernetes puts in for $(NAME), or Vault's agent for {{…}}, is none of the tex
 {{- define "docserver.hasSecret" -}}
 {{- $text := regexReplaceAll "([\\w.-]+=)?([$][(][^()]*[)]|[{]{2}[^{}]*}})" (lower .) "" -}}
 {{- /* Here a parameter ends, and so does a URL in it; what is decoded below ends none. */}}
-{{- $text = regexReplaceAll "&([\\w.-]+=)" $text "\n${1}" -}}
+{{- $start := regexFind "^[^?]*" $text -}}
+{{- $text = regexReplaceAll "&([\\w.-]+=)" (trimPrefix $start $text) "\n${1}" | print $start -}}
 {{- include "docserver.showsSecret" $text -}}
 {{- range until 2 -}}
 {{- range append (without (regexFindAll "%[2-7][0-9a-f]" $text -1 | uniq) "%25") "%25" -}}
@@ -79,7 +80,7 @@ Kubernetes puts in for $(NAME), or Vault's agent for {{…}}, is none of the tex
 {{- include "docserver.namesSecret" (trimSuffix "=" . | trim) -}}
 {{- end -}}
 {{- /* A port is no password. */}}
-{{- $text := regexReplaceAll ":[0-9]+(,[\\w.-]+:[0-9]+)*([/?\\s]|,\\w+://|$)" . "${2}" | replace "basic auth" "" -}}
+{{- $text := regexReplaceAll ":[0-9]+(,[\\w.-]+:[0-9]+)*([/?\\s]|,\\w+://|$)" . "${2}" | replace "basic auth" "" | replace "mailto:" "" -}}
 {{- regexFind "://[^\n@]*:[^\n]+@|(https?|s3|gs|az)://[^\\s/?@]+@|=[\\w.-]+:[^\\s/@]+@" $text -}}
 {{- regexFind "private[_ ]key|(bearer|basic) [^ $]{8}|[?&\n]auth=|service_account(_path)?=[^/]" $text -}}
 {{- regexFind "set_header\\s+[\\w-]*(authorization|key|token|secret)[\\w-]*\\s+[\"']?[^\"'$\\s]+[\"']?;" $text -}}
