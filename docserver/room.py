@@ -153,6 +153,18 @@ def existing(directory: Path) -> Path:
     return next(path for path in (directory, *directory.absolute().parents) if path.exists())
 
 
+def require_writable(directory: Path) -> None:
+    """Raise OSError, with the directory's name, if it cannot be written or, where it is missing, not be made."""
+    places = (directory, *directory.absolute().parents)
+    # A link that leads nowhere is in the way, too.
+    place = next(path for path in places if os.path.lexists(path))
+    try:
+        with tempfile.TemporaryFile(dir=place, buffering=0) as probe:
+            probe.write(b"ready")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(directory)) from error
+
+
 def can_reserve(directory: Path, size: int) -> bool:
     """False if a quota, which the free space of the disk does not show, has no room for a file of this size."""
     with tempfile.TemporaryFile(dir=directory) as file:

@@ -19,7 +19,7 @@ import aiohttp
 
 from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.errors import ServiceError
-from docserver.room import UPLOADS, Room
+from docserver.room import UPLOADS, Room, require_writable
 from docserver.setting_types import Auth
 from docserver.settings import Settings, SettingsError
 from docserver.storage import BucketError
@@ -56,6 +56,8 @@ async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
         yield await _room(settings)
         if settings.storage_dir:
             yield await asyncio.to_thread(_moves, data_dir)
+        for finding in await asyncio.to_thread(_scratch, settings.data_dir / "scratch"):
+            yield finding
     except OSError as error:
         remedy = "run this as the service's user, or correct DOCSERVER_DATA_DIR"
         yield problem("disk", f"{data_dir} cannot be used ({error.strerror})", remedy)
@@ -138,6 +140,16 @@ async def _room(settings: Settings) -> Finding:
     except ServiceError:
         return problem("disk", f"only {free} free: uploads are refused", "free room, or delete documents")
     return ok("disk", f"{free} free, and {data_dir} can be written")
+
+
+def _scratch(directory: Path) -> list[Finding]:
+    """What keeps OCR processes from having directories of their own, if something does."""
+    try:
+        require_writable(directory)
+    except OSError as error:
+        detail = f"{directory} cannot be written ({error.strerror}), so no page is read"
+        return [problem("scratch", detail, "make it a directory that this user may write, or remove it")]
+    return []
 
 
 def _free(directory: Path) -> str:

@@ -18,6 +18,10 @@ class BucketError(OSError):
     """A bucket refuses a request, or does not answer. It says nothing about whether an object exists."""
 
 
+class ObjectMissing(FileNotFoundError):
+    """A bucket says itself that there is no such object. Nothing else proves it, least of all a missing local file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """An upload that has arrived completely and does not belong to a document yet."""

@@ -24,7 +24,7 @@ from obstore.store import from_url
 
 from docserver.settings import Settings, SettingsError, variable
 from docserver.storage import BucketError
-from docserver.storage.bucket_faults import MISSING_BUCKET, is_panic, translated
+from docserver.storage.bucket_faults import is_panic, translated
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.multipart_uploads import MultipartUploads
 from docserver.storage.signed_urls import SignedUrls
@@ -80,20 +80,23 @@ class Bucket:
         with translated("get"):
             return bytes(obstore.get_range(self._store, key, start=start, length=length))
 
-    def head(self, key: str) -> StoredObject:
-        """Raises FileNotFoundError."""
+    def describe(self, key: str) -> StoredObject:
+        """An object without its bytes; raises FileNotFoundError."""
+        # HEAD would not do: its answers have no body, so whatever stands between here and the bucket may have given
+        # them. The answer to a range tells the whole size, or the code of an error.
         try:
-            with translated("head"):
-                return _stored(obstore.head(self._store, key))
-        except FileNotFoundError:
-            # The answer to such a request has no body, so it does not tell a missing object from a missing bucket.
-            self.require()
-            raise
+            with translated("get"):
+                return _stored(obstore.get(self._store, key, options={"range": (0, 1)}).meta)
+        except BucketError as error:
+            if error.errno != errno.ERANGE:
+                raise
+        with translated("head"):
+            return _stored(obstore.head(self._store, key))
 
     def exists(self, key: str) -> bool:
         """True if there is an object with this key."""
         try:
-            self.head(key)
+            self.describe(key)
         except FileNotFoundError:
             return False
         return True
@@ -145,12 +148,8 @@ class Bucket:
     def delete(self, *keys: str) -> None:
         """Delete objects. Those that are not there are skipped."""
         for key in keys:
-            with translated("delete"):
-                try:
-                    obstore.delete(self._store, key)
-                except FileNotFoundError as error:
-                    if any(code in str(error) for code in MISSING_BUCKET):
-                        raise
+            with suppress(FileNotFoundError), translated("delete"):
+                obstore.delete(self._store, key)
 
     def delete_many(self, keys: Sequence[str]) -> None:
         """Delete objects that are there, 1000 by one request."""
@@ -176,8 +175,8 @@ class Bucket:
 
     def now(self) -> datetime:
         """The time by the bucket's clock. Stores a small object."""
-        self.put("clock", b"")
-        return self.head("clock").modified
+        self.put("clock", b"now")
+        return self.describe("clock").modified
 
     def require(self, prefix: str = "identity") -> bool:
         """True if there are objects below a prefix. Raises BucketError if the bucket does not exist or not answer."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 
-from docserver.storage import BucketError
+from docserver.storage import BucketError, ObjectMissing
 
 FULL_CODES = frozenset({"EntityTooLarge", "InsufficientStorage", "AccountProblem", "XMinioStorageFull"})
 """Error codes of S3 servers that mean that no more may be stored. Amazon's own buckets are never full."""
@@ -22,8 +22,11 @@ QUOTA_CODE = "QuotaExceeded"
 FULL_STATUSES = ("413", "507")
 """Swift, and proxies before a bucket, answer 413 if an object would be larger than a quota or a limit allows."""
 
+MISSING_OBJECT = frozenset({"NoSuchKey", "BlobNotFound"})
+"""Error codes by which S3, Google and Azure say that there is no such object. A proxy answers 404 as well."""
+
 MISSING_BUCKET = ("NoSuchBucket", "NoSuchContainer", "ContainerNotFound")
-"""Error codes that tell a missing bucket from a missing object."""
+"""Error codes by which they say that there is no such bucket."""
 
 NO_ANSWERS = {
     "InvalidContentType": "no answer by TLS: its address must begin with http:// and not with https://",
@@ -70,18 +73,23 @@ def is_settings_fault(error: BucketError) -> bool:
 
 def _translation(operation: str, error: BaseException) -> OSError:
     number = _number(error)
-    if number != errno.ENOSPC:
-        if isinstance(error, AlreadyExistsError):
-            return FileExistsError(errno.EEXIST, "object exists")
-        if isinstance(error, FileNotFoundError) and number != errno.ENXIO:
-            return FileNotFoundError(errno.ENOENT, "no such object")
+    if number != errno.ENOSPC and isinstance(error, AlreadyExistsError):
+        return FileExistsError(errno.EEXIST, "object exists")
+    if _code(str(error)) in MISSING_OBJECT and isinstance(error, FileNotFoundError):
+        return ObjectMissing(errno.ENOENT, "no such object")
     return _fault(operation, _kind(error), number)
 
 
 def _fault(operation: str, kind: str, number: int) -> BucketError:
-    if number != errno.EOPNOTSUPP:
+    if number not in (errno.EOPNOTSUPP, errno.ERANGE):
         log.warning("bucket does not do what it is asked for", extra={"operation": operation, "fault": kind})
     return BucketError(number, f"the bucket answers a request ({operation}) with {kind}")
+
+
+def _code(text: str) -> str:
+    """The code of an error that a bucket has answered with, or nothing."""
+    match = _CODE.search(text)
+    return match[1] if match else ""
 
 
 def _kind(error: BaseException) -> str:
@@ -110,4 +118,4 @@ def _number(error: BaseException) -> int:
         return errno.ENXIO
     if status in ("401", "403") or isinstance(error, (PermissionDeniedError, UnauthenticatedError)):
         return errno.EACCES
-    return errno.EIO
+    return errno.ERANGE if (status, code) == ("416", "InvalidRange") else errno.EIO

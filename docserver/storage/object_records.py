@@ -72,10 +72,10 @@ class ObjectQuarantine:
         come here; then it is put back first. Raises FileNotFoundError.
         """
         try:
-            return await self._bucket.run(self._bucket.head, original_key(document_id))
+            return await self._bucket.run(self._bucket.describe, original_key(document_id))
         except FileNotFoundError:
             await self.put_back([document_id])
-            return await self._bucket.run(self._bucket.head, original_key(document_id))
+            return await self._bucket.run(self._bucket.describe, original_key(document_id))
 
     async def _each(self, act: Callable[[UUID], None], document_ids: Iterable[UUID]) -> None:
         for document_id in document_ids:
@@ -95,9 +95,11 @@ class ObjectQuarantine:
         self._bucket.delete(original_key(document_id))
 
     def _put_back(self, document_id: UUID) -> None:
-        if not self._bucket.exists(original_key(document_id)):
-            self._bucket.copy(_quarantined(document_id), original_key(document_id))
-            self._bucket.delete(_quarantined(document_id))
+        # Azure's answer to the copy of an object that is missing does not tell what is.
+        original, quarantined = original_key(document_id), _quarantined(document_id)
+        if self._bucket.exists(quarantined) and not self._bucket.exists(original):
+            self._bucket.copy(quarantined, original)
+            self._bucket.delete(quarantined)
 
 
 class DeletedObjects:

@@ -8,16 +8,15 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import BinaryIO
 from uuid import UUID
 
 from docserver.errors import StorageFull
 from docserver.exclusive import SingleFlight
 from docserver.model import new_id
-from docserver.room import FULL, UNLIMITED, Room, existing
+from docserver.room import FULL, UNLIMITED, Room, require_writable
 from docserver.settings import Settings
-from docserver.storage import BucketError, Received
+from docserver.storage import BucketError, ObjectMissing, Received
 from docserver.storage.bucket import Bucket
 from docserver.storage.cache import FileCache
 from docserver.storage.comparing import Comparison, examine
@@ -43,7 +42,8 @@ FETCH_BYTES = 8 << 20
 """Bytes of an original that are fetched by one request and held in memory."""
 
 FETCH_TRIES = 3
-"""Most times that an original is fetched for one reader. A full cache may remove it before it is opened."""
+"""Most times that an original is fetched for one reader. A full cache may remove it before it is opened, and it counts
+as damaged once it has come twice with the same wrong bytes."""
 
 CHECKED_S = 10.0
 """Once the bucket has taken a write, it counts as ready for this time: each write costs money."""
@@ -127,21 +127,30 @@ class ObjectStorage:
     @asynccontextmanager
     async def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> AsyncIterator[Path | None]:
         async with AsyncExitStack() as stack:
-            path: Path | None
+            yield await self._intact(document_id, stack, size=size, sha256=sha256)
+
+    async def _intact(self, document_id: UUID, stack: AsyncExitStack, *, size: int, sha256: bytes) -> Path | None:
+        """A copy with these bytes, which stays until the stack is closed; None if the original has others."""
+        wrong: set[bytes] = set()
+        for _ in range(FETCH_TRIES):
             try:
                 path = await stack.enter_async_context(self.file(document_id))
-                if not await self._comparison.equal(path, size=size, sha256=sha256):
-                    # The copy may be damaged, and not the original.
-                    await asyncio.to_thread(self._cache.remove, document_id)
-                    path = await stack.enter_async_context(self.file(document_id))
-                    if not await self._comparison.equal(path, size=size, sha256=sha256):
-                        await asyncio.to_thread(self._cache.remove, document_id)
-                        log.warning("original damaged", extra={"document_id": str(document_id)})
-                        path = None
-            except FileNotFoundError:
+            except ObjectMissing:
                 log.warning("original missing", extra={"document_id": str(document_id)})
-                path = None
-            yield path
+                return None
+            try:
+                if await self._comparison.equal(path, size=size, sha256=sha256):
+                    return path
+                # The copy may be damaged, or what came over the network, and not the original.
+                found = await examine(path)
+            except OSError as error:
+                raise unavailable() from error
+            await asyncio.to_thread(self._cache.remove, document_id)
+            if found.sha256 in wrong:
+                log.warning("original damaged", extra={"document_id": str(document_id)})
+                return None
+            wrong.add(found.sha256)
+        raise unavailable()
 
     async def discard(self, received: Received) -> None:
         if received.document_id in self._not_kept:
@@ -233,11 +242,7 @@ class ObjectStorage:
         self._room.require()
         # Those that are missing are made when they are needed.
         for directory in (self._incoming, self._cache.directory):
-            try:
-                with TemporaryFile(dir=existing(directory), buffering=0) as probe:
-                    probe.write(b"ready")
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(directory)) from error
+            require_writable(directory)
 
     def _move(self, source: str, target: str) -> None:
         self._bucket.copy(source, target)
@@ -260,7 +265,7 @@ class ObjectStorage:
                 if file := await asyncio.to_thread(self._cache.open, document_id):
                     return file
                 await self._fetches.do(document_id, partial(self._fetch, document_id))
-            except FileNotFoundError:
+            except ObjectMissing:
                 raise
             except BucketError as error:
                 raise unavailable() from error
@@ -273,13 +278,13 @@ class ObjectStorage:
         fetch = partial(self._bucket.run, self._cache.add, document_id, partial(self._write_copy, document_id))
         try:
             await fetch()
-        except FileNotFoundError:
+        except ObjectMissing:
             # While its document was unknown, as after a restore of an older database, it may have been quarantined.
             await self.quarantine.put_back([document_id])
             await fetch()
 
     def _write_copy(self, document_id: UUID, file: BinaryIO) -> None:
         key = original_key(document_id)
-        size = self._bucket.head(key).size
+        size = self._bucket.describe(key).size
         starts = range(0, size, FETCH_BYTES)
         file.writelines(self._bucket.get(key, start=start, length=min(FETCH_BYTES, size - start)) for start in starts)

@@ -39,14 +39,18 @@ async def test_a_bucket_that_has_no_room_for_an_upload_but_for_an_empty_object_i
     assert ready["checks"]["storage"]["status"] == "ok"
 
 
+@pytest.mark.parametrize("way", ["file", "link"])
 @pytest.mark.parametrize("name", ["incoming", "cache"])
-async def test_a_file_in_the_place_of_a_local_directory_is_told_by_readyz_and_doctor(
-    in_bucket: Resources, aiohttp_client: AiohttpClient, name: str
+async def test_what_is_in_the_place_of_a_local_directory_is_told_by_readyz_and_doctor(
+    in_bucket: Resources, aiohttp_client: AiohttpClient, name: str, way: str
 ) -> None:
     client = await aiohttp_client(make_app(in_bucket))
     directory = in_bucket.settings.data_dir / name
     directory.rmdir()
-    directory.write_text("in the way")
+    if way == "file":
+        directory.write_text("in the way")
+    else:
+        directory.symlink_to(in_bucket.settings.data_dir / "nowhere")
 
     async with client.get("/readyz") as response:
         answer = response.status, (await response.json())["checks"]["storage"]
@@ -69,3 +73,21 @@ async def test_a_full_bucket_is_full_for_uploads_by_links_too(in_bucket: Resourc
 
     with pytest.raises(StorageFull):
         await in_bucket.storage.links.begin_upload("tenant", size=10, valid_s=60)
+
+
+async def test_a_file_in_the_place_of_the_scratch_directory_is_told_by_readyz(
+    in_bucket: Resources, aiohttp_client: AiohttpClient
+) -> None:
+    client = await aiohttp_client(make_app(in_bucket))
+    directory = in_bucket.settings.data_dir / "scratch"
+    aside = directory.rename(directory.with_name("aside"))
+    directory.write_text("in the way")
+
+    async with client.get("/readyz") as response:
+        answer = response.status, (await response.json())["checks"]["storage"]
+    directory.unlink()
+    aside.rename(directory)
+    ready = await get(client, "/readyz")
+
+    assert answer == (503, {"status": "unavailable"})
+    assert ready["checks"]["storage"]["status"] == "ok"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from docserver.errors import DocumentErrorCode, Failure
+from docserver.errors import DocumentErrorCode, Failure, Unavailable
 from docserver.ocr.server.slot import Slot
 from docserver.reading_options import Options
 from tests.support.slots import assert_reads, inside, install, read
@@ -86,11 +86,32 @@ async def test_a_missing_document_is_distinguished_from_a_missing_directory(
 ) -> None:
     slot = make_slot()
     await assert_reads(slot, source)
-    missing = await read(slot, tmp_path / "missing")
+    with pytest.raises(FileNotFoundError):
+        await read(slot, tmp_path / "missing")
     shutil.rmtree(slot._source)
     gone = await read(slot, source)
 
-    assert isinstance(missing, Failure)
     assert isinstance(gone, Failure)
-    assert (missing.code, gone.code) == (DocumentErrorCode.STORAGE_MISSING, DocumentErrorCode.ENGINE_CRASHED)
+    assert gone.code is DocumentErrorCode.ENGINE_CRASHED
+    await assert_reads(slot, source)
+
+
+@pytest.mark.parametrize("has_process", [True, False])
+async def test_a_file_in_the_place_of_the_scratch_directory_is_no_fault_of_a_document(
+    make_slot: Callable[..., Slot], source: Path, *, has_process: bool
+) -> None:
+    slot = make_slot()
+    scratch = slot._directory.parent
+    if has_process:
+        await assert_reads(slot, source)
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.write_text("in the way")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="Not a directory"):
+            await read(slot, source)
+    with pytest.raises(Unavailable):
+        await slot.make_searchable(source, "image/png", [])
+
+    scratch.unlink()
     await assert_reads(slot, source)

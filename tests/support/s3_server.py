@@ -90,11 +90,11 @@ class FaultyBucket:
         self._stalled.set()
         self._only: tuple[str, ...] = ()
 
-    def answer(self, status: int, code: str, *, only: tuple[str, ...] = ()) -> None:
-        """Answer requests with this status and error code; `only` those of these methods."""
-        body = f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
+    def answer(self, status: int, code: str, *, only: tuple[str, ...] = (), body: str | None = None) -> None:
+        """Answer requests with this status and error code, or with this body; `only` those of these methods."""
+        body = f"<Error><Code>{code}</Code><Message>m</Message></Error>" if body is None else body
         head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close"
-        self._answer, self._only = f"{head}\r\n\r\n".encode() + body, only
+        self._answer, self._only = f"{head}\r\n\r\n{body}".encode(), only
 
     def cut(self, after_bytes: int) -> None:
         """Cut each connection when this many bytes of requests or answers have gone through it."""

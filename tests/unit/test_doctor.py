@@ -69,6 +69,21 @@ async def test_a_data_directory_in_use_is_written_to_and_nothing_stays(tmp_path:
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("way", ["file", "link"])
+async def test_what_is_in_the_place_of_the_scratch_directory_is_a_problem(tmp_path: Path, way: str) -> None:
+    await LocalStorage(tmp_path).prepare()
+    scratch = tmp_path / "scratch"
+    if way == "file":
+        scratch.touch()
+    else:
+        scratch.symlink_to(tmp_path / "nowhere")
+
+    *_, finding = await all_of(machine.check_disk(Settings(data_dir=tmp_path)))
+
+    assert (finding.status, finding.subject) == (Status.PROBLEM, "scratch")
+    assert f"{scratch} cannot be written" in finding.detail
+
+
 async def test_a_data_directory_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

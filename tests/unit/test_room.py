@@ -132,3 +132,15 @@ async def test_a_disk_of_unknown_size_has_room(disk: Disk) -> None:
     disk.facts.f_blocks = 0
 
     assert await room.has(Path("/disk"), 10**18)
+
+
+def test_a_place_of_a_directory_can_be_written_or_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+
+    room.require_writable(tmp_path)
+    room.require_writable(tmp_path / "missing" / "directory")
+    for name in ("file", "link", "file/directory", "link/directory"):
+        with pytest.raises(OSError, match=name):
+            room.require_writable(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]

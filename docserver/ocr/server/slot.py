@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from docserver import metrics
-from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DocumentErrorCode, Failure
+from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode, Failure, Unavailable
 from docserver.model import Page, Reading
 from docserver.ocr.engine import Engine
 from docserver.ocr.languages import candidates
@@ -78,6 +78,8 @@ class Slot:
         self._candidates = candidates(engine.models, preferred=settings.languages.split("+"))
         self._scratch = self._directory / "scratch"
         self._source = self._directory / "source"
+        self._directory_fault: OSError | None = None
+        """Why the directories could not be made last."""
         self._child: Child | None = None
         self._ending: asyncio.Task[int | None] | None = None
         self._pages_read = 0
@@ -140,7 +142,11 @@ class Slot:
         return inspected
 
     async def _make_file(self, request: Request[A], source: Path, *, timeout_s: float) -> BinaryIO | Failure:
-        answer = await self._run(request, source, timeout_s=timeout_s)
+        try:
+            answer = await self._run(request, source, timeout_s=timeout_s)
+        except OSError as error:
+            log.warning("no file can be made now", extra={"slot": self.number, "number": error.errno})
+            raise Unavailable("This machine lacks what it takes to make the file; try again soon.") from error
         if isinstance(answer, Failure):
             return answer
         if self._child is None or self._child.scratch is None:
@@ -187,7 +193,8 @@ class Slot:
     async def _run(self, request: Request[A], source: Path, *, timeout_s: float) -> A | Failure:
         """Let the child carry out a request on a document.
 
-        Raises OSError if the machine lacks a resource, which is not the document's fault.
+        Raises OSError if the machine lacks a resource or a directory, or if the document's file is gone. None of this
+        is the document's fault; whether its original is missing is found when it is looked for again.
         """
         answer = await self._call(request, source, timeout_s=timeout_s)
         if isinstance(answer, Failed):
@@ -219,17 +226,15 @@ class Slot:
         except BrokenProcessPool:
             self._kill("crashed")
             exit_code = await self._wait_until_gone()
+            await self._require_directories()
             return _crashed(child, exit_code, slot=self.number)
-        except FileNotFoundError:
-            if not await asyncio.to_thread(source.exists):
-                return STORAGE_MISSING
-            self._kill("fault")
-            log.warning("scratch directory is gone", extra={"slot": self.number})
-            return _CRASHED
         except Exception as error:
+            if isinstance(error, FileNotFoundError) and not await asyncio.to_thread(source.exists):
+                raise
             self._kill("fault")
             if isinstance(error, OSError) and error.errno in SHORTAGES:
                 raise
+            await self._require_directories()
             if isinstance(error, ChildFault):
                 # The document may have decided what the process reports, and must not put a traceback into the log.
                 detail = _without_paths(str(error))
@@ -240,6 +245,12 @@ class Slot:
         except BaseException:
             self._kill("interrupted")
             raise
+
+    async def _require_directories(self) -> None:
+        """Raise OSError if this machine has not let the slot make its directories. Then every document would fail."""
+        await self._wait_until_gone()
+        if self._directory_fault:
+            raise self._directory_fault
 
     async def _handle_failure(self, failed: Failed) -> None:
         """Log why a request failed, and kill the child if it may now lack memory or disk space.
@@ -283,9 +294,14 @@ class Slot:
         return self.client not in self._clients and len(self._clients) >= self._settings.clients_per_process
 
     def _empty_directories(self) -> None:
-        discard(self._directory)
-        for directory in (self._scratch, self._source):
-            directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+        try:
+            discard(self._directory)
+            for directory in (self._scratch, self._source):
+                directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+        except OSError as error:
+            self._directory_fault = error
+            raise
+        self._directory_fault = None
 
     def _kill(self, reason: str) -> None:
         """Kill the child without waiting for its end; `_wait_until_gone` waits. The metrics name the reasons."""

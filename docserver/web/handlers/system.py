@@ -11,6 +11,7 @@ from docserver.exclusive import SingleFlight
 from docserver.ocr.engine import EngineMissing, check_programs
 from docserver.ocr.languages import candidates
 from docserver.resources import Resources
+from docserver.room import require_writable
 from docserver.storage.identity import public_mark
 from docserver.web import administration_examples, problems, system_schemas
 from docserver.web.handlers.common import json_response, versioned_response
@@ -57,7 +58,7 @@ class Readiness:
         checks: dict[str, Callable[[], Awaitable[None]]] = {
             "mysql": resources.health_db.check_writable,
             "redis": resources.redis.ping,
-            "storage": resources.storage.check,
+            "storage": self._check_storage,
             "engine": lambda: asyncio.to_thread(check_programs),
         }
         results = await asyncio.gather(*map(_state, checks.values()))
@@ -66,6 +67,10 @@ class Readiness:
         failed = {name for name, state in states.items() if state["status"] == "unavailable"}
         degraded = failed or any(state["status"] in (FULL, READ_ONLY) for state in states.values())
         return "unavailable" if failed - NOT_REQUIRED else "degraded" if degraded else "ok", states
+
+    async def _check_storage(self) -> None:
+        await self._resources.storage.check()
+        await asyncio.to_thread(require_writable, self._resources.settings.data_dir / "scratch")
 
 
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
