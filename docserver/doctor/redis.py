@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 
+from redis.exceptions import ResponseError
+
 from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.errors import RedisUnavailable
 from docserver.redis.client import Redis
@@ -27,6 +29,10 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
     except RedisUnavailable as error:
         # Its text may have the URL.
         fault = type(error.__cause__).__name__
+        if _is_refusal(error):
+            remedy = "correct DOCSERVER_REDIS_URL: its database, its user, or whether it is a cluster"
+            yield warning(SUBJECT, f"answers, and refuses what docserver asks for ({fault})", remedy)
+            return
         yield warning(SUBJECT, f"does not answer ({fault})", "start it, or correct DOCSERVER_REDIS_URL")
         return
     finally:
@@ -37,6 +43,13 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
     findings = [finding for info in servers.values() for finding in _server(_facts(info))]
     for finding in dict.fromkeys(findings):
         yield finding
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """True if a server has answered. redis-py calls a database that is not there an error of the connection."""
+    while error and not isinstance(error, ResponseError):
+        error = error.__cause__
+    return error is not None
 
 
 async def _failover(redis: Redis) -> Finding | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from redis import DriverInfo
 from redis.asyncio.connection import Connection, parse_url
@@ -18,6 +19,19 @@ SENTINEL_PORT = 26379
 DRIVER = DriverInfo()
 """What connections tell Redis of redis-py. Without it, each new connection would read the version from the metadata of
 the package, which takes 5 ms of CPU time."""
+
+OPTIONS = frozenset(
+    {
+        *("db", "username", "password", "sentinel_username", "sentinel_password", "client_name", "socket_keepalive"),
+        *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
+        *("ssl_cert_reqs", "ssl_check_hostname"),
+    }
+)
+"""What may follow the ?. redis-py has more: some change what replies are, and some what docserver decides itself, such
+as how long it waits."""
+
+_NAME = re.compile(r"[a-z_]{1,40}")
+"""A name that may be shown. A password whose special characters are not encoded may end in something else."""
 
 _SEVERAL = re.compile(
     r"(?P<scheme>rediss?)\+(?P<kind>sentinel|cluster)://(?P<hosts>[^/?#]*)(?P<path>[^?#]*)(?P<query>.*)"
@@ -68,6 +82,7 @@ def parse(url: str) -> Target:
 
     `rediss+…` is the same with TLS. Raises SettingsError, whose text has no part of the URL: it may have a password.
     """
+    _check_options(url)
     several = _SEVERAL.fullmatch(url)
     try:
         if several is None:
@@ -82,6 +97,16 @@ def parse(url: str) -> Target:
     return target
 
 
+def _check_options(url: str) -> None:
+    query = url.partition("?")[2]
+    for name, _ in parse_qsl(query, keep_blank_values=True):
+        if name in OPTIONS:
+            continue
+        if "@" in query or not _NAME.fullmatch(name):
+            raise SettingsError(f"{variable('redis_url')} has an unknown option; write a ? in a password as %3F")
+        raise SettingsError(f"{variable('redis_url')} has an option {name}, which must be left out")
+
+
 def connection_class(options: Mapping[str, Any]) -> Any:
     """The class of a connection with these options."""
     return options.get("connection_class", Connection)
@@ -94,6 +119,11 @@ def arguments(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _single(url: str) -> Target:
     options: dict[str, Any] = dict(parse_url(url))
+    parts = urlsplit(url)
+    if parts.scheme == "unix" and (parts.hostname or len(parts.path) < 2):
+        raise SettingsError(f"{variable('redis_url')} must have the path of a socket, as in unix:///run/redis.sock")
+    if parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path):
+        raise SettingsError(f"{variable('redis_url')} must end with the number of a database, or with the port")
     if "path" in options:
         address = Address(options["path"], 0)
     else:

@@ -63,6 +63,7 @@ class Bucket:
     def __init__(self, settings: Settings) -> None:
         """Sends no request. Raises SettingsError for a URL that cannot be used."""
         url = BucketUrl.parse(settings.storage_url)
+        url.check_files()
         self.timeout_s = settings.storage_timeout_s
         self._store = _opened(url, timeout_s=self.timeout_s)
         self.place = url.place

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from docserver.bucket_parameters import FROM_VARIABLE, parameter
+from docserver.bucket_parameters import FROM_VARIABLE, USUAL, parameter
 from docserver.settings import SettingsError, variable
-from docserver.storage.bucket_values import UNPRINTED, wrong_value
+from docserver.storage.bucket_values import TOKEN_FILES, UNPRINTED, wrong_token_file, wrong_value
 
 PARAMETERS = frozenset(
     {
@@ -25,6 +25,13 @@ PARAMETERS = frozenset(
     }
 )
 """Those of `s3://`. The bucket's name is not among them, because the URL has it."""
+
+ROLE = ("role_arn", "web_identity_token_file")
+"""Each needs the other, unless something else proves who asks."""
+
+KEYS_OR_CONTAINER = frozenset(
+    {"access_key_id", "container_credentials_relative_uri", "container_credentials_full_uri", "skip_signature"}
+)
 
 _CLIENT_OPTION = re.compile(
     r"allow_|default_content|disable_system|http[12]_|pool_|proxy_|randomize_|(connect_|read_)?timeout|user_agent"
@@ -90,6 +97,13 @@ class BucketUrl:
             return SettingsError(f"{given.removeprefix(FROM_VARIABLE)} is wrong: {what}")
         return _error(f"has a wrong {given}: {what}")
 
+    def check_files(self) -> None:
+        """Raise SettingsError if a file cannot be used that has a token for the bucket. Blocks."""
+        for name in TOKEN_FILES:
+            path = self.config.get(name) if "access_key_id" not in self.config else None
+            if path and (wrong := wrong_token_file(path)):
+                raise self.refusal(name, wrong)
+
     @property
     def allow_http(self) -> bool:
         """True if the server's address is one without TLS."""
@@ -104,6 +118,9 @@ class BucketUrl:
                 raise self.refusal(name, wrong)
         if len({"access_key_id", "secret_access_key"} & self.config.keys()) == 1:
             raise _error("and the variables AWS_… have only one of access_key_id and secret_access_key")
+        for one, other in (ROLE, ROLE[::-1]):
+            if one in self.config and not {other, *KEYS_OR_CONTAINER} & self.config.keys():
+                raise self.refusal(one, f"{_usual(other)} is missing, which belongs to it")
         if self.scheme == "az" and not {"account_name", "use_emulator"} & self.config.keys():
             raise _error("has no account_name")
 
@@ -148,6 +165,11 @@ def _misplaced(bucket: str, address: str, *, in_host: bool) -> str | None:
             "its host begins with the bucket's name, which must be left out, or needs virtual_hosted_style_request=true"
         )
     return None
+
+
+def _usual(name: str) -> str:
+    """A parameter, and the variable that gives it too."""
+    return f"{name} ({USUAL['s3'][name][0]})"
 
 
 def _unknown(name: str) -> SettingsError:

@@ -7,6 +7,7 @@ it to another server.
 import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 UNPRINTED = "a line end or another sign that is not printed, which must be left out"
@@ -33,8 +34,17 @@ CHOICES = {
 }
 """Parameters that have few values."""
 
+BEGINNINGS = {"container_credentials_relative_uri": "/", "endpoint_url_sts": "https://"}
+"""How values must begin. The library sends the token of a web identity to nobody without TLS."""
+
 KEYS = frozenset({"access_key_id", "secret_access_key", "session_token", "account_key", "sas_token"})
 """Parameters that have no spaces, but may have a +, which is a space in a URL."""
+
+TOKEN_FILES = ("web_identity_token_file", "container_authorization_token_file", "federated_token_file")
+"""Parameters that name files, each with a token that is read again and again."""
+
+TOKEN_BYTES = 100_000
+"""Bytes of such a file that are looked at. A token has a few thousand, and a header of a request cannot have more."""
 
 ANY_SIGNS = frozenset(
     {
@@ -66,6 +76,23 @@ def wrong_value(name: str, value: str) -> str | None:
     return next(_faults(name, value), None)
 
 
+def wrong_token_file(path: str) -> str | None:
+    """What is wrong with a file that has a token; None if it can be used. Shows nothing of it."""
+    try:
+        with Path(path).open("rb") as file:
+            token = file.read(TOKEN_BYTES)
+    except OSError as error:
+        return f"the file {path} cannot be read ({error.strerror})"
+    if not token:
+        return f"the file {path} is empty"
+    # The library panics when it sends a line end in a header.
+    if token.rstrip(b"\r\n") != token:
+        return f"the file {path} ends with a line end, which must be left out"
+    if not (token.isascii() and token.decode("ascii").isprintable()):
+        return f"the file {path} must have a token alone, which is one line of ASCII"
+    return None
+
+
 def _faults(name: str, value: str) -> Iterator[str]:
     if not value:
         yield "it is empty; give it a value, or leave it out"
@@ -82,8 +109,8 @@ def _faults(name: str, value: str) -> Iterator[str]:
         pattern, right = HOST_PARTS[name]
         if not pattern.fullmatch(value):
             yield right
-    if name == "container_credentials_relative_uri" and not value.startswith("/"):
-        yield "it must begin with /"
+    if name in BEGINNINGS and not value.startswith(BEGINNINGS[name]):
+        yield f"it must begin with {BEGINNINGS[name]}"
     if name in CHOICES and value not in CHOICES[name]:
         yield f"it must be {' or '.join(CHOICES[name])}"
 

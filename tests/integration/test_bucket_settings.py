@@ -22,7 +22,7 @@ from tests.support.s3_server import S3Server
 def test_the_usual_variables_complete_the_url_and_a_parameter_wins(tmp_path: Path) -> None:
     variables = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "other"} | {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
-        "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:2",
+        "AWS_ENDPOINT_URL_STS": "https://127.0.0.1:2",
     }
     url = "s3://bucket/prefix?region=own"
 
@@ -32,6 +32,64 @@ def test_the_usual_variables_complete_the_url_and_a_parameter_wins(tmp_path: Pat
     assert (config["region"], config["access_key_id"]) == ("own", "id")
     assert BucketUrl.parse(loaded.storage_url).allow_http
     assert ObjectStorage(loaded)
+
+
+TOKEN_PARAMETERS = ("web_identity_token_file=%s&role_arn=role", "container_authorization_token_file=%s")
+
+
+@pytest.mark.parametrize("parameters", TOKEN_PARAMETERS)
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read .No such file"),
+        (b"", "is empty"),
+        (b"proof\n", "ends with a line end, which must be left out"),
+        (b"two\nlines", "must have a token alone"),
+        (b"\xff\x00", "must have a token alone"),
+    ],
+)
+def test_a_file_that_has_no_token_is_refused_at_the_start_by_its_name(
+    bucket_settings: Settings, tmp_path: Path, parameters: str, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    url = bucket_settings.storage_url.partition("&access_key_id")[0]
+    name = parameters.partition("=")[0]
+
+    with pytest.raises(SettingsError, match=rf"wrong {name}: the file {path} {reason}"):
+        ObjectStorage(replace(bucket_settings, storage_url=f"{url}&{parameters % path}"))
+
+
+def test_a_directory_in_the_place_of_a_token_is_refused_but_not_if_keys_are_given(
+    bucket_settings: Settings, tmp_path: Path
+) -> None:
+    with_keys = f"{bucket_settings.storage_url}&{TOKEN_PARAMETERS[0] % tmp_path}"
+    without = f"{with_keys.partition('&access_key_id')[0]}&{TOKEN_PARAMETERS[0] % tmp_path}"
+
+    assert ObjectStorage(replace(bucket_settings, storage_url=with_keys))
+    with pytest.raises(SettingsError, match="Is a directory"):
+        ObjectStorage(replace(bucket_settings, storage_url=without))
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"AWS_ROLE_ARN": "role"}, r"AWS_ROLE_ARN is wrong: .*AWS_WEB_IDENTITY_TOKEN_FILE\) is missing"),
+        (
+            {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"},
+            r"AWS_WEB_IDENTITY_TOKEN_FILE is wrong: .*AWS_ROLE_ARN\) is missing",
+        ),
+        ({"AWS_ENDPOINT_URL_STS": "http://sts"}, "AWS_ENDPOINT_URL_STS is wrong: it must begin with https://"),
+    ],
+)
+def test_half_a_role_and_a_token_service_without_tls_are_refused_by_their_variables(
+    variables: dict[str, str], reason: str, tmp_path: Path
+) -> None:
+    given = {"DOCSERVER_STORAGE_URL": "s3://bucket", "DOCSERVER_DATA_DIR": str(tmp_path), **variables}
+
+    with pytest.raises(SettingsError, match=reason):
+        ObjectStorage(load(given, dotenv=None))
 
 
 def test_parameters_that_nobody_knows_are_refused_without_saying_a_secret(bucket_settings: Settings) -> None:

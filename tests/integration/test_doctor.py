@@ -210,6 +210,16 @@ async def test_what_redis_drops_when_its_memory_is_full_is_checked(
     assert [finding.status for finding in findings] == [Status.OK, status, Status.OK]
 
 
+async def test_a_database_that_redis_does_not_have_is_no_redis_that_does_not_answer(settings: Settings) -> None:
+    url = f"{settings.redis_url.partition('?')[0]}?db=99999"
+
+    (finding,) = await all_of(redis.check_redis(replace(settings, redis_url=url)))
+
+    assert finding.status is Status.WARNING
+    assert finding.detail.startswith("answers, and refuses")
+    assert "its database" in finding.remedy
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [("colour=blue", "an option with a wrong name or value"), ("ssl_ca=/nothing", "cannot be read, or that is none")],
