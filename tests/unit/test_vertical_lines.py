@@ -103,3 +103,29 @@ def test_cells_of_a_table_below_each_other_stay_apart(texts: tuple[str, ...]) ->
     pitch = 1.5 * SIZE if len(texts[0]) == 1 else SIZE
 
     assert rest(written(column(texts, x=400, pitch=pitch), encoding="/Identity-H")).split() == list(texts)
+
+
+@pytest.mark.parametrize("distance", [0.96, 1, 1.02])
+def test_vertical_lines_that_touch_are_read_one_after_the_other(distance: float) -> None:
+    text = "今日は天気が", "公園まで散歩", "に行きました"
+    places = [
+        place
+        for number, line in enumerate(text)
+        for place in column(line, x=400 - number * distance * SIZE, pitch=distance * SIZE)
+    ]
+
+    assert rest(written(places, encoding="/Identity-H")) == "\n".join(text)
+
+
+@pytest.mark.parametrize("end", ["た", "した"])
+def test_the_last_line_may_have_few_letters(end: str) -> None:
+    first, last = column("今日は天気が", x=400, pitch=SIZE), column(end, x=400 - 1.2 * SIZE, pitch=SIZE)
+
+    assert rest(written([*first, *last], encoding="/Identity-H")) == f"今日は天気が\n{end}"
+
+
+def test_letters_in_squares_that_are_drawn_row_by_row_are_read_across() -> None:
+    text = "今日は天気が", "公園まで散歩", "に行きました"
+    places = [(letter, 300 + x * SIZE, TOP - y * SIZE) for y, line in enumerate(text) for x, letter in enumerate(line)]
+
+    assert rest(written(places, encoding="/Identity-H")).split() == list(text)

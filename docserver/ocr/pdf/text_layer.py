@@ -48,7 +48,7 @@ from docserver.ocr.pdf.text_words import TextPage
 from docserver.ocr.pdf.touching_words import joined_where_touching
 from docserver.ocr.pdf.turned_words import with_turned_words
 from docserver.ocr.pdf.typed_over import in_one_line, patched_words
-from docserver.ocr.pdf.vertical_lines import with_vertical_lines
+from docserver.ocr.pdf.vertical_lines import in_vertical_lines, with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_gaps import parted_at_gaps
 from docserver.ocr.pdf.word_pieces import pieces
@@ -190,8 +190,9 @@ def _own_words(
 ) -> list[OwnWord]:
     """The words of the page, put together as one reads them, in pieces that may be visible or not."""
     with _text_of(page, objects) as (text_page, parts):
-        parted = parted_at_gaps(with_digits_in_order(parts, text_page), text_page)
-        touching = joined_where_touching(list(parted_from_raised_digits(parted, text_page)), text_page)
+        at_gaps = parted_at_gaps(with_digits_in_order(parts, text_page), text_page)
+        parted = list(parted_from_raised_digits(at_gaps, text_page))
+        touching = joined_where_touching(parted, text_page, apart=in_vertical_lines(parted, text_page))
         spread = joined_spread_letters(touching, text_page)
         turned = with_turned_words(list(joined_over_spaces(spread, text_page)), text_page, painted=objects.texts)
         lines = with_vertical_lines(joined(turned, combs), text_page)

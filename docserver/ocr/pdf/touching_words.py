@@ -7,7 +7,7 @@ other words, and a gap where they stand.
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise, product
@@ -75,9 +75,11 @@ other."""
 _CLOSING = frozenset(".,;:)]")
 
 
-def joined_where_touching(words: Sequence[PdfWord], text_page: TextPage, *, turns: int = 0) -> list[PdfWord]:
+def joined_where_touching(
+    words: Sequence[PdfWord], text_page: TextPage, *, turns: int = 0, apart: Container[int] = ()
+) -> list[PdfWord]:
     """The words, with those joined that touch each other on a line, and indices with the words beside them: the words
-    that are turned counterclockwise by these quarter turns.
+    that are turned counterclockwise by these quarter turns. Those that begin at the indexes `apart` stay so.
     """
     next_places: dict[int, int] = {}
     later: set[int] = set()
@@ -92,6 +94,8 @@ def joined_where_touching(words: Sequence[PdfWord], text_page: TextPage, *, turn
     for place, next_place in _close_pairs(words, rects):
         # Words of which nobody knows the letters are read from the picture, and others need not be.
         if UNMAPPED in words[place].text or UNMAPPED in words[next_place].text:
+            continue
+        if words[place].first in apart or words[next_place].first in apart:
             continue
         touch = _touch(words[place], words[next_place], text_page, turns=turns)
         if touch is _Touch.BEHIND_INDEX:

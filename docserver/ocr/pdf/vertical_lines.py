@@ -1,6 +1,6 @@
 """Child side: joins ideographs that stand below each other to the words of vertical lines, which begin on the right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from docserver.layout import around
@@ -19,7 +19,11 @@ MIN_PITCH, MAX_PITCH = 0.6, 1.4
 1.5."""
 
 MAX_OFFSET = 0.5
-"""Largest distance of two characters to the side, as a share of their size. Digits are narrower than ideographs."""
+"""Largest distance of two characters to the side, and of the tops of two lines, as a share of their size. Digits are
+narrower than ideographs."""
+
+MAX_LINE_PITCH = 2.5
+"""Largest distance of a line of one or two ideographs from the line before it, as a share of their size."""
 
 MAX_ACROSS = 3
 """Most characters that stand side by side in a vertical line, such as the digits of a day."""
@@ -29,7 +33,17 @@ def with_vertical_lines(words: Sequence[PdfWord], text_page: TextPage) -> list[P
     """The words, with those in vertical lines joined and marked as such."""
     if not any(map(_is_ideographic, words)):
         return list(words)
-    return [word for column in _columns(words, text_page) for word in _as_line(column, text_page)]
+    return list(_with_lines(_columns(words, text_page), text_page))
+
+
+def in_vertical_lines(words: Sequence[PdfWord], text_page: TextPage) -> set[int]:
+    """The indexes of letters that are painted in vertical lines, which may touch each other, but not those of ASCII,
+    which stand side by side there.
+    """
+    if not any(map(_is_ideographic, words)):
+        return set()
+    lines = filter(_is_line, _columns(words, text_page))
+    return {word.first for line in lines for word in line if not word.text.isascii()}
 
 
 def _columns(words: Sequence[PdfWord], text_page: TextPage) -> Iterator[list[PdfWord]]:
@@ -44,14 +58,33 @@ def _columns(words: Sequence[PdfWord], text_page: TextPage) -> Iterator[list[Pdf
         yield column
 
 
-def _as_line(column: Sequence[PdfWord], text_page: TextPage) -> Sequence[PdfWord]:
-    ideographs = sum(map(_is_ideographic, column))
-    is_line = len(column) >= MIN_LETTERS and 2 * ideographs > len(column)
-    if not (is_line or any(_runs_down(word, text_page) for word in column)):
-        return column
-    text = "".join(word.text for word in column)
-    rect = around(word.rect for word in column)
-    return [replace(column[0], text=text, rect=rect, end=column[-1].end, is_vertical=True)]
+def _with_lines(columns: Iterable[list[PdfWord]], text_page: TextPage) -> Iterator[PdfWord]:
+    line: list[PdfWord] = []
+    for column in columns:
+        is_next = bool(line) and _is_beside(line[0], column, text_page)
+        if is_next or _is_line(column) or any(_runs_down(word, text_page) for word in column):
+            line = column
+            text, rect = "".join(word.text for word in line), around(word.rect for word in line)
+            yield replace(line[0], text=text, rect=rect, end=line[-1].end, is_vertical=True)
+        else:
+            line = []
+            yield from column
+
+
+def _is_beside(first: PdfWord, column: Sequence[PdfWord], text_page: TextPage) -> bool:
+    """True if ideographs are the next line after that of which this is the first word. The last line may be short."""
+    orientation, beside = text_page.orientation(first), text_page.orientation(column[0])
+    if beside.crooked or beside.turns != orientation.turns:
+        return False
+    if not all(len(word.text) == 1 and _is_ideographic(word) for word in column):
+        return False
+    aside, down = _step(text_page.origin(first), text_page.origin(column[0]), orientation)
+    size = _size(first, text_page)
+    return 0 < -aside <= MAX_LINE_PITCH * size and abs(down) <= MAX_OFFSET * size
+
+
+def _is_line(column: Sequence[PdfWord]) -> bool:
+    return len(column) >= MIN_LETTERS and 2 * sum(map(_is_ideographic, column)) > len(column)
 
 
 def _is_below(before: PdfWord, word: PdfWord, text_page: TextPage) -> bool:
