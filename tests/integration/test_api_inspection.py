@@ -32,6 +32,7 @@ from tests.support.samples import (
     png_bomb,
     svg,
     tiff_pages,
+    truncated,
 )
 from tests.support.samples.pdf_layers import HEIGHT, PROSE, WIDTH, lines, pdf, scan
 from tests.support.service import form
@@ -87,6 +88,12 @@ async def test_pictures_are_told_by_their_pixels_as_viewers_turn_them(client: Cl
         assert {page["unit"] for page in body["page_sizes"]} == {"px"}
     assert sizes(await inspected(client, png())) == [(width, height, "px", False)]
     assert sizes(await inspected(client, jpeg_turned())) == [(width, height, "px", False)]
+
+
+async def test_no_pixels_of_a_picture_are_decoded(client: Client) -> None:
+    whole, broken_off = await inspected(client, png()), await inspected(client, truncated(png()))
+
+    assert (broken_off["problems"], broken_off["page_sizes"]) == ([], whole["page_sizes"])
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

@@ -101,7 +101,9 @@ def page_sizes(source: str, content_type: str, *, most: int, max_pixels: int) ->
     """
     if content_type != TIFF:
         with _opened(source, content_type) as image:
-            return [_upright(image.size, _orientation(image))]
+            # Pillow would decode a whole PNG to look for an orientation behind its pixels.
+            is_told = image.format != "PNG" or "exif" in image.info
+            return [_upright(image.size, _orientation(image) if is_told else 1)]
     with Path(source).open("rb") as file, errors_as_unreadable():
         directories = Directories(file)
         layouts = [
