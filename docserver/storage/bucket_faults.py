@@ -13,7 +13,9 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedEr
 
 from docserver.storage import BucketError, ObjectMissing
 
-FULL_CODES = frozenset({"EntityTooLarge", "InsufficientStorage", "AccountProblem", "XMinioStorageFull"})
+FULL_CODES = frozenset(
+    {"EntityTooLarge", "InsufficientStorage", "AccountProblem", "XMinioStorageFull", "StorageCapExceeded"}
+)
 """Error codes of S3 servers that mean that no more may be stored. Amazon's own buckets are never full."""
 
 QUOTA_CODE = "QuotaExceeded"

@@ -23,7 +23,7 @@ from tests.support.s3_server import FaultyBucket, S3Server
     ("status", "code"),
     [
         *((403, f"{whose}QuotaExceeded") for whose in ("", "Service", "Storage", "Bucket")),
-        *((409, "QuotaExceeded"), (413, "EntityTooLarge"), (413, "")),
+        *((409, "QuotaExceeded"), (403, "StorageCapExceeded"), (413, "EntityTooLarge"), (413, "")),
     ],
 )
 async def test_a_bucket_whose_quota_is_used_up_is_full(
