@@ -24,6 +24,9 @@ QUOTA_CODE = "QuotaExceeded"
 FULL_STATUSES = ("413", "507")
 """Swift, and proxies before a bucket, answer 413 if an object would be larger than a quota or a limit allows."""
 
+WRONG_SCOPE = "AuthorizationHeaderMalformed"
+"""The error code for a request that was signed for another region, or by a key that cannot be one."""
+
 MISSING_OBJECT = frozenset({"NoSuchKey", "BlobNotFound"})
 """Error codes by which S3, Google and Azure say that there is no such object. A proxy answers 404 as well."""
 
@@ -100,6 +103,8 @@ def _kind(error: BaseException) -> str:
     parts = [match[1] for match in (_STATUS.search(text), _CODE.search(text)) if match]
     if _NEEDS_TLS.search(text):
         parts.append("(its address must begin with https:// and not with http://)")
+    if _code(text) == WRONG_SCOPE:
+        parts.append("(its region, or the key's id, is another one)")
     if parts:
         return " ".join(parts)
     if "HTTP error" not in text:
@@ -112,7 +117,7 @@ def _number(error: BaseException) -> int:
     # Ceph answers with 403 when a quota is used up, as if a right was missing.
     if status in FULL_STATUSES or code in FULL_CODES or code.endswith(QUOTA_CODE):
         return errno.ENOSPC
-    if _NEEDS_TLS.search(text) or "InvalidContentType" in text:
+    if _NEEDS_TLS.search(text) or "InvalidContentType" in text or _code(text) == WRONG_SCOPE:
         return errno.EPROTO
     if status == "501":
         return errno.EOPNOTSUPP

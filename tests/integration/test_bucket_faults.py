@@ -59,6 +59,16 @@ async def test_an_address_without_tls_of_a_server_with_it_is_said_at_the_start(
         await asyncio.to_thread(ObjectIdentities(settings).directory)
 
 
+async def test_a_wrong_region_is_said_at_the_start(
+    faulty: FaultyBucket, s3: S3Server, bucket_settings: Settings, tmp_path: Path
+) -> None:
+    settings = replace(bucket_settings, storage_url=s3.url(tmp_path.name, port=faulty.port))
+    faulty.answer(400, "AuthorizationHeaderMalformed")
+
+    with pytest.raises(IdentityError, match=r"its region, .*: correct DOCSERVER_STORAGE_URL"):
+        await asyncio.to_thread(ObjectIdentities(settings).directory)
+
+
 async def test_why_there_is_no_answer_is_said_at_the_start(
     s3: S3Server, bucket_settings: Settings, tmp_path: Path
 ) -> None:
