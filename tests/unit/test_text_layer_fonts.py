@@ -1,6 +1,13 @@
 """Text layers in fonts that are missing, or whose letters have another meaning or none."""
 
+import ctypes
+from collections.abc import Iterator
+from pathlib import Path
+
+import pypdfium2.raw
 import pytest
+from pypdfium2 import _library_scope
+from pypdfium2.internal import bases
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfgen.canvas import Canvas
@@ -19,6 +26,19 @@ from tests.support.samples.pdf_layers import (
     with_mapping,
 )
 from tests.support.text_layers import DPI, beside_patches, layer, refusal, whole_layer
+
+
+@pytest.fixture
+def no_fonts_of_this_machine(tmp_path: Path) -> Iterator[None]:
+    """Lets PDFium find no fonts but its own, whichever are installed."""
+    place = ctypes.create_string_buffer(bytes(tmp_path))
+    paths = (ctypes.POINTER(ctypes.c_char) * 2)(ctypes.cast(place, ctypes.POINTER(ctypes.c_char)))
+    _library_scope.destroy_lib()
+    pypdfium2.raw.FPDF_InitLibraryWithConfig(pypdfium2.raw.FPDF_LIBRARY_CONFIG(version=2, m_pUserFontPaths=paths))
+    bases.LIBRARY_AVAILABLE = True
+    yield
+    _library_scope.destroy_lib()
+    _library_scope.init_lib()
 
 
 @pytest.mark.parametrize("line", ["Rooms 47 and 9 are let", "Pay us on the 8irst"])
@@ -89,6 +109,7 @@ def in_missing_font(draw: Draw) -> Draw:
 
 @pytest.mark.parametrize("degrees", [0, 90])
 @pytest.mark.parametrize("step", [1, 9])
+@pytest.mark.usefixtures("no_fonts_of_this_machine")
 def test_text_in_a_font_that_is_missing_here_is_read_with_the_room_it_takes(step: int, degrees: int) -> None:
     """`step` is the number of letters that are drawn by one operator."""
     text = "日本語の文章です"
@@ -109,6 +130,7 @@ def test_text_in_a_font_that_is_missing_here_is_read_with_the_room_it_takes(step
     assert abs(across - 40 * DPI / 72) < 20
 
 
+@pytest.mark.usefixtures("no_fonts_of_this_machine")
 def test_a_page_of_letters_without_a_mapping_in_a_font_that_is_missing_here_is_not_empty_in_silence() -> None:
     text = "日本語の文章です"
     private = cmap({ord(letter): 0xE000 + number for number, letter in enumerate(text)})
@@ -119,6 +141,7 @@ def test_a_page_of_letters_without_a_mapping_in_a_font_that_is_missing_here_is_n
     assert len(read.patches.unread) == 1
 
 
+@pytest.mark.usefixtures("no_fonts_of_this_machine")
 def test_single_ideographs_in_a_font_that_is_missing_here_are_not_left_to_recognition() -> None:
     letters = (lines([letter], x=72 + 70 * number) for number, letter in enumerate("日本語文章"))
 
@@ -126,6 +149,7 @@ def test_single_ideographs_in_a_font_that_is_missing_here_are_not_left_to_recogn
 
 
 @pytest.mark.parametrize(("box_first", "grey", "is_read"), [(True, 1, True), (True, 0, False), (False, 0, False)])
+@pytest.mark.usefixtures("no_fonts_of_this_machine")
 def test_text_in_a_missing_font_is_read_unless_it_is_painted_over_or_has_the_colour_of_what_is_behind_it(
     *, box_first: bool, grey: float, is_read: bool
 ) -> None:
