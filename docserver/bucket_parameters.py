@@ -1,4 +1,4 @@
-"""The parameters of a bucket's URL: their names, and the environment variables that give those that the URL does not.
+"""The parameters of a bucket's URL: their names, and the environment variables that supply what the URL lacks.
 
 It knows nothing of what their values mean.
 """
@@ -6,7 +6,7 @@ It knows nothing of what their values mean.
 from collections.abc import Collection, Mapping
 
 FROM_VARIABLE = "$"
-"""What the name of a parameter begins with that comes from an environment variable, which the rest of it names."""
+"""A parameter that comes from an environment variable is named by this, followed by the name of the variable."""
 
 PROVIDERS = ("AWS_", "AZURE_", "GOOGLE_")
 """What the names of the providers' variables begin with."""
@@ -47,7 +47,7 @@ USUAL: dict[str, dict[str, tuple[str, ...]]] = {
         "service_account_key": ("GOOGLE_SERVICE_ACCOUNT_KEY",),
     },
 }
-"""Of each kind of bucket, the parameters that variables may give, with those variables, the one that counts first."""
+"""For each kind of bucket: the parameters that variables may set, each with its variables, the strongest first."""
 
 _KEYS = frozenset({"access_key_id", "secret_access_key"})
 
@@ -75,7 +75,7 @@ _CREDENTIALS: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"skip_signature"}),
     ),
 }
-"""Of each kind of bucket, the ways to prove who asks, each with its parameters."""
+"""For each kind of bucket: the ways to prove who asks, each with its parameters."""
 
 _PREFIXES = {"s3": ("aws_",), "az": ("azure_storage_", "azure_"), "gs": ("google_",)}
 _OTHER_NAMES = {
@@ -91,7 +91,7 @@ _OTHER_NAMES = {
 
 
 def parameter(scheme: str, name: str) -> str:
-    """The parameter that a name in a URL of this kind means, whatever it is also called."""
+    """The parameter that a name in a URL of this kind means; a parameter may have several names."""
     if name.startswith(FROM_VARIABLE):
         variable = name.removeprefix(FROM_VARIABLE)
         return next((known for known, names in USUAL.get(scheme, {}).items() if variable in names), name)
@@ -105,7 +105,7 @@ def parameter(scheme: str, name: str) -> str:
 def from_variables(scheme: str, names: Collection[str], values: Mapping[str, str | None]) -> dict[str, str]:
     """What variables add to a URL with parameters of these `names`. Each parameter is named by its variable.
 
-    The URL wins: it decides on what it names, and how requests are proved if it names that.
+    The URL wins over variables. If it names a way to prove who asks, no variable adds another way.
     """
     own = {parameter(scheme, name) for name in names}
     ways = _CREDENTIALS.get(scheme, ())
@@ -123,5 +123,5 @@ def from_variables(scheme: str, names: Collection[str], values: Mapping[str, str
 
 
 def is_of_provider(name: str) -> bool:
-    """True for the variables that a library would take for parameters by itself, whatever the URL says."""
+    """True for variables that the library would take as parameters on its own, whatever the URL says."""
     return name.startswith(PROVIDERS) or name == _SERVICE_ACCOUNT

@@ -18,8 +18,8 @@ REPORT_S = 5.0
 
 
 async def rebuild(resources: Resources) -> None:
-    """Begin with an empty index, and print how far it is until it is complete. A service that runs builds it, else this
-    process. If this is interrupted, a service goes on with it. Raises DatabaseUnavailable.
+    """Begin an empty index, and print its progress until it is complete. A running service builds it; without one, this
+    process does. After an interruption, a service goes on. Raises DatabaseUnavailable.
     """
     await _begin(resources)
     print_line("The index is empty; searches are answered with 503 until it is built.")

@@ -1,7 +1,7 @@
 """Batches: many files of one request, each of which becomes a document of its own or is refused.
 
-A batch is accepted when it was received whole. Its files are named in the database before any of them is accepted,
-each with the id of its job. So whatever dies meanwhile, what was accepted can be found, and the same request goes on.
+A batch is accepted once it was received whole. The database records all its files, each with the id of its future job,
+before any file is accepted. So if a process dies, the accepted files can be found, and the same request goes on.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 500
 """Files that one transaction names: it takes some milliseconds."""
 
 POLL_S = 1.0
-"""Interval at which those who wait for a batch look at it. To count 10,000 files takes the database about 30 ms."""
+"""Interval at which a waiting request looks at its batch. To count 10,000 files takes the database about 30 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SentFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """How a batch stands, and a part of its files."""
+    """The state of a batch, and a part of its files."""
 
     id: UUID
     created_at: datetime

@@ -19,7 +19,7 @@ def is_as_good(resources: Resources, job: Job) -> bool:
 
 @transactional
 async def add_callback(resources: Resources, job: Job, callback: Callback | None) -> bool:
-    """Let a further request be told of the end of its job; False if the job was deleted or has too many callbacks."""
+    """Add the callback of a further request to a job; False if the job was deleted or has too many callbacks."""
     if callback is None:
         return True
     endpoint = endpoints.callback_endpoint(resources, callback, tenant=job.tenant, job_id=job.id)

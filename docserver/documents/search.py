@@ -19,28 +19,28 @@ from docserver.search.query import Query
 from docserver.search.ranking import Ranking
 
 NARROW = 1000
-"""If so few documents pass the filter, only their pages are looked at. If there are more, a page that has the words is
-often enough one of theirs."""
+"""If no more documents than this pass the filter, only their pages are looked at. With more, enough of the pages that
+have the words belong to them."""
 
 LOOKED_AT_ONCE = (50, 1000)
-"""Pages whose documents the first statement compares with the filter, and each of the next ones."""
+"""How many pages the first statement compares with the filter, and each of the next ones."""
 
 LOOKED_AT = 20_000
-"""Most of them in one request; the next one goes on."""
+"""Most pages that one request compares with the filter. The next request goes on."""
 
 READ_AT_ONCE = 25
 """Pages whose words are read together."""
 
 READ = 300
-"""Most pages whose words one request reads, to look for phrases; the next one goes on."""
+"""Most pages whose words one request reads, to look for phrases. The next request goes on."""
 
 RETRY_AFTER_S = (5, 600)
-"""Least and longest time that a client is told to wait for the index."""
+"""Shortest and longest time that a client is told to wait for the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the pages that a search finds: right after the page with these points and this number."""
+    """A place in the results of a search: right after the page with these points and this number."""
 
     points: int
     number: int

@@ -1,7 +1,7 @@
-"""Writes the search index: of pages that were read, some at a time, soon after each was saved.
+"""Writes the search index: adds the words of pages, some pages at a time, soon after they were saved.
 
-One process writes it for all; if it dies, another one takes over, and goes on from what was committed. The words of a
-page are committed together with the record that they are there. Merging is in `search_merging`.
+One process writes it for all. If it dies, another one goes on from what was committed. The words of a page are
+committed together with the record that they are there. Merging is in `search_merging`.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ WALKED_AT_ONCE = 1000
 """Jobs that are compared with the index by one statement."""
 
 WALK_EVERY_S = 300.0
-"""Time between two comparisons of all jobs with the index, which find what processes of an earlier release read."""
+"""Time between two comparisons of all jobs with the index, to find pages that processes of an earlier release read."""
 
 WALK_SHARE = 0.05
 """Largest share of the time for these comparisons."""
@@ -58,7 +58,7 @@ BEHIND_S = 10.0
 
 
 class Indexer:
-    """Writes the index while this process is the one that does so."""
+    """Writes the index while this process holds the lease."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -84,7 +84,7 @@ class Indexer:
             await self._resign()
 
     async def _repeat(self, act: Callable[[], Awaitable[bool]], pause_s: float) -> None:
-        """Do something again and again, whatever fails; at once while it says that there is more to do."""
+        """Repeat an act, also after failures: at once while it says that there is more to do, else after a pause."""
         while True:
             has_more = False
             try:
@@ -128,7 +128,7 @@ class Indexer:
         return Writing(self._resources.index_db, self.id)
 
     async def _is_leader(self) -> bool:
-        """Become or stay the process that writes the index; False if it is another one."""
+        """Become or stay the process that writes the index; False if another one is."""
         began = time.monotonic()
         if began < self._lease_until - LEASE_S / 2:
             return True

@@ -15,8 +15,8 @@ MAX_ROWS = 2000
 """Most rows that the beginning of a word may need: some hundred thousand words begin with it."""
 
 MAX_NEIGHBOURS = 500
-"""Most neighbours of the words of a query that are looked up. Those that are left out are on a page or two each, or the
-query has many common words."""
+"""Most neighbours that are looked up for the words of a query. Those left out are on a page or two each, or the query
+has many common words."""
 
 
 async def find(cur: Cursor, query: Query, segments: Sequence[int], *, fuzzy: bool) -> dict[Word, Found]:

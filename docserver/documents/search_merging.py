@@ -20,7 +20,7 @@ from docserver.search.chunks import Chunk, KeysPacker, Kind, WordsPacker
 from docserver.search.segments import IsAlive
 
 TOGETHER = 8
-"""Segments of a size that become one."""
+"""This many segments of a size become one."""
 
 SMALL = range(4)
 LARGE = range(4, 7)
@@ -31,17 +31,17 @@ READ_AT_ONCE = 16
 """Rows of each segment that are read at once."""
 
 LOOKED_AT_ONCE = 2000
-"""Pages of which one statement finds out if they are still there."""
+"""Most pages that one statement looks up, to see whether they were deleted."""
 
 DEAD_SHARE = 0.1
 OLD_S = 7 * 86_400
-"""A segment is written again without deleted pages if they are a larger share of it, or if it is older than this."""
+"""A segment is written again without its deleted pages if they are a larger share, or if it is older than this."""
 
 UNUSED_S = 60
 """Searches that began before a segment was replaced have ended after this time."""
 
 ABANDONED_S = 600
-"""A segment that is being built is touched more often than this."""
+"""A segment under construction that was not touched for this long was left by a dead process."""
 
 SEGMENTS_AT_ONCE = 20
 REMOVED_AT_ONCE = 5000
@@ -49,12 +49,12 @@ REMOVED_AT_ONCE = 5000
 
 
 class Outrun(Exception):
-    """Another process writes the index now, or it was begun anew; nothing is changed."""
+    """Another process writes the index now, or the index was begun anew. Nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """The right to write the index, while the holder has it."""
+    """The right to write the index, as long as the holder has it."""
 
     db: Database
     holder: UUID
@@ -168,7 +168,7 @@ async def _publish(writing: Writing, old: Sequence[Segment], *, new: int, genera
 
 
 class _Merge:
-    """Writes the rows of a kind of several segments as those of one. It has only a part of them in memory."""
+    """Writes the rows of a kind of several segments as those of one, with a part of them in memory at a time."""
 
     def __init__(self, db: Database, old: Sequence[Segment], kind: Kind, *, new: int, is_alive: IsAlive | None) -> None:
         self._db = db
@@ -188,7 +188,7 @@ class _Merge:
         await self._insert(list(self._packer.end()))
 
     def _merge_some(self) -> list[Chunk]:
-        """Merge what is in memory, up to what another source may still have an entry before."""
+        """Merge the entries in memory, as far as no source can still bring an earlier one."""
         bound = min((source.order(-1) for source in self._sources if not source.is_ended), default=None)
         taken: list[Any] = [entry for source in self._sources for entry in source.take(bound)]
         merged = segments.merged_words if self._kind is Kind.WORDS else segments.merged_keys
@@ -221,12 +221,12 @@ class _Source:
             self._after = rows[-1].first
 
     def order(self, place: int) -> tuple[Any, ...]:
-        """What the entries are ordered by; entries of several segments may be the same in it."""
+        """What the entries are ordered by. Entries of several segments may be equal in it."""
         entry = self.entries[place]
         return tuple(entry[: 2 if self._kind is Kind.WORDS else 1])
 
     def take(self, bound: tuple[Any, ...] | None) -> list[Any]:
-        """The entries up to this one, which are then left out; all if it is None."""
+        """Take out the entries up to this one; all entries if it is None."""
         if bound is None:
             taken, self.entries = self.entries, []
             return taken

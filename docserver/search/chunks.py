@@ -1,7 +1,7 @@
 """The rows of a segment of the index, packed: its words with their pages, and its keys, in which a search finds the
 neighbours of a word.
 
-Each kind of row is in an order of its own, and a row is named by the first entry in it. So a search reads the row that
+Each kind of row has an order of its own, and the name of a row is its first entry. So a search reads the last row that
 begins before what it looks for, and perhaps the rows after it.
 """
 
@@ -15,17 +15,17 @@ from typing import NamedTuple
 import orjson
 
 WORDS_BYTES = 8192
-"""Bytes of a row of words before it is compressed. A search unpacks a row for each word and segment."""
+"""Bytes of a row of words before compression. A search unpacks a row for each word and segment."""
 
 KEYS_AT_ONCE = 1000
-"""Keys of a row of keys. A search looks through all that begin or end like its word."""
+"""Keys in a row of keys. A search looks through all keys that begin or end like its word."""
 
 _LEVEL = 1
 """More compression takes more time than it saves room."""
 
 
 class Kind(IntEnum):
-    """What a row has."""
+    """What a row holds."""
 
     WORDS = 0
     """Words, in the order of their keys."""
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
     pages: bytes
     """The pages that have the token, packed."""
     often: bytes
-    """Those that have it often, packed."""
+    """The pages that have it often, packed."""
 
 
 class KeyEntry(NamedTuple):
@@ -61,24 +61,24 @@ class Chunk(NamedTuple):
 
     kind: Kind
     first: bytes
-    """The place of its first entry."""
+    """The first entry, as it stands in the order of the rows."""
     data: bytes
 
 
 def key_order(key: str, kind: Kind) -> bytes:
-    """The place of a key among keys."""
+    """Bytes that sort as keys of this kind are ordered."""
     return bytes((len(key),)) + (key[::-1] if kind is Kind.REVERSED_KEYS else key).encode()
 
 
 class WordsPacker:
-    """Packs entries, which come in order. All entries of a key are in the same row."""
+    """Packs entries that come in order. All entries of a key are in the same row."""
 
     def __init__(self) -> None:
         self._some: list[Entry] = []
         self._size = 0
 
     def add(self, entries: Iterable[Entry]) -> Iterator[Chunk]:
-        """The rows that are full with these entries."""
+        """Take entries; yields each row that they fill."""
         for entry in entries:
             if self._size >= WORDS_BYTES and entry.key != self._some[-1].key:
                 yield from self.end()
@@ -86,7 +86,7 @@ class WordsPacker:
             self._size += len(entry.key) + len(entry.surface) + len(entry.pages) + len(entry.often) + 10
 
     def end(self) -> Iterator[Chunk]:
-        """The row that is not full."""
+        """The last row, which may not be full."""
         if self._some:
             header = orjson.dumps([(each.key, each.surface, len(each.pages), len(each.often)) for each in self._some])
             lists = b"".join(each.pages + each.often for each in self._some)
@@ -106,21 +106,21 @@ def unpack_words(data: bytes) -> Iterator[Entry]:
 
 
 class KeysPacker:
-    """Packs keys, which come in order."""
+    """Packs keys that come in order."""
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
         self._some: list[KeyEntry] = []
 
     def add(self, entries: Iterable[KeyEntry]) -> Iterator[Chunk]:
-        """The rows that are full with these keys."""
+        """Take keys; yields each row that they fill."""
         for entry in entries:
             self._some.append(entry)
             if len(self._some) == KEYS_AT_ONCE:
                 yield from self.end()
 
     def end(self) -> Iterator[Chunk]:
-        """The row that is not full."""
+        """The last row, which may not be full."""
         if self._some:
             pages = array("I", [each.page for each in self._some])
             if sys.byteorder == "big":
@@ -140,7 +140,7 @@ def unpack_keys(data: bytes) -> Iterator[KeyEntry]:
 
 
 def keys_beginning_with(data: bytes, begins: bytes) -> Iterator[tuple[bytes, int]]:
-    """The keys of a row that begin with this, as they are written in the row, and the page of each."""
+    """The keys of a row that begin with `begins`, as they are written in the row, and the page of each."""
     pages, _, names = _keys(data)
     names = b"\n" + names + b"\n"
     begins = b"\n" + begins

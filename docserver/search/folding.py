@@ -1,4 +1,4 @@
-"""Folds tokens, so that those which a search takes for one another have the same key or neighbouring keys."""
+"""Folds tokens: if a search takes two tokens for one another, their keys are the same or neighbours."""
 
 import re
 import unicodedata
@@ -22,14 +22,14 @@ _FEW_MISREAD = str.maketrans({"0": "o", "O": "o", "1": "l", "I": "l", "5": "s", 
 
 
 class Likeness(IntEnum):
-    """How much a word of a page is like a word of the query; its points in the score."""
+    """How much a word of a page is like a word of the query. The value is its points in the score."""
 
     EDITED = 2
-    """One letter is wrong, missing or too much, beside letters that are often misread."""
+    """It differs in one letter that is wrong, missing or added, and perhaps in letters that are often misread."""
     MISREAD = 3
-    """The same, but for letters that are often misread."""
+    """It differs only in letters that are often misread."""
     FOLDED = 6
-    """The same, but for case and accents."""
+    """It differs only in case and accents."""
     EXACT = 8
 
 
@@ -44,9 +44,9 @@ def plain(surface: str) -> str:
 
 @lru_cache(maxsize=200_000)
 def key(surface: str) -> str:
-    """What a token has in common with all for which it may be misread letter by letter.
+    """What a token has in common with all tokens that it may be misread for, letter by letter.
 
-    Long s is never the last letter, so a last f is none.
+    Long s is never the last letter, so a last f stays f.
     """
     folded = plain(surface).replace("rn", "m")
     keyed = folded.translate(_MISREAD)
@@ -54,7 +54,7 @@ def key(surface: str) -> str:
 
 
 def is_edited(surface: str) -> bool:
-    """True if a word of a query is also looked for with one wrong letter."""
+    """True if a search also takes this word with one wrong letter."""
     return len(surface) >= MIN_EDITED and surface.isalpha() and not is_unspaced(surface)
 
 
@@ -75,8 +75,8 @@ def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
 
 @lru_cache(maxsize=200_000)
 def _misread_key(surface: str) -> str:
-    """As `key`, but i counts as l only where it is or may be a capital: small i and l are seldom misread. What has the
-    same has the same key, too, and what is near by it has a neighbouring key.
+    """As `key`, but i counts as l only where it is or may be a capital: small i and l are seldom misread. Tokens that
+    are equal in this have equal keys, and tokens that differ by one letter have neighbouring keys.
     """
     capital = surface[:1].upper() + surface[1:]
     folded = plain(capital.translate(_FEW_MISREAD)).replace("rn", "m")

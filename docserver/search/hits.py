@@ -22,7 +22,7 @@ BEFORE = 50
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A word of the page that is, or is a part of, a word of the query."""
+    """A word of the page that is a word of the query, or a part of one."""
 
     text: str
     box: Sequence[int]
@@ -31,10 +31,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a page has of a query."""
+    """What of a query was found on a page."""
 
     snippet: str
-    """HTML: the text, in which what was found is marked."""
+    """HTML: a part of the text, with marks around what was found."""
     hits: tuple[Hit, ...]
 
 
@@ -65,7 +65,7 @@ class PageText:
 
 
 class Matcher:
-    """Finds out what pages have of a query. It remembers what it has compared: most tokens are on many pages."""
+    """Finds the words of a query on pages. It remembers comparisons, because most tokens are on many pages."""
 
     def __init__(self, query: Query, *, fuzzy: bool) -> None:
         words = {word: _Like(word, fuzzy=fuzzy) for word in query.words}
@@ -85,7 +85,7 @@ class Matcher:
         )
 
     def match(self, layout: bytes) -> Match | None:
-        """What a page has of the query; None if a part of the query is not there."""
+        """What of the query is on a page; None if a part of the query is missing."""
         page = PageText(layout)
         found = list(tokens(page.text))
         written, positions = [token.surface for token in found], [token.position for token in found]
@@ -121,7 +121,7 @@ class _Like:
 
 
 def _occurrences(found: Sequence[str], positions: Sequence[int], phrase: Sequence[_Like]) -> set[int]:
-    """The places of the tokens that are, with those around them, like a phrase."""
+    """The places of all tokens that belong to an occurrence of a phrase."""
     first = {surface for surface in set(found) if phrase[0](surface)}
     places: set[int] = set()
     for start in [place for place, surface in enumerate(found) if surface in first] if first else ():

@@ -1,6 +1,4 @@
-"""What the rows of the index say about the words of a query: where to look, and which pages have a word, and how much
-like it.
-"""
+"""Looks up the words of a query in rows of the index: which rows to read, which pages have a word, and how exactly."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,14 +14,14 @@ ENDS_OTHERWISE = ("r", "f")
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A part of the rows of a kind: what begins with `first`."""
+    """The entries of a kind that begin with `first`."""
 
     kind: Kind
     first: bytes
 
     @property
     def end(self) -> bytes:
-        """After all that begins with it: no text has this byte."""
+        """Sorts after all entries that begin with `first`: no text has this byte."""
         return self.first + b"\xff"
 
 
@@ -33,15 +31,15 @@ class Found:
 
     like: dict[Likeness, Pages] = field(default_factory=dict)
     often: Pages = field(default_factory=Pages)
-    """Those that have the word itself often, whatever the case and the accents."""
+    """The pages that often have the word itself, in any case and with any accents."""
 
     def pages(self, how: Likeness) -> Pages:
-        """The pages that have something that is like the word in this way."""
+        """The pages that have something like the word, as `how` says."""
         return self.like.setdefault(how, Pages())
 
 
 def words_range(word: Word) -> Range:
-    """Where the entries of a word are; those of the beginning of a word are all that begin with it."""
+    """Where the entries of a word are. For the beginning of a word, these are all entries that begin with it."""
     name = key(word.surface)
     while word.is_prefix and name.endswith(ENDS_OTHERWISE):
         name = name[:-1]
@@ -82,8 +80,8 @@ def add_words(found: dict[Word, Found], rows: Iterable[bytes], *, fuzzy: bool) -
 def add_neighbours(
     found: dict[Word, Found], word: Word, rows: Iterable[tuple[int, int, bytes]], elsewhere: dict[str, set[int]]
 ) -> None:
-    """Add the pages of a word's neighbours in rows of keys, which come with their segments and kinds. Adds to
-    `elsewhere` the neighbours whose pages are in the rows of words, and in which segments these are.
+    """Add the pages of a word's neighbours. `rows` are rows of keys, each with its segment and kind. If the pages of a
+    neighbour are in the rows of words, add the neighbour and its segment to `elsewhere`.
     """
     name = key(word.surface)
     half = len(name) // 2

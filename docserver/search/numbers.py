@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 _LISTED, _BITS = b"\0", b"\1"
 
 _BYTES = 4
-"""Of a listed number, and of the first number of bits."""
+"""Bytes of a listed number, and of the number that the first bit stands for."""
 
 _WINDOW = 512
-"""Bytes of a set that are looked at together, to find the last pages of it without reading all."""
+"""Bytes of a set that are looked at together, so that its last pages are found without reading all of it."""
 
 
 def pack(numbers: Sequence[int]) -> bytes:
-    """Pack ascending numbers; nothing if there are none."""
+    """Pack ascending numbers; empty if there are none."""
     if not numbers:
         return b""
     first, span = numbers[0], numbers[-1] - numbers[0] + 1
@@ -40,7 +40,7 @@ def unpack(packed: bytes) -> Sequence[int]:
 
 
 def joined(packed: Sequence[bytes]) -> bytes:
-    """One list of several that have no number in common."""
+    """Several packed lists as one. They must have no number in common."""
     if len(packed) < 2:
         return packed[0] if packed else b""
     if all(each[:1] == _LISTED for each in packed):

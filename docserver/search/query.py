@@ -1,4 +1,4 @@
-"""Reads the text of a query: words, "phrases", beginnings of words (`inv*`), and what must not be there (`-word`)."""
+"""Reads the text of a query: words, "phrases", beginnings of words (`inv*`), and exclusions (`-word`)."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _PART = re.compile(r'(-?)(?:["\u201c\u201d\u201e]([^"\u201c\u201d\u201e]*)["\u20
 
 
 class InvalidQuery(Exception):
-    """The query cannot be answered; the message says why, to whoever wrote it."""
+    """The query cannot be answered; the message tells its author why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Word:
     """True if it is the beginning of a token."""
 
     def begins(self, surface: str) -> bool:
-        """True if a token begins with it, whatever the case and the accents."""
+        """True if a token begins with it, in any case and with any accents."""
         return plain(surface).startswith(plain(self.surface))
 
 
 Phrase = tuple[Word, ...]
-"""Words that follow one another; a single word is one too."""
+"""Words that follow one another. A single word is a phrase too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ OFTEN = 1
 
 
 class Ranking:
-    """The pages that may be found, in order. Whether a page has the phrases is for whoever reads its text."""
+    """The pages that have all words of a query, in order. Phrases are checked later, in the texts of the pages."""
 
     def __init__(self, query: Query, found: Mapping[Word, Found], *, only: int | None) -> None:
-        """`only` is the set of the pages that may be found, if that is known."""
+        """`only` is the set of the pages that may be found; None if any page may."""
         self._most = len(query.words) * (Likeness.EXACT + OFTEN)
         self._points = Points()
         pages = -1 if only is None else only
@@ -39,5 +39,5 @@ class Ranking:
         return self._points.best(self._pages, after=after)
 
     def score(self, points: int) -> float:
-        """The points of a page, as a share of the most that one can have."""
+        """The points of a page, as a share of the most points that a page can have."""
         return round(points / self._most, 3)

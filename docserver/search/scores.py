@@ -6,7 +6,7 @@ from docserver.search.numbers import descending
 
 
 class Points:
-    """Points of pages. Plane n has the pages whose points have the bit n."""
+    """Points of pages. Plane n is the set of the pages whose points have bit n."""
 
     def __init__(self) -> None:
         self._planes: list[int] = []
@@ -30,8 +30,8 @@ class Points:
             plane += 1
 
     def best(self, pages: int, *, after: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
-        """The points and numbers of the pages of a set: most points first and, where they are equal, the latest first.
-        Only those after this pair, if there is one.
+        """The points and numbers of the pages of a set: most points first and, where these are equal, the latest page
+        first. With `after`, only what follows this pair.
         """
         for points, group in self._groups(pages, len(self._planes) - 1, 0):
             some = group

@@ -1,4 +1,4 @@
-"""Makes the rows of a segment of the index: of the texts of pages, or of the rows of segments that are merged."""
+"""Makes the rows of a segment of the index, from the texts of pages or from the rows of other segments."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from docserver.search.folding import key
 from docserver.search.tokens import is_unspaced, surfaces
 
 OFTEN = 3
-"""A page has a token often if it is there so many times."""
+"""A page has a token often if it has it this many times or more."""
 
 MIN_KEY = 3
 """Letters of the shortest key that can be a neighbour: of one with five letters, of which four may be read as two."""
@@ -45,7 +45,7 @@ def of_texts(texts: Mapping[int, str]) -> Iterator[Chunk]:
 
 
 def merged_words(entries: Iterable[Entry], *, is_alive: IsAlive | None) -> list[Entry]:
-    """The entries of several segments as those of one, in order. Pages that are not alive are left out."""
+    """The entries of several segments as those of one segment, in order. Pages that are not alive are left out."""
     same: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         same.setdefault((entry.key, entry.surface), []).append(entry)
@@ -59,7 +59,7 @@ def merged_words(entries: Iterable[Entry], *, is_alive: IsAlive | None) -> list[
 
 
 def merged_keys(entries: Iterable[KeyEntry], *, is_alive: IsAlive | None) -> list[KeyEntry]:
-    """The keys of several segments as those of one, in order."""
+    """The keys of several segments as those of one, in order. Keys whose only page is not alive are left out."""
     pages: dict[bytes, int] = {}
     for order, page in entries:
         if not page or is_alive is None or is_alive(page):

@@ -35,18 +35,18 @@ _IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and its place in the text."""
+    """A token, and where it stands in the text."""
 
     surface: str
     """As it is written, in normal form C, without what is invisible."""
     position: int
     """Its number among the words of the text. A word that is hyphenated has the same number as its parts."""
     spans: tuple[tuple[int, int], ...]
-    """The parts of the text that it is made of: two if it is hyphenated over two lines."""
+    """Its parts of the text, from and to: two if it is hyphenated over two lines."""
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The tokens of a text with one line of a page in each of its lines, in their order."""
+    """The tokens of a text in their order. Each line of the text is a line of the page."""
     position = 0
     for match in _pattern().finditer(text):
         start, end = match.span()
@@ -69,7 +69,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def surfaces(text: str) -> list[str]:
-    """What the tokens of a text are written like; in their order if they are simple."""
+    """The surfaces of the tokens of a text; in the order of the text if `are_simple`."""
     if _IS_UNSPACED.search(text):
         return [token.surface for token in tokens(text)]
     # The same in a fifth of the time.
@@ -90,8 +90,8 @@ def is_unspaced(surface: str) -> bool:
 
 
 def _pairs(text: str, start: int, end: int, position: int) -> Iterator[Token]:
-    """Each two letters that follow one another, and the last one alone: so a single letter is found as the beginning of
-    a token. A letter keeps the marks that follow it.
+    """Each pair of letters that follow one another, and the last letter alone. So a search for one letter finds the
+    tokens that begin with it. A letter keeps the marks that follow it.
     """
     letters = [(found.start(), found.end()) for found in _letters().finditer(text, start, end)]
     for number, (begin, stop) in enumerate(letters):

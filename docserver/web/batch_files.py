@@ -1,4 +1,4 @@
-"""Receives the files of a batch: several files, or one ZIP, which is kept at hand in a file without a name."""
+"""Receives the files of a batch: several files, or one ZIP, which stays open as a file without a name."""
 
 import asyncio
 import hashlib
@@ -18,7 +18,7 @@ from docserver.storage import Received
 from docserver.storage.disk import on_disk
 
 LARGEST_UPLOADS = 10
-"""A batch may be as large as this many of the largest uploads, as it is sent and, if it is a ZIP, inflated."""
+"""A batch may be as large as this many of the largest uploads. A ZIP may not be larger inflated either."""
 
 
 class BatchReceiver:

@@ -21,7 +21,7 @@ MakeDocument = Callable[[], dict[str, Any]]
 
 DOCUMENT: web.AppKey[MakeDocument] = web.AppKey("openapi")
 DOCUMENT_3_0: web.AppKey[MakeDocument] = web.AppKey("openapi-3.0")
-"""Make the document at the first call, and give it again at the next ones."""
+"""Make the document at the first call, and return the same at later calls."""
 
 ASSETS = Path(swagger_ui_bundle.swagger_ui_path)
 ASSET_TYPES = {
@@ -76,7 +76,7 @@ async def _openapi_3_0_json(request: web.Request) -> web.Response:
 
 
 async def _start(request: web.Request) -> web.Response:
-    """Lead a person to the documentation, and tell a program what there is."""
+    """Lead a person to the documentation, and list the endpoints for a program."""
     headers = {"Vary": "Accept"}
     # Browsers name HTML; programs accept JSON or anything.
     if "text/html" in request.headers.get("Accept", ""):

@@ -1,4 +1,4 @@
-"""Writes an OpenAPI 3.1 document as 3.0, for programs that know no newer version."""
+"""Turns an OpenAPI 3.1 document into 3.0, for programs that know no newer version."""
 
 from typing import Any
 

@@ -89,7 +89,7 @@ REQUIRED_HEADERS: Mapping[int, Sequence[str]] = {
 """Headers that every response with this status has, in all operations."""
 
 REQUIRED = "Required-"
-"""Begins the name of the component of a header that is required where it is optional elsewhere."""
+"""A header that is required here and optional elsewhere has a second component, whose name begins with this."""
 
 
 def components() -> dict[str, Any]:
@@ -99,7 +99,7 @@ def components() -> dict[str, Any]:
 
 
 def references(status: int, names: Sequence[str]) -> dict[str, Any]:
-    """The headers of a response with this status: these, and those that all have."""
+    """The headers of a response with this status: the given ones, and those that every response has."""
     documented = {name: reference(name) for name in ("X-Request-ID", *names)}
     for name in REQUIRED_HEADERS.get(status, ()):
         documented[name] = reference(name if HEADERS[name].get("required") else f"{REQUIRED}{name}")

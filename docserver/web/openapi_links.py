@@ -1,4 +1,4 @@
-"""The links of the OpenAPI document: which operations go on from a response, and with which of its values."""
+"""The links of the OpenAPI document: which operations follow a response, and which of its values they take."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -76,4 +76,4 @@ LINKS: Mapping[type[Schema], Mapping[str, Any]] = {
         delivery_id=f"{_BODY}items/0/delivery_id",
     ),
 }
-"""Schema of a response → the links of each response that has it, by the operation that they lead to."""
+"""Schema → the links of each response with this schema, by the operation that they lead to."""

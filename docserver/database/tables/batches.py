@@ -35,7 +35,7 @@ class BatchFile:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many files of a batch stand alike, and how many pages they have."""
+    """How many files of a batch are in the same state, and how many pages they have."""
 
     status: Status | None
     is_refused: bool
@@ -92,7 +92,7 @@ async def find(cur: Cursor, batch_id: UUID, *, tenant: str) -> tuple[datetime, d
 
 
 async def count(cur: Cursor, batch_id: UUID) -> list[Counted]:
-    """How the files stand."""
+    """How many files of a batch are in each state."""
     await cur.execute(
         """
         SELECT j.status, f.code IS NOT NULL AS is_refused, COUNT(*) AS files,

@@ -1,4 +1,4 @@
-"""The SQL that reads the pages which a search finds: whether they are still there, their documents, and their words."""
+"""The SQL that reads the pages a search finds: whether they still exist, their documents, and their words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class FoundPage:
     """A page that a search has found."""
 
     number: int
-    """In the index of its tenant."""
+    """Its number in the index of its tenant."""
     document: Listed
     job_id: UUID
     """The job that has read it, which is not always the document's latest."""
@@ -32,8 +32,8 @@ _NOT_READ_AGAIN = """
 
 
 async def passing(cur: Cursor, narrowed: Filter, numbers: Sequence[int]) -> dict[int, FoundPage]:
-    """Those of these pages of the index that are as they were indexed, and whose documents pass the filter. If several
-    jobs have read a page, only what the latest of them has read.
+    """Of these pages of the index, those that did not change since and whose documents pass the filter. If several
+    jobs have read a page, only the latest reading passes.
     """
     conditions, arguments = document_lists.conditions(narrowed)
     listed = ", ".join(map(str, numbers))

@@ -25,9 +25,9 @@ class Progress:
     generation: int
     is_complete: bool
     jobs_total: int
-    """Jobs that there were when the building of the index began."""
+    """How many jobs there were when the index was begun."""
     jobs_walked: int
-    """Of these, how many were looked at."""
+    """How many of these were looked at."""
 
 
 class DuePage(NamedTuple):
@@ -129,9 +129,7 @@ async def next_jobs(cur: Cursor, after: bytes, *, limit: int) -> list[bytes]:
 
 
 async def forgotten(cur: Cursor, *, first: bytes, last: bytes, generation: int) -> list[bytes]:
-    """Of the jobs from one id to another, those that are not marked as due though they have a newer version than the
-    index has.
-    """
+    """The jobs from one id to another that are not marked as due, though they have a newer version than the index."""
     await cur.execute(
         """
         SELECT j.id FROM jobs j LEFT JOIN search_jobs s ON s.job_id = j.id AND s.generation = %s
@@ -167,7 +165,7 @@ async def count_jobs(cur: Cursor, *, holder: UUID) -> None:
 
 
 async def forget_jobs(cur: Cursor, *, after: bytes, to: bytes | None) -> None:
-    """Forget the jobs with these ids that were deleted; without an end if `to` is None."""
+    """Forget the deleted jobs with ids after `after`, up to `to` if it is not None."""
     await cur.execute(
         """
         DELETE FROM search_jobs WHERE job_id > %(after)s AND (%(to)s IS NULL OR job_id <= %(to)s)
@@ -178,7 +176,7 @@ async def forget_jobs(cur: Cursor, *, after: bytes, to: bytes | None) -> None:
 
 
 async def walk(cur: Cursor, *, to: bytes, jobs: int, holder: UUID, generation: int) -> None:
-    """Record that so many more jobs were looked at for a generation of the index, the last of which is this one."""
+    """Record how many more jobs were looked at for a generation of the index, and the last of them."""
     await cur.execute(
         """
         UPDATE search_index SET walked_to = %s, jobs_walked = jobs_walked + %s WHERE holder = %s AND generation = %s
@@ -199,7 +197,7 @@ async def complete(cur: Cursor, *, holder: UUID, generation: int) -> None:
 
 
 async def begin(cur: Cursor) -> None:
-    """Begin with an empty index: what it had belongs to an earlier generation. The caller has a transaction."""
+    """Begin an empty index: what it had belongs to an earlier generation. The caller has a transaction."""
     await cur.execute(
         """
         UPDATE search_index SET generation = generation + 1, is_complete = FALSE, walked_to = %s, jobs_walked = 0,

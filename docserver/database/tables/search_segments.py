@@ -95,7 +95,7 @@ async def _insert_rows(cur: Cursor, rows: Sequence[Row]) -> None:
 
 
 async def replace(cur: Cursor, old: Sequence[int], *, new: int) -> bool:
-    """Let a segment take the place of others; False if these are not all live any more."""
+    """Put a segment in the place of others; False if one of these is no longer live."""
     dead = await cur.execute(
         f"""
         UPDATE search_segments SET state = 'dead', changed_at = UTC_TIMESTAMP(6)
@@ -111,7 +111,7 @@ async def replace(cur: Cursor, old: Sequence[int], *, new: int) -> bool:
 
 
 async def rows_at(cur: Cursor, kind: int, places: Sequence[tuple[int, bytes]]) -> list[Row]:
-    """The rows that have these places: of each segment the one that begins there, or before."""
+    """For each of these places, the row of the segment that begins there or, if none does, the last one before."""
     found = []
     for start in range(0, len(places), LOOKUPS_AT_ONCE):
         some = places[start : start + LOOKUPS_AT_ONCE]
@@ -163,7 +163,7 @@ async def next_live(cur: Cursor, *, after: int, generation: int) -> Segment | No
 
 
 async def is_older(cur: Cursor, segment: int, *, than_s: int) -> bool:
-    """True if a segment is as it is for longer than this."""
+    """True if a segment was not touched for longer than this."""
     return (
         await cur.execute(
             "SELECT 1 FROM search_segments WHERE id = %s AND changed_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND",

@@ -30,7 +30,7 @@ MAX_ROW = 2.0
 """How far above or below the middle of a mark the rules of its row in a table are, as a share of the letters' size."""
 
 ROOM = 3
-"""Width of what is looked at around a mark to see what is behind it, in pixels of the drawing."""
+"""Width of the border around a mark that shows what is behind it, in pixels of the drawing."""
 
 
 def path_marks(outlines: Outlines, words: UprightWords, drawing: TurnedDrawing) -> list[SmallMark]:
@@ -93,7 +93,7 @@ class _Rules:
 
 
 def without_known(marks: Sequence[SmallMark], known: Sequence[SmallMark]) -> list[SmallMark]:
-    """The marks, but for those that are at the place of a known one."""
+    """The marks, without those that stand in the place of a known one."""
     places = as_array(mark.rect for mark in known)
     return [mark for mark in marks if not _touching(mark.rect, places, within=0).any()]
 
@@ -123,7 +123,7 @@ def _touching(box: Rect, others: Points, *, within: float) -> npt.NDArray[np.boo
 
 
 def _seen(box: Rect, drawing: TurnedDrawing) -> SmallMark | None:
-    """The mark as it is drawn; None if one does not see it."""
+    """The mark as it is drawn; None if it is not visible."""
     left, top, right, bottom = (max(0, int(side)) for side in box)
     around = drawing.graphics[max(0, top - ROOM) : bottom + 1 + ROOM, max(0, left - ROOM) : right + 1 + ROOM]
     inside = drawing.graphics[top : bottom + 1, left : right + 1].astype(np.int16)

@@ -1,4 +1,4 @@
-"""Child side: finds dots and accents above letters that were read as letters without any, such as an Ä as A.
+"""Child side: finds dots and accents above letters that were read without them, such as an Ä as A.
 
 Tesseract's models know only the letters of their languages, and take such dots for dirt, with high confidence.
 """
@@ -17,7 +17,7 @@ HEIGHT_PX = 60
 """Height to which a word is reduced. Its dots have three pixels or more."""
 
 MAX_PX = 4_000_000
-"""Most pixels of a word that is looked at. A longer one is no word."""
+"""Most pixels of a word that is looked at. A larger one is no word."""
 
 REACH = 0.5
 """How far above its box a word may have accents, as a share of its height."""
@@ -30,7 +30,7 @@ MIN_SIDE, MAX_HEIGHT, MAX_WIDTH = 0.06, 0.4, 0.9
 share of the letter's. Specks are smaller, and lines above words longer."""
 
 MIN_SIDE_PX = 2
-"""Shortest side of an accent in pixels. A part of a broken stroke may have one."""
+"""Shortest side of an accent in pixels. A scrap of a broken stroke may be one pixel wide."""
 
 MAX_WIDTH_ABOVE_STEM = 0.3
 """Greatest width of the dot of an i, which is wider than its stem, as a share of the stem's height."""

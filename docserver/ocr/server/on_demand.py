@@ -20,7 +20,7 @@ ANSWER_S = 20.0
 """Longest time for one request, and longest wait for its turn. Most take a tenth of a second, and people wait."""
 
 IDLE_S = 60.0
-"""After this time without requests, the process ends. To start it takes half a second, and it holds some 80 MB."""
+"""After this time without requests, the process ends. Starting it takes half a second, and it holds some 80 MB."""
 
 RETRY_AFTER_S = 5
 """Retry-After for clients whose turn did not come in time."""

@@ -1,4 +1,4 @@
-"""Batches: many files in one request, and how they stand."""
+"""Batches: many files in one request, and what becomes of them."""
 
 from hashlib import sha256
 
