@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
+import aiohttp
 import pytest
 
 from docserver.caller import Scope
@@ -31,6 +32,8 @@ WITHOUT_IDS = {
     "put_document": "makes what belongs to the caller",
     "inspect_document": "shows what was sent, and keeps nothing",
     "begin_upload": "makes what belongs to the caller",
+    "create_batch": "makes what belongs to the caller",
+    "search_documents": "finds what the caller has (test_search)",
     "list_documents": "shows what the caller has",
     "list_webhooks": "shows what the caller has",
     "create_webhook": "makes what belongs to the caller",
@@ -94,6 +97,10 @@ async def things_of(client: Client, resources: Resources, key: administration.Ne
     """A tenant's things, by the names that ids have in paths."""
     client.session.headers["Authorization"] = f"Bearer {key.text}"
     job = await upload(client, data)
+    form = aiohttp.FormData()
+    form.add_field("file", data, filename="one.pdf")
+    async with client.post("/v1/batches", data=form) as response:
+        batch = await response.json()
     webhook = await create(client, "https://example.org/")
     delivery = delivery_of_test(UUID(webhook["webhook_id"]), tenant=key.key.tenant, receiver=bytes(16))
     async with resources.db.transaction() as cur:
@@ -101,6 +108,7 @@ async def things_of(client: Client, resources: Resources, key: administration.Ne
     return {
         "document_id": job["document_id"],
         "job_id": job["job_id"],
+        "batch_id": batch["batch_id"],
         "webhook_id": webhook["webhook_id"],
         "delivery_id": str(delivery.id),
         # Where there is no bucket, none exists: test_link_uploads has one.

@@ -235,7 +235,9 @@ class Slot:
             if isinstance(error, OSError) and error.errno in SHORTAGES:
                 raise
             await self._require_directories()
-            if isinstance(error, ChildFault):
+            if isinstance(error, FileNotFoundError):
+                log.warning("scratch directory is gone", extra={"slot": self.number})
+            elif isinstance(error, ChildFault):
                 # The document may have decided what the process reports, and must not put a traceback into the log.
                 detail = _without_paths(str(error))
                 log.warning("OCR process failed", extra={"slot": self.number, "detail": detail})
