@@ -1,9 +1,9 @@
 """The schemas of batches: what is asked for, and how a batch and its files are shown."""
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields
 
 from docserver.model import Status
-from docserver.web.request_schemas import MAX_LIMIT, Parsed, WaitQuery
+from docserver.web.request_schemas import Parsed, WaitQuery, limit_field
 from docserver.web.response_schemas import COUNT, next_cursor_field
 
 
@@ -17,11 +17,7 @@ def parse_number(text: str) -> int:
 class BatchQuery(WaitQuery):
     """Which files of a batch to show, and how long to wait for its end."""
 
-    limit = fields.Integer(
-        load_default=10,
-        validate=validate.Range(min=1, max=MAX_LIMIT),
-        metadata={"description": "The most files in the answer.", "examples": [10]},
-    )
+    limit = limit_field("The most files in the answer.")
     cursor = Parsed(
         parse_number,
         description="`next_cursor` of the previous response.",

@@ -398,12 +398,17 @@ class DocumentFilter(Strict):
     )
 
 
-class ListQuery(DocumentFilter):
-    limit = fields.Integer(
+def limit_field(description: str) -> fields.Integer:
+    """How much a part of a list has at most."""
+    return fields.Integer(
         load_default=10,
         validate=validate.Range(min=1, max=MAX_LIMIT),
-        metadata={"description": "The most items of a part.", "examples": [10]},
+        metadata={"description": description, "examples": [10]},
     )
+
+
+class ListQuery(DocumentFilter):
+    limit = limit_field("The most items of a part.")
     offset = fields.Integer(
         load_default=0,
         validate=validate.Range(

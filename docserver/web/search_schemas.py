@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from docserver.documents.search import Place
 from docserver.search.query import MAX_CHARACTERS
 from docserver.web import examples
-from docserver.web.request_schemas import MAX_LIMIT, DocumentFilter, Parsed
+from docserver.web.request_schemas import DocumentFilter, Parsed, limit_field
 from docserver.web.response_schemas import ListedDocument
 from docserver.web.result_schemas import BOX
 
@@ -55,11 +55,7 @@ class SearchQuery(DocumentFilter):
             "examples": [True],
         },
     )
-    limit = fields.Integer(
-        load_default=10,
-        validate=validate.Range(min=1, max=MAX_LIMIT),
-        metadata={"description": "Most pages in the answer.", "examples": [10]},
-    )
+    limit = limit_field("Most pages in the answer.")
     cursor = Parsed(
         parse_place,
         description="`next_cursor` of the previous response to the same search.",
