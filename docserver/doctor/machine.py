@@ -64,7 +64,7 @@ async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def check_storage(settings: Settings) -> AsyncIterator[Finding]:
-    """The bucket, if originals are kept in one: it takes a small object."""
+    """The bucket, if originals are kept in one: it takes a small object, and gives it back."""
     if settings.storage_dir:
         return
     try:
@@ -75,13 +75,15 @@ async def check_storage(settings: Settings) -> AsyncIterator[Finding]:
     except (BucketError, ServiceError) as error:
         why = error.strerror if isinstance(error, BucketError) else str(error)
         yield problem(
-            "storage", f"{place} cannot be written ({why})", "correct DOCSERVER_STORAGE_URL and its credentials"
+            "storage",
+            f"{place} cannot be used ({why})",
+            "correct DOCSERVER_STORAGE_URL, or the rights of its credentials",
         )
     except OSError as error:
         detail = f"{error.filename or settings.data_dir} cannot be written ({error.strerror}), so nothing is received"
         yield problem("storage", detail, "make it a directory that this user may write, or remove it")
     else:
-        yield ok("storage", f"{place} can be written")
+        yield ok("storage", f"{place} can be written and read")
     if not settings.secret_key:
         detail = "this machine has a key of its own, so others cannot sign the webhooks of its clients"
         yield warning("secret key", detail, "set the same DOCSERVER_SECRET_KEY on all machines")

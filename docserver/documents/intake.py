@@ -35,7 +35,7 @@ from docserver.model import Job, NewDocument, new_id
 from docserver.reading_options import Options
 from docserver.resources import Resources
 from docserver.sniff import SUPPORTED, sniff
-from docserver.storage import Received
+from docserver.storage import ArrivesDamaged, Received
 from docserver.tenants import quotas
 from docserver.webhooks import endpoints
 from docserver.webhooks.endpoints import Callback
@@ -170,8 +170,11 @@ async def _earlier(resources: Resources, received: Received, upload: Upload) -> 
     if job is None or not await _share(resources, job.document_id, upload):
         return None, received
     # A row alone does not prove that the document can be read.
-    async with resources.storage.intact(job.document_id, size=received.size, sha256=received.sha256) as path:
-        is_stored = path is not None
+    try:
+        async with resources.storage.intact(job.document_id, size=received.size, sha256=received.sha256) as path:
+            is_stored = path is not None
+    except ArrivesDamaged:
+        is_stored = False
     if is_stored and job.failure is None:
         return job, received
     if not is_stored:

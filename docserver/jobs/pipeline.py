@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 from docserver import tracing
+from docserver.backoff import full_jitter_s
 from docserver.database.tables.claims import ClaimedPage
 from docserver.encryption import Undecryptable
 from docserver.errors import RESOURCE_FAULTS, STORAGE_MISSING, DocumentErrorCode, Failure, QuotaExceeded
@@ -27,9 +28,17 @@ from docserver.ocr.requests import Opened
 from docserver.ocr.server.slot import Slot
 from docserver.page_ranges import parse_pages, select_pages
 from docserver.resources import Resources
+from docserver.storage import ArrivesDamaged
 from docserver.tracing import Span
 
 log = logging.getLogger("docserver.worker")
+
+LOOKS = 75
+"""An original that comes damaged from a bucket is looked at this often, which takes twelve hours, before its job fails:
+a bucket, or what is before it, may be at fault."""
+
+LOOK_AGAIN_S, LOOK_AGAIN_MOST_S = 10.0, 600.0
+"""Pause after the first of these looks, which doubles, and the longest. All its bytes are fetched for each."""
 
 _UNREADABLE_PASSWORD = Failure(
     DocumentErrorCode.ENCRYPTED,
@@ -90,7 +99,12 @@ class Pipeline:
     async def _do(self, claim: Claim, slot: Slot) -> None:
         slot.client = claim.job.client
         async with AsyncExitStack() as stack:
-            source = await self._source(claim, stack)
+            try:
+                source = await self._source(claim, stack)
+            except ArrivesDamaged:
+                if await self._look_again_later(claim):
+                    return
+                source = STORAGE_MISSING
             try:
                 claim = self._with_password(claim)
             except Undecryptable:
@@ -113,6 +127,24 @@ class Pipeline:
         work = claim.work
         intact = self._resources.storage.intact(claim.job.document_id, size=work.size, sha256=work.sha256)
         return await self._claims.guard(claim, stack.enter_async_context(intact)) or STORAGE_MISSING
+
+    async def _look_again_later(self, claim: Claim) -> bool:
+        """Give the claim back until the original may come undamaged; False if it was looked at often enough."""
+        is_open = claim.job.pages_total is not None
+        tries = max(page.tries for page in claim.pages) if is_open else claim.work.tries
+        if tries + 1 >= LOOKS:
+            return False
+        count_failure(STORAGE_MISSING, retried=True)
+        pause_s = min(LOOK_AGAIN_S * 2**tries, LOOK_AGAIN_MOST_S) + full_jitter_s(LOOK_AGAIN_S, tries=0)
+        log.warning("original will be looked at again", extra={"looks": tries + 1, "pause_s": round(pause_s)})
+        postpone = partial(transitions.postpone_opening, code=STORAGE_MISSING.code, delay_s=pause_s)
+        if is_open:
+            number = claim.pages[0].number
+            postpone = partial(
+                transitions.postpone_all_pages, number=number, code=STORAGE_MISSING.code, delay_s=pause_s
+            )
+        await self._saver.make(claim, postpone)
+        return True
 
     def _with_password(self, claim: Claim) -> Claim:
         """The claim with the password of its document, if that has one; raises Undecryptable."""

@@ -92,6 +92,23 @@ async def postpone_page(
 
 
 @transactional
+async def postpone_all_pages(
+    db: Database, *, job_id: UUID, claim_id: UUID, number: int, code: DocumentErrorCode, delay_s: float
+) -> Job | None:
+    """Let all pages that are still to be read, except those of other claims, be tried again after a delay. The try of
+    page `number` is recorded.
+    """
+    async with db.transaction() as cur:
+        job = await jobs.lock(cur, job_id)
+        if job is None or job.status.final:
+            return None
+        await pages.postpone_all(cur, job_id=job_id, claim_id=claim_id, delay_s=delay_s)
+        await _add_failed_page(cur, job_id, number, code)
+        await jobs.bump_version(cur, job_id)
+        return await _reload(cur, job)
+
+
+@transactional
 async def postpone_opening(
     db: Database, *, job_id: UUID, claim_id: UUID, code: DocumentErrorCode, delay_s: float
 ) -> Job | None:

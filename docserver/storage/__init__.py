@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
+from docserver.errors import StorageUnavailable
 from docserver.model import StoredResult
 from docserver.storage.open_file import OpenFile
 from docserver.storage.quarantine import StoredFile
@@ -20,6 +21,12 @@ class BucketError(OSError):
 
 class ObjectMissing(FileNotFoundError):
     """A bucket says itself that there is no such object. Nothing else proves it, least of all a missing local file."""
+
+
+class ArrivesDamaged(StorageUnavailable):
+    """An original comes with other bytes than were uploaded, and the bucket does not say that they are its own. Either
+    is damaged: the original, or what comes of it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,10 @@ class Storage(Protocol):
         """
 
     def intact(self, document_id: UUID, *, size: int, sha256: bytes) -> AbstractAsyncContextManager[Path | None]:
-        """As `file`, once all bytes were read and compared; None if the original is missing or has other bytes."""
+        """As `file`, once all bytes were read and compared; None if the original is missing or has other bytes.
+
+        Raises StorageUnavailable, and ArrivesDamaged if the original may still have the right bytes.
+        """
 
     async def discard(self, received: Received) -> None:
         """Remove an upload that does not become a document."""

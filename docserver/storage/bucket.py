@@ -6,6 +6,7 @@ while one of its threads calls back into Python.
 
 import asyncio
 import errno
+import hashlib
 import logging
 import mmap
 import re
@@ -15,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 import obstore
@@ -26,6 +27,7 @@ from docserver.settings import Settings, SettingsError, variable
 from docserver.storage import BucketError
 from docserver.storage.bucket_faults import is_panic, translated
 from docserver.storage.bucket_url import BucketUrl
+from docserver.storage.listing_ends import has_more
 from docserver.storage.multipart_uploads import MultipartUploads
 from docserver.storage.signed_urls import SignedUrls
 
@@ -41,6 +43,9 @@ RETRIES = 5
 CONNECT_S = 5.0
 """Longest wait for a connection. Servers that are there answer within a fraction of a second."""
 
+PROBE = bytes(range(256)) * 16
+"""The bytes of an object that shows whether the bucket takes and gives bytes as they are."""
+
 _UNKNOWN = re.compile(r"Configuration key: '(\w{1,60})' is not valid")
 
 log = logging.getLogger("docserver.storage")
@@ -55,6 +60,8 @@ class StoredObject:
     size: int
     modified: datetime
     """By the bucket's clock."""
+    etag: str
+    """In most buckets the MD5 of the bytes, unless they came in parts or are encrypted with a key of KMS."""
 
 
 class Bucket:
@@ -102,6 +109,25 @@ class Bucket:
             return False
         return True
 
+    def has_bytes(self, key: str, path: Path) -> bool:
+        """True if the bucket says that an object has the bytes of this file, so that nothing on the way has damaged
+        them. False proves nothing: few objects of several parts, and none that KMS encrypts, have an ETag that tells.
+        """
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False))
+        return self.describe(key).etag == digest.hexdigest()
+
+    def require_same_bytes(self) -> None:
+        """Raise BucketError unless the bucket takes an object and gives it back as it is."""
+        self.put("probe", PROBE)
+        try:
+            same = self.get("probe", length=len(PROBE) + 1) == PROBE
+        except FileNotFoundError:
+            same = False
+        if not same:
+            log.warning("bucket gives other bytes than it was given")
+            raise BucketError(errno.EIO, "the bucket gives other bytes than it was given")
+
     def put(self, key: str, data: bytes | mmap.mmap) -> None:
         """Store an object, in place of an earlier one."""
         with translated("put"):
@@ -132,9 +158,9 @@ class Bucket:
 
     def abort_abandoned(self, age_s: float) -> int:
         """Abort uploads in parts that were begun longer ago than this, and have not ended; returns how many."""
-        if self.signed_urls is None:
+        uploads = self._signed_requests()
+        if uploads is None:
             return 0
-        uploads = MultipartUploads(self.signed_urls, timeout_s=self.timeout_s)
         oldest = self.now() - timedelta(seconds=age_s)
         abandoned = [upload for upload in uploads.list() if upload.begun < oldest]
         for upload in abandoned:
@@ -159,20 +185,13 @@ class Bucket:
 
     async def parts(self, prefix: str) -> AsyncIterator[Sequence[StoredObject]]:
         """All objects below a prefix, in the order of their keys, in parts. Does not block; raises BucketError."""
-        listing = self._list(prefix, LIST_AT_ONCE)
-
-        def step() -> Sequence[StoredObject] | None:
-            with translated("list"):
-                part = next(listing, None)
-            return None if part is None else _objects(part)
-
-        while (part := await self.run(step)) is not None:
+        pages = self._pages(prefix)
+        while (part := await self.run(next, pages, None)) is not None:
             yield part
 
     def first(self, prefix: str) -> Sequence[StoredObject]:
         """The first objects below a prefix, at most those of one answer."""
-        with translated("list"):
-            return _objects(next(self._list(prefix, LIST_AT_ONCE), ()))
+        return next(self._pages(prefix), ())
 
     def now(self) -> datetime:
         """The time by the bucket's clock. Stores a small object."""
@@ -181,11 +200,28 @@ class Bucket:
 
     def require(self, prefix: str = "identity") -> bool:
         """True if there are objects below a prefix. Raises BucketError if the bucket does not exist or not answer."""
-        with translated("list"):
-            return any(islice(self._list(prefix, 1), 1))
+        return any(self._pages(prefix, size=1))
 
-    def _list(self, prefix: str, size: int) -> Iterator[Sequence[Any]]:
-        return iter(obstore.list(self._store, prefix, chunk_size=size))
+    def _pages(self, prefix: str, *, size: int = LIST_AT_ONCE) -> Iterator[Sequence[StoredObject]]:
+        last = previous = ""
+        while True:
+            listing = iter(obstore.list(self._store, prefix, offset=last or None, chunk_size=size))
+            while True:
+                with translated("list"):
+                    objects = _objects(next(listing, ()))
+                if not objects:
+                    break
+                last = objects[-1].key
+                yield objects
+            requests = self._signed_requests()
+            if requests is None or not has_more(requests, prefix, after=last):
+                return
+            if last == previous:
+                raise BucketError(errno.EIO, "the bucket's lists contradict each other")
+            previous = last
+
+    def _signed_requests(self) -> MultipartUploads | None:
+        return MultipartUploads(self.signed_urls, timeout_s=self.timeout_s) if self.signed_urls else None
 
 
 def _opened(url: BucketUrl, *, timeout_s: float) -> Any:
@@ -228,4 +264,4 @@ def _objects(part: Sequence[Any]) -> list[StoredObject]:
 
 
 def _stored(meta: Any) -> StoredObject:
-    return StoredObject(meta["path"], meta["size"], meta["last_modified"])
+    return StoredObject(meta["path"], meta["size"], meta["last_modified"], (meta["e_tag"] or "").strip('"'))

@@ -40,10 +40,11 @@ class MultipartUploads:
 
     def __init__(self, urls: SignedUrls, *, timeout_s: float) -> None:
         self._urls = urls
+        self.prefix = urls.prefix
         self._timeout_s = timeout_s
 
     def list(self) -> Iterator[MultipartUpload]:
-        prefix = f"{self._urls.prefix}/".lstrip("/")
+        prefix = f"{self.prefix}/".lstrip("/")
         text = self.send("GET", query={"uploads": "", "max-uploads": str(LISTED), "prefix": prefix})
         for upload in re.findall(r"<Upload>(.*?)</Upload>", text, re.DOTALL):
             begun = datetime.fromisoformat(_element(upload, "Initiated"))

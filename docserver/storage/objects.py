@@ -16,7 +16,7 @@ from docserver.exclusive import SingleFlight
 from docserver.model import new_id
 from docserver.room import FULL, UNLIMITED, Room, require_writable
 from docserver.settings import Settings
-from docserver.storage import BucketError, ObjectMissing, Received
+from docserver.storage import ArrivesDamaged, BucketError, ObjectMissing, Received
 from docserver.storage.bucket import Bucket
 from docserver.storage.cache import FileCache
 from docserver.storage.comparing import Comparison, examine
@@ -42,11 +42,11 @@ FETCH_BYTES = 8 << 20
 """Bytes of an original that are fetched by one request and held in memory."""
 
 FETCH_TRIES = 3
-"""Most times that an original is fetched for one reader. A full cache may remove it before it is opened, and it counts
-as damaged once it has come twice with the same wrong bytes."""
+"""Most times that an original is fetched for one reader. A full cache may remove it before it is opened, and it may
+come with wrong bytes."""
 
 CHECKED_S = 10.0
-"""Once the bucket has taken a write, it counts as ready for this time: each write costs money."""
+"""Once the bucket has taken and given an object, it counts as ready for this time: each request costs money."""
 
 FULL_S = 60.0
 """A bucket that has refused an upload for want of room counts as full for this time, unless it takes another upload.
@@ -131,7 +131,6 @@ class ObjectStorage:
 
     async def _intact(self, document_id: UUID, stack: AsyncExitStack, *, size: int, sha256: bytes) -> Path | None:
         """A copy with these bytes, which stays until the stack is closed; None if the original has others."""
-        wrong: set[bytes] = set()
         for _ in range(FETCH_TRIES):
             try:
                 path = await stack.enter_async_context(self.file(document_id))
@@ -142,15 +141,19 @@ class ObjectStorage:
                 if await self._comparison.equal(path, size=size, sha256=sha256):
                     return path
                 # The copy may be damaged, or what came over the network, and not the original.
-                found = await examine(path)
+                is_own = await self._bucket.run(self._bucket.has_bytes, original_key(document_id), path)
+                await asyncio.to_thread(self._cache.remove, document_id)
             except OSError as error:
                 raise unavailable() from error
-            await asyncio.to_thread(self._cache.remove, document_id)
-            if found.sha256 in wrong:
+            if is_own:
                 log.warning("original damaged", extra={"document_id": str(document_id)})
                 return None
-            wrong.add(found.sha256)
-        raise unavailable()
+        try:
+            await self._bucket.run(self._bucket.require_same_bytes)
+        except BucketError as error:
+            raise unavailable() from error
+        log.warning("original comes with other bytes than were uploaded", extra={"document_id": str(document_id)})
+        raise ArrivesDamaged("The document's file comes damaged from the storage; try again later.")
 
     async def discard(self, received: Received) -> None:
         if received.document_id in self._not_kept:
@@ -218,7 +221,7 @@ class ObjectStorage:
         try:
             await asyncio.to_thread(self._check_disk)
             if time.monotonic() - self._checked_at > CHECKED_S:
-                await self._bucket.run(self._bucket.put, "ready", b"")
+                await self._bucket.run(self._bucket.require_same_bytes)
                 self._checked_at = time.monotonic()
         except OSError as error:
             if error.errno in FULL:

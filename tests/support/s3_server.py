@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,11 @@ class FaultyBucket:
         self._stalled = asyncio.Event()
         self._stalled.set()
         self._only: tuple[str, ...] = ()
+        self._damage: tuple[str, Callable[[bytes], bytes]] | None = None
+
+    def damage(self, change: Callable[[bytes], bytes], *, place: str) -> None:
+        """Change the bytes of each object whose path has this in it whenever it is fetched, and its size with them."""
+        self._damage = place, change
 
     def answer(self, status: int, code: str, *, only: tuple[str, ...] = (), body: str | None = None) -> None:
         """Answer requests with this status and error code, or with this body; `only` those of these methods."""
@@ -156,7 +162,11 @@ class FaultyBucket:
             server_writer.write(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             body = asyncio.create_task(self._pump(reader, server_writer))
             try:
-                await self._pump(server_reader, writer)
+                if self._damage and method == "GET" and self._damage[0] in head.split(b" ", 2)[1].decode():
+                    writer.write(_damaged(await server_reader.read(-1), self._damage[1]))
+                    await writer.drain()
+                else:
+                    await self._pump(server_reader, writer)
             finally:
                 body.cancel()
                 await asyncio.gather(body, return_exceptions=True)
@@ -178,3 +188,17 @@ class FaultyBucket:
                 target.transport.abort()
             target.write(data)
             await target.drain()
+
+
+def _damaged(answer: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """The answer to a range as if the object had changed bytes, from the first on, or at its end."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    place = re.search(rb"(?i)content-range: bytes (\d+)-(\d+)/(\d+)", head)
+    if place is None:
+        return answer
+    start, end, size = map(int, place.groups())
+    new_size = len(change(bytes(size)))
+    changed = change(body) if end + 1 == size or new_size == size else body
+    new_place = b"Content-Range: bytes %d-%d/%d" % (start, start + len(changed) - 1, new_size)
+    head = head.replace(place[0], new_place)
+    return re.sub(rb"(?i)content-length: \d+", b"Content-Length: %d" % len(changed), head) + b"\r\n\r\n" + changed

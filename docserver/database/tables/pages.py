@@ -124,6 +124,18 @@ async def postpone(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, de
     )
 
 
+async def postpone_all(cur: Cursor, *, job_id: UUID, claim_id: UUID, delay_s: float) -> None:
+    """As `postpone`, for all pages of this claim or of none that are not read yet. The caller has locked the job."""
+    await cur.execute(
+        """
+        UPDATE pages FORCE INDEX (PRIMARY) SET claim = NULL, lease_until = NULL, tries = tries + 1,
+            run_after = UTC_TIMESTAMP(6) + INTERVAL %s MICROSECOND
+        WHERE job_id = %s AND status = 'pending' AND settled_version = 0 AND (claim = %s OR claim IS NULL)
+        """,
+        (microseconds(delay_s), job_id.bytes, claim_id.bytes),
+    )
+
+
 async def give_up(cur: Cursor, *, job_id: UUID, number: int, failure: Failure) -> None:
     """Mark a page that is not claimed as failed for good. The caller has locked the job."""
     await cur.execute(
