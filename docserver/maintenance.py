@@ -14,7 +14,6 @@ from docserver import metrics
 from docserver.database.connection import Cursor
 from docserver.database.tables import (
     audit_log,
-    batches,
     claims,
     deletions,
     deliveries,
@@ -25,7 +24,8 @@ from docserver.database.tables import (
     tenant_deletions,
     unfinished_jobs,
 )
-from docserver.documents import deletion, kept_results, list_columns, name_indexing, tenant_deletion
+from docserver.documents import batch_states, deletion, kept_results, list_columns, name_indexing, tenant_deletion
+from docserver.documents.batch_states import Completion
 from docserver.documents.originals import OriginalsCheck
 from docserver.errors import DatabaseUnavailable, RedisUnavailable, StorageUnavailable
 from docserver.identity import still_agree
@@ -68,12 +68,6 @@ AUDIT_KEPT_S = 400 * 86_400.0
 DELIVERIES_KEPT_S = 30 * 86_400.0
 """Webhooks that were delivered or given up are listed for this time, and can be replayed."""
 
-BATCHES_KEPT_S = 30 * 86_400.0
-"""What became of the files of a batch is told for this time. Their documents stay."""
-
-BATCHES_AT_ONCE = 10
-"""Most batches forgotten in one round: each may have ten thousand files."""
-
 USE_KEPT_DAYS = 400
 """The pages that tenants have used on each day are kept for this time, for those who look back a year."""
 
@@ -101,6 +95,7 @@ class Maintenance:
         self._leads = False
         """True if this process was the leader in its last round."""
         self._originals = OriginalsCheck(resources)
+        self._completion = Completion(resources)
         self._agreed = True
         self._identities = open_identities(resources.settings)
         self._not_deletable: set[UUID] = set()
@@ -118,11 +113,12 @@ class Maintenance:
                 self._repeat(self._check_files_as_leader),
                 self._repeat(self._fill_list_columns_as_leader),
                 self._repeat(self._index_names_as_leader),
+                self._repeat(self._complete_batches_as_leader, every_s=batch_states.POLL_S),
             )
         finally:
             await self._resign()
 
-    async def _repeat(self, act: Callable[[], Awaitable[None]]) -> None:
+    async def _repeat(self, act: Callable[[], Awaitable[None]], *, every_s: float | None = None) -> None:
         """Do something again and again, whatever fails."""
         while True:
             try:
@@ -134,7 +130,7 @@ class Maintenance:
                 log.warning("maintenance waits for the database")
             except Exception:
                 log.exception("maintenance met an unexpected fault")
-            await asyncio.sleep(self._resources.settings.maintenance_s)
+            await asyncio.sleep(every_s or self._resources.settings.maintenance_s)
 
     async def _lead(self) -> None:
         await self._resources.cache.flush()
@@ -156,6 +152,10 @@ class Maintenance:
             await name_indexing.run(self._resources)
             await asyncio.sleep(NAMES_EVERY_S)
 
+    async def _complete_batches_as_leader(self) -> None:
+        if self._leads:
+            await self._completion.run()
+
     async def round(self) -> None:
         """End expired leases, repeat announcements, remove what has expired, and clear deletions.
 
@@ -174,6 +174,7 @@ class Maintenance:
             await self._clear_deletions()
         await self._delete_old_deliveries()
         await self._delete_old_idempotency_keys()
+        await batch_states.forget_old(self._resources)
 
     async def check_files(self) -> None:
         """Compare originals with documents, and remove what uploads have left, if it is time for that.
@@ -293,7 +294,6 @@ class Maintenance:
     async def _delete_old_idempotency_keys(self) -> None:
         async with self._resources.maintenance_db.session() as cur:
             await idempotency_keys.delete_expired(cur, limit=ANNOUNCED_AT_ONCE)
-            await batches.delete_old(cur, older_than_s=BATCHES_KEPT_S, limit=BATCHES_AT_ONCE)
 
     async def _forget_used_pages(self) -> None:
         async with self._resources.maintenance_db.session() as cur:

@@ -29,11 +29,11 @@ MAX_WEIGHT = 100
 
 ROUTES = (
     *("languages", "usage", "upload", "list", "search", "document", "delete", "file"),
-    *("upload-body", "put-body", "inspect", "begin-upload", "complete-upload", "create-batch", "batch"),
+    *("upload-body", "put-body", "inspect", "begin-upload", "complete-upload", "create-batch", "batch", "batch-events"),
     *("job", "result", "page", "page-image", "events", "cancel", "retry", "create-job"),
     *("keys", "create-key", "revoke-key", "rotate-key", "tenants", "tenant", "set-tenant", "delete-tenant", "audit"),
-    *("deliveries", "replay", "webhooks", "create-webhook", "webhook", "delete-webhook", "webhook-deliveries"),
-    *("test-webhook", "rotate-webhook", "enable-webhook"),
+    *("deliveries", "replay", "batch-deliveries", "replay-of-batch", "webhook-deliveries"),
+    *("webhooks", "create-webhook", "webhook", "delete-webhook", "test-webhook", "rotate-webhook", "enable-webhook"),
 )
 """The rate-limited routes, under the names that `DOCSERVER_RATE_LIMIT_COSTS` uses."""
 

@@ -17,8 +17,11 @@ class EventType(StrEnum):
     """A tenant tests an endpoint; nothing has happened."""
 
 
-DEFAULT_EVENTS = (EventType.JOB_COMPLETED, EventType.JOB_FAILED, EventType.JOB_CANCELLED)
-"""The events of an endpoint that names none, and of the callback of an upload."""
+JOB_EVENTS = (EventType.JOB_COMPLETED, EventType.JOB_FAILED, EventType.JOB_CANCELLED)
+"""The events of the callback of an upload."""
+
+DEFAULT_EVENTS = (*JOB_EVENTS, EventType.BATCH_COMPLETED)
+"""The events of an endpoint that names none."""
 
 CHOOSABLE_EVENTS = (*DEFAULT_EVENTS, EventType.PAGE_COMPLETED)
 

@@ -76,10 +76,20 @@ START = Position(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Updates:
-    """What a client has not got yet of a job, or the first part of that."""
+class State:
+    """The state of what a client follows, a job or a batch."""
 
-    job: CachedJob
+    version: int
+    body: bytes
+    """Its JSON."""
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """What a client has not got yet of a job, or the first part of that. A batch has no pages."""
+
+    state: State
     pages: Sequence[tuple[Position, bytes]]
     """The pages as JSON, in the order in which they were settled."""
     complete: bool
@@ -117,7 +127,7 @@ class Subscription:
         self.changed.clear()
         updates = await self._feed.updates(self, after)
         if updates.complete:
-            self.version = updates.job.version
+            self.version = updates.state.version
         return updates
 
     async def wait_for_change(self, *, at_most_s: float) -> None:
@@ -202,8 +212,9 @@ class Feed:
             # A retry may have reset some of these pages.
             pages = []
         all_of_version = len(settled.pages) < PAGES_AT_ONCE and len(pages) == len(settled.pages)
+        shown = await queries.with_queue_position(self._resources, CachedJob.of(job), job_id)
         return Updates(
-            await queries.with_queue_position(self._resources, CachedJob.of(job), job_id),
+            State(shown.version, shown.body, is_final=shown.status.final),
             [_event(page, texts) for page in pages],
             complete=all_of_version and job.version == settled.job_version,
         )

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from docserver.database.connection import Cursor, Database
 from docserver.database.retries import transactional
-from docserver.database.tables import claims, jobs, pages
+from docserver.database.tables import batches, claims, jobs, pages
 from docserver.database.tables.tenants import Quotas
 from docserver.errors import STORAGE_MISSING, Conflict, Unprocessable
 from docserver.jobs.transitions import end, locked
@@ -72,6 +72,7 @@ async def retry(
             done=unchanged.count(PageStatus.DONE),
             failed=unchanged.count(PageStatus.FAILED),
         )
+        await batches.reopen(cur, job_id)
         started = _present(await jobs.find(cur, job_id))
         await tenant_quotas.count_retry(cur, tenant, pages=len(again), defaults=quotas)
         return started
@@ -127,6 +128,7 @@ async def start_over(
             done=0,
             failed=0,
         )
+        await batches.reopen(cur, job.id)
         started = _present(await jobs.find(cur, job.id))
         if was_final:
             # The pages are counted when the document is opened.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from docserver.web.batch_examples import BATCH
 from docserver.web.examples import JOB_ID
 from docserver.web.request_schemas import EXAMPLE_SECRET
 
@@ -109,6 +110,7 @@ DELIVERY: dict[str, Any] = {
     "delivery_id": DELIVERY_ID,
     "webhook_id": WEBHOOK_ID,
     "job_id": str(JOB_ID),
+    "batch_id": None,
     "type": "job.completed",
     "url": "https://app.example.org/docserver",
     "status": "delivered",
@@ -127,6 +129,10 @@ REPLAYED: dict[str, Any] = {
     "finished_at": None,
     "next_attempt_at": "2026-11-29T22:08:42.960235Z",
 }
+
+_OF_BATCH = {"job_id": None, "batch_id": BATCH["batch_id"], "type": "batch.completed"}
+BATCH_DELIVERIES: dict[str, Any] = {"items": [{**DELIVERY, **_OF_BATCH}], "next_cursor": None}
+BATCH_REPLAYED: dict[str, Any] = {**REPLAYED, **_OF_BATCH}
 
 USAGE: dict[str, Any] = {
     "tenant": "acme",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from docserver import tracing
+from docserver.documents.batch_events import BatchFeed
 from docserver.documents.events import Feed
 from docserver.resources import Resources
 from docserver.tenants.authentication import Authentication
@@ -15,6 +16,7 @@ from docserver.web.callers import AUTHENTICATION
 from docserver.web.handlers import (
     administration,
     batches,
+    deliveries,
     documents,
     events,
     inspection,
@@ -40,6 +42,7 @@ FORM_BYTES = 1 << 20
 DOCUMENT = "/v1/documents/{document_id:[0-9A-Fa-f-]{36}}"
 UPLOAD = "/v1/uploads/{upload_id:[0-9A-Fa-f-]{36}}"
 JOB = "/v1/jobs/{job_id:[0-9A-Fa-f-]{36}}"
+BATCH = "/v1/batches/{batch_id:[0-9A-Fa-f-]{36}}"
 KEY = "/v1/keys/{key_id:[0-9A-Fa-f-]{36}}"
 WEBHOOK = "/v1/webhooks/{webhook_id:[0-9A-Fa-f-]{36}}"
 """The patterns match only text that may be an id. So `list-document` is never taken for an id, and a request to it with
@@ -69,9 +72,9 @@ def make_app(resources: Resources) -> web.Application:
     app.cleanup_ctx.append(_connection_quotas)
     app[system.READINESS] = system.Readiness(resources)
     app[scraping.SCRAPER] = scraping.Scraper(resources)
-    app[events.FEED] = Feed(resources)
-    app.cleanup_ctx.append(_feed)
-    app.on_shutdown.append(_close_feed)
+    app[events.FEED], app[events.BATCH_FEED] = Feed(resources), BatchFeed(resources)
+    app.cleanup_ctx.append(_feeds)
+    app.on_shutdown.append(_close_feeds)
     if resources.settings.cors_origins:
         app.on_response_prepare.append(cors.add_headers)
     router = app.router
@@ -82,7 +85,8 @@ def make_app(resources: Resources) -> web.Application:
     router.add_post("/v1/uploads", link_uploads.begin_upload, name="begin-upload")
     router.add_post(f"{UPLOAD}/complete", link_uploads.complete_upload, name="complete-upload")
     router.add_post("/v1/batches", batches.create_batch, name="create-batch")
-    router.add_get("/v1/batches/{batch_id:[0-9A-Fa-f-]{36}}", batches.get_batch, name="batch")
+    router.add_get(BATCH, batches.get_batch, name="batch")
+    router.add_get(f"{BATCH}/events", events.get_batch_events, name="batch-events")
     router.add_get("/v1/documents/list-document", documents.list_documents, name="list")
     router.add_get("/v1/documents/search", search.search_documents, name="search")
     router.add_get(DOCUMENT, documents.get_document, name="document")
@@ -120,27 +124,34 @@ def _add_administration(router: web.UrlDispatcher) -> None:
 
 
 def _add_webhooks(router: web.UrlDispatcher) -> None:
-    router.add_get(f"{JOB}/deliveries", webhooks.list_job_deliveries, name="deliveries")
+    router.add_get(f"{JOB}/deliveries", deliveries.list_job_deliveries, name="deliveries")
     router.add_post(
-        f"{JOB}/deliveries/{{delivery_id:[0-9A-Fa-f-]{{36}}}}/replay", webhooks.replay_delivery, name="replay"
+        f"{JOB}/deliveries/{{delivery_id:[0-9A-Fa-f-]{{36}}}}/replay", deliveries.replay_delivery, name="replay"
+    )
+    router.add_get(f"{BATCH}/deliveries", deliveries.list_batch_deliveries, name="batch-deliveries")
+    router.add_post(
+        f"{BATCH}/deliveries/{{delivery_id:[0-9A-Fa-f-]{{36}}}}/replay",
+        deliveries.replay_batch_delivery,
+        name="replay-of-batch",
     )
     router.add_get("/v1/webhooks", webhooks.list_webhooks, name="webhooks")
     router.add_post("/v1/webhooks", webhooks.create_webhook, name="create-webhook")
     router.add_get(WEBHOOK, webhooks.get_webhook, name="webhook")
     router.add_delete(WEBHOOK, webhooks.delete_webhook, name="delete-webhook")
-    router.add_get(f"{WEBHOOK}/deliveries", webhooks.list_webhook_deliveries, name="webhook-deliveries")
+    router.add_get(f"{WEBHOOK}/deliveries", deliveries.list_webhook_deliveries, name="webhook-deliveries")
     router.add_post(f"{WEBHOOK}/test", webhooks.test_webhook, name="test-webhook")
     router.add_post(f"{WEBHOOK}/rotate", webhooks.rotate_webhook_secret, name="rotate-webhook")
     router.add_post(f"{WEBHOOK}/enable", webhooks.enable_webhook, name="enable-webhook")
 
 
-async def _feed(app: web.Application) -> AsyncIterator[None]:
-    async with app[events.FEED].running():
+async def _feeds(app: web.Application) -> AsyncIterator[None]:
+    async with app[events.FEED].running(), app[events.BATCH_FEED].running():
         yield
 
 
-async def _close_feed(app: web.Application) -> None:
+async def _close_feeds(app: web.Application) -> None:
     app[events.FEED].close()
+    app[events.BATCH_FEED].close()
 
 
 async def _connection_quotas(app: web.Application) -> AsyncIterator[None]:

@@ -3,23 +3,16 @@
 from typing import Any
 
 from docserver.database.tables.batches import BatchFile
-from docserver.documents.batches import Batch
-from docserver.timestamps import rfc3339
+from docserver.documents.batch_states import Batch
 
 
 def as_json(batch: Batch, *, limit: int | None = None) -> dict[str, Any]:
     """A batch with at most `limit` of the files that it has at hand; all without a limit."""
     shown = batch.part if limit is None else batch.part[:limit]
     return {
-        "batch_id": str(batch.id),
-        "status": "completed" if batch.is_completed else "processing" if batch.is_accepted else "receiving",
-        "created_at": rfc3339(batch.created_at),
-        "files": {"total": batch.files, "refused": batch.refused},
-        "jobs": {status.value: count for status, count in batch.jobs.items()},
-        "pages": {"total": batch.pages_total, "done": batch.pages_done, "failed": batch.pages_failed},
+        **batch.as_json(),
         "items": [_file(file) for file in shown],
         "next_cursor": str(shown[-1].number) if len(batch.part) > len(shown) else None,
-        "links": {"self": f"/v1/batches/{batch.id}"},
     }
 
 

@@ -92,10 +92,11 @@ class BatchLinks(Schema):
     """Addresses that belong to a batch."""
 
     self = fields.String(required=True, metadata={"description": "The batch."})
+    events = fields.String(required=True, metadata={"description": "What happens to it, as server-sent events."})
 
 
-class Batch(Schema):
-    """Files that were uploaded together."""
+class BatchState(Schema):
+    """How the files stand that were uploaded together."""
 
     batch_id = fields.UUID(required=True, metadata={"description": "The batch's id."})
     status = fields.String(
@@ -109,10 +110,15 @@ class Batch(Schema):
     files = fields.Nested(BatchFiles, required=True, metadata={"description": "How many files it has."})
     jobs = fields.Nested(BatchJobs, required=True, metadata={"description": "How its jobs stand."})
     pages = fields.Nested(BatchPages, required=True, metadata={"description": "How many pages were read."})
+    links = fields.Nested(BatchLinks, required=True, metadata={"description": "Where to go from here."})
+
+
+class Batch(BatchState):
+    """Files that were uploaded together."""
+
     items = fields.List(
         fields.Nested(BatchFile),
         required=True,
         metadata={"description": "Its files in the order in which they were sent: all after an upload, else a part."},
     )
     next_cursor = next_cursor_field()
-    links = fields.Nested(BatchLinks, required=True, metadata={"description": "Where to go from here."})

@@ -1,4 +1,4 @@
-"""Sends what happens to a job as server-sent events (WHATWG HTML, 9.2), for as long as the client follows."""
+"""Sends what happens to a job or batch as server-sent events (WHATWG HTML, 9.2), for as long as the client follows."""
 
 import asyncio
 import random
@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from docserver import metrics
+from docserver.documents.batch_events import BatchSubscription
 from docserver.documents.events import Position, Subscription, Updates
 from docserver.errors import NotFound, Unauthorized, Unavailable
 from docserver.web.connections import Connection
@@ -35,14 +36,14 @@ a process that stops do not come at the same moment."""
 
 
 class EventStream(web.StreamResponse):
-    """The events of a job. It ends with `done`, when the job is deleted, or when the client is to connect again.
+    """The events of a job or batch. It ends with `done`, when that is deleted, or when the client is to connect again.
 
     As with `downloads.Download`, aiohttp sends it when the handler has returned.
     """
 
     def __init__(
         self,
-        subscription: Subscription,
+        subscription: Subscription | BatchSubscription,
         first: Updates,
         *,
         position: Position,
@@ -57,7 +58,7 @@ class EventStream(web.StreamResponse):
         self._position = position
         self._check_caller = check_caller
         self._sent_version: int | None = None
-        """The version of the job in the last `status`."""
+        """The version in the last `status`."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Send the headers and all events."""
@@ -91,7 +92,7 @@ class EventStream(web.StreamResponse):
     async def _next_updates(self, *, read: bool) -> Updates | None:
         """What the client lacks; None if `read` is False, or if it cannot be read now: then the feed wakes it again.
 
-        Raises NotFound if the job was deleted, and Unauthorized.
+        Raises NotFound if it was deleted, and Unauthorized.
         """
         self._subscription.changed.clear()
         try:
@@ -101,19 +102,19 @@ class EventStream(web.StreamResponse):
             return None
 
     async def _send_updates(self, updates: Updates) -> bool:
-        """Send updates; True if they are the last, because the job has ended."""
-        job = updates.job
-        if job.version != self._sent_version:
+        """Send updates; True if they are the last, because the job or batch has ended."""
+        state = updates.state
+        if state.version != self._sent_version:
             # It comes before the pages: if the job was retried, they are those of the new attempt.
-            await self.write(b"event: status\ndata: %s\n\n" % job.body)
-            self._sent_version = job.version
+            await self.write(b"event: status\ndata: %s\n\n" % state.body)
+            self._sent_version = state.version
         for position, page in updates.pages:
             await self.write(b"event: page\nid: %s\ndata: %s\n\n" % (str(position).encode(), page))
             self._position = position
-        if not (updates.complete and job.status.final):
+        if not (updates.complete and state.is_final):
             return False
-        end = str(Position.end(job.version)).encode()
-        await self.write(b"event: done\nid: %s\ndata: %s\n\n" % (end, job.body))
+        end = str(Position.end(state.version)).encode()
+        await self.write(b"event: done\nid: %s\ndata: %s\n\n" % (end, state.body))
         return True
 
 

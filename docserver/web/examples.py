@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 
 from docserver.documents import inspection
+from docserver.errors import DocumentErrorCode, Failure
 from docserver.formats import JSON_PAGE, TEXT_FORMATS
 from docserver.job_history import HistoryEntry, Outcome, Step
 from docserver.layout import EXACT, Block, Box, Line, Paragraph, Word, pack_blocks
@@ -71,7 +72,7 @@ _PENDING = Job(
     request_id="",
     created_at=TIME,
 )
-_COMPLETED = replace(
+COMPLETED = replace(
     _PENDING,
     status=Status.COMPLETED,
     started_at=_BEGAN,
@@ -96,7 +97,7 @@ _COMPLETED = replace(
     ),
     quality=Quality(EXACT, ()),
 )
-_CANCELLED = replace(
+CANCELLED = replace(
     _PENDING,
     status=Status.CANCELLED,
     finished_at=_BEGAN,
@@ -106,8 +107,18 @@ _CANCELLED = replace(
         ),
     ),
 )
+FAILED = replace(
+    COMPLETED,
+    status=Status.FAILED,
+    pages_total=None,
+    pages_done=0,
+    engine=None,
+    history=(),
+    quality=None,
+    failure=Failure(DocumentErrorCode.ENCRYPTED, "The PDF can only be opened with a password."),
+)
 _RETRIED = replace(
-    _COMPLETED,
+    COMPLETED,
     status=Status.PENDING,
     started_at=None,
     finished_at=None,
@@ -118,40 +129,9 @@ _RETRIED = replace(
 )
 
 PENDING_JOB = _PENDING.as_json()
-COMPLETED_JOB = _COMPLETED.as_json()
-CANCELLED_JOB = _CANCELLED.as_json()
+COMPLETED_JOB = COMPLETED.as_json()
+CANCELLED_JOB = CANCELLED.as_json()
 RETRIED_JOB = _RETRIED.as_json()
-
-BATCH = {
-    "batch_id": "01a22954-f4c4-7a60-9a2f-5a3f0f8d1b11",
-    "status": "processing",
-    "created_at": "2026-11-29T22:02:43.258496Z",
-    "files": {"total": 2, "refused": 1},
-    "jobs": {"pending": 1, "processing": 0, "completed": 0, "failed": 0, "cancelled": 0},
-    "pages": {"total": 0, "done": 0, "failed": 0},
-    "items": [
-        {
-            "number": 1,
-            "filename": "invoice.pdf",
-            "job_id": str(JOB_ID),
-            "document_id": str(DOCUMENT_ID),
-            "status": "pending",
-            "deduplicated": False,
-            "problem": None,
-        },
-        {
-            "number": 2,
-            "filename": "notes.docx",
-            "job_id": None,
-            "document_id": None,
-            "status": None,
-            "deduplicated": False,
-            "problem": {"status": 415, "code": "unsupported_media_type", "detail": "The file's content is of no kind."},
-        },
-    ],
-    "next_cursor": None,
-    "links": {"self": "/v1/batches/01a22954-f4c4-7a60-9a2f-5a3f0f8d1b11"},
-}
 
 _DOCUMENT = Document(
     id=DOCUMENT_ID,
@@ -219,7 +199,7 @@ _PAGE = Page(
 
 
 def _written() -> dict[int | str, Any]:
-    texts = {form.media_type: b"".join(form.write(_COMPLETED, [_PAGE])) for form in TEXT_FORMATS.values()}
+    texts = {form.media_type: b"".join(form.write(COMPLETED, [_PAGE])) for form in TEXT_FORMATS.values()}
     return {
         media_type: orjson.loads(text) if media_type == JSON_PAGE.media_type else text.decode()
         for media_type, text in texts.items()
@@ -233,18 +213,19 @@ PAGE: Mapping[int | str, Any] = {**RESULT, JSON_PAGE.media_type: RESULT[JSON_PAG
 """The same for its only page."""
 
 
-def _event(name: str, data: Mapping[str, Any], *, number: str = "") -> str:
+def event(name: str, data: Mapping[str, Any], *, number: str = "") -> str:
+    """A server-sent event."""
     head = f"event: {name}\n" + (f"id: {number}\n" if number else "")
     return f"{head}data: {orjson.dumps(data).decode()}\n\n"
 
 
 EVENTS = (
     "retry: 2445\n\n"
-    + _event("status", COMPLETED_JOB)
-    + _event(
+    + event("status", COMPLETED_JOB)
+    + event(
         "page",
         {name: value for name, value in PAGE[JSON_PAGE.media_type].items() if name not in ("text", "blocks")},
         number="4.1",
     )
-    + _event("done", COMPLETED_JOB, number="4")
+    + event("done", COMPLETED_JOB, number="4")
 )

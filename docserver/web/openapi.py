@@ -14,7 +14,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema
 
 from docserver import __version__
-from docserver.web import enumerations, examples, openapi_parts, password_schemas, request_schemas
+from docserver.web import enumerations, examples, openapi_parts, openapi_webhooks, password_schemas, request_schemas
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,9 +30,7 @@ _FILE = {"type": "string", "format": "binary", "description": "An image or a PDF
 
 def form_body(*, several: bool = False) -> dict[str, Any]:
     """The form of an upload: the file, or `several`, and the options. The options may also be in the query."""
-    spec = APISpec(title="docserver", version=__version__, openapi_version=VERSION)
-    converter = OpenAPIConverter(VERSION, schema_name_resolver=resolver, spec=spec)
-    options = converter.schema2jsonschema(password_schemas.UploadForm())["properties"]  # type: ignore[no-untyped-call]
+    options = _fields(password_schemas.UploadForm())
     files = {"type": "array", "minItems": 1, "items": _FILE, "description": "Images and PDFs, or a ZIP of them."}
     file = files if several else _FILE
     sent = [examples.INVOICE] if several else examples.INVOICE
@@ -63,6 +61,14 @@ def inspected_body() -> dict[str, Any]:
     form = {"type": "object", "required": ["file"], "properties": {"file": _FILE}, "additionalProperties": False}
     in_form = {"multipart/form-data": {"schema": form, "example": {"file": examples.INVOICE}}}
     return {**file_body(), "content": {**in_form, **file_body()["content"]}}
+
+
+def _fields(form: Schema) -> dict[str, Any]:
+    """The fields of a form as properties."""
+    spec = APISpec(title="docserver", version=__version__, openapi_version=VERSION)
+    converter = OpenAPIConverter(VERSION, schema_name_resolver=resolver, spec=spec)
+    properties: dict[str, Any] = converter.schema2jsonschema(form)["properties"]  # type: ignore[no-untyped-call]
+    return properties
 
 
 def operation(
@@ -157,7 +163,11 @@ class _OpenApi3(AiohttpApiSpec):  # type: ignore[misc]
         """The OpenAPI document of these routes."""
         for route in routes:
             self._register_route(route, route.method.lower(), route.handler)
+        for name, schema in openapi_webhooks.SCHEMAS.items():
+            self.spec.components.schema(name, schema=schema)
+            self._schemas[name] = schema
         document: dict[str, Any] = enumerations.named(self.swagger_dict())
+        document["webhooks"] = openapi_webhooks.webhooks()
         components = document["components"]
         for name, schema in self._schemas.items():
             components["schemas"][name]["description"] = inspect.getdoc(schema)

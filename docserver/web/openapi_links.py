@@ -5,12 +5,20 @@ from typing import Any
 
 from marshmallow import Schema
 
-from docserver.web import administration_schemas, response_schemas, webhook_schemas
+from docserver.web import (
+    administration_schemas,
+    batch_schemas,
+    inspection_schemas,
+    response_schemas,
+    search_schemas,
+    webhook_schemas,
+)
 
 _BODY = "$response.body#/"
 _PATH = "$request.path."
 
 _OF_JOB = ("get_job", "get_events", "get_result", "cancel_job", "retry_job", "list_job_deliveries")
+_OF_BATCH = ("get_batch", "get_batch_events", "list_batch_deliveries")
 _OF_PAGE = ("get_page", "get_page_image")
 _OF_DOCUMENT = ("get_document", "get_file", "create_job", "delete_document")
 _OF_WEBHOOK = (
@@ -29,7 +37,7 @@ def _links(operations: Sequence[str], meaning: str, **parameters: str) -> dict[s
 
 
 def _job_links(meaning: str, job_id: str, *, pages: str) -> dict[str, Any]:
-    """Links to operations on a job, and on the last of its pages."""
+    """Links to operations on a job, and on one of its pages."""
     return _links(_OF_JOB, meaning, job_id=job_id) | _links(_OF_PAGE, meaning, job_id=job_id, number=pages)
 
 
@@ -49,6 +57,17 @@ LINKS: Mapping[type[Schema], Mapping[str, Any]] = {
             "Of the first document's latest job", f"{_BODY}items/0/job_id", pages=f"{_BODY}items/0/pages_total"
         ),
     },
+    search_schemas.SearchResult: {
+        **_links(("search_documents",), "The next part of the pages found", cursor=f"{_BODY}next_cursor"),
+        **_links(_OF_DOCUMENT, "Of the first page's document", document_id=f"{_BODY}items/0/document/document_id"),
+        **_job_links("Of the first page found", f"{_BODY}items/0/job_id", pages=f"{_BODY}items/0/page"),
+    },
+    batch_schemas.Batch: {
+        **_links(_OF_BATCH, "Of the batch", batch_id=f"{_BODY}batch_id"),
+        **_links(_OF_DOCUMENT, "Of the first file's document", document_id=f"{_BODY}items/0/document_id"),
+        **_links(_OF_JOB, "Of the first file's job", job_id=f"{_BODY}items/0/job_id"),
+    },
+    inspection_schemas.Inspection: _links(("upload_document",), "When the file is to be read"),
     response_schemas.UploadLink: _links(("complete_upload",), "When the file is sent", upload_id=f"{_BODY}upload_id"),
     administration_schemas.KeyWithSecret: _links(_OF_KEY, "Of the new key", key_id=f"{_BODY}key_id"),
     administration_schemas.KeyList: {

@@ -7,6 +7,7 @@ from marshmallow import Schema
 
 from docserver.web import (
     administration_examples,
+    batch_examples,
     examples,
     idempotency_key,
     openapi_headers,
@@ -69,7 +70,7 @@ def _id(example: object) -> Mapping[str, Any]:
 PATH_PARAMETERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "document_id": ("The document's id.", _id(examples.DOCUMENT_ID)),
     "job_id": ("The job's id.", _id(examples.JOB_ID)),
-    "batch_id": ("The batch's id.", _id(examples.BATCH["batch_id"])),
+    "batch_id": ("The batch's id.", _id(batch_examples.BATCH["batch_id"])),
     "upload_id": ("The upload's id.", _id(administration_examples.UPLOAD_ID)),
     "key_id": ("The key's id.", _id(administration_examples.KEY_ID)),
     "webhook_id": ("The webhook's id.", _id(administration_examples.WEBHOOK_ID)),

@@ -55,7 +55,7 @@ class WebhookLinks(Schema):
 
 
 class Webhook(Schema):
-    """A URL that is told of the tenant's jobs."""
+    """A URL that is told of the tenant's jobs and batches."""
 
     webhook_id = fields.UUID(required=True, metadata={"description": "The webhook's id."})
     url = fields.String(required=True, metadata={"description": "Where the events are sent."})
@@ -121,10 +121,13 @@ class DeliveryAttempt(Schema):
 class Delivery(DeliveryId):
     """What was sent to a webhook or callback, and what came back."""
 
-    webhook_id = fields.UUID(
-        required=True, allow_none=True, metadata={"description": "Null for the callback of an upload."}
+    webhook_id = fields.UUID(required=True, allow_none=True, metadata={"description": "Null for a callback."})
+    job_id = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "The job that it tells of; null if of none."}
     )
-    job_id = fields.UUID(required=True, allow_none=True, metadata={"description": "Null for a test."})
+    batch_id = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "The batch that it tells of; null if of none."}
+    )
     type = fields.String(required=True, metadata={"enum": list(EventType), "description": "What the event tells."})
     url = fields.String(required=True, metadata={"description": "Where it was sent."})
     status = fields.String(required=True, metadata={"enum": list(DeliveryStatus), "description": "Where it stands."})

@@ -12,7 +12,7 @@ from docserver.errors import Conflict, NotFound
 from docserver.model import new_id
 from docserver.resources import Resources
 from docserver.settings import Settings
-from docserver.webhook_types import DEFAULT_EVENTS
+from docserver.webhook_types import JOB_EVENTS, EventType
 from docserver.webhooks import signing
 from docserver.webhooks.addresses import Guard, receiver_of
 from docserver.webhooks.events import delivery_of_test
@@ -28,7 +28,7 @@ GRACE_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """The URL that an upload names, which is told when its job has ended."""
+    """The URL that an upload or batch names, which is told of its end."""
 
     url: str
     """As `Guard.checked_url` returns it."""
@@ -50,7 +50,13 @@ def guard_of(settings: Settings) -> Guard:
 
 def callback_endpoint(resources: Resources, callback: Callback, *, tenant: str, job_id: UUID) -> NewEndpoint:
     """The callback of a job, for the database."""
-    return _new(resources, tenant, callback.url, callback.secret, job_id=job_id, events=DEFAULT_EVENTS)
+    return _new(resources, tenant, callback.url, callback.secret, job_id=job_id, events=JOB_EVENTS)
+
+
+def batch_callback_endpoint(resources: Resources, callback: Callback, *, tenant: str, batch_id: UUID) -> NewEndpoint:
+    """The callback of a batch, for the database."""
+    events = (EventType.BATCH_COMPLETED,)
+    return _new(resources, tenant, callback.url, callback.secret, batch_id=batch_id, events=events)
 
 
 @transactional
@@ -59,7 +65,7 @@ async def create(
 ) -> EndpointWithSecret:
     """Add an endpoint of a tenant. Raises Conflict if it has too many, DatabaseUnavailable."""
     secret = secret or signing.new_secret()
-    new = _new(resources, tenant, url, secret, job_id=None, events=events)
+    new = _new(resources, tenant, url, secret, events=events)
     async with resources.db.transaction() as cur:
         # Two requests at the same time must not both add the last one.
         if not await tenants.lock(cur, tenant):
@@ -128,12 +134,20 @@ async def test(resources: Resources, endpoint_id: UUID, *, tenant: str) -> UUID:
 
 
 def _new(
-    resources: Resources, tenant: str, url: str, secret: str, *, job_id: UUID | None, events: Iterable[str]
+    resources: Resources,
+    tenant: str,
+    url: str,
+    secret: str,
+    *,
+    job_id: UUID | None = None,
+    batch_id: UUID | None = None,
+    events: Iterable[str],
 ) -> NewEndpoint:
     return NewEndpoint(
         id=new_id(),
         tenant=tenant,
         job_id=job_id,
+        batch_id=batch_id,
         url=url,
         receiver=receiver_of(tenant, url),
         events=events_of(events),

@@ -49,10 +49,19 @@ async def record(cur: Cursor, job: Job, *, pages: Sequence[int]) -> None:
     if not endpoints:
         return
     now = rfc3339(datetime.now(UTC).replace(tzinfo=None))
-    happened = [Event(EventType.PAGE_COMPLETED, _page(job, number), now) for number in pages]
+    happened = [completed_page(job, number, now) for number in pages]
     if job.status.final:
-        happened.append(_ended(job))
-    await _insert(cur, job, endpoints, happened)
+        happened.append(ended(job))
+    await _insert(cur, endpoints, happened, tenant=job.tenant, job_id=job.id)
+
+
+async def record_batch(
+    cur: Cursor, batch_id: UUID, *, tenant: str, batch: Mapping[str, Any], ended_at: datetime
+) -> None:
+    """Record that all jobs of a batch have ended. The caller has locked the batch."""
+    endpoints = await webhook_endpoints.listening_to_batch(cur, tenant=tenant, batch_id=batch_id)
+    event = Event(EventType.BATCH_COMPLETED, batch, rfc3339(ended_at) or "")
+    await _insert(cur, endpoints, [event], tenant=tenant, batch_id=batch_id)
 
 
 async def add_callback(cur: Cursor, job: Job, callback: NewEndpoint) -> bool:
@@ -63,25 +72,37 @@ async def add_callback(cur: Cursor, job: Job, callback: NewEndpoint) -> bool:
         return False
     await webhook_endpoints.insert(cur, callback)
     if job.status.final:
-        await _insert(cur, job, [Listening(callback.id, callback.receiver, callback.events)], [_ended(job)])
+        listening = Listening(callback.id, callback.receiver, callback.events)
+        await _insert(cur, [listening], [ended(job)], tenant=job.tenant, job_id=job.id)
     return True
 
 
-def _ended(job: Job) -> Event:
+def ended(job: Job) -> Event:
+    """The end of a job."""
     return Event(JOB_ENDED[job.status], job.as_json(), rfc3339(job.finished_at) or "")
 
 
-def _page(job: Job, number: int) -> dict[str, Any]:
+def completed_page(job: Job, number: int, happened_at: str) -> Event:
+    """A page of a job that was read."""
     path = f"/v1/jobs/{job.id}"
-    return {
+    data = {
         "job_id": str(job.id),
         "document_id": str(job.document_id),
         "page": number,
         "links": {"job": path, "page": f"{path}/pages/{number}"},
     }
+    return Event(EventType.PAGE_COMPLETED, data, happened_at)
 
 
-async def _insert(cur: Cursor, job: Job, endpoints: Sequence[Listening], happened: Sequence[Event]) -> None:
+async def _insert(
+    cur: Cursor,
+    endpoints: Sequence[Listening],
+    happened: Sequence[Event],
+    *,
+    tenant: str,
+    job_id: UUID | None = None,
+    batch_id: UUID | None = None,
+) -> None:
     """Record each event for each endpoint that asks for its type."""
     await deliveries.insert(
         cur,
@@ -89,9 +110,10 @@ async def _insert(cur: Cursor, job: Job, endpoints: Sequence[Listening], happene
             NewDelivery(
                 id=new_id(),
                 endpoint_id=endpoint.id,
-                tenant=job.tenant,
+                tenant=tenant,
                 receiver=endpoint.receiver,
-                job_id=job.id,
+                job_id=job_id,
+                batch_id=batch_id,
                 event=event.type,
                 body=event.body,
             )
@@ -112,6 +134,7 @@ def delivery_of_test(endpoint_id: UUID, *, tenant: str, receiver: bytes) -> NewD
         tenant=tenant,
         receiver=receiver,
         job_id=None,
+        batch_id=None,
         event=event.type,
         body=event.body,
     )

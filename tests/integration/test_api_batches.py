@@ -1,11 +1,7 @@
 """Batches: many files in one request, as parts of a form or in one ZIP, and how they stand."""
 
-import io
-import zipfile
-from collections.abc import Sequence
 from typing import Any
 
-import aiohttp
 import pytest
 
 from docserver.documents import intake
@@ -19,39 +15,7 @@ from tests.support.rows import change, value
 from tests.support.samples import TEXT, png, words
 from tests.support.samples.pdf import pdf_text
 from tests.support.tenants import key_of
-
-PATH = "/v1/batches"
-
-File = tuple[str, bytes]
-
-
-def form(files: Sequence[File], **fields: str) -> aiohttp.FormData:
-    made = aiohttp.FormData(quote_fields=False)
-    for name, value_ in fields.items():
-        made.add_field(name, value_)
-    for name, data in files:
-        made.add_field("file", io.BytesIO(data), filename=name)
-    return made
-
-
-def zipped(files: Sequence[File], *, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", method) as opened:
-        for name, data in files:
-            opened.writestr(name, data)
-    return archive.getvalue()
-
-
-async def send(client: Client, files: Sequence[File], **more: Any) -> tuple[int, Any]:
-    headers = more.pop("headers", {})
-    async with client.post(PATH, data=form(files, **more), headers=headers) as response:
-        return response.status, await response.json()
-
-
-async def accepted(client: Client, files: Sequence[File], **more: Any) -> Any:
-    status, batch = await send(client, files, **more)
-    assert status == 202, batch
-    return batch
+from tests.support.uploaded_batches import PATH, File, accepted, form, send, zipped
 
 
 def outcomes(batch: Any) -> list[tuple[str, str | None]]:

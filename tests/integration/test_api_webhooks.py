@@ -35,7 +35,7 @@ async def test_a_webhook_is_created_shown_listed_and_deleted(client: Client, rec
 
     shown = await get(client, path)
     assert {**shown, "secret": made["secret"]} == made
-    assert shown["events"] == ["job.completed", "job.failed", "job.cancelled"]
+    assert shown["events"] == ["job.completed", "job.failed", "job.cancelled", "batch.completed"]
     assert made["secret"].startswith("whsec_")
     assert await get(client, "/v1/webhooks") == {"items": [shown]}
     async with client.delete(path) as response:

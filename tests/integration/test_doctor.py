@@ -104,6 +104,7 @@ async def webhook(settings: Settings, receiver: Receiver) -> AsyncIterator[None]
         id=new_id(),
         tenant="default",
         job_id=None,
+        batch_id=None,
         url=receiver.url(),
         receiver=bytes(16),
         events=(),

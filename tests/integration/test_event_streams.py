@@ -287,14 +287,14 @@ class ModelClient:
 
     async def read(self) -> None:
         updates = await self.subscription.updates(after=self.position)
-        attempt = int(re.findall(rb'"attempt":(\d+)', updates.job.body)[-1])
+        attempt = int(re.findall(rb'"attempt":(\d+)', updates.state.body)[-1])
         for position, page in updates.pages:
             number = position.page
             # A page comes once in each attempt, and later ones come later.
             assert self.attempts.get(number, 0) < attempt
             assert position > self.position
             self.pages[number], self.attempts[number], self.position = page, attempt, position
-        self.has_all = updates.complete and updates.job.status.final
+        self.has_all = updates.complete and updates.state.is_final
 
     def reconnect(self, *, forgets: bool) -> None:
         """Go on at another process, with the id of the last event, or from the beginning."""

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -10,7 +11,10 @@ from openapi_schema_validator import OAS30Validator, OAS31Validator
 
 from docserver.web import enumerations
 from docserver.web.openapi_3_0 import as_3_0
+from docserver.webhook_types import EventType
+from docserver.webhooks.signing import signed_headers
 from tests.support import openapi
+from tests.support.receiver import SECRET
 
 CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
 
@@ -144,11 +148,27 @@ def test_both_versions_differ_only_in_how_they_write_the_same(document: Any) -> 
     older = as_3_0(document)
     written = orjson.dumps(older)
 
-    assert older.keys() == document.keys()
+    assert older.keys() == document.keys() - {"webhooks"}
     assert older["paths"].keys() == document["paths"].keys()
     assert older["components"]["examples"] == document["components"]["examples"]
     assert b'"null"' not in written
     assert b'"examples":[' not in written
+
+
+def test_every_webhook_is_described_with_a_body_that_the_service_would_send(document: Any) -> None:
+    closed = openapi.closed(document)
+    checks = OAS31Validator({"components": closed["components"]})
+
+    headers = signed_headers(UUID(int=1), 0, b"", signing_secrets=[SECRET]).keys()
+    assert document["webhooks"].keys() == set(EventType)
+    for name, item in closed["webhooks"].items():
+        operation = item["post"]
+        assert operation["summary"], name
+        assert SENTENCE.fullmatch(operation["description"]), name
+        assert {its["name"] for its in operation["parameters"]} == headers, name
+        content = operation["requestBody"]["content"]["application/json"]
+        assert content["example"]["type"] == name
+        assert errors(checks, content["schema"], content["example"]) == [], name
 
 
 def test_what_is_deprecated_is_announced(document: Any) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from docserver.database.connection import Cursor, Row
+from docserver.database.connection import Cursor, Row, each
 from docserver.model import Status
 
 
@@ -43,13 +43,18 @@ class Counted:
     pages_total: int
     pages_done: int
     pages_failed: int
+    versions: int
+    """The sum of the jobs' versions."""
 
 
-async def insert(cur: Cursor, batch_id: UUID, *, tenant: str) -> None:
-    """Add a batch, unless an earlier try of the same request has."""
-    await cur.execute(
-        "INSERT IGNORE INTO batches (id, tenant, created_at) VALUES (%s, %s, UTC_TIMESTAMP(6))",
-        (batch_id.bytes, tenant),
+async def insert(cur: Cursor, batch_id: UUID, *, tenant: str) -> bool:
+    """Add a batch; False if an earlier try of the same request has."""
+    return (
+        await cur.execute(
+            "INSERT IGNORE INTO batches (id, tenant, created_at) VALUES (%s, %s, UTC_TIMESTAMP(6))",
+            (batch_id.bytes, tenant),
+        )
+        > 0
     )
 
 
@@ -97,7 +102,7 @@ async def count(cur: Cursor, batch_id: UUID) -> list[Counted]:
         """
         SELECT j.status, f.code IS NOT NULL AS is_refused, COUNT(*) AS files,
                COALESCE(SUM(j.pages_total), 0) AS pages_total, COALESCE(SUM(j.pages_done), 0) AS pages_done,
-               COALESCE(SUM(j.pages_failed), 0) AS pages_failed
+               COALESCE(SUM(j.pages_failed), 0) AS pages_failed, COALESCE(SUM(j.version), 0) AS versions
         FROM batch_files f LEFT JOIN jobs j ON j.id = f.job_id
         WHERE f.batch_id = %s GROUP BY j.status, f.code IS NOT NULL
         """,
@@ -111,6 +116,7 @@ async def count(cur: Cursor, batch_id: UUID) -> list[Counted]:
             int(row["pages_total"]),
             int(row["pages_done"]),
             int(row["pages_failed"]),
+            int(row["versions"]),
         )
         for row in cur.rows()
     ]
@@ -130,13 +136,59 @@ async def files(cur: Cursor, batch_id: UUID, *, after: int, limit: int) -> Seque
     return [_file(row) for row in cur.rows()]
 
 
-async def delete_old(cur: Cursor, *, older_than_s: float, limit: int) -> None:
-    """Forget batches; their documents stay."""
+async def uncompleted(cur: Cursor, *, after: UUID, limit: int) -> list[tuple[UUID, bool]]:
+    """Batches whose files were all accepted or refused, and of which nobody was told that they are completed: those
+    after an id, each with whether all its jobs have ended.
+    """
+    # Jobs begin in the order of the files, so that the last file mostly tells.
     await cur.execute(
         """
-        DELETE FROM batches WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND ORDER BY created_at LIMIT %s
+        SELECT b.id, (
+            SELECT f.number FROM batch_files f STRAIGHT_JOIN jobs j ON j.id = f.job_id
+            WHERE f.batch_id = b.id AND j.status IN ('pending', 'processing') ORDER BY f.number DESC LIMIT 1
+        ) IS NULL AS has_ended
+        FROM batches b
+        WHERE b.completed_at IS NULL AND b.id > %s AND b.accepted_at IS NOT NULL ORDER BY b.id LIMIT %s
         """,
+        (after.bytes, limit),
+    )
+    return [(UUID(bytes=row["id"]), bool(row["has_ended"])) for row in cur.rows()]
+
+
+async def lock_uncompleted(cur: Cursor, batch_id: UUID) -> str | None:
+    """Lock a batch until the transaction ends; returns its tenant, or None if it is completed or forgotten."""
+    await cur.execute("SELECT tenant FROM batches WHERE id = %s AND completed_at IS NULL FOR UPDATE", (batch_id.bytes,))
+    row = cur.row()
+    return row["tenant"] if row else None
+
+
+async def complete(cur: Cursor, batch_id: UUID) -> None:
+    """Record that all jobs of a batch have ended."""
+    await cur.execute("UPDATE batches SET completed_at = UTC_TIMESTAMP(6) WHERE id = %s", (batch_id.bytes,))
+
+
+async def reopen(cur: Cursor, job_id: UUID) -> None:
+    """Record that a job starts again: its batches are not completed any more."""
+    await cur.execute(
+        "UPDATE batches b JOIN batch_files f ON f.batch_id = b.id SET b.completed_at = NULL WHERE f.job_id = %s",
+        (job_id.bytes,),
+    )
+
+
+async def old(cur: Cursor, *, older_than_s: float, limit: int) -> list[UUID]:
+    """Batches that were created before this time."""
+    await cur.execute(
+        "SELECT id FROM batches WHERE created_at < UTC_TIMESTAMP(6) - INTERVAL %s SECOND ORDER BY created_at LIMIT %s",
         (int(older_than_s), limit),
+    )
+    return [UUID(bytes=row["id"]) for row in cur.rows()]
+
+
+async def delete(cur: Cursor, batch_ids: Sequence[UUID]) -> None:
+    """Forget batches; their documents stay."""
+    await cur.execute(
+        f"DELETE FROM batches WHERE id IN ({each(batch_ids)})",  # noqa: S608 - placeholders alone
+        [batch_id.bytes for batch_id in batch_ids],
     )
 
 

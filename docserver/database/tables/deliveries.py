@@ -22,7 +22,8 @@ class NewDelivery:
     tenant: str
     receiver: bytes
     job_id: UUID | None
-    """None for a test."""
+    batch_id: UUID | None
+    """What it tells of; both None for a test."""
     event: EventType
     body: bytes
 
@@ -53,8 +54,8 @@ async def insert(cur: Cursor, deliveries: Sequence[NewDelivery]) -> None:
     """Add deliveries that are due at once."""
     await cur.insert_all(
         """
-        INSERT INTO deliveries (id, endpoint_id, tenant, receiver, job_id, event, body, run_after, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
+        INSERT INTO deliveries (id, endpoint_id, tenant, receiver, job_id, batch_id, event, body, run_after, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))
         """,
         [
             (
@@ -63,6 +64,7 @@ async def insert(cur: Cursor, deliveries: Sequence[NewDelivery]) -> None:
                 new.tenant,
                 new.receiver,
                 new.job_id.bytes if new.job_id else None,
+                new.batch_id.bytes if new.batch_id else None,
                 new.event.value,
                 new.body,
             )
@@ -186,20 +188,22 @@ async def fail_pending(cur: Cursor, endpoint_id: UUID) -> None:
     )
 
 
-async def replay(cur: Cursor, delivery_id: UUID, *, job_id: UUID, tenant: str) -> bool:
+async def replay(cur: Cursor, delivery_id: UUID, *, of: UUID, of_batch: bool, tenant: str) -> bool:
     """Let a delivery be sent again at once, with all attempts before it. One that is being sent now is left alone.
 
-    False if the tenant's job has no such delivery, or if its endpoint is disabled. Disabled callbacks can be replayed.
+    False if the tenant's job or batch has no such delivery, or if its endpoint is disabled. Disabled callbacks can be
+    replayed.
     """
     return (
         await cur.execute(
-            """
+            f"""
             UPDATE deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
             SET d.run_after = IF(d.claim IS NULL, UTC_TIMESTAMP(6), d.run_after),
                 d.tries = IF(d.claim IS NULL, 0, d.tries), d.status = 'pending', d.finished_at = NULL
-            WHERE d.id = %s AND d.job_id = %s AND d.tenant = %s AND (e.disabled_at IS NULL OR e.job_id IS NOT NULL)
-            """,
-            (delivery_id.bytes, job_id.bytes, tenant),
+            WHERE d.id = %s AND d.{"batch_id" if of_batch else "job_id"} = %s AND d.tenant = %s
+              AND (e.disabled_at IS NULL OR e.job_id IS NOT NULL OR e.batch_id IS NOT NULL)
+            """,  # noqa: S608 - constants
+            (delivery_id.bytes, of.bytes, tenant),
         )
         > 0
     )

@@ -27,8 +27,9 @@ class Delivery:
 
     id: UUID
     endpoint_id: UUID | None
-    """None for the callback of an upload."""
+    """None for a callback."""
     job_id: UUID | None
+    batch_id: UUID | None
     url: str
     event: EventType
     status: DeliveryStatus
@@ -62,16 +63,20 @@ async def of_job(cur: Cursor, job_id: UUID, *, before: UUID | None, limit: int) 
     return await _select(cur, "d.job_id = %(of)s", of=job_id, before=before, limit=limit)
 
 
+async def of_batch(cur: Cursor, batch_id: UUID, *, before: UUID | None, limit: int) -> list[Delivery]:
+    """The same of a batch, without those of its jobs."""
+    return await _select(cur, "d.batch_id = %(of)s", of=batch_id, before=before, limit=limit)
+
+
 async def of_endpoint(cur: Cursor, endpoint_id: UUID, *, before: UUID | None, limit: int) -> list[Delivery]:
     """An endpoint's deliveries, latest first: those whose ids sort before `before`."""
     return await _select(cur, "d.endpoint_id = %(of)s", of=endpoint_id, before=before, limit=limit)
 
 
-async def find(cur: Cursor, delivery_id: UUID, *, job_id: UUID) -> Delivery | None:
-    """The delivery of a job, or None."""
-    rows = await _select(
-        cur, "d.job_id = %(of)s AND d.id = %(id)s", of=job_id, before=None, limit=1, more={"id": delivery_id.bytes}
-    )
+async def find(cur: Cursor, delivery_id: UUID, *, of: UUID, of_batch: bool) -> Delivery | None:
+    """The delivery of a job or batch, or None."""
+    where = f"d.{'batch_id' if of_batch else 'job_id'} = %(of)s AND d.id = %(id)s"
+    rows = await _select(cur, where, of=of, before=None, limit=1, more={"id": delivery_id.bytes})
     return rows[0] if rows else None
 
 
@@ -80,7 +85,8 @@ async def _select(
 ) -> list[Delivery]:
     await cur.execute(
         f"""
-        SELECT d.id, IF(e.job_id IS NULL, d.endpoint_id, NULL) AS endpoint_id, d.job_id, e.url, d.event, d.status,
+        SELECT d.id, IF(COALESCE(e.job_id, e.batch_id) IS NULL, d.endpoint_id, NULL) AS endpoint_id, d.job_id,
+               d.batch_id, e.url, d.event, d.status,
                IF(d.status = 'pending', d.run_after, NULL) AS next_attempt_at, d.created_at, d.finished_at
         FROM deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
         WHERE {where} AND (%(before)s IS NULL OR d.id < %(before)s) ORDER BY d.id DESC LIMIT %(limit)s
@@ -115,6 +121,7 @@ def _delivery(row: Row, attempts: Sequence[Attempt]) -> Delivery:
         id=UUID(bytes=row["id"]),
         endpoint_id=UUID(bytes=row["endpoint_id"]) if row["endpoint_id"] else None,
         job_id=UUID(bytes=row["job_id"]) if row["job_id"] else None,
+        batch_id=UUID(bytes=row["batch_id"]) if row["batch_id"] else None,
         url=row["url"],
         event=EventType(row["event"]),
         status=DeliveryStatus(row["status"]),

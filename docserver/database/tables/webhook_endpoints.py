@@ -1,11 +1,11 @@
 """The SQL of `webhook_endpoints`: who is told of events. Secrets are encrypted before they come here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from docserver.database.connection import Cursor, Row
+from docserver.database.connection import Cursor, Row, each
 from docserver.webhook_types import DisabledReason, EventType
 
 
@@ -16,7 +16,9 @@ class NewEndpoint:
     id: UUID
     tenant: str
     job_id: UUID | None
-    """The job whose upload named the URL as its callback; None if it is told of all jobs of the tenant."""
+    """The job whose upload named the URL as its callback."""
+    batch_id: UUID | None
+    """The batch that named it. With neither, the endpoint is told of all jobs and batches of the tenant."""
     url: str
     receiver: bytes
     """The same for all URLs of a tenant with the same scheme, host and port; 16 bytes."""
@@ -45,13 +47,14 @@ async def insert(cur: Cursor, endpoint: NewEndpoint) -> None:
     """Add an endpoint."""
     await cur.execute(
         """
-        INSERT INTO webhook_endpoints (id, tenant, job_id, url, receiver, events, secret, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))
+        INSERT INTO webhook_endpoints (id, tenant, job_id, batch_id, url, receiver, events, secret, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))
         """,
         (
             endpoint.id.bytes,
             endpoint.tenant,
             endpoint.job_id.bytes if endpoint.job_id else None,
+            endpoint.batch_id.bytes if endpoint.batch_id else None,
             endpoint.url,
             endpoint.receiver,
             ",".join(endpoint.events),
@@ -62,14 +65,18 @@ async def insert(cur: Cursor, endpoint: NewEndpoint) -> None:
 
 async def of_tenant(cur: Cursor, tenant: str) -> list[Endpoint]:
     """The tenant's endpoints, oldest first, without the callbacks of uploads."""
-    await cur.execute("SELECT * FROM webhook_endpoints WHERE tenant = %s AND job_id IS NULL ORDER BY id", (tenant,))
+    await cur.execute(
+        "SELECT * FROM webhook_endpoints WHERE tenant = %s AND job_id IS NULL AND batch_id IS NULL ORDER BY id",
+        (tenant,),
+    )
     return [_endpoint(row) for row in cur.rows()]
 
 
 async def find(cur: Cursor, endpoint_id: UUID, *, tenant: str) -> Endpoint | None:
     """The tenant's endpoint, or None; never the callback of an upload."""
     await cur.execute(
-        "SELECT * FROM webhook_endpoints WHERE id = %s AND tenant = %s AND job_id IS NULL", (endpoint_id.bytes, tenant)
+        "SELECT * FROM webhook_endpoints WHERE id = %s AND tenant = %s AND job_id IS NULL AND batch_id IS NULL",
+        (endpoint_id.bytes, tenant),
     )
     row = cur.row()
     return _endpoint(row) if row else None
@@ -110,20 +117,32 @@ async def listening(cur: Cursor, *, tenant: str, job_id: UUID) -> list[Listening
     await cur.execute(
         """
         SELECT id, receiver, events FROM webhook_endpoints
-        WHERE tenant = %s AND (job_id IS NULL OR job_id = %s) AND disabled_at IS NULL LOCK IN SHARE MODE
+        WHERE tenant = %s AND (job_id IS NULL AND batch_id IS NULL OR job_id = %s) AND disabled_at IS NULL
+        LOCK IN SHARE MODE
         """,
         (tenant, job_id.bytes),
     )
-    return [
-        Listening(UUID(bytes=row["id"]), row["receiver"], events_of(row["events"].split(","))) for row in cur.rows()
-    ]
+    return [_listening(row) for row in cur.rows()]
+
+
+async def listening_to_batch(cur: Cursor, *, tenant: str, batch_id: UUID) -> list[Listening]:
+    """The endpoints that are told of a batch: the tenant's, and the batch's callback. They are locked likewise."""
+    await cur.execute(
+        """
+        SELECT id, receiver, events FROM webhook_endpoints
+        WHERE tenant = %s AND job_id IS NULL AND (batch_id IS NULL OR batch_id = %s) AND disabled_at IS NULL
+        LOCK IN SHARE MODE
+        """,
+        (tenant, batch_id.bytes),
+    )
+    return [_listening(row) for row in cur.rows()]
 
 
 async def delete(cur: Cursor, endpoint_id: UUID, *, tenant: str) -> bool:
     """Delete a tenant's endpoint and its deliveries; False if there is none."""
     return (
         await cur.execute(
-            "DELETE FROM webhook_endpoints WHERE id = %s AND tenant = %s AND job_id IS NULL",
+            "DELETE FROM webhook_endpoints WHERE id = %s AND tenant = %s AND job_id IS NULL AND batch_id IS NULL",
             (endpoint_id.bytes, tenant),
         )
         > 0
@@ -135,6 +154,14 @@ async def delete_all(cur: Cursor, tenant: str) -> None:
     await cur.execute("DELETE FROM webhook_endpoints WHERE tenant = %s", (tenant,))
 
 
+async def delete_of_batches(cur: Cursor, batch_ids: Sequence[UUID]) -> None:
+    """Delete the callbacks of batches, with their deliveries."""
+    await cur.execute(
+        f"DELETE FROM webhook_endpoints WHERE batch_id IN ({each(batch_ids)})",  # noqa: S608 - placeholders alone
+        [batch_id.bytes for batch_id in batch_ids],
+    )
+
+
 async def rotate(cur: Cursor, endpoint_id: UUID, *, tenant: str, secret: bytes, grace_s: int) -> bool:
     """Give an endpoint a new secret; the present one signs too for the grace time. False if there is no endpoint."""
     return (
@@ -142,7 +169,7 @@ async def rotate(cur: Cursor, endpoint_id: UUID, *, tenant: str, secret: bytes, 
             """
             UPDATE webhook_endpoints
             SET previous_secret = secret, previous_until = UTC_TIMESTAMP(6) + INTERVAL %s SECOND, secret = %s
-            WHERE id = %s AND tenant = %s AND job_id IS NULL
+            WHERE id = %s AND tenant = %s AND job_id IS NULL AND batch_id IS NULL
             """,
             (grace_s, secret, endpoint_id.bytes, tenant),
         )
@@ -156,7 +183,7 @@ async def enable(cur: Cursor, endpoint_id: UUID, *, tenant: str) -> bool:
         await cur.execute(
             """
             UPDATE webhook_endpoints SET failing_since = NULL, disabled_at = NULL, disabled_reason = NULL
-            WHERE id = %s AND tenant = %s AND job_id IS NULL
+            WHERE id = %s AND tenant = %s AND job_id IS NULL AND batch_id IS NULL
             """,
             (endpoint_id.bytes, tenant),
         )
@@ -196,11 +223,16 @@ def events_of(iterable: Iterable[str]) -> tuple[EventType, ...]:
     return tuple(event for event in EventType if event in names)
 
 
+def _listening(row: Row) -> Listening:
+    return Listening(UUID(bytes=row["id"]), row["receiver"], events_of(row["events"].split(",")))
+
+
 def _endpoint(row: Row) -> Endpoint:
     return Endpoint(
         id=UUID(bytes=row["id"]),
         tenant=row["tenant"],
         job_id=UUID(bytes=row["job_id"]) if row["job_id"] else None,
+        batch_id=UUID(bytes=row["batch_id"]) if row["batch_id"] else None,
         url=row["url"],
         receiver=row["receiver"],
         events=events_of(row["events"].split(",")),

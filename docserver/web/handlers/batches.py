@@ -4,12 +4,12 @@ from hashlib import sha256
 
 from aiohttp import web
 
-from docserver.documents import batches, queries
+from docserver.documents import batch_states, batches, queries
 from docserver.documents.zip_archive import MAX_ENTRIES
 from docserver.web import (
+    batch_examples,
     batch_schemas,
     callers,
-    examples,
     idempotency,
     multipart,
     openapi,
@@ -43,7 +43,7 @@ _QUERY = batch_schemas.BatchQuery()
     upload=openapi.form_body(several=True),
     schema=batch_schemas.Batch,
     responses={202: "What became of each file, and the address of the batch in Location"},
-    examples={202: examples.BATCH},
+    examples={202: batch_examples.BATCH},
     errors=(429, 503, 507),
     headers={202: ("Location", "Retry-After")},
 )
@@ -81,7 +81,7 @@ async def create_batch(request: web.Request) -> web.Response:
         for file in received:
             await receiver.discard(file)
         receiver.close()
-    batch = await batches.get(resources, batch_id, tenant=tenant, after=0, limit=len(files))
+    batch = await batch_states.get(resources, batch_id, tenant=tenant, limit=len(files))
     headers = {"Location": f"/v1/batches/{batch_id}", "Retry-After": str(queries.RETRY_AFTER_S)}
     return json_response(as_json(batch), status=202, headers=headers)
 
@@ -95,14 +95,14 @@ async def create_batch(request: web.Request) -> web.Response:
     query=batch_schemas.BatchQuery,
     schema=batch_schemas.Batch,
     responses={200: "The batch, however it stands"},
-    examples={200: examples.BATCH},
+    examples={200: batch_examples.BATCH},
     errors=(404, 422, 429, 503),
 )
 async def get_batch(request: web.Request) -> web.Response:
     batch_id, tenant = path_id(request, "batch_id"), request[CALLER].tenant
     given = request_schemas.load(_QUERY, request.query)
     wait_s = granted_wait_s(request, given["wait"])
-    batch = await batches.get_completed(
+    batch = await batch_states.get_completed(
         request.app[RESOURCES],
         batch_id,
         tenant=tenant,

@@ -1,4 +1,4 @@
-"""Webhooks: the endpoints of a tenant, and the log of what was sent to them and to the callbacks of uploads."""
+"""Webhooks: the endpoints of a tenant, and callbacks. What was sent to them is in `deliveries`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,6 @@ from uuid import UUID
 
 from aiohttp import web
 
-from docserver.database.tables.delivery_log import Attempt, Delivery
 from docserver.database.tables.webhook_endpoints import Endpoint
 from docserver.errors import Unprocessable
 from docserver.settings import Settings
@@ -14,25 +13,21 @@ from docserver.timestamps import rfc3339
 from docserver.web import administration_examples as examples
 from docserver.web import request_schemas
 from docserver.web import webhook_schemas as schemas
-from docserver.web.handlers.common import json_response, list_response, path_id
+from docserver.web.handlers.common import json_response, path_id
 from docserver.web.handlers.options import json_body
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
-from docserver.webhooks import deliveries, endpoints
+from docserver.webhooks import endpoints
 from docserver.webhooks.addresses import UrlRefused
 from docserver.webhooks.endpoints import Callback, EndpointWithSecret, guard_of
 
 _NO_QUERY = request_schemas.Strict()
 _NEW_WEBHOOK = schemas.NewWebhook()
 _NEW_SECRET = schemas.NewSecret()
-_LOG_QUERY = schemas.DeliveriesQuery()
-
-SHOWN_ATTEMPTS = 20
-"""Most attempts that a delivery shows, the latest ones. It has up to eleven, and as many again for each replay."""
 
 
 @operation(
-    summary="Create a webhook: a URL that gets the events of the tenant's jobs",
+    summary="Create a webhook: a URL that gets the events of the tenant's jobs and batches",
     description="Events are signed as Standard Webhooks says, and sent again for a day if the URL does not answer. A "
     "tenant has at most 50 webhooks.",
     tag="webhooks",
@@ -153,74 +148,6 @@ async def enable_webhook(request: web.Request) -> web.Response:
     return json_response(_webhook(endpoint))
 
 
-@operation(
-    summary="What was sent to a webhook, when, and what came back",
-    description="Each delivery has its last 20 attempts. Follow `next_cursor` to the next part.",
-    tag="webhooks",
-    path=["webhook_id"],
-    query=schemas.DeliveriesQuery,
-    schema=schemas.DeliveryList,
-    responses={200: "A part of the deliveries, latest first"},
-    examples={200: examples.DELIVERIES},
-    errors=(404, 422, 429, 503),
-)
-async def list_webhook_deliveries(request: web.Request) -> web.Response:
-    endpoint_id = _id(request)
-    query = request_schemas.load(_LOG_QUERY, request.query)
-    listed = await deliveries.of_endpoint(
-        request.app[RESOURCES],
-        endpoint_id,
-        tenant=request[CALLER].tenant,
-        before=query.get("cursor"),
-        limit=query["limit"] + 1,
-    )
-    return list_response(listed, limit=query["limit"], as_json=_delivery, cursor=lambda delivery: delivery.id)
-
-
-@operation(
-    summary="What was sent about a job, when, and what came back",
-    description="To the callback of its upload, and to the tenant's webhooks. Follow `next_cursor` to the next part.",
-    tag="webhooks",
-    path=["job_id"],
-    query=schemas.DeliveriesQuery,
-    schema=schemas.DeliveryList,
-    responses={200: "A part of the deliveries to callbacks and webhooks, latest first"},
-    examples={200: examples.DELIVERIES},
-    errors=(404, 422, 429, 503),
-)
-async def list_job_deliveries(request: web.Request) -> web.Response:
-    job_id = path_id(request, "job_id")
-    query = request_schemas.load(_LOG_QUERY, request.query)
-    listed = await deliveries.of_job(
-        request.app[RESOURCES],
-        job_id,
-        tenant=request[CALLER].tenant,
-        before=query.get("cursor"),
-        limit=query["limit"] + 1,
-    )
-    return list_response(listed, limit=query["limit"], as_json=_delivery, cursor=lambda delivery: delivery.id)
-
-
-@operation(
-    summary="Send a delivery again, with the same id and body",
-    description="For receivers that lost an event, or could not take it in time.",
-    tag="webhooks",
-    path=["job_id", "delivery_id"],
-    schema=schemas.Delivery,
-    responses={202: "The delivery, which is being sent"},
-    examples={202: examples.REPLAYED},
-    errors=(404, 409, 429, 503),
-)
-async def replay_delivery(request: web.Request) -> web.Response:
-    delivery = await deliveries.replay(
-        request.app[RESOURCES],
-        path_id(request, "delivery_id"),
-        job_id=path_id(request, "job_id"),
-        tenant=request[CALLER].tenant,
-    )
-    return json_response(_delivery(delivery), status=202)
-
-
 def callback(settings: Settings, given: Mapping[str, Any]) -> Callback | None:
     """The callback that the options of an upload name; raises Unprocessable."""
     if "callback_url" not in given:
@@ -264,27 +191,3 @@ def _with_secret(
         status=status,
         headers={**(headers or {}), "Cache-Control": "no-store"},
     )
-
-
-def _delivery(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "delivery_id": str(delivery.id),
-        "webhook_id": str(delivery.endpoint_id) if delivery.endpoint_id else None,
-        "job_id": str(delivery.job_id) if delivery.job_id else None,
-        "type": delivery.event,
-        "url": delivery.url,
-        "status": delivery.status,
-        "created_at": rfc3339(delivery.created_at),
-        "finished_at": rfc3339(delivery.finished_at),
-        "next_attempt_at": rfc3339(delivery.next_attempt_at),
-        "attempts": [_attempt(attempt) for attempt in delivery.attempts[-SHOWN_ATTEMPTS:]],
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "ended_at": rfc3339(attempt.ended_at),
-        "duration_ms": attempt.duration_ms,
-        "http_status": attempt.http_status,
-        "fault": attempt.fault,
-    }
