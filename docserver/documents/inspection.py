@@ -42,10 +42,12 @@ async def discard(received: Received) -> None:
     await asyncio.shield(asyncio.to_thread(received.path.unlink, missing_ok=True))
 
 
-async def inspect(resources: Resources, received: Received, *, client: str) -> dict[str, Any]:
-    """What the file is, as clients see it. Raises Unprocessable, UnsupportedMedia and Unavailable."""
+async def inspect(resources: Resources, received: Received, *, password: str | None, client: str) -> dict[str, Any]:
+    """What the file is, as clients see it; `password` is that of an encrypted PDF. Raises Unprocessable,
+    UnsupportedMedia and Unavailable.
+    """
     content_type = content_type_of(received)
-    inspected = await resources.on_demand.inspect(received.path, content_type, client=client)
+    inspected = await resources.on_demand.inspect(received.path, content_type, password=password, client=client)
     if isinstance(inspected, Failure):
         inspected = Inspected(None, (), (inspected,))
     slots = resources.settings.slot_count

@@ -260,6 +260,7 @@ class Inspect(Request[Inspected]):
     activity = "Inspecting the file"
 
     content_type: str
+    password: str | None = field(default=None, repr=False)
 
     def fits(self, answer: Inspected, limits: Limits) -> bool:  # noqa: ARG002 - the file may be over the limits
         return len(answer.sizes) <= (answer.pages or MAX_PAGE_SIZES)

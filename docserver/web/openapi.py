@@ -57,8 +57,9 @@ def file_body() -> dict[str, Any]:
 
 
 def inspected_body() -> dict[str, Any]:
-    """A form with a file, or the file itself."""
-    form = {"type": "object", "required": ["file"], "properties": {"file": _FILE}, "additionalProperties": False}
+    """A form with a file and perhaps its password, or the file itself."""
+    properties = {"file": _FILE, **_fields(password_schemas.InspectionForm())}
+    form = {"type": "object", "required": ["file"], "properties": properties, "additionalProperties": False}
     in_form = {"multipart/form-data": {"schema": form, "example": {"file": examples.INVOICE}}}
     return {**file_body(), "content": {**in_form, **file_body()["content"]}}
 

@@ -37,6 +37,12 @@ class UploadForm(UploadOptions):
     password = Password()
 
 
+class InspectionForm(Strict):
+    """The fields of a form whose file is inspected."""
+
+    password = Password()
+
+
 class CompletedUpload(NamedUpload):
     """The name of a file that was sent by a link, and the options of an upload."""
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -41,9 +42,14 @@ from tests.support.waiting import until
 INSPECT = "/v1/documents/inspect"
 
 
-async def sent(client: Client, data: bytes, **more: Any) -> tuple[int, Any]:
+PASSWORD = "Grüße"
+
+
+async def sent(
+    client: Client, data: bytes, more_headers: Mapping[str, str] = MappingProxyType({}), **more: Any
+) -> tuple[int, Any]:
     """The status and the body of the answer to a file that is the body."""
-    headers = {"Content-Type": "application/octet-stream"}
+    headers = {"Content-Type": "application/octet-stream", **more_headers}
     async with client.post(INSPECT, data=io.BytesIO(data), headers=headers, **more) as answer:
         return answer.status, await answer.json()
 
@@ -253,3 +259,30 @@ async def test_two_files_at_the_same_time_are_both_inspected(client: Client) -> 
     first, second = await asyncio.gather(inspected(client, png()), inspected(client, pdf_pages(2)))
 
     assert (first["pages"], second["pages"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("password", "expected"), [(PASSWORD, []), ("another", ["wrong_password"]), ("", ["encrypted"])]
+)
+@pytest.mark.parametrize("is_form", [True, False])
+async def test_an_encrypted_pdf_is_inspected_with_its_password(
+    client: Client, password: str, expected: list[str], is_form: bool
+) -> None:
+    data = pdf_encrypted(password=PASSWORD)
+    if is_form:
+        fields = {"password": password} if password else {}
+        async with client.post(INSPECT, data=form(data, **fields)) as answer:
+            status, body = answer.status, await answer.json()
+    else:
+        given = {"X-Document-Password": password} if password else {}
+        status, body = await sent(client, data, more_headers=given)
+
+    assert status == 200, body
+    assert [problem["code"] for problem in body["problems"]] == expected
+    assert (body["pages"], len(body["page_sizes"])) == ((None, 0) if expected else (1, 1))
+
+
+async def test_a_password_for_an_inspection_is_not_taken_from_the_query(client: Client) -> None:
+    status, problem = await sent(client, pdf_encrypted(password=PASSWORD), params={"password": PASSWORD})
+
+    assert (status, problem["errors"][0]["parameter"]) == (422, "password")

@@ -9,7 +9,7 @@ from docserver.errors import DocumentErrorCode, Failure
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.limits import Limits
-from docserver.ocr.pdf import pdfium, poppler
+from docserver.ocr.pdf import passwords, pdfium, poppler
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.resolution import affordable_dpi
 from docserver.ocr.requests import MAX_PAGE_SIZES, MAX_PROBLEMS, Inspect, Inspected, PageSize
@@ -48,7 +48,9 @@ def _pdf(source: str, limits: Limits) -> Inspected:
                     break
     except NotForPdfium:
         # Poppler says no more than how many pages it would read.
-        pages = pages or poppler.count_pages(source)
+        if not pages:
+            with passwords.for_programs(source) as readable:
+                pages = poppler.count_pages(readable)
     if pages > limits.max_pages:
         problems.insert(0, _too_many_pages(f"The PDF has {pages} pages; the limit is {limits.max_pages}."))
     return Inspected(pages, tuple(sizes), tuple(problems[:MAX_PROBLEMS]))

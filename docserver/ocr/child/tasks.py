@@ -76,10 +76,11 @@ def _answer(request: Request[Any], source: str, limits: Limits) -> Answer:
         case OpenDocument() | ReadOwnTexts() | ReadPage():
             with passwords.given(request.password):
                 return _read(request, source, limits)
+        case Inspect():
+            with passwords.given(request.password):
+                return inspect(request, source, limits)
         case DrawPage():
             return draw_page(request, source, limits)
-        case Inspect():
-            return inspect(request, source, limits)
     assert isinstance(request, MakeSearchable)
     return make_searchable(request, source, limits)
 

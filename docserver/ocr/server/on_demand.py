@@ -54,10 +54,12 @@ class OnDemandSlot:
         async with self._turn(client) as slot:
             return await slot.draw(source, request, timeout_s=self._timeout_s)
 
-    async def inspect(self, source: Path, content_type: str, *, client: str) -> Inspected | Failure:
+    async def inspect(
+        self, source: Path, content_type: str, *, password: str | None, client: str
+    ) -> Inspected | Failure:
         """What a file is. Raises Unavailable if the wait is too long."""
         async with self._turn(client) as slot:
-            return await slot.inspect(source, Inspect(content_type), timeout_s=self._timeout_s)
+            return await slot.inspect(source, Inspect(content_type, password), timeout_s=self._timeout_s)
 
     async def aclose(self) -> None:
         """End the process."""

@@ -14,21 +14,25 @@ from docserver.web import (
     inspection_schemas,
     multipart,
     openapi,
+    password_schemas,
     request_schemas,
     upload_body,
 )
+from docserver.web.handlers import passwords
 from docserver.web.handlers.common import extend_deadline, json_response
 from docserver.web.handlers.uploads import bounds_of
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
 
 _NO_OPTIONS = request_schemas.Strict()
+_FORM = password_schemas.InspectionForm()
 
 
 @operation(
     summary="What a file is, without keeping it: its kind, pages, their sizes and own text, and what is wrong with it",
     description="An OCR process looks at the file, which is then removed. It is no document, and counts for no quota.",
     tag="documents",
+    request_headers=(password_schemas.HEADER,),
     upload=openapi.inspected_body(),
     schema=inspection_schemas.Inspection,
     responses={200: "What the file is; what keeps it from being read is in `problems`"},
@@ -38,29 +42,31 @@ _NO_OPTIONS = request_schemas.Strict()
 )
 async def inspect_document(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
-    request_schemas.load(_NO_OPTIONS, request.query)
+    request_schemas.load(_NO_OPTIONS, passwords.query_of(request))
     # It may wait for its turn as long as it takes.
     extend_deadline(request, resources.settings.upload_timeout_s + 2 * ANSWER_S)
-    received = await _receive(request)
+    received, password = await _receive(request)
     try:
         await callers.check_again(request)
-        await idempotency.bind(request, received.sha256)
-        report = await inspection.inspect(resources, received, client=request[CALLER].client)
+        await idempotency.bind(request, received.sha256 + (password or "").encode())
+        client = request[CALLER].client
+        report = await inspection.inspect(resources, received, password=password, client=client)
     finally:
         await inspection.discard(received)
     return json_response(report, headers={"Cache-Control": "no-store"})
 
 
-async def _receive(request: web.Request) -> Received:
-    """The file of a form, or the body itself."""
+async def _receive(request: web.Request) -> tuple[Received, str | None]:
+    """The file of a form, or the body itself, and the password that came with it."""
     resources = request.app[RESOURCES]
     receive, bounds = partial(inspection.receive, resources), bounds_of(resources.settings)
     if not request.content_type.startswith("multipart/"):
-        return await upload_body.read(request, receive=receive, bounds=bounds)
+        password = passwords.in_header(request).get("password")
+        return await upload_body.read(request, receive=receive, bounds=bounds), password
     form = await multipart.read(request, receive=receive, discard=inspection.discard, bounds=bounds)
     try:
-        request_schemas.load(_NO_OPTIONS, form.fields, kind="pointer")
+        given = request_schemas.load(_FORM, form.fields, kind="pointer")
     except BaseException:
         await inspection.discard(form.received)
         raise
-    return form.received
+    return form.received, given.get("password")
