@@ -1,0 +1,97 @@
+"""The commands of the pages on the use of the API, run as they stand there, one page after the other."""
+
+import asyncio
+import io
+import os
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from docserver.web import examples
+from tests.support.samples import png
+from tests.support.samples.pdf import pdf_texts
+from tests.support.service import Service
+from tests.support.waiting import in_time
+
+ROOT = Path(__file__).parents[2]
+
+STRICT = """set -euo pipefail
+curl() { command curl -sS --fail-with-body "$@" || [ "${may_fail:-}" ]; }
+# Not each machine has this program.
+zip() { python3 -m zipfile -c "$2" "$3"; }
+"""
+
+
+def commands(page: str) -> str:
+    """The commands of a page, in their order."""
+    return "\n".join(re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL))
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Where a user works, with the files that the pages name."""
+    (tmp_path / "invoice.pdf").write_text(examples.INVOICE)
+    (tmp_path / "scan.png").write_bytes(png("A letter"))
+    for name in ("a.pdf", "report.pdf"):
+        (tmp_path / name).write_bytes(pdf_texts(["The net total of the invoice", f"The second page of {name}"]))
+    (tmp_path / "b.png").write_bytes(png("B"))
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "c.pdf").write_bytes(pdf_texts(["Another page"]))
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
+    return tmp_path
+
+
+async def run(script: str, service: Service, directory: Path, **variables: str) -> str:
+    """The standard output of a script, in which each command has to succeed."""
+    address = str(service.http._base_url).rstrip("/")
+    script = script.replace("http://localhost:8000", address).replace("localhost:8000", address)
+    environment = {**os.environ, **service._environment, "PYTHONPATH": str(ROOT), **variables}
+    process = await asyncio.create_subprocess_exec(
+        "bash", "-c", STRICT + script, cwd=directory, env=environment, stdout=-1, stderr=-1
+    )
+    async with in_time():
+        out, err = await process.communicate()
+    assert process.returncode == 0, (out.decode(), err.decode())
+    return out.decode()
+
+
+async def test_the_page_on_using_the_api_leads_from_an_upload_to_its_deletion(
+    service: Service, directory: Path
+) -> None:
+    shown = await run(commands("using.md"), service, directory, may_fail="errors are shown too")
+
+    for expected in (
+        "completed\n",
+        "event: page\n",
+        "Invoice 4711\nTotal: 12.50 EUR",
+        '"filename":"invoice.pdf"',
+        "<mark>Invoice</mark> 4711",
+        "204\ndeleted\n",
+        "Not installed: xyz.",
+    ):
+        assert expected in shown
+    assert (directory / "searchable.pdf").read_bytes().startswith(b"%PDF")
+    assert (directory / "original.pdf").read_text() == examples.INVOICE
+    for picture in ("page.webp", "line.png"):
+        with Image.open(directory / picture) as opened:
+            assert opened.width > 100
+
+
+async def test_the_commands_on_batches_searches_lists_and_inspection_do_what_the_pages_say(
+    service: Service, directory: Path
+) -> None:
+    batches = await run(commands("batches.md").replace("languages=deu", "languages=eng"), service, directory)
+    searches = await run(commands("search.md"), service, directory)
+    lists = await run(commands("lists.md"), service, directory)
+    inspections = await run(commands("inspection.md"), service, directory)
+
+    assert batches.count('"refused":0') == 2
+    assert '"filename":"c.pdf"' in batches
+    assert '"items":[' in searches
+    assert '"total_relation":"exact"' in lists
+    assert inspections.count('"own_text":true') == 4
+    assert zipfile.ZipFile(io.BytesIO((directory / "scans.zip").read_bytes())).namelist()
