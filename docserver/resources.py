@@ -22,6 +22,7 @@ from docserver.ocr.server.on_demand import OnDemandSlot
 from docserver.ocr.server.sandbox_probe import Sandbox, probe_sandbox
 from docserver.ocr.server.scratch import private_directory
 from docserver.ocr.server.searchable_pdf import PdfMaker
+from docserver.redis import address as redis_address
 from docserver.redis.cache import TTL_S, Cache
 from docserver.redis.changes import Changes
 from docserver.redis.client import Redis
@@ -85,6 +86,18 @@ class Resources:
     """Set when this process has committed what webhooks may have to tell."""
 
 
+def check_settings(settings: Settings) -> None:
+    """Raise SettingsError for settings of the servers and of the storage that cannot be used, as far as that is known
+    without asking them. Blocks.
+    """
+    for setting in ("mysql_url", "mysql_replica_url"):
+        if url := getattr(settings, setting):
+            Address.parse(url, setting=setting).check_files(setting=setting)
+    if settings.redis_url:
+        redis_address.check_files(redis_address.parse(settings.redis_url))
+    open_storage(settings)
+
+
 async def checked_engine(settings: Settings) -> Engine:
     """Describe the engine, and check the settings that depend on it. Writes nothing.
 
@@ -113,7 +126,7 @@ async def opened(settings: Settings, engine: Engine, *, cgroups: Cgroups | None 
     encryption = await asyncio.to_thread(open_encryption, settings)
     identity = await asyncio.to_thread(open_identities(settings).database)
     databases = _databases(settings, identity)
-    replica = Replica(await asyncio.to_thread(_replica, settings, identity))
+    replica = Replica(_replica(settings, identity))
     redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s, prefix=settings.redis_prefix)
     changes = Changes(redis)
     listening = asyncio.create_task(changes.listen())
@@ -178,11 +191,10 @@ def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]
 
 
 def _replica(settings: Settings, identity: UUID | None) -> Database | None:
-    """The pool for lists that come from the replica. Raises SettingsError for a URL that cannot be used. Blocks."""
+    """The pool for lists that come from the replica; None if there is none."""
     if not settings.mysql_replica_url:
         return None
     setting = "mysql_replica_url"
-    Address.parse(settings.mysql_replica_url, setting=setting).check_files(setting=setting)
     return Database(
         settings.mysql_replica_url,
         size=_for_clients(settings),

@@ -22,7 +22,7 @@ from docserver.embedded import with_embedded_servers
 from docserver.identity import identify
 from docserver.maintenance import Maintenance
 from docserver.ocr.server.cgroup import service_cgroups
-from docserver.resources import Resources, checked_engine, opened
+from docserver.resources import Resources, check_settings, checked_engine, opened
 from docserver.settings import Settings
 from docserver.web.starting import Progress
 
@@ -44,6 +44,8 @@ async def serve(settings: Settings, *, api: bool, telemetry: Mapping[str, str]) 
     async with AsyncExitStack() as stack:
         tracing.start(telemetry)
         stack.push_async_callback(asyncio.to_thread, tracing.stop)
+        # Whatever the servers do: who waits for one of them must not find out later what else is wrong.
+        await asyncio.to_thread(check_settings, settings)
         # Before this process starts any other: only itself is moved.
         cgroups = stack.enter_context(service_cgroups())
         cancelling = asyncio.create_task(_cancel_start(stop, starting))

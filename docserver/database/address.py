@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from docserver.setting_files import wrong_file
 from docserver.setting_types import parse
 from docserver.settings import SettingsError, variable
 
@@ -71,12 +72,16 @@ class Address:
 
     def check_files(self, *, setting: str = "mysql_url") -> None:
         """Raise SettingsError if the files of certificates cannot be used. Blocks."""
+        if self.tls is None:
+            return
+        for option, path in (("ssl_ca", self.tls.ca), ("ssl_cert", self.tls.certificate), ("ssl_key", self.tls.key)):
+            if path and (wrong := wrong_file(path)):
+                raise SettingsError(f"{variable(setting)} has a wrong {option}: {wrong}")
         try:
-            if self.tls:
-                self.tls.context()
+            self.tls.context()
         except OSError as error:
             raise SettingsError(
-                f"{variable(setting)} names a certificate or key that cannot be read, or that is none"
+                f"{variable(setting)} names a file in ssl_ca, ssl_cert or ssl_key that is no certificate or key"
             ) from error
 
 

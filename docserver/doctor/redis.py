@@ -1,11 +1,13 @@
 """Checks Redis: reachable, failover, version, what it does when its memory is full, and whether it can save."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from redis.exceptions import ResponseError
 
 from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.errors import RedisUnavailable
+from docserver.redis.address import check_files, parse
 from docserver.redis.client import Redis
 from docserver.redis.topology import Cluster, Sentinels
 from docserver.settings import Settings, SettingsError
@@ -19,6 +21,7 @@ SUBJECT = "redis"
 async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
     """Everything about Redis."""
     try:
+        await asyncio.to_thread(lambda: check_files(parse(settings.redis_url)))
         redis = Redis(settings.redis_url, timeout_s=settings.redis_timeout_s, prefix=settings.redis_prefix)
     except SettingsError as error:
         yield problem(SUBJECT, str(error), "correct it")

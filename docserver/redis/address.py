@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from redis import DriverInfo
-from redis.asyncio.connection import Connection, parse_url
+from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.exceptions import RedisError
 
+from docserver.setting_files import wrong_directory, wrong_file
 from docserver.settings import SettingsError, variable
 
 REDIS_PORT = 6379
@@ -29,6 +30,17 @@ OPTIONS = frozenset(
 )
 """What may follow the ?. redis-py has more: some change what replies are, and some what docserver decides itself, such
 as how long it waits."""
+
+_YES_OR_NO = re.compile(r"true|false|yes|no|1|0", re.IGNORECASE)
+"""What redis-py takes for itself, not for the contrary, as "off" would be."""
+
+VALUES = {
+    "db": (re.compile(r"\d{1,9}"), "the number of a database"),
+    "socket_keepalive": (_YES_OR_NO, "true or false"),
+    "ssl_check_hostname": (_YES_OR_NO, "true or false"),
+    "ssl_cert_reqs": (re.compile(r"none|optional|required"), "none, optional or required"),
+}
+"""Options that take few values, and what these are."""
 
 _NAME = re.compile(r"[a-z_]{1,40}")
 """A name that may be shown. A password whose special characters are not encoded may end in something else."""
@@ -99,12 +111,35 @@ def parse(url: str) -> Target:
 
 def _check_options(url: str) -> None:
     query = url.partition("?")[2]
-    for name, _ in parse_qsl(query, keep_blank_values=True):
+    for name, value in parse_qsl(query, keep_blank_values=True):
         if name in OPTIONS:
+            pattern, right = VALUES.get(name, (None, ""))
+            if pattern and not pattern.fullmatch(value):
+                raise SettingsError(f"{variable('redis_url')} has a wrong {name}: it must be {right}")
+            if name.startswith("ssl_") and not url.startswith("rediss"):
+                raise SettingsError(f"{variable('redis_url')} has {name}, which needs rediss in place of redis")
             continue
         if "@" in query or not _NAME.fullmatch(name):
             raise SettingsError(f"{variable('redis_url')} has an unknown option; write a ? in a password as %3F")
         raise SettingsError(f"{variable('redis_url')} has an option {name}, which must be left out")
+
+
+def check_files(target: Target) -> None:
+    """Raise SettingsError if the files of certificates cannot be used. Blocks."""
+    for name in ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"):
+        path = target.options.get(name)
+        check = wrong_directory if name == "ssl_ca_path" else wrong_file
+        if path and (wrong := check(path)):
+            raise SettingsError(f"{variable('redis_url')} has a wrong {name}: {wrong}")
+    connection = connection_class(target.options)(**arguments(target.options))
+    try:
+        if isinstance(connection, SSLConnection):
+            connection.ssl_context.get()
+    except OSError as error:
+        raise SettingsError(
+            f"{variable('redis_url')} names a file in ssl_ca_certs, ssl_certfile or ssl_keyfile that is no certificate"
+            " or key, or has a wrong ssl_password"
+        ) from error
 
 
 def connection_class(options: Mapping[str, Any]) -> Any:

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from docserver.bucket_parameters import FROM_VARIABLE, USUAL, parameter
+from docserver.setting_files import wrong_file
 from docserver.settings import SettingsError, variable
-from docserver.storage.bucket_values import TOKEN_FILES, UNPRINTED, wrong_token_file, wrong_value
+from docserver.storage.bucket_values import KEY_FILES, TOKEN_FILES, UNPRINTED, wrong_token_file, wrong_value
 
 PARAMETERS = frozenset(
     {
@@ -98,7 +99,10 @@ class BucketUrl:
         return _error(f"has a wrong {given}: {what}")
 
     def check_files(self) -> None:
-        """Raise SettingsError if a file cannot be used that has a token for the bucket. Blocks."""
+        """Raise SettingsError if a file cannot be used that has a token or a key for the bucket. Blocks."""
+        for name in KEY_FILES:
+            if name in self.config and (wrong := wrong_file(self.config[name])):
+                raise self.refusal(name, wrong)
         for name in TOKEN_FILES:
             path = self.config.get(name) if "access_key_id" not in self.config else None
             if path and (wrong := wrong_token_file(path)):

@@ -10,6 +10,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from docserver.setting_files import wrong_file
+
 UNPRINTED = "a line end or another sign that is not printed, which must be left out"
 
 ADDRESSES = frozenset(
@@ -43,8 +45,11 @@ KEYS = frozenset({"access_key_id", "secret_access_key", "session_token", "accoun
 TOKEN_FILES = ("web_identity_token_file", "container_authorization_token_file", "federated_token_file")
 """Parameters that name files, each with a token that is read again and again."""
 
+KEY_FILES = ("application_credentials", "service_account")
+"""Parameters that name files with keys, which the library reads when it starts."""
+
 TOKEN_BYTES = 100_000
-"""Bytes of such a file that are looked at. A token has a few thousand, and a header of a request cannot have more."""
+"""Longest token. It has a few thousand bytes, and a header of a request cannot have more."""
 
 ANY_SIGNS = frozenset(
     {
@@ -57,14 +62,19 @@ ANY_SIGNS = frozenset(
 MULTILINE = frozenset({"service_account_key"})
 """Parameters that are JSON."""
 
-HOST_PARTS = {
+PATTERNS = {
     "region": (
         re.compile(r"[A-Za-z0-9._-]{1,64}"),
         "it must be letters, digits and any of . _ -, such as eu-central-1",
     ),
+    "role_arn": (
+        re.compile(r"arn:[^:\s]+:iam::[^:\s]*:role/\S+"),
+        "it must be like arn:aws:iam::123456789012:role/name",
+    ),
     "account_name": (re.compile(r"[A-Za-z0-9-]{1,64}"), "it must be letters, digits and hyphens"),
 }
-"""Parameters that become a part of a host's name. A slash in one would lead to another server."""
+"""Parameters with a form. Region and account become a part of a host's name: a slash in one would lead to another
+server."""
 
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d*)?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
@@ -78,18 +88,18 @@ def wrong_value(name: str, value: str) -> str | None:
 
 def wrong_token_file(path: str) -> str | None:
     """What is wrong with a file that has a token; None if it can be used. Shows nothing of it."""
-    try:
-        with Path(path).open("rb") as file:
-            token = file.read(TOKEN_BYTES)
-    except OSError as error:
-        return f"the file {path} cannot be read ({error.strerror})"
+    if wrong := wrong_file(path):
+        return wrong
+    with Path(path).open("rb") as file:
+        token = file.read(TOKEN_BYTES + 1)
     if not token:
         return f"the file {path} is empty"
     # The library panics when it sends a line end in a header.
     if token.rstrip(b"\r\n") != token:
         return f"the file {path} ends with a line end, which must be left out"
-    if not (token.isascii() and token.decode("ascii").isprintable()):
-        return f"the file {path} must have a token alone, which is one line of ASCII"
+    is_line = token.isascii() and token.decode("ascii").isprintable() and token.strip() == token
+    if not is_line or len(token) > TOKEN_BYTES:
+        return f"the file {path} must have a token alone, which is one line of ASCII without spaces around it"
     return None
 
 
@@ -105,8 +115,8 @@ def _faults(name: str, value: str) -> Iterator[str]:
         yield "it has a space; in a URL, a + must be written as %2B"
     if name in ADDRESSES and not _is_address(value):
         yield "it must be an address such as https://s3.example.org:9000"
-    if name in HOST_PARTS:
-        pattern, right = HOST_PARTS[name]
+    if name in PATTERNS:
+        pattern, right = PATTERNS[name]
         if not pattern.fullmatch(value):
             yield right
     if name in BEGINNINGS and not value.startswith(BEGINNINGS[name]):

@@ -10,6 +10,8 @@ from importlib import import_module
 from types import MappingProxyType, ModuleType
 from typing import Literal, Protocol
 
+from docserver.setting_files import wrong_file
+
 Attributes = Mapping[str, str | int | float | bool]
 """The names are those of OpenTelemetry's semantic conventions, or begin with `docserver.`. No value may contain text or
 names of a client's documents, keys or other secrets."""
@@ -18,6 +20,10 @@ Kind = Literal["internal", "server", "client"]
 
 PROTOCOL = "http/protobuf"
 """The form of OTLP that is spoken; the others need packages that docserver does not have."""
+
+
+FILES = ("_CERTIFICATE", "_CLIENT_KEY")
+"""What the names of the variables that name files end with."""
 
 
 class TracingError(Exception):
@@ -96,6 +102,9 @@ def _module(variables: Mapping[str, str]) -> Iterator[ModuleType]:
     )
     if protocol != PROTOCOL:
         raise TracingError(f"OTEL_EXPORTER_OTLP_PROTOCOL must be {PROTOCOL}, with the collector's port for that (4318)")
+    for name, path in variables.items():
+        if name.endswith(FILES) and (wrong := wrong_file(path)):
+            raise TracingError(f"{name} is wrong: {wrong}")
     try:
         # Nothing is imported unless it is needed.
         recorder = import_module("docserver.tracing.recorder")

@@ -39,6 +39,22 @@ async def test_a_wrong_setting_ends_it_with_78_and_one_line(
     assert errors.count("\n") == 1
 
 
+async def test_a_pipe_in_the_place_of_a_token_ends_it_while_no_server_answers(tmp_path: Path) -> None:
+    name = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+    os.mkfifo(tmp_path / "token")
+    environment = environment_of(
+        mysql_url="mysql://127.0.0.1:1/x", redis_url="redis://127.0.0.1:1", storage_url="s3://bucket", data_dir=tmp_path
+    )
+    environment[name] = str(tmp_path / "token")
+
+    status, _, errors = await run_command(environment, cwd=tmp_path)
+    examined, findings, _ = await run_command(environment, "doctor", cwd=tmp_path)
+
+    assert (status, examined) == (78, 1)
+    assert f"docserver: {name} is wrong: {tmp_path}/token must be a file" in errors
+    assert f"{name} is wrong: {tmp_path}/token must be a file" in findings
+
+
 async def test_a_data_directory_that_ocr_processes_could_read_ends_it_with_78(
     empty_servers: Servers, tmp_path: Path
 ) -> None:

@@ -34,7 +34,10 @@ def test_the_usual_variables_complete_the_url_and_a_parameter_wins(tmp_path: Pat
     assert ObjectStorage(loaded)
 
 
-TOKEN_PARAMETERS = ("web_identity_token_file=%s&role_arn=role", "container_authorization_token_file=%s")
+TOKEN_PARAMETERS = (
+    "web_identity_token_file=%s&role_arn=arn:aws:iam::123456789012:role/name",
+    "container_authorization_token_file=%s",
+)
 
 
 @pytest.mark.parametrize("parameters", TOKEN_PARAMETERS)
@@ -46,6 +49,8 @@ TOKEN_PARAMETERS = ("web_identity_token_file=%s&role_arn=role", "container_autho
         (b"proof\n", "ends with a line end, which must be left out"),
         (b"two\nlines", "must have a token alone"),
         (b"\xff\x00", "must have a token alone"),
+        (b" proof", "must have a token alone"),
+        (b"x" * 3_000_000, "must have a token alone"),
     ],
 )
 def test_a_file_that_has_no_token_is_refused_at_the_start_by_its_name(
@@ -68,18 +73,22 @@ def test_a_directory_in_the_place_of_a_token_is_refused_but_not_if_keys_are_give
     without = f"{with_keys.partition('&access_key_id')[0]}&{TOKEN_PARAMETERS[0] % tmp_path}"
 
     assert ObjectStorage(replace(bucket_settings, storage_url=with_keys))
-    with pytest.raises(SettingsError, match="Is a directory"):
+    with pytest.raises(SettingsError, match="must be a file, and is a directory"):
         ObjectStorage(replace(bucket_settings, storage_url=without))
 
 
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"AWS_ROLE_ARN": "role"}, r"AWS_ROLE_ARN is wrong: .*AWS_WEB_IDENTITY_TOKEN_FILE\) is missing"),
+        (
+            {"AWS_ROLE_ARN": "arn:aws:iam:::role/name"},
+            r"AWS_ROLE_ARN is wrong: .*AWS_WEB_IDENTITY_TOKEN_FILE\) is missing",
+        ),
         (
             {"AWS_WEB_IDENTITY_TOKEN_FILE": "/token"},
             r"AWS_WEB_IDENTITY_TOKEN_FILE is wrong: .*AWS_ROLE_ARN\) is missing",
         ),
+        ({"AWS_ROLE_ARN": "nonsense"}, "AWS_ROLE_ARN is wrong: it must be like arn:aws:iam::"),
         ({"AWS_ENDPOINT_URL_STS": "http://sts"}, "AWS_ENDPOINT_URL_STS is wrong: it must begin with https://"),
     ],
 )

@@ -45,7 +45,7 @@ def test_the_default_region_counts_if_no_other_is_named() -> None:
 @pytest.mark.parametrize(
     ("url", "variables", "unused"),
     [
-        ("s3://docs?role_arn=role&web_identity_token_file=/token", KEYS, "access_key_id"),
+        ("s3://docs?role_arn=arn:aws:iam:::role/a&web_identity_token_file=/token", KEYS, "access_key_id"),
         ("s3://docs?access_key_id=own&secret_access_key=own", {"AWS_SESSION_TOKEN": "token"}, "session_token"),
         ("s3://docs?access_key_id=own&secret_access_key=own", {"AWS_ROLE_ARN": "role"}, "role_arn"),
         ("s3://docs?skip_signature=true", KEYS, "secret_access_key"),

@@ -59,7 +59,11 @@ def test_sentinels_have_a_password_of_their_own_and_the_same_certificates() -> N
         ("redis://{}@a/1/2", "must end with the number of a database"),
         ("unix://nonexistent", "must have the path of a socket"),
         ("unix://", "must have the path of a socket"),
-        ("rediss+cluster://{}@a?ssl_cert_reqs=perhaps", "an option with a wrong name or value"),
+        ("rediss+cluster://{}@a?ssl_cert_reqs=perhaps", "a wrong ssl_cert_reqs: it must be none, optional or required"),
+        ("redis://{}@a?socket_keepalive=perhaps", "a wrong socket_keepalive: it must be true or false"),
+        ("rediss://{}@a?ssl_check_hostname=off", "a wrong ssl_check_hostname: it must be true or false"),
+        ("redis://{}@a?db=first", "a wrong db: it must be the number of a database"),
+        ("redis://{}@a?ssl_ca_certs=/ca", "has ssl_ca_certs, which needs rediss"),
         ("redis+sentinel://{}@a/name?sentinel_colour=blue", "an option sentinel_colour, which must be left out"),
     ],
 )
