@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from types import MappingProxyType, TracebackType
 from typing import Any, TextIO
 
@@ -30,6 +31,11 @@ def log_context(**facts: Any) -> Iterator[None]:
         yield
     finally:
         _facts.reset(token)
+
+
+def add_to_context(**facts: Any) -> None:
+    """Add these facts to every line that the current task logs from now on."""
+    _facts.set({**_facts.get(), **facts})
 
 
 def set_up(level: str, stream: TextIO | None = None) -> None:
@@ -60,19 +66,22 @@ class JsonFormatter(OrjsonFormatter):
     def __init__(self) -> None:
         super().__init__("%(message)s", json_default=str)
 
-    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
-        whole, _, part = record.name.partition(".")
-        log_data["time"] = self.formatTime(record)
-        log_data["level"] = record.levelname.lower()
-        log_data["service"] = part.partition(".")[0] if part and whole == "docserver" else record.name
+    def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
-        # If a task fails, asyncio logs the exception's text after the first line. The text may contain a client's data.
-        log_data["message"] = message.partition("\n")[0] if record.name == "asyncio" else message
-        log_data.update(tracing.ids())
-        log_data.update(_facts.get())
-        log_data.update({key: fact for key, fact in record.__dict__.items() if key not in _STANDARD})
-        if "exc_info" in message_dict:
-            log_data["exception"] = message_dict["exc_info"]
+        fields = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "service": _service(record.name),
+            # If a task fails, asyncio logs the exception's text after the first line. The text may contain a client's
+            # data.
+            "message": message.partition("\n")[0] if record.name == "asyncio" else message,
+            **tracing.ids(),
+            **_facts.get(),
+            **{key: fact for key, fact in record.__dict__.items() if key not in _STANDARD},
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return self.jsonify_log_record(fields)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
         seconds = int(record.created)
@@ -99,6 +108,12 @@ class JsonFormatter(OrjsonFormatter):
         at = " > ".join(f"{_module(frame.filename)}:{frame.lineno}" for frame in frames)
         cause = f", from {type(error.__cause__).__name__}" if error.__cause__ else ""
         return f"{kind.__name__}{cause} at {at}"
+
+
+@lru_cache
+def _service(name: str) -> str:
+    whole, _, part = name.partition(".")
+    return part.partition(".")[0] if part and whole == "docserver" else name
 
 
 def _printable(value: Any) -> str:

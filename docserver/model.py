@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+import uuid_utils
 import uuid_utils.compat
 
 from docserver.errors import Failure
@@ -22,6 +23,11 @@ from docserver.timestamps import rfc3339
 def new_id() -> UUID:
     """A UUIDv7 (RFC 9562). Later ids sort after earlier ones."""
     return uuid_utils.compat.uuid7()
+
+
+def new_id_text() -> str:
+    """A UUIDv7 in its canonical text form."""
+    return str(uuid_utils.uuid7())
 
 
 def parse_id(text: str) -> UUID | None:

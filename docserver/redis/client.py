@@ -6,13 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 from redis.exceptions import AskError, ClusterDownError, MovedError
 
 from docserver.errors import RedisUnavailable
 from docserver.redis.address import Address, parse
-from docserver.redis.node import PAUSE_S, Node, Reply, Script, unavailable
+from docserver.redis.node import PAUSE_S, Command, Node, Reply, Script, unavailable
 from docserver.redis.subscription import Subscription
 from docserver.redis.topology import FAULTS, topology
 from docserver.settings import Settings
@@ -95,8 +94,10 @@ class Redis:
         nodes = [self._node_at(address) for address in primaries]
         for node in nodes:
             node.end_pause()
-        replies = await _all([node.call(command) for node in nodes])
-        return dict(zip(primaries, replies, strict=True))
+        calls = [node.call([command]) for node in nodes]
+        # If one fault ended the wait, asyncio would log errors for the others.
+        await asyncio.gather(*calls, return_exceptions=True)
+        return {address: call.result()[0] for address, call in zip(primaries, calls, strict=True)}
 
     async def ping(self) -> None:
         """Raise RedisUnavailable unless every primary answers now. This ends the pauses after faults."""
@@ -121,27 +122,24 @@ class Redis:
         words = [self._words(command) for command in commands]
         key = next((self._prefix + word for word in commands[0] if isinstance(word, Key)), None)
         node = await self._node(key)
-        replies = await _settled([node.call(command, script) for command in words])
+        replies = await node.call(words, script)
         for index, reply in enumerate(replies):
             if isinstance(reply, AskError):
                 replies[index] = await self._send_elsewhere(reply, node, words[index], script)
-            elif isinstance(reply, BaseException):
-                raise reply
         return replies
 
-    async def _send_elsewhere(
-        self, error: AskError, node: Node, words: tuple[Any, ...], script: Script | None
-    ) -> Reply:
+    async def _send_elsewhere(self, error: AskError, node: Node, words: Command, script: Script | None) -> Reply:
         """Send a command to the node that this one names, once."""
         target = self._redirect(error, node)
-        try:
-            if isinstance(error, MovedError):
-                return await target.call(words, script)
+        if isinstance(error, MovedError):
+            (reply,) = await target.call([words], script)
+        else:
             # ASKING holds for the next command alone, so a script must come as a whole.
             whole = ("EVAL", script.source, *words[2:]) if script else words
-            return (await _all([target.call(("ASKING",)), target.call(whole)]))[1]
-        except AskError as again:
-            raise unavailable(again) from again
+            _, reply = await target.call([("ASKING",), whole])
+        if isinstance(reply, AskError):
+            raise unavailable(reply) from reply
+        return reply
 
     def _redirect(self, error: AskError, node: Node) -> Node:
         """The node that has the key, as another node has said."""
@@ -152,8 +150,8 @@ class Redis:
             self._start_looking()
         return self._node_at(address)
 
-    def _words(self, command: Sequence[Key | str | bytes | float]) -> tuple[Any, ...]:
-        return tuple(self._prefix + word if isinstance(word, Key) else word for word in command)
+    def _words(self, command: Sequence[Key | str | bytes | float]) -> Command:
+        return [self._prefix + word if isinstance(word, Key) else word for word in command]
 
     async def _node(self, key: bytes | None) -> Node:
         """The server that has a key, or any primary."""
@@ -203,17 +201,3 @@ class Redis:
         primaries = self.topology.primaries()
         if gone := [address for address in self._nodes if primaries and address not in primaries]:
             await asyncio.gather(*(self._nodes.pop(address).close() for address in gone))
-
-
-async def _all(calls: Sequence[asyncio.Future[Reply]]) -> list[Reply]:
-    """The replies; raises the first fault."""
-    replies = await _settled(calls)
-    for reply in replies:
-        if isinstance(reply, BaseException):
-            raise reply
-    return replies
-
-
-async def _settled(calls: Sequence[asyncio.Future[Reply]]) -> list[Reply | BaseException]:
-    """The replies and faults of all calls. If one fault ended the wait, asyncio would log errors for the others."""
-    return await asyncio.gather(*calls, return_exceptions=True)

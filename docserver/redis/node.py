@@ -8,9 +8,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 import redis.asyncio
@@ -40,6 +41,9 @@ WAITING_CONNECTIONS = 1
 
 SUBSCRIBERS = 1
 
+Command = Sequence[Any]
+"""The words of a command."""
+
 Reply = Any
 
 
@@ -58,17 +62,17 @@ class Script:
 
 @dataclass(slots=True)
 class _Call:
-    command: tuple[Any, ...]
+    commands: Sequence[Command]
     script: Script | None
-    done: asyncio.Future[Reply] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    done: asyncio.Future[list[Reply]]
 
 
 class Node:
     """Sends commands to one server, each with a time limit.
 
-    Raises RedisUnavailable for every fault, and AskError, or its subclass MovedError, if another node of the cluster
-    has the key. Commands from the same turn of the event loop are sent together in one pipeline. Under load this halves
-    the CPU time that a command takes. The number of connections is limited: see COMMAND_CONNECTIONS and
+    Raises RedisUnavailable for every fault. If another node of the cluster has the key, that is said by an AskError, or
+    its subclass MovedError. Commands from the same turn of the event loop are sent together in one pipeline. Under load
+    this halves the CPU time that a command takes. The number of connections is limited: see COMMAND_CONNECTIONS and
     WAITING_CONNECTIONS.
     """
 
@@ -100,17 +104,22 @@ class Node:
         self._flushes: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
-    def call(self, command: tuple[Any, ...], script: Script | None = None) -> asyncio.Future[Reply]:
-        """Send a command; returns its reply. Commands of the same moment reach the server one after another."""
+    def call(self, commands: Sequence[Command], script: Script | None = None) -> asyncio.Future[list[Reply]]:
+        """Send commands, one after another, or one that runs a script; returns their replies.
+
+        The reply is an AskError if another node of the cluster has the key. Commands of calls of the same moment reach
+        the server in the order of the calls.
+        """
         self._refuse_while_paused()
-        call = _Call(command, script)
+        loop = asyncio.get_running_loop()
+        call = _Call(commands, script, loop.create_future())
         if not self._unsent:
-            self._unsent_until = asyncio.get_running_loop().time() + self._timeout_s
+            self._unsent_until = loop.time() + self._timeout_s
         self._unsent.append(call)
         self._schedule_flush()
         return call.done
 
-    async def wait(self, command: tuple[Any, ...], *, wait_s: float) -> Reply:
+    async def wait(self, command: Command, *, wait_s: float) -> Reply:
         """Send a command that waits up to `wait_s`; returns its reply, or None if other waits took all that time."""
         self._refuse_while_paused()
         try:
@@ -169,18 +178,19 @@ class Node:
         try:
             self._refuse_while_paused()
             async with asyncio.timeout_at(until):
-                replies = await self._send([call.command for call in calls])
-                for call, reply in zip(calls, replies, strict=True):
-                    if isinstance(reply, NoScriptError) and call.script is not None:
-                        reply = (await self._send([("EVAL", call.script.source, *call.command[2:])]))[0]  # noqa: PLW2901
-                    self._settle(call, reply)
+                received = iter(await self._send([command for call in calls for command in call.commands]))
+                for call in calls:
+                    replies = list(islice(received, len(call.commands)))
+                    if call.script is not None and isinstance(replies[0], NoScriptError):
+                        replies = await self._send([("EVAL", call.script.source, *call.commands[0][2:])])
+                    self._settle(call, replies)
         except (*FAULTS, RedisUnavailable) as error:
             refusal = error if isinstance(error, RedisUnavailable) else self._unavailable(error)
             for call in calls:
                 if not call.done.done():
                     call.done.set_exception(refusal)
 
-    async def _send(self, commands: Sequence[tuple[Any, ...]]) -> list[Reply]:
+    async def _send(self, commands: Sequence[Command]) -> list[Reply]:
         """Send commands together and read their replies. If Redis answers a command with an error, that is its reply.
 
         redis-py's own pipeline does the same but takes twice the CPU time.
@@ -198,17 +208,18 @@ class Node:
         self._idle.append(connection)
         return replies
 
-    def _settle(self, call: _Call, reply: Reply) -> None:
-        if isinstance(reply, RedisError) and not isinstance(reply, AskError):
-            reply = self._unavailable(reply)
+    def _settle(self, call: _Call, replies: list[Reply]) -> None:
+        faults = [reply for reply in replies if isinstance(reply, RedisError) and not isinstance(reply, AskError)]
+        if faults:
+            refusal = self._unavailable(faults[0])
             # A server that refuses commands may be a primary of yesterday. Its name may lead to another one by now.
             self._close_idle()
         if call.done.done():
             return
-        if isinstance(reply, Exception):
-            call.done.set_exception(reply)
+        if faults:
+            call.done.set_exception(refusal)
         else:
-            call.done.set_result(reply)
+            call.done.set_result(replies)
 
     def _close_idle(self) -> None:
         """Close the idle connections in the background: with TLS, the other side has a say in that."""

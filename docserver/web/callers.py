@@ -1,6 +1,7 @@
 """Who sends a request, by its API key, or by its address if no keys are used; and what a key may do."""
 
 from contextlib import suppress
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -38,7 +39,7 @@ async def caller_of(request: web.Request, address: str) -> Caller:
     """The caller of a request from this address; raises Unauthorized, DatabaseUnavailable."""
     if request.app[RESOURCES].settings.auth is Auth.KEYS:
         return await request.app[AUTHENTICATION].caller(_key(request))
-    return Caller(DEFAULT_TENANT, client=address, limited_as=address, scopes=WITHOUT_KEYS)
+    return _without_key(address)
 
 
 async def check_again(request: web.Request) -> None:
@@ -47,6 +48,11 @@ async def check_again(request: web.Request) -> None:
     """
     with suppress(DatabaseUnavailable):
         await caller_of(request, request[CALLER].limited_as)
+
+
+@lru_cache(maxsize=4096)
+def _without_key(address: str) -> Caller:
+    return Caller(DEFAULT_TENANT, client=address, limited_as=address, scopes=WITHOUT_KEYS)
 
 
 def require_scope(request: web.Request, caller: Caller) -> None:

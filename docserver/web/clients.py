@@ -23,6 +23,7 @@ def client_of(request: web.BaseRequest, trusted: tuple[Network, ...]) -> str:
     return client_at(address)
 
 
+@lru_cache(maxsize=4096)
 def client_at(address: str) -> str:
     """The client with this address. An IPv6 address is cut to its /64."""
     parsed = _parsed(address)

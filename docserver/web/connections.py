@@ -9,7 +9,7 @@ from aiohttp.http_exceptions import InvalidURLError
 
 from docserver import metrics
 from docserver.errors import BadRequest, ServiceError
-from docserver.model import new_id
+from docserver.model import new_id_text
 from docserver.web import problems
 from docserver.web.clients import client_at, is_trusted
 from docserver.web.connection_limits import Connections
@@ -142,7 +142,7 @@ class Connection(web.RequestHandler):
             raise ConnectionError("A part of the answer has been sent already.")
         if status >= 500:
             log.error("unexpected fault", exc_info=exc)
-        request[REQUEST_ID] = str(new_id())
+        request[REQUEST_ID] = new_id_text()
         if status >= 500:
             error: ServiceError = problems.InternalError()
         elif isinstance(exc, InvalidURLError):

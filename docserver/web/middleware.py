@@ -20,8 +20,8 @@ from docserver.errors import (
     UnsupportedMedia,
 )
 from docserver.exclusive import current_client
-from docserver.logs import log_context
-from docserver.model import new_id
+from docserver.logs import add_to_context
+from docserver.model import new_id_text
 from docserver.redis.rate_limit import Verdict
 from docserver.setting_types import Rate
 from docserver.settings import Settings
@@ -49,19 +49,20 @@ UNLIMITED = frozenset({callers.METRICS})
 async def errors_as_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, and answer every error with a problem; the outermost middleware."""
     request_id = identify(request)
-    with log_context(request_id=request_id):
-        try:
-            response = await handler(request)
-        except ServiceError as error:
-            response = problems.response(request, error)
-        except web.HTTPException as error:
-            response = problems.response(request, problems.from_http_exception(error))
-        except (web.RequestPayloadError, ConnectionResetError) as error:
-            log.info("request ended too early", extra={"fault": type(error).__name__})
-            response = problems.response(request, BadRequest("The request ended too early or is malformed."))
-        except Exception:
-            log.exception("unexpected fault")
-            response = problems.response(request, problems.InternalError())
+    # aiohttp gives each request a task of its own.
+    add_to_context(request_id=request_id)
+    try:
+        response = await handler(request)
+    except ServiceError as error:
+        response = problems.response(request, error)
+    except web.HTTPException as error:
+        response = problems.response(request, problems.from_http_exception(error))
+    except (web.RequestPayloadError, ConnectionResetError) as error:
+        log.info("request ended too early", extra={"fault": type(error).__name__})
+        response = problems.response(request, BadRequest("The request ended too early or is malformed."))
+    except Exception:
+        log.exception("unexpected fault")
+        response = problems.response(request, problems.InternalError())
     add_common_headers(response, request_id)
     return response
 
@@ -69,7 +70,7 @@ async def errors_as_problems(request: web.Request, handler: Handler) -> web.Stre
 def identify(request: web.BaseRequest) -> str:
     """Give the request an id, if possible that of the client, and return it."""
     given = request.headers.get("X-Request-ID", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else str(new_id())
+    request_id = given if _REQUEST_ID.fullmatch(given) else new_id_text()
     request[REQUEST_ID] = request_id
     return request_id
 

@@ -4,11 +4,13 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 from multidict import MultiMapping
+from yarl import URL
 
 from docserver.database.tables.document_lists import Position
 from docserver.documents.page_images import IMAGE_FORMATS, MAX_WIDTH
@@ -452,6 +454,14 @@ def load(schema: Schema, given: MultiMapping[str], *, kind: str = "parameter") -
     except ValidationError as error:
         raise _unprocessable(error.messages_dict, kind) from error
     return loaded
+
+
+@lru_cache(maxsize=64)
+def load_query(schema: Schema, raw_query: str) -> Mapping[str, Any]:
+    """As `load`, of the encoded query of a URL. Clients read many jobs with a few queries, so these are remembered; not
+    more, because a query of 8 kB can name thousands of page ranges.
+    """
+    return load(schema, URL.build(query_string=raw_query, encoded=True).query)
 
 
 def _unprocessable(messages: Mapping[str, Any], kind: str) -> Unprocessable:

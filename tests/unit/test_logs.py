@@ -1,6 +1,7 @@
 """Log lines: one JSON object each, with the facts that operators search by, and nothing that a client sent."""
 
 import ast
+import asyncio
 import io
 import logging
 import re
@@ -14,7 +15,7 @@ import pytest
 
 import docserver
 from docserver import logs
-from docserver.logs import JsonFormatter, log_context
+from docserver.logs import JsonFormatter, add_to_context, log_context
 
 SECRET = "what-the-client-sent"
 
@@ -87,6 +88,20 @@ def test_facts_of_the_call_and_of_the_context_stand_in_the_line(log: Log) -> Non
 
     line = log.line
     assert (line["job_id"], line["page"], line["duration_ms"]) == ("j", 2, 5)
+
+
+async def test_facts_of_a_task_stand_in_its_lines_alone(log: Log) -> None:
+    async def answer(request_id: str) -> None:
+        add_to_context(request_id=request_id)
+        add_to_context(page=2)
+        await asyncio.sleep(0)
+        log.logger.info("x")
+
+    await asyncio.gather(answer("a"), answer("b"))
+    log.logger.info("y")
+
+    lines = [orjson.loads(line) for line in log.text.splitlines()]
+    assert [(line.get("request_id"), line.get("page")) for line in lines] == [("a", 2), ("b", 2), (None, None)]
 
 
 def test_facts_end_with_their_context_also_when_it_raises(log: Log) -> None:

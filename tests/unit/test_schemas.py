@@ -28,6 +28,7 @@ from docserver.web.request_schemas import (
     WaitQuery,
     cursor,
     load,
+    load_query,
     moment,
     parse_cursor,
 )
@@ -244,6 +245,21 @@ def test_a_result_has_a_format_and_pages() -> None:
 )
 def test_a_wrong_parameter_of_a_result_is_refused_by_its_name(name: str, text: str) -> None:
     assert names(refused(ResultQuery(), **{name: text})) == [name]
+
+
+def test_a_query_of_a_url_means_the_same_each_time() -> None:
+    schema = ResultQuery()
+
+    for _ in range(2):
+        assert load_query(schema, "format=txt&pages=1%2D3%2C7") == {
+            "format": "txt",
+            "pages": (range(1, 4), range(7, 8)),
+        }
+        assert load_query(schema, "") == {}
+        with pytest.raises(Unprocessable, match="format"):
+            load_query(schema, "format=doc")
+        with pytest.raises(Unprocessable, match="more than once"):
+            load_query(schema, "format=txt&format=json")
 
 
 def test_every_format_can_be_asked_for() -> None:

@@ -285,14 +285,10 @@ INTERNALS = [
     ),
     Internal(
         "python-json-logger",
-        "OrjsonFormatter.add_fields, .jsonify_log_record or .formatException",
+        "OrjsonFormatter.jsonify_log_record",
         "logs.py",
-        "Fill the fields of a line, and keep an exception's text out of it, by what the formatter calls now.",
-        lambda: (
-            has_parameters(OrjsonFormatter.add_fields, "log_data", "record", "message_dict")
-            and has_parameters(OrjsonFormatter.jsonify_log_record, "log_data")
-            and has_source(OrjsonFormatter.format, 'message_dict["exc_info"] = self.formatException')
-        ),
+        "Encode the fields of a line by what the formatter calls now.",
+        lambda: has_parameters(OrjsonFormatter.jsonify_log_record, "log_data"),
     ),
     Internal(
         "pytesseract",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 from uuid import UUID
@@ -21,10 +22,16 @@ _PREFERRED_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", re.IGNORECA
 
 def path_id(request: web.Request, name: str) -> UUID:
     """The id in the path, in lower or upper case (RFC 9562, 4); raises NotFound if it is not a valid id."""
-    value = parse_id(request.match_info[name].lower())
+    value = _id(request.match_info[name])
     if value is None:
         raise NotFound("There is nothing with this id.")
     return value
+
+
+@lru_cache(maxsize=1024)
+def _id(text: str) -> UUID | None:
+    # Clients that wait for a job ask for it again and again.
+    return parse_id(text.lower())
 
 
 def granted_wait_s(request: web.Request, asked_s: float) -> float:

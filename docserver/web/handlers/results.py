@@ -64,7 +64,7 @@ _HEADERS = {
     headers=_HEADERS,
 )
 async def get_result(request: web.Request) -> web.StreamResponse:
-    query = request_schemas.load(_RESULT_QUERY, request.query)
+    query = request_schemas.load_query(_RESULT_QUERY, request.rel_url.raw_query_string)
     form = _format(request, query.get("format"), default="txt")
     result = await results.result(
         request.app[RESOURCES],
@@ -91,7 +91,7 @@ async def get_result(request: web.Request) -> web.StreamResponse:
     headers=_HEADERS,
 )
 async def get_page(request: web.Request) -> web.StreamResponse:
-    query = request_schemas.load(_PAGE_QUERY, request.query)
+    query = request_schemas.load_query(_PAGE_QUERY, request.rel_url.raw_query_string)
     form = _format(request, query.get("format"), default="json")
     result = await results.page(
         request.app[RESOURCES],
