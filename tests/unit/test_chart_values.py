@@ -146,148 +146,31 @@ def test_half_a_pair_of_keys_is_refused(helm: Helm, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("name", "values"),
     [
-        "s3://docs/p?access_key_id=a&secret_access_key=hidden",
-        "s3://docs/p?region=eu-1&AWS_SECRET_ACCESS_KEY=hidden",
-        "s3://docs/p?Session_Token=hidden",
-        "s3://docs/p?sse_customer_key_base64=hidden",
-        "s3://docs/p?%73ecret_access_key=hidden",
-        "s3://docs/p?secret_access_key%3Dhidden",
-        "s3://docs/p?secret_access%255Fkey=hidden",
-        "s3://docs/p?password=hidden",
-        "s3://user:hidden@docs/p",
-        "s3://hidden@docs/p",
-        "s3://docs/p?endpoint=https://user:hidden@s3.example.org",
-        "s3://docs/p?proxy_url=http%3A%2F%2Fuser%3Ahid%2Fhidden%40proxy",
-        "s3://docs/p?endpoint=https%3A%2F%2Fuser%3Ahid%26hidden%40s3.example.org&region=eu-1",
-        "s3://docs/p?endpoint=https%3A%2F%2Fuser%3A12%252F34hidden%40s3.example.org",
-        "az://docs/p?account_name=n&account_key=hidden",
-        "az://docs/p?account_name=n&SAS_Token=hidden",
-        "az://docs/p?sv=2024-11-04&sig=hidden",
-        "az://docs/p?sv=2024-11-04&sig%3Dhidden",
-        "az://docs/p?client_secret=hidden",
-        "gs://docs/p?token=hidden",
-        "gs://docs/p?service_account_key=hidden",
-        "gs://docs/p?service_account=%7B%22private_key%22:%22hidden%22%7D",
-        "gs://docs/p?service_account=hidden",
+        ("storage.bucketUrl", {"storage": {"bucketUrl": "s3://docs/p?access_key_id=a&secret_access_key=hidden"}}),
+        ("storage.bucketUrl", {"storage": {"bucketUrl": "az://docs/p?account_name=n&AZURE_STORAGE_SAS_TOKEN=hidden"}}),
+        ("storage.bucketUrl", {"storage": {"bucketUrl": "s3://docs/p?endpoint=https://user:hidden@s3.example.org"}}),
+        ("settings.CORS_ORIGINS", {"settings": {"CORS_ORIGINS": "https://user:hidden@app.example.org"}}),
+        ("SOME_URL in extraEnv", {"extraEnv": [{"name": "SOME_URL", "value": "mysql://user:hidden@mysql/docs"}]}),
+        ("AZURE_CLIENT_SECRET in", {"extraEnv": [{"name": "AZURE_CLIENT_SECRET", "value": "hidden"}]}),
     ],
+    ids=str,
 )
-def test_a_secret_in_the_url_of_the_bucket_is_refused_and_not_repeated(helm: Helm, url: str) -> None:
-    error = refusal(helm, {**SECRET_KEY, "storage": {"bucketUrl": url}})
+def test_a_secret_that_can_be_told_for_sure_is_refused_and_not_repeated(
+    helm: Helm, name: str, values: dict[str, Any]
+) -> None:
+    error = refusal(helm, {**SECRET_KEY, **values})
 
-    assert "storage.bucketUrl has a password, a key or a token in it: use an existing Secret" in error
+    assert f"{name} " in error
+    assert "has a password, a key or a token in it: use an existing Secret" in error
     assert "hidden" not in error
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("CORS_ORIGINS", "https://app.example.org?password=hidden"),
-        ("CORS_ORIGINS", "https://user:hidden@app.example.org"),
-        ("LANGUAGES", "eng?sig%3Dhidden"),
-    ],
-)
-def test_a_secret_in_a_setting_is_refused_and_not_repeated(helm: Helm, name: str, value: str) -> None:
-    error = refusal(helm, {"settings": {name: value}})
-
-    assert f"settings.{name} has a password, a key or a token in it: use an existing Secret" in error
-    assert "hidden" not in error
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("AZURE_STORAGE_ACCOUNT_KEY", "hidden"),
-        ("AZURE_CLIENT_SECRET", "hidden"),
-        ("AZURE_STORAGE_CONNECTION_STRING", "AccountName=docs;AccountKey=hidden"),
-        ("AWS_SESSION_TOKEN", "hidden"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hidden"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector/?api-key=hidden"),
-        ("DOCSERVER_MYSQL_REPLICA_URL", "mysql://docserver:hidden@replica/docserver"),
-        ("HTTPS_PROXY", "http://hidden@proxy:3128"),
-        ("SOME_URL", "https://docs.example.org/?a=b&secret_access_key=hidden"),
-        ("SOME_URL", "https://docs.example.org/?sig%3Dhidden"),
-        ("SOME_URL", "redis%3A%2F%2F%3Ahidden%40redis"),
-        ("SOME_URL", "mysql://user:hid%26hidden@mysql/docserver"),
-        ("SOME_URL", "mysql://user:%40hidden@mysql/docserver"),
-        ("SOME_URL", "mysql://user:hid%20hidden@mysql/docserver"),
-        ("SOME_URL", "mysql://user:12%2F34hidden@mysql/docserver"),
-        ("SOME_URL", "mysql://user:hid%2526hidden@mysql/docserver"),
-        ("SOME_URL", "mysql://user:12&hid=hidden@mysql/docserver?a=b"),
-        ("SOME_URL", "redis://:%26hidden@redis"),
-        ("SOME_URL", "https://docs.example.org/?a=b&auth=hidden"),
-        ("HTTPS_PROXY", "http://user:hid%26hidden@proxy:3128"),
-        ("HTTPS_PROXY", "http://hid%26hidden@proxy:3128"),
-        ("HTTPS_PROXY", "user:hidden@proxy:3128"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "api-key=hidden"),
-        ("GOOGLE_SERVICE_ACCOUNT", '{"private_key": "hidden"}'),
-        ("SOME_TEXT", "Basic dXNlcjpoaWRkZW4="),
-        ("LIBPQ", "host=db user=docs password=hidden"),
-    ],
-)
-def test_a_secret_in_a_further_variable_is_refused_and_not_repeated(helm: Helm, name: str, value: str) -> None:
-    error = refusal(helm, {"extraEnv": [{"name": name, "value": value}]})
-
-    assert f"The value of {name} in extraEnv has a password, a key or a token in it: use an existing Secret" in error
-    assert "valueFrom.secretKeyRef" in error
-    assert "hidden" not in error
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "api.podAnnotations",
-        "worker.podAnnotations",
-        "service.annotations",
-        "ingress.annotations",
-        "serviceAccount.annotations",
-    ],
-)
-@pytest.mark.parametrize(
-    "text",
-    [
-        'proxy_set_header Authorization "Bearer hidden12345";',
-        "proxy_set_header X-Api-Key hidden;",
-        "https://user:hid%26hidden@docs.example.org",
-    ],
-)
-def test_a_secret_in_an_annotation_is_refused_and_not_repeated(helm: Helm, path: str, text: str) -> None:
-    group, name = path.split(".")
-    error = refusal(helm, {group: {name: {"example.org/text": text}}})
-
-    assert f"example.org/text of {path} has a password, a key or a token in it" in error
-    assert "hidden" not in error
-
-
-def test_annotations_may_name_secrets_and_variables(helm: Helm) -> None:
-    snippet = 'proxy_set_header Authorization $http_authorization; proxy_set_header A "Bearer $http_a_token";'
-    template = '{{ with secret "a" }}mysql://{{ .Data.user }}:{{ .Data.word }}@mysql?password={{ .Data.b }}{{ end }}'
-    ingress = {
-        "example.org/contact": "mailto:docs@example.org",
-        "nginx.ingress.kubernetes.io/auth-secret": "basic-auth",
-        "nginx.ingress.kubernetes.io/auth-realm": "Basic Authentication",
-        "nginx.ingress.kubernetes.io/configuration-snippet": snippet,
-    }
-    account = {"iam.gke.io/gcp-service-account": "docserver@docs.iam.gserviceaccount.com"}
-
-    values = {
-        "ingress": {"annotations": ingress},
-        "serviceAccount": {"annotations": account},
-        "api": {"podAnnotations": {"vault.hashicorp.com/agent-inject-template-a": template}},
-    }
-    assert refusal(helm, values) == ""
 
 
 @pytest.mark.parametrize(
     "url",
     [
         "s3://keys/my-secrets@2?endpoint=https://s3.example.org:9000&sse_kms_key_id=arn:aws:kms:eu-1:1:key/2",
-        "s3://docs?web_identity_token_file=/token&role_session_name=a@example.org&sse_bucket_key_enabled=true",
-        "s3://docs?endpoint=https://s3.example.org:9000/&role_session_name=a@example.org",
-        "s3://docs?endpoint=https://[2001:db8::1]:9000",
-        "s3://documents/2024-key=1/p?region=eu-1",
-        "az://docs/p?account_name=n",
         "gs://docs/p?service_account=/certificates/account.json",
     ],
 )
@@ -301,17 +184,14 @@ def test_settings_and_further_variables_may_name_keys_secrets_and_files(helm: He
         {"name": "AZURE_STORAGE_ACCOUNT_KEY", "valueFrom": reference},
         {"name": "AZURE_CLIENT_SECRET", "value": "$(AZURE_STORAGE_ACCOUNT_KEY)"},
         {"name": "DOCSERVER_MYSQL_REPLICA_URL", "value": "mysql://docs:$(AZURE_STORAGE_ACCOUNT_KEY)@replica/docserver"},
-        {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "https://collector:4318/@team?token=$(AZURE_CLIENT_SECRET)"},
+        {"name": "HTTPS_PROXY", "value": "http://docs:$(AZURE_STORAGE_ACCOUNT_KEY)@proxy:3128"},
+        {"name": "OTEL_EXPORTER_OTLP_HEADERS", "value": "authorization=Bearer%20$(TOKEN),x-scope-orgid=ocr"},
         {"name": "OTEL_EXPORTER_OTLP_CLIENT_KEY", "value": "/certificates/key.pem"},
-        {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "service.namespace=docs,host.name=a"},
         {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/token"},
-        {"name": "SASL_MECHANISM", "value": "plain"},
         {"name": "SENTINELS", "value": "redis+sentinel://a:26379,b:26379/docs@2"},
         {"name": "TOKENIZERS_PARALLELISM", "value": ""},
     ]
-    settings = {
-        "RATE_LIMIT_COSTS": "keys=2,create-key=5",
-        "CORS_ORIGINS": "https://a.example.org:8443,https://b.example.org",
-    }
+    settings = {"RATE_LIMIT_COSTS": "keys=2,create-key=5", "CORS_ORIGINS": "https://a.example.org:8443"}
+    ingress = {"annotations": {"example.org/resource-tags": "team=docs,secret=no"}}
 
-    assert refusal(helm, {"extraEnv": variables, "settings": settings}) == ""
+    assert refusal(helm, {"extraEnv": variables, "settings": settings, "ingress": ingress}) == ""

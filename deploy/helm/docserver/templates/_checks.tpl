@@ -30,68 +30,22 @@ are not repeated: whoever reads the message may not be allowed to see them. */}}
 {{- end -}}
 {{- end -}}
 
+{{/* Only what can be told for sure: a URL with a password, and docserver's own secrets by their names. What Kubernetes
+puts in for $(NAME) is none of the text. */}}
 {{- define "docserver.checkSecrets" -}}
-{{- $texts := dict "storage.bucketUrl" (printf "=%s" .Values.storage.bucketUrl) -}}
-{{- /* The names of its routes, such as create-key, are no names of keys. */}}
-{{- range $name, $value := omit .Values.settings "RATE_LIMIT_COSTS" -}}
-{{- $_ := set $texts (printf "settings.%s" $name) (printf "=%v" $value) -}}
+{{- $texts := dict "storage.bucketUrl" .Values.storage.bucketUrl -}}
+{{- range $name, $value := .Values.settings -}}
+{{- $_ := set $texts (printf "settings.%s" $name) (print $value) -}}
 {{- end -}}
 {{- range .Values.extraEnv -}}
-{{- if .value -}}
-{{- $_ := set $texts (printf "The value of %s in extraEnv" .name) (printf "%s=%v" .name .value) -}}
-{{- end -}}
-{{- end -}}
-{{- $annotations := dict "ingress.annotations" .Values.ingress.annotations "service.annotations" .Values.service.annotations -}}
-{{- $_ := set $annotations "serviceAccount.annotations" .Values.serviceAccount.annotations -}}
-{{- range $component := list "api" "worker" -}}
-{{- $_ := set $annotations (printf "%s.podAnnotations" $component) (get $.Values $component).podAnnotations -}}
-{{- end -}}
-{{- range $place, $values := $annotations -}}
-{{- range $name, $value := $values -}}
-{{- $_ := set $texts (printf "%s of %s" $name $place) (printf "=%s" $value) -}}
-{{- end -}}
+{{- $_ := set $texts (printf "The value of %s in extraEnv" .name) (printf "%s=%s" .name (default "" .value)) -}}
 {{- end -}}
 {{- range $name, $text := $texts -}}
-{{- if include "docserver.hasSecret" $text -}}
+{{- $text = regexReplaceAll "[$][(][^()]*[)]" $text "" -}}
+{{- $secrets := "secret_(access_)?key|(session|bearer|sas)_token|account_key|client_secret|service_account_key" -}}
+{{- if regexMatch (printf "://[^/?#@\\s]*:[^/?#@\\s]+@|(?i)(^|[?&])[a-z_]*(%s)=[^&]" $secrets) $text -}}
 {{- printf "%s has a password, a key or a token in it: use an existing Secret, by secrets in values.yaml, or by extraEnv with valueFrom.secretKeyRef." $name | fail -}}
 {{- end -}}
-{{- end -}}
-{{- end -}}
-
-{{/* Text if a text such as NAME=value, https://host?name=value or https://user:password@host has a secret. What
-Kubernetes puts in for $(NAME), or Vault's agent for {{…}}, is none of the text. */}}
-{{- define "docserver.hasSecret" -}}
-{{- $text := regexReplaceAll "([\\w.-]+=)?([$][(][^()]*[)]|[{]{2}[^{}]*}})" (lower .) "" -}}
-{{- /* Here a parameter ends, and so does a URL in it; what is decoded below ends none. */}}
-{{- $start := regexFind "^[^?]*" $text -}}
-{{- $text = regexReplaceAll "&([\\w.-]+=)" (trimPrefix $start $text) "\n${1}" | print $start -}}
-{{- include "docserver.showsSecret" $text -}}
-{{- range until 2 -}}
-{{- range append (without (regexFindAll "%[2-7][0-9a-f]" $text -1 | uniq) "%25") "%25" -}}
-{{- $text = replace . (trimPrefix "%" . | printf "0x%s" | int | printf "%c") $text | lower -}}
-{{- end -}}
-{{- include "docserver.showsSecret" $text -}}
-{{- end -}}
-{{- end -}}
-
-{{- define "docserver.showsSecret" -}}
-{{- /* What follows a slash is part of a path. */}}
-{{- range regexFindAll "[\\w.-]+\\s*=" (regexReplaceAll "/[\\w.-]+=" . "/") -1 -}}
-{{- include "docserver.namesSecret" (trimSuffix "=" . | trim) -}}
-{{- end -}}
-{{- /* A port is no password. */}}
-{{- $text := regexReplaceAll ":[0-9]+(,[\\w.-]+:[0-9]+)*([/?\\s]|,\\w+://|$)" . "${2}" | replace "basic auth" "" | replace "mailto:" "" -}}
-{{- regexFind "://[^\n@]*:[^\n]+@|(https?|s3|gs|az)://[^\\s/?@]+@|=[\\w.-]+:[^\\s/@]+@" $text -}}
-{{- regexFind "private[_ ]key|(bearer|basic) [^ $]{8}|[?&\n]auth=|service_account(_path)?=[^/]" $text -}}
-{{- regexFind "set_header\\s+[\\w-]*(authorization|key|token|secret)[\\w-]*\\s+[\"']?[^\"'$\\s]+[\"']?;" $text -}}
-{{- end -}}
-
-{{/* Text if a name, in lower case, is that of a key, a token or a password. Names of files, of addresses, of algorithms
-and of keys that others keep are not. */}}
-{{- define "docserver.namesSecret" -}}
-{{- $harmless := "_(file|path|type|ur[il]|enabled|version)|sse_kms_key_id|skip_signature|application_credentials|otlp(_[a-z]+)?_client_key" -}}
-{{- if not (regexMatch (printf "(%s)$" $harmless) .) -}}
-{{- regexFind "(key|secret|token|passw(or)?d|passphrase|pwd|credential|signature|authorization|header|(^|[_.-])(pass|sas|sig))s?[0-9]*([_.-]|$)" . -}}
 {{- end -}}
 {{- end -}}
 
