@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -183,6 +184,37 @@ async def test_originals_without_a_document_go_to_the_quarantine_and_come_back(
     assert found.known == 1
     assert await in_bucket.storage.missing([known]) == []
     assert (await get(client, f"/v1/documents/{known}"))["document_id"] == str(known)
+
+
+async def test_the_copy_of_an_equal_upload_that_could_not_be_deleted_is_deleted_later(
+    in_bucket: Resources, faulty: FaultyBucket, aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resources = replace(in_bucket, settings=replace(in_bucket.settings, deduplicate=True, quarantine_s=-60))
+    client = await aiohttp_client(make_app(resources))
+    first = await upload(client)
+    faulty.answer(503, "SlowDown", only=("POST", "DELETE"))
+    async with client.post("/v1/documents/upload-document", data=form(png(), "again.png")) as response:
+        again = await response.json()
+    faulty.heal()
+    monkeypatch.setattr(originals, "COMMIT_S", -60.0)
+    monkeypatch.setattr(originals, "GRACE_S", -60.0)
+    check = originals.OriginalsCheck(resources)
+    left = await _stored(resources)
+
+    for _ in range(3):
+        await check.run()
+
+    assert (again["job_id"], again["deduplicated"]) == (first["job_id"], True)
+    assert len(left) == 2
+    assert await _stored(resources) == {UUID(first["document_id"])}
+
+
+async def _stored(resources: Resources) -> set[UUID]:
+    """The documents that have an original, in its place or in the quarantine."""
+    stored = set(await resources.storage.quarantine.files())
+    async for files in resources.storage.older_than(-60.0):
+        stored |= set(files)
+    return stored
 
 
 def _key(document_id: str) -> str:
