@@ -29,7 +29,7 @@ CHOICES = {
     **dict.fromkeys(
         (
             *("skip_signature", "virtual_hosted_style_request", "sse_bucket_key_enabled", "disable_tagging"),
-            *("disable_bulk_delete", "unsigned_payload"),
+            *("disable_bulk_delete", "unsigned_payload", "request_payer"),
         ),
         ("true", "false"),
     ),

@@ -38,6 +38,8 @@ class SignedUrls:
             secret, token = config["secret_access_key"], config.get("session_token")
             self._keys = Keys(config["access_key_id"], secret, token, math.inf)
         self._role = RoleCredentials(config)
+        # Amazon refuses requests to the bucket of somebody else who does not pay for them.
+        self._payer = {"x-amz-request-payer": "requester"} if config.get("request_payer") == "true" else {}
         self._region = config.get("region", "us-east-1")
         place = urlsplit(url.place)
         bucket, self.prefix = place.netloc, unquote(place.path.strip("/"))
@@ -88,7 +90,7 @@ class SignedUrls:
         if size is not None:
             headers.add("content-length", str(size))
         path = f"{server.path}/{quote(key, safe='/-_.~')}"
-        text = urlencode(query, quote_via=quote, safe="-_.~")
+        text = urlencode({**query, **self._payer}, quote_via=quote, safe="-_.~")
         request = HttpRequest(method, f"{path}?{text}" if text else path, headers)
         keys = self._current_keys()
         provider = auth.AwsCredentialsProvider.new_static(

@@ -90,6 +90,21 @@ async def test_an_upload_in_parts_is_read_by_another_machine_as_it_was(
 
 
 @pytest.mark.parametrize("size", [1000, LARGE])
+async def test_the_bucket_is_asked_to_encrypt_uploads(
+    bucket_settings: Settings, faulty: FaultyBucket, s3: S3Server, tmp_path: Path, size: int
+) -> None:
+    url = f"{s3.url(tmp_path.name, port=faulty.port)}&server_side_encryption=aws:kms&sse_kms_key_id=key"
+    storage = await opened(replace(bucket_settings, storage_url=url))
+
+    # The server of the tests encrypts nothing, and says so.
+    with pytest.raises(StorageUnavailable):
+        await storage.receive(chunks(os.urandom(size)), max_bytes=LIMIT)
+
+    assert "x-amz-server-side-encryption: aws:kms\r\n" in faulty.heads[0]
+    assert "x-amz-server-side-encryption-aws-kms-key-id: key\r\n" in faulty.heads[0]
+
+
+@pytest.mark.parametrize("size", [1000, LARGE])
 async def test_an_upload_that_breaks_off_leaves_nothing_in_the_bucket(
     storage: ObjectStorage, s3: S3Server, tmp_path: Path, size: int
 ) -> None:

@@ -99,5 +99,12 @@ def test_a_link_has_the_address_that_clients_reach(more: dict[str, Any], address
     link = urls.public("GET", "key", expires_s=60)
 
     assert link.startswith(address)
+    assert "x-amz-request-payer" not in link
     assert "secret" not in link
     assert "X-Amz-Security-Token=t" in link
+
+
+def test_a_link_says_that_the_requester_pays_if_that_is_set() -> None:
+    urls = SignedUrls(BucketUrl.parse("s3://bucket?access_key_id=id&secret_access_key=secret&request_payer=true"))
+
+    assert "x-amz-request-payer=requester" in urls.own("GET", "", query={"list-type": "2"}, expires_s=60)

@@ -81,6 +81,7 @@ class FaultyBucket:
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.requests: list[str] = []
+        self.heads: list[str] = []
         self._asked = asyncio.Event()
         self.heal()
 
@@ -148,6 +149,7 @@ class FaultyBucket:
         head = await reader.readuntil(b"\r\n\r\n")
         method = head.split(b" ", 1)[0].decode()
         self.requests.append(method)
+        self.heads.append(head.decode().lower())
         self._asked.set()
         self._asked = asyncio.Event()
         await self._stalled.wait()

@@ -224,3 +224,10 @@ async def test_a_redis_that_does_not_answer_is_a_warning_that_names_the_fault(tm
     (finding,) = await all_of(redis.check_redis(Settings(redis_url=f"unix://{tmp_path}/no-redis.sock")))
 
     assert (finding.status, finding.detail) == (Status.WARNING, "does not answer (ConnectionError)")
+
+
+def test_valkey_is_known_by_its_own_version() -> None:
+    # It also names the release of Redis that it resembles.
+    finding = next(iter(redis._server({"redis_version": "5.0.0", "valkey_version": "9.1.0"})))
+
+    assert (finding.status, finding.detail) == (Status.OK, "Valkey 9.1.0")
