@@ -34,6 +34,7 @@ IGNORED_NAMES = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 _END = struct.Struct("<4s4H2LH")
 _ZIP64_LOCATOR = struct.Struct("<4sLQL")
+_ZIP64_SIGNATURE = b"PK\x06\x06"
 _ZIP64_END = struct.Struct("<4sQ2H2L4Q")
 
 
@@ -82,12 +83,12 @@ def entries(file: BinaryIO, *, max_bytes: int, max_total_bytes: int) -> Sequence
     `max_bytes` is for each file, `max_total_bytes` for all together, both inflated.
     """
     try:
-        _check_directory(file)
+        size = _check_directory(file)
         archive = ZipFile(file)
+        _check_places(archive.infolist(), size=size)
     except (BadZipFile, struct.error, EOFError, NotImplementedError, ValueError) as error:
         raise Unprocessable("The ZIP is damaged or incomplete.") from error
     infos = archive.infolist()
-    _check_places(infos)
     files = [Entry(archive, info, max_bytes) for info in infos if not _is_ignored(info)]
     if not files:
         raise Unprocessable("The ZIP has no file.")
@@ -96,39 +97,64 @@ def entries(file: BinaryIO, *, max_bytes: int, max_total_bytes: int) -> Sequence
     return files
 
 
-def _check_directory(file: BinaryIO) -> None:
-    """Raise Unprocessable if the archive has too many entries, before all of them are read; raises BadZipFile."""
+def _check_directory(file: BinaryIO) -> int:
+    """Raise Unprocessable if the archive has too many entries, before all of them are read; raises BadZipFile.
+
+    Returns the size of the file.
+    """
     size = file.seek(0, 2)
     tail_at = max(0, size - _END.size - 0xFFFF)
-    file.seek(tail_at)
-    tail = file.read()
+    tail = _read_at(file, tail_at, size - tail_at)
     place = tail.rfind(SIGNATURES[1])
     if place < 0:
         raise BadZipFile
     _, _, _, _, count, directory_bytes, _, _ = _END.unpack_from(tail, place)
-    locator_at = tail_at + place - _ZIP64_LOCATOR.size
-    if locator_at >= 0:
-        file.seek(locator_at)
-        signature, _, end_at, _ = _ZIP64_LOCATOR.unpack(file.read(_ZIP64_LOCATOR.size))
-        if signature == b"PK\x06\x07":
-            file.seek(min(end_at, size))
-            fields = _ZIP64_END.unpack(file.read(_ZIP64_END.size))
-            count, directory_bytes = fields[7], fields[8]
+    end_at = tail_at + place
+    locator = _read_at(file, end_at - _ZIP64_LOCATOR.size, _ZIP64_LOCATOR.size)
+    if locator.startswith(b"PK\x06\x07"):
+        end_at -= _ZIP64_LOCATOR.size + _ZIP64_END.size
+        _, _, named_at, _ = _ZIP64_LOCATOR.unpack(locator)
+        end = _read_at(file, end_at, _ZIP64_END.size)
+        # Programs look for it in either place. What they find must not differ.
+        other = _read_at(file, named_at, _ZIP64_END.size) if named_at <= size else b""
+        if not end.startswith(_ZIP64_SIGNATURE) or (other.startswith(_ZIP64_SIGNATURE) and other != end):
+            raise BadZipFile
+        fields = _ZIP64_END.unpack(end)
+        count, directory_bytes = fields[7], fields[8]
     if count > MAX_ENTRIES or directory_bytes > MAX_DIRECTORY_BYTES:
-        raise Unprocessable(f"The ZIP has more than {MAX_ENTRIES} entries.")
+        raise _too_many()
+    # The number may be a lie, and `zipfile` takes its time for each entry.
+    directory = _read_at(file, end_at - directory_bytes, directory_bytes)
+    if directory.count(b"PK\x01\x02") > MAX_ENTRIES:
+        raise _too_many()
+    return size
 
 
-def _check_places(infos: Sequence[ZipInfo]) -> None:
-    """Raise Unprocessable if entries overlap: a small archive could have the same bytes as very many files."""
-    if len(infos) > MAX_ENTRIES:
-        raise Unprocessable(f"The ZIP has more than {MAX_ENTRIES} entries.")
+def _read_at(file: BinaryIO, place: int, size: int) -> bytes:
+    """Up to so many bytes from this place on; none before the beginning of the file."""
+    if place < 0:
+        return b""
+    file.seek(place)
+    return file.read(size)
+
+
+def _too_many() -> Unprocessable:
+    return Unprocessable(f"The ZIP has more than {MAX_ENTRIES} entries.")
+
+
+def _check_places(infos: Sequence[ZipInfo], *, size: int) -> None:
+    """Raise BadZipFile if entries lie outside of the archive, and Unprocessable if they overlap: a small archive could
+    have the same bytes as very many files.
+    """
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
             raise Unprocessable("Entries of the ZIP overlap.")
         end = info.header_offset + LOCAL_HEADER_BYTES + info.compress_size
+    if end > size:
+        raise BadZipFile
 
 
 def _is_ignored(info: ZipInfo) -> bool:
     name = info.filename
-    return info.is_dir() or name.startswith(IGNORED) or name.rsplit("/", 1)[-1] in IGNORED_NAMES
+    return name.endswith("/") or name.startswith(IGNORED) or name.rsplit("/", 1)[-1] in IGNORED_NAMES
