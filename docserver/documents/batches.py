@@ -43,7 +43,7 @@ async def accept(resources: Resources, batch_id: UUID, files: Sequence[SentFile]
     async with resources.db.session() as cur:
         planned = await batches.files(cur, batch_id, after=0, limit=len(files))
     for file, plan in zip(files, planned, strict=True):
-        if plan.refusal is None and not plan.deduplicated:
+        if plan.refusal is None and plan.document_id is None and not plan.deduplicated:
             await _accept_file(resources, batch_id, file, plan, upload)
     async with resources.db.session() as cur:
         await batches.accepted(cur, batch_id)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pytest_aiohttp import AiohttpClient
 
 from docserver.documents import intake
 from docserver.errors import DatabaseUnavailable
@@ -10,8 +11,10 @@ from docserver.jobs.worker import Worker
 from docserver.maintenance import Maintenance
 from docserver.resources import Resources
 from docserver.setting_types import Auth
+from docserver.web.app import make_app
 from tests.support.client import Client, MakeClient, get, kept_files
 from tests.support.rows import change, value
+from tests.support.s3_server import FaultyBucket
 from tests.support.samples import TEXT, png, words
 from tests.support.samples.pdf import pdf_text
 from tests.support.tenants import key_of
@@ -191,6 +194,29 @@ async def test_a_batch_that_was_cut_off_names_what_was_accepted_and_goes_on(
     assert [item["status"] for item in batch["items"]] == ["pending"] * 3
     assert batch["items"][0] == cut["items"][0]
     assert await value(resources.db, "SELECT COUNT(*) FROM documents") == 3
+    # The first file is not stored again.
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+async def test_a_batch_in_a_bucket_is_accepted_once_the_bucket_answers(
+    in_bucket: Resources, faulty: FaultyBucket, aiohttp_client: AiohttpClient, is_zip: bool
+) -> None:
+    client = await aiohttp_client(make_app(in_bucket))
+    files = [("a.png", png()), ("b.png", png("b"))]
+    sent = [("all.zip", zipped(files))] if is_zip else files
+    faulty.answer(503, "SlowDown")
+    status, _ = await send(client, sent, headers={"Idempotency-Key": "a-key"})
+    assert status == 503
+    faulty.heal()
+
+    batch = await accepted(client, sent, headers={"Idempotency-Key": "a-key"})
+
+    assert [item["status"] for item in batch["items"]] == ["pending"] * 2
+    assert await value(in_bucket.db, "SELECT COUNT(*) FROM documents") == 2
+    for item, (_, data) in zip(batch["items"], files, strict=True):
+        async with client.get(f"/v1/documents/{item['document_id']}/file") as response:
+            assert await response.read() == data
 
 
 async def test_maintenance_forgets_old_batches_and_keeps_their_documents(
