@@ -13,9 +13,10 @@ from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.model import Job, StoredResult
 from docserver.resources import Resources
 
-PDF_EDITION = f"1 {version('pikepdf')}"
+PDF_EDITION = " ".join(("1", *map(version, ("pikepdf", "pillow", "pypdfium2"))))
 """Part of the ETag of searchable PDFs. It must change whenever the same words give other bytes. So it contains the
-version of pikepdf, and a number that we raise when we change how PDFs are written."""
+versions of what writes, compresses and draws their pages, and a number that we raise when we change how PDFs are
+written."""
 
 EDITION = f"{__version__} {PDF_EDITION}"
 """Part of the keys: in another version, the same words may become other bytes in any format."""

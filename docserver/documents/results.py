@@ -24,11 +24,12 @@ from docserver.errors import (
     ResultNotReady,
     Unavailable,
 )
-from docserver.formats import JSON_PAGE, Format, TextFormat
+from docserver.formats import JSON_PAGE, PDFA, Format, TextFormat
 from docserver.formats.result_file import ResultFile, from_file
 from docserver.formats.result_writer import LARGE_RESULT_BYTES
 from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
 from docserver.page_ranges import format_pages
+from docserver.pdf_options import PdfOptions
 from docserver.redis.cache import CachedJob
 from docserver.resources import Resources
 
@@ -56,12 +57,27 @@ class _Wanted:
 
     client: str
     form: Format
+    quality: int | None
+    """That of a PDF's photos and scans, if the client has chosen it."""
     find: _Find
     job_version: int
     key: tuple[object, ...]
     """The result and its version: equal keys mean equal bytes."""
     pages: str | None
     """The pages that the client has chosen, "" for all. None for a result that is not kept."""
+
+    @property
+    def kind(self) -> str:
+        """Names what the result looks like."""
+        return _kind(self.form, self.quality)
+
+    @property
+    def pdf_options(self) -> PdfOptions:
+        return PdfOptions(archival=self.form is PDFA, quality=self.quality)
+
+
+def _kind(form: Format, quality: int | None) -> str:
+    return form.name if quality is None else f"{form.name} {quality}"
 
 
 async def result(
@@ -70,6 +86,7 @@ async def result(
     *,
     caller: Caller,
     form: Format,
+    quality: int | None = None,
     selection: Sequence[range] | None,
     client_has: ClientHas,
 ) -> ResultFile:
@@ -77,8 +94,8 @@ async def result(
 
     Raises NotFound, ResultNotReady, JobFailed, NotRenderable, Unprocessable and Unavailable.
     """
-    tenant = caller.tenant
-    entry = await resources.cache.result(job_id, form.name, tenant=tenant)
+    tenant, kind = caller.tenant, _kind(form, quality)
+    entry = await resources.cache.result(job_id, kind, tenant=tenant)
     is_current = entry and entry.fresh and entry.job.status.final
     job = entry.job if entry and is_current else await queries.job(resources, job_id, tenant=tenant)
     _check_completed(job)
@@ -87,12 +104,19 @@ async def result(
         return ResultFile(etag.decode(), None if client_has(etag.decode()) else body)
     pages = format_pages(selection or ())
     find = partial(_pages_of_completed, resources, job_id, selection)
-    wanted = _Wanted(caller.client, form, find, job.version, (job_id, job.version, form.name, pages), pages)
+    wanted = _Wanted(caller.client, form, quality, find, job.version, (job_id, job.version, kind, pages), pages)
     return await _get(resources, wanted, client_has=client_has)
 
 
 async def page(
-    resources: Resources, job_id: UUID, number: int, *, caller: Caller, form: Format, client_has: ClientHas
+    resources: Resources,
+    job_id: UUID,
+    number: int,
+    *,
+    caller: Caller,
+    form: Format,
+    quality: int | None = None,
+    client_has: ClientHas,
 ) -> ResultFile:
     """One page, as soon as it is read, for this caller.
 
@@ -115,7 +139,8 @@ async def page(
 
     # A page that is read before the job has ended is shown once or twice.
     pages = f"page {number}" if job.status.final else None
-    wanted = _Wanted(caller.client, shown, find, job.version, (job_id, job.version, form.name, number), pages)
+    key = (job_id, job.version, _kind(form, quality), number)
+    wanted = _Wanted(caller.client, shown, quality, find, job.version, key, pages)
     return await _get(resources, wanted, client_has=client_has)
 
 
@@ -218,7 +243,7 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
 async def _kept(resources: Resources, wanted: _Wanted, job: Job) -> ResultFile | None:
     if wanted.pages is None:
         return None
-    return await kept_results.find(resources, job, kept_results.key_of(job, wanted.form.name, wanted.pages))
+    return await kept_results.find(resources, job, kept_results.key_of(job, wanted.kind, wanted.pages))
 
 
 async def _keep(resources: Resources, wanted: _Wanted, job: Job, made: ResultFile) -> ResultFile:
@@ -226,10 +251,10 @@ async def _keep(resources: Resources, wanted: _Wanted, job: Job, made: ResultFil
     # There are too many possible selections of pages to hold them in memory, and few are requested twice.
     if wanted.pages == "" and isinstance(made.body, bytes):
         body = made.etag.encode() + b"\n" + made.body
-        await resources.cache.put_result(job.id, wanted.form.name, tenant=job.tenant, version=job.version, body=body)
+        await resources.cache.put_result(job.id, wanted.kind, tenant=job.tenant, version=job.version, body=body)
     if wanted.pages is None:
         return made
-    return await kept_results.keep(resources, job, kept_results.key_of(job, wanted.form.name, wanted.pages), made)
+    return await kept_results.keep(resources, job, kept_results.key_of(job, wanted.kind, wanted.pages), made)
 
 
 def _retried() -> ResultNotReady:
@@ -245,7 +270,7 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
         raise Unavailable(
             "There is not enough disk space to make a searchable PDF now.", headers={"Retry-After": str(FULL_RETRY_S)}
         )
-    etag = _PdfETag(document)
+    etag = _PdfETag(document, wanted.kind)
 
     async def load() -> list[Page]:
         loaded: list[Page] = []
@@ -257,7 +282,9 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
     async with resources.storage.intact(document.id, size=document.size, sha256=document.sha256) as source:
         if source is None:
             raise not_renderable(STORAGE_MISSING)
-        pdf = await resources.pdf_maker.make(source, document.content_type, load, client=wanted.client)
+        pdf = await resources.pdf_maker.make(
+            source, document.content_type, load, options=wanted.pdf_options, client=wanted.client
+        )
     if isinstance(pdf, Failure):
         raise not_renderable(pdf)
     made = await asyncio.to_thread(from_file, str(etag), pdf, max_bytes=LARGE_RESULT_BYTES)
@@ -268,7 +295,7 @@ async def _etag_of_pdf(resources: Resources, wanted: _Wanted, version: int) -> s
     content = await wanted.find(version=version, load_bytes=0)
     if kept := await _kept(resources, wanted, content.job):
         return kept.etag
-    etag = _PdfETag(await document_of(resources, content.job))
+    etag = _PdfETag(await document_of(resources, content.job), wanted.kind)
     # All pages are loaded, as many as for a large result.
     async with resources.result_writer.large_turn(wanted.client):
         # Another request of the same PDF may have had its turn before.
@@ -296,8 +323,8 @@ def not_renderable(failure: Failure) -> NotRenderable:
 class _PdfETag:
     """The ETag of a searchable PDF: a hash of everything that the PDF is made from."""
 
-    def __init__(self, document: Document) -> None:
-        self._digest = sha256(f"{PDF_EDITION} {document.sha256.hex()}".encode())
+    def __init__(self, document: Document, kind: str) -> None:
+        self._digest = sha256(f"{PDF_EDITION} {kind} {document.sha256.hex()}".encode())
 
     def add(self, batch: Sequence[Page]) -> None:
         for page in batch:

@@ -47,5 +47,10 @@ JSON_PAGE = TextFormat("json", json.MEDIA_TYPE, json.write_page)
 PDF = Format("pdf", "application/pdf")
 """The searchable PDF. It is made from the document and its words, in an OCR process."""
 
-FORMATS: Mapping[str, Format] = MappingProxyType({**TEXT_FORMATS, PDF.name: PDF})
+PDFA = Format("pdfa", PDF.media_type)
+"""The same as PDF/A-2b, for archives. Its media type is that of any PDF, so Accept cannot ask for it."""
+
+PDFS = (PDF, PDFA)
+
+FORMATS: Mapping[str, Format] = MappingProxyType({**TEXT_FORMATS, PDF.name: PDF, PDFA.name: PDFA})
 """All formats that clients can request, by name."""

@@ -10,6 +10,7 @@ from docserver.errors import Failure
 from docserver.layout import Box
 from docserver.model import Page, Reading
 from docserver.ocr.limits import FIRST_PAGES, PAGES_AT_ONCE, Limits
+from docserver.pdf_options import SEARCHABLE, PdfOptions
 from docserver.reading_options import Options
 from docserver.setting_types import DAY_S
 
@@ -213,6 +214,7 @@ class MakeSearchable(Request[SearchableMade]):
 
     content_type: str
     pages: Sequence[Page]
+    options: PdfOptions = SEARCHABLE
 
 
 @dataclass(frozen=True, slots=True)

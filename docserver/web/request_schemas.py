@@ -19,6 +19,7 @@ from docserver.formats import FORMATS
 from docserver.layout import Box
 from docserver.model import Status, parse_id
 from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
+from docserver.pdf_options import MAX_QUALITY
 from docserver.reading_options import Mode, Rotate
 from docserver.sniff import SUPPORTED
 from docserver.webhooks.addresses import MAX_URL
@@ -218,6 +219,18 @@ class WaitQuery(Strict):
     )
 
 
+def quality_field() -> fields.Integer:
+    """The parameter of the formats that are PDFs."""
+    return fields.Integer(
+        validate=validate.Range(min=1, max=MAX_QUALITY),
+        metadata={
+            "description": "Of pdf and pdfa: compress photos and scans again, as JPEGs of this quality, where they are "
+            "smaller then. Default: leave them as they are.",
+            "examples": [60],
+        },
+    )
+
+
 class ResultQuery(Strict):
     format = fields.String(
         validate=validate.OneOf(sorted(FORMATS)),
@@ -227,6 +240,7 @@ class ResultQuery(Strict):
         },
     )
     pages = Parsed(page_ranges, description="Only these pages, as in 1-3,7.", pattern=PAGES, examples=["1-3,7"])
+    quality = quality_field()
 
 
 class PageQuery(Strict):
@@ -237,6 +251,7 @@ class PageQuery(Strict):
             "examples": ["txt"],
         },
     )
+    quality = quality_field()
 
 
 class ImageQuery(Strict):

@@ -10,17 +10,20 @@ from uuid import UUID
 
 import orjson
 import pytest
+from PIL import Image
 
 from docserver.documents import results
 from docserver.jobs.worker import Worker
 from docserver.ocr.server.searchable_pdf import PdfMaker
 from docserver.resources import Resources
+from tests.support.archival import assert_is_archival
 from tests.support.client import Client, MakeClient, completed, get, upload
 from tests.support.originals import original
 from tests.support.poppler import TOLERANCE_PT, run, seen
 from tests.support.rows import change
 from tests.support.samples import KINDS, PAGES, jpeg_turned, pdf_pages, pdf_scanned, png, words
 from tests.support.samples.pdf_layers import LEFT, PROSE, WIDTH, both, lines, pdf, scan
+from tests.support.samples.pictures import saved
 
 
 async def read(client: Client, data: bytes | None = None, filename: str = "note.png", **fields: str) -> str:
@@ -91,6 +94,57 @@ async def test_a_pdf_that_did_not_change_is_neither_made_nor_sent_again(
     assert (first, headers["ETag"]) == (second, again["ETag"])
     assert not headers["ETag"].startswith("W/")
     assert (status, body) == (304, b"")
+
+
+async def test_a_pdf_for_archives_has_the_words_and_says_what_it_is(
+    client: Client, worker: Worker, tmp_path: Path
+) -> None:
+    path = await read(client, pdf_scanned(PAGES), "scan.pdf")
+
+    status, headers, body = await fetch(client, f"{path}/result?format=pdfa")
+    _, _, one = await fetch(client, f"{path}/pages/2?format=pdfa")
+    _, _, plain = await fetch(client, f"{path}/result?format=pdf")
+
+    assert (status, headers["Content-Type"]) == (200, "application/pdf")
+    assert await text_of(body, tmp_path) == await text_of(plain, tmp_path)
+    assert words(await text_of(one, tmp_path)) == words(PAGES[1])
+    for made in (body, one):
+        (tmp_path / "archival.pdf").write_bytes(made)
+        await asyncio.to_thread(assert_is_archival, tmp_path / "archival.pdf")
+
+
+async def test_each_quality_is_a_result_of_its_own(client: Client, worker: Worker, tmp_path: Path) -> None:
+    noise = Image.effect_noise((900, 900), 60).convert("RGB")
+    path = await read(client, saved(noise, "JPEG", quality=95), "photo.jpg")
+
+    answers = [
+        await fetch(client, f"{path}/result?format={form}{quality}")
+        for form in ("pdf", "pdfa")
+        for quality in ("", "&quality=70", "&quality=20")
+        for _ in range(2)
+    ]
+
+    bodies, again = [body for *_, body in answers[::2]], [body for *_, body in answers[1::2]]
+    assert bodies == again
+    assert len({headers["ETag"] for _, headers, _ in answers}) == len(set(bodies)) == 6
+    for large, small, smallest in (bodies[:3], bodies[3:]):
+        assert len(large) > len(small) > len(smallest)
+    status, _, body = await fetch(
+        client, f"{path}/result?format=pdf&quality=20", **{"If-None-Match": answers[4][1]["ETag"]}
+    )
+    assert (status, body) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "query", ["format=pdf&quality=0", "format=pdfa&quality=101", "format=pdf&quality=high", "format=txt&quality=50"]
+)
+async def test_a_quality_that_makes_no_sense_is_refused_by_its_name(client: Client, worker: Worker, query: str) -> None:
+    path = await read(client)
+
+    for place in ("result", "pages/1"):
+        status, _, body = await fetch(client, f"{path}/{place}?{query}")
+
+        assert (status, orjson.loads(body)["errors"][0]["parameter"]) == (422, "quality")
 
 
 async def test_a_large_pdf_is_streamed_and_made_once_and_kept_in_the_storage_instead_of_redis(

@@ -96,7 +96,7 @@ def test_the_layers_of_the_architecture_are_those_of_the_import_contracts() -> N
     assert positions == sorted(positions)
 
 
-@pytest.mark.parametrize("room", ["ocr/image", "ocr/pdf", "ocr/recognition", "storage", "web"])
+@pytest.mark.parametrize("room", ["ocr/archival", "ocr/image", "ocr/pdf", "ocr/recognition", "storage", "web"])
 def test_the_architecture_names_each_module_of_a_large_room(room: str) -> None:
     rows = (ROOT / "docs" / "architecture.md").read_text().partition(f"| `docserver/{room}/` |")[2].splitlines()
     named = re.findall(r"`(\w+)`", rows[0] + "".join(itertools.takewhile(lambda row: row.startswith("| |"), rows[1:])))

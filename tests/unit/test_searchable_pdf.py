@@ -15,6 +15,7 @@ from fontTools.ttLib import TTFont
 from docserver.errors import DocumentErrorCode
 from docserver.layout import EXACT, Block, Box, Line, Paragraph, Word, pack_blocks
 from docserver.model import Page, Source
+from docserver.ocr.archival.inheritance import inherited
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable import from_pdf
 from docserver.ocr.searchable import glyphless_font as font_module
@@ -24,6 +25,9 @@ from tests.support import glyphless_font
 from tests.support.pages import ARABIC, HEBREW, HEIGHT, WIDTH, failed, page, paragraph, read
 from tests.support.poppler import PT_PER_PX, assert_words_lie_where_they_were_read, run, seen
 from tests.support.samples import pdf_encrypted, pdf_owner_locked, pdf_pages, pdf_scanned, pdf_text, pdf_texts
+from tests.support.samples.sheet import sheet
+
+MAX_PIXELS = 10_000_000
 
 TEXTS = [
     "The quick brown fox\njumps over the lazy dog",
@@ -40,27 +44,10 @@ TEXTS = [
 def made(data: bytes, pages: Sequence[Page], tmp_path: Path) -> Path:
     source, target = tmp_path / "source.pdf", tmp_path / "target.pdf"
     source.write_bytes(data)
-    from_pdf.write(str(source), pages=pages, target=target)
+    from_pdf.write(str(source), pages=pages, target=target, max_pixels=MAX_PIXELS)
     with pikepdf.open(target) as pdf:
         assert pdf.check_pdf_syntax() == []
     return target
-
-
-def sheet(
-    *, rotate: int = 0, crop: Sequence[float] | None = None, media: Sequence[float] = (0, 0, 595, 892.5)
-) -> bytes:
-    """A page that shows a few bars, without any text."""
-    pdf = pikepdf.new()
-    content = b"0.2 0.4 0.8 rg 40 50 200 30 re f 1 0 0 rg 300 600 100 150 re f"
-    fields: dict[str, Any] = {"/Type": pikepdf.Name.Page, "/MediaBox": pikepdf.Array(media), "/Rotate": rotate}
-    if crop:
-        fields["/CropBox"] = pikepdf.Array(crop)
-    pdf.pages.append(
-        pikepdf.Page(pdf.make_indirect(pikepdf.Dictionary({"/Contents": pdf.make_stream(content), **fields})))
-    )
-    file = io.BytesIO()
-    pdf.save(file)
-    return file.getvalue()
 
 
 def drawn(path: Path, number: int = 1) -> bytes:
@@ -320,7 +307,7 @@ def test_a_page_tree_that_is_a_circle_has_an_end() -> None:
     node = pdf.make_indirect(pikepdf.Dictionary())
     node.Parent = node
 
-    assert from_pdf._inherited(node, pikepdf.Name.Rotate) is None
+    assert inherited(node, pikepdf.Name.Rotate) is None
 
 
 def test_characters_beyond_what_a_font_has_are_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:

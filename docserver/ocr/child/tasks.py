@@ -249,16 +249,10 @@ def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Read
 
 def make_searchable(request: MakeSearchable, source: str, limits: Limits) -> SearchableMade:
     """Write a searchable PDF of a document into the scratch directory. Raises Unreadable."""
-    # Import these modules here, because a process that only reads pages does not need their libraries.
-    from docserver.ocr.searchable import from_image, from_pdf
+    # Import it here, because a process that only reads pages does not need its libraries.
+    from docserver.ocr.child import pdf_making
 
-    target = Path(limits.scratch) / request.result_file
-    if request.content_type == PDF:
-        from_pdf.write(source, pages=request.pages, target=target)
-    else:
-        from_image.write(
-            source, request.content_type, pages=request.pages, target=target, max_pixels=limits.max_page_pixels
-        )
+    pdf_making.write(request, source, limits)
     return SearchableMade()
 
 

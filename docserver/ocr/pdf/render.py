@@ -52,6 +52,22 @@ def draw_view(source: str, *, page: int, view: View, dpi: int, max_pixels: int, 
         return resized(drawn, (x0 * across, y0 * down, x1 * across, y1 * down), view.size)
 
 
+def draw_all(source: str, *, page: int, size: tuple[int, int], dpi: int, max_pixels: int, scratch: Path) -> Image.Image:
+    """Draw page `page` (from 1) in colour and in this size, with all that viewers show. `dpi` is about its resolution.
+    Raises Unreadable.
+    """
+    # Poppler also draws notes and form fields that have no picture of their own, and more kinds of colours.
+    try:
+        with passwords.for_programs(source) as readable:
+            drawn = poppler.draw(
+                readable, page=page, dpi=dpi, max_pixels=max_pixels, scratch=scratch, in_colour=True
+            ).image
+    except Unreadable:
+        view = View(page_size=size, part=(0, 0, *size), size=size)
+        return draw_view(source, page=page, view=view, dpi=dpi, max_pixels=max_pixels, scratch=scratch)
+    return drawn if drawn.size == size else drawn.resize(size, Image.Resampling.BICUBIC)
+
+
 def resized(image: Image.Image, part: Rect, size: tuple[int, int]) -> Image.Image:
     """A part of an image in this size."""
     # Reducing needs shades of grey.

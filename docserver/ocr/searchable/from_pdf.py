@@ -1,44 +1,64 @@
 """Child side: adds invisible text to the pages of a PDF, below their content, which does not change."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 from zlib import compress
 
 import pikepdf
 from pikepdf import Dictionary, Name, Pdf, StreamDecodeLevel
+from PIL import Image
 
 from docserver.errors import DocumentErrorCode
 from docserver.model import Page, Source
+from docserver.ocr.archival.document import mend_document, unfit_pages
+from docserver.ocr.archival.inheritance import inherited
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.searchable.geometry import upright_to_page, visible_area
+from docserver.ocr.searchable.drawn_page import replace_content
+from docserver.ocr.searchable.geometry import page_area, page_rotation, shown_size, upright_to_page
 from docserver.ocr.searchable.glyphless_font import GlyphlessFont
+from docserver.ocr.searchable.recompression import recompress
 from docserver.ocr.searchable.text_operators import invisible_text
 
-MAX_PAGE_TREE_DEPTH = 64
-"""Most levels of a page tree. Real documents need a few; the tree of a malicious document may be a circle."""
+Draw = Callable[[Page, tuple[float, float]], Image.Image]
+"""Draws a page of the document, with this width and height in points, in colours; raises Unreadable."""
+
+ARCHIVED_VERSION = "1.7"
+"""The version of PDF that PDF/A-2 is made of."""
 
 
-def write(source: str, *, pages: Sequence[Page], target: Path) -> None:
+def write(
+    source: str,
+    *,
+    pages: Sequence[Page],
+    target: Path,
+    max_pixels: int,
+    quality: int | None = None,
+    draw: Draw | None = None,
+) -> None:
     """Write these pages of a PDF, with their words as invisible text in the places where they were read.
 
-    If these are all pages of the document, everything else in it is kept too. Raises Unreadable.
+    If these are all pages of the document, everything else in it is kept too. With `quality`, photos and scans are
+    compressed again. With `draw`, it is a PDF/A: what that does not allow is removed, or drawn as a part of its page.
+    Raises Unreadable.
     """
     with _opened(source) as original:
         last = max(page.number for page in pages)
         if last > len(original.pages):
             raise Unreadable(DocumentErrorCode.CORRUPT, f"Page {last} of the PDF cannot be found in it.")
-        if [page.number for page in pages] == list(range(1, len(original.pages) + 1)):
-            _add_text(original, list(original.pages), pages)
-            save(original, target)
-        else:
-            with _part(original, [page.number for page in pages]) as part:
-                _add_text(part, list(part.pages), pages)
-                save(part, target)
+        numbers = [page.number for page in pages]
+        whole = numbers == list(range(1, len(original.pages) + 1))
+        with nullcontext(original) if whole else _part(original, numbers) as pdf:
+            drawn = _archive_pages(pdf, pages, draw=draw, quality=quality) if draw else set()
+            _add_text(pdf, pages, drawn=drawn)
+            if quality is not None:
+                recompress(pdf, quality=quality, max_pixels=max_pixels)
+            if draw:
+                mend_document(pdf)
+            save(pdf, target, archived=draw is not None)
 
 
-def save(pdf: Pdf, target: Path) -> None:
+def save(pdf: Pdf, target: Path, *, archived: bool = False) -> None:
     """Write the PDF. The bytes of its streams do not change, and the same document always gives the same file."""
     pdf.save(
         target,
@@ -46,6 +66,8 @@ def save(pdf: Pdf, target: Path) -> None:
         stream_decode_level=StreamDecodeLevel.none,
         deterministic_id=True,
         encryption=False,
+        force_version=ARCHIVED_VERSION if archived else "",
+        fix_metadata_version=not archived,
     )
 
 
@@ -76,16 +98,33 @@ def _part(original: Pdf, numbers: Sequence[int]) -> Iterator[Pdf]:
         yield part
 
 
-def _add_text(pdf: Pdf, pdf_pages: Sequence[pikepdf.Page], pages: Sequence[Page]) -> None:
+def _archive_pages(pdf: Pdf, pages: Sequence[Page], *, draw: Draw, quality: int | None) -> set[int]:
+    """Make the pages fit for a PDF/A. Returns the numbers of those that had to be drawn."""
+    pdf_pages = list(pdf.pages)
+    drawn = set()
+    for index in unfit_pages(pdf, pdf_pages):
+        page = pages[index]
+        picture = draw(page, shown_size(pdf_pages[index].obj))
+        replace_content(pdf, pdf_pages[index], picture, quality=quality)
+        drawn.add(page.number)
+    return drawn
+
+
+def _add_text(pdf: Pdf, pages: Sequence[Page], *, drawn: Container[int]) -> None:
+    """Add the words to the pages. Those of a page's own text are in it already, unless it was `drawn`."""
     font = GlyphlessFont(pdf)
-    for pdf_page, page in zip(pdf_pages, pages, strict=True):
-        reading = page.reading
-        if reading is None or reading.source is Source.TEXT_LAYER:
+    for pdf_page, page in zip(pdf.pages, pages, strict=True):
+        reading, is_drawn = page.reading, page.number in drawn
+        if reading is None or (reading.source is Source.TEXT_LAYER and not is_drawn):
             continue
-        area = visible_area(_inherited(pdf_page.obj, Name.MediaBox), _inherited(pdf_page.obj, Name.CropBox))
         size = (reading.width, reading.height)
-        matrix = upright_to_page(size, rotation=reading.rotation, page_rotation=_rotation(pdf_page), area=area)
-        operators, variants = invisible_text(reading, matrix=matrix, font=font)
+        matrix = upright_to_page(
+            size,
+            rotation=reading.rotation,
+            page_rotation=page_rotation(pdf_page.obj),
+            area=page_area(pdf_page.obj),
+        )
+        operators, variants = invisible_text(reading, matrix=matrix, font=font, own_too=is_drawn)
         if not variants:
             continue
         # Put the text first, because the page's own operators may leave any graphics state behind.
@@ -98,7 +137,7 @@ def _add_text(pdf: Pdf, pdf_pages: Sequence[pikepdf.Page], pages: Sequence[Page]
 
 def _own_fonts(page: pikepdf.Page) -> pikepdf.Object:
     """Give the page its own copy of its font resources, because pages may share them; returns the copy."""
-    resources = _copied(_inherited(page.obj, Name.Resources))
+    resources = _copied(inherited(page.obj, Name.Resources))
     resources[Name.Font] = _copied(resources.get(Name.Font))
     page.obj[Name.Resources] = resources
     return resources[Name.Font]
@@ -110,24 +149,3 @@ def _copied(original: object) -> Dictionary:
         for key, value in original.items():
             copied[key] = value
     return copied
-
-
-def _rotation(page: pikepdf.Page) -> int:
-    """Degrees clockwise by which viewers turn the page, a multiple of 90."""
-    try:
-        degrees = int(_inherited(page.obj, Name.Rotate) or 0) % 360
-    except (TypeError, ValueError):
-        return 0
-    return degrees if degrees % 90 == 0 else 0
-
-
-def _inherited(page: pikepdf.Object, key: Name) -> Any:
-    """An attribute of the page, or else of the nearest node above it in the page tree (ISO 32000-1, 7.7.3.4)."""
-    node: Any = page
-    for _ in range(MAX_PAGE_TREE_DEPTH):
-        if not isinstance(node, Dictionary):
-            break
-        if key in node:
-            return node[key]
-        node = node.get(Name.Parent)
-    return None

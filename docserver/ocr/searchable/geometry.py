@@ -4,12 +4,20 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pikepdf import Matrix
+from pikepdf import Matrix, Name, Object
 
 from docserver.layout import Box, Rect
+from docserver.ocr.archival.inheritance import inherited
+from docserver.ocr.archival.page_boxes import MAX_SIDE_PT, MIN_SIDE_PT
 
 LETTER: Rect = (0.0, 0.0, 612.0, 792.0)
 """The area, in points, that viewers assume for a page without a valid size."""
+
+POINTS_PER_INCH = 72
+
+DEFAULT_DPI = 300
+"""Resolution of an image that does not state one. A scan then becomes about as large as its paper, and a photo fits a
+sheet."""
 
 SIDEWAYS = (90, 270)
 
@@ -53,6 +61,27 @@ def upright_to_page(size: tuple[int, int], *, rotation: int, page_rotation: int,
     return to_unit_square @ COUNTERCLOCKWISE[rotation] @ COUNTERCLOCKWISE[page_rotation] @ to_area
 
 
+def page_area(page: Object) -> Rect:
+    """The area of a page that viewers show, in points."""
+    return visible_area(inherited(page, Name.MediaBox), inherited(page, Name.CropBox))
+
+
+def page_rotation(page: Object) -> int:
+    """Degrees clockwise by which viewers turn a page, a multiple of 90."""
+    try:
+        degrees = int(inherited(page, Name.Rotate) or 0) % 360
+    except (TypeError, ValueError):
+        return 0
+    return degrees if degrees % 90 == 0 else 0
+
+
+def shown_size(page: Object) -> tuple[float, float]:
+    """Width and height of a page as viewers show it, in points."""
+    x0, y0, x1, y1 = page_area(page)
+    width, height = x1 - x0, y1 - y0
+    return (height, width) if page_rotation(page) in SIDEWAYS else (width, height)
+
+
 def visible_area(media_box: Any, crop_box: Any) -> Rect:
     """The area of a page that viewers show, in points. The boxes come from the PDF and may be missing or invalid."""
     media = _valid_rect(media_box) or LETTER
@@ -71,6 +100,16 @@ def _valid_rect(values: Any) -> Rect | None:
     if not all(map(math.isfinite, (x0, y0, x1, y1))) or x0 == x1 or y0 == y1:
         return None
     return (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+
+
+def paper(size: tuple[int, int], dpi: int | None) -> Rect:
+    """The area of a page, in points, for an image of this size in pixels: that of the original paper, limited to the
+    sizes that a PDF page may have.
+    """
+    points_per_pixel = POINTS_PER_INCH / (dpi or DEFAULT_DPI)
+    points_per_pixel = min(max(points_per_pixel, MIN_SIDE_PT / min(size)), MAX_SIDE_PT / max(size))
+    width, height = (max(MIN_SIDE_PT, round(side * points_per_pixel, 4)) for side in size)
+    return (0.0, 0.0, width, height)
 
 
 def format_numbers(values: Sequence[float], *, digits: int) -> str:

@@ -22,18 +22,20 @@ MIN_FONT_SIZE = 1.0
 _LEFT_TO_RIGHT_RUN = re.compile(r"[\dA-Za-z\u00c0-\u058f]+(?:[.,:/+-][\dA-Za-z\u00c0-\u058f]+)*")
 
 
-def invisible_text(reading: Reading, *, matrix: Matrix, font: GlyphlessFont) -> tuple[bytes, set[FontVariant]]:
+def invisible_text(
+    reading: Reading, *, matrix: Matrix, font: GlyphlessFont, own_too: bool = False
+) -> tuple[bytes, set[FontVariant]]:
     """The operators that draw a page's words, and the font variants that they use. Words of the page's own text are
-    left out.
+    left out unless `own_too`.
 
     `matrix` maps pixels of the page with upright text, with y upwards, to points of the PDF page.
     """
     _, height = turn_size((reading.width, reading.height), reading.rotation)
     operators = _TextOperators(height, font)
     for block in reading.blocks:
-        if reading.source_of(block) is Source.OCR:
+        if own_too or reading.source_of(block) is Source.OCR:
             for paragraph in block.paragraphs:
-                _write_paragraph(_upright_lines(paragraph, reading), operators)
+                _write_paragraph(_upright_lines(paragraph, reading, own_too=own_too), operators)
     # 3 Tr makes text invisible: letters are neither filled nor stroked.
     lines = [f"q {format_numbers(matrix.shorthand, digits=8)} cm BT 3 Tr", *operators.lines, "ET Q\n"]
     return "\n".join(lines).encode("ascii"), operators.variants
@@ -60,14 +62,14 @@ class _TextOperators:
         self.lines.append(f"{stretch:.2f} Tz 1 0 0 1 {left} {self._page_height - baseline:.2f} Tm <{codes}> Tj")
 
 
-def _upright_lines(paragraph: Paragraph, reading: Reading) -> list[list[Word]]:
-    """The words that were recognised, with their boxes on the page with upright text."""
+def _upright_lines(paragraph: Paragraph, reading: Reading, *, own_too: bool) -> list[list[Word]]:
+    """The words that were recognised, or all of them, with their boxes on the page with upright text."""
     size = (reading.width, reading.height)
     return [
         [
             Word(text, turn_box(word.box, size, reading.rotation), word.confidence)
             for word in line.words
-            if (text := clean(word.text).strip()) and reading.source_of_word(word) is Source.OCR
+            if (text := clean(word.text).strip()) and (own_too or reading.source_of_word(word) is Source.OCR)
         ]
         for line in paragraph.lines
     ]

@@ -12,6 +12,7 @@ from docserver.ocr.engine import Engine
 from docserver.ocr.limits import PROGRAM
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.slot import Slot
+from docserver.pdf_options import PdfOptions
 from docserver.settings import Settings
 
 RETRY_AFTER_S = 10
@@ -33,7 +34,9 @@ class PdfMaker:
         # Make only one PDF at a time: they are rare, and they take CPU time from the slots that read pages.
         self._turns = Turns(1, of_one=1)
 
-    async def make(self, source: Path, content_type: str, load: LoadPages, *, client: str) -> BinaryIO | Failure:
+    async def make(
+        self, source: Path, content_type: str, load: LoadPages, *, options: PdfOptions, client: str
+    ) -> BinaryIO | Failure:
         """The PDF as an open file without a name; the caller closes it. Raises Unavailable if the wait is too long.
 
         `load` is called when the turn has come, so that those who wait need no memory for their pages.
@@ -54,6 +57,6 @@ class PdfMaker:
                 cgroups=self._cgroups,
             )
             try:
-                return await slot.make_searchable(source, content_type, pages)
+                return await slot.make_searchable(source, content_type, pages, options)
             finally:
                 await slot.close()

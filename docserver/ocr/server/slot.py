@@ -41,6 +41,7 @@ from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.files import expose, open_result
 from docserver.ocr.server.process import Child
 from docserver.ocr.server.scratch import discard
+from docserver.pdf_options import SEARCHABLE, PdfOptions
 from docserver.reading_options import Options
 from docserver.room import can_reserve
 from docserver.settings import Settings
@@ -123,10 +124,12 @@ class Slot:
         self._count_pages(1)
         return replace(answer, page=page) if isinstance(answer, Failure) else answer.reading
 
-    async def make_searchable(self, source: Path, content_type: str, pages: Sequence[Page]) -> BinaryIO | Failure:
+    async def make_searchable(
+        self, source: Path, content_type: str, pages: Sequence[Page], options: PdfOptions = SEARCHABLE
+    ) -> BinaryIO | Failure:
         """A PDF of these pages and their words, as an open file; the caller closes it."""
         return await self._make_file(
-            MakeSearchable(content_type, pages), source, timeout_s=self._settings.pdf_timeout_s
+            MakeSearchable(content_type, pages, options), source, timeout_s=self._settings.pdf_timeout_s
         )
 
     async def draw(self, source: Path, request: DrawPage, *, timeout_s: float) -> BinaryIO | Failure:

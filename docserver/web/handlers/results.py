@@ -3,12 +3,20 @@
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
 from docserver.documents import results
-from docserver.errors import NotAcceptable, NotFound, RangeNotSatisfiable, StorageUnavailable, Unavailable
-from docserver.formats import FORMATS, PDF, Format
+from docserver.errors import (
+    NotAcceptable,
+    NotFound,
+    RangeNotSatisfiable,
+    StorageUnavailable,
+    Unavailable,
+    Unprocessable,
+)
+from docserver.formats import FORMATS, PDF, PDFS, Format
 from docserver.formats.negotiation import negotiate
 from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.formats.result_writer import WRITING_S
@@ -30,7 +38,7 @@ have put into it."""
 _RESULT_QUERY = request_schemas.ResultQuery()
 _PAGE_QUERY = request_schemas.PageQuery()
 
-_MEDIA_TYPES = [form.media_type for form in FORMATS.values()]
+_MEDIA_TYPES = list(dict.fromkeys(form.media_type for form in FORMATS.values()))
 
 
 _RESPONSES = {
@@ -51,7 +59,7 @@ _HEADERS = {
 
 @operation(
     summary="A completed job's text",
-    description="The text in one of seven formats, which `format` or the Accept header chooses. One reading serves all "
+    description="The text in one of eight formats, which `format` or the Accept header chooses. One reading serves all "
     "of them, now and later.",
     tag="results",
     path=["job_id"],
@@ -71,6 +79,7 @@ async def get_result(request: web.Request) -> web.StreamResponse:
         path_id(request, "job_id"),
         caller=request[CALLER],
         form=form,
+        quality=_quality(query, form),
         selection=query.get("pages"),
         client_has=lambda etag: _client_has(request, etag),
     )
@@ -99,6 +108,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         page_number(request),
         caller=request[CALLER],
         form=form,
+        quality=_quality(query, form),
         client_has=lambda etag: _client_has(request, etag),
     )
     return await _response(request, result, form)
@@ -110,9 +120,18 @@ def _format(request: web.Request, name: str | None, *, default: str) -> Format:
     if form is None:
         raise NotAcceptable(f"The Accept header names no format that is offered: {', '.join(_MEDIA_TYPES)}.")
     # A PDF may have to wait for the PDFs of other clients, and that wait may be as long as the time to make it.
-    making_s = 2 * request.app[RESOURCES].settings.pdf_timeout_s if form is PDF else WRITING_S
+    making_s = 2 * request.app[RESOURCES].settings.pdf_timeout_s if form in PDFS else WRITING_S
     extend_deadline(request, making_s + PUT_S)
     return form
+
+
+def _quality(query: Mapping[str, Any], form: Format) -> int | None:
+    """The quality of a PDF's photos and scans; raises Unprocessable if the client wants it of another format."""
+    quality: int | None = query.get("quality")
+    if quality is not None and form not in PDFS:
+        detail = f"Only the formats {' and '.join(each.name for each in PDFS)} have a quality."
+        raise Unprocessable(detail, errors=[{"detail": detail, "parameter": "quality"}])
+    return quality
 
 
 def page_number(request: web.Request) -> int:
@@ -145,7 +164,7 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
     headers |= {**DOCUMENT_HEADERS, "Content-Type": form.media_type + charset}
     size = len(body) if isinstance(body, bytes) else body.size
-    coding = _coding(request) if form is not PDF and size >= compression.LEAST_BYTES else None
+    coding = _coding(request) if form not in PDFS and size >= compression.LEAST_BYTES else None
     if not isinstance(body, bytes):
         return await _file_response(request, result, form, headers=headers, coding=coding)
     if coding:
@@ -192,7 +211,7 @@ async def _link(request: web.Request, result: StoredResult, form: Format, header
     if not (resources.storage.links and resources.settings.storage_redirects):
         return None
     # The bucket does not send the headers with which a browser runs nothing of a document.
-    name = f"{path_id(request, 'job_id')}.{form.name}"
+    name = f"{path_id(request, 'job_id')}.{PDF.name if form in PDFS else form.name}"
     shown = {"Content-Type": headers["Content-Type"], "Content-Disposition": f'attachment; filename="{name}"'}
     try:
         return await resources.storage.links.result(result, method=request.method, headers=shown)

@@ -1,0 +1,19 @@
+"""How a PDF is made of a document and its words."""
+
+from dataclasses import dataclass
+
+MAX_QUALITY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PdfOptions:
+    """What a client wants of a PDF, beside the words."""
+
+    archival: bool = False
+    """True for PDF/A-2b."""
+    quality: int | None = None
+    """Of the JPEGs that photos and scans become, from 1 to MAX_QUALITY; None to keep them as they are."""
+
+
+SEARCHABLE = PdfOptions()
+"""Nothing but the words."""
