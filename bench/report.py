@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
+from bench import cached_reads
+from bench.cached_reads import Reads
 from bench.compare import Figures, Table
 from bench.latency import Latency
 from bench.peers.service import LongDocument
@@ -50,15 +52,20 @@ def workloads(names: Sequence[str]) -> str:
     return "\n".join(f"- **{name}**: {WORKLOADS[name].description}." for name in names)
 
 
-def single_lines(latency: Latency, long_documents: Sequence[LongDocument], *, reads: Sequence[float]) -> str:
+def single_lines(latency: Latency, long_documents: Sequence[LongDocument], *, reads: Sequence[Reads]) -> str:
     """The measurements that are not in the tables."""
     ours_ms, plain_ms = latency.docserver_s * 1000, latency.plain_s * 1000
     lines = [f"- A picture of one line on an idle service, from upload to end, takes {ours_ms:.0f} ms (median)."]
     lines.append(f"- The plain command takes {plain_ms:.0f} ms for it.")
     of_job, of_result = reads
+    for name, ratio in of_job.ratios.items():
+        lines.append(
+            f"- Cached reads per second, as a multiple of {cached_reads.DESCRIPTIONS[name]}: "
+            f"{ratio:.2f} for a job, {of_result.ratios[name]:.2f} for its text."
+        )
     lines.append(
-        f"- Cached reads per second, as a multiple of a bare aiohttp handler that does one Redis `GET`: "
-        f"{of_job:.2f} for a job, {of_result:.2f} for its text."
+        f"- While {cached_reads.CONNECTIONS} clients ask without a pause, 99 of 100 cached reads take at most "
+        f"{of_job.p99_ms:.0f} ms (a job) or {of_result.p99_ms:.0f} ms (its text)."
     )
     for document in long_documents:
         if document.first_page_s is not None:

@@ -37,6 +37,8 @@ class Server:
 
     url: str
     pid: int
+    mysql_socket: Path | None = None
+    """The socket of docserver's private MariaDB."""
 
 
 def free_port() -> int:
@@ -59,7 +61,9 @@ def docserver(**settings: str | int) -> Iterator[Server]:
                 [sys.executable, "-m", "docserver", "--embedded"], cwd=TOP, env=environment, stdout=out, stderr=out
             )
         try:
-            server = Server(f"http://127.0.0.1:{port}", process.pid)
+            server = Server(
+                f"http://127.0.0.1:{port}", process.pid, mysql_socket=Path(directory) / "data" / "run" / "mysql.sock"
+            )
             _wait_until(lambda: _ready(f"{server.url}/readyz"), process)
             yield server
         except BaseException:
@@ -93,7 +97,7 @@ def redis_server() -> Iterator[str]:
 @contextmanager
 def peer(*command: str, url: str, ready_path: str) -> Iterator[Server]:
     """Run a Python server until the end of the block, which starts when the path answers with 200."""
-    process = subprocess.Popen([sys.executable, *command], cwd=TOP)
+    process = subprocess.Popen([sys.executable, *command], cwd=TOP, stdout=subprocess.DEVNULL)
     try:
         _wait_until(lambda: _ready(url + ready_path), process)
         yield Server(url, process.pid)

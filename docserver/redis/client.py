@@ -151,7 +151,7 @@ class Redis:
         return self._node_at(address)
 
     def _words(self, command: Sequence[Key | str | bytes | float]) -> Command:
-        return [self._prefix + word if isinstance(word, Key) else word for word in command]
+        return tuple([self._prefix + word if isinstance(word, Key) else word for word in command])
 
     async def _node(self, key: bytes | None) -> Node:
         """The server that has a key, or any primary."""

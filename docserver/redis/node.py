@@ -14,6 +14,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any
 
+import hiredis
 import redis.asyncio
 from redis.asyncio.client import PubSub
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
@@ -41,7 +42,7 @@ WAITING_CONNECTIONS = 1
 
 SUBSCRIBERS = 1
 
-Command = Sequence[Any]
+Command = tuple[Any, ...]
 """The words of a command."""
 
 Reply = Any
@@ -193,11 +194,12 @@ class Node:
     async def _send(self, commands: Sequence[Command]) -> list[Reply]:
         """Send commands together and read their replies. If Redis answers a command with an error, that is its reply.
 
-        redis-py's own pipeline does the same but takes twice the CPU time.
+        redis-py's own pipeline does the same but takes more than twice the CPU time.
         """
         connection = self._idle.pop() if self._idle else self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         try:
-            await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            packed = b"".join(map(hiredis.pack_command, commands))
+            await connection.send_packed_command(packed, check_health=False)
             replies = [await _reply(connection) for _ in commands]
         except BaseException:
             # Close this connection: replies that arrive later would be taken for those of the next commands. Close the

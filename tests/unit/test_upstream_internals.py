@@ -211,12 +211,11 @@ INTERNALS = [
     ),
     Internal(
         "redis",
-        "AbstractConnection.pack_commands, .send_packed_command, .read_response or .disconnect",
+        "AbstractConnection.send_packed_command, .read_response or .disconnect",
         "redis/node.py",
-        "Send commands by the client's own pipeline, at twice the cost.",
+        "Send commands by the client's own pipeline, at more than twice the cost.",
         lambda: (
-            has_parameters(AbstractConnection.pack_commands, "commands")
-            and has_parameters(AbstractConnection.send_packed_command, "command", "check_health")
+            has_parameters(AbstractConnection.send_packed_command, "command", "check_health")
             and inspect.iscoroutinefunction(AbstractConnection.read_response)
             and has_parameters(AbstractConnection.disconnect, "nowait")
         ),
