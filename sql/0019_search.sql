@@ -65,6 +65,7 @@ CREATE TABLE IF NOT EXISTS search_segments (
     first_number INT UNSIGNED    NOT NULL,
     last_number  INT UNSIGNED    NOT NULL,
     pages        INT UNSIGNED    NOT NULL,
+    has_keys     BOOLEAN         NOT NULL,       -- false if it is small, and has rows of words alone
     changed_at   DATETIME(6)     NOT NULL,       -- when its state changed
     PRIMARY KEY (id),
     KEY by_tenant (tenant, generation, state, first_number),

@@ -9,7 +9,6 @@ from docserver.database.connection import Cursor
 from docserver.database.tables import search_index
 from docserver.documents import search_merging
 from docserver.documents.search_indexing import Indexer
-from docserver.documents.search_merging import Writing
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks, text_of
 from docserver.model import new_id
 
@@ -61,7 +60,7 @@ async def fill(measured: Measured, words: Words, *, before: int, size: int) -> I
     while await indexer.index_some():
         pass
     indexed = _cpu_ms(measured)
-    while await search_merging.merge(Writing(db, indexer.id), SIZES):
+    while await search_merging.merge(indexer.writing(), SIZES):
         pass
     merged = _cpu_ms(measured)
     while await indexer.walk():

@@ -75,7 +75,7 @@ async def search(
         async with resources.lists.session() as cur:
             generation = await _generation(cur)
             segments = await search_segments.live(cur, narrowed.tenant, generation=generation)
-            found = await find(cur, query, [segment.id for segment in segments], fuzzy=fuzzy)
+            found = await find(cur, query, segments, fuzzy=fuzzy)
             numbers = await _narrow(cur, narrowed)
             only = None if numbers is None else set_of(numbers)
             ranking = await asyncio.to_thread(Ranking, query, found, only=only)

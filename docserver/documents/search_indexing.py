@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from docserver.database.tables.search_index import DuePage, Indexed
 from docserver.database.tables.search_segments import Row
 from docserver.documents import search_merging
 from docserver.documents.search_merging import Outrun, Writing
+from docserver.documents.search_pace import Pace
 from docserver.errors import DatabaseUnavailable
 from docserver.resources import Resources
 from docserver.search import segments
@@ -38,8 +40,12 @@ RESIGN_S = 1.0
 """Longest wait for the database when a stopping process gives up its task."""
 
 JOBS_AT_ONCE = 200
-PAGES_AT_ONCE = 200
-"""Most jobs and pages of one transaction: it takes some tenths of a second."""
+PAGES_AT_ONCE = 60
+"""Most jobs and pages of one transaction: it takes a tenth of a second. Segments of so few pages have no keys."""
+
+INDEXING_SHARE = 0.1
+MERGING_SHARE = 0.05
+"""Largest share of a core while pages wait to be read: to index pages, and to merge segments of either size."""
 
 WALKED_AT_ONCE = 1000
 """Jobs that are compared with the index by one statement."""
@@ -69,16 +75,17 @@ class Indexer:
         self._thinned_to = 0
         """The segment that was last looked at for deleted pages."""
         self._is_behind = False
+        self._pace = Pace(resources.index_db, share=INDEXING_SHARE)
 
     async def run(self) -> None:
         """Write, merge and clean the index while this process leads, until cancelled."""
         try:
             await asyncio.gather(
                 self._repeat(self._lead, POLL_S),
-                self._repeat(self._merge_small, POLL_S),
-                self._repeat(self._merge_large, POLL_S),
-                self._repeat(self._clean, self._resources.settings.maintenance_s),
-                self._repeat(self._thin_out, 1.0),
+                self._repeat(partial(self._merge, self.writing(), search_merging.SMALL), POLL_S),
+                self._repeat(partial(self._merge, self.writing(), search_merging.LARGE), POLL_S),
+                self._repeat(partial(self._clean, self.writing()), self._resources.settings.maintenance_s),
+                self._repeat(partial(self._thin_out, self.writing()), 1.0),
             )
         finally:
             await self._resign()
@@ -103,19 +110,16 @@ class Indexer:
         has_more = await self.index_some()
         return await self.walk() or has_more
 
-    async def _merge_small(self) -> bool:
-        return self._leads and await search_merging.merge(self._writing, search_merging.SMALL)
+    async def _merge(self, writing: Writing, sizes: range) -> bool:
+        return self._leads and await search_merging.merge(writing, sizes)
 
-    async def _merge_large(self) -> bool:
-        return self._leads and await search_merging.merge(self._writing, search_merging.LARGE)
+    async def _clean(self, writing: Writing) -> bool:
+        return self._leads and await search_merging.clean(writing)
 
-    async def _clean(self) -> bool:
-        return self._leads and await search_merging.clean(self._writing)
-
-    async def _thin_out(self) -> bool:
+    async def _thin_out(self, writing: Writing) -> bool:
         began = time.monotonic()
         if self._leads:
-            self._thinned_to = await search_merging.thin_out(self._writing, after=self._thinned_to)
+            self._thinned_to = await search_merging.thin_out(writing, after=self._thinned_to)
             await asyncio.sleep((time.monotonic() - began) / THIN_OUT_SHARE)
         return False
 
@@ -123,9 +127,10 @@ class Indexer:
     def _leads(self) -> bool:
         return time.monotonic() < self._lease_until
 
-    @property
-    def _writing(self) -> Writing:
-        return Writing(self._resources.index_db, self.id)
+    def writing(self) -> Writing:
+        """What merging needs to write the index in the name of this process."""
+        db = self._resources.index_db
+        return Writing(db, self.id, Pace(db, share=MERGING_SHARE))
 
     async def _is_leader(self) -> bool:
         """Become or stay the process that writes the index; False if another one is."""
@@ -159,6 +164,7 @@ class Indexer:
         by_tenant = groupby(sorted(pages, key=lambda page: page.tenant), key=lambda page: page.tenant)
         await self._add({tenant: list(some) for tenant, some in by_tenant}, jobs, generation)
         self._note(pages)
+        await self._pace.rest()
         return True
 
     @transactional
@@ -178,11 +184,12 @@ class Indexer:
         first = await search_segments.last_number(cur, tenant) + 1
         numbered = [Indexed(number, page.job_id, page.number, page.version) for number, page in enumerate(pages, first)]
         await search_index.insert_pages(cur, tenant, numbered)
+        last = numbered[-1].number
         segment = await search_segments.insert(
-            cur, tenant, generation=generation, state="live", first=first, last=numbered[-1].number, pages=len(pages)
+            cur, tenant, generation=generation, state="live", first=first, last=last, pages=len(pages), has_keys=False
         )
         texts = {number: page.text for number, page in enumerate(pages, first)}
-        rows = await asyncio.to_thread(_rows, segment, texts)
+        rows = await self._pace.run(_rows, segment, texts)
         await search_segments.insert_rows(cur, rows)
 
     def _note(self, pages: Sequence[DuePage]) -> None:

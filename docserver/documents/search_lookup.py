@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from docserver.database.connection import Cursor
 from docserver.database.tables import search_segments
-from docserver.database.tables.search_segments import Row
+from docserver.database.tables.search_segments import Row, Segment
 from docserver.search import lookup
 from docserver.search.chunks import Kind
 from docserver.search.lookup import Found, Range
@@ -19,32 +19,39 @@ MAX_NEIGHBOURS = 500
 has many common words."""
 
 
-async def find(cur: Cursor, query: Query, segments: Sequence[int], *, fuzzy: bool) -> dict[Word, Found]:
+async def find(cur: Cursor, query: Query, segments: Sequence[Segment], *, fuzzy: bool) -> dict[Word, Found]:
     """The pages of each word of the query; raises InvalidQuery if a word begins too many."""
     excluded = {phrase[0] for phrase in query.excluded if len(phrase) == 1}
     found = {word: Found() for word in dict.fromkeys((*query.words, *excluded))}
+    ids = [segment.id for segment in segments]
     rows = _unique(
         [
-            *await _at(cur, [lookup.words_range(word) for word in found if not word.is_prefix], segments),
-            *await _in(cur, [lookup.words_range(word) for word in found if word.is_prefix], segments),
+            *await _at(cur, [lookup.words_range(word) for word in found if not word.is_prefix], ids),
+            *await _in(cur, [lookup.words_range(word) for word in found if word.is_prefix], ids),
         ]
     )
     await asyncio.to_thread(lookup.add_words, found, [row.data for row in rows], fuzzy=fuzzy)
     if fuzzy:
-        await _find_neighbours(cur, {word: found[word] for word in query.words}, segments)
+        await _find_neighbours(cur, {word: found[word] for word in query.words if word.has_neighbours}, segments)
     return found
 
 
-async def _find_neighbours(cur: Cursor, found: dict[Word, Found], segments: Sequence[int]) -> None:
+async def _find_neighbours(cur: Cursor, found: dict[Word, Found], segments: Sequence[Segment]) -> None:
+    if not found:
+        return
+    with_keys = [segment.id for segment in segments if segment.has_keys]
+    small = [segment.id for segment in segments if not segment.has_keys]
     neighbours: dict[str, set[int]] = {}
-    for word in found:
-        rows = _unique(await _in(cur, list(lookup.neighbour_ranges(word)), segments))
+    for word, of_word in found.items():
+        rows = _unique(await _in(cur, list(lookup.neighbour_ranges(word)), with_keys))
         some = [(row.segment, row.kind, row.data) for row in rows]
-        await asyncio.to_thread(lookup.add_neighbours, found, word, some, neighbours)
+        await asyncio.to_thread(lookup.add_neighbours, of_word, word, some, neighbours)
     chosen = dict(list(neighbours.items())[:MAX_NEIGHBOURS])
     places = [(segment, name.encode()) for name, where in chosen.items() for segment in where]
     further = _unique(await search_segments.rows_at(cur, Kind.WORDS, places))
     await asyncio.to_thread(lookup.add_words_of_neighbours, found, [row.data for row in further], chosen)
+    whole = await search_segments.all_rows(cur, small)
+    await asyncio.to_thread(lookup.add_all_neighbours, found, [row.data for row in whole])
 
 
 async def _at(cur: Cursor, ranges: Sequence[Range], segments: Sequence[int]) -> list[Row]:

@@ -4,20 +4,19 @@ Segments that follow one another are merged when there are so many of about the 
 once for each size.
 """
 
-import asyncio
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from docserver.database.connection import Database
+from docserver.database.connection import Cursor, Database
 from docserver.database.retries import transactional
 from docserver.database.tables import search_index, search_segments
 from docserver.database.tables.search_segments import Row, Segment
-from docserver.search import chunks, segments
-from docserver.search.chunks import Chunk, KeysPacker, Kind, WordsPacker
-from docserver.search.segments import IsAlive
+from docserver.documents.search_pace import Pace
+from docserver.search import segments
+from docserver.search.chunks import Chunk, Kind, WordsRow, key_order, unpack_keys
 
 TOGETHER = 8
 """This many segments of a size become one."""
@@ -27,8 +26,9 @@ LARGE = range(4, 7)
 """Sizes that are merged side by side, so that small segments do not wait while large ones are merged for minutes. Size
 n has TOGETHER ** n pages or more. The largest segments have two million pages."""
 
-READ_AT_ONCE = 16
-"""Rows of each segment that are read at once."""
+READ_AT_ONCE = 8
+"""Rows of each segment that are read at once. To put the words of more in order would keep the event loop from the
+interpreter for tens of milliseconds."""
 
 LOOKED_AT_ONCE = 2000
 """Most pages that one statement looks up, to see whether they were deleted."""
@@ -58,6 +58,7 @@ class Writing:
 
     db: Database
     holder: UUID
+    pace: Pace
 
 
 async def merge(writing: Writing, sizes: range) -> bool:
@@ -80,6 +81,8 @@ def _to_merge(live: Sequence[Segment], sizes: range) -> Sequence[Segment]:
     for size in sizes:
         run: list[Segment] = []
         for segment in live:
+            if run and run[0].has_keys != segment.has_keys:
+                run = []
             run = [*run, segment] if segment.pages < TOGETHER ** (size + 1) else []
             if len(run) == TOGETHER:
                 return run
@@ -138,6 +141,7 @@ async def _dead(writing: Writing, some: Sequence[Segment]) -> set[int]:
 async def _rewrite(writing: Writing, old: Sequence[Segment], dead: set[int], *, generation: int) -> None:
     """Let one segment take the place of others, without dead pages."""
     tenant, pages = old[0].tenant, sum(segment.pages for segment in old) - len(dead)
+    has_keys = old[0].has_keys or pages >= segments.KEYS_FROM
     async with writing.db.session() as cur:
         new = await search_segments.insert(
             cur,
@@ -147,10 +151,13 @@ async def _rewrite(writing: Writing, old: Sequence[Segment], dead: set[int], *, 
             first=old[0].first,
             last=old[-1].last,
             pages=pages,
+            has_keys=has_keys,
         )
-    is_alive: IsAlive | None = (lambda number: number not in dead) if dead else None
-    for kind in Kind:
-        await _Merge(writing.db, old, kind, new=new, is_alive=is_alive).run()
+    if old[0].has_keys:
+        for kind in Kind:
+            await _Merge(writing, old, kind, new=new, dead=dead).run()
+    else:
+        await _merge_small(writing, old, new=new, dead=dead, with_keys=has_keys)
     await _publish(writing, old, new=new, generation=generation)
     numbers = sorted(dead)
     async with writing.db.session() as cur:
@@ -167,39 +174,56 @@ async def _publish(writing: Writing, old: Sequence[Segment], *, new: int, genera
             raise Outrun
 
 
+async def _merge_small(writing: Writing, old: Sequence[Segment], *, new: int, dead: set[int], with_keys: bool) -> None:
+    """Write the rows of small segments, which have no keys, as those of one segment."""
+
+    def merged() -> list[Chunk]:
+        parts: dict[int, dict[str, bytes]] = {segment.id: {} for segment in old}
+        for row in rows:
+            parts[row.segment].update(zip(*WordsRow(row.data).all(), strict=True))
+        return list(segments.of_words(list(parts.values()), dead=dead, with_keys=with_keys))
+
+    async with writing.db.session() as cur:
+        rows = await search_segments.all_rows(cur, [segment.id for segment in old])
+    await _insert(writing.db, new, await writing.pace.run(merged))
+    await writing.pace.rest()
+
+
+@transactional
+async def _insert(db: Database, segment: int, some: Sequence[Chunk]) -> None:
+    async with db.transaction() as cur:
+        if not await search_segments.keep_building(cur, segment):
+            raise Outrun
+        await search_segments.insert_rows(cur, [Row(segment, *chunk) for chunk in some])
+
+
 class _Merge:
     """Writes the rows of a kind of several segments as those of one, with a part of them in memory at a time."""
 
-    def __init__(self, db: Database, old: Sequence[Segment], kind: Kind, *, new: int, is_alive: IsAlive | None) -> None:
-        self._db = db
-        self._kind, self._new, self._is_alive = kind, new, is_alive
+    def __init__(self, writing: Writing, old: Sequence[Segment], kind: Kind, *, new: int, dead: set[int]) -> None:
+        self._db, self._pace = writing.db, writing.pace
         self._sources = [_Source(segment.id, kind) for segment in old]
-        self._packer: Any = WordsPacker() if kind is Kind.WORDS else KeysPacker(kind)
+        self._new, self._dead = new, dead
+        self._packer = segments.packer_of(kind)
 
     async def run(self) -> None:
-        while True:
-            for source in self._sources:
-                if not source.entries and not source.is_ended:
-                    async with self._db.session() as cur:
-                        await source.read(cur)
-            if not any(source.entries for source in self._sources):
-                break
-            await self._insert(await asyncio.to_thread(self._merge_some))
-        await self._insert(list(self._packer.end()))
+        while any(not source.is_ended or source.names for source in self._sources):
+            rows = {}
+            async with self._db.session() as cur:
+                for source in self._sources:
+                    if not source.names and not source.is_ended:
+                        rows[source] = await source.rows(cur)
+            await _insert(self._db, self._new, await self._pace.run(self._merge_some, rows))
+            await self._pace.rest()
+        await _insert(self._db, self._new, await self._pace.run(lambda: list(self._packer.end())))
 
-    def _merge_some(self) -> list[Chunk]:
+    def _merge_some(self, rows: "Mapping[_Source, Sequence[Row]]") -> list[Chunk]:
         """Merge the entries in memory, as far as no source can still bring an earlier one."""
-        bound = min((source.order(-1) for source in self._sources if not source.is_ended), default=None)
-        taken: list[Any] = [entry for source in self._sources for entry in source.take(bound)]
-        merged = segments.merged_words if self._kind is Kind.WORDS else segments.merged_keys
-        return list(self._packer.add(merged(taken, is_alive=self._is_alive)))
-
-    @transactional
-    async def _insert(self, some: Sequence[Chunk]) -> None:
-        async with self._db.transaction() as cur:
-            if not await search_segments.keep_building(cur, self._new):
-                raise Outrun
-            await search_segments.insert_rows(cur, [Row(self._new, *chunk) for chunk in some])
+        for source, some in rows.items():
+            source.read(some)
+        bound = min((source.last for source in self._sources if not source.is_ended), default=None)
+        parts = [source.take(bound) for source in self._sources]
+        return segments.pack_merged(self._packer, parts, dead=self._dead)
 
 
 class _Source:
@@ -208,28 +232,34 @@ class _Source:
     def __init__(self, segment: int, kind: Kind) -> None:
         self._segment, self._kind = segment, kind
         self._after: bytes | None = None
-        self.entries: list[Any] = []
+        self.names: list[str] = []
+        self._values: list[Any] = []
         self.is_ended = False
 
-    async def read(self, cur: Any) -> None:
-        """Read the next rows."""
-        rows = await search_segments.rows_after(cur, self._segment, self._kind, after=self._after, limit=READ_AT_ONCE)
+    async def rows(self, cur: Cursor) -> Sequence[Row]:
+        """The next rows, to be given to `read`."""
+        return await search_segments.rows_after(cur, self._segment, self._kind, after=self._after, limit=READ_AT_ONCE)
+
+    def read(self, rows: Sequence[Row]) -> None:
+        """Take the entries of rows."""
         self.is_ended = len(rows) < READ_AT_ONCE
-        unpack: Any = chunks.unpack_words if self._kind is Kind.WORDS else chunks.unpack_keys
-        self.entries = [entry for row in rows for entry in unpack(row.data)]
-        if rows:
-            self._after = rows[-1].first
+        for row in rows:
+            names, values = WordsRow(row.data).all() if self._kind is Kind.WORDS else unpack_keys(row.data)
+            self.names += names
+            self._values += values
+            self._after = row.first
 
-    def order(self, place: int) -> tuple[Any, ...]:
-        """What the entries are ordered by. Entries of several segments may be equal in it."""
-        entry = self.entries[place]
-        return tuple(entry[: 2 if self._kind is Kind.WORDS else 1])
+    @property
+    def last(self) -> bytes:
+        """The last entry that was read, as it is ordered. Other segments may have the same."""
+        return self._order(self.names[-1])
 
-    def take(self, bound: tuple[Any, ...] | None) -> list[Any]:
+    def take(self, bound: bytes | None) -> dict[str, Any]:
         """Take out the entries up to this one; all entries if it is None."""
-        if bound is None:
-            taken, self.entries = self.entries, []
-            return taken
-        end = bisect_right(self.entries, bound, key=lambda entry: entry[: len(bound)])
-        taken, self.entries = self.entries[:end], self.entries[end:]
+        end = len(self.names) if bound is None else bisect_right(self.names, bound, key=self._order)
+        taken = dict(zip(self.names[:end], self._values[:end], strict=True))
+        del self.names[:end], self._values[:end]
         return taken
+
+    def _order(self, name: str) -> bytes:
+        return name.encode() if self._kind is Kind.WORDS else key_order(name)

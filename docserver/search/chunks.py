@@ -5,23 +5,33 @@ Each kind of row has an order of its own, and the name of a row is its first ent
 begins before what it looks for, and perhaps the rows after it.
 """
 
-import sys
+import operator
+import re
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-import orjson
+from docserver.search.numbers import as_array, as_bytes
 
 WORDS_BYTES = 8192
 """Bytes of a row of words before compression. A search unpacks a row for each word and segment."""
 
-KEYS_AT_ONCE = 1000
+KEYS_AT_ONCE = 500
 """Keys in a row of keys. A search looks through all keys that begin or end like its word."""
 
-_LEVEL = 1
-"""More compression takes more time than it saves room."""
+NO_COMPRESSION, COMPRESSION = 0, 1
+"""Levels of zlib. Rows that are merged soon are not compressed: that would take longer than all else. More compression
+takes more time than it saves room."""
+
+_OVERHEAD = 8
+"""Bytes of an entry beside its name and its list, about."""
+
+TAB = "\t"
+"""The name of a token is its key, a tab and the token itself, so names sort by keys. All tokens sort after a tab."""
 
 
 class Kind(IntEnum):
@@ -35,27 +45,6 @@ class Kind(IntEnum):
     """The same, each key written backwards."""
 
 
-# Millions of these are made when segments are merged, and tuples are made in a fifth of the time of dataclasses.
-class Entry(NamedTuple):
-    """An entry of a row of words."""
-
-    key: str
-    surface: str
-    pages: bytes
-    """The pages that have the token, packed."""
-    often: bytes
-    """The pages that have it often, packed."""
-
-
-class KeyEntry(NamedTuple):
-    """An entry of a row of keys."""
-
-    order: bytes
-    """See `key_order`."""
-    page: int
-    """The page that has the key, if only one has it and only once; else 0."""
-
-
 class Chunk(NamedTuple):
     """A row."""
 
@@ -65,100 +54,157 @@ class Chunk(NamedTuple):
     data: bytes
 
 
-def key_order(key: str, kind: Kind) -> bytes:
-    """Bytes that sort as keys of this kind are ordered."""
-    return bytes((len(key),)) + (key[::-1] if kind is Kind.REVERSED_KEYS else key).encode()
+def key_order(name: str) -> bytes:
+    """Bytes that sort as keys are ordered."""
+    return bytes((len(name),)) + name.encode()
 
 
 class WordsPacker:
-    """Packs entries that come in order. All entries of a key are in the same row."""
+    """Packs tokens that come in the order of their names. All tokens of a key are in the same row."""
 
-    def __init__(self) -> None:
-        self._some: list[Entry] = []
-        self._size = 0
+    def __init__(self, level: int) -> None:
+        self._level = level
+        self._names: list[str] = []
+        self._lists: list[bytes] = []
 
-    def add(self, entries: Iterable[Entry]) -> Iterator[Chunk]:
-        """Take entries; yields each row that they fill."""
-        for entry in entries:
-            if self._size >= WORDS_BYTES and entry.key != self._some[-1].key:
-                yield from self.end()
-            self._some.append(entry)
-            self._size += len(entry.key) + len(entry.surface) + len(entry.pages) + len(entry.often) + 10
+    def add(self, names: Sequence[str], lists: Sequence[bytes]) -> Iterator[Chunk]:
+        """Take tokens with their packed lists; yields each row that they fill."""
+        self._names += names
+        self._lists += lists
+        sizes = map(operator.add, map(len, self._names), map(len, self._lists))
+        ends = [_OVERHEAD * place + size for place, size in enumerate(accumulate(sizes), 1)]
+        first = filled = 0
+        while ends and ends[-1] - filled >= WORDS_BYTES:
+            end = self._end_of_key(bisect_left(ends, filled + WORDS_BYTES))
+            if end == len(ends):
+                # More tokens of this key may follow.
+                break
+            yield self._packed(first, end)
+            first, filled = end, ends[end - 1]
+        del self._names[:first], self._lists[:first]
 
     def end(self) -> Iterator[Chunk]:
         """The last row, which may not be full."""
-        if self._some:
-            header = orjson.dumps([(each.key, each.surface, len(each.pages), len(each.often)) for each in self._some])
-            lists = b"".join(each.pages + each.often for each in self._some)
-            data = zlib.compress(len(header).to_bytes(4, "little") + header + lists, _LEVEL)
-            yield Chunk(Kind.WORDS, self._some[0].key.encode(), data)
-        self._some, self._size = [], 0
+        if self._names:
+            yield self._packed(0, len(self._names))
+        self._names, self._lists = [], []
+
+    def _end_of_key(self, place: int) -> int:
+        """The place after the last token with the same key."""
+        key = key_of(self._names[place])
+        while place < len(self._names) and key_of(self._names[place]) == key:
+            place += 1
+        return place
+
+    def _packed(self, first: int, end: int) -> Chunk:
+        names, lists = self._names[first:end], self._lists[first:end]
+        sizes = as_bytes(array("I", [len(names), *map(len, lists)]))
+        data = zlib.compress(b"".join((sizes, "\n".join(names).encode(), *lists)), self._level)
+        return Chunk(Kind.WORDS, key_of(names[0]).encode(), data)
 
 
-def unpack_words(data: bytes) -> Iterator[Entry]:
-    """The entries of a row of words."""
-    unpacked = zlib.decompress(data)
-    at = 4 + int.from_bytes(unpacked[:4], "little")
-    for key, surface, pages, often in orjson.loads(unpacked[4:at]):
-        middle, end = at + pages, at + pages + often
-        yield Entry(key, surface, unpacked[at:middle], unpacked[middle:end])
-        at = end
+def key_of(name: str) -> str:
+    """The key in the name of a token."""
+    return name[: name.index(TAB)]
+
+
+class WordsRow:
+    """A row of words, unpacked as far as a search needs it."""
+
+    def __init__(self, data: bytes) -> None:
+        unpacked = zlib.decompress(data)
+        names = 4 + 4 * int.from_bytes(unpacked[:4], "little")
+        self._sizes = as_array(unpacked[4:names])
+        lists = len(unpacked) - sum(self._sizes)
+        self._names = f"\n{unpacked[names:lists].decode()}\n"
+        self._lists = unpacked[lists:]
+
+    @property
+    def first_key(self) -> str:
+        """The key of the first token."""
+        return key_of(self._names[1:])
+
+    @property
+    def last_key(self) -> str:
+        """The key of the last token."""
+        return key_of(self._names[self._names.rindex("\n", 0, -1) + 1 :])
+
+    def all(self) -> tuple[list[str], list[bytes]]:
+        """All names of tokens, and their packed lists."""
+        ends = [0, *accumulate(self._sizes)]
+        return self._names[1:-1].split("\n"), [self._lists[at:end] for at, end in pairwise(ends)]
+
+    def pages(self, begins: str) -> Iterator[tuple[str, bytes]]:
+        """The tokens whose names begin like this, and their packed lists."""
+        begins = f"\n{begins}"
+        start, last = self._names.find(begins), self._names.rfind(begins, 0, -1)
+        return self._between(start, last) if start >= 0 else iter(())
+
+    def like(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
+        """The tokens whose keys match, and their packed lists; the pattern begins with the line break before a key."""
+        for match in pattern.finditer(self._names):
+            yield from self._between(match.start(), match.start())
+
+    def _between(self, start: int, last: int) -> Iterator[tuple[str, bytes]]:
+        """The tokens whose names follow the line breaks from one place to another."""
+        number = self._names.count("\n", 0, start)
+        at = sum(self._sizes[:number])
+        names = self._names[start + 1 : self._names.index("\n", last + 1)].split("\n")
+        for name, size in zip(names, self._sizes[number:], strict=False):
+            yield name[name.index(TAB) + 1 :], self._lists[at : at + size]
+            at += size
 
 
 class KeysPacker:
     """Packs keys that come in order."""
 
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
-        self._some: list[KeyEntry] = []
+    def __init__(self, kind: Kind, level: int) -> None:
+        self._kind, self._level = kind, level
+        self._keys: list[str] = []
+        self._pages: list[int] = []
 
-    def add(self, entries: Iterable[KeyEntry]) -> Iterator[Chunk]:
-        """Take keys; yields each row that they fill."""
-        for entry in entries:
-            self._some.append(entry)
-            if len(self._some) == KEYS_AT_ONCE:
-                yield from self.end()
+    def add(self, keys: Sequence[str], pages: Sequence[int]) -> Iterator[Chunk]:
+        """Take keys, each with the page that has it if only one has it and not often, else 0; yields each row that they
+        fill.
+        """
+        self._keys += keys
+        self._pages += pages
+        first = 0
+        while len(self._keys) - first >= KEYS_AT_ONCE:
+            yield self._packed(first, first + KEYS_AT_ONCE)
+            first += KEYS_AT_ONCE
+        del self._keys[:first], self._pages[:first]
 
     def end(self) -> Iterator[Chunk]:
         """The last row, which may not be full."""
-        if self._some:
-            pages = array("I", [each.page for each in self._some])
-            if sys.byteorder == "big":
-                pages.byteswap()
-            names = b"\n".join(each.order[1:] for each in self._some)
-            lengths = bytes(each.order[0] for each in self._some)
-            data = zlib.compress(len(lengths).to_bytes(4, "little") + pages.tobytes() + lengths + names, _LEVEL)
-            yield Chunk(self._kind, self._some[0].order, data)
-        self._some = []
+        if self._keys:
+            yield self._packed(0, len(self._keys))
+        self._keys, self._pages = [], []
+
+    def _packed(self, first: int, end: int) -> Chunk:
+        keys = self._keys[first:end]
+        pages = as_bytes(array("I", (len(keys), *self._pages[first:end])))
+        return Chunk(self._kind, key_order(keys[0]), zlib.compress(pages + "\n".join(keys).encode(), self._level))
 
 
-def unpack_keys(data: bytes) -> Iterator[KeyEntry]:
-    """The entries of a row of keys."""
-    pages, lengths, names = _keys(data)
-    for page, length, name in zip(pages, lengths, names.split(b"\n"), strict=True):
-        yield KeyEntry(bytes((length,)) + name, page)
+def unpack_keys(data: bytes) -> tuple[list[str], Sequence[int]]:
+    """The keys of a row, and their pages."""
+    pages, names = _keys(data)
+    return names.split("\n"), pages
 
 
-def keys_beginning_with(data: bytes, begins: bytes) -> Iterator[tuple[bytes, int]]:
-    """The keys of a row that begin with `begins`, as they are written in the row, and the page of each."""
-    pages, _, names = _keys(data)
-    names = b"\n" + names + b"\n"
-    begins = b"\n" + begins
-    place, counted = 0, 1
-    start = names.find(begins)
-    while start >= 0:
-        end = names.index(b"\n", start + 1)
-        # The place of a name is the number of line breaks before it.
-        place, counted = place + names.count(b"\n", counted, start + 1), start + 1
-        yield names[start + 1 : end], pages[place]
-        start = names.find(begins, end)
+def keys_like(data: bytes, pattern: re.Pattern[str]) -> Iterator[tuple[str, int]]:
+    """The keys of a row that match, and their pages; the pattern begins with the line break before a key."""
+    pages, names = _keys(data)
+    names = f"\n{names}\n"
+    number = counted = 0
+    for match in pattern.finditer(names):
+        number += names.count("\n", counted, match.start())
+        counted = match.start()
+        yield match[0][1:], pages[number]
 
 
-def _keys(data: bytes) -> tuple[Sequence[int], bytes, bytes]:
+def _keys(data: bytes) -> tuple[Sequence[int], str]:
     unpacked = zlib.decompress(data)
-    count = int.from_bytes(unpacked[:4], "little")
-    pages = array("I", unpacked[4 : 4 + 4 * count])
-    if sys.byteorder == "big":
-        pages.byteswap()
-    names = 4 + 5 * count
-    return pages, unpacked[4 + 4 * count : names], unpacked[names:]
+    names = 4 + 4 * int.from_bytes(unpacked[:4], "little")
+    return as_array(unpacked[4:names]), unpacked[names:].decode()

@@ -66,11 +66,12 @@ def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
         return Likeness.FOLDED
     if not fuzzy:
         return None
+    if key(word) != key(surface) and not (is_edited(word) and is_one_edit(key(word), key(surface))):
+        return None
     name, other = _misread_key(word), _misread_key(surface)
     if name == other:
         return Likeness.MISREAD
-    is_near = is_edited(word) and abs(len(name) - len(other)) < 2 and one_edit(name).fullmatch(other)
-    return Likeness.EDITED if is_near else None
+    return Likeness.EDITED if is_edited(word) and is_one_edit(name, other) else None
 
 
 @lru_cache(maxsize=200_000)
@@ -83,9 +84,30 @@ def _misread_key(surface: str) -> str:
     return folded[:-1].replace("f", "s") + folded[-1:]
 
 
+def is_one_edit(one: str, other: str) -> bool:
+    """True if one letter is exchanged, left out or added, or none."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    at = 0
+    while at < len(one) and at < len(other) and one[at] == other[at]:
+        at += 1
+    return one[at + (len(one) >= len(other)) :] == other[at + (len(other) >= len(one)) :]
+
+
 @lru_cache(maxsize=1000)
-def one_edit(text: str) -> re.Pattern[str]:
-    """Matches the text, and the text with one letter exchanged, left out or added."""
-    changed = [f"{re.escape(text[:at])}.?{re.escape(text[at + 1 :])}" for at in range(len(text))]
-    added = [f"{re.escape(text[:at])}.{re.escape(text[at:])}" for at in range(len(text) + 1)]
-    return re.compile("|".join((*changed, *added)))
+def one_edit(begins: str, rest: str) -> re.Pattern[str]:
+    """Matches lines that are these two parts, with one letter of the second one exchanged, left out or added."""
+    return re.compile(f"\n{re.escape(begins)}{_edited(rest)}(?=\n)")
+
+
+@lru_cache(maxsize=1000)
+def any_edit(begins: str, rest: str) -> re.Pattern[str]:
+    """As `one_edit`, with one letter of any of the parts, which end before a tab."""
+    return re.compile(f"\n(?:{re.escape(begins)}{_edited(rest)}|{_edited(begins)}{re.escape(rest)})(?=\t)")
+
+
+def _edited(text: str) -> str:
+    letters = [re.escape(letter) for letter in text]
+    changed = [f"{''.join(letters[:at])}.?{''.join(letters[at + 1 :])}" for at in range(len(letters))]
+    added = [f"{''.join(letters[:at])}.{''.join(letters[at:])}" for at in range(len(letters) + 1)]
+    return f"(?:{'|'.join((*changed, *added))})"

@@ -1,10 +1,11 @@
 """Looks up the words of a query in rows of the index: which rows to read, which pages have a word, and how exactly."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from docserver.search.chunks import Kind, key_order, keys_beginning_with, unpack_words
-from docserver.search.folding import Likeness, is_edited, key, likeness, one_edit
+from docserver.search.chunks import TAB, Kind, WordsRow, keys_like
+from docserver.search.folding import Likeness, any_edit, is_one_edit, key, likeness, one_edit
 from docserver.search.numbers import Pages
 from docserver.search.query import Word
 
@@ -30,8 +31,6 @@ class Found:
     """The pages that have a word."""
 
     like: dict[Likeness, Pages] = field(default_factory=dict)
-    often: Pages = field(default_factory=Pages)
-    """The pages that often have the word itself, in any case and with any accents."""
 
     def pages(self, how: Likeness) -> Pages:
         """The pages that have something like the word, as `how` says."""
@@ -48,63 +47,75 @@ def words_range(word: Word) -> Range:
 
 def neighbour_ranges(word: Word) -> Iterator[Range]:
     """Where the keys are that are the same as that of a word but for one letter: in its first or in its second half."""
-    if word.is_prefix or not is_edited(word.surface):
-        return
     name = key(word.surface)
     half = len(name) // 2
     for length in (len(name) - 1, len(name), len(name) + 1):
-        for kind, begins in ((Kind.KEYS, name[:half]), (Kind.REVERSED_KEYS, name[half:])):
-            yield Range(kind, bytes((length,)) + key_order(begins, kind)[1:])
+        for kind, begins in ((Kind.KEYS, name[:half]), (Kind.REVERSED_KEYS, name[half:][::-1])):
+            yield Range(kind, bytes((length,)) + begins.encode())
 
 
-def add_words(found: dict[Word, Found], rows: Iterable[bytes], *, fuzzy: bool) -> None:
+def add_words(found: Mapping[Word, Found], rows: Iterable[bytes], *, fuzzy: bool) -> None:
     """Add what rows of words say about all these words."""
-    whole: dict[str, list[Word]] = {}
-    for word in found:
-        if not word.is_prefix:
-            whole.setdefault(key(word.surface), []).append(word)
-    beginnings = [word for word in found if word.is_prefix]
-    for row in rows:
-        for entry in unpack_words(row):
-            for word in whole.get(entry.key, ()):
-                how = likeness(word.surface, entry.surface, fuzzy=fuzzy)
-                if how:
-                    found[word].pages(how).add(entry.pages)
-                    if entry.often and how >= Likeness.FOLDED:
-                        found[word].often.add(entry.often)
-            for word in beginnings:
-                if word.begins(entry.surface):
-                    found[word].pages(Likeness.FOLDED).add(entry.pages)
+    begins = {word: words_range(word).first.decode() + ("" if word.is_prefix else TAB) for word in found}
+    for row in map(WordsRow, rows):
+        for word, name in begins.items():
+            for surface, packed in row.pages(name):
+                if how := _how(word, surface, fuzzy=fuzzy):
+                    found[word].pages(how).add(packed)
+
+
+def _how(word: Word, surface: str, *, fuzzy: bool) -> Likeness | None:
+    if word.is_prefix:
+        return Likeness.FOLDED if word.begins(surface) else None
+    return likeness(word.surface, surface, fuzzy=fuzzy)
 
 
 def add_neighbours(
-    found: dict[Word, Found], word: Word, rows: Iterable[tuple[int, int, bytes]], elsewhere: dict[str, set[int]]
+    found: Found, word: Word, rows: Iterable[tuple[int, int, bytes]], elsewhere: dict[str, set[int]]
 ) -> None:
     """Add the pages of a word's neighbours. `rows` are rows of keys, each with its segment and kind. If the pages of a
     neighbour are in the rows of words, add the neighbour and its segment to `elsewhere`.
     """
     name = key(word.surface)
     half = len(name) // 2
-    pattern = one_edit(name)
+    patterns = {
+        Kind.KEYS: one_edit(name[:half], name[half:]),
+        Kind.REVERSED_KEYS: one_edit(name[half:][::-1], name[:half][::-1]),
+    }
+    pages = found.pages(Likeness.EDITED)
     for segment, kind, row in rows:
-        is_reversed = kind == Kind.REVERSED_KEYS
-        begins = name[half:][::-1] if is_reversed else name[:half]
-        for written, page in keys_beginning_with(row, begins.encode()):
-            neighbour = written.decode()[::-1] if is_reversed else written.decode()
-            if neighbour == name or not pattern.fullmatch(neighbour):
+        for written, page in keys_like(row, patterns[Kind(kind)]):
+            neighbour = written[::-1] if kind == Kind.REVERSED_KEYS else written
+            if neighbour == name:
                 continue
             if page:
-                found[word].pages(Likeness.EDITED).add_number(page)
+                pages.add_number(page)
             else:
                 elsewhere.setdefault(neighbour, set()).add(segment)
 
 
-def add_words_of_neighbours(found: dict[Word, Found], rows: Iterable[bytes], names: Iterable[str]) -> None:
+def add_words_of_neighbours(found: Mapping[Word, Found], rows: Iterable[bytes], names: Iterable[str]) -> None:
     """Add what rows of words say about neighbours."""
-    words = [word for word in found if not word.is_prefix and is_edited(word.surface)]
-    near = {name: [word for word in words if one_edit(key(word.surface)).fullmatch(name)] for name in names}
-    for row in rows:
-        for entry in unpack_words(row):
-            for word in near.get(entry.key, ()):
-                if entry.key != key(word.surface) and likeness(word.surface, entry.surface, fuzzy=True):
-                    found[word].pages(Likeness.EDITED).add(entry.pages)
+    words = {word: key(word.surface) for word in found}
+    in_order = sorted(names)
+    for row in map(WordsRow, rows):
+        for name in in_order[bisect_left(in_order, row.first_key) : bisect_right(in_order, row.last_key)]:
+            near = [word for word, own in words.items() if own != name and is_one_edit(own, name)]
+            for surface, packed in row.pages(f"{name}{TAB}"):
+                for word in near:
+                    if likeness(word.surface, surface, fuzzy=True):
+                        found[word].pages(Likeness.EDITED).add(packed)
+
+
+def add_all_neighbours(found: Mapping[Word, Found], rows: Iterable[bytes]) -> None:
+    """Add the neighbours of words in rows that are all rows of words of segments."""
+    patterns = {}
+    for word in found:
+        name = key(word.surface)
+        half = len(name) // 2
+        patterns[word] = any_edit(name[:half], name[half:])
+    for row in map(WordsRow, rows):
+        for word, pattern in patterns.items():
+            for surface, packed in row.like(pattern):
+                if likeness(word.surface, surface, fuzzy=True) is Likeness.EDITED:
+                    found[word].pages(Likeness.EDITED).add(packed)

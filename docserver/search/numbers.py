@@ -1,57 +1,74 @@
-"""Ascending lists of page numbers, packed: as four bytes each or, where that is shorter, as bits. Sets of pages while a
-search runs are the bits of one number.
+"""Packed lists of the pages that have a token. Sets of pages while a search runs are the bits of one number.
+
+A list has four bytes for each page, in ascending order: twice its number, and one more if the page has the token often.
+Where that is shorter, a list has the number of its first page, the bits of its pages, and those of the pages that have
+the token often. Each of these two has an odd number of bytes, so the length of a list tells which kind it is.
 """
 
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
-
-_LISTED, _BITS = b"\0", b"\1"
+from collections.abc import Collection, Iterator, Sequence
 
 _BYTES = 4
-"""Bytes of a listed number, and of the number that the first bit stands for."""
+
+_SHORT = 1024
+"""Bytes of a list that is not worth bits. Most lists are shorter, and are joined without a look into them."""
 
 _WINDOW = 512
 """Bytes of a set that are looked at together, so that its last pages are found without reading all of it."""
 
 
-def pack(numbers: Sequence[int]) -> bytes:
-    """Pack ascending numbers; empty if there are none."""
-    if not numbers:
-        return b""
-    first, span = numbers[0], numbers[-1] - numbers[0] + 1
-    if len(numbers) * _BYTES <= span // 8 + _BYTES:
-        return _LISTED + _array(numbers).tobytes()
-    bits = bytearray(span // 8 + 1)
-    for number in numbers:
-        bits[number - first >> 3] |= 1 << (number - first & 7)
-    return _BITS + first.to_bytes(_BYTES, "little") + bytes(bits)
+def entry(page: int, *, often: bool) -> bytes:
+    """A page as it stands in a list."""
+    return (page << 1 | often).to_bytes(_BYTES, "little")
 
 
-def unpack(packed: bytes) -> Sequence[int]:
-    """The numbers of a packed list."""
-    if packed[:1] == _BITS:
-        first = int.from_bytes(packed[1 : 1 + _BYTES], "little")
-        return [first + place for place in reversed(list(descending(int.from_bytes(packed[1 + _BYTES :], "little"))))]
-    numbers = array("I", packed[1:])
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+def pack(listed: bytes) -> bytes:
+    """A list, as bits if that is shorter."""
+    if len(listed) <= _SHORT or _is_bits(listed):
+        return listed
+    first, last = (int.from_bytes(each, "little") >> 1 for each in (listed[:_BYTES], listed[-_BYTES:]))
+    return listed if len(listed) < _BYTES + 2 * _width(first, last) else _as_bits(*_sets_of_listed(listed))
 
 
-def joined(packed: Sequence[bytes]) -> bytes:
-    """Several packed lists as one. They must have no number in common."""
-    if len(packed) < 2:
-        return packed[0] if packed else b""
-    if all(each[:1] == _LISTED for each in packed):
-        numbers: Sequence[int] = unpack(_LISTED + b"".join(each[1:] for each in packed))
-    else:
-        numbers = [number for each in packed for number in unpack(each)]
-    return pack(sorted(numbers))
+def pages_of(packed: bytes) -> list[int]:
+    """The pages of a list."""
+    return [each >> 1 for each in _entries(packed)]
+
+
+def only_page(packed: bytes) -> int:
+    """The page of a list that has a single one, which does not have the token often; else 0."""
+    if len(packed) != _BYTES or packed[0] & 1:
+        return 0
+    return int.from_bytes(packed, "little") >> 1
+
+
+def joined(one: bytes, other: bytes) -> bytes:
+    """Two lists as one, which may be to be packed. All pages of the second one are later."""
+    if not (len(one) | len(other)) & 3:
+        return one + other
+    (pages, often), (more, more_often) = _sets(one), _sets(other)
+    bits = _as_bits(pages | more, often | more_often)
+    return bits if len(bits) <= _BYTES * (pages | more).bit_count() else as_bytes(_entries(bits))
+
+
+def without(packed: bytes, dead: Collection[int]) -> bytes:
+    """A list without these pages."""
+    entries = _entries(packed)
+    living = array("I", [each for each in entries if each >> 1 not in dead])
+    return packed if len(living) == len(entries) else pack(as_bytes(living))
+
+
+def _entries(packed: bytes) -> "array[int]":
+    """The entries of a list: twice the number of each page, and one more if the page has the token often."""
+    if not _is_bits(packed):
+        return as_array(packed)
+    pages, often = _sets(packed)
+    return array("I", [number << 1 | (often >> number & 1) for number in reversed(list(descending(pages)))])
 
 
 class Pages:
-    """Collects packed lists, to make one set of them."""
+    """Collects lists, to make one set of them."""
 
     def __init__(self) -> None:
         self._listed: list[bytes] = []
@@ -59,28 +76,26 @@ class Pages:
 
     def add(self, packed: bytes) -> None:
         """Add the pages of a list."""
-        (self._bits if packed[:1] == _BITS else self._listed).append(packed[1:])
+        (self._bits if _is_bits(packed) else self._listed).append(packed)
 
-    def add_number(self, number: int) -> None:
+    def add_number(self, page: int) -> None:
         """Add one page."""
-        self._listed.append(number.to_bytes(_BYTES, "little"))
+        self._listed.append(entry(page, often=False))
 
-    def as_set(self) -> int:
-        """The numbers of all pages as bits."""
-        pages = 0
+    def as_sets(self) -> tuple[int, int]:
+        """All pages, and those that have the token often."""
+        pages, often = _sets_of_listed(b"".join(self._listed))
         for packed in self._bits:
-            pages |= int.from_bytes(packed[_BYTES:], "little") << int.from_bytes(packed[:_BYTES], "little")
-        numbers = unpack(_LISTED + b"".join(self._listed))
-        return pages | set_of(numbers)
+            some, some_often = _sets(packed)
+            pages, often = pages | some, often | some_often
+        return pages, often
 
 
-def set_of(numbers: Sequence[int]) -> int:
+def set_of(pages: Sequence[int]) -> int:
     """A set of these pages."""
-    if not numbers:
-        return 0
-    bits = bytearray((max(numbers) >> 3) + 1)
-    for number in numbers:
-        bits[number >> 3] |= 1 << (number & 7)
+    bits = bytearray((max(pages, default=0) >> 3) + 1)
+    for page in pages:
+        bits[page >> 3] |= 1 << (page & 7)
     return int.from_bytes(bits, "little")
 
 
@@ -96,8 +111,48 @@ def descending(pages: int) -> Iterator[int]:
             window ^= 1 << place
 
 
-def _array(numbers: Sequence[int]) -> "array[int]":
-    listed = array("I", numbers)
+def as_array(data: bytes) -> "array[int]":
+    """Numbers of four bytes each."""
+    numbers = array("I", data)
     if sys.byteorder == "big":
-        listed.byteswap()
-    return listed
+        numbers.byteswap()
+    return numbers
+
+
+def as_bytes(numbers: "array[int]") -> bytes:
+    """The inverse of `as_array`."""
+    if sys.byteorder == "big":
+        numbers = array("I", numbers)
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _is_bits(packed: bytes) -> bool:
+    return len(packed) & 3 != 0
+
+
+def _sets(packed: bytes) -> tuple[int, int]:
+    """The pages of a list, and those that have the token often."""
+    if not _is_bits(packed):
+        return _sets_of_listed(packed)
+    first, middle = int.from_bytes(packed[:_BYTES], "little"), (len(packed) + _BYTES) // 2
+    parts = packed[_BYTES:middle], packed[middle:]
+    pages, often = (int.from_bytes(part, "little") << first for part in parts)
+    return pages, often
+
+
+def _sets_of_listed(listed: bytes) -> tuple[int, int]:
+    entries = as_array(listed)
+    return set_of([each >> 1 for each in entries]), set_of([each >> 1 for each in entries if each & 1])
+
+
+def _as_bits(pages: int, often: int) -> bytes:
+    first = (pages & -pages).bit_length() - 1
+    width = _width(first, pages.bit_length() - 1)
+    parts = [(each >> first).to_bytes(width, "little") for each in (pages, often)]
+    return first.to_bytes(_BYTES, "little") + b"".join(parts)
+
+
+def _width(first: int, last: int) -> int:
+    """Bytes for the bits of these pages and all between them."""
+    return (last - first) // 8 + 1 | 1

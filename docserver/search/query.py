@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from docserver.search.folding import plain
+from docserver.search.folding import is_edited, plain
 from docserver.search.tokens import is_unspaced, tokens
 
 MAX_CHARACTERS = 500
@@ -28,6 +28,11 @@ class Word:
     surface: str
     is_prefix: bool = False
     """True if it is the beginning of a token."""
+
+    @property
+    def has_neighbours(self) -> bool:
+        """True if it is also found with one wrong letter."""
+        return not self.is_prefix and is_edited(self.surface)
 
     def begins(self, surface: str) -> bool:
         """True if a token begins with it, in any case and with any accents."""

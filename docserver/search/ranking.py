@@ -20,18 +20,20 @@ class Ranking:
         self._points = Points()
         pages = -1 if only is None else only
         for word in query.words:
-            seen = 0
+            seen = often = 0
             for how in sorted(found[word].like, reverse=True):
-                like = found[word].like[how].as_set() & ~seen
-                self._points.add(how, like)
+                like, like_often = found[word].like[how].as_sets()
+                self._points.add(how, like & ~seen)
                 seen |= like
-            self._points.add(OFTEN, found[word].often.as_set())
+                # What is misread, or begins like the word, may be several words.
+                often |= like_often if how >= Likeness.FOLDED and not word.is_prefix else 0
+            self._points.add(OFTEN, often)
             pages &= seen
         for phrase in query.excluded:
             if len(phrase) == 1:
                 for how, of_word in found[phrase[0]].like.items():
                     if how >= Likeness.FOLDED:
-                        pages &= ~of_word.as_set()
+                        pages &= ~of_word.as_sets()[0]
         self._pages = pages
 
     def pages(self, after: tuple[int, int] | None) -> Iterator[tuple[int, int]]:

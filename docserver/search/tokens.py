@@ -30,6 +30,9 @@ _BETWEEN_LINES = r"[ \t]*\n[ \t]*"
 
 _HYPHEN_AT_END = re.compile(rf"[{HYPHENS}]{_BETWEEN_LINES}")
 
+_ASCII_LETTERS = bytes(code if chr(code).isalnum() else ord(" ") for code in range(128)) + bytes(128)
+"""For `bytes.translate`: a space for each character that is no letter or digit."""
+
 _IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 
@@ -70,13 +73,14 @@ def tokens(text: str) -> Iterator[Token]:
 
 def surfaces(text: str) -> list[str]:
     """The surfaces of the tokens of a text; in the order of the text if `are_simple`."""
-    if _IS_UNSPACED.search(text):
+    is_ascii = text.isascii()
+    if not is_ascii and _IS_UNSPACED.search(text):
         return [token.surface for token in tokens(text)]
-    # The same in a fifth of the time.
-    words, hyphenated = _quick_patterns()
-    found = hyphenated.findall(text) if _HYPHEN_AT_END.search(text) else ()
-    joined = [_surface(first + second) for first, second in found]
-    return [_surface(word) for word in words.findall(text)] + joined
+    # The same in a small part of the time.
+    words = text.encode().translate(_ASCII_LETTERS).decode().split() if is_ascii else _word().findall(text)
+    if _HYPHEN_AT_END.search(text):
+        words += [first + second for first, second in _hyphenated_word().findall(text)]
+    return [word[:MAX_LETTERS] for word in words] if is_ascii else [_surface(word) for word in words]
 
 
 def are_simple(text: str) -> bool:
@@ -129,26 +133,32 @@ def _letters() -> re.Pattern[str]:
 
 
 @cache
-def _spaced() -> str:
-    """A letter or digit of a script with spaces, with its marks."""
-    return rf"(?:[^\W_{UNSPACED}][{_marks()}{INVISIBLE}]*)"
+def _letters_and_digits() -> str:
+    """Letters and digits of scripts with spaces, with their marks, as a part of a regular expression."""
+    return rf"(?:[^\W_{UNSPACED}]++[{_marks()}{INVISIBLE}]*+)++"
 
 
 @cache
 def _hyphenated() -> str:
     """A word hyphenated over two lines, with two groups. No language splits off a single letter."""
     letter = rf"(?:[^\W\d_{UNSPACED}][{_marks()}]*)"
-    return rf"({letter}{{2,}})[{HYPHENS}]{_BETWEEN_LINES}({letter}{{2,}})(?!{_spaced()})"
+    return rf"({letter}{{2,}})[{HYPHENS}]{_BETWEEN_LINES}({letter}{{2,}})(?![^\W_{UNSPACED}])"
 
 
 @cache
 def _pattern() -> re.Pattern[str]:
     """A hyphenated word (with two groups), letters of a script without spaces, or a word."""
     unspaced = rf"[{UNSPACED}{_marks()}]"
-    return re.compile(rf"{_hyphenated()}|{unspaced}+(?:[ \t]*\n?[ \t]*{unspaced}+)*|{_spaced()}+")
+    return re.compile(rf"{_hyphenated()}|{unspaced}+(?:[ \t]*\n?[ \t]*{unspaced}+)*|{_letters_and_digits()}")
 
 
 @cache
-def _quick_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A word, and a hyphenated word, in a text of scripts with spaces."""
-    return re.compile(rf"{_spaced()}+"), re.compile(rf"(?<![^\W_]){_hyphenated()}")
+def _word() -> re.Pattern[str]:
+    """A word in a text of scripts with spaces."""
+    return re.compile(_letters_and_digits())
+
+
+@cache
+def _hyphenated_word() -> re.Pattern[str]:
+    """A word hyphenated over two lines, in a text of scripts with spaces."""
+    return re.compile(rf"(?<![^\W_]){_hyphenated()}")

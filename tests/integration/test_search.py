@@ -3,6 +3,7 @@
 import asyncio
 import re
 import shlex
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +17,13 @@ from docserver.database.tables import jobs, pages, search_index, search_segments
 from docserver.documents import deletion, search_indexing, search_merging
 from docserver.documents.search_indexing import Indexer
 from docserver.documents.search_merging import Outrun
+from docserver.documents.search_pace import Pace
 from docserver.reading_options import Options
 from docserver.resources import Resources
+from docserver.search import segments
 from tests.support.client import Client
-from tests.support.rows import change, value
-from tests.support.searches import add_document, index, indexer, read_pages, search, snippets, writing
+from tests.support.rows import change, make_job, value
+from tests.support.searches import add_document, index, indexer, read_pages, search, snippets
 
 TENANT = "default"
 
@@ -86,6 +89,23 @@ async def test_misread_words_are_found_unless_the_search_is_exact(
     await index(resources)
 
     assert await snippets(client, query) == [text]
+
+
+async def test_misread_words_are_found_in_segments_of_all_sizes(
+    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "KEYS_FROM", 2)
+    monkeypatch.setattr(search_merging, "TOGETHER", 2)
+    texts = ["invoice", "involce", "invocie", "lnvoice imvoice", "imvoice", "invoicee", "voice", "nvoice"]
+    for text in texts:
+        await add_document(db, text)
+        by = await index(resources)
+        while await search_merging.merge(by.writing(), search_merging.SMALL):
+            pass
+        found = await snippets(client, "invoice")
+        assert sorted(found) == sorted(set(texts[: texts.index(text) + 1]) - {"invocie", "voice"})
+    async with db.session() as cur:
+        assert [segment.has_keys for segment in await search_segments.live(cur, TENANT, generation=1)] == [True]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +176,7 @@ async def test_a_search_goes_on_by_cursor_over_merged_segments_and_shows_each_pa
     for number in range(12):
         await add_document(db, f"page{number} word word word", f"other{number} word")
         by = await index(resources)
-        while await search_merging.merge(writing(resources, by), search_merging.SMALL):
+        while await search_merging.merge(by.writing(), search_merging.SMALL):
             pass
     async with db.session() as cur:
         assert len(await search_segments.live(cur, TENANT, generation=1)) < 12
@@ -206,7 +226,7 @@ async def test_a_deleted_document_is_not_found_any_more_and_leaves_the_index(
 
     assert await snippets(client, "word") == ["another word"]
     after = 0
-    while after := await search_merging.thin_out(writing(resources, by), after=after):
+    while after := await search_merging.thin_out(by.writing(), after=after):
         pass
     assert await value(db, "SELECT COUNT(*) FROM search_pages") == 1
     assert await snippets(client, "word") == ["another word"]
@@ -242,6 +262,22 @@ async def test_pages_can_be_found_soon_after_they_were_read(
         while await snippets(client, "quick") == []:
             await asyncio.sleep(0.02)
     assert await value(db, "SELECT COUNT(*) FROM jobs WHERE search_due") == 0
+
+
+async def test_work_on_the_index_rests_while_pages_wait_to_be_read(db: Database) -> None:
+    pace = Pace(db, share=0.1)
+
+    async def rest_s() -> float:
+        await pace.run(sum, range(300_000))
+        began = time.monotonic()
+        await pace.rest()
+        return time.monotonic() - began
+
+    unthrottled_s = min([await rest_s() for _ in range(5)])
+    await make_job(db, total=None)
+    throttled_s = min([await rest_s() for _ in range(5)])
+
+    assert unthrottled_s < throttled_s / 2
 
 
 @pytest.fixture
@@ -303,7 +339,7 @@ async def test_while_the_index_is_built_a_search_says_how_far_it_is(
     while await by.index_some() or await by.walk():
         pass
     assert await snippets(client, "word") == ["another word", "one word"]
-    await search_merging.clean(writing(resources, by))
+    await search_merging.clean(by.writing())
     assert await value(db, "SELECT COUNT(*) FROM search_segments WHERE generation = 1") == 0
     assert await value(db, "SELECT COUNT(*) FROM search_pages") == 2
 

@@ -9,7 +9,6 @@ from docserver.caller import DEFAULT_TENANT
 from docserver.database.connection import Database
 from docserver.database.tables import search_index
 from docserver.documents.search_indexing import Indexer
-from docserver.documents.search_merging import Writing
 from docserver.jobs import transitions
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks, text_of
 from docserver.model import Reading
@@ -72,10 +71,6 @@ async def index(resources: Resources) -> Indexer:
     while await made.index_some():
         pass
     return made
-
-
-def writing(resources: Resources, by: Indexer) -> Writing:
-    return Writing(resources.index_db, by.id)
 
 
 async def search(client: Client, q: str, **parameters: Any) -> Any:

@@ -1,14 +1,15 @@
 """The parts of full-text search that need no database: tokens, folding, queries, packed lists, scores and segments."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
-from docserver.search import chunks, hits, numbers, query, segments, tokens
-from docserver.search.chunks import Entry, KeyEntry, Kind
-from docserver.search.folding import Likeness, key, likeness, plain
+from docserver.search import chunks, folding, hits, numbers, query, segments, tokens
+from docserver.search.chunks import Kind, WordsRow
+from docserver.search.folding import Likeness, any_edit, likeness, one_edit, plain
 from docserver.search.query import InvalidQuery
 from docserver.search.scores import Points
 
@@ -113,18 +114,34 @@ def test_a_query_that_says_nothing_or_too_much_is_refused(text: str) -> None:
         query.parse(text)
 
 
-@pytest.mark.parametrize("step", [1, 3, 50])
-def test_packed_numbers_are_the_same_unpacked_joined_and_as_a_set(step: int) -> None:
-    first, second = range(7, 500, step), range(501, 900, step)
-    packed = [numbers.pack(first), numbers.pack(second)]
+def listed(pages: Iterable[int]) -> bytes:
+    return numbers.pack(b"".join(numbers.entry(page, often=page % 2 > 0) for page in pages))
 
-    assert [list(numbers.unpack(each)) for each in packed] == [list(first), list(second)]
-    assert list(numbers.unpack(numbers.joined(packed))) == [*first, *second]
+
+@pytest.mark.parametrize("step", [1, 3, 50])
+def test_lists_of_pages_are_the_same_packed_joined_and_as_sets(step: int) -> None:
+    first, second = range(7, 9000, step), range(9001, 29000, step)
+    parts = [listed(first), listed(second)]
+
+    assert [numbers.pages_of(part) for part in parts] == [list(first), list(second)]
+    whole = numbers.pack(numbers.joined(*parts))
+    assert numbers.pages_of(whole) == [*first, *second]
+    assert len(whole) < 4 * len((*first, *second)) or step == 50
+    assert numbers.pages_of(numbers.without(whole, {7, 9001})) == [*first[1:], *second[1:]]
     pages = numbers.Pages()
-    for each in packed:
-        pages.add(each)
-    pages.add_number(5000)
-    assert list(numbers.descending(pages.as_set())) == [5000, *reversed(second), *reversed(first)]
+    for part in parts:
+        pages.add(part)
+    pages.add_number(50_000)
+    of_all, often = pages.as_sets()
+    assert list(numbers.descending(of_all)) == [50_000, *reversed(second), *reversed(first)]
+    assert sorted(numbers.descending(often)) == [page for page in (*first, *second) if page % 2]
+
+
+def test_a_list_of_few_pages_far_apart_has_four_bytes_for_each() -> None:
+    dense, far = listed(range(1, 400)), listed(range(10_000, 100_000, 30_000))
+
+    assert len(dense) < 4 * 399
+    assert len(numbers.joined(dense, far)) == 4 * 402
 
 
 def test_points_add_up_and_the_best_pages_come_first_after_any_place() -> None:
@@ -149,69 +166,93 @@ def texts(count: int) -> dict[int, str]:
     }
 
 
-def entries(some: list[chunks.Chunk]) -> tuple[list[Entry], dict[Kind, list[KeyEntry]]]:
-    words = [entry for chunk in some if chunk.kind is Kind.WORDS for entry in chunks.unpack_words(chunk.data)]
-    keys = {
-        kind: [entry for chunk in some if chunk.kind is kind for entry in chunks.unpack_keys(chunk.data)]
-        for kind in (Kind.KEYS, Kind.REVERSED_KEYS)
-    }
-    return words, keys
+def entries(some: Iterable[chunks.Chunk]) -> dict[Kind, dict[str, Any]]:
+    unpacked: dict[Kind, dict[str, Any]] = {kind: {} for kind in Kind}
+    for chunk in some:
+        names, values = WordsRow(chunk.data).all() if chunk.kind is Kind.WORDS else chunks.unpack_keys(chunk.data)
+        unpacked[chunk.kind].update(zip(names, values, strict=True))
+    return unpacked
 
 
-def packed_again(words: list[Entry], keys: dict[Kind, list[KeyEntry]]) -> Iterator[chunks.Chunk]:
-    packer = chunks.WordsPacker()
-    yield from (*packer.add(words), *packer.end())
-    for kind, of_kind in keys.items():
-        keys_packer = chunks.KeysPacker(kind)
-        yield from (*keys_packer.add(of_kind), *keys_packer.end())
+def with_keys(some: Mapping[int, str]) -> dict[Kind, dict[str, Any]]:
+    words = entries(segments.of_texts(some))[Kind.WORDS]
+    return entries(segments.of_words([words], dead=(), with_keys=True))
+
+
+def merged(parts: list[dict[Kind, dict[str, Any]]], *, dead: set[int]) -> Iterator[chunks.Chunk]:
+    for kind in Kind:
+        packer = segments.packer_of(kind)
+        yield from segments.pack_merged(packer, [part[kind] for part in parts], dead=dead)
+        yield from packer.end()
 
 
 def test_merged_segments_are_like_one_that_was_made_of_all_pages() -> None:
-    whole = texts(60)
-    parts = [{number: whole[number] for number in span} for span in (range(1, 8), range(8, 41), range(41, 61))]
+    whole = texts(300)
+    parts = [{number: whole[number] for number in span} for span in (range(1, 80), range(80, 150), range(150, 301))]
 
-    split = [entries(list(segments.of_texts(part))) for part in parts]
-    words = segments.merged_words((entry for part, _ in split for entry in part), is_alive=None)
-    keys = {
-        kind: segments.merged_keys((entry for _, part in split for entry in part[kind]), is_alive=None)
-        for kind in (Kind.KEYS, Kind.REVERSED_KEYS)
+    rows = list(merged([with_keys(part) for part in parts], dead=set()))
+
+    expected = with_keys(whole)
+    assert {kind: list(some.items()) for kind, some in entries(rows).items()} == {
+        kind: list(some.items()) for kind, some in expected.items()
     }
-
-    assert entries(list(packed_again(words, keys))) == entries(list(segments.of_texts(whole)))
-
-
-def test_pages_that_are_gone_are_left_out_of_merged_segments() -> None:
-    whole = texts(20)
-    words, keys = entries(list(segments.of_texts(whole)))
-
-    left = segments.merged_words(words, is_alive=lambda number: number > 10)
-
-    expected, _ = entries(list(segments.of_texts({number: whole[number] for number in range(11, 21)})))
-    assert left == expected
-    assert all(
-        entry.page > 10 or not entry.page for entry in segments.merged_keys(keys[Kind.KEYS], is_alive=(10).__lt__)
+    assert [row.first for row in rows if row.kind is Kind.WORDS] == sorted(
+        row.first for row in rows if row.kind is Kind.WORDS
     )
 
 
-def test_rows_of_keys_find_what_begins_alike() -> None:
-    names = sorted(chunks.key_order(name, Kind.KEYS) for name in ("abc", "abd", "bcd", "abcd", "zab", "ábc"))
-    packer = chunks.KeysPacker(Kind.KEYS)
-    (row,) = (*packer.add(KeyEntry(name, page) for page, name in enumerate(names)), *packer.end())
+def test_pages_that_are_gone_are_left_out_of_merged_segments() -> None:
+    whole = texts(200)
 
-    found = {name.decode(): names[page][1:].decode() for name, page in chunks.keys_beginning_with(row.data, b"ab")}
+    left = entries(merged([with_keys(whole)], dead=set(range(1, 101))))
 
-    assert found == {"abc": "abc", "abd": "abd", "abcd": "abcd"}
-    assert list(chunks.keys_beginning_with(row.data, b"x")) == []
+    expected = with_keys({number: whole[number] for number in range(101, 201)})
+    assert left[Kind.WORDS] == expected[Kind.WORDS]
+    assert all(page > 100 or not page for page in left[Kind.KEYS].values())
 
 
-def test_all_entries_of_a_key_are_in_one_row() -> None:
-    packer = chunks.WordsPacker()
-    long = numbers.pack(range(1, 40_000, 9))
-    some = [Entry(key(name), name, long, b"") for name in ("a", "A", "b", "B")]
+def test_rows_of_keys_find_what_differs_in_one_letter_of_the_second_part() -> None:
+    names = sorted(
+        ("abcd", "abce", "abc", "abdd", "abde", "abcde", "xbcd", "abed", "ábcd"), key=lambda name: (len(name), name)
+    )
+    packer = chunks.KeysPacker(Kind.KEYS, chunks.COMPRESSION)
+    (row,) = (*packer.add(names, range(len(names))), *packer.end())
 
-    rows = [*packer.add(some), *packer.end()]
+    found = {name: names[page] for name, page in chunks.keys_like(row.data, one_edit("ab", "cd"))}
 
-    assert [[entry.surface for entry in chunks.unpack_words(row.data)] for row in rows] == [["a", "A"], ["b", "B"]]
+    assert found == {name: name for name in ("abcd", "abce", "abc", "abdd", "abcde", "abed")}
+    assert list(chunks.keys_like(row.data, one_edit("x", "yz"))) == []
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_one_edit_is_one_letter_exchanged_left_out_or_added(number: int) -> None:
+    choose = random.Random(number)
+    words = ["".join(choose.choices("ab.", k=choose.randint(2, 4))) for _ in range(60)]
+
+    for word in words:
+        half = len(word) // 2
+        near = {other for other in words if folding.is_one_edit(word, other)}
+        lines = "".join(f"\n{other}" for other in words) + "\n"
+        forwards = {found[1:] for found in one_edit(word[:half], word[half:]).findall(lines)}
+        backwards = {found[1:] for found in one_edit(word[half:][::-1], word[:half][::-1]).findall(lines[::-1])}
+        anywhere = any_edit(word[:half], word[half:]).findall(lines.replace("\n", "\t\n"))
+        assert {found[1:] for found in anywhere} == near
+        assert forwards | {found[::-1] for found in backwards} == near
+
+
+def test_all_tokens_of_a_key_are_in_one_row() -> None:
+    packer = chunks.WordsPacker(chunks.NO_COMPRESSION)
+    long = listed(range(1, 40_000, 9))
+
+    rows = [*packer.add(["a\tA", "a\ta", "b\tB"], [long] * 3), *packer.add(["b\tb"], [long]), *packer.end()]
+
+    assert [WordsRow(row.data).all()[0] for row in rows] == [["a\tA", "a\ta"], ["b\tB", "b\tb"]]
+    assert [(row.first_key, row.last_key) for row in map(WordsRow, [row.data for row in rows])] == [
+        ("a", "a"),
+        ("b", "b"),
+    ]
+    assert list(WordsRow(rows[0].data).pages("a\ta")) == [("a", long)]
+    assert list(WordsRow(rows[0].data).pages("b")) == []
 
 
 def test_what_is_found_of_a_page_is_listed_with_its_boxes_once() -> None:

@@ -118,8 +118,12 @@ async def record_jobs(cur: Cursor, positions: Sequence[tuple[bytes, int, int]], 
 
 async def settle_jobs(cur: Cursor, versions: dict[bytes, int]) -> None:
     """Record that jobs have no more pages to index, unless they have newer versions than these."""
-    for job_id, version in sorted(versions.items()):
-        await cur.execute("UPDATE jobs SET search_due = NULL WHERE id = %s AND version = %s", (job_id, version))
+    for version in sorted(set(versions.values())):
+        ids = sorted(job_id for job_id, of_job in versions.items() if of_job == version)
+        await cur.execute(
+            f"UPDATE jobs SET search_due = NULL WHERE id IN ({each(ids)}) AND version = %s",  # noqa: S608 - placeholders alone
+            (*ids, version),
+        )
 
 
 async def next_jobs(cur: Cursor, after: bytes, *, limit: int) -> list[bytes]:

@@ -1,8 +1,8 @@
 """The SQL of `search_segments` and `search_chunks`: the words of the search index."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from docserver.database.connection import Cursor, each
 
@@ -23,6 +23,8 @@ class Segment:
     last: int
     """The numbers of its first and its last page."""
     pages: int
+    has_keys: bool
+    """False if it is small, and has rows of words alone."""
 
 
 class Row(NamedTuple):
@@ -34,7 +36,11 @@ class Row(NamedTuple):
     data: bytes
 
 
-_COLUMNS = "id, tenant, first_number AS first, last_number AS last, pages"
+_COLUMNS = "id, tenant, first_number AS first, last_number AS last, pages, has_keys"
+
+
+def _segment(row: Mapping[str, Any]) -> Segment:
+    return Segment(**{**row, "has_keys": bool(row["has_keys"])})
 
 
 async def live(cur: Cursor, tenant: str, *, generation: int) -> list[Segment]:
@@ -46,7 +52,7 @@ async def live(cur: Cursor, tenant: str, *, generation: int) -> list[Segment]:
         """,  # noqa: S608 - a constant
         (tenant, generation),
     )
-    return [Segment(**row) for row in cur.rows()]
+    return [_segment(row) for row in cur.rows()]
 
 
 async def next_tenant(cur: Cursor, *, after: str) -> str | None:
@@ -64,14 +70,16 @@ async def last_number(cur: Cursor, tenant: str) -> int:
     return int(cur.only_row()["number"])
 
 
-async def insert(cur: Cursor, tenant: str, *, generation: int, state: str, first: int, last: int, pages: int) -> int:
+async def insert(
+    cur: Cursor, tenant: str, *, generation: int, state: str, first: int, last: int, pages: int, has_keys: bool
+) -> int:
     """Add a segment; returns its id."""
     await cur.execute(
         """
-        INSERT INTO search_segments (tenant, generation, state, first_number, last_number, pages, changed_at)
-        VALUES (%s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))
+        INSERT INTO search_segments (tenant, generation, state, first_number, last_number, pages, has_keys, changed_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, UTC_TIMESTAMP(6))
         """,
-        (tenant, generation, state, first, last, pages),
+        (tenant, generation, state, first, last, pages, has_keys),
     )
     return cur.last_insert_id
 
@@ -138,6 +146,20 @@ async def rows_between(
     return [Row(**row) for row in cur.rows()]
 
 
+async def all_rows(cur: Cursor, segments: Sequence[int]) -> list[Row]:
+    """All rows of small segments, each in the order of its words."""
+    if not segments:
+        return []
+    await cur.execute(
+        f"""
+        SELECT segment, kind, first, data FROM search_chunks WHERE segment IN ({each(segments)})
+        ORDER BY segment, kind, first
+        """,  # noqa: S608 - placeholders alone
+        segments,
+    )
+    return [Row(**row) for row in cur.rows()]
+
+
 async def rows_after(cur: Cursor, segment: int, kind: int, *, after: bytes | None, limit: int) -> list[Row]:
     """The next rows of a kind of a segment; the first ones if `after` is None."""
     await cur.execute(
@@ -159,7 +181,7 @@ async def next_live(cur: Cursor, *, after: int, generation: int) -> Segment | No
         (after, generation),
     )
     row = cur.row()
-    return Segment(**row) if row else None
+    return _segment(row) if row else None
 
 
 async def is_older(cur: Cursor, segment: int, *, than_s: int) -> bool:
@@ -189,7 +211,7 @@ async def removable(
         (generation, unused_s, building_s, generation, limit),
     )
     return [
-        (Segment(row["id"], row["tenant"], row["first"], row["last"], row["pages"]), bool(row["is_earlier"]))
+        (_segment({name: row[name] for name in row if name != "is_earlier"}), bool(row["is_earlier"]))
         for row in cur.rows()
     ]
 

@@ -27,6 +27,14 @@ async def count(cur: Cursor, tenant: str, *, most: int) -> int:
     return int(cur.only_row()["jobs"])
 
 
+async def are_due(cur: Cursor) -> bool:
+    """True if a job has pages that are being read, or may be read now."""
+    await cur.execute(
+        "SELECT 1 FROM jobs WHERE status IN ('pending', 'processing') AND run_after <= UTC_TIMESTAMP(6) LIMIT 1"
+    )
+    return cur.row() is not None
+
+
 async def among(cur: Cursor, job_ids: Sequence[UUID]) -> set[UUID]:
     """Those of the jobs that exist and are not final."""
     await cur.execute(
