@@ -1,7 +1,10 @@
 """Words for pages: some are on most of them, most are rare, and some are misread."""
 
 import random
-from itertools import accumulate
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 SYLLABLES = [
     first + second
@@ -21,6 +24,8 @@ WRONG_WORDS = 0.05
 
 MISREAD = {"m": "rn", "o": "0", "l": "1", "i": "l", "s": "5", "f": "s"}
 
+Numbers = NDArray[np.int32]
+
 
 class Words:
     """Makes up pages. The word with the number n is about 1 / n as frequent as the first (Zipf's law)."""
@@ -29,14 +34,29 @@ class Words:
         chance = random.Random(1)
         made = {"".join(chance.choices(SYLLABLES, k=chance.randint(1, 5))) for _ in range(2 * VOCABULARY)}
         self.vocabulary = sorted(sorted(made), key=lambda word: len(word) + 4 * chance.random())[:VOCABULARY]
-        self._weights = list(accumulate(1 / (number + 3) for number in range(len(self.vocabulary))))
+        self._shares = np.cumsum(1 / (np.arange(len(self.vocabulary)) + 3))
+        self._random = np.random.default_rng(seed)
         self._chance = random.Random(seed)
 
-    def page(self) -> list[list[str]]:
-        """The lines of a page."""
-        words = self._chance.choices(self.vocabulary, cum_weights=self._weights, k=WORDS)
-        read = [misread(word, self._chance) if self._chance.random() < WRONG_WORDS else word for word in words]
-        return [read[first : first + LINE] for first in range(0, WORDS, LINE)]
+    def pages(self, count: int) -> tuple[Numbers, list[str]]:
+        """The words of so many pages, as numbers in a list that is given as well: one row for each page."""
+        drawn = self._random.random((count, WORDS)) * self._shares[-1]
+        numbers = np.searchsorted(self._shares, drawn, side="right").astype(np.int32)
+        words = list(self.vocabulary)
+        known: dict[str, int] = {}
+        for place in np.argwhere(self._random.random((count, WORDS)) < WRONG_WORDS):
+            read = misread(self.vocabulary[numbers[*place]], self._chance)
+            number = known.setdefault(read, len(words))
+            if number == len(words):
+                words.append(read)
+            numbers[*place] = number
+        return numbers, words
+
+
+def lines(numbers: Numbers, words: Sequence[str]) -> Iterator[list[str]]:
+    """The lines of a page."""
+    written = [words[number] for number in numbers.tolist()]
+    return (written[first : first + LINE] for first in range(0, len(written), LINE))
 
 
 def misread(word: str, chance: random.Random) -> str:

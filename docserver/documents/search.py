@@ -10,13 +10,15 @@ from docserver.database.faults import StatementTooLong
 from docserver.database.tables import found_pages, search_index, search_segments
 from docserver.database.tables.document_lists import Filter
 from docserver.database.tables.found_pages import FoundPage
-from docserver.documents.search_lookup import find
+from docserver.database.tables.search_segments import Segment
+from docserver.documents.search_lookup import find, find_neighbours
 from docserver.errors import ListTooSlow, SearchIncomplete
 from docserver.resources import Resources
 from docserver.search.hits import Match, Matcher
+from docserver.search.lookup import Found
 from docserver.search.numbers import set_of
-from docserver.search.query import Query
-from docserver.search.ranking import Ranking
+from docserver.search.query import Query, Word
+from docserver.search.ranking import Ranking, most_with_neighbour
 
 NARROW = 1000
 """If no more documents than this pass the filter, only their pages are looked at. With more, enough of the pages that
@@ -31,7 +33,7 @@ LOOKED_AT = 20_000
 READ_AT_ONCE = 25
 """Pages whose words are read together."""
 
-READ = 300
+READ = 200
 """Most pages whose words one request reads, to look for phrases. The next request goes on."""
 
 RETRY_AFTER_S = (5, 600)
@@ -78,9 +80,10 @@ async def search(
             found = await find(cur, query, segments, fuzzy=fuzzy)
             numbers = await _narrow(cur, narrowed)
             only = None if numbers is None else set_of(numbers)
-            ranking = await asyncio.to_thread(Ranking, query, found, only=only)
+            candidates = _Candidates(cur, query, segments, found, only=only, fuzzy=fuzzy)
+            await candidates.begin(after)
             open_filter = narrowed if numbers is None else Filter(narrowed.tenant)
-            return await _Reading(cur, query, open_filter, ranking, fuzzy=fuzzy).part(after, limit)
+            return await _Reading(cur, query, open_filter, candidates, fuzzy=fuzzy).part(limit)
     except StatementTooLong as error:
         raise ListTooSlow("The search took too long; look for rarer words, or narrow it by dates.") from error
 
@@ -110,12 +113,58 @@ async def _narrow(cur: Cursor, narrowed: Filter) -> list[int] | None:
     return await found_pages.numbers_of(cur, narrowed, most=NARROW)
 
 
+class _Candidates:
+    """The pages that have all words of a query, best first. Words with one wrong letter are looked up last: that takes
+    most of the time of a search, and pages that have them come after all others.
+    """
+
+    def __init__(
+        self,
+        cur: Cursor,
+        query: Query,
+        segments: Sequence[Segment],
+        found: dict[Word, Found],
+        *,
+        only: int | None,
+        fuzzy: bool,
+    ) -> None:
+        self._cur, self._query, self._segments, self._found, self._only = cur, query, segments, found, only
+        self._above = most_with_neighbour(query) if fuzzy else -1
+        """Pages with more points have no word with a wrong letter."""
+
+    async def begin(self, after: Place | None) -> None:
+        """Begin after a place of the results."""
+        self._after = (after.points, after.number) if after else None
+        if after and after.points <= self._above:
+            await self._look_up_all()
+        else:
+            await self._rank()
+
+    async def next(self, size: int) -> list[tuple[int, int]]:
+        """The points and numbers of some more pages; none after the last."""
+        some = await asyncio.to_thread(_some, self._ranked, size)
+        if some or self._above < 0:
+            return some
+        self._after = (self._above + 1, 0)
+        await self._look_up_all()
+        return await asyncio.to_thread(_some, self._ranked, size)
+
+    async def _look_up_all(self) -> None:
+        await find_neighbours(self._cur, self._query, self._found, self._segments)
+        self._above = -1
+        await self._rank()
+
+    async def _rank(self) -> None:
+        self.ranking = await asyncio.to_thread(Ranking, self._query, self._found, only=self._only)
+        self._ranked = self.ranking.pages(self._after, above=self._above)
+
+
 class _Reading:
     """Reads the pages of a ranking, until there are enough that have what is looked for."""
 
-    def __init__(self, cur: Cursor, query: Query, narrowed: Filter, ranking: Ranking, *, fuzzy: bool) -> None:
+    def __init__(self, cur: Cursor, query: Query, narrowed: Filter, candidates: _Candidates, *, fuzzy: bool) -> None:
         self._cur = cur
-        self._narrowed, self._ranking = narrowed, ranking
+        self._narrowed, self._candidates = narrowed, candidates
         self._matcher = Matcher(query, fuzzy=fuzzy)
         self._has_phrases = bool(query.phrases or query.excluded_phrases)
         self._items: list[Item] = []
@@ -123,11 +172,10 @@ class _Reading:
         """That of the last item."""
         self._read = 0
 
-    async def part(self, after: Place | None, limit: int) -> SearchPart:
-        """The items after a place."""
-        ranked = self._ranking.pages((after.points, after.number) if after else None)
+    async def part(self, limit: int) -> SearchPart:
+        """The next items."""
         looked_at, size = 0, LOOKED_AT_ONCE[0]
-        while some := await asyncio.to_thread(_some, ranked, size):
+        while some := await self._candidates.next(size):
             found = await found_pages.passing(self._cur, self._narrowed, [number for _, number in some])
             passing = [(points, found[number]) for points, number in some if number in found]
             while passing:
@@ -155,7 +203,7 @@ class _Reading:
         matches = await asyncio.to_thread(self._matches, layouts)
         for points, page in group[:room]:
             if match := matches.get(page.number):
-                self._items.append(Item(page, self._ranking.score(points), match))
+                self._items.append(Item(page, self._candidates.ranking.score(points), match))
                 self._last = Place(points, page.number)
         return len(self._items) == limit and len(group) > room
 

@@ -43,7 +43,7 @@ JOBS_AT_ONCE = 200
 PAGES_AT_ONCE = 60
 """Most jobs and pages of one transaction: it takes a tenth of a second. Segments of so few pages have no keys."""
 
-INDEXING_SHARE = 0.1
+INDEXING_SHARE = 0.2
 MERGING_SHARE = 0.05
 """Largest share of a core while pages wait to be read: to index pages, and to merge segments of either size."""
 

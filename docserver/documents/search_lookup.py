@@ -20,7 +20,7 @@ has many common words."""
 
 
 async def find(cur: Cursor, query: Query, segments: Sequence[Segment], *, fuzzy: bool) -> dict[Word, Found]:
-    """The pages of each word of the query; raises InvalidQuery if a word begins too many."""
+    """The pages of each word of the query, without its neighbours; raises InvalidQuery if a word begins too many."""
     excluded = {phrase[0] for phrase in query.excluded if len(phrase) == 1}
     found = {word: Found() for word in dict.fromkeys((*query.words, *excluded))}
     ids = [segment.id for segment in segments]
@@ -31,14 +31,12 @@ async def find(cur: Cursor, query: Query, segments: Sequence[Segment], *, fuzzy:
         ]
     )
     await asyncio.to_thread(lookup.add_words, found, [row.data for row in rows], fuzzy=fuzzy)
-    if fuzzy:
-        await _find_neighbours(cur, {word: found[word] for word in query.words if word.has_neighbours}, segments)
     return found
 
 
-async def _find_neighbours(cur: Cursor, found: dict[Word, Found], segments: Sequence[Segment]) -> None:
-    if not found:
-        return
+async def find_neighbours(cur: Cursor, query: Query, whole: dict[Word, Found], segments: Sequence[Segment]) -> None:
+    """Add the pages of the words with one wrong letter."""
+    found = {word: whole[word] for word in query.words if word.has_neighbours}
     with_keys = [segment.id for segment in segments if segment.has_keys]
     small = [segment.id for segment in segments if not segment.has_keys]
     neighbours: dict[str, set[int]] = {}
@@ -50,8 +48,8 @@ async def _find_neighbours(cur: Cursor, found: dict[Word, Found], segments: Sequ
     places = [(segment, name.encode()) for name, where in chosen.items() for segment in where]
     further = _unique(await search_segments.rows_at(cur, Kind.WORDS, places))
     await asyncio.to_thread(lookup.add_words_of_neighbours, found, [row.data for row in further], chosen)
-    whole = await search_segments.all_rows(cur, small)
-    await asyncio.to_thread(lookup.add_all_neighbours, found, [row.data for row in whole])
+    rows = await search_segments.all_rows(cur, small)
+    await asyncio.to_thread(lookup.add_all_neighbours, found, [row.data for row in rows])
 
 
 async def _at(cur: Cursor, ranges: Sequence[Range], segments: Sequence[int]) -> list[Row]:

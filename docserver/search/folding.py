@@ -33,7 +33,7 @@ class Likeness(IntEnum):
     EXACT = 8
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def plain(surface: str) -> str:
     """A token without case and accents, in normal form C."""
     if surface.isascii():
@@ -42,7 +42,7 @@ def plain(surface: str) -> str:
     return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", folded)))
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def key(surface: str) -> str:
     """What a token has in common with all tokens that it may be misread for, letter by letter.
 
@@ -74,7 +74,7 @@ def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
     return Likeness.EDITED if is_edited(word) and is_one_edit(name, other) else None
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def _misread_key(surface: str) -> str:
     """As `key`, but i counts as l only where it is or may be a capital: small i and l are seldom misread. Tokens that
     are equal in this have equal keys, and tokens that differ by one letter have neighbouring keys.

@@ -101,28 +101,24 @@ class Matcher:
         return Match(_snippet(page.text, marked), hits)
 
 
-class _Like:
-    """Says which tokens are like a word."""
+class _Like(dict[str, bool]):
+    """Which tokens are like a word. A dictionary, because hundreds of thousands are asked for to find a phrase."""
 
     def __init__(self, word: Word, *, fuzzy: bool) -> None:
+        super().__init__()
         self._word, self._fuzzy = word, fuzzy
-        self._known: dict[str, bool] = {}
 
-    def __call__(self, surface: str) -> bool:
-        known = self._known.get(surface)
-        if known is None:
-            word = self._word
-            known = self._known[surface] = (
-                word.begins(surface)
-                if word.is_prefix
-                else likeness(word.surface, surface, fuzzy=self._fuzzy) is not None
-            )
-        return known
+    def __missing__(self, surface: str) -> bool:
+        word = self._word
+        self[surface] = is_like = (
+            word.begins(surface) if word.is_prefix else likeness(word.surface, surface, fuzzy=self._fuzzy) is not None
+        )
+        return is_like
 
 
 def _occurrences(found: Sequence[str], positions: Sequence[int], phrase: Sequence[_Like]) -> set[int]:
     """The places of all tokens that belong to an occurrence of a phrase."""
-    first = {surface for surface in set(found) if phrase[0](surface)}
+    first = set(filter(phrase[0].__getitem__, set(found)))
     places: set[int] = set()
     for start in [place for place, surface in enumerate(found) if surface in first] if first else ():
         run = [start]
@@ -141,7 +137,7 @@ def _next(found: Sequence[str], positions: Sequence[int], place: int, like: _Lik
     for following in range(place + 1, min(place + 5, len(found))):
         if positions[following] > positions[place] + 1:
             return None
-        if like(found[following]):
+        if like[found[following]]:
             return following
     return None
 

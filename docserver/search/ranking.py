@@ -11,6 +11,13 @@ OFTEN = 1
 """Points for a page that has a word often."""
 
 
+def most_with_neighbour(query: Query) -> int:
+    """The most points of a page that has a word only with one wrong letter; -1 if no word is looked for like that."""
+    if not any(word.has_neighbours for word in query.words):
+        return -1
+    return (len(query.words) - 1) * (Likeness.EXACT + OFTEN) + Likeness.EDITED
+
+
 class Ranking:
     """The pages that have all words of a query, in order. Phrases are checked later, in the texts of the pages."""
 
@@ -36,9 +43,9 @@ class Ranking:
                         pages &= ~of_word.as_sets()[0]
         self._pages = pages
 
-    def pages(self, after: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
-        """The points and numbers of the pages, best first."""
-        return self._points.best(self._pages, after=after)
+    def pages(self, after: tuple[int, int] | None, *, above: int) -> Iterator[tuple[int, int]]:
+        """The points and numbers of the pages with more points than `above`, best first."""
+        return self._points.best(self._pages, after=after, above=above)
 
     def score(self, points: int) -> float:
         """The points of a page, as a share of the most points that a page can have."""

@@ -29,12 +29,14 @@ class Points:
             pages = both
             plane += 1
 
-    def best(self, pages: int, *, after: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
+    def best(self, pages: int, *, after: tuple[int, int] | None, above: int = -1) -> Iterator[tuple[int, int]]:
         """The points and numbers of the pages of a set: most points first and, where these are equal, the latest page
-        first. With `after`, only what follows this pair.
+        first. With `after`, only what follows this pair; and only pages with more points than `above`.
         """
         for points, group in self._groups(pages, len(self._planes) - 1, 0):
             some = group
+            if points <= above:
+                return
             if after:
                 if points > after[0]:
                     continue

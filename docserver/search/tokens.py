@@ -85,7 +85,7 @@ def surfaces(text: str) -> list[str]:
 
 def are_simple(text: str) -> bool:
     """True if each token of a text stands alone: none is hyphenated over lines or of a script without spaces."""
-    return not _IS_UNSPACED.search(text) and not _HYPHEN_AT_END.search(text)
+    return (text.isascii() or not _IS_UNSPACED.search(text)) and not _HYPHEN_AT_END.search(text)
 
 
 def is_unspaced(surface: str) -> bool:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from docserver.commands import search as commands
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import jobs, pages, search_index, search_segments
 from docserver.documents import deletion, search_indexing, search_merging
+from docserver.documents import search as documents_search
 from docserver.documents.search_indexing import Indexer
+from docserver.documents.search_lookup import find_neighbours
 from docserver.documents.search_merging import Outrun
 from docserver.documents.search_pace import Pace
 from docserver.reading_options import Options
@@ -106,6 +109,36 @@ async def test_misread_words_are_found_in_segments_of_all_sizes(
         assert sorted(found) == sorted(set(texts[: texts.index(text) + 1]) - {"invocie", "voice"})
     async with db.session() as cur:
         assert [segment.has_keys for segment in await search_segments.live(cur, TENANT, generation=1)] == [True]
+
+
+async def test_words_with_a_wrong_letter_are_looked_up_once_other_pages_do_not_suffice(
+    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = []
+
+    async def counted(*arguments: Any) -> None:
+        looked_up.append(arguments)
+        await find_neighbours(*arguments)
+
+    monkeypatch.setattr(documents_search, "find_neighbours", counted)
+    texts = ["net invoice", "net invoioe", "nett lnvoice", "NET INVOICE", "net invoice other", "net imvoice"]
+    await add_document(db, *texts)
+    await index(resources)
+
+    first = await search(client, "net invoice", limit=2)
+
+    assert (len(first["items"]), looked_up) == (2, [])
+    seen = [item["snippet"] for item in first["items"]]
+    cursor = first["next_cursor"]
+    while cursor:
+        part = await search(client, "net invoice", limit=1, cursor=cursor)
+        seen += [item["snippet"] for item in part["items"]]
+        cursor = part["next_cursor"]
+    assert looked_up
+    assert seen == [
+        f"<mark>{text.replace(' ', '</mark> <mark>', 1)}</mark>".replace(" other</mark>", "</mark> other")
+        for text in ("net invoice other", "net invoice", "NET INVOICE", "net imvoice", "net invoioe")
+    ]
 
 
 @pytest.mark.parametrize(

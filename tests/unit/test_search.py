@@ -156,6 +156,10 @@ def test_points_add_up_and_the_best_pages_come_first_after_any_place() -> None:
 
     assert list(points.best(numbers.set_of(list(expected)), after=None)) == ordered
     assert list(points.best(numbers.set_of(list(expected)), after=ordered[99])) == ordered[100:]
+    above = ordered[50][0]
+    assert list(points.best(numbers.set_of(list(expected)), after=None, above=above)) == [
+        pair for pair in ordered if pair[0] > above
+    ]
 
 
 def texts(count: int) -> dict[int, str]:
