@@ -13,7 +13,7 @@ from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.model import Job, StoredResult
 from docserver.resources import Resources
 
-PDF_EDITION = " ".join(("1", *map(version, ("pikepdf", "pillow", "pypdfium2"))))
+PDF_EDITION = " ".join(("2", *map(version, ("pikepdf", "pillow", "pypdfium2"))))
 """Part of the ETag of searchable PDFs. It must change whenever the same words give other bytes. So it contains the
 versions of what writes, compresses and draws their pages, and a number that we raise when we change how PDFs are
 written."""

@@ -15,6 +15,7 @@ from docserver.errors import DocumentErrorCode
 from docserver.model import Page, Source
 from docserver.ocr.child import pdf_making
 from docserver.ocr.errors import Unreadable
+from docserver.ocr.pdf import render
 from docserver.ocr.requests import MakeSearchable
 from docserver.pdf_options import PdfOptions
 from tests.support.archival import assert_is_archival
@@ -277,3 +278,14 @@ def test_the_same_document_always_gives_the_same_bytes(tmp_path: Path) -> None:
     once = first.read_bytes()
 
     assert made((tmp_path / "source.pdf").read_bytes(), tmp_path, [failed(1), failed(2)]).read_bytes() == once
+
+
+def test_a_page_that_poppler_draws_without_end_is_drawn_by_pdfium(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "POPPLER_S", 1e-6)
+
+    target = made(NOT_EMBEDDED, tmp_path)
+
+    assert is_picture(target)
+    assert difference(drawn(target), drawn(tmp_path / "source.pdf")) < SAME

@@ -291,6 +291,15 @@ def test_a_part_of_a_document_keeps_the_title_and_a_page_without_words_its_conte
     assert drawn(target) == drawn(source, 2)
 
 
+def test_words_take_little_space(tmp_path: Path) -> None:
+    given = page(*(f"{TEXTS[0]}\n{TEXTS[1]}" for _ in range(12)))
+
+    target = made(sheet(), [given], tmp_path)
+
+    words = len(run("pdftotext", target, "-").split())
+    assert target.stat().st_size < 3_000 + 30 * words
+
+
 def test_a_rotation_that_is_no_number_is_none(tmp_path: Path) -> None:
     given = page(TEXTS[0])
     with pikepdf.open(io.BytesIO(sheet())) as pdf:

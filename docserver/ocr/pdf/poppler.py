@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from pdf2image import convert_from_path, pdfinfo_from_path
-from pdf2image.exceptions import PDFPageCountError
+from pdf2image.exceptions import PDFPageCountError, PDFPopplerTimeoutError
 from PIL import Image
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.resolution import affordable_dpi
+from docserver.setting_types import DAY_S
 
 _SIZE = re.compile(r"([0-9.]+(?:e\+?[0-9]+)?) x ([0-9.]+(?:e\+?[0-9]+)?) pts")
 _AFTER_LAST = re.compile(r"can not be after the last page \((\d+)\)")
@@ -31,23 +32,39 @@ def count_pages(source: str) -> int:
     return int(_info(source)["Pages"])
 
 
-def draw(source: str, *, page: int, dpi: int, max_pixels: int, scratch: Path, in_colour: bool = False) -> Picture:
-    """Draw page `page` (from 1) in grey or in colour, at `dpi` or less for a large page. Raises Unreadable."""
+def draw(
+    source: str,
+    *,
+    page: int,
+    dpi: int,
+    max_pixels: int,
+    scratch: Path,
+    in_colour: bool = False,
+    within_s: int = DAY_S,
+) -> Picture:
+    """Draw page `page` (from 1) in grey or in colour, at `dpi` or less for a large page. Raises Unreadable, also if it
+    takes longer than `within_s`.
+    """
     info = _info(source, page=page)
     used_dpi = affordable_dpi(*_size(info, page=page), page=page, dpi=dpi, max_pixels=max_pixels)
-    paths = convert_from_path(
-        source,
-        dpi=used_dpi,
-        first_page=page,
-        last_page=page,
-        grayscale=not in_colour,
-        fmt="ppm",
-        output_folder=scratch,
-        output_file="page",
-        paths_only=True,
-        # Draw the crop box, because viewers show it and pdfinfo reports its size.
-        use_cropbox=True,
-    )
+    try:
+        paths = convert_from_path(
+            source,
+            dpi=used_dpi,
+            first_page=page,
+            last_page=page,
+            grayscale=not in_colour,
+            fmt="ppm",
+            output_folder=scratch,
+            output_file="page",
+            paths_only=True,
+            # Draw the crop box, because viewers show it and pdfinfo reports its size.
+            use_cropbox=True,
+            timeout=within_s,
+        )
+    except (PDFPopplerTimeoutError, PermissionError) as error:
+        # The sandbox allows no signals. Then the program goes on until the OCR process ends, soon after this PDF.
+        raise Unreadable(DocumentErrorCode.PAGE_TIMEOUT, f"Drawing page {page} of the PDF took too long.") from error
     if len(paths) != 1:
         # The file is not broken, because pdfinfo has reported the page's size. So pdftoppm has crashed.
         raise Unreadable(DocumentErrorCode.ENGINE_CRASHED, f"Drawing page {page} of the PDF gave no picture.")

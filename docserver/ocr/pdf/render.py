@@ -12,6 +12,9 @@ from docserver.ocr.pdf import passwords, pdfium, poppler
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.requests import View
 
+POPPLER_S = 20
+"""After this time, PDFium draws a page instead of poppler. Pages take a second; a malicious one may never end."""
+
 MAX_ENLARGEMENT = 2.0
 """How much larger than it was read poppler draws a page at most."""
 
@@ -60,7 +63,13 @@ def draw_all(source: str, *, page: int, size: tuple[int, int], dpi: int, max_pix
     try:
         with passwords.for_programs(source) as readable:
             drawn = poppler.draw(
-                readable, page=page, dpi=dpi, max_pixels=max_pixels, scratch=scratch, in_colour=True
+                readable,
+                page=page,
+                dpi=dpi,
+                max_pixels=max_pixels,
+                scratch=scratch,
+                in_colour=True,
+                within_s=POPPLER_S,
             ).image
     except Unreadable:
         view = View(page_size=size, part=(0, 0, *size), size=size)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from zlib import compress
 
 from pikepdf import Array, Dictionary, Name, Object, Pdf, Stream
 
@@ -68,7 +69,7 @@ class GlyphlessFont:
         self._dictionaries: dict[FontVariant, Object] = {}
         self._to_unicode = pdf.make_stream(b"")
         self._glyph_maps: dict[FontVariant, Stream] = {}
-        self._file = pdf.make_stream(font_file(), Length1=len(font_file()))
+        self._file = pdf.make_stream(compress(font_file()), Length1=len(font_file()), Filter=Name.FlateDecode)
 
     def encode(self, text: str) -> bytes:
         """The text's codes in hexadecimal, two bytes each; new characters get the next code."""
@@ -83,9 +84,9 @@ class GlyphlessFont:
 
     def finish(self) -> None:
         """Write the character maps. Call this after every page has its text."""
-        self._to_unicode.write(_to_unicode(self._codes))
+        self._to_unicode.write(compress(_to_unicode(self._codes)), filter=Name.FlateDecode)
         for variant, glyph_map in self._glyph_maps.items():
-            glyph_map.write(variant.glyph.to_bytes(2) * (len(self._codes) + 1))
+            glyph_map.write(compress(variant.glyph.to_bytes(2) * (len(self._codes) + 1)), filter=Name.FlateDecode)
 
     def _code(self, character: str) -> int:
         code = self._codes.get(character)
