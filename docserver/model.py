@@ -114,8 +114,8 @@ class Reading:
     """Degrees clockwise by which a viewer must turn the page to set its text upright."""
     source: Source
     confidence: float
-    """The result of `layout.confidence_of` for all words of the page; 0 on an empty page. It is below 100 if the page
-    may have text that was not read."""
+    """The result of `layout.confidence_of` for all words of the page. It is below 100 if the page may have text that
+    was not read. A page without words has 100 if nothing on it may be letters, else 0."""
     text: str
     layout: bytes
     """The blocks, as `layout.pack_blocks` makes them."""

@@ -148,8 +148,8 @@ class Job(Schema):
         fields.Integer(),
         required=True,
         metadata={
-            "description": "Pages of a completed job to look at: they have a low confidence, something drawn but no "
-            "text, or a part that could not be read; the first 100."
+            "description": "Pages of a completed job to look at: they have a low confidence, no text though something "
+            "may be letters, or a part that could not be read; the first 100."
         },
     )
     eta_seconds = fields.Float(

@@ -69,13 +69,13 @@ class Page(Schema):
         metadata={
             **PERCENT,
             "description": "Mean of the words, weighted by their length; at most 99 if a part of a PDF page that "
-            "looks like text could not be read; 0 without text.",
+            "looks like text could not be read. Without words: 100 if nothing on the page may be letters, else 0.",
         }
     )
     needs_review = fields.Boolean(
         metadata={
-            "description": "True if the confidence is low, something is drawn but has no text, or a part could not "
-            "be read."
+            "description": "True if the confidence is low, nothing was read though something may be letters, or "
+            "a part could not be read."
         }
     )
     text = fields.String(metadata={"description": "The page's text, in reading order."})

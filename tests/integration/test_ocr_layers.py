@@ -172,4 +172,4 @@ async def test_a_blank_page_has_no_text(slot: Slot, tmp_path: Path) -> None:
 
     result = await read(slot, path)
 
-    assert (result.text, result.blocks, result.confidence) == ("", (), 0.0)
+    assert (result.text, result.blocks, result.confidence, result.needs_review) == ("", (), 100.0, False)

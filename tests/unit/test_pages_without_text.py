@@ -80,6 +80,41 @@ def test_a_sheet_without_writing_counts_as_blank(image: Image.Image) -> None:
 @pytest.mark.parametrize(
     "image",
     [
+        sheet(255),
+        sheet(0),
+        dotted(20),
+        ruled(step=22, shade=150, squared=False),
+        ruled(step=20, shade=60, squared=True),
+        askew(ruled(step=20, shade=100, squared=True), 2),
+        noisy(sheet(20), 7),
+        noisy(ruled(step=24, shade=70, squared=False, paper=40), 5),
+    ],
+    ids=["white", "black", "dotted", "lined", "squared", "squared and askew", "grainy and dark", "lined and dark"],
+)
+def test_a_sheet_without_writing_is_surely_empty(image: Image.Image) -> None:
+    assert attempt_on(image, FakeTesseract(NOTHING)).is_blank
+
+
+@pytest.mark.parametrize("squared", [False, True], ids=["lined", "squared"])
+@pytest.mark.parametrize("character", ["7", "i"])
+def test_a_sheet_with_a_lone_character_beside_lines_is_not_surely_empty(character: str, *, squared: bool) -> None:
+    image = ruled(step=20, shade=150, squared=squared)
+    ImageDraw.Draw(image).text((283, 402), character, fill=60, font_size=13)
+
+    assert not attempt_on(image, FakeTesseract(NOTHING)).is_blank
+
+
+def test_a_drawing_and_a_sheet_with_words_are_not_blank() -> None:
+    drawing = sheet()
+    ImageDraw.Draw(drawing).ellipse((200, 300, 400, 500), outline=0, width=3)
+
+    assert not attempt_on(drawing, FakeTesseract(NOTHING)).is_blank
+    assert not attempt_on(ruled(step=22, shade=150, squared=False), FakeTesseract(read(("Total", 90.0)))).is_blank
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
         pytest.param(ruled(step=22, shade=150, squared=False), id="lined"),
         pytest.param(ruled(step=40, shade=170, squared=True), id="squared"),
         pytest.param(askew(ruled(step=40, shade=100, squared=True), 2), id="squared and askew"),
@@ -96,7 +131,7 @@ def test_a_small_piece_of_lined_paper_is_prepared() -> None:
     for y in range(10, 100, 20):
         ImageDraw.Draw(paper).line((5, y, 95, y), width=2)
 
-    page, analysis = prepare(Picture(paper, dpi=None))
+    page, analysis, _ = prepare(Picture(paper, dpi=None))
 
     assert analysis is not None
     assert analysis.is_form
@@ -107,7 +142,7 @@ def test_the_dark_lid_of_a_scanner_stays_dark() -> None:
     scan = sheet(12)
     scan.paste(250, (0, 0, 60, HEIGHT))
 
-    page, _ = prepare(Picture(noisy(scan, 7), None))
+    page, *_ = prepare(Picture(noisy(scan, 7), None))
 
     lid = np.asarray(page.image)[:, page.image.width // 2 :]
     assert np.percentile(lid, 99) < 100
@@ -146,7 +181,7 @@ def squared_with_dark_crossings_and_two_lines() -> Image.Image:
 def test_words_on_squared_paper_are_made_level_and_keep_none_of_the_squares(
     image: Image.Image, lightest: int, highest: int
 ) -> None:
-    page, _ = prepare(Picture(image, None))
+    page, *_ = prepare(Picture(image, None))
     ink = np.argwhere(np.asarray(page.image) < lightest)
     top, bottom = page.to_original.on_point(0, ink[:, 0].min())[1], page.to_original.on_point(0, ink[:, 0].max())[1]
     assert ink.size

@@ -6,7 +6,7 @@ from typing import Any
 
 import pikepdf
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from docserver.errors import DocumentErrorCode
 from docserver.layout import Block, Line, Paragraph, Word
@@ -41,7 +41,7 @@ class Reads:
 
 
 def reads(monkeypatch: pytest.MonkeyPatch, text: str = "", blocks: tuple[Block, ...] = ()) -> Reads:
-    tesseract = Reads(Recognised(text, blocks, 90.0))
+    tesseract = Reads(Recognised(text, blocks, 90.0 if text else 0.0))
     monkeypatch.setattr(tasks, "_tesseract", lambda *_: tesseract)
     return tesseract
 
@@ -153,3 +153,17 @@ def test_a_page_whose_text_was_left_out_needs_review(white: str, monkeypatch: py
     reading = tasks.read_page(ReadPage(content_type=PNG, page=1, options=Options("eng")), white, LIMITS)
 
     assert (reading.text, reading.needs_review) == ("", True)
+
+
+@pytest.mark.parametrize(("is_drawn_on", "confidence"), [(False, 100.0), (True, 0.0)])
+def test_a_page_without_text_needs_review_if_something_on_it_may_be_letters(
+    *, is_drawn_on: bool, confidence: float, white: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads(monkeypatch)
+    with Image.open(white) as image:
+        ImageDraw.Draw(image).ellipse((60, 60, 120, 120), outline=0 if is_drawn_on else 255, width=3)
+        image.save(white)
+
+    reading = tasks.read_page(ReadPage(content_type=PNG, page=1, options=Options("eng")), white, LIMITS)
+
+    assert (reading.text, reading.confidence, reading.needs_review) == ("", confidence, is_drawn_on)

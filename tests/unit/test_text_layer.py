@@ -165,7 +165,7 @@ def test_pages_of_one_document_are_judged_one_by_one() -> None:
 
     assert layer(data, 1).text == "\n".join(PROSE)
     assert refusal(data, 2) == "a picture without text"
-    assert (layer(data, 3).text, layer(data, 3).confidence) == ("", 0.0)
+    assert (layer(data, 3).text, layer(data, 3).confidence) == ("", 100.0)
     assert layer(data, 4).text == "\n".join(LEFT)
 
 

@@ -14,14 +14,13 @@ import msgspec
 from PIL import Image
 
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.layout import Rect, Word, pack_blocks, words_of
+from docserver.layout import EXACT, Rect, Word, pack_blocks, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
 from docserver.ocr.child.marked_words import MAX_MARKED, are_as_read, cut_out
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
-from docserver.ocr.image.analysis import is_blank
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import passwords, render, text_layer
@@ -30,7 +29,7 @@ from docserver.ocr.pdf.wrong_mappings import MappingCheck
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.language_detection import LanguageDetector
 from docserver.ocr.recognition.reader import PageReader
-from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
+from docserver.ocr.recognition.tesseract import Layout, Tesseract
 from docserver.ocr.requests import (
     Answer,
     DrawPage,
@@ -233,17 +232,18 @@ def _attempt(picture: Picture, *, languages: str, turning: bool, limits: Limits)
 
 def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Reading:
     recognised = attempt.recognised
+    confidence = EXACT if attempt.is_blank else recognised.confidence
     return Reading(
         width=picture.image.width,
         height=picture.image.height,
         dpi=picture.dpi,
         rotation=attempt.rotation,
         source=Source.OCR,
-        confidence=recognised.confidence,
+        confidence=confidence,
         text=recognised.text,
         layout=pack_blocks(recognised.blocks),
         languages=attempt.languages,
-        needs_review=attempt.left_out or _needs_review(recognised, picture, below=review_below),
+        needs_review=attempt.left_out or confidence < review_below or not (recognised.text or attempt.is_blank),
     )
 
 
@@ -282,13 +282,6 @@ def _fits(reading: Reading) -> bool:
 
 def _unpacked_size(layout: bytes) -> int:
     return len(zlib.decompress(layout))
-
-
-def _needs_review(recognised: Recognised, picture: Picture, *, below: float) -> bool:
-    if recognised.text:
-        return recognised.confidence < below
-    # No text was recognised. That is right for a blank page; any other page may have text that was missed.
-    return not is_blank(picture.image)
 
 
 @cache

@@ -169,12 +169,6 @@ def skew_and_clarity(image: Image.Image) -> tuple[float, float]:
     return _skew(points, sharpness), _clarity(sharpness)
 
 
-def is_blank(image: Image.Image) -> bool:
-    """True if `analyse` finds nothing to measure in a picture."""
-    small = image.convert("L").reduce(reduction(image))
-    return not has_ink(ImageOps.invert(small) if _is_light_on_dark(small, contrast(small)) else small)
-
-
 def reduction(image: Image.Image) -> int:
     """The factor by which a picture is reduced before it is measured."""
     return max(1, round(max(image.size) / ANALYSED_SIDE_PX))

@@ -1,6 +1,7 @@
 """Child side: makes a page easier to read. If needed, it is inverted, evenly lit, cleaned, framed and reduced."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -9,7 +10,7 @@ from docserver.ocr.image.analysis import PageAnalysis, analyse, count_specks, re
 from docserver.ocr.image.decode import MAX_SIDE, Picture
 from docserver.ocr.image.noise import without_grain, without_specks
 from docserver.ocr.image.ruling import ruled_lines, widened, without_ruled_lines
-from docserver.ocr.image.shades import evenly_lit, has_ink, ink_beside_lines, ink_of
+from docserver.ocr.image.shades import INK_CONTRAST, evenly_lit, has_ink, ink_beside_lines, ink_of
 from docserver.ocr.image.shape import is_narrow, is_snippet
 from docserver.ocr.image.spots import may_show_letters
 from docserver.ocr.image.transform import PageImage, framed, scaled, straightened, stretched
@@ -68,10 +69,25 @@ MAX_BLURRED_STROKE_PX = 3.0
 than they seem."""
 
 
-def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
-    """The page prepared for OCR, but not enlarged, and the analysis of the picture before that. If nothing on the page
-    may be letters, it is left as it is, and the analysis is None.
-    """
+MAX_MARKS_PX = 3
+"""Most pixels of ink beside the ruled lines of a sheet on which nothing is written, in the picture of about 1000 pixels
+a side. A lone `i` in 12 points has 8, of which a line may hide a part."""
+
+
+class Preparation(NamedTuple):
+    """What `prepare` has made of a picture."""
+
+    page: PageImage
+    """The page prepared for OCR, but not enlarged. If nothing on it may be letters, it is left as it is."""
+    analysis: PageAnalysis | None
+    """The analysis of the picture before that; None if nothing on the page may be letters."""
+    is_bare: bool = False
+    """True if there is not even a small mark beside the ruled lines of a page on which nothing may be letters. Beside
+    lines, a lone character may leave no more than such a mark."""
+
+
+def prepare(picture: Picture) -> Preparation:
+    """Prepare a page for OCR."""
     page = stretched(PageImage(picture.image, picture.dpi, picture.image.size), picture.pixel_height)
     analysis = analyse(page.image)
     if analysis is not None and _has_askew_rules(page, analysis):
@@ -79,13 +95,13 @@ def prepare(picture: Picture) -> tuple[PageImage, PageAnalysis | None]:
         page = straightened(_lit(page, analysis), analysis.skew)
         analysis = analyse(page.image)
     if analysis is None:
-        return page, None
+        return Preparation(page, None, is_bare=True)
     lit = _lit(page, analysis)
     rules = _ruled_lines(lit.image.convert("L")) if analysis.is_form and not is_snippet(page.original_size) else None
     cleaned = _cleaned(lit, analysis, rules)
     if not _may_show_letters(cleaned, rules):
-        return page, None
-    return _reduced(cleaned, analysis), analysis
+        return Preparation(page, None, is_bare=rules is None or _marks_px(cleaned, rules) <= MAX_MARKS_PX)
+    return Preparation(_reduced(cleaned, analysis), analysis)
 
 
 def count_changes(page: PageImage, analysis: PageAnalysis) -> int:
@@ -133,6 +149,12 @@ def _may_show_letters(page: PageImage, rules: Image.Image | None) -> bool:
     # Some of the edges of ruled lines are still there. Remains of squared paper would be joined all over the page.
     ink = ink_beside_lines(small, np.asarray(rules) > 0)
     return ink is not None and may_show_letters(ink, joined=False)
+
+
+def _marks_px(page: PageImage, rules: Image.Image) -> int:
+    """Pixels of ink on a cleaned page beside its removed ruled lines."""
+    small = page.image.convert("L").reduce(reduction(page.image))
+    return int(ink_of(small, removed=np.asarray(rules) > 0, least=INK_CONTRAST).sum())
 
 
 def _has_askew_rules(page: PageImage, analysis: PageAnalysis) -> bool:

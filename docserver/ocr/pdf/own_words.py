@@ -129,7 +129,7 @@ class TextLayer:
             dpi=self.dpi,
             rotation=0,
             source=Source.TEXT_LAYER,
-            confidence=(EXACT if self.is_sure else MAX_UNSURE_CONFIDENCE) if blocks else 0.0,
+            confidence=EXACT if self.is_sure else MAX_UNSURE_CONFIDENCE if blocks else 0.0,
             text=text_of(blocks),
             layout=pack_blocks(blocks),
             needs_review=not self.is_sure,

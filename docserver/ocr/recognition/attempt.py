@@ -17,6 +17,8 @@ class Attempt:
     """The model or models that were used, joined by `+`."""
     left_out: bool = False
     """True if something was read and left out, because it is nonsense or shows through from the other side."""
+    is_blank: bool = False
+    """True if nothing was read, and the page is bare: at most ruled, dark or grainy."""
 
     @property
     def weight(self) -> float:

@@ -70,7 +70,7 @@ class PageReader:
 
     def __init__(self, picture: Picture, tesseract: Tesseract, *, turning: bool) -> None:
         """Without `turning`, the page is assumed to be upright, and is only straightened."""
-        self._page, self._analysis = prepare(picture)
+        self._page, self._analysis, self._is_bare = prepare(picture)
         self._original = PageImage(picture.image, picture.dpi, picture.image.size)
         self._tries = Tries(tesseract, original=picture.image, page=self._page.image)
         self._turning = turning
@@ -106,7 +106,9 @@ class PageReader:
             attempt = nothing(languages)
         # Without letters, nothing shows how the page lies: a column of dots looks like a line on its side.
         has_direction = self._turning and any(map(str.isalnum, attempt.recognised.text))
-        return self._with_accents(self._with_lone_words(attempt if has_direction else replace(attempt, rotation=0)))
+        attempt = self._with_lone_words(attempt if has_direction else replace(attempt, rotation=0))
+        is_blank = self._is_bare and not attempt.recognised.text and not attempt.left_out
+        return self._with_accents(replace(attempt, is_blank=is_blank))
 
     def read_in_detected_language(self, detector: LanguageDetector) -> Attempt:
         """Read the page with the model for its language.
