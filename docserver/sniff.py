@@ -68,12 +68,20 @@ _PS_STYLE_HEADER = re.compile(rb"%!PS-Adobe-\S+ PDF-")
 """Header of a PDF from a producer that follows PostScript's conventions. Adobe's readers accept it (Adobe, "PDF
 Reference, sixth edition", appendix H, note 13)."""
 
+_MARKUP = b"<"
+"""Start of HTML and XML, which servers put before a PDF by mistake."""
+
+_PLAIN_HEADER = re.compile(
+    rb"(?<![^\r\n])%PDF-\d\.\d(?:\s|%[^\r\n]*[\r\n])*\d+\s+\d+\s+obj\s*(?:%[^\r\n]*[\r\n]\s*)*<<", re.IGNORECASE
+)
+"""A header on a line of its own, with nothing but comments before the first object. In a page of HTML about PDF, other
+words or `&lt;` stand there."""
+
 _FOREIGN = (
     b"PK",
     b"MZ",
     b"\x7fELF",
     b"%!",
-    b"<",
     b"#!",
     b"Rar!",
     b"7z\xbc\xaf",
@@ -93,7 +101,7 @@ _FOREIGN = (
     b"8BPS",
     b"\xc5\xd0\xd3\xc6",
 )
-"""A file that begins with one of these is no PDF, even if `%PDF-` follows: archives, programs, PostScript, HTML, …"""
+"""A file that begins with one of these is no PDF, even if `%PDF-` follows: archives, programs, PostScript, …"""
 
 _OBJECT = re.compile(rb"[\r\n]\s*\d+\s+\d+\s+obj\b")
 _TEXT_BYTES = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\n\x0b\x0c\r")
@@ -131,17 +139,25 @@ def _iso_media(head: bytes) -> str | None:
 def _is_pdf(head: bytes) -> bool:
     start = head.find(b"%PDF", 0, _PDF_HEADER_WITHIN + len(b"%PDF") - 1)
     if start < 0:
-        return _PS_STYLE_HEADER.match(head.lstrip(_BLANK)) is not None
+        return _PS_STYLE_HEADER.match(head.lstrip(_BLANK)) is not None or _has_plain_header(head)
     before = head[:start].lstrip(_BLANK)
     # Some readers do not need the version. But a text or program may begin with the same letters, such as %PDFTEX.
     if not head.startswith(b"-", start + len(b"%PDF")) and not _OBJECT.search(head, start):
         return False
     if not before or before.startswith(_HARMLESS):
         return True
+    if _is_foreign(head) or before.startswith(_MARKUP):
+        return _has_plain_header(head)
+    # If text precedes the header, it may be a text about PDF, in which no object follows at the start of a line.
+    return any(byte not in _TEXT_BYTES for byte in before) or _OBJECT.search(head, start) is not None
+
+
+def _has_plain_header(head: bytes) -> bool:
+    """True if a header that may be in lower case is followed by an object, as in a PDF and not in a text about one."""
+    header = _PLAIN_HEADER.search(head)
+    return header is not None and header.start() < _PDF_HEADER_WITHIN and not _is_foreign(head)
+
+
+def _is_foreign(head: bytes) -> bool:
     # Some entries of _FOREIGN start with blank bytes, so compare the file both with and without its leading blanks.
-    if before.startswith(_FOREIGN) or head.startswith(_FOREIGN) or before[4:8] == b"ftyp" or head[4:8] == b"ftyp":
-        return False
-    if any(byte not in _TEXT_BYTES for byte in before):
-        return True
-    # Text precedes the header. In a text about PDF, no object follows at the start of a line.
-    return _OBJECT.search(head, start) is not None
+    return any(start.startswith(_FOREIGN) or start[4:8] == b"ftyp" for start in (head, head.lstrip(_BLANK)))

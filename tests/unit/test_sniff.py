@@ -61,18 +61,29 @@ def test_what_is_no_picture_and_no_pdf_is_nothing(head: bytes) -> None:
         b"<br />\n<b>Warning</b>: Undefined variable\n",
         b"[2024-03-14 09:00] saved\n",
         b"x" * 1023,
+        b"<!DOCTYPE html>\n",
+        b"\n <html><head><title>Download</title></head>\n",
+        b'<?xml version="1.0"?>\r\n',
     ],
 )
 def test_a_pdf_with_something_harmless_before_its_header_is_a_pdf(before: bytes) -> None:
-    assert sniff(before + b"%PDF-1.4\n1 0 obj\n") == "application/pdf"
+    assert sniff(before + b"%PDF-1.4\n1 0 obj\n<< >>") == "application/pdf"
+
+
+@pytest.mark.parametrize(
+    "header", [b"%pdf-1.3\n", b"%Pdf-1.7\r%\xe2\xe3\xcf\xd3\r", b"junk\n%pdf-1.4\n% made by hand\n"]
+)
+def test_the_header_of_a_pdf_may_be_in_lower_case(header: bytes) -> None:
+    assert sniff(header + b"\n1 0 obj\n<< /Type /Catalog >>") == "application/pdf"
 
 
 @pytest.mark.parametrize(
     "before",
-    [b"PK\x03\x04\0\0", b"MZ\x90\0", b"<html>\n", b"\x7fELF\x02", b"%!PS\n", b"\n <!DOCTYPE html>\n", b"#!/bin/sh\n"],
+    [b"PK\x03\x04\0\0", b"MZ\x90\0", b"\x7fELF\x02", b"%!PS\n", b"\n#!/bin/sh\n", b"#!/bin/sh\n"],
 )
-def test_a_file_of_another_kind_with_a_pdf_inside_is_no_pdf(before: bytes) -> None:
-    assert sniff(before + b"%PDF-1.4\n1 0 obj\n") is None
+@pytest.mark.parametrize("header", [b"%PDF-1.4", b"%pdf-1.4"])
+def test_a_file_of_another_kind_with_a_pdf_inside_is_no_pdf(before: bytes, header: bytes) -> None:
+    assert sniff(before + header + b"\n1 0 obj\n<< >>") is None
 
 
 def test_a_picture_with_a_pdf_inside_is_a_picture() -> None:
@@ -97,6 +108,11 @@ def test_a_pdf_header_in_the_style_of_postscript_is_one(header: bytes) -> None:
         b"%PDF is the start of it.\n",
         b'sample = b"%PDF-1.4\\n1 0 obj\\n"\n',
         b'{"start": "%PDF-1.4\\n1 0 obj"}',
+        b"%pdf-1.4 is written in capitals.\n1 0 obj\n<< >>",
+        b"<!DOCTYPE html>\n<p>Every file begins with\n%PDF-1.4 or so.</p>\n",
+        b"<html><pre>\n%PDF-1.4\n1 0 obj\n&lt;&lt; /Type /Catalog &gt;&gt;\n</pre>",
+        b"<html><pre>%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\n</pre>",
+        b"<html>" + b"<p>text</p>" * 100 + b"\n%PDF-1.4\n1 0 obj\n<< >>",
     ],
 )
 def test_a_text_about_pdf_is_no_pdf(text: bytes) -> None:

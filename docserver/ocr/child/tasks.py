@@ -23,7 +23,7 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
-from docserver.ocr.pdf import passwords, render, text_layer
+from docserver.ocr.pdf import mending, passwords, render, text_layer
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.pdf.wrong_mappings import MappingCheck
 from docserver.ocr.recognition.attempt import Attempt
@@ -66,7 +66,8 @@ def load(limits: Limits) -> None:
 def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
     """Carry out a request on the document at `source`. Raises Unreadable."""
     stopwatch.start()
-    answer = _answer(request, source, limits)
+    with mending.mended(source, scratch=Path(limits.scratch)) as readable:
+        answer = _answer(request, readable, limits)
     return msgspec.structs.replace(answer, stages=stopwatch.stages()) if isinstance(answer, Timed) else answer
 
 
