@@ -1,6 +1,7 @@
 """Letters and short words that a page draws as shapes: which shapes look like letters, and what becomes of them."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
@@ -278,4 +279,5 @@ def test_a_single_shape_beside_recognised_words_may_be_a_letter() -> None:
     whole = recognised("Length", box=(left - 130, top, left - 8, bottom))
 
     assert not joined(layer, recognised("7"), whole=whole).needs_review
+    assert joined(layer, replace(recognised("7"), left_out=True), whole=whole).needs_review
     assert joined(layer, Attempt(NOTHING, 0, "eng"), whole=whole).needs_review

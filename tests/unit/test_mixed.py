@@ -94,6 +94,17 @@ def test_a_page_with_a_word_that_was_not_read_is_not_sure() -> None:
     assert reading.needs_review
 
 
+@pytest.mark.parametrize("left_out", [False, True])
+def test_a_page_is_not_sure_if_something_beside_the_words_taken_was_left_out(*, left_out: bool) -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), scan(["Agypten"], x=300, y=400, width=55))))
+    read = replace(attempt(recognised("Agypten", x=300, top=412)), left_out=left_out)
+
+    reading = mixed.join(layer, read, {}, review_below=80)
+
+    assert reading.text.split()[-1] == "Agypten"
+    assert reading.needs_review is left_out
+
+
 @pytest.mark.parametrize(("rest", "is_sure"), [("1,25", True), ("1,35", False)])
 def test_the_layer_confirms_what_is_read_of_a_word_that_is_partly_hidden(rest: str, *, is_sure: bool) -> None:
     def cut(canvas: Canvas) -> None:

@@ -114,6 +114,9 @@ def join(
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
     is_complete &= all(word.confidence >= MIN_WORD_CONFIDENCE for words in added for word in words)
+    # Of parts from which nothing is taken, the rest of their ink shows if something is missing.
+    taken = [*([attempt] if in_patches else ()), *(read for place, read in shapes.items() if in_shapes[place])]
+    is_complete &= not any(read and read.left_out for read in taken)
     turns = attempt.rotation // 90 if attempt else 0
     drawings = _drawings(in_patches, beside, is_sideways=turns % 2 == 1)
     is_complete &= all(layer.patches is not None and layer.patches.is_text(word.box) for word in drawings)
