@@ -1,4 +1,4 @@
-"""Child side: adds invisible text to the pages of a PDF, below their content, which does not change."""
+"""Child side: adds invisible text to the pages of a PDF, below their content, whose look does not change."""
 
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -17,6 +17,7 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.searchable.drawn_page import replace_content
 from docserver.ocr.searchable.geometry import page_area, page_rotation, shown_size, upright_to_page
 from docserver.ocr.searchable.glyphless_font import GlyphlessFont
+from docserver.ocr.searchable.hidden_text import remove_hidden_text
 from docserver.ocr.searchable.recompression import recompress
 from docserver.ocr.searchable.text_operators import invisible_text
 
@@ -129,20 +130,21 @@ def _add_text(pdf: Pdf, pages: Sequence[Page], *, drawn: Container[int]) -> None
         operators, variants = invisible_text(reading, matrix=matrix, font=font, own_too=is_drawn)
         if not variants:
             continue
+        resources = _own_resources(pdf_page)
+        if reading.source is Source.OCR:
+            remove_hidden_text(pdf, pdf_page, resources)
         # Put the text first, because the page's own operators may leave any graphics state behind.
         pdf_page.contents_add(pdf.make_stream(compress(operators), Filter=Name.FlateDecode), prepend=True)
-        fonts = _own_fonts(pdf_page)
+        resources[Name.Font] = fonts = _copied(resources.get(Name.Font))
         for variant in variants:
             fonts[Name(f"/{variant.name}")] = font.dictionary(variant)
     font.finish()
 
 
-def _own_fonts(page: pikepdf.Page) -> pikepdf.Object:
-    """Give the page its own copy of its font resources, because pages may share them; returns the copy."""
-    resources = _copied(inherited(page.obj, Name.Resources))
-    resources[Name.Font] = _copied(resources.get(Name.Font))
-    page.obj[Name.Resources] = resources
-    return resources[Name.Font]
+def _own_resources(page: pikepdf.Page) -> Dictionary:
+    """Give the page its own copy of its resources, because pages may share them; returns the copy."""
+    page.obj[Name.Resources] = resources = _copied(inherited(page.obj, Name.Resources))
+    return resources
 
 
 def _copied(original: object) -> Dictionary:
