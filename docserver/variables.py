@@ -46,6 +46,9 @@ def meant_by(name: str, known: Collection[str]) -> str | None:
     nearest, mistakes = None, len(name)
     for candidate in known:
         right = _words(candidate)
+        # Each letter that one has more is a mistake.
+        if abs(len("".join(right)) - len("".join(wrong))) > _most_mistakes("".join(right)):
+            continue
         distance = 0 if sorted(wrong) == sorted(right) else mistakes_between("".join(wrong), "".join(right))
         if distance < mistakes and distance <= _most_mistakes("".join(right)):
             nearest, mistakes = candidate, distance
