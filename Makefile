@@ -8,8 +8,9 @@ SHELL := /bin/bash
 
 PYTEST_ARGS ?=
 CORES := $(shell nproc)
-# Tests wait more than they compute, so there are more processes than cores. Each process starts its own servers.
-TEST_PROCESSES ?= $(shell echo $$(($(CORES) < 3 ? 3 * $(CORES) : 8)))
+# Tests wait about as long as they compute, so there are more processes than cores. Each takes 11 s of a core to find all
+# tests, and starts its own servers.
+TEST_PROCESSES ?= $(shell echo $$(($(CORES) < 4 ? 2 * $(CORES) : 8)))
 BENCH_ARGS ?=
 
 # What docserver runs, and the package that has it; of two names for one program either will do.
