@@ -1,4 +1,6 @@
-"""The service held against its own OpenAPI document by Schemathesis: right, wrong and connected requests."""
+"""The service held against its own OpenAPI document by Schemathesis: right and wrong requests, and in `make fuzz` also
+boundary values and requests that follow the links of answers.
+"""
 
 import asyncio
 import sys
@@ -13,18 +15,22 @@ from docserver.caller import Scope
 from docserver.database.connection import Database
 from docserver.tenants.administration import create_key
 from docserver.web import examples
+from tests.fuzz.effort import EXAMPLES
 from tests.support import openapi
 from tests.support.servers import Servers
-from tests.support.service import Service, Start
+from tests.support.service import Service, environment_of
+from tests.support.waiting import HANG_S
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = "10"
-"""For each operation, in each phase that generates any: about ten seconds altogether."""
 
-SEEDS = ("20", "21", "22", "23", "24", "25", "26", "27")
-"""How far the links lead with a seed depends on when jobs end. Others are tried until all of `LED_TO` was reached."""
-
-RUN_S = 280.0
+RUNS: Mapping[str, int] = (
+    {"examples,coverage,fuzzing": max(1, EXAMPLES // 50), "stateful": max(1, EXAMPLES // 25)}
+    if EXAMPLES
+    else {"examples,fuzzing": 3}
+)
+"""The phases of each run, and how many examples there are of each operation, or sequences of requests. `make test`
+sends about 200 requests; the boundary values alone are thousands.
+"""
 
 ENDS_KEYS = ("revoke_key", "rotate_key", "delete_tenant")
 """Operations that are left out: lists show what exists, and Schemathesis would end the key that it uses."""
@@ -52,64 +58,41 @@ HINDERING = {
 """Fields and parameters that seldom go with what else a request has. A replayed answer may name what is gone by now."""
 
 
-LED_TO = {
-    ("GET", "/v1/jobs/{job_id}"),
-    ("GET", "/v1/documents/{document_id}"),
-    ("GET", "/v1/documents/{document_id}/file"),
-    ("DELETE", "/v1/documents/{document_id}"),
-    ("GET", "/v1/webhooks/{webhook_id}"),
-}
-"""What the links lead to at least, with success."""
-
-
-@pytest.mark.parametrize("phases", ["coverage", "examples,fuzzing"])
 async def test_every_answer_is_one_that_the_openapi_document_promises_and_none_is_a_fault(
-    start: Start, empty_servers: Servers, tmp_path: Path, phases: str
+    empty_servers: Servers, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    service = await _service(start)
-    document = _strict(await _document(service))
-
-    await _check(service, document, f"--phases={phases}", key=await _key(empty_servers), directory=tmp_path)
-
-
-@pytest.mark.timeout(len(SEEDS) * RUN_S)
-async def test_requests_that_follow_the_links_of_answers_lead_from_uploads_to_deletions(
-    start: Start, empty_servers: Servers, tmp_path: Path
-) -> None:
-    service = await _service(start)
-    document = _strict(_fitting(await _document(service)))
-
+    service = await _service(empty_servers, tmp_path)
+    document = await (await service.http.get("/openapi.json")).json()
     key = await _key(empty_servers)
-    for seed in SEEDS:
-        await _check(service, document, "--phases=stateful", key=key, directory=tmp_path, seed=seed)
-        requests = [line for line in service.lines if line["message"] == "request" and line["status"] < 300]
-        unreached = LED_TO - {(line["method"], line["route"]) for line in requests}
-        if not unreached:
-            break
-    assert not unreached
+    seed = pytestconfig.getoption("hypothesis_seed") or "20"
+
+    try:
+        for phases, each in RUNS.items():
+            described = _strict(_fitting(document) if phases == "stateful" else document)
+            options = ("--phases", phases, "--max-examples", str(each), "--seed", seed)
+            await _check(service, described, *options, key=key, directory=tmp_path)
+    finally:
+        await service.stop()
 
 
-async def _service(start: Start) -> Service:
-    # The limit is on, for its headers, and out of reach. Nothing is sent to the URLs of webhooks.
-    out_of_reach = {"rate_limit_default": "1000000/60", "rate_limit_reads": "1000000/60"}
-    return await start(
-        slots="1",
-        rate_limit="on",
+async def _service(servers: Servers, directory: Path) -> Service:
+    environment = environment_of(
+        mysql_url=servers.mysql_url,
+        redis_url=servers.redis_url,
+        data_dir=directory / "data",
         wait_limit_s="0.5",
         deduplicate="on",
         auth="keys",
+        # The limits are on, for their headers, and out of reach.
+        rate_limit_default="1000000/60",
+        rate_limit_reads="1000000/60",
+        # Nothing is sent to the URLs of webhooks.
         webhook_connections="0",
-        **out_of_reach,
     )
+    return await Service(environment).start()
 
 
-async def _document(service: Service) -> Any:
-    return await (await service.http.get("/openapi.json")).json()
-
-
-async def _check(
-    service: Service, document: Any, *options: str, key: str, directory: Path, seed: str = SEEDS[0]
-) -> None:
+async def _check(service: Service, document: Any, *options: str, key: str, directory: Path) -> None:
     """Let Schemathesis hold the service against a document, with all its checks."""
     listening = await service.logged("listening")
     described = directory / "openapi.json"
@@ -118,7 +101,7 @@ async def _check(
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run", *options),
         *("--checks", "all", "--header", f"Authorization: Bearer {key}"),
         *(f"--exclude-operation-id={name}" for name in ENDS_KEYS),
-        *("--seed", seed, "--max-examples", EXAMPLES, "--request-timeout", "30", "--continue-on-failure"),
+        *("--request-timeout", str(HANG_S), "--continue-on-failure"),
         *("--url", f"http://127.0.0.1:{listening['port']}", str(described)),
         # It leaves notes for its next run, which would make that another one.
         cwd=directory,
@@ -126,8 +109,7 @@ async def _check(
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        async with asyncio.timeout(RUN_S):
-            report, _ = await process.communicate()
+        report, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
