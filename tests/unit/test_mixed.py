@@ -119,6 +119,19 @@ def test_the_layer_confirms_what_is_read_of_a_word_that_is_partly_hidden(rest: s
     assert reading.needs_review is not is_sure
 
 
+@pytest.mark.parametrize(("read", "is_sure"), [("36", True), ("86", False), ("37", False)])
+def test_a_word_with_wrongly_mapped_letters_has_to_be_read_as_its_glyphs_look(read: str, *, is_sure: bool) -> None:
+    def in_courier(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 11)
+        canvas.drawString(300, 600, "36")
+
+    # The font says that its 3 is an 8, and the reverse.
+    mapping = cmap({code: code for code in range(32, 127)} | {ord("3"): ord("8"), ord("8"): ord("3")})
+    layer = whole_layer(with_mapping(pdf(both(lines(PROSE), in_courier)), mapping, base_font="Courier"))
+
+    assert joined(layer, recognised(read, x=300, top=600)).needs_review is not is_sure
+
+
 def test_a_page_with_a_tiny_picture_of_a_word_that_was_not_read_is_not_sure() -> None:
     layer = whole_layer(pdf(both(lines(PROSE), scan(["1,250.00"], x=300, y=400, width=55))))
 

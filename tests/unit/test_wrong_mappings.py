@@ -1,10 +1,16 @@
 """Letters that a font says are others than it draws are read from the picture; fonts that are right stay exact."""
 
+import re
 from collections.abc import Mapping
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import pytest
 from PIL import Image
+from pypdf import PdfWriter
+from pypdf.generic import NameObject, StreamObject
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import Word
@@ -12,8 +18,18 @@ from docserver.ocr.pdf import pdfium, text_layer
 from docserver.ocr.pdf.glyph_shapes import TWINS
 from docserver.ocr.pdf.own_words import TextLayer
 from docserver.ocr.pdf.wrong_mappings import MappingCheck
-from tests.support.samples.pdf_layers import PROSE, both, cmap, in_subset_font, lines, pdf, shifted, with_mapping
-from tests.support.text_layers import DPI, MAX_PIXELS, beside_patches, layer, read_words, refusal
+from tests.support.samples.pdf_layers import (
+    PROSE,
+    both,
+    cmap,
+    in_subset_font,
+    lines,
+    pdf,
+    rewritten,
+    shifted,
+    with_mapping,
+)
+from tests.support.text_layers import DPI, MAX_PIXELS, beside_patches, layer, read_words, refusal, whole_layer
 
 ASCII = {code: code for code in range(32, 127)}
 
@@ -119,3 +135,68 @@ def test_letters_stay_as_the_font_says_where_they_cannot_be_read() -> None:
     check = MappingCheck(lambda _: ())
 
     assert read_with(check, with_line("Rooms 36 and 40 are let", swapped("3", "8"))).is_exact
+
+
+def saying(line: str, lies: Mapping[str, str]) -> bytes:
+    """A page of prose, and a line in an embedded font that says of some characters that they are others."""
+
+    def change(writer: PdfWriter) -> None:
+        resources: Any = writer.pages[0]["/Resources"]
+        for font in resources["/Font"].values():
+            if "/ToUnicode" in font.get_object():
+                text = font.get_object()["/ToUnicode"].get_object().get_data().decode()
+                for char, said in lies.items():
+                    meant = "".join(f"{ord(one):04X}" for one in said)
+                    text = re.sub(f"<{ord(char):04x}>", f"<{meant}>", text, flags=re.IGNORECASE)
+                stream = StreamObject()
+                stream.set_data(text.encode())
+                font.get_object()[NameObject("/ToUnicode")] = writer._add_object(stream)
+
+    pdfmetrics.registerFont(TTFont("Vera", "Vera.ttf"))
+
+    def in_vera(canvas: Canvas) -> None:
+        canvas.setFont("Vera", 11)
+        canvas.drawString(72, 500, line)
+
+    return rewritten(pdf(both(lines(PROSE), in_vera)), change)
+
+
+@pytest.mark.parametrize(
+    ("line", "lies", "exact"),
+    [
+        ("Balance -438.10 today", {"-": " "}, "Balance today"),
+        ("-438.10 is due", {"-": " "}, "is due"),
+        ("Total 12.50 and 3.75 in May", {".": " "}, "Total and in May"),
+        ("The \ufb01rst is con\ufb01rmed at noon", {"\ufb01": "f"}, "The is at noon"),
+        ("The \ufb01rst is con\ufb01rmed at noon", {"\ufb01": "n"}, "The is at noon"),
+        ("The \ufb01ve and the \ufb02oor", {"\ufb01": "fl"}, "The and the"),
+        ("Herr M\u00fcller hat angerufen", {"\u00fc": "u"}, "Herr hat angerufen"),
+        ("Le caf\u00e9 ouvrira bient\u00f4t", {"\u00e9": "e"}, "Le ouvrira bient\u00f4t"),
+        ("Sum 5255 and 17", {"5": "S"}, "Sum and 17"),
+        ("Sum 1284 and 36", {"1": "l"}, "Sum and 36"),
+        ("Sum 3200 and 36", {"0": "O"}, "Sum and 36"),
+        ("A bill in that limit", {"i": "l"}, "A that"),
+        ("Price \u20ac 438 today", {"\u20ac": "?"}, "Price 438 today"),
+    ],
+)
+def test_what_is_not_as_the_font_says_is_read_from_the_picture(line: str, lies: Mapping[str, str], exact: str) -> None:
+    assert beside_patches(saying(line, lies)).removeprefix("\n".join(PROSE)).split() == exact.split()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "The \ufb01ve are con\ufb01rmed on the \ufb02oor",
+        "Le caf\u00e9 ouvrira bient\u00f4t \u00e0 No\u00ebl",
+        "l I 1 O 0 o S 5 Z 2 B 8 i",
+    ],
+)
+def test_ligatures_accents_and_letters_that_look_alike_stay_exact_if_the_font_is_right(line: str) -> None:
+    assert whole_layer(saying(line, {})).is_exact
+
+
+def test_it_is_known_what_a_wrongly_mapped_word_may_be_read_as() -> None:
+    (word,) = whole_layer(saying("Herr M\u00fcller hat", {"\u00fc": "u"})).wrongly_mapped
+
+    assert re.fullmatch("".join(word.seen_as), "M\u00fcller")
+    assert not re.fullmatch("".join(word.seen_as), "Muller")

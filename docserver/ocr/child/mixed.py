@@ -1,6 +1,7 @@
 """Child side: joins the exact words of a PDF page's text layer with words that OCR read where the layer lacks them."""
 
 import itertools
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from docserver.ocr.child.marked_words import words_with_marks
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
-from docserver.ocr.pdf.own_words import MAX_UNSURE_CONFIDENCE, MarkedWords, TextLayer
+from docserver.ocr.pdf.own_words import MAX_UNSURE_CONFIDENCE, MarkedWords, OwnWord, TextLayer
 from docserver.ocr.pdf.text_patches import TextPatches
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.evidence import may_be_drawings
@@ -113,6 +114,7 @@ def join(
     is_complete &= not any(_is_unclear(place, read) and not _text_in(place, added) for place, read in shapes.items())
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
+    is_complete &= all(_is_as_drawn(word, added) for word in layer.wrongly_mapped)
     is_complete &= all(word.confidence >= MIN_WORD_CONFIDENCE for words in added for word in words)
     # Of parts from which nothing is taken, the rest of their ink shows if something is missing.
     taken = [*([attempt] if in_patches else ()), *(read for place, read in shapes.items() if in_shapes[place])]
@@ -258,6 +260,12 @@ def _words_in(
 def _text_in(place: Rect, lines: Iterable[Iterable[Word]]) -> str:
     """What was read in this place."""
     return _text(word for words in lines for word in words if is_in(place, word.box))
+
+
+def _is_as_drawn(word: OwnWord, lines: Iterable[Iterable[Word]]) -> bool:
+    """True if a word whose font maps letters wrongly was read as its other letters, and what is drawn, allow it."""
+    near = (read for words in lines for read in words if is_in(word.rect, read.box) or is_in(read.box, word.rect))
+    return bool(re.search("".join(word.seen_as), _text(near)))
 
 
 def _text(words: Iterable[Word]) -> str:

@@ -10,6 +10,9 @@ from pypdfium2.raw import FPDFPageObj_SetIsActive
 MAX_SIDE = 1600
 """Longest side of the drawn page, in pixels. With one pixel per point, an A4 page has 842."""
 
+FINENESS = 3.0
+"""How many times as large a drawing in detail is. In it, a point of eight points has three pixels a side."""
+
 WHITE, BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 
 _ACTIVE, _INACTIVE = 1, 0
@@ -18,14 +21,19 @@ _ACTIVE, _INACTIVE = 1, 0
 class PageDrawing:
     """Draws a page with about one pixel per point. All pictures of a page have the same size."""
 
-    def __init__(self, page: Any, *, grey: bool = True) -> None:
+    def __init__(self, page: Any, *, grey: bool = True, fineness: float = 1.0) -> None:
         self._page, self._grey = page, grey
-        self._scale = min(1.0, MAX_SIDE / max(*page.get_size(), 1.0))
+        self._scale = fineness * min(1.0, MAX_SIDE / max(*page.get_size(), 1.0))
 
     @property
     def in_colours(self) -> "PageDrawing":
         """The same with pictures in RGB."""
         return PageDrawing(self._page, grey=False)
+
+    @property
+    def in_detail(self) -> "PageDrawing":
+        """The same at a higher resolution, in which one sees points and dashes."""
+        return PageDrawing(self._page, grey=self._grey, fineness=FINENESS)
 
     def whole(self) -> Image.Image:
         """The page as viewers show it."""

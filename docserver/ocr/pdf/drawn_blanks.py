@@ -1,6 +1,6 @@
 """Child side: finds letters that a font's mapping calls soft hyphens, or nothing, though they are drawn.
 
-Letters that it calls spaces are in no word, so what is drawn of them shows in `unexplained_ink`.
+Letters that it calls spaces are in no word; `drawn_spaces` finds what is drawn of them.
 """
 
 from collections.abc import Iterator, Sequence

@@ -25,6 +25,8 @@ ONE_BYTE = 256
 CODE_PITCH = 64.0
 """Distance at which codes are put beside each other to see how the font maps them, in points."""
 
+SPACE, NO_BREAK_SPACE = 0x20, 0xA0
+
 Pictures = npt.NDArray[np.uint8]
 """Grey pictures of the same size. Ink is 255, paper is 0."""
 
@@ -44,30 +46,29 @@ class GlyphDrawing:
         """Keep a font in memory until this is closed, so that no other font has its address."""
         pdfium.FPDFPage_InsertObject(self._kept, pdfium.FPDFPageObj_CreateTextObj(self._document, font, 1.0))
 
-    def codes(self, font: Any, characters: Collection[str], *, first: int, end: int) -> dict[str, list[int]]:
-        """The codes from `first` to before `end` that the font maps to each of these characters and to no other; none
-        if the codes of the font have unequal lengths.
+    def codes(
+        self, font: Any, characters: Collection[str], *, first: int, end: int
+    ) -> tuple[dict[str, list[int]], list[int]]:
+        """The codes from `first` to before `end` that the font maps to each of these characters or ligatures and to no
+        other, and those that it maps to spaces or to nothing; none if the codes of the font have unequal lengths.
         """
         text = self.text(font, range(first, end), size=1.0, pitch=CODE_PITCH)
         if text is None:
-            return {}
+            return {}, []
         codes: dict[str, list[int]] = defaultdict(list)
         with self._page([text], width=(end - first) * CODE_PITCH, height=CODE_PITCH) as page:
             text_page = pdfium.FPDFText_LoadPage(page)
-            count = pdfium.FPDFText_CountChars(text_page)
-            units = (c_ushort * (count + 1))()
-            pdfium.FPDFText_GetText(text_page, 0, count, units)
-            for index, unit in enumerate(units):
-                if (char := chr(unit)) in characters:
-                    of_page = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, index)
-                    before, place, after = (_place(text_page, of_page + step) for step in (-1, 0, 1))
-                    # PDFium takes a code that the font does not map for the character of this number.
-                    is_mapped = pdfium.FPDFText_HasUnicodeMapError(text_page, of_page) != 1
-                    # The letters of a ligature begin in one place.
-                    if is_mapped and place is not None and place not in (before, after):
-                        codes[char].append(first + round(place / CODE_PITCH))
+            printed: dict[int, str] = {}
+            indexes: dict[int, int] = {}
+            for place, unit, index in _printed(text_page):
+                printed[place] = printed.get(place, "") + chr(unit)
+                indexes[place] = index
+            for place, char in printed.items():
+                # PDFium takes a code that the font does not map for the character of this number.
+                if char in characters and pdfium.FPDFText_HasUnicodeMapError(text_page, indexes[place]) != 1:
+                    codes[char].append(first + place)
             pdfium.FPDFText_ClosePage(text_page)
-        return codes
+        return codes, [first + place for place in range(end - first) if place not in printed]
 
     def glyphs(self, font: Any, codes: Sequence[int], *, size: float = EM) -> Pictures:
         """The pictures of the glyphs that the font has for these codes, which it has."""
@@ -75,6 +76,18 @@ class GlyphDrawing:
         pdfium.FPDFPageObj_Transform(text, 1, 0, 0, 1, PITCH / 4, BELOW)
         drawn = self.drawn([text], width=len(codes) * PITCH, height=ABOVE + BELOW)
         return np.ascontiguousarray(drawn.reshape(ABOVE + BELOW, len(codes), PITCH).swapaxes(0, 1))
+
+    def word(self, font: Any, codes: Sequence[int]) -> Pictures:
+        """The picture of the glyphs of a few codes beside each other, as one."""
+        text = self.text(font, codes, size=EM)
+        pdfium.FPDFPageObj_Transform(text, 1, 0, 0, 1, PITCH / 4, BELOW)
+        return self.drawn([text], width=PITCH, height=ABOVE + BELOW)[None]
+
+    def width(self, font: Any, code: int) -> float:
+        """The width of a glyph, as a share of the letters' size."""
+        width = c_float()
+        pdfium.FPDFFont_GetGlyphWidth(font, code, 1.0, width)
+        return width.value
 
     def text(self, font: Any, codes: Sequence[int], *, size: float, pitch: float = 0.0) -> Any:
         """A text object with these codes, at this distance from each other, or as the font has it. None if PDFium
@@ -122,9 +135,16 @@ def on_line(ink: Image.Image, top: float, bottom: float) -> Pictures:
     return np.asarray(ImageOps.autocontrast(cell))
 
 
-def _place(text_page: Any, index: int) -> float | None:
-    """Where a character of a line begins; None if PDFium added it, or there is none."""
+def _printed(text_page: Any) -> Iterator[tuple[int, int, int]]:
+    """For each unit of the text that is no space and that PDFium did not add: the number of its code on the line, the
+    unit, and the index of the character. Between codes that are far from each other, PDFium adds spaces.
+    """
+    count = pdfium.FPDFText_CountChars(text_page)
+    units = (c_ushort * (count + 1))()
+    pdfium.FPDFText_GetText(text_page, 0, count, units)
     x, y = c_double(), c_double()
-    if pdfium.FPDFText_IsGenerated(text_page, index) or not pdfium.FPDFText_GetCharOrigin(text_page, index, x, y):
-        return None
-    return x.value
+    for number, unit in enumerate(units):
+        if unit > SPACE and unit != NO_BREAK_SPACE:
+            index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, number)
+            if pdfium.FPDFText_GetCharOrigin(text_page, index, x, y):
+                yield round(x.value / CODE_PITCH), unit, index

@@ -56,12 +56,22 @@ class Font:
     """The size at which its letters have about the usual height, in pixels."""
     codes: dict[str, list[int]] = field(default_factory=dict)
     """The codes of each character, as far as they were looked up."""
+    blank: list[int] = field(default_factory=list)
+    """The codes that it maps to spaces or to nothing, until their glyphs were looked at."""
+    draws_blanks: bool = False
+    """True if it draws something for such a code."""
     looked_up: int = 0
     """How many codes were looked up."""
     checked: set[str] = field(default_factory=set)
     """The characters whose glyphs were compared, and those that have none."""
-    wrong: set[str] = field(default_factory=set)
-    """The characters to which the font maps a glyph that shows another one."""
+    wrong: dict[str, dict[int, str]] = field(default_factory=dict)
+    """The characters to which the font maps a glyph that shows another one; and for the code of each such glyph, what
+    may be read of it, as a regular expression."""
+
+    def note(self, char: str, code: int, shown: str) -> None:
+        """Note as what the glyph of a code for this character may be read; nothing if it shows the character."""
+        if shown:
+            self.wrong.setdefault(char, {})[code] = shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,8 @@ class Part:
     """The index of the first letter in the word."""
     font: Font
     text: str
+    first: int | None
+    """The index of the first letter in the page's text; None if it has others than the word."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

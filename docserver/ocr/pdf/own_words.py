@@ -25,6 +25,8 @@ class OwnWord:
     """The point on the baseline where the word begins."""
     whole: PdfWord
     """The word that this is, or of which this is a piece."""
+    seen_as: tuple[str, ...] = ()
+    """As what each letter may be read, as regular expressions, if the font draws some as other letters."""
 
     def direction(self, to_pixels: PointsToPixels) -> float:
         """Degrees counterclockwise from upright, on the page's image."""
@@ -85,6 +87,8 @@ class TextLayer:
     """The parts of the page's image that have to be read by OCR; None if there are none."""
     partly_seen: tuple[OwnWord, ...] = ()
     """Words of which something is hidden. What is left of them has to be read too."""
+    wrongly_mapped: tuple[OwnWord, ...] = ()
+    """Words with letters that the font draws as others. It is known what they may be read as."""
     shapes: tuple[Rect, ...] = ()
     """The places of shapes and small pictures that look like letters. They have to be read one by one."""
     markers: tuple[Rect, ...] = ()

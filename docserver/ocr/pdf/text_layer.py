@@ -25,6 +25,7 @@ from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
 from docserver.ocr.pdf.covered_spaces import joined_over_spaces
 from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
+from docserver.ocr.pdf.drawn_spaces import drawn_spaces
 from docserver.ocr.pdf.equal_grey import seen_in_colours_only
 from docserver.ocr.pdf.exact_words import exact_and_unread
 from docserver.ocr.pdf.illegible_words import legible, without_illegible
@@ -154,7 +155,15 @@ def _layer(
             *map(to_pixels.rect, undrawn),
             *seen_in_colours_only(objects, whole=whole, drawing=drawing, to_pixels=to_pixels),
         ],
-        unexplained=[scaled(place, to_pixels.width / whole.width) for place in drawn.unexplained],
+        unexplained=[
+            *(scaled(place, to_pixels.width / whole.width) for place in drawn.unexplained),
+            *drawn_spaces(
+                fonts.with_drawn_blanks(objects.texts.values()),
+                words=[word.rect for word in words],
+                drawing=drawing,
+                width=to_pixels.width,
+            ),
+        ],
         whole=whole,
         objects=objects,
         to_pixels=to_pixels,
@@ -166,7 +175,8 @@ def _layer(
         *marked_words(exact, whole=whole, graphics=drawn.graphics, objects=objects, to_pixels=to_pixels),
         *patched_words((pair for pair in typed_over if pair.is_patch), words, to_pixels),
     )
-    return TextLayer(exact, to_pixels, dpi, patches, tuple(partly), single, repeated, marked, is_sure)
+    wrong = tuple(word for word in readable if word.seen_as)
+    return TextLayer(exact, to_pixels, dpi, patches, tuple(partly), wrong, single, repeated, marked, is_sure)
 
 
 def _shapes(

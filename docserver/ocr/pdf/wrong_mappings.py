@@ -5,22 +5,26 @@ read in some words of the page. Verdicts are remembered by the glyph's picture, 
 document it is in.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from ctypes import addressof
 from dataclasses import replace
 from itertools import groupby
+from statistics import median
 from typing import Any
 
 import numpy as np
 import pypdfium2.raw as pdfium
 
+from docserver.ocr.pdf.glyph_mixups import LIGATURES
 from docserver.ocr.pdf.glyph_pictures import ONE_BYTE, GlyphDrawing, Pictures
 from docserver.ocr.pdf.glyph_samples import Doubt, Font, Part, ReadWords, judge
-from docserver.ocr.pdf.glyph_shapes import JUDGED, MIN_INK, TWINS, Likeness, has_ink
+from docserver.ocr.pdf.glyph_shapes import JUDGED, MIN_INK, TWINS, Clues, Likeness, alike, has_ink
 from docserver.ocr.pdf.own_words import OwnWord
 from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord
+from docserver.ocr.pdf.shown_characters import shown_characters
 from docserver.ocr.pdf.text_words import TextPage
 
 MAX_VERDICTS = 50_000
@@ -29,6 +33,9 @@ MAX_VERDICTS = 50_000
 MAX_CODES = 300
 """Most glyphs of a font that are compared on a page. Fonts map few characters twice."""
 
+MAX_BLANK = 20
+"""Most glyphs of a font for spaces that are looked at. With more, the font maps few of its codes."""
+
 CODES = (2 * ONE_BYTE, 2048, 8192)
 """How many codes of a font are looked up at first, and then until all characters of a page have one. In most fonts,
 letters and digits are among the first glyphs."""
@@ -36,6 +43,12 @@ letters and digits are among the first glyphs."""
 MIN_HEIGHT, USUAL_HEIGHT, MIN_GLYPHS = 10, 28, 5
 """Letters of less height are drawn larger: the size of their font is not their own. Usual is this height from descender
 to ascender, in pixels. Fewer glyphs may be signs, which are low."""
+
+WITHOUT_ASCENDER = frozenset("acemnorsuvwxz")
+
+PLAIN_DIGITS, MIN_DIGITS, OF_OWN_WIDTH = "23456789", 2, "imw"
+"""Digits that look like no letter, how many of them have to be equally wide, and letters that have another width than
+digits unless all characters of the font have one."""
 
 MISSING = 0
 """The code whose glyph is, in many fonts, the sign for characters that the font lacks."""
@@ -49,7 +62,7 @@ class MappingCheck:
 
     def __init__(self, read: ReadWords) -> None:
         self.read = read
-        self._is_wrong: dict[Key, bool] = {}
+        self._shown: dict[Key, str] = {}
 
     @contextmanager
     def of_document(self, document: Any) -> Iterator["DocumentFonts"]:
@@ -57,14 +70,16 @@ class MappingCheck:
         with closing(DocumentFonts(document, self)) as fonts:
             yield fonts
 
-    def is_wrong(self, key: Key) -> bool | None:
-        """True if the glyph shows another character; None if it was not judged yet."""
-        return self._is_wrong.get(key)
+    def shown(self, key: Key) -> str | None:
+        """As what the glyph may be read if it shows another character, as a regular expression: empty if it does not,
+        None if it was not judged yet.
+        """
+        return self._shown.get(key)
 
-    def remember(self, key: Key, *, is_wrong: bool) -> None:
-        if len(self._is_wrong) >= MAX_VERDICTS:
-            self._is_wrong.clear()
-        self._is_wrong[key] = is_wrong
+    def remember(self, key: Key, *, shown: str) -> None:
+        if len(self._shown) >= MAX_VERDICTS:
+            self._shown.clear()
+        self._shown[key] = shown
 
 
 class DocumentFonts:
@@ -87,14 +102,20 @@ class DocumentFonts:
         doubts = [doubt for font, chars in used.items() if chars - font.checked for doubt in self._doubts(font, chars)]
         if doubts:
             for doubt, is_wrong in judge(doubts, parts, drawing=self._drawing, read=self._check.read).items():
-                self._check.remember((doubt.look, doubt.char), is_wrong=is_wrong)
-                if is_wrong:
-                    doubt.font.wrong.add(doubt.char)
+                shown = doubt.likeness.shown(doubt.index) if is_wrong else ""
+                self._check.remember((doubt.look, doubt.char), shown=shown)
+                doubt.font.note(doubt.char, doubt.code, shown)
         marked = list(words)
         for part in parts:
-            if not part.font.wrong.isdisjoint(part.text):
-                marked[part.word] = _marked(marked[part.word], part)
+            if part.font.wrong and (others := dict(shown_characters(part, text_page, self._drawing))):
+                marked[part.word] = _marked(marked[part.word], others)
         return marked
+
+    def with_drawn_blanks(self, texts: Iterable[Any]) -> list[Any]:
+        """Those of these text objects in whose font something is drawn for a space, or for nothing."""
+        if not any(font.draws_blanks for font in self._fonts.values()):
+            return []
+        return [handle for handle in texts if self._font(pdfium.FPDFTextObj_GetFont(handle)).draws_blanks]
 
     def _parts(self, words: Iterable[OwnWord], text_page: TextPage) -> Iterator[Part]:
         fonts: dict[int, Font] = {}
@@ -108,8 +129,10 @@ class DocumentFonts:
             start = 0
             for own in word.pdf_word.parts or (word.pdf_word,):
                 if own.has_glyphs:
+                    is_as_drawn = len(own.text) == own.end - own.first
                     for first, text in _in_one_font(own, font_of):
-                        yield Part(index, start + first, font_of(own.first + first), text)
+                        place = own.first + first
+                        yield Part(index, start + first, font_of(place), text, place if is_as_drawn else None)
                 start += len(own.text)
 
     def _font(self, handle: Any) -> Font:
@@ -133,41 +156,59 @@ class DocumentFonts:
         needed = chars & JUDGED
         while font.looked_up < CODES[-1] and not needed <= font.codes.keys():
             first, end = font.looked_up, next(end for end in CODES if end > font.looked_up)
-            for char, codes in self._drawing.codes(font.handle, JUDGED | chars, first=first, end=end).items():
+            found, blank = self._drawing.codes(font.handle, JUDGED | chars, first=first, end=end)
+            for char, codes in found.items():
                 font.codes.setdefault(char, []).extend(codes)
+            font.blank += blank
             font.looked_up = end
             low = {char: [code for code in codes if code < ONE_BYTE] for char, codes in font.codes.items()}
             # PDFium ignores the higher byte of a code if the font has one byte a code.
             if low and all(len(codes) == 2 * len(low[char]) for char, codes in font.codes.items()):
                 font.codes, font.looked_up = low, CODES[-1]
+                font.blank = [code for code in font.blank if code < ONE_BYTE]
+
+    def _digit_width(self, font: Font) -> float | None:
+        """The width of the font's digits, if it is that of no letter that may be any width."""
+        widths = [self._drawing.width(font.handle, font.codes[char][0]) for char in PLAIN_DIGITS if char in font.codes]
+        letters = [self._drawing.width(font.handle, font.codes[char][0]) for char in OF_OWN_WIDTH if char in font.codes]
+        width, count = Counter(widths).most_common(1)[0] if widths else (0.0, 0)
+        return width if count >= MIN_DIGITS and letters and width not in letters else None
 
     def _doubts(self, font: Font, chars: set[str]) -> Iterator[Doubt]:
         """The glyphs for these characters that have to be read."""
         new = chars - font.checked
-        font.checked |= new
         self._look_up(font, new)
+        new |= {ligature for ligature in LIGATURES if ligature in font.codes} - font.checked
+        font.checked |= new
         coded = [(char, code) for char in sorted(new & JUDGED) for code in font.codes.get(char, ())][:MAX_CODES]
         if not coded:
             return
-        missing, *glyphs = self._glyphs(font, [MISSING, *(code for _, code in coded)])
-        unknown = []
-        for (char, code), glyph in zip(coded, glyphs, strict=True):
+        blank, font.blank = font.blank[:MAX_BLANK], []
+        missing, *glyphs = self._glyphs(font, [MISSING, *(code for _, code in coded), *blank])
+        of_blank, unknown = glyphs[len(coded) :], []
+        font.draws_blanks |= any(has_ink(glyph) and not np.array_equal(glyph, missing) for glyph in of_blank)
+        for (char, code), glyph in zip(coded, glyphs, strict=False):
             look = hash(glyph.tobytes())
-            is_wrong = self._check.is_wrong((look, char))
-            if is_wrong:
-                font.wrong.add(char)
-            elif is_wrong is None and has_ink(glyph) and (code == MISSING or not np.array_equal(glyph, missing)):
+            shown = self._check.shown((look, char))
+            if shown:
+                font.note(char, code, shown)
+            elif shown is None and has_ink(glyph) and (code == MISSING or not np.array_equal(glyph, missing)):
                 unknown.append((char, code, look, glyph))
         if unknown:
             likeness = Likeness(np.stack([glyph for *_, glyph in unknown]))
+            x_heights = [likeness.height(index) for index, (char, *_) in enumerate(unknown) if char in WITHOUT_ASCENDER]
+            x_height = round(median(x_heights)) if x_heights else None
+            digit_width = self._digit_width(font)
             for index, (char, code, look, _) in enumerate(unknown):
-                is_doubtful = likeness.is_doubtful(index, char)
-                if is_doubtful and char not in TWINS:
+                is_wide = self._drawing.width(font.handle, code) == digit_width if digit_width else None
+                is_sure = likeness.is_surely_another(index, char, clues=Clues(x_height, is_wide))
+                is_doubtful = is_sure or likeness.is_doubtful(index, char)
+                if is_doubtful and not is_sure and char not in TWINS:
                     yield Doubt(font, char, code, look, likeness, index)
                     continue
-                self._check.remember((look, char), is_wrong=is_doubtful)
-                if is_doubtful:
-                    font.wrong.add(char)
+                shown = likeness.shown(index) if is_doubtful else ""
+                self._check.remember((look, char), shown=shown)
+                font.note(char, code, shown)
 
 
 def _in_one_font(word: PdfWord, font_of: Callable[[int], Font]) -> Iterator[tuple[int, str]]:
@@ -180,9 +221,18 @@ def _in_one_font(word: PdfWord, font_of: Callable[[int], Font]) -> Iterator[tupl
         yield first, word.text[first : first + 1 + len(others)]
 
 
-def _marked(word: OwnWord, part: Part) -> OwnWord:
-    letters = list(word.pdf_word.text)
-    for place, char in enumerate(part.text, start=part.start):
-        if char in part.font.wrong:
-            letters[place] = UNMAPPED
-    return replace(word, pdf_word=replace(word.pdf_word, text="".join(letters)))
+def _marked(word: OwnWord, shown: Mapping[int, str]) -> OwnWord:
+    """The word with UNMAPPED in place of wrong letters, and as what it may be read. `shown` has that for the places of
+    wrong letters; nothing for those that are read with the one before.
+    """
+    letters = [UNMAPPED if place in shown else letter for place, letter in enumerate(word.pdf_word.text)]
+    known = word.seen_as or map(_as_pattern, word.pdf_word.text)
+    seen_as = tuple(shown.get(place, pattern) for place, pattern in enumerate(known))
+    return replace(word, pdf_word=replace(word.pdf_word, text="".join(letters)), seen_as=seen_as)
+
+
+def _as_pattern(letter: str) -> str:
+    """As what a letter of a word is read. OCR takes many signs for others."""
+    if letter == UNMAPPED or not letter.isalnum():
+        return ".{0,3}"
+    return f"(?:{'|'.join(map(re.escape, sorted({letter, *alike(letter)})))})"
