@@ -46,3 +46,33 @@ def test_digits_in_a_grid_are_not_of_one_number() -> None:
 
 def test_digits_in_wide_cells_are_not_of_one_number() -> None:
     assert with_boxes("7294", width=40, step=40).splitlines()[-1] == "7 2 9 4"
+
+
+def divided(text: str, *, height: float, rows: int = 1, pitch: float = 16, framed: bool) -> str:
+    """What is read of letters in one frame with dividers, or between ticks on a line; the same in each row."""
+
+    def draw(canvas: Canvas) -> None:
+        lines(PROSE)(canvas)
+        end = 72 + pitch * len(text)
+        if framed:
+            canvas.rect(72, 400, end - 72, height)
+        else:
+            canvas.line(72, 400, end, 400)
+        for place in range(framed, len(text) + 1 - framed):
+            canvas.line(72 + place * pitch, 400, 72 + place * pitch, 400 + height)
+        for row in range(rows):
+            for place, letter in enumerate(text):
+                canvas.drawString(72 + place * pitch + 4, 405 + 16 * row, letter)
+
+    return layer(pdf(draw)).text.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("height", "framed"), [(18, True), (5, False)])
+@pytest.mark.parametrize("row", ["GB29NWBK60161331926819", "24121999"])
+def test_letters_between_dividers_and_ticks_are_of_one_word(row: str, height: float, *, framed: bool) -> None:
+    assert divided(row, height=height, framed=framed) == row
+
+
+@pytest.mark.parametrize(("height", "rows", "pitch"), [(36, 2, 16), (12, 1, 36), (12, 1, 24)])
+def test_digits_between_the_rules_of_a_table_are_not_of_one_number(height: float, rows: int, pitch: float) -> None:
+    assert divided("7294", height=height, rows=rows, pitch=pitch, framed=True) == "7 2 9 4"

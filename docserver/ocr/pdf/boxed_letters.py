@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
 from docserver.layout import Rect
+from docserver.ocr.pdf.box_dividers import boxes_between_dividers
 from docserver.ocr.pdf.page_objects import PlacedObject
 from docserver.ocr.pdf.pdf_words import PdfWord
 from docserver.ocr.pdf.plausibility import share_of_common_pairs
@@ -40,6 +41,7 @@ def joined_in_boxes(words: Sequence[PdfWord], paths: Sequence[PlacedObject]) -> 
     if len(paths) > MAX_PATHS or not any(is_single and len(row) >= MIN_LETTERS for is_single, row in rows):
         return list(words)
     boxes = [bounds for path in paths if _may_be_box(bounds := path.bounds)]
+    boxes += boxes_between_dividers(paths)
     return [
         whole
         for is_single, row in rows
@@ -60,7 +62,13 @@ def _joined(row: Sequence[PdfWord], boxes: Sequence[Rect]) -> Iterable[PdfWord]:
     around = [next((box for box in boxes if _is_around(box, letter.rect)), None) for letter in row]
     whole = [row[0]]
     for (box, next_box), letter in zip(pairwise(around), row[1:], strict=True):
-        if box and next_box and _are_neighbours(box, next_box) and not _is_in_grid(box, boxes):
+        if (
+            box
+            and next_box
+            and _are_neighbours(box, next_box)
+            and not _is_in_grid(box, boxes)
+            and around.count(box) < 2
+        ):
             whole[-1] = whole[-1].followed_by(letter)
         else:
             whole.append(letter)
