@@ -242,6 +242,14 @@ def test_mirrored_text_is_rejected() -> None:
     assert refusal(pdf(mirrored)) == "mirrored text"
 
 
+def test_a_page_with_a_few_mirrored_words_needs_review() -> None:
+    def mirrored(canvas: Canvas) -> None:
+        canvas.scale(-1, 1)
+        canvas.drawString(-300, 500, "Exit")
+
+    assert layer(pdf(both(lines(PROSE), mirrored))).needs_review
+
+
 def test_a_page_with_too_many_characters_or_objects_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_words, "MAX_CHARACTERS", 300)
     assert refusal(pdf(lines(PROSE))) == "too many characters"

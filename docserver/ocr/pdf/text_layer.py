@@ -148,6 +148,8 @@ def _layer(
     readable = legible(shown, to_pixels)
     typed_over = in_one_line(drawn.typed_over, words, to_pixels)
     is_sure = is_drawn and len(readable) == len(shown) and all(pair.is_patch for pair in typed_over)
+    # A few mirrored words may be a logo, or what shows through glass; nobody reads them as they are said to be.
+    is_sure &= not any(word.orientation.mirrored for word in readable)
     exact, patches, lacks_most = exact_and_unread(
         list(_joined_pieces(readable)),
         unseen=[
