@@ -132,6 +132,20 @@ def test_a_word_with_wrongly_mapped_letters_has_to_be_read_as_its_glyphs_look(re
     assert joined(layer, recognised(read, x=300, top=600)).needs_review is not is_sure
 
 
+@pytest.mark.parametrize(("read", "x", "is_sure"), [("-438", 333, True), ("438", 340, False)])
+def test_what_a_font_calls_a_space_though_it_draws_something_has_to_be_read(
+    read: str, x: float, *, is_sure: bool
+) -> None:
+    def in_courier(canvas: Canvas) -> None:
+        canvas.setFont("Courier", 11)
+        canvas.drawString(300, 600, "Owed -438")
+
+    mapping = cmap({code: code for code in range(32, 127)} | {ord("-"): ord(" ")})
+    layer = whole_layer(with_mapping(pdf(both(lines(PROSE), in_courier)), mapping, base_font="Courier"))
+
+    assert joined(layer, recognised(read, x=x, top=600)).needs_review is not is_sure
+
+
 def test_a_page_with_a_tiny_picture_of_a_word_that_was_not_read_is_not_sure() -> None:
     layer = whole_layer(pdf(both(lines(PROSE), scan(["1,250.00"], x=300, y=400, width=55))))
 

@@ -114,6 +114,8 @@ def join(
     is_complete &= not any(_is_unclear(place, read) and not _text_in(place, added) for place, read in shapes.items())
     # The text layer has all letters of a word of which a part is hidden, so it confirms what was read of the rest.
     is_complete &= all(_text_in(word.rect, added) in word.pdf_word.text for word in layer.partly_seen)
+    boxes = [word.box for words in added for word in words]
+    is_complete &= all(any(is_in(box, place) for box in boxes) for place in layer.drawn_spaces)
     is_complete &= all(_is_as_drawn(word, added) for word in layer.wrongly_mapped)
     is_complete &= all(word.confidence >= MIN_WORD_CONFIDENCE for words in added for word in words)
     # Of parts from which nothing is taken, the rest of their ink shows if something is missing.

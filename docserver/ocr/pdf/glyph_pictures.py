@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import c_double, c_float, c_uint32, c_ushort
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ ONE_BYTE = 256
 
 CODE_PITCH = 64.0
 """Distance at which codes are put beside each other to see how the font maps them, in points."""
+
+WIDTHS_SIZE = 1000.0
+"""Size of letters whose widths are measured, in points."""
 
 SPACE, NO_BREAK_SPACE = 0x20, 0xA0
 
@@ -60,7 +64,8 @@ class GlyphDrawing:
             text_page = pdfium.FPDFText_LoadPage(page)
             printed: dict[int, str] = {}
             indexes: dict[int, int] = {}
-            for place, unit, index in _printed(text_page):
+            for x, unit, index in _printed(text_page):
+                place = round(x / CODE_PITCH)
                 printed[place] = printed.get(place, "") + chr(unit)
                 indexes[place] = index
             for place, char in printed.items():
@@ -83,11 +88,18 @@ class GlyphDrawing:
         pdfium.FPDFPageObj_Transform(text, 1, 0, 0, 1, PITCH / 4, BELOW)
         return self.drawn([text], width=PITCH, height=ABOVE + BELOW)[None]
 
-    def width(self, font: Any, code: int) -> float:
-        """The width of a glyph, as a share of the letters' size."""
-        width = c_float()
-        pdfium.FPDFFont_GetGlyphWidth(font, code, 1.0, width)
-        return width.value
+    def widths(self, font: Any, codes: Sequence[int]) -> dict[int, float]:
+        """The widths of the glyphs of these codes, which the font maps to single characters, in thousandths of the
+        letters' size; none if these cannot be told.
+        """
+        text = self.text(font, [*codes, codes[0]], size=WIDTHS_SIZE)
+        with self._page([text], width=2 * WIDTHS_SIZE * (len(codes) + 1), height=WIDTHS_SIZE) as page:
+            text_page = pdfium.FPDFText_LoadPage(page)
+            places = [x for x, _, _ in _printed(text_page)]
+            pdfium.FPDFText_ClosePage(text_page)
+        if len(places) != len(codes) + 1:
+            return {}
+        return {code: round(after - before) for code, (before, after) in zip(codes, pairwise(places), strict=True)}
 
     def text(self, font: Any, codes: Sequence[int], *, size: float, pitch: float = 0.0) -> Any:
         """A text object with these codes, at this distance from each other, or as the font has it. None if PDFium
@@ -135,9 +147,9 @@ def on_line(ink: Image.Image, top: float, bottom: float) -> Pictures:
     return np.asarray(ImageOps.autocontrast(cell))
 
 
-def _printed(text_page: Any) -> Iterator[tuple[int, int, int]]:
-    """For each unit of the text that is no space and that PDFium did not add: the number of its code on the line, the
-    unit, and the index of the character. Between codes that are far from each other, PDFium adds spaces.
+def _printed(text_page: Any) -> Iterator[tuple[float, int, int]]:
+    """For each unit of the text that is no space and that PDFium did not add: where its character begins, the unit, and
+    the index of the character. Between codes that are far from each other, PDFium adds spaces.
     """
     count = pdfium.FPDFText_CountChars(text_page)
     units = (c_ushort * (count + 1))()
@@ -147,4 +159,4 @@ def _printed(text_page: Any) -> Iterator[tuple[int, int, int]]:
         if unit > SPACE and unit != NO_BREAK_SPACE:
             index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, number)
             if pdfium.FPDFText_GetCharOrigin(text_page, index, x, y):
-                yield round(x.value / CODE_PITCH), unit, index
+                yield x.value, unit, index

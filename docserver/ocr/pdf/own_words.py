@@ -89,6 +89,8 @@ class TextLayer:
     """Words of which something is hidden. What is left of them has to be read too."""
     wrongly_mapped: tuple[OwnWord, ...] = ()
     """Words with letters that the font draws as others. It is known what they may be read as."""
+    drawn_spaces: tuple[Rect, ...] = ()
+    """The places of what the font calls a space though it draws something. Each has to be in a word that is read."""
     shapes: tuple[Rect, ...] = ()
     """The places of shapes and small pictures that look like letters. They have to be read one by one."""
     markers: tuple[Rect, ...] = ()

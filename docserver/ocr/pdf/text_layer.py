@@ -8,13 +8,11 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
-from functools import reduce
 from typing import Any
 
 from PIL import Image
 
-from docserver.layout import Rect, around
+from docserver.layout import Rect
 from docserver.model import Reading
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
@@ -52,7 +50,7 @@ from docserver.ocr.pdf.typed_over import in_one_line, patched_words
 from docserver.ocr.pdf.vertical_lines import in_vertical_lines, with_vertical_lines
 from docserver.ocr.pdf.visible_words import visible
 from docserver.ocr.pdf.word_gaps import parted_at_gaps
-from docserver.ocr.pdf.word_pieces import pieces
+from docserver.ocr.pdf.word_pieces import joined_pieces, pieces
 from docserver.ocr.pdf.wrong_mappings import DocumentFonts, MappingCheck
 
 
@@ -150,8 +148,14 @@ def _layer(
     is_sure = is_drawn and len(readable) == len(shown) and all(pair.is_patch for pair in typed_over)
     # A few mirrored words may be a logo, or what shows through glass; nobody reads them as they are said to be.
     is_sure &= not any(word.orientation.mirrored for word in readable)
+    spaces = drawn_spaces(
+        fonts.with_drawn_blanks(objects.texts.values()),
+        words=[word.rect for word in words],
+        drawing=drawing,
+        width=to_pixels.width,
+    )
     exact, patches, lacks_most = exact_and_unread(
-        list(_joined_pieces(readable)),
+        list(joined_pieces(readable)),
         unseen=[
             *(word.rect for word in partly),
             *map(to_pixels.rect, undrawn),
@@ -159,12 +163,7 @@ def _layer(
         ],
         unexplained=[
             *(scaled(place, to_pixels.width / whole.width) for place in drawn.unexplained),
-            *drawn_spaces(
-                fonts.with_drawn_blanks(objects.texts.values()),
-                words=[word.rect for word in words],
-                drawing=drawing,
-                width=to_pixels.width,
-            ),
+            *spaces,
         ],
         whole=whole,
         objects=objects,
@@ -178,7 +177,19 @@ def _layer(
         *patched_words((pair for pair in typed_over if pair.is_patch), words, to_pixels),
     )
     wrong = tuple(word for word in readable if word.seen_as)
-    return TextLayer(exact, to_pixels, dpi, patches, tuple(partly), wrong, single, repeated, marked, is_sure)
+    return TextLayer(
+        exact,
+        to_pixels,
+        dpi,
+        patches,
+        partly_seen=tuple(partly),
+        wrongly_mapped=wrong,
+        drawn_spaces=tuple(spaces),
+        shapes=single,
+        markers=repeated,
+        marked=marked,
+        is_sure=is_sure,
+    )
 
 
 def _shapes(
@@ -251,18 +262,6 @@ def _painted_words(
         for piece in pieces(word, text_page)
         if piece.address not in objects.invisible_texts and to_pixels.is_on_image(rect := to_pixels.rect(piece.rect))
     ]
-
-
-def _joined_pieces(words: Iterable[OwnWord]) -> Iterator[OwnWord]:
-    """The words, with those joined that are pieces of one. It stands as its longest piece does."""
-    for _, alike in itertools.groupby(words, key=lambda word: id(word.whole)):
-        parts = list(alike)
-        if len(parts) == 1:
-            yield parts[0]
-            continue
-        longest = max(parts, key=lambda part: len(part.pdf_word.text))
-        pdf_word = reduce(PdfWord.followed_by, (part.pdf_word for part in parts))
-        yield replace(longest, pdf_word=pdf_word, rect=around(part.rect for part in parts))
 
 
 def _candidates(words: Sequence[OwnWord], *, to_pixels: PointsToPixels, scale: float) -> list[Candidate]:

@@ -1,8 +1,14 @@
-"""Child side: parts words into pieces of which perhaps only some are visible, such as a white mark behind a word."""
+"""Child side: parts words into pieces of which perhaps only some are visible, such as a white mark behind a word, and
+joins them again.
+"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import reduce
 from itertools import accumulate, groupby, pairwise
 
+from docserver.layout import around
+from docserver.ocr.pdf.own_words import OwnWord
 from docserver.ocr.pdf.pdf_words import PdfWord
 from docserver.ocr.pdf.text_words import TextPage
 
@@ -24,3 +30,15 @@ def pieces(word: PdfWord, text_page: TextPage) -> Iterator[PdfWord]:
     lengths = [len(list(alike)) for _, alike in groupby(range(word.first, word.end), key=text_page.look)]
     for start, end in pairwise(accumulate(lengths, initial=0)):
         yield text_page.part(word, start, end)
+
+
+def joined_pieces(words: Iterable[OwnWord]) -> Iterator[OwnWord]:
+    """The words, with those joined that are pieces of one. It stands as its longest piece does."""
+    for _, alike in groupby(words, key=lambda word: id(word.whole)):
+        parts = list(alike)
+        if len(parts) == 1:
+            yield parts[0]
+            continue
+        longest = max(parts, key=lambda part: len(part.pdf_word.text))
+        pdf_word = reduce(PdfWord.followed_by, (part.pdf_word for part in parts))
+        yield replace(longest, pdf_word=pdf_word, rect=around(part.rect for part in parts))

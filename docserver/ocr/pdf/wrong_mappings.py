@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pypdfium2.raw as pdfium
 
-from docserver.ocr.pdf.glyph_mixups import LIGATURES
+from docserver.ocr.pdf.glyph_mixups import LIGATURES, OF_WIDTH
 from docserver.ocr.pdf.glyph_pictures import ONE_BYTE, GlyphDrawing, Pictures
 from docserver.ocr.pdf.glyph_samples import Doubt, Font, Part, ReadWords, judge
 from docserver.ocr.pdf.glyph_shapes import JUDGED, MIN_INK, TWINS, Clues, Likeness, alike, has_ink
@@ -33,8 +33,8 @@ MAX_VERDICTS = 50_000
 MAX_CODES = 300
 """Most glyphs of a font that are compared on a page. Fonts map few characters twice."""
 
-MAX_BLANK = 20
-"""Most glyphs of a font for spaces that are looked at. With more, the font maps few of its codes."""
+MAX_BLANK = ONE_BYTE
+"""Most glyphs of a font for spaces, or for nothing, that are looked at."""
 
 CODES = (2 * ONE_BYTE, 2048, 8192)
 """How many codes of a font are looked up at first, and then until all characters of a page have one. In most fonts,
@@ -49,6 +49,9 @@ WITHOUT_ASCENDER = frozenset("acemnorsuvwxz")
 PLAIN_DIGITS, MIN_DIGITS, OF_OWN_WIDTH = "23456789", 2, "imw"
 """Digits that look like no letter, how many of them have to be equally wide, and letters that have another width than
 digits unless all characters of the font have one."""
+
+MAX_WIDTH_DIFFERENCE = 2.0
+"""Largest difference of the widths of two digits that are equally wide, in thousandths of their size."""
 
 MISSING = 0
 """The code whose glyph is, in many fonts, the sign for characters that the font lacks."""
@@ -167,12 +170,20 @@ class DocumentFonts:
                 font.codes, font.looked_up = low, CODES[-1]
                 font.blank = [code for code in font.blank if code < ONE_BYTE]
 
-    def _digit_width(self, font: Font) -> float | None:
-        """The width of the font's digits, if it is that of no letter that may be any width."""
-        widths = [self._drawing.width(font.handle, font.codes[char][0]) for char in PLAIN_DIGITS if char in font.codes]
-        letters = [self._drawing.width(font.handle, font.codes[char][0]) for char in OF_OWN_WIDTH if char in font.codes]
-        width, count = Counter(widths).most_common(1)[0] if widths else (0.0, 0)
-        return width if count >= MIN_DIGITS and letters and width not in letters else None
+    def _are_digit_wide(self, font: Font, codes: Sequence[int]) -> dict[int, bool]:
+        """For each of these codes, True if its glyph is as wide as the font's digits; none if that tells nothing."""
+        digits, letters = (
+            [font.codes[char][0] for char in chars if char in font.codes] for chars in (PLAIN_DIGITS, OF_OWN_WIDTH)
+        )
+        if len(digits) < MIN_DIGITS or not letters or not codes:
+            return {}
+        widths = self._drawing.widths(font.handle, list(dict.fromkeys((*digits, *letters, *codes))))
+        if not widths:
+            return {}
+        width, count = Counter(widths[code] for code in digits).most_common(1)[0]
+        if count < MIN_DIGITS or any(abs(widths[code] - width) <= MAX_WIDTH_DIFFERENCE for code in letters):
+            return {}
+        return {code: abs(widths[code] - width) <= MAX_WIDTH_DIFFERENCE for code in codes}
 
     def _doubts(self, font: Font, chars: set[str]) -> Iterator[Doubt]:
         """The glyphs for these characters that have to be read."""
@@ -186,7 +197,10 @@ class DocumentFonts:
         blank, font.blank = font.blank[:MAX_BLANK], []
         missing, *glyphs = self._glyphs(font, [MISSING, *(code for _, code in coded), *blank])
         of_blank, unknown = glyphs[len(coded) :], []
-        font.draws_blanks |= any(has_ink(glyph) and not np.array_equal(glyph, missing) for glyph in of_blank)
+        font.draws_blanks |= any(
+            code != MISSING and has_ink(glyph) and not np.array_equal(glyph, missing)
+            for code, glyph in zip(blank, of_blank, strict=True)
+        )
         for (char, code), glyph in zip(coded, glyphs, strict=False):
             look = hash(glyph.tobytes())
             shown = self._check.shown((look, char))
@@ -198,10 +212,10 @@ class DocumentFonts:
             likeness = Likeness(np.stack([glyph for *_, glyph in unknown]))
             x_heights = [likeness.height(index) for index, (char, *_) in enumerate(unknown) if char in WITHOUT_ASCENDER]
             x_height = round(median(x_heights)) if x_heights else None
-            digit_width = self._digit_width(font)
+            are_wide = self._are_digit_wide(font, [code for char, code, *_ in unknown if char in OF_WIDTH])
             for index, (char, code, look, _) in enumerate(unknown):
-                is_wide = self._drawing.width(font.handle, code) == digit_width if digit_width else None
-                is_sure = likeness.is_surely_another(index, char, clues=Clues(x_height, is_wide))
+                clues = Clues(x_height, are_wide.get(code))
+                is_sure = likeness.is_surely_another(index, char, clues=clues)
                 is_doubtful = is_sure or likeness.is_doubtful(index, char)
                 if is_doubtful and not is_sure and char not in TWINS:
                     yield Doubt(font, char, code, look, likeness, index)
