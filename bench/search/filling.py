@@ -14,7 +14,7 @@ import orjson
 from bench.growth.servers import Measured
 from bench.search.words import Numbers, Words, lines
 from docserver.caller import DEFAULT_TENANT
-from docserver.database.connection import Cursor
+from docserver.database.connection import Cursor, Database
 from docserver.database.tables import search_index, search_segments
 from docserver.database.tables.search_index import Indexed
 from docserver.database.tables.search_segments import Row
@@ -90,10 +90,9 @@ def _cpu_ms(measured: Measured) -> float:
 
 async def fill(measured: Measured, words: Words, *, before: int, size: int) -> int:
     """Add merged segments until there are about `size` pages; `before` are there. Returns how many there are then."""
-    async with measured.resources.index_db.session() as cur:
-        while (largest := _largest(size - before)) >= PAGES_AT_ONCE:
-            await _add_segment(cur, words, before + 1, largest)
-            before += largest
+    while (largest := _largest(size - before)) >= PAGES_AT_ONCE:
+        await _add_segment(measured.resources.index_db, words, before + 1, largest)
+        before += largest
     return before
 
 
@@ -105,21 +104,23 @@ def _largest(pages: int) -> int:
     return size if size <= pages else 0
 
 
-async def _add_segment(cur: Cursor, words: Words, first: int, pages: int) -> None:
+async def _add_segment(db: Database, words: Words, first: int, pages: int) -> None:
     numbers, written = words.pages(pages)
-    places: list[tuple[bytes, int]] = []
-    for some in np.split(numbers, range(PAGES, pages, PAGES)):
-        job_id = await _add_document(cur, some, written, is_due=False)
-        places += [(job_id, number) for number in range(1, len(some) + 1)]
-        indexed = [Indexed(first + len(places) - len(some) + at, job_id, at + 1, 1) for at in range(len(some))]
-        await search_index.insert_pages(cur, DEFAULT_TENANT, indexed)
-        await search_index.record_jobs(cur, [(job_id, 1, len(some))], generation=1)
+    number = first
+    # The server closes connections that are idle while the words are made.
+    async with db.session() as cur:
+        for some in np.split(numbers, range(PAGES, pages, PAGES)):
+            job_id = await _add_document(cur, some, written, is_due=False)
+            indexed = [Indexed(number + at, job_id, at + 1, 1) for at in range(len(some))]
+            await search_index.insert_pages(cur, DEFAULT_TENANT, indexed)
+            await search_index.record_jobs(cur, [(job_id, 1, len(some))], generation=1)
+            number += len(some)
     has_keys = pages >= segments.KEYS_FROM
-    insert = partial(search_segments.insert, cur, DEFAULT_TENANT, generation=1, state="live")
-    segment = await insert(first=first, last=first + pages - 1, pages=pages, has_keys=has_keys)
-    listed = dict(_lists(numbers, written, first))
-    rows = segments.of_words([listed], dead=(), with_keys=has_keys)
-    await search_segments.insert_rows(cur, [Row(segment, *chunk) for chunk in rows])
+    chunks = list(segments.of_words([dict(_lists(numbers, written, first))], dead=(), with_keys=has_keys))
+    insert = partial(search_segments.insert, tenant=DEFAULT_TENANT, generation=1, state="live", has_keys=has_keys)
+    async with db.session() as cur:
+        segment = await insert(cur, first=first, last=number - 1, pages=pages)
+        await search_segments.insert_rows(cur, [Row(segment, *chunk) for chunk in chunks])
 
 
 def _lists(numbers: Numbers, written: list[str], first: int) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from docserver.layout import unpack_words
 from docserver.search.folding import likeness
 from docserver.search.query import Query, Word
-from docserver.search.tokens import Token, are_simple, surfaces, tokens
+from docserver.search.tokens import Token, are_simple, simple_tokens, surfaces, tokens
 
 MAX_HITS = 100
 """Most hits of a page that are listed."""
@@ -74,12 +74,7 @@ class Matcher:
 
     def has_phrases(self, text: str) -> bool:
         """True if a page with this text has the phrases of the query, and none that is excluded."""
-        if are_simple(text):
-            found = surfaces(text)
-            positions: Sequence[int] = range(len(found))
-        else:
-            whole = list(tokens(text))
-            found, positions = [token.surface for token in whole], [token.position for token in whole]
+        found, positions, _ = _tokens(text)
         return all(_occurrences(found, positions, phrase) for phrase in self._wanted) and not any(
             _occurrences(found, positions, phrase) for phrase in self._excluded
         )
@@ -87,18 +82,27 @@ class Matcher:
     def match(self, layout: bytes) -> Match | None:
         """What of the query is on a page; None if a part of the query is missing."""
         page = PageText(layout)
-        found = list(tokens(page.text))
-        written, positions = [token.surface for token in found], [token.position for token in found]
+        written, positions, whole = _tokens(page.text)
         hit: set[int] = set()
         for phrase in self._wanted:
-            places = _occurrences(written, positions, phrase)
-            if not places:
+            of_phrase = _occurrences(written, positions, phrase)
+            if not of_phrase:
                 return None
-            hit.update(places)
-        marked = [found[place] for place in sorted(hit)]
+            hit |= of_phrase
+        places = sorted(hit)
+        marked = [whole[place] for place in places] if whole else simple_tokens(page.text, places)
         numbers = dict.fromkeys(number for token in marked for span in token.spans for number in page.words_of(span))
         hits = tuple(Hit(*page.words[number]) for number in list(numbers)[:MAX_HITS])
         return Match(_snippet(page.text, marked), hits)
+
+
+def _tokens(text: str) -> tuple[Sequence[str], Sequence[int], Sequence[Token]]:
+    """The surfaces and positions of the tokens of a text, and the tokens themselves unless they are simple."""
+    if are_simple(text):
+        found = surfaces(text)
+        return found, range(len(found)), ()
+    whole = list(tokens(text))
+    return [token.surface for token in whole], [token.position for token in whole], whole
 
 
 class _Like(dict[str, bool]):
