@@ -21,8 +21,7 @@ Kind = Literal["internal", "server", "client"]
 PROTOCOL = "http/protobuf"
 """The form of OTLP that is spoken; the others need packages that docserver does not have."""
 
-
-FILES = ("_CERTIFICATE", "_CLIENT_KEY")
+FILES = ("CERTIFICATE", "CLIENT_KEY")
 """What the names of the variables that name files end with."""
 
 
