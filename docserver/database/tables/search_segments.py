@@ -9,8 +9,8 @@ from docserver.database.connection import Cursor, each
 LOOKUPS_AT_ONCE = 60
 """Most rows that one statement looks up."""
 
-INSERTED_BYTES = 1 << 19
-"""About how many bytes one statement inserts: less than servers take by default."""
+INSERTED_BYTES = 1 << 17
+"""About how many bytes one statement inserts: to write down more would keep the event loop busy for too long."""
 
 
 @dataclass(frozen=True, slots=True)
