@@ -43,8 +43,8 @@ JOBS_AT_ONCE = 200
 PAGES_AT_ONCE = 60
 """Most jobs and pages of one transaction: it takes a tenth of a second. Segments of so few pages have no keys."""
 
-INDEXING_SHARE = 0.2
-MERGING_SHARE = 0.05
+INDEXING_SHARE = 0.12
+MERGING_SHARE = 0.04
 """Largest share of a core while pages wait to be read: to index pages, and to merge segments of either size."""
 
 WALKED_AT_ONCE = 1000
