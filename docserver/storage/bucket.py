@@ -9,7 +9,6 @@ import errno
 import hashlib
 import logging
 import mmap
-import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -20,12 +19,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError
-from obstore.store import from_url
 
-from docserver.settings import Settings, SettingsError, variable
+from docserver.settings import Settings
 from docserver.storage import BucketError
-from docserver.storage.bucket_faults import is_panic, translated
+from docserver.storage.bucket_faults import translated
+from docserver.storage.bucket_store import open_store
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.listing_ends import has_more
 from docserver.storage.multipart_uploads import MultipartUploads
@@ -37,16 +35,10 @@ LIST_AT_ONCE = 1000
 THREADS = 32
 """Most requests of a process to the bucket at the same time. More would only share its bandwidth."""
 
-RETRIES = 5
-"""Most repetitions of a request that the bucket has refused for now (503 SlowDown) or not answered."""
-
-CONNECT_S = 5.0
-"""Longest wait for a connection. Servers that are there answer within a fraction of a second."""
-
 PROBE = bytes(range(256)) * 16
 """The bytes of an object that shows whether the bucket takes and gives bytes as they are."""
 
-_UNKNOWN = re.compile(r"Configuration key: '(\w{1,60})' is not valid")
+md5 = partial(hashlib.md5, usedforsecurity=False)
 
 log = logging.getLogger("docserver.storage")
 T = TypeVar("T")
@@ -72,7 +64,7 @@ class Bucket:
         url = BucketUrl.parse(settings.storage_url)
         url.check_files()
         self.timeout_s = settings.storage_timeout_s
-        self._store = _opened(url, timeout_s=self.timeout_s)
+        self._store = open_store(url, timeout_s=self.timeout_s)
         self.place = url.place
         self.signed_urls: SignedUrls | None = None
         with suppress(LookupError):
@@ -114,7 +106,7 @@ class Bucket:
         them. False proves nothing: few objects of several parts, and none that KMS encrypts, have an ETag that tells.
         """
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False))
+            digest = hashlib.file_digest(file, md5)
         return self.describe(key).etag == digest.hexdigest()
 
     def require_same_bytes(self) -> None:
@@ -131,13 +123,15 @@ class Bucket:
     def put(self, key: str, data: bytes | mmap.mmap) -> None:
         """Store an object, in place of an earlier one."""
         with translated("put"):
-            obstore.put(self._store, key, data, use_multipart=False)
+            answer = obstore.put(self._store, key, data, use_multipart=False)
+        self._confirm(key, data, answer)
 
     def put_new(self, key: str, data: bytes) -> None:
         """Store an object unless there is one with this key."""
         try:
             with translated("put"):
-                obstore.put(self._store, key, data, mode="create")
+                answer = obstore.put(self._store, key, data, mode="create")
+            self._confirm(key, data, answer)
         except FileExistsError:
             return
         except BucketError as error:
@@ -153,8 +147,17 @@ class Bucket:
 
         If the iterator raises, it does not appear, and this raises the same error.
         """
+        size = 0
+
+        def counted() -> Iterator[bytes | mmap.mmap]:
+            nonlocal size
+            for part in parts:
+                size += len(part)
+                yield part
+
         with translated("put parts"):
-            obstore.put(self._store, key, parts, use_multipart=True, chunk_size=part_bytes, max_concurrency=1)
+            obstore.put(self._store, key, counted(), use_multipart=True, chunk_size=part_bytes, max_concurrency=1)
+        self._require_size(key, size)
 
     def abort_abandoned(self, age_s: float) -> int:
         """Abort uploads in parts that were begun longer ago than this, and have not ended; returns how many."""
@@ -168,9 +171,14 @@ class Bucket:
         return len(abandoned)
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object inside the bucket; raises FileNotFoundError."""
+        """Copy an object inside the bucket, in place of an earlier one; raises FileNotFoundError."""
+        original = self.describe(source)
+        earlier = self.describe(target) if self.exists(target) else None
         with translated("copy"):
             obstore.copy(self._store, source, target)
+        copied = self._require_size(target, original.size)
+        if copied == earlier and copied.etag != original.etag:
+            raise _not_stored()
 
     def delete(self, *keys: str) -> None:
         """Delete objects. Those that are not there are skipped."""
@@ -202,6 +210,21 @@ class Bucket:
         """True if there are objects below a prefix. Raises BucketError if the bucket does not exist or not answer."""
         return any(self._pages(prefix, size=1))
 
+    def _confirm(self, key: str, data: bytes | mmap.mmap, answer: Any) -> None:
+        """Raise BucketError unless an object is there. The answer proves that if it has the MD5 of the bytes."""
+        # Whatever stands between here and the bucket may have given any other answer.
+        if _etag(answer) != md5(data).hexdigest():
+            self._require_size(key, len(data))
+
+    def _require_size(self, key: str, size: int) -> StoredObject:
+        try:
+            stored = self.describe(key)
+        except FileNotFoundError:
+            raise _not_stored() from None
+        if stored.size != size:
+            raise _not_stored()
+        return stored
+
     def _pages(self, prefix: str, *, size: int = LIST_AT_ONCE) -> Iterator[Sequence[StoredObject]]:
         last = previous = ""
         while True:
@@ -224,39 +247,9 @@ class Bucket:
         return MultipartUploads(self.signed_urls, timeout_s=self.timeout_s) if self.signed_urls else None
 
 
-def _opened(url: BucketUrl, *, timeout_s: float) -> Any:
-    """The library's store; raises SettingsError."""
-    try:
-        return _store(url.place, url.config, allow_http=url.allow_http, timeout_s=timeout_s)
-    except BaseException as error:
-        if not (isinstance(error, (BaseError, ValueError)) or is_panic(error)):
-            raise
-        # The library's message may have a key.
-        unknown = _UNKNOWN.search(str(error))
-    if unknown:
-        raise SettingsError(f"{variable('storage_url')} has an unknown parameter {unknown[1]}")
-    for name in url.config:
-        rest = {other: value for other, value in url.config.items() if other != name}
-        with suppress(BaseError, ValueError):
-            _store(url.place, rest, allow_http=url.allow_http, timeout_s=timeout_s)
-            raise url.refusal(name, f"{url.scheme}:// does not take its value")
-    raise SettingsError(f"{variable('storage_url')} has parameters whose values {url.scheme}:// does not take")
-
-
-def _store(place: str, config: dict[str, str], *, allow_http: bool, timeout_s: float) -> Any:
-    # A request is repeated for half the time; the last repetition may take the other half.
-    half = timedelta(seconds=timeout_s / 2)
-    any_store: Any = from_url
-    return any_store(
-        place,
-        config=config,
-        client_options={
-            "allow_http": allow_http,
-            "timeout": half,
-            "connect_timeout": min(half, timedelta(seconds=CONNECT_S)),
-        },
-        retry_config={"max_retries": RETRIES, "retry_timeout": half},
-    )
+def _not_stored() -> BucketError:
+    log.warning("bucket has confirmed an object and does not have it")
+    return BucketError(errno.EIO, "the bucket has confirmed an object and does not have it")
 
 
 def _objects(part: Sequence[Any]) -> list[StoredObject]:
@@ -264,4 +257,8 @@ def _objects(part: Sequence[Any]) -> list[StoredObject]:
 
 
 def _stored(meta: Any) -> StoredObject:
-    return StoredObject(meta["path"], meta["size"], meta["last_modified"], (meta["e_tag"] or "").strip('"'))
+    return StoredObject(meta["path"], meta["size"], meta["last_modified"], _etag(meta))
+
+
+def _etag(meta: Any) -> str:
+    return (meta["e_tag"] or "").strip('"')

@@ -91,17 +91,35 @@ class FaultyBucket:
         self._stalled = asyncio.Event()
         self._stalled.set()
         self._only: tuple[str, ...] = ()
+        self._query = ""
+        self._rewrite: Callable[[bytes], bytes] | None = None
         self._damage: tuple[str, Callable[[bytes], bytes]] | None = None
 
     def damage(self, change: Callable[[bytes], bytes], *, place: str) -> None:
         """Change the bytes of each object whose path has this in it whenever it is fetched, and its size with them."""
         self._damage = place, change
 
-    def answer(self, status: int, code: str, *, only: tuple[str, ...] = (), body: str | None = None) -> None:
-        """Answer requests with this status and error code, or with this body; `only` those of these methods."""
+    def rewrite(self, change: Callable[[bytes], bytes]) -> None:
+        """Change each answer, its head with its body."""
+        self._rewrite = change
+
+    def answer(
+        self,
+        status: int,
+        code: str,
+        *,
+        only: tuple[str, ...] = (),
+        query: str = "",
+        body: str | None = None,
+        etag: str = "",
+    ) -> None:
+        """Answer requests with this status and error code, or with this body; `only` those of these methods, whose
+        first line has `query` in it.
+        """
         body = f"<Error><Code>{code}</Code><Message>m</Message></Error>" if body is None else body
         head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\nConnection: close"
-        self._answer, self._only = f"{head}\r\n\r\n{body}".encode(), only
+        head += f'\r\nETag: "{etag}"' if etag else ""
+        self._answer, self._only, self._query = f"{head}\r\n\r\n{body}".encode(), only, query
 
     def cut(self, after_bytes: int) -> None:
         """Cut each connection when this many bytes of requests or answers have gone through it."""
@@ -153,7 +171,8 @@ class FaultyBucket:
         self._asked.set()
         self._asked = asyncio.Event()
         await self._stalled.wait()
-        if self._answer and (not self._only or method in self._only):
+        line = head.split(b"\r\n", 1)[0].decode()
+        if self._answer and (not self._only or method in self._only) and self._query in line:
             await self._discard_body(reader, head)
             writer.write(self._answer)
             await writer.drain()
@@ -166,6 +185,9 @@ class FaultyBucket:
             try:
                 if self._damage and method == "GET" and self._damage[0] in head.split(b" ", 2)[1].decode():
                     writer.write(_damaged(await server_reader.read(-1), self._damage[1]))
+                    await writer.drain()
+                elif self._rewrite:
+                    writer.write(self._rewrite(await server_reader.read(-1)))
                     await writer.drain()
                 else:
                     await self._pump(server_reader, writer)
