@@ -92,6 +92,7 @@ class LinkedUpload:
     size: int
     is_sent: bool
     """False if it has not arrived."""
+    etag: str
 
 
 class Links(Protocol):
@@ -117,7 +118,9 @@ class Links(Protocol):
         """One of a tenant's, or None."""
 
     def content(self, upload: LinkedUpload) -> AsyncIterator[bytes]:
-        """The bytes of a file that was sent; raises FileNotFoundError if it is gone."""
+        """The bytes of a file that was sent. At its end, raises Conflict if the client has replaced it meanwhile, and
+        StorageUnavailable if the bucket has other bytes; before, FileNotFoundError if it is gone.
+        """
 
     async def discard_upload(self, upload: LinkedUpload) -> None:
         """Remove a completed one. What the client sends later is removed when it is old."""

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import logging
 import mmap
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,6 +38,8 @@ THREADS = 32
 
 PROBE = bytes(range(256)) * 16
 """The bytes of an object that shows whether the bucket takes and gives bytes as they are."""
+
+_MD5 = re.compile("[0-9a-f]{32}")
 
 md5 = partial(hashlib.md5, usedforsecurity=False)
 
@@ -108,6 +111,14 @@ class Bucket:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, md5)
         return self.describe(key).etag == digest.hexdigest()
+
+    def has_md5(self, stored: StoredObject) -> bool:
+        """True if the ETag of an S3 object can only be the MD5 of its bytes: no parts, and no encryption by KMS."""
+        requests = self._signed_requests()
+        if requests is None or not _MD5.fullmatch(stored.etag):
+            return False
+        key = f"{requests.prefix}/{stored.key}".lstrip("/")
+        return not requests.header(key, "x-amz-server-side-encryption").startswith("aws:kms")
 
     def require_same_bytes(self) -> None:
         """Raise BucketError unless the bucket takes an object and gives it back as it is."""

@@ -4,15 +4,17 @@ The key of an upload names its tenant and its size, and an empty object holds it
 it is completed.
 """
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from docserver.errors import Conflict
 from docserver.model import StoredResult, new_id
 from docserver.storage import BucketError, LinkedUpload, UploadLink
-from docserver.storage.bucket import Bucket, StoredObject
-from docserver.storage.disk import refusal
+from docserver.storage.bucket import Bucket, StoredObject, md5
+from docserver.storage.disk import refusal, unavailable
 from docserver.storage.object_records import UPLOADS, ObjectQuarantine
 from docserver.storage.result_objects import result_key
 from docserver.storage.signed_urls import SignedUrls
@@ -23,6 +25,7 @@ DOWNLOAD_S = 60
 READ_BYTES = 1 << 20
 """Bytes of an upload that are fetched by one request and held in memory."""
 
+log = logging.getLogger("docserver.storage")
 T = TypeVar("T")
 
 
@@ -60,9 +63,15 @@ class ObjectLinks:
         return _upload(objects[0]) if objects else None
 
     async def content(self, upload: LinkedUpload) -> AsyncIterator[bytes]:
+        digest, size = md5(), 0
         for start in range(0, upload.size, READ_BYTES):
             length = min(READ_BYTES, upload.size - start)
-            yield await self._act(self._bucket.get, upload.key, start=start, length=length)
+            piece = await self._act(self._bucket.get, upload.key, start=start, length=length)
+            size += len(piece)
+            digest.update(piece)
+            yield piece
+        if digest.hexdigest() != upload.etag:
+            await self._require_same(upload, md5_read=digest.hexdigest(), size_read=size)
 
     async def discard_upload(self, upload: LinkedUpload) -> None:
         await self._act(self._bucket.delete, upload.key)
@@ -70,6 +79,17 @@ class ObjectLinks:
     async def discard_uploads(self, tenant: str) -> None:
         while objects := await self._act(self._bucket.first, _place(tenant)):
             await self._act(self._bucket.delete_many, [each.key for each in objects])
+
+    async def _require_same(self, upload: LinkedUpload, *, md5_read: str, size_read: int) -> None:
+        """Raise Conflict or StorageUnavailable if what was read of a file is not what the bucket has."""
+        stored = await self._act(self._bucket.describe, upload.key)
+        if stored.etag == md5_read:
+            return
+        if stored.etag != upload.etag:
+            raise Conflict("The file has changed while it was read; complete the upload again.")
+        if size_read != upload.size or await self._act(self._bucket.has_md5, stored):
+            log.warning("upload by a link comes with other bytes than the bucket has")
+            raise unavailable()
 
     async def _download(self, method: str, key: str, headers: Mapping[str, str]) -> str:
         query = {f"response-{name.lower()}": value for name, value in headers.items()}
@@ -88,4 +108,4 @@ def _place(tenant: str) -> str:
 
 def _upload(stored: StoredObject) -> LinkedUpload:
     upload_id, size = stored.key.split("/")[-2:]
-    return LinkedUpload(UUID(upload_id), stored.key, int(size), is_sent=stored.size == int(size))
+    return LinkedUpload(UUID(upload_id), stored.key, int(size), is_sent=stored.size == int(size), etag=stored.etag)

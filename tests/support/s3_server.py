@@ -183,11 +183,12 @@ class FaultyBucket:
             server_writer.write(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             body = asyncio.create_task(self._pump(reader, server_writer))
             try:
-                if self._damage and method == "GET" and self._damage[0] in head.split(b" ", 2)[1].decode():
-                    writer.write(_damaged(await server_reader.read(-1), self._damage[1]))
-                    await writer.drain()
-                elif self._rewrite:
-                    writer.write(self._rewrite(await server_reader.read(-1)))
+                is_damaged = self._damage and method == "GET" and self._damage[0] in line
+                if is_damaged or self._rewrite:
+                    answer = await server_reader.read(-1)
+                    if self._damage and is_damaged:
+                        answer = _damaged(answer, self._damage[1])
+                    writer.write(self._rewrite(answer) if self._rewrite else answer)
                     await writer.drain()
                 else:
                     await self._pump(server_reader, writer)
