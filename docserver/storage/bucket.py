@@ -83,6 +83,12 @@ class Bucket:
         with translated("get"):
             return bytes(obstore.get_range(self._store, key, start=start, length=length))
 
+    def fetch(self, key: str, *, length: int) -> tuple[bytes, StoredObject]:
+        """At most the first `length` bytes of an object that is not empty, and what it is; raises FileNotFoundError."""
+        with translated("get"):
+            answer = obstore.get(self._store, key, options={"range": (0, length)})
+            return bytes(answer.bytes()), _stored(answer.meta)
+
     def describe(self, key: str) -> StoredObject:
         """An object without its bytes; raises FileNotFoundError."""
         # HEAD would not do: its answers have no body, so whatever stands between here and the bucket may have given

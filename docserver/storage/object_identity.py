@@ -1,12 +1,13 @@
 """The identities in a bucket, as `IdentityFiles` keeps them in a data directory: an object for each."""
 
+import errno
 from uuid import UUID, uuid4
 
 from docserver.errors import StorageUnavailable
 from docserver.model import parse_id
 from docserver.settings import Settings, variable
 from docserver.storage import BucketError
-from docserver.storage.bucket import Bucket
+from docserver.storage.bucket import Bucket, StoredObject, md5
 from docserver.storage.bucket_faults import is_settings_fault
 from docserver.storage.identity import LONGEST, IdentityError
 
@@ -55,17 +56,26 @@ class ObjectIdentities:
 
     def _read(self, name: str) -> UUID | None:
         try:
-            text = self._bucket.get(_key(name), length=LONGEST)
+            text, stored = self._bucket.fetch(_key(name), length=LONGEST)
+            identity = parse_id(text.decode(errors="replace").strip())
+            if md5(text).hexdigest() != stored.etag:
+                self._require_sound_way(stored, is_damaged=identity is None)
         except FileNotFoundError:
             return None
         except BucketError as error:
             raise self._error(error) from error
-        identity = parse_id(text.decode(errors="replace").strip())
         if identity is None:
             raise IdentityError(
                 f"the object {_key(name)} in the {self.place} is damaged: delete it and run `docserver adopt`"
             )
         return identity
+
+    def _require_sound_way(self, stored: StoredObject, *, is_damaged: bool) -> None:
+        """Raise BucketError if an identity was damaged on its way: whoever reads that it is lost would give it up."""
+        if self._bucket.has_md5(stored):
+            raise BucketError(errno.EIO, "other bytes than the bucket says it has")
+        if is_damaged:
+            self._bucket.require_same_bytes()
 
     def _error(self, error: BucketError) -> IdentityError | StorageUnavailable:
         if is_settings_fault(error):

@@ -105,7 +105,7 @@ async def test_a_panic_of_the_library_is_an_error_that_names_the_setting(
     def panic(*_: object, **__: object) -> None:
         raise PanicException
 
-    monkeypatch.setattr(obstore, "get_range", panic)
+    monkeypatch.setattr(obstore, "get", panic)
 
     with pytest.raises(IdentityError, match=r"a panic of the library, .*: correct DOCSERVER_STORAGE_URL"):
         await asyncio.to_thread(ObjectIdentities(bucket_settings).directory)
