@@ -301,4 +301,6 @@ class StoredResult:
     """Names the result and its version by hexadecimal digits."""
     etag: str
     """With its quotes."""
+    digest: str
+    """The SHA-256 of its bytes, hexadecimal. The ETag of a PDF is none of them."""
     size: int

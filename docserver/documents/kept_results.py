@@ -32,10 +32,17 @@ def key_of(job: Job, form: str, pages: str) -> str:
     return sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-async def find(resources: Resources, job: Job, key: str) -> ResultFile | None:
-    """A kept result; None if it has to be made."""
-    stored = await resources.storage.results.find(job.document_id, key)
-    return ResultFile(stored.etag, stored) if stored else None
+async def find(resources: Resources, job: Job, key: str) -> StoredResult | None:
+    """A kept result; None if there is none."""
+    return await resources.storage.results.find(job.document_id, key)
+
+
+async def fetch(resources: Resources, stored: StoredResult) -> ResultFile | None:
+    """A kept result as its readers get it; None if it has to be made."""
+    if resources.settings.storage_redirects:
+        return ResultFile(stored.etag, stored)
+    file = await resources.storage.results.open(stored)
+    return ResultFile(stored.etag, SharedFile(file)) if file else None
 
 
 async def keep(resources: Resources, job: Job, key: str, made: ResultFile) -> ResultFile:
@@ -43,8 +50,9 @@ async def keep(resources: Resources, job: Job, key: str, made: ResultFile) -> Re
     file = made.body
     if not isinstance(file, SharedFile):
         return made
-    stored = StoredResult(job.document_id, key, made.etag, file.size)
     try:
+        digest = await asyncio.to_thread(_digest, file)
+        stored = StoredResult(job.document_id, key, made.etag, digest, file.size)
         is_stored = await resources.storage.results.put(stored, _pieces(file))
     except BaseException:
         made.close()
@@ -58,6 +66,13 @@ async def keep(resources: Resources, job: Job, key: str, made: ResultFile) -> Re
 async def clean(resources: Resources) -> None:
     """Remove the kept results of documents that do not exist, and the oldest if there are too many; raises OSError."""
     await resources.storage.results.clean(partial(_existing, resources))
+
+
+def _digest(file: SharedFile) -> str:
+    digest = sha256()
+    for offset in range(0, file.size, PIECE_BYTES):
+        digest.update(file.read(PIECE_BYTES, offset))
+    return digest.hexdigest()
 
 
 async def _pieces(file: SharedFile) -> AsyncIterator[bytes]:

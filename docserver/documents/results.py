@@ -27,7 +27,7 @@ from docserver.errors import (
 from docserver.formats import JSON_PAGE, PDFA, Format, TextFormat
 from docserver.formats.result_file import ResultFile, from_file
 from docserver.formats.result_writer import LARGE_RESULT_BYTES
-from docserver.model import Document, Job, Page, PageStatus, Status, failure_json
+from docserver.model import Document, Job, Page, PageStatus, Status, StoredResult, failure_json
 from docserver.page_ranges import format_pages
 from docserver.pdf_options import PdfOptions
 from docserver.redis.cache import CachedJob
@@ -228,7 +228,7 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
         content = await wanted.find(version=version, load_bytes=writer.small_bytes(wanted.form))
         made = await writer.write_small(wanted.form, content.job, content.loaded) if content.loaded else None
     if made is None:
-        if kept := await _kept(resources, wanted, content.job):
+        if kept := await _fetched(resources, wanted, content.job):
             return kept
         made = await writer.write_large(
             wanted.form,
@@ -240,7 +240,12 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
     return await _keep(resources, wanted, content.job, made)
 
 
-async def _kept(resources: Resources, wanted: _Wanted, job: Job) -> ResultFile | None:
+async def _fetched(resources: Resources, wanted: _Wanted, job: Job) -> ResultFile | None:
+    kept = await _kept(resources, wanted, job)
+    return await kept_results.fetch(resources, kept) if kept else None
+
+
+async def _kept(resources: Resources, wanted: _Wanted, job: Job) -> StoredResult | None:
     if wanted.pages is None:
         return None
     return await kept_results.find(resources, job, kept_results.key_of(job, wanted.kind, wanted.pages))
@@ -263,7 +268,7 @@ def _retried() -> ResultNotReady:
 
 async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -> ResultFile:
     content = await wanted.find(version=version, load_bytes=0)
-    if kept := await _kept(resources, wanted, content.job):
+    if kept := await _fetched(resources, wanted, content.job):
         return kept
     document = await document_of(resources, content.job)
     if await asyncio.to_thread(resources.results_room.is_short):

@@ -1,4 +1,4 @@
-"""Large results in a directory: `results/<document>/<key>.<ETag>`."""
+"""Large results in a directory: `results/<document>/<key>.<ETag>.<SHA-256>`."""
 
 import asyncio
 import shutil
@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import IO
 from uuid import UUID, uuid4
 
 from docserver.model import StoredResult
 from docserver.room import Room
 from docserver.storage.directories import sync
-from docserver.storage.open_file import LocalFile
 from docserver.storage.receiving import write
 from docserver.storage.results import Listed, named_result, result_name
 
@@ -41,8 +41,8 @@ class ResultDirectory:
             await asyncio.shield(asyncio.to_thread(part.unlink, missing_ok=True))
             raise
 
-    async def open(self, result: StoredResult) -> LocalFile:
-        return await asyncio.to_thread(lambda: LocalFile(self._path(result).open("rb", buffering=0)))
+    async def open(self, result: StoredResult) -> IO[bytes]:
+        return await asyncio.to_thread(self._path(result).open, "rb", buffering=0)
 
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(_remove_directory, self._directory / str(document_id))

@@ -1,16 +1,21 @@
-"""Large results in a bucket: `results/<document>/<key>.<ETag>`."""
+"""Large results in a bucket: `results/<document>/<key>.<ETag>.<SHA-256>`."""
 
 import asyncio
+import errno
+import tempfile
 from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 from docserver.model import StoredResult
 from docserver.room import Room
+from docserver.storage import BucketError
 from docserver.storage.bucket import Bucket, StoredObject
 from docserver.storage.object_records import RESULTS
-from docserver.storage.object_upload import ObjectUpload
-from docserver.storage.remote_file import RemoteObject
+from docserver.storage.object_upload import PART_BYTES, ObjectUpload
 from docserver.storage.results import Listed, named_result, result_name
 
 
@@ -45,12 +50,30 @@ class ResultObjects:
             await asyncio.shield(upload.abort())
             raise
 
-    async def open(self, result: StoredResult) -> RemoteObject:
-        return RemoteObject(self._bucket, result_key(result), size=result.size)
+    async def open(self, result: StoredResult) -> IO[bytes]:
+        return await self._bucket.run(self._fetch, result)
 
     async def delete(self, document_id: UUID) -> None:
         async for part in self._bucket.parts(_place(document_id)):
             await self._bucket.run(self._bucket.delete_many, [each.key for each in part])
+
+    def _fetch(self, result: StoredResult) -> IO[bytes]:
+        """All of a result before its reader gets the first byte: what comes from the bucket may be damaged."""
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        digest = sha256()
+        with ExitStack() as stack:
+            file = stack.enter_context(tempfile.TemporaryFile(dir=self._incoming))
+            for start in range(0, result.size, PART_BYTES):
+                length = min(PART_BYTES, result.size - start)
+                piece = self._bucket.get(result_key(result), start=start, length=length)
+                self._room.require(len(piece))
+                digest.update(piece)
+                file.write(piece)
+            if digest.hexdigest() != result.digest:
+                raise BucketError(errno.EIO, "a result comes with other bytes than were stored")
+            file.flush()
+            stack.pop_all()
+        return file
 
     async def parts(self) -> AsyncIterator[Sequence[Listed]]:
         async for part in self._bucket.parts(RESULTS):

@@ -5,20 +5,22 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import IO, Protocol
 from uuid import UUID
 
 from docserver.errors import ServiceError
 from docserver.model import StoredResult, parse_id
-from docserver.storage.open_file import OpenFile
 
 FIND_S = 3.0
 """Longest wait for a look whether a result is there. Making it again may be quicker."""
 
 PUT_S = 30.0
 """Longest time to store a result, while its reader waits. The largest has 1 GB; most are stored within a second."""
+
+OPEN_S = 30.0
+"""Longest time to fetch a result from a bucket."""
 
 PAUSE_S = 60.0
 """For this time after a failure, results are neither looked for nor stored, so that few readers wait for a storage that
@@ -48,8 +50,10 @@ class ResultPlace(Protocol):
     async def put(self, result: StoredResult, pieces: AsyncIterator[bytes]) -> None:
         """Store a result. It appears whole or not at all."""
 
-    async def open(self, result: StoredResult) -> OpenFile:
-        """Open a result for one reader, who closes it; raises FileNotFoundError if it was removed."""
+    async def open(self, result: StoredResult) -> IO[bytes]:
+        """A local file with a result, which the caller closes; raises FileNotFoundError if it was removed, and OSError
+        if it does not come as it was stored.
+        """
 
     async def delete(self, document_id: UUID) -> None:
         """Delete all results of a document."""
@@ -89,9 +93,12 @@ class Results:
             return True
         return False
 
-    async def open(self, result: StoredResult) -> OpenFile:
-        """Open a result for one reader, who closes it; raises FileNotFoundError if it was removed, and OSError."""
-        return await self._place.open(result)
+    async def open(self, result: StoredResult) -> IO[bytes] | None:
+        """A local file with a result, which the caller closes; None if it was removed or cannot be used now."""
+        with self._pausing("open"), suppress(FileNotFoundError):
+            async with asyncio.timeout(OPEN_S):
+                return await self._place.open(result)
+        return None
 
     async def delete(self, document_id: UUID) -> None:
         """Delete all results of a document; raises OSError."""
@@ -126,14 +133,14 @@ class Results:
 def result_name(result: StoredResult) -> str:
     """The name of a result among those of its document."""
     etag = result.etag.strip('"')
-    return f"{result.key}.{etag}"
+    return f"{result.key}.{etag}.{result.digest}"
 
 
 def named_result(document: str, name: str, *, size: int) -> StoredResult | None:
     """The result that `result_name` has named; None if it is something else."""
     document_id = parse_id(document)
-    key, _, etag = name.partition(".")
-    return StoredResult(document_id, key, f'"{etag}"', size) if document_id and key and etag else None
+    key, etag, digest = (*name.split("."), "", "")[:3]
+    return StoredResult(document_id, key, f'"{etag}"', digest, size) if document_id and key and etag else None
 
 
 def _oldest(results: list[Listed], *, leave_bytes: int) -> Iterator[StoredResult]:

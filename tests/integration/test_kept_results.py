@@ -1,6 +1,6 @@
 """Large results that the storage keeps: a directory or a bucket, whose readers need no second making of them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -129,7 +129,7 @@ async def test_the_oldest_results_make_room_for_others_and_one_that_is_too_large
 ) -> None:
     kept = stored.storage.results
     monkeypatch.setattr(kept, "_max_bytes", 25)
-    given = [StoredResult(new_id(), f"{number:032x}", '"0f"', 10) for number in range(4)]
+    given = [StoredResult(new_id(), f"{number:032x}", '"0f"', "ab", 10) for number in range(4)]
 
     async def all_exist(document_ids: Sequence[UUID]) -> Sequence[UUID]:
         return document_ids
@@ -197,6 +197,42 @@ async def test_while_the_bucket_fails_results_are_made_and_served_but_not_kept(
     assert len(faulty.requests) == asked
     faulty.heal()
     assert await names(in_bucket.storage.results) == []
+
+
+WAYS: dict[str, Callable[[FaultyBucket], None]] = {
+    "a wrong bit": lambda faulty: faulty.damage(lambda data: b"x" + data[1:], place="/results/"),
+    "too short": lambda faulty: faulty.damage(lambda data: data[:-1], place="/results/"),
+    "too long": lambda faulty: faulty.damage(lambda data: data + b"x", place="/results/"),
+    "a page of a proxy": lambda faulty: faulty.answer(200, "", only=("GET",), query="/results/", body="<html></html>"),
+    "removed": lambda faulty: faulty.answer(404, "NoSuchKey", only=("GET",), query="/results/"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_result_that_comes_damaged_or_not_at_all_is_made_and_served(
+    in_bucket: Resources, processes: Processes, faulty: FaultyBucket, way: str
+) -> None:
+    job_id = await make_completed(in_bucket, *TEXTS)
+    await fetch(await processes.start(in_bucket), job_id)
+    WAYS[way](faulty)
+
+    status, body, _ = await fetch(await processes.start(in_bucket), job_id)
+
+    assert (status, body) == (200, WHOLE)
+
+
+async def test_a_part_of_a_result_that_comes_damaged_is_refused_once_where_wholes_are_redirected(
+    in_bucket: Resources, processes: Processes, faulty: FaultyBucket
+) -> None:
+    job_id = await make_completed(in_bucket, *TEXTS)
+    await fetch(await processes.start(in_bucket), job_id)
+    WAYS["a wrong bit"](faulty)
+    client = await processes.start(in_bucket, redirects=True)
+
+    refused = await fetch(client, job_id, Range="bytes=0-4")
+    made = await fetch(client, job_id, Range="bytes=0-4")
+
+    assert (refused[0], made[0], made[1]) == (503, 206, WHOLE[:5])
 
 
 async def test_a_bucket_that_does_not_answer_delays_a_result_a_little_and_the_next_ones_not_at_all(

@@ -23,7 +23,7 @@ from docserver.formats.result_writer import WRITING_S
 from docserver.model import StoredResult
 from docserver.page_ranges import MAX_PAGE_NUMBER
 from docserver.storage.open_file import OpenFile
-from docserver.storage.results import PUT_S
+from docserver.storage.results import OPEN_S, PUT_S
 from docserver.web import callers, compression, examples, request_schemas, result_schemas
 from docserver.web.conditions import Version, not_modified, requested_part
 from docserver.web.downloads import Download
@@ -121,7 +121,7 @@ def _format(request: web.Request, name: str | None, *, default: str) -> Format:
         raise NotAcceptable(f"The Accept header names no format that is offered: {', '.join(_MEDIA_TYPES)}.")
     # A PDF may have to wait for the PDFs of other clients, and that wait may be as long as the time to make it.
     making_s = 2 * request.app[RESOURCES].settings.pdf_timeout_s if form in PDFS else WRITING_S
-    extend_deadline(request, making_s + PUT_S)
+    extend_deadline(request, OPEN_S + making_s + PUT_S)
     return form
 
 
@@ -222,7 +222,7 @@ async def _link(request: web.Request, result: StoredResult, form: Format, header
 async def _content(request: web.Request, body: SharedFile | StoredResult) -> OpenFile:
     if isinstance(body, SharedFile):
         return body
-    try:
-        return await request.app[RESOURCES].storage.results.open(body)
-    except OSError as error:
-        raise Unavailable("The result was removed a moment ago; ask again.") from error
+    file = await request.app[RESOURCES].storage.results.open(body)
+    if file is None:
+        raise Unavailable("The result was removed a moment ago; ask again.")
+    return SharedFile(file)
