@@ -11,8 +11,8 @@ from docserver.layout import Word, words_of
 from docserver.model import Reading
 from docserver.ocr.errors import TextLayerRejected
 from docserver.ocr.pdf import pdfium, text_layer
-from docserver.ocr.pdf.own_words import TextLayer
-from docserver.ocr.pdf.wrong_mappings import MappingCheck
+from docserver.ocr.pdf.verification.wrong_mappings import MappingCheck
+from docserver.ocr.pdf.words.own_words import TextLayer
 from docserver.ocr.recognition.tesseract import Layout
 from docserver.ocr.recognition.tesseract_program import TesseractProgram
 

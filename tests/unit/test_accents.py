@@ -4,7 +4,7 @@ import pytest
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 
-from docserver.ocr.pdf import accents
+from docserver.ocr.pdf.words import accents
 from tests.support.samples.pdf_layers import PROSE, Draw, lines, pdf
 from tests.support.text_layers import layer
 

@@ -91,12 +91,27 @@ def test_the_layers_of_the_architecture_are_those_of_the_import_contracts() -> N
     layers = [layer for contract in contracts for layer in contract.get("layers", [])]
     page = (ROOT / "docs" / "architecture.md").read_text()
 
-    positions = [page.find(f"\n{layer}") for layer in layers]
-    assert -1 not in positions
-    assert positions == sorted(positions)
+    position = 0
+    for layer in layers:
+        position = page.find(f"\n{layer}", position)
+        assert position != -1, layer
 
 
-@pytest.mark.parametrize("room", ["ocr/archival", "ocr/image", "ocr/pdf", "ocr/recognition", "storage", "web"])
+@pytest.mark.parametrize(
+    "room",
+    [
+        "ocr/archival",
+        "ocr/image",
+        "ocr/pdf",
+        "ocr/pdf/glyphs",
+        "ocr/pdf/layout",
+        "ocr/pdf/verification",
+        "ocr/pdf/words",
+        "ocr/recognition",
+        "storage",
+        "web",
+    ],
+)
 def test_the_architecture_names_each_module_of_a_large_room(room: str) -> None:
     rows = (ROOT / "docs" / "architecture.md").read_text().partition(f"| `docserver/{room}/` |")[2].splitlines()
     named = re.findall(r"`(\w+)`", rows[0] + "".join(itertools.takewhile(lambda row: row.startswith("| |"), rows[1:])))

@@ -9,8 +9,8 @@ from reportlab.pdfgen.canvas import Canvas
 from docserver.layout import Block, Box, Line, Paragraph, Rect, Word
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed
-from docserver.ocr.pdf import letter_shapes
-from docserver.ocr.pdf.own_words import TextLayer
+from docserver.ocr.pdf.glyphs import letter_shapes
+from docserver.ocr.pdf.words.own_words import TextLayer
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.tesseract import NOTHING, Recognised
 from tests.support.samples.pdf_layers import PROSE, Draw, both, lines, outlines, pdf

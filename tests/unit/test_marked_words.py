@@ -14,7 +14,7 @@ from docserver.ocr.child import mixed
 from docserver.ocr.child.marked_words import are_as_read, cut_out, words_with_marks
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf import render
-from docserver.ocr.pdf.own_words import TextLayer
+from docserver.ocr.pdf.words.own_words import TextLayer
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.tesseract import Recognised
 from tests.support.samples.pdf_layers import PROSE, Draw, both, lines, pdf

@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from docserver.ocr.pdf.plausibility import is_language, share_of_common_pairs
+from docserver.ocr.pdf.words.plausibility import is_language, share_of_common_pairs
 
 SAMPLES = [
     "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience.",

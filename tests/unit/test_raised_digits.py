@@ -3,8 +3,8 @@
 import pytest
 
 from docserver.layout import Rect
-from docserver.ocr.pdf.pdf_words import PdfWord, TextOrientation
-from docserver.ocr.pdf.raised_digits import parted_from_raised_digits
+from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation
+from docserver.ocr.pdf.words.raised_digits import parted_from_raised_digits
 
 RAISED, LOWERED, LOW, PLAIN = (4.0, 8.0), (-2.0, 2.0), (-3.0, 5.0), (0.0, 8.0)
 """Bottom and top of digits above the baseline. Old-style digits are low."""

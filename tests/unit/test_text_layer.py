@@ -13,7 +13,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import lines_of, words_of
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf import page_objects, text_words
+from docserver.ocr.pdf import page_objects
+from docserver.ocr.pdf.words import text_words
 from tests.support.samples.pdf_layers import (
     LEFT,
     PROSE,

@@ -10,7 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 from docserver.layout import Block, Line, Paragraph, Word
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed
-from docserver.ocr.pdf.own_words import TextLayer
+from docserver.ocr.pdf.words.own_words import TextLayer
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.tesseract import Recognised
 from tests.support.samples.pdf_layers import PROSE, Draw, both, lines, pdf

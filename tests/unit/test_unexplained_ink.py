@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageDraw
 
-from docserver.ocr.pdf.unexplained_ink import places_of_unexplained
+from docserver.ocr.pdf.verification.unexplained_ink import places_of_unexplained
 
 UPPER, LOWER = (20.0, 20.0, 50.0, 30.0), (22.0, 34.0, 47.0, 44.0)
 

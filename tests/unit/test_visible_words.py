@@ -11,7 +11,7 @@ from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf import visible_words
+from docserver.ocr.pdf.verification import visible_words
 from tests.support.samples.pdf_layers import PROSE, Draw, both, cmap, lines, pdf
 from tests.support.text_layers import layer, whole_layer
 

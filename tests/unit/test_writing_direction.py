@@ -2,8 +2,8 @@
 
 import pytest
 
-from docserver.ocr.pdf.line_segments import PlacedWord
-from docserver.ocr.pdf.writing_direction import in_logical_order
+from docserver.ocr.pdf.layout.line_segments import PlacedWord
+from docserver.ocr.pdf.layout.writing_direction import in_logical_order
 from docserver.typography import runs_right_to_left
 
 

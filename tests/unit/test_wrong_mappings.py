@@ -15,9 +15,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from docserver.layout import Word
 from docserver.ocr.pdf import pdfium, text_layer
-from docserver.ocr.pdf.glyph_shapes import TWINS
-from docserver.ocr.pdf.own_words import TextLayer
-from docserver.ocr.pdf.wrong_mappings import MappingCheck
+from docserver.ocr.pdf.glyphs.glyph_shapes import TWINS
+from docserver.ocr.pdf.verification.wrong_mappings import MappingCheck
+from docserver.ocr.pdf.words.own_words import TextLayer
 from tests.support.samples.pdf_layers import (
     PROSE,
     both,

@@ -11,9 +11,9 @@ from PIL import Image, ImageChops, ImageOps
 from docserver.layout import Rect, Word, around, confidence_of, words_of
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import SlantedImage, whole_pixels
-from docserver.ocr.pdf.glyph_pictures import on_line
-from docserver.ocr.pdf.glyph_shapes import COMPARED, Likeness
-from docserver.ocr.pdf.own_words import MarkedPart, MarkedWords
+from docserver.ocr.pdf.glyphs.glyph_pictures import on_line
+from docserver.ocr.pdf.glyphs.glyph_shapes import COMPARED, Likeness
+from docserver.ocr.pdf.words.own_words import MarkedPart, MarkedWords
 from docserver.ocr.recognition.attempt import Attempt
 
 MAX_MARKED = 40

@@ -15,9 +15,9 @@ from docserver.ocr.child.lone_letters import LIKE_SYMBOLS
 from docserver.ocr.child.marked_words import words_with_marks
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import is_in
-from docserver.ocr.pdf.letter_shapes import MAX_PLACES, is_single
-from docserver.ocr.pdf.own_words import MAX_UNSURE_CONFIDENCE, MarkedWords, OwnWord, TextLayer
-from docserver.ocr.pdf.text_patches import TextPatches
+from docserver.ocr.pdf.glyphs.letter_shapes import MAX_PLACES, is_single
+from docserver.ocr.pdf.words.own_words import MAX_UNSURE_CONFIDENCE, MarkedWords, OwnWord, TextLayer
+from docserver.ocr.pdf.words.text_patches import TextPatches
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.evidence import may_be_drawings
 

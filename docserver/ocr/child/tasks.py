@@ -24,8 +24,8 @@ from docserver.ocr.image import decode
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import mending, passwords, render, text_layer
-from docserver.ocr.pdf.own_words import TextLayer
-from docserver.ocr.pdf.wrong_mappings import MappingCheck
+from docserver.ocr.pdf.verification.wrong_mappings import MappingCheck
+from docserver.ocr.pdf.words.own_words import TextLayer
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.language_detection import LanguageDetector
 from docserver.ocr.recognition.reader import PageReader

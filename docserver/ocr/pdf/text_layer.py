@@ -16,42 +16,42 @@ from docserver.layout import Rect
 from docserver.model import Reading
 from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
-from docserver.ocr.pdf.actual_texts import read_drawn_letters
-from docserver.ocr.pdf.boxed_letters import joined_in_boxes
-from docserver.ocr.pdf.comb_fields import CombField, comb_fields, joined
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
-from docserver.ocr.pdf.covered_spaces import joined_over_spaces
-from docserver.ocr.pdf.doubled_letters import restore_doubled
 from docserver.ocr.pdf.drawing import PageDrawing
-from docserver.ocr.pdf.drawn_spaces import drawn_spaces
-from docserver.ocr.pdf.equal_grey import seen_in_colours_only
-from docserver.ocr.pdf.exact_words import exact_and_unread
-from docserver.ocr.pdf.illegible_words import legible, without_illegible
-from docserver.ocr.pdf.initials import initials
-from docserver.ocr.pdf.letter_pictures import letter_pictures
-from docserver.ocr.pdf.letter_shadows import letter_shadows, without_text_of
-from docserver.ocr.pdf.letter_shapes import letter_shapes
-from docserver.ocr.pdf.letter_spacing import without_letter_spacing
-from docserver.ocr.pdf.marked_words import marked_words
-from docserver.ocr.pdf.moved_digits import with_digits_in_order
-from docserver.ocr.pdf.own_words import OwnWord, TextLayer
+from docserver.ocr.pdf.glyphs.letter_pictures import letter_pictures
+from docserver.ocr.pdf.glyphs.letter_shadows import letter_shadows, without_text_of
+from docserver.ocr.pdf.glyphs.letter_shapes import letter_shapes
 from docserver.ocr.pdf.page_objects import PageObjects, collect, widen_empty
-from docserver.ocr.pdf.pdf_words import UNMAPPED, PdfWord
 from docserver.ocr.pdf.pdfium import NotForPdfium
-from docserver.ocr.pdf.raised_digits import parted_from_raised_digits
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
-from docserver.ocr.pdf.seen_ink import Candidate, Seen
-from docserver.ocr.pdf.spread_letters import joined_spread_letters
-from docserver.ocr.pdf.text_patches import has_contrast, is_blank
-from docserver.ocr.pdf.text_words import TextPage
-from docserver.ocr.pdf.touching_words import joined_where_touching
-from docserver.ocr.pdf.turned_words import with_turned_words
-from docserver.ocr.pdf.typed_over import in_one_line, patched_words
-from docserver.ocr.pdf.vertical_lines import in_vertical_lines, with_vertical_lines
-from docserver.ocr.pdf.visible_words import visible
-from docserver.ocr.pdf.word_gaps import parted_at_gaps
-from docserver.ocr.pdf.word_pieces import joined_pieces, pieces
-from docserver.ocr.pdf.wrong_mappings import DocumentFonts, MappingCheck
+from docserver.ocr.pdf.verification.drawn_spaces import drawn_spaces
+from docserver.ocr.pdf.verification.equal_grey import seen_in_colours_only
+from docserver.ocr.pdf.verification.exact_words import exact_and_unread
+from docserver.ocr.pdf.verification.illegible_words import legible, without_illegible
+from docserver.ocr.pdf.verification.marked_words import marked_words
+from docserver.ocr.pdf.verification.seen_ink import Candidate, Seen
+from docserver.ocr.pdf.verification.typed_over import in_one_line, patched_words
+from docserver.ocr.pdf.verification.visible_words import visible
+from docserver.ocr.pdf.verification.wrong_mappings import DocumentFonts, MappingCheck
+from docserver.ocr.pdf.words.actual_texts import read_drawn_letters
+from docserver.ocr.pdf.words.boxed_letters import joined_in_boxes
+from docserver.ocr.pdf.words.comb_fields import CombField, comb_fields, joined
+from docserver.ocr.pdf.words.covered_spaces import joined_over_spaces
+from docserver.ocr.pdf.words.doubled_letters import restore_doubled
+from docserver.ocr.pdf.words.initials import initials
+from docserver.ocr.pdf.words.letter_spacing import without_letter_spacing
+from docserver.ocr.pdf.words.moved_digits import with_digits_in_order
+from docserver.ocr.pdf.words.own_words import OwnWord, TextLayer
+from docserver.ocr.pdf.words.pdf_words import UNMAPPED, PdfWord
+from docserver.ocr.pdf.words.raised_digits import parted_from_raised_digits
+from docserver.ocr.pdf.words.spread_letters import joined_spread_letters
+from docserver.ocr.pdf.words.text_patches import has_contrast, is_blank
+from docserver.ocr.pdf.words.text_words import TextPage
+from docserver.ocr.pdf.words.touching_words import joined_where_touching
+from docserver.ocr.pdf.words.turned_words import with_turned_words
+from docserver.ocr.pdf.words.vertical_lines import in_vertical_lines, with_vertical_lines
+from docserver.ocr.pdf.words.word_gaps import parted_at_gaps
+from docserver.ocr.pdf.words.word_pieces import joined_pieces, pieces
 
 
 def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int, check: MappingCheck) -> Iterator[Reading]:

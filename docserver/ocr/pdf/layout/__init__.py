@@ -1,0 +1,1 @@
+"""Child side: in which order the words of a PDF page are read: lines, columns, parts and margins."""

@@ -1,0 +1,122 @@
+"""Child side: decides which visible words of a text layer are exact, and what has to be read from the picture."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from PIL import Image
+
+from docserver.layout import Rect
+from docserver.ocr.errors import TextLayerRejected
+from docserver.ocr.pdf.coordinates import PointsToPixels
+from docserver.ocr.pdf.glyphs.symbols import symbols
+from docserver.ocr.pdf.page_objects import PageObjects
+from docserver.ocr.pdf.verification.unexplained_ink import joined_places, touch
+from docserver.ocr.pdf.words.own_words import OwnWord
+from docserver.ocr.pdf.words.pdf_words import UNMAPPED
+from docserver.ocr.pdf.words.plausibility import is_language
+from docserver.ocr.pdf.words.text_patches import TextPatches, is_blank, is_mark
+from docserver.ocr.pdf.words.vertical_lines import LAST_ALPHABETIC
+
+MAX_MIRRORED_SHARE = 0.1
+"""Largest share of words that are mirrored."""
+
+MIN_BACKWARDS = 3
+"""Fewest letters of a word that is known to run backwards. The first of two letters may reach far to its left."""
+
+MAX_FIRST_LETTER = 0.5
+"""Largest part of such a word that is its first letter, which is at its end."""
+
+MAX_LONE_SHARE = 0.3
+"""Largest share of words that are a single ideograph. With more, the text is vertical."""
+
+MAX_UNMAPPED_SHARE = 0.5
+"""Largest share of words with letters that have no Unicode mapping. They are read from the page's picture."""
+
+MAX_LETTER_GAP = 4.0
+"""Widest space between letters that may be of one word, in points, where it is not known which letters they are."""
+
+FEW_LETTERS = 40
+"""A page with fewer letters is read from its picture if what else looks like text takes up more room than they do."""
+
+
+def exact_and_unread(
+    words: Sequence[OwnWord],
+    *,
+    unseen: Sequence[Rect],
+    unexplained: Sequence[Rect],
+    whole: Image.Image,
+    objects: PageObjects,
+    to_pixels: PointsToPixels,
+) -> tuple[tuple[OwnWord, ...], TextPatches | None, bool]:
+    """Those of the words that are exact, what has to be read, also in the places of text that is not drawn here, and
+    True if that is more than the layer has, so that OCR has to read the whole page.
+
+    Raises TextLayerRejected if the words may be wrong.
+    """
+    if not words and not is_blank(whole):
+        raise TextLayerRejected("no text")
+    gap = MAX_LETTER_GAP * to_pixels.pixels_per_point
+    incomplete = [word for place in unexplained for word in words if touch(word.rect, place, within=gap)]
+    exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text and word not in incomplete)
+    unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
+    # Words that PDFium does not draw cannot be read from a picture.
+    drawn = [word for word in words if word.pdf_word.has_glyphs]
+    _require_usable(drawn, to_pixels)
+    image_rects = [to_pixels.rect(image.bounds) for image in objects.images]
+    patches_beside = partial(
+        TextPatches.of,
+        whole,
+        width=to_pixels.width,
+        images=image_rects,
+        unread=[
+            *(word.rect for word in unmapped if not is_mark(whole, word.rect, to_pixels.width)),
+            *unseen,
+            *joined_places([*unexplained, *(word.rect for word in incomplete)], within=gap),
+        ],
+    )
+    places = [place for word in exact for place in word.places(to_pixels)]
+    patches = patches_beside(words=places)
+    if patches.area and (signs := symbols(objects.paths)):
+        patches = patches_beside(words=[*places, *map(to_pixels.rect, signs)])
+    text_area = sum((word.rect[2] - word.rect[0]) * (word.rect[3] - word.rect[1]) for word in exact)
+    letters = sum(len(word.pdf_word.text) for word in exact)
+    lacks_most = (
+        len(drawn) == len(words)
+        and patches.area > text_area
+        and (letters < FEW_LETTERS or patches.within(image_rects).area > text_area)
+    )
+    return exact, patches if patches.area else None, lacks_most
+
+
+def _require_usable(words: Sequence[OwnWord], to_pixels: PointsToPixels) -> None:
+    """Raise TextLayerRejected if the words may be wrong or out of order."""
+    exact = [word for word in words if UNMAPPED not in word.pdf_word.text]
+    if len(words) - len(exact) > MAX_UNMAPPED_SHARE * len(words):
+        raise TextLayerRejected("letters without a meaning")
+    if sum(word.orientation.mirrored for word in words) > MAX_MIRRORED_SHARE * len(words):
+        raise TextLayerRejected("mirrored text")
+    if not any(word.pdf_word.right_to_left for word in words) and any(
+        _runs_backwards(word, to_pixels) for word in words
+    ):
+        raise TextLayerRejected("letters in the wrong order")
+    lone_ideographs = sum(len(word.pdf_word.text) == 1 and word.pdf_word.text > LAST_ALPHABETIC for word in exact)
+    if lone_ideographs > MAX_LONE_SHARE * len(words):
+        raise TextLayerRejected("vertical text")
+    if not is_language(word.pdf_word.text for word in exact):
+        raise TextLayerRejected("no language")
+
+
+def _runs_backwards(word: OwnWord, to_pixels: PointsToPixels) -> bool:
+    """True if each letter of the word stands before the one that is drawn before it."""
+    own = word.pdf_word
+    left, _, right, _ = word.rect
+    return (
+        word.baseline[0] > right - MAX_FIRST_LETTER * (right - left)
+        and len(own.text) >= MIN_BACKWARDS
+        and own.text.isalpha()
+        # The rest of a word with a large first letter may have another baseline.
+        and len(own.text) == own.end - own.first
+        and own.on_baseline == own.first
+        and not (own.is_vertical or word.orientation.crooked)
+        and word.orientation.turns == to_pixels.turns
+    )

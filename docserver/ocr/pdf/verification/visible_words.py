@@ -1,0 +1,229 @@
+"""Child side: decides which words of a text layer are visible, by drawing the page with and without them."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from docserver.layout import Rect
+from docserver.ocr.errors import TextLayerRejected
+from docserver.ocr.pdf.drawing import MAX_SIDE, PageDrawing
+from docserver.ocr.pdf.page_objects import PageObjects
+from docserver.ocr.pdf.verification.seen_ink import MIN_GONE, Candidate, Seen, SeenInk
+from docserver.ocr.pdf.verification.typed_over import STRIKES, TypedOver, are_typed_over, shared
+from docserver.ocr.pdf.verification.undrawn_words import would_show
+from docserver.ocr.pdf.verification.unexplained_ink import places_of_unexplained
+from docserver.ocr.pdf.words.text_cells import as_array
+
+MIN_OVERLAP = 0.2
+"""Words that overlap by this share of the smaller one are drawn one by one, to see which of them is visible. Letters of
+two neighbouring words overlap less."""
+
+MAX_REPEAT_OFFSET = 0.25
+"""Largest distance of two equal words that are one word, drawn twice as a shadow or as bold, as a share of the letters'
+height. The boxes must overlap too, so that 1 1 in narrow letters stays two words."""
+
+LONG_WORD, MIN_REPEAT_OVERLAP = 3, 0.5
+"""Fewest letters of a word that is also a repeat if it is farther away, and the share of its box that the boxes share.
+Nobody draws equal words over each other to be read twice."""
+
+MAX_LAYERS = 4
+"""Most groups of overlapping words that are drawn one by one. Two are common: a correction over the old text."""
+
+GRID_PX = 32
+"""Side of the squares of a grid in which overlapping words are found. A word covers one to four."""
+
+MAX_WORDS_IN_SQUARE = 200
+"""Most words in a square of the grid, so that a page crammed with words is rejected and not compared word by word. The
+smallest print has 20, letters in a figure 70. A stamp that is drawn over itself forty times has 190."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnWords:
+    """How a page's words are drawn."""
+
+    seen: list[Seen]
+    """How much one sees of each."""
+    unexplained: list[Rect]
+    """Where one sees letters that are in no word."""
+    graphics: Image.Image
+    """The page without its texts, in grey."""
+    typed_over: list[TypedOver]
+    """Those that one sees though another is drawn over them."""
+
+
+def visible(
+    words: Sequence[Candidate], *, whole: Image.Image, drawing: PageDrawing, objects: PageObjects
+) -> DrawnWords:
+    """How much one sees of each word on the page, and where one sees letters that are in none of them. `whole` is the
+    drawing of the whole page in grey.
+
+    Of a word that is drawn twice in the same place, one is visible. Raises TextLayerRejected if too many words overlap.
+    """
+    repeats, conflicts = _overlaps(words)
+    layers = _layers((words[one].address, words[other].address) for one, other in conflicts)
+    visibilities = [
+        _Visibility(whole, drawing=drawing, objects=objects, texts=texts)
+        for texts in _texts_of_layers(objects.texts, layers)
+    ]
+    result = [visibilities[layers.get(word.address, 0)].of(word) if word.has_glyphs else Seen.NOTHING for word in words]
+    if len(visibilities) > 1 and Seen.PART in result:
+        # Other letters of the word may be drawn by an object of another layer.
+        together = _Visibility(whole, drawing=drawing, objects=objects, texts=objects.texts)
+        result = [together.of(word) if seen is Seen.PART else seen for word, seen in zip(words, result, strict=True)]
+    undrawn = [index for index, word in enumerate(words) if not word.has_glyphs]
+    if undrawn:
+        places = [(words[index].address, words[index].rect) for index in undrawn]
+        shown = would_show(places, whole=whole, drawing=drawing, objects=objects)
+        for index in itertools.compress(undrawn, shown):
+            result[index] = Seen.ALL
+    for alike in _groups(repeats):
+        # Some may be hidden, as under a second text that says the same. Of shadows, one sees only a part.
+        best = min(alike, key=lambda index: (_BY_INK.index(result[index]), index))
+        for index in alike - {best}:
+            result[index] = Seen.NOTHING
+    contrast = reduce(ImageChops.lighter, (visibility.contrast for visibility in visibilities))
+    graphics = visibilities[0].without
+    if len(visibilities) > 1 or objects.shadows:
+        graphics = drawing.without([*objects.texts.values(), *objects.shadows])
+    unexplained = places_of_unexplained((word.rect for word in words), contrast)
+    seen_pairs = [pair for pair in dict.fromkeys(conflicts) if all(result[index] is Seen.ALL for index in pair)]
+    ink = {address: visibilities[layer] for address, layer in layers.items()}
+    typed_over = list(_typed_over(seen_pairs, words=words, ink=ink, order=list(objects.texts)))
+    return DrawnWords(result, unexplained, graphics, typed_over)
+
+
+def _typed_over(
+    pairs: Iterable[tuple[int, int]],
+    *,
+    words: Sequence[Candidate],
+    ink: Mapping[int, "_Visibility"],
+    order: Sequence[int],
+) -> Iterator[TypedOver]:
+    """Those of the pairs of overlapping words of which one is drawn over letters of the other. `ink` and `order` have
+    the addresses of the words' text objects, the second one as they are painted.
+    """
+    for pair in pairs:
+        if are_typed_over(*(words[index] for index in pair)):
+            under, over = sorted(pair, key=lambda index: order.index(words[index].address))
+            share = ink[words[under].address].hidden_share(shared(words[under].rect, words[over].rect))
+            if share >= MIN_GONE or not STRIKES.issuperset(words[over].text):
+                yield TypedOver(under, over, share >= MIN_GONE)
+
+
+_BY_INK = (Seen.ALL, Seen.PART, Seen.NOTHING)
+
+
+class _Visibility:
+    """What is visible of some text objects: in grey, and in colours if grey does not show all of a word."""
+
+    def __init__(
+        self, whole: Image.Image, *, drawing: PageDrawing, objects: PageObjects, texts: Mapping[int, Any]
+    ) -> None:
+        self._drawing, self._texts = drawing, texts
+        self._others = [*objects.others, *(handle for address, handle in objects.texts.items() if address not in texts)]
+        self._in_grey = SeenInk(whole, drawing=drawing, texts=self._texts, others=self._others)
+
+    def of(self, word: Candidate) -> Seen:
+        seen = self._in_grey.of(word)
+        return seen if seen is Seen.ALL else self._in_colours.of(word)
+
+    @property
+    def contrast(self) -> Image.Image:
+        """How much the objects change each pixel of the page, in grey."""
+        return self._in_grey.contrast
+
+    def hidden_share(self, rect: Rect) -> float:
+        """The share of the objects' ink within a rectangle that is covered."""
+        return self._in_grey.hidden_share(rect)
+
+    @property
+    def without(self) -> Image.Image:
+        """The page without these objects, in grey."""
+        return self._in_grey.without
+
+    @cached_property
+    def _in_colours(self) -> SeenInk:
+        drawing = self._drawing.in_colours
+        return SeenInk(drawing.whole(), drawing=drawing, texts=self._texts, others=self._others)
+
+
+def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Pairs of overlapping words, as (index, index of the earlier one): repeats, and others of several text objects."""
+    repeats: list[tuple[int, int]] = []
+    conflicts: list[tuple[int, int]] = []
+    squares: dict[tuple[int, int], list[int]] = defaultdict(list)
+    # No drawing is larger than MAX_SIDE, but words may be.
+    grid = np.clip(as_array(word.rect for word in words), 0, MAX_SIDE).astype(int) // GRID_PX
+    for index, (word, (first, high, last, low)) in enumerate(zip(words, grid.tolist(), strict=True)):
+        left, top, right, bottom = word.rect
+        for square in itertools.product(range(first, last + 1), range(high, low + 1)):
+            there = squares[square]
+            if len(there) == MAX_WORDS_IN_SQUARE:
+                raise TextLayerRejected("too many words in one place")
+            for earlier in there:
+                other = words[earlier]
+                x0, y0, x1, y1 = other.rect
+                if x0 >= right or x1 <= left or y0 >= bottom or y1 <= top:
+                    continue
+                overlap = (min(right, x1) - max(left, x0)) * (min(bottom, y1) - max(top, y0))
+                if _is_repeat(word, other, overlap=overlap):
+                    repeats.append((index, earlier))
+                elif word.address != other.address and overlap > MIN_OVERLAP * min(_area(word), _area(other)):
+                    conflicts.append((index, earlier))
+            there.append(index)
+    return repeats, conflicts
+
+
+def _groups(repeats: Iterable[tuple[int, int]]) -> list[set[int]]:
+    """The words that repeat each other, together. One of several shadows may only repeat the next one."""
+    groups: dict[int, set[int]] = {}
+    for index, earlier in repeats:
+        group = groups.setdefault(earlier, {earlier})
+        if (other := groups.setdefault(index, {index})) is not group:
+            group |= other
+            groups.update(dict.fromkeys(other, group))
+    return list({id(group): group for group in groups.values()}.values())
+
+
+def _is_repeat(word: Candidate, earlier: Candidate, *, overlap: float) -> bool:
+    """True if both are the same word in nearly the same place. Their boxes overlap by this area."""
+    if word.text != earlier.text:
+        return False
+    if len(word.text) >= LONG_WORD and overlap > MIN_REPEAT_OVERLAP * _area(word):
+        return True
+    reach = MAX_REPEAT_OFFSET * word.height
+    return all(abs(side - other) <= reach for side, other in zip(word.rect, earlier.rect, strict=True))
+
+
+def _area(word: Candidate) -> float:
+    left, top, right, bottom = word.rect
+    return (right - left) * (bottom - top)
+
+
+def _layers(conflicts: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Address of a text object that overlaps others → number of its layer. Objects that overlap are in different ones,
+    as far as MAX_LAYERS suffices. All objects that are not in the result are in layer 0.
+    """
+    neighbours: dict[int, set[int]] = defaultdict(set)
+    for one, other in conflicts:
+        neighbours[one].add(other)
+        neighbours[other].add(one)
+    layers: dict[int, int] = {}
+    for address, others in neighbours.items():
+        taken = {layers[other] for other in others if other in layers}
+        layers[address] = next((layer for layer in range(MAX_LAYERS) if layer not in taken), MAX_LAYERS - 1)
+    return layers
+
+
+def _texts_of_layers(texts: Mapping[int, Any], layers: Mapping[int, int]) -> list[dict[int, Any]]:
+    """The text objects of each layer, by their addresses."""
+    split: list[dict[int, Any]] = [{} for _ in range(max(layers.values(), default=0) + 1)]
+    for address, handle in texts.items():
+        split[layers.get(address, 0)][address] = handle
+    return split
