@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from docserver.settings import Settings
+from docserver.storage.bucket_url import PARAMETERS
 from tests.support.chart import CHART, Helm
 
 SECRET_KEY = {"secrets": {"secretKey": {"name": "docserver"}}}
@@ -170,6 +171,37 @@ def test_a_secret_that_can_be_told_for_sure_is_refused_and_not_repeated(
 @pytest.mark.parametrize(
     "url",
     [
+        "az://docs/p?account_name=n&access_key=hidden",
+        "az://docs/p?account_name=n&azure_storage_master_key=hidden",
+        "az://docs/p?account_name=n&sas_key=hidden",
+        "az://docs/p?account_name=n&bearer%5ftoken=hidden",
+        "s3://docs/p?secret%5Faccess_key=hidden",
+        "s3://docs/p?region=eu-1&session%5Ftoken=hidden",
+        "s3://docs/p?access_key_id=hidden",
+        "s3://docs/p?endpoint=https%3A%2F%2Fuser:hidden@s3.example.org",
+        "s3://docs/p?endpoint=https%3A%2F%2Fuser%3Ahidden%40s3.example.org",
+        "s3://docs/p?secret_access_key=$(KEY)&region=eu-1&password=hidden",
+    ],
+)
+def test_parameters_of_a_bucket_that_may_be_secrets_are_refused_and_not_repeated(helm: Helm, url: str) -> None:
+    error = refusal(helm, {**SECRET_KEY, "storage": {"bucketUrl": url}})
+
+    assert "storage.bucketUrl may have these parameters alone" in error
+    assert "hidden" not in error
+
+
+def test_all_parameters_without_secrets_are_taken(helm: Helm) -> None:
+    names = PARAMETERS - {"endpoint", "access_key_id", "secret_access_key", "session_token"}
+    url = "s3://docs/p?endpoint=$(ENDPOINT)&secret_access_key=$(KEY)&" + "&".join(f"{name}=1" for name in sorted(names))
+
+    assert refusal(helm, {**SECRET_KEY, "storage": {"bucketUrl": url}}) == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://docs/p?$(PARAMETERS)",
+        "az://docs/p?account_name=n&client_id=c&tenant_id=t&federated_token_file=/t&account_key=$(KEY)",
         "s3://keys/my-secrets@2?endpoint=https://s3.example.org:9000&sse_kms_key_id=arn:aws:kms:eu-1:1:key/2",
         "gs://docs/p?service_account=/certificates/account.json",
     ],

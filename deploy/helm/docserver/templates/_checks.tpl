@@ -55,6 +55,7 @@ puts in for $(NAME) is none of the text. */}}
 {{- if not (regexMatch "^(s3://[-a-z0-9.]{3,63}|(gs|az)://[-a-z0-9._]{3,222})([/?][^#\\s]*)?$" $url) -}}
 {{- fail "storage.bucketUrl must be like s3://bucket/prefix?region=…, gs://bucket/prefix or az://container/prefix." -}}
 {{- end -}}
+{{- include "docserver.checkParameters" $url -}}
 {{- if not .Values.secrets.secretKey.name -}}
 {{- fail "With storage.bucketUrl, secrets.secretKey.name must name a Secret: pods have no directory in common for a key of their own." -}}
 {{- end -}}
@@ -71,6 +72,24 @@ puts in for $(NAME) is none of the text. */}}
 {{- end -}}
 {{- if ne (empty (dig "s3AccessKeyId" "name" "" .Values.secrets)) (empty (dig "s3SecretAccessKey" "name" "" .Values.secrets)) -}}
 {{- fail "secrets.s3AccessKeyId and secrets.s3SecretAccessKey must both name a Secret, or neither of them." -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Secrets have many names, so those of parameters without one are listed. A parameter that only Kubernetes gives a value,
+by $(NAME), may have any name. */}}
+{{- define "docserver.checkParameters" -}}
+{{- $names := list
+  "endpoint" "public_endpoint" "region" "virtual_hosted_style_request" "skip_signature" "request_payer" "unsigned_payload"
+  "server_side_encryption" "sse_kms_key_id" "sse_bucket_key_enabled" "checksum_algorithm" "conditional_put"
+  "copy_if_not_exists" "disable_tagging" "disable_bulk_delete" "metadata_endpoint" "endpoint_url_sts" "role_arn"
+  "role_session_name" "web_identity_token_file" "container_credentials_relative_uri" "container_credentials_full_uri"
+  "container_authorization_token_file" "account_name" "client_id" "tenant_id" "authority_host" "federated_token_file"
+  "use_emulator" "application_credentials" "service_account" -}}
+{{- $given := regexReplaceAll "[$][(][^()]*[)]" . "" -}}
+{{- range splitList "&" (regexReplaceAll "^[^?]*[?]?" $given "") -}}
+{{- if or (contains "%40" .) (not (regexMatch (printf "^((%s)=[^@]*|[a-z_]*=?)$" (join "|" $names)) .)) -}}
+{{- printf "storage.bucketUrl may have these parameters alone, by these names, and no @ in their values: %s. Keys, tokens and passwords come from an existing Secret, by secrets in values.yaml, or by extraEnv with valueFrom.secretKeyRef." (join ", " $names) | fail -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
