@@ -9,24 +9,26 @@ MOST_BYTES = 10_000_000
 
 
 def wrong_file(path: str) -> str | None:
-    """What is wrong with a file that a setting names; None if it can be read. Blocks, but waits for no pipe."""
+    """What is wrong with a file that a setting names; None if it can be read. Does not show its path. Blocks, but waits
+    for no pipe.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its name has a sign that names cannot have"
-        return f"the file {path} cannot be read ({reason})"
+        return f"the file cannot be read ({reason})"
     try:
         status = os.fstat(descriptor)
     finally:
         os.close(descriptor)
     if not stat.S_ISREG(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
-        return f"{path} must be a file, and is {kind}"
+        return f"it must be a file, and is {kind}"
     if status.st_size > MOST_BYTES:
-        return f"the file {path} is larger than {MOST_BYTES // 1_000_000} MB"
+        return f"the file is larger than {MOST_BYTES // 1_000_000} MB"
     return None
 
 
 def wrong_directory(path: str) -> str | None:
     """What is wrong with a directory that a setting names; None if it is one. Blocks."""
-    return None if Path(path).is_dir() else f"{path} is no directory"
+    return None if Path(path).is_dir() else "it must be a directory"

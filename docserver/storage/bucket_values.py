@@ -87,19 +87,19 @@ def wrong_value(name: str, value: str) -> str | None:
 
 
 def wrong_token_file(path: str) -> str | None:
-    """What is wrong with a file that has a token; None if it can be used. Shows nothing of it."""
+    """What is wrong with a file that has a token; None if it can be used. Shows neither its path nor its text."""
     if wrong := wrong_file(path):
         return wrong
     with Path(path).open("rb") as file:
         token = file.read(TOKEN_BYTES + 1)
     if not token:
-        return f"the file {path} is empty"
+        return "the file is empty"
     # The library panics when it sends a line end in a header.
     if token.rstrip(b"\r\n") != token:
-        return f"the file {path} ends with a line end, which must be left out"
+        return "the file ends with a line end, which must be left out"
     is_line = token.isascii() and token.decode("ascii").isprintable() and token.strip() == token
     if not is_line or len(token) > TOKEN_BYTES:
-        return f"the file {path} must have a token alone, which is one line of ASCII without spaces around it"
+        return "the file must have a token alone, which is one line of ASCII without spaces around it"
     return None
 
 

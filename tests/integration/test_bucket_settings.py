@@ -62,7 +62,7 @@ def test_a_file_that_has_no_token_is_refused_at_the_start_by_its_name(
     url = bucket_settings.storage_url.partition("&access_key_id")[0]
     name = parameters.partition("=")[0]
 
-    with pytest.raises(SettingsError, match=rf"wrong {name}: the file {path} {reason}"):
+    with pytest.raises(SettingsError, match=rf"wrong {name}: the file {reason}"):
         ObjectStorage(replace(bucket_settings, storage_url=f"{url}&{parameters % path}"))
 
 

@@ -225,7 +225,7 @@ async def test_a_database_that_redis_does_not_have_is_no_redis_that_does_not_ans
     ("options", "reason"),
     [
         ("colour=blue", "an option with a wrong name or value"),
-        ("ssl_ca=/nothing", "a wrong ssl_ca: the file /nothing cannot be read (No such file or directory)"),
+        ("ssl_ca=/nothing", "a wrong ssl_ca: the file cannot be read (No such file or directory)"),
     ],
 )
 async def test_a_url_that_cannot_be_used_is_a_problem_of_its_own_setting(

@@ -74,8 +74,10 @@ def test_a_pipe_is_refused_at_once_by_the_setting_that_names_it(
     bucket = BUCKETS.get(next(iter(given))[:3])
     given |= {"DOCSERVER_DATA_DIR": str(tmp_path)} | ({"DOCSERVER_STORAGE_URL": bucket} if bucket else {})
 
-    with pytest.raises(SettingsError, match=f"^{refusal}: .*{pipe}"):
+    with pytest.raises(SettingsError, match=f"^{refusal}: it must be ") as refused:
         check_settings(load(given, dotenv=None))
+
+    assert str(pipe) not in str(refused.value)
 
 
 def test_a_file_that_is_no_certificate_is_refused(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ async def test_a_data_directory_that_is_removed_is_made_again_if_originals_are_i
     settings = replace(Settings(), data_dir=data_dir, storage_url="s3://bucket?endpoint=http://127.0.0.1:1")
     storage = ObjectStorage(settings, Room((data_dir / "incoming",), min_free_mb=0, share=1, stops="uploads"))
     monkeypatch.setattr(storage._bucket, "put", Mock())
+    monkeypatch.setattr(storage._bucket, "require_same_bytes", Mock())
     await storage.prepare()
 
     shutil.rmtree(data_dir)
