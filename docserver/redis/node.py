@@ -20,12 +20,13 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AskError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import AskError, AuthenticationError, NoScriptError, RedisError, ResponseError
 
 from docserver import metrics
 from docserver.errors import RedisUnavailable
 from docserver.redis.address import DRIVER, Address
 from docserver.redis.topology import FAULTS
+from docserver.settings import variable
 
 log = logging.getLogger("docserver.redis")
 
@@ -243,7 +244,10 @@ class Node:
 def unavailable(error: BaseException) -> RedisUnavailable:
     """Count and log a fault; returns what to raise for it."""
     metrics.REDIS_FAULTS.inc()
-    log.warning("redis fault", extra={"fault": type(error).__name__})
+    facts = {"fault": type(error).__name__}
+    if isinstance(error, AuthenticationError):
+        facts["setting"] = variable("redis_url")
+    log.warning("redis fault", extra=facts)
     raised = RedisUnavailable("Redis does not answer.")
     raised.__cause__ = error
     return raised

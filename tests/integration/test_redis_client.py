@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from redis.exceptions import AuthenticationError
 
 from docserver.caller import DEFAULT_TENANT
 from docserver.errors import RedisUnavailable
@@ -46,6 +47,17 @@ def sent(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[Sequence
 async def test_an_option_of_the_url_that_cannot_work_is_a_wrong_setting(option: str, why: str) -> None:
     with pytest.raises(SettingsError, match=f"^DOCSERVER_REDIS_URL has {why}$"):
         Redis(f"redis://localhost/0?{option}", timeout_s=1)
+
+
+def test_a_password_that_the_server_does_not_take_is_logged_with_the_setting_that_has_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for fault in (AuthenticationError("WRONGPASS hidden"), ConnectionResetError()):
+        node.unavailable(fault)
+
+    settings = [record.__dict__.get("setting") for record in caplog.records]
+    assert settings == ["DOCSERVER_REDIS_URL", None]
+    assert "hidden" not in caplog.text
 
 
 async def test_commands_of_one_turn_of_the_event_loop_travel_in_one_pipeline(
