@@ -12,7 +12,7 @@ class PdfOptions:
     archival: bool = False
     """True for PDF/A-2b."""
     quality: int | None = None
-    """Of the JPEGs that photos and scans become, from 1 to MAX_QUALITY; None to keep them as they are."""
+    """Quality of the JPEGs that photos and scans become, from 1 to MAX_QUALITY; None to keep them as they are."""
 
 
 SEARCHABLE = PdfOptions()

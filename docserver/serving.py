@@ -44,7 +44,7 @@ async def serve(settings: Settings, *, api: bool, telemetry: Mapping[str, str]) 
     async with AsyncExitStack() as stack:
         tracing.start(telemetry)
         stack.push_async_callback(asyncio.to_thread, tracing.stop)
-        # Whatever the servers do: who waits for one of them must not find out later what else is wrong.
+        # Before waiting for any server, so that nobody learns of a wrong setting only after that.
         await asyncio.to_thread(check_settings, settings)
         # Before this process starts any other: only itself is moved.
         cgroups = stack.enter_context(service_cgroups())

@@ -1,16 +1,16 @@
-"""Files that settings name: certificates, keys and tokens. What their bytes mean is others' affair."""
+"""Files that settings name: certificates, keys and tokens. Does not check what they contain."""
 
 import os
 import stat
 from pathlib import Path
 
 MOST_BYTES = 10_000_000
-"""Largest file. A bundle of all certificates that browsers trust has a fiftieth of it."""
+"""Largest file. A bundle of all certificates that browsers trust is a fiftieth of that."""
 
 
 def wrong_file(path: str) -> str | None:
-    """What is wrong with a file that a setting names; None if it can be read. Does not show its path. Blocks, but waits
-    for no pipe.
+    """What is wrong with a file that a setting names; None if it can be read. Does not show its path. Blocks, but never
+    waits for a pipe.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

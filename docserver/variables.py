@@ -46,7 +46,7 @@ def meant_by(name: str, known: Collection[str]) -> str | None:
     nearest, mistakes = None, len(name)
     for candidate in known:
         right = _words(candidate)
-        # Each letter that one has more is a mistake.
+        # Each letter more or less is a mistake.
         if abs(len("".join(right)) - len("".join(wrong))) > _most_mistakes("".join(right)):
             continue
         distance = 0 if sorted(wrong) == sorted(right) else mistakes_between("".join(wrong), "".join(right))

@@ -43,11 +43,11 @@ class Cost:
     """CPU time on average."""
     median_ms: float
     p95_ms: float
-    """The time that it took."""
+    """Elapsed time."""
 
 
 KINDS = {"": "true", ", exact": "false"}
-"""With what `fuzzy=` a search is measured."""
+"""What is added to the name of a search → its `fuzzy=`."""
 
 
 def names() -> list[str]:

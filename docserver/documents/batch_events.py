@@ -23,7 +23,7 @@ from docserver.resources import Resources
 log = logging.getLogger("docserver.api")
 
 READS_AT_ONCE = 2
-"""Most reads at the same time for all who follow, and one for each client, so that other requests get connections."""
+"""Most reads at the same time, of which each client has one, so that other requests get connections."""
 
 
 @dataclass(slots=True)
@@ -50,8 +50,8 @@ class BatchSubscription:
         """True if the service is stopping."""
         return self._feed.is_closing
 
-    async def updates(self, *, after: Position) -> Updates:  # noqa: ARG002 - the state is all that there is to get
-        """How the batch stands; raises NotFound, Unavailable."""
+    async def updates(self, *, after: Position) -> Updates:  # noqa: ARG002 - the stream also follows jobs
+        """The state of the batch; raises NotFound, Unavailable."""
         self.changed.clear()
         return Updates(await self._feed.state(self), [], complete=True)
 

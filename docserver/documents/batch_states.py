@@ -1,6 +1,6 @@
-"""How batches stand: for clients that ask or wait, and for webhooks, which are told when all jobs have ended.
+"""The state of batches, for clients that ask or wait, and for webhooks, which are told when all jobs have ended.
 
-The database notes for each batch whether it was told of. A job that starts again takes that back (`jobs.restarts`).
+The database records that webhooks were told of a batch. A job that starts again undoes that (`jobs.restarts`).
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from docserver.timestamps import rfc3339
 from docserver.webhooks import events
 
 POLL_S = 1.0
-"""Interval at which batches are looked at: by a waiting request, for those who follow one, and to find those that are
-completed. To count 10,000 files takes the database about 30 ms."""
+"""Interval between two looks at a batch: for requests that wait, for clients that follow it, and for webhooks. Counting
+10,000 files takes the database about 30 ms."""
 
 LOOKED_AT_ONCE = 50
 """Most batches of one look for those that are completed; the next looks go on."""
 
 KEPT_S = 30 * 86_400.0
-"""What became of the files of a batch is told for this time. Their documents stay."""
+"""Time after which a batch is forgotten. Its documents stay."""
 
 FORGOTTEN_AT_ONCE = 10
 """Most batches forgotten at once: each may have ten thousand files."""
@@ -54,7 +54,7 @@ class Batch:
     pages_done: int
     pages_failed: int
     version: int
-    """It is another one after each change, and grows unless documents are deleted."""
+    """Another number after each change of the batch. It grows unless documents are deleted."""
     part: Sequence[BatchFile]
 
     @property

@@ -68,7 +68,7 @@ class _Wanted:
 
     @property
     def kind(self) -> str:
-        """Names what the result looks like."""
+        """The format, and the quality if one is chosen: a part of the names of stored results."""
         return _kind(self.form, self.quality)
 
     @property
@@ -228,7 +228,7 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
         content = await wanted.find(version=version, load_bytes=writer.small_bytes(wanted.form))
         made = await writer.write_small(wanted.form, content.job, content.loaded) if content.loaded else None
     if made is None:
-        if kept := await _fetched(resources, wanted, content.job):
+        if kept := await _fetch_kept(resources, wanted, content.job):
             return kept
         made = await writer.write_large(
             wanted.form,
@@ -240,12 +240,12 @@ async def _text(resources: Resources, wanted: _Wanted, version: int) -> ResultFi
     return await _keep(resources, wanted, content.job, made)
 
 
-async def _fetched(resources: Resources, wanted: _Wanted, job: Job) -> ResultFile | None:
-    kept = await _kept(resources, wanted, job)
+async def _fetch_kept(resources: Resources, wanted: _Wanted, job: Job) -> ResultFile | None:
+    kept = await _find_kept(resources, wanted, job)
     return await kept_results.fetch(resources, kept) if kept else None
 
 
-async def _kept(resources: Resources, wanted: _Wanted, job: Job) -> StoredResult | None:
+async def _find_kept(resources: Resources, wanted: _Wanted, job: Job) -> StoredResult | None:
     if wanted.pages is None:
         return None
     return await kept_results.find(resources, job, kept_results.key_of(job, wanted.kind, wanted.pages))
@@ -268,7 +268,7 @@ def _retried() -> ResultNotReady:
 
 async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -> ResultFile:
     content = await wanted.find(version=version, load_bytes=0)
-    if kept := await _fetched(resources, wanted, content.job):
+    if kept := await _fetch_kept(resources, wanted, content.job):
         return kept
     document = await document_of(resources, content.job)
     if await asyncio.to_thread(resources.results_room.is_short):
@@ -298,7 +298,7 @@ async def _searchable_pdf(resources: Resources, wanted: _Wanted, version: int) -
 
 async def _etag_of_pdf(resources: Resources, wanted: _Wanted, version: int) -> str:
     content = await wanted.find(version=version, load_bytes=0)
-    if kept := await _kept(resources, wanted, content.job):
+    if kept := await _find_kept(resources, wanted, content.job):
         return kept.etag
     etag = _PdfETag(await document_of(resources, content.job), wanted.kind)
     # All pages are loaded, as many as for a large result.

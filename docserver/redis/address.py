@@ -32,7 +32,7 @@ OPTIONS = frozenset(
 as how long it waits."""
 
 _YES_OR_NO = re.compile(r"true|false|yes|no|1|0", re.IGNORECASE)
-"""What redis-py takes for itself, not for the contrary, as "off" would be."""
+"""Values that redis-py understands. It would take others, such as "off", for true."""
 
 VALUES = {
     "db": (re.compile(r"\d{1,9}"), "the number of a database"),

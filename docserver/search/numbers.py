@@ -44,7 +44,7 @@ def only_page(packed: bytes) -> int:
 
 
 def joined(one: bytes, other: bytes) -> bytes:
-    """Two lists as one, which may be to be packed. All pages of the second one are later."""
+    """Two lists as one, which may still have to be packed. All pages of the second one are later."""
     if not (len(one) | len(other)) & 3:
         return one + other
     (pages, often), (more, more_often) = _sets(one), _sets(other)

@@ -229,7 +229,7 @@ class Bucket:
 
     def _confirm(self, key: str, data: bytes | mmap.mmap, answer: Any) -> None:
         """Raise BucketError unless an object is there. The answer proves that if it has the MD5 of the bytes."""
-        # Whatever stands between here and the bucket may have given any other answer.
+        # Any other answer may come from a proxy in front of the bucket.
         if _etag(answer) != md5(data).hexdigest():
             self._require_size(key, len(data))
 

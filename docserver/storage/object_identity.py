@@ -71,7 +71,7 @@ class ObjectIdentities:
         return identity
 
     def _require_sound_way(self, stored: StoredObject, *, is_damaged: bool) -> None:
-        """Raise BucketError if an identity was damaged on its way: whoever reads that it is lost would give it up."""
+        """Raise BucketError if an identity was damaged on its way: an operator might give up one that seems lost."""
         if self._bucket.has_md5(stored):
             raise BucketError(errno.EIO, "other bytes than the bucket says it has")
         if is_damaged:

@@ -114,7 +114,7 @@ def _body(operation: Any) -> dict[str, Any]:
 
 
 def _value(where: str, answer: Any, given: Mapping[str, Any]) -> Any:
-    """What an expression of a link stands for; None if the answer has it not."""
+    """What an expression of a link stands for; None if the answer does not have it."""
     if where.startswith(PATH):
         return given[where.removeprefix(PATH)]
     for part in where.removeprefix(BODY).split("/"):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 STRICT = """set -euo pipefail
 curl() { command curl -sS --fail-with-body "$@" || [ "${may_fail:-}" ]; }
-# Not each machine has this program.
+# Not every machine has this program.
 zip() { python3 -m zipfile -c "$2" "$3"; }
 """
 

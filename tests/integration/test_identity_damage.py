@@ -1,7 +1,6 @@
 """Identities that come from a bucket with other bytes than it has: nobody is told to give them up."""
 
 import asyncio
-from hashlib import md5
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +10,7 @@ from docserver.resources import Resources
 from docserver.storage.identity import IdentityError
 from docserver.storage.object_identity import ObjectIdentities
 from docserver.storage.objects import ObjectStorage
-from tests.support.s3_server import FaultyBucket
+from tests.support.s3_server import FaultyBucket, by_kms
 
 IDENTITY = UUID("0193f0a0-0000-7000-8000-000000000000")
 
@@ -63,7 +62,7 @@ async def damage(in_bucket: Resources) -> None:
 async def test_where_etags_are_no_md5_all_that_comes_damaged_is_a_fault_of_the_way(
     identities: ObjectIdentities, in_bucket: Resources, faulty: FaultyBucket
 ) -> None:
-    faulty.rewrite(by_kms)
+    faulty.rewrite(by_kms(f"{IDENTITY}\n".encode(), b"damaged"))
     sound = await asyncio.to_thread(identities.database)
     await damage(in_bucket)
 
@@ -74,12 +73,3 @@ async def test_where_etags_are_no_md5_all_that_comes_damaged_is_a_fault_of_the_w
         await asyncio.to_thread(identities.database)
 
     assert sound == IDENTITY
-
-
-def by_kms(answer: bytes) -> bytes:
-    """The answer of a bucket that encrypts with KMS."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    for data in (f"{IDENTITY}\n".encode(), b"damaged"):
-        etag = md5(data, usedforsecurity=False).hexdigest().encode()
-        head = head.replace(etag, etag[::-1])
-    return head + b"\r\nx-amz-server-side-encryption: aws:kms\r\n\r\n" + body

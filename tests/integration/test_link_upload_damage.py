@@ -11,7 +11,7 @@ from docserver.storage import links
 from docserver.web.app import make_app
 from tests.support.client import Client, post
 from tests.support.rows import value
-from tests.support.s3_server import FaultyBucket
+from tests.support.s3_server import FaultyBucket, by_kms
 from tests.support.samples import png
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -62,7 +62,7 @@ async def test_a_file_whose_etag_tells_nothing_is_taken_if_it_comes_whole(
 ) -> None:
     link, other = await sent(client), await sent(client)
     if answers == "random ETags of KMS":
-        faulty.rewrite(by_kms)
+        faulty.rewrite(by_kms(DATA))
     else:
         faulty.rewrite(lambda answer: answer.replace(ETAG, ETAG[:30] + b"-2"))
 
@@ -71,11 +71,6 @@ async def test_a_file_whose_etag_tells_nothing_is_taken_if_it_comes_whole(
 
     assert taken == 202
     assert (await post(client, other["complete"], json={}))[0] == 503
-
-
-def by_kms(answer: bytes) -> bytes:
-    head, _, body = answer.replace(ETAG, ETAG[::-1]).partition(b"\r\n\r\n")
-    return head + b"\r\nx-amz-server-side-encryption: aws:kms\r\n\r\n" + body
 
 
 async def test_a_file_that_is_replaced_while_it_is_read_has_to_be_completed_again(

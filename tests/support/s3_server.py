@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import md5
 from pathlib import Path
 from urllib.parse import quote
 
@@ -227,3 +228,16 @@ def _damaged(answer: bytes, change: Callable[[bytes], bytes]) -> bytes:
     new_place = b"Content-Range: bytes %d-%d/%d" % (start, start + len(changed) - 1, new_size)
     head = head.replace(place[0], new_place)
     return re.sub(rb"(?i)content-length: \d+", b"Content-Length: %d" % len(changed), head) + b"\r\n\r\n" + changed
+
+
+def by_kms(*data: bytes) -> Callable[[bytes], bytes]:
+    """Rewrites answers as those of a bucket that encrypts with KMS: the ETags of objects with these data are random."""
+    etags = [md5(each, usedforsecurity=False).hexdigest().encode() for each in data]
+
+    def rewrite(answer: bytes) -> bytes:
+        for etag in etags:
+            answer = answer.replace(etag, etag[::-1])
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return head + b"\r\nx-amz-server-side-encryption: aws:kms\r\n\r\n" + body
+
+    return rewrite

@@ -36,7 +36,7 @@ MAX_CONTENT_BYTES = 10_000_000
 
 _TOO_LARGE = re.compile(rb"(?<![.\d])\d{10,}")
 _BAD_HEXADECIMAL = re.compile(rb"(?<!<)<(?!<)(?!(?:\s*[0-9A-Fa-f]\s*[0-9A-Fa-f])*\s*>)")
-"""What is not to be in content, and what the parser does not tell."""
+"""What content must not have, and the parser does not report."""
 
 _OPAQUE = re.compile(rb"\((?:[^()\\]|\\.)*\)|\bID[ \r\n].*?[ \r\n]EI\b", re.DOTALL)
 """Texts and inline images, in which the same bytes mean something else."""

@@ -52,7 +52,7 @@ def unfit_pages(pdf: Pdf, pages: Sequence[pikepdf.Page]) -> dict[int, str]:
         except Unfit as unfit:
             found[index] = str(unfit)
         except (pikepdf.PdfError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            # What a malicious or broken page has in the wrong place; what draws it copes with that.
+            # A malicious or broken page has objects of the wrong types. It can still be drawn.
             found[index] = "the page is broken"
     return found
 

@@ -11,7 +11,7 @@ MAX_SIDE = 1600
 """Longest side of the drawn page, in pixels. With one pixel per point, an A4 page has 842."""
 
 FINENESS = 3.0
-"""How many times as large a drawing in detail is. In it, a point of eight points has three pixels a side."""
+"""Scale of a detailed drawing, as a multiple of the usual one. In it, an 8-point full stop is three pixels wide."""
 
 WHITE, BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
 

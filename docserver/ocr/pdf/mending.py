@@ -1,6 +1,6 @@
-"""Child side: mends PDFs that some readers open and PDFium does not: cut off in the end, or with `%pdf` for a header.
+"""Child side: mends PDFs that some readers open and PDFium does not: cut off at the end, or with `%pdf` for a header.
 
-Mends nothing of which a part of the pages may be lost.
+Leaves a file as it is if it may lack pages.
 """
 
 import mmap
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WITHIN = 1024
-"""Readers look for the header of a PDF in so many bytes at its start, and for its end in so many at its end (ISO
+"""Readers look for the header of a PDF in this many bytes at its start, and for its end in as many at its end (ISO
 32000-1, annex H, notes 13 and 18)."""
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -20,13 +20,13 @@ MAX_BYTES = 64 * 1024 * 1024
 _HEADER = re.compile(rb"%PDF-", re.IGNORECASE)
 _END = re.compile(rb"startxref|%%EOF")
 _TABLE = re.compile(rb"\s*(?:xref\b|\d+\s+\d+\s+obj\s*<<[^\x80-\xff]*?/Type\s*/XRef\b)")
-"""The begin of the table of objects, as a text or as a stream, which follows the last object of a PDF."""
+"""The start of the table of objects, as a text or as a stream, which follows the last object of a PDF."""
 
 _ENCRYPTED = re.compile(rb"/Encrypt\b|/Filter\s*/(?:Standard|Adobe\.PubSec)\b")
 _ROOT = re.compile(rb"/Root\s+(\d+)\s+(\d+)\s+R\b")
 _START = re.compile(rb"(?<!\d)(\d+)\s+(\d+)\s+obj$")
 MAX_START_BYTES, MAX_CATALOG_BYTES = 32, 4096
-"""Most bytes of the begin of an object, and of the entries of a catalog before its type."""
+"""Most bytes of the start of an object, and of the entries of a catalog before its type."""
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The log of what was sent to webhooks and callbacks, and sending it again."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -32,16 +33,7 @@ SHOWN_ATTEMPTS = 20
     errors=(404, 422, 429, 503),
 )
 async def list_webhook_deliveries(request: web.Request) -> web.Response:
-    endpoint_id = path_id(request, "webhook_id")
-    query = request_schemas.load(_QUERY, request.query)
-    listed = await deliveries.of_endpoint(
-        request.app[RESOURCES],
-        endpoint_id,
-        tenant=request[CALLER].tenant,
-        before=query.get("cursor"),
-        limit=query["limit"] + 1,
-    )
-    return list_response(listed, limit=query["limit"], as_json=_delivery, cursor=lambda delivery: delivery.id)
+    return await _list(request, "webhook_id", deliveries.of_endpoint)
 
 
 @operation(
@@ -56,16 +48,7 @@ async def list_webhook_deliveries(request: web.Request) -> web.Response:
     errors=(404, 422, 429, 503),
 )
 async def list_job_deliveries(request: web.Request) -> web.Response:
-    job_id = path_id(request, "job_id")
-    query = request_schemas.load(_QUERY, request.query)
-    listed = await deliveries.of_job(
-        request.app[RESOURCES],
-        job_id,
-        tenant=request[CALLER].tenant,
-        before=query.get("cursor"),
-        limit=query["limit"] + 1,
-    )
-    return list_response(listed, limit=query["limit"], as_json=_delivery, cursor=lambda delivery: delivery.id)
+    return await _list(request, "job_id", deliveries.of_job)
 
 
 @operation(
@@ -80,16 +63,7 @@ async def list_job_deliveries(request: web.Request) -> web.Response:
     errors=(404, 422, 429, 503),
 )
 async def list_batch_deliveries(request: web.Request) -> web.Response:
-    batch_id = path_id(request, "batch_id")
-    query = request_schemas.load(_QUERY, request.query)
-    listed = await deliveries.of_batch(
-        request.app[RESOURCES],
-        batch_id,
-        tenant=request[CALLER].tenant,
-        before=query.get("cursor"),
-        limit=query["limit"] + 1,
-    )
-    return list_response(listed, limit=query["limit"], as_json=_delivery, cursor=lambda delivery: delivery.id)
+    return await _list(request, "batch_id", deliveries.of_batch)
 
 
 @operation(
@@ -130,6 +104,20 @@ async def replay_delivery(request: web.Request) -> web.Response:
         tenant=request[CALLER].tenant,
     )
     return json_response(_delivery(delivery), status=202)
+
+
+async def _list(request: web.Request, name: str, find: Callable[..., Awaitable[Sequence[Delivery]]]) -> web.Response:
+    """The deliveries of what this parameter of the path names."""
+    named_id = path_id(request, name)
+    query = request_schemas.load(_QUERY, request.query)
+    listed = await find(
+        request.app[RESOURCES],
+        named_id,
+        tenant=request[CALLER].tenant,
+        before=query.get("cursor"),
+        limit=query["limit"] + 1,
+    )
+    return list_response(listed, limit=query["limit"], as_json=_delivery, cursor=lambda delivery: delivery.id)
 
 
 def _delivery(delivery: Delivery) -> dict[str, Any]:

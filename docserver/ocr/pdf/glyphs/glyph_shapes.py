@@ -183,12 +183,12 @@ class Likeness:
         return False
 
     def _is_rather(self, glyph: int, others: Iterable[str], chars: Iterable[str], multiple: float) -> bool:
-        """True if the glyph looks like one of the others, and is so many times as far from these characters."""
+        """True if the glyph looks like one of the others, and is over `multiple` times as far from these characters."""
         distance = self._distance(glyph, others)
         return distance <= MAX_DISTANCE and self._distance(glyph, chars) > multiple * distance
 
     def shown(self, glyph: int) -> str:
-        """As what the glyph may be read, as a regular expression: the characters that it is most like, and those that
+        """What the glyph may be read as, as a regular expression: the characters that it is most like, and those that
         look like them.
         """
         to_chars = self._distances[glyph]

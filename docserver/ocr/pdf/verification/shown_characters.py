@@ -18,7 +18,7 @@ MIN_DIFFERENCE = 0.05
 
 
 def shown_characters(part: Part, text_page: TextPage, drawing: GlyphDrawing) -> Iterator[tuple[int, str]]:
-    """The places in a word of those letters that are drawn as others, and as what they may be read, as regular
+    """The places in a word of those letters that are drawn as others, and what they may be read as, in regular
     expressions. All but the first letter of a ligature are read as nothing.
     """
     wrong = sorted(part.font.wrong, key=len, reverse=True)
@@ -30,7 +30,7 @@ def shown_characters(part: Part, text_page: TextPage, drawing: GlyphDrawing) -> 
 
 
 def _shown_at(part: Part, place: int, char: str, text_page: TextPage, drawing: GlyphDrawing) -> str:
-    """As what the letter in this place of the part may be read; nothing if its glyph is right."""
+    """What the letter in this place of the part may be read as; nothing if its glyph is right."""
     wrong, codes = part.font.wrong[char], part.font.codes[char]
     if len(wrong) == len(codes):
         return "|".join(wrong.values())

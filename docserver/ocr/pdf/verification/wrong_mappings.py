@@ -74,7 +74,7 @@ class MappingCheck:
             yield fonts
 
     def shown(self, key: Key) -> str | None:
-        """As what the glyph may be read if it shows another character, as a regular expression: empty if it does not,
+        """What the glyph may be read as if it shows another character, as a regular expression: empty if it does not,
         None if it was not judged yet.
         """
         return self._shown.get(key)
@@ -246,7 +246,7 @@ def _marked(word: OwnWord, shown: Mapping[int, str]) -> OwnWord:
 
 
 def _as_pattern(letter: str) -> str:
-    """As what a letter of a word is read. OCR takes many signs for others."""
+    """What a letter of a word may be read as. OCR takes many signs for others."""
     if letter == UNMAPPED or not letter.isalnum():
         return ".{0,3}"
     return f"(?:{'|'.join(map(re.escape, sorted({letter, *alike(letter)})))})"

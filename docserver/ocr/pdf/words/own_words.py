@@ -26,7 +26,7 @@ class OwnWord:
     whole: PdfWord
     """The word that this is, or of which this is a piece."""
     seen_as: tuple[str, ...] = ()
-    """As what each letter may be read, as regular expressions, if the font draws some as other letters."""
+    """What each letter may be read as, as regular expressions, if the font draws some as other letters."""
 
     def direction(self, to_pixels: PointsToPixels) -> float:
         """Degrees counterclockwise from upright, on the page's image."""

@@ -1,4 +1,4 @@
-"""Child side: parts words into pieces of which perhaps only some are visible, such as a white mark behind a word, and
+"""Child side: splits words into pieces of which perhaps only some are visible, such as a white mark behind a word, and
 joins them again.
 """
 
