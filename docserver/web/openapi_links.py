@@ -58,7 +58,12 @@ LINKS: Mapping[type[Schema], Mapping[str, Any]] = {
         ),
     },
     search_schemas.SearchResult: {
-        **_links(("search_documents",), "The next part of the pages found", cursor=f"{_BODY}next_cursor"),
+        **_links(
+            ("search_documents",),
+            "The next part of the pages found",
+            cursor=f"{_BODY}next_cursor",
+            q="$request.query.q",
+        ),
         **_links(_OF_DOCUMENT, "Of the first page's document", document_id=f"{_BODY}items/0/document/document_id"),
         **_job_links("Of the first page found", f"{_BODY}items/0/job_id", pages=f"{_BODY}items/0/page"),
     },

@@ -1,7 +1,10 @@
 """The links of the OpenAPI document, followed from answer to answer: each leads to what the answer is about."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
+
+import aiohttp
 
 from docserver.caller import Scope
 from docserver.database.connection import Database
@@ -12,7 +15,8 @@ from tests.support.service import Service, Start, form
 from tests.support.waiting import in_time
 
 FIRST = (
-    *("create_webhook", "upload_document", "post_document", "list_documents", "list_webhooks"),
+    *("create_webhook", "upload_document", "post_document", "create_batch", "inspect_document"),
+    *("list_documents", "search_documents", "list_webhooks"),
     *("create_key", "list_keys", "set_tenant", "list_tenants", "get_audit_log"),
 )
 """What a client may begin with, in this order: the webhook hears of the jobs, and lists have something to show."""
@@ -23,10 +27,10 @@ LAST = ("delete_document", "delete_webhook", "revoke_key", "delete_tenant")
 NEEDS_BUCKET = ("begin_upload", "complete_upload")
 """Tests of uploads by link have one."""
 
-BODY, PATH = "$response.body#/", "$request.path."
+BODY, REQUEST = "$response.body#/", ("$request.path.", "$request.query.")
 """What the expressions of the links begin with."""
 
-GIVEN: Mapping[str, str] = {"tenant": "acme", "limit": "1", "filename": "invoice.pdf"}
+GIVEN: Mapping[str, str] = {"tenant": "acme", "limit": "1", "filename": "invoice.pdf", "q": "invoice"}
 """Parameters of the first requests. A list of one has a next part."""
 
 
@@ -53,6 +57,12 @@ class Walk:
         """Send the first request, and follow all links from its answer."""
         known = {parameter["name"] for parameter in self._operations[name][2]["parameters"]}
         await self._follow(name, {key: value for key, value in GIVEN.items() if key in known})
+
+    async def until_found(self) -> None:
+        """Wait until the index has more pages than one part of a search shows."""
+        async with in_time():
+            while (await self._ask("search_documents", {"q": GIVEN["q"], "limit": "1"}))[1]["next_cursor"] is None:
+                await asyncio.sleep(0.05)
 
     async def end(self) -> None:
         """Send what links led to and after which nothing is left."""
@@ -110,13 +120,21 @@ def _body(operation: Any) -> dict[str, Any]:
         return {"json": content["example"]}
     if media_type == "application/octet-stream":
         return {"data": content["example"].encode()}
-    return {"data": form(content["example"]["file"].encode(), "invoice.pdf")} if media_type else {}
+    return {"data": _form(content["example"]["file"])} if media_type else {}
+
+
+def _form(files: str | list[str]) -> aiohttp.FormData:
+    first, *others = [files] if isinstance(files, str) else files
+    sent = form(first.encode(), "invoice.pdf")
+    for other in others:
+        sent.add_field("file", other.encode(), filename="invoice.pdf")
+    return sent
 
 
 def _value(where: str, answer: Any, given: Mapping[str, Any]) -> Any:
     """What an expression of a link stands for; None if the answer does not have it."""
-    if where.startswith(PATH):
-        return given[where.removeprefix(PATH)]
+    if where.startswith(REQUEST):
+        return given[where.rpartition(".")[2]]
     for part in where.removeprefix(BODY).split("/"):
         if isinstance(answer, list):
             answer = answer[int(part)] if int(part) < len(answer) else None
@@ -131,6 +149,8 @@ async def test_each_link_of_an_answer_leads_to_what_the_answer_is_about(start: S
     walk = Walk(service, document, await _key(empty_servers))
 
     for name in FIRST:
+        if name == "search_documents":
+            await walk.until_found()
         await walk.begin_with(name)
     await walk.end()
 

@@ -175,7 +175,7 @@ async def test_an_empty_page_is_read_as_nothing(slot: Slot, tmp_path: Path) -> N
 
     for name in ("a.png", "dot.png", "a.pdf"):
         reading = await read(slot, tmp_path / name)
-        assert (reading.text, reading.blocks, reading.confidence) == ("", (), 0.0)
+        assert (reading.text, reading.blocks, reading.confidence) == ("", (), 100.0)
 
 
 def encrypted(source: Path, *, user: str, owner: str) -> None:

@@ -145,7 +145,7 @@ async def test_doctor_tells_of_the_cluster(redis: Redis, group: Group) -> None:
 
 
 async def test_when_a_primary_dies_its_replica_takes_over_and_the_others_go_on(group: Group) -> None:
-    impatient = Redis(group.url, timeout_s=0.5)
+    impatient = Redis(group.url, timeout_s=2)
     cache, queue = Cache(impatient, ttl_s=60, max_result_bytes=1000), Queue(impatient)
     ids = [uuid4() for _ in range(30)]
     before, after = (CachedJob(version, Status.COMPLETED, b"{}") for version in (1, 2))

@@ -57,7 +57,7 @@ POSING: Mapping[str, bytes] = MappingProxyType(
         "slides": b"PK\3\4" + bytes(50),
         "program": b"\x7fELF" + bytes(50),
         "script_with_a_pdf_inside": b"#!/bin/sh\nexit\n" + samples.pdf_text(),
-        "page_with_a_pdf_inside": b"<html>\n" + samples.pdf_text(),
+        "page_about_pdf": b"<html>\n<pre>\n%PDF-1.7 is the header, 1 0 obj the first line after it.\n</pre>\n",
         "gif_of_an_unknown_year": b"GIF99a" + bytes(50),
         "letters_that_begin_a_bitmap": b"BMW drives ahead of the others, and so it should.",
         "nothing_but_zeros": bytes(1_000),
