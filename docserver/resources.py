@@ -57,7 +57,7 @@ class Resources:
     reads: Database
     """For the jobs, documents and results that clients read."""
     lists: Database
-    """For lists of documents that the replica does not make, and of keys, tenants and audits."""
+    """For lists of documents and searches that the replica does not make, and for lists of keys, tenants and audits."""
     replica: Replica
     """For lists of documents."""
     maintenance_db: Database
@@ -191,7 +191,7 @@ def _databases(settings: Settings, identity: UUID | None) -> dict[str, Database]
 
 
 def _replica(settings: Settings, identity: UUID | None) -> Database | None:
-    """The pool for lists that come from the replica; None if there is none."""
+    """The pool for lists and searches that come from the replica; None if there is none."""
     if not settings.mysql_replica_url:
         return None
     setting = "mysql_replica_url"

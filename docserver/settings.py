@@ -94,7 +94,7 @@ class Settings:
     )
     embedded: bool = _setting(default=False, meaning="run a private MariaDB and Redis inside the data directory")
     mysql_url: str = _setting("", "mysql://user:password@host:port/database or mysql:///database?unix_socket=…")
-    mysql_replica_url: str = _setting("", "mysql://…: a replica of that database, which makes lists of documents")
+    mysql_replica_url: str = _setting("", "mysql://…: a replica of that database, for lists of documents and searches")
     redis_url: str = _setting(
         "", "redis://…, redis+sentinel://…, redis+cluster://…, each with rediss for TLS, or unix://…"
     )

@@ -50,7 +50,7 @@ class Replica:
     def _note(self, *, is_used: bool, reason: str) -> None:
         """Log a change, once."""
         if is_used and not self._is_used:
-            log.info("lists come from the replica again")
+            log.info("lists and searches come from the replica again")
         elif self._is_used and not is_used:
-            log.warning("lists come from the primary", extra={"reason": reason})
+            log.warning("lists and searches come from the primary", extra={"reason": reason})
         self._is_used = is_used

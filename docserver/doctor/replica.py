@@ -20,7 +20,7 @@ SUBJECT = "replica"
 
 SETTING = "mysql_replica_url"
 
-INSTEAD = "until then, lists come from the primary"
+INSTEAD = "until then, lists and searches come from the primary"
 
 
 async def check_replica(settings: Settings) -> AsyncIterator[Finding]:

@@ -73,17 +73,20 @@ async def search(
 
     Raises SearchIncomplete, InvalidQuery, ListTooSlow, DatabaseUnavailable.
     """
+
+    async def read(cur: Cursor) -> SearchPart:
+        generation = await _generation(cur)
+        segments = await search_segments.live(cur, narrowed.tenant, generation=generation)
+        found = await find(cur, query, segments, fuzzy=fuzzy)
+        numbers = await _narrow(cur, narrowed)
+        only = None if numbers is None else set_of(numbers)
+        candidates = _Candidates(cur, query, segments, found, only=only, fuzzy=fuzzy)
+        await candidates.begin(after)
+        open_filter = narrowed if numbers is None else Filter(narrowed.tenant)
+        return await _Reading(cur, query, open_filter, candidates, fuzzy=fuzzy).part(limit)
+
     try:
-        async with resources.lists.session() as cur:
-            generation = await _generation(cur)
-            segments = await search_segments.live(cur, narrowed.tenant, generation=generation)
-            found = await find(cur, query, segments, fuzzy=fuzzy)
-            numbers = await _narrow(cur, narrowed)
-            only = None if numbers is None else set_of(numbers)
-            candidates = _Candidates(cur, query, segments, found, only=only, fuzzy=fuzzy)
-            await candidates.begin(after)
-            open_filter = narrowed if numbers is None else Filter(narrowed.tenant)
-            return await _Reading(cur, query, open_filter, candidates, fuzzy=fuzzy).part(limit)
+        return await resources.replica.read(read, primary=resources.lists)
     except StatementTooLong as error:
         raise ListTooSlow("The search took too long; look for rarer words, or narrow it by dates.") from error
 

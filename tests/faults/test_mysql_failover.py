@@ -24,8 +24,10 @@ from docserver.database.tables.document_lists import Filter
 from docserver.doctor.findings import Finding, Status
 from docserver.doctor.replica import check_replica
 from docserver.documents.queries import document_list
+from docserver.documents.search import search
 from docserver.identity import identify
 from docserver.resources import Resources, opened
+from docserver.search.query import parse
 from docserver.settings import Settings
 from docserver.web.handlers.system import Readiness
 from tests.faults.place import Place
@@ -34,6 +36,7 @@ from tests.support.engines import engine_of
 from tests.support.fragile_servers import Servers, kill
 from tests.support.replicated import Member, Pair, replicating
 from tests.support.rows import make_job
+from tests.support.searches import add_document, index, indexer
 from tests.support.service import Service
 from tests.support.waiting import HANG_S, until
 
@@ -173,6 +176,28 @@ async def test_lists_come_from_a_replica_unless_it_is_away_or_behind(pair: Pair,
     assert "s behind the primary" in behind.detail
     assert [str(finding) for finding in well] == ["ok       replica: read-only, at most 15 s behind the primary"]
     await replica.sql("START SLAVE SQL_THREAD")
+
+
+async def test_searches_come_from_the_replica_too(pair: Pair, resources: Resources) -> None:
+    await _lead(resources.db, lease_s=HANG_S)
+    await (await indexer(resources)).walk()
+    await pair.replica.caught_up_with(pair.primary)
+    await pair.replica.sql("STOP SLAVE SQL_THREAD")
+    await add_document(resources.db, "Invoice 4711")
+    await index(resources)
+    assert await _found(resources) == 0, "as the replica has it"
+
+    await pair.replica.sql("START SLAVE SQL_THREAD")
+    await until(lambda: _finds(resources, 1))
+
+
+async def _found(resources: Resources) -> int:
+    part = await search(resources, parse("invoice"), Filter(DEFAULT_TENANT), fuzzy=False, after=None, limit=10)
+    return len(part.items)
+
+
+async def _finds(resources: Resources, pages: int) -> bool:
+    return await _found(resources) == pages
 
 
 async def _doctor_says(settings: Settings) -> list[Finding]:
