@@ -6,12 +6,10 @@ from typing import Any
 
 import aiohttp
 
-from docserver.caller import Scope
-from docserver.database.connection import Database
-from docserver.tenants.administration import create_key
 from tests.support import openapi
 from tests.support.servers import Servers
 from tests.support.service import Service, Start, form
+from tests.support.tenants import key_for_everything
 from tests.support.waiting import in_time
 
 FIRST = (
@@ -146,7 +144,7 @@ def _value(where: str, answer: Any, given: Mapping[str, Any]) -> Any:
 async def test_each_link_of_an_answer_leads_to_what_the_answer_is_about(start: Start, empty_servers: Servers) -> None:
     service = await start(slots="1", auth="keys", webhook_connections="0")
     document = await (await service.http.get("/openapi.json")).json()
-    walk = Walk(service, document, await _key(empty_servers))
+    walk = Walk(service, document, await key_for_everything(empty_servers.mysql_url, tenant="links"))
 
     for name in FIRST:
         if name == "search_documents":
@@ -162,13 +160,3 @@ async def test_each_link_of_an_answer_leads_to_what_the_answer_is_about(start: S
         if not {name, target} & {*NEEDS_BUCKET}
     }
     assert described - walk.followed == set()
-
-
-async def _key(servers: Servers) -> str:
-    """A key that may do everything."""
-    db = Database(servers.mysql_url, size=1, timeout_s=10)
-    try:
-        new = await create_key(db, tenant="links", name="", scopes=list(Scope), expires_in_s=None, actor="a test")
-    finally:
-        await db.close()
-    return new.text

@@ -11,14 +11,12 @@ from typing import Any
 import orjson
 import pytest
 
-from docserver.caller import Scope
-from docserver.database.connection import Database
-from docserver.tenants.administration import create_key
 from docserver.web import examples
 from tests.fuzz.effort import EXAMPLES
 from tests.support import openapi
 from tests.support.servers import Servers
 from tests.support.service import Service, environment_of
+from tests.support.tenants import key_for_everything
 from tests.support.waiting import HANG_S
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -63,7 +61,7 @@ async def test_every_answer_is_one_that_the_openapi_document_promises_and_none_i
 ) -> None:
     service = await _service(empty_servers, tmp_path)
     document = await (await service.http.get("/openapi.json")).json()
-    key = await _key(empty_servers)
+    key = await key_for_everything(empty_servers.mysql_url, tenant="contract")
     seed = pytestconfig.getoption("hypothesis_seed") or "20"
 
     try:
@@ -176,13 +174,3 @@ def _strict(document: Any) -> Any:
     }
     del events["example"]
     return strict
-
-
-async def _key(servers: Servers) -> str:
-    """A key that may do everything."""
-    db = Database(servers.mysql_url, size=1, timeout_s=10)
-    try:
-        new = await create_key(db, tenant="contract", name="", scopes=list(Scope), expires_in_s=None, actor="a test")
-    finally:
-        await db.close()
-    return new.text

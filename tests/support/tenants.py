@@ -26,3 +26,15 @@ async def key_of(
 async def limit(db: Database, tenant: str = DEFAULT_TENANT, **limits: int | None) -> None:
     """Set quotas of a tenant, and its weight, as far as they are given."""
     await administration.set_tenant(db, tenant, actor="a test", **limits)
+
+
+async def key_for_everything(mysql_url: str, *, tenant: str) -> str:
+    """A new key of a tenant that has every scope."""
+    db = Database(mysql_url, size=1, timeout_s=10)
+    try:
+        new = await administration.create_key(
+            db, tenant=tenant, name="", scopes=list(Scope), expires_in_s=None, actor="a test"
+        )
+    finally:
+        await db.close()
+    return new.text
