@@ -6,7 +6,7 @@ All clients of a process that follow the same batch share what is read, however 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -15,7 +15,7 @@ import orjson
 from docserver.caller import Caller
 from docserver.documents import batch_states
 from docserver.documents.batch_states import POLL_S
-from docserver.documents.events import Position, State, Updates
+from docserver.documents.events import Position, State, Subscription, Updates
 from docserver.errors import NotFound, Unavailable
 from docserver.exclusive import SingleFlight, Turns
 from docserver.resources import Resources
@@ -36,33 +36,23 @@ class _Topic:
     subscriptions: set["BatchSubscription"] = field(default_factory=set)
 
 
-class BatchSubscription:
-    """What lets one client follow one batch. It must be closed."""
+class BatchSubscription(Subscription):
+    """Lets one client follow one batch."""
 
     def __init__(self, feed: "BatchFeed", batch_id: UUID, caller: Caller) -> None:
+        super().__init__(caller)
         self.batch_id = batch_id
-        self.caller = caller
-        self.changed = asyncio.Event()
         self._feed = feed
 
     @property
     def is_closing(self) -> bool:
-        """True if the service is stopping."""
         return self._feed.is_closing
 
     async def updates(self, *, after: Position) -> Updates:  # noqa: ARG002 - the stream also follows jobs
-        """The state of the batch; raises NotFound, Unavailable."""
         self.changed.clear()
         return Updates(await self._feed.state(self), [], complete=True)
 
-    async def wait_for_change(self, *, at_most_s: float) -> None:
-        """Wait until `changed` is set: the batch has changed, or somebody else wakes the client."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(at_most_s):
-                await self.changed.wait()
-
     def close(self) -> None:
-        """End the subscription."""
         self._feed.unsubscribe(self)
 
 

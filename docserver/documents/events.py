@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -100,44 +101,61 @@ class Updates:
 class _Topic:
     """A job that has subscriptions."""
 
-    subscriptions: set["Subscription"] = field(default_factory=set)
+    subscriptions: set["JobSubscription"] = field(default_factory=set)
     reads: SingleFlight[tuple[str, Position, bool], Updates] = field(default_factory=SingleFlight)
     """The reads that began after the last change, by tenant, position and whether with texts."""
 
 
-class Subscription:
-    """What lets one client follow one job. It must be closed."""
+class Subscription(ABC):
+    """What lets one client follow a job or a batch. It must be closed."""
+
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
+        self.changed = asyncio.Event()
+
+    @property
+    @abstractmethod
+    def is_closing(self) -> bool:
+        """True if the service is stopping."""
+
+    @abstractmethod
+    async def updates(self, *, after: Position) -> Updates:
+        """What the client lacks at this position; raises NotFound, Unavailable."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the subscription."""
+
+    async def wait_for_change(self, *, at_most_s: float) -> None:
+        """Wait until `changed` is set: there has probably been a change, or somebody else wakes the client."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                await self.changed.wait()
+
+
+class JobSubscription(Subscription):
+    """Lets one client follow one job."""
 
     def __init__(self, feed: "Feed", job_id: UUID, *, caller: Caller, with_text: bool) -> None:
+        super().__init__(caller)
         self.job_id = job_id
-        self.caller = caller
         self.with_text = with_text
-        self.changed = asyncio.Event()
         self.version: int | None = None
         """The version of the job of which the client has everything."""
         self._feed = feed
 
     @property
     def is_closing(self) -> bool:
-        """True if the service is stopping."""
         return self._feed.is_closing
 
     async def updates(self, *, after: Position) -> Updates:
-        """What the client lacks at this position; raises NotFound, Unavailable."""
         self.changed.clear()
         updates = await self._feed.updates(self, after)
         if updates.complete:
             self.version = updates.state.version
         return updates
 
-    async def wait_for_change(self, *, at_most_s: float) -> None:
-        """Wait until `changed` is set: the job has probably changed, or somebody else wakes the client."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(at_most_s):
-                await self.changed.wait()
-
     def close(self) -> None:
-        """End the subscription."""
         self._feed.unsubscribe(self)
 
 
@@ -161,13 +179,13 @@ class Feed:
                 polling.cancel()
                 await asyncio.gather(polling, return_exceptions=True)
 
-    def subscribe(self, job_id: UUID, *, caller: Caller, with_text: bool) -> Subscription:
+    def subscribe(self, job_id: UUID, *, caller: Caller, with_text: bool) -> JobSubscription:
         """Let a client follow a job, which need not exist."""
-        subscription = Subscription(self, job_id, caller=caller, with_text=with_text)
+        subscription = JobSubscription(self, job_id, caller=caller, with_text=with_text)
         self._topics.setdefault(job_id, _Topic()).subscriptions.add(subscription)
         return subscription
 
-    def unsubscribe(self, subscription: Subscription) -> None:
+    def unsubscribe(self, subscription: JobSubscription) -> None:
         """Remove a subscription, if it is still there."""
         topic = self._topics.get(subscription.job_id)
         if topic:
@@ -181,13 +199,13 @@ class Feed:
         for job_id in self._topics:
             self._wake(job_id)
 
-    async def updates(self, subscription: Subscription, after: Position) -> Updates:
+    async def updates(self, subscription: JobSubscription, after: Position) -> Updates:
         """What a client lacks at this position; read once for all clients that ask for the same at the same time."""
         reads = self._topics[subscription.job_id].reads
         key = (subscription.caller.tenant, after, subscription.with_text)
         return await reads.do(key, lambda: self._read(subscription, after))
 
-    async def _read(self, subscription: Subscription, after: Position) -> Updates:
+    async def _read(self, subscription: JobSubscription, after: Position) -> Updates:
         job_id, tenant, client = subscription.job_id, subscription.caller.tenant, subscription.caller.client
         timeout_s = self._resources.settings.mysql_timeout_s
         async with (

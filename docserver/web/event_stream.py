@@ -9,7 +9,6 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from docserver import metrics
-from docserver.documents.batch_events import BatchSubscription
 from docserver.documents.events import Position, Subscription, Updates
 from docserver.errors import NotFound, Unauthorized, Unavailable
 from docserver.web.connections import Connection
@@ -43,7 +42,7 @@ class EventStream(web.StreamResponse):
 
     def __init__(
         self,
-        subscription: Subscription | BatchSubscription,
+        subscription: Subscription,
         first: Updates,
         *,
         position: Position,

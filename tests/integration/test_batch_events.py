@@ -103,11 +103,16 @@ async def test_after_a_retry_the_batch_goes_on(client: Client, files: list[tuple
     assert int(again.id or "") > int(done.id or "")
 
 
+@pytest.fixture
+def never_polled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes before the client: a service that runs is already waiting for its next poll."""
+    monkeypatch.setattr(batch_events, "POLL_S", 1000.0)
+
+
 async def test_clients_of_one_batch_share_what_is_read(
-    client: Client, files: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
+    never_polled: None, client: Client, files: list[tuple[str, bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = await accepted(client, files[:1])
-    monkeypatch.setattr(batch_events, "POLL_S", 1000.0)
     reads = []
     count = batches.count
 

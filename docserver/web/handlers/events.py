@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from docserver.documents.batch_events import BatchFeed, BatchSubscription
+from docserver.documents.batch_events import BatchFeed
 from docserver.documents.events import Feed, Position, Subscription
 from docserver.errors import NotAcceptable
 from docserver.formats.negotiation import accepts
@@ -72,7 +72,7 @@ def _check_accepts(request: web.Request) -> None:
         raise NotAcceptable(f"The Accept header does not name the only format that is offered: {MEDIA_TYPE}.")
 
 
-async def _stream(request: web.Request, subscription: Subscription | BatchSubscription) -> web.StreamResponse:
+async def _stream(request: web.Request, subscription: Subscription) -> web.StreamResponse:
     """The events after the last one that the client has got. The stream closes the subscription."""
     position = Position.parse(request.headers.get("Last-Event-ID", ""))
     try:
