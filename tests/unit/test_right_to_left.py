@@ -1,6 +1,7 @@
 """Words of lines with right-to-left script, in whichever order the file draws their letters."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import pytest
 from PIL import ImageFont
@@ -8,6 +9,8 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
+from docserver.layout import Rect
+from docserver.ocr.pdf.words.right_to_left import in_logical_order
 from tests.support.samples.pdf_layers import HEIGHT, pdf
 from tests.support.text_layers import layer, refusal
 
@@ -70,3 +73,44 @@ def test_a_word_whose_letters_stand_on_several_baselines_is_left_to_ocr() -> Non
     data = by_letter("םולש ריחמ", from_left, rise=0.2 * SIZE)
 
     assert refusal(data) == "letters of a word on several baselines"
+
+
+@dataclass
+class Glyphs:
+    """Characters as PDFium has them, which adds spaces. Each is of the glyph that begins here, half as wide as high."""
+
+    text: str
+    lefts: list[float]
+
+    def address(self, index: int) -> int:
+        return int(self.text[index] != " ")
+
+    def room(self, index: int) -> Rect:
+        return self.lefts[index], 0.0, self.lefts[index] + SIZE / 2, SIZE
+
+    def upright_place(self, index: int) -> tuple[int, float, float, float]:
+        return 0, self.lefts[index], 0.0, SIZE
+
+    def logical(self) -> str:
+        ordered = in_logical_order([*map(ord, self.text)], self)
+        return " ".join("".join(chr(code) for _, code in ordered).split())
+
+
+@pytest.mark.parametrize(
+    ("one_glyph", "read"),
+    [("\u0644\u062e", "\u0644\u062e"), ("\u062e\u0644", "\u0644\u062e"), ("\u0627\u0644", "\u0644\u0627")],
+    ids=["presentation form of lam with khah", "the same mapped to two letters", "lam with alef mapped to two letters"],
+)
+def test_the_letters_of_one_glyph_are_in_order(one_glyph: str, read: str) -> None:
+    assert Glyphs("\u0637" + one_glyph, [16.0, 10.0, 10.0]).logical() == "\u0637" + read
+
+
+@pytest.mark.parametrize(
+    ("text", "gap", "words"),
+    [("\u0637 \u0645", 0.14, 2), ("\u0637\u0645", 0.14, 1), ("\u0637 \u0645", 0.05, 1), ("\u0637\u0645", 0.2, 2)],
+    ids=["a narrow space", "no space", "a space within a word", "a wide gap"],
+)
+def test_words_are_parted_by_wide_gaps_and_narrow_spaces(text: str, gap: float, words: int) -> None:
+    lefts = [10 + SIZE * (0.5 + gap), 10 + SIZE / 2, 10.0]
+
+    assert len(Glyphs(text, lefts if " " in text else lefts[::2]).logical().split()) == words

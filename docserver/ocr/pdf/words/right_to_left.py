@@ -19,7 +19,10 @@ from docserver.ocr.pdf.words.character_codes import LINE_END_HYPHEN
 from docserver.ocr.pdf.words.text_runs import MAX_SIZE_RATIO
 
 MAX_GAP = 0.15
-"""Widest space between two letters of a word, as a share of their size. A space takes 0.2 or more."""
+"""Widest space between two letters of a word, as a share of their size. Most fonts' spaces are wider."""
+
+MIN_SPACE = 0.08
+"""Narrowest space between two words where PDFium has a space, too, as a share of the letters' size."""
 
 MAX_WORD_GAP = 2.0
 """Widest space between two words of a phrase, as a share of the letters' size. Columns are farther apart."""
@@ -34,7 +37,9 @@ SEPARATOR = -1
 """Stands for the index of a space between words, which PDFium does not have."""
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_LAM_ALEF = re.compile("\u0644[\u0622\u0623\u0625\u0627]")
+_LIGATURES = {unicodedata.normalize("NFKC", chr(code)) for code in (*range(0xFBEA, 0xFDFC), *range(0xFEF5, 0xFEFD))}
+"""What Arabic presentation forms of several letters stand for."""
+
 _BRACKETS = "()[]{}<>«»"
 _MIRRORED = {ord(bracket): ord(mirrored) for bracket, mirrored in zip(_BRACKETS, ")(][}{><»«", strict=True)}
 _LEFTWARDS = ("R", "AL")
@@ -142,8 +147,10 @@ def _letters_of(line: Iterable[int], codes: Sequence[int], characters: Character
             letter.indexes.append(index)
             letter.right = max(letter.right, characters.room(index)[2])
     for letter in letters.values():
-        # PDFium turns around what one glyph of such script stands for, except a lam with alef.
-        if letter.goes_left and not _LAM_ALEF.fullmatch("".join(chr(codes[index]) for index in letter.indexes)):
+        # PDFium turns around what one glyph of such script stands for, but not what a presentation form stands for.
+        text = "".join(chr(codes[index]) for index in letter.indexes)
+        is_in_order = text in _LIGATURES and text[::-1] not in _LIGATURES
+        if letter.goes_left and not is_in_order:
             letter.indexes.reverse()
     middles = sorted(((letter.origin + letter.right) / 2, letter.origin) for letter in letters.values())
     for index in marks:
@@ -170,7 +177,7 @@ def _words(lines: Sequence[Sequence[_Letter]], codes: Sequence[int]) -> Iterator
             directions = [letter.goes_left for letter in phrase if letter.goes_left or letter.kind == "L"]
             is_sure = bool(directions) and directions[0] == directions[-1]
             goes_left = directions[0] if is_sure else page_goes_left
-            for word in _parted(phrase, MAX_GAP):
+            for word in _parted(phrase, MAX_GAP, codes):
                 drawn = dict(_drawn(word, codes))
                 yield [
                     (index, _MIRRORED.get(code, code) if is_left else code)
@@ -179,16 +186,24 @@ def _words(lines: Sequence[Sequence[_Letter]], codes: Sequence[int]) -> Iterator
                 ]
 
 
-def _parted(line: Sequence[_Letter], gap: float) -> Iterator[Sequence[_Letter]]:
-    """The parts of a line: between them are gaps wider than this share of the size, or letters of far other sizes."""
+def _parted(line: Sequence[_Letter], gap: float, codes: Sequence[int] = ()) -> Iterator[Sequence[_Letter]]:
+    """The parts of a line: between them are gaps wider than this share of the size, or spaces of these characters, or
+    letters of far other sizes.
+    """
     rights = list(accumulate((letter.right for letter in line), max))
     starts = [
         place
         for place, (before, letter) in enumerate(pairwise(line), 1)
-        if letter.origin - rights[place - 1] > gap * max(letter.size, before.size)
+        if letter.origin - rights[place - 1]
+        > (MIN_SPACE if _has_space_between(before, letter, codes) else gap) * max(letter.size, before.size)
         or max(letter.size, before.size) > MAX_SIZE_RATIO * min(letter.size, before.size)
     ]
     return (line[start:end] for start, end in pairwise([0, *starts, len(line)]))
+
+
+def _has_space_between(left: _Letter, right: _Letter, codes: Sequence[int]) -> bool:
+    first, last = sorted((left.indexes[0], right.indexes[0]))
+    return _SPACE in codes[first + 1 : last]
 
 
 def _logical(word: Sequence[_Letter], *, goes_left: bool) -> Iterator[tuple[int, bool]]:
