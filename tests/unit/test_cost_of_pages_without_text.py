@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageOps
 
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.recognition import reader
@@ -88,6 +88,25 @@ def test_a_page_is_not_read_in_other_directions_if_its_text_shows_through() -> N
 
     assert (attempt.recognised, attempt.left_out) == (NOTHING, True)
     assert max(width * height for width, height in tesseract.pictures) < WIDTH * HEIGHT / 2
+
+
+def test_nor_if_it_shows_through_so_dark_that_the_page_was_read_once() -> None:
+    page = lines_of_bars(120)
+    for top in range(100, 700, 40):
+        ImageDraw.Draw(page).rectangle((60, top, 69, top + 22), fill=120)
+    mirrored = ImageOps.mirror(page).tobytes()
+
+    class ReadsMirrorImage(FakeTesseract):
+        def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+            unsure = super().recognise(picture, dpi=dpi, languages=languages, layout=layout)
+            return read(*[("the", 95.0)] * 20) if picture.tobytes() in mirrored else unsure
+
+    tesseract = ReadsMirrorImage(read(*[("teh", 40.0)] * 20, ("oxeye", 90.0)))
+
+    attempt = attempt_on(page, tesseract)
+
+    assert (attempt.recognised, attempt.left_out) == (NOTHING, True)
+    assert sum(width * height == WIDTH * HEIGHT for width, height in tesseract.pictures) == 1
 
 
 @pytest.mark.parametrize(

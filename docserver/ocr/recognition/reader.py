@@ -1,10 +1,11 @@
 """Child side: reads a page: runs Tesseract on its picture, and on variants of it that may give a better text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
 from PIL import ImageOps
+from PIL.Image import Image
 
 from docserver.layout import Box, words_of
 from docserver.ocr.image.analysis import PageAnalysis, analyse
@@ -88,6 +89,8 @@ class PageReader:
         """Model or models → if they show that the page is the back of another one."""
         self._samples: dict[int, PageImage] = {}
         """Degrees → a few lines of that page."""
+        self._mirrored_samples: dict[tuple[int, Callable[[Image], Image]], PageImage] = {}
+        """Degrees and kind of mirror image → a few lines of it."""
         self._lone: dict[str, LoneWords] = {}
         """Model or models → what they read of the spots of an otherwise empty page."""
 
@@ -239,6 +242,8 @@ class PageReader:
             is_text = degrees == likeliest and shows_text(best.recognised)
             if not (is_text or self._shows_text(degrees, analysis, languages)):
                 continue
+            if self._is_mirrored(best, in_sample=self._sampled(degrees, analysis, languages)):
+                break
             page = self._level_page(degrees, analysis)
             page = in_grey(page) if mode == "L" else page
             another = self._attempt(page, analysis=analysis, languages=languages)
@@ -291,6 +296,11 @@ class PageReader:
         sample = self._sample(degrees, analysis)
         return Attempt(self._tries.read_sample(sample, languages=languages), degrees, languages)
 
+    def _is_mirrored(self, attempt: Attempt, *, in_sample: Attempt) -> bool:
+        """True if neither the attempt nor a few lines in another direction are sure, but the mirror image is."""
+        is_sure = in_sample.recognised.confidence >= UNSURE_BELOW
+        return not is_sure and self._shows_through(attempt, from_confidence=UNSURE_BELOW)
+
     def _shows_through(self, attempt: Attempt, *, from_confidence: float = 0.0) -> bool:
         """True if the text is a mirror image: that of the text on the other side of the sheet. The mirror image must be
         read with at least this confidence, as no text is that is upside down.
@@ -298,15 +308,22 @@ class PageReader:
         may_be_mirrored = MIRRORED_FROM <= attempt.recognised.confidence < UNSURE_BELOW
         if not may_be_mirrored or not self._tries.may_go_on():
             return False
-        rotation, analysis = attempt.rotation, self._analysis
-        page = turned(self._page, rotation) if analysis is None else self._level_page(rotation, analysis)
+        least = max(from_confidence, attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED)
         for mirror in (ImageOps.mirror, ImageOps.flip):
-            sample = self._few_lines(replace(page, image=mirror(page.image)))
+            sample = self._mirrored_sample(attempt.rotation, mirror)
             recognised = self._tries.read_sample(sample, languages=attempt.languages, is_faint=self._analysis is None)
-            least = max(from_confidence, attempt.recognised.confidence + MIN_GAIN_IF_MIRRORED)
             if shows_text(recognised) and recognised.confidence > least:
                 return True
         return False
+
+    def _mirrored_sample(self, rotation: int, mirror: Callable[[Image], Image]) -> PageImage:
+        """A few lines of the mirror image of the page turned by these degrees."""
+        key = rotation, mirror
+        if key not in self._mirrored_samples:
+            analysis = self._analysis
+            page = turned(self._page, rotation) if analysis is None else self._level_page(rotation, analysis)
+            self._mirrored_samples[key] = self._few_lines(replace(page, image=mirror(page.image)))
+        return self._mirrored_samples[key]
 
     def _attempt(self, page: PageImage, *, analysis: PageAnalysis, languages: str) -> Attempt:
         """Read a level page, enlarged if it is small. If neither a few of its lines nor the original picture show text,
