@@ -38,7 +38,7 @@ MAX_HEIGHT = 16_383
 MAX_PIXELS = 20_000_000
 """Most pixels of a picture: a page of twice its width, 3000 pixels wide. With its copies it takes some 200 MB."""
 
-EDITION = f"1 {version('pypdfium2')} {version('pillow')}"
+EDITION = f"2 {version('pypdfium2')} {version('pillow')}"
 """Part of the ETag. It must change whenever the same page gives another picture: we raise the number when we change how
 pages are drawn."""
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image import decode
+from docserver.ocr.image import decode, exif_orientation
 from tests.support.samples.tiffs import TiffFile
 
 SIZE = (60, 40)
@@ -163,7 +163,7 @@ def test_a_turned_picture_is_set_upright(
 ) -> None:
     source = tmp_path / name
     exif = Image.Exif()
-    exif[decode.ORIENTATION_TAG] = orientation
+    exif[exif_orientation.TAG] = orientation
     picture().transpose(method).save(source, exif=exif)
 
     _, plain = decoded(source, content_type)

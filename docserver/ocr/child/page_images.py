@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageDraw
 
 from docserver.layout import Box, unpack_blocks, words_of
 from docserver.ocr.image import decode
@@ -14,6 +14,9 @@ PDF = "application/pdf"
 
 MARKER = (255, 236, 110)
 """What a marked word is multiplied by: as a yellow marker, it leaves dark letters as they are."""
+
+MARKED_LEVELS = [level * share // 255 for share in MARKER for level in range(256)]
+"""What becomes of each level of red, green and blue in a marked word."""
 
 OUTLINE = (230, 120, 0)
 """Drawn around marked words, which shows them also on dark paper."""
@@ -39,8 +42,14 @@ def write(request: DrawPage, source: str, limits: Limits) -> None:
             scratch=Path(limits.scratch),
         )
     else:
-        page = decode.decode(source, request.content_type, page=request.page, max_pixels=limits.max_page_pixels)
-        picture = render.resized(page.image, view.part, view.size)
+        picture = decode.decode_part(
+            source,
+            request.content_type,
+            page=request.page,
+            part=view.part,
+            size=view.size,
+            max_pixels=limits.max_page_pixels,
+        )
     if request.marked is not None:
         picture = _marked(picture, view, request.marked)
     # What a file says beside its pixels, such as where a photo was taken, is not a part of what is seen.
@@ -57,7 +66,7 @@ def _marked(picture: Image.Image, view: View, layout: bytes) -> Image.Image:
     draw = ImageDraw.Draw(mask)
     for box in shown:
         draw.rectangle(box, fill=1)
-    picture.paste(ImageChops.multiply(picture, Image.new("RGB", picture.size, MARKER)), mask=mask)
+    picture.paste(picture.point(MARKED_LEVELS), mask=mask)
     draw = ImageDraw.Draw(picture)
     for x0, y0, x1, y1 in shown:
         # Around the box, which is as narrow as the word.

@@ -1,20 +1,22 @@
 """Child side: counts the pages of picture files, and decodes them with Pillow into modes that Tesseract accepts."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any, TypeVar
 
 import pi_heif
 from PIL import Image, ImageChops, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from docserver.errors import DocumentErrorCode
+from docserver.layout import Rect
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image import jpeg2000, jpeg_ends, tiff_samples
+from docserver.ocr.image import exif_orientation, jpeg2000, jpeg_ends, scaling, tiff_samples
 from docserver.ocr.image.decoder_errors import errors_as_unreadable
 from docserver.ocr.image.modes import MIN_CONTRAST, readable
 from docserver.ocr.image.tiff_directories import Directories
@@ -59,10 +61,7 @@ FEW_PICTURES = 4
 ROUNDING = 2
 """Largest difference, in grey levels, of two pictures that were reduced in the same way."""
 
-ORIENTATION_TAG = 0x0112
-
-SIDEWAYS_ORIENTATIONS = range(5, 9)
-"""EXIF orientations that swap width and height."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def page_sizes(source: str, content_type: str, *, most: int, max_pixels: int) ->
         with _opened(source, content_type) as image:
             # Pillow would decode a whole PNG to look for an orientation behind its pixels.
             is_told = image.format != "PNG" or "exif" in image.info
-            return [_upright(image.size, _orientation(image) if is_told else 1)]
+            return [exif_orientation.turned(image.size, exif_orientation.orientation_of(image) if is_told else 1)]
     with Path(source).open("rb") as file, errors_as_unreadable():
         directories = Directories(file)
         layouts = [
@@ -111,44 +110,52 @@ def page_sizes(source: str, content_type: str, *, most: int, max_pixels: int) ->
         ]
         if not layouts:
             raise Unreadable(DocumentErrorCode.CORRUPT, "The file contains no picture.")
-        return [_upright((layout.width, layout.height), layout.orientation) for layout in layouts]
-
-
-def _upright(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    return size[::-1] if orientation in SIDEWAYS_ORIENTATIONS else size
+        return [exif_orientation.turned((layout.width, layout.height), layout.orientation) for layout in layouts]
 
 
 def decode(source: str, content_type: str, *, page: int, max_pixels: int) -> Picture:
     """Decode page `page` (from 1), turned as its EXIF data says. Raises Unreadable."""
+    return _with_page(source, content_type, page=page, max_pixels=max_pixels, use=_decoded)
+
+
+def decode_part(
+    source: str, content_type: str, *, page: int, part: Rect, size: tuple[int, int], max_pixels: int
+) -> Image.Image:
+    """A part of page `page` (from 1), turned as its EXIF data says, in this size. Raises Unreadable."""
+    use = partial(scaling.part_of, part=part, size=size)
+    return _with_page(source, content_type, page=page, max_pixels=max_pixels, use=use)
+
+
+def _with_page(source: str, content_type: str, *, page: int, max_pixels: int, use: Callable[[Image.Image], T]) -> T:
+    """What `use` makes of a page that has been opened."""
     if content_type == TIFF:
-        return _decode_tiff(source, page=page, max_pixels=max_pixels)
+        with Path(source).open("rb") as file, errors_as_unreadable():
+            directories = Directories(file)
+            pages = _pages(directories, source, most=page, max_pixels=max_pixels)
+            if page > len(pages):
+                raise _no_page(page)
+            return _with_directory(directories, pages[page - 1], source, max_pixels=max_pixels, use=use)
     if page > 1:
         raise _no_page(page)
     with _opened(source, content_type) as image:
+        check_size(*image.size, max_pixels=max_pixels)
         if content_type == JPEG_2000:
-            check_size(*image.size, max_pixels=max_pixels)
             with Path(source).open("rb") as file:
                 if (colours := jpeg2000.misread(file, image.size)) is not None:
-                    return Picture(colours, _dpi(image))
+                    colours.info["dpi"] = image.info.get("dpi")
+                    return use(colours)
         try:
-            return _decoded(image, max_pixels=max_pixels)
+            return use(image)
         except OSError as error:
             if content_type != JPEG or "truncated" not in str(error) or not (whole := jpeg_ends.completed(source)):
                 raise
             with Image.open(whole, formats=PILLOW_FORMATS[JPEG]) as completed:
-                return _decoded(completed, max_pixels=max_pixels)
+                return use(completed)
 
 
-def _decode_tiff(source: str, *, page: int, max_pixels: int) -> Picture:
-    with Path(source).open("rb") as file, errors_as_unreadable():
-        directories = Directories(file)
-        pages = _pages(directories, source, most=page, max_pixels=max_pixels)
-        if page > len(pages):
-            raise _no_page(page)
-        return _decode_directory(directories, pages[page - 1], source, max_pixels=max_pixels)
-
-
-def _decode_directory(directories: Directories, offset: int, source: str, *, max_pixels: int) -> Picture:
+def _with_directory(
+    directories: Directories, offset: int, source: str, *, max_pixels: int, use: Callable[[Image.Image], T]
+) -> T:
     layout = _layout(directories, offset)
     check_size(layout.width, layout.height, max_pixels=max_pixels)
     # Pillow does not know BigTIFFs whose highest byte comes first.
@@ -161,11 +168,12 @@ def _decode_directory(directories: Directories, offset: int, source: str, *, max
             except UnidentifiedImageError as error:
                 raise layout.unsupported() from error
             with opened:
-                return _decoded(opened, max_pixels=max_pixels)
+                check_size(*opened.size, max_pixels=max_pixels)
+                return use(opened)
     image = tiff_samples.decode(directories.file, layout, max_pixels=max_pixels)
     image.info["dpi"] = layout.dpi
-    image.getexif()[ORIENTATION_TAG] = layout.orientation
-    return _decoded(image, max_pixels=max_pixels)
+    image.getexif()[exif_orientation.TAG] = layout.orientation
+    return use(image)
 
 
 def _pages(directories: Directories, source: str, *, most: int, max_pixels: int) -> list[int]:
@@ -178,7 +186,7 @@ def _pages(directories: Directories, source: str, *, most: int, max_pixels: int)
         with suppress(Unreadable), errors_as_unreadable():
             if _layout(directories, small).may_be_a_copy_of(_layout(directories, large)):
                 reduced, full = (
-                    _decode_directory(directories, offset, source, max_pixels=max_pixels).image.convert("L")
+                    _with_directory(directories, offset, source, max_pixels=max_pixels, use=_decoded).image.convert("L")
                     for offset in (small, large)
                 )
                 if _is_reduction(reduced, full):
@@ -205,11 +213,10 @@ def _layout(directories: Directories, offset: int) -> Layout:
     return Layout.of(tags, directories.byte_order)
 
 
-def _decoded(image: Image.Image, *, max_pixels: int) -> Picture:
-    check_size(*image.size, max_pixels=max_pixels)
+def _decoded(image: Image.Image) -> Picture:
     dpi = _dpi(image)
     image.load()
-    shown = image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+    shown = image if exif_orientation.orientation_of(image) == 1 else ImageOps.exif_transpose(image)
     # Return a copy, because Pillow closes the opened image.
     return Picture(readable(shown).copy(), dpi, _pixel_height(image) if shown is image else 1.0)
 
@@ -283,15 +290,3 @@ def _pixel_height(image: Image.Image) -> float:
     across, down = float(claimed[0]), float(claimed[1])
     ratio = across / down if down > 0 else 1.0
     return ratio if FAX_PIXEL_HEIGHT[0] < ratio < FAX_PIXEL_HEIGHT[1] and image.height * ratio <= MAX_SIDE else 1.0
-
-
-def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(ORIENTATION_TAG, 1)
-    return value if isinstance(value, int) else 1
-
-
-def stored_orientation(file: BinaryIO) -> int:
-    """The EXIF orientation of a JPEG, 1 to 8; 1 if there is none or it is invalid."""
-    with Image.open(file, formats=["JPEG"]) as image:
-        orientation = _orientation(image)
-    return orientation if orientation in range(1, 9) else 1

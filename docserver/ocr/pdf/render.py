@@ -5,8 +5,8 @@ from pathlib import Path
 from PIL import Image
 
 from docserver.errors import DocumentErrorCode
-from docserver.layout import Rect
 from docserver.ocr.errors import Unreadable
+from docserver.ocr.image import scaling
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf import passwords, pdfium, poppler
 from docserver.ocr.pdf.pdfium import NotForPdfium
@@ -52,7 +52,7 @@ def draw_view(source: str, *, page: int, view: View, dpi: int, max_pixels: int, 
         ).image
         across, down = drawn.width / view.page_size[0], drawn.height / view.page_size[1]
         x0, y0, x1, y1 = view.part
-        return resized(drawn, (x0 * across, y0 * down, x1 * across, y1 * down), view.size)
+        return scaling.resized(drawn, (x0 * across, y0 * down, x1 * across, y1 * down), view.size)
 
 
 def draw_all(source: str, *, page: int, size: tuple[int, int], dpi: int, max_pixels: int, scratch: Path) -> Image.Image:
@@ -75,11 +75,3 @@ def draw_all(source: str, *, page: int, size: tuple[int, int], dpi: int, max_pix
         view = View(page_size=size, part=(0, 0, *size), size=size)
         return draw_view(source, page=page, view=view, dpi=dpi, max_pixels=max_pixels, scratch=scratch)
     return drawn if drawn.size == size else drawn.resize(size, Image.Resampling.BICUBIC)
-
-
-def resized(image: Image.Image, part: Rect, size: tuple[int, int]) -> Image.Image:
-    """A part of an image in this size."""
-    # Reducing needs shades of grey.
-    image = image.convert("L") if image.mode == "1" else image
-    # The gap of 1 first halves a large scan, as often as it may. That takes a third of the time, and is as legible.
-    return image.resize(size, Image.Resampling.BICUBIC, box=part, reducing_gap=1.0)

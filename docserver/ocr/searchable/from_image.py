@@ -11,7 +11,7 @@ from pikepdf import Array, Dictionary, Matrix, Name, Object, Pdf
 from docserver.model import Page, Reading
 from docserver.ocr.archival.document import mend_document
 from docserver.ocr.errors import Unreadable
-from docserver.ocr.image import decode
+from docserver.ocr.image import decode, exif_orientation
 from docserver.ocr.searchable import embedding
 from docserver.ocr.searchable.from_pdf import save
 from docserver.ocr.searchable.geometry import LETTER, format_numbers, paper, upright_to_page
@@ -137,7 +137,7 @@ def _embed_jpeg(pdf: Pdf, source: str, wanted: _Wanted) -> _Embedded | None:
         if header is None or (wanted.archived and header.components == CMYK):
             return None
         file.seek(0)
-        orientation = decode.stored_orientation(file)
+        orientation = exif_orientation.stored_orientation(file)
         file.seek(0)
         data = file.read()
     if wanted.quality is not None and header.width * header.height <= wanted.max_pixels:
@@ -145,6 +145,6 @@ def _embed_jpeg(pdf: Pdf, source: str, wanted: _Wanted) -> _Embedded | None:
     size = (header.width, header.height)
     return _Embedded(
         embedding.jpeg(pdf, header, data),
-        size[::-1] if orientation in decode.SIDEWAYS_ORIENTATIONS else size,
+        exif_orientation.turned(size, orientation),
         orientation,
     )
