@@ -30,6 +30,7 @@ PRELOADED = (
     "docserver.web.app",
     "docserver.webhooks.sender",
     "tests.support.fault_launcher",
+    "uvloop",
 )
 
 MAX_MESSAGE_BYTES = 1 << 17
@@ -131,6 +132,8 @@ def main() -> None:
     # Another version may start OCR processes and find out about the machine in other ways.
     if Path(import_module("docserver").__file__ or "").is_relative_to(TOP):
         forked_ocr.preload()
+        # The regular expressions and translations of the command line stay in the memory of the forks.
+        import_module("docserver.command_line").make_parser()
         from tests.support.machine import Machine
 
         machine = Machine.explored()

@@ -1,7 +1,8 @@
-"""Starts OCR processes by forking a process that has imported their decoders: to import them takes most of the CPU time
-of a start. All that an OCR process does to confine itself comes after that, as in a process that was spawned.
+"""Starts OCR processes by forking a process that has imported their decoders and loaded a model: that takes most of the
+CPU time of a start. All that an OCR process does to confine itself comes after that, as in a process that was spawned.
 """
 
+import asyncio
 import atexit
 import ctypes
 import fcntl
@@ -12,15 +13,23 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from multiprocessing import util
 from pathlib import Path
 from typing import Any, NoReturn
 
+from docserver.ocr.engine import describe
+from docserver.ocr.requests import ReadPage
+from docserver.reading_options import Options
+from docserver.settings import Settings
 from tests.support import fault_launcher
+from tests.support.limits import LIMITS
+from tests.support.samples import KINDS
 
 PRELOADED = (
     "PIL.BmpImagePlugin",
@@ -28,11 +37,18 @@ PRELOADED = (
     "PIL.PngImagePlugin",
     "PIL.TiffImagePlugin",
     "docserver.__main__",
+    "docserver.ocr.child.inspection",
     "docserver.ocr.child.main",
+    "docserver.ocr.child.page_images",
+    "docserver.ocr.child.pdf_making",
     "docserver.ocr.child.tasks",
     "docserver.ocr.recognition.tesseract_library",
     "docserver.ocr.recognition.tesseract_program",
 )
+
+WARMING = ("png", "pdf_text")
+"""Documents that are read before the first fork: one by OCR, which loads a model, and one with a text of its own, which
+makes the shapes that glyphs are compared with."""
 
 MAX_MESSAGE_BYTES = 1 << 17
 MAX_DESCRIPTORS = 64
@@ -53,6 +69,22 @@ _preloaded: socket.socket | None = None
 def preload() -> None:
     for module in PRELOADED:
         import_module(module)
+    # As in OCR processes; else Tesseract would start threads, which forks do not have.
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    from docserver.ocr.child import tasks
+
+    engine = asyncio.run(describe(Settings.engine))
+    # asyncio waits for a program in a thread, which may outlive the wait for it.
+    for thread in threading.enumerate():
+        if thread.name.startswith("asyncio-waitpid"):
+            thread.join()
+    with tempfile.TemporaryDirectory() as scratch:
+        limits = replace(LIMITS, scratch=scratch, source=scratch, binding=engine.binding, tessdata=engine.tessdata)
+        for kind in WARMING:
+            source = Path(scratch) / "page"
+            source.write_bytes(KINDS[kind].data())
+            request = ReadPage(content_type=KINDS[kind].content_type, page=1, options=Options("eng"))
+            tasks.read_page(request, str(source), limits)
 
 
 def install() -> None:

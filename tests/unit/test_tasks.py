@@ -42,7 +42,7 @@ class Reads:
 
 def reads(monkeypatch: pytest.MonkeyPatch, text: str = "", blocks: tuple[Block, ...] = ()) -> Reads:
     tesseract = Reads(Recognised(text, blocks, 90.0 if text else 0.0))
-    monkeypatch.setattr(tasks, "_tesseract", lambda *_: tesseract)
+    monkeypatch.setattr(tasks, "_tesseract", lambda _: tesseract)
     return tesseract
 
 

@@ -60,7 +60,7 @@ OWN_TEXTS_S = 1.0
 
 def load(limits: Limits) -> None:
     """Load Tesseract, which takes a while, so that the first document does not wait for it."""
-    _tesseract(limits.binding, limits.tessdata, limits.scratch)
+    _tesseract(limits)
 
 
 def perform(request: Request[Any], source: str, limits: Limits) -> Answer:
@@ -222,7 +222,7 @@ def _picture(request: ReadPage, source: str, limits: Limits) -> Picture:
 @stopwatch.stage("recognising")
 def _attempt(picture: Picture, *, languages: str, turning: bool, limits: Limits) -> Attempt:
     """Read a picture by OCR. Raises Unreadable."""
-    tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
+    tesseract = _tesseract(limits)
     reader = PageReader(picture, tesseract, turning=turning)
     if languages == AUTO and len(limits.candidates) == 1:
         (languages,) = limits.candidates
@@ -285,13 +285,20 @@ def _unpacked_size(layout: bytes) -> int:
     return len(zlib.decompress(layout))
 
 
-@cache
-def _tesseract(binding: str, tessdata: str, scratch: str) -> Tesseract:
-    # Import only the binding in use: the library need not be installed.
-    if binding == LIBRARY:
-        from docserver.ocr.recognition.tesseract_library import TesseractLibrary
+def _tesseract(limits: Limits) -> Tesseract:
+    return _library(limits.tessdata) if limits.binding == LIBRARY else _program(limits.scratch)
 
-        return TesseractLibrary(tessdata)
+
+# Each imports only the binding in use: the library need not be installed.
+@cache
+def _library(tessdata: str) -> Tesseract:
+    from docserver.ocr.recognition.tesseract_library import TesseractLibrary
+
+    return TesseractLibrary(tessdata)
+
+
+@cache
+def _program(scratch: str) -> Tesseract:
     from docserver.ocr.recognition.tesseract_program import TesseractProgram
 
     return TesseractProgram(Path(scratch))
@@ -304,7 +311,7 @@ def _mapping_check(languages: str, limits: Limits) -> MappingCheck:
         languages = SAMPLE_LANGUAGE if SAMPLE_LANGUAGE in limits.candidates else "+".join(limits.candidates[:1])
 
     def read(picture: Image.Image) -> Iterable[Word]:
-        tesseract = _tesseract(limits.binding, limits.tessdata, limits.scratch)
+        tesseract = _tesseract(limits)
         # A page whose own text is exact needs no model, so that a missing one is no error here.
         with suppress(Unreadable):
             recognised = tesseract.recognise(picture, dpi=SAMPLE_DPI, languages=languages, layout=Layout.BLOCK)
