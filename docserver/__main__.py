@@ -59,7 +59,7 @@ def main() -> None:
         case "migrate":
             _run(_migrate(settings), settings)
         case "adopt":
-            _run(_adopt(settings), settings, quiet=True)
+            _run(_adopt(settings, without_originals=options.without_originals), settings, quiet=True)
         case "quarantine":
             documents = None if options.action == "list" or options.all else options.documents
             _run_or_fail(_quarantine(settings, action=options.action, documents=documents), settings)
@@ -182,7 +182,7 @@ async def _migrate(settings: Settings) -> None:
         await migrate(await with_embedded_servers(settings, stack, may_share=True))
 
 
-async def _adopt(settings: Settings) -> None:
+async def _adopt(settings: Settings, *, without_originals: bool) -> None:
     """Join this data directory and this database. Both are created if they are missing."""
     from docserver.database.migrate import migrate
     from docserver.embedded import with_embedded_servers
@@ -191,8 +191,8 @@ async def _adopt(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         settings = await with_embedded_servers(settings, stack, may_share=True, may_be_lost=True)
         await migrate(settings)
-        await adopt(settings)
-    sys.stdout.write("The data directory and the database belong together from now on. Start docserver again.\n")
+        await adopt(settings, without_originals=without_originals)
+    sys.stdout.write("The storage and the database belong together from now on. Start docserver again.\n")
 
 
 async def _quarantine(settings: Settings, *, action: str, documents: "list[UUID] | None") -> bool:

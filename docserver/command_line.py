@@ -33,10 +33,15 @@ def make_parser() -> argparse.ArgumentParser:
     # The options may stand before a command or after it. A command's default must not undo what stands before it.
     serve.add_argument("--worker-only", action="store_true", default=argparse.SUPPRESS, help="serve no API")
     _add(commands, "migrate", "bring the database up to date")
-    _add(
+    adopting = _add(
         commands,
         "adopt",
-        "from now on, use this data directory with this database, although they did not belong together",
+        "from now on, use this storage with this database, although they did not belong together",
+    )
+    adopting.add_argument(
+        "--without-originals",
+        action="store_true",
+        help="although the storage has the original of no document of the database",
     )
     _add(commands, "doctor", "check settings, servers, programs and disk, and say what to do")
     _add_quarantine(commands)

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from docserver.database.connection import Database
 from docserver.database.retries import until_answered
-from docserver.database.tables import deployment, documents
+from docserver.database.tables import claims, deployment, documents, leader
 from docserver.model import Identity
 from docserver.settings import Settings, variable
 from docserver.storage import Storage
@@ -35,20 +35,35 @@ class _Sides:
     files: Identities
     storage: Storage
     embedded: bool
-    setting: str
-    """The variable that names the storage."""
+    has_url: bool
+    """True if the settings have a URL of the storage."""
 
-    def refusal(self, found: str, *, remedy: str, goal: str) -> IdentityError:
-        command = "docserver adopt --embedded" if self.embedded else "docserver adopt"
-        return IdentityError(f"{found}: {remedy}; or, {goal}, run `{command}`")
+    def refusal(self, found: str, *, remedy: str, goal: str, option: str = "") -> IdentityError:
+        command = f"docserver adopt{' --embedded' if self.embedded else ''}{option}"
+        return IdentityError(f"{found}: {remedy}; {goal}, see `{command}` in docs/backup.md")
 
     def mismatch(self) -> IdentityError:
         return self.refusal(
             f"the {self.files.place} and the database do not belong together",
-            remedy=f"correct {self.setting} or DOCSERVER_MYSQL_URL, mount what is missing, or restore both from "
-            "backups of the same service",
-            goal="to use them together from now on",
+            remedy=f"{', '.join(self.likely)} or {variable('mysql_url')} is probably not the service's; correct it, "
+            "mount what is missing, or restore both from backups of the same service",
+            goal="to use them together all the same",
         )
+
+    def without_originals(self) -> IdentityError:
+        return self.refusal(
+            f"the database has documents, but the {self.files.place} has the original of none",
+            remedy=f"{' or '.join(self.likely)} is probably not the service's; correct it, mount what is missing, or "
+            "restore it from a backup",
+            goal="to go on without the originals",
+            option=" --without-originals",
+        )
+
+    @property
+    def likely(self) -> tuple[str, ...]:
+        """The settings that are wrong most likely if this is not the service's storage."""
+        url = variable("storage_url")
+        return (url,) if self.has_url else (variable("data_dir"), f"{url} (not set here)")
 
 
 async def identify(settings: Settings) -> None:
@@ -63,13 +78,21 @@ async def identify(settings: Settings) -> None:
         await sides.db.close()
 
 
-async def adopt(settings: Settings) -> None:
-    """Join the database and the data directory, whatever they belonged to before. The database needs its tables.
+async def adopt(settings: Settings, *, without_originals: bool = False) -> None:
+    """Join the database and the data directory, whatever they belonged to before. Two that belong together stay as they
+    are. The database needs its tables.
 
-    Raises DatabaseUnavailable, and IdentityError if the directory's own identity is damaged.
+    Raises DatabaseUnavailable, StorageUnavailable, and IdentityError if the directory's own identity is damaged, if the
+    service is at work, or, unless `without_originals`, if the directory has no original of the database's documents.
     """
     sides = _sides(settings)
     try:
+        directory, database, present, sample = await _both(sides)
+        if present and (present.directory, present.database) == (directory, database):
+            return
+        await _require_rest(sides.db)
+        if sample and not without_originals and not await sides.storage.has_any(sample):
+            raise sides.without_originals()
         directory = await asyncio.to_thread(sides.files.claim_directory)
         identity = Identity(directory, uuid4())
         async with sides.db.session() as cur:
@@ -127,8 +150,17 @@ async def require_embedded_database(settings: Settings) -> None:
 
 def _sides(settings: Settings) -> _Sides:
     db = Database(settings.mysql_url, size=2, timeout_s=settings.mysql_timeout_s)
-    setting = variable("storage_url" if settings.storage_url else "data_dir")
-    return _Sides(db, open_identities(settings), open_storage(settings), settings.embedded, setting)
+    return _Sides(db, open_identities(settings), open_storage(settings), settings.embedded, bool(settings.storage_url))
+
+
+async def _require_rest(db: Database) -> None:
+    """Raise IdentityError while a process works with this database: it would lose its storage."""
+    async with db.session() as cur:
+        if await leader.is_led(cur) or await claims.are_held(cur):
+            raise IdentityError(
+                "docserver is at work with this database: stop all its processes, on all machines, before you adopt "
+                "anything; those that were killed count for half a minute"
+            )
 
 
 def _stored(files: Identities) -> tuple[UUID | None, UUID | None]:
@@ -175,14 +207,11 @@ async def _require_match(sides: _Sides, sample: Sequence[UUID], *, is_first_star
     """
     if sample:
         if not await sides.storage.has_any(sample):
-            raise sides.refusal(
-                f"the database has documents, but the {sides.files.place} has the original of none",
-                remedy=f"correct {sides.setting}, mount what is missing, or restore it from a backup",
-                goal="to go on without the originals",
-            )
+            raise sides.without_originals()
     elif not (is_first_start and await sides.storage.is_empty()):
         raise sides.refusal(
             f"the {sides.files.place} is in use, but the database is empty",
-            remedy="restore the database from a backup, or correct DOCSERVER_MYSQL_URL",
+            remedy=f"{variable('mysql_url')} is probably not the service's; correct it, or restore the database from a "
+            "backup",
             goal="to go on with the empty database",
         )

@@ -72,7 +72,7 @@ async def test_another_database_or_directory_stops_the_start_of_an_api_and_of_a_
 
             assert status == 78, said
             assert said.count("\n") == 1
-            assert "`docserver adopt`" in said
+            assert "see `docserver adopt" in said
     assert originals(data_dir) == [job["document_id"]]
     assert originals(tmp_path / "not mounted") == []
 
@@ -87,7 +87,10 @@ async def test_what_the_operator_joins_belongs_together_from_then_on(
     moved = tmp_path / "moved"
     given = environment_of(mysql_url=empty_servers.mysql_url, redis_url=empty_servers.redis_url, data_dir=moved)
 
-    status, output, _ = await run_command(given, "adopt")
+    status, _, said = await run_command(given, "adopt")
+    assert (status, "see `docserver adopt --without-originals`" in said) == (78, True)
+
+    status, output, _ = await run_command(given, "adopt", "--without-originals")
 
     assert (status, "belong together from now on" in output) == (0, True)
     service = await start(data_dir=moved)

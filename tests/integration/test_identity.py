@@ -17,10 +17,10 @@ from docserver.database.address import Address
 from docserver.database.connection import Database
 from docserver.database.driver import connect
 from docserver.database.migrate import migrate
-from docserver.database.tables import deployment
+from docserver.database.tables import claims, deployment, leader
 from docserver.errors import DatabaseUnavailable
 from docserver.identity import adopt, identify, require_embedded_database, still_agree
-from docserver.maintenance import Maintenance
+from docserver.maintenance import TASK, Maintenance
 from docserver.resources import Resources
 from docserver.settings import Settings
 from docserver.storage.identity import IdentityError, IdentityFiles
@@ -81,6 +81,71 @@ async def test_a_second_start_and_a_start_after_adoption_are_accepted(settings: 
     for each in (settings, other):
         with pytest.raises(IdentityError, match="do not belong together"):
             await identify(each)
+
+
+@pytest.mark.parametrize("by", ["maintenance", "a claim"])
+async def test_nothing_is_adopted_while_the_service_is_at_work(
+    settings: Settings, other: Settings, db: Database, by: str
+) -> None:
+    await identify(settings)
+    crossed = replace(settings, data_dir=other.data_dir)
+    holder = uuid4()
+    async with db.session() as cur:
+        if by == "maintenance":
+            await leader.acquire(cur, TASK, holder=holder, lease_s=30)
+        else:
+            document_id, job_id = await make_job(db)
+            put_original(crossed.data_dir, document_id)
+            await claims.take_opening(cur, job_id=job_id, claim_id=holder, lease_s=30, engine={})
+
+    with pytest.raises(IdentityError, match="docserver is at work with this database: stop all"):
+        await adopt(crossed)
+
+    await identify(settings)
+    async with db.session() as cur:
+        await leader.resign(cur, TASK, holder=holder)
+        await claims.release(cur, [holder])
+    await adopt(crossed)
+    await identify(crossed)
+
+
+async def test_a_storage_without_the_documents_of_the_database_is_adopted_only_if_that_is_wanted(
+    settings: Settings, db: Database, tmp_path: Path
+) -> None:
+    await identify(settings)
+    await make_job(db)
+    empty = replace(settings, data_dir=tmp_path / "empty")
+
+    with pytest.raises(IdentityError, match=r"of none: .* see `docserver adopt --without-originals`"):
+        await adopt(empty)
+
+    await identify(settings)
+    await adopt(empty, without_originals=True)
+    await identify(empty)
+
+
+async def test_two_that_belong_together_stay_as_they_are_when_they_are_adopted(settings: Settings) -> None:
+    await identify(settings)
+    identity = IdentityFiles(settings.data_dir).database()
+
+    await adopt(settings)
+
+    assert IdentityFiles(settings.data_dir).database() == identity
+
+
+async def test_a_refusal_first_says_which_settings_are_probably_wrong(settings: Settings, tmp_path: Path) -> None:
+    await identify(settings)
+    mistakes = {
+        "DOCSERVER_DATA_DIR, DOCSERVER_STORAGE_URL (not set here)": replace(settings, data_dir=tmp_path / "x"),
+        "DOCSERVER_STORAGE_URL": replace(settings, storage_url=(tmp_path / "y").as_uri()),
+    }
+    for named, wrong in mistakes.items():
+        with pytest.raises(IdentityError) as refused:
+            await identify(wrong)
+
+        said = str(refused.value).partition(": ")[2]
+        assert said.startswith(f"{named} or DOCSERVER_MYSQL_URL is probably not the service's; correct it, ")
+        assert said.endswith("see `docserver adopt` in docs/backup.md")
 
 
 async def test_of_two_that_start_for_the_first_time_at_once_both_agree(settings: Settings) -> None:

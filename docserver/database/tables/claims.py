@@ -196,6 +196,19 @@ async def revoke_pages(cur: Cursor, job_id: UUID) -> None:
     )
 
 
+async def are_held(cur: Cursor) -> bool:
+    """True if any claim has a lease that has not run out."""
+    return (
+        await cur.execute(
+            """
+            (SELECT 1 FROM jobs WHERE lease_until > UTC_TIMESTAMP(6) LIMIT 1)
+            UNION ALL (SELECT 1 FROM pages WHERE lease_until > UTC_TIMESTAMP(6) LIMIT 1)
+            """
+        )
+        > 0
+    )
+
+
 async def jobs_with_expired_leases(cur: Cursor, *, limit: int) -> list[UUID]:
     """Jobs that have an expired lease, on the job itself or on a page."""
     await cur.execute(
