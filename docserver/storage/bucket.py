@@ -83,10 +83,10 @@ class Bucket:
         with translated("get"):
             return bytes(obstore.get_range(self._store, key, start=start, length=length))
 
-    def fetch(self, key: str, *, length: int) -> tuple[bytes, StoredObject]:
-        """At most the first `length` bytes of an object that is not empty, and what it is; raises FileNotFoundError."""
+    def fetch(self, key: str, *, start: int = 0, length: int) -> tuple[bytes, StoredObject]:
+        """At most `length` bytes of an object that goes on after `start`, and what it is; raises FileNotFoundError."""
         with translated("get"):
-            answer = obstore.get(self._store, key, options={"range": (0, length)})
+            answer = obstore.get(self._store, key, options={"range": (start, start + length)})
             return bytes(answer.bytes()), _stored(answer.meta)
 
     def describe(self, key: str) -> StoredObject:
@@ -102,6 +102,15 @@ class Bucket:
         with translated("head"):
             return _stored(obstore.head(self._store, key))
 
+    def listed(self, key: str) -> StoredObject | None:
+        """An object as lists tell it, or None. What answers a request for one object with another one, such as a broken
+        cache in front of the bucket, cannot answer so that both agree.
+        """
+        place = key.rpartition("/")[0]
+        with translated("list"):
+            objects = _objects(next(iter(obstore.list(self._store, place, offset=key[:-1])), ()))
+        return next((each for each in objects if each.key == key), None)
+
     def exists(self, key: str) -> bool:
         """True if there is an object with this key."""
         try:
@@ -111,12 +120,14 @@ class Bucket:
         return True
 
     def has_bytes(self, key: str, path: Path) -> bool:
-        """True if the bucket says that an object has the bytes of this file, so that nothing on the way has damaged
-        them. False proves nothing: few objects of several parts, and none that KMS encrypts, have an ETag that tells.
+        """True if the bucket's lists say that an object has the bytes of this file, so that nothing on the way has
+        changed them. False proves nothing: few objects of several parts, and none that KMS encrypts, have an ETag that
+        tells.
         """
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, md5)
-        return self.describe(key).etag == digest.hexdigest()
+        listed = self.listed(key)
+        return listed is not None and listed.etag == digest.hexdigest()
 
     def has_md5(self, stored: StoredObject) -> bool:
         """True if the ETag of an S3 object can only be the MD5 of its bytes: no parts, and no encryption by KMS."""

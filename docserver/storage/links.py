@@ -5,13 +5,14 @@ it is completed.
 """
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from docserver.errors import Conflict
-from docserver.model import StoredResult, new_id
+from docserver.errors import Conflict, ServiceError
+from docserver.model import StoredResult, new_id, parse_id
 from docserver.storage import BucketError, LinkedUpload, UploadLink
 from docserver.storage.bucket import Bucket, StoredObject, md5
 from docserver.storage.disk import refusal, unavailable
@@ -24,6 +25,8 @@ DOWNLOAD_S = 60
 
 READ_BYTES = 1 << 20
 """Bytes of an upload that are fetched by one request and held in memory."""
+
+_KEY = re.compile(rf"{UPLOADS}/[^/]+/(?P<id>[^/]+)/(?P<size>[1-9][0-9]{{0,18}})")
 
 log = logging.getLogger("docserver.storage")
 T = TypeVar("T")
@@ -56,40 +59,42 @@ class ObjectLinks:
         return UploadLink(upload_id, url, size, expires_at)
 
     async def begun_uploads(self, tenant: str) -> Sequence[LinkedUpload]:
-        return list(map(_upload, await self._act(self._bucket.first, _place(tenant))))
+        return await self._uploads(_place(tenant))
 
     async def find_upload(self, tenant: str, upload_id: UUID) -> LinkedUpload | None:
-        objects = await self._act(self._bucket.first, f"{_place(tenant)}/{upload_id}")
-        return _upload(objects[0]) if objects else None
+        return next(iter(await self._uploads(f"{_place(tenant)}/{upload_id}")), None)
 
     async def content(self, upload: LinkedUpload) -> AsyncIterator[bytes]:
-        digest, size = md5(), 0
+        digest = md5()
         for start in range(0, upload.size, READ_BYTES):
             length = min(READ_BYTES, upload.size - start)
-            piece = await self._act(self._bucket.get, upload.key, start=start, length=length)
-            size += len(piece)
+            piece, given = await self._act(self._bucket.fetch, upload.key, start=start, length=length)
+            if given.etag != upload.etag or len(piece) != length:
+                raise await self._reason(upload)
             digest.update(piece)
+            is_told = start + length == upload.size and digest.hexdigest() != upload.etag
+            if is_told and await self._act(self._bucket.has_md5, given):
+                raise await self._reason(upload)
             yield piece
-        if digest.hexdigest() != upload.etag:
-            await self._require_same(upload, md5_read=digest.hexdigest(), size_read=size)
 
     async def discard_upload(self, upload: LinkedUpload) -> None:
         await self._act(self._bucket.delete, upload.key)
 
     async def discard_uploads(self, tenant: str) -> None:
-        while objects := await self._act(self._bucket.first, _place(tenant)):
-            await self._act(self._bucket.delete_many, [each.key for each in objects])
+        while uploads := await self.begun_uploads(tenant):
+            await self._act(self._bucket.delete_many, [each.key for each in uploads])
 
-    async def _require_same(self, upload: LinkedUpload, *, md5_read: str, size_read: int) -> None:
-        """Raise Conflict or StorageUnavailable if what was read of a file is not what the bucket has."""
-        stored = await self._act(self._bucket.describe, upload.key)
-        if stored.etag == md5_read:
-            return
-        if stored.etag != upload.etag:
-            raise Conflict("The file has changed while it was read; complete the upload again.")
-        if size_read != upload.size or await self._act(self._bucket.has_md5, stored):
-            log.warning("upload by a link comes with other bytes than the bucket has")
-            raise unavailable()
+    async def _uploads(self, place: str) -> list[LinkedUpload]:
+        objects = await self._act(self._bucket.first, place)
+        return [upload for each in objects if (upload := _upload(each))]
+
+    async def _reason(self, upload: LinkedUpload) -> ServiceError:
+        """Why other bytes came than those of this file: it was replaced, or something on the way is at fault."""
+        stored = await self._act(self._bucket.listed, upload.key)
+        if stored is None or stored.etag != upload.etag:
+            return Conflict("The file has changed while it was read; complete the upload again.")
+        log.warning("upload by a link comes with other bytes than the bucket has")
+        return unavailable()
 
     async def _download(self, method: str, key: str, headers: Mapping[str, str]) -> str:
         query = {f"response-{name.lower()}": value for name, value in headers.items()}
@@ -106,6 +111,11 @@ def _place(tenant: str) -> str:
     return f"{UPLOADS}/{tenant}"
 
 
-def _upload(stored: StoredObject) -> LinkedUpload:
-    upload_id, size = stored.key.split("/")[-2:]
-    return LinkedUpload(UUID(upload_id), stored.key, int(size), is_sent=stored.size == int(size), etag=stored.etag)
+def _upload(stored: StoredObject) -> LinkedUpload | None:
+    """None for an object that someone else has put there, as consoles do that show folders."""
+    match = _KEY.fullmatch(stored.key)
+    upload_id = match and parse_id(match["id"])
+    if not (match and upload_id):
+        return None
+    size = int(match["size"])
+    return LinkedUpload(upload_id, stored.key, size, is_sent=stored.size == size, etag=stored.etag)

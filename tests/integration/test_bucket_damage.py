@@ -71,6 +71,22 @@ async def test_documents_wait_while_all_that_comes_is_damaged_in_the_same_way(
     assert refused == 503
 
 
+async def test_a_document_waits_while_another_object_comes_in_place_of_its_original(
+    in_bucket: Resources, faulty: FaultyBucket, aiohttp_client: AiohttpClient, tmp_path: Path, soon: None
+) -> None:
+    client = await aiohttp_client(make_app(in_bucket))
+    job, other = await upload(client), tiff_pages(["other"])
+    faulty.exchange(other, place=OF_ORIGINALS)
+
+    async def looked_twice() -> bool:
+        return await looks(in_bucket) >= 2
+
+    async with at_work(in_bucket, tmp_path):
+        await until(looked_twice)
+        faulty.heal()
+        await completed(client, job["job_id"])
+
+
 async def test_an_original_that_comes_damaged_for_too_long_ends_its_job_which_can_be_retried(
     in_bucket: Resources,
     faulty: FaultyBucket,

@@ -56,6 +56,20 @@ async def test_bytes_that_come_damaged_become_no_original(
     assert (await post(client, link["complete"], json={}))[0] == 202
 
 
+@pytest.mark.parametrize("size", [len(DATA), len(DATA) + 9], ids=["of its size", "of another size"])
+async def test_another_object_that_comes_in_place_of_the_file_becomes_no_original(
+    client: Client, faulty: FaultyBucket, size: int
+) -> None:
+    link, other = await sent(client), png("other").ljust(size, b"\0")[:size]
+    faulty.exchange(other, place="/uploads/")
+
+    status, refused = await post(client, link["complete"], json={})
+    faulty.heal()
+
+    assert (status, refused["code"]) == (503, "storage_unavailable")
+    assert (await post(client, link["complete"], json={}))[0] == 202
+
+
 @pytest.mark.parametrize("answers", ["random ETags of KMS", "ETags of several parts"])
 async def test_a_file_whose_etag_tells_nothing_is_taken_if_it_comes_whole(
     client: Client, faulty: FaultyBucket, answers: str

@@ -206,6 +206,27 @@ async def test_what_a_deleted_tenant_has_begun_is_removed_with_it(
     assert [key.split("/")[1] for key in await keys(storage, "uploads")] == ["default"]
 
 
+async def test_objects_that_others_have_put_between_uploads_are_passed_over(
+    client: Client, in_bucket: Resources, storage: ObjectStorage
+) -> None:
+    await administration.set_tenant(in_bucket.db, "acme", actor="a test")
+    await link_uploads.begin(in_bucket, "acme", size=7)
+    data = png()
+    link = await begun(client, len(data))
+    await put(link, data)
+    foreign = ["acme/notes.txt", "default/notes.txt", f"default/{uuid4()}/1e3", f"default/{link['upload_id']}/0-part"]
+    for name in foreign:
+        await storage._bucket.run(storage._bucket.put, f"uploads/{name}", b"")
+
+    begun_later, (status, _) = await begun(client, 7), await complete(client, link)
+    await tenant_deletion.begin(in_bucket, "acme", actor="a test")
+    await tenant_deletion.advance(in_bucket, "acme", limit=10)
+
+    assert status == 202
+    left = [*foreign, f"default/{begun_later['upload_id']}/7"]
+    assert sorted(await keys(storage, "uploads")) == sorted(f"uploads/{name}" for name in left)
+
+
 async def test_a_file_that_has_not_arrived_or_is_no_document_is_refused_and_leaves_no_original(
     client: Client, in_bucket: Resources, storage: ObjectStorage
 ) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 from urllib.parse import quote
@@ -95,10 +96,15 @@ class FaultyBucket:
         self._query = ""
         self._rewrite: Callable[[bytes], bytes] | None = None
         self._damage: tuple[str, Callable[[bytes], bytes]] | None = None
+        """What is in a path, and what is done to the answers to GET requests for it."""
 
     def damage(self, change: Callable[[bytes], bytes], *, place: str) -> None:
         """Change the bytes of each object whose path has this in it whenever it is fetched, and its size with them."""
-        self._damage = place, change
+        self._damage = place, partial(_damaged, change=change)
+
+    def exchange(self, other: bytes, *, place: str) -> None:
+        """Answer with this object in place of each whose path has this in it whenever it is fetched."""
+        self._damage = place, partial(_exchanged, other=other)
 
     def rewrite(self, change: Callable[[bytes], bytes]) -> None:
         """Change each answer, its head with its body."""
@@ -188,7 +194,7 @@ class FaultyBucket:
                 if is_damaged or self._rewrite:
                     answer = await server_reader.read(-1)
                     if self._damage and is_damaged:
-                        answer = _damaged(answer, self._damage[1])
+                        answer = self._damage[1](answer)
                     writer.write(self._rewrite(answer) if self._rewrite else answer)
                     await writer.drain()
                 else:
@@ -216,18 +222,36 @@ class FaultyBucket:
             await target.drain()
 
 
-def _damaged(answer: bytes, change: Callable[[bytes], bytes]) -> bytes:
+def _damaged(answer: bytes, *, change: Callable[[bytes], bytes]) -> bytes:
     """The answer to a range as if the object had changed bytes, from the first on, or at its end."""
+    head, body, (start, end, size) = _range(answer)
+    new_size = len(change(bytes(size)))
+    changed = change(body) if end + 1 == size or new_size == size else body
+    return _with_range(head, changed, start=start, size=new_size) if head else answer
+
+
+def _exchanged(answer: bytes, *, other: bytes) -> bytes:
+    """The answer to a range as if it was asked for the same range of another object."""
+    head, body, (start, *_) = _range(answer)
+    etag = md5(other, usedforsecurity=False).hexdigest().encode()
+    head = re.sub(rb'(?i)etag: "?[0-9a-f]{32}"?', b'ETag: "%s"' % etag, head)
+    return _with_range(head, other[start : start + len(body)], start=start, size=len(other)) if head else answer
+
+
+def _range(answer: bytes) -> tuple[bytes, bytes, tuple[int, int, int]]:
+    """The head, the body, and the first and last byte of a range and the size of its object; no head if it is none."""
     head, _, body = answer.partition(b"\r\n\r\n")
     place = re.search(rb"(?i)content-range: bytes (\d+)-(\d+)/(\d+)", head)
     if place is None:
-        return answer
-    start, end, size = map(int, place.groups())
-    new_size = len(change(bytes(size)))
-    changed = change(body) if end + 1 == size or new_size == size else body
-    new_place = b"Content-Range: bytes %d-%d/%d" % (start, start + len(changed) - 1, new_size)
-    head = head.replace(place[0], new_place)
-    return re.sub(rb"(?i)content-length: \d+", b"Content-Length: %d" % len(changed), head) + b"\r\n\r\n" + changed
+        return b"", body, (0, 0, 0)
+    first, last, size = map(int, place.groups())
+    return head, body, (first, last, size)
+
+
+def _with_range(head: bytes, body: bytes, *, start: int, size: int) -> bytes:
+    place = b"Content-Range: bytes %d-%d/%d" % (start, start + len(body) - 1, size)
+    head = re.sub(rb"(?i)content-range: [^\r]+", place, head)
+    return re.sub(rb"(?i)content-length: \d+", b"Content-Length: %d" % len(body), head) + b"\r\n\r\n" + body
 
 
 def by_kms(*data: bytes) -> Callable[[bytes], bytes]:
