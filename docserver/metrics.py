@@ -210,7 +210,9 @@ DATABASE_FAULTS = Counter(
 )
 REDIS_FAULTS = Counter("docserver_redis_faults", "Faults of Redis. After each, Redis is not asked for a second.")
 DEPENDENCY_UP = Gauge(
-    "docserver_dependency_up", "1 if the server answered this process at the last look, else 0.", ["dependency"]
+    "docserver_dependency_up",
+    "1 if the server answered this process at the last look, and Redis took writes, else 0.",
+    ["dependency"],
 )
 
 DOCUMENTS_BYTES = Gauge("docserver_documents_bytes", "Bytes of the files of all documents, of all tenants together.")

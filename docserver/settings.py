@@ -58,6 +58,10 @@ REDIS_PREFIX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """Braces would move all keys to one node of a cluster, and other signs mean something in the rules of ACL users."""
 
 
+UNESCAPED = "characters such as @ : / ? #, which must be written as %40 %3A %2F %3F %23"
+"""What is wrong with many a password in a URL."""
+
+
 class SettingsError(Exception):
     """A setting has a value that cannot be used; the message names the setting and says which values it accepts."""
 
@@ -369,11 +373,16 @@ def _check(settings: Settings) -> None:
 def _check_url(name: str, url: str, *, schemes: tuple[str, ...]) -> None:
     if not url:
         return
+    if not url.startswith(schemes):
+        beginnings = " or ".join(filter(None, (", ".join(schemes[:-1]), schemes[-1])))
+        raise SettingsError(f"{variable(name)} must be a URL that begins with {beginnings}")
     try:
-        # What follows the scheme of several servers is checked where it is read.
-        usable = url.startswith(schemes) and ("+" in urlsplit(url).scheme or urlsplit(url).port != 0)
+        parts = urlsplit(url)
+        # What follows the scheme of several servers is checked where it is read. An @ behind the host is a password's.
+        usable = "+" in parts.scheme or (
+            parts.port != 0 and not (name != "storage_url" and parts.netloc and "@" in parts.path + parts.fragment)
+        )
     except ValueError:
         usable = False
     if not usable:
-        beginnings = " or ".join(filter(None, (", ".join(schemes[:-1]), schemes[-1])))
-        raise SettingsError(f"{variable(name)} must be a URL that begins with {beginnings}; a port is a number")
+        raise SettingsError(f"{variable(name)} has a port that is no number, or a password with {UNESCAPED}")

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, ResponseError
 
 from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.errors import RedisUnavailable
 from docserver.redis.address import check_files, parse
 from docserver.redis.client import Redis
-from docserver.redis.topology import Cluster, Sentinels
-from docserver.settings import Settings, SettingsError
+from docserver.redis.topology import Cluster, Sentinels, UnknownService
+from docserver.settings import Settings, SettingsError, variable
 
 OLDEST = (6, 2)
 """The first release with BLMOVE."""
@@ -30,13 +30,7 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
         servers = await redis.on_each_primary("INFO")
         failover = await _failover(redis)
     except RedisUnavailable as error:
-        # Its text may have the URL.
-        fault = type(error.__cause__).__name__
-        if _is_refusal(error):
-            remedy = "correct DOCSERVER_REDIS_URL: its database, its user, or whether it is a cluster"
-            yield warning(SUBJECT, f"answers, and refuses what docserver asks for ({fault})", remedy)
-            return
-        yield warning(SUBJECT, f"does not answer ({fault})", "start it, or correct DOCSERVER_REDIS_URL")
+        yield _fault(error)
         return
     finally:
         await redis.close()
@@ -46,6 +40,22 @@ async def check_redis(settings: Settings) -> AsyncIterator[Finding]:
     findings = [finding for info in servers.values() for finding in _server(_facts(info))]
     for finding in dict.fromkeys(findings):
         yield finding
+
+
+def _fault(error: BaseException) -> Finding:
+    """Why no server can be used. The text of an error may have the URL."""
+    fault = error.__cause__ or error
+    setting = variable("redis_url")
+    if isinstance(fault, UnknownService):
+        return warning(SUBJECT, str(fault), f"correct the name after the slash in {setting}")
+    name = type(fault).__name__
+    if isinstance(fault, AuthenticationError):
+        remedy = f"correct the user and the password, or sentinel_password, in {setting}"
+        return warning(SUBJECT, f"refuses the user or the password ({name})", remedy)
+    if _is_refusal(error):
+        remedy = f"correct {setting}: its database, its user, or whether it is a cluster"
+        return warning(SUBJECT, f"answers, and refuses what docserver asks for ({name})", remedy)
+    return warning(SUBJECT, f"does not answer ({name})", f"start it, or correct {setting}")
 
 
 def _is_refusal(error: BaseException | None) -> bool:
@@ -71,6 +81,8 @@ async def _failover(redis: Redis) -> Finding | None:
 
 
 def _server(info: Mapping[str, str]) -> Iterator[Finding]:
+    if info.get("role") == "slave" and info.get("slave_read_only") != "0":
+        yield warning(SUBJECT, "a replica, which takes no writes", "name the primary in DOCSERVER_REDIS_URL")
     yield _version(info)
     yield _memory(info)
     if "err" in (info.get("rdb_last_bgsave_status"), info.get("aof_last_write_status")):

@@ -12,7 +12,7 @@ from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.exceptions import RedisError
 
 from docserver.setting_files import wrong_directory, wrong_file
-from docserver.settings import SettingsError, variable
+from docserver.settings import UNESCAPED, SettingsError, variable
 
 REDIS_PORT = 6379
 SENTINEL_PORT = 26379
@@ -105,7 +105,10 @@ def parse(url: str) -> Target:
             # Only redis-py knows its options: it refuses those that cannot be used.
             connection_class(options)(**arguments(options))
     except (TypeError, ValueError, RedisError) as error:
-        raise SettingsError(f"{variable('redis_url')} has an option with a wrong name or value") from error
+        raise SettingsError(
+            f"{variable('redis_url')} has an option with a wrong name or value, a port that is no number, or a "
+            f"password with {UNESCAPED}"
+        ) from error
     return target
 
 
@@ -175,7 +178,8 @@ def _cluster(url: re.Match[str]) -> Target:
 
 def _sentinels(url: re.Match[str]) -> Target:
     service, _, db = url["path"].strip("/").partition("/")
-    if not service or not re.fullmatch(r"\d*", db):
+    # An @ would be that of a password with a slash.
+    if not service or "@" in service or not re.fullmatch(r"\d*", db):
         raise SettingsError(
             f"{variable('redis_url')} must name the service after the Sentinels, as in"
             " redis+sentinel://host:port,host:port/service"

@@ -29,6 +29,10 @@ class Key(bytes):
     __slots__ = ()
 
 
+PROBE = Key(b"{queue}:probe")
+"""No key has this name."""
+
+
 class Redis:
     """Sends commands to Redis, each with a time limit; every fault is raised as RedisUnavailable."""
 
@@ -99,9 +103,13 @@ class Redis:
         await asyncio.gather(*calls, return_exceptions=True)
         return {address: call.result()[0] for address, call in zip(primaries, calls, strict=True)}
 
-    async def ping(self) -> None:
-        """Raise RedisUnavailable unless every primary answers now. This ends the pauses after faults."""
+    async def check_writable(self) -> None:
+        """Raise RedisUnavailable unless every primary answers now, and the one of the queues takes writes. This ends
+        the pauses after faults.
+        """
         await self.on_each_primary("PING")
+        # It changes nothing, and is refused as all writes are: by a replica, or if the memory or the disk is full.
+        await self.command("SETRANGE", PROBE, 0, "")
 
     def look_again(self) -> None:
         """Ask in the background where the primaries are, if that was found out a while ago."""

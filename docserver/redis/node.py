@@ -25,7 +25,7 @@ from redis.exceptions import AskError, AuthenticationError, NoScriptError, Redis
 from docserver import metrics
 from docserver.errors import RedisUnavailable
 from docserver.redis.address import DRIVER, Address
-from docserver.redis.topology import FAULTS
+from docserver.redis.topology import FAULTS, UnknownService
 from docserver.settings import variable
 
 log = logging.getLogger("docserver.redis")
@@ -245,7 +245,7 @@ def unavailable(error: BaseException) -> RedisUnavailable:
     """Count and log a fault; returns what to raise for it."""
     metrics.REDIS_FAULTS.inc()
     facts = {"fault": type(error).__name__}
-    if isinstance(error, AuthenticationError):
+    if isinstance(error, (AuthenticationError, UnknownService)):
         facts["setting"] = variable("redis_url")
     log.warning("redis fault", extra=facts)
     raised = RedisUnavailable("Redis does not answer.")

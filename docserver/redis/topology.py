@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from docserver.redis.address import Address, Kind, Target, arguments, connection_class
 
@@ -23,6 +23,10 @@ ASKED_NODES = 3
 """Nodes of a cluster that are asked at the same time. One that is dead, or knows nothing new, then delays nobody."""
 
 Answer = TypeVar("Answer")
+
+
+class UnknownService(ResponseError):
+    """The Sentinels watch no primary by the name that the URL has."""
 
 
 class Topology(Protocol):
@@ -117,7 +121,13 @@ class Sentinels:
 
     async def _ask(self, sentinel: Address) -> tuple[int, Address]:
         """The number of the last failover that the Sentinel knows, and the primary since then."""
-        reply = await ask(self._target.sentinel_options, sentinel, "SENTINEL", "MASTER", self._target.service)
+        service = self._target.service
+        try:
+            reply = await ask(self._target.sentinel_options, sentinel, "SENTINEL", "MASTER", service)
+        except ResponseError as error:
+            if "No such master" not in str(error):
+                raise
+            raise UnknownService(f"the Sentinels know no service `{service}`") from error
         facts = dict(zip(reply[::2], reply[1::2], strict=True))
         return int(facts[b"config-epoch"]), Address(facts[b"ip"].decode(), int(facts[b"port"]))
 
@@ -199,7 +209,8 @@ class Questions:
             try:
                 answers.append(await next_answer)
             except FAULTS as error:
-                fault = error
+                # What a server says tells more than that another one is silent.
+                fault = fault if isinstance(fault, ResponseError) else error
             if len(answers) == number:
                 break
         if not answers:

@@ -120,7 +120,7 @@ class Scraper:
         is_up = False
         try:
             async with asyncio.timeout(MEASURE_TIMEOUT_S):
-                await self._resources.redis.ping()
+                await self._resources.redis.check_writable()
             is_up = True
         except (RedisUnavailable, TimeoutError):
             log.info("Redis not measured")

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from docserver.caller import DEFAULT_TENANT
+from docserver.doctor.redis import check_redis
 from docserver.errors import RedisUnavailable
 from docserver.redis import subscription
 from docserver.redis.cache import job_key
 from docserver.redis.client import Key, Redis
 from docserver.redis.node import COMMAND_CONNECTIONS
 from docserver.redis.queue import CLIENTS, JOBS, RING, list_key
+from docserver.settings import Settings
 from tests.faults.place import Place
 from tests.support.fragile_servers import Servers, freeze, kill, restart_empty, thaw
 from tests.support.redis_calls import hearing
@@ -157,6 +159,25 @@ async def test_uploads_stay_quick_and_are_read_while_redis(place: Place, hurt: S
     await until(lambda: _announces_again(place, service))
 
 
+@pytest.mark.parametrize("fault", [_read_only, _full, _lonely])
+async def test_a_server_that_answers_and_takes_no_writes_is_said_to_be_away(
+    place: Place, hurt: Servers, fault: Callable[[Servers], Awaitable[None]]
+) -> None:
+    service = await place.start(metrics_port="0", slots="0")
+    await fault(hurt)
+
+    async with service.http.get("/readyz") as response:
+        state = await response.json()
+    async with service.http.get("/metrics") as response:
+        measured = await response.text()
+    findings = [finding async for finding in check_redis(Settings(redis_url=hurt.redis_url(NUMBER)))]
+
+    assert (state["status"], state["checks"]["redis"]["status"]) == ("degraded", "unavailable")
+    assert 'docserver_dependency_up{dependency="redis"} 0.0' in measured
+    says_so = [finding.detail for finding in findings if finding.detail == "a replica, which takes no writes"]
+    assert bool(says_so) == (fault is _read_only)
+
+
 @pytest.mark.parametrize("fault", ["refuses connections", "is a replica that cannot be written"])
 async def test_what_was_seen_is_not_taken_back_by_what_redis_still_has_when_it(
     place: Place, hurt: Servers, fault: str
@@ -287,7 +308,7 @@ async def test_many_commands_while_it_is_frozen_open_few_connections_and_are_all
 
 async def test_commands_that_wait_for_a_connection_are_refused_with_those_that_got_no_answer(hurt: Servers) -> None:
     redis = Redis(hurt.redis_url(NUMBER), timeout_s=0.5)
-    await redis.ping()
+    await redis.check_writable()
     freeze(hurt.store)
     try:
         commands = await given_one_by_one(redis, 50)

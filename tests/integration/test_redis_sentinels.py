@@ -55,7 +55,7 @@ async def test_a_frozen_sentinel_delays_nobody(group: Group) -> None:
     os.kill(frozen, signal.SIGSTOP)
     try:
         async with in_time():
-            await redis.ping()
+            await redis.check_writable()
     finally:
         os.kill(frozen, signal.SIGCONT)
     await redis.close()
@@ -64,13 +64,22 @@ async def test_a_frozen_sentinel_delays_nobody(group: Group) -> None:
 async def test_a_wrong_password_or_service_is_a_fault_that_shows_no_secret(
     group: Group, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for url in (group.url.replace(f"/{SERVICE}/", "/others/"), group.url.replace("docserver:", "docserver:x")):
+    for url, said in (
+        (group.url.replace(f"/{SERVICE}/", "/others/"), "the Sentinels know no service `others`"),
+        (group.url.replace("docserver:", "docserver:x"), "refuses the user or the password (AuthenticationError)"),
+        (group.url.replace("sentinel_password=", "sentinel_password=x"), "refuses the user or the password"),
+    ):
+        caplog.clear()
         redis = Redis(url, timeout_s=HANG_S)
         with pytest.raises(RedisUnavailable, match=r"^Redis does not answer\.$"):
-            await redis.ping()
+            await redis.check_writable()
         await redis.close()
+        (finding,) = [finding async for finding in doctor.check_redis(Settings(redis_url=url, redis_timeout_s=HANG_S))]
 
-    assert PASSWORD not in caplog.text
+        assert finding.detail.startswith(said)
+        assert "start it" not in finding.remedy
+        assert {record.__dict__.get("setting") for record in caplog.records} == {"DOCSERVER_REDIS_URL"}
+        assert PASSWORD not in f"{caplog.text}{finding}"
 
 
 async def test_doctor_tells_of_the_sentinels(group: Group) -> None:

@@ -47,6 +47,7 @@ def test_sentinels_have_a_password_of_their_own_and_the_same_certificates() -> N
         ("redis+cluster://{}@a:1/2", "a cluster has only the database 0"),
         ("redis+cluster://{}@", "must have hosts, separated by commas"),
         ("redis+cluster://{}@a,,b", "must have hosts, separated by commas"),
+        ("redis+sentinel://a:1/{}@b", "must name the service after the Sentinels"),
         ("redis+cluster://{}@a:port", "an option with a wrong name or value"),
         ("redis+cluster://{}@a?colour=blue", "an option colour, which must be left out"),
         ("redis://{}@a?decode_responses=true", "an option decode_responses, which"),

@@ -97,9 +97,12 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("log_level", "LOUD", "DEBUG, INFO, WARNING, ERROR"),
         ("sandbox", "on", "prefer, require, off"),
         ("mysql_url", "postgres://x", "mysql://"),
-        ("mysql_url", "mysql://u@host:port/x", "mysql://"),
+        ("mysql_url", "mysql://u@host:port/x", "a port that is no number"),
+        ("mysql_url", "mysql://u:p/w@host/x", "written as %40 %3A %2F"),
+        ("mysql_url", "mysql://u:1/w@host/x", "written as %40 %3A %2F"),
+        ("mysql_replica_url", "mysql://u:1#w@host/x", "written as %40 %3A %2F"),
         ("redis_url", "http://x", "redis://, rediss://, unix://"),
-        ("redis_url", "redis://host:port", "redis://"),
+        ("redis_url", "redis://host:port", "a port that is no number"),
     ],
 )
 def test_a_wrong_value_is_told_by_its_variable_and_what_would_be_right(name: str, text: str, wanted: str) -> None:

@@ -57,7 +57,7 @@ class Readiness:
         resources = self._resources
         checks: dict[str, Callable[[], Awaitable[None]]] = {
             "mysql": resources.health_db.check_writable,
-            "redis": resources.redis.ping,
+            "redis": resources.redis.check_writable,
             "storage": self._check_storage,
             "engine": lambda: asyncio.to_thread(check_programs),
         }
