@@ -45,12 +45,11 @@ SILENT_MS = 1000
 class Server:
     port: int
     process: subprocess.Popen[bytes]
-    _client: Mapping[str, Any]
-    """The options of a client that may do everything."""
+    _client: redis.Redis
+    """It may do everything."""
 
     def command(self, *words: str | float) -> Any:
-        with redis.Redis(host="127.0.0.1", port=self.port, decode_responses=True, **self._client) as client:
-            return client.execute_command(*words)
+        return self._client.execute_command(*words)  # type: ignore[no-untyped-call]
 
     @property
     def is_primary(self) -> bool:
@@ -214,12 +213,13 @@ def _running(
     process = subprocess.Popen(
         [found.setpriv, "--pdeathsig", "KILL", program, configuration, *arguments], stdout=subprocess.DEVNULL
     )
-    server = Server(port, process, client)
-    try:
-        wait_for(lambda: _answers(server))
-        yield server
-    finally:
-        server.kill()
+    with redis.Redis(host="127.0.0.1", port=port, decode_responses=True, **client) as administrator:
+        server = Server(port, process, administrator)
+        try:
+            wait_for(lambda: _answers(server))
+            yield server
+        finally:
+            server.kill()
 
 
 def _answers(server: Server) -> bool:
