@@ -103,7 +103,7 @@ async def test_an_api_without_slots_and_workers_beside_it_share_a_long_document(
     workers = [await start("--worker-only", slots="1") for _ in range(2)]
     assert (await api.finished(job["job_id"]))["status"] == "completed"
     # The first of them may have read it all before the second had an OCR process.
-    second = MANY_PAGES[::-1] * 6
+    second = MANY_PAGES[::-1] * 3
     job = await api.upload(pdf_scanned(second), filename="second.pdf")
     assert (await api.finished(job["job_id"]))["status"] == "completed"
 

@@ -20,7 +20,10 @@ def packed(data: bytes, more: bytes = b"") -> bytes:
     return stream(zlib.compress(data), b"/Filter /FlateDecode " + more)
 
 
-def page_of(content: bytes, *others: bytes, resources: bytes = b"", box: bytes = b"0 0 595 842") -> bytes:
+A4, A6 = b"0 0 595 842", b"0 0 298 420"
+
+
+def page_of(content: bytes, *others: bytes, resources: bytes = b"", box: bytes = A6) -> bytes:
     """A PDF of one page; its content is object 4, and the others are numbered from 5."""
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [%b] /Contents 4 0 R /Resources << %b >> >>" % (box, resources)
     return pdf_of([CATALOGUE, PAGES, page, content, *others])
@@ -28,7 +31,7 @@ def page_of(content: bytes, *others: bytes, resources: bytes = b"", box: bytes =
 
 def picture_of(body: bytes) -> bytes:
     """A PDF whose page is this picture."""
-    return page_of(stream(b"595 0 0 842 0 0 cm /X Do"), body, resources=b"/XObject << /X 5 0 R >>")
+    return page_of(stream(b"298 0 0 420 0 0 cm /X Do"), body, resources=b"/XObject << /X 5 0 R >>")
 
 
 def picture(width: int, height: int, data: bytes, more: bytes) -> bytes:
@@ -150,8 +153,10 @@ PDFS: Mapping[str, Callable[[], bytes]] = MappingProxyType(
         "content_unpacks_to_a_gigabyte": lambda: page_of(stream(zeros_compressed(1 << 30), b"/Filter /FlateDecode")),
         "content_packed_three_times": lambda: page_of(packed_times(b"q " * (1 << 25), 3)),
         "content_of_ten_million_saves": lambda: page_of(packed(b"q " * 10_000_000)),
-        "content_of_a_million_lines": lambda: page_of(packed(b"0 0 m 595 842 l 595 0 l 0 842 l b* " * 1_000_000)),
-        "content_of_a_hundred_thousand_large_areas": lambda: page_of(packed(b"0 0 595 842 re f " * 100_000)),
+        "content_of_a_million_lines": lambda: page_of(
+            packed(b"0 0 m 595 842 l 595 0 l 0 842 l b* " * 1_000_000), box=A4
+        ),
+        "content_of_a_hundred_thousand_large_areas": lambda: page_of(packed(b"0 0 595 842 re f " * 100_000), box=A4),
         "content_of_a_million_letters": lambda: page_of(
             packed(b"BT /F1 400 Tf 0 0 Td " + b"(%b) Tj " % (b"W" * 1_000) * 1_000 + b"ET"),
             FONT,
@@ -207,6 +212,7 @@ PDFS: Mapping[str, Callable[[], bytes]] = MappingProxyType(
                 b" /Resources << >>",
             ),
             resources=b"/Pattern << /P 5 0 R >>",
+            box=A4,
         ),
         "mask_of_itself": lambda: page_of(
             stream(b"/G gs 0 0 595 842 re f"),
@@ -236,6 +242,7 @@ PDFS: Mapping[str, Callable[[], bytes]] = MappingProxyType(
             packed(b"q 595 0 0 842 0 0 cm /X Do Q " * 1_000),
             picture(4_000, 4_000, zeros_compressed(16_000_000), b"/BitsPerComponent 8 /Filter /FlateDecode"),
             resources=b"/XObject << /X 5 0 R >>",
+            box=A4,
         ),
         "picture_of_fax_rows": lambda: picture_of(
             picture(
@@ -262,9 +269,9 @@ PDFS: Mapping[str, Callable[[], bytes]] = MappingProxyType(
             b"<< /FunctionType 3 /Domain [0 1] /Functions [6 0 R 6 0 R] /Bounds [0.5] /Encode [0 1 0 1] >>",
             resources=b"/Shading << /S 5 0 R >>",
         ),
-        "notes_by_the_hundred_thousand": lambda: page_of(
+        "notes_by_the_ten_thousand": lambda: page_of(
             stream(b""), b"<< /Type /Annot /Subtype /Square /Rect [0 0 9 9] >>"
-        ).replace(b"/Contents", b"/Annots [%b] /Contents" % (b"5 0 R " * 100_000)),
+        ).replace(b"/Contents", b"/Annots [%b] /Contents" % (b"5 0 R " * 20_000)),
         "encrypted_by_rubbish": lambda: page_tree(b"3 0 R").replace(
             b"/Root", b"/Encrypt << /Filter /Standard /V 9 >> /Root"
         ),
