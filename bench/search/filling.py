@@ -6,7 +6,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import orjson
@@ -143,23 +143,31 @@ async def _add_document(cur: Cursor, numbers: Numbers, written: list[str], *, is
     await cur.execute(JOB, (document, document, len(numbers), len(numbers), is_due or None))
     rows = []
     for number, row in enumerate(numbers, 1):
-        page = list(lines(row, written))
-        rows.append((document, number, "\n".join(map(" ".join, page)), _layout(page)))
+        page = [written[word] for word in row.tolist()]
+        rows.append((document, number, "\n".join(map(" ".join, lines(page))), _layout(page)))
     await cur.insert_all(PAGE, rows)
     return document
 
 
-def _layout(page: list[list[str]]) -> bytes:
-    """As `docserver.layout.pack_blocks`, in a fraction of the time."""
+def _layout(page: list[str]) -> bytes:
+    """As `docserver.layout.pack_blocks`, in a small part of the time: the boxes of all pages are the same, and no word
+    has a sign that JSON escapes.
+    """
+    return zlib.compress((_layout_of(len(page)) % tuple(page)).encode(), 1)
+
+
+@cache
+def _layout_of(words: int) -> str:
+    """The layout of a page with so many words, each of which is %s."""
     whole = (0, 0, 1000, 1400)
     of_page = [
         (
             (0, 20 * y, 1000, 20 * y + 18),
             [(word, (90 * x, 20 * y, 90 * x + 80, 20 * y + 18), 90.0) for x, word in enumerate(line)],
         )
-        for y, line in enumerate(page)
+        for y, line in enumerate(lines(["%s"] * words))
     ]
-    return zlib.compress(orjson.dumps([(whole, [(whole, of_page)])]), 1)
+    return orjson.dumps([(whole, [(whole, of_page)])]).decode()
 
 
 async def table_bytes(cur: Cursor) -> int:

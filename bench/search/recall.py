@@ -13,6 +13,8 @@ TRIES = 200
 """For each word."""
 
 LOOKS_ALIKE = {"m": "rn", "o": "0", "l": "1", "I": "l", "s": "5", "S": "5", "O": "0", "1": "l", "0": "O", "5": "S"}
+# Cyrillic and Greek letters are read as Latin ones.
+LOOKS_ALIKE |= dict(zip("ßаеорсухкαγηικνορυχω", "Baeopcyxkaynikvopuxw", strict=True))
 
 TEXTS: Mapping[str, Sequence[str]] = MappingProxyType(
     {

@@ -43,7 +43,7 @@ class Words:
         drawn = self._random.random((count, WORDS)) * self._shares[-1]
         numbers = np.searchsorted(self._shares, drawn, side="right").astype(np.int32)
         words = list(self.vocabulary)
-        known: dict[str, int] = {}
+        known = {word: number for number, word in enumerate(words)}
         for place in np.argwhere(self._random.random((count, WORDS)) < WRONG_WORDS):
             read = misread(self.vocabulary[numbers[*place]], self._chance)
             number = known.setdefault(read, len(words))
@@ -53,10 +53,9 @@ class Words:
         return numbers, words
 
 
-def lines(numbers: Numbers, words: Sequence[str]) -> Iterator[list[str]]:
-    """The lines of a page."""
-    written = [words[number] for number in numbers.tolist()]
-    return (written[first : first + LINE] for first in range(0, len(written), LINE))
+def lines(page: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The lines of a page with these words."""
+    return (page[first : first + LINE] for first in range(0, len(page), LINE))
 
 
 def misread(word: str, chance: random.Random) -> str:

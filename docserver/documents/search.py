@@ -24,17 +24,19 @@ NARROW = 1000
 """If no more documents than this pass the filter, only their pages are looked at. With more, enough of the pages that
 have the words belong to them."""
 
-LOOKED_AT_ONCE = (50, 1000)
-"""How many pages the first statement compares with the filter, and each of the next ones."""
+LOOKED_AT_ONCE = 1000
+"""Most pages that one statement compares with the filter. The first one compares as many as are wanted, because most
+pages pass; each of the next ones twice as many.
+"""
 
 LOOKED_AT = 20_000
 """Most pages that one request compares with the filter. The next request goes on."""
 
-READ_AT_ONCE = 25
-"""Pages whose words are read together."""
+READ_AT_ONCE = 50
+"""Pages whose texts are read together."""
 
 READ = 200
-"""Most pages whose words one request reads, to look for phrases. The next request goes on."""
+"""Most pages whose texts one request reads, to look for phrases. The next request goes on."""
 
 RETRY_AFTER_S = (5, 600)
 """Shortest and longest time that a client is told to wait for the index."""
@@ -134,6 +136,8 @@ class _Candidates:
         self._cur, self._query, self._segments, self._found, self._only = cur, query, segments, found, only
         self._above = most_with_neighbour(query) if fuzzy else -1
         """Pages with more points have no word with a wrong letter."""
+        self.are_certain = not (query.phrases or query.excluded_phrases)
+        """False if it takes the texts of the pages to know which ones have all that is looked for."""
 
     async def begin(self, after: Place | None) -> None:
         """Begin after a place of the results."""
@@ -153,7 +157,8 @@ class _Candidates:
         return await asyncio.to_thread(_some, self._ranked, size)
 
     async def _look_up_all(self) -> None:
-        await find_neighbours(self._cur, self._query, self._found, self._segments)
+        if await find_neighbours(self._cur, self._query, self._found, self._segments, only=self._only):
+            self.are_certain = False
         self._above = -1
         await self._rank()
 
@@ -169,7 +174,6 @@ class _Reading:
         self._cur = cur
         self._narrowed, self._candidates = narrowed, candidates
         self._matcher = Matcher(query, fuzzy=fuzzy)
-        self._has_phrases = bool(query.phrases or query.excluded_phrases)
         self._items: list[Item] = []
         self._last: Place | None = None
         """That of the last item."""
@@ -177,30 +181,32 @@ class _Reading:
 
     async def part(self, limit: int) -> SearchPart:
         """The next items."""
-        looked_at, size = 0, LOOKED_AT_ONCE[0]
-        while some := await self._candidates.next(size):
-            found = await found_pages.passing(self._cur, self._narrowed, [number for _, number in some])
-            passing = [(points, found[number]) for points, number in some if number in found]
+        looked_at, size = 0, limit + 1
+        while some := await self._candidates.next(size if self._candidates.are_certain else READ_AT_ONCE):
+            passing = await self._passing(some)
             while passing:
-                group = passing[: READ_AT_ONCE if self._has_phrases else limit - len(self._items) + 1]
+                group = passing[: limit - len(self._items) + 1]
                 passing = passing[len(group) :]
                 if await self._add(group, limit):
                     return SearchPart(self._items, self._last)
-                if self._read >= READ:
-                    return SearchPart(self._items, Place(group[-1][0], group[-1][1].number))
             looked_at += len(some)
-            if looked_at >= LOOKED_AT:
+            if self._read >= READ or looked_at >= LOOKED_AT:
                 return SearchPart(self._items, Place(*some[-1]))
-            size = LOOKED_AT_ONCE[1]
+            size = min(2 * size, LOOKED_AT_ONCE)
         return SearchPart(self._items, None)
+
+    async def _passing(self, some: Sequence[tuple[int, int]]) -> list[tuple[int, FoundPage]]:
+        """Those of the pages that pass the filter and, if texts are to be read, have what is looked for."""
+        numbers = [number for _, number in some]
+        if not self._candidates.are_certain:
+            texts = await found_pages.texts(self._cur, self._narrowed.tenant, numbers)
+            self._read += len(texts)
+            numbers = await asyncio.to_thread(self._with_phrases, texts)
+        found = await found_pages.passing(self._cur, self._narrowed, numbers) if numbers else {}
+        return [(points, found[number]) for points, number in some if number in found]
 
     async def _add(self, group: Sequence[tuple[int, FoundPage]], limit: int) -> bool:
         """Add those of the pages that match; True if there are more than the limit."""
-        if self._has_phrases:
-            texts = await found_pages.texts(self._cur, [page for _, page in group])
-            self._read += len(group)
-            numbers = await asyncio.to_thread(self._with_phrases, texts)
-            group = [(points, page) for points, page in group if page.number in numbers]
         room = limit - len(self._items)
         layouts = await found_pages.layouts(self._cur, [page for _, page in group[:room]])
         matches = await asyncio.to_thread(self._matches, layouts)
@@ -210,8 +216,8 @@ class _Reading:
                 self._last = Place(points, page.number)
         return len(self._items) == limit and len(group) > room
 
-    def _with_phrases(self, texts: dict[int, str]) -> set[int]:
-        return {number for number, text in texts.items() if self._matcher.has_phrases(text)}
+    def _with_phrases(self, texts: dict[int, str]) -> list[int]:
+        return [number for number, text in texts.items() if self._matcher.has_phrases(text)]
 
     def _matches(self, layouts: dict[int, bytes]) -> dict[int, Match | None]:
         return {number: self._matcher.match(layout) for number, layout in layouts.items()}

@@ -7,7 +7,6 @@ once for each size.
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from docserver.database.connection import Cursor, Database
@@ -16,7 +15,7 @@ from docserver.database.tables import search_index, search_segments
 from docserver.database.tables.search_segments import Row, Segment
 from docserver.documents.search_pace import Pace
 from docserver.search import segments
-from docserver.search.chunks import Chunk, Kind, WordsRow, key_order, unpack_keys
+from docserver.search.chunks import Chunk, Entries, Kind, key_order
 
 TOGETHER = 8
 """This many segments of a size become one."""
@@ -180,7 +179,7 @@ async def _merge_small(writing: Writing, old: Sequence[Segment], *, new: int, de
     def merged() -> list[Chunk]:
         parts: dict[int, dict[str, bytes]] = {segment.id: {} for segment in old}
         for row in rows:
-            parts[row.segment].update(zip(*WordsRow(row.data).all(), strict=True))
+            parts[row.segment].update(zip(*Entries(row.data).all(), strict=True))
         return list(segments.of_words(list(parts.values()), dead=dead, with_keys=with_keys))
 
     async with writing.db.session() as cur:
@@ -233,7 +232,7 @@ class _Source:
         self._segment, self._kind = segment, kind
         self._after: bytes | None = None
         self.names: list[str] = []
-        self._values: list[Any] = []
+        self._lists: list[bytes] = []
         self.is_ended = False
 
     async def rows(self, cur: Cursor) -> Sequence[Row]:
@@ -244,9 +243,9 @@ class _Source:
         """Take the entries of rows."""
         self.is_ended = len(rows) < READ_AT_ONCE
         for row in rows:
-            names, values = WordsRow(row.data).all() if self._kind is Kind.WORDS else unpack_keys(row.data)
+            names, lists = Entries(row.data).all()
             self.names += names
-            self._values += values
+            self._lists += lists
             self._after = row.first
 
     @property
@@ -254,11 +253,11 @@ class _Source:
         """The last entry that was read, as it is ordered. Other segments may have the same."""
         return self._order(self.names[-1])
 
-    def take(self, bound: bytes | None) -> dict[str, Any]:
+    def take(self, bound: bytes | None) -> dict[str, bytes]:
         """Take out the entries up to this one; all entries if it is None."""
         end = len(self.names) if bound is None else bisect_right(self.names, bound, key=self._order)
-        taken = dict(zip(self.names[:end], self._values[:end], strict=True))
-        del self.names[:end], self._values[:end]
+        taken = dict(zip(self.names[:end], self._lists[:end], strict=True))
+        del self.names[:end], self._lists[:end]
         return taken
 
     def _order(self, name: str) -> bytes:

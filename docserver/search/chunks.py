@@ -17,11 +17,9 @@ from typing import NamedTuple
 
 from docserver.search.numbers import as_array, as_bytes
 
-WORDS_BYTES = 8192
-"""Bytes of a row of words before compression. A search unpacks a row for each word and segment."""
-
-KEYS_AT_ONCE = 500
-"""Keys in a row of keys. A search looks through all keys that begin or end like its word."""
+ROW_BYTES = 8192
+"""Bytes of a row before compression. A search unpacks a row for each word and segment; for words with a wrong letter,
+it unpacks all rows with keys that begin or end alike."""
 
 NO_COMPRESSION, COMPRESSION = 0, 1
 """Levels of zlib. Rows that are merged soon are not compressed: that would take longer than all else. More compression
@@ -31,7 +29,8 @@ _OVERHEAD = 8
 """Bytes of an entry beside its name and its list, about."""
 
 TAB = "\t"
-"""The name of a token is its key, a tab and the token itself, so names sort by keys. All tokens sort after a tab."""
+"""The name of a token is its key, a tab and the token itself, so names sort by keys. All tokens sort after a tab. The
+name of a key is the key alone."""
 
 
 class Kind(IntEnum):
@@ -59,23 +58,28 @@ def key_order(name: str) -> bytes:
     return bytes((len(name),)) + name.encode()
 
 
-class WordsPacker:
-    """Packs tokens that come in the order of their names. All tokens of a key are in the same row."""
+def key_of(name: str) -> str:
+    """The key in the name of a token; of a key, the key itself."""
+    return name.partition(TAB)[0]
 
-    def __init__(self, level: int) -> None:
-        self._level = level
+
+class Packer:
+    """Packs entries of a kind that come in order. All tokens of a key are in the same row."""
+
+    def __init__(self, kind: Kind, level: int) -> None:
+        self.kind, self._level = kind, level
         self._names: list[str] = []
         self._lists: list[bytes] = []
 
     def add(self, names: Sequence[str], lists: Sequence[bytes]) -> Iterator[Chunk]:
-        """Take tokens with their packed lists; yields each row that they fill."""
+        """Take entries with their packed lists; yields each row that they fill."""
         self._names += names
         self._lists += lists
         sizes = map(operator.add, map(len, self._names), map(len, self._lists))
         ends = [_OVERHEAD * place + size for place, size in enumerate(accumulate(sizes), 1)]
         first = filled = 0
-        while ends and ends[-1] - filled >= WORDS_BYTES:
-            end = self._end_of_key(bisect_left(ends, filled + WORDS_BYTES))
+        while ends and ends[-1] - filled >= ROW_BYTES:
+            end = self._end_of_key(bisect_left(ends, filled + ROW_BYTES))
             if end == len(ends):
                 # More tokens of this key may follow.
                 break
@@ -90,7 +94,7 @@ class WordsPacker:
         self._names, self._lists = [], []
 
     def _end_of_key(self, place: int) -> int:
-        """The place after the last token with the same key."""
+        """The place after the last entry with the same key."""
         key = key_of(self._names[place])
         while place < len(self._names) and key_of(self._names[place]) == key:
             place += 1
@@ -100,16 +104,12 @@ class WordsPacker:
         names, lists = self._names[first:end], self._lists[first:end]
         sizes = as_bytes(array("I", [len(names), *map(len, lists)]))
         data = zlib.compress(b"".join((sizes, "\n".join(names).encode(), *lists)), self._level)
-        return Chunk(Kind.WORDS, key_of(names[0]).encode(), data)
+        first_key = key_of(names[0])
+        return Chunk(self.kind, first_key.encode() if self.kind is Kind.WORDS else key_order(first_key), data)
 
 
-def key_of(name: str) -> str:
-    """The key in the name of a token."""
-    return name[: name.index(TAB)]
-
-
-class WordsRow:
-    """A row of words, unpacked as far as a search needs it."""
+class Entries:
+    """The entries of a row, unpacked as far as a search needs them."""
 
     def __init__(self, data: bytes) -> None:
         unpacked = zlib.decompress(data)
@@ -121,90 +121,37 @@ class WordsRow:
 
     @property
     def first_key(self) -> str:
-        """The key of the first token."""
-        return key_of(self._names[1:])
+        """The key of the first entry."""
+        return key_of(self._names[1 : self._names.index("\n", 1)])
 
     @property
     def last_key(self) -> str:
-        """The key of the last token."""
-        return key_of(self._names[self._names.rindex("\n", 0, -1) + 1 :])
+        """The key of the last entry."""
+        return key_of(self._names[self._names.rindex("\n", 0, -1) + 1 : -1])
 
     def all(self) -> tuple[list[str], list[bytes]]:
-        """All names of tokens, and their packed lists."""
+        """All names, and their packed lists."""
         ends = [0, *accumulate(self._sizes)]
         return self._names[1:-1].split("\n"), [self._lists[at:end] for at, end in pairwise(ends)]
 
-    def pages(self, begins: str) -> Iterator[tuple[str, bytes]]:
-        """The tokens whose names begin like this, and their packed lists."""
+    def beginning(self, begins: str) -> Iterator[tuple[str, bytes]]:
+        """The tokens or keys whose names begin like this, and their packed lists."""
         begins = f"\n{begins}"
         start, last = self._names.find(begins), self._names.rfind(begins, 0, -1)
         return self._between(start, last) if start >= 0 else iter(())
 
     def like(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, bytes]]:
-        """The tokens whose keys match, and their packed lists; the pattern begins with the line break before a key."""
+        """The tokens or keys whose keys match, and their packed lists; the pattern begins with the line break before a
+        key.
+        """
         for match in pattern.finditer(self._names):
             yield from self._between(match.start(), match.start())
 
     def _between(self, start: int, last: int) -> Iterator[tuple[str, bytes]]:
-        """The tokens whose names follow the line breaks from one place to another."""
+        """The tokens or keys whose names follow the line breaks from one place to another."""
         number = self._names.count("\n", 0, start)
         at = sum(self._sizes[:number])
         names = self._names[start + 1 : self._names.index("\n", last + 1)].split("\n")
         for name, size in zip(names, self._sizes[number:], strict=False):
-            yield name[name.index(TAB) + 1 :], self._lists[at : at + size]
+            yield name[name.find(TAB) + 1 :], self._lists[at : at + size]
             at += size
-
-
-class KeysPacker:
-    """Packs keys that come in order."""
-
-    def __init__(self, kind: Kind, level: int) -> None:
-        self._kind, self._level = kind, level
-        self._keys: list[str] = []
-        self._pages: list[int] = []
-
-    def add(self, keys: Sequence[str], pages: Sequence[int]) -> Iterator[Chunk]:
-        """Take keys, each with the page that has it if only one has it and not often, else 0; yields each row that they
-        fill.
-        """
-        self._keys += keys
-        self._pages += pages
-        first = 0
-        while len(self._keys) - first >= KEYS_AT_ONCE:
-            yield self._packed(first, first + KEYS_AT_ONCE)
-            first += KEYS_AT_ONCE
-        del self._keys[:first], self._pages[:first]
-
-    def end(self) -> Iterator[Chunk]:
-        """The last row, which may not be full."""
-        if self._keys:
-            yield self._packed(0, len(self._keys))
-        self._keys, self._pages = [], []
-
-    def _packed(self, first: int, end: int) -> Chunk:
-        keys = self._keys[first:end]
-        pages = as_bytes(array("I", (len(keys), *self._pages[first:end])))
-        return Chunk(self._kind, key_order(keys[0]), zlib.compress(pages + "\n".join(keys).encode(), self._level))
-
-
-def unpack_keys(data: bytes) -> tuple[list[str], Sequence[int]]:
-    """The keys of a row, and their pages."""
-    pages, names = _keys(data)
-    return names.split("\n"), pages
-
-
-def keys_like(data: bytes, pattern: re.Pattern[str]) -> Iterator[tuple[str, int]]:
-    """The keys of a row that match, and their pages; the pattern begins with the line break before a key."""
-    pages, names = _keys(data)
-    names = f"\n{names}\n"
-    number = counted = 0
-    for match in pattern.finditer(names):
-        number += names.count("\n", counted, match.start())
-        counted = match.start()
-        yield match[0][1:], pages[number]
-
-
-def _keys(data: bytes) -> tuple[Sequence[int], str]:
-    unpacked = zlib.decompress(data)
-    names = 4 + 4 * int.from_bytes(unpacked[:4], "little")
-    return as_array(unpacked[4:names]), unpacked[names:].decode()

@@ -14,10 +14,26 @@ _MARKS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670]")
 """Accents of European scripts, and the vowel marks that Hebrew and Arabic are mostly written without. Marks of other
 scripts, such as Thai vowels, make other words."""
 
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "ŧ": "t"})
+_LETTERS = {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "ŧ": "t"}
 """Letters that Unicode does not take apart."""
 
-_MISREAD = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "f": "s"})
+_ANY_OF_LETTERS = re.compile(f"[{''.join(_LETTERS)}]")
+
+_LATIN_LIKE = dict(zip("авекмнорстухі", "abekmhopctyxi", strict=True))
+_LATIN_LIKE |= dict(zip("αβγεζηικμνορτυχω", "abyeznikmvoptuxw", strict=True))
+"""Cyrillic and Greek letters that look like Latin ones, as small letters or as capitals."""
+
+_ALIKE = {"0": "o", "1": "l", "i": "l", "5": "s", "f": "s"}
+
+_MISREAD = str.maketrans(_ALIKE | {letter: _ALIKE.get(latin, latin) for letter, latin in _LATIN_LIKE.items()})
+_MISREAD_AS_LATIN = str.maketrans(_LATIN_LIKE)
+_KEYED_AS: dict[str, list[str]] = {}
+for _letter, _keyed in _MISREAD.items():
+    _KEYED_AS.setdefault(_keyed, []).append(chr(_letter))
+
+_TWO_AS_ONE = {"m": "rn", "s": "ss"}
+"""Letters that stand for two in keys. The second two are what plain tokens have for ß."""
+
 _FEW_MISREAD = str.maketrans({"0": "o", "O": "o", "1": "l", "I": "l", "5": "s", "S": "s"})
 
 
@@ -33,13 +49,16 @@ class Likeness(IntEnum):
     EXACT = 8
 
 
-@lru_cache(maxsize=50_000)
-def plain(surface: str) -> str:
-    """A token without case and accents, in normal form C."""
-    if surface.isascii():
-        return surface.lower()
-    folded = unicodedata.normalize("NFKC", surface).casefold().translate(_LETTERS)
+def plain_text(text: str) -> str:
+    """A text without case and accents, in normal form C."""
+    if text.isascii():
+        return text.lower()
+    folded = _ANY_OF_LETTERS.sub(lambda match: _LETTERS[match[0]], unicodedata.normalize("NFKC", text).casefold())
     return unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFD", folded)))
+
+
+plain = lru_cache(maxsize=50_000)(plain_text)
+"""The same for a token."""
 
 
 @lru_cache(maxsize=50_000)
@@ -48,9 +67,17 @@ def key(surface: str) -> str:
 
     Long s is never the last letter, so a last f stays f.
     """
-    folded = plain(surface).replace("rn", "m")
+    folded = plain(surface)
+    for letter, two in _TWO_AS_ONE.items():
+        folded = folded.replace(two, letter)
     keyed = folded.translate(_MISREAD)
     return f"{keyed[:-1]}f" if folded.endswith("f") else keyed
+
+
+def keyed_like(letter: str) -> str:
+    """Matches what of a plain token stands in keys as this letter."""
+    alike = f"[{letter}{''.join(_KEYED_AS.get(letter, ()))}]"
+    return f"(?:{_TWO_AS_ONE[letter]}|{alike})" if letter in _TWO_AS_ONE else alike
 
 
 def is_edited(surface: str) -> bool:
@@ -68,10 +95,21 @@ def likeness(word: str, surface: str, *, fuzzy: bool) -> Likeness | None:
         return None
     if key(word) != key(surface) and not (is_edited(word) and is_one_edit(key(word), key(surface))):
         return None
+    return _misread_likeness(word, surface)
+
+
+def _misread_likeness(word: str, surface: str) -> Likeness | None:
     name, other = _misread_key(word), _misread_key(surface)
     if name == other:
         return Likeness.MISREAD
-    return Likeness.EDITED if is_edited(word) and is_one_edit(name, other) else None
+    if set(name).isdisjoint(other):
+        # A word of another script, with letters that look alike.
+        return None
+    name, other = name.translate(_MISREAD_AS_LATIN), other.translate(_MISREAD_AS_LATIN)
+    if name == other:
+        return Likeness.MISREAD
+    is_near = is_edited(word) and is_one_edit(name.replace("ss", "s"), other.replace("ss", "s"))
+    return Likeness.EDITED if is_near else None
 
 
 @lru_cache(maxsize=50_000)
@@ -103,11 +141,11 @@ def one_edit(begins: str, rest: str) -> re.Pattern[str]:
 @lru_cache(maxsize=1000)
 def any_edit(begins: str, rest: str) -> re.Pattern[str]:
     """As `one_edit`, with one letter of any of the parts, which end before a tab."""
-    return re.compile(f"\n(?:{re.escape(begins)}{_edited(rest)}|{_edited(begins)}{re.escape(rest)})(?=\t)")
+    return re.compile(f"\n{_edited(begins + rest)}(?=\t)")
 
 
 def _edited(text: str) -> str:
-    letters = [re.escape(letter) for letter in text]
-    changed = [f"{''.join(letters[:at])}.?{''.join(letters[at + 1 :])}" for at in range(len(letters))]
-    added = [f"{''.join(letters[:at])}.{''.join(letters[at:])}" for at in range(len(letters) + 1)]
-    return f"(?:{'|'.join((*changed, *added))})"
+    if not text:
+        return ".?"
+    first, rest = re.escape(text[0]), re.escape(text[1:])
+    return f"(?:{first}{_edited(text[1:])}|.?{rest}|.{first}{rest})"

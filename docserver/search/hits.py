@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from docserver.layout import unpack_words
-from docserver.search.folding import likeness
+from docserver.search.folding import is_edited, key, likeness
 from docserver.search.query import Query, Word
+from docserver.search.screening import Screen, plain_forms
 from docserver.search.tokens import Token, are_simple, simple_tokens, surfaces, tokens
 
 MAX_HITS = 100
@@ -71,12 +72,18 @@ class Matcher:
         words = {word: _Like(word, fuzzy=fuzzy) for word in query.words}
         self._wanted = [[words[word] for word in phrase] for phrase in query.wanted]
         self._excluded = [[_Like(word, fuzzy=False) for word in phrase] for phrase in query.excluded_phrases]
+        self._wanted_screens = [Screen(phrase, fuzzy=fuzzy) for phrase in query.wanted]
+        self._excluded_screens = [Screen(phrase, fuzzy=False) for phrase in query.excluded_phrases]
 
     def has_phrases(self, text: str) -> bool:
-        """True if a page with this text has the phrases of the query, and none that is excluded."""
+        """True if a page with this text has the words and phrases of the query, and no phrase that is excluded."""
+        forms = plain_forms(text)
+        if not all(screen.passes(forms) for screen in self._wanted_screens):
+            return False
         found, positions, _ = _tokens(text)
         return all(_occurrences(found, positions, phrase) for phrase in self._wanted) and not any(
-            _occurrences(found, positions, phrase) for phrase in self._excluded
+            screen.passes(forms) and _occurrences(found, positions, phrase)
+            for screen, phrase in zip(self._excluded_screens, self._excluded, strict=True)
         )
 
     def match(self, layout: bytes) -> Match | None:
@@ -111,13 +118,22 @@ class _Like(dict[str, bool]):
     def __init__(self, word: Word, *, fuzzy: bool) -> None:
         super().__init__()
         self._word, self._fuzzy = word, fuzzy
+        name = key(word.surface)
+        half = len(name) // 2 if is_edited(word.surface) else len(name)
+        self._first, self._second = name[:half], name[half:]
 
     def __missing__(self, surface: str) -> bool:
         word = self._word
         self[surface] = is_like = (
-            word.begins(surface) if word.is_prefix else likeness(word.surface, surface, fuzzy=self._fuzzy) is not None
+            word.begins(surface)
+            if word.is_prefix
+            else self._may_be(key(surface)) and likeness(word.surface, surface, fuzzy=self._fuzzy) is not None
         )
         return is_like
+
+    def _may_be(self, name: str) -> bool:
+        """False if a token with this key is not like the word: if one letter is wrong, one half is right."""
+        return name.startswith(self._first) or (self._second != "" and name.endswith(self._second))
 
 
 def _occurrences(found: Sequence[str], positions: Sequence[int], phrase: Sequence[_Like]) -> set[int]:

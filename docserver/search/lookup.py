@@ -1,11 +1,13 @@
 """Looks up the words of a query in rows of the index: which rows to read, which pages have a word, and how exactly."""
 
+import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
-from docserver.search.chunks import TAB, Kind, WordsRow, keys_like
-from docserver.search.folding import Likeness, any_edit, is_one_edit, key, likeness, one_edit
+from docserver.search.chunks import TAB, Entries, Kind
+from docserver.search.folding import Likeness, any_edit, key, likeness, one_edit
 from docserver.search.numbers import Pages
 from docserver.search.query import Word
 
@@ -36,6 +38,14 @@ class Found:
         """The pages that have something like the word, as `how` says."""
         return self.like.setdefault(how, Pages())
 
+    def all_pages(self) -> int:
+        """The set of all these pages."""
+        return reduce(operator.or_, (pages.as_sets()[0] for pages in self.like.values()), 0)
+
+    def count(self) -> int:
+        """How many pages these are."""
+        return self.all_pages().bit_count()
+
 
 def words_range(word: Word) -> Range:
     """Where the entries of a word are. For the beginning of a word, these are all entries that begin with it."""
@@ -57,9 +67,9 @@ def neighbour_ranges(word: Word) -> Iterator[Range]:
 def add_words(found: Mapping[Word, Found], rows: Iterable[bytes], *, fuzzy: bool) -> None:
     """Add what rows of words say about all these words."""
     begins = {word: words_range(word).first.decode() + ("" if word.is_prefix else TAB) for word in found}
-    for row in map(WordsRow, rows):
+    for row in map(Entries, rows):
         for word, name in begins.items():
-            for surface, packed in row.pages(name):
+            for surface, packed in row.beginning(name):
                 if how := _how(word, surface, fuzzy=fuzzy):
                     found[word].pages(how).add(packed)
 
@@ -70,11 +80,9 @@ def _how(word: Word, surface: str, *, fuzzy: bool) -> Likeness | None:
     return likeness(word.surface, surface, fuzzy=fuzzy)
 
 
-def add_neighbours(
-    found: Found, word: Word, rows: Iterable[tuple[int, int, bytes]], elsewhere: dict[str, set[int]]
-) -> None:
-    """Add the pages of a word's neighbours. `rows` are rows of keys, each with its segment and kind. If the pages of a
-    neighbour are in the rows of words, add the neighbour and its segment to `elsewhere`.
+def add_neighbours(found: Found, word: Word, rows: Iterable[tuple[int, int, bytes]]) -> dict[str, set[int]]:
+    """Add the pages of a word's neighbours. `rows` are rows of keys, each with its segment and kind. Returns neighbours
+    on more pages, which are in the rows of words, each with its segments.
     """
     name = key(word.surface)
     half = len(name) // 2
@@ -83,39 +91,35 @@ def add_neighbours(
         Kind.REVERSED_KEYS: one_edit(name[half:][::-1], name[:half][::-1]),
     }
     pages = found.pages(Likeness.EDITED)
+    frequent: dict[str, set[int]] = {}
     for segment, kind, row in rows:
-        for written, page in keys_like(row, patterns[Kind(kind)]):
+        for written, packed in Entries(row).like(patterns[Kind(kind)]):
             neighbour = written[::-1] if kind == Kind.REVERSED_KEYS else written
-            if neighbour == name:
-                continue
-            if page:
-                pages.add_number(page)
-            else:
-                elsewhere.setdefault(neighbour, set()).add(segment)
+            if packed and neighbour != name:
+                pages.add(packed)
+            elif neighbour != name:
+                frequent.setdefault(neighbour, set()).add(segment)
+    return frequent
 
 
-def add_words_of_neighbours(found: Mapping[Word, Found], rows: Iterable[bytes], names: Iterable[str]) -> None:
-    """Add what rows of words say about neighbours."""
-    words = {word: key(word.surface) for word in found}
+def add_words_of_neighbours(found: Found, word: Word, rows: Iterable[bytes], names: Iterable[str]) -> None:
+    """Add what rows of words say about a word's neighbours with these names."""
     in_order = sorted(names)
-    for row in map(WordsRow, rows):
+    for row in map(Entries, rows):
         for name in in_order[bisect_left(in_order, row.first_key) : bisect_right(in_order, row.last_key)]:
-            near = [word for word, own in words.items() if own != name and is_one_edit(own, name)]
-            for surface, packed in row.pages(f"{name}{TAB}"):
-                for word in near:
-                    if likeness(word.surface, surface, fuzzy=True):
-                        found[word].pages(Likeness.EDITED).add(packed)
+            _add_edited(found, word, row.beginning(f"{name}{TAB}"))
 
 
-def add_all_neighbours(found: Mapping[Word, Found], rows: Iterable[bytes]) -> None:
-    """Add the neighbours of words in rows that are all rows of words of segments."""
-    patterns = {}
-    for word in found:
-        name = key(word.surface)
-        half = len(name) // 2
-        patterns[word] = any_edit(name[:half], name[half:])
-    for row in map(WordsRow, rows):
-        for word, pattern in patterns.items():
-            for surface, packed in row.like(pattern):
-                if likeness(word.surface, surface, fuzzy=True) is Likeness.EDITED:
-                    found[word].pages(Likeness.EDITED).add(packed)
+def add_all_neighbours(found: Found, word: Word, rows: Iterable[bytes]) -> None:
+    """Add the neighbours of a word in rows that are all rows of words of segments."""
+    name = key(word.surface)
+    half = len(name) // 2
+    pattern = any_edit(name[:half], name[half:])
+    for row in map(Entries, rows):
+        _add_edited(found, word, row.like(pattern))
+
+
+def _add_edited(found: Found, word: Word, entries: Iterable[tuple[str, bytes]]) -> None:
+    for surface, packed in entries:
+        if likeness(word.surface, surface, fuzzy=True) is Likeness.EDITED:
+            found.pages(Likeness.EDITED).add(packed)

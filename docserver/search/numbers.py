@@ -36,11 +36,9 @@ def pages_of(packed: bytes) -> list[int]:
     return [each >> 1 for each in _entries(packed)]
 
 
-def only_page(packed: bytes) -> int:
-    """The page of a list that has a single one, which does not have the token often; else 0."""
-    if len(packed) != _BYTES or packed[0] & 1:
-        return 0
-    return int.from_bytes(packed, "little") >> 1
+def united(one: bytes, other: bytes) -> bytes:
+    """Two lists that are not bits as one. Their pages may be the same."""
+    return as_bytes(array("I", sorted({*as_array(one), *as_array(other)})))
 
 
 def joined(one: bytes, other: bytes) -> bytes:
@@ -73,22 +71,24 @@ class Pages:
     def __init__(self) -> None:
         self._listed: list[bytes] = []
         self._bits: list[bytes] = []
+        self._sets = (0, 0)
+        """What was added so far and is no longer in the lists."""
 
     def add(self, packed: bytes) -> None:
         """Add the pages of a list."""
         (self._bits if _is_bits(packed) else self._listed).append(packed)
 
-    def add_number(self, page: int) -> None:
-        """Add one page."""
-        self._listed.append(entry(page, often=False))
+    def add_set(self, pages: int) -> None:
+        """Add a set of pages, none of them as one that has a token often."""
+        self._sets = (self._sets[0] | pages, self._sets[1])
 
     def as_sets(self) -> tuple[int, int]:
         """All pages, and those that have the token often."""
-        pages, often = _sets_of_listed(b"".join(self._listed))
-        for packed in self._bits:
-            some, some_often = _sets(packed)
-            pages, often = pages | some, often | some_often
-        return pages, often
+        listed, self._listed = self._listed, []
+        bits, self._bits = self._bits, []
+        for pages, often in ([_sets_of_listed(b"".join(listed))] if listed else []) + [*map(_sets, bits)]:
+            self._sets = (self._sets[0] | pages, self._sets[1] | often)
+        return self._sets
 
 
 def set_of(pages: Sequence[int]) -> int:

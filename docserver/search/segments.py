@@ -4,10 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any
 
 from docserver.search import numbers
-from docserver.search.chunks import COMPRESSION, NO_COMPRESSION, TAB, Chunk, KeysPacker, Kind, WordsPacker
+from docserver.search.chunks import COMPRESSION, NO_COMPRESSION, TAB, Chunk, Kind, Packer
 from docserver.search.folding import key
 from docserver.search.tokens import is_unspaced, surfaces
 
@@ -21,11 +20,12 @@ KEYS_FROM = 64
 """Pages of the smallest segments that get rows of keys. Of smaller ones, a search reads all words: that takes a few
 milliseconds, and to write the keys would take half of the time in which a page is indexed."""
 
-Words = Mapping[str, bytes]
-"""The names of tokens with the packed lists of their pages."""
+LISTED_BYTES = 4 * 8
+"""Longest list beside a key: eight pages. Most neighbours of a word are misread ones, on a few pages of a segment each,
+and are found without a look at their words."""
 
-Keys = Mapping[str, int]
-"""Keys, each with the page that has it if only one has it and not often, else 0."""
+Lists = Mapping[str, bytes]
+"""The names of tokens with the packed lists of their pages; or keys with theirs if these are short, else with none."""
 
 
 def of_texts(texts: Mapping[int, str]) -> Iterator[Chunk]:
@@ -36,23 +36,22 @@ def of_texts(texts: Mapping[int, str]) -> Iterator[Chunk]:
         for surface, count in Counter(surfaces(text)).items():
             pages[surface] += often if count >= OFTEN else once
     words = {_name(surface): listed for surface, listed in pages.items()}
-    return _rows(WordsPacker(NO_COMPRESSION), words)
+    return _rows(Packer(Kind.WORDS, NO_COMPRESSION), words)
 
 
-def of_words(parts: Sequence[Words], *, dead: Collection[int], with_keys: bool) -> Iterator[Chunk]:
+def of_words(parts: Sequence[Lists], *, dead: Collection[int], with_keys: bool) -> Iterator[Chunk]:
     """The rows of several segments without keys, earliest pages first, as those of one segment. Dead pages are left
     out.
     """
     words = _merged_words(parts, dead)
-    yield from _rows(WordsPacker(COMPRESSION), words)
+    yield from _rows(packer_of(Kind.WORDS), words)
     if with_keys:
         keys = _keys_of(words)
-        yield from _rows(KeysPacker(Kind.KEYS, COMPRESSION), keys)
-        backwards = {name[::-1]: page for name, page in keys.items()}
-        yield from _rows(KeysPacker(Kind.REVERSED_KEYS, COMPRESSION), backwards)
+        yield from _rows(packer_of(Kind.KEYS), keys)
+        yield from _rows(packer_of(Kind.REVERSED_KEYS), {name[::-1]: listed for name, listed in keys.items()})
 
 
-def _rows(packer: WordsPacker | KeysPacker, entries: Mapping[str, Any]) -> Iterator[Chunk]:
+def _rows(packer: Packer, entries: Lists) -> Iterator[Chunk]:
     return chain(pack_merged(packer, [entries], dead=()), packer.end())
 
 
@@ -61,28 +60,33 @@ def _name(surface: str) -> str:
     return f"{key(surface)}{TAB}{surface}"
 
 
-def _keys_of(words: Words) -> dict[str, int]:
+def _keys_of(words: Lists) -> dict[str, bytes]:
     """The keys of words that can be neighbours."""
-    keys: dict[str, int] = {}
+    keys: dict[str, bytes] = {}
     for name, listed in words.items():
         of_word, _, surface = name.partition(TAB)
         if len(of_word) >= MIN_KEY and not surface.isdecimal() and (surface.isascii() or not is_unspaced(surface)):
-            keys[of_word] = 0 if of_word in keys else numbers.only_page(listed)
+            short = listed if len(listed) <= LISTED_BYTES else b""
+            keys[of_word] = _together(keys[of_word], short) if of_word in keys else short
     return keys
 
 
-def packer_of(kind: Kind) -> WordsPacker | KeysPacker:
+def _together(one: bytes, other: bytes) -> bytes:
+    """The list of a key, from the lists of two of its words."""
+    both = numbers.united(one, other) if one and other else b""
+    return both if len(both) <= LISTED_BYTES else b""
+
+
+def packer_of(kind: Kind) -> Packer:
     """What packs the entries of merged segments."""
-    return WordsPacker(COMPRESSION) if kind is Kind.WORDS else KeysPacker(kind, COMPRESSION)
+    return Packer(kind, COMPRESSION)
 
 
-def pack_merged(
-    packer: WordsPacker | KeysPacker, parts: Sequence[Mapping[str, Any]], *, dead: Collection[int]
-) -> list[Chunk]:
+def pack_merged(packer: Packer, parts: Sequence[Lists], *, dead: Collection[int]) -> list[Chunk]:
     """The rows that the entries of several segments, earliest pages first, fill as those of one segment. Dead pages are
     left out.
     """
-    if isinstance(packer, WordsPacker):
+    if packer.kind is Kind.WORDS:
         words = _merged_words(parts, dead)
         names = sorted(words)
         return list(packer.add(names, [numbers.pack(words[name]) for name in names]))
@@ -91,7 +95,7 @@ def pack_merged(
     return list(packer.add(names, [keys[name] for name in names]))
 
 
-def _merged_words(parts: Sequence[Words], dead: Collection[int]) -> dict[str, bytes]:
+def _merged_words(parts: Sequence[Lists], dead: Collection[int]) -> dict[str, bytes]:
     merged: dict[str, bytes] = {}
     for part in parts:
         some = _living(part, dead) if dead else part
@@ -101,17 +105,22 @@ def _merged_words(parts: Sequence[Words], dead: Collection[int]) -> dict[str, by
     return merged
 
 
-def _living(words: Words, dead: Collection[int]) -> Words:
-    """Tokens without dead pages."""
-    lists = {name: numbers.without(packed, dead) for name, packed in words.items()}
-    return {name: packed for name, packed in lists.items() if packed}
+def _living(entries: Lists, dead: Collection[int]) -> Lists:
+    """Entries without dead pages. Keys without a list stay."""
+    lists = {name: numbers.without(packed, dead) for name, packed in entries.items()}
+    return {name: packed for name, packed in lists.items() if packed or not entries[name]}
 
 
-def _merged_keys(parts: Sequence[Keys], dead: Collection[int]) -> dict[str, int]:
-    merged: dict[str, int] = {}
+def _merged_keys(parts: Sequence[Lists], dead: Collection[int]) -> dict[str, bytes]:
+    merged: dict[str, bytes] = {}
     for part in parts:
-        some = {name: page for name, page in part.items() if page not in dead} if dead else part
-        both = merged.keys() & some.keys()
+        some = _living(part, dead) if dead else part
+        both = {name: _following(merged[name], some[name]) for name in merged.keys() & some.keys()}
         merged.update(some)
-        merged.update(dict.fromkeys(both, 0))
+        merged.update(both)
     return merged
+
+
+def _following(one: bytes, other: bytes) -> bytes:
+    """The list of a key, from its lists in two segments that follow one another."""
+    return one + other if one and other and len(one) + len(other) <= LISTED_BYTES else b""

@@ -74,7 +74,7 @@ def tokens(text: str) -> Iterator[Token]:
 def surfaces(text: str) -> list[str]:
     """The surfaces of the tokens of a text; in the order of the text if `are_simple`."""
     is_ascii = text.isascii()
-    if not is_ascii and _IS_UNSPACED.search(text):
+    if has_unspaced(text):
         return [token.surface for token in tokens(text)]
     # This gives the same as `tokens`, in a small part of the time.
     words = text.encode().translate(_ASCII_LETTERS).decode().split() if is_ascii else _word().findall(text)
@@ -91,7 +91,17 @@ def simple_tokens(text: str, places: Sequence[int]) -> list[Token]:
 
 def are_simple(text: str) -> bool:
     """True if each token of a text stands alone: none is hyphenated over lines or of a script without spaces."""
-    return (text.isascii() or not _IS_UNSPACED.search(text)) and not _HYPHEN_AT_END.search(text)
+    return not has_unspaced(text) and not _HYPHEN_AT_END.search(text)
+
+
+def has_unspaced(text: str) -> bool:
+    """True if a text has letters of scripts without spaces."""
+    return not text.isascii() and _IS_UNSPACED.search(text) is not None
+
+
+def with_whole_words(text: str) -> str:
+    """A text of scripts with spaces, with its hyphenated words put together."""
+    return _hyphenated_word().sub(r"\1\2", text)
 
 
 def is_unspaced(surface: str) -> bool:

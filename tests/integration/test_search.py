@@ -4,7 +4,7 @@ import asyncio
 import re
 import shlex
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from docserver.command_line import make_parser
 from docserver.commands import search as commands
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import jobs, pages, search_index, search_segments
-from docserver.documents import deletion, search_indexing, search_merging
+from docserver.database.tables.search_segments import Row
+from docserver.documents import deletion, search_indexing, search_lookup, search_merging
 from docserver.documents import search as documents_search
 from docserver.documents.search_indexing import Indexer
 from docserver.documents.search_lookup import find_neighbours
@@ -116,9 +117,9 @@ async def test_words_with_a_wrong_letter_are_looked_up_once_other_pages_do_not_s
 ) -> None:
     looked_up = []
 
-    async def counted(*arguments: Any) -> None:
+    async def counted(*arguments: Any, **named: Any) -> bool:
         looked_up.append(arguments)
-        await find_neighbours(*arguments)
+        return await find_neighbours(*arguments, **named)
 
     monkeypatch.setattr(documents_search, "find_neighbours", counted)
     texts = ["net invoice", "net invoioe", "nett lnvoice", "NET INVOICE", "net invoice other", "net imvoice"]
@@ -139,6 +140,36 @@ async def test_words_with_a_wrong_letter_are_looked_up_once_other_pages_do_not_s
         f"<mark>{text.replace(' ', '</mark> <mark>', 1)}</mark>".replace(" other</mark>", "</mark> other")
         for text in ("net invoice other", "net invoice", "NET INVOICE", "net imvoice", "net invoioe")
     ]
+
+
+@pytest.mark.parametrize("presumed", [100, 0])
+async def test_if_few_pages_have_the_rarest_word_their_texts_are_read_for_the_others(
+    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch, presumed: int
+) -> None:
+    looked_up = []
+    all_rows = search_segments.all_rows
+
+    async def counted(cur: Cursor, segments: Sequence[int]) -> list[Row]:
+        looked_up.append(segments)
+        return await all_rows(cur, segments)
+
+    monkeypatch.setattr(search_segments, "all_rows", counted)
+    monkeypatch.setattr(search_lookup, "PRESUMED", presumed)
+    texts = [
+        "rare invoioe",
+        "rare",
+        "invoice",
+        "Mayday invoice",
+        "maydey invoice",
+        "mayday",
+        "maydey imvoice",
+        "maydey",
+    ]
+    await add_document(db, *texts)
+    await index(resources)
+
+    assert await snippets(client, "mayday invoice") == ["Mayday invoice", "maydey invoice", "maydey imvoice"]
+    assert len(looked_up) == (1 if presumed else 2)
 
 
 @pytest.mark.parametrize(

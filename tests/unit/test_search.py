@@ -2,13 +2,12 @@
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import pytest
 
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.search import chunks, folding, hits, numbers, query, segments, tokens
-from docserver.search.chunks import Kind, WordsRow
+from docserver.search.chunks import Entries, Kind, Packer
 from docserver.search.folding import Likeness, any_edit, likeness, one_edit, plain
 from docserver.search.query import InvalidQuery
 from docserver.search.scores import Points
@@ -79,6 +78,14 @@ def test_case_accents_and_forms_of_letters_are_folded(written: str, folded: str)
         ("12345", "12346", None),
         ("self", "sels", None),
         ("東京", "東亰", None),
+        ("сумма", "cym\u043c\u0430", Likeness.MISREAD),
+        ("τιμή", "τιμη", Likeness.FOLDED),
+        ("νόμος", "vόμoς", Likeness.MISREAD),
+        ("нет", "HeT", None),
+        ("Lieferung", "Liefßrung", Likeness.EDITED),
+        ("Straße", "StraBe", Likeness.EDITED),
+        ("Masse", "Mase", Likeness.EDITED),
+        ("dass", "das", None),
     ],
 )
 def test_how_much_a_token_is_like_a_word(word: str, surface: str, expected: Likeness | None) -> None:
@@ -131,7 +138,7 @@ def test_lists_of_pages_are_the_same_packed_joined_and_as_sets(step: int) -> Non
     pages = numbers.Pages()
     for part in parts:
         pages.add(part)
-    pages.add_number(50_000)
+    pages.add_set(1 << 50_000)
     of_all, often = pages.as_sets()
     assert list(numbers.descending(of_all)) == [50_000, *reversed(second), *reversed(first)]
     assert sorted(numbers.descending(often)) == [page for page in (*first, *second) if page % 2]
@@ -170,20 +177,19 @@ def texts(count: int) -> dict[int, str]:
     }
 
 
-def entries(some: Iterable[chunks.Chunk]) -> dict[Kind, dict[str, Any]]:
-    unpacked: dict[Kind, dict[str, Any]] = {kind: {} for kind in Kind}
+def entries(some: Iterable[chunks.Chunk]) -> dict[Kind, dict[str, bytes]]:
+    unpacked: dict[Kind, dict[str, bytes]] = {kind: {} for kind in Kind}
     for chunk in some:
-        names, values = WordsRow(chunk.data).all() if chunk.kind is Kind.WORDS else chunks.unpack_keys(chunk.data)
-        unpacked[chunk.kind].update(zip(names, values, strict=True))
+        unpacked[chunk.kind].update(zip(*Entries(chunk.data).all(), strict=True))
     return unpacked
 
 
-def with_keys(some: Mapping[int, str]) -> dict[Kind, dict[str, Any]]:
+def with_keys(some: Mapping[int, str]) -> dict[Kind, dict[str, bytes]]:
     words = entries(segments.of_texts(some))[Kind.WORDS]
     return entries(segments.of_words([words], dead=(), with_keys=True))
 
 
-def merged(parts: list[dict[Kind, dict[str, Any]]], *, dead: set[int]) -> Iterator[chunks.Chunk]:
+def merged(parts: list[dict[Kind, dict[str, bytes]]], *, dead: set[int]) -> Iterator[chunks.Chunk]:
     for kind in Kind:
         packer = segments.packer_of(kind)
         yield from segments.pack_merged(packer, [part[kind] for part in parts], dead=dead)
@@ -212,20 +218,33 @@ def test_pages_that_are_gone_are_left_out_of_merged_segments() -> None:
 
     expected = with_keys({number: whole[number] for number in range(101, 201)})
     assert left[Kind.WORDS] == expected[Kind.WORDS]
-    assert all(page > 100 or not page for page in left[Kind.KEYS].values())
+    assert all(page > 100 for listed in left[Kind.KEYS].values() for page in numbers.pages_of(listed))
 
 
 def test_rows_of_keys_find_what_differs_in_one_letter_of_the_second_part() -> None:
     names = sorted(
         ("abcd", "abce", "abc", "abdd", "abde", "abcde", "xbcd", "abed", "ábcd"), key=lambda name: (len(name), name)
     )
-    packer = chunks.KeysPacker(Kind.KEYS, chunks.COMPRESSION)
-    (row,) = (*packer.add(names, range(len(names))), *packer.end())
+    packer = Packer(Kind.KEYS, chunks.COMPRESSION)
+    (row,) = (*packer.add(names, [listed([page]) for page in range(len(names))]), *packer.end())
 
-    found = {name: names[page] for name, page in chunks.keys_like(row.data, one_edit("ab", "cd"))}
+    found = {name: names[numbers.pages_of(some)[0]] for name, some in Entries(row.data).like(one_edit("ab", "cd"))}
 
     assert found == {name: name for name in ("abcd", "abce", "abc", "abdd", "abcde", "abed")}
-    assert list(chunks.keys_like(row.data, one_edit("x", "yz"))) == []
+    assert list(Entries(row.data).like(one_edit("x", "yz"))) == []
+
+
+def test_keys_have_the_pages_of_their_words_unless_these_are_many() -> None:
+    few, many = range(1, 5), range(5, 14)
+    words = {"mouse\tMouse": listed(few), "mouse\tmouse": listed([2, 6]), "house\thouse": listed(many)}
+
+    rows = entries(segments.of_words([words], dead=(), with_keys=True))
+
+    assert {name: numbers.pages_of(some) for name, some in rows[Kind.KEYS].items()} == {
+        "mouse": [*few, 6],
+        "house": [],
+    }
+    assert rows[Kind.REVERSED_KEYS] == {name[::-1]: some for name, some in rows[Kind.KEYS].items()}
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -245,18 +264,60 @@ def test_one_edit_is_one_letter_exchanged_left_out_or_added(number: int) -> None
 
 
 def test_all_tokens_of_a_key_are_in_one_row() -> None:
-    packer = chunks.WordsPacker(chunks.NO_COMPRESSION)
+    packer = Packer(Kind.WORDS, chunks.NO_COMPRESSION)
     long = listed(range(1, 40_000, 9))
 
     rows = [*packer.add(["a\tA", "a\ta", "b\tB"], [long] * 3), *packer.add(["b\tb"], [long]), *packer.end()]
 
-    assert [WordsRow(row.data).all()[0] for row in rows] == [["a\tA", "a\ta"], ["b\tB", "b\tb"]]
-    assert [(row.first_key, row.last_key) for row in map(WordsRow, [row.data for row in rows])] == [
+    assert [Entries(row.data).all()[0] for row in rows] == [["a\tA", "a\ta"], ["b\tB", "b\tb"]]
+    assert [(row.first_key, row.last_key) for row in map(Entries, [row.data for row in rows])] == [
         ("a", "a"),
         ("b", "b"),
     ]
-    assert list(WordsRow(rows[0].data).pages("a\ta")) == [("a", long)]
-    assert list(WordsRow(rows[0].data).pages("b")) == []
+    assert list(Entries(rows[0].data).beginning("a\ta")) == [("a", long)]
+    assert list(Entries(rows[0].data).beginning("b")) == []
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_text_has_a_phrase_if_words_like_it_follow_one_another(number: int) -> None:
+    choose = random.Random(number)
+    words = ["Straße", "сумма", "Ελλάδα", "modern", "net", "fœtus", "self", "x_y", "m²", "Acme™", "किताब", "invoice"]
+    found = 0
+
+    for _ in range(400):
+        wanted = choose.sample(words, choose.randint(2, 3))
+        read = choose.choice([" ", ", ", "-", "_"]).join(changed(word, choose) for word in wanted)
+        text = f"an {read}{choose.choice([' ', '. ', '™ '])}{choose.choice(words)}"
+        parsed, fuzzy = query.parse(f'"{" ".join(wanted)}"'), choose.random() < 0.7
+        has_phrase = follow_one_another(parsed.wanted[0], [token.surface for token in tokens.tokens(text)], fuzzy=fuzzy)
+        assert hits.Matcher(parsed, fuzzy=fuzzy).has_phrases(text) == has_phrase, text
+        found += has_phrase
+
+    assert 100 < found < 300
+
+
+@pytest.mark.parametrize("phrase", ["der Rechnung vom", "Rechnung vom Mai", "nung vom", "der Rech nung vom"])
+def test_a_phrase_may_have_a_hyphenated_word_or_its_parts(phrase: str) -> None:
+    matcher = hits.Matcher(query.parse(f'"{phrase}"'), fuzzy=True)
+
+    assert matcher.has_phrases("auf der Rech-\nnung vom Mai")
+    assert not matcher.has_phrases("auf der Rech-\nnung zum Mai, der Zeichnung vom")
+
+
+def changed(word: str, choose: random.Random) -> str:
+    """A word that is perhaps written in capitals, or with another letter."""
+    at = choose.randrange(len(word))
+    other = choose.choice(["a", "s", "ß", "m", "rn", "ss", "1", "l", "0", "\u0441", "\u03b9", "ﬁ", "é", "\u00ad"])
+    wrong = word[:at] + other + word[at + choose.randint(0, 1) :]
+    return choose.choice([word, word, word.upper(), wrong])
+
+
+def follow_one_another(phrase: query.Phrase, found: list[str], *, fuzzy: bool) -> bool:
+    """True if words like those of a phrase follow one another somewhere."""
+    return any(
+        all(likeness(word.surface, surface, fuzzy=fuzzy) for word, surface in zip(phrase, found[start:], strict=False))
+        for start in range(len(found) - len(phrase) + 1)
+    )
 
 
 def test_what_is_found_of_a_page_is_listed_with_its_boxes_once() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from docserver.database.connection import Cursor, each
@@ -56,26 +55,33 @@ async def passing(cur: Cursor, narrowed: Filter, numbers: Sequence[int]) -> dict
     }
 
 
+async def texts(cur: Cursor, tenant: str, numbers: Sequence[int]) -> dict[int, str]:
+    """The texts of those of these pages of the index that did not change since."""
+    listed = ", ".join(map(str, numbers))
+    await cur.execute(
+        f"""
+        SELECT s.number, p.text
+        FROM search_pages s
+        JOIN pages p FORCE INDEX (by_settling)
+            ON p.job_id = s.job_id AND p.settled_version = s.version AND p.number = s.page
+        WHERE s.tenant = %s AND s.number IN ({listed}) AND p.status = 'done'
+        """,  # noqa: S608 - numbers
+        (tenant,),
+    )
+    return {row["number"]: row["text"] for row in cur.rows()}
+
+
 async def layouts(cur: Cursor, some: Sequence[FoundPage]) -> dict[int, bytes]:
     """The packed words of these pages, by their numbers; a page that is read again now has none."""
-    return await _column(cur, "layout", some)
-
-
-async def texts(cur: Cursor, some: Sequence[FoundPage]) -> dict[int, str]:
-    """The texts of these pages, by their numbers; a page that is read again now has none."""
-    return await _column(cur, "text", some)
-
-
-async def _column(cur: Cursor, column: str, some: Sequence[FoundPage]) -> dict[int, Any]:
     if not some:
         return {}
     wanted = {(page.job_id.bytes, page.page): page.number for page in some}
     chosen = " OR ".join(["(job_id = %s AND number = %s)"] * len(wanted))
     await cur.execute(
-        f"SELECT job_id, number, {column} AS value FROM pages WHERE ({chosen}) AND status = 'done'",  # noqa: S608 - constants
+        f"SELECT job_id, number, layout FROM pages WHERE ({chosen}) AND status = 'done'",  # noqa: S608 - constants
         [value for place in wanted for value in place],
     )
-    return {wanted[row["job_id"], row["number"]]: row["value"] for row in cur.rows()}
+    return {wanted[row["job_id"], row["number"]]: row["layout"] for row in cur.rows()}
 
 
 async def numbers_of(cur: Cursor, narrowed: Filter, *, most: int) -> list[int] | None:

@@ -133,15 +133,17 @@ async def rows_at(cur: Cursor, kind: int, places: Sequence[tuple[int, bytes]]) -
 
 
 async def rows_between(
-    cur: Cursor, kind: int, segments: Sequence[int], *, after: bytes, before: bytes, limit: int
+    cur: Cursor, segments: Sequence[int], ranges: Sequence[tuple[int, bytes, bytes]], *, limit: int
 ) -> list[Row]:
-    """The rows of segments that begin between two places, at most this many."""
+    """The rows of segments that begin in one of these ranges: each has a kind, and two places between which rows begin.
+    At most so many of a range.
+    """
+    of_range = (
+        f"(SELECT segment, kind, first, data FROM search_chunks WHERE segment IN ({each(segments)}) AND kind = %s "  # noqa: S608 - placeholders and a number
+        f"AND first > %s AND first < %s LIMIT {int(limit)})"
+    )
     await cur.execute(
-        f"""
-        SELECT segment, kind, first, data FROM search_chunks
-        WHERE segment IN ({each(segments)}) AND kind = %s AND first > %s AND first < %s LIMIT %s
-        """,  # noqa: S608 - placeholders alone
-        (*segments, kind, after, before, limit),
+        " UNION ALL ".join([of_range] * len(ranges)), [value for part in ranges for value in (*segments, *part)]
     )
     return [Row(**row) for row in cur.rows()]
 
