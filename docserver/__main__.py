@@ -50,7 +50,7 @@ def main() -> None:
     if options.command == "doctor":
         from docserver.doctor.examination import examine
 
-        examine(embedded=options.embedded)
+        examine(embedded=options.embedded, worker_only=options.worker_only)
     try:
         settings = _settings(options)
     except SettingsError as error:
@@ -79,6 +79,10 @@ def main() -> None:
 def _settings(options: "Namespace") -> Settings:
     """The settings from the environment; raises SettingsError."""
     settings = load()
+    if options.worker_only and options.command in (None, "serve") and not settings.slot_count:
+        raise SettingsError(
+            f"{variable('slots')} must be at least 1, or unset, with --worker-only: a worker reads pages"
+        )
     if options.embedded or (options.command in OPERATORS_COMMANDS and _has_private_servers(settings)):
         settings = replace(settings, embedded=True)
     if not settings.embedded:

@@ -202,7 +202,7 @@ def _replica(settings: Settings, identity: UUID | None) -> Database | None:
         for_clients=True,
         of_replica=True,
         repeats_reads=False,
-        check=_identity_check(identity, setting),
+        check=_identity_check(identity, setting, otherwise=deployment.NO_REPLICA),
     )
 
 
@@ -211,6 +211,10 @@ def _for_clients(settings: Settings) -> int:
     return max(1, (settings.mysql_pool_size - 3) // 4)
 
 
-def _identity_check(identity: UUID | None, setting: str) -> Callable[[Cursor], Awaitable[None]] | None:
+def _identity_check(
+    identity: UUID | None, setting: str, *, otherwise: str = deployment.EXCHANGED
+) -> Callable[[Cursor], Awaitable[None]] | None:
     """What is done with each new connection: make sure that it leads to the database with this identity."""
-    return partial(deployment.require, database=identity, setting=variable(setting)) if identity else None
+    if identity is None:
+        return None
+    return partial(deployment.require, database=identity, setting=variable(setting), otherwise=otherwise)

@@ -60,6 +60,10 @@ class ConnectionCut(DatabaseUnavailable):
     """
 
 
+class TableMissing(DatabaseUnavailable):
+    """There is no such table: the database is being restored, or is another one."""
+
+
 class StatementTooLong(DatabaseUnavailable):
     """The server ended the statement because it ran too long. The server itself is well."""
 
@@ -69,6 +73,7 @@ _KINDS: dict[type[DatabaseUnavailable], tuple[int, ...]] = {
     TakesNoWrites: NO_WRITES,
     ConnectionCut: CUT,
     StatementTooLong: TOO_LONG,
+    TableMissing: (NO_SUCH_TABLE,),
 }
 
 _METRIC_KINDS = {Contended: "contended", TakesNoWrites: "no_writes", StatementTooLong: "too_long"}

@@ -13,7 +13,7 @@ from docserver.database.migrate import ANSWERS, REFUSED, MigrationError, find_mi
 from docserver.database.tables import server, webhook_endpoints
 from docserver.doctor.findings import Finding, ok, problem, warning
 from docserver.encryption import Undecryptable, has_key, open_encryption
-from docserver.errors import DatabaseUnavailable
+from docserver.errors import DatabaseUnavailable, StorageUnavailable
 from docserver.identity import check as check_identity
 from docserver.settings import Settings, SettingsError, variable
 from docserver.storage.identity import IdentityError
@@ -31,6 +31,9 @@ by milliseconds."""
 PACKET_BYTES = 16_000_000
 """The least limit on the size of a statement: a page of very dense text takes a few megabytes. MariaDB's default is
 16 MiB, MySQL's 64."""
+
+UNKNOWN_DATABASE = 1049
+"""Error number of a server that has no database of this name."""
 
 SUBJECT = "database"
 
@@ -92,6 +95,8 @@ async def reached(
         remedy = "start it, or correct"
         if number == UNTRUSTED:
             remedy = "correct its certificate, or the host or ssl_ca in"
+        elif number == UNKNOWN_DATABASE:
+            remedy = "correct the name of the database in"
         elif number in REFUSED:
             remedy = "correct the user and the password in"
         place = address.unix_socket or f"{address.host}:{address.port}"
@@ -165,6 +170,8 @@ async def _identity(settings: Settings) -> Finding:
     except IdentityError as error:
         detail, _, remedy = str(error).partition(": ")
         return problem(subject, detail, remedy)
+    except (StorageUnavailable, SettingsError, OSError):
+        return warning(subject, "not compared, because the storage cannot be used", "see what is said of the storage")
     if joined:
         return ok(subject, "data directory and database belong together")
     return ok(subject, "data directory and database are joined by the next start")

@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import NoReturn
@@ -13,7 +13,14 @@ from typing import NoReturn
 from docserver.bucket_parameters import is_of_provider
 from docserver.doctor.database import check_database
 from docserver.doctor.findings import Finding, Status, ok, problem, warning
-from docserver.doctor.machine import check_disk, check_limits, check_ports, check_storage
+from docserver.doctor.machine import (
+    check_access,
+    check_disk,
+    check_limits,
+    check_metrics_port,
+    check_port,
+    check_storage,
+)
 from docserver.doctor.outgoing import check_traces, check_webhooks
 from docserver.doctor.reading import check_engine, check_sandbox
 from docserver.doctor.redis import check_redis
@@ -32,9 +39,13 @@ MACHINE: dict[str, Check] = {
     "sandbox": check_sandbox,
     "disk": check_disk,
     "storage": check_storage,
-    "ports": check_ports,
+    "metrics port": check_metrics_port,
     "limits": check_limits,
     "traces": check_traces,
+}
+API: dict[str, Check] = {
+    "port": check_port,
+    "access": check_access,
 }
 SERVERS: dict[str, Check] = {
     "database": check_database,
@@ -44,8 +55,10 @@ SERVERS: dict[str, Check] = {
 }
 
 
-def examine(*, embedded: bool) -> NoReturn:
-    """Print all findings and exit: with 1 if there is a problem, else with 0. Leaves everything as it is."""
+def examine(*, embedded: bool, worker_only: bool) -> NoReturn:
+    """Print all findings and exit: with 1 if there is a problem, else with 0. Leaves everything as it is. Says nothing
+    of the API if this machine is to run a worker alone.
+    """
     # What goes wrong is in the findings.
     logging.disable()
     try:
@@ -56,14 +69,14 @@ def examine(*, embedded: bool) -> NoReturn:
     for name in filter(is_of_provider, list(os.environ)):
         del os.environ[name]
     try:
-        asyncio.run(_examine(replace(settings, embedded=settings.embedded or embedded)))
+        settings = replace(settings, embedded=settings.embedded or embedded)
+        asyncio.run(_examine(settings, MACHINE if worker_only else MACHINE | API))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 
 
-async def _examine(settings: Settings) -> NoReturn:
+async def _examine(settings: Settings, checks: Mapping[str, Check]) -> NoReturn:
     findings = [_settings()]
-    checks = dict(MACHINE)
     try:
         async with asyncio.timeout(CHECK_S):
             settings, of_servers = await asyncio.to_thread(_with_private_servers, settings)
@@ -72,7 +85,7 @@ async def _examine(settings: Settings) -> NoReturn:
         of_servers = [problem("servers", "the data directory cannot be looked into", "see what is said of the disk")]
     findings += of_servers
     if settings.mysql_url and settings.redis_url:
-        checks |= SERVERS
+        checks = {**checks, **SERVERS}
     results = await asyncio.gather(*(_bounded(name, check(settings)) for name, check in checks.items()))
     _end([*findings, *chain.from_iterable(results)])
 

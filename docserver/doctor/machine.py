@@ -55,7 +55,8 @@ async def check_disk(settings: Settings) -> AsyncIterator[Finding]:
             return
         yield await _room(settings)
         if settings.storage_dir:
-            yield await asyncio.to_thread(_moves, data_dir)
+            missing = [name for name in MOVED_BETWEEN if not await asyncio.to_thread((data_dir / name).is_dir)]
+            yield _without(data_dir, missing) if missing else await asyncio.to_thread(_moves, data_dir)
         for finding in await asyncio.to_thread(_scratch, settings.data_dir / "scratch"):
             yield finding
     except OSError as error:
@@ -89,16 +90,21 @@ async def check_storage(settings: Settings) -> AsyncIterator[Finding]:
         yield warning("secret key", detail, "set the same DOCSERVER_SECRET_KEY on all machines")
 
 
-async def check_ports(settings: Settings) -> AsyncIterator[Finding]:
-    """The ports: free, or used by this deployment of docserver, which then says how it is."""
+async def check_port(settings: Settings) -> AsyncIterator[Finding]:
+    """The API's port: free, or used by this deployment of docserver, which then says how it is."""
     mark = await asyncio.to_thread(_mark, settings)
     yield await _port("port", settings.listen_host, settings.port, partial(_service, mark=mark))
+
+
+async def check_metrics_port(settings: Settings) -> AsyncIterator[Finding]:
+    """The same for the port of the metrics, if there is one."""
     if settings.metrics_port:
+        mark = await asyncio.to_thread(_mark, settings)
         yield await _port("metrics port", settings.metrics_host, settings.metrics_port, partial(_metrics, mark=mark))
 
 
 async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
-    """The limit on open files, and who may reach the service."""
+    """The limit on open files."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = needed_descriptors(settings.max_connections)
     if hard != resource.RLIM_INFINITY and hard < needed:
@@ -106,6 +112,10 @@ async def check_limits(settings: Settings) -> AsyncIterator[Finding]:
         yield warning("open files", detail, "raise it (systemd: LimitNOFILE=), or lower DOCSERVER_MAX_CONNECTIONS")
     else:
         yield ok("open files", f"{needed} needed, which the limit allows")
+
+
+async def check_access(settings: Settings) -> AsyncIterator[Finding]:
+    """Who may use the API."""
     if settings.auth is Auth.OFF and not _is_loopback(settings.listen_host):
         detail = f"whoever reaches {settings.listen_host}:{settings.port} can read and delete everything"
         yield warning("access", detail, "set DOCSERVER_AUTH=keys, or let only trusted machines reach the port")
@@ -152,6 +162,13 @@ def _scratch(directory: Path) -> list[Finding]:
         detail = f"{directory} cannot be written ({error.strerror}), so no page is read"
         return [problem("scratch", detail, "make it a directory that this user may write, or remove it")]
     return []
+
+
+def _without(data_dir: Path, missing: list[str]) -> Finding:
+    detail = f"{data_dir} has no {' and no '.join(missing)}, which a first start makes"
+    return warning(
+        "file system", detail, "set DOCSERVER_STORAGE_URL, if originals are in a bucket; or mount what is missing"
+    )
 
 
 def _free(directory: Path) -> str:

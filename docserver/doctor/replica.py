@@ -8,6 +8,7 @@ from datetime import datetime
 from docserver.database.address import Address
 from docserver.database.connection import Cursor
 from docserver.database.driver import Connection
+from docserver.database.faults import TableMissing
 from docserver.database.migrate import ANSWERS, reason
 from docserver.database.tables import deployment, leader, server
 from docserver.doctor.database import encryption, reached
@@ -54,8 +55,15 @@ async def _compared(primary: Connection, replica: Connection, settings: Settings
     of_primary, of_replica = (Cursor(each, settings.mysql_timeout_s) for each in (primary, replica))
     # The primary first: what it says, the replica may have by then.
     identity, renewed = await deployment.find(of_primary), await leader.latest_lease(of_primary)
-    if await deployment.find(of_replica) != identity:
-        return warning(SUBJECT, "it has another database than the primary", f"correct {variable(SETTING)}; {INSTEAD}")
+    remedy = f"correct {variable(SETTING)}; {INSTEAD}"
+    try:
+        of_its_own = await deployment.find(of_replica)
+    except TableMissing:
+        return warning(SUBJECT, "it has no tables: nothing has been replicated, or it is no replica", remedy)
+    if of_its_own != identity:
+        return warning(SUBJECT, "it has another database than the primary", remedy)
+    if await server.name(of_replica) == await server.name(of_primary):
+        return warning(SUBJECT, f"it is the primary itself, to which {variable('mysql_url')} leads", remedy)
     kind = "read-only" if (await server.describe(of_replica)).is_read_only else "it takes writes"
     behind_s = _behind_s(renewed, await leader.latest_lease(of_replica))
     if behind_s > ROUNDS_PER_LEASE * settings.maintenance_s:

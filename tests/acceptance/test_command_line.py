@@ -39,6 +39,23 @@ async def test_a_wrong_setting_ends_it_with_78_and_one_line(
     assert errors.count("\n") == 1
 
 
+async def test_a_worker_that_is_to_read_nothing_ends_with_78(empty_servers: Servers, tmp_path: Path) -> None:
+    environment = {**given(empty_servers, tmp_path), "DOCSERVER_SLOTS": "0"}
+
+    status, _, errors = await run_command(environment, "--worker-only")
+
+    assert (status, errors.startswith("docserver: DOCSERVER_SLOTS must be at least 1, or unset")) == (78, True)
+
+
+async def test_the_doctor_of_a_worker_says_nothing_of_the_api(tmp_path: Path) -> None:
+    environment = environment_of(mysql_url="mysql://127.0.0.1:1/x", redis_url="redis://127.0.0.1:1", data_dir=tmp_path)
+
+    outputs = [(await run_command(environment, *given, "doctor"))[1] for given in ((), ("--worker-only",))]
+
+    assert ["port: " in output and "access: " in output for output in outputs] == [True, False]
+    assert all("open files: " in output for output in outputs)
+
+
 async def test_a_pipe_in_the_place_of_a_token_ends_it_while_no_server_answers(tmp_path: Path) -> None:
     name = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
     os.mkfifo(tmp_path / "token")

@@ -33,7 +33,7 @@ async def test_kill_9_after_a_jobs_end_leaves_its_webhook_to_another_process(pla
     assert (await first.finished(job["job_id"]))["status"] == "completed"
     await place.kill(first)
 
-    await place.start("--worker-only", **reaching(receiver), slots="0")
+    await place.start(**reaching(receiver), slots="0")
 
     (delivered,) = await receiver.arrived()
     assert delivered.verified()["data"]["job_id"] == job["job_id"]
@@ -55,7 +55,7 @@ async def test_kill_9_while_a_webhook_is_sent_has_it_sent_again_with_the_same_id
     await place.kill(first)
 
     receiver.answer = accept
-    second = await place.start("--worker-only", **reaching(receiver), slots="0")
+    second = await place.start(**reaching(receiver), slots="0")
 
     await receiver.arrived(2)
     await second.logged("webhook delivered")

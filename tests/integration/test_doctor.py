@@ -31,6 +31,7 @@ from tests.support.webhooks import LOCAL
 
 KEY = "k" * 32
 PASSWORD = "Un3asy-pass"
+EMPTY = "docserver_not_replicated"
 
 
 async def all_of(found: AsyncIterator[Finding]) -> list[Finding]:
@@ -94,6 +95,41 @@ async def test_the_data_directory_is_joined_or_will_be(settings: Settings) -> No
 
     assert ["joined by the next start" in finding.detail for finding in before].count(True) == 1
     assert ["belong together" in finding.detail for finding in after].count(True) == 1
+
+
+async def test_a_bucket_that_cannot_be_used_is_no_fault_of_the_database(settings: Settings) -> None:
+    await identify(settings)
+    for url in ("s3://docs?endpoint=http://127.0.0.1:1&access_key_id=k&secret_access_key=s", "s3://docs?colour=blue"):
+        given = replace(settings, storage_url=url, storage_timeout_s=0.5)
+
+        findings = await all_of(database.check_database(given))
+
+        assert {finding.status for finding in findings if finding.subject == "database"} <= {Status.OK}
+        (identity,) = [finding for finding in findings if finding.subject == "identity"]
+        assert (identity.status, identity.remedy) == (Status.WARNING, "see what is said of the storage")
+        assert any(finding.subject == "secret key" for finding in findings)
+
+
+async def test_what_is_named_as_a_replica_and_is_none_is_told(settings: Settings) -> None:
+    await identify(settings)
+    address = Address.parse(settings.mysql_url)
+    connection = await connect(address, timeout_s=10, database=None)
+    said = {address.database: "it is the primary itself", EMPTY: "it has no tables", "not_there": "error 1049"}
+    remedies = {"not_there": "correct the name of the database in "}
+    try:
+        async with connection.cursor() as cursor:
+            await cursor.execute(f"CREATE DATABASE {EMPTY}")
+        for name, detail in said.items():
+            url = settings.mysql_url.replace(f"/{address.database}", f"/{name}")
+            *_, finding = await all_of(check_replica(replace(settings, mysql_replica_url=url)))
+
+            assert detail in finding.detail
+            assert finding.status is Status.WARNING
+            assert finding.remedy.startswith(f"{remedies.get(name, 'correct ')}DOCSERVER_MYSQL_REPLICA_URL; until then")
+    finally:
+        async with connection.cursor() as cursor:
+            await cursor.execute(f"DROP DATABASE {EMPTY}")
+        connection.close()
 
 
 @pytest.fixture

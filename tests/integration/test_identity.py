@@ -352,7 +352,9 @@ async def test_a_database_that_is_exchanged_while_the_service_runs_gets_no_more_
     assert "restore that one, or restart docserver" in caplog.text
 
 
-async def test_a_database_without_tables_is_not_the_one_that_was_there(settings: Settings, other: Settings) -> None:
+async def test_a_database_without_tables_is_not_the_one_that_was_there(
+    settings: Settings, other: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     await identify(other)
     db = database_of(other)
     async with db.session() as cur:
@@ -360,6 +362,7 @@ async def test_a_database_without_tables_is_not_the_one_that_was_there(settings:
         with pytest.raises(DatabaseUnavailable):
             await db.ping()
     await db.close()
+    assert deployment.EXCHANGED in caplog.messages
 
 
 async def test_maintenance_does_nothing_while_database_and_directory_do_not_belong_together(

@@ -4,6 +4,7 @@ import logging
 from uuid import UUID
 
 from docserver.database.connection import Cursor
+from docserver.database.faults import TableMissing
 from docserver.errors import DatabaseUnavailable
 from docserver.model import Identity
 
@@ -17,17 +18,22 @@ async def find(cur: Cursor) -> Identity | None:
     return Identity(UUID(bytes=row["directory_identity"]), UUID(bytes=row["database_identity"])) if row else None
 
 
-async def require(cur: Cursor, database: UUID, *, setting: str) -> None:
+EXCHANGED = "the database is not the one that this process started with: restore that one, or restart docserver"
+
+NO_REPLICA = "the replica has another database than the primary, or an empty one: correct its URL, or replicate"
+
+
+async def require(cur: Cursor, database: UUID, *, setting: str, otherwise: str = EXCHANGED) -> None:
     """Raise DatabaseUnavailable if this is not the database with this identity: somebody may have replaced it.
 
-    `setting` is the variable that has its URL, for the log.
+    `setting` is the variable that has its URL, and `otherwise` what the log says then.
     """
-    identity = await find(cur)
+    try:
+        identity = await find(cur)
+    except TableMissing:
+        identity = None
     if identity is None or identity.database != database:
-        log.error(
-            "the database is not the one that this process started with: restore that one, or restart docserver",
-            extra={"setting": setting},
-        )
+        log.error(otherwise, extra={"setting": setting})
         raise DatabaseUnavailable("The database does not answer; try again soon.")
 
 

@@ -39,6 +39,12 @@ async def describe(cur: Cursor) -> Server:
     )
 
 
+async def name(cur: Cursor) -> tuple[str, ...]:
+    """What tells this server from others, whatever the address that leads to it."""
+    await cur.execute("SELECT @@hostname AS host, @@port AS port, @@datadir AS directory")
+    return tuple(map(str, cur.only_row().values()))
+
+
 async def exists(cur: Cursor, database: str) -> bool:
     """True if there is such a database and the user may see it."""
     return bool(await cur.execute("SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", (database,)))
