@@ -8,10 +8,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import orjson
 import pytest
 from PIL import Image
 
 from docserver.web import examples
+from tests.support.pictures import DARK, darkest
 from tests.support.samples import png
 from tests.support.samples.pdf import pdf_texts
 from tests.support.service import Service
@@ -95,3 +97,30 @@ async def test_the_commands_on_batches_searches_lists_and_inspection_do_what_the
     assert '"total_relation":"exact"' in lists
     assert inspections.count('"own_text":true') == 4
     assert zipfile.ZipFile(io.BytesIO((directory / "scans.zip").read_bytes())).namelist()
+
+
+async def test_the_commands_on_http_jobs_and_pictures_do_what_the_pages_say(service: Service, directory: Path) -> None:
+    uploading = "curl -T invoice.pdf -H 'Prefer: wait=30' localhost:8000/v1/documents"
+    job = orjson.loads(await run(uploading, service, directory))
+    given = {
+        "server": str(service.http._base_url).rstrip("/"),
+        "job_id": job["job_id"],
+        "document_id": job["document_id"],
+    }
+    jobs = commands("jobs.md").replace('"deu"', '"eng"')
+
+    conditions = await run(commands("http.md"), service, directory, **given)
+    # The page shows a word of another document.
+    await run(commands("formats.md").replace("36,92,96,116", "106,112,335,168"), service, directory, **given)
+    once, again = [await run(jobs, service, directory, **given) for _ in range(2)]
+
+    assert conditions == "304\n"
+    with Image.open(directory / "word.webp") as word:
+        assert word.width == 300
+        assert darkest(word.convert("L")) < DARK
+    (anew, uploaded), (_, replayed) = (map(orjson.loads, re.split(r"(?<=})\s*(?={)", shown)) for shown in (once, again))
+    assert (anew["document_id"], anew["options"]["mode"]) == (job["document_id"], "force")
+    assert anew["job_id"] != job["job_id"]
+    # Without the key, it would be a document of its own.
+    assert replayed == uploaded
+    assert uploaded["document_id"] != job["document_id"]

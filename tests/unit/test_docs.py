@@ -86,6 +86,15 @@ def test_each_make_target_that_a_page_names_exists(page: str) -> None:
     )
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_each_measurement_that_a_page_names_exists_and_takes_the_options_beside_it(page: str) -> None:
+    for module, beside in re.findall(r"python -m bench\.?(\w*)`([^`]*`--[\w-]+`)?", (ROOT / page).read_text()):
+        place = ROOT / "bench" / module
+        (program,) = [path for path in (place / "__main__.py", place.with_suffix(".py")) if path.exists()]
+        for option in re.findall(r"--[\w-]+", beside):
+            assert f'"{option}"' in program.read_text()
+
+
 def test_the_layers_of_the_architecture_are_those_of_the_import_contracts() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = [layer for contract in contracts for layer in contract.get("layers", [])]
