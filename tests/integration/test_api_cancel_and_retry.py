@@ -22,6 +22,7 @@ from docserver.redis.queue import JOBS
 from docserver.resources import Resources
 from tests.support.client import Client, completed, get, post, upload
 from tests.support.faulty_database import SlowCommit, Unanswered
+from tests.support.followed import all_of, settle
 from tests.support.rows import (
     CALLER,
     READING,
@@ -44,6 +45,17 @@ async def pages_of(client: Client, job_id: str) -> list[list[str]]:
     async with client.get(f"/v1/jobs/{job_id}/result") as response:
         assert response.status == 200
         return [words(page) for page in (await response.text()).split("\f")]
+
+
+async def answer(client: Client, path: str, *, method: str = "GET", **headers: str) -> tuple[int, str | None]:
+    """The status of an answer, and the code of a refusal."""
+    async with client.request(method, path, headers=headers) as response:
+        return response.status, (await response.json())["code"] if response.status >= 400 else None
+
+
+async def listed(client: Client, **query: str) -> list[str]:
+    """The statuses of documents in the list."""
+    return [document["status"] for document in (await get(client, "/v1/documents/list-document", **query))["items"]]
 
 
 async def test_a_cancelled_job_is_final_has_no_result_and_is_not_queued(client: Client, resources: Resources) -> None:
@@ -100,6 +112,39 @@ async def test_a_cancelled_job_can_be_retried_and_then_completes(
     assert (again["started_at"], again["finished_at"]) == (None, None)
     assert final["pages"] == {"total": 1, "done": 1, "failed": 0}
     assert told(final["history"]) == [(attempt, "job", None, "completed", None) for attempt in (1, 2)]
+
+
+async def test_a_retry_that_is_cancelled_leaves_the_pages_that_it_does_not_read_and_can_be_retried(
+    client: Client, resources: Resources
+) -> None:
+    document_id, job_id = await make_job(resources.db, total=2)
+    put_original(resources, document_id)
+    await settle(resources, job_id, pages=2)
+    path, first_end = f"/v1/jobs/{job_id}", (await all_of(client, job_id))[-1]
+
+    assert (await post(client, f"{path}/retry", json={"pages": "2"}))[0] == 202
+    status, cancelled = await post(client, f"{path}/cancel")
+
+    assert (status, cancelled["status"], cancelled["attempt"]) == (200, "cancelled", 2)
+    assert cancelled["pages"] == {"total": 2, "done": 1, "failed": 0}
+    assert told(cancelled["history"]) == [(1, "job", None, "completed", None), (2, "job", None, "cancelled", None)]
+    assert await get(client, path) == cancelled
+    assert await listed(client) == await listed(client, status="cancelled") == ["cancelled"]
+    assert await listed(client, status="completed") == []
+    end = (await all_of(client, job_id, first_end.id or ""))[-1]
+    assert (end.kind, end.data["status"], end.data["attempt"]) == ("done", "cancelled", 2)
+    assert await answer(client, f"{path}/events", **{"Last-Event-ID": end.id or ""}) == (204, None)
+    assert await answer(client, f"{path}/result") == (409, "job_failed")
+    assert await answer(client, f"{path}/pages/1") == (200, None)
+    assert await answer(client, f"{path}/pages/2") == (409, "job_failed")
+    assert await resources.redis.command("HLEN", JOBS) == 0
+    assert await answer(client, f"{path}/cancel", method="POST") == (409, "conflict")
+
+    assert (await post(client, f"{path}/retry"))[0] == 202
+    await settle(resources, job_id)
+
+    assert await listed(client) == ["completed"]
+    assert await pages_of(client, str(job_id)) == [["page", "1"], ["page", "2"]]
 
 
 async def test_only_the_pages_asked_for_are_read_again_and_the_others_keep_their_text(
