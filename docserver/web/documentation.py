@@ -31,8 +31,9 @@ ASSET_TYPES = {
 }
 """The files of the page, with their media types."""
 
-CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
-"""The page loads nothing from other hosts. Swagger UI needs inline styles, and images in data URLs."""
+CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'"
+"""The page loads nothing from other hosts. Swagger UI needs inline styles, images in data URLs, and
+pictures of pages in blobs."""
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -1,17 +1,39 @@
-"""The page at /docs in a browser: a person uploads a document there, follows its job and sees its text."""
+"""The page at /docs in a browser: a person uploads a document there, follows its job, finds it and sees its words."""
 
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from docserver.web import examples
 from tests.support import browser
 from tests.support.browser import Tab
 from tests.support.service import Service
 
+UNTIL_FOUND = """(async () => {
+    while (!(await (await fetch('/v1/documents/search?q=total')).json()).items.length) {}
+})()"""
+"""Waits until the document is in the index."""
 
-async def test_a_person_uploads_a_document_on_the_page_and_sees_its_text(service: Service, tmp_path: Path) -> None:
+SHOWN = """(async () => {
+    const image = document.querySelector('%s .live-responses-table img');
+    await image.decode();
+    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight).getContext('2d');
+    canvas.drawImage(image, 0, 0);
+    const {data} = canvas.getImageData(0, 0, image.naturalWidth, image.naturalHeight);
+    let marked = 0;
+    for (let at = 0; at < data.length; at += 4) marked += data[at] > 200 && data[at + 2] < 130;
+    return [image.naturalWidth, marked];
+})()"""
+"""The width of the picture in an answer, and how many of its pixels are as yellow as a marker."""
+
+
+# Where many tests run at once, the browser takes minutes.
+@pytest.mark.timeout(900)
+async def test_a_person_uploads_a_document_on_the_page_finds_it_and_sees_where(
+    service: Service, tmp_path: Path
+) -> None:
     invoice = tmp_path / "invoice.pdf"
     invoice.write_text(examples.INVOICE)
     port = (await service.logged("listening"))["port"]
@@ -33,10 +55,34 @@ async def test_a_person_uploads_a_document_on_the_page_and_sees_its_text(service
         await tab.type(f"{result} [data-param-name=job_id] input", job["job_id"])
         text = await answer(tab, result, status=200)
 
+        await tab.run(UNTIL_FOUND)
+        search = await try_out(tab, "documents", "search_documents")
+        await tab.type(f"{search} [data-param-name=q] input", "total")
+        (found,) = orjson.loads(await answer(tab, search, status=200))["items"]
+
+        image = await try_out(tab, "results", "get_page_image")
+        await tab.type(f"{image} [data-param-name=job_id] input", found["job_id"])
+        await tab.type(f"{image} [data-param-name=number] input", str(found["page"]))
+        x0, y0, x1, y1 = found["hits"][0]["line_box"]
+        await tab.type(f"{image} [data-param-name=crop] input", f"{x0},{y0},{x1},{y1}")
+        await tab.choose(f"{image} [data-param-name=highlight] select", "words")
+        await answer(tab, image, status=200, body="img")
+        width, marked = await tab.run(SHOWN % image)
+
+        original = await try_out(tab, "documents", "get_file")
+        await tab.type(f"{original} [data-param-name=document_id] input", job["document_id"])
+        await answer(tab, original, status=200, body="a[download]")
+        name = await tab.run(f"document.querySelector('{original} a[download]').download")
+
     assert followed["status"] == "completed"
     assert text == "Invoice 4711\nTotal: 12.50 EUR"
+    assert found["document"]["document_id"] == job["document_id"]
+    assert "<mark>Total</mark>" in found["snippet"]
+    assert width == x1 - x0
+    assert marked > 1000
+    assert name == "invoice.pdf"
     assert tab.complaints == []
-    assert {address for address in tab.requests if not address.startswith((f"{origin}/", "data:"))} == set()
+    assert {address for address in tab.requests if not address.startswith((f"{origin}/", "data:", "blob:"))} == set()
 
 
 async def try_out(tab: Tab, tag: str, operation: str) -> str:
@@ -47,10 +93,11 @@ async def try_out(tab: Tab, tag: str, operation: str) -> str:
     return form
 
 
-async def answer(tab: Tab, form: str, *, status: int) -> Any:
-    """Send a form. Returns the body of the answer, which has to have this status."""
+async def answer(tab: Tab, form: str, *, status: int, body: str = ".highlight-code code") -> Any:
+    """Send a form. Returns the body of the answer, which has to have this status, as the text of what shows it."""
     await tab.click(f"{form} .execute")
     row = f"{form} .live-responses-table .response"
     shown = await tab.until(f"document.querySelector('{row} .response-col_status')?.innerText")
     assert int(shown.split()[0]) == status, await tab.run(f"document.querySelector('{row}').innerText")
-    return await tab.until(f"document.querySelector('{row} .highlight-code code')?.innerText")
+    await tab.until(f"document.querySelector('{row} {body}')")
+    return await tab.run(f"document.querySelector('{row} {body}').innerText")

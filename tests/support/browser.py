@@ -109,6 +109,14 @@ class Tab:
         await self.call("Input.insertText", text=text)
         await self.run(f"document.querySelector({selector!r}).blur()")
 
+    async def choose(self, selector: str, value: str) -> None:
+        """Choose a value in a list, once it is there."""
+        await self.until(f"document.querySelector({selector!r})")
+        await self.run(
+            f"(list => {{ list.value = {value!r}; list.dispatchEvent(new Event('change', {{bubbles: true}})); }})"
+            f"(document.querySelector({selector!r}))"
+        )
+
     async def choose_file(self, selector: str, path: Path) -> None:
         """Choose a file in an element for that, once it is there."""
         await self.until(f"document.querySelector({selector!r})")
