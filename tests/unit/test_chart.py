@@ -9,6 +9,7 @@ import yaml
 
 from docserver import __version__
 from docserver.command_line import make_parser
+from docserver.errors import Misdirected
 from docserver.settings import Settings, load, service_links, unknown
 from docserver.web.hosts import AllowedHosts
 from tests.support.chart import CHART, TOP, Helm, Manifest, faults, pods, variables
@@ -180,13 +181,17 @@ def test_null_leaves_a_setting_to_its_default(helm: Helm) -> None:
         assert not {"DOCSERVER_MAX_PAGES", "DOCSERVER_LOG_LEVEL"} & variables(template).keys()
 
 
-def test_the_service_answers_to_the_hosts_of_its_ingress(helm: Helm) -> None:
+def test_the_service_answers_to_the_hosts_of_its_ingress_and_to_its_own_names(helm: Helm) -> None:
     values = {
         "settings": {"ALLOWED_HOSTS": "docs.example.org"},
         "ingress": {"enabled": True, "hosts": ["a.example.org"], "tlsSecret": "a"},
     }
     for _, template in pods(helm.rendered(values)):
-        AllowedHosts(load(variables(template), dotenv=None).allowed_hosts, local_only=False).check("a.example.org")
+        hosts = AllowedHosts(load(variables(template), dotenv=None).allowed_hosts, local_only=False)
+        for host in ("a.example.org", "docserver:8000", "docserver.ocr.svc", "docserver.ocr.svc.cluster.local"):
+            hosts.check(host)
+        with pytest.raises(Misdirected):
+            hosts.check("docserver.other.svc")
 
 
 def test_the_security_of_pods_may_be_written_again_or_made_stricter(helm: Helm) -> None:

@@ -118,6 +118,20 @@ def test_the_disk_of_a_pod_has_room_for_copies_of_the_bucket(helm: Helm, setting
     assert refusal_of(bytes_needed + 1) == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("SLOTS", "worker.slots"), ("MYSQL_REPLICA_URL", "extraEnv"), ("MYSQL_URL", "secrets.mysqlUrl")],
+)
+def test_a_setting_that_stands_elsewhere_in_the_values_is_refused_with_its_place(
+    helm: Helm, name: str, meant: str
+) -> None:
+    error = refusal(helm, {"settings": {name: "mysql://user:hidden@host/x"}})
+
+    assert f"/settings/{name}" in error
+    assert meant in error
+    assert "hidden" not in error
+
+
 def test_text_that_is_no_prefix_of_redis_is_refused_and_not_repeated(helm: Helm) -> None:
     error = refusal(helm, {"settings": {"REDIS_PREFIX": "token=hidden"}})
 

@@ -13,6 +13,13 @@
 {{- $fullname -}}
 {{- end -}}
 
+{{/* The names by which pods reach the API. Few clusters have another domain than cluster.local. */}}
+{{- define "docserver.serviceHosts" -}}
+{{- $name := include "docserver.fullname" . -}}
+{{- $qualified := printf "%s.%s" $name .Release.Namespace -}}
+{{- list $name $qualified (printf "%s.svc" $qualified) (printf "%s.svc.cluster.local" $qualified) | join "," -}}
+{{- end -}}
+
 {{- define "docserver.selector" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}

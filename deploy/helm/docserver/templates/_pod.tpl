@@ -59,8 +59,8 @@ securityContext:
 - name: DOCSERVER_{{ $name }}
   {{- $text := include "docserver.text" $value }}
   {{- if and (eq $name "ALLOWED_HOSTS") (ne $text "") }}
-  {{- /* The kubelet asks for localhost when it checks the API. */}}
-  {{- $text = concat (list $text "localhost") (ternary $.Values.ingress.hosts list $.Values.ingress.enabled) | join "," }}
+  {{- /* The kubelet asks for localhost when it checks the API, and pods for the Service. */}}
+  {{- $text = concat (list $text "localhost") (include "docserver.serviceHosts" $ | splitList ",") (ternary $.Values.ingress.hosts list $.Values.ingress.enabled) | join "," }}
   {{- end }}
   value: {{ $text | quote }}
 {{- end }}
