@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from ctypes import addressof
 from typing import Any
 
 from PIL import Image, ImageChops
-from pypdfium2.raw import FPDFPageObj_SetIsActive
+from pypdfium2.raw import FPDFPage_GetAnnotCount
+
+from docserver.ocr.pdf.calls import set_active
 
 MAX_SIDE = 1600
 """Longest side of the drawn page, in pixels. With one pixel per point, an A4 page has 842."""
@@ -14,8 +17,6 @@ FINENESS = 3.0
 """Scale of a detailed drawing, as a multiple of the usual one. In it, an 8-point full stop is three pixels wide."""
 
 WHITE, BLACK = (255, 255, 255, 255), (0, 0, 0, 255)
-
-_ACTIVE, _INACTIVE = 1, 0
 
 
 class PageDrawing:
@@ -34,6 +35,10 @@ class PageDrawing:
     def in_detail(self) -> "PageDrawing":
         """The same at a higher resolution, in which one sees points and dashes."""
         return PageDrawing(self._page, grey=self._grey, fineness=FINENESS)
+
+    @property
+    def has_annotations(self) -> bool:
+        return bool(FPDFPage_GetAnnotCount(self._page) > 0)
 
     def whole(self) -> Image.Image:
         """The page as viewers show it."""
@@ -71,17 +76,15 @@ class PageDrawing:
 
 def hide(handle: Any) -> None:
     """Let PDFium draw nothing for this page object in any drawing."""
-    FPDFPageObj_SetIsActive(handle, _INACTIVE)
+    set_active([addressof(handle)], active=False)
 
 
 @contextmanager
 def hidden(objects: Iterable[Any]) -> Iterator[None]:
     """PDFium draws nothing for these page objects, and reads none of them, until the block ends."""
-    handles = list(objects)
+    addresses = list(map(addressof, objects))
     try:
-        for handle in handles:
-            hide(handle)
+        set_active(addresses, active=False)
         yield
     finally:
-        for handle in handles:
-            FPDFPageObj_SetIsActive(handle, _ACTIVE)
+        set_active(addresses, active=True)

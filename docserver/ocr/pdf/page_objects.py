@@ -1,9 +1,10 @@
 """Child side: the objects of a PDF page: its text objects, the places of its images, and the rest."""
 
-from collections.abc import Callable, Iterable, Iterator
-from ctypes import addressof
+import itertools
+import sys
+from collections.abc import Iterator, Mapping
+from ctypes import pointer
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import pypdfium2.raw as pdfium
@@ -11,6 +12,7 @@ from pypdfium2 import PdfMatrix
 
 from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
+from docserver.ocr.pdf.calls import bounds_of, kinds_of, object_at, objects_of_form, objects_of_page
 
 MAX_OBJECTS = 50_000
 """Most objects of a page. A dense map has some ten thousand. If there are more, OCR is faster than this analysis."""
@@ -67,13 +69,12 @@ class PageObjects:
 def collect(page: Any) -> PageObjects:
     """Collect the objects of a page. Raises TextLayerRejected if there are too many."""
     objects = PageObjects()
-    count = pdfium.FPDFPage_CountObjects(page)
-    for handle, kind, matrix in _walk(count, partial(pdfium.FPDFPage_GetObject, page), matrix=UNMOVED, depth=0):
+    for address, kind, matrix in _objects(page, levels=MAX_FORM_DEPTH, most=MAX_OBJECTS + 1):
         objects.count += 1
         if objects.count > MAX_OBJECTS:
             raise TextLayerRejected("too many objects")
+        handle = object_at(address)
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            address = address_of(handle)
             objects.texts[address] = handle
             objects.others_before[address] = len(objects.others)
             if pdfium.FPDFTextObj_GetTextRenderMode(handle) in INVISIBLE_MODES:
@@ -89,22 +90,33 @@ def collect(page: Any) -> PageObjects:
     return objects
 
 
-def _walk(
-    count: int, get: Callable[[int], Any], *, matrix: PdfMatrix, depth: int
-) -> Iterator[tuple[Any, int, PdfMatrix]]:
-    """In painting order, each object with its kind and the matrix that maps its coordinates to those of the page."""
-    for index in range(count):
-        handle = get(index)
-        kind = pdfium.FPDFPageObj_GetType(handle)
-        yield handle, kind, matrix
-        if kind == pdfium.FPDF_PAGEOBJ_FORM and depth < MAX_FORM_DEPTH:
-            form_matrix = pdfium.FS_MATRIX()
-            pdfium.FPDFPageObj_GetMatrix(handle, form_matrix)
+def images(page: Any, *, levels: int) -> Iterator[Any]:
+    """Pointers to all images on a page, also those in so many levels of forms within forms."""
+    for address, kind, _ in _objects(page, levels=levels, most=sys.maxsize):
+        if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+            yield pointer(object_at(address))
+
+
+def _objects(page: Any, *, levels: int, most: int) -> Iterator[tuple[int, int, PdfMatrix]]:
+    """In painting order, the address of each object with its kind and the matrix that maps its coordinates to those of
+    the page: of at most so many objects of the page, and of each form.
+    """
+    count = min(pdfium.FPDFPage_CountObjects(page), most)
+    return _walk(objects_of_page(page, count), matrix=UNMOVED, levels=levels, most=most)
+
+
+def _walk(addresses: list[int], *, matrix: PdfMatrix, levels: int, most: int) -> Iterator[tuple[int, int, PdfMatrix]]:
+    for address, kind in zip(addresses, kinds_of(addresses), strict=True):
+        yield address, kind, matrix
+        if kind == pdfium.FPDF_PAGEOBJ_FORM and levels:
+            form, form_matrix = object_at(address), pdfium.FS_MATRIX()
+            pdfium.FPDFPageObj_GetMatrix(form, form_matrix)
+            count = min(pdfium.FPDFFormObj_CountObjects(form), most)
             yield from _walk(
-                pdfium.FPDFFormObj_CountObjects(handle),
-                partial(pdfium.FPDFFormObj_GetObject, handle),
+                objects_of_form(address, count),
                 matrix=PdfMatrix.from_raw(form_matrix).multiply(matrix),
-                depth=depth + 1,
+                levels=levels - 1,
+                most=most,
             )
 
 
@@ -115,13 +127,15 @@ def bounds(handle: Any) -> Rect:
     return left.value, bottom.value, right.value, top.value
 
 
-def widen_empty(texts: Iterable[Any]) -> bool:
+def widen_empty(texts: Mapping[int, Any]) -> bool:
     """Give a width to those of these text objects that have none, if their font is not embedded. They are spaces, or
-    PDFium has no glyphs for them: single letters, and lines that run upwards.
+    PDFium has no glyphs for them: single letters, and lines that run upwards. They are given by their addresses.
 
     Returns True if there are any. A page's text that was loaded before lacks them.
     """
-    without_width = [handle for handle in texts if _has_no_width(handle) and not is_embedded(handle)]
+    left, _, right, _ = bounds_of(texts).T
+    are_narrow = right - left < MIN_WIDTH
+    without_width = [handle for handle in itertools.compress(texts.values(), are_narrow) if not is_embedded(handle)]
     for handle in without_width:
         widen(handle, by=1.0)
     return bool(without_width)
@@ -139,16 +153,6 @@ def widen(handle: Any, *, by: float) -> None:
     pdfium.FPDFPageObj_SetStrokeWidth(handle, width)
 
 
-def _has_no_width(handle: Any) -> bool:
-    left, _, right, _ = bounds(handle)
-    return right - left < MIN_WIDTH
-
-
 def is_embedded(text_object: Any) -> bool:
     """True if the PDF contains the font of this text object."""
     return bool(pdfium.FPDFFont_GetIsEmbedded(pdfium.FPDFTextObj_GetFont(text_object)) != 0)
-
-
-def address_of(handle: Any) -> int:
-    """The address of a PDFium object, which identifies the object; 0 if there is no object."""
-    return addressof(handle.contents) if handle else 0

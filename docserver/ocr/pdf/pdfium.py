@@ -6,12 +6,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from PIL import Image
-from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfPage
+from pypdfium2 import PdfBitmap, PdfDocument, PdfiumError, PdfObject, PdfPage
 from pypdfium2.raw import (
     FPDF_ANNOT,
     FPDF_ERR_PASSWORD,
     FPDF_ERR_SECURITY,
-    FPDF_PAGEOBJ_IMAGE,
     FPDF_PAGEOBJ_TEXT,
     FPDF_CloseDocument,
     FPDF_FFLDraw,
@@ -25,7 +24,7 @@ from pypdfium2.raw import (
 from docserver.errors import DocumentErrorCode
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image.decode import MAX_SIDE, Picture, check_size
-from docserver.ocr.pdf import annotations, passwords
+from docserver.ocr.pdf import annotations, page_objects, passwords
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.requests import View
 
@@ -115,7 +114,8 @@ def check_images(page: PdfPage, *, max_pixels: int) -> None:
     together must not take more memory than the largest page.
     """
     available = max_pixels * BYTES_PER_PIXEL
-    for image in page.get_objects(filter=[FPDF_PAGEOBJ_IMAGE], max_depth=MAX_IMAGE_DEPTH):
+    for pointer in page_objects.images(page, levels=MAX_IMAGE_DEPTH - 1):
+        image = PdfObject(pointer, page=page)
         width, height = image.get_px_size()
         if width * height > max_pixels:
             available -= width * height * _bits_per_pixel(image) // 8

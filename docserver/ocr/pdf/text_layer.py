@@ -132,7 +132,7 @@ def _layer(
     objects = collect(pdf_page)
     if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, dpi, None)
-    read_drawn_letters(document, pdf_page, objects.texts.values())
+    read_drawn_letters(document, pdf_page, objects.texts)
     words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
         raise TextLayerRejected("a picture without text")
@@ -243,7 +243,8 @@ def _text_of(page: Any, objects: PageObjects) -> Iterator[tuple[TextPage, list[P
                 yield of_letters
                 return
         restored = restore_doubled(objects.texts, read=in_words, text=text_page.handle)
-        if widen_empty(handle for address, handle in objects.texts.items() if address not in in_words) or restored:
+        others = {address: handle for address, handle in objects.texts.items() if address not in in_words}
+        if widen_empty(others) or restored:
             with closing(TextPage(page)) as wider:
                 more = list(wider.words())
                 if restored or not all(word.has_glyphs for word in more):

@@ -4,7 +4,7 @@ import ctypes
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import c_double, c_float, c_uint32, c_ushort
+from ctypes import c_float, c_uint32, c_ushort
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 from pypdfium2 import PdfDocument
+
+from docserver.ocr.pdf.calls import address_of, has_no_mapping, origins_of_units
 
 EM = 32
 """Size at which single glyphs are drawn, in pixels. Digits are 23 pixels high."""
@@ -64,13 +66,14 @@ class GlyphDrawing:
             text_page = pdfium.FPDFText_LoadPage(page)
             printed: dict[int, str] = {}
             indexes: dict[int, int] = {}
-            for x, unit, index in _printed(text_page):
+            for x, char, index in _printed(text_page):
                 place = round(x / CODE_PITCH)
-                printed[place] = printed.get(place, "") + chr(unit)
+                printed[place] = printed[place] + char if place in printed else char
                 indexes[place] = index
+            text_address = address_of(text_page)
             for place, char in printed.items():
                 # PDFium takes a code that the font does not map for the character of this number.
-                if char in characters and pdfium.FPDFText_HasUnicodeMapError(text_page, indexes[place]) != 1:
+                if char in characters and has_no_mapping(text_address, indexes[place]) != 1:
                     codes[char].append(first + place)
             pdfium.FPDFText_ClosePage(text_page)
         return codes, [first + place for place in range(end - first) if place not in printed]
@@ -109,7 +112,7 @@ class GlyphDrawing:
         pdfium.FPDFText_SetCharcodes(text, (c_uint32 * len(codes))(*codes), len(codes))
         others = len(codes) - 1
         if pitch and others:
-            places = (c_float * others)(*(pitch * index for index in range(1, len(codes))))
+            places = (c_float * others)(*(pitch * np.arange(1, len(codes))).tolist())
             if not pdfium.FPDFText_SetPositions(text, places, others):
                 pdfium.FPDFPageObj_Destroy(text)
                 return None
@@ -147,16 +150,13 @@ def on_line(ink: Image.Image, top: float, bottom: float) -> Pictures:
     return np.asarray(ImageOps.autocontrast(cell))
 
 
-def _printed(text_page: Any) -> Iterator[tuple[float, int, int]]:
+def _printed(text_page: Any) -> Iterator[tuple[float, str, int]]:
     """For each unit of the text that is no space and that PDFium did not add: where its character begins, the unit, and
     the index of the character. Between codes that are far from each other, PDFium adds spaces.
     """
     count = pdfium.FPDFText_CountChars(text_page)
     units = (c_ushort * (count + 1))()
     pdfium.FPDFText_GetText(text_page, 0, count, units)
-    x, y = c_double(), c_double()
-    for number, unit in enumerate(units):
-        if unit > SPACE and unit != NO_BREAK_SPACE:
-            index = pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, number)
-            if pdfium.FPDFText_GetCharOrigin(text_page, index, x, y):
-                yield x.value, unit, index
+    chars = {number: chr(unit) for number, unit in enumerate(units[:]) if unit > SPACE and unit != NO_BREAK_SPACE}
+    for number, index, x in origins_of_units(address_of(text_page), chars):
+        yield x, chars[number], index

@@ -7,15 +7,15 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from ctypes import byref, c_uint
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pypdfium2.raw as pdfium
 
+from docserver.ocr.pdf.calls import bounds_of, fill_colours_of
 from docserver.ocr.pdf.drawing import hidden
-from docserver.ocr.pdf.page_objects import bounds
 
 MAX_OFFSET = 0.7
 """Largest distance of a letter from its shadow along either axis, as a share of the longer side of its box."""
@@ -61,8 +61,11 @@ def letter_shadows(texts: Mapping[int, Any], *, word_starts: Collection[int]) ->
     """The addresses of text objects that are a shadow. `texts` are all objects by their addresses, and `word_starts`
     the addresses of those that begin a word.
     """
-    letters = [handle for address, handle in texts.items() if address not in word_starts]
-    if len(letters) < MIN_KINDS or len(set(_colours(letters))) == 1:
+    letters = [address for address in texts if address not in word_starts]
+    if len(letters) < MIN_KINDS:
+        return []
+    colours = fill_colours_of(letters)
+    if np.all(colours == colours[0]):
         return []
     return [
         pair.address for run in _runs(_pairs(texts)) if len({pair.kind for pair in run}) >= MIN_KINDS for pair in run
@@ -100,7 +103,7 @@ def _pairs(texts: Mapping[int, Any]) -> Iterator[_Pair]:
     """For each letter, the pair with the nearest one of which it may be the shadow, if there is one."""
     later: dict[tuple[int, int], list[tuple[int, Colour, float, float]]] = defaultdict(list)
     pairs: list[_Pair] = []
-    places = zip(texts, map(bounds, texts.values()), _colours(texts.values()), strict=True)
+    places = zip(texts, bounds_of(texts).tolist(), map(tuple, fill_colours_of(texts).tolist()), strict=True)
     # The last letter first, so that those after a letter are known.
     for index, (address, (left, bottom, right, top), colour) in reversed(list(enumerate(places))):
         width, height = right - left, top - bottom
@@ -118,11 +121,3 @@ def _pairs(texts: Mapping[int, Any]) -> Iterator[_Pair]:
             pairs.append(min(like or near, key=lambda pair: math.hypot(pair.x, pair.y)))
         alike.append((index, colour, left, bottom))
     return reversed(pairs)
-
-
-def _colours(texts: Iterable[Any]) -> Iterator[Colour]:
-    red, green, blue, alpha = parts = c_uint(), c_uint(), c_uint(), c_uint()
-    references = [byref(part) for part in parts]
-    for handle in texts:
-        pdfium.FPDFPageObj_GetFillColor(handle, *references)
-        yield red.value, green.value, blue.value, alpha.value

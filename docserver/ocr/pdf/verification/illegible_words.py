@@ -8,7 +8,8 @@ from docserver.ocr.pdf.drawing import hide
 from docserver.ocr.pdf.page_objects import PageObjects
 from docserver.ocr.pdf.words.own_words import OwnWord
 from docserver.ocr.pdf.words.pdf_words import PdfWord
-from docserver.ocr.pdf.words.text_words import LETTER_HEIGHT, TextPage
+from docserver.ocr.pdf.words.text_characters import LETTER_HEIGHT
+from docserver.ocr.pdf.words.text_words import TextPage
 
 MIN_LETTER_WIDTH = 0.03
 """Smallest average width of letters that one can read, as a share of their height. That of an i is six times as

@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 from docserver.layout import Box, Rect
 from docserver.ocr.pdf.drawing import PageDrawing
 from docserver.ocr.pdf.page_objects import is_embedded
-from docserver.ocr.pdf.words.text_cells import black_and_white
+from docserver.ocr.pdf.words.text_cells import as_array, black_and_white
 
 MIN_CONTRAST = 10
 """Smallest contrast of a letter with what is behind it, in grey levels. Pale grey on white has 30."""
@@ -50,6 +50,9 @@ MIN_LENGTH = 1.5
 
 MIN_MARGIN = 3
 """Gaps up to this width say nothing, in pixels."""
+
+END_ROWS = 6
+"""The ends of words are looked at in the rows that part them into so many parts, to save time."""
 
 LAST_COMMON_LETTER = "\xff"
 """The last of the letters (of Latin-1) for which PDFium always has glyphs."""
@@ -96,13 +99,18 @@ class SeenInk:
         `without` is the drawing without the texts, and `contrast` its difference from the whole one.
         """
         self._texts = texts
-        without = drawing.without(texts.values())
+        # A page that has nothing but these texts need not be drawn again.
+        is_all = not others and not drawing.has_annotations
+        without = Image.new(whole.mode, whole.size, "white") if is_all else drawing.without(texts.values())
         self.without = without
         self.contrast = _strongest(ImageChops.difference(whole, without))
         contrast = np.asarray(self.contrast)
-        self._visible = (contrast >= MIN_CONTRAST).tobytes()
+        is_visible = contrast >= MIN_CONTRAST
+        self._visible = is_visible.tobytes()
         self._width, self._height = whole.size
-        ink = _strongest(drawing.ink_without(others, on_black=False))
+        self._sums = np.zeros(is_visible.size + 1, np.int32)
+        np.cumsum(is_visible, out=self._sums[1:])
+        ink = _strongest(ImageChops.invert(whole) if is_all else drawing.ink_without(others, on_black=False))
         if np.any(np.asarray(whole) > np.asarray(without)):
             # Some letters are lighter than what is behind them. They have little or no contrast with white paper.
             ink = ImageChops.lighter(ink, _strongest(drawing.ink_without(others, on_black=True)))
@@ -112,6 +120,38 @@ class SeenInk:
         self._solid, self._hidden = black_and_white(solid), black_and_white(hidden)
         self._has_hidden = bool(hidden.any())
         self._vanished = _where_paper_is(whole, hidden) if self._has_hidden else self._hidden
+
+    def seen_whole(self, words: Sequence[Candidate]) -> set[int]:
+        """The numbers of those of these words of which one sees all for certain. To look at most words together takes a
+        tenth of the time that `of` takes for each.
+        """
+        if self._has_hidden:
+            return set()
+        limit = max(self._width, self._height) + 1
+        sides = np.clip(as_array(word.rect for word in words), -1, limit).astype(int)
+        length, height = sides[:, 2] - sides[:, 0], sides[:, 3] - sides[:, 1]
+        x, y = length < NARROW_PX, height < NARROW_PX
+        left, top, right, bottom = sides[:, 0] - x, sides[:, 1] - y, sides[:, 2] + 1 + x, sides[:, 3] + 1 + y
+        inside = np.flatnonzero((left > 0) & (top > 0) & (right < self._width) & (bottom < self._height))
+        left, top, right, bottom, length, height = (of[inside] for of in (left, top, right, bottom, length, height))
+        heights = np.array([word.height for word in words])[inside]
+        along, across = (np.maximum(MIN_MARGIN, np.rint(share * heights)) for share in (MAX_GAP, MAX_GAP_ACROSS))
+        x_margin = np.minimum(np.where(height > MIN_LENGTH * length, across, along), right - left).astype(int)
+        y_margin = np.minimum(np.where(length > MIN_LENGTH * height, across, along), bottom - top).astype(int)
+        rows = [top + (bottom - top) * row // END_ROWS for row in range(1, END_ROWS)]
+        at_start = [self._have_ink(row, left, left + x_margin) for row in rows]
+        at_end = [self._have_ink(row, right - x_margin, right) for row in rows]
+        at_top = [(row < y_margin) & self._have_ink(top + row, left, right) for row in range(MIN_MARGIN)]
+        at_bottom = [(row < y_margin) & self._have_ink(bottom - 1 - row, left, right) for row in range(MIN_MARGIN)]
+        is_whole = np.logical_and.reduce([np.any(side, axis=0) for side in (at_start, at_end, at_top, at_bottom)])
+        return set(inside[is_whole].tolist())
+
+    def _have_ink(
+        self, rows: npt.NDArray[np.int_], starts: npt.NDArray[np.int_], ends: npt.NDArray[np.int_]
+    ) -> npt.NDArray[np.bool_]:
+        """For each of these parts of rows of pixels, True if something is visible in it."""
+        first = rows * self._width
+        return np.asarray(self._sums[first + ends] > self._sums[first + starts])
 
     def of(self, word: Candidate) -> Seen:
         """How much one sees of the word, which is drawn by one of the text objects."""

@@ -14,7 +14,7 @@ from docserver.layout import Rect
 from docserver.ocr.pdf.coordinates import PointsToPixels, SlantedImage, TurnedImage, ends_of_slanted, scaled
 from docserver.ocr.pdf.glyphs.mark_shapes import MAX_HEIGHT
 from docserver.ocr.pdf.words.own_words import OwnWord
-from docserver.ocr.pdf.words.text_words import LETTER_HEIGHT
+from docserver.ocr.pdf.words.text_characters import LETTER_HEIGHT
 
 REACH, REACH_ACROSS = 3.0, 0.3
 """How far beside a word marks are looked for, along its line and across. This and all lengths below are shares of the

@@ -8,6 +8,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageChops
 
 from docserver.layout import Rect
@@ -71,7 +72,12 @@ def visible(
         _Visibility(whole, drawing=drawing, objects=objects, texts=texts)
         for texts in _texts_of_layers(objects.texts, layers)
     ]
-    result = [visibilities[layers.get(word.address, 0)].of(word) if word.has_glyphs else Seen.NOTHING for word in words]
+    whole_in = [visibility.seen_whole(words) for visibility in visibilities]
+    result = [Seen.NOTHING] * len(words)
+    for index, word in enumerate(words):
+        if word.has_glyphs:
+            layer = layers.get(word.address, 0)
+            result[index] = Seen.ALL if index in whole_in[layer] else visibilities[layer].of(word)
     if len(visibilities) > 1 and Seen.PART in result:
         # Other letters of the word may be drawn by an object of another layer.
         together = _Visibility(whole, drawing=drawing, objects=objects, texts=objects.texts)
@@ -129,6 +135,10 @@ class _Visibility:
         self._others = [*objects.others, *(handle for address, handle in objects.texts.items() if address not in texts)]
         self._in_grey = SeenInk(whole, drawing=drawing, texts=self._texts, others=self._others)
 
+    def seen_whole(self, words: Sequence[Candidate]) -> set[int]:
+        """The numbers of those of these words of which grey shows for certain that one sees all."""
+        return self._in_grey.seen_whole(words)
+
     def of(self, word: Candidate) -> Seen:
         seen = self._in_grey.of(word)
         return seen if seen is Seen.ALL else self._in_colours.of(word)
@@ -158,14 +168,14 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
     repeats: list[tuple[int, int]] = []
     conflicts: list[tuple[int, int]] = []
     squares: dict[tuple[int, int], list[int]] = defaultdict(list)
+    rects = as_array(word.rect for word in words)
     # No drawing is larger than MAX_SIDE, but words may be.
-    grid = np.clip(as_array(word.rect for word in words), 0, MAX_SIDE).astype(int) // GRID_PX
-    for index, (word, (first, high, last, low)) in enumerate(zip(words, grid.tolist(), strict=True)):
+    grid = np.clip(rects, 0, MAX_SIDE).astype(int) // GRID_PX
+    for index in _overlapping(rects, grid):
+        word, (first, high, last, low) = words[index], grid[index].tolist()
         left, top, right, bottom = word.rect
         for square in itertools.product(range(first, last + 1), range(high, low + 1)):
             there = squares[square]
-            if len(there) == MAX_WORDS_IN_SQUARE:
-                raise TextLayerRejected("too many words in one place")
             for earlier in there:
                 other = words[earlier]
                 x0, y0, x1, y1 = other.rect
@@ -178,6 +188,32 @@ def _overlaps(words: Sequence[Candidate]) -> tuple[list[tuple[int, int]], list[t
                     conflicts.append((index, earlier))
             there.append(index)
     return repeats, conflicts
+
+
+def _overlapping(rects: npt.NDArray[np.float64], grid: npt.NDArray[np.int_]) -> list[int]:
+    """The numbers of the rectangles that overlap others: of most pages, few words. `grid` has the first column and row
+    and the last ones of the squares in which each is. Raises TextLayerRejected if there are too many in a square.
+    """
+    first, high, last, low = grid.T
+    columns, rows = last - first + 1, low - high + 1
+    counts = columns * rows
+    numbers = np.repeat(np.arange(len(rects)), counts)
+    places = np.arange(len(numbers)) - np.repeat(np.cumsum(counts) - counts, counts)
+    down, along = np.divmod(places, columns[numbers])
+    squares = (high[numbers] + down) * (MAX_SIDE // GRID_PX + 1) + first[numbers] + along
+    order = np.argsort(squares, kind="stable")
+    squares, numbers = squares[order], numbers[order]
+    most = int(np.bincount(squares).max(initial=0))
+    if most > MAX_WORDS_IN_SQUARE:
+        raise TextLayerRejected("too many words in one place")
+    overlap = np.zeros(len(rects), bool)
+    for step in range(1, most):
+        pairs = np.flatnonzero(squares[step:] == squares[:-step])
+        one, other = numbers[pairs], numbers[pairs + step]
+        (x0, y0, x1, y1), (left, top, right, bottom) = rects[one].T, rects[other].T
+        meet = (x0 < right) & (x1 > left) & (y0 < bottom) & (y1 > top)
+        overlap[one[meet]] = overlap[other[meet]] = True
+    return np.flatnonzero(overlap).tolist()
 
 
 def _groups(repeats: Iterable[tuple[int, int]]) -> list[set[int]]:

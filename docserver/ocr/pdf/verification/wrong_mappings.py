@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pypdfium2.raw as pdfium
 
+from docserver.ocr.pdf.calls import font_of, object_at
 from docserver.ocr.pdf.glyphs.glyph_mixups import LIGATURES, OF_WIDTH
 from docserver.ocr.pdf.glyphs.glyph_pictures import ONE_BYTE, GlyphDrawing, Pictures
 from docserver.ocr.pdf.glyphs.glyph_samples import Doubt, Font, Part, ReadWords, judge
@@ -98,11 +99,11 @@ class DocumentFonts:
 
     def unmapped_where_wrong(self, words: Sequence[OwnWord], text_page: TextPage) -> list[OwnWord]:
         """The words, with UNMAPPED in place of each letter that is drawn as another one."""
-        parts = list(self._parts(words, text_page))
-        used: dict[Font, set[str]] = defaultdict(set)
-        for part in parts:
-            used[part.font].update(part.text)
+        used = self._used(words, text_page)
         doubts = [doubt for font, chars in used.items() if chars - font.checked for doubt in self._doubts(font, chars)]
+        if not doubts and not any(font.wrong for font in used):
+            return list(words)
+        parts = list(self._parts(words, text_page))
         if doubts:
             for doubt, is_wrong in judge(doubts, parts, drawing=self._drawing, read=self._check.read).items():
                 shown = doubt.likeness.shown(doubt.index) if is_wrong else ""
@@ -118,32 +119,45 @@ class DocumentFonts:
         """Those of these text objects in whose font something is drawn for a space, or for nothing."""
         if not any(font.draws_blanks for font in self._fonts.values()):
             return []
-        return [handle for handle in texts if self._font(pdfium.FPDFTextObj_GetFont(handle)).draws_blanks]
+        return [handle for handle in texts if self._font_of(addressof(handle)).draws_blanks]
+
+    def _used(self, words: Iterable[OwnWord], text_page: TextPage) -> dict[Font, set[str]]:
+        """The letters that the words have in each font."""
+        letters: dict[int, set[str]] = defaultdict(set)
+        for word in words:
+            for own in word.pdf_word.parts or (word.pdf_word,):
+                if own.has_glyphs and _may_have_two_fonts(own):
+                    for address, letter in zip(text_page.addresses(own), own.text, strict=True):
+                        letters[address].add(letter)
+                elif own.has_glyphs:
+                    letters[own.address].update(own.text)
+        used: dict[Font, set[str]] = defaultdict(set)
+        for address, chars in letters.items():
+            used[self._font_of(address)] |= chars
+        return used
 
     def _parts(self, words: Iterable[OwnWord], text_page: TextPage) -> Iterator[Part]:
-        fonts: dict[int, Font] = {}
-
-        def font_of(index: int) -> Font:
-            if (address := text_page.address(index)) not in fonts:
-                fonts[address] = self._font(pdfium.FPDFTextObj_GetFont(text_page.text_object(index)))
-            return fonts[address]
+        def font_at(index: int) -> Font:
+            return self._font_of(text_page.address(index))
 
         for index, word in enumerate(words):
             start = 0
             for own in word.pdf_word.parts or (word.pdf_word,):
                 if own.has_glyphs:
                     is_as_drawn = len(own.text) == own.end - own.first
-                    for first, text in _in_one_font(own, font_of):
+                    for first, text in _in_one_font(own, font_at):
                         place = own.first + first
-                        yield Part(index, start + first, font_of(place), text, place if is_as_drawn else None)
+                        yield Part(index, start + first, font_at(place), text, place if is_as_drawn else None)
                 start += len(own.text)
 
-    def _font(self, handle: Any) -> Font:
-        address = addressof(handle.contents)
-        if address not in self._fonts:
+    def _font_of(self, address: int) -> Font:
+        """The font of a text object."""
+        known = self._fonts.get(font := font_of(address))
+        if known is None:
+            handle = pdfium.FPDFTextObj_GetFont(object_at(address))
             self._drawing.keep(handle)
-            self._fonts[address] = Font(handle)
-        return self._fonts[address]
+            known = self._fonts[font] = Font(handle)
+        return known
 
     def _glyphs(self, font: Font, codes: Sequence[int]) -> Pictures:
         glyphs = self._drawing.glyphs(font.handle, codes, size=font.size)
@@ -225,12 +239,16 @@ class DocumentFonts:
                 font.note(char, code, shown)
 
 
-def _in_one_font(word: PdfWord, font_of: Callable[[int], Font]) -> Iterator[tuple[int, str]]:
+def _may_have_two_fonts(word: PdfWord) -> bool:
+    return word.objects > 1 and len(word.text) == word.end - word.first
+
+
+def _in_one_font(word: PdfWord, font_at: Callable[[int], Font]) -> Iterator[tuple[int, str]]:
     """The letters of a word that are in one font, and the index of the first of them in the word."""
-    if word.objects < 2 or len(word.text) != word.end - word.first:
+    if not _may_have_two_fonts(word):
         yield 0, word.text
         return
-    for _, together in groupby(range(len(word.text)), key=lambda place: font_of(word.first + place)):
+    for _, together in groupby(range(len(word.text)), key=lambda place: font_at(word.first + place)):
         first, *others = together
         yield first, word.text[first : first + 1 + len(others)]
 

@@ -5,17 +5,18 @@ Programs give an /ActualText to what fonts cannot map: ligatures, and the joined
 
 import codecs
 import ctypes
+import itertools
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import pypdfium2.raw as pdfium
 
-from docserver.ocr.pdf.page_objects import address_of
+from docserver.ocr.pdf.calls import mark_at, marks_of
 from docserver.ocr.pdf.words.character_codes import FIRST_PRINTED
 from docserver.ocr.pdf.words.pdf_words import UNMAPPED
 from docserver.ocr.pdf.words.text_words import TextPage
@@ -44,10 +45,11 @@ _ESSENTIAL = re.compile(r"[^\W_]|[$%\xa2-\xa5\u20a0-\u20cf]|-(?=\D?\d)|(?<![.,])
 class _Span:
     """What has one /ActualText."""
 
+    mark: Any
     value: bytes
     """As it is in the PDF."""
-    marks: list[tuple[Any, Any]] = field(default_factory=list)
-    """Its text objects, each with its mark."""
+    addresses: list[int] = field(default_factory=list)
+    """Those of the text objects with this mark."""
 
     @property
     def text(self) -> str:
@@ -59,8 +61,9 @@ class _Span:
         return self.value.decode("latin-1")
 
 
-def read_drawn_letters(document: Any, page: Any, texts: Iterable[Any]) -> None:
-    """Remove each /ActualText of these text objects of a page that says something else than they draw.
+def read_drawn_letters(document: Any, page: Any, texts: Mapping[int, Any]) -> None:
+    """Remove each /ActualText of these text objects of a page, given by their addresses, that says something else than
+    they draw.
 
     Raises TextLayerRejected if PDFium cannot parse the page's text.
     """
@@ -68,22 +71,26 @@ def read_drawn_letters(document: Any, page: Any, texts: Iterable[Any]) -> None:
     if not spans:
         return
     for span in spans:
-        for handle, mark in span.marks:
-            pdfium.FPDFPageObjMark_RemoveParam(handle, mark, KEY)
-    drawn = _drawn(page, {address_of(handle) for span in spans for handle, _ in span.marks})
+        for address in span.addresses:
+            pdfium.FPDFPageObjMark_RemoveParam(texts[address], span.mark, KEY)
+    drawn = _drawn(page, set(itertools.chain(*(span.addresses for span in spans))))
     for span in spans:
         if _is_true(span.text, _letters(span, drawn)):
-            _restore(document, span)
+            _restore(document, span, texts)
 
 
-def _spans(texts: Iterable[Any]) -> list[_Span]:
-    spans: dict[int, _Span] = {}
-    for handle in texts:
-        for index in range(pdfium.FPDFPageObj_CountMarks(handle)):
-            mark = pdfium.FPDFPageObj_GetMark(handle, index)
-            if pdfium.FPDFPageObjMark_GetParamValueType(mark, KEY) == pdfium.FPDF_OBJECT_STRING:
-                spans.setdefault(address_of(mark), _Span(_value(mark))).marks.append((handle, mark))
+def _spans(texts: Mapping[int, Any]) -> list[_Span]:
+    marks = list(marks_of(texts))
+    different = dict.fromkeys(mark for _, mark in marks)
+    spans = {address: _Span(mark, _value(mark)) for address in different if _is_text(mark := mark_at(address))}
+    for address, mark_address in marks if spans else ():
+        if mark_address in spans:
+            spans[mark_address].addresses.append(address)
     return list(spans.values())
+
+
+def _is_text(mark: Any) -> bool:
+    return bool(pdfium.FPDFPageObjMark_GetParamValueType(mark, KEY) == pdfium.FPDF_OBJECT_STRING)
 
 
 def _value(mark: Any) -> bytes:
@@ -92,18 +99,18 @@ def _value(mark: Any) -> bytes:
     return bytes(buffer)[: length.value]
 
 
-def _restore(document: Any, span: _Span) -> None:
+def _restore(document: Any, span: _Span, texts: Mapping[int, Any]) -> None:
     length = len(span.value)
-    for handle, mark in span.marks:
+    for address in span.addresses:
         value = (ctypes.c_ubyte * length)(*span.value)
-        pdfium.FPDFPageObjMark_SetBlobParam(document, handle, mark, KEY, value, length)
+        pdfium.FPDFPageObjMark_SetBlobParam(document, texts[address], span.mark, KEY, value, length)
 
 
 def _drawn(page: Any, addresses: Collection[int]) -> Mapping[int, str]:
     """The letters of the text objects with these addresses, as their fonts map them."""
     letters: dict[int, str] = defaultdict(str)
     with closing(TextPage(page)) as text_page:
-        for index in range(pdfium.FPDFText_CountChars(text_page.handle)):
+        for index in range(text_page.count):
             if (address := text_page.address(index)) in addresses:
                 code = pdfium.FPDFText_GetUnicode(text_page.handle, index)
                 is_mapped = pdfium.FPDFText_HasUnicodeMapError(text_page.handle, index) != 1
@@ -113,7 +120,7 @@ def _drawn(page: Any, addresses: Collection[int]) -> Mapping[int, str]:
 
 
 def _letters(span: _Span, drawn: Mapping[int, str]) -> str:
-    return "".join(drawn.get(address_of(handle), "") for handle, _ in span.marks)
+    return "".join(drawn.get(address, "") for address in span.addresses)
 
 
 def _is_true(text: str, drawn: str) -> bool:

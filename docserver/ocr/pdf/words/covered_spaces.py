@@ -111,11 +111,13 @@ def _is_kerned_over(word: PdfWord, characters: PlacedText) -> bool:
     _, bottom, _, top = characters.room(space - 1)
     height = top - bottom
     advance = math.dist(characters.begin(space), characters.begin(space + 1))
+    # Almost all spaces are wider, so that nothing else has to be looked at.
+    if advance > MAX_ADVANCE * height:
+        return False
     start, _, end, _ = characters.room(space)
     gap = _gap(space - 1, space + 1, characters)
     return (
         abs(gap) <= MAX_KERNING * height
-        and advance <= MAX_ADVANCE * height
         # A program that draws a space without a width means one.
         and end - start - advance > MAX_KERNING * height
         # Where all letters overlap, a space without a gap is seen.

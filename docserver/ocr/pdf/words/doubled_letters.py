@@ -1,13 +1,14 @@
 """Child side: brings back letters that PDFium takes for the letter before, such as the second f in "off"."""
 
-import itertools
 import math
 from collections.abc import Collection, Mapping
 from ctypes import c_float
 from typing import Any
 
+import numpy as np
 import pypdfium2.raw as pdfium
 
+from docserver.ocr.pdf.calls import Sides, bounds_of
 from docserver.ocr.pdf.page_objects import bounds, widen
 
 MIN_OVERLAP = 0.5
@@ -33,8 +34,11 @@ def restore_doubled(texts: Mapping[int, Any], *, read: Collection[int], text: An
     """
     restored: set[int] = set()
     pairs = []
-    for (address_before, before), (address, handle) in itertools.pairwise(texts.items()):
-        if address in read or not _are_beside(before, handle) or not _is_empty(handle, text):
+    addresses = list(texts)
+    for place in _beside_the_next(bounds_of(addresses)):
+        address_before, address = addresses[place : place + 2]
+        before, handle = texts[address_before], texts[address]
+        if address in read or not (_is_apart(before, handle) and _is_empty(handle, text)):
             continue
         if address_before in restored or not _is_empty(before, text):
             restored.add(address)
@@ -45,15 +49,21 @@ def restore_doubled(texts: Mapping[int, Any], *, read: Collection[int], text: An
     return bool(restored)
 
 
-def _are_beside(before: Any, handle: Any) -> bool:
-    left, bottom, right, top = bounds(before)
-    next_left, next_bottom, next_right, next_top = bounds(handle)
-    shared = min(right, next_right) - max(left, next_left)
-    return (
-        shared >= MIN_OVERLAP * (next_right - next_left) > 0
-        and min(top, next_top) > max(bottom, next_bottom)
-        and math.hypot(next_left - left, next_bottom - bottom) >= MIN_OFFSET * _size(handle)
-    )
+def _beside_the_next(sides: Sides) -> list[int]:
+    """The numbers of the objects with these bounds that share half of the width of the next one."""
+    left, bottom, right, top = sides.T
+    width = (right - left)[1:]
+    shared = np.minimum(right[:-1], right[1:]) - np.maximum(left[:-1], left[1:])
+    are_level = np.minimum(top[:-1], top[1:]) > np.maximum(bottom[:-1], bottom[1:])
+    beside: list[int] = np.flatnonzero((shared >= MIN_OVERLAP * width) & (width > 0) & are_level).tolist()
+    return beside
+
+
+def _is_apart(before: Any, handle: Any) -> bool:
+    """True if two letters stand beside each other."""
+    left, bottom, _, _ = bounds(before)
+    next_left, next_bottom, _, _ = bounds(handle)
+    return math.hypot(next_left - left, next_bottom - bottom) >= MIN_OFFSET * _size(handle)
 
 
 def _width(handle: Any) -> float:

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import pypdfium2.raw as pdfium
 
-from docserver.ocr.pdf.page_objects import address_of, is_embedded
+from docserver.ocr.pdf.calls import address_of
+from docserver.ocr.pdf.page_objects import is_embedded
 from docserver.ocr.pdf.words.accents import NOTHING
 
 SYMBOLIC = 1 << 2

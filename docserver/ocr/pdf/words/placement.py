@@ -10,7 +10,7 @@ from docserver.layout import EXACT, Block, Line, Paragraph, Rect, Word, around
 from docserver.ocr.pdf.coordinates import Point, TurnedImage, ends_of_slanted, point_along, whole_pixels
 from docserver.ocr.pdf.layout.line_segments import PlacedWord
 from docserver.ocr.pdf.layout.reading_order import OrderedBlock, order_words
-from docserver.ocr.pdf.words.text_words import LETTER_HEIGHT
+from docserver.ocr.pdf.words.text_characters import LETTER_HEIGHT
 from docserver.typography import rise, runs_right_to_left, sink
 
 MAX_RECOGNISED_CONFIDENCE = 99.0

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
+from operator import add
 from string import ascii_lowercase
 from unicodedata import combining, normalize
 
@@ -161,9 +162,11 @@ def _without_accents(text: str) -> str:
 def _has_common_pairs(text: str) -> bool:
     words = [word for word in _WORD_OR_CODE.findall(text) if not _is_code(word)]
     pairs = _count_pairs(words)
+    if _are_unshifted(pairs):
+        return True
     # A name with odd letters may be repeated in each row of a table.
     distinct = _count_pairs({word.lower() for word in words})
-    if _are_unshifted(pairs) or _are_unshifted(distinct):
+    if _are_unshifted(distinct):
         return True
     total, hits, other_scripts = _tally(pairs)
     is_repeated = sum(distinct.values()) < MIN_PAIRS
@@ -204,7 +207,9 @@ def _is_code(word: str) -> bool:
 
 
 def _count_pairs(words: Iterable[str]) -> Counter[str]:
-    return Counter(first + second for word in words for first, second in pairwise(word.lower()))
+    text = "\n".join(words).lower()
+    pairs = Counter(map(add, text, text[1:]))
+    return Counter({pair: count for pair, count in pairs.items() if "\n" not in pair})
 
 
 def _is_shifted(pairs: Counter[str], *, allowance: float = 0.0) -> bool:

@@ -62,12 +62,15 @@ def _is_wide(word: PdfWord, text_page: TextPage) -> bool:
 
 def _starts(word: PdfWord, text_page: TextPage) -> list[int]:
     """The places in a word that are behind a gap."""
-    rooms = [text_page.room(index) for index in range(word.first, word.end)]
-    height, usual = text_page.orientation(word).height, median(top - bottom for _, bottom, _, top in rooms)
+    rooms = text_page.rooms(word)
+    gaps = [after[0] - before[2] for before, after in pairwise(rooms)]
+    height = text_page.orientation(word).height
+    if max(gaps, default=0.0) <= MIN_CLEAR_SPACE * height:
+        return []
+    usual = median(top - bottom for _, bottom, _, top in rooms)
     if height < usual and text_page.ink(word.first)[1::2] == rooms[0][1::2]:
         # The font of the first letter says nothing of the room for accents and descenders.
         height = usual
-    gaps = [after[0] - before[2] for before, after in pairwise(rooms)]
     space = MAX_GAP * height
     if word.objects > 1 and gaps:
         space = min(space, max(MIN_SPACE * height, MIN_SPACE_RATIO * _usual_gap(word.text, gaps)))

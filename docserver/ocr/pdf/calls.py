@@ -1,0 +1,148 @@
+"""Child side: PDFium's functions that are called for each object or character of a page. Judges nothing.
+
+A browser's page has thousands of objects. With addresses in place of ctypes' pointers, a call takes two thirds of the
+time, and half of it where Python has no loop over the calls.
+"""
+
+import struct
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from ctypes import CFUNCTYPE, addressof, c_double, c_int, c_ulong, c_void_p, cast, sizeof
+from itertools import chain, compress, repeat
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pypdfium2.raw as pdfium
+
+from docserver.layout import Rect
+
+Sides = npt.NDArray[np.float64]
+"""Rows of left, bottom, right and top, in points."""
+
+
+def _with_addresses(function: Any, *arguments: Any, result: Any = c_int) -> Any:
+    """A function of PDFium that takes addresses and numbers."""
+    return CFUNCTYPE(result, *arguments)(cast(function, c_void_p).value or 0)
+
+
+_ADDRESS, _INDEX = c_void_p, c_int
+
+# Of objects.
+_object_of_page = _with_addresses(pdfium.FPDFPage_GetObject, _ADDRESS, _INDEX, result=_ADDRESS)
+_object_of_form = _with_addresses(pdfium.FPDFFormObj_GetObject, _ADDRESS, c_ulong, result=_ADDRESS)
+_kind = _with_addresses(pdfium.FPDFPageObj_GetType, _ADDRESS)
+_bounds = _with_addresses(pdfium.FPDFPageObj_GetBounds, *[_ADDRESS] * 5)
+_mark = _with_addresses(pdfium.FPDFPageObj_GetMark, _ADDRESS, c_ulong, result=_ADDRESS)
+_set_active = _with_addresses(pdfium.FPDFPageObj_SetIsActive, _ADDRESS, c_int)
+count_marks = _with_addresses(pdfium.FPDFPageObj_CountMarks, _ADDRESS)
+fill_colour = _with_addresses(pdfium.FPDFPageObj_GetFillColor, *[_ADDRESS] * 5)
+font_of = _with_addresses(pdfium.FPDFTextObj_GetFont, _ADDRESS, result=_ADDRESS)
+render_mode = _with_addresses(pdfium.FPDFTextObj_GetTextRenderMode, _ADDRESS)
+
+# Of characters. The first argument is the address of the page's text.
+_index_in_text = _with_addresses(pdfium.FPDFText_GetCharIndexFromTextIndex, _ADDRESS, _INDEX)
+count_rects = _with_addresses(pdfium.FPDFText_CountRects, _ADDRESS, _INDEX, c_int)
+font_size = _with_addresses(pdfium.FPDFText_GetFontSize, _ADDRESS, _INDEX, result=c_double)
+has_no_mapping = _with_addresses(pdfium.FPDFText_HasUnicodeMapError, _ADDRESS, _INDEX)
+ink = _with_addresses(pdfium.FPDFText_GetCharBox, _ADDRESS, _INDEX, *[_ADDRESS] * 4)
+is_generated = _with_addresses(pdfium.FPDFText_IsGenerated, _ADDRESS, _INDEX)
+matrix = _with_addresses(pdfium.FPDFText_GetMatrix, _ADDRESS, _INDEX, _ADDRESS)
+object_of_character = _with_addresses(pdfium.FPDFText_GetTextObject, _ADDRESS, _INDEX, result=_ADDRESS)
+origin = _with_addresses(pdfium.FPDFText_GetCharOrigin, _ADDRESS, _INDEX, *[_ADDRESS] * 2)
+rect = _with_addresses(pdfium.FPDFText_GetRect, _ADDRESS, _INDEX, *[_ADDRESS] * 4)
+room = _with_addresses(pdfium.FPDFText_GetLooseCharBox, _ADDRESS, _INDEX, _ADDRESS)
+
+
+def address_of(pointer: Any) -> int:
+    """The address in a pointer of ctypes, which identifies an object of PDFium; 0 if there is no object."""
+    return addressof(pointer.contents) if pointer else 0
+
+
+def object_at(address: int) -> Any:
+    """What ctypes takes for a pointer to the page object at an address."""
+    return pdfium.struct_fpdf_pageobject_t__.from_address(address)
+
+
+def mark_at(address: int) -> Any:
+    """The same for a mark."""
+    return pdfium.struct_fpdf_pageobjectmark_t__.from_address(address)
+
+
+def objects_of_page(page: Any, count: int) -> list[int]:
+    """The addresses of a page's first objects."""
+    return list(map(_object_of_page, repeat(address_of(page.raw)), range(count)))
+
+
+def objects_of_form(form: int, count: int) -> list[int]:
+    """The addresses of the first objects of a form."""
+    return list(map(_object_of_form, repeat(form), range(count)))
+
+
+def kinds_of(objects: Iterable[int]) -> list[int]:
+    return list(map(_kind, objects))
+
+
+def bounds_of(objects: Collection[int]) -> Sides:
+    """The bounds of objects in the coordinates of the page, or of the forms that they are in."""
+    return _filled(_bounds, objects, np.float32).astype(np.float64)
+
+
+def fill_colours_of(objects: Collection[int]) -> npt.NDArray[np.uint32]:
+    """Rows of red, green, blue and alpha."""
+    return _filled(fill_colour, objects, np.uint32)
+
+
+def marks_of(objects: Collection[int]) -> Iterator[tuple[int, int]]:
+    """The addresses of objects and of their marks, such as of layers. Several objects may have the same one."""
+    counts = list(map(count_marks, objects))
+    owners = list(chain.from_iterable(map(repeat, objects, counts)))
+    return zip(owners, map(_mark, owners, chain.from_iterable(map(range, counts))), strict=True)
+
+
+def set_active(objects: Iterable[int], *, active: bool) -> None:
+    """Let PDFium draw and read objects, or ignore them."""
+    deque(map(_set_active, objects, repeat(int(active))), maxlen=0)
+
+
+def objects_of_characters(text: int, indexes: Iterable[int]) -> list[int]:
+    """The address of the text object that draws each of these characters; 0 if none does."""
+    return [address or 0 for address in map(object_of_character, repeat(text), indexes)]
+
+
+def matrices_of_characters(text: int, indexes: Collection[int]) -> list[tuple[float, ...]]:
+    """a, b, c and d of the matrix of each of these characters."""
+    matrices = (pdfium.FS_MATRIX * len(indexes))()
+    deque(map(matrix, repeat(text), indexes, places(matrices, pdfium.FS_MATRIX)), maxlen=0)
+    return [row[:4] for row in struct.iter_unpack("6f", matrices)]
+
+
+def rooms_of_characters(text: int, first: int, end: int) -> list[Rect]:
+    """The room that the font has for each of successive characters, as it lies on the page."""
+    rooms = (pdfium.FS_RECTF * (end - first))()
+    deque(map(room, repeat(text), range(first, end), places(rooms, pdfium.FS_RECTF)), maxlen=0)
+    return [(left, bottom, right, top) for left, top, right, bottom in struct.iter_unpack("4f", rooms)]
+
+
+def origins_of_units(text: int, units: Collection[int]) -> list[tuple[int, int, float]]:
+    """Those of these units of the text that are of characters, with the index of the character, and where this begins
+    along the x axis.
+    """
+    indexes = list(map(_index_in_text, repeat(text), units))
+    xs, y = (c_double * len(units))(), c_double()
+    are_known = list(map(origin, repeat(text), indexes, places(xs, c_double), repeat(addressof(y))))
+    return list(compress(zip(units, indexes, xs[:], strict=True), are_known))
+
+
+def places(values: Any, kind: Any) -> range:
+    """The addresses of the values of an array."""
+    return range(addressof(values), addressof(values) + sizeof(values), sizeof(kind))
+
+
+def _filled(function: Any, objects: Collection[int], kind: Any) -> npt.NDArray[Any]:
+    """Rows of the four numbers that a function writes for each object."""
+    rows = np.zeros((len(objects), 4), kind)
+    start, size = rows.ctypes.data, rows.itemsize
+    places = (range(first, first + rows.nbytes, 4 * size) for first in range(start, start + 4 * size, size))
+    deque(map(function, objects, *places), maxlen=0)
+    return rows

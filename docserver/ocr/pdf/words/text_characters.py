@@ -1,0 +1,261 @@
+"""Child side: the characters of PDFium's text of a page, in the order in which they are read: where they stand, and how
+they are drawn. Which words they make is not decided here.
+"""
+
+import math
+from collections.abc import Sequence
+from ctypes import addressof, c_double, c_float, c_uint
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import pypdfium2.raw as pdfium
+
+from docserver.layout import Rect
+from docserver.ocr.errors import TextLayerRejected
+from docserver.ocr.pdf import calls
+from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation, upright
+from docserver.ocr.pdf.words.right_to_left import SEPARATOR
+from docserver.ocr.pdf.words.text_runs import MAX_SIZE_RATIO, Run
+
+MAX_CHARACTERS = 50_000
+"""Most characters of a page. A full newspaper page has 30 000."""
+
+MAX_SLANT = 0.05
+"""Largest slant of lines that run along or across the page, in quarter turns; 0.05 is 4.5 degrees. Lines with more
+slant overlap vertically."""
+
+LETTER_HEIGHT = 1.15
+"""Height of letters from descender to ascender, as a multiple of the font's size."""
+
+DOWNWARDS = 3
+"""Quarter turns of text that runs down in lines from right to left. Vertical lines do so, though their letters stand
+upright."""
+
+MIN_HEIGHT = 0.1
+"""Smallest height and width of a character that is drawn, in points. PDFium gives spaces a fiftieth of a point."""
+
+
+class TextCharacters:
+    """PDFium's text of one page (FPDF_TEXTPAGE). It must be closed."""
+
+    def __init__(self, page: Any) -> None:
+        """Load the text of a page. Raises TextLayerRejected if PDFium cannot parse it."""
+        self.handle = pdfium.FPDFText_LoadPage(page)
+        if not self.handle:
+            raise TextLayerRejected("the text cannot be parsed")
+        self.text_address = calls.address_of(self.handle)
+        # PDFium's index of each character, in the order in which the characters are read.
+        self.order: Sequence[int] = range(MAX_CHARACTERS + 1)
+        self._orientations: dict[int, TextOrientation] = {}
+        self._turns: dict[int, int] = {}
+        # In some fonts, each letter has a height of its own. So that of an object is that of its first letter.
+        self._firsts: dict[int, int] = {}
+        self._looks: dict[int, tuple[int, ...]] = {}
+        # PDFium writes its results into these variables. They are read before the next call, so all calls share them.
+        # To read a slice of them takes a tenth of the time that unpacking takes.
+        self.sides, self._colour = (c_double * 4)(), (c_uint * 4)()
+        self.to_sides, self._to_colour = (
+            tuple(calls.places(self.sides, c_double)),
+            tuple(calls.places(self._colour, c_uint)),
+        )
+        self._to_point = self.to_sides[:2]
+
+    def close(self) -> None:
+        pdfium.FPDFText_ClosePage(self.handle)
+
+    @cached_property
+    def count(self) -> int:
+        """The number of characters that PDFium has."""
+        return int(pdfium.FPDFText_CountChars(self.handle))
+
+    def is_drawn(self, index: int) -> bool:
+        """True if something is drawn of the character. Never true of slanted text, whose boxes do not tell."""
+        left, bottom, right, top = self.tight_box(index)
+        is_flat = min(right - left, top - bottom) < MIN_HEIGHT
+        return not (is_flat or self._orientation_at(index, self.address(index)).crooked)
+
+    def ink(self, index: int) -> Rect:
+        """The rectangle around what is drawn of the character, turned so that the character is upright."""
+        return self._upright(index, self.tight_box(index))
+
+    def room(self, index: int) -> Rect:
+        """The room that the font has for the character, turned so that the character is upright."""
+        return self._upright(index, self.loose_box(index))
+
+    def rooms(self, word: PdfWord) -> list[Rect]:
+        """The same for each character of a word."""
+        first, end = word.first, word.end
+        if isinstance(self.order, list) or self._is_any_turned(first, end):
+            return list(map(self.room, range(first, end)))
+        return calls.rooms_of_characters(self.text_address, first, end)
+
+    def code(self, index: int) -> int:
+        """The character's code in the text."""
+        return int(pdfium.FPDFText_GetUnicode(self.handle, self.order[index]))
+
+    def upright_place(self, index: int) -> tuple[int, float, float, float] | None:
+        """The turns, origin, height on the page and size of a character; None if it is crooked."""
+        orientation = self._orientation_at(index, self.address(index))
+        if orientation.crooked:
+            return None
+        return orientation.turns, *self.begin_upright(index), self.size_at(index)
+
+    def is_generated(self, index: int) -> bool:
+        """True if PDFium added the character, such as a space or the end of a line."""
+        place = self.order[index]
+        return place == SEPARATOR or bool(calls.is_generated(self.text_address, place) == 1)
+
+    def text_object(self, index: int) -> Any:
+        """The text object that draws the character; a null pointer if PDFium added it."""
+        return pdfium.FPDFText_GetTextObject(self.handle, self.order[index])
+
+    def address(self, index: int) -> int:
+        """The address of the text object that draws the character; 0 if PDFium added it."""
+        return calls.object_of_character(self.text_address, self.order[index]) or 0
+
+    def addresses(self, word: PdfWord) -> list[int]:
+        """The same for each character of a word."""
+        return calls.objects_of_characters(self.text_address, self.order[word.first : word.end])
+
+    def are_of_one_object(self, first: int, second: int) -> bool:
+        """True if one text object draws both characters."""
+        return self.address(first) == self.address(second)
+
+    def advance(self, index: int) -> float:
+        """The font's width of the character in points; negative in some for vertical lines, infinite if not known."""
+        width, text, place = c_float(), self.handle, self.order[index]
+        font, size = pdfium.FPDFTextObj_GetFont(self.text_object(index)), pdfium.FPDFText_GetFontSize(text, place)
+        if not pdfium.FPDFFont_GetGlyphWidth(font, self.code(index), size, width) or not width.value:
+            return math.inf
+        return float(width.value) * math.hypot(*self._matrix(index)[:2])
+
+    def origin(self, word: PdfWord) -> tuple[float, float]:
+        """The point on the line's baseline where the word begins, or the number before a raised number."""
+        if word.is_vertical:
+            left, bottom, right, top = word.rect
+            return ((left, bottom), (right, bottom), (right, top), (left, top))[self.orientation(word).turns]
+        return self.begin(word.on_baseline)
+
+    def last_origin(self, word: PdfWord) -> tuple[float, float]:
+        """The point on the baseline where the last character of the word begins."""
+        return self.begin(word.end - 1)
+
+    def begin(self, index: int) -> tuple[float, float]:
+        """The point on the baseline where the character begins."""
+        calls.origin(self.text_address, self.order[index], *self._to_point)
+        x, y = self.sides[:2]
+        return x, y
+
+    def begin_upright(self, index: int) -> tuple[float, float]:
+        """The same, turned so that the character is upright."""
+        x, y = self.begin(index)
+        return self._upright(index, (x, y, x, y))[:2]
+
+    def look(self, index: int) -> tuple[int, ...]:
+        """How the character is drawn: the colour, opacity, mode and number of marks, such as of layers."""
+        if (address := self.address(index)) not in self._looks:
+            calls.fill_colour(address, *self._to_colour)
+            self._looks[address] = (*self._colour[:], calls.render_mode(address), calls.count_marks(address))
+        return self._looks[address]
+
+    def orientation(self, word: PdfWord) -> TextOrientation:
+        """The orientation of the word's text object, which is the same for all its words that are not vertical."""
+        orientation = self._orientations.get(word.address) or self._orientation_at(word.first, word.address)
+        return replace(orientation, turns=(orientation.turns + DOWNWARDS) % 4) if word.is_vertical else orientation
+
+    def extent(self, word: PdfWord) -> tuple[float, float]:
+        """Where the word begins and ends along its direction, with the room beside its letters, in points."""
+        turns = self.orientation(word).turns
+        ends: list[float] = []
+        for index in (word.first, word.end - 1):
+            left, bottom, right, top = self.loose_box(index)
+            ends += ((left, right), (bottom, top), (-right, -left), (-top, -bottom))[turns]
+        return ends[0], ends[-1]
+
+    def run(self, word: PdfWord, *, place: int) -> Run:
+        """What is drawn as this word. `place` is that in a longer word."""
+        return self.run_at(word.first, place=place, end=place + len(word.text))
+
+    def _matrix(self, index: int) -> tuple[float, ...]:
+        """a, b, c and d of the matrix of a character."""
+        matrix = pdfium.FS_MATRIX()
+        calls.matrix(self.text_address, self.order[index], addressof(matrix))
+        return matrix.a, matrix.b, matrix.c, matrix.d
+
+    def _turns_at(self, index: int) -> int:
+        """The quarter turns counterclockwise by which a character is turned."""
+        address = self.address(index)
+        if address not in self._turns:
+            known = self._orientations.get(address)
+            self._turns[address] = known.turns if known else _turns(self._matrix(index))
+            self._firsts[address] = index
+        return self._turns[address]
+
+    def _is_any_turned(self, first: int, end: int) -> bool:
+        """True if one of successive characters is not upright."""
+        objects = calls.objects_of_characters(self.text_address, range(first, end))
+        places = list(enumerate(objects, first))
+        new = {address: index for index, address in reversed(places) if address not in self._turns}
+        for address, matrix in zip(new, calls.matrices_of_characters(self.text_address, new.values()), strict=True):
+            self._turns[address] = _turns(matrix)
+        self._firsts |= new
+        return any(map(self._turns.__getitem__, objects))
+
+    def _orientation_at(self, index: int, address: int) -> TextOrientation:
+        if address not in self._orientations:
+            self._orientations[address] = self._orientation(self._firsts.get(address, index))
+        return self._orientations[address]
+
+    def _orientation(self, index: int) -> TextOrientation:
+        a, b, c, d = matrix = self._matrix(index)
+        quarters = _quarters(matrix)
+        turns = round(quarters)
+        mirrored = a * d < b * c
+        if abs(quarters - turns) > MAX_SLANT:
+            # The box of a slanted letter tells little of its height.
+            return TextOrientation(LETTER_HEIGHT * self.size_at(index), turns % 4, 90 * (quarters - turns), mirrored)
+        left, bottom, right, top = self.loose_box(index)
+        return TextOrientation(abs(right - left if turns % 2 else top - bottom), turns % 4, 0.0, mirrored)
+
+    def _upright(self, index: int, rect: Rect) -> Rect:
+        turns = self._turns_at(index)
+        return upright(rect, turns) if turns else rect
+
+    def run_at(self, index: int, *, place: int, end: int) -> Run:
+        a, b, *_ = self._matrix(index)
+        along = math.hypot(a, b) or 1.0
+        return Run(place, end, *self.begin(index), a / along, b / along, self.size_at(index))
+
+    def size_at(self, index: int) -> float:
+        """The size of the character's letters in points."""
+        a, b, c, d = self._matrix(index)
+        along, across = math.hypot(a, b) or 1.0, math.hypot(c, d)
+        # Letters may be narrowed or widened. Those that are squeezed until nobody can read them are small.
+        scale = along if along * MAX_SIZE_RATIO < across else across
+        return float(calls.font_size(self.text_address, self.order[index]) * scale)
+
+    def loose_box(self, index: int) -> Rect:
+        """The room that the font has for the character, whether or not there is ink."""
+        box = pdfium.FS_RECTF()
+        calls.room(self.text_address, self.order[index], addressof(box))
+        return box.left, box.bottom, box.right, box.top
+
+    def tight_box(self, index: int) -> Rect:
+        """The rectangle around the ink of the character."""
+        calls.ink(self.text_address, self.order[index], *self.to_sides)
+        left, right, bottom, top = self.sides[:]
+        return left, bottom, right, top
+
+    def is_mapped(self, index: int) -> bool:
+        return bool(calls.has_no_mapping(self.text_address, self.order[index]) != 1)
+
+
+def _quarters(matrix: Sequence[float]) -> float:
+    """The quarter turns counterclockwise from upright."""
+    return math.atan2(matrix[1], matrix[0]) / (math.pi / 2)
+
+
+def _turns(matrix: Sequence[float]) -> int:
+    """The nearest of them, from 0 to 3."""
+    return round(_quarters(matrix)) % 4 if matrix[1] or matrix[0] <= 0 else 0
