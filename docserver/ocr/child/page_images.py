@@ -58,8 +58,8 @@ def write(request: DrawPage, source: str, limits: Limits) -> None:
 
 
 def _marked(picture: Image.Image, view: View, layout: bytes) -> Image.Image:
-    """The picture with the words of a layout marked."""
-    picture = picture.convert("RGB")
+    """The picture with the words of a layout marked, which may be the same picture."""
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
     boxes = [_on_picture(word.box, view) for word in words_of(unpack_blocks(layout))]
     shown = [box for box in boxes if box[2] >= 0 and box[3] >= 0 and box[0] < picture.width and box[1] < picture.height]
     mask = Image.new("1", picture.size)

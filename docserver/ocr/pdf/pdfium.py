@@ -76,7 +76,8 @@ def draw_view(source: str, *, page: int, view: View, max_pixels: int) -> Image.I
         FPDF_RenderPageBitmap(bitmap, pdf_page, *place, 0, FPDF_ANNOT)
         if pdf_page.formenv:
             FPDF_FFLDraw(pdf_page.formenv, bitmap, pdf_page, *place, 0, FPDF_ANNOT)
-        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        # pypdfium2's to_pil would make a picture in mode RGBX, which would have to be copied again.
+        picture = Image.frombuffer("RGB", size, bitmap.buffer, "raw", "BGRX", bitmap.stride, 1)
         _check_text(picture, pdf_page)
         return picture if picture.size == view.size else picture.resize(view.size)
 
@@ -91,8 +92,7 @@ def _with_forms(document: PdfDocument, page: int) -> PdfPage:
 
 def _check_text(picture: Image.Image, page: PdfPage) -> None:
     """Raise NotForPdfium if a picture of a page shows nothing, and the page has text."""
-    low, high = picture.convert("L").getextrema()
-    if low == high and any(page.get_objects(filter=[FPDF_PAGEOBJ_TEXT])):
+    if picture.getcolors(1) and any(page.get_objects(filter=[FPDF_PAGEOBJ_TEXT])):
         # PDFium draws no glyph that is an image whose data ends right before its EI; poppler does.
         raise NotForPdfium("nothing of the page's text is drawn")
 
