@@ -48,7 +48,7 @@ async def test_a_tesseract_out_of_memory_is_distinguished_from_a_crash(
 
 
 async def test_a_program_that_floods_its_errors_runs_into_the_memory_limit(
-    make_slot: Callable[..., Slot], source: Path, programs: Path
+    spawned_ocr_processes: None, make_slot: Callable[..., Slot], source: Path, programs: Path
 ) -> None:
     install(programs, "tesseract", "exec yes rubbish >&2")
     slot = make_slot(child_memory_mb=400)

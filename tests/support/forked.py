@@ -37,6 +37,10 @@ MAX_MESSAGE_BYTES = 1 << 17
 
 TOP = Path(__file__).parents[2]
 
+# What is in the directory where a process starts comes first; the tests are found behind it.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(TOP)}
+"""That of processes that import everything: as it was before any test changed it."""
+
 
 class Process:
     """A running program, with what the tests need of asyncio's `Process`."""
@@ -108,10 +112,8 @@ def _preloaded(version: str) -> socket.socket:
     """The way to the process that has imported everything of a version. It ends when this process does."""
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-m", "tests.support.forked", str(its.fileno())]
-    # What is in the directory where it starts comes first; the tests are found behind it.
-    environment = {**os.environ, "PYTHONPATH": str(TOP)}
     process = subprocess.Popen(
-        command, pass_fds=[its.fileno()], stdout=subprocess.DEVNULL, cwd=version or None, env=environment
+        command, pass_fds=[its.fileno()], stdout=subprocess.DEVNULL, cwd=version or None, env=ENVIRONMENT
     )
     its.close()
     # The first of them runs last.

@@ -60,6 +60,9 @@ PR_SET_CHILD_SUBREAPER = 36
 NAME = "preloaded"
 """What the kernel calls the process that has imported everything, which no test asks for."""
 
+ENVIRONMENT = dict(os.environ)
+"""As it was before any test changed it: some have programs of their own on the PATH, which describe no engine."""
+
 spawnv_passfds = util.spawnv_passfds
 _asking = threading.Lock()
 _preloaded: socket.socket | None = None
@@ -121,7 +124,8 @@ def spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
 @cache
 def _started() -> socket.socket:
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    process = subprocess.Popen([sys.executable, "-m", __name__, str(its.fileno())], pass_fds=[its.fileno()])
+    command = [sys.executable, "-m", __name__, str(its.fileno())]
+    process = subprocess.Popen(command, pass_fds=[its.fileno()], env=ENVIRONMENT)
     its.close()
     # The first of them runs last.
     atexit.register(process.wait)
