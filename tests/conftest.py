@@ -1,6 +1,7 @@
 """What all tests share: the event loop. Loads what only some tiers need; unit tests start without it."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if not all(path.is_relative_to(UNIT) for path in asked):
         for plugin in OF_OTHER_TIERS:
             config.pluginmanager.import_plugin(plugin)
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Leave what is imported and collected out of garbage collections: a million objects, which stay to the end."""
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
