@@ -24,6 +24,7 @@ SEARCHES: Mapping[str, Callable[[list[str], int], str]] = MappingProxyType(
         "a word in between": lambda words, n: words[MIDDLE + n],
         "a common word": lambda words, n: words[COMMON + n],
         "two words in between": lambda words, n: f"{words[MIDDLE + n]} {words[MIDDLE + 40 + n]}",
+        "two rare words": lambda words, n: f"{words[RARE + n]} {words[RARE + 40 + n]}",
         "a common, a rare one": lambda words, n: f"{words[COMMON + n]} {words[RARE + n]}",
         "a phrase of common words": lambda words, n: f'"{words[COMMON + n]} {words[COMMON + 1 + n]}"',
         "a phrase of words in between": lambda words, n: f'"{words[MIDDLE + n]} {words[MIDDLE + 1 + n]}"',

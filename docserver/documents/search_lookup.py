@@ -49,12 +49,13 @@ async def find_neighbours(
     """
     words, pages = await asyncio.to_thread(_rarest_first, query, found, only)
     for place, word in enumerate(words):
+        if place:
+            pages &= await asyncio.to_thread(found[words[place - 1]].all_pages)
         if pages >= 0 and pages.bit_count() <= PRESUMED:
             for other in words[place:]:
                 found[other].pages(Likeness.EDITED).add_set(pages)
             return True
         await _add_neighbours(cur, word, found[word], segments)
-        pages &= found[word].all_pages()
     return False
 
 

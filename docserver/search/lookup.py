@@ -40,7 +40,7 @@ class Found:
 
     def all_pages(self) -> int:
         """The set of all these pages."""
-        return reduce(operator.or_, (pages.as_sets()[0] for pages in self.like.values()), 0)
+        return reduce(operator.or_, (pages.all() for pages in self.like.values()), 0)
 
     def count(self) -> int:
         """How many pages these are."""

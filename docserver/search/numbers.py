@@ -69,26 +69,37 @@ class Pages:
     """Collects lists, to make one set of them."""
 
     def __init__(self) -> None:
-        self._listed: list[bytes] = []
-        self._bits: list[bytes] = []
-        self._sets = (0, 0)
-        """What was added so far and is no longer in the lists."""
+        self._all = self._often = 0
+        """The sets so far."""
+        self._more: list[bytes] = []
+        self._more_often: list[bytes] = []
+        """Lists that are not in them yet."""
 
     def add(self, packed: bytes) -> None:
         """Add the pages of a list."""
-        (self._bits if _is_bits(packed) else self._listed).append(packed)
+        self._more.append(packed)
+        self._more_often.append(packed)
 
     def add_set(self, pages: int) -> None:
         """Add a set of pages, none of them as one that has a token often."""
-        self._sets = (self._sets[0] | pages, self._sets[1])
+        self._all |= pages
 
-    def as_sets(self) -> tuple[int, int]:
-        """All pages, and those that have the token often."""
-        listed, self._listed = self._listed, []
-        bits, self._bits = self._bits, []
-        for pages, often in ([_sets_of_listed(b"".join(listed))] if listed else []) + [*map(_sets, bits)]:
-            self._sets = (self._sets[0] | pages, self._sets[1] | often)
-        return self._sets
+    def all(self) -> int:
+        """The set of all pages."""
+        more, self._more = self._more, []
+        self._all |= _set_of_listed(as_array(b"".join(packed for packed in more if not _is_bits(packed))))
+        for packed in filter(_is_bits, more):
+            self._all |= _sets(packed)[0]
+        return self._all
+
+    def often(self) -> int:
+        """The set of the pages that have the token often."""
+        more, self._more_often = self._more_often, []
+        listed = as_array(b"".join(packed for packed in more if not _is_bits(packed)))
+        self._often |= _set_of_listed([entry for entry in listed if entry & 1])
+        for packed in filter(_is_bits, more):
+            self._often |= _sets(packed)[1]
+        return self._often
 
 
 def set_of(pages: Sequence[int]) -> int:
@@ -143,7 +154,18 @@ def _sets(packed: bytes) -> tuple[int, int]:
 
 def _sets_of_listed(listed: bytes) -> tuple[int, int]:
     entries = as_array(listed)
-    return set_of([each >> 1 for each in entries]), set_of([each >> 1 for each in entries if each & 1])
+    return _set_of_listed(entries), _set_of_listed([entry for entry in entries if entry & 1])
+
+
+_BIT = [1 << (entry >> 1) for entry in range(16)]
+"""The bit of an entry in its byte of a set."""
+
+
+def _set_of_listed(entries: Sequence[int]) -> int:
+    bits = bytearray((max(entries, default=0) >> 4) + 1)
+    for entry in entries:
+        bits[entry >> 4] |= _BIT[entry & 15]
+    return int.from_bytes(bits, "little")
 
 
 def _as_bits(pages: int, often: int) -> bytes:

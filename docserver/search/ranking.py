@@ -29,18 +29,18 @@ class Ranking:
         for word in query.words:
             seen = often = 0
             for how in sorted(found[word].like, reverse=True):
-                like, like_often = found[word].like[how].as_sets()
-                self._points.add(how, like & ~seen)
-                seen |= like
+                like = found[word].like[how]
+                self._points.add(how, like.all() & ~seen)
+                seen |= like.all()
                 # What is misread, or begins like the word, may be several words.
-                often |= like_often if how >= Likeness.FOLDED and not word.is_prefix else 0
+                often |= like.often() if how >= Likeness.FOLDED and not word.is_prefix else 0
             self._points.add(OFTEN, often)
             pages &= seen
         for phrase in query.excluded:
             if len(phrase) == 1:
                 for how, of_word in found[phrase[0]].like.items():
                     if how >= Likeness.FOLDED:
-                        pages &= ~of_word.as_sets()[0]
+                        pages &= ~of_word.all()
         self._pages = pages
 
     def pages(self, after: tuple[int, int] | None, *, above: int) -> Iterator[tuple[int, int]]:

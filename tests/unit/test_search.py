@@ -139,9 +139,8 @@ def test_lists_of_pages_are_the_same_packed_joined_and_as_sets(step: int) -> Non
     for part in parts:
         pages.add(part)
     pages.add_set(1 << 50_000)
-    of_all, often = pages.as_sets()
-    assert list(numbers.descending(of_all)) == [50_000, *reversed(second), *reversed(first)]
-    assert sorted(numbers.descending(often)) == [page for page in (*first, *second) if page % 2]
+    assert list(numbers.descending(pages.all())) == [50_000, *reversed(second), *reversed(first)]
+    assert sorted(numbers.descending(pages.often())) == [page for page in (*first, *second) if page % 2]
 
 
 def test_a_list_of_few_pages_far_apart_has_four_bytes_for_each() -> None:

@@ -123,11 +123,21 @@ async def rows_at(cur: Cursor, kind: int, places: Sequence[tuple[int, bytes]]) -
     found = []
     for start in range(0, len(places), LOOKUPS_AT_ONCE):
         some = places[start : start + LOOKUPS_AT_ONCE]
-        lookup = (
-            f"(SELECT segment, kind, first, data FROM search_chunks WHERE segment = %s AND kind = {int(kind)} "  # noqa: S608 - a number
-            "AND first <= %s ORDER BY first DESC LIMIT 1)"
+        # With the names of the rows first, this takes half of the time of reading each row by ORDER BY and LIMIT.
+        name = f"""
+            SELECT %s AS segment, (
+                SELECT MAX(first) FROM search_chunks WHERE segment = %s AND kind = {int(kind)} AND first <= %s
+            ) AS first
+            """  # noqa: S608 - a number
+        await cur.execute(
+            f"""
+            SELECT c.segment, c.kind, c.first, c.data
+            FROM ({" UNION ALL ".join([name] * len(some))}) named
+            STRAIGHT_JOIN search_chunks c
+                ON c.segment = named.segment AND c.kind = {int(kind)} AND c.first = named.first
+            """,  # noqa: S608 - placeholders and a number
+            [value for segment, first in some for value in (segment, segment, first)],
         )
-        await cur.execute(" UNION ALL ".join([lookup] * len(some)), [value for place in some for value in place])
         found += cur.rows()
     return [Row(**row) for row in found]
 
