@@ -257,11 +257,17 @@ def _painted_words(
     words: Iterable[PdfWord], *, text_page: TextPage, objects: PageObjects, to_pixels: PointsToPixels
 ) -> list[OwnWord]:
     """The pieces of the words on the page that are not drawn in an invisible mode."""
+    painted = [
+        (piece, word)
+        for word in words
+        for piece in (pieces(word, text_page) if word.parts or word.objects > 1 else (word,))
+        if piece.address not in objects.invisible_texts
+    ]
+    rects = to_pixels.rects(piece.rect for piece, _ in painted)
     return [
         OwnWord(piece, rect, text_page.orientation(piece), to_pixels.point(*text_page.origin(piece)), word)
-        for word in words
-        for piece in pieces(word, text_page)
-        if piece.address not in objects.invisible_texts and to_pixels.is_on_image(rect := to_pixels.rect(piece.rect))
+        for (piece, word), rect in zip(painted, rects, strict=True)
+        if to_pixels.is_on_image(rect)
     ]
 
 

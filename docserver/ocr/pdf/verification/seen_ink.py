@@ -103,15 +103,16 @@ class SeenInk:
         is_all = not others and not drawing.has_annotations
         without = Image.new(whole.mode, whole.size, "white") if is_all else drawing.without(texts.values())
         self.without = without
-        self.contrast = _strongest(ImageChops.difference(whole, without))
+        # On white paper, the contrast of such texts is their ink, so that none is hidden.
+        self.contrast = _strongest(ImageChops.invert(whole) if is_all else ImageChops.difference(whole, without))
         contrast = np.asarray(self.contrast)
         is_visible = contrast >= MIN_CONTRAST
         self._visible = is_visible.tobytes()
         self._width, self._height = whole.size
         self._sums = np.zeros(is_visible.size + 1, np.int32)
         np.cumsum(is_visible, out=self._sums[1:])
-        ink = _strongest(ImageChops.invert(whole) if is_all else drawing.ink_without(others, on_black=False))
-        if np.any(np.asarray(whole) > np.asarray(without)):
+        ink = self.contrast if is_all else _strongest(drawing.ink_without(others, on_black=False))
+        if not is_all and np.any(np.asarray(whole) > np.asarray(without)):
             # Some letters are lighter than what is behind them. They have little or no contrast with white paper.
             ink = ImageChops.lighter(ink, _strongest(drawing.ink_without(others, on_black=True)))
         solid = np.asarray(ink) >= SOLID_INK
