@@ -14,6 +14,7 @@ from docserver.documents import completed_uploads
 from docserver.errors import Conflict, QuotaExceeded, ServiceError, TooLarge
 from docserver.model import Job
 from docserver.resources import Resources
+from docserver.settings import variable
 from docserver.storage import LinkedUpload, Links, Received, UploadLink
 from docserver.tenants import quotas
 
@@ -37,7 +38,8 @@ async def begin(resources: Resources, tenant: str, *, size: int) -> UploadLink:
     links, settings = _links(resources), resources.settings
     largest = min(settings.max_upload_bytes, MAX_PUT_BYTES)
     if size > largest:
-        raise TooLarge(f"The file is larger than the {largest / 1_000_000:g} MB that are accepted.")
+        right = f"at most {largest / 1_000_000:g} MB are accepted ({variable('max_upload_mb')}, and 5 GB)"
+        raise TooLarge(f"The file has {size / 1_000_000:g} MB; {right}.")
     begun = await links.begun_uploads(tenant)
     if len(begun) >= MAX_BEGUN:
         raise QuotaExceeded(

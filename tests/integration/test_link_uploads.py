@@ -289,6 +289,7 @@ async def test_sizes_are_checked_before_a_link_is_given(client: Client, in_bucke
     ]
 
     assert [status for status, _ in answers] == [422, 422, 422, 413]
+    assert "at most 100 MB are accepted (DOCSERVER_MAX_UPLOAD_MB, and 5 GB)" in answers[-1][1]["detail"]
 
 
 async def test_what_is_begun_counts_in_the_quota_of_its_tenant_alone(
