@@ -11,9 +11,6 @@ import pytest
 # As in OCR processes: with more threads, tests that call Tesseract in their own process take twice the CPU time.
 os.environ["OMP_THREAD_LIMIT"] = "1"
 
-# No test needs a certificate that the system trusts, and to read them all takes 50 ms for each TLS context.
-os.environ["SSL_CERT_FILE"] = os.environ["SSL_CERT_DIR"] = os.devnull
-
 # Before anything imports them: a failed assertion there then shows its values too.
 pytest.register_assert_rewrite("tests.support")
 
