@@ -14,7 +14,9 @@ import pytest
 from docserver.command_line import make_parser
 from docserver.commands import search as commands
 from docserver.database.connection import Cursor, Database
-from docserver.database.tables import jobs, pages, search_index, search_segments
+from docserver.database.tables import found_pages, jobs, pages, search_index, search_segments
+from docserver.database.tables.document_lists import Filter
+from docserver.database.tables.found_pages import FoundPage
 from docserver.database.tables.search_segments import Row
 from docserver.documents import deletion, search_indexing, search_lookup, search_merging
 from docserver.documents import search as documents_search
@@ -25,6 +27,7 @@ from docserver.documents.search_pace import Pace
 from docserver.reading_options import Options
 from docserver.resources import Resources
 from docserver.search import segments
+from docserver.search.chunks import Kind
 from tests.support.client import Client
 from tests.support.rows import change, make_job, value
 from tests.support.searches import add_document, index, indexer, read_pages, search, snippets
@@ -140,6 +143,48 @@ async def test_words_with_a_wrong_letter_are_looked_up_once_other_pages_do_not_s
         f"<mark>{text.replace(' ', '</mark> <mark>', 1)}</mark>".replace(" other</mark>", "</mark> other")
         for text in ("net invoice other", "net invoice", "NET INVOICE", "net imvoice", "net invoioe")
     ]
+
+
+@pytest.mark.parametrize(("listed_bytes", "rows"), [(segments.LISTED_BYTES, 1), (0, 4)])
+async def test_words_misread_on_few_pages_are_found_without_a_look_at_the_rows_of_words(
+    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch, listed_bytes: int, rows: int
+) -> None:
+    looked_up: list[tuple[int, bytes]] = []
+    rows_at = search_segments.rows_at
+
+    async def counted(cur: Cursor, kind: int, places: Sequence[tuple[int, bytes]]) -> list[Row]:
+        looked_up.extend(places if kind == Kind.WORDS else ())
+        return await rows_at(cur, kind, places)
+
+    monkeypatch.setattr(search_segments, "rows_at", counted)
+    monkeypatch.setattr(segments, "KEYS_FROM", 2)
+    monkeypatch.setattr(segments, "LISTED_BYTES", listed_bytes)
+    monkeypatch.setattr(search_merging, "TOGETHER", 2)
+    for text in ("invoice imvoice", "invoioe imvoice invoicee"):
+        await add_document(db, text)
+        by = await index(resources)
+    assert await search_merging.merge(by.writing(), search_merging.SMALL)
+
+    assert len(await snippets(client, "invoice")) == 2
+    assert len(looked_up) == rows
+
+
+async def test_the_documents_of_pages_without_the_phrase_are_not_read(
+    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    passing = found_pages.passing
+
+    async def counted(cur: Cursor, narrowed: Filter, numbers: Sequence[int]) -> dict[int, FoundPage]:
+        read.extend(numbers)
+        return await passing(cur, narrowed, numbers)
+
+    monkeypatch.setattr(found_pages, "passing", counted)
+    await add_document(db, "net total", "total net", "net sub-total", "net, total", "net of total")
+    await index(resources)
+
+    assert await snippets(client, '"net total"') == ["net, total", "net total"]
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize("presumed", [100, 0])
