@@ -39,6 +39,7 @@ THREADS = 32
 PROBE = bytes(range(256)) * 16
 """The bytes of an object that shows whether the bucket takes and gives bytes as they are."""
 
+_PROBE_KEY = "probe"
 _MD5 = re.compile("[0-9a-f]{32}")
 
 md5 = partial(hashlib.md5, usedforsecurity=False)
@@ -72,6 +73,8 @@ class Bucket:
         self.signed_urls: SignedUrls | None = None
         with suppress(LookupError):
             self.signed_urls = SignedUrls(url)
+        self._has_md5 = True
+        """False once an object had another ETag, as where KMS encrypts them, and in buckets of S3 Express."""
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
 
     async def run(self, act: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -130,18 +133,24 @@ class Bucket:
         return listed is not None and listed.etag == digest.hexdigest()
 
     def has_md5(self, stored: StoredObject) -> bool:
-        """True if the ETag of an S3 object can only be the MD5 of its bytes: no parts, and no encryption by KMS."""
-        requests = self._signed_requests()
-        if requests is None or not _MD5.fullmatch(stored.etag):
+        """True if the ETag of an object can only be the MD5 of its bytes: it has no parts, and that of the probe is."""
+        if not (self._has_md5 and _MD5.fullmatch(stored.etag)):
             return False
-        key = f"{requests.prefix}/{stored.key}".lstrip("/")
-        return not requests.header(key, "x-amz-server-side-encryption").startswith("aws:kms")
+        if not self.exists(_PROBE_KEY):
+            self.put(_PROBE_KEY, PROBE)
+        self._has_md5 = self.describe(_PROBE_KEY).etag == md5(PROBE).hexdigest()
+        return self._has_md5
+
+    def tells_nothing(self, key: str) -> bool:
+        """True if lists and the object agree on its ETag, and that is not the MD5 of its bytes."""
+        listed = self.listed(key)
+        return listed is not None and listed.etag == self.describe(key).etag and not self.has_md5(listed)
 
     def require_same_bytes(self) -> None:
         """Raise BucketError unless the bucket takes an object and gives it back as it is."""
-        self.put("probe", PROBE)
+        self.put(_PROBE_KEY, PROBE)
         try:
-            same = self.get("probe", length=len(PROBE) + 1) == PROBE
+            same = self.get(_PROBE_KEY, length=len(PROBE) + 1) == PROBE
         except FileNotFoundError:
             same = False
         if not same:
@@ -240,9 +249,13 @@ class Bucket:
 
     def _confirm(self, key: str, data: bytes | mmap.mmap, answer: Any) -> None:
         """Raise BucketError unless an object is there. The answer proves that if it has the MD5 of the bytes."""
-        # Any other answer may come from a proxy in front of the bucket.
-        if _etag(answer) != md5(data).hexdigest():
-            self._require_size(key, len(data))
+        # Any other answer may come from a proxy in front of the bucket, which may also have changed the bytes.
+        digest = md5(data).hexdigest()
+        if _etag(answer) == digest:
+            return
+        stored = self._require_size(key, len(data))
+        if key != _PROBE_KEY and stored.etag != digest and self.has_md5(stored):
+            raise _not_stored()
 
     def _require_size(self, key: str, size: int) -> StoredObject:
         try:

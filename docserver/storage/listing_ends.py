@@ -4,7 +4,9 @@ The library that lists objects takes all XML for a list, so a page of HTML is th
 """
 
 import errno
+import re
 import time
+from html import unescape
 from itertools import chain, islice
 
 from docserver.backoff import doubling
@@ -17,13 +19,15 @@ PAUSES_S = 0.1, 2.0
 TIMES = 5
 """How often it is asked."""
 
+_KEY = re.compile("<Key>(.*?)</Key>", re.DOTALL)
+
 
 def has_more(requests: MultipartUploads, prefix: str, *, after: str) -> bool:
     """True if there are objects below a prefix whose keys follow this one, which is empty if there was none. Both are
     below the prefix of the bucket's URL. Blocks; raises BucketError.
     """
     own = f"{requests.prefix}/".lstrip("/")
-    query = {"list-type": "2", "max-keys": "1", "prefix": f"{own}{prefix}/"}
+    query = {"list-type": "2", "max-keys": "2", "prefix": f"{own}{prefix}/"}
     if after:
         query["start-after"] = f"{own}{after}"
     fault = BucketError(errno.EIO, "the bucket answers a request (list) with something that is no list")
@@ -35,5 +39,6 @@ def has_more(requests: MultipartUploads, prefix: str, *, after: str) -> bool:
             fault = error
             continue
         if "<ListBucketResult" in text:
-            return "<Contents>" in text
+            # Consoles mark folders by objects that the library lists without the slash at the end of their keys.
+            return any(unescape(key) != f"{own}{after}/" for key in _KEY.findall(text))
     raise fault

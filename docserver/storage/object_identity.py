@@ -56,10 +56,11 @@ class ObjectIdentities:
 
     def _read(self, name: str) -> UUID | None:
         try:
-            text, stored = self._bucket.fetch(_key(name), length=LONGEST)
+            text, given = self._bucket.fetch(_key(name), length=LONGEST)
             identity = parse_id(text.decode(errors="replace").strip())
-            if md5(text).hexdigest() != stored.etag:
-                self._require_sound_way(stored, is_damaged=identity is None)
+            stored = self._bucket.listed(_key(name))
+            if stored is None or md5(text).hexdigest() != stored.etag:
+                self._require_sound_way(given, stored, is_damaged=identity is None)
         except FileNotFoundError:
             return None
         except BucketError as error:
@@ -70,9 +71,9 @@ class ObjectIdentities:
             )
         return identity
 
-    def _require_sound_way(self, stored: StoredObject, *, is_damaged: bool) -> None:
+    def _require_sound_way(self, given: StoredObject, stored: StoredObject | None, *, is_damaged: bool) -> None:
         """Raise BucketError if an identity was damaged on its way: an operator might give up one that seems lost."""
-        if self._bucket.has_md5(stored):
+        if stored is None or stored.etag != given.etag or self._bucket.has_md5(stored):
             raise BucketError(errno.EIO, "other bytes than the bucket says it has")
         if is_damaged:
             self._bucket.require_same_bytes()

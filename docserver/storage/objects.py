@@ -174,8 +174,20 @@ class ObjectStorage:
         return RemoteObject(self._bucket, original.key, size=original.size)
 
     async def examine(self, document_id: UUID) -> Received:
-        async with self.file(document_id) as path:
-            return await examine(path)
+        key, before = original_key(document_id), None
+        for _ in range(FETCH_TRIES):
+            async with self.file(document_id) as path:
+                received = await examine(path)
+                try:
+                    is_own = await self._bucket.run(self._bucket.has_bytes, key, path)
+                    is_own = is_own or (received == before and await self._bucket.run(self._bucket.tells_nothing, key))
+                except BucketError as error:
+                    raise unavailable() from error
+                if is_own:
+                    return received
+            before = received
+            await asyncio.to_thread(self._cache.remove, document_id)
+        raise unavailable()
 
     async def delete(self, document_id: UUID) -> None:
         await asyncio.to_thread(self._cache.remove, document_id)

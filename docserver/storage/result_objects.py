@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 from uuid import UUID
 
@@ -96,7 +96,8 @@ def _place(document_id: UUID) -> str:
 def _listed(objects: Sequence[StoredObject]) -> list[Listed]:
     listed = []
     for each in objects:
-        document, name = each.key.split("/")[-2:]
-        if result := named_result(document, name, size=each.size):
+        # Others may have put something there, as consoles do that show folders.
+        key = PurePosixPath(each.key)
+        if result := named_result(key.parent.name, key.name, size=each.size):
             listed.append(Listed(result, each.modified.timestamp()))
     return listed

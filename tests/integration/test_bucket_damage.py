@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ from pytest_aiohttp import AiohttpClient
 
 from docserver.doctor import machine
 from docserver.doctor.findings import Status
+from docserver.errors import StorageUnavailable
 from docserver.jobs import pipeline
 from docserver.resources import Resources
 from docserver.web.app import make_app
 from tests.support.at_work import at_work
 from tests.support.client import completed, get, upload
 from tests.support.rows import change, value
-from tests.support.s3_server import FaultyBucket
+from tests.support.s3_server import FaultyBucket, by_kms
 from tests.support.samples import png, tiff_pages
 from tests.support.service import form
 from tests.support.waiting import until
@@ -85,6 +87,25 @@ async def test_a_document_waits_while_another_object_comes_in_place_of_its_origi
         await until(looked_twice)
         faulty.heal()
         await completed(client, job["job_id"])
+
+
+@pytest.mark.parametrize("comes", ["damaged", "as another object", "from a bucket that encrypts"])
+async def test_an_original_becomes_a_document_again_only_with_the_bytes_that_the_bucket_has(
+    in_bucket: Resources, faulty: FaultyBucket, aiohttp_client: AiohttpClient, comes: str
+) -> None:
+    job = await upload(await aiohttp_client(make_app(in_bucket)))
+    if comes == "from a bucket that encrypts":
+        faulty.rewrite(by_kms(png()))
+    else:
+        if comes == "damaged":
+            faulty.damage(FLIP, place=OF_ORIGINALS)
+        else:
+            faulty.exchange(tiff_pages(["other"]), place=OF_ORIGINALS)
+        with pytest.raises(StorageUnavailable):
+            await in_bucket.storage.examine(job["document_id"])
+        faulty.heal()
+
+    assert (await in_bucket.storage.examine(job["document_id"])).sha256 == sha256(png()).digest()
 
 
 async def test_an_original_that_comes_damaged_for_too_long_ends_its_job_which_can_be_retried(

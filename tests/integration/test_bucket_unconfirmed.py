@@ -1,6 +1,7 @@
 """Answers that say that something is stored, and do not come from the bucket: they are believed only with a proof."""
 
 from collections.abc import AsyncIterator
+from hashlib import md5
 from typing import Any
 
 import pytest
@@ -91,6 +92,16 @@ async def test_an_upload_in_parts_is_accepted_only_if_the_bucket_has_it_whole(
         await storage.receive(chunks(bytes(PART_BYTES + 1)), max_bytes=10 * PART_BYTES)
 
 
+async def test_an_upload_whose_bytes_the_bucket_has_changed_is_refused(
+    client: Client, storage: ObjectStorage, faulty: FaultyBucket
+) -> None:
+    await storage.check()
+    etag, other = (md5(data, usedforsecurity=False).hexdigest().encode() for data in (png(), png("other")))
+    faulty.rewrite(lambda answer: answer.replace(etag, other))
+
+    assert await sent(client, png()) == 503
+
+
 async def chunks(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
@@ -100,10 +111,11 @@ async def test_a_bucket_whose_etags_are_no_md5_is_asked_what_it_has(
 ) -> None:
     faulty.rewrite(by_kms(png()))
 
-    accepted = await sent(client, png())
+    accepted, _ = await sent(client, png()), faulty.requests.clear()
+    again = await sent(client, png())
 
-    assert (accepted, await documents(in_bucket)) == (202, 1)
-    assert faulty.requests[-2:] == ["PUT", "GET"]
+    assert (accepted, again, await documents(in_bucket)) == (202, 202, 2)
+    assert faulty.requests == ["PUT", "GET"]
 
 
 async def test_an_original_leaves_its_place_only_if_the_bucket_has_the_copy(

@@ -44,6 +44,16 @@ async def test_an_identity_that_comes_damaged_is_a_fault_of_the_way(
     assert await asyncio.to_thread(identities.database) == IDENTITY
 
 
+@pytest.mark.parametrize("other", [b"<html>", b"0193f0a0-1111-7000-8000-000000000000\n"], ids=["a page", "an identity"])
+async def test_another_object_in_place_of_an_identity_is_a_fault_of_the_way(
+    identities: ObjectIdentities, faulty: FaultyBucket, other: bytes
+) -> None:
+    faulty.exchange(other, place="/identity/")
+
+    with pytest.raises(StorageUnavailable, match="cannot be used now"):
+        await asyncio.to_thread(identities.database)
+
+
 async def test_an_identity_that_is_damaged_in_the_bucket_is_said_to_be(
     identities: ObjectIdentities, in_bucket: Resources
 ) -> None:

@@ -120,6 +120,18 @@ async def test_a_result_is_deleted_with_its_document_and_those_of_unknown_docume
     assert await names(kept) == []
 
 
+async def test_the_marker_of_a_folder_between_results_is_passed_over(in_bucket: Resources) -> None:
+    assert isinstance(in_bucket.storage, ObjectStorage)
+    urls = in_bucket.storage._bucket.signed_urls
+    assert urls
+    async with ClientSession() as http, http.put(urls.public("PUT", "results/", expires_s=60, size=0)) as response:
+        assert response.status == 200
+
+    await kept_results.clean(in_bucket)
+
+    assert await names(in_bucket.storage.results) == []
+
+
 async def pieces(size: int) -> AsyncIterator[bytes]:
     yield bytes(size)
 
