@@ -136,8 +136,8 @@ class Bucket:
         """True if the ETag of an object can only be the MD5 of its bytes: it has no parts, and that of the probe is."""
         if not (self._has_md5 and _MD5.fullmatch(stored.etag)):
             return False
-        if not self.exists(_PROBE_KEY):
-            self.put(_PROBE_KEY, PROBE)
+        # If the probe had other bytes as well, its ETag would tell nothing of those of others.
+        self.require_same_bytes()
         self._has_md5 = self.describe(_PROBE_KEY).etag == md5(PROBE).hexdigest()
         return self._has_md5
 
