@@ -108,7 +108,7 @@ def _check_directory(file: BinaryIO) -> int:
     place = tail.rfind(SIGNATURES[1])
     if place < 0:
         raise BadZipFile
-    _, _, _, _, count, directory_bytes, _, _ = _END.unpack_from(tail, place)
+    _, _, _, _, count, directory_bytes, directory_at, comment_bytes = _END.unpack_from(tail, place)
     end_at = tail_at + place
     locator = _read_at(file, end_at - _ZIP64_LOCATOR.size, _ZIP64_LOCATOR.size)
     if locator.startswith(b"PK\x06\x07"):
@@ -116,15 +116,17 @@ def _check_directory(file: BinaryIO) -> int:
         _, _, named_at, _ = _ZIP64_LOCATOR.unpack(locator)
         end = _read_at(file, end_at, _ZIP64_END.size)
         # Programs look for it in either place. What they find must not differ.
-        other = _read_at(file, named_at, _ZIP64_END.size) if named_at <= size else b""
-        if not end.startswith(_ZIP64_SIGNATURE) or (other.startswith(_ZIP64_SIGNATURE) and other != end):
+        if not end.startswith(_ZIP64_SIGNATURE) or named_at != end_at:
             raise BadZipFile
-        fields = _ZIP64_END.unpack(end)
-        count, directory_bytes = fields[7], fields[8]
+        *_, count, directory_bytes, directory_at = _ZIP64_END.unpack(end)
+    # The end of an archive that lies within the file, whose own end is missing, is followed by more, or counts places
+    # from its own beginning.
+    if place + _END.size + comment_bytes != len(tail) or directory_at + directory_bytes != end_at:
+        raise BadZipFile
     if count > MAX_ENTRIES or directory_bytes > MAX_DIRECTORY_BYTES:
         raise _too_many()
     # The number may be a lie, and `zipfile` takes its time for each entry.
-    directory = _read_at(file, end_at - directory_bytes, directory_bytes)
+    directory = _read_at(file, directory_at, directory_bytes)
     if directory.count(b"PK\x01\x02") > MAX_ENTRIES:
         raise _too_many()
     return size
@@ -143,13 +145,15 @@ def _too_many() -> Unprocessable:
 
 
 def _check_places(infos: Sequence[ZipInfo], *, size: int) -> None:
-    """Raise BadZipFile if entries lie outside of the archive, and Unprocessable if they overlap: a small archive could
-    have the same bytes as very many files.
+    """Raise BadZipFile if entries lie outside of the archive, or the first one is not where the file begins, and
+    Unprocessable if they overlap: a small archive could have the same bytes as very many files.
     """
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
             raise Unprocessable("Entries of the ZIP overlap.")
+        if not end and info.header_offset:
+            raise BadZipFile
         end = info.header_offset + LOCAL_HEADER_BYTES + info.compress_size
     if end > size:
         raise BadZipFile

@@ -44,6 +44,15 @@ async def content(entry: Entry) -> bytes:
         (zips.only_entries(MAX_ENTRIES + 1, said=MAX_ENTRIES + 1), TOO_MANY),
         (zips.only_entries(2 * MAX_ENTRIES, said=1), TOO_MANY),
         (zips.with_two_ends(2 * MAX_ENTRIES), DAMAGED),
+        (zips.around(zips.archive())[:-150], DAMAGED),
+        (zips.around(zips.archive(), then=b""), DAMAGED),
+        (zips.around(zips.in_zip64(zips.zip64_extra()), then=b""), DAMAGED),
+        (zips.around(zips.whole_zip64(), then=b""), DAMAGED),
+        (b"PK\x03\x04 of an entry that is lost" + zips.archive(), DAMAGED),
+        (zips.archive(before=zips.local(b"lost")), DAMAGED),
+        (zips.archive() + zips.archive()[:40], DAMAGED),
+        (zips.archive(comment=zips.end(0, size=0, place=0)), DAMAGED),
+        (zips.archive(comment=b"some words")[:-1], DAMAGED),
     ],
 )
 def test_what_is_no_sound_archive_is_refused_whole(data: bytes, refusal: tuple[int, str]) -> None:
@@ -102,11 +111,12 @@ async def test_a_name_becomes_one_that_can_be_shown(name: bytes, flags: int, exp
 @pytest.mark.parametrize(
     "data",
     [
-        b"PK\x03\x04 what makes an archive extract itself" + zips.archive(),
+        zips.archive(comment=b"some words"),
         zips.archive(flags=0x8, in_local={"crc": 0, "packed": 0, "size": 0}),
         zips.in_zip64(zips.zip64_extra()),
+        zips.whole_zip64(),
     ],
-    ids=["data before it", "sizes after the file", "Zip64"],
+    ids=["a comment", "sizes after the file", "Zip64", "a directory in Zip64"],
 )
 async def test_what_programs_do_write_is_read(data: bytes) -> None:
     (entry,) = entries(data)

@@ -68,19 +68,35 @@ def archive(
     *,
     in_local: Mapping[str, Any] = MappingProxyType({}),
     in_central: Mapping[str, Any] = MappingProxyType({}),
+    before: bytes = b"",
+    comment: bytes = b"",
     **both: int,
 ) -> bytes:
-    """An archive of one file, sound but for the given fields."""
+    """An archive of one file, sound but for the given fields and what its directory does not count `before` it."""
     packed = deflated(data)
     fields: dict[str, Any] = {"crc": zlib.crc32(data), "packed": len(packed), "size": len(data), **both}
-    entry = local(name, **{**fields, **in_local}) + packed
-    directory = central(name, **{**fields, **in_central})
-    return entry + directory + end(1, size=len(directory), place=len(entry))
+    entry = before + local(name, **{**fields, **in_local}) + packed
+    directory = central(name, **{"place": len(before), **fields, **in_central})
+    return entry + directory + end(1, size=len(directory), place=len(entry), comment=comment)
 
 
 def in_zip64(extra: bytes) -> bytes:
     """An archive of one file, whose sizes and place are those of an extra field."""
     return archive(in_central={"packed": IN_ZIP64, "size": IN_ZIP64, "place": IN_ZIP64, "extra": extra})
+
+
+def whole_zip64() -> bytes:
+    """An archive of one file, whose directory has an end in Zip64 too."""
+    made = in_zip64(zip64_extra())
+    body, (_, size, place, _) = made[: -_END.size], struct.unpack("<HLLH", made[-12:])
+    ends = zip64_end(1, size=size, place=place) + zip64_locator(len(body))
+    return body + ends + end(0xFFFF, size=IN_ZIP64, place=IN_ZIP64)
+
+
+def around(inner: bytes, *, then: bytes = local(b"last.png", method=0, packed=200) + bytes(200)) -> bytes:
+    """An archive that breaks off without its directory, after a file and the archive within it, stored as it is."""
+    first = local(b"first.png", method=0, packed=9) + b"the first"
+    return first + local(b"inner.zip", method=0, packed=len(inner), size=len(inner)) + inner + then
 
 
 def only_entries(number: int, *, said: int) -> bytes:
