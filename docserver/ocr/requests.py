@@ -21,7 +21,7 @@ MAX_PROBLEMS = 20
 """Most problems of a file that are told. Whoever has as many looks at the file, and not at more of them."""
 
 MAX_SIDE = 1e9
-"""Longest side of a page that can be told. Files may claim anything."""
+"""Longest side of a page that is told. Longer ones, which files may claim, are told as this."""
 
 _Readings = Annotated[tuple[Reading, ...], msgspec.Meta(max_length=PAGES_AT_ONCE)]
 """The length is checked before the readings are decoded."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,23 +11,28 @@ from typing import Any
 
 import pytest
 
+from docserver.jobs.worker import Worker
 from docserver.ocr.child import inspection
-from docserver.ocr.requests import Inspect
+from docserver.ocr.requests import MAX_SIDE, Inspect
 from docserver.resources import Resources
-from tests.support.client import Client, MakeClient, get, kept_files
+from tests.support.client import Client, MakeClient, completed, get, kept_files, upload
 from tests.support.hostile.pdf import PDFS
+from tests.support.hostile.pictures import tiff_strip
 from tests.support.limits import LIMITS
 from tests.support.raw_http import wire
 from tests.support.samples import (
     KINDS,
     PAGES,
+    bmp,
     empty,
+    jpeg2000,
     jpeg_turned,
     pdf_encrypted,
     pdf_giant_page,
     pdf_header_only,
     pdf_pages,
     pdf_scanned,
+    pdf_text,
     pdf_texts,
     picture,
     png,
@@ -43,6 +49,13 @@ INSPECT = "/v1/documents/inspect"
 
 
 PASSWORD = "Grüße"
+
+
+def claiming(data: bytes, form: str, *, at: int, sides: tuple[int, int]) -> bytes:
+    """A picture whose header has these sides at this place."""
+    changed = bytearray(data)
+    struct.pack_into(form, changed, at, *sides)
+    return bytes(changed)
 
 
 async def sent(
@@ -158,6 +171,45 @@ async def test_what_keeps_a_file_from_being_read_is_told(
     assert codes(body) == found
     assert (body["pages"] is None) == (body["expected_seconds"] is None)
     assert all(problem["message"] for problem in body["problems"])
+
+
+@pytest.mark.parametrize(
+    ("make", "size", "code"),
+    [
+        (lambda: png_bomb(2**32 - 1, 1), (MAX_SIDE, 1), "too_many_pixels"),
+        (lambda: png_bomb(1, 2**31 - 1), (1, MAX_SIDE), "too_many_pixels"),
+        (lambda: claiming(bmp(), "<ii", at=18, sides=(2**31 - 1, 64)), (MAX_SIDE, 64), "too_many_pixels"),
+        (lambda: claiming(bmp(), "<ii", at=18, sides=(64, -(2**31))), (64, MAX_SIDE), "too_many_pixels"),
+        (lambda: tiff_strip(bytes(9), compression=1, side=2**32 - 1), (MAX_SIDE, MAX_SIDE), "too_many_pixels"),
+        (
+            lambda: claiming(jpeg2000(), ">II", at=jpeg2000().index(b"ihdr") + 4, sides=(2**32 - 1,) * 2),
+            (MAX_SIDE, MAX_SIDE),
+            "too_many_pixels",
+        ),
+        (lambda: pdf_giant_page(3_000_000_000), (MAX_SIDE, MAX_SIDE), "too_many_pixels"),
+        # PDFium counts in numbers of 32 bits, and has infinity for this.
+        (lambda: pdf_giant_page(3 * 10**38, left=-3 * 10**38), (MAX_SIDE, MAX_SIDE), "corrupt"),
+    ],
+)
+async def test_a_side_of_any_length_is_told_and_ends_no_process(
+    client: Client, make: Callable[[], bytes], size: tuple[int, int], code: str
+) -> None:
+    body = await inspected(client, make())
+
+    assert codes(body) == [(code, 1)]
+    assert [(page["width"], page["height"]) for page in body["page_sizes"]] == [size]
+
+
+async def test_a_size_is_that_of_the_result_whatever_the_unit_of_the_page(client: Client, worker: Worker) -> None:
+    data = pdf_text().replace(b"/Type /Page ", b"/Type /Page /UserUnit 2 ")
+    (told,) = (await inspected(client, data))["page_sizes"]
+    job = await upload(client, data, "large.pdf")
+    await completed(client, job["job_id"])
+
+    page = await get(client, f"/v1/jobs/{job['job_id']}/pages/1")
+
+    points = [page[side] / page["dpi"] * 72 for side in ("width", "height")]
+    assert points == pytest.approx([told["width"], told["height"]], abs=1)
 
 
 @pytest.mark.parametrize(("make", "pages"), [(lambda: pdf_pages(4), 4), (lambda: tiff_pages(PAGES * 2), None)])

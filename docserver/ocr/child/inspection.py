@@ -12,7 +12,7 @@ from docserver.ocr.limits import Limits
 from docserver.ocr.pdf import passwords, pdfium, poppler
 from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.resolution import affordable_dpi
-from docserver.ocr.requests import MAX_PAGE_SIZES, MAX_PROBLEMS, Inspect, Inspected, PageSize
+from docserver.ocr.requests import MAX_PAGE_SIZES, MAX_PROBLEMS, MAX_SIDE, Inspect, Inspected, PageSize
 
 PDF = "application/pdf"
 
@@ -42,7 +42,7 @@ def _pdf(source: str, limits: Limits) -> Inspected:
             for number in range(1, min(pages, MAX_PAGE_SIZES) + 1):
                 page = pdfium.load(document, number)
                 width, height = page.get_size()
-                sizes.append(PageSize(width, height, _has_text(page)))
+                sizes.append(_size(width, height, own_text=_has_text(page)))
                 problems += _problems_of(page, number, limits)
                 if time.monotonic() > until:
                     break
@@ -89,10 +89,13 @@ def _pictures(request: Inspect, source: str, limits: Limits) -> Inspected:
         problems.insert(0, _too_many_pages(f"The file has more pages than the limit, {limits.max_pages}."))
         # They were not counted to the end.
         pages = None
-    shown = sizes[:MAX_PAGE_SIZES]
-    return Inspected(
-        pages, tuple(PageSize(width, height, own_text=False) for width, height in shown), tuple(problems[:MAX_PROBLEMS])
-    )
+    shown = tuple(_size(*size, own_text=False) for size in sizes[:MAX_PAGE_SIZES])
+    return Inspected(pages, shown, tuple(problems[:MAX_PROBLEMS]))
+
+
+def _size(width: float, height: float, *, own_text: bool) -> PageSize:
+    """The size as it can be told: files may claim any, and a PDF's may be infinite."""
+    return PageSize(min(width, MAX_SIDE), min(height, MAX_SIDE), own_text)
 
 
 def _too_many_pages(message: str) -> Failure:

@@ -105,12 +105,13 @@ def pdf_header_only() -> bytes:
     return b"%PDF-1.7\n"
 
 
-def pdf_giant_page(side_pt: int = 14_400) -> bytes:
-    """A blank page of 200 inches a side, the largest that ISO 32000-1 (annex C) knows: 3.6 gigapixels at 300 dpi."""
+def pdf_giant_page(right: int = 14_400, *, left: int = 0) -> bytes:
+    """A blank square page: 200 inches a side, the most that ISO 32000-1 (annex C) knows, are 3.6 gigapixels."""
     return pdf_of(
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
             b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Resources << >> >>" % (side_pt, side_pt),
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [%.1f %.1f %.1f %.1f] /Resources << >> >>"
+            % (left, left, right, right),
         ]
     )
