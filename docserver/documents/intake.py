@@ -20,7 +20,7 @@ from docserver.database.faults import CommitUnknown
 from docserver.database.retries import transactional
 from docserver.database.tables import documents, equal_uploads, jobs, webhook_endpoints
 from docserver.database.tables.webhook_endpoints import NewEndpoint
-from docserver.documents import completed_uploads, equal_jobs
+from docserver.documents import completed_uploads, equal_jobs, zip_archive
 from docserver.errors import (
     DatabaseUnavailable,
     NotFound,
@@ -231,7 +231,8 @@ def content_type_of(received: Received) -> str:
         raise Unprocessable("The file is empty.", errors=[{"detail": "The file has no bytes.", "pointer": "/file"}])
     content_type = sniff(received.head)
     if content_type is None:
-        raise UnsupportedMedia(f"The file's content is none of {', '.join(SUPPORTED.values())}.")
+        kinds = ", ".join(SUPPORTED.values())
+        raise UnsupportedMedia(f"The file's content is none of {kinds}.{zip_archive.destination(received.head)}")
     return content_type
 
 

@@ -77,6 +77,15 @@ class Entry:
             raise TooLarge(f"The file is larger than the {self.max_bytes / 1_000_000:g} MB that are accepted.")
 
 
+def destination(head: bytes) -> str:
+    """Where a file that begins like this is to be sent if it is an archive, as one sentence more. Documents of office
+    programs are archives too, but have none of the files that are read.
+    """
+    if not head.startswith(SIGNATURES):
+        return ""
+    return " A ZIP of such files is for POST /v1/batches, as the only file of its batch; a ZIP in a ZIP is not opened."
+
+
 def entries(file: BinaryIO, *, max_bytes: int, max_total_bytes: int) -> Sequence[Entry]:
     """The files of an archive, in its order. Blocks. Raises Unprocessable and TooLarge.
 

@@ -82,7 +82,7 @@ async def read_files(
 
 
 async def _read(request: web.Request, form: "_FormReader", *, discard: Discard, bounds: Bounds, max_bytes: int) -> None:
-    parser = _parser(request)
+    parser = _parser(request, form.wanted)
     check_request(request, max_bytes=max_bytes + OVERHEAD_BYTES, bounds=bounds)
     try:
         async with aclosing(_events(Body(request, bounds), parser, form)) as events:
@@ -95,10 +95,10 @@ async def _read(request: web.Request, form: "_FormReader", *, discard: Discard, 
         raise
 
 
-def _parser(request: web.Request) -> PushMultipartParser:
+def _parser(request: web.Request, wanted: str) -> PushMultipartParser:
     content_type = request.headers.get("Content-Type", "")
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
-        raise UnsupportedMedia("Send the document as multipart/form-data with a part named file.")
+        raise UnsupportedMedia(wanted)
     try:
         return PushMultipartParser(
             next((value for name, value in part_headers.parameters(content_type) if name == "boundary"), ""),
@@ -122,6 +122,9 @@ async def _events(body: Body, parser: PushMultipartParser, form: "_FormReader") 
 
 class _FormReader:
     """The parts of a form. `read` fills it from the events of the parser."""
+
+    wanted = "Send the document as multipart/form-data with a part named file."
+    """What the body has to be."""
 
     def __init__(self, receive: Receive) -> None:
         self.received: Received | None = None
@@ -175,6 +178,8 @@ class _FormReader:
 
 class _FilesReader(_FormReader):
     """The parts of a form with several files."""
+
+    wanted = "Send the files, or one ZIP, as multipart/form-data with parts named file."
 
     def __init__(self, receive: Receive, *, max_files: int, max_bytes: int) -> None:
         super().__init__(receive)

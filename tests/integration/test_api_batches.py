@@ -12,7 +12,7 @@ from docserver.maintenance import Maintenance
 from docserver.resources import Resources
 from docserver.setting_types import Auth
 from docserver.web.app import make_app
-from tests.support.client import Client, MakeClient, get, kept_files
+from tests.support.client import Client, MakeClient, get, kept_files, post
 from tests.support.rows import change, value
 from tests.support.s3_server import FaultyBucket
 from tests.support.samples import TEXT, png, words
@@ -104,6 +104,28 @@ async def test_what_is_no_batch_is_refused_whole(
     if status != 202:
         assert kept_files(resources) == []
         assert await value(resources.db, "SELECT COUNT(*) FROM batches") == 0
+
+
+async def test_a_zip_in_another_place_is_told_where_it_belongs(client: Client) -> None:
+    archive = zipped([("a.png", png())])
+    beside = await accepted(client, [("a.png", png()), ("b.zip", archive)])
+    within = await accepted(client, [("all.zip", zipped([("a.png", png()), ("b.zip", archive)]))])
+    uploads = ("/v1/documents/upload-document", "/v1/documents/inspect")
+    problems = [batch["items"][1]["problem"] for batch in (beside, within)]
+    problems += [(await post(client, path, data=form([("a.zip", archive)])))[1] for path in uploads]
+
+    for problem in problems:
+        assert (problem["status"], problem["code"]) == (415, "unsupported_media_type")
+        assert "A ZIP of such files is for POST /v1/batches, as the only file of its batch" in problem["detail"]
+
+
+async def test_a_body_that_is_no_form_is_told_what_a_batch_takes(client: Client) -> None:
+    headers = {"Content-Type": "application/zip"}
+
+    status, problem = await post(client, PATH, data=zipped([("a.png", png())]), headers=headers)
+
+    expected = "Send the files, or one ZIP, as multipart/form-data with parts named file."
+    assert (status, problem["detail"]) == (415, expected)
 
 
 async def test_a_wrong_option_refuses_the_batch(client: Client, resources: Resources) -> None:
