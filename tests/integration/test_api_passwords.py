@@ -117,6 +117,43 @@ async def test_the_query_may_not_have_a_password(client: Client, resources: Reso
     assert PASSWORD not in str(problem)
 
 
+@pytest.mark.parametrize("way", ["upload", "inspect", "batch", "retry", "job"])
+@pytest.mark.parametrize("wrong", ["query", "header"])
+async def test_a_password_in_the_wrong_place_is_told_the_right_one(client: Client, way: str, wrong: str) -> None:
+    job = await upload(client)
+    paths = {
+        "upload": UPLOAD,
+        "inspect": "/v1/documents/inspect",
+        "batch": "/v1/batches",
+        "retry": f"/v1/jobs/{job['job_id']}/retry",
+        "job": f"/v1/documents/{job['document_id']}/jobs",
+    }
+    takes_json = way in ("retry", "job")
+    sent = {"headers": {HEADER: "secret"}} if wrong == "header" else {"params": {"password": "secret"}}
+
+    status, problem = await post(client, paths[way], data=None if takes_json else form(PDF), **sent)
+
+    (error,) = problem["errors"]
+    place = "in the field password of " + ("a JSON body." if takes_json else "the form.")
+    assert (status, error["detail"].endswith(place), "secret" in str(problem)) == (422, True, False)
+    assert {key: value for key, value in error.items() if key != "detail"} == (
+        {"header": HEADER} if wrong == "header" else {"parameter": "password"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/v1/documents", f"in the header {HEADER}."),
+        ("/v1/uploads", "in the field password of a JSON body, with the request that completes the upload."),
+    ],
+)
+async def test_the_query_of_other_uploads_is_told_the_place_too(client: Client, path: str, place: str) -> None:
+    _, problem = await post(client, path, params={"password": "secret"}, data=PDF)
+
+    assert problem["errors"][0]["detail"].endswith(f"Send it {place}")
+
+
 @pytest.mark.parametrize("password", ["a" * 128, "a\0b"])
 async def test_an_impossible_password_is_refused_and_not_repeated(client: Client, password: str) -> None:
     status, problem = await post(client, UPLOAD, data=form(PDF, password=password))

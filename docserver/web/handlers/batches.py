@@ -51,7 +51,7 @@ async def create_batch(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     settings, tenant = resources.settings, request[CALLER].tenant
     extend_deadline(request, settings.upload_timeout_s)
-    request_schemas.load(_OPTIONS, passwords.query_of(request))
+    request_schemas.load(_OPTIONS, passwords.query_of(request, place=passwords.IN_FORM))
     receiver = BatchReceiver(resources)
     received = []
     try:

@@ -42,7 +42,8 @@ _FORM = password_schemas.InspectionForm()
 )
 async def inspect_document(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
-    request_schemas.load(_NO_OPTIONS, passwords.query_of(request))
+    place = passwords.IN_FORM if _has_form(request) else passwords.IN_HEADER
+    request_schemas.load(_NO_OPTIONS, passwords.query_of(request, place=place))
     # It may wait for its turn as long as it takes.
     extend_deadline(request, resources.settings.upload_timeout_s + 2 * ANSWER_S)
     received, password = await _receive(request)
@@ -56,11 +57,15 @@ async def inspect_document(request: web.Request) -> web.Response:
     return json_response(report, headers={"Cache-Control": "no-store"})
 
 
+def _has_form(request: web.Request) -> bool:
+    return request.content_type.startswith("multipart/")
+
+
 async def _receive(request: web.Request) -> tuple[Received, str | None]:
     """The file of a form, or the body itself, and the password that came with it."""
     resources = request.app[RESOURCES]
     receive, bounds = partial(inspection.receive, resources), bounds_of(resources.settings)
-    if not request.content_type.startswith("multipart/"):
+    if not _has_form(request):
         password = passwords.in_header(request).get("password")
         return await upload_body.read(request, receive=receive, bounds=bounds), password
     form = await multipart.read(request, receive=receive, discard=inspection.discard, bounds=bounds)

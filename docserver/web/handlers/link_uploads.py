@@ -13,6 +13,7 @@ from docserver.storage import UploadLink
 from docserver.timestamps import rfc3339
 from docserver.web import examples, password_schemas, request_schemas, response_schemas
 from docserver.web.administration_examples import UPLOAD_LINK
+from docserver.web.handlers import passwords
 from docserver.web.handlers.accepting import accept, answer, upload_of
 from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_response, path_id
 from docserver.web.handlers.options import json_and_query
@@ -37,7 +38,8 @@ _COMPLETED_UPLOAD = password_schemas.CompletedUpload()
     headers={201: ("Location", "Cache-Control")},
 )
 async def begin_upload(request: web.Request) -> web.Response:
-    given = request_schemas.load(_BEGUN_UPLOAD, await json_and_query(request), kind="pointer")
+    sent = await json_and_query(request, password=passwords.AT_COMPLETION)
+    given = request_schemas.load(_BEGUN_UPLOAD, sent, kind="pointer")
     begun = await link_uploads.begin(request.app[RESOURCES], request[CALLER].tenant, size=given["size"])
     body = _as_json(begun)
     headers = {"Location": body["links"]["complete"], "Cache-Control": "no-store"}

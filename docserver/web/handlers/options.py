@@ -15,9 +15,11 @@ READING_OPTIONS = ("languages", "mode", "rotate")
 """The fields of `Options` that are taken from a request unchanged."""
 
 
-async def json_and_query(request: web.Request) -> MultiDict[Any]:
-    """The fields of the query and of a JSON object in the body; raises BadRequest, UnsupportedMedia, Unprocessable."""
-    given: MultiDict[Any] = MultiDict(passwords.query_of(request))
+async def json_and_query(request: web.Request, *, password: str = passwords.IN_JSON) -> MultiDict[Any]:
+    """The fields of the query and of a JSON object in the body; raises BadRequest, UnsupportedMedia, Unprocessable.
+    `password` is the place of a password, as for `passwords.query_of`.
+    """
+    given: MultiDict[Any] = MultiDict(passwords.query_of(request, place=password))
     given.extend(await json_body(request))
     return given
 

@@ -9,14 +9,25 @@ from docserver.errors import Unprocessable
 from docserver.web import request_schemas
 from docserver.web.password_schemas import HEADER, PasswordHeader
 
+IN_FORM = "in the field password of the form"
+IN_JSON = "in the field password of a JSON body"
+IN_HEADER = f"in the header {HEADER}"
+AT_COMPLETION = f"{IN_JSON}, with the request that completes the upload"
+
 _HEADER = PasswordHeader()
 
 
-def query_of(request: web.Request) -> MultiMapping[str]:
-    """The query; raises Unprocessable if it has a password: proxies and browsers write addresses down."""
+def query_of(request: web.Request, *, place: str) -> MultiMapping[str]:
+    """The query; raises Unprocessable if a password is not in its place, in words that follow "Send it". It is never in
+    the query: proxies and browsers write addresses down.
+    """
     if "password" in request.query:
-        detail = f"Not in the query, which is logged on the way: send it in the body, or in the header {HEADER}."
+        detail = f"Not in the query, which is logged on the way. Send it {place}."
         raise Unprocessable(f"password: {detail}", errors=[{"detail": detail, "parameter": "password"}])
+    if place != IN_HEADER and HEADER in request.headers:
+        # Without it, reading would fail, and nobody would know why.
+        detail = f"Not taken here. Send the password {place}."
+        raise Unprocessable(f"{HEADER}: {detail}", errors=[{"detail": detail, "header": HEADER}])
     return request.query
 
 

@@ -65,7 +65,7 @@ async def upload_document(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
     # Check the query's options before reading the body, so that a wrong one is refused early.
-    request_schemas.load(_UPLOAD_OPTIONS, passwords.query_of(request))
+    request_schemas.load(_UPLOAD_OPTIONS, passwords.query_of(request, place=passwords.IN_FORM))
     with tracing.span("receive document"):
         form = await multipart.read(
             request,
@@ -91,7 +91,8 @@ async def _raw(request: web.Request) -> web.Response:
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
     # What is wrong besides the file is found before the body is read.
-    given = request_schemas.load(_NAMED_UPLOAD, passwords.query_of(request)) | passwords.in_header(request)
+    query = passwords.query_of(request, place=passwords.IN_HEADER)
+    given = request_schemas.load(_NAMED_UPLOAD, query) | passwords.in_header(request)
     disposition = request.headers.get("Content-Disposition", "")
     # aiohttp takes headers for UTF-8, which old clients do not send.
     named = part_headers.filename(disposition.encode("utf-8", "surrogateescape").decode("latin-1"))
