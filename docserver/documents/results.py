@@ -167,7 +167,8 @@ def _check_completed(job: CachedJob) -> None:
     if not job.status.final:
         raise _not_ready(f"The job is {job.status}; ask again when it is completed.")
     if job.status is not Status.COMPLETED:
-        raise JobFailed(f"The job is {job.status}.", extra={"job_error": job.error})
+        reason = f" with {job.error['code']}; job_error has the details" if job.error else ""
+        raise JobFailed(f"The job is {job.status}{reason}.", extra={"job_error": job.error})
 
 
 def _unfinished(job: Job) -> ResultNotReady | JobFailed:

@@ -79,7 +79,8 @@ def parse(text: str) -> Query:
     if sum(map(len, (*wanted, *excluded))) > MAX_WORDS:
         raise InvalidQuery(f"At most {MAX_WORDS} words; each two letters of Chinese, Japanese or Thai count as one.")
     if not wanted:
-        raise InvalidQuery("A search needs a word to look for, beside those it excludes." if excluded else "No word.")
+        beside = ", beside those it excludes" if excluded else ", of letters or digits"
+        raise InvalidQuery(f"A search needs a word to look for{beside}.")
     return Query(tuple(dict.fromkeys(wanted)), tuple(dict.fromkeys(excluded)))
 
 

@@ -17,12 +17,18 @@ PATTERN = r"""^("([ !#-\[\]-~]|\\["\\])+"|[A-Za-z0-9!#$%&'*+.^_`|~:/=@-]+)$"""
 """A string of structured fields (RFC 9651, 3.3.3), or the same without its quotation marks."""
 
 
+_RIGHT = (
+    'Put the key in quotation marks, as in "letter 4711": one text in ASCII, without control characters, in which \\ '
+    f'stands before " and \\; with the marks, at most {MAX_CHARS} characters.'
+)
+
+
 def parse(headers: Sequence[str]) -> str:
     """The key; raises BadRequest."""
     text = headers[0].strip(" \t")
     if len(headers) != 1 or len(text) > MAX_CHARS or not re.fullmatch(PATTERN, text):
         raise BadRequest(
-            f'{HEADER} is one text of at most {MAX_CHARS} characters, as in "8e03978e-40d5-43dd-bc93-6894a57f9324".',
-            errors=[{"detail": "Not a key.", "header": HEADER}],
+            f"{HEADER}: {_RIGHT}",
+            errors=[{"detail": _RIGHT, "header": HEADER}],
         )
     return re.sub(r"\\(.)", r"\1", text[1:-1]) if text.startswith('"') else text

@@ -39,7 +39,7 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "example": "no-store",
     },
     "Preference-Applied": {
-        "description": "Which preference was followed: wait or respond-async.",
+        "description": "wait: the job ended while the answer waited. respond-async: the answer was given at once.",
         "schema": _TEXT,
         "example": "wait",
     },

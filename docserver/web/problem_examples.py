@@ -57,7 +57,12 @@ _PARTICULAR: tuple[tuple[ServiceError, str], ...] = (
         ),
         "/v1/documents/search",
     ),
-    (errors.JobFailed("The job is failed.", extra={"job_error": _ENCRYPTED}), _RESULT),
+    (
+        errors.JobFailed(
+            "The job is failed with encrypted; job_error has the details.", extra={"job_error": _ENCRYPTED}
+        ),
+        _RESULT,
+    ),
     (errors.PageFailed(_TIMEOUT["message"], extra={"job_error": _TIMEOUT}), f"{_JOB}/pages/1"),
     (errors.KeyReused("The Idempotency-Key was sent with another request; send each with a key of its own."), _UPLOAD),
     (errors.NotRenderable(_ENCRYPTED["message"], extra={"job_error": _ENCRYPTED}), _RESULT),

@@ -76,8 +76,13 @@ class Strict(Schema):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        if self.fields:
-            self.error_messages["unknown"] = f"Unknown field; known: {', '.join(sorted(self.fields))}."
+        self.error_messages["unknown"] = (
+            f"Unknown field; known: {', '.join(sorted(self.fields))}."
+            if self.fields
+            else "Unknown field; none is known."
+        )
+        for field in self.fields.values():
+            _say_what_is_right(field)
 
     @pre_load
     def _normalise(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
@@ -85,6 +90,18 @@ class Strict(Schema):
             key: _normal(value, self.fields.get(key)) if isinstance(value, str) else value
             for key, value in data.items()
         }
+
+
+def _say_what_is_right(field: fields.Field[Any]) -> None:
+    """Replace marshmallow's message for a value of the wrong type, which only says that it is wrong."""
+    if field.error_messages.get("invalid") != type(field).default_error_messages.get("invalid"):
+        return
+    if isinstance(field, fields.Boolean):
+        field.error_messages["invalid"] = "Must be true or false."
+    elif isinstance(field, fields.Integer):
+        ranges = [one for one in field.validators if isinstance(one, validate.Range) and one.max is not None]
+        bounds = "".join(f" from {one.min} to {one.max}" for one in ranges)
+        field.error_messages["invalid"] = f"Must be a whole number{bounds}."
 
 
 def _normal(text: str, field: fields.Field[Any] | None) -> str:
@@ -150,8 +167,10 @@ def page_ranges(text: str) -> tuple[range, ...]:
 def box(text: str) -> Box:
     """Parse a box such as `36,92,580,122`."""
     if not re.fullmatch(BOX[1:-1], text, re.ASCII):
-        raise ValidationError("Four whole numbers such as 36,92,580,122.")
+        raise ValidationError("Must be four whole numbers such as 36,92,580,122, none below 0.")
     x0, y0, x1, y1 = map(int, text.split(","))
+    if x0 >= x1 or y0 >= y1:
+        raise ValidationError("Of x0,y0,x1,y1, x0 must be less than x1, and y0 less than y1.")
     return x0, y0, x1, y1
 
 
@@ -208,12 +227,17 @@ def id_cursor() -> Parsed[UUID]:
     )
 
 
+MAX_WAIT_S = 3600
+_WAIT = f"Must be a number of seconds from 0 to {MAX_WAIT_S}; the service waits for 60 at most, unless set otherwise."
+
+
 class WaitQuery(Strict):
     wait = fields.Float(
         load_default=0.0,
-        validate=validate.Range(min=0, max=3600),
+        validate=validate.Range(min=0, max=MAX_WAIT_S, error=_WAIT),
+        error_messages={"invalid": _WAIT},
         metadata={
-            "description": "Seconds to wait for a final status; the service grants 60 at most.",
+            "description": "Seconds to wait for a final status. The service waits 60 at most, unless set otherwise.",
             "examples": [30],
         },
     )
@@ -293,6 +317,7 @@ class ReadingOptions(Strict):
 
     languages = fields.String(
         validate=validate.Regexp(rf"{LANGUAGES[:-1]}\Z", error="Names such as eng or eng+deu."),
+        error_messages={"invalid": "Must be a text such as eng or eng+deu."},
         metadata={
             "pattern": LANGUAGES,
             "description": "Installed languages joined by +, most important first; auto: one that fits each page.",
@@ -362,7 +387,8 @@ class UploadOptions(JobOptions):
         validate=validate.Range(min=1, max=MAX_EXPIRES_IN_S),
         error_messages={"invalid": "Must be a whole number of seconds."},
         metadata={
-            "description": "Seconds to keep the document and its results. Default: the service's own setting.",
+            "description": "Seconds to keep the document and its results. Default: the service's own setting. If equal "
+            "uploads share a document, it is kept for the longest time that one of them asks for, or for ever.",
             "examples": [2592000],
         },
     )
@@ -393,18 +419,25 @@ class DocumentFilter(Strict):
 
     filename = fields.String(
         validate=validate.Length(min=1, max=MAX_TEXT),
-        metadata={"description": "A part of a file name, in any case and Unicode form.", "examples": ["invoice"]},
+        metadata={
+            "description": "A part of a file name, in any case and Unicode form, "
+            "letter by letter: ß is not found by ss, nor æ by ae.",
+            "examples": ["invoice"],
+        },
     )
     content_type = fields.String(
         validate=validate.OneOf(list(SUPPORTED)),
         metadata={"description": "The media type of the file.", "examples": ["application/pdf"]},
     )
     date_from = Parsed(
-        moment, description="Created at this time or later.", anyOf=MOMENT, examples=["2026-11-23T20:01:02Z"]
+        moment,
+        description="Created at this time or later. A time without zone, and a date, are UTC.",
+        anyOf=MOMENT,
+        examples=["2026-11-23T20:01:02Z"],
     )
     date_to = Parsed(
         moment,
-        description="Created at this time or earlier; a bare date includes that day.",
+        description="Created at this time or earlier; a bare date includes that day. In UTC if it has no zone.",
         anyOf=MOMENT,
         examples=["2026-11-30"],
     )

@@ -26,7 +26,11 @@ class NewWebhook(Strict):
     events = fields.List(
         fields.String(validate=validate.OneOf(list(CHOOSABLE_EVENTS))),
         load_default=list(DEFAULT_EVENTS),
-        validate=validate.Length(min=1, max=len(CHOOSABLE_EVENTS)),
+        validate=validate.Length(
+            min=1,
+            max=len(CHOOSABLE_EVENTS),
+            error=f"Must have one or more of: {', '.join(CHOOSABLE_EVENTS)}; each once.",
+        ),
         metadata={"description": "The types of events that it gets. By default, all but page.completed."},
     )
     secret = Secret("The secret that signs. By default, a new one.")

@@ -117,3 +117,4 @@ async def test_a_failed_job_has_no_result_but_its_error(resources: Resources, *,
         await text_of(resources, job_id)
 
     assert refused.value.extra["job_error"]["code"] == "corrupt"
+    assert refused.value.detail == "The job is failed with corrupt; job_error has the details."

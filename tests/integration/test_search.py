@@ -515,7 +515,7 @@ async def test_the_query_of_the_page_about_searches_works(client: Client, resour
     ("q", "detail"),
     [
         ("", "Length must be between 1 and 500."),
-        ("…", "No word."),
+        ("…", "A search needs a word to look for, of letters or digits."),
         ("-draft", "A search needs a word to look for, beside those it excludes."),
         ("in*", "At least 3 letters before a star."),
         ("word " * 21, "At most 20 words; each two letters of Chinese, Japanese or Thai count as one."),

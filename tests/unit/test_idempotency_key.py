@@ -38,5 +38,16 @@ def test_a_key_is_the_same_with_and_without_quotation_marks(header: str, key: st
     ],
 )
 def test_what_is_no_key_is_refused(headers: list[str]) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(BadRequest) as refusal:
         parse(headers)
+    assert 'Put the key in quotation marks, as in "letter 4711"' in refusal.value.errors[0]["detail"]
+
+
+@pytest.mark.parametrize("sign", [" ", ";", ",", "(", ")", "?", "{", "<", "[", "@", "/", ":", "="])
+def test_of_signs_between_letters_some_need_quotation_marks(sign: str) -> None:
+    assert parse([f'"a{sign}b"']) == f"a{sign}b"
+    if sign in "@/:=":
+        assert parse([f"a{sign}b"]) == f"a{sign}b"
+    else:
+        with pytest.raises(BadRequest):
+            parse([f"a{sign}b"])

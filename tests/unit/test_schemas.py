@@ -21,9 +21,12 @@ from docserver.reading_options import Mode, Rotate
 from docserver.sniff import SUPPORTED
 from docserver.web.handlers import documents
 from docserver.web.request_schemas import (
+    EventsQuery,
+    ImageQuery,
     ListQuery,
     ResultQuery,
     RetryOptions,
+    Strict,
     UploadOptions,
     WaitQuery,
     cursor,
@@ -32,6 +35,7 @@ from docserver.web.request_schemas import (
     moment,
     parse_cursor,
 )
+from docserver.web.webhook_schemas import NewWebhook
 
 PLACE = Position(datetime(2026, 11, 23, 20, 1, 2, 123456), UUID(int=7))  # noqa: DTZ001 - as the database gives it
 
@@ -118,7 +122,34 @@ def test_all_wrong_parameters_are_told_at_once() -> None:
 def test_the_reasons_are_one_sentence_that_names_what_there_is() -> None:
     refusal = refused(WaitQuery(), kind="pointer", wait="x", weight="1")
 
-    assert refusal.detail == "wait: Not a valid number; weight: Unknown field; known: wait."
+    assert refusal.detail == (
+        "wait: Must be a number of seconds from 0 to 3600; the service waits for 60 at most, unless set otherwise; "
+        "weight: Unknown field; known: wait."
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "name", "wrong", "detail"),
+    [
+        (EventsQuery(), "text", "maybe", "Must be true or false."),
+        (ListQuery(), "limit", "x", "Must be a whole number from 1 to 100."),
+        (ImageQuery(), "width", "a", "Must be a whole number from 1 to 3000."),
+        (ResultQuery(), "quality", "x", "Must be a whole number from 1 to 100."),
+        (ImageQuery(), "crop", "20,20,10,10", "Of x0,y0,x1,y1, x0 must be less than x1, and y0 less than y1."),
+        (ImageQuery(), "crop", "-5,0,10,10", "Must be four whole numbers such as 36,92,580,122, none below 0."),
+        (RetryOptions(), "languages", 5, "Must be a text such as eng or eng+deu."),
+        (UploadOptions(), "expires_in", "x", "Must be a whole number of seconds."),
+        (Strict(), "nonsense", "1", "Unknown field; none is known."),
+    ],
+)
+def test_the_reason_says_what_is_right(schema: Strict, name: str, wrong: Any, detail: str) -> None:
+    assert refused(schema, **{name: wrong}).errors == [{"detail": detail, "parameter": name}]
+
+
+def test_a_webhook_without_events_is_told_which_there_are() -> None:
+    refusal = refused(NewWebhook(), ("url", "https://example.org"), ("events", []))  # type: ignore[arg-type]
+
+    assert "job.completed" in refusal.errors[0]["detail"]
 
 
 def test_a_parameter_that_is_given_twice_is_refused_by_its_name() -> None:
