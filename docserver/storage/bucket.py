@@ -74,7 +74,7 @@ class Bucket:
         with suppress(LookupError):
             self.signed_urls = SignedUrls(url)
         self._has_md5 = True
-        """False once an object had another ETag, as where KMS encrypts them, and in buckets of S3 Express."""
+        """False once the probe had another ETag, as where KMS encrypts all objects, and in buckets of S3 Express."""
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket")
 
     async def run(self, act: Callable[..., T], *arguments: Any, **named: Any) -> T:
@@ -133,13 +133,17 @@ class Bucket:
         return listed is not None and listed.etag == digest.hexdigest()
 
     def has_md5(self, stored: StoredObject) -> bool:
-        """True if the ETag of an object can only be the MD5 of its bytes: it has no parts, and that of the probe is."""
-        if not (self._has_md5 and _MD5.fullmatch(stored.etag)):
+        """True if the ETag of an S3 object can only be the MD5 of its bytes: it has no parts, KMS does not encrypt it,
+        and that of the probe is one.
+        """
+        requests = self._signed_requests()
+        if requests is None or not (self._has_md5 and _MD5.fullmatch(stored.etag)):
             return False
         # If the probe had other bytes as well, its ETag would tell nothing of those of others.
         self.require_same_bytes()
         self._has_md5 = self.describe(_PROBE_KEY).etag == md5(PROBE).hexdigest()
-        return self._has_md5
+        key = f"{requests.prefix}/{stored.key}".lstrip("/")
+        return self._has_md5 and not requests.header(key, "x-amz-server-side-encryption").startswith("aws:kms")
 
     def tells_nothing(self, key: str) -> bool:
         """True if lists and the object agree on its ETag, and that is not the MD5 of its bytes."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from email.message import Message
 from html import unescape
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -54,18 +55,26 @@ class MultipartUploads:
         """Let the bucket forget its parts."""
         self.send("DELETE", upload.key, query={"uploadId": upload.upload_id})
 
+    def header(self, key: str, name: str) -> str:
+        """A header of an object, or nothing. `key` is that in the whole bucket."""
+        _, headers = self._answer("HEAD", key, {})
+        return headers.get(name, "")
+
     def send(self, method: str, key: str = "", *, query: dict[str, str]) -> str:
         """Send a request without a body, to the bucket if there is no key; returns the answer's text."""
+        body, _ = self._answer(method, key, query)
+        return body.decode(errors="replace")
+
+    def _answer(self, method: str, key: str, query: dict[str, str]) -> tuple[bytes, Message]:
         # The scheme is that of the setting.
         request = Request(self._urls.own(method, key, query=query, expires_s=REQUEST_S), method=method)  # noqa: S310
         try:
             with urlopen(request, timeout=self._timeout_s) as answer:  # noqa: S310
-                body: bytes = answer.read(ANSWER_BYTES)
+                return answer.read(ANSWER_BYTES), answer.headers
         except HTTPError as error:
             raise BucketError(errno.EIO, f"the bucket answers a request with {error.code}") from None
         except OSError as error:
             raise BucketError(errno.EIO, f"the bucket does not answer ({type(error).__name__})") from None
-        return body.decode(errors="replace")
 
 
 def _element(text: str, name: str) -> str:

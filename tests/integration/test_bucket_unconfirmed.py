@@ -123,7 +123,7 @@ async def chunks(data: bytes) -> AsyncIterator[bytes]:
 async def test_a_bucket_whose_etags_are_no_md5_is_asked_what_it_has(
     client: Client, in_bucket: Resources, faulty: FaultyBucket
 ) -> None:
-    faulty.rewrite(by_kms(png()))
+    faulty.rewrite(by_kms(png(), PROBE))
 
     accepted = await sent(client, png())
     faulty.requests.clear()

@@ -15,7 +15,6 @@ from hashlib import md5
 from pathlib import Path
 from urllib.parse import quote
 
-from docserver.storage.bucket import PROBE
 from docserver.storage.bucket_url import BucketUrl
 from docserver.storage.multipart_uploads import MultipartUploads
 from docserver.storage.signed_urls import SignedUrls
@@ -256,14 +255,13 @@ def _with_range(head: bytes, body: bytes, *, start: int, size: int) -> bytes:
 
 
 def by_kms(*data: bytes) -> Callable[[bytes], bytes]:
-    """Rewrites answers as those of a bucket that encrypts with KMS: the ETags of objects with these data, and that of
-    the probe, are random.
-    """
-    etags = [md5(each, usedforsecurity=False).hexdigest().encode() for each in (*data, PROBE)]
+    """Rewrites answers as those of a bucket that encrypts with KMS: the ETags of objects with these data are random."""
+    etags = [md5(each, usedforsecurity=False).hexdigest().encode() for each in data]
 
     def rewrite(answer: bytes) -> bytes:
         for etag in etags:
             answer = answer.replace(etag, etag[::-1])
-        return answer
+        head, _, body = answer.partition(b"\r\n\r\n")
+        return head + b"\r\nx-amz-server-side-encryption: aws:kms\r\n\r\n" + body
 
     return rewrite
