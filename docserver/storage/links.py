@@ -86,6 +86,10 @@ class ObjectLinks:
 
     async def _uploads(self, place: str) -> list[LinkedUpload]:
         objects = await self._act(self._bucket.first, place)
+        # The marker of a folder has the folder's key.
+        if any(each.key != place and not each.key.startswith(f"{place}/") for each in objects):
+            log.warning("bucket answers a list with that of another place")
+            raise unavailable()
         return [upload for each in objects if (upload := _upload(each))]
 
     async def _reason(self, upload: LinkedUpload) -> ServiceError:

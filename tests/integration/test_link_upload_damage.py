@@ -70,6 +70,18 @@ async def test_another_object_that_comes_in_place_of_the_file_becomes_no_origina
     assert (await post(client, link["complete"], json={}))[0] == 202
 
 
+async def test_the_list_of_another_upload_completes_none(client: Client, faulty: FaultyBucket) -> None:
+    link, other = await sent(client), await sent(client)
+    mine, its = (each["complete"].split("/")[-2].encode() for each in (link, other))
+    faulty.rewrite(lambda answer: answer.replace(mine, its) if b"<ListBucketResult" in answer else answer)
+
+    status, _ = await post(client, link["complete"], json={})
+    faulty.heal()
+
+    assert status == 503
+    assert (await post(client, link["complete"], json={}))[0] == 202
+
+
 @pytest.mark.parametrize("answers", ["random ETags of KMS", "ETags of several parts"])
 async def test_a_file_whose_etag_tells_nothing_is_taken_if_it_comes_whole(
     client: Client, faulty: FaultyBucket, answers: str
