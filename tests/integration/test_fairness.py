@@ -27,7 +27,7 @@ from tests.support.tenants import key_of, limit
 from tests.support.waiting import until
 
 SLOTS = 2
-BACKLOG = 4_000
+BACKLOG = 10_000
 GREEDY, OTHER = "tenant:greedy", "tenant:other"
 
 

@@ -206,7 +206,7 @@ class Invariants:
         long_ago = time.time() - LONG_AGO_S
         for path in (*(data / "originals").glob("*/*"), *(data / "incoming").iterdir()):
             os.utime(path, (long_ago, long_ago))
-        await self._scene.start(WORKERS[0], faults=(OFTEN,), slots="0")
+        await self._scene.start(API, faults=(OFTEN,), slots="0")
 
         async def match() -> bool:
             return not await self._strays()
