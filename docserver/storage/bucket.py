@@ -39,7 +39,7 @@ THREADS = 32
 PROBE = bytes(range(256)) * 16
 """The bytes of an object that shows whether the bucket takes and gives bytes as they are."""
 
-_PROBE_KEY = "probe"
+_PROBE_KEY = "probe/bytes"
 _MD5 = re.compile("[0-9a-f]{32}")
 
 md5 = partial(hashlib.md5, usedforsecurity=False)
@@ -141,7 +141,10 @@ class Bucket:
             return False
         # If the probe had other bytes as well, its ETag would tell nothing of those of others.
         self.require_same_bytes()
-        self._has_md5 = self.describe(_PROBE_KEY).etag == md5(PROBE).hexdigest()
+        probe, listed = self.describe(_PROBE_KEY), self.listed(_PROBE_KEY)
+        if listed is None or listed.etag != probe.etag:
+            raise BucketError(errno.EIO, "the bucket says two things of one object")
+        self._has_md5 = probe.etag == md5(PROBE).hexdigest()
         key = f"{requests.prefix}/{stored.key}".lstrip("/")
         return self._has_md5 and not requests.header(key, "x-amz-server-side-encryption").startswith("aws:kms")
 

@@ -8,6 +8,7 @@ from pytest_aiohttp import AiohttpClient
 
 from docserver.resources import Resources
 from docserver.storage import links
+from docserver.storage.bucket import PROBE
 from docserver.web.app import make_app
 from tests.support.client import Client, post
 from tests.support.rows import value
@@ -67,6 +68,22 @@ async def test_another_object_that_comes_in_place_of_the_file_becomes_no_origina
     faulty.heal()
 
     assert (status, refused["code"]) == (503, "storage_unavailable")
+    assert (await post(client, link["complete"], json={}))[0] == 202
+
+
+async def test_the_etag_of_the_probe_proves_nothing_if_lists_say_otherwise(
+    client: Client, faulty: FaultyBucket
+) -> None:
+    link, etag = await sent(client), md5(PROBE, usedforsecurity=False).hexdigest().encode()
+    faulty.damage(DAMAGES["a wrong bit"], place="/uploads/")
+    faulty.rewrite(lambda answer: answer if b"<ListBucketResult" in answer else answer.replace(etag, etag[::-1]))
+
+    refused = [(await post(client, link["complete"], json={}))[0]]
+    faulty.rewrite(lambda answer: answer)
+    refused.append((await post(client, link["complete"], json={}))[0])
+    faulty.heal()
+
+    assert refused == [503, 503]
     assert (await post(client, link["complete"], json={}))[0] == 202
 
 
