@@ -72,8 +72,8 @@ class ObjectLinks:
             if given.etag != upload.etag or len(piece) != length:
                 raise await self._reason(upload)
             digest.update(piece)
-            is_told = start + length == upload.size and digest.hexdigest() != upload.etag
-            if is_told and await self._act(self._bucket.has_md5, given):
+            is_last = start + length == upload.size
+            if is_last and digest.hexdigest() != upload.etag and await self._act(self._bucket.has_md5, given):
                 raise await self._reason(upload)
             yield piece
 
