@@ -7,7 +7,7 @@ ARG BASE=debian:trixie-slim
 
 FROM ${BASE} AS builder
 RUN apt-get update \
- && apt-get install -y --no-install-recommends python3-venv \
+ && apt-get install -y --no-install-recommends binutils python3-venv \
  && python3 -m venv /opt/docserver
 WORKDIR /src
 ENV PIP_NO_CACHE_DIR=on PIP_DISABLE_PIP_VERSION_CHECK=on
@@ -25,7 +25,8 @@ COPY sql sql
 RUN /opt/docserver/bin/pip install --no-deps --no-build-isolation . \
  && /opt/docserver/bin/pip uninstall --yes pip setuptools \
  && find /opt/docserver -depth -type d -name tests -exec rm -rf {} + \
- && find /opt/docserver -type f -regex ".*[.]\(c\|pyx\)" -delete \
+ && find /opt/docserver -type f -regex ".*[.]\(c\|pyx\|map\)" -delete \
+ && find /opt/docserver -type f -name "*.so*" -exec strip --strip-unneeded {} + \
  && rm -f /opt/docserver/bin/Activate.ps1 /opt/docserver/bin/activate*
 
 FROM ${BASE}
@@ -39,7 +40,8 @@ RUN apt-get update \
       mariadb-server-core poppler-utils python3 redis-tools tesseract-ocr tesseract-ocr-eng tini \
  && find /usr/share/mariadb -mindepth 1 -maxdepth 1 -type d ! -name charsets ! -name english -exec rm -rf {} + \
  && rm -f /usr/share/mariadb/fill_help_tables.sql /usr/share/mariadb/mariadb_sys_schema.sql \
-      /usr/bin/redis-benchmark /usr/bin/aria_* \
+      /usr/bin/redis-benchmark /usr/bin/aria_* /usr/bin/innochecksum /usr/bin/mariadb-upgrade /usr/bin/mysql_upgrade \
+      /usr/bin/resolveip /usr/share/tesseract-ocr/5/tessdata/osd.traineddata \
  && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/* \
  && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin docserver \
  && install -d -o docserver -g docserver -m 700 /data
