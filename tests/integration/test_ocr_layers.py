@@ -134,6 +134,26 @@ async def test_what_the_layer_lacks_is_recognised_in_its_place(
     assert not result.needs_review
 
 
+@pytest.mark.parametrize("angle", [90, 270, 180, 30])
+async def test_a_label_at_an_angle_is_recognised_where_its_letters_have_no_mapping(
+    angle: float, slot: Slot, tmp_path: Path
+) -> None:
+    def label(canvas: Canvas) -> None:
+        canvas.translate(300, 450)
+        canvas.rotate(angle)
+        lines(["Figures of"], x=0, top=0)(canvas)
+        in_unmapped_font(["2,024 cases"], x=54, top=0)(canvas)
+        lines(["by region"], x=136, top=0)(canvas)
+
+    path = tmp_path / "a.pdf"
+    path.write_bytes(without_mapping(pdf(both(lines(PROSE), label))))
+
+    result = await read(slot, path)
+
+    assert result.text == "\n".join(PROSE) + "\n\nFigures of 2,024 cases by region"
+    assert (result.source, result.needs_review) == ("mixed", False)
+
+
 async def test_an_outlined_digit_is_recognised_in_its_place_but_not_sure(slot: Slot, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     digit = outlines(["7"], x=300, y=586, width=35)

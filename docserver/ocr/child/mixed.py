@@ -13,6 +13,7 @@ from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_bloc
 from docserver.model import Reading, Source
 from docserver.ocr.child.lone_letters import LIKE_SYMBOLS
 from docserver.ocr.child.marked_words import words_with_marks
+from docserver.ocr.child.turned_words import as_read
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.pdf.coordinates import is_in
 from docserver.ocr.pdf.glyphs.letter_shapes import MAX_PLACES, is_single
@@ -87,15 +88,19 @@ def join(
     attempt: Attempt | None,
     shapes: Mapping[Rect, Attempt],
     marked: Sequence[tuple[MarkedWords, Attempt]] = (),
+    turned: Sequence[tuple[OwnWord, Attempt]] = (),
     *,
     review_below: float,
 ) -> Reading:
     """The reading of a page: the layer's words, those that OCR read in its patches, those that it read in `shapes`, the
-    places of shapes, and those that it read of marked words. Markers are among the shapes if they may be letters.
+    places of shapes, and those that it read of marked and of turned words. Markers are among the shapes if they may be
+    letters.
     """
     size = layer.to_pixels.width, layer.to_pixels.height
     with_marks = [(words, words_with_marks(words, read, size=size)) for words, read in marked]
     is_complete = layer.is_sure and len(marked) == len(layer.marked) and all(words for _, words in with_marks)
+    in_turned = [as_read(word, read, layer.to_pixels) for word, read in turned]
+    is_complete &= len(turned) == len(layer.turned) and all(in_turned)
     layer = _without_marked(layer, with_marks)
     read_with_marks = [word.box for _, words in with_marks for word in words or ()]
     shapes = {place: read for place, read in shapes.items() if not any(is_in(box, place) for box in read_with_marks)}
@@ -124,7 +129,7 @@ def join(
     turns = attempt.rotation // 90 if attempt else 0
     drawings = _drawings(in_patches, beside, is_sideways=turns % 2 == 1)
     is_complete &= all(layer.patches is not None and layer.patches.is_text(word.box) for word in drawings)
-    placement = layer.placement()
+    placement = layer.placement(itertools.chain(*in_turned))
     for words in in_patches:
         placement.add_recognised(words, turns=turns)
     for words in beside:
@@ -132,10 +137,10 @@ def join(
     for place, words_of_place in with_marks:
         if words_of_place:
             placement.add_recognised(words_of_place, turns=place.turns)
-    attempts = (attempt, *shapes.values(), *(read for _, read in marked))
+    attempts = (attempt, *shapes.values(), *(read for _, read in (*marked, *turned)))
     blocks = tuple(placement.blocks())
     confidence = confidence_of(words_of(blocks))
-    is_mixed = bool(added) or any(words for _, words in with_marks)
+    is_mixed = bool(added) or any(words for _, words in with_marks) or any(in_turned)
     if is_mixed:
         confidence = min(confidence, MAX_MIXED_CONFIDENCE)
     if not is_complete:

@@ -19,6 +19,7 @@ from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
 from docserver.ocr.child.marked_words import MAX_MARKED, are_as_read, cut_out
+from docserver.ocr.child.turned_words import MAX_TURNED, alone
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.decode import Picture
@@ -196,7 +197,8 @@ def _mixed_reading(layer: TextLayer, picture: Picture, *, languages: str, turnin
         attempt = _attempt(page, languages=languages, turning=turning, limits=limits)
     read_marked = [(words, recognise(cut_out(picture, words))) for words in layer.marked[:MAX_MARKED]]
     marked = [(words, read) for words, read in read_marked if are_as_read(picture, words, read)]
-    return mixed.join(layer, attempt, shapes, marked, review_below=limits.review_below)
+    turned = [(word, recognise(cut_out(picture, alone(word, layer.to_pixels)))) for word in layer.turned[:MAX_TURNED]]
+    return mixed.join(layer, attempt, shapes, marked, turned, review_below=limits.review_below)
 
 
 def _text_layer(request: ReadPage, source: str, limits: Limits) -> TextLayer | None:

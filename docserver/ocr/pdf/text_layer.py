@@ -26,7 +26,7 @@ from docserver.ocr.pdf.pdfium import NotForPdfium
 from docserver.ocr.pdf.resolution import POINTS_PER_INCH, affordable_dpi
 from docserver.ocr.pdf.verification.drawn_spaces import drawn_spaces
 from docserver.ocr.pdf.verification.equal_grey import seen_in_colours_only
-from docserver.ocr.pdf.verification.exact_words import exact_and_unread
+from docserver.ocr.pdf.verification.exact_words import exact_and_unread, unread_turned
 from docserver.ocr.pdf.verification.illegible_words import legible, without_illegible
 from docserver.ocr.pdf.verification.marked_words import marked_words
 from docserver.ocr.pdf.verification.seen_ink import Candidate, Seen
@@ -154,8 +154,10 @@ def _layer(
         drawing=drawing,
         width=to_pixels.width,
     )
+    whole_words = list(joined_pieces(readable))
+    turned = unread_turned(whole_words, whole=whole, to_pixels=to_pixels)
     exact, patches, lacks_most = exact_and_unread(
-        list(joined_pieces(readable)),
+        whole_words,
         unseen=[
             *(word.rect for word in partly),
             *map(to_pixels.rect, undrawn),
@@ -168,6 +170,7 @@ def _layer(
         whole=whole,
         objects=objects,
         to_pixels=to_pixels,
+        turned=turned,
     )
     if lacks_most:
         return TextLayer(exact, to_pixels, dpi, patches, is_sure=is_sure, lacks_most=True)
@@ -176,7 +179,7 @@ def _layer(
         *marked_words(exact, whole=whole, graphics=drawn.graphics, objects=objects, to_pixels=to_pixels),
         *patched_words((pair for pair in typed_over if pair.is_patch), words, to_pixels),
     )
-    wrong = tuple(word for word in readable if word.seen_as)
+    wrong = tuple(word for word in readable if word.seen_as and word not in turned)
     return TextLayer(
         exact,
         to_pixels,
@@ -188,6 +191,7 @@ def _layer(
         shapes=single,
         markers=repeated,
         marked=marked,
+        turned=tuple(turned),
         is_sure=is_sure,
     )
 

@@ -11,7 +11,7 @@ from docserver.ocr.pdf.coordinates import PointsToPixels
 from docserver.ocr.pdf.glyphs.symbols import symbols
 from docserver.ocr.pdf.page_objects import PageObjects
 from docserver.ocr.pdf.verification.unexplained_ink import joined_places, touch
-from docserver.ocr.pdf.words.own_words import OwnWord
+from docserver.ocr.pdf.words.own_words import OwnWord, are_upright
 from docserver.ocr.pdf.words.pdf_words import UNMAPPED
 from docserver.ocr.pdf.words.plausibility import is_language
 from docserver.ocr.pdf.words.text_patches import TextPatches, is_blank, is_mark
@@ -47,9 +47,11 @@ def exact_and_unread(
     whole: Image.Image,
     objects: PageObjects,
     to_pixels: PointsToPixels,
+    turned: Sequence[OwnWord] = (),
 ) -> tuple[tuple[OwnWord, ...], TextPatches | None, bool]:
     """Those of the words that are exact, what has to be read, also in the places of text that is not drawn here, and
-    True if that is more than the layer has, so that OCR has to read the whole page.
+    True if that is more than the layer has, so that OCR has to read the whole page. Words that are `turned` are read
+    elsewhere.
 
     Raises TextLayerRejected if the words may be wrong.
     """
@@ -58,7 +60,8 @@ def exact_and_unread(
     gap = MAX_LETTER_GAP * to_pixels.pixels_per_point
     incomplete = [word for place in unexplained for word in words if touch(word.rect, place, within=gap)]
     exact = tuple(word for word in words if UNMAPPED not in word.pdf_word.text and word not in incomplete)
-    unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
+    elsewhere = set(map(id, turned))
+    unmapped = [word for word in words if UNMAPPED in word.pdf_word.text and id(word) not in elsewhere]
     # Words that PDFium does not draw cannot be read from a picture.
     drawn = [word for word in words if word.pdf_word.has_glyphs]
     _require_usable(drawn, to_pixels)
@@ -74,7 +77,7 @@ def exact_and_unread(
             *joined_places([*unexplained, *(word.rect for word in incomplete)], within=gap),
         ],
     )
-    places = [place for word in exact for place in word.places(to_pixels)]
+    places = [place for word in (*exact, *turned) for place in word.places(to_pixels)]
     patches = patches_beside(words=places)
     if patches.area and (signs := symbols(objects.paths)):
         patches = patches_beside(words=[*places, *map(to_pixels.rect, signs)])
@@ -86,6 +89,23 @@ def exact_and_unread(
         and (letters < FEW_LETTERS or patches.within(image_rects).area > text_area)
     )
     return exact, patches if patches.area else None, lacks_most
+
+
+def unread_turned(words: Sequence[OwnWord], *, whole: Image.Image, to_pixels: PointsToPixels) -> list[OwnWord]:
+    """Those of the words with unmapped letters that OCR does not read with the page, as it lies in another direction
+    than they do.
+    """
+    unmapped = [word for word in words if UNMAPPED in word.pdf_word.text]
+    if not unmapped:
+        return []
+    with_page = to_pixels.turns if are_upright(words, to_pixels) else None
+    return [
+        word
+        for word in unmapped
+        if (word.orientation.slant or with_page not in (None, word.orientation.turns))
+        and not (word.orientation.mirrored or word.pdf_word.is_vertical)
+        and not is_mark(whole, word.rect, to_pixels.width)
+    ]
 
 
 def _require_usable(words: Sequence[OwnWord], to_pixels: PointsToPixels) -> None:

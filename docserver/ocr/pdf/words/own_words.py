@@ -1,6 +1,7 @@
 """Child side: the visible words of a PDF page's text layer and what else has to be read on the page, as values."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from docserver.layout import EXACT, Rect, pack_blocks, text_of
@@ -38,6 +39,11 @@ class OwnWord:
             return [self.rect]
         size = self.orientation.height * to_pixels.pixels_per_point
         return squares_along_slanted(self.rect, size=size, direction=self.direction(to_pixels))
+
+
+def are_upright(words: Sequence[OwnWord], to_pixels: PointsToPixels) -> bool:
+    """True if most of the words stand upright on the page's image."""
+    return 2 * sum(word.orientation.turns == to_pixels.turns for word in words) >= len(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,8 @@ class TextLayer:
     markers: tuple[Rect, ...] = ()
     """The places of shapes and small pictures that are repeated as markers are. They may be letters."""
     marked: tuple[MarkedWords, ...] = ()
+    turned: tuple[OwnWord, ...] = ()
+    """Words with unmapped letters that stand in another direction than the page. Each has to be read alone."""
     is_sure: bool = True
     """False if words were left out that some may read, or viewers draw more than PDFium, whatever OCR reads."""
     lacks_most: bool = False
@@ -104,12 +112,15 @@ class TextLayer:
     @property
     def is_exact(self) -> bool:
         """True if nothing has to be read by OCR."""
-        return self.patches is None and not (self.shapes or self.markers or self.marked or self.lacks_most)
+        return self.patches is None and not (
+            self.shapes or self.markers or self.marked or self.turned or self.lacks_most
+        )
 
-    def placement(self) -> PagePlacement:
+    def placement(self, turned: Iterable[tuple[OwnWord, float]] = ()) -> PagePlacement:
+        """The words, with those that were recognised in the places of turned ones, and how sure these are."""
         to_pixels = self.to_pixels
         placement = PagePlacement(width=to_pixels.width, height=to_pixels.height)
-        for word in self.words:
+        for word, confidence in itertools.chain(((word, EXACT) for word in self.words), turned):
             placement.add(
                 word.pdf_word.text,
                 word.rect,
@@ -117,14 +128,14 @@ class TextLayer:
                 size=word.orientation.height * to_pixels.pixels_per_point,
                 right_to_left=word.pdf_word.right_to_left,
                 direction=word.direction(to_pixels),
+                confidence=confidence,
             )
         return placement
 
     @property
     def is_upright(self) -> bool:
         """True if most words stand upright on the page's image."""
-        upright = sum(word.orientation.turns == self.to_pixels.turns for word in self.words)
-        return 2 * upright >= len(self.words)
+        return are_upright(self.words, self.to_pixels)
 
     def reading(self) -> Reading:
         """The reading of a page that needs no OCR."""

@@ -54,9 +54,17 @@ class PagePlacement:
         self._last: _Last | None = None
 
     def add(
-        self, text: str, rect: Rect, *, baseline: Point, size: float, right_to_left: bool, direction: float
+        self,
+        text: str,
+        rect: Rect,
+        *,
+        baseline: Point,
+        size: float,
+        right_to_left: bool,
+        direction: float,
+        confidence: float = EXACT,
     ) -> None:
-        """Add an exact word. `rect`, `baseline` and `size` are in pixels of the image as it lies."""
+        """Add a word of the text layer. `rect`, `baseline` and `size` are in pixels of the image as it lies."""
         size = max(size, 1.0)
         line = direction
         if image := self._images.get(direction):
@@ -71,7 +79,16 @@ class PagePlacement:
             line, y = last.line, last.word.baseline
             x0, x1 = last.word.x1 + gap, last.word.x1 + gap + x1 - x0
         box = whole_pixels(rect, *self._size)
-        placed = PlacedWord(text=text, x0=x0, x1=x1, baseline=y, size=size, right_to_left=right_to_left, box=box)
+        placed = PlacedWord(
+            text=text,
+            x0=x0,
+            x1=x1,
+            baseline=y,
+            size=size,
+            right_to_left=right_to_left,
+            box=box,
+            confidence=confidence,
+        )
         self._words.setdefault(line, []).append(placed)
         self._last = _Last(placed, rect, direction, line)
 
