@@ -9,16 +9,15 @@ from docserver.ocr.pdf.words.raised_digits import parted_from_raised_digits
 RAISED, LOWERED, LOW, PLAIN = (4.0, 8.0), (-2.0, 2.0), (-3.0, 5.0), (0.0, 8.0)
 """Bottom and top of digits above the baseline. Old-style digits are low."""
 
+UPRIGHT = TextOrientation(12.0, 0, 0.0, mirrored=False)
+
 
 class Digits:
     """A word whose last digits have this ink."""
 
     def __init__(self, text: str, inks: dict[int, tuple[float, float]]) -> None:
-        self.word = PdfWord(text, (0, 0, 10, 10), 0, len(text), 1, 0, 1)
+        self.word = PdfWord(text, (0, 0, 10, 10), 0, len(text), 1, 0, 1, UPRIGHT)
         self._inks = inks
-
-    def orientation(self, _: PdfWord) -> TextOrientation:
-        return TextOrientation(12.0, 0, 0.0, mirrored=False)
 
     def ink(self, index: int) -> Rect:
         bottom, top = self._inks.get(index, PLAIN)
@@ -28,7 +27,7 @@ class Digits:
         return 0.0, 0.0
 
     def part(self, word: PdfWord, start: int, end: int) -> PdfWord:
-        return PdfWord(word.text[start:end], word.rect, start, end, 1, 0, 1)
+        return PdfWord(word.text[start:end], word.rect, start, end, 1, 0, 1, UPRIGHT)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pypdfium2.raw as pdfium
 
-from docserver.layout import Rect
+from docserver.layout import Rect, around
 
 Sides = npt.NDArray[np.float64]
 """Rows of left, bottom, right and top, in points."""
@@ -117,11 +117,47 @@ def matrices_of_characters(text: int, indexes: Collection[int]) -> list[tuple[fl
     return [row[:4] for row in struct.iter_unpack("6f", matrices)]
 
 
-def rooms_of_characters(text: int, first: int, end: int) -> list[Rect]:
-    """The room that the font has for each of successive characters, as it lies on the page."""
-    rooms = (pdfium.FS_RECTF * (end - first))()
-    deque(map(room, repeat(text), range(first, end), places(rooms, pdfium.FS_RECTF)), maxlen=0)
+def rooms_of_characters(text: int, indexes: Collection[int]) -> list[Rect]:
+    """The room that the font has for each of these characters, as it lies on the page."""
+    rooms = (pdfium.FS_RECTF * len(indexes))()
+    deque(map(room, repeat(text), indexes, places(rooms, pdfium.FS_RECTF)), maxlen=0)
     return [(left, bottom, right, top) for left, top, right, bottom in struct.iter_unpack("4f", rooms)]
+
+
+def without_mapping(text: int, indexes: Collection[int]) -> set[int]:
+    """Those of these characters that their font does not map."""
+    answers = map(has_no_mapping, repeat(text), indexes)
+    return {index for index, answer in zip(indexes, answers, strict=True) if answer == 1}
+
+
+def bounds_of_characters(text: int, spans: Iterable[tuple[int, int]]) -> list[tuple[Rect, int]]:
+    """The rectangle around the characters from each first index to the second one, and the number of text objects that
+    draw them; a rectangle of zeros if none does.
+    """
+    sides = (c_double * 4)()
+    to_sides = places(sides, c_double)
+    bounds: list[tuple[Rect, int]] = []
+    for first, end in spans:
+        count, parts = count_rects(text, first, end - first), []
+        for number in range(count):
+            rect(text, number, *to_sides)
+            left, top, right, bottom = sides[:]
+            parts.append((left, bottom, right, top))
+        bounds.append((around(parts) if count > 1 else parts[0] if parts else (0.0, 0.0, 0.0, 0.0), count))
+    return bounds
+
+
+def origins_of_characters(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
+    """Rows of x and y where each of these characters begins on its baseline."""
+    points = np.zeros((len(indexes), 2))
+    start = points.ctypes.data
+    ends = (range(first, first + points.nbytes, 2 * points.itemsize) for first in (start, start + points.itemsize))
+    deque(map(origin, repeat(text), indexes, *ends), maxlen=0)
+    return points
+
+
+def font_sizes(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
+    return np.fromiter(map(font_size, repeat(text), indexes), np.float64, len(indexes))
 
 
 def origins_of_units(text: int, units: Collection[int]) -> list[tuple[int, int, float]]:

@@ -269,7 +269,7 @@ def _painted_words(
     ]
     rects = to_pixels.rects(piece.rect for piece, _ in painted)
     return [
-        OwnWord(piece, rect, text_page.orientation(piece), to_pixels.point(*text_page.origin(piece)), word)
+        OwnWord(piece, rect, piece.orientation, to_pixels.point(*text_page.origin(piece)), word)
         for (piece, word), rect in zip(painted, rects, strict=True)
         if to_pixels.is_on_image(rect)
     ]

@@ -38,7 +38,7 @@ def without_illegible(
     readable: list[PdfWord] = []
     illegible: list[PdfWord] = []
     for word in words:
-        is_illegible = _is_tiny(word, size, text_page) or _is_squeezed(word, text_page) or _is_stack(word, text_page)
+        is_illegible = _is_tiny(word, size) or _is_squeezed(word, text_page) or _is_stack(word, text_page)
         (illegible if is_illegible else readable).append(word)
     if illegible:
         drawn = {text_page.address(index) for word in illegible for index in range(word.first, word.end)}
@@ -60,9 +60,9 @@ def _smallest_size(to_pixels: PointsToPixels) -> float:
     return min(MIN_SIZE, MIN_SIZE_SHARE * max(to_pixels.width, to_pixels.height) / to_pixels.pixels_per_point)
 
 
-def _is_tiny(word: PdfWord, size: float, text_page: TextPage) -> bool:
+def _is_tiny(word: PdfWord, size: float) -> bool:
     """True if the letters of a word are at most of this size. The ink is looked at first, which saves asking for it."""
-    return _has_ink_below(word, size) and 0.0 < text_page.orientation(word).height <= LETTER_HEIGHT * size
+    return _has_ink_below(word, size) and 0.0 < word.orientation.height <= LETTER_HEIGHT * size
 
 
 def _has_ink_below(word: PdfWord, size: float) -> bool:
@@ -75,7 +75,7 @@ def _has_ink_below(word: PdfWord, size: float) -> bool:
 def _is_squeezed(word: PdfWord, text_page: TextPage) -> bool:
     """True if the letters of the word are so narrow that nobody can read them."""
     left, bottom, right, top = word.rect
-    orientation = text_page.orientation(word)
+    orientation = word.orientation
     limit = MIN_LETTER_WIDTH * orientation.height * len(word.text)
     # The ink is looked at first, which saves asking for the room.
     ink = top - bottom if orientation.turns % 2 else right - left
@@ -89,7 +89,7 @@ def _is_stack(word: PdfWord, text_page: TextPage) -> bool:
     """True if several letters are drawn over each other, as for the button of a form in a font of symbols."""
     if word.objects < MIN_STACK or len(set(word.text)) < MIN_STACK:
         return False
-    height = text_page.orientation(word).height
+    height = word.orientation.height
     first = text_page.begin(word.first)
     others = map(text_page.begin, range(word.first + 1, word.end))
     return all(math.dist(first, other) <= MAX_STACK_OFFSET * height for other in others)

@@ -65,8 +65,8 @@ def _step(first: PdfWord, second: PdfWord, text_page: TextPage) -> tuple[float, 
     """The distance from the start of a letter to that of the next one, and the space between them, in points; None if
     the second is not close behind the first, on its line.
     """
-    orientation = text_page.orientation(first)
-    if orientation.crooked or text_page.orientation(second).turns != orientation.turns:
+    orientation = first.orientation
+    if orientation.crooked or second.orientation.turns != orientation.turns:
         return None
     (x0, y0), (x1, y1) = text_page.origin(first), text_page.origin(second)
     is_upright, forwards = orientation.turns % 2 == 0, orientation.turns in (0, 1)
@@ -90,7 +90,7 @@ def _words(line: Sequence[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:
             words.append(letter)
         else:
             words[-1] = words[-1].followed_by(letter)
-    is_dense = median(gap for _, gap in steps) <= MAX_GAP * text_page.orientation(line[0]).height
+    is_dense = median(gap for _, gap in steps) <= MAX_GAP * line[0].orientation.height
     has_letters = sum(any(map(str.isalpha, letter.text)) for letter in line) >= MIN_LETTERS
     if is_dense and has_letters and share_of_common_pairs(word.text for word in words) >= MIN_COMMON_SHARE:
         yield from words

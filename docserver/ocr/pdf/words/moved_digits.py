@@ -31,7 +31,7 @@ def with_digits_in_order(words: Iterable[PdfWord], text_page: TextPage) -> Itera
 
 def _is_moved(word: PdfWord, text_page: TextPage) -> bool:
     """True if the word does not begin with its first letter. Looking only at this saves time."""
-    orientation = text_page.orientation(word)
+    orientation = word.orientation
     if orientation.crooked or word.right_to_left:
         return False
     left, *_ = upright(word.rect, orientation.turns)
@@ -40,7 +40,7 @@ def _is_moved(word: PdfWord, text_page: TextPage) -> bool:
 
 def _in_order(word: PdfWord, text_page: TextPage) -> Iterator[PdfWord]:
     """The word or words that the letters are from left to right; the word itself if some are over each other."""
-    height = text_page.orientation(word).height
+    height = word.orientation.height
     letters = [text_page.part(word, place, place + 1) for place in range(len(word.text))]
     letters.sort(key=lambda letter: text_page.begin_upright(letter.first))
     begins = [text_page.begin_upright(letter.first) for letter in letters]

@@ -26,6 +26,8 @@ class PdfWord:
     """Index of a character on the baseline of the word's line: a large one. A raised number is not on it itself."""
     objects: int
     """Number of text objects that draw it."""
+    orientation: "TextOrientation"
+    """That of the text object, which is the same for all its words that are not vertical."""
     has_glyphs: bool = True
     """False if PDFium draws nothing for the word, because its font is not embedded. Other viewers may draw it."""
     is_vertical: bool = False
@@ -48,9 +50,9 @@ class PdfWord:
         return is_right_to_left(self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TextOrientation:
-    """The size and direction of the letters of a text object on the page."""
+    """The size and direction of the letters of a text object on the page. Not frozen, to save time."""
 
     height: float
     """Height of the letters from descender to ascender, in points."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from docserver.layout import Rect
-from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation
+from docserver.ocr.pdf.words.pdf_words import PdfWord
 
 MIN_RISE = 0.15
 """Smallest distance of the ink of a raised digit from the baseline, as a share of the letters' height. Other digits
@@ -24,9 +24,6 @@ _LAST_DIGIT = re.compile(r"\d[.,]?(\d)(?=[/\u2044]\d|\D{0,3}\Z)")
 
 class Characters(Protocol):
     """The characters of a page."""
-
-    def orientation(self, word: PdfWord) -> TextOrientation:
-        """The size and direction of the word's letters."""
 
     def ink(self, index: int) -> Rect:
         """The rectangle around what is drawn of the character, turned so that the character is upright."""
@@ -51,7 +48,7 @@ def parted_from_raised_digits(words: Iterable[PdfWord], characters: Characters) 
 
 def _start(word: PdfWord, last: int, characters: Characters) -> int:
     """The place of the first such digit of those that end at this place; 0 if there are none behind a number."""
-    orientation = characters.orientation(word)
+    orientation = word.orientation
     if orientation.crooked:
         return 0
     start = last + 1

@@ -89,7 +89,7 @@ def _gaps(words: Sequence[PdfWord], text_page: TextPage) -> Iterator[tuple[int, 
             and (most <= SHORT or next_left <= right + MAX_INK_GAP * reach)
             and text_page.is_generated(word.end)
             and MIN_GAP < (gap := _gap(last, first, text_page)) <= MAX_GAP
-            and not text_page.orientation(word).turns
+            and not word.orientation.turns
             and text_page.begin(last)[1] == text_page.begin(first)[1]
             # One of them may be invisible.
             and text_page.look(last) == text_page.look(first)

@@ -2,13 +2,15 @@
 they are drawn. Which words they make is not decided here.
 """
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ctypes import addressof, c_double, c_float, c_uint
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect
@@ -28,12 +30,11 @@ slant overlap vertically."""
 LETTER_HEIGHT = 1.15
 """Height of letters from descender to ascender, as a multiple of the font's size."""
 
-DOWNWARDS = 3
-"""Quarter turns of text that runs down in lines from right to left. Vertical lines do so, though their letters stand
-upright."""
-
 MIN_HEIGHT = 0.1
 """Smallest height and width of a character that is drawn, in points. PDFium gives spaces a fiftieth of a point."""
+
+
+Numbers = npt.NDArray[np.float64]
 
 
 class TextCharacters:
@@ -83,12 +84,20 @@ class TextCharacters:
         """The room that the font has for the character, turned so that the character is upright."""
         return self._upright(index, self.loose_box(index))
 
-    def rooms(self, word: PdfWord) -> list[Rect]:
-        """The same for each character of a word."""
-        first, end = word.first, word.end
-        if isinstance(self.order, list) or self._is_any_turned(first, end):
-            return list(map(self.room, range(first, end)))
-        return calls.rooms_of_characters(self.text_address, first, end)
+    def rooms(self, words: Sequence[PdfWord]) -> Iterator[list[Rect]]:
+        """The same for each character of these words."""
+        indexes = list(itertools.chain.from_iterable(range(word.first, word.end) for word in words))
+        objects = calls.objects_of_characters(self.text_address, self.places_of(indexes))
+        turned = self._turned(dict(zip(reversed(objects), reversed(indexes), strict=True)))
+        rooms = calls.rooms_of_characters(self.text_address, self.places_of(indexes))
+        start = 0
+        for word in words:
+            end = start + word.end - word.first
+            if turned.isdisjoint(objects[start:end]):
+                yield rooms[start:end]
+            else:
+                yield list(map(self.room, range(word.first, word.end)))
+            start = end
 
     def code(self, index: int) -> int:
         """The character's code in the text."""
@@ -134,7 +143,7 @@ class TextCharacters:
         """The point on the line's baseline where the word begins, or the number before a raised number."""
         if word.is_vertical:
             left, bottom, right, top = word.rect
-            return ((left, bottom), (right, bottom), (right, top), (left, top))[self.orientation(word).turns]
+            return ((left, bottom), (right, bottom), (right, top), (left, top))[word.orientation.turns]
         return self.begin(word.on_baseline)
 
     def last_origin(self, word: PdfWord) -> tuple[float, float]:
@@ -159,14 +168,23 @@ class TextCharacters:
             self._looks[address] = (*self._colour[:], calls.render_mode(address), calls.count_marks(address))
         return self._looks[address]
 
-    def orientation(self, word: PdfWord) -> TextOrientation:
-        """The orientation of the word's text object, which is the same for all its words that are not vertical."""
-        orientation = self._orientations.get(word.address) or self._orientation_at(word.first, word.address)
-        return replace(orientation, turns=(orientation.turns + DOWNWARDS) % 4) if word.is_vertical else orientation
+    def orientations(self, addresses: Sequence[int], firsts: Sequence[int]) -> list[TextOrientation]:
+        """Those of text objects, of which these characters are in words."""
+        new = {
+            address: self._firsts.get(address, first)
+            for address, first in zip(reversed(addresses), reversed(firsts), strict=True)
+            if address not in self._orientations
+        }
+        places = self.places_of(list(new.values()))
+        matrices = calls.matrices_of_characters(self.text_address, places)
+        rooms = calls.rooms_of_characters(self.text_address, places)
+        for (address, index), matrix, room in zip(new.items(), matrices, rooms, strict=True):
+            self._orientations[address] = self._orientation(index, matrix, room)
+        return list(map(self._orientations.__getitem__, addresses))
 
     def extent(self, word: PdfWord) -> tuple[float, float]:
         """Where the word begins and ends along its direction, with the room beside its letters, in points."""
-        turns = self.orientation(word).turns
+        turns = word.orientation.turns
         ends: list[float] = []
         for index in (word.first, word.end - 1):
             left, bottom, right, top = self.loose_box(index)
@@ -192,35 +210,48 @@ class TextCharacters:
             self._firsts[address] = index
         return self._turns[address]
 
-    def _is_any_turned(self, first: int, end: int) -> bool:
-        """True if one of successive characters is not upright."""
-        objects = calls.objects_of_characters(self.text_address, range(first, end))
-        places = list(enumerate(objects, first))
-        new = {address: index for index, address in reversed(places) if address not in self._turns}
-        for address, matrix in zip(new, calls.matrices_of_characters(self.text_address, new.values()), strict=True):
-            self._turns[address] = _turns(matrix)
+    def _turned(self, firsts: Mapping[int, int]) -> set[int]:
+        """The addresses of those text objects that are not upright. Each is given with a character of it."""
+        new = {address: index for address, index in firsts.items() if address not in self._turns}
+        matrices = calls.matrices_of_characters(self.text_address, self.places_of(list(new.values())))
+        self._turns.update(zip(new, map(_turns, matrices), strict=True))
         self._firsts |= new
-        return any(map(self._turns.__getitem__, objects))
+        return {address for address in firsts if self._turns[address]}
+
+    def places_of(self, indexes: Sequence[int]) -> Sequence[int]:
+        """PDFium's indexes of these characters."""
+        return [self.order[index] for index in indexes] if isinstance(self.order, list) else indexes
 
     def _orientation_at(self, index: int, address: int) -> TextOrientation:
         if address not in self._orientations:
-            self._orientations[address] = self._orientation(self._firsts.get(address, index))
+            first = self._firsts.get(address, index)
+            self._orientations[address] = self._orientation(first, self._matrix(first), self.loose_box(first))
         return self._orientations[address]
 
-    def _orientation(self, index: int) -> TextOrientation:
-        a, b, c, d = matrix = self._matrix(index)
+    def _orientation(self, index: int, matrix: Sequence[float], room: Rect) -> TextOrientation:
+        a, b, c, d = matrix
         quarters = _quarters(matrix)
         turns = round(quarters)
         mirrored = a * d < b * c
         if abs(quarters - turns) > MAX_SLANT:
             # The box of a slanted letter tells little of its height.
             return TextOrientation(LETTER_HEIGHT * self.size_at(index), turns % 4, 90 * (quarters - turns), mirrored)
-        left, bottom, right, top = self.loose_box(index)
+        left, bottom, right, top = room
         return TextOrientation(abs(right - left if turns % 2 else top - bottom), turns % 4, 0.0, mirrored)
 
     def _upright(self, index: int, rect: Rect) -> Rect:
         turns = self._turns_at(index)
         return upright(rect, turns) if turns else rect
+
+    def places_and_sizes(self, indexes: Sequence[int]) -> tuple[Numbers, Numbers, Numbers]:
+        """The x and y where these characters begin on their baselines, and the sizes of their letters, in points."""
+        places = self.places_of(indexes)
+        x, y = calls.origins_of_characters(self.text_address, places).T
+        a, b, c, d = np.array(calls.matrices_of_characters(self.text_address, places)).T
+        along, across = np.hypot(a, b), np.hypot(c, d)
+        along[along == 0.0] = 1.0
+        scale = np.where(along * MAX_SIZE_RATIO < across, along, across)
+        return x, y, calls.font_sizes(self.text_address, places) * scale
 
     def run_at(self, index: int, *, place: int, end: int) -> Run:
         a, b, *_ = self._matrix(index)

@@ -2,10 +2,11 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ctypes import c_ushort
 from dataclasses import replace
 
+import numpy as np
 import pypdfium2.raw as pdfium
 
 from docserver.layout import Rect, around
@@ -37,12 +38,6 @@ _SPACES = r"\t-\r \xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000"
 _WORD = re.compile(rf"[^{_SPACES}\x02]+\x02?|\x02")
 """A word. It ends at a space, or after a hyphen at the end of a line."""
 
-_PLAIN_WORD = re.compile(r"[A-Za-z]+")
-"""A word of ASCII letters. Only the mapping of its first letter is checked, because unmapped letters have other
-codes."""
-
-_PRINTED_ASCII = re.compile(r"[!-~]+")
-
 _DIGIT = re.compile(r"\d")
 
 
@@ -65,30 +60,21 @@ class TextPage(TextCharacters):
             self.order = [*(index for index, _ in places), SEPARATOR]
             codes = [code for _, code in places]
             text = text_of_codes(codes)
-        for match in _WORD.finditer(text):
-            first, end = match.span()
-            letters = match[0]
-            if not (_PLAIN_WORD.fullmatch(letters) and self.is_mapped(first)) and not (
-                _PRINTED_ASCII.fullmatch(letters) and all(map(self.is_mapped, range(first, end)))
-            ):
-                letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
-            if not letters:
-                continue
-            whole = self._word(letters, first=first, end=end, on_baseline=first)
-            if self.order[first - 1] == SEPARATOR or self._is_one(whole):
+        wholes = self._placed([(letters, first, end, first) for letters, first, end in self._letters(text, codes)])
+        leave_line = self._leave_line([whole for whole in wholes if whole.objects > 1])
+        for whole in wholes:
+            if self.order[whole.first - 1] == SEPARATOR or self._is_one(whole):
                 yield whole
             else:
-                yield from self._parts(whole)
+                yield from self._parts(whole, leaves_line=whole.first in leave_line)
 
     def part(self, word: PdfWord, start: int, end: int) -> PdfWord:
         """These characters of the word."""
-        first = word.first + start
-        return self._word(word.text[start:end], first=first, end=word.first + end, on_baseline=word.on_baseline)
+        return self._placed([(word.text[start:end], word.first + start, word.first + end, word.on_baseline)])[0]
 
     def as_one(self, word: PdfWord, other: PdfWord) -> PdfWord:
         """The word that two successive ones are together."""
-        text = word.text + other.text
-        return self._word(text, first=word.first, end=other.end, on_baseline=word.on_baseline)
+        return self._placed([(word.text + other.text, word.first, other.end, word.on_baseline)])[0]
 
     def _codes(self) -> list[int]:
         """The code of each character of the page; that of UNMAPPED for control characters that are drawn."""
@@ -109,23 +95,42 @@ class TextPage(TextCharacters):
                 codes[index] = ord(UNMAPPED)
         return codes
 
+    def _letters(self, text: str, codes: Sequence[int]) -> Iterator[tuple[str, int, int]]:
+        """The letters of each word, and the indexes of its first character and behind its last one."""
+        spans = [match.span() for match in _WORD.finditer(text)]
+        checked: list[int] = []
+        for first, end in spans:
+            # Unmapped letters have other codes than a word of ASCII letters, so that its first one tells.
+            checked += range(first, first + 1 if text[first:end].isalpha() else end)
+        unmapped = calls.without_mapping(self.text_address, self.places_of(checked))
+        for first, end in spans:
+            letters = text[first:end]
+            is_plain = letters.isascii() and letters.isprintable()
+            if not is_plain or (unmapped and not unmapped.isdisjoint(self.order[first:end])):
+                letters = "".join(self._letter(index, codes[index]) for index in range(first, end))
+            if letters:
+                yield letters, first, end
+
     def _is_one(self, whole: PdfWord) -> bool:
         """True if the word is drawn as one. Within one text object, all letters are on one baseline. These checks save
         looking at every letter.
         """
         return (whole.objects < 2 and not self._may_mix_sizes(whole)) or len(whole.text) != whole.end - whole.first
 
-    def _parts(self, whole: PdfWord) -> Iterator[PdfWord]:
+    def _parts(self, whole: PdfWord, *, leaves_line: bool) -> Iterator[PdfWord]:
         """The word; or its parts, if these are in several lines, or are numbers of which one is raised or small.
 
         In a word that is not upright, what each text object draws is a part, since PDFium may mix up the objects.
         """
         letters, first, end = whole.text, whole.first, whole.end
-        if self.orientation(whole).is_turned and not whole.right_to_left:
-            for run in self._runs(first, end):
-                start = first + run.place
-                yield self._word(letters[run.place : run.end], first=start, end=first + run.end, on_baseline=start)
-        elif _DIGIT.search(letters) or self._leaves_line(whole):
+        if whole.orientation.is_turned and not whole.right_to_left:
+            yield from self._placed(
+                [
+                    (letters[run.place : run.end], first + run.place, first + run.end, first + run.place)
+                    for run in self._runs(first, end)
+                ]
+            )
+        elif leaves_line or _DIGIT.search(letters):
             for line in lines_of(self._runs(first, end)):
                 on_baseline = first + max(line, key=lambda run: run.size).place
                 starts = [
@@ -137,26 +142,36 @@ class TextPage(TextCharacters):
                         or after.steps_back(before, last=self.begin(first + before.end - 1))
                     ),
                 ]
-                for start, stop in itertools.pairwise([*starts, line[-1].end]):
-                    part = letters[start:stop]
-                    yield self._word(part, first=first + start, end=first + stop, on_baseline=on_baseline)
+                yield from self._placed(
+                    [
+                        (letters[start:stop], first + start, first + stop, on_baseline)
+                        for start, stop in itertools.pairwise([*starts, line[-1].end])
+                    ]
+                )
         else:
             yield whole
 
     def _may_mix_sizes(self, word: PdfWord) -> bool:
         """True if the word is far larger or smaller than its first letter. PDFium counts no objects that are tiny."""
         left, bottom, right, top = word.rect
-        width, rise, height = right - left, top - bottom, self.orientation(word).height
+        width, rise, height = right - left, top - bottom, word.orientation.height
         return min(width, rise) > MAX_HEIGHT * height or max(width, rise) < MIN_WIDTH * height * len(word.text)
 
-    def _leaves_line(self, word: PdfWord) -> bool:
-        """True if the last character of the word may be in another line than the first, or of quite another size."""
-        orientation = self.orientation(word)
-        (x0, y0), (x1, y1) = self.begin(word.first), self.last_origin(word)
-        if abs(x1 - x0 if orientation.turns % 2 else y1 - y0) > MIN_LINE_DISTANCE / 2 * orientation.height:
-            return True
-        first, last = self.size_at(word.first), self.size_at(word.end - 1)
-        return max(first, last) > MAX_SIZE_RATIO * min(first, last)
+    def _leave_line(self, words: Sequence[PdfWord]) -> set[int]:
+        """The indexes of those of these words of which the last character may be in another line than the first, or of
+        quite another size.
+        """
+        if not words:
+            return set()
+        (x0, y0, size), (x1, y1, last_size) = (
+            self.places_and_sizes(indexes)
+            for indexes in ([word.first for word in words], [word.end - 1 for word in words])
+        )
+        is_upright = np.array([word.orientation.turns % 2 == 0 for word in words])
+        height = np.array([word.orientation.height for word in words])
+        is_apart = np.abs(np.where(is_upright, y1 - y0, x1 - x0)) > MIN_LINE_DISTANCE / 2 * height
+        are_unequal = np.maximum(size, last_size) > MAX_SIZE_RATIO * np.minimum(size, last_size)
+        return {word.first for word in itertools.compress(words, is_apart | are_unequal)}
 
     def _runs(self, first: int, end: int) -> Iterator[Run]:
         """What each text object draws of these characters."""
@@ -164,24 +179,33 @@ class TextPage(TextCharacters):
             index, *others = characters
             yield self.run_at(index, place=index - first, end=index - first + 1 + len(others))
 
-    def _word(self, letters: str, *, first: int, end: int, on_baseline: int) -> PdfWord:
-        rect, count = self._bounds(first, end)
-        word = PdfWord(letters, rect, first, end, self.address(first), on_baseline, count)
-        if not letters.isascii() and self._lacks_glyphs(first, end):
-            return replace(word, rect=around(map(self.loose_box, range(first, end))), has_glyphs=False)
-        return word
+    def _placed(self, words: Sequence[tuple[str, int, int, int]]) -> list[PdfWord]:
+        """The words that have these letters from the first index to the second one. The third one is of a character on
+        the baseline.
+        """
+        bounds = self._bounds([(first, end) for _, first, end, _ in words])
+        firsts = [first for _, first, _, _ in words]
+        addresses = calls.objects_of_characters(self.text_address, self.places_of(firsts))
+        return [
+            self._with_glyphs(PdfWord(letters, rect, first, end, address, on_baseline, objects, orientation))
+            for (letters, first, end, on_baseline), (rect, objects), address, orientation in zip(
+                words, bounds, addresses, self.orientations(addresses, firsts), strict=True
+            )
+        ]
 
-    def _bounds(self, first: int, end: int) -> tuple[Rect, int]:
-        """The rectangle around these characters, and the number of text objects that draw them."""
-        if isinstance(self.order, list):
-            rect = around(map(self.tight_box, range(first, end)))
-            return rect, len(set(map(self.address, range(first, end))))
-        parts = []
-        for number in range(calls.count_rects(self.text_address, first, end - first)):
-            calls.rect(self.text_address, number, *self.to_sides)
-            left, top, right, bottom = self.sides[:]
-            parts.append((left, bottom, right, top))
-        return around(parts) if len(parts) > 1 else parts[0] if parts else (0.0, 0.0, 0.0, 0.0), len(parts)
+    def _with_glyphs(self, word: PdfWord) -> PdfWord:
+        """The word, marked if PDFium has no glyphs for it."""
+        if word.text.isascii() or not self._lacks_glyphs(word.first, word.end):
+            return word
+        return replace(word, rect=around(map(self.loose_box, range(word.first, word.end))), has_glyphs=False)
+
+    def _bounds(self, spans: Sequence[tuple[int, int]]) -> list[tuple[Rect, int]]:
+        """The rectangles around these characters, and the numbers of text objects that draw them."""
+        if not isinstance(self.order, list):
+            return calls.bounds_of_characters(self.text_address, spans)
+        return [
+            (around(map(self.tight_box, range(*span))), len(set(map(self.address, range(*span))))) for span in spans
+        ]
 
     def _lacks_glyphs(self, first: int, end: int) -> bool:
         """True if PDFium has no glyph for any of these characters, the PDF lacks their font, and some are letters."""

@@ -238,7 +238,7 @@ def _are_close(before: Rect, after: Rect) -> bool:
 def _touch(word: PdfWord, following: PdfWord, text_page: TextPage, *, turns: int) -> _Touch:
     """How the words are beside each other, if one does not see any space between them."""
     last, first = word.last, following.first
-    if any(text_page.orientation(one).turns != turns for one in (word, following)):
+    if any(one.orientation.turns != turns for one in (word, following)):
         return _Touch.NONE
     _, bottom, end, top = text_page.room(last)
     start, next_bottom, _, next_top = text_page.room(first)

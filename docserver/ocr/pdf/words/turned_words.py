@@ -23,14 +23,14 @@ MAX_BASELINE_OFFSET = 0.35
 
 def with_turned_words(words: Sequence[PdfWord], text_page: TextPage, *, painted: Iterable[int]) -> list[PdfWord]:
     """The words, those last that are not upright. `painted` are the addresses of text objects in their order."""
-    turned = [word for word in words if text_page.orientation(word).is_turned]
+    turned = [word for word in words if word.orientation.is_turned]
     if not turned:
         return list(words)
     places = {address: place for place, address in enumerate(painted)}
     turned.sort(key=lambda word: (places.get(word.address, 0), word.first))
-    upright = [word for word in words if not text_page.orientation(word).is_turned]
+    upright = [word for word in words if not word.orientation.is_turned]
     joined = list(_joined(turned, text_page))
-    for turns in {text_page.orientation(word).turns for word in turned}:
+    for turns in {word.orientation.turns for word in turned}:
         joined = joined_where_touching(joined, text_page, turns=turns)
     return [*upright, *joined]
 
@@ -49,8 +49,8 @@ def _joined(parts: Sequence[PdfWord], text_page: TextPage) -> Iterator[PdfWord]:
 
 def _continues(before: PdfWord, part: PdfWord, text_page: TextPage) -> bool:
     """True if a part belongs to the same word as the one that is painted before it."""
-    orientation = text_page.orientation(before)
-    if before.address == part.address or text_page.orientation(part).turns != orientation.turns:
+    orientation = before.orientation
+    if before.address == part.address or part.orientation.turns != orientation.turns:
         return False
     if text_page.look(before.first) != text_page.look(part.first):
         # One of them may be invisible.

@@ -25,6 +25,10 @@ narrower than ideographs."""
 MAX_LINE_PITCH = 2.5
 """Largest distance of a line of one or two ideographs from the line before it, as a share of their size."""
 
+DOWNWARDS = 3
+"""Quarter turns of text that runs down in lines from right to left. Vertical lines do so, though their letters stand
+upright."""
+
 MAX_ACROSS = 3
 """Most characters that stand side by side in a vertical line, such as the digits of a day."""
 
@@ -65,15 +69,26 @@ def _with_lines(columns: Iterable[list[PdfWord]], text_page: TextPage) -> Iterat
         if is_next or _is_line(column) or any(_runs_down(word, text_page) for word in column):
             line = column
             text, rect = "".join(word.text for word in line), around(word.rect for word in line)
-            yield replace(line[0], text=text, rect=rect, end=line[-1].end, is_vertical=True)
+            yield replace(
+                line[0],
+                text=text,
+                rect=rect,
+                end=line[-1].end,
+                orientation=_downwards(line[0].orientation),
+                is_vertical=True,
+            )
         else:
             line = []
             yield from column
 
 
+def _downwards(orientation: TextOrientation) -> TextOrientation:
+    return replace(orientation, turns=(orientation.turns + DOWNWARDS) % 4)
+
+
 def _is_beside(first: PdfWord, column: Sequence[PdfWord], text_page: TextPage) -> bool:
     """True if ideographs are the next line after that of which this is the first word. The last line may be short."""
-    orientation, beside = text_page.orientation(first), text_page.orientation(column[0])
+    orientation, beside = first.orientation, column[0].orientation
     if beside.crooked or beside.turns != orientation.turns:
         return False
     if not all(len(word.text) == 1 and _is_ideographic(word) for word in column):
@@ -90,8 +105,8 @@ def _is_line(column: Sequence[PdfWord]) -> bool:
 def _is_below(before: PdfWord, word: PdfWord, text_page: TextPage) -> bool:
     if not all(_may_be_in_line(part, text_page) for part in (before, word)):
         return False
-    orientation = text_page.orientation(before)
-    if text_page.orientation(word).turns != orientation.turns:
+    orientation = before.orientation
+    if word.orientation.turns != orientation.turns:
         return False
     end = text_page.last_origin(before) if _runs_down(before, text_page) else text_page.origin(before)
     aside, down = _step(end, text_page.origin(word), orientation)
@@ -100,7 +115,7 @@ def _is_below(before: PdfWord, word: PdfWord, text_page: TextPage) -> bool:
 
 
 def _may_be_in_line(word: PdfWord, text_page: TextPage) -> bool:
-    if text_page.orientation(word).crooked:
+    if word.orientation.crooked:
         return False
     return len(word.text) == 1 or _runs_down(word, text_page) or (word.text.isascii() and len(word.text) <= MAX_ACROSS)
 
@@ -109,7 +124,7 @@ def _runs_down(word: PdfWord, text_page: TextPage) -> bool:
     """True if a font for vertical lines draws the word."""
     if len(word.text) == 1 or not _is_ideographic(word):
         return False
-    _, down = _step(text_page.origin(word), text_page.last_origin(word), text_page.orientation(word))
+    _, down = _step(text_page.origin(word), text_page.last_origin(word), word.orientation)
     return down >= MIN_PITCH * _size(word, text_page) * (len(word.text) - 1)
 
 

@@ -1,9 +1,10 @@
 """Child side: parts words of a PDF page at spaces that PDFium overlooked."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import compress, pairwise
 from statistics import median
 
+from docserver.layout import Rect
 from docserver.ocr.pdf.words.pdf_words import PdfWord
 from docserver.ocr.pdf.words.text_words import TextPage
 
@@ -36,35 +37,39 @@ _CLOSING = frozenset(".,;:!?)]}")
 
 def parted_at_gaps(words: Iterable[PdfWord], text_page: TextPage) -> list[PdfWord]:
     """The words, parted where cells of a table or words of a line have become one."""
-    return [part for word in words for part in _parts(word, text_page)]
+    words = list(words)
+    may_have_gap = list(map(_may_have_gap, words))
+    rooms = text_page.rooms(list(compress(words, may_have_gap)))
+    return [
+        part
+        for word, may_have in zip(words, may_have_gap, strict=True)
+        for part in (_parts(word, next(rooms), text_page) if may_have else (word,))
+    ]
 
 
-def _parts(word: PdfWord, text_page: TextPage) -> Iterator[PdfWord]:
-    count = len(word.text)
-    # These checks save looking at every letter.
-    if (
-        (word.objects > 1 or _is_wide(word, text_page))
-        and count == word.end - word.first
-        and not word.right_to_left
-        and (starts := _starts(word, text_page))
-    ):
-        yield from (text_page.part(word, start, end) for start, end in pairwise((0, *starts, count)))
-    else:
-        yield word
+def _may_have_gap(word: PdfWord) -> bool:
+    """These checks save looking at every letter."""
+    return (word.objects > 1 or _is_wide(word)) and len(word.text) == word.end - word.first and not word.right_to_left
 
 
-def _is_wide(word: PdfWord, text_page: TextPage) -> bool:
+def _parts(word: PdfWord, rooms: Sequence[Rect], text_page: TextPage) -> Iterable[PdfWord]:
+    starts = _starts(word, rooms, text_page)
+    if not starts:
+        return (word,)
+    return (text_page.part(word, start, end) for start, end in pairwise((0, *starts, len(word.text))))
+
+
+def _is_wide(word: PdfWord) -> bool:
     left, bottom, right, top = word.rect
-    orientation = text_page.orientation(word)
+    orientation = word.orientation
     length = top - bottom if orientation.turns % 2 else right - left
     return length > WIDE_LETTER * orientation.height * len(word.text)
 
 
-def _starts(word: PdfWord, text_page: TextPage) -> list[int]:
-    """The places in a word that are behind a gap."""
-    rooms = text_page.rooms(word)
+def _starts(word: PdfWord, rooms: Sequence[Rect], text_page: TextPage) -> list[int]:
+    """The places in a word that are behind a gap. Its letters have these rooms."""
     gaps = [after[0] - before[2] for before, after in pairwise(rooms)]
-    height = text_page.orientation(word).height
+    height = word.orientation.height
     if max(gaps, default=0.0) <= MIN_CLEAR_SPACE * height:
         return []
     usual = median(top - bottom for _, bottom, _, top in rooms)
