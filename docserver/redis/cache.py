@@ -4,6 +4,7 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +45,8 @@ DELETED_VERSION = 2**53 - 1
 MAX_UNSENT = 1000
 """Most changes kept in memory while Redis does not answer; they take some megabytes. If a change is dropped, clients
 may see the job's old state until it is no longer fresh."""
+
+_STATUSES = {status.value.encode(): status for status in Status}
 
 _put_job = Script.load("put_job")
 _put_result = Script.load("put_result")
@@ -200,11 +203,13 @@ class Cache:
         await self._redis.run(_put_job, keys=keys, args=[version, status, body, keep_ms, channel, f"{job_id} {status}"])
 
 
+@lru_cache(maxsize=1024)
 def job_key(job_id: object, tenant: str) -> Key:
     """The key of a cached job. It has the tenant: for another one, the job is not in the cache."""
     return Key(f"job:{{{job_id}}}:{tenant}".encode())
 
 
+@lru_cache(maxsize=1024)
 def result_key(job_id: object, tenant: str) -> Key:
     """The key of a job's results, in the same slot of a cluster as the job."""
     return Key(f"result:{{{job_id}}}:{tenant}".encode())
@@ -224,8 +229,8 @@ def _parse(value: bytes | None) -> CachedJob | None:
     if value is None:
         return None
     head, _, body = value.partition(b"\n")
-    version, _, status = head.decode(errors="replace").partition(" ")
+    version, _, status = head.partition(b" ")
     try:
-        return None if status == DELETED else CachedJob(int(version), Status(status), body)
-    except ValueError:
+        return CachedJob(int(version), _STATUSES[status], body)
+    except (ValueError, KeyError):
         return None

@@ -4,8 +4,9 @@ the meaning of replies belong to the callers.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from redis.exceptions import AskError, ClusterDownError, MovedError
 
@@ -58,9 +59,9 @@ class Redis:
         (reply,) = await self._send([command])
         return reply
 
-    async def commands(self, *commands: Sequence[Key | str | bytes | float]) -> list[Reply]:
+    def commands(self, *commands: Sequence[Key | str | bytes | float]) -> Coroutine[Any, Any, list[Reply]]:
         """Run commands whose keys are in one slot of a cluster; returns their replies."""
-        return await self._send(commands)
+        return self._send(commands)
 
     async def rotate(self, key: Key, *, wait_s: float) -> bytes | None:
         """Move the first element of a list to its end, waiting up to `wait_s` for one; returns the element."""
@@ -128,8 +129,9 @@ class Redis:
         self, commands: Sequence[Sequence[Key | str | bytes | float]], script: Script | None = None
     ) -> list[Reply]:
         words = [self._words(command) for command in commands]
-        key = next((self._prefix + word for word in commands[0] if isinstance(word, Key)), None)
-        node = await self._node(key)
+        key = next((whole for word, whole in zip(commands[0], words[0], strict=True) if isinstance(word, Key)), None)
+        address = self.topology.primary(key)
+        node = (self._nodes.get(address) if address else None) or await self._node(key)
         replies = await node.call(words, script)
         for index, reply in enumerate(replies):
             if isinstance(reply, AskError):

@@ -201,7 +201,7 @@ class Node:
         try:
             packed = b"".join(map(hiredis.pack_command, commands))
             await connection.send_packed_command(packed, check_health=False)
-            replies = [await _reply(connection) for _ in commands]
+            replies = await _replies(connection, len(commands))
         except BaseException:
             # Close this connection: replies that arrive later would be taken for those of the next commands. Close the
             # idle connections too, because they probably have the same fault.
@@ -258,8 +258,11 @@ async def _close(connection: AbstractConnection) -> None:
         await connection.disconnect()
 
 
-async def _reply(connection: AbstractConnection) -> Reply:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error
+async def _replies(connection: AbstractConnection, number: int) -> list[Reply]:
+    replies: list[Reply] = []
+    while len(replies) < number:
+        try:
+            replies.append(await connection.read_response())
+        except ResponseError as error:
+            replies.append(error)
+    return replies

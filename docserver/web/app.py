@@ -32,8 +32,8 @@ from docserver.web.handlers import (
 )
 from docserver.web.idempotency import answer_once
 from docserver.web.keys import CONNECTIONS, RESOURCES
-from docserver.web.middleware import deadline, errors_as_problems, identify_caller, limit_connections, rate_limit
-from docserver.web.refusals import hold_refusals
+from docserver.web.middleware import admit, deadline, errors_as_problems
+from docserver.web.refusals import REFUSALS, Refusals
 from docserver.web.traces import traced
 
 FORM_BYTES = 1 << 20
@@ -53,20 +53,12 @@ TENANT = "/v1/tenants/{tenant}"
 
 def make_app(resources: Resources) -> web.Application:
     """Make the application. It uses these resources, and the caller closes them."""
-    middlewares = [
-        errors_as_problems,
-        hold_refusals(),
-        cors.answer_options,
-        identify_caller,
-        rate_limit,
-        limit_connections,
-        deadline,
-        answer_once,
-    ]
+    middlewares = [errors_as_problems, admit, deadline, answer_once]
     if tracing.is_on():
         middlewares.insert(0, traced)
     app = web.Application(middlewares=middlewares, client_max_size=FORM_BYTES)
     app[RESOURCES] = resources
+    app[REFUSALS] = Refusals()
     app[AUTHENTICATION] = Authentication(resources)
     app[CONNECTIONS] = ConnectionQuotas(resources)
     app.cleanup_ctx.append(_connection_quotas)

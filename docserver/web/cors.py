@@ -1,7 +1,6 @@
 """Lets scripts of web pages on other origins use the API: CORS, of the Fetch standard. Also answers OPTIONS."""
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
 from docserver.setting_types import ANY_ORIGIN
 from docserver.web.keys import RESOURCES
@@ -22,12 +21,12 @@ RESPONSE_HEADERS = (
 """The headers that a script could not read if they were not named."""
 
 
-@web.middleware
-async def answer_options(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer OPTIONS with the methods of the path. No key is needed: a browser sends none in a preflight."""
-    error = request.match_info.http_exception
+def options_response(request: web.Request, error: web.HTTPException) -> web.Response | None:
+    """The answer to OPTIONS with the methods of the path, in place of the error that there is no such method; else
+    None. No key is needed: a browser sends none in a preflight.
+    """
     if request.method != hdrs.METH_OPTIONS or not isinstance(error, web.HTTPMethodNotAllowed):
-        return await handler(request)
+        return None
     methods = allow(error)
     headers = {hdrs.ALLOW: methods}
     if hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers and _allowed_origin(request):

@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,54 @@ def test_all_logs_of_the_process_go_to_standard_output_from_the_level_on(
 
     lines = [orjson.loads(line) for line in written.getvalue().splitlines()]
     assert [(line["service"], line["message"]) for line in lines] == [("api", "heard"), ("anything.else", "heard too")]
+
+
+@pytest.mark.usefixtures("untouched")
+def test_the_line_of_a_request_is_as_of_any_other_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
+    monkeypatch.setattr(time, "time", lambda: 86400.75)
+    log, facts = logging.getLogger("docserver.api"), {"request_id": "a", "route": None, "status": 200}
+
+    logs.set_up("INFO")
+    log.info("request", extra=facts)
+    logs.log_request(log, facts)
+
+    by_logging, by_itself = written.getvalue().splitlines()
+    assert by_itself == by_logging
+    assert orjson.loads(by_itself)["time"] == "1970-01-02T00:00:00.750000Z"
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_request_is_not_logged_below_the_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
+
+    logs.set_up("WARNING")
+    logs.log_request(logging.getLogger("docserver.api"), {"status": 200})
+
+    assert written.getvalue() == ""
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_request_is_answered_although_nobody_takes_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", written)
+
+    logs.set_up("INFO")
+    written.close()
+    logs.log_request(logging.getLogger("docserver.api"), {"status": 200})
+
+    assert "closed file" in capsys.readouterr().err
+
+
+def test_others_hear_of_requests_too(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        logs.log_request(logging.getLogger("docserver.api"), {"status": 200})
+
+    assert caplog.messages == ["request"]
 
 
 def test_no_fact_of_a_log_call_has_a_name_that_logging_reserves() -> None:

@@ -2,14 +2,11 @@
 
 import asyncio
 import random
-from typing import Any
 
 import pytest
-from aiohttp import web
 
-from docserver.errors import TooManyRequests
-from docserver.exclusive import current_client
 from docserver.web import refusals
+from docserver.web.refusals import Refusals
 
 
 async def test_a_client_that_comes_back_at_once_waits_for_its_refusal_and_others_do_not(
@@ -17,31 +14,22 @@ async def test_a_client_that_comes_back_at_once_waits_for_its_refusal_and_others
 ) -> None:
     monkeypatch.setattr(refusals, "HOLD_S", 300.0)
     monkeypatch.setattr(random, "uniform", lambda _, most: most)
-    middleware: Any = refusals.hold_refusals()
+    refused = Refusals()
 
-    def ask(client: str) -> asyncio.Task[None]:
-        async def refuse(_: web.Request) -> None:
-            current_client.set(client)
-            raise TooManyRequests("Too many.")
-
-        return asyncio.create_task(middleware(None, refuse))
-
-    with pytest.raises(TooManyRequests):
-        await ask("greedy")
-    again = ask("greedy")
-    with pytest.raises(TooManyRequests):
-        await ask("other")
+    await refused.hold("greedy")
+    again = asyncio.create_task(refused.hold("greedy"))
+    await refused.hold("other")
 
     assert not again.done()
     again.cancel()
 
 
 async def test_a_client_that_comes_back_later_does_not_wait() -> None:
-    refused: dict[str, float] = {}
+    refused = Refusals()
 
-    assert not refusals._note(refused, "patient")
-    assert refusals._note(refused, "patient")
-    refused["patient"] -= refusals.HOLD_S
+    assert not refused._note("patient")
+    assert refused._note("patient")
+    refused._refused["patient"] -= refusals.HOLD_S
 
-    assert not refusals._note(refused, "other")
-    assert refused.keys() == {"other"}
+    assert not refused._note("other")
+    assert refused._refused.keys() == {"other"}
