@@ -13,6 +13,7 @@ from uuid import UUID
 import uuid_utils
 import uuid_utils.compat
 
+from docserver.elements import Elements, unpack_elements
 from docserver.errors import Failure
 from docserver.job_history import HistoryEntry
 from docserver.layout import EXACT, Block, Word, unpack_blocks, words_of
@@ -123,6 +124,17 @@ class Reading:
     """The languages that OCR used, written as in Options but never AUTO; None for the text layer of a PDF."""
     needs_review: bool = False
     """True if somebody should check the page: its confidence is low, or it may have text that was not read."""
+    packed_elements: bytes | None = None
+    """What the page shows beside its text, as `elements.pack_elements` makes it; None if nobody has looked for that."""
+
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes text, layout and elements take in the database."""
+        return len(self.text.encode()) + len(self.layout) + len(self.packed_elements or b"")
+
+    @property
+    def elements(self) -> Elements:
+        return unpack_elements(self.packed_elements)
 
     @property
     def blocks(self) -> tuple[Block, ...]:

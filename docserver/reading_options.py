@@ -37,6 +37,8 @@ class Options:
     """A selection such as `1-3,7`, or None for all."""
     mode: Mode = Mode.AUTO
     rotate: Rotate = Rotate.AUTO
+    barcodes: bool = True
+    """True to look for barcodes."""
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Options":
@@ -46,7 +48,15 @@ class Options:
             pages=stored["pages"],
             mode=Mode(stored["mode"]),
             rotate=Rotate(stored["rotate"]),
+            # Versions that stored no such option looked for no barcodes.
+            barcodes=stored.get("barcodes", False),
         )
 
     def as_json(self) -> dict[str, Any]:
-        return {"languages": self.languages, "mode": self.mode, "pages": self.pages, "rotate": self.rotate}
+        return {
+            "languages": self.languages,
+            "mode": self.mode,
+            "pages": self.pages,
+            "rotate": self.rotate,
+            "barcodes": self.barcodes,
+        }

@@ -127,7 +127,7 @@ async def page(
     writer = resources.result_writer
     async with writer.small_turn(caller.client):
         job, page = await readable_page(resources, job_id, number, tenant=caller.tenant)
-        size = len(page.reading.text.encode()) + len(page.reading.layout) if page.reading else 0
+        size = page.reading.stored_bytes if page.reading else 0
         if isinstance(shown, TextFormat) and size <= writer.small_bytes(shown):
             made = await writer.write_small(shown, job, [page])
             return made.without_body() if client_has(made.etag) else made

@@ -1,14 +1,18 @@
 """JSON: pages, blocks, lines and words with boxes and confidences."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import orjson
 
+from docserver.elements import Elements
 from docserver.layout import Block, Word
 from docserver.model import Job, Page, Reading, Source, failure_json
 
 MEDIA_TYPE = "application/json"
+
+_ELEMENTS = [field.name for field in fields(Elements)]
 
 
 def write(job: Job, pages: Sequence[Page]) -> Iterator[bytes]:
@@ -40,6 +44,7 @@ def page_object(page: Page) -> dict[str, Any]:
 
 
 def _reading_object(reading: Reading) -> dict[str, Any]:
+    elements = reading.elements
     return {
         "width": reading.width,
         "height": reading.height,
@@ -51,6 +56,7 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
         "needs_review": reading.needs_review,
         "text": reading.text,
         "blocks": [_block_object(block, reading.source_of(block)) for block in reading.blocks],
+        **{name: getattr(elements, name) for name in _ELEMENTS},
     }
 
 

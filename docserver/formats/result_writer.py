@@ -75,7 +75,10 @@ class ResultWriter:
 
     async def write_small(self, text_format: TextFormat, job: Job, pages: Sequence[Page]) -> ResultFile:
         """Write a small result. The caller has a `small_turn`."""
-        if sum(len(page.reading.layout) for page in pages if page.reading) * text_format.weight <= TINY_WORK:
+        stored = sum(
+            len(page.reading.layout) + len(page.reading.packed_elements or b"") for page in pages if page.reading
+        )
+        if stored * text_format.weight <= TINY_WORK:
             return _in_memory(text_format, job, pages)
         return await asyncio.get_running_loop().run_in_executor(self._threads, _in_memory, text_format, job, pages)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from docserver.errors import Failure
 from docserver.model import Reading
+from docserver.ocr.element_checks import are_elements
 from docserver.ocr.languages import MAX_NAMES, NAMES
 from docserver.ocr.limits import MAX_LAYOUT_BYTES, MAX_TEXT
 from docserver.ocr.requests import Answer, Failed, Inspected, Opened, OwnTexts, PageRead
@@ -67,6 +68,8 @@ def check(answer: Answer, *, abandoned: Callable[[], bool]) -> None:
                 raise InvalidAnswer("the detail is too long")
     for reading in readings:
         _check_page(reading)
+    if not are_elements(readings):
+        raise InvalidAnswer("what a page shows beside its text is out of bounds")
     _check_layouts([reading.layout for reading in readings], abandoned)
 
 

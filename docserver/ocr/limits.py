@@ -21,6 +21,10 @@ MAX_LAYOUT_BYTES = 4 * 1024 * 1024
 """Largest sum of the layouts in one answer, unpacked. It holds 90,000 words in lines; a full newspaper page has 10,000.
 The server checks such an answer in half a second, in steps of some ten milliseconds at most."""
 
+MAX_ELEMENTS_BYTES = 1024 * 1024
+"""Largest sum of what the pages in one answer show beside their texts, unpacked. It holds a hundred QR codes that are
+as full as can be. The server checks such an answer in some ten milliseconds."""
+
 BYTES_PER_PIXEL = 3
 SPARE_FILE_BYTES = 64 * 1024 * 1024
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from docserver.ocr.answer_checks import MAX_DETAIL, MAX_MESSAGE, InvalidAnswer, check
-from docserver.ocr.limits import MAX_LAYOUT_BYTES
+from docserver.ocr.limits import MAX_ELEMENTS_BYTES, MAX_LAYOUT_BYTES
 from docserver.ocr.requests import (
     A,
     Answer,
@@ -31,9 +31,9 @@ from docserver.ocr.requests import (
 
 log = logging.getLogger(__name__)
 
-MAX_ANSWER_BYTES = 2 * MAX_LAYOUT_BYTES + 64 * 1024
-"""Largest answer: the layouts, even if they cannot be compressed; the texts, which are shorter than the layouts; and
-the other values."""
+MAX_ANSWER_BYTES = 2 * MAX_LAYOUT_BYTES + MAX_ELEMENTS_BYTES + 64 * 1024
+"""Largest answer: the layouts, even if they cannot be compressed; the texts, which are shorter than the layouts; what
+the pages show beside their texts; and the other values."""
 
 _message = msgspec.msgpack.Decoder(
     tuple[int, Ready | Opened | OwnTexts | PageRead | SearchableMade | PageDrawn | Inspected | Failed | Raised],

@@ -341,6 +341,9 @@ class ReadingOptions(Strict):
             "examples": ["auto"],
         },
     )
+    barcodes = fields.Boolean(
+        metadata={"description": "Whether to look for barcodes and QR codes. Default: true.", "examples": [True]}
+    )
 
     @pre_load
     def _restore_plus(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:

@@ -58,6 +58,7 @@ class Options(Schema):
     rotate = fields.String(
         required=True, metadata={"enum": list(Rotate), "description": "Whether pages are turned upright."}
     )
+    barcodes = fields.Boolean(required=True, metadata={"description": "Whether barcodes are looked for."})
     pages = fields.String(
         required=True, allow_none=True, metadata={"description": "The pages to be read, as in 1-3,7; null for all."}
     )

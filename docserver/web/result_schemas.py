@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields
 
+from docserver.elements import BARCODE_KINDS
 from docserver.model import Source
 from docserver.web.response_schemas import PERCENT, Engine, Failure
 
@@ -43,6 +44,29 @@ class Block(Schema):
     lines = fields.List(fields.Nested(Line), required=True, metadata={"description": "The lines in reading order."})
 
 
+class Barcode(Schema):
+    """A barcode of a page. It has either a text or data."""
+
+    kind = fields.String(required=True, metadata={"enum": list(BARCODE_KINDS), "description": "Which kind it is."})
+    text = fields.String(
+        required=True, allow_none=True, metadata={"description": "What it says; null if that is no text."}
+    )
+    data = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"contentEncoding": "base64", "description": "Its bytes in base64, if they are no text; else null."},
+    )
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    rotation = fields.Integer(
+        required=True,
+        metadata={
+            "minimum": 0,
+            "maximum": 359,
+            "description": "Degrees clockwise by which the page must be turned to set the barcode upright.",
+        },
+    )
+
+
 class Page(Schema):
     """A page of the result: its text, or the error that kept it from being read."""
 
@@ -80,6 +104,11 @@ class Page(Schema):
     )
     text = fields.String(metadata={"description": "The page's text, in reading order."})
     blocks = fields.List(fields.Nested(Block), metadata={"description": "The page's text with its places."})
+    barcodes = fields.List(
+        fields.Nested(Barcode),
+        allow_none=True,
+        metadata={"description": "The page's barcodes, from the top down; null if they were not looked for."},
+    )
     error = fields.Nested(Failure, metadata={"description": "Why the page could not be read, if it could not."})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
+from docserver.elements import BARCODE_KINDS, Barcode, Elements, pack_elements
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.model import Reading, Source
 from docserver.ocr.answer_checks import MAX_NUMBER
@@ -59,6 +60,15 @@ lines = st.builds(Line, boxes, st.lists(words, min_size=1, max_size=4).map(tuple
 paragraphs = st.builds(Paragraph, boxes, st.lists(lines, min_size=1, max_size=3).map(tuple))
 blocks = st.builds(Block, boxes, st.lists(paragraphs, min_size=1, max_size=3).map(tuple))
 
+barcodes = st.builds(
+    Barcode,
+    st.sampled_from(BARCODE_KINDS),
+    texts,
+    st.none(),
+    st.just((0, 0, 1, 1)),
+    st.integers(0, 359),
+)
+
 readings = st.builds(
     Reading,
     width=st.integers(1, MAX_NUMBER),
@@ -71,5 +81,6 @@ readings = st.builds(
     layout=st.lists(blocks, max_size=3).map(pack_blocks),
     languages=st.none() | st.sampled_from(("eng", "eng+deu")),
     needs_review=st.booleans(),
+    packed_elements=st.lists(barcodes, max_size=3).map(lambda found: pack_elements(Elements(barcodes=tuple(found)))),
 )
 """Readings that an answer may hold, whatever a document says."""

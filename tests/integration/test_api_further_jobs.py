@@ -69,7 +69,13 @@ async def test_a_further_job_reads_the_document_beside_the_earlier_one_whose_res
 
     assert (second["status"], second["attempt"], second["deduplicated"]) == ("pending", 1, False)
     assert second["document_id"] == first["document_id"]
-    assert second["options"] == {"languages": "eng", "mode": "force", "pages": "2-3", "rotate": "auto"}
+    assert second["options"] == {
+        "languages": "eng",
+        "mode": "force",
+        "pages": "2-3",
+        "rotate": "auto",
+        "barcodes": True,
+    }
     assert await jobs_of(client, first) == [second["job_id"], first["job_id"]]
     assert await text(client, first["job_id"]) == READ
     assert await text(client, second["job_id"]) == READ[1:]
@@ -90,7 +96,7 @@ async def test_options_that_are_not_given_are_those_of_an_upload_and_not_of_an_e
 
     _, second = await post(client, path_of(first), json=FORCED)
 
-    assert second["options"] == {"languages": "eng", "mode": "force", "pages": None, "rotate": "auto"}
+    assert second["options"] == {"languages": "eng", "mode": "force", "pages": None, "rotate": "auto", "barcodes": True}
 
 
 async def test_an_equal_job_that_is_unfinished_or_completed_is_given_again(client: Client, worker: Worker) -> None:

@@ -41,7 +41,7 @@ async def test_a_page_that_is_to_be_read_again_says_nothing_until_then(db: Datab
 
         await pages.reset(cur, job_id=job_id, numbers=[1])
 
-        await cur.execute("SELECT text, layout, width, confidence, finished_at FROM pages")
+        await cur.execute("SELECT text, layout, elements, width, confidence, finished_at FROM pages")
         assert set(cur.only_row().values()) == {None}
 
 
@@ -98,7 +98,7 @@ async def test_chosen_pages_come_in_order_each_once(db: Database) -> None:
         loaded = await pages.with_numbers(cur, job_id=job_id, numbers=[5, 2])
         last = await pages.last_number(cur, job_id)
 
-    assert chosen == {2: len(READING.text.encode()) + len(READING.layout), 4: 0, 5: 0}
+    assert chosen == {2: READING.stored_bytes, 4: 0, 5: 0}
     assert list(chosen) == [2, 4, 5]
     assert list(every) == [1, 2, 3, 4, 5]
     assert [page.number for page in loaded] == [2, 5]

@@ -39,11 +39,12 @@ def read(
     content_type: str = "image/png",
     languages: str = "eng",
     rotate: Rotate = Rotate.AUTO,
+    barcodes: bool = True,
 ) -> Reading:
     """What a picture, or the first page of a file, says."""
     source = Path(limits.scratch) / "page"
     source.write_bytes(page if isinstance(page, bytes) else saved(page, "PNG"))
-    request = ReadPage(content_type=content_type, page=1, options=Options(languages, rotate=rotate))
+    request = ReadPage(content_type=content_type, page=1, options=Options(languages, rotate=rotate, barcodes=barcodes))
     return tasks.read_page(request, str(source), limits)
 
 

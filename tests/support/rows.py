@@ -8,6 +8,7 @@ from docserver.caller import DEFAULT_TENANT, Caller, Scope
 from docserver.database.connection import Cursor, Database
 from docserver.database.tables import claims, documents, jobs, pages, unfinished_jobs
 from docserver.database.tables.claims import ClaimedPage
+from docserver.elements import Elements, pack_elements
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import pack_blocks
 from docserver.model import NewDocument, Reading, Source, Status, new_id
@@ -25,6 +26,7 @@ READING = Reading(
     text="Größe 😀",
     layout=pack_blocks(()),
     languages="eng+deu",
+    packed_elements=pack_elements(Elements(barcodes=())),
 )
 TIMEOUT = Failure(DocumentErrorCode.PAGE_TIMEOUT, "It took too long.", 1)
 LEASE_S = 30.0

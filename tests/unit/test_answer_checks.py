@@ -3,6 +3,7 @@
 import errno
 import os
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -14,12 +15,13 @@ import msgspec
 import orjson
 import pytest
 
+from docserver.elements import MAX_BARCODE_TEXT, MAX_BARCODES, Barcode
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.model import Reading, Source
 from docserver.ocr.answer_checks import MAX_DETAIL, WORDS_AT_ONCE, InvalidAnswer, check
 from docserver.ocr.child import tasks
-from docserver.ocr.limits import MAX_LAYOUT_BYTES
+from docserver.ocr.limits import MAX_ELEMENTS_BYTES, MAX_LAYOUT_BYTES
 from docserver.ocr.pdf import text_layer
 from docserver.ocr.protocol import MAX_ANSWER_BYTES, AnswerQueue, ChildFault
 from docserver.ocr.requests import Failed, Opened, OwnTexts, PageRead, ReadOwnTexts, Ready
@@ -60,6 +62,23 @@ def with_confidence(confidence: bytes) -> Reading:
     return packed(LAYOUT.replace(b"90.0", confidence))
 
 
+def elements_json(barcodes: Sequence[Barcode]) -> bytes:
+    return orjson.dumps({"barcodes": barcodes})
+
+
+BARCODE = Barcode("QRCode", "7", None, (0, 0, 10, 10), 359)
+BARCODES = elements_json([BARCODE])
+ELEMENTS = zlib.compress(BARCODES)
+
+
+def with_elements(text: bytes) -> Reading:
+    return replace(READING, packed_elements=zlib.compress(text))
+
+
+def with_barcode(**changes: Any) -> Reading:
+    return with_elements(elements_json([replace(BARCODE, **changes)]))
+
+
 FORGED_PAGES: dict[str, Any] = {
     "a page without a size": replace(READING, width=0),
     "a page that no column holds": replace(READING, height=2**31),
@@ -91,6 +110,26 @@ FORGED_PAGES: dict[str, Any] = {
     "a layout of another shape": packed(b"[[1, 2]]"),
     "a line without words": packed(LAYOUT.replace(WORD, b"")),
     "half a character": packed(LAYOUT.replace(b"a", b"\\ud800")),
+    "elements that are not compressed": replace(READING, packed_elements=b"{}"),
+    "half of the elements": replace(READING, packed_elements=ELEMENTS[:-5]),
+    "elements with more behind them": replace(READING, packed_elements=ELEMENTS + b"more"),
+    "elements that explode": with_elements(b" " * MAX_ELEMENTS_BYTES + b'{"barcodes":[]}'),
+    "elements without any": with_elements(b"{}"),
+    "elements that nobody knows": with_elements(b'{"barcodes":[],"spells":[]}'),
+    "elements of another kind": with_elements(b"7"),
+    "lists in lists of elements": with_elements(b'{"barcodes":' + b"[" * 100_000),
+    "a barcode of a kind that nobody knows": with_barcode(kind="magic"),
+    "a barcode that says nothing": with_barcode(text=None),
+    "a barcode that says two things": with_barcode(data="YQ=="),
+    "a barcode whose data is no base64": with_barcode(text=None, data="?"),
+    "a barcode without an end": with_barcode(text="x" * (MAX_BARCODE_TEXT + 1)),
+    "a barcode that says half a character": with_elements(BARCODES.replace(b'"7"', b'"\\ud800"')),
+    "a barcode beside the page": with_barcode(box=(0, 0, 11, 1)),
+    "a barcode before the page": with_barcode(box=(-1, 0, 1, 1)),
+    "a barcode without a size": with_barcode(box=(3, 3, 3, 4)),
+    "a barcode with half a pixel": with_barcode(box=cast("Any", (0, 0, 1, 1.5))),
+    "a barcode that is turned too far": with_barcode(rotation=360),
+    "too many barcodes": with_elements(elements_json([BARCODE] * (MAX_BARCODES + 1))),
     "no page": None,
 }
 
@@ -134,6 +173,8 @@ def test_an_answer_that_does_not_fit_its_request_is_refused(answer: str) -> None
 
 def test_what_is_forged_within_all_bounds_is_accepted() -> None:
     check(PageRead(packed(LAYOUT)), abandoned=lambda: False)
+    check(PageRead(with_elements(BARCODES)), abandoned=lambda: False)
+    check(PageRead(with_barcode(text=None, data="YQ==")), abandoned=lambda: False)
 
 
 def test_a_long_line_is_checked_in_steps() -> None:
@@ -165,6 +206,15 @@ def test_the_sum_of_all_layouts_is_bounded() -> None:
 
     with pytest.raises(InvalidAnswer, match="too long"):
         check(OwnTexts((half, half, READING)), abandoned=lambda: False)
+
+
+def test_the_sum_of_all_elements_is_bounded() -> None:
+    barcodes = [replace(BARCODE, text="x" * MAX_BARCODE_TEXT)] * (MAX_ELEMENTS_BYTES // 2 // (MAX_BARCODE_TEXT + 100))
+    half = with_elements(elements_json(barcodes))
+    check(OwnTexts((half, half)), abandoned=lambda: False)
+
+    with pytest.raises(InvalidAnswer, match="beside its text"):
+        check(OwnTexts((half, half, half)), abandoned=lambda: False)
 
 
 def test_nothing_is_decoded_after_the_layouts_are_too_long() -> None:

@@ -1,11 +1,13 @@
 """Results as text and JSON, and which of all formats a client gets."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 import orjson
 import pytest
 
+from docserver.elements import Barcode, Elements, pack_elements
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.formats import TEXT_FORMATS
 from docserver.formats.negotiation import negotiate
@@ -53,6 +55,28 @@ def test_text_has_no_form_feed_in_a_page_and_nothing_that_a_terminal_obeys() -> 
     page = replace(READ, reading=replace(READ.reading, text="a\x1b[2Jb\x9b1m\n\x00c\fd\te"))
 
     assert rendered("txt", [page, THIRD]).decode() == "a[2Jb1m\nc d e\fGröße\n\ntwo"
+
+
+def test_json_has_the_barcodes_and_null_if_they_were_not_looked_for() -> None:
+    text = Barcode("QRCode", "Größe", None, (1, 2, 30, 40), 90)
+    data = Barcode("Aztec", None, "AAH/", (1, 50, 30, 80), 0)
+    assert READ.reading
+    reading = replace(READ.reading, packed_elements=pack_elements(Elements(barcodes=(text, data))))
+
+    pages = orjson.loads(rendered("json", [replace(READ, reading=reading), THIRD]))["pages"]
+
+    assert pages[0]["barcodes"] == [
+        {"kind": "QRCode", "text": "Größe", "data": None, "box": [1, 2, 30, 40], "rotation": 90},
+        {"kind": "Aztec", "text": None, "data": "AAH/", "box": [1, 50, 30, 80], "rotation": 0},
+    ]
+    assert pages[1]["barcodes"] is None
+
+
+def test_a_newer_versions_kinds_of_elements_are_passed_over() -> None:
+    assert READ.reading
+    newer = zlib.compress(b'{"barcodes":[],"spells":[{"text":"x"}]}')
+
+    assert replace(READ.reading, packed_elements=newer).elements == Elements(barcodes=())
 
 
 def test_json_has_every_word_with_its_place_and_confidence() -> None:

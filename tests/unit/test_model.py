@@ -188,7 +188,13 @@ def test_a_job_is_shown_as_the_contract_has_it() -> None:
     assert shown["progress"] == 0.6667
     assert shown["eta_seconds"] == 11.3
     assert shown["attempt"] == 2
-    assert shown["options"] == {"languages": "eng+deu", "mode": "auto", "pages": "1-3", "rotate": "auto"}
+    assert shown["options"] == {
+        "languages": "eng+deu",
+        "mode": "auto",
+        "pages": "1-3",
+        "rotate": "auto",
+        "barcodes": True,
+    }
     assert shown["created_at"] == "2026-11-23T20:01:02.123456Z"
     assert shown["finished_at"] is None
     assert shown["error"] is None
@@ -225,7 +231,12 @@ def test_a_document_is_shown_as_the_contract_has_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [Options("eng"), Options("auto", "1-3,7", Mode.FORCE, Rotate.OFF), Options("eng+deu", rotate=Rotate.OFF)]
+    "options",
+    [
+        Options("eng"),
+        Options("auto", "1-3,7", Mode.FORCE, Rotate.OFF),
+        Options("eng+deu", rotate=Rotate.OFF, barcodes=False),
+    ],
 )
 def test_options_survive_being_stored(options: Options) -> None:
     stored = orjson.loads(orjson.dumps(options.as_json()))

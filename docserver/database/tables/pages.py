@@ -36,8 +36,8 @@ async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Readi
     await cur.insert_all(
         """
         INSERT INTO pages (job_id, number, status, run_after, finished_at, width, height, dpi, rotation, source,
-                           confidence, needs_review, text, layout, languages, settled_version)
-        VALUES (%s, %s, 'done', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+                           confidence, needs_review, text, layout, languages, elements, settled_version)
+        VALUES (%s, %s, 'done', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
                 (SELECT version + 1 FROM jobs WHERE id = %s))
         """,
         [(job_id.bytes, number, *_values(reading), job_id.bytes) for number, reading in readings.items()],
@@ -80,7 +80,7 @@ async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, read
             UPDATE pages
             SET status = 'done', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6), width = %s,
                 height = %s, dpi = %s, rotation = %s, source = %s, confidence = %s, needs_review = %s, text = %s,
-                layout = %s, languages = %s,
+                layout = %s, languages = %s, elements = %s,
                 settled_version = (SELECT version + 1 FROM jobs WHERE jobs.id = pages.job_id)
             WHERE job_id = %s AND number = %s AND claim = %s AND status = 'pending'
             """,
@@ -163,7 +163,7 @@ async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
         SET status = 'pending', claim = NULL, lease_until = NULL, tries = 0, lost_leases = 0, claimed_at = NULL,
             run_after = UTC_TIMESTAMP(6), width = NULL, height = NULL, dpi = NULL, rotation = NULL, source = NULL,
             confidence = NULL, needs_review = NULL, text = NULL, layout = NULL, languages = NULL,
-            error_code = NULL, error_message = NULL, finished_at = NULL, settled_version = 0
+            elements = NULL, error_code = NULL, error_message = NULL, finished_at = NULL, settled_version = 0
         WHERE job_id = %s AND number IN ({each(numbers)})
         """,  # noqa: S608 - placeholders alone
         (job_id.bytes, *numbers),
@@ -215,7 +215,7 @@ async def to_review(cur: Cursor, *, job_id: UUID, limit: int) -> list[int]:
 
 
 async def stored_bytes(cur: Cursor, *, job_id: UUID, ranges: Sequence[range] | None) -> dict[int, int]:
-    """The pages of a job, all or those in the ranges, in order: how many bytes text and layout of each take.
+    """The pages of a job, all or those in the ranges, in order: how many bytes text, layout and elements of each take.
 
     Only a page that was read takes any; an empty layout takes some too.
     """
@@ -223,8 +223,9 @@ async def stored_bytes(cur: Cursor, *, job_id: UUID, ranges: Sequence[range] | N
     bounds = [bound for part in ranges or () for bound in (part.start, part.stop - 1)]
     await cur.execute(
         f"""
-        SELECT number, CASE WHEN status = 'done' THEN LENGTH(text) + LENGTH(layout) ELSE 0 END AS bytes FROM pages
-        WHERE job_id = %s AND ({chosen}) ORDER BY number
+        SELECT number, CASE WHEN status = 'done'
+            THEN LENGTH(text) + LENGTH(layout) + COALESCE(LENGTH(elements), 0) ELSE 0 END AS bytes
+        FROM pages WHERE job_id = %s AND ({chosen}) ORDER BY number
         """,  # noqa: S608 - placeholders alone
         (job_id.bytes, *bounds),
     )
@@ -238,7 +239,7 @@ async def last_number(cur: Cursor, job_id: UUID) -> int:
 
 
 async def with_numbers(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> list[Page]:
-    """The pages with these numbers, in order, with text and layout."""
+    """The pages with these numbers, in order, with text, layout and elements."""
     await cur.execute(
         f"SELECT * FROM pages WHERE job_id = %s AND number IN ({each(numbers)}) ORDER BY number",  # noqa: S608 - placeholders alone
         (job_id.bytes, *numbers),
@@ -258,6 +259,7 @@ def _values(reading: Reading) -> tuple[int | float | str | bytes | None, ...]:
         reading.text,
         reading.layout,
         reading.languages,
+        reading.packed_elements,
     )
 
 
@@ -276,6 +278,7 @@ def _page(row: Row) -> Page:
             layout=row["layout"],
             needs_review=bool(row["needs_review"]),
             languages=row["languages"],
+            packed_elements=row["elements"],
         )
     return Page(row["number"], status, reading, _failure(row) if row["error_code"] else None)
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from PIL import Image
 
+from docserver.elements import Barcode, Elements, pack_elements
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
 from docserver.layout import EXACT, Rect, Word, pack_blocks, words_of
 from docserver.model import Reading, Source
@@ -22,8 +23,9 @@ from docserver.ocr.child.marked_words import MAX_MARKED, are_as_read, cut_out
 from docserver.ocr.child.turned_words import MAX_TURNED, alone
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
+from docserver.ocr.image.barcodes import barcodes, without_barcodes
 from docserver.ocr.image.decode import Picture
-from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
+from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_ELEMENTS_BYTES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import mending, passwords, render, text_layer
 from docserver.ocr.pdf.verification.wrong_mappings import MappingCheck
 from docserver.ocr.pdf.words.own_words import TextLayer
@@ -132,13 +134,22 @@ def own_texts(request: ReadOwnTexts, source: str, limits: Limits) -> tuple[Readi
         return ()
     end = time.monotonic() + OWN_TEXTS_S
     readings: list[Reading] = []
-    layout_bytes = 0
+    layout_bytes = element_bytes = 0
     dpi, max_pixels = limits.pdf_dpi, limits.max_page_pixels
     check = _mapping_check(request.options.languages, limits)
     with stopwatch.stage("text_layer"):
-        for reading in text_layer.readings(source, pages=request.pages, dpi=dpi, max_pixels=max_pixels, check=check):
+        for reading in text_layer.readings(
+            source,
+            pages=request.pages,
+            dpi=dpi,
+            max_pixels=max_pixels,
+            check=check,
+            with_barcodes=request.options.barcodes,
+        ):
             layout_bytes += _unpacked_size(reading.layout)
-            if layout_bytes > MAX_LAYOUT_BYTES or len(reading.text) > MAX_TEXT:
+            element_bytes += _unpacked_size(reading.packed_elements)
+            too_large = layout_bytes > MAX_LAYOUT_BYTES or element_bytes > MAX_ELEMENTS_BYTES
+            if too_large or len(reading.text) > MAX_TEXT:
                 break
             readings.append(reading)
             if time.monotonic() > end:
@@ -153,6 +164,8 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     if layer and layer.is_exact and _fits(own := layer.reading()):
         return own
     picture = _picture(request, source, limits)
+    found = _barcodes(picture) if request.options.barcodes else None
+    picture = replace(picture, image=without_barcodes(picture.image, found or ()))
     languages, turning = request.options.languages, request.options.rotate is Rotate.AUTO
     if layer and not layer.is_exact and not layer.lacks_most:
         reading = _mixed_reading(layer, picture, languages=languages, turning=turning, limits=limits)
@@ -161,6 +174,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         reading = _reading(attempt, picture, review_below=limits.review_below)
         if layer and layer.lacks_most and not (layer.is_sure and mixed.confirms(layer, attempt)):
             reading = replace(reading, needs_review=True)
+    reading = replace(reading, packed_elements=pack_elements(Elements(barcodes=found)))
     if len(reading.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     if not _fits(reading):
@@ -208,7 +222,14 @@ def _text_layer(request: ReadPage, source: str, limits: Limits) -> TextLayer | N
     check = _mapping_check(request.options.languages, limits)
     dpi, max_pixels = limits.pdf_dpi, limits.max_page_pixels
     with stopwatch.stage("text_layer"):
-        return text_layer.layer_of(source, page=request.page, dpi=dpi, max_pixels=max_pixels, check=check)
+        return text_layer.layer_of(
+            source,
+            page=request.page,
+            dpi=dpi,
+            max_pixels=max_pixels,
+            check=check,
+            with_barcodes=request.options.barcodes,
+        )
 
 
 @stopwatch.stage("drawing")
@@ -219,6 +240,11 @@ def _picture(request: ReadPage, source: str, limits: Limits) -> Picture:
         return decode.decode(source, request.content_type, page=page, max_pixels=max_pixels)
     scratch = Path(limits.scratch)
     return render.draw(source, page=page, dpi=limits.pdf_dpi, max_pixels=max_pixels, scratch=scratch)
+
+
+@stopwatch.stage("recognising")
+def _barcodes(picture: Picture) -> tuple[Barcode, ...]:
+    return barcodes(picture.image)
 
 
 @stopwatch.stage("recognising")
@@ -283,8 +309,8 @@ def _fits(reading: Reading) -> bool:
     return len(reading.text) <= MAX_TEXT and _unpacked_size(reading.layout) <= MAX_LAYOUT_BYTES
 
 
-def _unpacked_size(layout: bytes) -> int:
-    return len(zlib.decompress(layout))
+def _unpacked_size(packed: bytes | None) -> int:
+    return 0 if packed is None else len(zlib.decompress(packed))
 
 
 def _tesseract(limits: Limits) -> Tesseract:

@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
@@ -18,6 +19,7 @@ from docserver.ocr.errors import TextLayerRejected, Unreadable
 from docserver.ocr.pdf import annotations, pdfium
 from docserver.ocr.pdf.coordinates import PointsToPixels, scaled
 from docserver.ocr.pdf.drawing import PageDrawing
+from docserver.ocr.pdf.drawn_barcodes import drawn_barcodes
 from docserver.ocr.pdf.glyphs.letter_pictures import letter_pictures
 from docserver.ocr.pdf.glyphs.letter_shadows import letter_shadows, without_text_of
 from docserver.ocr.pdf.glyphs.letter_shapes import letter_shapes
@@ -54,33 +56,57 @@ from docserver.ocr.pdf.words.word_gaps import parted_at_gaps
 from docserver.ocr.pdf.words.word_pieces import joined_pieces, pieces
 
 
-def readings(source: str, *, pages: Sequence[int], dpi: int, max_pixels: int, check: MappingCheck) -> Iterator[Reading]:
+def readings(
+    source: str, *, pages: Sequence[int], dpi: int, max_pixels: int, check: MappingCheck, with_barcodes: bool
+) -> Iterator[Reading]:
     """The text layers of these pages (from 1) of a PDF, up to the first page that needs OCR."""
-    for layer in _layers(source, pages=pages, dpi=dpi, max_pixels=max_pixels, check=check):
+    for layer in _layers(source, pages=pages, dpi=dpi, max_pixels=max_pixels, check=check, with_barcodes=with_barcodes):
         if not layer.is_exact:
             return
         yield layer.reading()
 
 
-def layer_of(source: str, *, page: int, dpi: int, max_pixels: int, check: MappingCheck) -> TextLayer | None:
-    """The text layer of a page (from 1) of a PDF; None if the page has to be read by OCR alone."""
-    return next(_layers(source, pages=[page], dpi=dpi, max_pixels=max_pixels, check=check), None)
+def layer_of(
+    source: str, *, page: int, dpi: int, max_pixels: int, check: MappingCheck, with_barcodes: bool
+) -> TextLayer | None:
+    """The text layer of a page (from 1) of a PDF; None if the page has to be read by OCR alone. It has barcodes only if
+    no OCR is needed: else they are looked for in the picture.
+    """
+    layers = _layers(source, pages=[page], dpi=dpi, max_pixels=max_pixels, check=check, with_barcodes=with_barcodes)
+    return next(layers, None)
 
 
 def _layers(
-    source: str, *, pages: Sequence[int], dpi: int, max_pixels: int, check: MappingCheck
+    source: str, *, pages: Sequence[int], dpi: int, max_pixels: int, check: MappingCheck, with_barcodes: bool
 ) -> Iterator[TextLayer]:
     try:
         with pdfium.opened(source) as document, check.of_document(document) as fonts:
             document.init_forms()
             for page in pages:
-                yield read(document, source=source, page=page, dpi=dpi, max_pixels=max_pixels, fonts=fonts)
+                yield read(
+                    document,
+                    source=source,
+                    page=page,
+                    dpi=dpi,
+                    max_pixels=max_pixels,
+                    fonts=fonts,
+                    with_barcodes=with_barcodes,
+                )
     except (TextLayerRejected, Unreadable, NotForPdfium):
         # Ignore the error here. If the page is broken, drawing it for OCR will report that.
         return
 
 
-def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fonts: DocumentFonts) -> TextLayer:
+def read(
+    document: Any,
+    *,
+    source: str,
+    page: int,
+    dpi: int,
+    max_pixels: int,
+    fonts: DocumentFonts,
+    with_barcodes: bool = False,
+) -> TextLayer:
     """The text layer of page `page` (from 1), with places on its image at `dpi` or less for a large page.
 
     `document` is the PdfDocument of the file `source`, with its forms initialised. Raises Unreadable, and
@@ -110,6 +136,7 @@ def read(document: Any, *, source: str, page: int, dpi: int, max_pixels: int, fo
             dpi=used_dpi,
             fonts=fonts,
             is_drawn=is_drawn,
+            with_barcodes=with_barcodes,
         )
     except TextLayerRejected:
         if is_drawn:
@@ -128,10 +155,11 @@ def _layer(
     dpi: int,
     fonts: DocumentFonts,
     is_drawn: bool,
+    with_barcodes: bool,
 ) -> TextLayer:
     objects = collect(pdf_page)
     if not objects.count and not annotations.count(pdf_page):
-        return TextLayer((), to_pixels, dpi, None)
+        return TextLayer((), to_pixels, dpi, None, barcodes=() if with_barcodes else None)
     read_drawn_letters(document, pdf_page, objects.texts)
     words = _own_words(pdf_page, combs=combs, objects=objects, to_pixels=to_pixels, fonts=fonts)
     if not words and objects.images:
@@ -180,7 +208,7 @@ def _layer(
         *patched_words((pair for pair in typed_over if pair.is_patch), words, to_pixels),
     )
     wrong = tuple(word for word in readable if word.seen_as and word not in turned)
-    return TextLayer(
+    layer = TextLayer(
         exact,
         to_pixels,
         dpi,
@@ -194,6 +222,10 @@ def _layer(
         turned=tuple(turned),
         is_sure=is_sure,
     )
+    if with_barcodes and layer.is_exact:
+        found = drawn_barcodes(pdf_page, whole=whole, objects=objects, to_pixels=to_pixels)
+        layer = replace(layer, barcodes=found)
+    return layer
 
 
 def _shapes(

@@ -11,7 +11,7 @@ from docserver.reading_options import AUTO
 from docserver.resources import Resources
 from docserver.web.handlers import passwords
 
-READING_OPTIONS = ("languages", "mode", "rotate")
+READING_OPTIONS = ("languages", "mode", "rotate", "barcodes")
 """The fields of `Options` that are taken from a request unchanged."""
 
 

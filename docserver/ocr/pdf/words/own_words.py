@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from docserver.elements import Barcode, Elements, pack_elements
 from docserver.layout import EXACT, Rect, pack_blocks, text_of
 from docserver.model import Reading, Source
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, squares_along_slanted
@@ -109,6 +110,9 @@ class TextLayer:
     lacks_most: bool = False
     """True if the page has more text than the layer, as a scan with a stamp has. OCR has to read the whole page."""
 
+    barcodes: tuple[Barcode, ...] | None = None
+    """None if they were not looked for."""
+
     @property
     def is_exact(self) -> bool:
         """True if nothing has to be read by OCR."""
@@ -150,4 +154,5 @@ class TextLayer:
             text=text_of(blocks),
             layout=pack_blocks(blocks),
             needs_review=not self.is_sure,
+            packed_elements=pack_elements(Elements(barcodes=self.barcodes)),
         )

@@ -1,0 +1,176 @@
+"""Child side: finds and decodes the barcodes of a page with zxing-cpp, which is asked only where the page is dense.
+
+A page of text has few such places: to look at all of it would take a tenth of the time that reading it takes.
+"""
+
+import base64
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from docserver.elements import MAX_BARCODE_TEXT, MAX_BARCODES, Barcode
+from docserver.layout import Box, around
+from docserver.ocr.image.dense_places import dense_places, overlap
+
+MAX_PIXELS = 4_000_000
+"""Most pixels of one place. Larger ones are reduced: barcodes that fill half a page have thick bars."""
+
+SMALL_PIXELS = 300_000
+"""Most pixels of a picture that is looked at as a whole. Low and narrow barcodes fill it without being dense places."""
+
+MAX_TEXTS = 100_000
+"""Most characters of all barcodes of a page together. A page that is full of large codes has some thousand."""
+
+MIN_DIGITS = 6
+"""Fewest characters of a barcode that has no check digit. Shorter ones are found among letters and in drawings."""
+
+UNCHECKED = ("Codabar", "Code39", "ITF")
+"""The kinds without a check digit that is always there."""
+
+LIGHT_PERCENT = 90
+"""Percentage of a barcode's pixels that are no lighter than its paper."""
+
+CONTROLS = frozenset(map(chr, (*range(9), 11, 12, *range(14, 32), 127)))
+"""Control characters, but for those that texts have."""
+
+
+def barcodes(image: Image.Image) -> tuple[Barcode, ...]:
+    """The barcodes of a page's picture, from top to bottom."""
+    grey = image.convert("L")
+    is_small = grey.width * grey.height <= SMALL_PIXELS
+    return barcodes_in([(0, 0, *grey.size)] if is_small else dense_places(grey), grey.crop, size=grey.size)
+
+
+def barcodes_in(
+    places: Iterable[Box], draw: Callable[[Box], Image.Image], *, size: tuple[int, int]
+) -> tuple[Barcode, ...]:
+    """The barcodes in these places of a page of this size, from top to bottom. `draw` gives the grey picture of a
+    place.
+    """
+    found: list[Barcode] = []
+    length = 0
+    for box in places:
+        for barcode in _decoded(draw(box), box, size):
+            length += len(barcode.text or barcode.data or "")
+            if length <= MAX_TEXTS:
+                found.append(barcode)
+    return _apart(found)[:MAX_BARCODES]
+
+
+def without_barcodes(image: Image.Image, barcodes: Sequence[Barcode]) -> Image.Image:
+    """The picture with paper in the place of its barcodes, whose bars would be read as letters."""
+    if not barcodes:
+        return image
+    cleaned = image.copy()
+    for barcode in barcodes:
+        cleaned.paste(_paper_of(image.crop(barcode.box)), barcode.box)
+    return cleaned
+
+
+def _paper_of(part: Image.Image) -> int | tuple[int, ...]:
+    """The colour of the lighter half of a barcode."""
+    levels = np.percentile(np.asarray(part.convert("L") if part.mode == "1" else part), LIGHT_PERCENT, axis=(0, 1))
+    return int(levels) if levels.ndim == 0 else tuple(map(int, levels))
+
+
+def _decoded(part: Image.Image, box: Box, size: tuple[int, int]) -> Iterator[Barcode]:
+    """The barcodes in a part of a page of this size, of which `box` is the place."""
+    left, top, _, _ = box
+    step = math.ceil(math.sqrt(part.width * part.height / MAX_PIXELS))
+    pixels = np.ascontiguousarray(np.asarray(part.reduce(step) if step > 1 else part))
+    zxing = _library()
+    for symbol in zxing.read_barcodes(pixels, formats=_formats(), text_mode=zxing.TextMode.Plain):
+        corners = [
+            (left + step * point.x, top + step * point.y)
+            for position in [symbol.position]
+            for point in (position.top_left, position.top_right, position.bottom_right, position.bottom_left)
+        ]
+        barcode = _barcode(symbol, _within(corners, size))
+        if barcode is not None:
+            yield barcode
+
+
+def _barcode(symbol: Any, box: Box) -> Barcode | None:
+    """The barcode that zxing-cpp found; None if it may be none."""
+    kind, text = _kind(symbol), symbol.text
+    if kind == "UPCA":
+        # It is a EAN-13 with a zero before it.
+        text = text[1:]
+    elif kind == "UPCE":
+        text = symbol.extra["UPCE"]
+    if kind in UNCHECKED and len(text) < MIN_DIGITS:
+        return None
+    data = None if _is_text(symbol) else symbol.bytes
+    if data is not None and (decoded := _as_utf8(data)) is not None:
+        text, data = decoded, None
+    encoded = None if data is None else base64.b64encode(data).decode("ascii")
+    if not (symbol.bytes and len(encoded or text) <= MAX_BARCODE_TEXT):
+        return None
+    return Barcode(kind, text if encoded is None else None, encoded, box, -symbol.orientation % 360)
+
+
+def _kind(symbol: Any) -> str:
+    name: str = symbol.format.name
+    if name == "EAN13":
+        return "UPCA" if symbol.text.startswith("0") else name
+    if name in ("EAN8", "UPCE", "MicroQRCode", "RMQRCode", "MicroPDF417"):
+        return name
+    family: str = symbol.symbology.name
+    return family
+
+
+def _is_text(symbol: Any) -> bool:
+    return symbol.content_type.name in ("Text", "GS1", "ISO15434")
+
+
+def _as_utf8(data: bytes) -> str | None:
+    """The text of bytes that a barcode does not call a text; None if they are none."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if CONTROLS.intersection(text) else text
+
+
+def _within(corners: Iterable[tuple[int, int]], size: tuple[int, int]) -> Box:
+    """The box around corners, on a picture of this size."""
+    x0, y0, x1, y1 = around((x, y, x + 1, y + 1) for x, y in corners)
+    x0, y0 = min(max(x0, 0), size[0] - 1), min(max(y0, 0), size[1] - 1)
+    return x0, y0, max(x0 + 1, min(x1, size[0])), max(y0 + 1, min(y1, size[1]))
+
+
+def _apart(found: Iterable[Barcode]) -> tuple[Barcode, ...]:
+    """The barcodes, from top to bottom. Of those in one place, only the largest: a few rows of bars may be misread."""
+    apart: list[Barcode] = []
+    for barcode in sorted(found, key=lambda barcode: -_area(barcode.box)):
+        if not any(overlap(barcode.box, other.box) for other in apart):
+            apart.append(barcode)
+    return tuple(sorted(apart, key=lambda barcode: (barcode.box[1], barcode.box[0])))
+
+
+def _area(box: Box) -> int:
+    x0, y0, x1, y1 = box
+    return (x1 - x0) * (y1 - y0)
+
+
+@cache
+def _library() -> Any:
+    # Import it here, because few pages have a dense place.
+    import zxingcpp
+
+    return zxingcpp
+
+
+@cache
+def _formats() -> Any:
+    """The formats that are looked for. The others are for films and factories, or are found on pictures of
+    nothing else alone.
+    """
+    names = ("Aztec", "Codabar", "Code128", "Code39", "Code93", "DataBar", "DataMatrix", "EANUPC", "ITF")
+    more = ("MicroPDF417", "MicroQRCode", "PDF417", "QRCode", "RMQRCode")
+    formats = _library().BarcodeFormat
+    return tuple(getattr(formats, name) for name in (*names, *more))
