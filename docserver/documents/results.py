@@ -1,11 +1,11 @@
 """Results in the requested format: from the cache or the storage, or made of the stored pages once for all who ask."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from docserver import tracing
@@ -167,15 +167,18 @@ def _check_completed(job: CachedJob) -> None:
     if not job.status.final:
         raise _not_ready(f"The job is {job.status}; ask again when it is completed.")
     if job.status is not Status.COMPLETED:
-        reason = f" with {job.error['code']}; job_error has the details" if job.error else ""
-        raise JobFailed(f"The job is {job.status}{reason}.", extra={"job_error": job.error})
+        raise _failed(job.status, job.error)
 
 
 def _unfinished(job: Job) -> ResultNotReady | JobFailed:
     if not job.status.final:
         return _not_ready("The page is not read yet; ask again soon.")
-    error = failure_json(job.failure) if job.failure else None
-    return JobFailed(f"The job is {job.status}, and the page was not read.", extra={"job_error": error})
+    return _failed(job.status, failure_json(job.failure) if job.failure else None)
+
+
+def _failed(status: Status, error: Mapping[str, Any] | None) -> JobFailed:
+    reason = f" with {error['code']}; job_error has the details" if error else ""
+    return JobFailed(f"The job is {status}{reason}.", extra={"job_error": error})
 
 
 def _not_ready(detail: str) -> ResultNotReady:

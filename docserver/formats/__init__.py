@@ -10,10 +10,11 @@ from docserver.model import Job, Page
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`name` as in `?format=`, `media_type` as in `Accept`."""
+    """`name` as in `?format=`, `media_type` as in `Accept`, `extension` as in names of files."""
 
     name: str
     media_type: str
+    extension: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +31,24 @@ TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(
     {
         text_format.name: text_format
         for text_format in (
-            TextFormat("txt", txt.MEDIA_TYPE, txt.write, weight=0.05),
-            TextFormat("json", json.MEDIA_TYPE, json.write),
-            TextFormat("tsv", tsv.MEDIA_TYPE, tsv.write),
-            TextFormat("hocr", hocr.MEDIA_TYPE, hocr.write),
-            TextFormat("alto", alto.MEDIA_TYPE, alto.write),
-            TextFormat("md", md.MEDIA_TYPE, md.write, weight=2.5),
+            TextFormat("txt", txt.MEDIA_TYPE, "txt", txt.write, weight=0.05),
+            TextFormat("json", json.MEDIA_TYPE, "json", json.write),
+            TextFormat("tsv", tsv.MEDIA_TYPE, "tsv", tsv.write),
+            TextFormat("hocr", hocr.MEDIA_TYPE, "hocr.html", hocr.write),
+            TextFormat("alto", alto.MEDIA_TYPE, "alto.xml", alto.write),
+            TextFormat("md", md.MEDIA_TYPE, "md", md.write, weight=2.5),
         )
     }
 )
 """All text formats by name."""
 
-JSON_PAGE = TextFormat("json", json.MEDIA_TYPE, json.write_page)
+JSON_PAGE = TextFormat("json", json.MEDIA_TYPE, "json", json.write_page)
 """The JSON of a single page."""
 
-PDF = Format("pdf", "application/pdf")
+PDF = Format("pdf", "application/pdf", "pdf")
 """The searchable PDF. It is made from the document and its words, in an OCR process."""
 
-PDFA = Format("pdfa", PDF.media_type)
+PDFA = Format("pdfa", PDF.media_type, PDF.extension)
 """The same as PDF/A-2b, for archives. Its media type is that of any PDF, so Accept cannot ask for it."""
 
 PDFS = (PDF, PDFA)

@@ -61,9 +61,9 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "example": '</v1/documents/list-document>; rel="first", </v1/documents/list-document?offset=10>; rel="next"',
     },
     "Content-Disposition": {
-        "description": "The file's name.",
+        "description": "The file's name: of a result, that of its job.",
         "required": True,
-        "schema": {"type": "string", "pattern": "^attachment; "},
+        "schema": {"type": "string", "pattern": "^(attachment|inline); "},
         "example": "attachment; filename=\"invoice.pdf\"; filename*=UTF-8''invoice.pdf",
     },
     "WWW-Authenticate": {

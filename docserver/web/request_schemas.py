@@ -3,9 +3,11 @@
 import base64
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar
+from hashlib import blake2b
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
@@ -193,13 +195,41 @@ def moment(text: str) -> tuple[datetime, bool]:
         raise ValidationError("A time such as 2026-11-23T20:01:02Z, or a date such as 2026-11-23.") from error
 
 
-def parse_cursor(text: str) -> tuple[str, Position]:
-    """The order of a list and a position in that list; the inverse of `cursor`."""
+@dataclass(frozen=True, slots=True)
+class Cursor(Generic[T]):
+    """A place in a list or in what a search finds."""
+
+    place: T
+    digest: str
+    """Of the parameters of the request that it came from; "" for a cursor of an earlier release."""
+
+
+def digest(query: Mapping[str, Any]) -> str:
+    """A digest of the parameters that all parts of a list or a search have in common."""
+    others = ("limit", "offset", "cursor", "date_from", "date_to")
+    common = sorted((name, value) for name, value in query.items() if name not in others)
+    dates = created_since(query), created_before(query)
+    return blake2b(repr((common, dates)).encode(errors="replace"), digest_size=6).hexdigest()
+
+
+def check_cursor(query: Mapping[str, Any]) -> None:
+    """Raise ValidationError if a request has a cursor that came from other parameters."""
+    given = query.get("cursor")
+    if given and given.digest not in ("", digest(query)):
+        raise ValidationError(
+            "It comes from a request with other parameters. Send it with the same ones; limit alone may differ.",
+            "cursor",
+        )
+
+
+def parse_cursor(text: str) -> Cursor[Position]:
+    """A place in a list; the inverse of `cursor`."""
     try:
-        sort, created_at, document_id = base64.urlsafe_b64decode(text.encode()).decode().split("|")
-        return sort, Position(datetime.fromisoformat(created_at), UUID(document_id))
+        _, created_at, document_id, *found = base64.urlsafe_b64decode(text.encode()).decode().split("|")
+        position = Position(datetime.fromisoformat(created_at), UUID(document_id))
     except ValueError as error:
         raise ValidationError("Not a cursor of this service.") from error
+    return Cursor(position, "".join(found))
 
 
 def parse_id_cursor(text: str) -> UUID:
@@ -210,11 +240,10 @@ def parse_id_cursor(text: str) -> UUID:
     return value
 
 
-def cursor(sort: str, position: Position) -> str:
-    """A position in a list, with the list's order, as text."""
-    return base64.urlsafe_b64encode(
-        f"{sort}|{position.created_at.isoformat()}|{position.document_id}".encode()
-    ).decode()
+def cursor(query: Mapping[str, Any], position: Position) -> str:
+    """A position in the list that a query describes, as text."""
+    parts = (query["sort"], position.created_at.isoformat(), str(position.document_id), digest(query))
+    return base64.urlsafe_b64encode("|".join(parts).encode()).decode()
 
 
 def id_cursor() -> Parsed[UUID]:
@@ -450,6 +479,29 @@ class DocumentFilter(Strict):
         metadata={"description": "The status of the document's latest job.", "examples": ["completed"]},
     )
 
+    @validates_schema
+    def _check_dates(self, data: Mapping[str, Any], **_: Any) -> None:
+        since, before = created_since(data), created_before(data)
+        if since and before and since >= before:
+            raise ValidationError("It is before date_from.", "date_to")
+
+
+def created_since(query: Mapping[str, Any]) -> datetime | None:
+    """The earliest time that a filter by dates lets pass; None if it has none."""
+    return query["date_from"][0] if "date_from" in query else None
+
+
+def created_before(query: Mapping[str, Any]) -> datetime | None:
+    """The first time after those that a filter by dates lets pass; None if it has none."""
+    if "date_to" not in query:
+        return None
+    moment, is_date = query["date_to"]
+    try:
+        return moment + (DAY if is_date else MICROSECOND)  # type: ignore[no-any-return]
+    except OverflowError:
+        # It is the last that Python supports.
+        return None
+
 
 def limit_field(description: str) -> fields.Integer:
     """How much a part of a list has at most."""
@@ -473,7 +525,7 @@ class ListQuery(DocumentFilter):
     )
     cursor = Parsed(
         parse_cursor,
-        description="`next_cursor` of the previous response; not together with offset.",
+        description="`next_cursor` of the previous response, with the same parameters; not together with offset.",
         pattern="^[A-Za-z0-9_=-]+$",
         examples=[EXAMPLE_CURSOR],
     )
@@ -489,21 +541,36 @@ class ListQuery(DocumentFilter):
             return
         if data["offset"]:
             raise ValidationError("Either a cursor or an offset.", "offset")
-        if data["cursor"][0] != data["sort"]:
-            raise ValidationError("The cursor belongs to another sort.", "cursor")
+        check_cursor(data)
 
 
-def load(schema: Schema, given: MultiMapping[str], *, kind: str = "parameter") -> dict[str, Any]:
-    """Check and convert the given values. Raises Unprocessable, which names each wrong field under the key `kind`
-    (parameter or pointer).
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a request has its fields: those of `query` in the query, all others in `elsewhere`, which is the key under
+    which errors name them.
     """
+
+    elsewhere: Literal["parameter", "pointer", "header"]
+    query: frozenset[str] = frozenset()
+
+    def of(self, name: str) -> dict[str, str]:
+        """The place of a field, as a member of an error."""
+        key = "parameter" if name.partition("/")[0] in self.query else self.elsewhere
+        return {key: f"/{name}" if key == "pointer" else name}
+
+
+IN_QUERY, IN_BODY, IN_HEADER = Places("parameter"), Places("pointer"), Places("header")
+
+
+def load(schema: Schema, given: MultiMapping[str], *, places: Places = IN_QUERY) -> dict[str, Any]:
+    """Check and convert the given values. Raises Unprocessable, which names each wrong field by its place."""
     repeated = [key for key in set(given) if len(given.getall(key)) > 1]
     if repeated:
-        raise _unprocessable({key: ["Given more than once."] for key in repeated}, kind)
+        raise _unprocessable({key: ["Given more than once."] for key in repeated}, places)
     try:
         loaded: dict[str, Any] = schema.load(dict(given))
     except ValidationError as error:
-        raise _unprocessable(error.messages_dict, kind) from error
+        raise _unprocessable(error.messages_dict, places) from error
     return loaded
 
 
@@ -515,12 +582,10 @@ def load_query(schema: Schema, raw_query: str) -> Mapping[str, Any]:
     return load(schema, URL.build(query_string=raw_query, encoded=True).query)
 
 
-def _unprocessable(messages: Mapping[str, Any], kind: str) -> Unprocessable:
-    prefix = "/" if kind == "pointer" else ""
-    wrong = sorted(_flat(messages))[:MAX_ERRORS]
-    errors = [{"detail": " ".join(details), kind: prefix + name} for name, details in wrong]
-    detail = "; ".join(f"{error[kind].removeprefix('/')}: {error['detail'].removesuffix('.')}" for error in errors)
-    return Unprocessable(f"{detail}.", errors=errors)
+def _unprocessable(messages: Mapping[str, Any], places: Places) -> Unprocessable:
+    wrong = [(name, " ".join(details)) for name, details in sorted(_flat(messages))[:MAX_ERRORS]]
+    detail = "; ".join(f"{name}: {details.removesuffix('.')}" for name, details in wrong)
+    return Unprocessable(f"{detail}.", errors=[{"detail": details, **places.of(name)} for name, details in wrong])
 
 
 def _flat(messages: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

@@ -4,31 +4,31 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from docserver.documents.search import Place
 from docserver.search.query import MAX_CHARACTERS
 from docserver.web import examples
-from docserver.web.request_schemas import DocumentFilter, Parsed, limit_field
+from docserver.web.request_schemas import Cursor, DocumentFilter, Parsed, check_cursor, digest, limit_field
 from docserver.web.response_schemas import ListedDocument
 from docserver.web.result_schemas import BOX
 
 
-def parse_place(text: str) -> Place:
+def parse_place(text: str) -> Cursor[Place]:
     """The inverse of `place_text`."""
     try:
-        points, number = base64.urlsafe_b64decode(text.encode()).decode().split("|")
+        points, number, *found = base64.urlsafe_b64decode(text.encode()).decode().split("|")
         place = Place(int(points), int(number))
     except ValueError as error:
         raise ValidationError("Not a cursor of this service.") from error
     if not (0 <= place.points < MAX_POINTS and 0 <= place.number < MAX_NUMBER):
         raise ValidationError("Not a cursor of this service.")
-    return place
+    return Cursor(place, "".join(found))
 
 
-def place_text(place: Place) -> str:
-    """A place in what a search finds, as text."""
-    return base64.urlsafe_b64encode(f"{place.points}|{place.number}".encode()).decode()
+def place_text(query: Mapping[str, Any], place: Place) -> str:
+    """A place in what the search finds that a query describes, as text."""
+    return base64.urlsafe_b64encode(f"{place.points}|{place.number}|{digest(query)}".encode()).decode()
 
 
 MAX_POINTS, MAX_NUMBER = 1 << 16, 1 << 32
@@ -62,6 +62,10 @@ class SearchQuery(DocumentFilter):
         pattern="^[A-Za-z0-9_=-]+$",
         examples=["OHwxMjM0"],
     )
+
+    @validates_schema
+    def _check_cursor(self, data: Mapping[str, Any], **_: Any) -> None:
+        check_cursor(data)
 
 
 class SearchHit(Schema):

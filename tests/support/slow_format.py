@@ -24,16 +24,16 @@ class Calls:
 
 def waiting(directory: Path, *, weight: float = 1e9) -> TextFormat:
     """Waits until `directory` has a file `go`, and leaves a file with the id of each process that writes it."""
-    return TextFormat("waiting", "text/plain", partial(_wait, directory), weight=weight)
+    return TextFormat("waiting", "text/plain", "txt", partial(_wait, directory), weight=weight)
 
 
 def raising(error: BaseException) -> TextFormat:
-    return TextFormat("raising", "text/plain", partial(_raise, error), weight=1e9)
+    return TextFormat("raising", "text/plain", "txt", partial(_raise, error), weight=1e9)
 
 
 def killed() -> TextFormat:
     """Ends its process as the kernel does when memory runs out."""
-    return TextFormat("killed", "text/plain", _kill, weight=1e9)
+    return TextFormat("killed", "text/plain", "txt", _kill, weight=1e9)
 
 
 def _wait(directory: Path, job: Job, pages: Sequence[Page]) -> Iterator[bytes]:

@@ -13,17 +13,22 @@ from multidict import MultiDict
 
 from docserver.caller import DEFAULT_TENANT
 from docserver.database.tables.document_lists import Position
+from docserver.documents.search import Place
 from docserver.errors import Unprocessable
 from docserver.formats import FORMATS
 from docserver.model import Status
 from docserver.page_ranges import NEEDS_REVIEW
 from docserver.reading_options import Mode, Rotate
 from docserver.sniff import SUPPORTED
+from docserver.web import search_schemas
 from docserver.web.handlers import documents
 from docserver.web.request_schemas import (
+    IN_BODY,
+    IN_QUERY,
     EventsQuery,
     ImageQuery,
     ListQuery,
+    Places,
     ResultQuery,
     RetryOptions,
     Strict,
@@ -35,6 +40,7 @@ from docserver.web.request_schemas import (
     moment,
     parse_cursor,
 )
+from docserver.web.search_schemas import SearchQuery
 from docserver.web.webhook_schemas import NewWebhook
 
 PLACE = Position(datetime(2026, 11, 23, 20, 1, 2, 123456), UUID(int=7))  # noqa: DTZ001 - as the database gives it
@@ -44,10 +50,10 @@ def listed(*pairs: tuple[str, str], **given: str) -> dict[str, Any]:
     return load(ListQuery(), MultiDict([*pairs, *given.items()]))
 
 
-def refused(schema: Any, *pairs: tuple[str, str], kind: str = "parameter", **given: str) -> Unprocessable:
+def refused(schema: Any, *pairs: tuple[str, str], places: Places = IN_QUERY, **given: str) -> Unprocessable:
     """The refusal of these parameters."""
     with pytest.raises(Unprocessable) as raised:
-        load(schema, MultiDict([*pairs, *given.items()]), kind=kind)
+        load(schema, MultiDict([*pairs, *given.items()]), places=places)
     return raised.value
 
 
@@ -108,7 +114,7 @@ def test_a_parameter_of_the_list_is_taken(name: str, text: str, value: Any) -> N
     ],
 )
 def test_a_wrong_parameter_of_the_list_is_refused_by_its_name(name: str, text: str) -> None:
-    refusal = refused(ListQuery(), **{name: text})
+    refusal = refused(ListQuery(), (name, text))
 
     assert names(refusal) == [name]
     assert refusal.errors[0]["detail"].endswith(".")
@@ -120,7 +126,7 @@ def test_all_wrong_parameters_are_told_at_once() -> None:
 
 
 def test_the_reasons_are_one_sentence_that_names_what_there_is() -> None:
-    refusal = refused(WaitQuery(), kind="pointer", wait="x", weight="1")
+    refusal = refused(WaitQuery(), places=IN_BODY, wait="x", weight="1")
 
     assert refusal.detail == (
         "wait: Must be a number of seconds from 0 to 3600; the service waits for 60 at most, unless set otherwise; "
@@ -159,7 +165,7 @@ def test_a_parameter_that_is_given_twice_is_refused_by_its_name() -> None:
 
 
 def test_a_field_of_a_form_is_told_by_its_pointer() -> None:
-    refusal = refused(UploadOptions(), languages="no/language", kind="pointer")
+    refusal = refused(UploadOptions(), languages="no/language", places=IN_BODY)
 
     assert [error["pointer"] for error in refusal.errors] == ["/languages"]
     assert refusal.detail.startswith("languages: ")
@@ -220,7 +226,7 @@ def test_the_end_of_time_is_a_time_like_any_other(end: str) -> None:
     st.builds(Position, st.datetimes(), st.uuids()),
 )
 def test_a_cursor_leads_back_to_its_place(sort: str, place: Position) -> None:
-    assert listed(cursor=cursor(sort, place), sort=sort)["cursor"] == (sort, place)
+    assert listed(cursor=cursor(listed(sort=sort), place), sort=sort)["cursor"].place == place
 
 
 @given(st.text(max_size=40))
@@ -237,14 +243,74 @@ def test_a_made_up_cursor_is_refused(inside: str) -> None:
         parse_cursor(base64.urlsafe_b64encode(inside.encode()).decode())
 
 
-def test_a_cursor_of_another_sort_is_refused() -> None:
-    refusal = refused(ListQuery(), cursor=cursor("created_at_asc", PLACE))
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"sort": "created_at_asc"},
+        {"filename": "invoice"},
+        {"status": "failed"},
+        {"content_type": "image/png"},
+        {"date_from": "2026-11-01"},
+        {"date_to": "2026-11-01"},
+    ],
+    ids=str,
+)
+def test_a_cursor_of_other_parameters_is_refused(others: dict[str, str]) -> None:
+    for first, next_one in ((others, {}), ({}, others)):
+        refusal = refused(ListQuery(), ("cursor", cursor(listed(**first), PLACE)), *next_one.items())
 
-    assert names(refusal) == ["cursor"]
+        assert names(refusal) == ["cursor"]
+        assert "other parameters" in refusal.detail
+
+
+def test_a_cursor_leads_on_with_another_limit_and_times_that_are_written_otherwise() -> None:
+    given = listed(date_from="2026-11-01", limit="5")
+
+    assert listed(date_from="2026-11-01T00:00:00Z", limit="6", cursor=cursor(given, PLACE))["cursor"].place == PLACE
+
+
+def test_a_cursor_of_an_earlier_release_is_taken() -> None:
+    earlier = base64.urlsafe_b64encode(f"created_at_desc|{PLACE.created_at}|{PLACE.document_id}".encode()).decode()
+
+    assert listed(cursor=earlier, status="failed")["cursor"].place == PLACE
+
+
+@pytest.mark.parametrize(
+    "others", [{"q": "other"}, {"fuzzy": "false"}, {"status": "failed"}, {"filename": "a"}], ids=str
+)
+def test_a_cursor_of_another_search_is_refused(others: dict[str, str]) -> None:
+    given = {"q": "total", "limit": "5"}
+    found = load(SearchQuery(), MultiDict(given))
+    place = search_schemas.place_text(found, Place(7, 9))
+
+    assert load(SearchQuery(), MultiDict({**given, "limit": "6", "cursor": place}))["cursor"].place == Place(7, 9)
+    assert names(refused(SearchQuery(), *{**given, **others, "cursor": place}.items())) == ["cursor"]
+
+
+@pytest.mark.parametrize(
+    ("date_from", "date_to"),
+    [
+        ("2026-11-02", "2026-11-01"),
+        ("2026-11-01T10:00:00Z", "2026-11-01T09:59:59Z"),
+        ("2026-11-02T00:00:00Z", "2026-11-01"),
+    ],
+)
+def test_dates_that_let_nothing_pass_are_refused(date_from: str, date_to: str) -> None:
+    refusal = refused(ListQuery(), date_from=date_from, date_to=date_to)
+
+    assert names(refusal) == ["date_to"]
+
+
+@pytest.mark.parametrize(
+    ("date_from", "date_to"),
+    [("2026-11-01", "2026-11-01"), ("2026-11-01T10:00:00Z", "2026-11-01T10:00:00Z"), ("9999-12-31", "9999-12-31")],
+)
+def test_dates_of_one_moment_or_day_are_taken(date_from: str, date_to: str) -> None:
+    assert listed(date_from=date_from, date_to=date_to)["date_from"][0].day in (1, 31)
 
 
 def test_a_cursor_together_with_an_offset_is_refused() -> None:
-    refusal = refused(ListQuery(), cursor=cursor("created_at_desc", PLACE), offset="5")
+    refusal = refused(ListQuery(), cursor=cursor(listed(), PLACE), offset="5")
 
     assert names(refusal) == ["offset"]
 
@@ -275,7 +341,7 @@ def test_a_result_has_a_format_and_pages() -> None:
     ("name", "text"), [("format", "doc"), ("format", ""), ("pages", "3-1"), ("pages", ""), ("page", "1")]
 )
 def test_a_wrong_parameter_of_a_result_is_refused_by_its_name(name: str, text: str) -> None:
-    assert names(refused(ResultQuery(), **{name: text})) == [name]
+    assert names(refused(ResultQuery(), (name, text))) == [name]
 
 
 def test_a_query_of_a_url_means_the_same_each_time() -> None:

@@ -17,22 +17,20 @@ from docserver.web.handlers.common import json_response, preferences
 from docserver.web.handlers.options import reading_options
 from docserver.web.handlers.webhooks import callback
 from docserver.web.keys import CALLER, REQUEST_ID, RESOURCES
+from docserver.web.request_schemas import Places
 
 RESPOND_ASYNC = re.compile(r"(?:^|[,;\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 """The preference for an answer at once (RFC 7240, 4.1). It is what clients get unless they prefer to wait."""
 
 
-def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, kind: str) -> intake.Upload:
-    """Everything about an upload except its bytes, from `UploadOptions` that are loaded; raises Unprocessable.
-
-    `kind` is the key under which an error names a field: pointer or parameter.
-    """
+def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, places: Places) -> intake.Upload:
+    """Everything about an upload except its bytes, from `UploadOptions` that are loaded; raises Unprocessable."""
     settings = request.app[RESOURCES].settings
     return intake.Upload(
         filename=filename,
-        options=options_of(request, given, kind=kind),
+        options=options_of(request, given, places=places),
         expires_in_s=given.get("expires_in", settings.retention_s or None),
-        callback=callback(settings, given),
+        callback=callback(settings, given, places=places),
         password=given.get("password") or None,
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
@@ -40,10 +38,10 @@ def upload_of(request: web.Request, given: dict[str, Any], *, filename: str, kin
     )
 
 
-def options_of(request: web.Request, given: dict[str, Any], *, kind: str) -> Options:
-    """How a job reads, from `JobOptions` that are loaded; raises Unprocessable. `kind` is as for `upload_of`."""
+def options_of(request: web.Request, given: dict[str, Any], *, places: Places) -> Options:
+    """How a job reads, from `JobOptions` that are loaded; raises Unprocessable."""
     resources = request.app[RESOURCES]
-    reading = reading_options(resources, {"languages": resources.settings.languages, **given}, kind=kind)
+    reading = reading_options(resources, {"languages": resources.settings.languages, **given}, places=places)
     return Options(**reading, pages=format_pages(given["pages"]) if "pages" in given else None)
 
 

@@ -44,7 +44,7 @@ _NO_QUERY = request_schemas.Strict()
     headers={201: ("Cache-Control",)},
 )
 async def create_key(request: web.Request) -> web.Response:
-    given = request_schemas.load(_NEW_KEY, await json_body(request), kind="pointer")
+    given = request_schemas.load(_NEW_KEY, await json_body(request), places=request_schemas.IN_BODY)
     new = await administration.create_key(
         request.app[RESOURCES].db,
         tenant=given["tenant"],
@@ -103,7 +103,7 @@ async def revoke_key(request: web.Request) -> web.Response:
     headers={201: ("Cache-Control",)},
 )
 async def rotate_key(request: web.Request) -> web.Response:
-    given = request_schemas.load(_ROTATION, await json_body(request), kind="pointer")
+    given = request_schemas.load(_ROTATION, await json_body(request), places=request_schemas.IN_BODY)
     new = await administration.rotate_key(
         request.app[RESOURCES].db,
         path_id(request, "key_id"),
@@ -160,7 +160,7 @@ async def get_tenant(request: web.Request) -> web.Response:
     errors=(409, 429, 503),
 )
 async def set_tenant(request: web.Request) -> web.Response:
-    given = request_schemas.load(_TENANT, await json_body(request), kind="pointer")
+    given = request_schemas.load(_TENANT, await json_body(request), places=request_schemas.IN_BODY)
     tenant, is_new = await administration.set_tenant(
         request.app[RESOURCES].db, request.match_info["tenant"], actor=request[CALLER].actor, **given
     )

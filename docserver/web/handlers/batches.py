@@ -69,7 +69,10 @@ async def create_batch(request: web.Request) -> web.Response:
         await callers.check_again(request)
         form.fields.extend(request.query)
         upload = upload_of(
-            request, request_schemas.load(_FORM, form.fields, kind="pointer"), filename="", kind="pointer"
+            request,
+            request_schemas.load(_FORM, form.fields, places=request_schemas.IN_BODY),
+            filename="",
+            places=request_schemas.IN_BODY,
         )
         files = await receiver.files(form.files)
         content = sha256(b"".join(sha256(name.encode()).digest() + file.sha256 for name, file in form.files)).digest()
@@ -93,6 +96,7 @@ async def create_batch(request: web.Request) -> web.Response:
     tag="documents",
     path=["batch_id"],
     query=batch_schemas.BatchQuery,
+    request_headers=("Prefer",),
     schema=batch_schemas.Batch,
     responses={200: "The batch, however it stands"},
     examples={200: batch_examples.BATCH},

@@ -1,6 +1,5 @@
 """Documents: list, metadata, original file, delete."""
 
-from contextlib import suppress
 from datetime import UTC
 from email.utils import format_datetime
 from functools import partial
@@ -51,7 +50,7 @@ async def list_documents(request: web.Request) -> web.Response:
         request.app[RESOURCES],
         document_filter(query, tenant=request[CALLER].tenant),
         newest_first=sort == "created_at_desc",
-        after=query["cursor"][1] if "cursor" in query else None,
+        after=query["cursor"].place if "cursor" in query else None,
         # One item more than the client gets, to know whether there is a next part.
         limit=limit + 1,
         offset=offset,
@@ -59,7 +58,7 @@ async def list_documents(request: web.Request) -> web.Response:
     items = part.items[:limit]
     more = len(part.items) > limit
     last = items[-1].document if items else None
-    cursor = request_schemas.cursor(sort, Position(last.created_at, last.id)) if more and last else None
+    cursor = request_schemas.cursor(query, Position(last.created_at, last.id)) if more and last else None
     body = {
         "items": [item_json(item) for item in items],
         "total": part.total,
@@ -159,19 +158,13 @@ async def delete_document(request: web.Request) -> web.Response:
 
 def document_filter(query: dict[str, Any], *, tenant: str) -> Filter:
     """The filter that the parameters of a list or a search describe."""
-    before = None
-    if "date_to" in query:
-        moment, is_date = query["date_to"]
-        # If the date is the last that Python supports, adding to it overflows, and there is no upper limit.
-        with suppress(OverflowError):
-            before = moment + (request_schemas.DAY if is_date else request_schemas.MICROSECOND)
     return Filter(
         tenant,
         filename=query.get("filename"),
         content_type=query.get("content_type"),
         status=query.get("status"),
-        created_from=query["date_from"][0] if "date_from" in query else None,
-        created_before=before,
+        created_from=request_schemas.created_since(query),
+        created_before=request_schemas.created_before(query),
     )
 
 

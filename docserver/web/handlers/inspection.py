@@ -70,7 +70,7 @@ async def _receive(request: web.Request) -> tuple[Received, str | None]:
         return await upload_body.read(request, receive=receive, bounds=bounds), password
     form = await multipart.read(request, receive=receive, discard=inspection.discard, bounds=bounds)
     try:
-        given = request_schemas.load(_FORM, form.fields, kind="pointer")
+        given = request_schemas.load(_FORM, form.fields, places=request_schemas.IN_BODY)
     except BaseException:
         await inspection.discard(form.received)
         raise

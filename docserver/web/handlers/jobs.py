@@ -7,6 +7,7 @@ from aiohttp import web
 from docserver import tracing
 from docserver.documents import cancel_retry, further_jobs, queries
 from docserver.documents.further_jobs import FurtherJob
+from docserver.errors import Unprocessable
 from docserver.model import Job
 from docserver.web import callers, examples, idempotency, password_schemas, request_schemas, response_schemas
 from docserver.web.conditions import not_modified
@@ -44,13 +45,14 @@ _RETRY_BODY = password_schemas.RetryBody()
 async def create_job(request: web.Request) -> web.Response:
     resources, document_id = request.app[RESOURCES], path_id(request, "document_id")
     wait_s = granted_wait_s(request, 0.0)
-    given = request_schemas.load(_JOB_BODY, await json_and_query(request))
+    sent, places = await json_and_query(request)
+    given = request_schemas.load(_JOB_BODY, sent, places=places)
     asked = FurtherJob(
         job_id=idempotency.job_id(request),
-        options=options_of(request, given, kind="parameter"),
+        options=options_of(request, given, places=places),
         caller=request[CALLER],
         request_id=request[REQUEST_ID],
-        callback=callback(resources.settings, given),
+        callback=callback(resources.settings, given, places=places),
         password=given.get("password") or None,
         traceparent=tracing.traceparent(),
     )
@@ -124,16 +126,23 @@ async def cancel_job(request: web.Request) -> web.Response:
 async def retry_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     job_id = path_id(request, "job_id")
-    given = request_schemas.load(_RETRY_BODY, await json_and_query(request))
-    job = await cancel_retry.retry(
-        resources,
-        job_id,
-        tenant=request[CALLER].tenant,
-        selection=given.get("pages"),
-        changes=reading_options(resources, given, kind="parameter"),
-        password=given.get("password"),
-        request_id=request[REQUEST_ID],
-    )
+    sent, places = await json_and_query(request)
+    given = request_schemas.load(_RETRY_BODY, sent, places=places)
+    changes = reading_options(resources, given, places=places)
+    try:
+        job = await cancel_retry.retry(
+            resources,
+            job_id,
+            tenant=request[CALLER].tenant,
+            selection=given.get("pages"),
+            changes=changes,
+            password=given.get("password"),
+            request_id=request[REQUEST_ID],
+        )
+    except Unprocessable as error:
+        # Only here it is known where the pages stand that the job does not have.
+        errors = [{"detail": each["detail"], **places.of("pages")} for each in error.errors]
+        raise Unprocessable(error.detail, errors=errors) from error
     headers = {"Location": f"/v1/jobs/{job.id}", "Retry-After": str(queries.RETRY_AFTER_S)}
     return _response(job, status=202, headers=headers)
 

@@ -19,6 +19,7 @@ from docserver.web.handlers.common import extend_deadline, granted_wait_s, json_
 from docserver.web.handlers.options import json_and_query
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
+from docserver.web.request_schemas import Places
 
 _BEGUN_UPLOAD = request_schemas.BegunUpload()
 _COMPLETED_UPLOAD = password_schemas.CompletedUpload()
@@ -38,8 +39,8 @@ _COMPLETED_UPLOAD = password_schemas.CompletedUpload()
     headers={201: ("Location", "Cache-Control")},
 )
 async def begin_upload(request: web.Request) -> web.Response:
-    sent = await json_and_query(request, password=passwords.AT_COMPLETION)
-    given = request_schemas.load(_BEGUN_UPLOAD, sent, kind="pointer")
+    sent, places = await json_and_query(request, password=passwords.AT_COMPLETION)
+    given = request_schemas.load(_BEGUN_UPLOAD, sent, places=places)
     begun = await link_uploads.begin(request.app[RESOURCES], request[CALLER].tenant, size=given["size"])
     body = _as_json(begun)
     headers = {"Location": body["links"]["complete"], "Cache-Control": "no-store"}
@@ -68,11 +69,12 @@ async def complete_upload(request: web.Request) -> web.Response:
     resources, tenant, upload_id = request.app[RESOURCES], request[CALLER].tenant, path_id(request, "upload_id")
     wait_s = granted_wait_s(request, 0.0)
     extend_deadline(request, resources.settings.upload_timeout_s)
-    given = request_schemas.load(_COMPLETED_UPLOAD, await json_and_query(request))
+    fields, places = await json_and_query(request)
+    given = request_schemas.load(_COMPLETED_UPLOAD, fields, places=places)
     completed = await link_uploads.completed(resources, tenant, upload_id)
     if completed is None:
         try:
-            return await _complete(request, upload_id, given, wait_s=wait_s)
+            return await _complete(request, upload_id, given, places, wait_s=wait_s)
         except NotFound:
             # An equal request may have completed it meanwhile.
             completed = await link_uploads.completed(resources, tenant, upload_id)
@@ -82,10 +84,12 @@ async def complete_upload(request: web.Request) -> web.Response:
     return await answer(request, job, deduplicated=deduplicated, wait_s=wait_s)
 
 
-async def _complete(request: web.Request, upload_id: UUID, given: dict[str, Any], *, wait_s: float) -> web.Response:
+async def _complete(
+    request: web.Request, upload_id: UUID, given: dict[str, Any], places: Places, *, wait_s: float
+) -> web.Response:
     resources = request.app[RESOURCES]
     sent = await link_uploads.find(resources, request[CALLER].tenant, upload_id)
-    upload = upload_of(request, given, filename=given.get("filename", ""), kind="parameter")
+    upload = upload_of(request, given, filename=given.get("filename", ""), places=places)
     with tracing.span("receive document"):
         received = await link_uploads.receive(resources, sent)
     job, deduplicated = await accept(request, received, lambda: replace(upload, job_id=upload_id, is_sent_by_link=True))

@@ -1,5 +1,7 @@
 """The options of a request, which arrive in a form, in the query or as a JSON object; and those of reading."""
 
+import json
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -9,19 +11,26 @@ from multidict import MultiDict
 from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
 from docserver.reading_options import AUTO
 from docserver.resources import Resources
+from docserver.web import request_schemas
 from docserver.web.handlers import passwords
 
 READING_OPTIONS = ("languages", "mode", "rotate", "barcodes")
 """The fields of `Options` that are taken from a request unchanged."""
 
 
-async def json_and_query(request: web.Request, *, password: str = passwords.IN_JSON) -> MultiDict[Any]:
-    """The fields of the query and of a JSON object in the body; raises BadRequest, UnsupportedMedia, Unprocessable.
-    `password` is the place of a password, as for `passwords.query_of`.
+async def json_and_query(
+    request: web.Request, *, password: str = passwords.IN_JSON
+) -> tuple[MultiDict[Any], request_schemas.Places]:
+    """The fields of the query and of a JSON object in the body, and their places; raises BadRequest, UnsupportedMedia,
+    Unprocessable. `password` is the place of a password, as for `passwords.query_of`.
     """
     given: MultiDict[Any] = MultiDict(passwords.query_of(request, place=password))
-    given.extend(await json_body(request))
-    return given
+    body = await json_body(request)
+    # A field that is missing belongs where the others are.
+    is_in_query = bool(given) and not body
+    places = request_schemas.IN_QUERY if is_in_query else request_schemas.Places("pointer", query=frozenset(given))
+    given.extend(body)
+    return given, places
 
 
 async def json_body(request: web.Request) -> MultiDict[Any]:
@@ -33,27 +42,39 @@ async def json_body(request: web.Request) -> MultiDict[Any]:
         raise UnsupportedMedia("Send the body as application/json.")
     try:
         fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest("The body is not JSON.") from error
+        # orjson takes the last of several fields with the same name.
+        json.loads(body, object_pairs_hook=_check_names, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The body is not JSON, or is nested too deeply.") from error
     if not isinstance(fields, dict):
         raise Unprocessable("The body is not a JSON object.")
     return MultiDict(fields)
 
 
-def reading_options(resources: Resources, loaded: dict[str, Any], *, kind: str) -> dict[str, Any]:
-    """Arguments for `Options`, except for the pages; raises Unprocessable for a language that is not installed.
+def _check_names(fields: list[tuple[str, Any]]) -> None:
+    """Raise Unprocessable if an object has two fields with the same name: nobody can know which one is meant."""
+    repeated = [name for name, number in Counter(name for name, _ in fields).items() if number > 1]
+    if repeated:
+        places = [
+            {"detail": "Given more than once.", "pointer": f"/{name}"}
+            for name in repeated[: request_schemas.MAX_ERRORS]
+        ]
+        raise Unprocessable(
+            f"{', '.join(repeated[: request_schemas.MAX_ERRORS])}: Given more than once.", errors=places
+        )
 
-    `kind` is the key under which an error names a field: pointer or parameter.
-    """
+
+def reading_options(resources: Resources, loaded: dict[str, Any], *, places: request_schemas.Places) -> dict[str, Any]:
+    """Arguments for `Options`, except for the pages; raises Unprocessable for a language that is not installed."""
     if "languages" in loaded:
-        _require_installed(resources, loaded["languages"], kind=kind)
+        _require_installed(resources, loaded["languages"], places=places)
     return {name: loaded[name] for name in READING_OPTIONS if name in loaded}
 
 
-def _require_installed(resources: Resources, languages: str, *, kind: str) -> None:
+def _require_installed(resources: Resources, languages: str, *, places: request_schemas.Places) -> None:
     if languages == AUTO:
         return
-    place = {kind: "/languages" if kind == "pointer" else "languages"}
+    place = places.of("languages")
     names, installed = languages.split("+"), sorted(resources.engine.models)
     if AUTO in names:
         raise Unprocessable(

@@ -34,7 +34,7 @@ def query_of(request: web.Request, *, place: str) -> MultiMapping[str]:
 def in_header(request: web.Request) -> dict[str, Any]:
     """The password of an upload whose body is the file itself, if there is one; raises Unprocessable."""
     given = MultiDict((HEADER, _decoded(value)) for value in request.headers.getall(HEADER, ()))
-    return request_schemas.load(_HEADER, given, kind="header") if given else {}
+    return request_schemas.load(_HEADER, given, places=request_schemas.IN_HEADER) if given else {}
 
 
 def _decoded(value: str) -> str:

@@ -16,7 +16,7 @@ from docserver.errors import (
     Unavailable,
     Unprocessable,
 )
-from docserver.formats import FORMATS, PDF, PDFS, Format
+from docserver.formats import FORMATS, PDFS, Format
 from docserver.formats.negotiation import negotiate
 from docserver.formats.result_file import ResultFile, SharedFile
 from docserver.formats.result_writer import WRITING_S
@@ -49,8 +49,8 @@ _RESPONSES = {
 _ERRORS = (404, 406, 409, 416, 422, 429, 503)
 _UNPROCESSABLE = ("invalid", "not_renderable")
 _HEADERS = {
-    200: ("ETag",),
-    206: ("ETag", "Content-Range"),
+    200: ("ETag", "Content-Disposition"),
+    206: ("ETag", "Content-Disposition", "Content-Range"),
     304: ("ETag",),
     307: ("Location", "Cache-Control"),
     409: ("Retry-After",),
@@ -162,7 +162,11 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
             headers["ETag"] = coding.etag(result.etag)
         return web.Response(status=304, headers=headers)
     charset = "; charset=utf-8" if form.media_type.startswith("text/") else ""
-    headers |= {**DOCUMENT_HEADERS, "Content-Type": form.media_type + charset}
+    headers |= {
+        **DOCUMENT_HEADERS,
+        "Content-Type": form.media_type + charset,
+        "Content-Disposition": f'inline; filename="{_filename(request, form)}"',
+    }
     size = len(body) if isinstance(body, bytes) else body.size
     coding = _coding(request) if form not in PDFS and size >= compression.LEAST_BYTES else None
     if not isinstance(body, bytes):
@@ -211,12 +215,18 @@ async def _link(request: web.Request, result: StoredResult, form: Format, header
     if not (resources.storage.links and resources.settings.storage_redirects):
         return None
     # The bucket does not send the headers with which a browser runs nothing of a document.
-    name = f"{path_id(request, 'job_id')}.{PDF.name if form in PDFS else form.name}"
-    shown = {"Content-Type": headers["Content-Type"], "Content-Disposition": f'attachment; filename="{name}"'}
+    name = f'attachment; filename="{_filename(request, form)}"'
+    shown = {"Content-Type": headers["Content-Type"], "Content-Disposition": name}
     try:
         return await resources.storage.links.result(result, method=request.method, headers=shown)
     except StorageUnavailable:
         return None
+
+
+def _filename(request: web.Request, form: Format) -> str:
+    """What a client calls the result if it is saved: the job, and the page of a single one."""
+    page = f"-{request.match_info['number']}" if "number" in request.match_info else ""
+    return f"{path_id(request, 'job_id')}{page}.{form.extension}"
 
 
 async def _content(request: web.Request, body: SharedFile | StoredResult) -> OpenFile:

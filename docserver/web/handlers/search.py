@@ -40,12 +40,12 @@ async def search_documents(request: web.Request) -> web.Response:
             parse(query["q"]),
             document_filter(query, tenant=request[CALLER].tenant),
             fuzzy=query["fuzzy"],
-            after=query.get("cursor"),
+            after=query["cursor"].place if "cursor" in query else None,
             limit=query["limit"],
         )
     except InvalidQuery as error:
         raise Unprocessable(f"q: {error}", errors=[{"detail": str(error), "parameter": "q"}]) from error
-    cursor = search_schemas.place_text(part.next) if part.next else None
+    cursor = search_schemas.place_text(query, part.next) if part.next else None
     return versioned_response(request, {"items": [_item(item) for item in part.items], "next_cursor": cursor})
 
 

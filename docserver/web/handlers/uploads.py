@@ -96,7 +96,7 @@ async def _raw(request: web.Request) -> web.Response:
     disposition = request.headers.get("Content-Disposition", "")
     # aiohttp takes headers for UTF-8, which old clients do not send.
     named = part_headers.filename(disposition.encode("utf-8", "surrogateescape").decode("latin-1"))
-    upload = upload_of(request, given, filename=given.get("filename", named), kind="parameter")
+    upload = upload_of(request, given, filename=given.get("filename", named), places=request_schemas.IN_QUERY)
     with tracing.span("receive document"):
         received = await upload_body.read(
             request,
@@ -116,5 +116,5 @@ def bounds_of(settings: Settings) -> upload_body.Bounds:
 def _upload(request: web.Request, form: multipart.Form) -> intake.Upload:
     """Everything about an upload except its bytes; raises Unprocessable."""
     form.fields.extend(request.query)
-    given = request_schemas.load(_UPLOAD_FORM, form.fields, kind="pointer")
-    return upload_of(request, given, filename=form.filename, kind="pointer")
+    given = request_schemas.load(_UPLOAD_FORM, form.fields, places=request_schemas.IN_BODY)
+    return upload_of(request, given, filename=form.filename, places=request_schemas.IN_BODY)

@@ -17,6 +17,7 @@ from docserver.web.handlers.common import json_response, path_id
 from docserver.web.handlers.options import json_body
 from docserver.web.keys import CALLER, RESOURCES
 from docserver.web.openapi import operation
+from docserver.web.request_schemas import Places
 from docserver.webhooks import endpoints
 from docserver.webhooks.addresses import UrlRefused
 from docserver.webhooks.endpoints import Callback, EndpointWithSecret, guard_of
@@ -42,11 +43,11 @@ _NEW_SECRET = schemas.NewSecret()
 async def create_webhook(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     request_schemas.load(_NO_QUERY, request.query)
-    given = request_schemas.load(_NEW_WEBHOOK, await json_body(request), kind="pointer")
+    given = request_schemas.load(_NEW_WEBHOOK, await json_body(request), places=request_schemas.IN_BODY)
     made = await endpoints.create(
         resources,
         tenant=request[CALLER].tenant,
-        url=checked_url(resources.settings, given["url"], field="/url"),
+        url=checked_url(resources.settings, given["url"], field="url", places=request_schemas.IN_BODY),
         secret=given.get("secret"),
         events=given["events"],
     )
@@ -126,7 +127,7 @@ async def test_webhook(request: web.Request) -> web.Response:
 )
 async def rotate_webhook_secret(request: web.Request) -> web.Response:
     endpoint_id = _id(request)
-    given = request_schemas.load(_NEW_SECRET, await json_body(request), kind="pointer")
+    given = request_schemas.load(_NEW_SECRET, await json_body(request), places=request_schemas.IN_BODY)
     made = await endpoints.rotate_secret(
         request.app[RESOURCES], endpoint_id, tenant=request[CALLER].tenant, secret=given.get("secret")
     )
@@ -148,21 +149,20 @@ async def enable_webhook(request: web.Request) -> web.Response:
     return json_response(_webhook(endpoint))
 
 
-def callback(settings: Settings, given: Mapping[str, Any]) -> Callback | None:
+def callback(settings: Settings, given: Mapping[str, Any], *, places: Places) -> Callback | None:
     """The callback that the options of an upload name; raises Unprocessable."""
     if "callback_url" not in given:
         return None
-    return Callback(checked_url(settings, given["callback_url"], field="/callback_url"), given["callback_secret"])
+    url = checked_url(settings, given["callback_url"], field="callback_url", places=places)
+    return Callback(url, given["callback_secret"])
 
 
-def checked_url(settings: Settings, url: str, *, field: str) -> str:
+def checked_url(settings: Settings, url: str, *, field: str, places: Places) -> str:
     """The URL, if webhooks may be sent to it; raises Unprocessable, which names the field."""
     try:
         return guard_of(settings).checked_url(url)
     except UrlRefused as error:
-        raise Unprocessable(
-            f"{field.removeprefix('/')}: {error}", errors=[{"detail": str(error), "pointer": field}]
-        ) from error
+        raise Unprocessable(f"{field}: {error}", errors=[{"detail": str(error), **places.of(field)}]) from error
 
 
 def _id(request: web.Request) -> UUID:
