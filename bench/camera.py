@@ -1,5 +1,7 @@
 """Makes clean pages look scanned or photographed: paper, light, blur, noise, skew, perspective. Knows no text."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -54,6 +56,33 @@ def photographed(clean: Image.Image, seed: int) -> Image.Image:
     lit = np.asarray(seen, dtype=np.float32) * _light(seen.height, seen.width, chance)
     tinted = lit[..., None] * np.array([1.0, 0.96, 0.88], dtype=np.float32)
     return _picture(_noisy(tinted, chance, deviation=6))
+
+
+def curled(clean: Image.Image, *, depth: float = 0.2) -> Image.Image:
+    """A page of an open book, whose left side sinks towards the spine by this share of its width, seen from above."""
+    distance, reach = 1.6, 0.35
+    across = np.linspace(0, 1, 2000)
+    below = depth * np.exp(-2 * (across / reach) ** 2)
+    along = np.concatenate([[0], np.hypot(np.diff(across), np.diff(below)).cumsum()])
+    scale = distance / (distance + below)
+    seen = 0.5 + (across - 0.5) * scale
+    columns, rows = np.linspace(0, 1, 65), np.linspace(0, 1, 17)
+    of_paper = np.interp(columns, seen, along / along[-1], left=-0.02, right=1.02)
+    at_columns = 0.5 + (rows - 0.5) / np.interp(columns, seen, scale)[:, np.newaxis]
+    width, height = clean.size
+    mesh = [
+        (
+            (round(left * width), round(top * height), round(right * width), round(bottom * height)),
+            tuple(
+                side
+                for x, y in ((i, (i, j)), (i, (i, j + 1)), (i + 1, (i + 1, j + 1)), (i + 1, (i + 1, j)))
+                for side in (of_paper[x] * width, at_columns[y] * height)
+            ),
+        )
+        for i, (left, right) in enumerate(pairwise(columns))
+        for j, (top, bottom) in enumerate(pairwise(rows))
+    ]
+    return clean.transform(clean.size, Image.Transform.MESH, mesh, Image.Resampling.BICUBIC, fillcolor=255)
 
 
 def rubbed(clean: Image.Image, seed: int) -> Image.Image:

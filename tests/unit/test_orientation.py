@@ -9,7 +9,7 @@ from docserver.layout import Block, Box, Line, Paragraph, Word
 from docserver.ocr.image.analysis import analyse
 from docserver.ocr.image.decode import Picture
 from docserver.ocr.image.transform import PageImage
-from docserver.ocr.recognition.orientation import is_read_upright, straightened_if_askew
+from docserver.ocr.recognition.orientation import is_read_upright, with_level_lines
 from docserver.ocr.recognition.reader import PageReader
 from docserver.ocr.recognition.tesseract import Layout, Recognised
 
@@ -59,7 +59,7 @@ def test_a_page_that_has_no_lines_when_it_is_turned_is_not_straightened() -> Non
     assert analysis
     blank = PageImage(Image.new("L", (900, 800), 255), None, (800, 900), rotation=90)
 
-    assert straightened_if_askew(blank, analysis) is blank
+    assert with_level_lines(blank, analysis) is blank
 
 
 def test_a_coloured_page_is_tried_in_grey_too_and_in_other_directions_in_grey_alone(

@@ -76,13 +76,13 @@ def thin_lines(ink: Mask) -> Mask:
     longer_side = max(ink.shape)
     length = max(MIN_LENGTH_PX, round(MIN_LENGTH * longer_side))
     thickness = max(MAX_THICKNESS_PX, round(MAX_THICKNESS * longer_side))
-    horizontal, vertical = (_runs(ink, axis=axis, length=length) for axis in (1, 0))
-    thick_horizontal, thick_vertical = (_runs(ink, axis=axis, length=thickness + 1) for axis in (1, 0))
+    horizontal, vertical = (runs_along(ink, axis=axis, length=length) for axis in (1, 0))
+    thick_horizontal, thick_vertical = (runs_along(ink, axis=axis, length=thickness + 1) for axis in (1, 0))
     lines: Mask = (horizontal & ~thick_vertical) | (vertical & ~thick_horizontal) | (horizontal & vertical)
     return lines
 
 
-def _runs(ink: Mask, *, axis: int, length: int) -> Mask:
+def runs_along(ink: Mask, *, axis: int, length: int) -> Mask:
     """The pixels in runs of at least this length along an axis."""
     if ink.shape[axis] < length:
         return np.zeros_like(ink)

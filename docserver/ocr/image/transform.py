@@ -1,16 +1,31 @@
 """Child side: turns, straightens, scales and frames pages, and maps coordinates back to the original page."""
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
+import numpy as np
 from PIL import Image, ImageOps, ImageStat
 
 # Use pypdfium2's matrix: each OCR process loads pypdfium2 anyway. pikepdf's matrix would also load qpdf (13 MB).
 from pypdfium2 import PdfMatrix
 
-from docserver.layout import Block, Box, with_boxes
+from docserver.layout import Block, Box, Rect, with_boxes
+from docserver.ocr.image.curved_lines import CurvedLines
 
 _TRANSPOSE = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 """Degrees clockwise → Pillow's transposition, whose names are counterclockwise."""
+
+PLACES_ON_CURVE = 5
+"""Number of places at which the height of a curved line above or below a word is looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """Relation of a page whose lines were made straight to the original page."""
+
+    lines: CurvedLines
+    to_original: PdfMatrix
+    """Maps points in the picture with curved lines to points on the original page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +37,22 @@ class PageImage:
     original_size: tuple[int, int]
     """Width and height of the original page."""
     to_original: PdfMatrix = field(default_factory=PdfMatrix)
-    """Maps points in `image` to points on the original page. In both, y grows downwards."""
+    """Maps points in `image` to points on the original page, or if there is a `warp`, to points in the picture whose
+    lines were made straight. In both, y grows downwards."""
+    warp: Warp | None = None
     rotation: int = 0
     """Degrees clockwise by which the picture was turned, a multiple of 90."""
+
+    def rect_on_original(self, rect: Rect) -> Rect:
+        """The rectangle on the original page around a rectangle of `image`."""
+        on_page: Rect = self.to_original.on_rect(*rect)
+        if self.warp is None:
+            return on_page
+        left, top, right, bottom = on_page
+        across = np.linspace(left, right, PLACES_ON_CURVE)
+        heights = [self.warp.lines.height(column, row) for row in (top, bottom) for column in across]
+        curved: Rect = self.warp.to_original.on_rect(left, min(heights), right, max(heights))
+        return curved
 
     def replaced(self, image: Image.Image, to_previous: PdfMatrix) -> "PageImage":
         """The page with another picture. `to_previous` maps points of the new picture to points of the present one."""
@@ -58,6 +86,27 @@ def straightened(page: PageImage, skew: float) -> PageImage:
         .translate(before.width / 2, before.height / 2)
     )
     return page.replaced(after, to_previous)
+
+
+def dewarped(page: PageImage, lines: CurvedLines) -> PageImage:
+    """The page with these lines made straight. What is new gets the colour of the paper."""
+    before = _smooth(page.image)
+    columns = np.array([0, *np.round(lines.columns), before.width])
+    rows = np.round(lines.rows - lines.rows[0]).astype(int)
+    at_columns = np.vstack([lines.heights[:1], lines.heights, lines.heights[-1:]])
+    cells = [
+        (
+            (int(left), int(top), int(right), int(bottom)),
+            (left, at_left[0], left, at_left[1], right, at_right[1], right, at_right[0]),
+        )
+        for left, right, line, next_line in zip(columns[:-1], columns[1:], at_columns[:-1], at_columns[1:], strict=True)
+        for top, bottom, at_left, at_right in zip(rows[:-1], rows[1:], pairwise(line), pairwise(next_line), strict=True)
+    ]
+    size = (before.width, int(rows[-1]))
+    mesh = Image.Transform.MESH
+    after = before.transform(size, mesh, cells, Image.Resampling.BICUBIC, fillcolor=_paper_colour(before))
+    to_warped = PdfMatrix().translate(0, float(lines.rows[0]))
+    return replace(page, image=after, to_original=to_warped, warp=Warp(lines, page.to_original))
 
 
 def scaled(page: PageImage, factor: float) -> PageImage:
@@ -94,7 +143,7 @@ def cropped(page: PageImage, box: Box) -> PageImage:
 
 def on_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]:
     """Map the boxes of blocks that were recognised in the page's picture to the original page."""
-    if page.to_original == PdfMatrix():
+    if page.warp is None and page.to_original == PdfMatrix():
         return blocks
 
     def box(recognised: Box) -> Box:
@@ -106,7 +155,7 @@ def on_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]
 
 
 def _box_on_original(box: Box, page: PageImage) -> Box:
-    left, top, right, bottom = page.to_original.on_rect(*box)
+    left, top, right, bottom = page.rect_on_original(box)
     width, height = page.original_size
     return (
         round(min(max(left, 0), width)),

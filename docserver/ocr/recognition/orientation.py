@@ -1,9 +1,10 @@
 """Child side: the orientation of a page: which turns to try, and whether the recognised text is upright."""
 
 from docserver.layout import lines_of, words_of
-from docserver.ocr.image.analysis import PageAnalysis, skew_and_clarity
+from docserver.ocr.image.analysis import PageAnalysis, reduction, skew_and_clarity
+from docserver.ocr.image.curved_lines import curved_lines
 from docserver.ocr.image.shape import is_narrow, is_snippet
-from docserver.ocr.image.transform import PageImage, straightened
+from docserver.ocr.image.transform import PageImage, dewarped, straightened
 from docserver.ocr.recognition.tesseract import Recognised
 
 MIN_SKEW_DEG, MIN_SKEW_ON_PHOTOS_DEG = 1.5, 0.5
@@ -53,8 +54,8 @@ def directions(page: PageImage, analysis: PageAnalysis) -> tuple[int, ...]:
     return (0, 180) if analysis.is_upright else (0, 180, 90, 270)
 
 
-def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
-    """The page with level lines. `analysis` is the analysis of the original page, before any quarter turn."""
+def with_level_lines(page: PageImage, analysis: PageAnalysis) -> PageImage:
+    """The page with level and straight lines. `analysis` is that of the original page, before any quarter turn."""
     min_skew, min_clarity = MIN_SKEW_DEG, MIN_CLARITY
     if page.rotation in (90, 270):
         # The analysis measured horizontal lines of the original page. They are vertical now, so measure again.
@@ -66,7 +67,9 @@ def straightened_if_askew(page: PageImage, analysis: PageAnalysis) -> PageImage:
     if is_snippet(page.original_size):
         min_clarity = MIN_CLARITY_ON_SNIPPETS
     askew = abs(skew) >= min_skew and clarity >= min_clarity
-    return straightened(page, skew) if askew else page
+    level = straightened(page, skew) if askew else page
+    lines = None if is_snippet(page.original_size) else curved_lines(level.image, reduction=reduction(level.image))
+    return level if lines is None else dewarped(level, lines)
 
 
 def is_read_upright(recognised: Recognised, *, page: PageImage, analysis: PageAnalysis) -> bool:

@@ -28,7 +28,7 @@ from docserver.ocr.recognition.orientation import (
     is_read_upright,
     is_worth_turning,
     runs_downwards,
-    straightened_if_askew,
+    with_level_lines,
 )
 from docserver.ocr.recognition.rows_of_signs import without_rows_of_signs
 from docserver.ocr.recognition.tables import by_rows, cuts_numbers
@@ -195,7 +195,7 @@ class PageReader:
         quarter = degrees % 180
         if quarter not in self._level:
             lying = turned(self._page, quarter)
-            self._level[quarter] = straightened_if_askew(lying, analysis)
+            self._level[quarter] = with_level_lines(lying, analysis)
             if self._level[quarter] is not lying:
                 self._tries.add_changes(1)
                 self._is_changed = True

@@ -1,0 +1,87 @@
+"""Pages of open books, whose lines are curved, are read like flat ones, by both ways to call Tesseract."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from bench import camera
+from docserver.layout import words_of
+from docserver.ocr.image.analysis import reduction
+from docserver.ocr.image.curved_lines import curved_lines
+from docserver.ocr.limits import LIBRARY, PROGRAM, Limits
+from tests.support.recognition import WORDS, read
+
+COLUMNS, ROWS = 8, 30
+SIZE = (1240, 1754)
+
+
+def page() -> tuple[Image.Image, str]:
+    """A page of A4 at 150 dpi, full of text, with the text."""
+    draw, font = ImageDraw.Draw(picture := Image.new("L", SIZE, 250)), ImageFont.load_default(size=26)
+    lines = [" ".join(WORDS[(3 * row + n) % len(WORDS)] for n in range(COLUMNS)) for row in range(ROWS)]
+    for row, line in enumerate(lines):
+        draw.text((110, 120 + 50 * row), line, fill=25, font=font)
+    return picture, "\n".join(lines)
+
+
+@pytest.mark.parametrize(("turn", "binding"), [(0, LIBRARY), (90, PROGRAM)])
+def test_a_curved_page_is_read_like_a_flat_one(turn: int, limits: Limits) -> None:
+    clean, text = page()
+    curled = camera.photographed(camera.curled(clean), seed=2)
+
+    reading = read(curled.rotate(turn, expand=True), limits)
+
+    truth, words = Counter(text.split()), Counter(reading.text.split())
+    assert (truth & words).total() >= 0.97 * truth.total()
+    assert words.total() <= 1.03 * truth.total()
+    assert reading.rotation == turn
+
+
+def test_words_of_a_curved_page_lie_where_they_are(limits: Limits) -> None:
+    clean, text = page()
+    curled = camera.curled(clean)
+
+    reading = read(curled, limits)
+
+    ink, outside = curled.point([255 * (level < 128) for level in range(256)]), curled.copy()
+    for word in words_of(reading.blocks):
+        left, top, right, bottom = word.box
+        assert ink.crop(word.box).getbbox() is not None
+        # No higher than its letters, and what it rises.
+        assert bottom - top < 26 + 0.3 * (right - left)
+        outside.paste(255, (left - 3, top - 3, right + 3, bottom + 3))
+    assert sum(outside.histogram()[:128]) < 0.01 * sum(curled.histogram()[:128])
+    assert len(text.split()) == sum(1 for _ in words_of(reading.blocks))
+
+
+@pytest.mark.parametrize("row", [200, 900, 1500])
+def test_curves_are_followed(row: int) -> None:
+    clean, _ = page()
+    ImageDraw.Draw(rule := Image.new("L", SIZE, 255)).line((0, row, SIZE[0], row), fill=0, width=3)
+    heights = np.asarray(camera.curled(rule)).argmin(axis=0)
+
+    lines = curved_lines(camera.curled(clean), reduction=reduction(clean))
+
+    assert lines is not None
+    for column in (140, 300, 900, 1100):
+        assert lines.height(column, heights[SIZE[0] // 2]) == pytest.approx(heights[column], abs=6)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 0.8, -1.4])
+def test_lines_of_a_flat_page_are_not_curved(degrees: float) -> None:
+    clean, _ = page()
+    flat = clean.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=250)
+
+    assert curved_lines(flat, reduction=reduction(flat)) is None
+
+
+def test_columns_whose_lines_are_at_different_heights_are_not_curved() -> None:
+    draw, font = ImageDraw.Draw(picture := Image.new("L", SIZE, 250)), ImageFont.load_default(size=26)
+    for row in range(ROWS):
+        line = " ".join(WORDS[(3 * row + n) % len(WORDS)] for n in range(4))
+        draw.text((80, 120 + 50 * row), line, fill=25, font=font)
+        draw.text((660, 145 + 50 * row), line, fill=25, font=font)
+
+    assert curved_lines(picture, reduction=reduction(picture)) is None
