@@ -147,10 +147,17 @@ class _Candidates:
         else:
             await self._rank()
 
-    async def next(self, size: int) -> list[tuple[int, int]]:
-        """The points and numbers of some more pages; none after the last."""
+    @property
+    def without_neighbours(self) -> Place | None:
+        """The place after all pages that have no word with a wrong letter; None if the others were looked up too."""
+        return Place(self._above + 1, 0) if self._above >= 0 else None
+
+    async def next(self, size: int, *, neighbours: bool) -> list[tuple[int, int]]:
+        """The points and numbers of some more pages; none after the last. With `neighbours`, words with a wrong letter
+        are looked up after those without.
+        """
         some = await asyncio.to_thread(_some, self._ranked, size)
-        if some or self._above < 0:
+        if some or self._above < 0 or not neighbours:
             return some
         self._after = (self._above + 1, 0)
         await self._look_up_all()
@@ -182,7 +189,7 @@ class _Reading:
     async def part(self, limit: int) -> SearchPart:
         """The next items."""
         looked_at, size = 0, limit + 1
-        while some := await self._candidates.next(size if self._candidates.are_certain else READ_AT_ONCE):
+        while some := await self._next(size):
             passing = await self._passing(some)
             while passing:
                 group = passing[: limit - len(self._items) + 1]
@@ -193,7 +200,15 @@ class _Reading:
             if self._read >= READ or looked_at >= LOOKED_AT:
                 return SearchPart(self._items, Place(*some[-1]))
             size = min(2 * size, LOOKED_AT_ONCE)
-        return SearchPart(self._items, None)
+        return SearchPart(self._items, self._candidates.without_neighbours)
+
+    async def _next(self, size: int) -> list[tuple[int, int]]:
+        """Some more pages. If pages have a phrase as it is written, misread ones are for a client that reads on: many
+        pages may have its words with a wrong letter, and hardly any of these has the phrase.
+        """
+        if self._candidates.are_certain:
+            return await self._candidates.next(size, neighbours=True)
+        return await self._candidates.next(READ_AT_ONCE, neighbours=not self._items)
 
     async def _passing(self, some: Sequence[tuple[int, int]]) -> list[tuple[int, FoundPage]]:
         """Those of the pages that pass the filter and, if texts are to be read, have what is looked for."""

@@ -145,6 +145,33 @@ async def test_words_with_a_wrong_letter_are_looked_up_once_other_pages_do_not_s
     ]
 
 
+async def test_misread_phrases_are_looked_for_where_none_is_as_written_or_a_client_reads_on(
+    client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = []
+
+    async def counted(*arguments: Any, **named: Any) -> bool:
+        looked_up.append(arguments)
+        return await find_neighbours(*arguments, **named)
+
+    monkeypatch.setattr(documents_search, "find_neighbours", counted)
+    await add_document(db, "the net invoice", "the net imvoice", "an invoice net", "an old receipt", "an old reciept")
+    await index(resources)
+
+    first = await search(client, '"net invoice"')
+    assert ([item["snippet"] for item in first["items"]], looked_up) == (
+        ["the <mark>net</mark> <mark>invoice</mark>"],
+        [],
+    )
+
+    second = await search(client, '"net invoice"', cursor=first["next_cursor"])
+    assert [item["snippet"] for item in second["items"]] == ["the <mark>net</mark> <mark>imvoice</mark>"]
+    assert second["next_cursor"] is None
+
+    none_as_written = await search(client, '"old recieptt"')
+    assert [item["snippet"] for item in none_as_written["items"]] == ["an <mark>old</mark> <mark>reciept</mark>"]
+
+
 @pytest.mark.parametrize(("listed_bytes", "rows"), [(segments.LISTED_BYTES, 1), (0, 4)])
 async def test_words_misread_on_few_pages_are_found_without_a_look_at_the_rows_of_words(
     client: Client, resources: Resources, db: Database, monkeypatch: pytest.MonkeyPatch, listed_bytes: int, rows: int
