@@ -10,6 +10,7 @@ from docserver.web import examples
 from tests.support import browser
 from tests.support.browser import Tab
 from tests.support.service import Service
+from tests.support.waiting import until
 
 UNTIL_FOUND = """(async () => {
     while (!(await (await fetch('/v1/documents/search?q=total')).json()).items.length) {}
@@ -54,6 +55,12 @@ async def test_a_person_uploads_a_document_on_the_page_finds_it_and_sees_where(
         result = await try_out(tab, "results", "get_result")
         await tab.type(f"{result} [data-param-name=job_id] input", job["job_id"])
         text = await answer(tab, result, status=200)
+        await tab.choose(f"{result} [data-param-name=format] select", "pdf")
+        await answer(tab, result, status=200, body="a[download]")
+        await tab.download_to(tmp_path)
+        await tab.click(f"{result} a[download]")
+        saved = tmp_path / f"{job['job_id']}.pdf"
+        await until(saved.exists)
 
         await tab.run(UNTIL_FOUND)
         search = await try_out(tab, "documents", "search_documents")
@@ -76,6 +83,7 @@ async def test_a_person_uploads_a_document_on_the_page_finds_it_and_sees_where(
 
     assert followed["status"] == "completed"
     assert text == "Invoice 4711\nTotal: 12.50 EUR"
+    assert saved.read_bytes().startswith(b"%PDF-")
     assert found["document"]["document_id"] == job["document_id"]
     assert "<mark>Total</mark>" in found["snippet"]
     assert width == x1 - x0

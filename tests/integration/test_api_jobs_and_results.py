@@ -120,7 +120,8 @@ async def test_each_format_is_given_by_name_and_by_media_type(client: Client, wo
         assert by_name.headers["ETag"] == by_type.headers["ETag"]
         assert by_type.headers["Content-Type"].partition(";")[0] == form.media_type
         assert by_type.headers["Vary"] == "Accept, Accept-Encoding"
-        assert by_type.headers["Content-Disposition"] == f'inline; filename="{job["job_id"]}.{form.extension}"'
+        kind = "attachment" if form is PDF else "inline"
+        assert by_type.headers["Content-Disposition"] == f'{kind}; filename="{job["job_id"]}.{form.extension}"'
         assert by_type.headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src 'none'" in by_type.headers["Content-Security-Policy"]
         # A PDF's words are compressed.

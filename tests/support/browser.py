@@ -117,6 +117,10 @@ class Tab:
             f"(document.querySelector({selector!r}))"
         )
 
+    async def download_to(self, directory: Path) -> None:
+        """Save what is downloaded from now on in a directory, without asking. A file is there once it is whole."""
+        await self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(directory))
+
     async def choose_file(self, selector: str, path: Path) -> None:
         """Choose a file in an element for that, once it is there."""
         await self.until(f"document.querySelector({selector!r})")

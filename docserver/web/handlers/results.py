@@ -165,7 +165,8 @@ async def _response(request: web.Request, result: ResultFile, form: Format) -> w
     headers |= {
         **DOCUMENT_HEADERS,
         "Content-Type": form.media_type + charset,
-        "Content-Disposition": f'inline; filename="{_filename(request, form)}"',
+        # With the policy above, browsers would not show a PDF.
+        "Content-Disposition": f'{"attachment" if form in PDFS else "inline"}; filename="{_filename(request, form)}"',
     }
     size = len(body) if isinstance(body, bytes) else body.size
     coding = _coding(request) if form not in PDFS and size >= compression.LEAST_BYTES else None
