@@ -16,9 +16,11 @@ ENV PIP_NO_CACHE_DIR=on PIP_DISABLE_PIP_VERSION_CHECK=on
 COPY requirements.lock ./
 RUN sed '/^# run$/,$d' requirements.lock >build.txt \
  && sed '/^# test$/,$d' requirements.lock >run.txt \
+ && sed '1,/^# ppocr$/d' requirements.lock >ppocr.txt \
  && /opt/docserver/bin/pip install --require-hashes --only-binary :all: --requirement build.txt \
  && /opt/docserver/bin/pip install --require-hashes --only-binary :all: --no-binary aiohttp-apispec \
-      --no-build-isolation --requirement run.txt
+      --no-build-isolation --requirement run.txt \
+ && /opt/docserver/bin/pip install --require-hashes --only-binary :all: --no-deps --requirement ppocr.txt
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY docserver docserver
 COPY sql sql
@@ -26,6 +28,9 @@ RUN /opt/docserver/bin/pip install --no-deps --no-build-isolation . \
  && /opt/docserver/bin/pip uninstall --yes pip setuptools \
  && find /opt/docserver -depth -type d -name tests -exec rm -rf {} + \
  && find /opt/docserver -type f -regex ".*[.]\(c\|pyx\|map\)" -delete \
+ && rm -rf /opt/docserver/lib/python3*/site-packages/onnxruntime/tools \
+      /opt/docserver/lib/python3*/site-packages/onnxruntime/transformers \
+      /opt/docserver/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so* \
  && find /opt/docserver -type f -name "*.so*" -exec strip --strip-unneeded {} + \
  && rm -f /opt/docserver/bin/Activate.ps1 /opt/docserver/bin/activate*
 

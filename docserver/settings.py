@@ -45,6 +45,7 @@ TEST_MYSQL_URL = f"{PREFIX}TEST_MYSQL_URL"
 CHOICES = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "engine": ("auto", "tesserocr", "pytesseract"),
+    "second_engine": ("auto", "off"),
 }
 """The allowed values of settings that accept only a few."""
 
@@ -143,6 +144,9 @@ class Settings:
 
     # Settings for experts: reading.
     engine: str = _setting("auto", "how to call Tesseract: tesserocr, pytesseract, or auto: the first if installed")
+    second_engine: str = _setting(
+        "auto", "read what Tesseract reads unsurely with PP-OCR as well: auto, if it is installed; or off"
+    )
     sandbox: SandboxMode = _setting(
         SandboxMode.PREFER, "confine OCR processes by Landlock and seccomp: prefer, require (else refuse to start), off"
     )

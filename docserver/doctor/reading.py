@@ -38,7 +38,14 @@ async def check_engine(settings: Settings) -> AsyncIterator[Finding]:
         yield problem("engine", str(error), "correct the setting")
         return
     yield ok("engine", f"Tesseract {engine.version} by {engine.binding}, pdftoppm {poppler}")
+    yield ok("second engine", engine.second.version if engine.second else _why_no_second(settings))
     yield ok("languages", f"{settings.languages} of {len(engine.models)} installed")
+
+
+def _why_no_second(settings: Settings) -> str:
+    if settings.second_engine == "off":
+        return "switched off by DOCSERVER_SECOND_ENGINE"
+    return "not installed: Tesseract reads alone"
 
 
 async def check_sandbox(settings: Settings) -> AsyncIterator[Finding]:

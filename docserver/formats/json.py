@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from docserver.elements import Elements
-from docserver.layout import Block, Word
+from docserver.layout import Block, EngineName, Word, engine_of
 from docserver.model import Job, Page, Reading, Source, failure_json
 
 MEDIA_TYPE = "application/json"
@@ -61,15 +61,17 @@ def _reading_object(reading: Reading) -> dict[str, Any]:
 
 
 def _block_object(block: Block, source: Source) -> dict[str, Any]:
+    engine = None if source is Source.TEXT_LAYER else engine_of(block)
     return {
         "box": block.box,
         "source": source,
+        **({"engine": engine} if engine else {}),
         "lines": [
             {
                 "box": line.box,
                 "paragraph": number,
                 "confidence": line.confidence,
-                "words": [_word_object(word) for word in line.words],
+                "words": [_word_object(word, engine) for word in line.words],
             }
             for number, paragraph in enumerate(block.paragraphs, start=1)
             for line in paragraph.lines
@@ -77,5 +79,7 @@ def _block_object(block: Block, source: Source) -> dict[str, Any]:
     }
 
 
-def _word_object(word: Word) -> dict[str, Any]:
-    return {"text": word.text, "box": word.box, "confidence": word.confidence}
+def _word_object(word: Word, engine: EngineName | None) -> dict[str, Any]:
+    """The word. It names its engine if most of the block was read by another one."""
+    of_word = {} if engine in (word.engine, None) else {"engine": word.engine}
+    return {"text": word.text, "box": word.box, "confidence": word.confidence, **of_word}

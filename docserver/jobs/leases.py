@@ -223,11 +223,12 @@ class Claims:
         return chunk, len(waiting) > len(chunk)
 
     def _engine_for(self, job: Job) -> dict[str, Any]:
-        engine = self._resources.engine
-        models = engine.models_of(job.options.languages)
-        # If pages of an earlier attempt are kept, that attempt's models are also part of the job's engine.
-        earlier = job.engine["models"] if job.engine and job.pages_done else {}
-        return {"name": engine.name, "version": engine.version, "models": {**earlier, **models}}
+        engine = self._resources.engine.described(job.options)
+        if job.engine and job.pages_done:
+            # Pages of an earlier attempt are kept, so its models are also part of the job's engine.
+            engine["models"] = {**job.engine["models"], **engine["models"]}
+            engine["second"] = engine["second"] or job.engine.get("second")
+        return engine
 
     def _extend(self, lease: _Lease, began: float) -> None:
         lease.good_until = began + self._lease_s * (1 - 1 / HEARTBEATS_PER_LEASE)

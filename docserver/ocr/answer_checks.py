@@ -14,7 +14,7 @@ from docserver.errors import Failure
 from docserver.model import Reading
 from docserver.ocr.element_checks import are_elements
 from docserver.ocr.languages import MAX_NAMES, NAMES
-from docserver.ocr.limits import MAX_LAYOUT_BYTES, MAX_TEXT
+from docserver.ocr.limits import MAX_LAYOUT_BYTES, MAX_MARKS_BYTES, MAX_TEXT
 from docserver.ocr.requests import Answer, Failed, Inspected, Opened, OwnTexts, PageRead
 
 MAX_MESSAGE = 500
@@ -95,6 +95,7 @@ def _check_page(reading: Reading) -> None:
         and reading.rotation in ROTATIONS
         and 0 <= reading.confidence <= 100
         and len(reading.text) <= MAX_TEXT
+        and len(reading.second_engine or b"") <= MAX_MARKS_BYTES
         and (reading.languages is None or _are_names(reading.languages))
     ):
         raise InvalidAnswer("the page is out of bounds")

@@ -8,12 +8,15 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from docserver.ocr.languages import MAX_NAMES, NAMES, candidates
+from docserver.layout import EngineName
+from docserver.ocr.languages import DETECTOR, MAX_NAMES, NAMES, RECOGNISER, candidates, reads
 from docserver.ocr.limits import LIBRARY, PROGRAM
-from docserver.reading_options import AUTO
+from docserver.reading_options import AUTO, EngineChoice, Options
 from docserver.settings import SettingsError, variable
 
 PACKAGES: Mapping[str, str] = MappingProxyType(
@@ -23,6 +26,9 @@ PACKAGES: Mapping[str, str] = MappingProxyType(
 
 TIMEOUT_S = 30.0
 """Longest time for a command that describes the engine. It takes 20 ms; only a machine that is swapping needs more."""
+
+RUNTIME, MODELS_PACKAGE = "onnxruntime", "rapidocr"
+"""The packages that run the second engine's models, and that have them. Nothing else of the latter is used."""
 
 NOT_LANGUAGES = frozenset({"osd", "equ"})
 """Models for page orientation and for formulas, which do not recognise text."""
@@ -37,6 +43,18 @@ class EngineMissing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class SecondEngine:
+    """The second engine: its name and version, as results show them, and its models."""
+
+    name: str
+    version: str
+    models: Mapping[str, str]
+    """File → digest, as `sha256:…`."""
+    directory: str
+    """Where the models are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """The engine's name and version, as results show them, its models, and how to call it."""
 
@@ -48,6 +66,22 @@ class Engine:
     """LIBRARY or PROGRAM."""
     tessdata: str
     """The directory of the models."""
+    second: SecondEngine | None = None
+    """None if it is not installed, or switched off."""
+
+    def described(self, options: Options) -> dict[str, Any]:
+        """The engines and models that may read a page with these options, as jobs show them."""
+        second = self.second if self.reads_again(options) else None
+        return {
+            "name": self.name,
+            "version": self.version,
+            "models": self.models_of(options.languages),
+            "second": second and {"name": second.name, "version": second.version, "models": dict(second.models)},
+        }
+
+    def reads_again(self, options: Options) -> bool:
+        """True if the second engine may read a page with these options."""
+        return options.engine is not EngineChoice.TESSERACT and any(map(reads, self.models_of(options.languages)))
 
     def models_of(self, languages: str) -> dict[str, str | None]:
         """The digests of the models that may be used for a page in these languages; None for a missing model."""
@@ -89,7 +123,10 @@ def _package_of(language: str) -> str:
 
 
 async def describe(choice: str) -> Engine:
-    """Describe the installed engine. `choice` is DOCSERVER_ENGINE. Raises EngineMissing if it is absent or broken."""
+    """Describe the installed engine, without a second one. `choice` is DOCSERVER_ENGINE.
+
+    Raises EngineMissing if it is absent or broken.
+    """
     check_programs()
     installed = importlib.util.find_spec(LIBRARY) is not None
     if choice == LIBRARY and not installed:
@@ -106,6 +143,20 @@ async def describe(choice: str) -> Engine:
     tessdata = directory["directory"]
     models = await asyncio.to_thread(_digests, Path(tessdata), languages)
     return Engine("tesseract", version, MappingProxyType(models), binding, tessdata)
+
+
+def second_engine() -> SecondEngine | None:
+    """Describe the second engine; None if it is not installed. Reads its models."""
+    models = importlib.util.find_spec(MODELS_PACKAGE)
+    if importlib.util.find_spec(RUNTIME) is None or models is None or not models.submodule_search_locations:
+        return None
+    directory = Path(models.submodule_search_locations[0], "models")
+    try:
+        digests = {name: _digest(directory / name) for name in (DETECTOR, RECOGNISER)}
+    except OSError:
+        return None
+    version = f"PP-OCRv6 small, ONNX Runtime {metadata.version(RUNTIME)}"
+    return SecondEngine(EngineName.PPOCR, version, MappingProxyType(digests), str(directory))
 
 
 async def poppler_version() -> str:
@@ -139,8 +190,12 @@ def _digests(directory: Path, languages: list[str]) -> dict[str, str]:
     digests = {}
     for language in languages:
         try:
-            with (directory / f"{language}.traineddata").open("rb") as model:
-                digests[language] = f"sha256:{hashlib.file_digest(model, 'sha256').hexdigest()}"
+            digests[language] = _digest(directory / f"{language}.traineddata")
         except OSError as error:
             raise EngineMissing(f"the model of the language {language} cannot be read: {error.strerror}") from error
     return digests
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as model:
+        return f"sha256:{hashlib.file_digest(model, 'sha256').hexdigest()}"

@@ -14,6 +14,9 @@ MAX_NAMES = 409
 
 LATIN, FRAKTUR = "Latin", "Fraktur"
 
+WHOLE_LATIN = "script/Latin"
+"""The model of all languages in Latin letters, under the name that Debian gives it."""
+
 _KNOWN = {
     LATIN: "eng:en spa:es fra:fr deu:de por:pt ita:it nld:nl pol:pl ron:ro ces:cs hun:hu swe:sv dan:da nor:no fin:fi "
     "tur:tr vie:vi ind:id msa:ms fil:tl tgl:tl cat:ca glg:gl eus:eu hrv:hr bos:bs srp_latn:sr slk:sk slv:sl est:et "
@@ -54,6 +57,9 @@ language from words. The most used scripts and languages come first. `deu_latf` 
 the model of the whole script as `Fraktur`. Models for vertical lines and for other whole scripts are left out, and so
 are those of languages that the identifier does not know."""
 
+DETECTOR, RECOGNISER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
+"""The files of the second engine's models: one finds lines, the other one reads them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -74,6 +80,17 @@ MODELS: Mapping[str, Model] = MappingProxyType(
     {model.name: model for script, listed in _KNOWN.items() for model in (_model(e, script) for e in listed.split())}
 )
 """Name → model; the most used languages come first."""
+
+
+NOT_READ_AGAIN = frozenset({"tur", "aze", "uzb", "vie", "yor"})
+"""Languages in Latin letters that the second engine reads worse than Tesseract. It does not know all of their letters,
+or mixes up an i with a dot and one without."""
+
+
+def reads(name: str) -> bool:
+    """True if the second engine reads the language of this model as well: one in Latin letters, but not in Fraktur."""
+    model = MODELS.get(name)
+    return name == WHOLE_LATIN or (model is not None and model.script == LATIN and name not in NOT_READ_AGAIN)
 
 
 def candidates(installed: Collection[str], *, preferred: Iterable[str] = ()) -> tuple[str, ...]:

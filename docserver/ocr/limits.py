@@ -25,6 +25,9 @@ MAX_ELEMENTS_BYTES = 1024 * 1024
 """Largest sum of what the pages in one answer show beside their texts, unpacked. It holds a hundred QR codes that are
 as full as can be. The server checks such an answer in some ten milliseconds."""
 
+MAX_MARKS_BYTES = 32 * 1024
+"""Largest marks of words of one page. Not even the shortest words of MAX_LAYOUT_BYTES need more."""
+
 BYTES_PER_PIXEL = 3
 SPARE_FILE_BYTES = 64 * 1024 * 1024
 
@@ -56,6 +59,8 @@ class Limits:
     tessdata: str
     candidates: tuple[str, ...]
     """The models that `auto` chooses from, see `languages`."""
+    ppocr: str | None
+    """The directory of the models of the second engine; None if it is not installed, or switched off."""
     review_below: float
     """The confidence below which a page needs review."""
 

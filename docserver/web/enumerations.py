@@ -11,8 +11,9 @@ from docserver.elements import BARCODE_KINDS
 from docserver.errors import DocumentErrorCode
 from docserver.formats import FORMATS
 from docserver.job_history import Outcome, Step
+from docserver.layout import EngineName
 from docserver.model import Source, Status
-from docserver.reading_options import Mode, Rotate
+from docserver.reading_options import EngineChoice, Mode, Rotate
 from docserver.sniff import SUPPORTED
 from docserver.webhook_types import CHOOSABLE_EVENTS, DeliveryStatus, DisabledReason, EventType, Fault
 
@@ -24,6 +25,8 @@ ENUMERATIONS: Mapping[str, tuple[Sequence[str], str]] = {
     "HistoryOutcome": (list(Outcome), "How a step ended; lost: its worker disappeared."),
     "ReadingMode": (list(Mode), "Where the text of a PDF's pages comes from."),
     "RotateMode": (list(Rotate), "Whether pages are turned upright."),
+    "EngineChoice": (list(EngineChoice), "The engines that read pictures of pages."),
+    "EngineName": (list(EngineName), "An engine that reads pictures of pages."),
     "PageSource": (list(Source), "Where a page's words come from."),
     "BlockSource": ([Source.OCR, Source.TEXT_LAYER], "Where a block's words come from."),
     "BarcodeKind": (list(BARCODE_KINDS), "The kind of a barcode."),

@@ -83,6 +83,7 @@ COMPLETED = replace(
         "name": "tesseract",
         "version": "5.5.4",
         "models": {"eng": "sha256:7d4322bd2a7749724879683fc3912cb542f19906c83bcc1a52132556427170b2"},
+        "second": None,
     },
     history=(
         HistoryEntry(

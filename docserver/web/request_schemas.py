@@ -22,7 +22,7 @@ from docserver.layout import Box
 from docserver.model import Status, parse_id
 from docserver.page_ranges import NEEDS_REVIEW, InvalidPages, parse_pages
 from docserver.pdf_options import MAX_QUALITY
-from docserver.reading_options import Mode, Rotate
+from docserver.reading_options import EngineChoice, Mode, Rotate
 from docserver.sniff import SUPPORTED
 from docserver.webhooks.addresses import MAX_URL
 from docserver.webhooks.signing import is_secret
@@ -372,6 +372,15 @@ class ReadingOptions(Strict):
     )
     barcodes = fields.Boolean(
         metadata={"description": "Whether to look for barcodes and QR codes. Default: true.", "examples": [True]}
+    )
+    engine = fields.Enum(
+        EngineChoice,
+        by_value=fields.String,
+        metadata={
+            "description": "auto: Tesseract, and PP-OCR where Tesseract is not sure, if it is installed and reads the "
+            "language. tesseract: Tesseract alone. ppocr: PP-OCR for all that is read from pictures of pages.",
+            "examples": ["auto"],
+        },
     )
 
     @pre_load

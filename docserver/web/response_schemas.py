@@ -6,7 +6,7 @@ from docserver.database.tables.document_lists import COUNTED
 from docserver.errors import DocumentErrorCode
 from docserver.job_history import Outcome, Step
 from docserver.model import Status
-from docserver.reading_options import Mode, Rotate
+from docserver.reading_options import EngineChoice, Mode, Rotate
 
 COUNT = {"minimum": 0}
 PERCENT = {"minimum": 0, "maximum": 100}
@@ -59,13 +59,16 @@ class Options(Schema):
         required=True, metadata={"enum": list(Rotate), "description": "Whether pages are turned upright."}
     )
     barcodes = fields.Boolean(required=True, metadata={"description": "Whether barcodes are looked for."})
+    engine = fields.String(
+        required=True, metadata={"enum": list(EngineChoice), "description": "The engines that read pictures of pages."}
+    )
     pages = fields.String(
         required=True, allow_none=True, metadata={"description": "The pages to be read, as in 1-3,7; null for all."}
     )
 
 
-class Engine(Schema):
-    """The OCR engine that read the document."""
+class OneEngine(Schema):
+    """An OCR engine."""
 
     name = fields.String(required=True, metadata={"description": "The engine's name."})
     version = fields.String(required=True, metadata={"description": "The engine's version."})
@@ -73,7 +76,17 @@ class Engine(Schema):
         keys=fields.String(),
         values=fields.String(metadata={"description": "The model's digest."}),
         required=True,
-        metadata={"description": "The models that were used: language and digest."},
+        metadata={"description": "The models that were used: language, or file, and digest."},
+    )
+
+
+class Engine(OneEngine):
+    """The OCR engines that read the document."""
+
+    second = fields.Nested(
+        OneEngine,
+        allow_none=True,
+        metadata={"description": "The one that reads again what the first is not sure of; null if none."},
     )
 
 

@@ -3,6 +3,7 @@
 from marshmallow import Schema, fields
 
 from docserver.elements import BARCODE_KINDS
+from docserver.layout import EngineName
 from docserver.model import Source
 from docserver.web.response_schemas import PERCENT, Engine, Failure
 
@@ -17,6 +18,12 @@ class Word(Schema):
     text = fields.String(required=True, metadata={"description": "The word, with the punctuation beside it."})
     box = fields.List(fields.Integer(), required=True, metadata=BOX)
     confidence = fields.Float(required=True, metadata=_CONFIDENCE)
+    engine = fields.String(
+        metadata={
+            "enum": list(EngineName),
+            "description": "The engine that read the word, if it is another one than that of the block.",
+        }
+    )
 
 
 class Line(Schema):
@@ -40,6 +47,12 @@ class Block(Schema):
             "enum": [Source.OCR, Source.TEXT_LAYER],
             "description": "text_layer if all of its words are the PDF's own, ocr if some were read from the picture.",
         },
+    )
+    engine = fields.String(
+        metadata={
+            "enum": list(EngineName),
+            "description": "The engine that read most of the block, unless all of its words are the PDF's own.",
+        }
     )
     lines = fields.List(fields.Nested(Line), required=True, metadata={"description": "The lines in reading order."})
 

@@ -75,6 +75,7 @@ async def test_a_further_job_reads_the_document_beside_the_earlier_one_whose_res
         "pages": "2-3",
         "rotate": "auto",
         "barcodes": True,
+        "engine": "auto",
     }
     assert await jobs_of(client, first) == [second["job_id"], first["job_id"]]
     assert await text(client, first["job_id"]) == READ
@@ -96,7 +97,14 @@ async def test_options_that_are_not_given_are_those_of_an_upload_and_not_of_an_e
 
     _, second = await post(client, path_of(first), json=FORCED)
 
-    assert second["options"] == {"languages": "eng", "mode": "force", "pages": None, "rotate": "auto", "barcodes": True}
+    assert second["options"] == {
+        "languages": "eng",
+        "mode": "force",
+        "pages": None,
+        "rotate": "auto",
+        "barcodes": True,
+        "engine": "auto",
+    }
 
 
 async def test_an_equal_job_that_is_unfinished_or_completed_is_given_again(client: Client, worker: Worker) -> None:

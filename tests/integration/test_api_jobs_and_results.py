@@ -36,7 +36,14 @@ async def test_a_job_goes_from_pending_to_completed_with_its_times_pages_and_eng
     assert final["created_at"] <= final["started_at"] <= final["finished_at"]
     assert final["engine"]["name"] == "tesseract"
     assert final["engine"]["models"]["eng"].startswith("sha256:")
-    assert final["options"] == {"languages": "eng", "mode": "auto", "pages": None, "rotate": "auto", "barcodes": True}
+    assert final["options"] == {
+        "languages": "eng",
+        "mode": "auto",
+        "pages": None,
+        "rotate": "auto",
+        "barcodes": True,
+        "engine": "auto",
+    }
 
 
 async def test_waiting_for_a_job_ends_as_soon_as_it_is_final(client: Client, worker: Worker) -> None:

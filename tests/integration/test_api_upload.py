@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import aiohttp
 import pytest
 
+from docserver import resources as opened_by
 from docserver.database.tables import documents
 from docserver.errors import DatabaseUnavailable
 from docserver.jobs.worker import Worker
@@ -58,6 +59,8 @@ async def test_options_may_stand_before_or_behind_the_file_or_in_the_query(clien
         ({"languages": "../../etc/passwd"}, "/languages"),
         ({"mode": "fast"}, "/mode"),
         ({"rotate": "left"}, "/rotate"),
+        ({"engine": "best"}, "/engine"),
+        ({"engine": "ppocr", "languages": "eng+rus"}, "/engine"),
         ({"pages": "3-1"}, "/pages"),
         ({"pages": "x"}, "/pages"),
         ({"expires_in": "0"}, "/expires_in"),
@@ -81,6 +84,17 @@ async def test_an_option_that_cannot_be_is_refused_and_leaves_no_file(
 async def test_a_missing_language_is_refused_with_the_list_of_installed_ones(client: Client) -> None:
     async with client.post(UPLOAD, data=form(png(), languages="xyz")) as response:
         assert re.search(r"Not installed: xyz. Installed languages: .*\beng\b", (await response.json())["detail"])
+
+
+@pytest.fixture
+def no_second_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opened_by, "second_engine", lambda: None)
+
+
+async def test_an_engine_that_is_not_installed_is_refused(no_second_engine: None, client: Client) -> None:
+    async with client.post(UPLOAD, data=form(png(), engine="ppocr")) as response:
+        assert response.status == 422
+        assert "PP-OCR is not installed" in (await response.json())["detail"]
 
 
 async def test_an_upload_without_a_file_is_refused(client: Client) -> None:

@@ -15,5 +15,6 @@ LIMITS = Limits(
     binding="",
     tessdata="",
     candidates=("eng",),
+    ppocr=None,
     review_below=80,
 )

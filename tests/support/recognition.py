@@ -15,7 +15,7 @@ from docserver.ocr.recognition.tesseract import Layout, Recognised
 from docserver.ocr.recognition.tesseract_library import TesseractLibrary
 from docserver.ocr.recognition.tesseract_program import TesseractProgram
 from docserver.ocr.requests import ReadPage
-from docserver.reading_options import Options, Rotate
+from docserver.reading_options import EngineChoice, Options, Rotate
 from tests.support.samples.pictures import saved
 
 VOCABULARY = "harbour market garden winter bridge journey captain evening village letter morning number station"
@@ -40,11 +40,13 @@ def read(
     languages: str = "eng",
     rotate: Rotate = Rotate.AUTO,
     barcodes: bool = True,
+    engine: EngineChoice = EngineChoice.AUTO,
 ) -> Reading:
     """What a picture, or the first page of a file, says."""
     source = Path(limits.scratch) / "page"
     source.write_bytes(page if isinstance(page, bytes) else saved(page, "PNG"))
-    request = ReadPage(content_type=content_type, page=1, options=Options(languages, rotate=rotate, barcodes=barcodes))
+    options = Options(languages, rotate=rotate, barcodes=barcodes, engine=engine)
+    request = ReadPage(content_type=content_type, page=1, options=options)
     return tasks.read_page(request, str(source), limits)
 
 

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 TOP = Path(__file__).parents[2]
-PARTS = ("build", "run", "tracing", "test", "chart", "verapdf")
+PARTS = ("build", "run", "tracing", "test", "chart", "verapdf", "ppocr")
 HASH = re.compile(r" \\\n    --hash=sha256:[0-9a-f]{64}")
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -69,6 +69,7 @@ def wanted() -> list[tuple[Requirement, tuple[str, ...]]]:
         *((Requirement(line), ("build",)) for line in build),
         *((requirement, ("run",)) for requirement in run),
         *((requirement, ("tracing",)) for requirement in declared("options.extras_require", "tracing")),
+        *((requirement, ("ppocr",)) for requirement in declared("options.extras_require", "ppocr")),
         *((requirement, PARTS) for requirement in declared("options.extras_require", "dev")),
     ]
 

@@ -14,7 +14,7 @@ from docserver.caller import DEFAULT_TENANT
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Line, Paragraph, Word, lines_of, pack_blocks, unpack_blocks
 from docserver.model import FINAL, Document, IllegalMove, Job, Status, new_id, parse_id
-from docserver.reading_options import Mode, Options, Rotate
+from docserver.reading_options import EngineChoice, Mode, Options, Rotate
 from docserver.timestamps import rfc3339
 from docserver.web import response_schemas
 
@@ -194,6 +194,7 @@ def test_a_job_is_shown_as_the_contract_has_it() -> None:
         "pages": "1-3",
         "rotate": "auto",
         "barcodes": True,
+        "engine": "auto",
     }
     assert shown["created_at"] == "2026-11-23T20:01:02.123456Z"
     assert shown["finished_at"] is None
@@ -235,7 +236,7 @@ def test_a_document_is_shown_as_the_contract_has_it() -> None:
     [
         Options("eng"),
         Options("auto", "1-3,7", Mode.FORCE, Rotate.OFF),
-        Options("eng+deu", rotate=Rotate.OFF, barcodes=False),
+        Options("eng+deu", rotate=Rotate.OFF, barcodes=False, engine=EngineChoice.PPOCR),
     ],
 )
 def test_options_survive_being_stored(options: Options) -> None:
@@ -246,3 +247,4 @@ def test_options_survive_being_stored(options: Options) -> None:
     assert restored == options
     assert restored.mode is options.mode
     assert restored.rotate is options.rotate
+    assert restored.engine is options.engine

@@ -144,7 +144,19 @@ def test_an_upload_has_a_file_and_the_options_that_the_service_takes(document: A
     assert (
         options
         == body["properties"].keys() - {"file", "password"}
-        == {*("languages", "mode", "rotate", "barcodes", "pages", "expires_in", "callback_url", "callback_secret")}
+        == {
+            *(
+                "languages",
+                "mode",
+                "rotate",
+                "barcodes",
+                "engine",
+                "pages",
+                "expires_in",
+                "callback_url",
+                "callback_secret",
+            )
+        }
     )
 
 

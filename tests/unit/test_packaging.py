@@ -93,7 +93,7 @@ def test_files_that_are_not_python_are_package_data() -> None:
 
 
 def test_what_the_program_imports_is_declared() -> None:
-    assert undeclared("docserver", "tesserocr", "tracing") == []
+    assert undeclared("docserver", "ppocr", "tesserocr", "tracing") == []
 
 
 @pytest.mark.parametrize(("directory", "extras"), [("tests", ("dev", "tracing")), ("bench", ("bench",))])

@@ -36,9 +36,9 @@ async def insert_read(cur: Cursor, *, job_id: UUID, readings: Mapping[int, Readi
     await cur.insert_all(
         """
         INSERT INTO pages (job_id, number, status, run_after, finished_at, width, height, dpi, rotation, source,
-                           confidence, needs_review, text, layout, languages, elements, settled_version)
+                           confidence, needs_review, text, layout, languages, elements, second_engine, settled_version)
         VALUES (%s, %s, 'done', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
-                (SELECT version + 1 FROM jobs WHERE id = %s))
+                %s, (SELECT version + 1 FROM jobs WHERE id = %s))
         """,
         [(job_id.bytes, number, *_values(reading), job_id.bytes) for number, reading in readings.items()],
     )
@@ -80,7 +80,7 @@ async def finish(cur: Cursor, *, job_id: UUID, number: int, claim_id: UUID, read
             UPDATE pages
             SET status = 'done', claim = NULL, lease_until = NULL, finished_at = UTC_TIMESTAMP(6), width = %s,
                 height = %s, dpi = %s, rotation = %s, source = %s, confidence = %s, needs_review = %s, text = %s,
-                layout = %s, languages = %s, elements = %s,
+                layout = %s, languages = %s, elements = %s, second_engine = %s,
                 settled_version = (SELECT version + 1 FROM jobs WHERE jobs.id = pages.job_id)
             WHERE job_id = %s AND number = %s AND claim = %s AND status = 'pending'
             """,
@@ -163,7 +163,8 @@ async def reset(cur: Cursor, *, job_id: UUID, numbers: Sequence[int]) -> None:
         SET status = 'pending', claim = NULL, lease_until = NULL, tries = 0, lost_leases = 0, claimed_at = NULL,
             run_after = UTC_TIMESTAMP(6), width = NULL, height = NULL, dpi = NULL, rotation = NULL, source = NULL,
             confidence = NULL, needs_review = NULL, text = NULL, layout = NULL, languages = NULL,
-            elements = NULL, error_code = NULL, error_message = NULL, finished_at = NULL, settled_version = 0
+            elements = NULL, second_engine = NULL, error_code = NULL, error_message = NULL, finished_at = NULL,
+            settled_version = 0
         WHERE job_id = %s AND number IN ({each(numbers)})
         """,  # noqa: S608 - placeholders alone
         (job_id.bytes, *numbers),
@@ -260,6 +261,7 @@ def _values(reading: Reading) -> tuple[int | float | str | bytes | None, ...]:
         reading.layout,
         reading.languages,
         reading.packed_elements,
+        reading.second_engine,
     )
 
 
@@ -279,6 +281,7 @@ def _page(row: Row) -> Page:
             needs_review=bool(row["needs_review"]),
             languages=row["languages"],
             packed_elements=row["elements"],
+            second_engine=row["second_engine"],
         )
     return Page(row["number"], status, reading, _failure(row) if row["error_code"] else None)
 

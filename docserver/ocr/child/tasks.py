@@ -15,7 +15,7 @@ from PIL import Image
 
 from docserver.elements import Barcode, Elements, pack_elements
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.layout import EXACT, Rect, Word, pack_blocks, words_of
+from docserver.layout import EXACT, EngineName, Rect, Word, marks_of, pack_blocks, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
@@ -25,13 +25,16 @@ from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
 from docserver.ocr.image.barcodes import barcodes, without_barcodes
 from docserver.ocr.image.decode import Picture
+from docserver.ocr.languages import reads
 from docserver.ocr.limits import FIRST_PAGES, LIBRARY, MAX_ELEMENTS_BYTES, MAX_LAYOUT_BYTES, MAX_TEXT, Limits
 from docserver.ocr.pdf import mending, passwords, render, text_layer
 from docserver.ocr.pdf.verification.wrong_mappings import MappingCheck
 from docserver.ocr.pdf.words.own_words import TextLayer
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.language_detection import LanguageDetector
+from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.recognition.reader import PageReader
+from docserver.ocr.recognition.second_reading import is_unsure
 from docserver.ocr.recognition.tesseract import Layout, Tesseract
 from docserver.ocr.requests import (
     Answer,
@@ -50,7 +53,7 @@ from docserver.ocr.requests import (
     SearchableMade,
     Timed,
 )
-from docserver.reading_options import AUTO, Mode, Rotate
+from docserver.reading_options import AUTO, EngineChoice, Mode, Rotate
 
 PDF = "application/pdf"
 
@@ -170,7 +173,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
     if layer and not layer.is_exact and not layer.lacks_most:
         reading = _mixed_reading(layer, picture, languages=languages, turning=turning, limits=limits)
     else:
-        attempt = _attempt(picture, languages=languages, turning=turning, limits=limits)
+        attempt = _attempt(picture, languages=languages, turning=turning, limits=limits, choice=request.options.engine)
         reading = _reading(attempt, picture, review_below=limits.review_below)
         if layer and layer.lacks_most and not (layer.is_sure and mixed.confirms(layer, attempt)):
             reading = replace(reading, needs_review=True)
@@ -248,10 +251,26 @@ def _barcodes(picture: Picture) -> tuple[Barcode, ...]:
 
 
 @stopwatch.stage("recognising")
-def _attempt(picture: Picture, *, languages: str, turning: bool, limits: Limits) -> Attempt:
+def _attempt(
+    picture: Picture,
+    *,
+    languages: str,
+    turning: bool,
+    limits: Limits,
+    choice: EngineChoice = EngineChoice.TESSERACT,
+) -> Attempt:
     """Read a picture by OCR. Raises Unreadable."""
-    tesseract = _tesseract(limits)
-    reader = PageReader(picture, tesseract, turning=turning)
+    reader = PageReader(picture, _tesseract(limits), turning=turning)
+    attempt = _first_attempt(reader, languages, limits)
+    if limits.ppocr is None or choice is EngineChoice.TESSERACT or not all(map(reads, attempt.languages.split("+"))):
+        return attempt
+    if choice is EngineChoice.PPOCR:
+        return reader.read_again(attempt, _ppocr(limits.ppocr), all_lines=True)
+    return reader.read_again(attempt, _ppocr(limits.ppocr)) if is_unsure(attempt) else attempt
+
+
+def _first_attempt(reader: PageReader, languages: str, limits: Limits) -> Attempt:
+    """What Tesseract reads. Raises Unreadable."""
     if languages == AUTO and len(limits.candidates) == 1:
         (languages,) = limits.candidates
     if languages == AUTO:
@@ -271,6 +290,7 @@ def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Read
         confidence=confidence,
         text=recognised.text,
         layout=pack_blocks(recognised.blocks),
+        second_engine=marks_of(word.engine is not EngineName.TESSERACT for word in words_of(recognised.blocks)),
         languages=attempt.languages,
         needs_review=attempt.left_out or confidence < review_below or not (recognised.text or attempt.is_blank),
     )
@@ -330,6 +350,11 @@ def _program(scratch: str) -> Tesseract:
     from docserver.ocr.recognition.tesseract_program import TesseractProgram
 
     return TesseractProgram(Path(scratch))
+
+
+@cache
+def _ppocr(models: str) -> Ppocr:
+    return Ppocr(Path(models))
 
 
 @cache

@@ -154,6 +154,15 @@ def on_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]
     )
 
 
+def from_original(blocks: tuple[Block, ...], page: PageImage) -> tuple[Block, ...]:
+    """Map the boxes of blocks on the original page to the page's picture: the inverse of `on_original`."""
+    a, b, c, d, e, f = page.to_original.get()
+    area = a * d - b * c
+    to_picture = PdfMatrix(d / area, -b / area, -c / area, a / area, (c * f - d * e) / area, (b * e - a * f) / area)
+    back = PageImage(page.image, page.dpi, page.image.size, to_picture)
+    return on_original(blocks, back)
+
+
 def _box_on_original(box: Box, page: PageImage) -> Box:
     left, top, right, bottom = page.rect_on_original(box)
     width, height = page.original_size

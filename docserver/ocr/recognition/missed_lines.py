@@ -53,7 +53,7 @@ def with_missed_lines(
         part = cropped(whole, band)
         for line in lines_of(on_original(recognise(part).blocks, part)):
             if line.confidence >= SURE_FROM:
-                blocks = _with_line(blocks, line)
+                blocks = with_line(blocks, line)
     if blocks is recognised.blocks:
         return recognised
     return Recognised(text_of(blocks), blocks, confidence_of(words_of(blocks)))
@@ -95,7 +95,7 @@ def _reduced(box: Box, step: int) -> Box:
     return left // step, top // step, -(-right // step), -(-bottom // step)
 
 
-def _with_line(blocks: Sequence[Block], line: Line) -> tuple[Block, ...]:
+def with_line(blocks: Sequence[Block], line: Line) -> tuple[Block, ...]:
     """The blocks with another line. It follows the nearest line above it, if possible one that is not beside it."""
     before = min(lines_of(blocks), key=lambda other: _distance(other.box, line.box))
     return tuple(

@@ -30,7 +30,9 @@ from docserver.ocr.recognition.orientation import (
     runs_downwards,
     with_level_lines,
 )
+from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.recognition.rows_of_signs import without_rows_of_signs
+from docserver.ocr.recognition.second_reading import read_again
 from docserver.ocr.recognition.tables import by_rows, cuts_numbers
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
@@ -56,6 +58,9 @@ it may lie in another direction; from the second on, the second text is seldom b
 MIN_GAIN_IN_SECOND_LAYOUT, MIN_WEIGHT_IN_SECOND_LAYOUT = 4.0, 0.97
 """The second text of a receipt is taken if it has this much more confidence, and this share of the first one's weight.
 Its weight is mostly lower, because it has no words where there are no letters."""
+
+MAX_SIDE_READ_AGAIN_PX = 3600
+"""Longest side of a page that the second engine reads: that of A4 at 300 dpi. It makes letters smaller in any case."""
 
 UNSURE_BELOW = 60.0
 """Confidence below which a text on a snippet is read again at twice the size, and a text may show through from the
@@ -131,6 +136,17 @@ class PageReader:
             self._known_direction = attempt.rotation
             attempt = better(attempt, self.read(model_for_text))
         return self._in_fraktur(attempt, detector) or attempt
+
+    def read_again(self, attempt: Attempt, engine: Ppocr, *, all_lines: bool = False) -> Attempt:
+        """The attempt with what the second engine reads better, or alone; with `all_lines`, with nothing else."""
+        if self._analysis is None:
+            return attempt
+        page = turned(self._original, attempt.rotation)
+        if max(page.image.size) > MAX_SIDE_READ_AGAIN_PX:
+            page = scaled(page, MAX_SIDE_READ_AGAIN_PX / max(page.image.size))
+        level = with_level_lines(page, self._analysis)
+        # Where Tesseract's words are in a page whose curved lines were made straight, is not known.
+        return attempt if level.warp else read_again(attempt, level, engine, all_lines=all_lines)
 
     def _in_fraktur(self, attempt: Attempt, detector: LanguageDetector) -> Attempt | None:
         """The page as the model for Fraktur reads it; None if it is not in Fraktur. Samples may not show that."""

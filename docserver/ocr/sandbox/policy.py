@@ -41,6 +41,8 @@ CONFIGURATION = (
     "/etc/localtime",
     "/etc/papersize",
     "/etc/ssl/openssl.cnf",
+    # ONNX Runtime aborts the process without it.
+    "/proc/cpuinfo",
     "/sys/devices/system/cpu",
     "/var/cache/fontconfig",
 )

@@ -190,6 +190,7 @@ class Slot:
             binding=self._engine.binding,
             tessdata=self._engine.tessdata,
             candidates=self._candidates,
+            ppocr=self._engine.second.directory if self._engine.second else None,
             review_below=self._settings.review_below,
         )
 

@@ -9,12 +9,13 @@ from aiohttp import web
 from multidict import MultiDict
 
 from docserver.errors import BadRequest, Unprocessable, UnsupportedMedia
-from docserver.reading_options import AUTO
+from docserver.ocr.languages import reads
+from docserver.reading_options import AUTO, EngineChoice
 from docserver.resources import Resources
 from docserver.web import request_schemas
 from docserver.web.handlers import passwords
 
-READING_OPTIONS = ("languages", "mode", "rotate", "barcodes")
+READING_OPTIONS = ("languages", "mode", "rotate", "barcodes", "engine")
 """The fields of `Options` that are taken from a request unchanged."""
 
 
@@ -65,10 +66,31 @@ def _check_names(fields: list[tuple[str, Any]]) -> None:
 
 
 def reading_options(resources: Resources, loaded: dict[str, Any], *, places: request_schemas.Places) -> dict[str, Any]:
-    """Arguments for `Options`, except for the pages; raises Unprocessable for a language that is not installed."""
+    """Arguments for `Options`, except for the pages; raises Unprocessable for a language that is not installed,
+    and for an engine that is not, or does not read the language.
+    """
     if "languages" in loaded:
         _require_installed(resources, loaded["languages"], places=places)
-    return {name: loaded[name] for name in READING_OPTIONS if name in loaded}
+    reading = {name: loaded[name] for name in READING_OPTIONS if name in loaded}
+    if reading.get("engine") is EngineChoice.PPOCR:
+        _require_second_engine(resources, reading.get("languages", AUTO), places=places)
+    return reading
+
+
+def _require_second_engine(resources: Resources, languages: str, *, places: request_schemas.Places) -> None:
+    """Raise Unprocessable if PP-OCR is not installed, or does not read one of these languages."""
+    place = places.of("engine")
+    if resources.engine.second is None:
+        raise Unprocessable(
+            "PP-OCR is not installed on this server, or is switched off. Ask for auto or tesseract.",
+            errors=[{"detail": "Not installed, or switched off.", **place}],
+        )
+    unread = [] if languages == AUTO else [name for name in languages.split("+") if not reads(name)]
+    if unread:
+        raise Unprocessable(
+            f"PP-OCR does not read {', '.join(unread)} as well as Tesseract. Ask for auto or tesseract.",
+            errors=[{"detail": f"Not read by ppocr: {', '.join(unread)}.", **place}],
+        )
 
 
 def _require_installed(resources: Resources, languages: str, *, places: request_schemas.Places) -> None:

@@ -1,0 +1,155 @@
+"""Child side: joins the texts of two engines on one page: Tesseract's, and lines that the second engine has read.
+
+Tesseract's lines stay in their order. What the second engine has read of a line takes the place of Tesseract's words
+there. All boxes are in one picture, in which lines are level.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, words_of
+from docserver.ocr.recognition.missed_lines import with_line
+
+SURE_FROM = 85.0
+"""Smallest confidence of words that are not read again."""
+
+MIN_COVERED = 0.8
+"""Smallest share of a line's width in which Tesseract has words. Below it, it has missed some."""
+
+MARGIN = 0.25
+"""Height of the margins of a line that is found, and width of those at its ends, as a share of its height."""
+
+MIN_SHARE_IN_LINE = 0.3
+"""Smallest share of the area of a word in a line."""
+
+SURE_ALONE_FROM = 50.0
+"""Smallest confidence of a word of Tesseract's that is kept where the second engine sees no line. In dirt and drawings
+it reads words with less."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """A line that the second engine has found, and Tesseract's words in it."""
+
+    box: Box
+    words: list[Word] = field(default_factory=list)
+
+    def share_of(self, word: Word) -> float:
+        """The share of a word's area that is in the line, without the margins above and below it."""
+        left, top, right, bottom = self.box
+        margin = MARGIN / 2 * (bottom - top)
+        x0, y0, x1, y1 = word.box
+        width = min(x1, right) - max(x0, left)
+        height = min(float(y1), bottom - margin) - max(float(y0), top + margin)
+        return max(0, width) * max(0.0, height) / max(1, (x1 - x0) * (y1 - y0))
+
+    @property
+    def is_sure(self) -> bool:
+        """True if Tesseract has read the whole line, and is sure of each word."""
+        left, top, right, bottom = self.box
+        covered = sum(min(word.box[2], right) - max(word.box[0], left) for word in self.words)
+        width = right - left - 2 * MARGIN * (bottom - top)
+        return all(word.confidence >= SURE_FROM for word in self.words) and covered >= MIN_COVERED * width
+
+
+def combined(
+    blocks: tuple[Block, ...], boxes: Sequence[Box], *, read: Callable[[int], Sequence[Word]], all_lines: bool = False
+) -> tuple[Block, ...]:
+    """The blocks of Tesseract's text with what the second engine reads better, or alone; with `all_lines`, only with
+    what it reads, in the order of Tesseract's text.
+
+    `boxes` are those of the lines that it has found; `read` reads the line with this index.
+    """
+    found = [_Found(box) for box in boxes]
+    alone = _assign(blocks, found)
+    taken: dict[int, list[Word]] = {id(word): [] for word in alone if all_lines or word.confidence < SURE_ALONE_FROM}
+    """The id of a word of Tesseract's → the words that take its place."""
+    added: list[Sequence[Word]] = []
+    for index, line in enumerate(found):
+        words = [] if line.is_sure and not all_lines else read(index)
+        if line.words and (words or all_lines):
+            taken |= {id(word): [] for word in line.words}
+            for word in words:
+                taken[id(_nearest(word, line.words))].append(word)
+        elif words:
+            added.append(words)
+    return _with_lines(_with_words(blocks, taken), added)
+
+
+def _assign(blocks: Sequence[Block], found: Sequence[_Found]) -> list[Word]:
+    """Add each word to the line where it is. Returns those that are in none."""
+    alone = []
+    for word in words_of(blocks):
+        line = max(found, key=lambda candidate: candidate.share_of(word), default=None)
+        if line and line.share_of(word) >= MIN_SHARE_IN_LINE:
+            line.words.append(word)
+        else:
+            alone.append(word)
+    return alone
+
+
+def _nearest(word: Word, others: Sequence[Word]) -> Word:
+    x, _ = _middle(word.box)
+    return min(others, key=lambda other: max(other.box[0] - x, x - other.box[2]))
+
+
+def _with_words(blocks: Iterable[Block], taken: dict[int, list[Word]]) -> tuple[Block, ...]:
+    """The blocks with other words in the places of some, without what gets empty."""
+    return tuple(
+        Block(around(paragraph.box for paragraph in paragraphs), paragraphs)
+        for block in blocks
+        if (paragraphs := tuple(_paragraphs(block, taken)))
+    )
+
+
+def _paragraphs(block: Block, taken: dict[int, list[Word]]) -> Iterator[Paragraph]:
+    for paragraph in block.paragraphs:
+        lines = tuple(row for line in paragraph.lines for row in _rows(line, taken))
+        if lines:
+            yield Paragraph(around(line.box for line in lines), lines)
+
+
+def _rows(line: Line, taken: dict[int, list[Word]]) -> Iterator[Line]:
+    """The line with other words; as several lines if these are below each other."""
+    if not any(id(word) in taken for word in line.words):
+        yield line
+        return
+    words = [other for word in line.words for other in taken.get(id(word), [word])]
+    rows: list[list[Word]] = []
+    for word in sorted(words, key=lambda word: _middle(word.box)[1]):
+        if rows and _middle(word.box)[1] < rows[-1][0].box[3]:
+            rows[-1].append(word)
+        else:
+            rows.append([word])
+    for row in rows:
+        row.sort(key=lambda word: word.box[0])
+        yield Line(around(word.box for word in row), tuple(row))
+
+
+def _with_lines(blocks: tuple[Block, ...], added: Sequence[Sequence[Word]]) -> tuple[Block, ...]:
+    """The blocks with lines that Tesseract has not seen."""
+    for words in sorted(added, key=lambda words: _middle(words[0].box)[1]):
+        line = Line(around(word.box for word in words), tuple(words))
+        beside = _beside(line, blocks)
+        if beside:
+            blocks = _with_words(blocks, {id(beside.words[-1]): [beside.words[-1], *words]})
+        elif blocks:
+            blocks = with_line(blocks, line)
+        else:
+            blocks = (Block(line.box, (Paragraph(line.box, (line,)),)),)
+    return blocks
+
+
+def _beside(line: Line, blocks: Iterable[Block]) -> Line | None:
+    """The line of a block that goes on in another one, as a name and its price in the columns of a receipt."""
+    x, y = _middle(line.box)
+    for block in blocks:
+        if block.box[0] <= x <= block.box[2]:
+            for other in lines_of([block]):
+                if other.box[1] <= y <= other.box[3] and line.box[1] <= _middle(other.box)[1] <= line.box[3]:
+                    return other
+    return None
+
+
+def _middle(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

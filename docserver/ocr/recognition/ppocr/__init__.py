@@ -1,0 +1,1 @@
+"""Child side: the second engine: PP-OCR's models on ONNX Runtime. It finds lines, and reads them."""

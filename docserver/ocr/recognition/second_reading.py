@@ -1,0 +1,60 @@
+"""Child side: reads a page again with the second engine: the lines of which Tesseract was not sure, or all."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+
+from docserver.layout import Block, Line, Paragraph, Word, around, confidence_of, text_of, words_of
+from docserver.ocr.image.transform import PageImage, from_original, on_original
+from docserver.ocr.recognition.attempt import Attempt
+from docserver.ocr.recognition.combination import combined
+from docserver.ocr.recognition.ppocr.engine import Ppocr
+from docserver.ocr.recognition.tesseract import Recognised
+
+UNSURE_BELOW = 83.0
+"""Confidence of a page below which lines of it are read again. Above it, hardly any page gets better."""
+
+
+def is_unsure(attempt: Attempt) -> bool:
+    """True if the second engine may read the page better."""
+    is_unsure_text = attempt.recognised.confidence < UNSURE_BELOW and not attempt.is_blank
+    # What shows through, or is nonsense to Tesseract, is left out with reason.
+    return is_unsure_text and not attempt.left_out
+
+
+def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: bool = False) -> Attempt:
+    """What was read of a page, with lines that the second engine reads better, or alone. `page` is the level page.
+
+    With `all_lines`, it reads all lines, and nothing is left of what Tesseract has read.
+    """
+    picture = page.image.convert("RGB")
+    lines = engine.find(picture)
+    first = attempt.recognised.blocks
+    seen = from_original(first, page)
+    blocks = combined(
+        seen, [line.box for line in lines], read=lambda index: engine.read(picture, lines[index]), all_lines=all_lines
+    )
+    # Mapping the boxes of Tesseract's words back and forth would make them larger.
+    kept = {id(word): original for word, original in zip(words_of(seen), words_of(first), strict=True)}
+    moved = on_original(blocks, page)
+    words = (kept.get(id(word), other) for word, other in zip(words_of(blocks), words_of(moved), strict=True))
+    after = _with_words(moved, words)
+    return replace(attempt, recognised=Recognised(text_of(after), after, confidence_of(words_of(after))))
+
+
+def _with_words(blocks: Iterable[Block], words: Iterator[Word]) -> tuple[Block, ...]:
+    """The blocks with these words instead of theirs."""
+
+    def line_with_words(line: Line) -> Line:
+        own = tuple(islice(words, len(line.words)))
+        return Line(around(word.box for word in own), own)
+
+    def paragraph_with_words(paragraph: Paragraph) -> Paragraph:
+        lines = tuple(map(line_with_words, paragraph.lines))
+        return Paragraph(around(line.box for line in lines), lines)
+
+    def block_with_words(block: Block) -> Block:
+        paragraphs = tuple(map(paragraph_with_words, block.paragraphs))
+        return Block(around(paragraph.box for paragraph in paragraphs), paragraphs)
+
+    return tuple(map(block_with_words, blocks))
