@@ -32,10 +32,10 @@ HEARTBEATS_PER_LEASE = 6
 """Several heartbeats may fail before a lease runs out. The work is interrupted one heartbeat earlier, because killing
 an OCR process takes time."""
 
-OWN_TEXTS = 4 * PAGES_AT_ONCE
-"""Most pages that are claimed at once because they probably have a text layer; four calls read them."""
+OWN_TEXTS = 2 * PAGES_AT_ONCE
+"""Most pages that are claimed at once because they probably have a text layer; two calls read them."""
 
-MIN_SHARE = PAGES_AT_ONCE // 2
+MIN_SHARE = PAGES_AT_ONCE // 4
 """Fewest quick pages that are claimed at once, unless fewer wait."""
 
 T = TypeVar("T")

@@ -7,10 +7,11 @@ from docserver.setting_types import SandboxMode
 LIBRARY, PROGRAM = "tesserocr", "pytesseract"
 """The two ways to call Tesseract: as a library or as a program. They are named after the Python packages for each."""
 
-PAGES_AT_ONCE = 8
-"""Most pages whose text layers one call reads. A call for each page would take as long as reading its text."""
+PAGES_AT_ONCE = 16
+"""Most pages whose text layers one call reads. A call for each page would take as long as reading its text: it opens
+the document and looks at the glyphs of its fonts."""
 
-FIRST_PAGES = PAGES_AT_ONCE // 2
+FIRST_PAGES = PAGES_AT_ONCE // 4
 """Most pages whose text layer is read when a document is opened. It is fewer than PAGES_AT_ONCE, because no other slot
 can read pages until the document is open."""
 

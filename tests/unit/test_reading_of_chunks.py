@@ -231,15 +231,16 @@ async def test_a_failed_page_is_saved_with_those_around_it(monkeypatch: pytest.M
 async def test_pages_behind_one_that_has_no_text_of_its_own_are_left_to_other_slots(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    chunk, asked = Chunk(monkeypatch, 20), []
+    last = PAGES_AT_ONCE + 2
+    chunk, asked = Chunk(monkeypatch, 3 * PAGES_AT_ONCE), []
 
-    async def up_to_page_10(*_: object, pages: list[int], **__: object) -> Any:
+    async def up_to_last(*_: object, pages: list[int], **__: object) -> Any:
         asked.append(len(pages))
-        return [READING for number in pages if number <= 10]
+        return [READING for number in pages if number <= last]
 
-    await chunk.read(quick, own_texts=up_to_page_10)
+    await chunk.read(quick, own_texts=up_to_last)
 
     assert asked == [PAGES_AT_ONCE] * 2
-    assert chunk.saved == [list(range(1, 12))]
+    assert chunk.saved == [list(range(1, last + 2))]
     assert chunk.release_pages.await_args
-    assert chunk.release_pages.await_args.kwargs["first"] == 12
+    assert chunk.release_pages.await_args.kwargs["first"] == last + 2

@@ -105,7 +105,7 @@ def start(limits: Limits) -> None:
     for variable in set(os.environ) - PASSED_VARIABLES:
         del os.environ[variable]
     # With more than one thread, a page takes four times the CPU time.
-    os.environ["OMP_THREAD_LIMIT"] = "1"
+    os.environ["OMP_THREAD_LIMIT"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
     os.environ["TMPDIR"] = tempfile.tempdir = limits.scratch
     os.chdir(limits.scratch)
     _set_rlimits(limits)

@@ -6,9 +6,9 @@ time, and half of it where Python has no loop over the calls.
 
 import struct
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from ctypes import CFUNCTYPE, addressof, c_double, c_int, c_ulong, c_void_p, cast, sizeof
-from itertools import chain, compress, repeat
+from itertools import accumulate, chain, compress, repeat
 from typing import Any
 
 import numpy as np
@@ -110,11 +110,11 @@ def objects_of_characters(text: int, indexes: Iterable[int]) -> list[int]:
     return [address or 0 for address in map(object_of_character, repeat(text), indexes)]
 
 
-def matrices_of_characters(text: int, indexes: Collection[int]) -> list[tuple[float, ...]]:
-    """a, b, c and d of the matrix of each of these characters."""
-    matrices = (pdfium.FS_MATRIX * len(indexes))()
-    deque(map(matrix, repeat(text), indexes, places(matrices, pdfium.FS_MATRIX)), maxlen=0)
-    return [row[:4] for row in struct.iter_unpack("6f", matrices)]
+def matrices_of_characters(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
+    """Rows of a, b, c and d of the matrix of each of these characters."""
+    rows = np.zeros((len(indexes), 6), np.float32)
+    deque(map(matrix, repeat(text), indexes, _cells(rows)[0]), maxlen=0)
+    return rows[:, :4].astype(np.float64)
 
 
 def rooms_of_characters(text: int, indexes: Collection[int]) -> list[Rect]:
@@ -130,30 +130,32 @@ def without_mapping(text: int, indexes: Collection[int]) -> set[int]:
     return {index for index, answer in zip(indexes, answers, strict=True) if answer == 1}
 
 
-def bounds_of_characters(text: int, spans: Iterable[tuple[int, int]]) -> list[tuple[Rect, int]]:
+def bounds_of_characters(text: int, spans: Collection[tuple[int, int]]) -> list[tuple[Rect, int]]:
     """The rectangle around the characters from each first index to the second one, and the number of text objects that
     draw them; a rectangle of zeros if none does.
     """
-    sides = (c_double * 4)()
-    to_sides = places(sides, c_double)
-    bounds: list[tuple[Rect, int]] = []
+    rows = np.zeros((sum(end - first for first, end in spans), 4))
+    cells = zip(*_cells(rows), strict=True)
+    counts = []
     for first, end in spans:
-        count, parts = count_rects(text, first, end - first), []
-        for number in range(count):
-            rect(text, number, *to_sides)
-            left, top, right, bottom = sides[:]
-            parts.append((left, bottom, right, top))
-        bounds.append((around(parts) if count > 1 else parts[0] if parts else (0.0, 0.0, 0.0, 0.0), count))
-    return bounds
+        counts.append(count_rects(text, first, end - first))
+        for number in range(counts[-1]):
+            rect(text, number, *next(cells))
+    # PDFium gives the upper side before the lower one.
+    sides = (rows[: sum(counts), side].tolist() for side in (0, 3, 2, 1))
+    parts: list[Rect] = list(zip(*sides, strict=True))
+    return [(_around(parts[end - count : end]), count) for count, end in zip(counts, accumulate(counts), strict=True)]
+
+
+def _around(parts: Sequence[Rect]) -> Rect:
+    return around(parts) if len(parts) > 1 else parts[0] if parts else (0.0, 0.0, 0.0, 0.0)
 
 
 def origins_of_characters(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
     """Rows of x and y where each of these characters begins on its baseline."""
-    points = np.zeros((len(indexes), 2))
-    start = points.ctypes.data
-    ends = (range(first, first + points.nbytes, 2 * points.itemsize) for first in (start, start + points.itemsize))
-    deque(map(origin, repeat(text), indexes, *ends), maxlen=0)
-    return points
+    rows = np.zeros((len(indexes), 2))
+    deque(map(origin, repeat(text), indexes, *_cells(rows)), maxlen=0)
+    return rows
 
 
 def font_sizes(text: int, indexes: Collection[int]) -> npt.NDArray[np.float64]:
@@ -178,7 +180,11 @@ def places(values: Any, kind: Any) -> range:
 def _filled(function: Any, objects: Collection[int], kind: Any) -> npt.NDArray[Any]:
     """Rows of the four numbers that a function writes for each object."""
     rows = np.zeros((len(objects), 4), kind)
-    start, size = rows.ctypes.data, rows.itemsize
-    places = (range(first, first + rows.nbytes, 4 * size) for first in range(start, start + 4 * size, size))
-    deque(map(function, objects, *places), maxlen=0)
+    deque(map(function, objects, *_cells(rows)), maxlen=0)
     return rows
+
+
+def _cells(rows: npt.NDArray[Any]) -> list[range]:
+    """The addresses of the numbers in each column."""
+    start, width = rows.ctypes.data, rows.itemsize * rows.shape[1]
+    return [range(first, first + rows.nbytes, width) for first in range(start, start + width, rows.itemsize)]

@@ -67,6 +67,13 @@ class PointsToPixels:
         point: Point = self.matrix.on_point(x, y)
         return point
 
+    def points(self, points: Iterable[Point]) -> Iterable[Point]:
+        """The same for many points."""
+        x, y = np.fromiter(itertools.chain.from_iterable(points), np.float64).reshape(-1, 2).T
+        matrix = self.matrix
+        on_image = matrix.a * x + matrix.c * y + matrix.e, matrix.b * x + matrix.d * y + matrix.f
+        return zip(*(side.tolist() for side in on_image), strict=True)
+
     def rect(self, rect: Rect) -> Rect:
         return _map_rect(self.matrix, rect)
 
@@ -177,6 +184,15 @@ def whole_pixels(rect: Rect, width: int, height: int) -> Box:
         return x0, y0, x1, y1
     x0, y0 = min(max(0, x0), width - 1), min(max(0, y0), height - 1)
     return x0, y0, max(x0 + 1, min(x1, width)), max(y0 + 1, min(y1, height))
+
+
+def all_whole_pixels(rects: Iterable[Rect], width: int, height: int) -> Iterable[Box]:
+    """The same for many rectangles, which takes a fifth of the time."""
+    left, top, right, bottom = np.fromiter(itertools.chain.from_iterable(rects), np.float64).reshape(-1, 4).T
+    x0, y0 = np.clip(np.floor(left), 0, width - 1), np.clip(np.floor(top), 0, height - 1)
+    x1 = np.maximum(x0 + 1, np.minimum(np.ceil(right), width))
+    y1 = np.maximum(y0 + 1, np.minimum(np.ceil(bottom), height))
+    return zip(*(side.astype(int).tolist() for side in (x0, y0, x1, y1)), strict=True)
 
 
 def touched_pixels(rect: Rect, width: int, height: int) -> Box:

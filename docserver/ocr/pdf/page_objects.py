@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ctypes import pointer
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from pypdfium2 import PdfMatrix
 
 from docserver.layout import Rect
 from docserver.ocr.errors import TextLayerRejected
-from docserver.ocr.pdf.calls import bounds_of, kinds_of, object_at, objects_of_form, objects_of_page
+from docserver.ocr.pdf.calls import bounds_of, kinds_of, object_at, objects_of_form, objects_of_page, render_mode
 
 MAX_OBJECTS = 50_000
 """Most objects of a page. A dense map has some ten thousand. If there are more, OCR is faster than this analysis."""
@@ -69,22 +69,24 @@ class PageObjects:
 def collect(page: Any) -> PageObjects:
     """Collect the objects of a page. Raises TextLayerRejected if there are too many."""
     objects = PageObjects()
-    for address, kind, matrix in _objects(page, levels=MAX_FORM_DEPTH, most=MAX_OBJECTS + 1):
-        objects.count += 1
+    for addresses, kind, matrix in _objects(page, levels=MAX_FORM_DEPTH, most=MAX_OBJECTS + 1):
+        objects.count += len(addresses)
         if objects.count > MAX_OBJECTS:
             raise TextLayerRejected("too many objects")
-        handle = object_at(address)
+        if kind == pdfium.FPDF_PAGEOBJ_FORM:
+            continue
+        handles = list(map(object_at, addresses))
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-            objects.texts[address] = handle
-            objects.others_before[address] = len(objects.others)
-            if pdfium.FPDFTextObj_GetTextRenderMode(handle) in INVISIBLE_MODES:
-                objects.invisible_texts.add(address)
-        elif kind != pdfium.FPDF_PAGEOBJ_FORM:
-            objects.others.append(handle)
-            if kind == pdfium.FPDF_PAGEOBJ_PATH:
-                objects.paths.append(PlacedObject(handle, matrix))
-            if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-                objects.images.append(PlacedObject(handle, matrix))
+            objects.texts.update(zip(addresses, handles, strict=True))
+            objects.others_before.update(dict.fromkeys(addresses, len(objects.others)))
+            are_invisible = map(INVISIBLE_MODES.__contains__, map(render_mode, addresses))
+            objects.invisible_texts.update(itertools.compress(addresses, are_invisible))
+            continue
+        objects.others += handles
+        if kind == pdfium.FPDF_PAGEOBJ_PATH:
+            objects.paths += (PlacedObject(handle, matrix) for handle in handles)
+        if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+            objects.images += (PlacedObject(handle, matrix) for handle in handles)
     if len(objects.images) > MAX_IMAGES:
         raise TextLayerRejected("too many pictures")
     return objects
@@ -92,32 +94,46 @@ def collect(page: Any) -> PageObjects:
 
 def images(page: Any, *, levels: int) -> Iterator[Any]:
     """Pointers to all images on a page, also those in so many levels of forms within forms."""
-    for address, kind, _ in _objects(page, levels=levels, most=sys.maxsize):
+    for addresses, kind, _ in _objects(page, levels=levels, most=sys.maxsize):
         if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            yield pointer(object_at(address))
+            yield from (pointer(object_at(address)) for address in addresses)
 
 
-def _objects(page: Any, *, levels: int, most: int) -> Iterator[tuple[int, int, PdfMatrix]]:
-    """In painting order, the address of each object with its kind and the matrix that maps its coordinates to those of
-    the page: of at most so many objects of the page, and of each form.
-    """
+Alike = tuple[Sequence[int], int, PdfMatrix]
+"""The addresses of successive objects of one kind, this kind, and the matrix that maps their coordinates to those of
+the page. A form is alone."""
+
+
+def _objects(page: Any, *, levels: int, most: int) -> Iterator[Alike]:
+    """The objects in painting order: at most so many of the page, and of each form."""
     count = min(pdfium.FPDFPage_CountObjects(page), most)
     return _walk(objects_of_page(page, count), matrix=UNMOVED, levels=levels, most=most)
 
 
-def _walk(addresses: list[int], *, matrix: PdfMatrix, levels: int, most: int) -> Iterator[tuple[int, int, PdfMatrix]]:
-    for address, kind in zip(addresses, kinds_of(addresses), strict=True):
-        yield address, kind, matrix
-        if kind == pdfium.FPDF_PAGEOBJ_FORM and levels:
-            form, form_matrix = object_at(address), pdfium.FS_MATRIX()
-            pdfium.FPDFPageObj_GetMatrix(form, form_matrix)
-            count = min(pdfium.FPDFFormObj_CountObjects(form), most)
-            yield from _walk(
-                objects_of_form(address, count),
-                matrix=PdfMatrix.from_raw(form_matrix).multiply(matrix),
-                levels=levels - 1,
-                most=most,
-            )
+def _walk(addresses: list[int], *, matrix: PdfMatrix, levels: int, most: int) -> Iterator[Alike]:
+    start = 0
+    for kind, alike in itertools.groupby(kinds_of(addresses)):
+        end = start + sum(1 for _ in alike)
+        if kind != pdfium.FPDF_PAGEOBJ_FORM:
+            yield addresses[start:end], kind, matrix
+        else:
+            for form in addresses[start:end]:
+                yield [form], kind, matrix
+                if levels:
+                    yield from _within(form, matrix=matrix, levels=levels, most=most)
+        start = end
+
+
+def _within(form: int, *, matrix: PdfMatrix, levels: int, most: int) -> Iterator[Alike]:
+    """The objects of a form, given by its address."""
+    handle, form_matrix = object_at(form), pdfium.FS_MATRIX()
+    pdfium.FPDFPageObj_GetMatrix(handle, form_matrix)
+    return _walk(
+        objects_of_form(form, min(pdfium.FPDFFormObj_CountObjects(handle), most)),
+        matrix=PdfMatrix.from_raw(form_matrix).multiply(matrix),
+        levels=levels - 1,
+        most=most,
+    )
 
 
 def bounds(handle: Any) -> Rect:

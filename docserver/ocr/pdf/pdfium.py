@@ -1,7 +1,7 @@
 """Child side: opens PDFs, counts and draws their pages with PDFium, through pypdfium2. Does not read their text."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -107,6 +107,11 @@ def load(document: PdfDocument, page: int) -> PdfPage:
 
 
 def check_images(page: PdfPage, *, max_pixels: int) -> None:
+    """Do so with the images of a page."""
+    check_sizes(page, page_objects.images(page, levels=MAX_IMAGE_DEPTH - 1), max_pixels=max_pixels)
+
+
+def check_sizes(page: PdfPage, images: Iterable[Any], *, max_pixels: int) -> None:
     """Raise Unreadable if drawing the images on the page could take all memory. PDFium would leave out such an image
     without an error.
 
@@ -114,7 +119,7 @@ def check_images(page: PdfPage, *, max_pixels: int) -> None:
     together must not take more memory than the largest page.
     """
     available = max_pixels * BYTES_PER_PIXEL
-    for pointer in page_objects.images(page, levels=MAX_IMAGE_DEPTH - 1):
+    for pointer in images:
         image = PdfObject(pointer, page=page)
         width, height = image.get_px_size()
         if width * height > max_pixels:

@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from ctypes import pointer
 from dataclasses import replace
 from typing import Any
 
@@ -53,7 +54,7 @@ from docserver.ocr.pdf.words.touching_words import joined_where_touching
 from docserver.ocr.pdf.words.turned_words import with_turned_words
 from docserver.ocr.pdf.words.vertical_lines import in_vertical_lines, with_vertical_lines
 from docserver.ocr.pdf.words.word_gaps import parted_at_gaps
-from docserver.ocr.pdf.words.word_pieces import joined_pieces, pieces
+from docserver.ocr.pdf.words.word_pieces import joined_pieces, pieces_of
 
 
 def readings(
@@ -115,7 +116,9 @@ def read(
     if page > len(document):
         raise TextLayerRejected("no such page")
     pdf_page = pdfium.load(document, page)
-    pdfium.check_images(pdf_page, max_pixels=max_pixels)
+    if annotations.count(pdf_page):
+        # Flattening them may draw the page.
+        pdfium.check_images(pdf_page, max_pixels=max_pixels)
     size = pdf_page.get_size()
     used_dpi = affordable_dpi(*size, page=page, dpi=dpi, max_pixels=max_pixels)
     # Round in the same way as pypdfium2 rounds the image's size, so that boxes are in the same pixels as with OCR.
@@ -134,6 +137,7 @@ def read(
             undrawn=undrawn,
             to_pixels=to_pixels,
             dpi=used_dpi,
+            max_pixels=max_pixels,
             fonts=fonts,
             is_drawn=is_drawn,
             with_barcodes=with_barcodes,
@@ -153,11 +157,13 @@ def _layer(
     undrawn: Sequence[Rect],
     to_pixels: PointsToPixels,
     dpi: int,
+    max_pixels: int,
     fonts: DocumentFonts,
     is_drawn: bool,
     with_barcodes: bool,
 ) -> TextLayer:
     objects = collect(pdf_page)
+    pdfium.check_sizes(pdf_page, (pointer(image.handle) for image in objects.images), max_pixels=max_pixels)
     if not objects.count and not annotations.count(pdf_page):
         return TextLayer((), to_pixels, dpi, None, barcodes=() if with_barcodes else None)
     read_drawn_letters(document, pdf_page, objects.texts)
@@ -294,26 +300,25 @@ def _painted_words(
 ) -> list[OwnWord]:
     """The pieces of the words on the page that are not drawn in an invisible mode."""
     painted = [
-        (piece, word)
-        for word in words
-        for piece in (pieces(word, text_page) if word.parts or word.objects > 1 else (word,))
-        if piece.address not in objects.invisible_texts
+        (piece, word) for piece, word in pieces_of(words, text_page) if piece.address not in objects.invisible_texts
     ]
     rects = to_pixels.rects(piece.rect for piece, _ in painted)
+    baselines = to_pixels.points(text_page.origins([piece for piece, _ in painted]))
     return [
-        OwnWord(piece, rect, piece.orientation, to_pixels.point(*text_page.origin(piece)), word)
-        for (piece, word), rect in zip(painted, rects, strict=True)
+        OwnWord(piece, rect, piece.orientation, baseline, word)
+        for (piece, word), rect, baseline in zip(painted, rects, baselines, strict=True)
         if to_pixels.is_on_image(rect)
     ]
 
 
 def _candidates(words: Sequence[OwnWord], *, to_pixels: PointsToPixels, scale: float) -> list[Candidate]:
     """The words with their places on a drawing of this scale."""
+    per_point = to_pixels.pixels_per_point
     return [
         Candidate(
             text=word.pdf_word.text,
             rect=scaled(word.rect, scale),
-            height=word.orientation.height * to_pixels.pixels_per_point * scale,
+            height=word.orientation.height * per_point * scale,
             address=word.pdf_word.address,
             has_glyphs=word.pdf_word.has_glyphs,
         )

@@ -1,6 +1,7 @@
 """Child side: finds notes in the margin beside a body of text, so that no line of the body takes up a part of one."""
 
 import itertools
+from collections.abc import Sequence
 from statistics import median
 
 from docserver.ocr.pdf.layout.columns import (
@@ -14,7 +15,7 @@ from docserver.ocr.pdf.layout.columns import (
     sides,
 )
 from docserver.ocr.pdf.layout.line_segments import MAX_BASELINE_OFFSET, Segment
-from docserver.ocr.pdf.layout.page_parts import MIN_PART_GAP, MIN_ROWS, bands_of
+from docserver.ocr.pdf.layout.page_parts import MIN_PART_GAP, MIN_ROWS
 
 MIN_BODY_LINES = 5
 """Fewest lines of a body that may have notes. With fewer, they may be the cells of a table's row."""
@@ -45,13 +46,12 @@ MAX_PITCH = 1.3
 """Largest distance of two lines of a paragraph, as a multiple of the median distance."""
 
 
-def split_at_notes(segments: list[Segment], *, right_to_left: bool) -> list[list[Segment]] | None:
+def split_at_notes(bands: Sequence[list[Segment]], *, right_to_left: bool) -> list[list[Segment]] | None:
     """The parts of a region in reading order: what is above a body of text with notes, the body, its notes, and what is
-    below; None if there are no notes.
+    below; None if there are no notes. The region is given in bands.
     """
-    if len(segments) < MIN_BODY_LINES:
+    if sum(map(len, bands)) < MIN_BODY_LINES:
         return None
-    bands = list(bands_of(segments))
     end = 0
     for index, band in enumerate(bands):
         if index < end or len(band) == 1 or not _has_gutter(extents(band), band):
@@ -67,7 +67,7 @@ def split_at_notes(segments: list[Segment], *, right_to_left: bool) -> list[list
     return None
 
 
-def _range_with_gutter(bands: list[list[Segment]], index: int) -> tuple[int, int]:
+def _range_with_gutter(bands: Sequence[list[Segment]], index: int) -> tuple[int, int]:
     """The first band of those around this one that share a gutter with it, and the end of these bands."""
     band, shared = bands[index], extents(bands[index])
     start, end = index, index + 1
@@ -94,7 +94,9 @@ def _gap(upper: list[Segment], lower: list[Segment]) -> float:
     return gap / lower[0].size
 
 
-def _body_and_notes(bands: list[list[Segment]], *, right_to_left: bool) -> tuple[list[Segment], list[Segment]] | None:
+def _body_and_notes(
+    bands: Sequence[list[Segment]], *, right_to_left: bool
+) -> tuple[list[Segment], list[Segment]] | None:
     """The body is first, unless the notes begin beside its first line and stand where lines begin."""
     segments = list(itertools.chain(*bands))
     for gutter in gutters(segments):

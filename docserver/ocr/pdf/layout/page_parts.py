@@ -1,7 +1,7 @@
 """Child side: cuts a region of a page into parts that are above each other, by the order of drawing and by gutters."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -55,13 +55,13 @@ def _part_of(segments: list[Segment]) -> _Part:
     return _Part(segments, min(orders), max(orders))
 
 
-def drawn_parts(segments: list[Segment]) -> list[list[Segment]]:
-    """The parts of a region, from top to bottom, that the file draws one by one, whichever first.
+def drawn_parts(bands: Sequence[list[Segment]]) -> list[list[Segment]]:
+    """The parts of a region, from top to bottom, that the file draws one by one, whichever first. It is given in bands.
 
     Columns that are drawn one after the other are in the same part. Consecutive rows and lines are in one part too.
     """
     groups: list[_Part] = []
-    for part in _drawn_apart(segments):
+    for part in _drawn_apart(bands):
         part.has_columns = are_high(part.segments)
         if groups and not groups[-1].has_columns and not part.has_columns:
             groups[-1] = groups[-1].with_below(part)
@@ -72,11 +72,11 @@ def drawn_parts(segments: list[Segment]) -> list[list[Segment]]:
     return [group.segments for group in groups]
 
 
-def _drawn_apart(segments: list[Segment]) -> list[_Part]:
+def _drawn_apart(bands: Sequence[list[Segment]]) -> list[_Part]:
     """The smallest parts of which none is drawn amid another."""
     parts: list[_Part] = []
-    lowest = highest = segments[0].order
-    for band in bands_of(segments):
+    lowest = highest = bands[0][0].order
+    for band in bands:
         part = _part_of(band)
         # Most parts are drawn after all that are above them, and need not be compared with each.
         if lowest < part.last and part.first < highest:
@@ -110,11 +110,11 @@ def _share_columns(upper: _Part, lower: _Part) -> bool:
     )
 
 
-def gutter_parts(segments: list[Segment]) -> list[list[Segment]]:
+def gutter_parts(bands: Iterable[list[Segment]]) -> list[list[Segment]]:
     """The bands of a region from top to bottom. Consecutive bands form a part if they share a gutter, or have none."""
     groups: list[list[Segment]] = []
     group_extents: list[tuple[float, float]] = []
-    for band in bands_of(segments):
+    for band in bands:
         band_extents = extents(band)
         both = merged(group_extents + band_extents)
         gutter = MIN_GUTTER * median(segment.size for segment in band)
@@ -129,11 +129,11 @@ def gutter_parts(segments: list[Segment]) -> list[list[Segment]]:
     return groups
 
 
-def table_parts(segments: list[Segment]) -> list[list[Segment]]:
+def table_parts(region: Iterable[list[Segment]]) -> list[list[Segment]]:
     """The rows of tables and the columns of prose above and below them, from top to bottom, though they share a gutter
     and are drawn alike, row by row.
     """
-    runs = [(is_row, list(bands)) for is_row, bands in itertools.groupby(bands_of(segments), key=_is_row)]
+    runs = [(is_row, list(bands)) for is_row, bands in itertools.groupby(region, key=_is_row)]
     parts: list[list[Segment]] = [[]]
     for place, (is_row, bands) in enumerate(runs):
         run = list(itertools.chain(*bands))

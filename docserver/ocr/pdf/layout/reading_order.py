@@ -11,7 +11,7 @@ from statistics import median
 from docserver.ocr.pdf.layout.columns import split_at_gutter
 from docserver.ocr.pdf.layout.line_segments import MAX_BASELINE_OFFSET, PlacedWord, Segment, segments_of
 from docserver.ocr.pdf.layout.margins import split_at_notes
-from docserver.ocr.pdf.layout.page_parts import drawn_parts, gutter_parts, table_parts
+from docserver.ocr.pdf.layout.page_parts import bands_of, drawn_parts, gutter_parts, table_parts
 from docserver.ocr.pdf.layout.paragraphs import LineShape, paragraph_starts
 from docserver.ocr.pdf.layout.raised_words import with_raised_words
 from docserver.ocr.pdf.layout.writing_direction import in_logical_order
@@ -51,11 +51,12 @@ def _regions(segments: list[Segment], *, right_to_left: bool, depth: int) -> Ite
     if len(segments) < 2 or depth > MAX_COLUMN_DEPTH:
         yield segments
         return
-    if parts_with_notes := split_at_notes(segments, right_to_left=right_to_left):
+    bands = list(bands_of(segments))
+    if parts_with_notes := split_at_notes(bands, right_to_left=right_to_left):
         for part in parts_with_notes:
             yield from _regions(part, right_to_left=right_to_left, depth=depth + 1)
         return
-    for parts in (drawn_parts(segments), gutter_parts(segments), table_parts(segments)):
+    for parts in (drawn_parts(bands), gutter_parts(bands), table_parts(bands)):
         if len(parts) > 1:
             yield from _join_regions(parts, right_to_left=right_to_left, depth=depth)
             return

@@ -39,10 +39,10 @@ def places_of_unexplained(words: Iterable[Rect], contrast: Image.Image) -> list[
     """
     ink = np.asarray(contrast) >= MIN_CONTRAST
     blacken(ink, words, cell=1.0, margin=1.0)
+    if not ink.any():
+        return []
     # One dimension takes a fifth of the time that two take.
     rows, columns = np.divmod(np.flatnonzero(ink), ink.shape[1])
-    if not rows.size:
-        return []
     cells = np.zeros((ink.shape[0] // CELL + 1, ink.shape[1] // CELL + 1), bool)
     cells[rows // CELL, columns // CELL] = True
     boxes = itertools.islice(components(thickened(cells)), MAX_PLACES)

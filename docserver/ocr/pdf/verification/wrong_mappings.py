@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from ctypes import addressof
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 from statistics import median
 from typing import Any
 
@@ -123,17 +123,18 @@ class DocumentFonts:
 
     def _used(self, words: Iterable[OwnWord], text_page: TextPage) -> dict[Font, set[str]]:
         """The letters that the words have in each font."""
+        parts = [own for word in words for own in word.pdf_word.parts or (word.pdf_word,) if own.has_glyphs]
+        addresses = iter(text_page.addresses(filter(_may_have_two_fonts, parts)))
         letters: dict[int, set[str]] = defaultdict(set)
-        for word in words:
-            for own in word.pdf_word.parts or (word.pdf_word,):
-                if own.has_glyphs and _may_have_two_fonts(own):
-                    for address, letter in zip(text_page.addresses(own), own.text, strict=True):
-                        letters[address].add(letter)
-                elif own.has_glyphs:
-                    letters[own.address].update(own.text)
+        for own in parts:
+            if _may_have_two_fonts(own):
+                for address, letter in zip(islice(addresses, len(own.text)), own.text, strict=True):
+                    letters[address].add(letter)
+            else:
+                letters[own.address].update(own.text)
         used: dict[Font, set[str]] = defaultdict(set)
-        for address, chars in letters.items():
-            used[self._font_of(address)] |= chars
+        for address, font, chars in zip(letters, map(font_of, letters), letters.values(), strict=True):
+            used[self._fonts.get(font) or self._font_of(address)] |= chars
         return used
 
     def _parts(self, words: Iterable[OwnWord], text_page: TextPage) -> Iterator[Part]:

@@ -110,8 +110,8 @@ def _drawn(page: Any, addresses: Collection[int]) -> Mapping[int, str]:
     """The letters of the text objects with these addresses, as their fonts map them."""
     letters: dict[int, str] = defaultdict(str)
     with closing(TextPage(page)) as text_page:
-        for index in range(text_page.count):
-            if (address := text_page.address(index)) in addresses:
+        for index, address in enumerate(text_page.objects()):
+            if address in addresses:
                 code = pdfium.FPDFText_GetUnicode(text_page.handle, index)
                 is_mapped = pdfium.FPDFText_HasUnicodeMapError(text_page.handle, index) != 1
                 is_letter = code >= FIRST_PRINTED and code not in PRIVATE_USE

@@ -1,6 +1,6 @@
 """Child side: what the codes that PDFium gives for characters stand for."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from docserver.ocr.pdf.words.pdf_words import UNMAPPED
 
@@ -37,8 +37,10 @@ def letter_of(code: int) -> str:
     return chr(code) if is_letter else UNMAPPED
 
 
-def text_of_codes(codes: Iterable[int]) -> str:
+def text_of_codes(codes: Sequence[int]) -> str:
     """One character for each code, so that the indexes agree. UNMAPPED is not an ASCII letter, so a word that contains
     it is not plain.
     """
-    return "".join(chr(code) if code < SURROGATES else UNMAPPED for code in codes)
+    if max(codes, default=0) >= SURROGATES:
+        codes = [code if code < SURROGATES else ord(UNMAPPED) for code in codes]
+    return "".join(map(chr, codes))

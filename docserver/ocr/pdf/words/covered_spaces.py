@@ -105,14 +105,14 @@ def _touch(last: int, first: int, characters: PlacedText) -> bool:
 def _is_kerned_over(word: PdfWord, characters: PlacedText) -> bool:
     """True if one text object draws the letters beside the space behind a word as close as those of a word."""
     space = word.end
-    # The text of a scan may give each word an object, and more room than it has in the picture.
-    if characters.is_generated(space) or not characters.are_of_one_object(space - 1, space + 1):
-        return False
     _, bottom, _, top = characters.room(space - 1)
     height = top - bottom
     advance = math.dist(characters.begin(space), characters.begin(space + 1))
     # Almost all spaces are wider, so that nothing else has to be looked at.
     if advance > MAX_ADVANCE * height:
+        return False
+    # The text of a scan may give each word an object, and more room than it has in the picture.
+    if characters.is_generated(space) or not characters.are_of_one_object(space - 1, space + 1):
         return False
     start, _, end, _ = characters.room(space)
     gap = _gap(space - 1, space + 1, characters)

@@ -1,13 +1,12 @@
 """Child side: the visible words of a PDF page's text layer and what else has to be read on the page, as values."""
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from docserver.elements import Barcode, Elements, pack_elements
 from docserver.layout import EXACT, Rect, pack_blocks, text_of
 from docserver.model import Reading, Source
-from docserver.ocr.pdf.coordinates import Point, PointsToPixels, squares_along_slanted
+from docserver.ocr.pdf.coordinates import Point, PointsToPixels, all_whole_pixels, squares_along_slanted
 from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation
 from docserver.ocr.pdf.words.placement import PagePlacement
 from docserver.ocr.pdf.words.text_patches import TextPatches
@@ -123,13 +122,18 @@ class TextLayer:
     def placement(self, turned: Iterable[tuple[OwnWord, float]] = ()) -> PagePlacement:
         """The words, with those that were recognised in the places of turned ones, and how sure these are."""
         to_pixels = self.to_pixels
-        placement = PagePlacement(width=to_pixels.width, height=to_pixels.height)
-        for word, confidence in itertools.chain(((word, EXACT) for word in self.words), turned):
+        size = to_pixels.width, to_pixels.height
+        placement = PagePlacement(width=size[0], height=size[1])
+        words = [*((word, EXACT) for word in self.words), *turned]
+        boxes = all_whole_pixels((word.rect for word, _ in words), *size)
+        per_point = to_pixels.pixels_per_point
+        for (word, confidence), box in zip(words, boxes, strict=True):
             placement.add(
                 word.pdf_word.text,
                 word.rect,
+                box=box,
                 baseline=word.baseline,
-                size=word.orientation.height * to_pixels.pixels_per_point,
+                size=word.orientation.height * per_point,
                 right_to_left=word.pdf_word.right_to_left,
                 direction=word.direction(to_pixels),
                 confidence=confidence,

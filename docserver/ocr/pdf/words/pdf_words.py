@@ -1,6 +1,8 @@
 """Child side: a word of a PDF page's text, and how its letters stand on the page. Does not read them."""
 
+import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from docserver.layout import Rect, around
@@ -71,6 +73,16 @@ class TextOrientation:
     def is_turned(self) -> bool:
         """True if the text runs up or down the page, or stands on its head."""
         return self.turns != 0 and not self.crooked
+
+
+def quarters_of(matrix: Sequence[float]) -> float:
+    """The quarter turns counterclockwise from upright of letters with this matrix."""
+    return math.atan2(matrix[1], matrix[0]) / (math.pi / 2)
+
+
+def turns_of(matrix: Sequence[float]) -> int:
+    """The nearest of them, from 0 to 3."""
+    return round(quarters_of(matrix)) % 4 if matrix[1] or matrix[0] <= 0 else 0
 
 
 def upright(rect: Rect, turns: int) -> Rect:

@@ -6,8 +6,8 @@ from itertools import groupby
 from statistics import median
 from typing import NamedTuple
 
-from docserver.layout import EXACT, Block, Line, Paragraph, Rect, Word, around
-from docserver.ocr.pdf.coordinates import Point, TurnedImage, ends_of_slanted, point_along, whole_pixels
+from docserver.layout import EXACT, Block, Box, Line, Paragraph, Rect, Word, around
+from docserver.ocr.pdf.coordinates import Point, TurnedImage, ends_of_slanted, point_along
 from docserver.ocr.pdf.layout.line_segments import PlacedWord
 from docserver.ocr.pdf.layout.reading_order import OrderedBlock, order_words
 from docserver.ocr.pdf.words.text_characters import LETTER_HEIGHT
@@ -48,7 +48,6 @@ class PagePlacement:
     """Words on a page's image, by their direction: degrees counterclockwise from upright."""
 
     def __init__(self, *, width: int, height: int) -> None:
-        self._size = width, height
         self._images = {90.0 * turns: TurnedImage(turns, width=width, height=height) for turns in range(4)}
         self._words: dict[float, list[PlacedWord]] = {}
         self._last: _Last | None = None
@@ -58,13 +57,14 @@ class PagePlacement:
         text: str,
         rect: Rect,
         *,
+        box: Box,
         baseline: Point,
         size: float,
         right_to_left: bool,
         direction: float,
         confidence: float = EXACT,
     ) -> None:
-        """Add a word of the text layer. `rect`, `baseline` and `size` are in pixels of the image as it lies."""
+        """Add a word of the text layer. Its places and `size` are in pixels of the image as it lies."""
         size = max(size, 1.0)
         line = direction
         if image := self._images.get(direction):
@@ -78,7 +78,6 @@ class PagePlacement:
             # Go on as if the line were straight.
             line, y = last.line, last.word.baseline
             x0, x1 = last.word.x1 + gap, last.word.x1 + gap + x1 - x0
-        box = whole_pixels(rect, *self._size)
         placed = PlacedWord(
             text=text,
             x0=x0,

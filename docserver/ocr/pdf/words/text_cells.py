@@ -21,6 +21,10 @@ MIN_EDGE_SHARE = 0.14
 """Smallest share of the pixels in a text cell that are horizontal edges, and the same for vertical edges. Letters have
 both kinds, ruled lines have one kind, and dashed lines have fewer."""
 
+MARGIN = 1.0
+"""How far beside the box of a word its ink may be, in pixels. It is less than half a cell, so that the edges of all its
+ink are in cells of the word."""
+
 MIN_RUN = 4
 """Fewest text cells in a row or in a column that count as a word. Corners of boxes and markers in charts are single
 cells."""
@@ -35,6 +39,21 @@ def text_cells(drawn: Image.Image) -> Image.Image:
     """A picture with one pixel per cell: white if the cell has both horizontal and vertical edges, else black."""
     vertical, horizontal = (edges_of(drawn, *by).reduce(CELL) for by in ((1, 0), (0, 1)))
     return at_least(MIN_EDGE_SHARE * WHITE, ImageChops.darker(vertical, horizontal))
+
+
+def no_cells(drawn: Image.Image) -> Image.Image:
+    """Such a picture of a page that has no text."""
+    return Image.new("L", (-(-drawn.width // CELL), -(-drawn.height // CELL)))
+
+
+def has_words_only(drawn: Image.Image, words: Iterable[Rect], *, scale: float) -> bool:
+    """True if nothing is drawn on white paper that has edges, but for these words. They are in pixels of a picture that
+    is `scale` times as large as the drawing. This takes less time than to look for cells.
+    """
+    # Two pixels without so much ink have no edge between them.
+    ink = np.asarray(drawn) < WHITE - EDGE_CONTRAST // 2
+    blacken(ink, words, cell=scale, margin=MARGIN)
+    return not ink.any()
 
 
 def edges_of(drawn: Image.Image, x: int, y: int) -> Image.Image:

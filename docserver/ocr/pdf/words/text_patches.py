@@ -20,6 +20,8 @@ from docserver.ocr.pdf.words.text_cells import (
     WHITE,
     count_white,
     fill,
+    has_words_only,
+    no_cells,
     runs_of,
     text_cells,
     without_words,
@@ -67,6 +69,11 @@ class TextPatches:
         words = tuple(words)
         scale = cell / CELL
         pictures = [scaled(image, 1 / scale) for image in images]
+        if not pictures and has_words_only(drawn, words, scale=scale):
+            cells = no_cells(drawn)
+            for place in unread:
+                fill(cells, place, cell, WHITE)
+            return cls(cells, words, tuple(unread), tuple(unread), (), cell)
         clear = with_clear_pictures(drawn, pictures)
         cells = without_words(text_cells(clear), words, cell)
         for picture in pictures:

@@ -13,6 +13,18 @@ from docserver.ocr.pdf.words.pdf_words import PdfWord
 from docserver.ocr.pdf.words.text_words import TextPage
 
 
+def pieces_of(words: Iterable[PdfWord], text_page: TextPage) -> Iterator[tuple[PdfWord, PdfWord]]:
+    """The pieces of the words that differ in how they are drawn, each with its word."""
+    words = list(words)
+    drawn_by_several = [part for word in words for part in (word, *word.parts) if word.parts or word.objects > 1]
+    text_page.look_at([index for part in drawn_by_several for index in (part.first, part.end - 1)])
+    for word in words:
+        if word.parts or word.objects > 1:
+            yield from ((piece, word) for piece in pieces(word, text_page))
+        else:
+            yield word, word
+
+
 def pieces(word: PdfWord, text_page: TextPage) -> Iterator[PdfWord]:
     """The pieces of a word that differ in how they are drawn: most often the whole word."""
     if word.parts and len({text_page.look(part.first) for part in word.parts}) > 1:

@@ -1,0 +1,47 @@
+"""What a drawn page shows beside its words, and words as whole pixels of its image."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from docserver.layout import Rect
+from docserver.ocr.pdf.coordinates import all_whole_pixels, whole_pixels
+from docserver.ocr.pdf.words.text_cells import has_words_only, no_cells, text_cells
+
+WORD = 20.0, 30.0, 80.0, 42.0
+"""In pixels of a page's image, which is twice as large as its drawing."""
+
+
+def drawn(*marks: Rect, ink: int = 0) -> Image.Image:
+    """A drawing of a page with dark marks on white."""
+    page = Image.new("L", (101, 60), "white")
+    for mark in marks:
+        ImageDraw.Draw(page).rectangle(mark, fill=ink)
+    return page
+
+
+@pytest.mark.parametrize(
+    ("page", "is_alone"),
+    [
+        pytest.param(drawn((10, 15, 40, 21)), True, id="the word"),
+        pytest.param(drawn((9, 14, 41, 22)), True, id="with its blurred edge"),
+        pytest.param(drawn((10, 15, 40, 21), (60, 40, 61, 41)), False, id="a point beside it"),
+        pytest.param(drawn((60, 40, 90, 50), ink=245), True, id="too pale to have an edge"),
+        pytest.param(Image.new("L", (101, 60), 200), False, id="grey paper"),
+    ],
+)
+def test_it_is_told_whether_a_page_has_nothing_but_its_words(page: Image.Image, is_alone: bool) -> None:
+    assert has_words_only(page, [WORD], scale=2.0) == is_alone
+
+
+def test_a_page_without_text_has_as_many_cells_as_any() -> None:
+    page = drawn()
+
+    assert no_cells(page).size == text_cells(page).size
+
+
+def test_many_rectangles_become_the_same_pixels_as_one_by_one() -> None:
+    corners = np.random.default_rng(7).uniform(-30, 130, (500, 2))
+    rects = [(x, y, x + width, y + height) for (x, y), (width, height) in zip(corners, abs(corners) / 5, strict=True)]
+
+    assert list(all_whole_pixels(rects, 100, 60)) == [whole_pixels(rect, 100, 60) for rect in rects]
