@@ -1,4 +1,4 @@
-"""The examples of docs/keys.md, run as they stand there: from nothing to a key, and all that an admin does."""
+"""The examples of docs/keys.md and docs/quotas.md, run as they stand there: to a first key, and what an admin does."""
 
 import asyncio
 import os
@@ -14,8 +14,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
 STRICT = 'set -euo pipefail; curl() { command curl -sS --fail-with-body "$@"; echo; }\n'
 
 
-def examples() -> list[str]:
-    return re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+def examples(page: Path) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
 
 
 async def run(script: str, directory: Path, environment: dict[str, str]) -> str:
@@ -41,7 +41,8 @@ async def test_the_page_leads_from_nothing_to_a_key_and_an_admin(tmp_path: Path)
         "PATH": f"{tmp_path}:{inherited['PATH']}",
         "PYTHONPATH": str(PAGE.parents[1]),
     }
-    first, upload, administration = examples()
+    first, upload, administration = examples(PAGE)
+    (quotas,) = examples(PAGE.with_name("quotas.md"))
     making, serving = first.rstrip().rsplit("\n", 1)
     assert serving == "docserver --embedded"
 
@@ -50,13 +51,15 @@ async def test_the_page_leads_from_nothing_to_a_key_and_an_admin(tmp_path: Path)
     try:
         address = str(service.http._base_url).rstrip("/")
         uploaded = await run(upload.replace("http://localhost:8000", address), tmp_path, environment)
-        answers = await run(administration.replace("http://localhost:8000", address), tmp_path, environment)
+        as_admin = f"{administration}\n{quotas}".replace("http://localhost:8000", address)
+        answers = await run(as_admin, tmp_path, environment)
     finally:
         assert await service.stop() == 0
 
     assert '"status":"pending"' in uploaded
     assert answers.count('"secret":"dsk_') == 1
     assert '"deletion":{"actor":"key:' in answers
+    assert '"pages_per_day":1000,"max_bytes":null' in answers
     key = (tmp_path / "key").read_text().strip()
     assert re.fullmatch(r"dsk_[0-9A-Za-z]{46}", key)
     assert key not in answers + str(service.lines)

@@ -16,6 +16,7 @@ from docserver.web import examples
 from tests.support.pictures import DARK, darkest
 from tests.support.samples import png
 from tests.support.samples.pdf import pdf_texts
+from tests.support.samples.pdf_passwords import locked
 from tests.support.service import Service
 from tests.support.waiting import in_time
 
@@ -124,3 +125,18 @@ async def test_the_commands_on_http_jobs_and_pictures_do_what_the_pages_say(serv
     # Without the key, it would be a document of its own.
     assert replayed == uploaded
     assert uploaded["document_id"] != job["document_id"]
+
+
+async def test_the_commands_on_passwords_let_an_encrypted_document_be_read(service: Service, directory: Path) -> None:
+    (directory / "contract.pdf").write_bytes(locked(pdf_texts(["Between the parties"]), password="between us"))
+    uploading = "curl -T contract.pdf -H 'Prefer: wait=30' 'localhost:8000/v1/documents?filename=contract.pdf'"
+    job = orjson.loads(await run(uploading, service, directory))
+    waiting = f"\ncurl 'localhost:8000/v1/jobs/{job['job_id']}?wait=30'"
+    given = {"job_id": job["job_id"], "PASSWORD": "between us"}
+
+    shown = await run(commands("security.md") + waiting, service, directory, **given)
+
+    assert job["error"]["code"] == "encrypted"
+    *_, retried, read = map(orjson.loads, re.split(r"(?<=})\s*(?={)", shown))
+    assert (retried["job_id"], retried["attempt"]) == (job["job_id"], 2)
+    assert read["status"] == "completed"
