@@ -1,4 +1,4 @@
-"""What a page shows beside its text, as values: barcodes; and the packed form of all that a page shows.
+"""What a page shows beside its text, as values: barcodes and tables; and the packed form of all that a page shows.
 
 To add another kind: a field of `Elements` with a list of values, what `ocr.element_checks` accepts of them, and their
 shape in `web.result_schemas`. `formats.json` writes each field as it is.
@@ -25,6 +25,13 @@ MAX_BARCODE_TEXT = 8000
 """Longest text of a barcode. A QR code holds up to 7089 digits."""
 
 
+MAX_TABLES, MAX_TABLE_PLACES = 200, 20_000
+"""Most tables of a page, and most places in the rows and columns of all of them. A page of numbers has 3000."""
+
+MAX_TABLES_BYTES = 512 * 1024
+"""Most bytes that the tables of a page take unpacked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Barcode:
     """A barcode of any kind. It has either a text or data."""
@@ -41,10 +48,39 @@ class Barcode:
 
 
 @dataclass(frozen=True, slots=True)
+class TableCell:
+    """A cell of a table. It spans at least one row and one column."""
+
+    row: int
+    column: int
+    """The first row and the first column, from 0."""
+    row_span: int
+    column_span: int
+    box: Box
+    text: str
+    header: bool
+    """True in the rows of the heading."""
+    words: tuple[int, ...]
+    """The places of its words among all words of the page in reading order, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table. Each place in its rows and columns is in exactly one cell, and each word in one at most."""
+
+    box: Box
+    rows: int
+    columns: int
+    cells: tuple[TableCell, ...]
+    """Row by row, from left to right."""
+
+
+@dataclass(frozen=True, slots=True)
 class Elements:
     """What a page shows beside its text. None: nobody has looked for any of this kind."""
 
     barcodes: tuple[Barcode, ...] | None = None
+    tables: tuple[Table, ...] | None = None
 
 
 _NOTHING = Elements()

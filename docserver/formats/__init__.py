@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from docserver.formats import alto, hocr, json, md, tsv, txt
+from docserver.formats import alto, csv, hocr, html, json, md, tsv, txt
 from docserver.model import Job, Page
 
 
@@ -37,6 +37,9 @@ TEXT_FORMATS: Mapping[str, TextFormat] = MappingProxyType(
             TextFormat("hocr", hocr.MEDIA_TYPE, "hocr.html", hocr.write),
             TextFormat("alto", alto.MEDIA_TYPE, "alto.xml", alto.write),
             TextFormat("md", md.MEDIA_TYPE, "md", md.write, weight=2.5),
+            TextFormat("csv", csv.MEDIA_TYPE, "csv", csv.write, weight=0.2),
+            # Accept cannot ask for it: `text/html` is hOCR.
+            TextFormat("html", html.MEDIA_TYPE, "html", html.write, weight=0.2),
         )
     }
 )

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from docserver.elements import Table
+from docserver.formats.page_parts import Part
 from docserver.layout import Box, Line, Paragraph, Word, with_boxes
 from docserver.model import Reading
 from docserver.typography import rise, sink
@@ -76,17 +78,21 @@ def upright_paragraphs(reading: Reading) -> list[Paragraph]:
     return [with_boxes(paragraph, _swapped) for paragraph in paragraphs]
 
 
-def items(paragraphs: Sequence[Paragraph], heights: Heights) -> Iterator[Item]:
-    """The paragraphs of a page in their order. A paragraph is split where an item of a list begins."""
+def items(parts: Sequence[Part], heights: Heights) -> Iterator[Item | Table]:
+    """The paragraphs and tables of a page in their order. A paragraph is split where an item of a list begins."""
+    paragraphs = [part for part in parts if isinstance(part, Paragraph)]
     heights.measure(paragraphs)
     levels = [heights.heading_level(paragraph) for paragraph in paragraphs]
     body = [paragraph for paragraph, level in zip(paragraphs, levels, strict=True) if not level]
     markers = _markers([line for paragraph in body for line in paragraph.lines])
-    for paragraph, level in zip(paragraphs, levels, strict=True):
-        if level:
-            yield Item([[word.text for word in line.words] for line in paragraph.lines], level=level)
+    level_of = dict(zip(map(id, paragraphs), levels, strict=True))
+    for part in parts:
+        if isinstance(part, Table):
+            yield part
+        elif level := level_of[id(part)]:
+            yield Item([[word.text for word in line.words] for line in part.lines], level=level)
         else:
-            yield from _split(paragraph, markers)
+            yield from _split(part, markers)
 
 
 def _swapped(box: Box) -> Box:

@@ -13,9 +13,9 @@ from docserver.elements import (
     elements_from_json,
     pack_elements,
 )
-from docserver.layout import Box
 from docserver.model import Reading
 from docserver.ocr.limits import MAX_ELEMENTS_BYTES
+from docserver.ocr.table_checks import are_tables, is_on_page
 
 
 def are_elements(readings: Iterable[Reading]) -> bool:
@@ -43,7 +43,8 @@ def _is_of_page(text: bytes, reading: Reading) -> bool:
     if packed is None or zlib.decompress(packed) != text:
         return False
     barcodes = elements.barcodes or ()
-    return len(barcodes) <= MAX_BARCODES and all(_is_barcode(barcode, reading) for barcode in barcodes)
+    are_barcodes = len(barcodes) <= MAX_BARCODES and all(_is_barcode(barcode, reading) for barcode in barcodes)
+    return are_barcodes and are_tables(elements.tables or (), reading)
 
 
 def _is_barcode(barcode: Barcode, reading: Reading) -> bool:
@@ -56,12 +57,6 @@ def _is_barcode(barcode: Barcode, reading: Reading) -> bool:
         and 0 <= barcode.rotation < 360
         and is_on_page(barcode.box, reading)
     )
-
-
-def is_on_page(box: Box, reading: Reading) -> bool:
-    """True if a box has an area, and all of it is on the page."""
-    x0, y0, x1, y1 = box
-    return 0 <= x0 < x1 <= reading.width and 0 <= y0 < y1 <= reading.height
 
 
 def _is_base64(data: str) -> bool:

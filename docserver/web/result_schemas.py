@@ -80,6 +80,36 @@ class Barcode(Schema):
     )
 
 
+class TableCell(Schema):
+    """A cell of a table."""
+
+    row = fields.Integer(required=True, metadata={"minimum": 0, "description": "Its first row, from 0."})
+    column = fields.Integer(required=True, metadata={"minimum": 0, "description": "Its first column, from 0."})
+    row_span = fields.Integer(required=True, metadata={"minimum": 1, "description": "How many rows it spans."})
+    column_span = fields.Integer(required=True, metadata={"minimum": 1, "description": "How many columns it spans."})
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    text = fields.String(required=True, metadata={"description": "Its text in one line; empty if it has none."})
+    header = fields.Boolean(required=True, metadata={"description": "Whether it is a part of the table's heading."})
+    words = fields.List(
+        fields.Integer(metadata={"minimum": 0}),
+        required=True,
+        metadata={"description": "Which words of the page it has, counted from 0 through blocks and lines in order."},
+    )
+
+
+class Table(Schema):
+    """A table of a page. Each place in its rows and columns is in one cell."""
+
+    box = fields.List(fields.Integer(), required=True, metadata=BOX)
+    rows = fields.Integer(required=True, metadata={"minimum": 1, "description": "How many rows it has."})
+    columns = fields.Integer(required=True, metadata={"minimum": 1, "description": "How many columns it has."})
+    cells = fields.List(
+        fields.Nested(TableCell),
+        required=True,
+        metadata={"description": "Its cells, empty ones too, row by row from left to right."},
+    )
+
+
 class Page(Schema):
     """A page of the result: its text, or the error that kept it from being read."""
 
@@ -121,6 +151,11 @@ class Page(Schema):
         fields.Nested(Barcode),
         allow_none=True,
         metadata={"description": "The page's barcodes, from the top down; null if they were not looked for."},
+    )
+    tables = fields.List(
+        fields.Nested(Table),
+        allow_none=True,
+        metadata={"description": "The page's tables, from the top down; null if an earlier version has read the page."},
     )
     error = fields.Nested(Failure, metadata={"description": "Why the page could not be read, if it could not."})
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from docserver.elements import BARCODE_KINDS, Barcode, Elements, pack_elements
+from docserver.elements import BARCODE_KINDS, Barcode, Elements, Table, TableCell, pack_elements
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.model import Reading, Source
 from docserver.ocr.answer_checks import MAX_NUMBER
@@ -69,6 +69,12 @@ barcodes = st.builds(
     st.integers(0, 359),
 )
 
+cells = st.builds(
+    TableCell, st.just(0), st.just(0), st.just(1), st.just(1), st.just((0, 0, 1, 1)), texts, st.booleans(), st.just(())
+)
+tables = st.builds(Table, st.just((0, 0, 1, 1)), st.just(1), st.just(1), st.tuples(cells))
+elements = st.builds(Elements, st.lists(barcodes, max_size=3).map(tuple), st.lists(tables, max_size=2).map(tuple))
+
 readings = st.builds(
     Reading,
     width=st.integers(1, MAX_NUMBER),
@@ -81,6 +87,6 @@ readings = st.builds(
     layout=st.lists(blocks, max_size=3).map(pack_blocks),
     languages=st.none() | st.sampled_from(("eng", "eng+deu")),
     needs_review=st.booleans(),
-    packed_elements=st.lists(barcodes, max_size=3).map(lambda found: pack_elements(Elements(barcodes=tuple(found)))),
+    packed_elements=elements.map(pack_elements),
 )
 """Readings that an answer may hold, whatever a document says."""

@@ -15,7 +15,17 @@ import msgspec
 import orjson
 import pytest
 
-from docserver.elements import MAX_BARCODE_TEXT, MAX_BARCODES, Barcode
+from docserver.elements import (
+    MAX_BARCODE_TEXT,
+    MAX_BARCODES,
+    MAX_TABLE_PLACES,
+    MAX_TABLES,
+    Barcode,
+    Elements,
+    Table,
+    TableCell,
+    pack_elements,
+)
 from docserver.errors import DocumentErrorCode, Failure
 from docserver.layout import Block, Line, Paragraph, Word, pack_blocks
 from docserver.model import Reading, Source
@@ -79,6 +89,26 @@ def with_barcode(**changes: Any) -> Reading:
     return with_elements(elements_json([replace(BARCODE, **changes)]))
 
 
+CELLS = (
+    TableCell(0, 0, 2, 1, (0, 0, 5, 10), "7", True, (0,)),
+    TableCell(0, 1, 1, 1, (5, 0, 10, 5), "", False, ()),
+    TableCell(1, 1, 1, 1, (5, 5, 10, 10), "", False, ()),
+)
+TABLE = Table((0, 0, 10, 10), 2, 2, CELLS)
+
+
+def with_tables(*tables: Table) -> Reading:
+    return replace(READING, packed_elements=pack_elements(Elements(tables=tables)))
+
+
+def with_table(**changes: Any) -> Reading:
+    return with_tables(replace(TABLE, **changes))
+
+
+def with_cell(**changes: Any) -> Reading:
+    return with_table(cells=(CELLS[0], CELLS[1], replace(CELLS[2], **changes)))
+
+
 FORGED_PAGES: dict[str, Any] = {
     "a page without a size": replace(READING, width=0),
     "a page that no column holds": replace(READING, height=2**31),
@@ -129,6 +159,21 @@ FORGED_PAGES: dict[str, Any] = {
     "a barcode without a size": with_barcode(box=(3, 3, 3, 4)),
     "a barcode with half a pixel": with_barcode(box=cast("Any", (0, 0, 1, 1.5))),
     "a barcode that is turned too far": with_barcode(rotation=360),
+    "a table beside the page": with_table(box=(0, 0, 11, 10)),
+    "a table without rows": with_table(rows=0, cells=()),
+    "a table whose cells do not fill it": with_table(cells=CELLS[:2]),
+    "a table larger than any": with_tables(replace(TABLE, rows=1, columns=MAX_TABLE_PLACES + 1)),
+    "a cell behind its table": with_cell(column=2),
+    "a cell before its table": with_cell(row=-1),
+    "a cell of two others": with_cell(row=0, column=0),
+    "cells out of order": with_table(cells=CELLS[::-1]),
+    "a cell that spans less than nothing": with_cell(row_span=-1, column_span=-1),
+    "a cell that spans more than anybody counts": with_cell(row_span=2**62),
+    "a cell beside the page": with_cell(box=(5, 5, 11, 10)),
+    "a word in two cells": with_cell(words=(0,)),
+    "a word before the page": with_cell(words=(-1,)),
+    "a word behind the page": with_cell(words=(len(READING.text),)),
+    "too many tables": with_tables(*[replace(TABLE, rows=1, columns=1, cells=CELLS[:0])] * (MAX_TABLES + 1)),
     "too many barcodes": with_elements(elements_json([BARCODE] * (MAX_BARCODES + 1))),
     "no page": None,
 }
@@ -175,6 +220,7 @@ def test_what_is_forged_within_all_bounds_is_accepted() -> None:
     check(PageRead(packed(LAYOUT)), abandoned=lambda: False)
     check(PageRead(with_elements(BARCODES)), abandoned=lambda: False)
     check(PageRead(with_barcode(text=None, data="YQ==")), abandoned=lambda: False)
+    check(PageRead(with_tables(TABLE)), abandoned=lambda: False)
 
 
 def test_a_long_line_is_checked_in_steps() -> None:

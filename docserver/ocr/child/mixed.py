@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from PIL import Image, ImageDraw
 
+from docserver.elements import Elements, pack_elements
 from docserver.layout import Box, Rect, Word, confidence_of, lines_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child.lone_letters import LIKE_SYMBOLS
@@ -138,7 +139,8 @@ def join(
         if words_of_place:
             placement.add_recognised(words_of_place, turns=place.turns)
     attempts = (attempt, *shapes.values(), *(read for _, read in (*marked, *turned)))
-    blocks = tuple(placement.blocks())
+    rotation = attempt.rotation if attempt and added else 0
+    blocks, tables = layer.with_tables(tuple(placement.blocks()), rotation=rotation)
     confidence = confidence_of(words_of(blocks))
     is_mixed = bool(added) or any(words for _, words in with_marks) or any(in_turned)
     if is_mixed:
@@ -149,13 +151,14 @@ def join(
         width=size[0],
         height=size[1],
         dpi=layer.dpi,
-        rotation=attempt.rotation if attempt and added else 0,
+        rotation=rotation,
         source=Source.MIXED if is_mixed else Source.TEXT_LAYER,
         confidence=confidence,
         text=text_of(blocks),
         layout=pack_blocks(blocks),
         languages=next(read.languages for read in attempts if read) if is_mixed else None,
         needs_review=confidence < review_below or not is_complete,
+        packed_elements=pack_elements(Elements(tables=tables)),
     )
 
 

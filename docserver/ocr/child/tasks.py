@@ -15,11 +15,12 @@ from PIL import Image
 
 from docserver.elements import Barcode, Elements, pack_elements
 from docserver.errors import RESOURCE_FAULTS, DocumentErrorCode
-from docserver.layout import EXACT, EngineName, Rect, Word, marks_of, pack_blocks, words_of
+from docserver.layout import EXACT, EngineName, Rect, Word, marks_of, pack_blocks, text_of, words_of
 from docserver.model import Reading, Source
 from docserver.ocr.child import mixed, stopwatch
 from docserver.ocr.child.lone_letters import MAX_READ_ALONE, read_alone
 from docserver.ocr.child.marked_words import MAX_MARKED, are_as_read, cut_out
+from docserver.ocr.child.picture_tables import picture_tables
 from docserver.ocr.child.turned_words import MAX_TURNED, alone
 from docserver.ocr.errors import Unreadable
 from docserver.ocr.image import decode
@@ -177,7 +178,7 @@ def read_page(request: ReadPage, source: str, limits: Limits) -> Reading:
         reading = _reading(attempt, picture, review_below=limits.review_below)
         if layer and layer.lacks_most and not (layer.is_sure and mixed.confirms(layer, attempt)):
             reading = replace(reading, needs_review=True)
-    reading = replace(reading, packed_elements=pack_elements(Elements(barcodes=found)))
+    reading = replace(reading, packed_elements=pack_elements(replace(reading.elements, barcodes=found)))
     if len(reading.text) > MAX_TEXT:
         raise Unreadable(DocumentErrorCode.UNSUPPORTED, f"The page has more than {MAX_TEXT:,} characters.")
     if not _fits(reading):
@@ -280,6 +281,7 @@ def _first_attempt(reader: PageReader, languages: str, limits: Limits) -> Attemp
 
 def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Reading:
     recognised = attempt.recognised
+    found = picture_tables(attempt, picture)
     confidence = EXACT if attempt.is_blank else recognised.confidence
     return Reading(
         width=picture.image.width,
@@ -288,10 +290,11 @@ def _reading(attempt: Attempt, picture: Picture, *, review_below: float) -> Read
         rotation=attempt.rotation,
         source=Source.OCR,
         confidence=confidence,
-        text=recognised.text,
-        layout=pack_blocks(recognised.blocks),
-        second_engine=marks_of(word.engine is not EngineName.TESSERACT for word in words_of(recognised.blocks)),
+        text=recognised.text if found.blocks == recognised.blocks else text_of(found.blocks),
+        layout=pack_blocks(found.blocks),
+        second_engine=marks_of(word.engine is not EngineName.TESSERACT for word in words_of(found.blocks)),
         languages=attempt.languages,
+        packed_elements=pack_elements(Elements(tables=found.tables)),
         needs_review=attempt.left_out or confidence < review_below or not (recognised.text or attempt.is_blank),
     )
 

@@ -34,10 +34,14 @@ def ruled_lines(grey: Image.Image) -> Mask:
 def ruled_lines_in(grey: Image.Image, contrasts: Contrasts) -> Mask:
     """The same as `ruled_lines`, for a picture whose contrasts have been computed already."""
     lines = thin_lines(contrasts > INK_CONTRAST)
-    if lines.any():
-        shades = np.asarray(paper_in_full(grey).point([int(MIN_PAPER_SHADE * level) for level in range(256)]))
-        lines &= contrasts + np.asarray(grey) > shades
-    return lines
+    return lines & on_light_paper(grey, contrasts) if lines.any() else lines
+
+
+def on_light_paper(grey: Image.Image, contrasts: Contrasts) -> Mask:
+    """The pixels whose surroundings are as light as those of ruled lines."""
+    shades = np.asarray(paper_in_full(grey).point([int(MIN_PAPER_SHADE * level) for level in range(256)]))
+    light: Mask = contrasts + np.asarray(grey) > shades
+    return light
 
 
 def without_ruled_lines(grey: Image.Image) -> Image.Image:
@@ -73,13 +77,20 @@ def widened(mask: Mask, *, by: int) -> Mask:
 
 def thin_lines(ink: Mask) -> Mask:
     """The pixels of ink in thin horizontal or vertical lines, without the strokes that cross them."""
+    horizontal, vertical = horizontal_and_vertical(ink)
+    lines: Mask = horizontal | vertical
+    return lines
+
+
+def horizontal_and_vertical(ink: Mask) -> tuple[Mask, Mask]:
+    """The pixels of ink in thin horizontal lines, and those in vertical ones. Both have the points where they cross."""
     longer_side = max(ink.shape)
     length = max(MIN_LENGTH_PX, round(MIN_LENGTH * longer_side))
     thickness = max(MAX_THICKNESS_PX, round(MAX_THICKNESS * longer_side))
     horizontal, vertical = (runs_along(ink, axis=axis, length=length) for axis in (1, 0))
     thick_horizontal, thick_vertical = (runs_along(ink, axis=axis, length=thickness + 1) for axis in (1, 0))
-    lines: Mask = (horizontal & ~thick_vertical) | (vertical & ~thick_horizontal) | (horizontal & vertical)
-    return lines
+    crossings = horizontal & vertical
+    return (horizontal & ~thick_vertical) | crossings, (vertical & ~thick_horizontal) | crossings
 
 
 def runs_along(ink: Mask, *, axis: int, length: int) -> Mask:

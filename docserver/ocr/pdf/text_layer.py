@@ -41,6 +41,7 @@ from docserver.ocr.pdf.words.boxed_letters import joined_in_boxes
 from docserver.ocr.pdf.words.comb_fields import CombField, comb_fields, joined
 from docserver.ocr.pdf.words.covered_spaces import joined_over_spaces
 from docserver.ocr.pdf.words.doubled_letters import restore_doubled
+from docserver.ocr.pdf.words.drawn_rules import drawn_rules
 from docserver.ocr.pdf.words.initials import initials
 from docserver.ocr.pdf.words.letter_spacing import without_letter_spacing
 from docserver.ocr.pdf.words.moved_digits import with_digits_in_order
@@ -226,6 +227,7 @@ def _layer(
         markers=repeated,
         marked=marked,
         turned=tuple(turned),
+        rules=tuple(drawn_rules(objects.paths, to_pixels)),
         is_sure=is_sure,
     )
     if with_barcodes and layer.is_exact:

@@ -82,13 +82,13 @@ def _uprights(paths: Iterable[PlacedObject]) -> Iterator[Upright]:
         left -= pdfium.FPDFPath_CountSegments(path.handle)
         if left < 0:
             return
-        points = list(_points(path))
+        points = list(points_of(path))
         for (x0, y0, _), (x1, y1, begins) in pairwise(points):
             if not begins and abs(x0 - x1) <= MAX_SLOPE and MIN_LENGTH <= abs(y0 - y1) <= MAX_LENGTH:
                 yield x0, min(y0, y1), max(y0, y1)
 
 
-def _points(path: PlacedObject) -> Iterator[tuple[float, float, bool]]:
+def points_of(path: PlacedObject) -> Iterator[tuple[float, float, bool]]:
     """The corners of a path on the page, and True for those where a part of it begins."""
     own, x, y = pdfium.FS_MATRIX(), c_float(), c_float()
     pdfium.FPDFPageObj_GetMatrix(path.handle, byref(own))

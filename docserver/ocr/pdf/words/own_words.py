@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from docserver.elements import Barcode, Elements, pack_elements
-from docserver.layout import EXACT, Rect, pack_blocks, text_of
+from docserver.layout import EXACT, Block, Rect, pack_blocks, text_of
 from docserver.model import Reading, Source
 from docserver.ocr.pdf.coordinates import Point, PointsToPixels, all_whole_pixels, squares_along_slanted
 from docserver.ocr.pdf.words.pdf_words import PdfWord, TextOrientation
 from docserver.ocr.pdf.words.placement import PagePlacement
 from docserver.ocr.pdf.words.text_patches import TextPatches
+from docserver.ocr.tables.page import PageTables, tables_of
+from docserver.ocr.tables.rules import rules_of
 
 MAX_UNSURE_CONFIDENCE = 99.0
 """Most confidence of a page that may have text which was not read."""
@@ -104,6 +106,8 @@ class TextLayer:
     marked: tuple[MarkedWords, ...] = ()
     turned: tuple[OwnWord, ...] = ()
     """Words with unmapped letters that stand in another direction than the page. Each has to be read alone."""
+    rules: tuple[Rect, ...] = ()
+    """The places of ruled lines, in pixels of the page's image."""
     is_sure: bool = True
     """False if words were left out that some may read, or viewers draw more than PDFium, whatever OCR reads."""
     lacks_most: bool = False
@@ -145,9 +149,20 @@ class TextLayer:
         """True if most words stand upright on the page's image."""
         return are_upright(self.words, self.to_pixels)
 
+    def with_tables(self, blocks: tuple[Block, ...], *, rotation: int) -> PageTables:
+        """The tables among blocks on the page's image, which are upright after it is turned by `rotation`."""
+        return tables_of(
+            blocks,
+            width=self.to_pixels.width,
+            height=self.to_pixels.height,
+            rotation=rotation,
+            is_level=True,
+            rules=lambda frame: rules_of(self.rules, frame),
+        )
+
     def reading(self) -> Reading:
         """The reading of a page that needs no OCR."""
-        blocks = tuple(self.placement().blocks())
+        blocks, tables = self.with_tables(tuple(self.placement().blocks()), rotation=0)
         return Reading(
             width=self.to_pixels.width,
             height=self.to_pixels.height,
@@ -158,5 +173,5 @@ class TextLayer:
             text=text_of(blocks),
             layout=pack_blocks(blocks),
             needs_review=not self.is_sure,
-            packed_elements=pack_elements(Elements(barcodes=self.barcodes)),
+            packed_elements=pack_elements(Elements(barcodes=self.barcodes, tables=tables)),
         )

@@ -1,0 +1,90 @@
+"""Child side: finds the tables of a page: those in grids of ruled lines first, then those whose cells stand in line."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from docserver.layout import Rect
+from docserver.ocr.tables import ruled, unruled
+from docserver.ocr.tables.candidates import between_rules, candidates
+from docserver.ocr.tables.draft import Draft
+from docserver.ocr.tables.placed import PlacedPage, Row, Segment
+from docserver.ocr.tables.rules import Rule, Rules, grids, joined
+
+MAX_OTHERS = 0.2
+"""Most words that stand within a table and in none of its rows, such as text that runs upwards, as a share of its own.
+"""
+
+RULE_REACH = 3.0
+"""Largest distance of a rule from a table that it belongs to, in pixels."""
+
+
+def drafts_of(page: PlacedPage, rules: Rules) -> list[Draft]:
+    """The tables of a page, from top to bottom. No two have a word in common."""
+    if not page.segments:
+        return []
+    size = median(segment.size for segment in page.segments)
+    rules = joined(rules, size=size)
+    is_ruled = len(rules.horizontal) > 1
+    segments = [*page.segments, *page.of_prose()] if is_ruled else page.segments
+    found: list[Draft] = []
+    for grid in sorted(grids(rules, size=size), key=lambda grid: -_area(grid.rect)):
+        free = _free(segments, found)
+        if (table := ruled.table_in(grid, free, size=size)) is not None:
+            found.append(table)
+    across = [rule for rule in rules.horizontal if not any(_is_of_table(rule, table) for table in found)]
+    for is_between in (True, False):
+        free = _free(segments, found)
+        groups = between_rules(free, across, size=size) if is_between else candidates(free, size=size)
+        for rows in groups:
+            for part in [rows] if is_between else _beside_each_other(rows, across, size=size):
+                table = unruled.table_of(part, across, size=size, is_between_rules=is_between)
+                if table is None or _overlaps(table, found):
+                    continue
+                if _has_taken_in(table, free if is_ruled else [*free, *page.of_prose()]):
+                    found.append(table)
+    return sorted(found, key=lambda table: table.rect[1])
+
+
+def _area(rect: Rect) -> float:
+    return (rect[2] - rect[0]) * (rect[3] - rect[1])
+
+
+def _free(segments: Sequence[Segment], tables: Iterable[Draft]) -> list[Segment]:
+    """The segments of which no word is in one of the tables."""
+    taken = {word.number for table in tables for cell in table.cells for word in cell.words}
+    return [segment for segment in segments if not any(word.number in taken for word in segment.words)]
+
+
+def _overlaps(table: Draft, others: Iterable[Draft]) -> bool:
+    x0, y0, x1, y1 = table.rect
+    return any(
+        min(x1, other.rect[2]) > max(x0, other.rect[0]) and min(y1, other.rect[3]) > max(y0, other.rect[1])
+        for other in others
+    )
+
+
+def _beside_each_other(rows: list[Row], rules: Sequence[Rule], *, size: float) -> list[list[Row]]:
+    """The rows of each block if all of several blocks are tables by themselves, else all rows together."""
+    blocks = sorted({segment.block for row in rows for segment in row})
+    if len(blocks) < 2:
+        return [rows]
+    parts = [[part for row in rows if (part := [one for one in row if one.block == block])] for block in blocks]
+    are_tables = (unruled.table_of(part, rules, size=size, is_between_rules=False) is not None for part in parts)
+    return parts if all(are_tables) else [rows]
+
+
+def _has_taken_in(table: Draft, segments: Iterable[Segment]) -> bool:
+    """Put the other words within the table into its cells; False if they are too many for a table."""
+    own = {word.number for cell in table.cells for word in cell.words}
+    others = 0
+    for segment in segments:
+        for word in segment.words:
+            if word.number not in own and (cell := table.cell_at(*word.middle)) is not None:
+                cell.words.append(word)
+                others += 1
+    return others <= MAX_OTHERS * len(own)
+
+
+def _is_of_table(rule: Rule, table: Draft) -> bool:
+    x0, y0, x1, y1 = table.rect
+    return y0 - RULE_REACH <= rule.at <= y1 + RULE_REACH and x0 <= (rule.start + rule.end) / 2 <= x1
