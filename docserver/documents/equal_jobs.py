@@ -10,11 +10,10 @@ from docserver.webhooks.endpoints import Callback
 
 def is_as_good(resources: Resources, job: Job) -> bool:
     """True if a job that was not cancelled and has not failed has the result that a new one would have."""
-    engine = resources.engine
-    models = engine.models_of(job.options.languages)
-    present = {"name": engine.name, "version": engine.version, "models": models}
+    # Earlier releases, which had no second engine, do not name it.
+    engine = {"second": None, **job.engine} if job.engine else None
     # A retry, whose `attempt` is above 1, may have read only some of the pages, or some pages with other options.
-    return job.attempt == 1 and not job.pages_failed and job.engine in (None, present)
+    return job.attempt == 1 and not job.pages_failed and engine in (None, resources.engine.described(job.options))
 
 
 @transactional
