@@ -347,3 +347,22 @@ def test_buttons_markers_and_rules_are_no_short_words() -> None:
             canvas.line(x, 380, x + 30, 380)
 
     assert whole_layer(pdf(both(lines(PROSE), draw))).patches is None
+
+
+@pytest.mark.parametrize("is_downwards", [True, False])
+def test_lines_of_a_picture_that_run_down_or_up_follow_each_other_in_their_order(*, is_downwards: bool) -> None:
+    layer = whole_layer(pdf(both(lines(PROSE), scan(["letters"] * 9, x=300, y=300, width=60))))
+
+    def sideways(text: str, *, x: int) -> Line:
+        tops = [810, 900, 970] if is_downwards else [970, 900, 810]
+        words = tuple(
+            Word(word, (x, top, x + 20, top + 12 * len(word)), 95.0)
+            for word, top in zip(text.split(), tops, strict=True)
+        )
+        return Line(around(word.box for word in words), words)
+
+    first, second = (695, 655) if is_downwards else (655, 695)
+
+    reading = joined(layer, sideways("by the clerk", x=second), sideways("paid 14 March", x=first))
+
+    assert reading.text.endswith("\n\npaid 14 March\nby the clerk")

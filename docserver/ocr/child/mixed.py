@@ -22,6 +22,7 @@ from docserver.ocr.pdf.words.own_words import MAX_UNSURE_CONFIDENCE, MarkedWords
 from docserver.ocr.pdf.words.text_patches import TextPatches
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.evidence import may_be_drawings
+from docserver.ocr.recognition.orientation import turns_of_line
 
 MIN_LINE_CONFIDENCE, MIN_LINE_CONFIDENCE_IN_DRAWINGS = 70.0, 85.0
 """Smallest confidence of a line that is taken. What OCR makes of a logo has less, print has 90. The second value is for
@@ -132,7 +133,7 @@ def join(
     is_complete &= all(layer.patches is not None and layer.patches.is_text(word.box) for word in drawings)
     placement = layer.placement(itertools.chain(*in_turned))
     for words in in_patches:
-        placement.add_recognised(words, turns=turns)
+        placement.add_recognised(words, turns=turns or turns_of_line(words))
     for words in beside:
         placement.add_recognised(words, turns=0)
     for place, words_of_place in with_marks:

@@ -1,6 +1,8 @@
 """Child side: the orientation of a page: which turns to try, and whether the recognised text is upright."""
 
-from docserver.layout import lines_of, words_of
+from collections.abc import Sequence
+
+from docserver.layout import Word, lines_of, words_of
 from docserver.ocr.image.analysis import PageAnalysis, reduction, skew_and_clarity
 from docserver.ocr.image.curved_lines import curved_lines
 from docserver.ocr.image.shape import is_narrow, is_snippet
@@ -36,6 +38,9 @@ often looks like letters too: `-12.5` on its side, or `A4`."""
 
 MIN_LINE_LETTERS = 4
 """Fewest letters of a line whose box shows its direction. A horizontal line of four letters is wider than high."""
+
+MIN_VERTICAL_LETTERS = 3
+"""Fewest letters of a word that is wider than high if it is upright. Two narrow ones, as in `Il`, are not."""
 
 DOWNWARDS_ABOVE = 0.5
 """If more than this share of the lines with enough letters are higher than wide, the text runs downwards."""
@@ -97,3 +102,21 @@ def runs_downwards(recognised: Recognised) -> bool:
     ]
     higher_than_wide = sum(bottom - top > right - left for left, top, right, bottom in boxes)
     return higher_than_wide > DOWNWARDS_ABOVE * len(boxes)
+
+
+def turns_of_line(words: Sequence[Word]) -> int:
+    """The quarter turns counterclockwise from upright of a line that Tesseract read on an upright page: 0, or 3 or 1 if
+    its words are higher than wide, and follow each other downwards or upwards.
+    """
+    (_, top, _, bottom), (_, last_top, _, last_bottom) = words[0].box, words[-1].box
+    slim = sum(len(word.text) for word in words if _is_slim(word))
+    if 2 * slim <= sum(len(word.text) for word in words):
+        return 0
+    # A single word may run either way. Tesseract reads more lines that run downwards.
+    return 3 if last_top + last_bottom >= top + bottom else 1
+
+
+def _is_slim(word: Word) -> bool:
+    """True if a word of several letters is higher than wide."""
+    left, top, right, bottom = word.box
+    return len(word.text) >= MIN_VERTICAL_LETTERS and bottom - top > right - left

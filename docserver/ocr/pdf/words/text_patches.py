@@ -11,6 +11,7 @@ from docserver.ocr.image.spots import components
 from docserver.ocr.pdf.coordinates import is_in, scaled, touched_pixels
 from docserver.ocr.pdf.drawn_pictures import has_print, is_photograph, most_frequent, with_clear_pictures
 from docserver.ocr.pdf.words.isolated_words import large_words, short_words
+from docserver.ocr.pdf.words.slanted_text import slanted_texts
 from docserver.ocr.pdf.words.text_cells import (
     BLACK,
     CELL,
@@ -80,7 +81,8 @@ class TextPatches:
             if is_photograph(drawn, picture):
                 _keep_print_only(cells, drawn, picture)
         short = short_words(cells, clear, words=words, scale=scale)
-        places = (*unread, *short, *large_words(cells, clear, scale=scale))
+        slanted = slanted_texts(cells, clear, scale=scale)
+        places = (*unread, *short, *large_words(cells, clear, scale=scale), *slanted)
         cells = runs_of(cells, MIN_RUN)
         with_text = tuple(scaled(picture, scale) for picture in _with_runs(pictures, cells))
         for place in places:
