@@ -268,7 +268,7 @@ def _own_words(
         painted = _painted_words(readable, text_page=text_page, objects=objects, to_pixels=to_pixels)
         for first, rest in initials(painted, text_page):
             first.whole = rest.whole
-        return fonts.unmapped_where_wrong(painted, text_page)
+        return fonts.unmapped_where_wrong(painted, text_page, texts=objects.texts)
 
 
 @contextmanager

@@ -60,6 +60,8 @@ class Font:
     """The codes that it maps to spaces or to nothing, until their glyphs were looked at."""
     draws_blanks: bool = False
     """True if it draws something for such a code."""
+    leaves_out: bool | None = None
+    """True if its letters are so small that PDFium may leave some out; None if that is not known yet."""
     looked_up: int = 0
     """How many codes were looked up."""
     checked: set[str] = field(default_factory=set)

@@ -23,6 +23,7 @@ from docserver.ocr.pdf.glyphs.glyph_mixups import LIGATURES, OF_WIDTH
 from docserver.ocr.pdf.glyphs.glyph_pictures import ONE_BYTE, GlyphDrawing, Pictures
 from docserver.ocr.pdf.glyphs.glyph_samples import Doubt, Font, Part, ReadWords, judge
 from docserver.ocr.pdf.glyphs.glyph_shapes import JUDGED, MIN_INK, TWINS, Clues, Likeness, alike, has_ink
+from docserver.ocr.pdf.verification.left_out_letters import may_leave_out, unknown_where_left_out
 from docserver.ocr.pdf.verification.shown_characters import shown_characters
 from docserver.ocr.pdf.words.own_words import OwnWord
 from docserver.ocr.pdf.words.pdf_words import UNMAPPED, PdfWord
@@ -97,9 +98,17 @@ class DocumentFonts:
     def close(self) -> None:
         self._drawing.close()
 
-    def unmapped_where_wrong(self, words: Sequence[OwnWord], text_page: TextPage) -> list[OwnWord]:
-        """The words, with UNMAPPED in place of each letter that is drawn as another one."""
+    def unmapped_where_wrong(
+        self, words: Sequence[OwnWord], text_page: TextPage, *, texts: Mapping[int, Any]
+    ) -> list[OwnWord]:
+        """The words, with UNMAPPED in place of each letter that is drawn as another one, and of each behind which
+        others may be left out. `texts` are the page's text objects by their addresses. Raises TextLayerRejected.
+        """
         used = self._used(words, text_page)
+        if any(font.leaves_out for font in used):
+            words = unknown_where_left_out(
+                words, text_page, texts=texts, leaves_out=lambda address: bool(self._font_of(address).leaves_out)
+            )
         doubts = [doubt for font, chars in used.items() if chars - font.checked for doubt in self._doubts(font, chars)]
         if not doubts and not any(font.wrong for font in used):
             return list(words)
@@ -132,9 +141,13 @@ class DocumentFonts:
                     letters[address].add(letter)
             else:
                 letters[own.address].update(own.text)
+        firsts = {own.address: own.first for own in parts}
         used: dict[Font, set[str]] = defaultdict(set)
-        for address, font, chars in zip(letters, map(font_of, letters), letters.values(), strict=True):
-            used[self._fonts.get(font) or self._font_of(address)] |= chars
+        for address, known, chars in zip(letters, map(font_of, letters), letters.values(), strict=True):
+            font = self._fonts.get(known) or self._font_of(address)
+            if font.leaves_out is None and address in firsts:
+                font.leaves_out = may_leave_out(text_page, firsts[address])
+            used[font] |= chars
         return used
 
     def _parts(self, words: Iterable[OwnWord], text_page: TextPage) -> Iterator[Part]:
