@@ -1,10 +1,11 @@
 """Pages of open books, whose lines are curved, are read like flat ones, by both ways to call Tesseract."""
 
 from collections import Counter
+from difflib import SequenceMatcher
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from bench import camera
 from docserver.layout import words_of
@@ -17,10 +18,10 @@ COLUMNS, ROWS = 8, 30
 SIZE = (1240, 1754)
 
 
-def page() -> tuple[Image.Image, str]:
-    """A page of A4 at 150 dpi, full of text, with the text."""
+def page(columns: int = COLUMNS) -> tuple[Image.Image, str]:
+    """A page of A4 at 150 dpi, with lines of so many words, and its text."""
     draw, font = ImageDraw.Draw(picture := Image.new("L", SIZE, 250)), ImageFont.load_default(size=26)
-    lines = [" ".join(WORDS[(3 * row + n) % len(WORDS)] for n in range(COLUMNS)) for row in range(ROWS)]
+    lines = [" ".join(WORDS[(3 * row + n) % len(WORDS)] for n in range(columns)) for row in range(ROWS)]
     for row, line in enumerate(lines):
         draw.text((110, 120 + 50 * row), line, fill=25, font=font)
     return picture, "\n".join(lines)
@@ -37,6 +38,20 @@ def test_a_curved_page_is_read_like_a_flat_one(turn: int, limits: Limits) -> Non
     assert (truth & words).total() >= 0.97 * truth.total()
     assert words.total() <= 1.03 * truth.total()
     assert reading.rotation == turn
+
+
+def test_two_pages_of_an_open_book_are_read_one_after_the_other(limits: Limits) -> None:
+    (left, left_text), (right, right_text) = page(), page(columns=7)
+    picture = Image.new("L", (2 * SIZE[0], SIZE[1]), 255)
+    picture.paste(ImageOps.mirror(camera.curled(ImageOps.mirror(left))), (0, 0))
+    picture.paste(camera.curled(right), (SIZE[0], 0))
+
+    words = read(picture, limits).text.split()
+
+    expected = [*left_text.split(), *right_text.split()]
+    assert abs(len(words) - len(expected)) <= 0.02 * len(expected)
+    matcher = SequenceMatcher(None, words, expected, autojunk=False)
+    assert sum(block.size for block in matcher.get_matching_blocks()) >= 0.97 * len(expected)
 
 
 def test_words_of_a_curved_page_lie_where_they_are(limits: Limits) -> None:

@@ -8,12 +8,12 @@ was measured, so that strips and places without text get the slope of what is ar
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial.chebyshev import chebval, chebvander, chebvander2d
 from numpy.typing import NDArray
 from PIL import Image
 
 from docserver.ocr.image.ruling import runs_along
 from docserver.ocr.image.shades import INK_CONTRAST, Mask, Numbers, contrast
+from docserver.ocr.image.smooth_surface import Surface, fitted
 
 STRIPS = 64
 """Number of strips. In one of them, a line with a slope of a fifth rises by less than a letter."""
@@ -22,21 +22,12 @@ BANDS = 20
 """Number of bands, each of a twentieth of the height, in which a strip is compared with others. A band has some lines.
 """
 
-DEGREES = 6, 2
-"""Degrees of the surfaces along and across the lines. Lines may be curved at one end and straight at the other."""
-
-STIFFNESS = 1e-3
-"""Weight of the surface's bends compared with its distance from what was measured."""
-
-FITTINGS = 6
-"""How many times a surface is fitted, each time with less weight on what is far from it."""
-
 MAX_RISE_PX, MAX_SHIFTS_PX = 6, (6, 4, 3)
 """Largest shift from one strip to the next, and of a strip against all others in the first, second and third look, in
 the picture of about 1000 pixels a side. Lines are 12 pixels apart and more."""
 
-MIN_ALIKE, MIN_MEASURED = 0.3, 40
-"""Smallest correlation of two profiles that are compared, and fewest of these places on a page with enough text."""
+MIN_ALIKE = 0.3
+"""Smallest correlation of two profiles that are compared."""
 
 MAX_LETTER_PX, MAX_STROKE_PX = 26, 12
 """Longest run of ink along the rows and along the columns that may be part of letters. The edge of a page on a dark
@@ -56,8 +47,28 @@ MIN_CURVE_PX = 2.5
 """Smallest height by which lines leave the level, in the picture of about 1000 pixels a side: a third of a small
 letter."""
 
+MIN_SPREAD = 1.15
+"""Smallest width of a picture of two pages side by side, as a multiple of its height."""
+
+FOLD_GAP, FOLD_REACH = 0.02, 0.12
+"""Width of the gap without text at the fold between two pages, and how far it may be from the middle of the picture, as
+shares of its width."""
+
+MAX_INK_IN_FOLD = 0.05
+"""Largest amount of ink in that gap, compared with the mean of the picture."""
+
 ROW_STEP_PX = 8
 """Distance of the rows at which a curve is stored."""
+
+MIN_SPREAD = 1.15
+"""Smallest width of a picture of two pages side by side, as a multiple of its height."""
+
+FOLD_GAP, FOLD_REACH = 0.02, 0.12
+"""Width of the gap without text at the fold between two pages, and how far it may be from the middle of the picture, as
+shares of its width."""
+
+MAX_INK_IN_FOLD = 0.05
+"""Largest amount of ink in that gap, compared with the mean of the picture."""
 
 ROW_STEP_PX = 8
 """Distance of the rows for which a curve is stored, in the picture of about 1000 pixels a side."""
@@ -73,7 +84,7 @@ class CurvedLines:
     columns: Numbers
     """Places across the page, ascending."""
     rows: Numbers
-    """Heights at which lines run in the middle of the page, ascending. No part of the page is above the first or below
+    """Heights at which lines run in the middle of their page, ascending. No part of a page is above the first or below
     the last of these lines."""
     heights: Numbers
     """For each column and each row, the height at which the line of that row runs at that column."""
@@ -91,6 +102,45 @@ def curved_lines(image: Image.Image, *, reduction: int) -> CurvedLines | None:
     """
     ink = contrast(image.convert("L").reduce(reduction)) > INK_CONTRAST
     ink &= ~(runs_along(ink, axis=1, length=MAX_LETTER_PX + 1) | runs_along(ink, axis=0, length=MAX_STROKE_PX + 1))
+    fold = _fold(ink)
+    pages = [(0, ink)] if fold is None else [(0, ink[:, :fold]), (fold, ink[:, fold:])]
+    found = [(left, page.shape, _curves(page)) for left, page in pages]
+    if all(curves is None for _, _, curves in found):
+        return None
+    rows = _rows(ink.shape[0])
+    columns, heights = [], []
+    for left, (_, width), curves in found:
+        across, of_page = curves or (np.array([0.0, width]), np.array([rows, rows]))
+        columns.append(left + across)
+        heights.append(of_page)
+    return _on_page(np.concatenate(columns), rows, np.vstack(heights), height=ink.shape[0], scale=reduction)
+
+
+def _fold(ink: Mask) -> int | None:
+    """The column of the fold between the two pages of an open book; None if the picture shows one page."""
+    height, width = ink.shape
+    if width < MIN_SPREAD * height:
+        return None
+    of_columns = ink.sum(axis=0).cumsum()
+    gap = max(1, round(FOLD_GAP * width))
+    starts = np.arange(round(0.5 * width - FOLD_REACH * width), round(0.5 * width + FOLD_REACH * width) - gap)
+    of_gaps = of_columns[starts + gap] - of_columns[starts]
+    if of_gaps.min() > MAX_INK_IN_FOLD * gap * of_columns[-1] / width:
+        return None
+    emptiest = starts[of_gaps == of_gaps.min()]
+    return int(emptiest[emptiest.size // 2] + gap // 2)
+
+
+def _rows(height: int) -> Numbers:
+    """The rows for which curves are stored, some of them beyond a page of this height."""
+    beyond = ROWS_BEYOND * height
+    return np.arange(-beyond, height + beyond, ROW_STEP_PX)
+
+
+def _curves(ink: Mask) -> tuple[Numbers, Numbers] | None:
+    """The columns at which the lines of one page were measured, and the heights of the lines of `_rows` there; None if
+    they are straight and parallel, or too few.
+    """
     if min(ink.shape) < STRIPS:
         return None
     strips = _Strips(ink)
@@ -105,58 +155,14 @@ def curved_lines(image: Image.Image, *, reduction: int) -> CurvedLines | None:
     heights = strips.aligned(followed)
     if strips.sharpness(heights) < MIN_GAIN * level or not strips.are_curved(heights, slopes):
         return None
-    seen = np.flatnonzero((heights.max(axis=0) >= 0) & (heights.min(axis=0) <= ink.shape[0]))
-    rows = slice(max(0, seen[0] - 1), seen[-1] + 2)
-    return CurvedLines(reduction * strips.columns, reduction * strips.rows[rows], reduction * heights[:, rows])
+    return strips.columns, heights
 
 
-@dataclass(frozen=True, slots=True)
-class _Surface:
-    """A smooth surface over a page: a sum of Chebyshev polynomials. Beyond the places that were measured, it goes on as
-    at the last of them.
-    """
-
-    columns: tuple[float, float]
-    rows: tuple[float, float]
-    """The first and the last place in both directions."""
-    coefficients: Numbers
-
-    def at(self, columns: Numbers, rows: Numbers) -> Numbers:
-        """The values at all pairs of a column and a row."""
-        return self.across(columns) @ chebvander(_scaled(rows, self.rows), DEGREES[1]).T
-
-    def across(self, columns: Numbers) -> Numbers:
-        """For each column, the coefficients of the curve that the surface has from top to bottom."""
-        return np.asarray(chebvander(_scaled(columns, self.columns), DEGREES[0]) @ self.coefficients, dtype=np.float64)
-
-    def on_curve(self, curve: Numbers, rows: Numbers) -> Numbers:
-        """The values at these rows, on one of the curves of `across`."""
-        return np.asarray(chebval(_scaled(rows, self.rows), curve), dtype=np.float64)
-
-
-def _scaled(places: Numbers, ends: tuple[float, float]) -> Numbers:
-    """From -1 at one end to 1 at the other, and no more."""
-    first, last = ends
-    return np.clip((2 * places - first - last) / max(1.0, last - first), -1, 1)
-
-
-def _fitted(columns: Numbers, rows: Numbers, values: Numbers, weights: Numbers) -> _Surface | None:
-    """The surface through these values; None if fewer than MIN_MEASURED have a weight. Outliers hardly count."""
-    measured = weights > 0
-    if np.count_nonzero(measured) < MIN_MEASURED:
-        return None
-    columns, rows, values, weights = (of[measured] for of in (columns, rows, values, weights))
-    of_columns, of_rows = (columns.min(), columns.max()), (rows.min(), rows.max())
-    terms = chebvander2d(_scaled(columns, of_columns), _scaled(rows, of_rows), DEGREES)
-    along, down = (np.arange(degree + 1) ** 2 for degree in DEGREES)
-    stiffness = np.diag(STIFFNESS * (along[:, np.newaxis] + down).ravel() + 1e-9)
-    given = weights = weights / weights.sum()
-    for _ in range(FITTINGS):
-        weighted = terms.T * weights
-        coefficients = np.linalg.solve(weighted @ terms + weights.sum() * stiffness, weighted @ values)
-        off = np.abs(values - terms @ coefficients)
-        weights = given / (1 + np.square(off / max(1e-3, 2 * np.median(off))))
-    return _Surface(of_columns, of_rows, coefficients.reshape(along.size, down.size))
+def _on_page(columns: Numbers, rows: Numbers, heights: Numbers, *, height: int, scale: int) -> CurvedLines:
+    """The lines in pixels of the picture, without those that are beyond the page everywhere."""
+    seen = np.flatnonzero((heights.max(axis=0) >= 0) & (heights.min(axis=0) <= height))
+    shown = slice(max(0, seen[0] - 1), seen[-1] + 2)
+    return CurvedLines(scale * columns, scale * rows[shown], scale * heights[:, shown])
 
 
 class _Strips:
@@ -171,17 +177,16 @@ class _Strips:
         self._profiles = _smoothed(profiles)
         self.columns: Numbers = left + (np.arange(STRIPS) + 0.5) * self._width
         self._between: Numbers = (self.columns[1:] + self.columns[:-1]) / 2
-        beyond = ROWS_BEYOND * self._height
-        self.rows: Numbers = np.arange(-beyond, self._height + beyond, ROW_STEP_PX)
+        self.rows = _rows(self._height)
         self._bands = np.linspace(0, self._height, BANDS + 1).astype(int)
         self._middles: Numbers = (self._bands[1:] + self._bands[:-1]) / 2
 
-    def slopes(self) -> _Surface | None:
+    def slopes(self) -> Surface | None:
         """The slope of the lines everywhere; None if there is too little text."""
         rises, weights = _shifts(self._profiles[:-1], self._profiles[1:], self._bands, most=MAX_RISE_PX)
-        return _fitted(*np.meshgrid(self._between, self._middles, indexing="ij"), rises / self._width, weights)
+        return fitted(*np.meshgrid(self._between, self._middles, indexing="ij"), rises / self._width, weights)
 
-    def followed(self, slopes: _Surface) -> Numbers:
+    def followed(self, slopes: Surface) -> Numbers:
         """The heights of the lines of `rows` in each strip, if lines have these slopes."""
         heights = np.empty((STRIPS, self.rows.size))
         heights[STRIPS // 2] = self.rows
@@ -198,7 +203,7 @@ class _Strips:
             profiles = self._sampled(heights)
             others = profiles.sum(axis=0) - profiles
             moved, weights = _shifts(others, profiles, self._bands, most=most)
-            surface = _fitted(*np.meshgrid(self.columns, self._middles, indexing="ij"), moved, weights)
+            surface = fitted(*np.meshgrid(self.columns, self._middles, indexing="ij"), moved, weights)
             if surface is None:
                 return heights
             aligned = heights + surface.at(self.columns, self.rows)
@@ -212,7 +217,7 @@ class _Strips:
         parts = self._sampled(heights).reshape(PARTS, STRIPS // PARTS, -1).sum(axis=1)
         return float(np.square(np.diff(parts, axis=1)).sum() / max(1.0, parts.sum()))
 
-    def are_curved(self, heights: Numbers, slopes: _Surface) -> bool:
+    def are_curved(self, heights: Numbers, slopes: Surface) -> bool:
         """True if lines with these heights are not straight and parallel where text is."""
         across = (slopes.columns[0] <= self.columns) & (self.columns <= slopes.columns[1])
         down = (slopes.rows[0] <= self.rows) & (self.rows <= slopes.rows[1])
@@ -223,7 +228,7 @@ class _Strips:
         return bool(np.abs(curves).max(initial=0.0) >= MIN_CURVE_PX)
 
     @staticmethod
-    def _rise(slopes: _Surface, curve: Numbers, heights: Numbers) -> Numbers:
+    def _rise(slopes: Surface, curve: Numbers, heights: Numbers) -> Numbers:
         """By how much lines at these heights rise to the next strip. `curve` has the rise for all rows between them."""
         halfway = heights + slopes.on_curve(curve, heights) / 2
         return slopes.on_curve(curve, halfway)

@@ -101,6 +101,7 @@ def dewarped(page: PageImage, lines: CurvedLines) -> PageImage:
         )
         for left, right, line, next_line in zip(columns[:-1], columns[1:], at_columns[:-1], at_columns[1:], strict=True)
         for top, bottom, at_left, at_right in zip(rows[:-1], rows[1:], pairwise(line), pairwise(next_line), strict=True)
+        if left < right
     ]
     size = (before.width, int(rows[-1]))
     mesh = Image.Transform.MESH
