@@ -260,8 +260,11 @@ class Job:
 
     @property
     def engine_name(self) -> str:
-        """Name and version of the engine that read the document, as in `tesseract 5.5.0`."""
-        return "unknown" if self.engine is None else f"{self.engine['name']} {self.engine['version']}"
+        """Names and versions of the engines that read the document, as in `tesseract 5.5.0`."""
+        if self.engine is None:
+            return "unknown"
+        second = self.engine.get("second")
+        return ", ".join(f"{engine['name']} {engine['version']}" for engine in (self.engine, second) if engine)
 
     def as_json(self) -> dict[str, Any]:
         """The job as clients see it. Only the queue knows `queue_position`, so it is null here.

@@ -248,3 +248,11 @@ def test_options_survive_being_stored(options: Options) -> None:
     assert restored.mode is options.mode
     assert restored.rotate is options.rotate
     assert restored.engine is options.engine
+
+
+def test_a_job_names_both_engines_that_have_read_it() -> None:
+    second = {"name": "ppocr", "version": "6", "models": {}}
+
+    assert JOB.engine and JOB.engine_name == "tesseract 5.3.0"
+    assert replace(JOB, engine={**JOB.engine, "second": second}).engine_name == "tesseract 5.3.0, ppocr 6"
+    assert replace(JOB, engine=None).engine_name == "unknown"

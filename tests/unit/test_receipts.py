@@ -16,6 +16,24 @@ def words(count: int, confidence: float) -> Recognised:
     return Recognised("receipt " * count, (Block(BOX, (Paragraph(BOX, (line,)),)),), confidence)
 
 
+class ByLayout:
+    """Reads a receipt in two layouts."""
+
+    def __init__(self, as_block: Recognised, as_page: Recognised) -> None:
+        self._read = {Layout.BLOCK: as_block, Layout.PAGE: as_page}
+
+    def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
+        del picture, dpi, languages
+        return self._read.get(layout, NOTHING)
+
+
+def receipt() -> Picture:
+    image = Image.new("L", (600, 1600), 250)
+    for top in range(60, 1540, 60):
+        ImageDraw.Draw(image).rectangle((40, top, 560, top + 24), fill=20)
+    return Picture(image, None, 1.0)
+
+
 @pytest.mark.parametrize(
     ("as_block", "as_page", "is_page_taken"),
     [
@@ -28,15 +46,18 @@ def words(count: int, confidence: float) -> Recognised:
 def test_the_second_text_of_a_receipt_is_taken_if_it_is_surer_and_lacks_nothing(
     as_block: Recognised, as_page: Recognised, is_page_taken: bool
 ) -> None:
-    class ByLayout:
-        def recognise(self, picture: Image.Image, *, dpi: int | None, languages: str, layout: Layout) -> Recognised:
-            del picture, dpi, languages
-            return {Layout.BLOCK: as_block, Layout.PAGE: as_page}.get(layout, NOTHING)
-
-    receipt = Image.new("L", (600, 1600), 250)
-    for top in range(60, 1540, 60):
-        ImageDraw.Draw(receipt).rectangle((40, top, 560, top + 24), fill=20)
-
-    attempt = PageReader(Picture(receipt, None, 1.0), ByLayout(), turning=True).read("eng")
+    attempt = PageReader(receipt(), ByLayout(as_block, as_page), turning=True).read("eng")
 
     assert attempt.recognised.confidence == (as_page if is_page_taken else as_block).confidence
+
+
+@pytest.mark.parametrize(("languages", "is_page_taken"), [("eng", False), ("eng+rus", True)])
+def test_a_receipt_that_the_second_engine_reads_again_is_not_read_twice_by_tesseract(
+    languages: str, is_page_taken: bool
+) -> None:
+    as_block, as_page = words(30, 75.0), words(30, 80.0)
+
+    reader = PageReader(receipt(), ByLayout(as_block, as_page), turning=True, has_second=True)
+
+    taken = as_page if is_page_taken else as_block
+    assert reader.read(languages).recognised.confidence == taken.confidence

@@ -261,13 +261,12 @@ def _attempt(
     choice: EngineChoice = EngineChoice.TESSERACT,
 ) -> Attempt:
     """Read a picture by OCR. Raises Unreadable."""
-    reader = PageReader(picture, _tesseract(limits), turning=turning)
+    second = None if limits.ppocr is None or choice is EngineChoice.TESSERACT else _ppocr(limits.ppocr)
+    reader = PageReader(picture, _tesseract(limits), turning=turning, has_second=second is not None)
     attempt = _first_attempt(reader, languages, limits)
-    if limits.ppocr is None or choice is EngineChoice.TESSERACT or not all(map(reads, attempt.languages.split("+"))):
-        return attempt
-    if choice is EngineChoice.PPOCR:
-        return reader.read_again(attempt, _ppocr(limits.ppocr), all_lines=True)
-    return reader.read_again(attempt, _ppocr(limits.ppocr)) if is_unsure(attempt) else attempt
+    if second and choice is EngineChoice.PPOCR and all(map(reads, attempt.languages.split("+"))):
+        return reader.read_again(attempt, second, all_lines=True)
+    return reader.read_again(attempt, second) if second and is_unsure(attempt) else attempt
 
 
 def _first_attempt(reader: PageReader, languages: str, limits: Limits) -> Attempt:

@@ -32,7 +32,7 @@ from docserver.ocr.recognition.orientation import (
 )
 from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.recognition.rows_of_signs import without_rows_of_signs
-from docserver.ocr.recognition.second_reading import read_again
+from docserver.ocr.recognition.second_reading import is_unsure, read_again
 from docserver.ocr.recognition.tables import by_rows, cuts_numbers
 from docserver.ocr.recognition.tesseract import Layout, Recognised, Tesseract
 from docserver.ocr.recognition.tries import Tries
@@ -74,8 +74,11 @@ much more. A text that shows through has 20 to 45, and its mirror image 30 to 50
 class PageReader:
     """Reads one page. `read` and `read_in_detected_language` raise Unreadable."""
 
-    def __init__(self, picture: Picture, tesseract: Tesseract, *, turning: bool) -> None:
-        """Without `turning`, the page is assumed to be upright, and is only straightened."""
+    def __init__(self, picture: Picture, tesseract: Tesseract, *, turning: bool, has_second: bool = False) -> None:
+        """Without `turning`, the page is assumed to be upright, and is only straightened. With `has_second`, the second
+        engine reads again what Tesseract is not sure of, so Tesseract does not.
+        """
+        self._has_second = has_second
         self._page, self._analysis, self._is_bare = prepare(picture)
         self._original = PageImage(picture.image, picture.dpi, picture.image.size)
         self._tries = Tries(tesseract, original=picture.image, page=self._page.image)
@@ -379,7 +382,8 @@ class PageReader:
             # Read it as one block, because without its leaders Tesseract would take the page numbers for a column.
             page, layout = cleaned, Layout.BLOCK
         attempt = self._recognise(page, languages=languages, layout=layout)
-        if layout is Layout.BLOCK and cleaned is None and is_narrow(page.image.size):
+        has_second = self._has_second and is_unsure(attempt)
+        if layout is Layout.BLOCK and cleaned is None and is_narrow(page.image.size) and not has_second:
             attempt = self._with_second_layout(attempt, page)
         if layout is Layout.PAGE and cuts_numbers(attempt.recognised) and self._tries.may_go_on():
             attempt = self._as_one_block(attempt, page)
@@ -389,7 +393,8 @@ class PageReader:
             attempt = self._recognise(page, languages=languages, layout=Layout.COLUMN)
         low, high = REREAD_BETWEEN
         unsure_snippet = is_snippet(page.original_size) and attempt.recognised.confidence < UNSURE_BELOW
-        if unsure_snippet or (low <= attempt.recognised.confidence < high and may_be_blurred(page, analysis)):
+        may_be_better = low <= attempt.recognised.confidence < high and not has_second
+        if unsure_snippet or (may_be_better and may_be_blurred(page, analysis)):
             enlarged = self._recognise(scaled(page, 2.0), languages=languages, layout=layout)
             attempt = better(attempt, enlarged)
         return attempt

@@ -6,6 +6,7 @@ from itertools import islice
 
 from docserver.layout import Block, Line, Paragraph, Word, around, confidence_of, text_of, words_of
 from docserver.ocr.image.transform import PageImage, from_original, on_original
+from docserver.ocr.languages import reads
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.combination import combined
 from docserver.ocr.recognition.ppocr.engine import Ppocr
@@ -19,7 +20,7 @@ def is_unsure(attempt: Attempt) -> bool:
     """True if the second engine may read the page better."""
     is_unsure_text = attempt.recognised.confidence < UNSURE_BELOW and not attempt.is_blank
     # What shows through, or is nonsense to Tesseract, is left out with reason.
-    return is_unsure_text and not attempt.left_out
+    return is_unsure_text and not attempt.left_out and all(map(reads, attempt.languages.split("+")))
 
 
 def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: bool = False) -> Attempt:
