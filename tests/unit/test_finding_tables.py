@@ -332,3 +332,21 @@ def test_no_rules_are_looked_for_on_a_page_of_prose() -> None:
     tables_of((prose(top=100, lines=40),), width=WIDTH, height=HEIGHT, rotation=0, is_level=False, rules=rules)
 
     assert rules.frames == []
+
+
+def test_cells_of_many_lines_do_not_part_the_rows_between_rules() -> None:
+    notes = (
+        "wordy words in several lines",
+        "that are as long as may be",
+        "and go on until no further",
+        "word has any room in them,",
+        "so they look like prose",
+    )
+    lines = rows((("Article", "Number"), ("Bread", "2"), ("Milk", "1")), xs=(100, 500))
+    note = block(*(line(text, 800, TOP + PITCH + 26 * number) for number, text in enumerate(notes)))
+    bottom = joined(*rows([("Sum", "3"), ("Tax", "1")], xs=(100, 500), top=TOP + 6 * PITCH)[:1])
+    rules = [(90, y, 1100, y + 1) for y in (TOP - 8, TOP + PITCH - 6, TOP + 7 * PITCH)]
+
+    (table,) = find(block(lines[0], *lines[1:], bottom), note, rects=rules).tables
+
+    assert (table.rows, table.columns) == (4, 3)

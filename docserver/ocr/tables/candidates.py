@@ -65,7 +65,7 @@ def between_rules(segments: Sequence[Segment], rules: Sequence[Rule], *, size: f
         run = group[:1]
         for before, rule in pairwise(group):
             within = [segment for segment in segments if _is_between(segment, before, rule)]
-            if any(segment.is_prose for segment in within) or not within:
+            if 2 * sum(segment.is_prose for segment in within) >= len(within):
                 yield from _rows_between(segments, run)
                 run = []
             run.append(rule)
