@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from docserver.layout import Block, Box, EngineName, Line, Paragraph, Word, around, lines_of
-from docserver.ocr.recognition.combination import combined
+import pytest
+
+from docserver.layout import Block, Box, EngineName, Line, Paragraph, Word, around, lines_of, words_of
+from docserver.ocr.recognition.combination import MAX_READ_ALONE, Combined, combined
 
 Given = tuple[str, int, float]
 """A word, where it begins, and its confidence. Letters are 10 pixels wide."""
@@ -26,10 +28,15 @@ def text(*lines: tuple[int, Sequence[Given]]) -> tuple[Block, ...]:
     return (Block(box, (Paragraph(box, tuple(made)),)),)
 
 
-def joined(
-    blocks: tuple[Block, ...], *found: tuple[Box, Sequence[Given]], all_lines: bool = False
-) -> tuple[list[str], list[int]]:
-    """The lines of the text, and the lines that the second engine was asked to read."""
+def both(
+    blocks: tuple[Block, ...],
+    *found: tuple[Box, Sequence[Given]],
+    at: dict[int, Sequence[Given]] | None = None,
+    all_lines: bool = False,
+) -> tuple[Combined, list[int]]:
+    """The combined text, and the lines that the second engine was asked to read. `at` has what it reads where it has
+    found no line: the top of the place → the words.
+    """
     asked = []
 
     def read(index: int) -> list[Word]:
@@ -37,8 +44,24 @@ def joined(
         box, given = found[index]
         return [word(each, box[1] + 10, EngineName.PPOCR) for each in given]
 
-    lines = lines_of(combined(blocks, [box for box, _ in found], read=read, all_lines=all_lines))
-    return [" ".join(each.text for each in line.words) for line in lines], asked
+    def read_at(box: Box) -> list[Word]:
+        return [word(each, box[1], EngineName.PPOCR) for each in (at or {}).get(box[1], [])]
+
+    boxes = [box for box, _ in found]
+    return combined(blocks, boxes, read=read, read_at=read_at, all_lines=all_lines), asked
+
+
+def texts(blocks: Sequence[Block]) -> list[str]:
+    """The lines of a text."""
+    return [" ".join(each.text for each in line.words) for line in lines_of(blocks)]
+
+
+def joined(
+    blocks: tuple[Block, ...], *found: tuple[Box, Sequence[Given]], all_lines: bool = False
+) -> tuple[list[str], list[int]]:
+    """The lines of the text, and the lines that the second engine was asked to read."""
+    result, asked = both(blocks, *found, all_lines=all_lines)
+    return texts(result.blocks), asked
 
 
 def test_a_line_that_tesseract_is_sure_of_is_not_read_again() -> None:
@@ -99,3 +122,105 @@ def test_with_all_lines_nothing_of_tesseract_is_left() -> None:
     blocks = text((100, [("Total", 0, 95)]), (200, [("stamp", 0, 95)]))
 
     assert joined(blocks, ((0, 90, 55, 130), [("TOTAL", 0, 99)]), all_lines=True) == (["TOTAL"], [0])
+
+
+FIRST: tuple[Box, Sequence[Given]] = ((0, 90, 55, 130), [("first", 0, 99)])
+"""A line that the second engine finds, and that tells the height of lines."""
+
+
+def test_an_unsure_word_where_it_finds_no_line_is_read_by_it_too() -> None:
+    blocks = text((100, [("first", 0, 95)]), (300, [("2O.5", 0, 20)]))
+
+    result, _ = both(blocks, FIRST, at={300: [("20.5", 0, 90)]})
+
+    assert (texts(result.blocks), result.left_out) == (["first", "20.5"], False)
+    assert [each.confidence for each in words_of(result.blocks)] == [95, 20]
+
+
+def test_what_looks_like_a_word_and_is_read_by_neither_is_left_out_with_notice() -> None:
+    blocks = text((100, [("first", 0, 95)]), (300, [("lost", 0, 20)]))
+
+    result, _ = both(blocks, FIRST)
+
+    assert (texts(result.blocks), result.left_out) == (["first"], True)
+
+
+@pytest.mark.parametrize(
+    "dirt",
+    [
+        Word("ee", (0, 300, 300, 302), 20),
+        Word("l", (0, 300, 2, 600), 20),
+        Word("S", (0, 300, 400, 320), 20),
+        Word("~;", (0, 300, 20, 320), 20),
+    ],
+)
+def test_rules_and_specks_that_are_read_as_words_are_left_out_without_notice(dirt: Word) -> None:
+    (block,) = text((100, [("first", 0, 95)]))
+    line = Line(dirt.box, (dirt,))
+    blocks = (block, Block(line.box, (Paragraph(line.box, (line,)),)))
+
+    result, _ = both(blocks, FIRST, at={300: [("no", 0, 99)]})
+
+    assert (texts(result.blocks), result.left_out) == (["first"], False)
+
+
+def test_a_sure_word_stays_where_the_second_engine_leaves_a_gap_in_its_line() -> None:
+    blocks = text((100, [("Tota1", 0, 60), ("18.72", 300, 95)]))
+
+    assert joined(blocks, ((0, 90, 355, 130), [("Total", 0, 99)]))[0] == ["Total 18.72"]
+
+
+def test_a_word_across_two_lines_that_it_reads_is_not_given_twice() -> None:
+    blocks = text((100, [("Totalsum00", 0, 66), ("end", 300, 95)]))
+    found = (((0, 90, 25, 130), [("To", 0, 99)]), ((80, 90, 105, 130), [("00", 80, 99)]))
+
+    assert joined(blocks, *found)[0] == ["To 00 end"]
+
+
+def test_what_is_read_already_is_not_read_again_beside_its_line() -> None:
+    blocks = text((100, [("74.20", 200, 95)]), (110, [("-CS-t-SH-CS-t-SH-CS-t-SH", 0, 10)]))
+
+    result, _ = both(blocks, ((195, 90, 255, 130), []), at={110: [("74.20", 200, 99)]})
+
+    assert texts(result.blocks) == ["74.20"]
+    assert not result.left_out
+
+
+def test_with_all_lines_sure_words_that_it_cannot_read_are_left_out_with_notice() -> None:
+    blocks = text((100, [("first", 0, 95)]), (300, [("stamp", 0, 95)]))
+
+    seen, _ = both(blocks, FIRST, at={300: [("STAMP", 0, 99)]}, all_lines=True)
+    missed, _ = both(blocks, FIRST, ((0, 290, 55, 330), []), all_lines=True)
+
+    assert (texts(seen.blocks), seen.left_out) == (["first", "STAMP"], False)
+    assert (texts(missed.blocks), missed.left_out) == (["first"], True)
+
+
+def test_cells_of_a_row_keep_their_order() -> None:
+    blocks = text((100, [("name", 0, 95), ("1", 200, 30), ("9.90", 300, 95)]))
+    found = (((195, 90, 215, 130), [("7", 200, 99)]), ((295, 90, 345, 130), [("9.90", 300, 99)]))
+
+    assert joined(blocks, ((0, 90, 45, 130), [("name", 0, 99)]), *found)[0] == ["name 7 9.90"]
+
+
+def test_a_word_whose_place_has_dirt_beside_it_is_not_given_twice() -> None:
+    blocks = text((100, [("-CS-t-SH-CS-t-SH-CS-t-SH", 0, 10)]))
+    found: tuple[Box, Sequence[Given]] = ((175, 90, 235, 130), [("7.2", 180, 99)])
+
+    result, _ = both(blocks, found, at={100: [("x" * 24, 0, 99)]})
+
+    assert texts(result.blocks) == ["7.2"]
+
+
+def test_of_many_unsure_words_not_all_are_read_and_the_page_says_so() -> None:
+    blocks = text(*((100 * row, [("2O.5", 0, 20)]) for row in range(2 * MAX_READ_ALONE)))
+    places: dict[int, Sequence[Given]] = {100 * row: [("20.5", 0, 90)] for row in range(2 * MAX_READ_ALONE)}
+
+    result, _ = both(blocks, at=places)
+
+    assert (texts(result.blocks), result.left_out) == (["20.5"] * MAX_READ_ALONE, True)
+
+
+@pytest.mark.parametrize("all_lines", [False, True])
+def test_a_page_without_words_stays_without(all_lines: bool) -> None:
+    assert both((), all_lines=all_lines) == (Combined((), left_out=False), [])

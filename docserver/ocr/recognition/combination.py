@@ -5,7 +5,8 @@ there. All boxes are in one picture, in which lines are level.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import median
 
 from docserver.layout import Block, Box, Line, Paragraph, Word, around, lines_of, words_of
 from docserver.ocr.recognition.missed_lines import with_line
@@ -20,11 +21,29 @@ MARGIN = 0.25
 """Height of the margins of a line that is found, and width of those at its ends, as a share of its height."""
 
 MIN_SHARE_IN_LINE = 0.3
-"""Smallest share of the area of a word in a line."""
+"""Smallest share of the area of a word in a line, and in the words that take its place."""
 
 SURE_ALONE_FROM = 50.0
-"""Smallest confidence of a word of Tesseract's that is kept where the second engine sees no line. In dirt and drawings
+"""Smallest confidence of a word of Tesseract's that is kept where the second engine sees nothing. In dirt and drawings
 it reads words with less."""
+
+MIN_HEIGHT, MAX_HEIGHT = 0.5, 4.0
+"""Height of what may be a word where the second engine sees nothing, as a multiple of the height of lines."""
+
+MIN_WIDTH, MAX_WIDTH = 0.2, 1.5
+"""Width of each letter of such a word, as a multiple of its height. Tesseract reads rules and edges as words too."""
+
+MAX_READ_ALONE = 20
+"""Most such words that are read. If there are more, most are parts of a drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """The text of two engines."""
+
+    blocks: tuple[Block, ...]
+    left_out: bool
+    """True if something that may be a word is not in it, because the second engine cannot read it."""
 
 
 @dataclass(slots=True)
@@ -53,39 +72,111 @@ class _Found:
 
 
 def combined(
-    blocks: tuple[Block, ...], boxes: Sequence[Box], *, read: Callable[[int], Sequence[Word]], all_lines: bool = False
-) -> tuple[Block, ...]:
+    blocks: tuple[Block, ...],
+    boxes: Sequence[Box],
+    *,
+    read: Callable[[int], Sequence[Word]],
+    read_at: Callable[[Box], Sequence[Word]],
+    all_lines: bool = False,
+) -> Combined:
     """The blocks of Tesseract's text with what the second engine reads better, or alone; with `all_lines`, only with
     what it reads, in the order of Tesseract's text.
 
-    `boxes` are those of the lines that it has found; `read` reads the line with this index.
+    `boxes` are those of the lines that it has found; `read` reads the line with this index, `read_at` what is in a box.
     """
     found = [_Found(box) for box in boxes]
-    alone = _assign(blocks, found)
-    taken: dict[int, list[Word]] = {id(word): [] for word in alone if all_lines or word.confidence < SURE_ALONE_FROM}
+    unseen = _assign(blocks, found)
+    taken: dict[int, list[Word]] = {}
     """The id of a word of Tesseract's → the words that take its place."""
     added: list[Sequence[Word]] = []
+    seen: list[Word] = []
     for index, line in enumerate(found):
         words = [] if line.is_sure and not all_lines else read(index)
+        seen += words or ([] if all_lines else line.words)
         if line.words and (words or all_lines):
             taken |= {id(word): [] for word in line.words}
             for word in words:
                 taken[id(_nearest(word, line.words))].append(word)
+            unseen += [word for word in line.words if not _is_among(word, words)]
         elif words:
             added.append(words)
-    return _with_lines(_with_words(blocks, taken), added)
+    left_out = _replace_unseen(unseen, taken, seen, height=_height(boxes, unseen), read_at=read_at, all_words=all_lines)
+    return Combined(_with_lines(_with_words(blocks, taken), added), left_out)
+
+
+def _replace_unseen(
+    unseen: Iterable[Word],
+    taken: dict[int, list[Word]],
+    seen: list[Word],
+    *,
+    height: float,
+    read_at: Callable[[Box], Sequence[Word]],
+    all_words: bool,
+) -> bool:
+    """Add to `taken` what takes the places of words that only Tesseract has seen, in lines of this height: they stay,
+    are read by the second engine, or are left out. `seen` is what else is read.
+
+    Returns True if one is left out that may be a word.
+    """
+    left_out = False
+    reads = 0
+    for word in unseen:
+        others = taken.setdefault(id(word), [])
+        if _is_among(word, seen):
+            continue
+        if word.confidence >= SURE_ALONE_FROM and not all_words:
+            others.append(word)
+        elif _may_be_word(word, height):
+            reads += 1
+            words = read_at(word.box) if reads <= MAX_READ_ALONE else ()
+            left_out = left_out or not words
+            new = [other for other in words if not (_is_among(other, seen) or _surrounds(other, seen))]
+            seen += new
+            # It has found no line there, so its confidence alone says too much.
+            others += [replace(other, confidence=min(other.confidence, word.confidence)) for other in new]
+    return left_out
 
 
 def _assign(blocks: Sequence[Block], found: Sequence[_Found]) -> list[Word]:
-    """Add each word to the line where it is. Returns those that are in none."""
+    """Add each word to the line where most of it is. Returns those that are in none."""
     alone = []
     for word in words_of(blocks):
-        line = max(found, key=lambda candidate: candidate.share_of(word), default=None)
-        if line and line.share_of(word) >= MIN_SHARE_IN_LINE:
-            line.words.append(word)
+        shares = [line.share_of(word) for line in found]
+        if sum(shares) >= MIN_SHARE_IN_LINE:
+            found[shares.index(max(shares))].words.append(word)
         else:
             alone.append(word)
     return alone
+
+
+def _is_among(word: Word, others: Iterable[Word]) -> bool:
+    """True if others are where the word is."""
+    x0, y0, x1, y1 = word.box
+    covered = 0
+    for left, top, right, bottom in (other.box for other in others):
+        covered += max(0, min(x1, right) - max(x0, left)) * max(0, min(y1, bottom) - max(y0, top))
+    return covered >= MIN_SHARE_IN_LINE * (x1 - x0) * (y1 - y0)
+
+
+def _surrounds(word: Word, others: Iterable[Word]) -> bool:
+    """True if another word is inside the word. The box of a word with dirt beside it is too large."""
+    left, top, right, bottom = word.box
+    return any(left <= x < right and top <= y < bottom for x, y in (_middle(other.box) for other in others))
+
+
+def _height(boxes: Sequence[Box], words: Sequence[Word]) -> float:
+    """The height of most lines, without the margins of those that the second engine has found."""
+    heights = [(1 - 2 * MARGIN) * (bottom - top) for _, top, _, bottom in boxes]
+    return median(heights or [word.box[3] - word.box[1] for word in words] or [0])
+
+
+def _may_be_word(word: Word, height: float) -> bool:
+    """True if a word that only Tesseract has read has a letter and, if it is unsure, the shape of a word."""
+    left, top, right, bottom = word.box
+    is_high = MIN_HEIGHT * height <= bottom - top <= MAX_HEIGHT * height
+    is_wide = MIN_WIDTH <= (right - left) / max(1, len(word.text) * (bottom - top)) <= MAX_WIDTH
+    is_sure = word.confidence >= SURE_ALONE_FROM
+    return (is_sure or (is_high and is_wide)) and any(map(str.isalnum, word.text))
 
 
 def _nearest(word: Word, others: Sequence[Word]) -> Word:

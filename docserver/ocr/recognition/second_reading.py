@@ -9,6 +9,7 @@ from docserver.ocr.image.transform import PageImage, from_original, on_original
 from docserver.ocr.languages import reads
 from docserver.ocr.recognition.attempt import Attempt
 from docserver.ocr.recognition.combination import combined
+from docserver.ocr.recognition.ppocr.detector import line_around
 from docserver.ocr.recognition.ppocr.engine import Ppocr
 from docserver.ocr.recognition.tesseract import Recognised
 
@@ -32,15 +33,20 @@ def read_again(attempt: Attempt, page: PageImage, engine: Ppocr, *, all_lines: b
     lines = engine.find(picture)
     first = attempt.recognised.blocks
     seen = from_original(first, page)
-    blocks = combined(
-        seen, [line.box for line in lines], read=lambda index: engine.read(picture, lines[index]), all_lines=all_lines
+    both = combined(
+        seen,
+        [line.box for line in lines],
+        read=lambda index: engine.read(picture, lines[index]),
+        read_at=lambda box: engine.read(picture, line_around(box, picture.size)),
+        all_lines=all_lines,
     )
     # Mapping the boxes of Tesseract's words back and forth would make them larger.
     kept = {id(word): original for word, original in zip(words_of(seen), words_of(first), strict=True)}
-    moved = on_original(blocks, page)
-    words = (kept.get(id(word), other) for word, other in zip(words_of(blocks), words_of(moved), strict=True))
+    moved = on_original(both.blocks, page)
+    words = (kept.get(id(word), other) for word, other in zip(words_of(both.blocks), words_of(moved), strict=True))
     after = _with_words(moved, words)
-    return replace(attempt, recognised=Recognised(text_of(after), after, confidence_of(words_of(after))))
+    recognised = Recognised(text_of(after), after, confidence_of(words_of(after)))
+    return replace(attempt, recognised=recognised, left_out=attempt.left_out or both.left_out)
 
 
 def _with_words(blocks: Iterable[Block], words: Iterator[Word]) -> tuple[Block, ...]:

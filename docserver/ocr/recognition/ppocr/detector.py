@@ -40,6 +40,9 @@ MIN_SINKING = 0.15
 MARGIN = 1.6
 """How far a line reaches beyond its core: this, times the core's area by its circumference."""
 
+ROOM = 0.25
+"""Margin of a line of which the letters are known, as a share of their height."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundLine:
@@ -79,6 +82,13 @@ class FoundLine:
         sinks = self._sinks
         down = top + (abs(sinks) - sinks) / 2 + sinks * (x0 + x1) / 2 / (right - left)
         return left + x0, round(y0 + down), left + x1, round(y1 + down)
+
+
+def line_around(box: Box, size: tuple[int, int]) -> FoundLine:
+    """The level line in a picture of this size whose letters are in a box, with a margin as found lines have."""
+    left, top, right, bottom = box
+    margin = ROOM * (bottom - top)
+    return FoundLine(_clipped((left - margin, top - margin, right + margin, bottom + margin), (1, 1), size), 0.0)
 
 
 class Detector:
