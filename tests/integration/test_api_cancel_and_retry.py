@@ -18,6 +18,7 @@ from docserver.jobs import restarts, transitions
 from docserver.jobs.leases import Claims
 from docserver.jobs.worker import Worker
 from docserver.model import Status
+from docserver.reading_options import EngineChoice
 from docserver.redis.queue import JOBS
 from docserver.resources import Resources
 from tests.support.client import Client, completed, get, post, upload
@@ -250,6 +251,28 @@ async def test_a_retry_that_cannot_be_is_refused_and_changes_nothing(
     assert (refused, problem["status"]) == (status, status)
     assert [error.get("pointer") or error["parameter"] for error in problem["errors"]] == ([named] if named else [])
     assert await found(resources.db, job_id) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({"languages": "eng+rus"}, {"engine": "ppocr"}),
+        ({"languages": "eng", "engine": EngineChoice.PPOCR}, {"languages": "eng+rus"}),
+    ],
+)
+async def test_a_retry_is_refused_if_the_engine_does_not_read_the_languages_that_the_job_then_has(
+    client: Client, resources: Resources, options: dict[str, Any], sent: dict[str, str]
+) -> None:
+    document_id, job_id = await make_job(resources.db, total=1, **options)
+    put_original(resources, document_id)
+    await finish_job(resources.db, job_id, Status.CANCELLED)
+    before = await found(resources.db, job_id)
+
+    status, problem = await post(client, f"/v1/jobs/{job_id}/retry", json=sent)
+
+    assert (status, problem["errors"]) == (422, [{"detail": "Not read by ppocr: rus.", "pointer": "/engine"}])
+    assert await found(resources.db, job_id) == before
+    assert (await post(client, f"/v1/jobs/{job_id}/retry", json={"engine": "tesseract"}))[0] == 202
 
 
 async def make_partly_read(resources: Resources, *, total: int, done: int) -> UUID:

@@ -62,7 +62,7 @@ async def make_job(
             job_id=job_id,
             document_id=document_id,
             client=client,
-            options=Options("eng", options.get("pages")),
+            options=Options(**{"languages": "eng", **options}),
             request_id="request",
             tenant=DEFAULT_TENANT,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import orjson
 from aiohttp import web
 
 from docserver import tracing
@@ -128,7 +129,8 @@ async def retry_job(request: web.Request) -> web.Response:
     job_id = path_id(request, "job_id")
     sent, places = await json_and_query(request)
     given = request_schemas.load(_RETRY_BODY, sent, places=places)
-    changes = reading_options(resources, given, places=places)
+    earlier = await queries.job(resources, job_id, tenant=request[CALLER].tenant)
+    changes = reading_options(resources, given, places=places, before=orjson.loads(earlier.body)["options"])
     try:
         job = await cancel_retry.retry(
             resources,

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -65,15 +66,23 @@ def _check_names(fields: list[tuple[str, Any]]) -> None:
         )
 
 
-def reading_options(resources: Resources, loaded: dict[str, Any], *, places: request_schemas.Places) -> dict[str, Any]:
+def reading_options(
+    resources: Resources,
+    loaded: dict[str, Any],
+    *,
+    places: request_schemas.Places,
+    before: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Arguments for `Options`, except for the pages; raises Unprocessable for a language that is not installed,
-    and for an engine that is not, or does not read the language.
+    and for an engine that is not, or does not read the language. `before` are those of a job, as it shows them, for
+    what is not given.
     """
     if "languages" in loaded:
         _require_installed(resources, loaded["languages"], places=places)
     reading = {name: loaded[name] for name in READING_OPTIONS if name in loaded}
-    if reading.get("engine") is EngineChoice.PPOCR:
-        _require_second_engine(resources, reading.get("languages", AUTO), places=places)
+    effective = {**(before or {}), **reading}
+    if reading.keys() & {"engine", "languages"} and effective.get("engine") == EngineChoice.PPOCR:
+        _require_second_engine(resources, effective["languages"], places=places)
     return reading
 
 
